@@ -1,0 +1,42 @@
+"""What every test is held to: no task left behind, no blocking call in the loop, no stray warning."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_calls() -> Iterator[None]:
+    """A call that blocks the event loop raises where it is made (product code only)."""
+    context = blockbuster_ctx(["bot", "webhooks", "media_streaming", "rooms_admin", "listeners"])
+    with context as blockbuster:
+        assert isinstance(blockbuster, BlockBuster)
+        yield
+
+
+@pytest.fixture(autouse=True)
+async def no_leaked_tasks() -> AsyncIterator[None]:
+    """A test fails if a task it started is still there when it ends."""
+    before = asyncio.all_tasks()
+    yield
+    for _ in range(3):  # transports close one loop turn after the code that owned them
+        await asyncio.sleep(0)
+    leaked = [task for task in asyncio.all_tasks() - before if not task.done()]
+    for task in leaked:
+        task.cancel()
+    assert not leaked, f"tasks left running: {[task.get_name() for task in leaked]}"
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """The folder with recorded human speech, named by SPEECH_RECORDINGS."""
+    folder = os.environ.get("SPEECH_RECORDINGS", "")
+    if not folder or not Path(folder, "manifest.json").exists():
+        pytest.skip("SPEECH_RECORDINGS names no folder with recordings and a manifest.json")
+    return Path(folder)
