@@ -1,0 +1,1 @@
+"""The speech engines behind the emulated Realtime service."""
