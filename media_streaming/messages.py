@@ -1,0 +1,188 @@
+"""ACS media streaming JSON to typed messages and back; every quirk of the wire lives here. No sockets.
+
+ACS writes camelCase and reads either case; samples and SDKs disagree on the case they write. So messages are
+read as ACS documents them first, in one typed pass, and what does not fit is read again with case ignored.
+`kind` decides what a message is, not which keys are present.
+"""
+
+from __future__ import annotations
+
+import binascii
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+import pybase64
+
+MAX_MESSAGE_CHARS = 128 * 1024
+"""ACS sends 1.4 kB per frame; one page of its docs speaks of 64 kB of audio, which base64 makes 86 kB."""
+
+
+class Malformed(StrEnum):
+    """What is wrong with a message."""
+
+    JSON = "not JSON"
+    SHAPE = "wrong shape"
+    BASE64 = "bad base64"
+    ODD_LENGTH = "half a sample"
+    TOO_LARGE = "too large"
+    NOT_TEXT = "not text"
+
+
+class MediaMessageError(Exception):
+    """A message ACS would not send."""
+
+    def __init__(self, reason: Malformed) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+class AudioMetadata(msgspec.Struct, frozen=True, rename="camel"):
+    """Comes first, and first again after ACS has dialled anew."""
+
+    sample_rate: int
+    """Hz."""
+    encoding: str = "PCM"
+    channels: int = 1
+    length: int = 0
+    """Bytes per frame; 0 when not given."""
+    subscription_id: str = ""
+
+
+class AudioData(msgspec.Struct, frozen=True, gc=False, rename={"pcm": "data", "speaker": "participantRawID"}):
+    """One frame of one speaker."""
+
+    pcm: bytes
+    speaker: str | None = None
+    """ACS raw id; None in mixed audio."""
+    timestamp: str = ""
+    """UTC as ACS wrote it, `2026-11-20T09:00:00.125Z`."""
+    silent: bool = False
+    """ACS itself judged the frame silent."""
+
+
+class DtmfData(msgspec.Struct, frozen=True, rename={"tone": "data", "speaker": "participantRawID"}):
+    """A keypad tone."""
+
+    tone: str
+    speaker: str | None = None
+    timestamp: str = ""
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """A kind we do not know: newer services send more of them (`MarkData`, for one)."""
+
+    kind: str
+
+
+MediaMessage = AudioMetadata | AudioData | DtmfData | Unknown
+
+
+class _Envelope(msgspec.Struct, gc=False, rename="camel"):
+    kind: str
+    audio_data: AudioData | None = None
+    audio_metadata: AudioMetadata | None = None
+    dtmf_data: DtmfData | None = None
+
+
+_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode_anything = msgspec.json.Decoder().decode
+
+
+def decode(text: str) -> MediaMessage:
+    """Read one text frame from ACS.
+
+    Raises:
+        MediaMessageError: nothing else, whatever the text.
+    """
+    if len(text) > MAX_MESSAGE_CHARS:
+        raise MediaMessageError(Malformed.TOO_LARGE)
+    try:
+        envelope = _decode_envelope(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return _decode_leniently(text)
+    audio = envelope.audio_data
+    if envelope.kind == "AudioData" and audio is not None:
+        if len(audio.pcm) & 1:
+            raise MediaMessageError(Malformed.ODD_LENGTH)
+        return audio
+    if envelope.kind == "AudioMetadata" and envelope.audio_metadata is not None:
+        return envelope.audio_metadata
+    if envelope.kind == "DtmfData" and envelope.dtmf_data is not None:
+        return envelope.dtmf_data
+    return _decode_leniently(text)
+
+
+# --- what the first reading did not understand -------------------------------------------------
+
+_Body = type[AudioMetadata] | type[AudioData] | type[DtmfData]
+
+_BODIES: dict[str, _Body] = {
+    "audiometadata": AudioMetadata,
+    "audiodata": AudioData,
+    "dtmfdata": DtmfData,
+}
+
+
+def _wire_names(body: _Body) -> dict[str, str]:
+    return {name.lower(): name for name in body.__struct_encode_fields__}
+
+
+_WIRE_NAMES = {body: _wire_names(body) for body in _BODIES.values()}
+
+
+def _decode_leniently(text: str) -> MediaMessage:
+    try:
+        message = _decode_anything(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise MediaMessageError(Malformed.JSON) from error
+    if not isinstance(message, dict):
+        raise MediaMessageError(Malformed.SHAPE)
+    fields = _lower_keys(message)
+    kind = fields.get("kind")
+    if not isinstance(kind, str):
+        raise MediaMessageError(Malformed.SHAPE)
+    body = _BODIES.get(kind.lower())
+    if body is None:
+        return Unknown(kind)
+    content = fields.get(kind.lower())
+    if not isinstance(content, dict):
+        raise MediaMessageError(Malformed.SHAPE)
+    return _read_body(body, _lower_keys(content))
+
+
+def _lower_keys(fields: dict[str, Any]) -> dict[str, Any]:
+    """Keys in lower case; a null counts as absent."""
+    return {key.lower(): value for key, value in fields.items() if value is not None}
+
+
+def _read_body(body: _Body, content: dict[str, Any]) -> MediaMessage:
+    names = _WIRE_NAMES[body]
+    known = {names[key]: value for key, value in content.items() if key in names}
+    if body is AudioData and isinstance(known.get("data"), str):
+        known["data"] = _pcm(known["data"])
+    try:
+        return msgspec.convert(known, body)
+    except msgspec.ValidationError as error:
+        raise MediaMessageError(Malformed.SHAPE) from error
+
+
+def _pcm(data: str) -> bytes:
+    try:
+        pcm = pybase64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError) as error:  # ValueError: characters beyond ASCII
+        raise MediaMessageError(Malformed.BASE64) from error
+    if len(pcm) & 1:
+        raise MediaMessageError(Malformed.ODD_LENGTH)
+    return pcm
+
+
+# --- what we send ------------------------------------------------------------------------------
+
+STOP_AUDIO = '{"Kind":"StopAudio","AudioData":null,"StopAudio":{}}'
+"""Throw away what is still waiting to be played (barge-in)."""
+
+
+def encode_audio(pcm: bytes) -> str:
+    """One piece of the interpreter's voice, in the spelling of Microsoft's Python samples."""
+    return '{"Kind":"AudioData","AudioData":{"Data":"' + pybase64.b64encode_as_string(pcm) + '"},"StopAudio":null}'

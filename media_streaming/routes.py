@@ -1,0 +1,182 @@
+"""WS /media/{call_secret}: who may stream, and the web server's side of a MediaStream.
+
+Works on the raw ASGI callables, which spares 1 of 29 µs per frame in and out (uvicorn, websockets-sansio, 2 cores)
+and lets a refusal be an HTTP answer with our error body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from http import HTTPStatus
+
+from fastapi import APIRouter
+from starlette.datastructures import Headers
+from starlette.routing import WebSocketRoute
+from starlette.types import Receive, Scope, Send
+
+from media_streaming.audio import PCM_24K_MONO, AudioFormat
+from media_streaming.stream import NORMAL_CLOSURE, MediaStream, SocketGone
+
+logger = logging.getLogger(__name__)
+
+CALL_CONNECTION_ID = "x-ms-call-connection-id"
+CORRELATION_ID = "x-ms-call-correlation-id"
+"""Headers of ACS's upgrade request (audio streaming quickstart)."""
+
+INTERNAL_ERROR = 1011
+
+Handler = Callable[[MediaStream, str], Awaitable[None]]
+"""Is given each stream with its call's secret, and keeps it until it returns."""
+
+Claim = Callable[[str], AbstractContextManager[object]]
+"""Entered with the call's secret before the upgrade, left after the stream's end; raises AlreadyStreaming."""
+
+
+class Unauthorized(Exception):
+    """Raised by `verify`: the token is missing or not good."""
+
+
+class AlreadyStreaming(Exception):
+    """Raised by `claim`: the call has its stream already and is not to be given another."""
+
+
+def one_at_a_time() -> Claim:
+    """Return a claim that refuses a second stream for as long as this process holds the first."""
+    live: set[str] = set()
+
+    @contextmanager
+    def claim(secret: str) -> Iterator[None]:
+        if secret in live:
+            raise AlreadyStreaming
+        live.add(secret)
+        try:
+            yield
+        finally:
+            live.remove(secret)
+
+    return claim
+
+
+def router(
+    handler: Handler,
+    *,
+    verify: Callable[[str | None], Awaitable[object]],
+    knows_secret: Callable[[str], bool],
+    claim: Claim | None = None,
+    expected: AudioFormat = PCM_24K_MONO,
+) -> APIRouter:
+    """Build the route ACS dials.
+
+    Args:
+        handler: keeps the stream; the socket is closed when it returns.
+        verify: is given the Authorization header, raises Unauthorized; any other error refuses with 500.
+        knows_secret: whether a call with this secret is expected.
+        claim: decides about a second stream for the same call; refuses it unless told otherwise.
+        expected: the audio format that was asked of ACS.
+    """
+    routes = APIRouter()
+    endpoint = _Endpoint(handler, verify, knows_secret, claim or one_at_a_time(), expected)
+    routes.routes.append(WebSocketRoute("/media/{call_secret}", endpoint, name="media"))
+    return routes
+
+
+class _Endpoint:
+    """The ASGI application behind the route."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        verify: Callable[[str | None], Awaitable[object]],
+        knows_secret: Callable[[str], bool],
+        claim: Claim,
+        expected: AudioFormat,
+    ) -> None:
+        self._handler = handler
+        self._verify = verify
+        self._knows_secret = knows_secret
+        self._claim = claim
+        self._expected = expected
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        secret: str = scope["path_params"]["call_secret"]
+        headers = Headers(scope=scope)
+        if not self._knows_secret(secret):
+            await _refuse(scope, send, HTTPStatus.NOT_FOUND, "unknown_call", "There is no such call.")
+            return
+        try:
+            await self._verify(headers.get("authorization"))
+        except Unauthorized:
+            await _refuse(scope, send, HTTPStatus.UNAUTHORIZED, "unauthorized", "A valid token is required.")
+            return
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._claim(secret))
+            except AlreadyStreaming:
+                await _refuse(scope, send, HTTPStatus.CONFLICT, "already_streaming", "The call has its stream.")
+                return
+            await self._serve(receive, send, secret, headers)
+
+    async def _serve(self, receive: Receive, send: Send, secret: str, headers: Headers) -> None:
+        await receive()  # websocket.connect, always the first
+        await send({"type": "websocket.accept"})
+        stream = MediaStream(
+            _AsgiSocket(receive, send),
+            call_connection_id=headers.get(CALL_CONNECTION_ID),
+            correlation_id=headers.get(CORRELATION_ID),
+            expected=self._expected,
+        )
+        code = INTERNAL_ERROR
+        try:
+            async with asyncio.TaskGroup() as group:
+                writer = group.create_task(stream.write(), name="media stream writer")
+                await self._handler(stream, secret)
+                writer.cancel()
+            code = NORMAL_CLOSURE
+        finally:
+            await stream.close(code)
+
+
+class _AsgiSocket:
+    """An accepted ASGI WebSocket as a MediaStream wants it."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+
+    async def receive(self) -> str | bytes | None:
+        message = await self._receive()
+        if message["type"] != "websocket.receive":
+            return None
+        text: str | None = message.get("text")
+        if text is not None:
+            return text
+        binary: bytes = message["bytes"]
+        return binary
+
+    async def send(self, text: str) -> None:
+        try:
+            await self._send({"type": "websocket.send", "text": text})
+        except (OSError, RuntimeError) as error:
+            # OSError: what ASGI 2.4 asks of servers when the peer has gone. RuntimeError: what uvicorn raises
+            # between its own closing (unanswered pings, a message too large) and the end of the connection.
+            raise SocketGone from error
+
+    async def close(self, code: int, reason: str) -> None:
+        with suppress(OSError, RuntimeError):  # as in `send`
+            await self._send({"type": "websocket.close", "code": code, "reason": reason})
+
+
+async def _refuse(scope: Scope, send: Send, status: HTTPStatus, code: str, message: str) -> None:
+    """Answer the upgrade request with an HTTP error; servers that cannot, answer 403."""
+    logger.warning("media stream refused", extra={"code": code})
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close"})
+        return
+    body = json.dumps({"error": {"code": code, "message": message}}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "websocket.http.response.start", "status": status.value, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})
