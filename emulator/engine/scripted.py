@@ -1,0 +1,206 @@
+"""An engine that understands nothing and still answers on time: scripted texts, marker tones, a fixed delay.
+
+Every utterance has a number. A source that begins with a marker tone has the number of that tone; any other is
+numbered in the order in which it is first heard, and the same audio always keeps its number, however many sessions
+hear it. The interpretation of number n begins with marker tone n: whoever records a listener can read from the tones
+which utterances arrived, how often and in which order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from types import TracebackType
+from typing import Self
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from emulator.engine.base import BYTES_PER_MS, SAMPLE_RATE, Heard, Spoken
+
+MARKERS = 64
+"""Distinct marker tones; utterance n has the tone n modulo this."""
+MARKER_MS = 200
+MARKER_BASE_HZ = 600
+MARKER_STEP_HZ = 50
+"""Twice the resolution of a 40 ms window, and 63 steps stay below 3.8 kHz: telephone band."""
+MARKER_LEVEL = 8_000
+BODY_HZ = 180
+"""The tone after the marker: far below every marker, so that only the beginning is read as one."""
+BODY_LEVEL = 3_000
+WINDOW_MS = 40
+PURITY = 0.6
+"""Share of a window's energy that the strongest marker must have: speech stays below, tones reach 0.9."""
+MEMORY = 4_096
+"""How many utterances are remembered, for their number and their length."""
+
+Texts = Sequence[str] | Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptedHeard(Heard):
+    """What was heard, and what only a scripted engine knows of it."""
+
+    number: int
+    duration_ms: int
+
+
+class ScriptedEngine:
+    """Deterministic and cheap: a few memory copies per utterance.
+
+    `transcripts`: what utterance n is heard as, by source language or for all; `translations`: what it is said as, by
+    (source, target). Both start again from the front when they are used up; without them the texts are
+    "utterance n" and "[es] utterance n". `not_understood`: numbers that are heard as nothing. `languages`: which of
+    several candidates number n was spoken in (else the first). The interpretation lasts as long as the source, or
+    `duration_ms`, but never longer than `max_duration_ms`.
+    """
+
+    def __init__(
+        self,
+        delay_s: float = 0.3,
+        *,
+        hear_delay_s: float = 0.0,
+        transcripts: Texts = (),
+        translations: Mapping[tuple[str, str], Sequence[str]] | None = None,
+        not_understood: Collection[int] = (),
+        languages: Mapping[int, str] | None = None,
+        duration_ms: int | None = None,
+        max_duration_ms: int = 10_000,
+    ) -> None:
+        self._delay_s = delay_s
+        self._hear_delay_s = hear_delay_s
+        self._transcripts = transcripts
+        self._translations = translations or {}
+        self._not_understood = frozenset(not_understood)
+        self._languages = languages or {}
+        self._duration_ms = duration_ms
+        self._max_duration_ms = max_duration_ms
+        self._body = tone(BODY_HZ, max_duration_ms, BODY_LEVEL)
+        self._numbers: OrderedDict[int, int] = OrderedDict()
+        self._next_number = 0
+
+    async def __aenter__(self) -> Self:
+        _probes()  # computed once, before anybody waits for it
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    async def hear(self, pcm: bytes, languages: Sequence[str]) -> ScriptedHeard:
+        number = self._number(pcm)
+        await asyncio.sleep(self._hear_delay_s)
+        language = self._languages.get(number, "")
+        if language not in languages:
+            language = languages[0]
+        text = None if number in self._not_understood else self._transcript(number, language)
+        return ScriptedHeard(language, text, number, len(pcm) // BYTES_PER_MS)
+
+    async def interpret(self, heard: Heard, target: str) -> Spoken:
+        await asyncio.sleep(self._delay_s)
+        if heard.language == target:
+            return Spoken("", b"", True)
+        if isinstance(heard, ScriptedHeard):
+            number, duration_ms = heard.number, heard.duration_ms
+        else:  # a typed text: spoken at about fifteen characters a second
+            number = self._remember(crc32((heard.text or "").encode()))
+            duration_ms = 70 * len(heard.text or "")
+        pcm = self._speech(number, duration_ms)
+        if heard.text is None:
+            return Spoken(f"[{target}] I did not understand.", pcm, False)
+        lines = self._translations.get((heard.language, target))
+        text = lines[number % len(lines)] if lines else f"[{target}] {heard.text}"
+        return Spoken(text, pcm, True)
+
+    def _number(self, pcm: bytes) -> int:
+        marker = first_marker(pcm)
+        return self._remember(crc32(pcm)) if marker is None else marker
+
+    def _remember(self, digest: int) -> int:
+        if digest in self._numbers:
+            self._numbers.move_to_end(digest)
+        else:
+            self._numbers[digest] = self._next_number
+            self._next_number += 1
+            if len(self._numbers) > MEMORY:
+                self._numbers.popitem(last=False)
+        return self._numbers[digest]
+
+    def _transcript(self, number: int, language: str) -> str:
+        lines = self._transcripts.get(language, ()) if isinstance(self._transcripts, Mapping) else self._transcripts
+        return lines[number % len(lines)] if lines else f"utterance {number}"
+
+    def _speech(self, number: int, duration_ms: int) -> bytes:
+        wanted = min(duration_ms if self._duration_ms is None else self._duration_ms, self._max_duration_ms)
+        rest = max(0, wanted - MARKER_MS) * BYTES_PER_MS
+        return marker_tone(number) + self._body[:rest]
+
+
+def tone(frequency_hz: float, duration_ms: int, level: float) -> bytes:
+    """A sine as PCM16 mono 24 kHz; `level` is its peak."""
+    samples = np.arange(duration_ms * SAMPLE_RATE // 1000)
+    wave = level * np.sin(2 * np.pi * frequency_hz / SAMPLE_RATE * samples)
+    pcm: bytes = wave.astype("<i2").tobytes()
+    return pcm
+
+
+@lru_cache(maxsize=MARKERS)
+def _marker(index: int) -> bytes:
+    return tone(MARKER_BASE_HZ + MARKER_STEP_HZ * index, MARKER_MS, MARKER_LEVEL)
+
+
+def marker_tone(number: int) -> bytes:
+    """200 ms that say "utterance `number`"; PCM16 mono 24 kHz."""
+    return _marker(number % MARKERS)
+
+
+def first_marker(pcm: bytes) -> int | None:
+    """The marker this audio begins with, at most 400 ms of quiet before it; None if there is none."""
+    found = read_markers(pcm[: (400 + MARKER_MS) * BYTES_PER_MS])
+    return found[0] if found else None
+
+
+def read_markers(pcm: bytes) -> list[int]:
+    """The markers in a recording, in order; a marker counts from two windows (80 ms) on."""
+    found: list[int] = []
+    run: int | None = None
+    length = 0
+    for marker in _marker_of_each_window(pcm):
+        length = length + 1 if marker == run else 1
+        run = marker
+        if run is not None and length == 2:
+            found.append(run)
+    return found
+
+
+@lru_cache(maxsize=1)
+def _probes() -> npt.NDArray[np.complex64]:
+    """One row per marker: correlating a window with it gives the window's amplitude at that frequency."""
+    samples = np.arange(WINDOW_MS * SAMPLE_RATE // 1000)
+    frequencies = MARKER_BASE_HZ + MARKER_STEP_HZ * np.arange(MARKERS)
+    turns = np.outer(frequencies / SAMPLE_RATE, samples)
+    probes: npt.NDArray[np.complex64] = np.exp(-2j * np.pi * turns).astype(np.complex64)
+    return probes
+
+
+def _marker_of_each_window(pcm: bytes) -> list[int | None]:
+    size = WINDOW_MS * SAMPLE_RATE // 1000
+    count = len(pcm) // 2 // size
+    if not count:
+        return []
+    windows = np.frombuffer(pcm, dtype="<i2", count=count * size).reshape(count, size).astype(np.float32)
+    energy = np.square(windows).mean(axis=1)
+    # a sine of amplitude a has a mean square of a²/2, and correlates to a/2
+    amplitude = 2 * np.abs(windows @ _probes().T) / size
+    best = amplitude.argmax(axis=1)
+    share = np.square(amplitude[np.arange(count), best]) / 2 / np.maximum(energy, 1.0)
+    loud = energy > (MARKER_LEVEL / 50) ** 2  # a marker is still read 31 dB down
+    return [
+        int(marker) if is_loud and part >= PURITY else None
+        for marker, is_loud, part in zip(best, loud, share, strict=True)
+    ]

@@ -1,0 +1,37 @@
+"""How the Realtime server behaves when it behaves; what it does wrong on request is in faults.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class RealtimeConfig:
+    """Everything that may differ between two servers, sessions of the same server are alike."""
+
+    pace: float = 4.0
+    """Model audio leaves this many times faster than real time; `math.inf` sends all at once."""
+    first_audio_delay_s: float = 0.0
+    """Extra wait between the engine's answer and the first audio delta."""
+    session_s: float = 3600.0
+    """Length of a session, documented as 60 minutes."""
+    rate_limits: Literal["start", "end", "never"] = "end"
+    """Where `rate_limits.updated` stands: the reference says at the start, the capture has it at the end."""
+    token_limit: int = 40_000
+    """Tokens a minute in `rate_limits.updated`, as captured; nothing is ever refused because of it."""
+    send_conversation_created: bool = False
+    """Documented to follow `session.created`, absent from captures."""
+    error_event_ids: bool = True
+    """False: errors carry `"event_id": null`, as captured on Azure."""
+    transcription_usage: Literal["auto", "tokens", "duration"] = "auto"
+    """`auto`: whisper models bill by duration, the others by tokens."""
+    default_languages: tuple[str, ...] = ("en",)
+    """What a transcription listens for when neither instructions nor `transcription.language` say (ISO 639-1)."""
+    seed: int | None = None
+    """Makes all identifiers repeatable."""
+    on_append: Callable[[str, bytes, float], None] | None = None
+    """Benchmarks only: called with (connection id, PCM, time.monotonic()) for every append."""
+    on_first_delta: Callable[[str, float], None] | None = None
+    """Benchmarks only: called with (response id, time.monotonic()) when a response starts to sound."""

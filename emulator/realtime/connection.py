@@ -1,0 +1,220 @@
+"""The aiohttp shell round one session: moves frames, runs engine work, keeps time. Knows no event.
+
+One TaskGroup per connection holds the reader, the writer, the timer and whatever engine work is under way; the
+connection ends when the first of reader, writer and timer is done, and takes the others with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine, Iterable
+from time import monotonic
+from typing import Protocol, assert_never
+
+from aiohttp import WSMsgType, web
+
+from emulator.engine.base import Engine, EngineError, Heard
+from emulator.realtime.session import Abandon, Abort, Close, Hear, Interpret, Note, Output, Result, Session, Stall
+
+MAX_OUTBOX_BYTES = 32 * 1024 * 1024
+"""What may wait for a client that does not read, then the connection is dropped."""
+CLOSE_TIMEOUT_S = 2.0
+"""How long a close waits for the other end's answer: a stand-in need not be patient."""
+
+
+class Journal(Protocol):
+    """Where facts are kept; times in them are `time.monotonic()`."""
+
+    def note(self, kind: str, **fields: object) -> None: ...
+
+
+class ConnectionEnded(Exception):
+    """Ends the connection's TaskGroup; not an error."""
+
+    def __init__(self, code: int | None, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+
+class RealtimeConnection:
+    """One socket and its session."""
+
+    def __init__(
+        self,
+        connection_id: str,
+        socket: web.WebSocketResponse,
+        transport: asyncio.Transport,
+        session: Session,
+        engine: Engine,
+        journal: Journal,
+    ) -> None:
+        self.id = connection_id
+        self._socket = socket
+        self._transport = transport
+        self._session = session
+        self._engine = engine
+        self._journal = journal
+        self._outbox: deque[str | bytes | Close | Abort] = deque()
+        self._outbox_bytes = 0
+        self._outbox_filled = asyncio.Event()
+        self._deadline_changed = asyncio.Event()
+        self._deadline: float | None = None
+        self._reads_resume_at = self._writes_resume_at = 0.0
+        self._works: dict[int, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup
+        self._counters = {"frames_in": 0, "bytes_in": 0, "frames_out": 0, "bytes_out": 0}
+
+    async def run(self) -> None:
+        """Serve the session until either end closes. Cancelling closes the socket with 1001."""
+        code: int | None = None
+        reason = ""
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                self._perform(self._session.open(monotonic()))
+                self._group.create_task(self._read(), name=f"{self.id} reader")
+                self._group.create_task(self._write(), name=f"{self.id} writer")
+                self._group.create_task(self._keep_time(), name=f"{self.id} timer")
+        except* ConnectionEnded as ended:
+            first = ended.exceptions[0]
+            assert isinstance(first, ConnectionEnded)
+            code, reason = first.code, first.reason
+        finally:
+            self._journal.note(
+                "realtime.closed",
+                connection_id=self.id,
+                session_id=self._session.id,
+                code=code,
+                reason=reason,
+                **self._counters,
+            )
+
+    def close(self, code: int, reason: str) -> None:
+        """Have the socket closed behind whatever is still to be sent."""
+        self._put(Close(code, reason))
+
+    # -- effects
+
+    def _perform(self, outputs: Iterable[Output]) -> None:
+        for output in outputs:
+            match output:
+                case str() | bytes() | Close() | Abort():
+                    self._put(output)
+                case Hear(work, pcm, languages):
+                    self._start_work(work, self._hear(work, pcm, languages))
+                case Interpret(work, heard, target):
+                    self._start_work(work, self._interpret(work, heard, target))
+                case Abandon(work):
+                    if (task := self._works.pop(work, None)) is not None:
+                        task.cancel()
+                case Note(kind, fields):
+                    self._journal.note(kind, connection_id=self.id, session_id=self._session.id, **fields)
+                case Stall(seconds, reads, writes):
+                    resume_at = monotonic() + seconds
+                    self._reads_resume_at = resume_at if reads else self._reads_resume_at
+                    self._writes_resume_at = resume_at if writes else self._writes_resume_at
+                case _:
+                    assert_never(output)
+        deadline = self._session.next_deadline()
+        if deadline != self._deadline:
+            self._deadline = deadline
+            self._deadline_changed.set()
+
+    def _put(self, output: str | bytes | Close | Abort) -> None:
+        if isinstance(output, str | bytes):
+            self._outbox_bytes += len(output)
+            if self._outbox_bytes > MAX_OUTBOX_BYTES:
+                output = Abort()
+        self._outbox.append(output)
+        self._outbox_filled.set()
+
+    # -- tasks
+
+    async def _read(self) -> None:
+        while True:
+            message = await self._socket.receive()
+            if (wait := self._reads_resume_at - monotonic()) > 0:
+                await asyncio.sleep(wait)
+            if message.type is WSMsgType.TEXT or message.type is WSMsgType.BINARY:
+                self._counters["frames_in"] += 1
+                self._counters["bytes_in"] += len(message.data)
+                self._perform(self._session.receive(message.data, monotonic()))
+            elif message.type is WSMsgType.ERROR:
+                raise ConnectionEnded(self._socket.close_code, "protocol error")
+            else:  # CLOSE, CLOSING, CLOSED
+                raise ConnectionEnded(self._socket.close_code, "closed by the client")
+
+    async def _write(self) -> None:
+        while True:
+            while not self._outbox:
+                self._outbox_filled.clear()
+                await self._outbox_filled.wait()
+            if (wait := self._writes_resume_at - monotonic()) > 0:
+                await asyncio.sleep(wait)
+            try:
+                await self._send(self._outbox.popleft())
+            except ConnectionError as error:
+                raise ConnectionEnded(None, "lost") from error
+
+    async def _send(self, output: str | bytes | Close | Abort) -> None:
+        match output:
+            case str():
+                self._sent(len(output))
+                await self._socket.send_str(output)
+            case bytes():
+                self._sent(len(output))
+                await self._socket.send_bytes(output)
+            case Close(code, reason):
+                await self._close(code, reason)
+                raise ConnectionEnded(code, reason)
+            case Abort():
+                self._transport.abort()
+                raise ConnectionEnded(None, "aborted")
+
+    def _sent(self, size: int) -> None:
+        self._outbox_bytes -= size
+        self._counters["frames_out"] += 1
+        self._counters["bytes_out"] += size
+
+    async def _close(self, code: int, reason: str) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self._socket.close(code=code, message=reason.encode())
+        except TimeoutError:
+            self._transport.abort()
+
+    async def _keep_time(self) -> None:
+        while True:
+            self._deadline_changed.clear()
+            try:
+                async with asyncio.timeout(self._until_deadline()):
+                    await self._deadline_changed.wait()
+            except TimeoutError:
+                self._perform(self._session.tick(monotonic()))
+
+    def _until_deadline(self) -> float | None:
+        return None if self._deadline is None else max(0.0, self._deadline - monotonic())
+
+    # -- engine work
+
+    def _start_work(self, work: int, job: Coroutine[None, None, None]) -> None:
+        self._works[work] = self._group.create_task(job, name=f"{self.id} engine work {work}")
+
+    async def _hear(self, work: int, pcm: bytes, languages: tuple[str, ...]) -> None:
+        try:
+            result: Result = await self._engine.hear(pcm, languages)
+        except EngineError as error:
+            result = error
+        self._finish_work(work, result)
+
+    async def _interpret(self, work: int, heard: Heard, target: str) -> None:
+        try:
+            result: Result = await self._engine.interpret(heard, target)
+        except EngineError as error:
+            result = error
+        self._finish_work(work, result)
+
+    def _finish_work(self, work: int, result: Result) -> None:
+        if self._works.pop(work, None) is not None:
+            self._perform(self._session.completed(work, result, monotonic()))

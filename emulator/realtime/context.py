@@ -1,0 +1,100 @@
+"""What the parts of one session share: its identifiers, its agenda, its faults and the way out for effects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emulator.realtime.agenda import Agenda
+from emulator.realtime.config import RealtimeConfig
+from emulator.realtime.errors import ApiError
+from emulator.realtime.faults import ConnectionFaults, FaultRule, Point
+from emulator.realtime.ids import Ids
+from emulator.realtime.session import Abort, Close, Note, Output, Stall
+from emulator.realtime.wire import encode_event
+
+
+class SessionContext:
+    """Collects the effects of the call that is being handled; `drain` hands them to the connection."""
+
+    def __init__(self, config: RealtimeConfig, faults: ConnectionFaults, ids: Ids, connection_id: str) -> None:
+        self.config = config
+        self.faults = faults
+        self.ids = ids
+        self.connection_id = connection_id
+        self.agenda = Agenda()
+        self.ended = False
+        self._outputs: list[Output] = []
+        self._works = 0
+
+    def emit(self, kind: str, **members: Any) -> None:
+        """Send a server event; it gets its own event id."""
+        self.effect(encode_event({"type": kind, "event_id": self.ids.new("event"), **members}))
+
+    def effect(self, output: Output) -> None:
+        """Send a ready-made frame, or have the connection do something; nothing once the session has ended."""
+        if not self.ended:
+            self._outputs.append(output)
+
+    def note(self, kind: str, **facts: object) -> None:
+        self._outputs.append(Note(kind, facts))
+
+    def error(self, error: ApiError, client_event_id: str | None = None) -> None:
+        """Tell the client what it did wrong; the session goes on."""
+        event_id = self.ids.new("event") if self.config.error_event_ids else None
+        body = error.body(client_event_id)
+        self.effect(encode_event({"type": "error", "event_id": event_id, "error": body}))
+        self.note("realtime.error", code=error.code, message=error.message, param=error.param)
+
+    def end(self, code: int, reason: str) -> None:
+        """Close the socket; nothing is done or sent after this."""
+        self.effect(Close(code, reason))
+        self._stop()
+
+    def new_work(self) -> int:
+        """A number for a piece of engine work."""
+        self._works += 1
+        return self._works
+
+    def drain(self) -> list[Output]:
+        outputs, self._outputs = self._outputs, []
+        return outputs
+
+    def fault_point(self, point: Point, *, response: int | None = None, target: str | None = None) -> None:
+        """Do wrong what the plan wants done wrong here."""
+        for rule in self.faults.take_at(point, response=response, target=target):
+            if not self.ended:
+                self.note("realtime.fault", do=rule.do, at=point)
+                self._misbehave(rule)
+
+    def _stop(self) -> None:
+        self.ended = True
+        self.agenda.clear()
+
+    def _misbehave(self, rule: FaultRule) -> None:
+        match rule.do:
+            case "close":
+                self.end(rule.close_code, rule.reason)
+            case "abort":
+                self.effect(Abort())
+                self._stop()
+            case "stall":
+                reads, writes = rule.direction != "writes", rule.direction != "reads"
+                self.effect(Stall(rule.seconds, reads, writes))
+            case "error_event":
+                self.error(ApiError(rule.error_code, rule.message, kind=rule.error_type))
+            case "garbage_text":
+                self.effect("\x00\ufffd this is not an event")
+            case "malformed_json":
+                self.effect('{"type":"response.output_audio.delta","delta":"AAAA')
+            case "binary_frame":
+                self.effect(bytes(range(256)))
+            case "unknown_event":
+                self.emit("response.output_hologram.delta", delta="AAAA", hologram={"index": 0})
+            case "extra_fields":
+                self.emit("rate_limits.updated", rate_limits=[], region="atlantis", hints={"retry": None})
+            case "missing_event_id":
+                self.effect('{"type":"rate_limits.updated","rate_limits":[]}')
+            case "huge_frame":
+                self.emit("rate_limits.updated", rate_limits=[], padding="x" * rule.size)
+            case _:  # AT_A_POINT lists the cases above, and take_at gives no others
+                raise AssertionError(f"{rule.do} does not happen at a point")

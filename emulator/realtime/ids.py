@@ -1,0 +1,28 @@
+"""Identifiers as the service makes them: a prefix and 21 base-62 characters; holds no state of a session."""
+
+from __future__ import annotations
+
+import random
+import string
+
+ALPHABET = string.ascii_letters + string.digits
+LENGTH = 21
+"""Characters after the underscore, as captured from the service."""
+
+
+class Ids:
+    """A stream of identifiers; the same seed gives the same stream, None a fresh one."""
+
+    def __init__(self, seed: str | None = None) -> None:
+        self._random = random.Random(seed)
+
+    def new(self, prefix: str) -> str:
+        """`prefix` is `event`, `sess`, `item`, `resp` or `conv`."""
+        return f"{prefix}_{self.letters(LENGTH)}"
+
+    def letters(self, count: int) -> str:
+        return "".join(self._random.choices(ALPHABET, k=count))
+
+    def obfuscation(self, text: str) -> str:
+        """Random padding that hides the length of a text delta: up to a multiple of 16 characters."""
+        return self.letters(16 - len(text) % 16)

@@ -1,0 +1,204 @@
+"""The default conversation: items in order, each with what the model would know of it. Sends nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from emulator.engine.base import BYTES_PER_MS
+from emulator.realtime.errors import ApiError
+from emulator.realtime.schema import Check, anything, array, integer, one_of, record, string, variants
+from emulator.realtime.usage import ContextPart, model_audio_tokens, text_tokens, user_audio_tokens
+from emulator.realtime.wire import decode_audio, encode_audio
+
+Json = dict[str, Any]
+
+ITEM_ID: Check = string(64)
+AUDIO_PARTS = ("input_audio", "output_audio")
+_STATUS: Check = one_of("completed", "incomplete", "in_progress")
+
+
+def _message(role: str, parts: dict[str, Check]) -> Check:
+    return record(
+        {
+            "type": anything,
+            "role": anything,
+            "id": ITEM_ID,
+            "object": one_of("realtime.item"),
+            "status": _STATUS,
+            "content": array(variants("type", parts)),
+            **({"phase": one_of("commentary", "final_answer")} if role == "assistant" else {}),
+        },
+        required=("content",),
+    )
+
+
+_TEXT_PART: Check = record({"type": anything, "text": string()}, required=("text",))
+_AUDIO_PART: Check = record({"type": anything, "audio": string(), "transcript": string()}, required=("audio",))
+_CALL: dict[str, Check] = {
+    "type": anything,
+    "id": ITEM_ID,
+    "object": one_of("realtime.item"),
+    "status": _STATUS,
+    "call_id": string(),
+}
+
+_KINDS: dict[str, Check] = {
+    "message": variants(
+        "role",
+        {
+            "system": _message("system", {"input_text": _TEXT_PART}),
+            "user": _message("user", {"input_text": _TEXT_PART, "input_audio": _AUDIO_PART}),
+            "assistant": _message("assistant", {"output_text": _TEXT_PART}),
+        },
+    ),
+    "function_call": record({**_CALL, "name": string(), "arguments": string()}, required=("name", "arguments")),
+    "function_call_output": record({**_CALL, "output": string()}, required=("call_id", "output")),
+}
+_REFERENCE: Check = record({"type": anything, "id": ITEM_ID}, required=("id",))
+
+NEW_ITEM: Check = variants("type", _KINDS)
+"""What `conversation.item.create` takes. Assistant audio cannot be created."""
+
+RESPONSE_INPUT: Check = variants("type", {**_KINDS, "item_reference": _REFERENCE})
+"""What may stand in the `input` of a `response.create`: the only place for a reference."""
+
+
+@dataclass(slots=True)
+class Item:
+    """One item of a conversation."""
+
+    document: Json
+    """As events show it, without audio."""
+    at: float
+    """When it was committed or created."""
+    pcm: bytes = b""
+    """Its audio, if any: PCM16 mono 24 kHz."""
+
+    @property
+    def id(self) -> str:
+        return str(self.document["id"])
+
+    @property
+    def role(self) -> str:
+        return str(self.document.get("role", ""))
+
+    @property
+    def audio_ms(self) -> int:
+        return len(self.pcm) // BYTES_PER_MS
+
+    @property
+    def text(self) -> str:
+        """Everything written in it."""
+        written = [part.get("text") or "" for part in self.document.get("content", [])]
+        return " ".join(text for text in written if text) or str(self.document.get("output", ""))
+
+    def context_part(self) -> ContextPart:
+        """What it costs in the context of a response; a transcript is only a label and costs nothing."""
+        tokens = model_audio_tokens if self.role == "assistant" else user_audio_tokens
+        audio = tokens(len(self.pcm))
+        return ContextPart(f"{self.id}/{len(self.pcm)}", text_tokens(self.text), audio)
+
+    def with_audio(self) -> Json:
+        """The document as `conversation.item.retrieved` shows it."""
+        content = [
+            {**part, "audio": encode_audio(self.pcm)} if part["type"] in AUDIO_PARTS else part
+            for part in self.document.get("content", [])
+        ]
+        return {**self.document, "content": content}
+
+
+def audio_item(item_id: str, pcm: bytes, now: float) -> Item:
+    """The user message that a committed buffer becomes."""
+    content = [{"type": "input_audio", "transcript": None}]
+    message = {"id": item_id, "type": "message", "role": "user", "status": "completed", "content": content}
+    return Item(message, now, pcm)
+
+
+def client_item(source: Json, new_id: str, now: float, path: str) -> Item:
+    """An item out of a checked client document; `new_id` if the client gave no id. Raises ApiError."""
+    pcm = b""
+    content = []
+    for index, part in enumerate(source.get("content", [])):
+        if part["type"] == "input_audio":
+            pcm += decode_audio(part["audio"], f"{path}.content[{index}].audio")
+            content.append({"type": "input_audio", "transcript": part.get("transcript")})
+        else:
+            content.append(dict(part))
+    document = {"id": new_id, "status": "completed", **source}
+    if "content" in source:
+        document["content"] = content
+    return Item(document, now, pcm)
+
+
+class Conversation:
+    """Items in order; asks nothing of their kind."""
+
+    def __init__(self, conversation_id: str) -> None:
+        self.id = conversation_id
+        self._items: dict[str, Item] = {}
+        self._order: list[str] = []
+
+    @property
+    def last_id(self) -> str | None:
+        return self._order[-1] if self._order else None
+
+    def items(self) -> list[Item]:
+        return [self._items[item_id] for item_id in self._order]
+
+    def get(self, item_id: str, param: str) -> Item:
+        if (item := self._items.get(item_id)) is None:
+            raise not_found(item_id, param)
+        return item
+
+    def find(self, item_id: str) -> Item | None:
+        return self._items.get(item_id)
+
+    def add(self, item: Item, after: str | None = None) -> str | None:
+        """Insert behind `after` (None: at the end, "root": at the front); returns the id it now follows."""
+        if item.id in self._items:
+            raise ApiError("invalid_value", f"An item with the id '{item.id}' already exists.", "item.id")
+        if after is None:
+            place = len(self._order)
+        elif after == "root":
+            place = 0
+        elif after in self._items:
+            place = self._order.index(after) + 1
+        else:
+            raise not_found(after, "previous_item_id")
+        self._items[item.id] = item
+        self._order.insert(place, item.id)
+        return self._order[place - 1] if place else None
+
+    def remove(self, item_id: str) -> None:
+        if item_id not in self._items:
+            raise not_found(item_id, "item_id")
+        del self._items[item_id]
+        self._order.remove(item_id)
+
+    def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
+        """Cut a model message to what was heard; its transcript goes, since it said more. Raises ApiError."""
+        item = self.get(item_id, "item_id")
+        if item.role != "assistant" or not item.pcm:
+            raise ApiError(None, "Only model output audio messages can be truncated", "item_id")
+        if content_index != 0:
+            raise ApiError("invalid_value", "Invalid 'content_index': expected 0.", "content_index")
+        if audio_end_ms > item.audio_ms:
+            raise ApiError(
+                "invalid_value",
+                f"Audio content of {item.audio_ms}ms is already shorter than {audio_end_ms}ms",
+                "audio_end_ms",
+            )
+        item.pcm = item.pcm[: audio_end_ms * BYTES_PER_MS]
+        item.document = {**item.document, "content": [{"type": "output_audio"}]}
+
+
+def not_found(item_id: str, param: str) -> ApiError:
+    return ApiError("item_not_found", f"Item with item_id not found: {item_id}", param)
+
+
+TRUNCATE_MEMBERS: dict[str, Check] = {
+    "item_id": ITEM_ID,
+    "content_index": integer(0),
+    "audio_end_ms": integer(0),
+}

@@ -1,0 +1,396 @@
+"""The responses of a session: from `response.create` through hearing and interpreting to `response.done`.
+
+    created -> hearing -> interpreting -> waiting -> speaking -> done
+       |          |            |             |          |
+       +----------+------------+-------------+----------+--> done as failed, cancelled or incomplete
+
+One response at a time may write to the default conversation; any number run out of band beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import isinf
+from typing import Any
+
+from emulator.engine.base import BYTES_PER_MS, EngineError, Heard, Spoken
+from emulator.realtime.context import SessionContext
+from emulator.realtime.errors import ApiError
+from emulator.realtime.faults import Action, FaultRule
+from emulator.realtime.hearing import Hearings, hinted_languages
+from emulator.realtime.items import RESPONSE_INPUT, Conversation, Item, client_item
+from emulator.realtime.languages import Direction, read_direction
+from emulator.realtime.schema import Check, an_object, array, boolean, nullable, one_of, record
+from emulator.realtime.session import Abandon, Interpret
+from emulator.realtime.session_config import (
+    INSTRUCTIONS,
+    REASONING,
+    TOOL_CHOICE,
+    VOICE,
+    SessionConfig,
+    max_output_tokens,
+    metadata,
+    modalities,
+    pcm_24k_only,
+)
+from emulator.realtime.speech import SpeechStream
+from emulator.realtime.usage import (
+    CHARACTERS_PER_TOKEN,
+    MODEL_AUDIO_MS_PER_TOKEN,
+    ContextPart,
+    PromptCache,
+    model_audio_tokens,
+    response_usage,
+    text_tokens,
+)
+
+Json = dict[str, Any]
+
+RESPONSE: Check = record(
+    {
+        "conversation": one_of("auto", "none"),
+        "metadata": nullable(metadata),
+        "input": array(RESPONSE_INPUT),
+        "instructions": INSTRUCTIONS,
+        "output_modalities": modalities,
+        "max_output_tokens": max_output_tokens,
+        "audio": record({"output": record({"format": pcm_24k_only, "voice": VOICE})}),
+        "tools": array(an_object),
+        "tool_choice": TOOL_CHOICE,
+        "parallel_tool_calls": boolean,
+        "reasoning": nullable(REASONING),
+        "prompt": nullable(an_object),
+    }
+)
+
+NO_TARGET = "No target language was found in the instructions: they must say 'from <language> into <language>'."
+
+
+@dataclass(slots=True)
+class Response:
+    """One response and what is known of it so far."""
+
+    number: int
+    stream: SpeechStream
+    in_conversation: bool
+    context: Sequence[ContextPart]
+    cached: tuple[int, int]
+    max_tokens: float
+    metadata: Json | None
+    subject: Item | None
+    direction: Direction | None
+    created_at: float
+    work: int | None = None
+    heard: Heard | None = None
+    spoken: Spoken | None = None
+    cut_short: str | None = None
+    """The reason why it will end as incomplete."""
+    total_steps: int = 0
+    started_at: float = 0.0
+    first_delta_at: float | None = None
+    done: bool = False
+
+    @property
+    def target(self) -> str | None:
+        return self.direction.target if self.direction is not None else None
+
+
+class Responses:
+    """All responses of one session."""
+
+    def __init__(
+        self, context: SessionContext, config: SessionConfig, conversation: Conversation, hearings: Hearings
+    ) -> None:
+        self._context = context
+        self._config = config
+        self._conversation = conversation
+        self._hearings = hearings
+        self._active: dict[str, Response] = {}
+        self._by_work: dict[int, Response] = {}
+        self._in_conversation: Response | None = None
+        self._cache = PromptCache()
+        self._count = 0
+        self._used_tokens = 0.0
+        self._used_at = 0.0
+        self.audio_was_sent = False
+        """From then on the voice of the session is locked."""
+
+    @property
+    def conversation_is_busy(self) -> bool:
+        return self._in_conversation is not None
+
+    def create(self, request: Json, now: float) -> None:
+        """`request`: the `response` of a `response.create`. Raises ApiError, and then nothing was created."""
+        RESPONSE(request, "response")
+        in_conversation = request.get("conversation", "auto") == "auto"
+        if in_conversation and self._in_conversation is not None:
+            raise ApiError(
+                "conversation_already_has_active_response",
+                "Conversation already has an active response in progress: "
+                f"{self._in_conversation.stream.id}. Wait until the response is finished before creating a new one.",
+            )
+        items = self._input_items(request, now)
+        response = self._new_response(request, items, in_conversation, now)
+        self._active[response.stream.id] = response
+        if in_conversation:
+            self._in_conversation = response
+        response.stream.announce()
+        if self._context.config.rate_limits == "start":
+            self._emit_rate_limits(now)
+        self._context.fault_point("response", response=response.number, target=response.target)
+        self._start(response, now)
+
+    def cancel(self, response_id: str | None, reason: str, now: float) -> None:
+        """Without an id the response of the default conversation is meant. Raises ApiError if there is none."""
+        response = self._in_conversation if response_id is None else self._active.get(response_id)
+        if response is None:
+            raise ApiError("response_cancel_not_active", "Cancellation failed: no active response found")
+        self._hearings.stop_listening(response.stream.id)
+        if response.work is not None:
+            del self._by_work[response.work]
+            self._context.effect(Abandon(response.work))
+            response.work = None
+        self._finish(response, "cancelled", {"type": "cancelled", "reason": reason}, now)
+
+    def completed(self, work: int, result: Spoken | EngineError, now: float) -> None:
+        """The engine has interpreted."""
+        if (response := self._by_work.pop(work, None)) is None:
+            return  # cancelled meanwhile
+        response.work = None
+        if isinstance(result, EngineError):
+            self._fail(response, "server_error", "server_error", str(result), now)
+        else:
+            self._interpreted(response, result, now)
+
+    # -- from the request to the engine
+
+    def _input_items(self, request: Json, now: float) -> list[Item]:
+        if "input" not in request:
+            return self._conversation.items()
+        items = []
+        for index, entry in enumerate(request["input"]):
+            path = f"response.input[{index}]"
+            if entry["type"] == "item_reference":
+                items.append(self._conversation.get(entry["id"], f"{path}.id"))
+            else:
+                items.append(client_item(entry, self._context.ids.new("item"), now, path))
+        return items
+
+    def _new_response(self, request: Json, items: list[Item], in_conversation: bool, now: float) -> Response:
+        session = self._config.document
+        instructions = request.get("instructions", self._config.instructions)
+        output = {**session["audio"]["output"], **request.get("audio", {}).get("output", {})}
+        limit = {**session, **request}["max_output_tokens"]
+        shape = {
+            "output_modalities": request.get("output_modalities", session["output_modalities"]),
+            "max_output_tokens": limit,
+            "audio": {"output": {"format": output["format"], "voice": output["voice"]}},
+            "metadata": request.get("metadata"),
+        }
+        context = [
+            ContextPart(instructions, text_tokens(instructions)),
+            *(item.context_part() for item in items),
+        ]
+        self._count += 1
+        stream = SpeechStream(
+            self._context,
+            self._context.ids.new("resp"),
+            shape,
+            self._conversation if in_conversation else None,
+        )
+        return Response(
+            number=self._count,
+            stream=stream,
+            in_conversation=in_conversation,
+            context=context,
+            cached=self._cache.share(context),
+            max_tokens=float(limit),
+            metadata=request.get("metadata"),
+            subject=next((item for item in reversed(items) if item.role == "user"), None),
+            direction=read_direction(instructions),
+            created_at=now,
+        )
+
+    def _start(self, response: Response, now: float) -> None:
+        subject, direction = response.subject, response.direction
+        if fault := self._take("fail_response", response):
+            self._fail(response, fault.error_type, fault.error_code, fault.message, now)
+        elif direction is None:
+            self._fail(response, "server_error", "server_error", NO_TARGET, now)
+        elif subject is None:
+            self._interpreted(response, Spoken("", b"", True), now)  # asked about nothing, it says nothing
+        elif subject.pcm:
+            self._hearings.listen(
+                response.stream.id,
+                subject,
+                self.languages_heard(direction),
+                lambda heard, at: self._heard(response, heard, at),
+                now,
+            )
+        else:
+            source = direction.sources[0] if direction.sources else ""
+            self._heard(response, Heard(source, subject.text), now)
+
+    def languages_heard(self, direction: Direction | None) -> tuple[str, ...]:
+        """What to listen for: as instructed; else as the transcription settings hint; else the default."""
+        if direction is not None and direction.sources:
+            return direction.sources
+        return hinted_languages(self._config.transcription) or self._context.config.default_languages
+
+    def _heard(self, response: Response, heard: Heard | EngineError, now: float) -> None:
+        if isinstance(heard, EngineError):
+            self._fail(response, "server_error", "server_error", str(heard), now)
+            return
+        assert response.target is not None
+        response.heard = heard
+        response.work = self._context.new_work()
+        self._by_work[response.work] = response
+        self._context.effect(Interpret(response.work, heard, response.target))
+
+    # -- from the engine to the client
+
+    def _interpreted(self, response: Response, spoken: Spoken, now: float) -> None:
+        response.spoken = self._within_limit(response, self._misinterpreted(response, spoken))
+        delay = self._context.config.first_audio_delay_s
+        if fault := self._take("delay_response", response):
+            delay += fault.seconds
+        if delay > 0:
+            self._context.agenda.at(now + delay, lambda at: self._speak(response, at))
+        else:
+            self._speak(response, now)
+
+    def _misinterpreted(self, response: Response, spoken: Spoken) -> Spoken:
+        """The same, or what a misbehaving model would make of it. Replaced text keeps the engine's audio."""
+        if fault := self._take("say", response):
+            spoken = replace(spoken, text=fault.text)
+        if self._take("echo", response) and response.heard is not None and response.subject is not None:
+            spoken = replace(spoken, text=response.heard.text or "", pcm=response.subject.pcm)
+        if self._take("double_audio", response):
+            spoken = replace(spoken, pcm=spoken.pcm * 2)
+        return spoken
+
+    def _within_limit(self, response: Response, spoken: Spoken) -> Spoken:
+        """Cut to `max_output_tokens`: text counts first, audio has the rest."""
+        pcm = spoken.pcm if response.stream.with_audio else b""
+        wanted = text_tokens(spoken.text) + model_audio_tokens(len(pcm))
+        if wanted <= response.max_tokens:
+            return spoken
+        response.cut_short = "max_output_tokens"
+        text = spoken.text[: int(response.max_tokens) * CHARACTERS_PER_TOKEN]
+        left = int(response.max_tokens) - text_tokens(text)
+        return replace(spoken, text=text, pcm=pcm[: left * MODEL_AUDIO_MS_PER_TOKEN * BYTES_PER_MS])
+
+    def _speak(self, response: Response, now: float) -> None:
+        if response.done:
+            return
+        assert response.spoken is not None
+        response.started_at = now
+        response.stream.begin(response.spoken.text, response.spoken.pcm, now)
+        response.total_steps = response.stream.steps_left
+        if self._take("hang_response", response):
+            if response.total_steps:
+                self._step(response, now)
+            return
+        self._advance(response, now)
+
+    def _advance(self, response: Response, now: float) -> None:
+        """Send every step that is due, then wait for the next one or finish."""
+        stream = response.stream
+        while stream.steps_left and not response.done:
+            due = response.started_at + self._paced(stream.next_offset_s)
+            if due > now:
+                self._context.agenda.at(due, lambda at: self._advance(response, at))
+                return
+            self._step(response, now)
+        if response.done or self._take("omit_done", response):
+            return
+        if response.cut_short is not None:
+            self._finish(response, "incomplete", {"type": "incomplete", "reason": response.cut_short}, now)
+        else:
+            self._finish(response, "completed", None, now)
+
+    def _paced(self, offset_s: float) -> float:
+        pace = self._context.config.pace
+        return 0.0 if isinf(pace) else offset_s / pace
+
+    def _step(self, response: Response, now: float) -> None:
+        stream = response.stream
+        stream.step()
+        if response.first_delta_at is None and stream.sent_pcm:
+            response.first_delta_at = now
+            self.audio_was_sent = True
+            if self._context.config.on_first_delta is not None:
+                self._context.config.on_first_delta(stream.id, now)
+            self._context.fault_point("first_delta", response=response.number, target=response.target)
+        if response.total_steps - stream.steps_left == (response.total_steps + 1) // 2:
+            self._context.fault_point("mid_response", response=response.number, target=response.target)
+            if fault := self._take("incomplete_response", response):
+                reason = fault.reason or "content_filter"
+                self._finish(response, "incomplete", {"type": "incomplete", "reason": reason}, now)
+
+    # -- the end
+
+    def _fail(self, response: Response, kind: str, code: str | None, message: str, now: float) -> None:
+        error = {"type": kind, "code": code, "message": message}
+        self._finish(response, "failed", {"type": "failed", "error": error}, now)
+
+    def _finish(self, response: Response, status: str, details: Json | None, now: float) -> None:
+        stream = response.stream
+        response.done = True
+        del self._active[stream.id]
+        if self._in_conversation is response:
+            self._in_conversation = None
+        usage = None
+        if status != "failed":
+            spoken_tokens = model_audio_tokens(len(stream.sent_pcm))
+            usage = response_usage(response.context, response.cached, text_tokens(stream.sent_text), spoken_tokens)
+            self._use_tokens(usage["total_tokens"], now)
+        stream.finish(status, details, usage)
+        if self._context.config.rate_limits == "end":
+            self._emit_rate_limits(now)
+        self._note(response, status, now)
+        self._context.fault_point("done", response=response.number, target=response.target)
+
+    def _note(self, response: Response, status: str, now: float) -> None:
+        subject, heard, spoken = response.subject, response.heard, response.spoken
+        self._context.note(
+            "realtime.response",
+            response_id=response.stream.id,
+            number=response.number,
+            item_id=subject.id if subject is not None else None,
+            in_conversation=response.in_conversation,
+            metadata=response.metadata,
+            status=status,
+            source=heard.language if heard is not None else None,
+            target=response.target,
+            heard=heard.text if heard is not None else None,
+            said=response.stream.sent_text,
+            understood=spoken.understood if spoken is not None else None,
+            audio_ms=len(response.stream.sent_pcm) // BYTES_PER_MS,
+            committed_at=subject.at if subject is not None else None,
+            created_at=response.created_at,
+            first_delta_at=response.first_delta_at,
+            done_at=now,
+        )
+
+    def _take(self, do: Action, response: Response) -> FaultRule | None:
+        return self._context.faults.take(do, response=response.number, target=response.target)
+
+    def _use_tokens(self, tokens: int, now: float) -> None:
+        self._used_tokens = self._still_used(now) + tokens
+        self._used_at = now
+
+    def _still_used(self, now: float) -> float:
+        refilled = (now - self._used_at) * self._context.config.token_limit / 60
+        return max(0.0, self._used_tokens - refilled)
+
+    def _emit_rate_limits(self, now: float) -> None:
+        limit, used = self._context.config.token_limit, self._still_used(now)
+        entry = {
+            "name": "tokens",
+            "limit": limit,
+            "remaining": max(0, int(limit - used)),
+            "reset_seconds": round(used * 60 / limit, 3),
+        }
+        self._context.emit("rate_limits.updated", rate_limits=[entry])

@@ -1,0 +1,200 @@
+"""How one response goes out: the exact ladder of its events, its audio cut into deltas, its text a little ahead.
+
+    response.created
+      response.output_item.added · conversation.item.added*
+        response.content_part.added
+          response.output_audio_transcript.delta … response.output_audio.delta …      one `step` after the other
+          response.output_audio.done · response.output_audio_transcript.done
+        response.content_part.done
+      response.output_item.done · conversation.item.done*
+    response.done
+    * only in the default conversation
+
+Knows no clock: `next_offset_s` says how far into the audio the next step stands, the session paces.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from emulator.engine.base import SAMPLE_RATE
+from emulator.realtime.context import SessionContext
+from emulator.realtime.items import Conversation, Item
+from emulator.realtime.wire import encode_audio
+
+Json = dict[str, Any]
+
+FIRST_DELTA_BYTES = (4_800, 7_200)
+DELTA_BYTES = 12_000
+"""100, 150, then 250 ms: as in the sample output of Microsoft's quickstart."""
+
+_WORDS = re.compile(r"\s*\S+")
+
+
+def cut(pcm: bytes) -> list[bytes]:
+    """The audio of each delta; joined they are `pcm` again."""
+    deltas: list[bytes] = []
+    start = 0
+    while start < len(pcm):
+        size = FIRST_DELTA_BYTES[len(deltas)] if len(deltas) < len(FIRST_DELTA_BYTES) else DELTA_BYTES
+        deltas.append(pcm[start : start + size])
+        start += size
+    return deltas
+
+
+def spread(text: str, count: int) -> list[list[str]]:
+    """The text deltas that go before each of `count` audio deltas, so that text never trails the audio."""
+    words = _WORDS.findall(text)
+    if words:
+        words[-1] += text[len("".join(words)) :]
+    places = [ceil(index * len(words) / count) for index in range(count + 1)]
+    return [words[start:end] for start, end in zip(places, places[1:], strict=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What goes out together."""
+
+    texts: list[str]
+    audio: bytes
+    offset_s: float
+    """Length of the audio before this step."""
+
+
+class SpeechStream:
+    """One response on its way out. Call `announce`, then `begin`, `step` while `steps_left`, then `finish`."""
+
+    def __init__(
+        self, context: SessionContext, response_id: str, shape: Json, conversation: Conversation | None
+    ) -> None:
+        """`shape`: output_modalities, max_output_tokens, audio, metadata. `conversation`: None when out of band."""
+        self._context = context
+        self._shape = shape
+        self._conversation = conversation
+        self.id = response_id
+        self.with_audio = shape["output_modalities"] == ["audio"]
+        self._item: Item | None = None
+        self._steps: deque[Step] = deque()
+        self._audio_prefix = ""
+        self._previous_item_id: str | None = None
+        self.sent_text = ""
+        self.sent_pcm = bytearray()
+
+    @property
+    def steps_left(self) -> int:
+        return len(self._steps)
+
+    @property
+    def next_offset_s(self) -> float:
+        return self._steps[0].offset_s
+
+    @property
+    def begun(self) -> bool:
+        return self._item is not None
+
+    def announce(self) -> None:
+        """`response.created`."""
+        response = self._document("in_progress", None, [], None)
+        self._context.emit("response.created", response=response)
+
+    def begin(self, text: str, pcm: bytes, now: float) -> None:
+        """Open the output item and lay out the steps."""
+        self._item = Item(
+            {
+                "id": self._context.ids.new("item"),
+                "type": "message",
+                "role": "assistant",
+                "status": "in_progress",
+                "content": [],
+            },
+            now,
+        )
+        self._emit_item("response.output_item.added", response_id=self.id, output_index=0)
+        if self._conversation is not None:
+            self._previous_item_id = self._conversation.add(self._item)
+            self._mirror("conversation.item.added")
+        self._emit_part("response.content_part.added", "")
+        deltas = cut(pcm) if self.with_audio else []
+        texts = spread(text, max(1, len(deltas)))
+        offset = 0
+        for words, audio in zip(texts, deltas or [b""], strict=True):
+            if words or audio:
+                self._steps.append(Step(words, audio, offset / (2 * SAMPLE_RATE)))
+            offset += len(audio)
+        # identifiers are ours and hold no character that JSON escapes, so an audio delta is only joined
+        self._audio_prefix = (
+            f'{{"type":"response.output_audio.delta","response_id":"{self.id}","item_id":"{self._item.id}",'
+            f'"output_index":0,"content_index":0,"event_id":"'
+        )
+
+    def step(self) -> None:
+        """Send the next text and audio deltas."""
+        step = self._steps.popleft()
+        ids = self._context.ids
+        for text in step.texts:
+            self.sent_text += text
+            self._context.emit(
+                self._text_event("delta"), **self._place(), delta=text, obfuscation=ids.obfuscation(text)
+            )
+        if step.audio:
+            self.sent_pcm += step.audio
+            delta = encode_audio(step.audio)
+            self._context.effect(f'{self._audio_prefix}{ids.new("event")}","delta":"{delta}"}}')
+
+    def finish(self, status: str, details: Json | None, usage: Json | None) -> None:
+        """Close whatever is open and send `response.done`; what has not been sent is dropped."""
+        self._steps.clear()
+        if self._item is not None:
+            self._close_item("completed" if status == "completed" else "incomplete")
+        output = [self._item.document] if self._item is not None else []
+        self._context.emit("response.done", response=self._document(status, details, output, usage))
+
+    def _close_item(self, status: str) -> None:
+        assert self._item is not None
+        if self.with_audio:
+            self._context.emit("response.output_audio.done", **self._place())
+            self._context.emit(self._text_event("done"), **self._place(), transcript=self.sent_text)
+            content = {"type": "output_audio", "transcript": self.sent_text}
+        else:
+            self._context.emit(self._text_event("done"), **self._place(), text=self.sent_text)
+            content = {"type": "output_text", "text": self.sent_text}
+        self._emit_part("response.content_part.done", self.sent_text)
+        self._item.document = {**self._item.document, "status": status, "content": [content]}
+        self._item.pcm = bytes(self.sent_pcm)
+        self._emit_item("response.output_item.done", response_id=self.id, output_index=0)
+        if self._conversation is not None:
+            self._mirror("conversation.item.done")
+
+    def _document(self, status: str, details: Json | None, output: list[Json], usage: Json | None) -> Json:
+        return {
+            "object": "realtime.response",
+            "id": self.id,
+            "status": status,
+            "status_details": details,
+            "output": output,
+            "conversation_id": None if self._conversation is None else self._conversation.id,
+            **self._shape,
+            "usage": usage,
+        }
+
+    def _text_event(self, ending: str) -> str:
+        return f"response.output_audio_transcript.{ending}" if self.with_audio else f"response.output_text.{ending}"
+
+    def _place(self) -> Json:
+        assert self._item is not None
+        return {"response_id": self.id, "item_id": self._item.id, "output_index": 0, "content_index": 0}
+
+    def _emit_part(self, kind: str, text: str) -> None:
+        part = {"type": "audio", "transcript": text} if self.with_audio else {"type": "text", "text": text}
+        self._context.emit(kind, **self._place(), part=part)
+
+    def _emit_item(self, kind: str, **members: Any) -> None:
+        assert self._item is not None
+        self._context.emit(kind, **members, item=self._item.document)
+
+    def _mirror(self, kind: str) -> None:
+        self._emit_item(kind, previous_item_id=self._previous_item_id)

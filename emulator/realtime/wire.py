@@ -1,0 +1,96 @@
+"""JSON text to client events and server events to JSON text; knows no rule of any session.
+
+Audio is what flows ten times a second per session: an append in one of the two usual spellings is taken apart by
+slicing, everything else goes through the JSON decoder.
+"""
+
+from __future__ import annotations
+
+import binascii
+from typing import Any
+
+import msgspec
+import pybase64
+
+from emulator.realtime.errors import ApiError
+
+APPEND_STARTS = (
+    '{"type":"input_audio_buffer.append","audio":"',
+    '{"type": "input_audio_buffer.append", "audio": "',
+)
+"""How our own bot and `json.dumps` begin an append."""
+
+MAX_APPEND_BYTES = 15 * 1024 * 1024
+"""Audio in one append, from the API reference."""
+
+
+def appended_audio(text: str) -> bytes | None:
+    """The decoded audio if `text` is a plain, valid append; None sends the caller the long way round."""
+    for start in APPEND_STARTS:
+        if text.startswith(start) and text.endswith('"}'):
+            try:
+                return pybase64.b64decode(text[len(start) : -2], validate=True)
+            except ValueError:  # includes binascii.Error: bad base64, or more members behind the audio
+                return None
+    return None
+
+
+def decode_event(frame: str | bytes) -> dict[str, Any]:
+    """A client event as a dict; raises ApiError for anything that is not a JSON object."""
+    try:
+        event = msgspec.json.decode(frame)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise ApiError("invalid_json", "We could not parse the JSON of your event. Expected a JSON object.") from error
+    if not isinstance(event, dict):
+        raise ApiError("invalid_json", "Expected a JSON object as the event.")
+    return event
+
+
+def decode_audio(audio: str, param: str) -> bytes:
+    """Strict base64 of whole PCM16 samples; raises ApiError."""
+    try:
+        pcm = pybase64.b64decode(audio, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ApiError("invalid_value", f"Invalid '{param}': expected base64-encoded audio.", param) from error
+    check_samples(pcm, param)
+    return pcm
+
+
+def check_samples(pcm: bytes, param: str) -> None:
+    if len(pcm) % 2:
+        raise ApiError(
+            "invalid_value",
+            f"Invalid '{param}': expected 16-bit samples, but got {len(pcm)} bytes, which is an odd number.",
+            param,
+        )
+    if len(pcm) > MAX_APPEND_BYTES:
+        raise ApiError(
+            "string_above_max_length",
+            f"Invalid '{param}': audio too long. Expected at most {MAX_APPEND_BYTES} bytes, "
+            f"but got {len(pcm)} instead.",
+            param,
+        )
+
+
+def encode_audio(pcm: bytes) -> str:
+    return pybase64.b64encode(pcm).decode("ascii")
+
+
+def encode_event(event: dict[str, Any]) -> str:
+    return msgspec.json.encode(event).decode()
+
+
+def without_audio(event: Any) -> Any:
+    """The event for the journal: every `audio` string replaced by its length in characters."""
+    match event:
+        case dict():
+            return {
+                key: len(value) if key == "audio" and isinstance(value, str) else without_audio(value)
+                for key, value in event.items()
+            }
+        case list():
+            return [without_audio(item) for item in event]
+        case int() if abs(event) >> 63:  # no JSON library the journal meets need take it
+            return str(event)
+        case _:
+            return event
