@@ -1,0 +1,231 @@
+"""Request and response models of the REST API: shapes, limits, examples; no rule that needs a room."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Generic, Literal, Self, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from rooms_admin.languages import AUTO, language_tag
+from rooms_admin.store import BargeIn, Mode, Participant, Role, Room, RoomSettings
+
+MOST_PARTICIPANTS = 350  # of one call, by ACS's service limits
+MOST_LANGUAGES = 20  # to read; how many are offered is another question, answered with a reason
+
+
+def _language_or_auto(written: str) -> str:
+    return AUTO if written.lower() == AUTO else language_tag(written)
+
+
+Language = Annotated[str, AfterValidator(language_tag), Field(max_length=64, examples=["en-US"])]
+LanguageOrAuto = Annotated[str, AfterValidator(_language_or_auto), Field(max_length=64, examples=["en-US"])]
+Name = Annotated[str, Field(min_length=1, max_length=256, examples=["Board meeting"])]
+
+
+class _Request(BaseModel):
+    """What clients send: a key we do not know is refused, because a setting ignored in silence is a trap."""
+
+    model_config = ConfigDict(
+        extra="forbid", str_strip_whitespace=True, frozen=True, use_attribute_docstrings=True
+    )
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, from_attributes=True, use_attribute_docstrings=True)
+
+
+# --- requests ------------------------------------------------------------------------------------
+
+
+class NewParticipant(_Request):
+    display_name: Name
+    role: Role = "Attendee"
+    speaks: LanguageOrAuto = AUTO
+    """one of the room's languages, or `auto`"""
+    hears: Language | None = None
+    """one of the room's languages; what the participant speaks, if left out"""
+
+
+class ChangedParticipant(_Request):
+    """A key left out changes nothing."""
+
+    display_name: Name | None = None
+    role: Role | None = None
+    speaks: LanguageOrAuto | None = None
+    hears: Language | None = None
+
+
+class ChangedSettings(_Request):
+    """A key left out keeps its value, in a new room its default. Times in milliseconds.
+
+    Limits: below 100 ms a pause between two syllables would end an utterance; beyond 20 s at 24 kHz an
+    utterance would pass the 1 MB a model takes at once.
+    """
+
+    end_of_turn_ms: Annotated[int, Field(ge=100, le=5_000)] | None = None
+    end_of_turn_after_long_ms: Annotated[int, Field(ge=100, le=5_000)] | None = None
+    long_speech_ms: Annotated[int, Field(ge=500, le=20_000)] | None = None
+    max_utterance_ms: Annotated[int, Field(ge=1_000, le=20_000)] | None = None
+    barge_in: BargeIn | None = None
+
+
+class NewRoom(_Request):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "Board meeting",
+                    "languages": ["en-US", "es-ES"],
+                    "mode": "consecutive",
+                    "participants": [
+                        {"display_name": "Ada", "role": "Presenter", "speaks": "en-US", "hears": "en-US"},
+                        {"display_name": "Benito", "role": "Attendee", "speaks": "es-ES", "hears": "es-ES"},
+                    ],
+                }
+            ]
+        }
+    )
+
+    name: Name
+    languages: Annotated[list[Language], Field(min_length=2, max_length=MOST_LANGUAGES)]
+    mode: Mode = "consecutive"
+    participants: Annotated[list[NewParticipant], Field(max_length=MOST_PARTICIPANTS)] = []
+    valid_from: AwareDatetime | None = None
+    """now, if left out"""
+    valid_until: AwareDatetime | None = None
+    """180 days after `valid_from`, if left out; no more than that"""
+    settings: ChangedSettings = ChangedSettings()
+
+
+class ChangedRoom(_Request):
+    """A key left out changes nothing."""
+
+    name: Name | None = None
+    languages: Annotated[list[Language], Field(min_length=2, max_length=MOST_LANGUAGES)] | None = None
+    mode: Mode | None = None
+    valid_from: AwareDatetime | None = None
+    valid_until: AwareDatetime | None = None
+    settings: ChangedSettings = ChangedSettings()
+
+
+class TokenRequest(_Request):
+    expires_in_minutes: Annotated[int, Field(ge=60, le=1440)] = 1440
+    """ACS's own limits"""
+
+
+Action = Literal["start", "stop", "pause", "resume", "hush"]
+
+
+class InterpreterCommand(_Request):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"action": "pause"}]})
+
+    action: Action
+
+
+# --- answers -------------------------------------------------------------------------------------
+
+
+class ParticipantAnswer(_Answer):
+    participant_id: str
+    acs_user_id: str
+    display_name: str
+    role: Role
+    speaks: str
+    hears: str
+
+    @classmethod
+    def of(cls, participant: Participant) -> Self:
+        return cls.model_validate(participant)
+
+
+class SettingsAnswer(_Answer):
+    end_of_turn_ms: int
+    end_of_turn_after_long_ms: int
+    long_speech_ms: int
+    max_utterance_ms: int
+    barge_in: BargeIn
+
+
+class RoomAnswer(_Answer):
+    room_id: str
+    acs_room_id: str
+    join_code: str
+    name: str
+    languages: tuple[str, ...]
+    mode: Mode
+    participants: tuple[ParticipantAnswer, ...]
+    valid_from: datetime
+    valid_until: datetime
+    created_at: datetime
+    settings: SettingsAnswer
+    version: int
+
+    @classmethod
+    def of(cls, room: Room) -> Self:
+        return cls.model_validate(room)
+
+
+class TokenAnswer(_Answer):
+    token: str
+    expires_on: datetime
+    acs_user_id: str
+    acs_room_id: str
+
+
+class InterpreterAnswer(_Answer):
+    room_id: str
+    status: str
+    call_connection_id: str | None
+    since: datetime | None
+    reason: str | None
+
+
+class TranscriptLineAnswer(_Answer):
+    utterance_id: str
+    revision: int
+    speaker_id: str
+    speaker_name: str
+    language: str
+    text: str
+    is_final: bool
+    timestamp_ms: int
+    is_original: bool
+
+
+Item = TypeVar("Item")
+
+
+class Page(_Answer, Generic[Item]):
+    items: list[Item]
+    next_cursor: str | None = None
+    """to be passed as `cursor` for what follows; null at the end"""
+
+
+class TranscriptAnswer(Page[TranscriptLineAnswer]):
+    room_id: str
+
+
+class ErrorBody(_Answer):
+    code: str
+    message: str
+    retry_after_ms: int | None = None
+    details: list[dict[str, object]] | None = None
+
+
+class ErrorAnswer(_Answer):
+    """Every error, of every route."""
+
+    error: ErrorBody
+
+
+# --- from requests to what is kept ---------------------------------------------------------------
+
+
+def changed_settings(settings: RoomSettings, change: ChangedSettings) -> RoomSettings:
+    """The settings with what the change says; ValueError if they contradict each other then."""
+    values = {name: getattr(settings, name) for name in RoomSettings.__dataclass_fields__}
+    changed = RoomSettings(**values | change.model_dump(exclude_none=True))
+    if changed.long_speech_ms >= changed.max_utterance_ms:
+        raise ValueError("long_speech_ms must be less than max_utterance_ms")
+    return changed

@@ -1,0 +1,248 @@
+"""What an admin can do with rooms: the rules that join our store with ACS. No HTTP here.
+
+ACS comes first and the store second, because a room that ACS does not have is of no use to anybody; if the
+store then refuses, what was made in ACS is taken back.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from rooms_admin.acs_rooms import AcsRooms, AcsToken
+from rooms_admin.errors import Conflict, NotFound
+from rooms_admin.models import ChangedParticipant, ChangedRoom, NewParticipant, NewRoom
+from rooms_admin.rules import (
+    LONGEST_VALIDITY,
+    check_languages,
+    check_offered,
+    check_size,
+    check_validity,
+    merged_settings,
+    roster_entry,
+)
+from rooms_admin.store import JoinCodeTaken, Participant, Room, RoomSettings, RoomStore, UnknownRoom
+
+logger = logging.getLogger(__name__)
+
+JOIN_CODE_TRIES = 20  # with 100,000 rooms at once, one in 10^20 creations would fail
+
+
+class RoomWatcher(Protocol):
+    """Who wants to know of changed rooms while they are interpreted. Called in the loop; only enqueues."""
+
+    def changed(self, room: Room) -> None: ...
+
+    def removed(self, room: Room) -> None: ...
+
+
+class Rooms:
+    """Rooms and their rosters. Raises the errors of `rooms_admin.errors`."""
+
+    def __init__(
+        self,
+        store: RoomStore,
+        acs: AcsRooms,
+        *,
+        watcher: RoomWatcher | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        join_code: Callable[[], str] = lambda: f"{secrets.randbelow(1_000_000):06}",
+    ) -> None:
+        self._store = store
+        self._acs = acs
+        self._watcher = watcher
+        self._now = now
+        self._join_code = join_code
+        self._ids = _SortableIds(now)
+
+    async def create(self, new: NewRoom) -> Room:
+        check_offered(new.languages, new.mode)
+        roster = [
+            roster_entry(new.languages, participant, f"participants.{index}.")
+            for index, participant in enumerate(new.participants)
+        ]
+        settings = merged_settings(RoomSettings(), new.settings)
+        now = self._now().replace(microsecond=0)
+        valid_from = new.valid_from or now
+        valid_until = new.valid_until or valid_from + LONGEST_VALIDITY
+        check_validity(valid_from, valid_until, now)
+
+        backing, users = await self._acs.create_room([one.role for one in roster], valid_from, valid_until)
+        room = Room(
+            room_id=self._ids.next("room"),
+            acs_room_id=backing.acs_room_id,
+            join_code="",
+            name=new.name,
+            languages=tuple(new.languages),
+            mode=new.mode,
+            participants=tuple(
+                replace(one, participant_id=self._ids.next("participant"), acs_user_id=user)
+                for one, user in zip(roster, users, strict=True)
+            ),
+            valid_from=backing.valid_from,
+            valid_until=backing.valid_until,
+            created_at=now,
+            settings=settings,
+        )
+        try:
+            return await self._add(room)
+        except BaseException:
+            await self._acs.delete_room(room.acs_room_id, users)
+            raise
+
+    async def _add(self, room: Room) -> Room:
+        for _ in range(JOIN_CODE_TRIES):
+            coded = replace(room, join_code=self._join_code())
+            try:
+                await self._store.add(coded)
+            except JoinCodeTaken:
+                continue
+            return coded
+        raise Conflict("no join code is free")
+
+    async def get(self, room_id: str) -> Room:
+        room = await self._store.get(room_id)
+        if room is None:
+            raise NotFound("no such room")
+        return room
+
+    async def page(self, after: str | None, limit: int) -> Sequence[Room]:
+        return await self._store.page(after, limit)
+
+    async def find_by_join_code(self, join_code: str) -> Room | None:
+        """The room people join with this code now; None for a wrong code and for an expired room."""
+        room = await self._store.find_by_join_code(join_code)
+        return room if room is not None and self._now() < room.valid_until else None
+
+    async def change(self, room_id: str, change: ChangedRoom) -> Room:
+        room = await self.get(room_id)
+
+        def changed(room: Room) -> Room:
+            languages = tuple(change.languages) if change.languages is not None else room.languages
+            mode = change.mode or room.mode
+            check_offered(languages, mode)
+            for one in room.participants:
+                check_languages(languages, one.speaks, one.hears, f"participants.{one.participant_id}.")
+            return replace(
+                room,
+                name=change.name or room.name,
+                languages=languages,
+                mode=mode,
+                settings=merged_settings(room.settings, change.settings),
+            )
+
+        changed(room)  # what cannot be must not reach ACS
+        valid_from = change.valid_from or room.valid_from
+        valid_until = change.valid_until or room.valid_until
+        if (valid_from, valid_until) == (room.valid_from, room.valid_until):
+            return await self._update(room_id, changed)
+        check_validity(valid_from, valid_until, self._now())
+        backing = await self._acs.change_validity(room.acs_room_id, valid_from, valid_until)
+        return await self._update(
+            room_id,
+            lambda room: replace(
+                changed(room), valid_from=backing.valid_from, valid_until=backing.valid_until
+            ),
+        )
+
+    async def remove(self, room_id: str) -> None:
+        room = await self.get(room_id)
+        await self._acs.delete_room(room.acs_room_id, [one.acs_user_id for one in room.participants])
+        try:
+            removed = await self._store.remove(room_id)
+        except UnknownRoom:
+            return  # somebody else deleted it in the meantime, which is what was asked for
+        if self._watcher is not None:
+            self._watcher.removed(removed)
+
+    # --- roster --------------------------------------------------------------------------------
+
+    async def add_participant(self, room_id: str, new: NewParticipant) -> Participant:
+        room = await self.get(room_id)
+        entry = roster_entry(room.languages, new)
+        check_size(room)
+        user = await self._acs.add_participant(room.acs_room_id, entry.role)
+        added = replace(entry, participant_id=self._ids.next("participant"), acs_user_id=user)
+
+        def with_added(room: Room) -> Room:
+            check_languages(room.languages, added.speaks, added.hears)
+            check_size(room)
+            return replace(room, participants=(*room.participants, added))
+
+        try:
+            await self._update(room_id, with_added)
+        except BaseException:
+            await self._acs.remove_participant(room.acs_room_id, user)
+            raise
+        return added
+
+    async def participant(self, room_id: str, participant_id: str) -> tuple[Room, Participant]:
+        room = await self.get(room_id)
+        return room, _found(room, participant_id)
+
+    async def change_participant(
+        self, room_id: str, participant_id: str, change: ChangedParticipant
+    ) -> Participant:
+        room, participant = await self.participant(room_id, participant_id)
+
+        def changed(room: Room) -> Room:
+            now = _found(room, participant_id)
+            then = replace(now, **change.model_dump(exclude_none=True))
+            check_languages(room.languages, then.speaks, then.hears)
+            return replace(room, participants=tuple(then if one is now else one for one in room.participants))
+
+        changed(room)
+        if change.role is not None and change.role != participant.role:
+            await self._acs.set_role(room.acs_room_id, participant.acs_user_id, change.role)
+        return _found(await self._update(room_id, changed), participant_id)
+
+    async def remove_participant(self, room_id: str, participant_id: str) -> None:
+        room, participant = await self.participant(room_id, participant_id)
+        await self._acs.remove_participant(room.acs_room_id, participant.acs_user_id)
+        await self._update(
+            room_id,
+            lambda room: replace(
+                room,
+                participants=tuple(one for one in room.participants if one.participant_id != participant_id),
+            ),
+        )
+
+    async def issue_token(
+        self, room_id: str, participant_id: str, minutes: int
+    ) -> tuple[Room, Participant, AcsToken]:
+        room, participant = await self.participant(room_id, participant_id)
+        if self._now() >= room.valid_until:
+            raise Conflict("the room has expired")
+        return room, participant, await self._acs.issue_token(participant.acs_user_id, minutes)
+
+    async def _update(self, room_id: str, change: Callable[[Room], Room]) -> Room:
+        try:
+            room = await self._store.update(room_id, change)
+        except UnknownRoom as error:
+            raise NotFound("no such room") from error
+        if self._watcher is not None:
+            self._watcher.changed(room)
+        return room
+
+
+def _found(room: Room, participant_id: str) -> Participant:
+    participant = room.participant(participant_id)
+    if participant is None:
+        raise NotFound("no such participant")
+    return participant
+
+
+class _SortableIds:
+    """Ids in the order they were made: microseconds, never the same twice; then chance, among processes."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._last = 0
+
+    def next(self, prefix: str) -> str:
+        self._last = max(self._last + 1, int(self._now().timestamp() * 1_000_000))
+        return f"{prefix}-{self._last:014x}{secrets.token_hex(4)}"

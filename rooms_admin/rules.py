@@ -1,0 +1,82 @@
+"""What a room may be: validity, languages, roster, settings. Pure; every refusal names field and reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from rooms_admin.errors import Conflict, InvalidRequest, NotSupported
+from rooms_admin.languages import AUTO, primary
+from rooms_admin.models import MOST_PARTICIPANTS, ChangedSettings, NewParticipant, changed_settings
+from rooms_admin.store import Participant, Room, RoomSettings
+
+LONGEST_VALIDITY = timedelta(days=180)  # ACS's rule for the span from valid_from to valid_until
+
+
+def check_offered(languages: Sequence[str], mode: str) -> None:
+    """What is not offered says so, whatever else is right with it."""
+    if mode != "consecutive":
+        raise NotSupported(
+            "simultaneous interpreting is not supported yet", details=[_wrong("mode", "only consecutive")]
+        )
+    primaries = [primary(tag) for tag in languages]
+    if len(set(primaries)) < len(primaries):
+        reason = "two of them are the same language: interpreting needs different ones"
+        raise InvalidRequest("the languages are not usable", details=[_wrong("languages", reason)])
+    if len(languages) > 2:
+        raise NotSupported(
+            "a room has exactly two languages for now", details=[_wrong("languages", "more than two")]
+        )
+
+
+def check_validity(valid_from: datetime, valid_until: datetime, now: datetime) -> None:
+    if valid_until <= now:
+        reason = "lies in the past"
+    elif valid_until <= valid_from:
+        reason = "must lie after valid_from"
+    elif valid_until - valid_from > LONGEST_VALIDITY:
+        reason = "lies more than 180 days after valid_from"
+    else:
+        return
+    raise InvalidRequest("the validity is not possible", details=[_wrong("valid_until", reason)])
+
+
+def check_languages(languages: Sequence[str], speaks: str, hears: str, where: str = "") -> None:
+    offered = ", ".join(languages)
+    wrong = []
+    if speaks != AUTO and speaks not in languages:
+        wrong.append(_wrong(f"{where}speaks", f"must be auto or one of the room's languages: {offered}"))
+    if hears not in languages:
+        wrong.append(_wrong(f"{where}hears", f"must be one of the room's languages: {offered}"))
+    if wrong:
+        raise InvalidRequest("a participant's languages are not the room's", details=wrong)
+
+
+def check_size(room: Room) -> None:
+    if len(room.participants) >= MOST_PARTICIPANTS:
+        raise Conflict(f"the room is full: {MOST_PARTICIPANTS} participants")
+
+
+def roster_entry(languages: Sequence[str], new: NewParticipant, where: str = "") -> Participant:
+    """The roster entry, ids still empty."""
+    hears = new.hears
+    if hears is None:
+        if new.speaks == AUTO:
+            details = [_wrong(f"{where}hears", "is needed when speaks is auto")]
+            raise InvalidRequest("a participant's languages are not complete", details=details)
+        hears = new.speaks
+    check_languages(languages, new.speaks, hears, where)
+    return Participant("", "", new.display_name, new.role, new.speaks, hears)
+
+
+def merged_settings(settings: RoomSettings, change: ChangedSettings) -> RoomSettings:
+    try:
+        return changed_settings(settings, change)
+    except ValueError as error:
+        raise InvalidRequest(
+            "the settings contradict each other", details=[_wrong("settings", str(error))]
+        ) from error
+
+
+def _wrong(field: str, reason: str) -> dict[str, object]:
+    return {"field": field, "reason": reason}
