@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -20,17 +21,24 @@ def no_blocking_calls() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 async def no_leaked_tasks() -> AsyncIterator[None]:
     """A test fails if a task it started is still there when it ends."""
     before = asyncio.all_tasks()
     yield
     for _ in range(3):  # transports close one loop turn after the code that owned them
         await asyncio.sleep(0)
-    leaked = [task for task in asyncio.all_tasks() - before if not task.done()]
+    leaked = [task for task in asyncio.all_tasks() - before - {asyncio.current_task()} if not task.done()]
     for task in leaked:
         task.cancel()
     assert not leaked, f"tasks left running: {[task.get_name() for task in leaked]}"
+
+
+@pytest.fixture(autouse=True)
+def tasks_are_ended(request: pytest.FixtureRequest) -> None:
+    """Every test with a loop is held to `no_leaked_tasks`; the others start none."""
+    if inspect.iscoroutinefunction(getattr(request.node, "obj", None)):
+        request.getfixturevalue("no_leaked_tasks")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,44 @@
+# Every target sets up what it needs; nothing has to be done before.
+#   make demo    hold an interpreted meeting and judge it          make test    quality checks, then all tests
+#   make run     the same parts, for people: open the page         make bench   the benchmarks, a table at the end
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test bench lock clean
+
+help:
+	@sed -n '2,3s/^#//p' Makefile
+
+setup: $(READY)
+
+$(READY): requirements/all.lock scripts/setup.sh
+	@PYTHON=$(PYTHON) sh scripts/setup.sh $(VENV)
+	@touch $@
+
+demo: $(READY)
+	@sh scripts/system-packages.sh engine
+	@$(BIN)/python -m demo $(if $(SPEAK),--speak "$(SPEAK)")
+
+run: $(READY)
+	@sh scripts/system-packages.sh engine
+	@$(BIN)/python -m demo run
+
+test: $(READY)
+	@sh scripts/system-packages.sh engine browser
+	@sh scripts/test.sh $(BIN)
+
+bench: $(READY)
+	@$(BIN)/python -m benchmarks
+
+# The lock files name versions and hashes, no addresses. Needs uv, for maintainers only.
+LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 pyproject.toml
+lock:
+	$(LOCK) -o requirements/bot.lock
+	$(LOCK) --extra emulator --extra dev -o requirements/all.lock
+
+clean:
+	rm -rf $(VENV) out
