@@ -1,0 +1,132 @@
+"""Posts callback events to the bot, signed and in order, and tries again; what the events say is `callback_events`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import aiohttp
+import orjson
+
+from emulator.acs.callback_events import PREFIX, Event
+from emulator.acs.keys import SigningKey
+from emulator.faults import CallbackFault, FaultPlan
+from emulator.journal import Journal
+
+CALLBACK_TOKEN_S = 300  # documented: five minutes, a new one per event
+MEDIA_TOKEN_S = 86_400  # documented: a day, a new one per connection
+# A webhook is to answer at once and work afterwards; the service's own patience is not published.
+_PATIENCE_S = 10.0
+# Far more than one call ever has on its way; beyond it the webhook is dead.
+_OUTBOX = 1000
+
+
+class TokenIssuer:
+    """Signs what the service sends out, so that the bot can tell it from anybody else's."""
+
+    def __init__(self, key: SigningKey, issuer: str, audience: str) -> None:
+        self._key = key
+        self._issuer = issuer
+        self._audience = audience
+
+    def token(self, lifetime_s: int, flaw: str = "valid") -> str:
+        """A token valid from now on; `flaw` is a word of `CallbackFault.token`."""
+        now = int(time.time())
+        if flaw == "expired":
+            now -= 2 * lifetime_s
+        claims: dict[str, Any] = {
+            "iss": self._issuer,
+            "aud": "another-resource" if flaw == "wrong_audience" else self._audience,
+            "iat": now,
+            "nbf": now,
+            "exp": now + lifetime_s,
+        }
+        token = self._key.sign(claims)
+        if flaw == "wrong_key":
+            head, _, tail = token.rpartition(".")
+            return f"{head}.{tail[::-1]}"
+        return token
+
+
+class CallbackPoster:
+    """Posts one batch of events until it is taken or the tries are used up."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, issuer: TokenIssuer, faults: FaultPlan, journal: Journal
+    ) -> None:
+        self._session = session
+        self._issuer = issuer
+        self._faults = faults
+        self._journal = journal
+
+    async def post(self, uri: str, events: Sequence[Event]) -> bool:
+        """Whether the events were taken (2xx). The same ids go out at every try."""
+        kinds = [str(each["type"]).removeprefix(PREFIX) for each in events]
+        fault = self._faults.callback(kinds) or CallbackFault()
+        await asyncio.sleep(fault.delay_ms / 1000)
+        named = {"types": kinds, "call_connection_id": events[0]["data"]["callConnectionId"]}
+        if fault.lost:
+            self._journal.note("callback.lost", **named)
+            return False
+        body = orjson.dumps(events)
+        switches = self._faults.switches
+        wait = switches.callback_backoff_s
+        for number in range(1, switches.callback_tries + 1):
+            status = await self._try(uri, body, fault)
+            self._journal.note("callback", status=status, number=number, ids=[each["id"] for each in events], **named)
+            if 200 <= status < 300:
+                for _ in range(fault.duplicate):
+                    again = await self._try(uri, body, fault)
+                    self._journal.note("callback.duplicate", status=again, **named)
+                return True
+            if number < switches.callback_tries:
+                await asyncio.sleep(wait)
+                wait *= 2
+        self._journal.note("callback.given_up", **named)
+        return False
+
+    async def _try(self, uri: str, body: bytes, fault: CallbackFault) -> int:
+        """The status of the answer; 0 when there was none."""
+        headers = {"Content-Type": "application/cloudevents-batch+json; charset=utf-8"}
+        if fault.token != "missing":
+            headers["Authorization"] = "Bearer " + self._issuer.token(CALLBACK_TOKEN_S, fault.token)
+        try:
+            async with (
+                asyncio.timeout(_PATIENCE_S),
+                self._session.post(uri, data=body, headers=headers, allow_redirects=False) as answer,
+            ):
+                return answer.status
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return 0
+
+
+class Outbox:
+    """The events of one call connection on their way, one post after the other.
+
+    Bounded by `_OUTBOX` posts; events are never dropped from the middle: when it is full, `put` says so.
+    """
+
+    def __init__(self, poster: CallbackPoster) -> None:
+        self._poster = poster
+        self._posts: asyncio.Queue[tuple[str, Sequence[Event]] | None] = asyncio.Queue(_OUTBOX + 1)
+        self._closed = False
+
+    def put(self, uri: str, *events: Event) -> bool:
+        """Queue one post; False when the outbox is full or closed."""
+        if self._closed or self._posts.qsize() >= _OUTBOX:
+            return False
+        self._posts.put_nowait((uri, events))
+        return True
+
+    def close(self) -> None:
+        """Nothing more will be put; what is there still goes out."""
+        if not self._closed:
+            self._closed = True
+            self._posts.put_nowait(None)
+
+    async def run(self) -> None:
+        """Post until closed and empty."""
+        while (post := await self._posts.get()) is not None:
+            await self._poster.post(*post)

@@ -1,0 +1,95 @@
+"""The one clock of the process: every call gets its tick each 20 ms, late or not; what a tick does is the call's."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Protocol
+
+from emulator.acs.audio import FRAME_S
+from emulator.journal import Journal
+
+logger = logging.getLogger(__name__)
+
+# Calls are spread over the 20 ms, as they are in the cloud, so that they do not all fall into one instant.
+PHASES = 4
+# Ticks made up for after a stall; what is older is skipped, and counted.
+CATCH_UP_TICKS = 10
+_STEP_S = FRAME_S / PHASES
+
+
+class Ticking(Protocol):
+    """Something that is due every 20 ms."""
+
+    def tick(self, now: float) -> None:
+        """Do one frame's work. `now` is the instant it was due, on `time.monotonic()`. Must not block."""
+
+    def failed(self, error: Exception) -> None:
+        """A tick raised `error`; there will be no more of them."""
+
+
+class FrameClock:
+    """Deadlines, not delays: tick n is due at `start + n * 20 ms`, whatever the ones before it cost.
+
+    Attributes:
+        ticks: frames' worth of time served.
+        late_ms: how late the latest tick was; `worst_late_ms` the worst of all.
+        skipped: ticks given up after a stall.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self.ticks = 0
+        self.late_ms = 0.0
+        self.worst_late_ms = 0.0
+        self.skipped = 0
+        self._journal = journal
+        self._phases: list[list[Ticking]] = [[] for _ in range(PHASES)]
+        self._wanted = asyncio.Event()
+
+    def add(self, ticking: Ticking) -> None:
+        """Tick this from now on, in the phase with the fewest others."""
+        min(self._phases, key=len).append(ticking)
+        self._wanted.set()
+
+    def remove(self, ticking: Ticking) -> None:
+        """Tick this no more; safe during a tick, and when it was not there."""
+        for phase in self._phases:
+            if ticking in phase:
+                phase.remove(ticking)
+
+    async def run(self) -> None:
+        """Tick until cancelled. Rests while there is nothing to tick."""
+        while True:
+            await self._wanted.wait()
+            await self._run_while_wanted()
+
+    async def _run_while_wanted(self) -> None:
+        start = time.monotonic()
+        step = 0
+        while any(self._phases):
+            deadline = start + step * _STEP_S
+            await asyncio.sleep(max(0.0, deadline - time.monotonic()))
+            late = time.monotonic() - deadline
+            if late > CATCH_UP_TICKS * FRAME_S:
+                missed = int(late / FRAME_S) - CATCH_UP_TICKS
+                self.skipped += missed
+                step += missed * PHASES
+                self._journal.note("clock.stalled", late_ms=round(late * 1000), skipped=missed)
+                continue
+            self._tick(step, deadline, late)
+            step += 1
+        self._wanted.clear()
+
+    def _tick(self, step: int, deadline: float, late: float) -> None:
+        self.late_ms = late * 1000
+        self.worst_late_ms = max(self.worst_late_ms, self.late_ms)
+        self.ticks += step % PHASES == 0
+        for ticking in tuple(self._phases[step % PHASES]):
+            try:
+                ticking.tick(deadline)
+            except Exception as error:
+                # One call's fault is not the others': it loses its tick, they go on.
+                logger.exception("a call failed in its tick")
+                self.remove(ticking)
+                ticking.failed(error)

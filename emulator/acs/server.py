@@ -1,0 +1,144 @@
+"""The ACS side as one aiohttp application: the only place where its parts meet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+
+import aiohttp
+from aiohttp import web
+
+from emulator.acs.call_automation_api import CallAutomationApi
+from emulator.acs.callbacks import CallbackPoster, TokenIssuer
+from emulator.acs.clock import FrameClock
+from emulator.acs.connection import Services
+from emulator.acs.event_grid import EventGrid
+from emulator.acs.exchange import Exchange
+from emulator.acs.front import Front
+from emulator.acs.identity import IdentityStore
+from emulator.acs.identity_api import IdentityApi
+from emulator.acs.join import JoinApi
+from emulator.acs.keys import SigningKey
+from emulator.acs.keys_api import KeysApi
+from emulator.acs.local_api import LocalApi, page_routes
+from emulator.acs.robots import RobotsApi
+from emulator.acs.rooms import RoomStore
+from emulator.acs.rooms_api import RoomsApi
+from emulator.acs.signing import decode_key
+from emulator.config import Config
+from emulator.faults import FaultPlan
+from emulator.journal import Journal
+
+# A robot's recording may come in the body: five minutes of it.
+_LARGEST_BODY = 20 * 1024 * 1024
+# How long bots have to take their last events when the server goes down.
+_FAREWELL_S = 1.0
+_PAGE = Path(__file__).parent.parent / "page"
+
+
+class AcsServer:
+    """Identity, rooms, call automation, media streaming and Event Grid of one resource.
+
+    An async context manager: inside it calls run; leaving it ends them and everything behind them.
+    """
+
+    def __init__(self, config: Config, journal: Journal, faults: FaultPlan, key: SigningKey | None = None) -> None:
+        """Args: key: to sign tokens with; made anew when there is none (a tenth of a second)."""
+        self._config = config
+        self._journal = journal
+        self._faults = faults
+        self._key = key
+        self._secret = decode_key(config.access_key)
+        self._stack = AsyncExitStack()
+        self._routes: list[web.AbstractRouteDef] = []
+        self._exchange: Exchange | None = None
+
+    async def __aenter__(self) -> AcsServer:
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    def application(self) -> web.Application:
+        """The application to serve, once; inside the context only."""
+        front = Front(key=self._secret, skew_s=self._config.clock_skew_s, faults=self._faults, journal=self._journal)
+        application = web.Application(middlewares=[front.middleware()], client_max_size=_LARGEST_BODY)
+        application.add_routes(self._routes)
+        application.on_shutdown.append(self._end_calls)
+        return application
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        config, journal, faults = self._config, self._journal, self._faults
+        key = self._key if self._key is not None else await asyncio.to_thread(SigningKey.generate)
+        issuer = TokenIssuer(key, config.callback_issuer, config.callback_audience or config.resource_id)
+        # Without a limit the connector never queues a dial behind other calls' sockets.
+        session = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
+        tasks = await stack.enter_async_context(_cancelled_at_the_end())
+        clock = FrameClock(journal)
+        tasks.create_task(clock.run(), name="frame clock")
+        grid = EventGrid(
+            topic=f"/subscriptions/emulator/resourceGroups/emulator/providers/"
+            f"Microsoft.Communication/communicationServices/{config.resource_id}",
+            session=session,
+            journal=journal,
+            tasks=tasks,
+            speed_up=config.eventgrid_speed_up,
+        )
+        identities = IdentityStore(config.resource_id, key)
+        rooms = RoomStore()
+        exchange = Exchange(
+            resource_id=config.resource_id,
+            rooms=rooms,
+            services=Services(session, issuer, CallbackPoster(session, issuer, faults, journal), faults, journal),
+            publisher=grid,
+            clock=clock,
+            tasks=tasks,
+        )
+        self._exchange = exchange
+        local = LocalApi(exchange=exchange, grid=grid, faults=faults, journal=journal, clock=clock)
+        self._routes = [
+            *KeysApi(key, config.callback_issuer).routes(),
+            *IdentityApi(identities).routes(),
+            *RoomsApi(rooms, faults).routes(),
+            *CallAutomationApi(exchange, faults).routes(),
+            *JoinApi(exchange, identities, rooms, journal).routes(),
+            *RobotsApi(exchange, identities, rooms).routes(),
+            *local.routes(),
+            *page_routes(_PAGE),
+        ]
+
+    async def _end_calls(self, application: web.Application) -> None:
+        """Let everybody go, so that their sockets close before the server waits for them."""
+        if self._exchange is not None:
+            self._exchange.end_all()
+            try:
+                async with asyncio.timeout(_FAREWELL_S):
+                    await self._exchange.quiet.wait()
+            except TimeoutError:
+                self._journal.note("server.hurried")
+
+
+class _Over(Exception):
+    """The server is being left."""
+
+
+@asynccontextmanager
+async def _cancelled_at_the_end() -> AsyncIterator[asyncio.TaskGroup]:
+    """A task group for tasks that have no end of their own."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            yield tasks
+            raise _Over
+    except* _Over:
+        pass

@@ -1,0 +1,140 @@
+"""What an emulator is started with: ports, keys, and the switches for every behaviour the real service leaves open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+# Issuer of callback and media tokens, as documented for the service ("secure webhook endpoint").
+CALLBACK_ISSUER = "https://acscallautomation.communication.azure.com"
+# Any GUID will do; a fixed one lets the audience of callback tokens be written down beforehand.
+RESOURCE_ID = "8f1d3c52-6f0e-4b8e-9a57-2d1c4e7b9a10"
+
+Count = Annotated[int, Meta(ge=0)]
+Seconds = Annotated[float, Meta(ge=0)]
+
+
+class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Behaviours that differ between readings of the service, or that a test wants otherwise."""
+
+    strict_signing: Annotated[bool, Meta(description="sign check over the path exactly as it came")] = False
+    strict_urls: Annotated[bool, Meta(description="refuse http callbacks and ws media, as the cloud does")] = False
+    connect_to_empty_room: Annotated[
+        Literal["refuse", "fail", "accept"],
+        Meta(
+            description="connect with nobody in the room: 404/8522, event ConnectFailed, or a call with the bot alone"
+        ),
+    ] = "refuse"
+    connect_answer: Annotated[
+        Literal["recorded", "documented"],
+        Meta(
+            description="connect answer as recorded (no serverCallId, subscription disabled) or as in the spec example"
+        ),
+    ] = "recorded"
+    media_before_answer: Annotated[
+        bool, Meta(description="dial the media socket before the connect request is answered")
+    ] = False
+    connected_order: Annotated[
+        Literal["media_first", "events_first"],
+        Meta(description="dial the media socket before or after the CallConnected post"),
+    ] = "media_first"
+    first_events: Annotated[
+        Literal["together", "separate", "swapped"],
+        Meta(description="CallConnected and ParticipantsUpdated in one post, in two, or in two the wrong way round"),
+    ] = "together"
+    sequence_step: Annotated[int, Meta(ge=1, description="step of ParticipantsUpdated.sequenceNumber")] = 1
+    bot_in_participants: Annotated[
+        bool, Meta(description="list the bot itself in ParticipantsUpdated and list_participants")
+    ] = False
+    last_human_leaves: Annotated[
+        Literal["bot_stays", "call_ends"],
+        Meta(description="what happens to a bot when nobody human is left"),
+    ] = "bot_stays"
+    alone_limit_s: Annotated[float, Meta(ge=0, description="a bot alone is disconnected after so many seconds")] = 60.0
+    callback_tries: Annotated[int, Meta(ge=1, description="tries to post a callback event")] = 3
+    callback_backoff_s: Annotated[float, Meta(ge=0, description="wait before the second try; doubles")] = 0.5
+    redials: Annotated[int, Meta(ge=0, description="tries to dial a dropped media socket again")] = 3
+    redial_gap_s: Annotated[float, Meta(ge=0, description="seconds between those tries")] = 0.5
+    silent_frames: Annotated[
+        Literal["sent", "omitted"], Meta(description="frames judged silent: sent and flagged, or left out")
+    ] = "sent"
+    silence_rms: Annotated[
+        float, Meta(ge=0, description="a frame with less than this root mean square (of 32768) is silent")
+    ] = 24.0
+    muted_participants: Annotated[
+        Literal["silent", "absent"], Meta(description="unmixed frames of a muted participant")
+    ] = "silent"
+    mixed_participant_id: Annotated[Literal["absent", "null"], Meta(description="participantRawID in mixed audio")] = (
+        "absent"
+    )
+    echo_bot: Annotated[bool, Meta(description="a bot gets its own audio back")] = False
+    dominant_speakers: Annotated[int, Meta(ge=1, description="streams at once in unmixed audio")] = 4
+    play_limit_ms: Annotated[int, Meta(ge=20, description="audio of a bot held for playing")] = 60_000
+    play_overflow: Annotated[Literal["drop_oldest", "close"], Meta(description="what happens beyond play_limit_ms")] = (
+        "drop_oldest"
+    )
+    page_size: Annotated[int, Meta(ge=1, description="items per page of a list")] = 100
+
+
+def parse_switches(assignments: Iterable[str], base: Switches | None = None) -> Switches:
+    """Switches from `name=value` words, on top of `base`.
+
+    Raises:
+        ValueError: a word is not `name=value`, the name is unknown, or the value does not fit.
+    """
+    values: dict[str, Any] = {}
+    for word in assignments:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise ValueError(f"{word!r} is not name=value")
+        values[name] = value
+    return with_switches(base or Switches(), values)
+
+
+def with_switches(base: Switches, values: dict[str, Any]) -> Switches:
+    """`base` with some switches set otherwise; text is read as the switch's own type.
+
+    Raises:
+        ValueError: a name is unknown or a value does not fit.
+    """
+    try:
+        return msgspec.convert({**msgspec.structs.asdict(base), **values}, Switches, strict=False)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from error
+
+
+def switch_help() -> str:
+    """One line per switch: name, default, meaning."""
+    lines = []
+    for item in msgspec.structs.fields(Switches):
+        described = msgspec.inspect.type_info(item.type)
+        extra = getattr(described, "extra_json_schema", None) or {}
+        inner = getattr(described, "type", described)
+        words = getattr(inner, "values", ())
+        choice = f" ({', '.join(map(str, words))})" if words else ""
+        lines.append(f"  {item.name}={item.default}{choice}: {extra.get('description', '')}")
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything an emulator needs to start. Port 0 takes any free port."""
+
+    host: str = "127.0.0.1"
+    acs_port: int = 9100
+    realtime_port: int = 9200
+    access_key: str = field(repr=False)  # base64
+    realtime_key: str = field(repr=False)
+    engine: Literal["local", "scripted"] = "local"
+    resource_id: str = RESOURCE_ID
+    callback_issuer: str = CALLBACK_ISSUER
+    callback_audience: str | None = None  # None: the resource id
+    clock_skew_s: float = 900.0  # the service's own window is not published
+    eventgrid_speed_up: float = 1.0  # divides the waits of the retry table
+    switches: Switches = Switches()
+    journal_path: Path | None = None

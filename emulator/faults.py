@@ -1,0 +1,185 @@
+"""The fault plan: a JSON document saying what goes wrong next, checked as a whole and consumed as it happens."""
+
+from __future__ import annotations
+
+import random
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from emulator.config import Switches, with_switches
+
+Times = Annotated[int, Meta(ge=1)]
+Milliseconds = Annotated[int, Meta(ge=0)]
+
+
+class HttpFault(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Answers to requests whose path starts with `path`, instead of serving them."""
+
+    path: str
+    method: str | None = None
+    status: Annotated[int, Meta(ge=400, le=599)] | None = None
+    """Status to answer with; None serves the request (after `delay_ms`)."""
+    retry_after: Annotated[int, Meta(ge=0)] | None = None
+    """Seconds, in a `Retry-After` header."""
+    delay_ms: Milliseconds = 0
+    reset: bool = False
+    """Cut the connection without an answer."""
+    times: Times | None = None
+    """How often, None for always."""
+
+
+class CallbackFault(Struct, kw_only=True, forbid_unknown_fields=True):
+    """What happens to callback events on their way."""
+
+    types: list[str] = []
+    """Event types without their prefix ("CallConnected"); empty means every type."""
+    delay_ms: Milliseconds = 0
+    duplicate: Annotated[int, Meta(ge=0)] = 0
+    """How many more times a delivered post is sent."""
+    lost: bool = False
+    """The post is never sent."""
+    token: Literal["valid", "expired", "wrong_audience", "wrong_key", "missing"] = "valid"
+    times: Times | None = None
+
+
+class MediaFault(Struct, kw_only=True, forbid_unknown_fields=True):
+    """What happens to media sockets."""
+
+    drop_after_frames: Times | None = None
+    """Cut the socket after so many audio frames were written to it."""
+    jitter_ms: Milliseconds = 0
+    """Each tick's frames are held back for a random time up to this, order kept."""
+    refuse_dials: bool = False
+    """Dialling the media socket fails."""
+    times: Times | None = None
+    """How many sockets are cut or refused, None for all."""
+
+
+class FaultDocument(Struct, kw_only=True, forbid_unknown_fields=True):
+    """The whole document of `PUT /emulator/faults`."""
+
+    http: list[HttpFault] = []
+    callbacks: list[CallbackFault] = []
+    media: MediaFault = msgspec.field(default_factory=MediaFault)
+    switches: dict[str, Any] = {}
+    """Switches set otherwise than at the start; see `Switches`."""
+    seed: int = 0
+    """Of the random numbers behind jitter, so that a run can be repeated."""
+
+
+class FaultPlan:
+    """The faults in force. Every question consumes what it answers with a fault."""
+
+    def __init__(self, switches: Switches | None = None) -> None:
+        self._base = switches or Switches()
+        self.clear()
+
+    @property
+    def switches(self) -> Switches:
+        """The switches in force."""
+        return self._switches
+
+    @property
+    def media(self) -> MediaFault:
+        """What is asked of media sockets, for reading."""
+        return self._document.media
+
+    def clear(self) -> None:
+        """No faults, switches as at the start."""
+        self._take(FaultDocument(), self._base)
+
+    def replace(self, document: object) -> None:
+        """Take a new document in place of the old one.
+
+        Raises:
+            ValueError: the document is of the wrong form; the message names every unknown key.
+        """
+        unknown = sorted(_unknown_keys(document, FaultDocument, ""))
+        if unknown:
+            raise ValueError("unknown keys: " + ", ".join(unknown))
+        try:
+            plan = msgspec.convert(document, FaultDocument)
+        except msgspec.ValidationError as error:
+            raise ValueError(str(error)) from error
+        self._take(plan, with_switches(self._base, plan.switches))
+
+    def document(self) -> dict[str, Any]:
+        """The faults still to come, and the switches in force."""
+        built = msgspec.to_builtins(self._document)
+        assert isinstance(built, dict)
+        built["switches"] = msgspec.to_builtins(self._switches)
+        return built
+
+    def http(self, method: str, path: str) -> HttpFault | None:
+        """The fault for this request, if there is one; one use of it is spent."""
+        for fault in self._document.http:
+            if path.startswith(fault.path) and fault.method in (None, method):
+                self._spend_http(fault)
+                return fault
+        return None
+
+    def callback(self, event_types: list[str]) -> CallbackFault | None:
+        """The fault for a post of events of these types, if there is one; one use of it is spent."""
+        for fault in self._document.callbacks:
+            if not fault.types or set(fault.types) & set(event_types):
+                if fault.times is not None:
+                    fault.times -= 1
+                    if fault.times == 0:
+                        self._document.callbacks.remove(fault)
+                return fault
+        return None
+
+    def refuse_dial(self) -> bool:
+        """Whether this dial of a media socket is to fail."""
+        return self._document.media.refuse_dials and self._spend_media()
+
+    def frames_until_cut(self) -> int | None:
+        """For a socket just opened: cut it after so many frames; None to leave it alone."""
+        frames = self._document.media.drop_after_frames
+        return frames if frames is not None and self._spend_media() else None
+
+    def jitter_ticks(self) -> int:
+        """Ticks of 20 ms by which the next frames are held back."""
+        most = self._document.media.jitter_ms // 20
+        return self._random.randint(0, most) if most else 0
+
+    def _take(self, document: FaultDocument, switches: Switches) -> None:
+        self._document = document
+        self._switches = switches
+        self._random = random.Random(document.seed)
+
+    def _spend_http(self, fault: HttpFault) -> None:
+        if fault.times is not None:
+            fault.times -= 1
+            if fault.times == 0:
+                self._document.http.remove(fault)
+
+    def _spend_media(self) -> bool:
+        media = self._document.media
+        if media.times is not None:
+            media.times -= 1
+            if media.times == 0:
+                self._document.media = MediaFault(jitter_ms=media.jitter_ms)
+        return True
+
+
+def _unknown_keys(value: object, kind: type[Struct], path: str) -> list[str]:
+    """Keys of `value`, as dotted paths, that `kind` does not have."""
+    if not isinstance(value, dict):
+        return []
+    nested: dict[str, type[Struct]] = {"http": HttpFault, "callbacks": CallbackFault, "media": MediaFault}
+    known = set(kind.__struct_fields__)
+    found = [path + str(key) for key in value if key not in known]
+    if kind is FaultDocument:
+        for name, inner in nested.items():
+            part = value.get(name)
+            entries = part if isinstance(part, list) else [part]
+            for index, entry in enumerate(entries):
+                place = f"{name}[{index}]." if isinstance(part, list) else f"{name}."
+                found += _unknown_keys(entry, inner, place)
+        switches = value.get("switches")
+        if isinstance(switches, dict):
+            found += [f"switches.{key}" for key in switches if key not in Switches.__struct_fields__]
+    return found

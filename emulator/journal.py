@@ -1,0 +1,60 @@
+"""What the emulator saw and did, in order: a bounded record that tests and people read; it decides nothing."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from pathlib import Path
+from typing import TextIO, cast
+
+import orjson
+
+
+class Journal:
+    """A ring of entries on one clock, optionally copied to a file as JSON lines.
+
+    An entry is a flat object: `seq` (int from 1, never reused), `at` (seconds, `time.monotonic()`), `kind`,
+    and the fields given. When the ring is full the oldest entry goes and `dropped` counts it.
+    """
+
+    def __init__(self, capacity: int = 100_000, path: Path | None = None) -> None:
+        self.dropped = 0
+        self._entries: deque[dict[str, object]] = deque(maxlen=capacity)
+        self._seq = 0
+        # Line-buffered, so that a killed process leaves whole lines behind.
+        self._file: TextIO | None = path.open("a", buffering=1, encoding="utf-8") if path else None
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the newest entry; 0 before the first."""
+        return self._seq
+
+    def note(self, kind: str, **fields: object) -> None:
+        """Add an entry. Not for anything that happens once per audio frame."""
+        self._seq += 1
+        entry: dict[str, object] = {"seq": self._seq, "at": time.monotonic(), "kind": kind, **fields}
+        if len(self._entries) == self._entries.maxlen:
+            self.dropped += 1
+        self._entries.append(entry)
+        if self._file is not None:
+            self._file.write(orjson.dumps(entry, default=str).decode() + "\n")
+
+    def entries(self, kind: str | None = None, since: int = 0, **match: object) -> list[dict[str, object]]:
+        """Entries newer than `since`, of `kind` or its family ("call" finds "call.started"), fields as in `match`."""
+        wanted: list[dict[str, object]] = []
+        for entry in reversed(self._entries):
+            if cast(int, entry["seq"]) <= since:
+                break
+            own = cast(str, entry["kind"])
+            if (kind is None or own == kind or own.startswith(kind + ".")) and all(
+                entry.get(name) == value for name, value in match.items()
+            ):
+                wanted.append(entry)
+        wanted.reverse()
+        return wanted
+
+    def close(self) -> None:
+        """Close the file, if there is one; entries stay readable."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
