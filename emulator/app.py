@@ -1,0 +1,90 @@
+"""Puts the emulator together: one port for ACS, one for the Realtime API, one journal and one fault plan."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from types import TracebackType
+
+from aiohttp import web
+
+from emulator.acs.keys import SigningKey
+from emulator.acs.server import AcsServer
+from emulator.config import Config
+from emulator.engine.base import Engine
+from emulator.faults import FaultPlan
+from emulator.journal import Journal
+
+# Clients get so long to take their leave when the emulator goes down.
+_SHUTDOWN_S = 2.0
+
+
+class Emulator:
+    """A running emulator, for as long as it is entered.
+
+    Attributes:
+        journal: what it saw, both sides.
+        faults: the fault plan in force.
+        acs_url, realtime_url: where it listens, without trailing slash; known once entered.
+    """
+
+    def __init__(self, config: Config, *, key: SigningKey | None = None, engine: Engine | None = None) -> None:
+        """Args: key, engine: used instead of those the configuration would make."""
+        self.journal = Journal(path=config.journal_path)
+        self.faults = FaultPlan(config.switches)
+        self.acs_url = ""
+        self.realtime_url = ""
+        self.config = config
+        self._key = key
+        self._engine = engine
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Emulator:
+        async with AsyncExitStack() as stack:
+            stack.callback(self.journal.close)
+            await self._start_acs(stack)
+            await self._start_realtime(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _start_acs(self, stack: AsyncExitStack) -> None:
+        server = AcsServer(self.config, self.journal, self.faults, self._key)
+        await stack.enter_async_context(server)
+        self.acs_url = await self._serve(stack, server.application(), self.config.acs_port)
+
+    async def _start_realtime(self, stack: AsyncExitStack) -> None:
+        # Imported here: the ACS side alone needs no speech engine to be installed.
+        from emulator.realtime.server import RealtimeServer
+
+        engine = self._engine or _engine(self.config.engine)
+        await stack.enter_async_context(engine)
+        server = RealtimeServer(engine, self.journal, key=self.config.realtime_key)
+        await stack.enter_async_context(server)
+        self.realtime_url = await self._serve(stack, server.application(), self.config.realtime_port)
+
+    async def _serve(self, stack: AsyncExitStack, application: web.Application, port: int) -> str:
+        """Listen; the address, with the port that was free if 0 was asked for."""
+        runner = web.AppRunner(application, handle_signals=False, access_log=None, shutdown_timeout=_SHUTDOWN_S)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, self.config.host, port)
+        await site.start()
+        bound = runner.addresses[0][1]
+        return f"http://{self.config.host}:{bound}"
+
+
+def _engine(name: str) -> Engine:
+    if name == "scripted":
+        from emulator.engine.scripted import ScriptedEngine
+
+        return ScriptedEngine()
+    from emulator.engine.local import LocalEngine
+
+    return LocalEngine()

@@ -1,0 +1,279 @@
+"""A participant's client for the join socket: speaks at real time, records what it hears; it plays nothing aloud."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from array import array
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Self
+from urllib.parse import quote
+
+import aiohttp
+import orjson
+from aiohttp import ClientWebSocketResponse, WSMsgType
+
+from emulator.wav import decode_wav, read_wav, write_wav
+
+__all__ = ["JoinRefused", "Participant", "decode_wav", "read_wav", "write_wav"]
+
+FRAME_S = 0.02
+FRAME_BYTES = 960  # 20 ms of PCM16 mono at 24 kHz
+_SILENCE = bytes(FRAME_BYTES)
+_BYTES_PER_S = 48_000
+# Frames made up for after a stall of this process; more would come too late to be worth anything.
+_CATCH_UP_FRAMES = 10
+_JOIN_S = 10.0
+_CLOSE_S = 2.0
+
+
+class JoinRefused(Exception):
+    """The room did not take us.
+
+    Attributes:
+        status: HTTP status of the refused upgrade (401, 403, 404), or 0 when refused on the open socket.
+        code, message: the emulator's own words.
+    """
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(f"{status} {code}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+class Participant:
+    """Somebody in the call of a room.
+
+    Attributes:
+        participant_id: the raw id.
+        joined_at: `time.monotonic()` when the room took us in.
+        heard: all audio heard, PCM16 mono 24 kHz, beginning at `joined_at`; empty when not recording.
+        heard_at: `time.monotonic()` of each frame's arrival.
+        frames_heard, frames_spoken: counts; spoken ones without the silence in between.
+        spoken: (began, ended) of each `speak`, `time.monotonic()`.
+        roster: `[{"id","display_name","muted","speaking"}]`, the latest; bots are on it too.
+        muted: as asked for.
+        closed: the socket is closed, `close_reason` says why.
+    """
+
+    def __init__(self, socket: ClientWebSocketResponse[bool], display_name: str, record: bool) -> None:
+        """Use `Participant.join`."""
+        self.display_name = display_name
+        self.participant_id = ""
+        self.joined_at = 0.0
+        self.heard = bytearray()
+        self.heard_at = array("d")
+        self.frames_heard = 0
+        self.frames_spoken = 0
+        self.spoken: list[tuple[float, float]] = []
+        self.roster: list[dict[str, Any]] = []
+        self.muted = False
+        self.closed = False
+        self.close_reason = ""
+        self._socket = socket
+        self._record = record
+        self._speech: deque[tuple[bytes, asyncio.Future[None] | None]] = deque()
+        self._gone = asyncio.Event()
+
+    @classmethod
+    @asynccontextmanager
+    async def join(
+        cls, acs_url: str, room_id: str, token: str, display_name: str, *, record: bool = True
+    ) -> AsyncIterator[Self]:
+        """Be in the call of a room while inside; leave it at the end.
+
+        Args:
+            acs_url: the emulator's ACS address, `http://host:port`.
+            token: an ACS access token with the scope `voip`.
+            record: keep what is heard; without it only counts are kept.
+
+        Raises:
+            JoinRefused: the room did not take us.
+        """
+        url = f"{acs_url.rstrip('/')}/emulator/rooms/{quote(room_id)}/join?token={quote(token)}"
+        async with aiohttp.ClientSession() as session:
+            try:
+                async with asyncio.timeout(_JOIN_S):
+                    socket = await session.ws_connect(
+                        url, timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_S), max_msg_size=1024 * 1024
+                    )
+            except aiohttp.WSServerHandshakeError as error:
+                raise await _refusal(session, url, error.status) from error
+            async with socket:
+                participant = cls(socket, display_name, record)
+                await participant._enter()
+                async with _background(participant._read(), participant._write()):
+                    try:
+                        yield participant
+                    finally:
+                        await participant.leave()
+
+    async def speak(self, pcm: bytes) -> None:
+        """Say something, at the pace it was recorded; returns when its last frame has gone out.
+
+        Two calls at once are said one after the other. Cancelling leaves the rest unsaid.
+
+        Raises:
+            ConnectionError: the socket closed before it was all said.
+        """
+        frames = [pcm[start : start + FRAME_BYTES] for start in range(0, len(pcm), FRAME_BYTES)]
+        if not frames:
+            return
+        frames[-1] = frames[-1].ljust(FRAME_BYTES, b"\0")
+        if self.closed:
+            raise ConnectionError(f"not in the call: {self.close_reason}")
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        entries: list[tuple[bytes, asyncio.Future[None] | None]] = [(frame, None) for frame in frames[:-1]]
+        entries.append((frames[-1], done))
+        self._speech.extend(entries)
+        began = time.monotonic()
+        try:
+            await done
+        except asyncio.CancelledError:
+            self._speech.clear()
+            raise
+        self.spoken.append((began, time.monotonic()))
+
+    async def mute(self) -> None:
+        """Be silent whatever is said; the room shows it."""
+        await self._say("mute")
+        self.muted = True
+
+    async def unmute(self) -> None:
+        """Be heard again."""
+        await self._say("unmute")
+        self.muted = False
+
+    async def leave(self) -> None:
+        """Leave the call; whatever is unsaid stays so. Once is enough, twice is no harm."""
+        if self.closed:
+            return
+        try:
+            await self._say("leave")
+            async with asyncio.timeout(_CLOSE_S):
+                await self._gone.wait()
+        except (ConnectionError, TimeoutError):
+            pass
+        await self._socket.close()
+
+    async def wait_closed(self) -> None:
+        """Until the socket is closed, by whomever."""
+        await self._gone.wait()
+
+    def heard_position(self, moment: float) -> int:
+        """The place in `heard`, in bytes, of what was heard at an instant of `time.monotonic()`."""
+        return max(0, round((moment - self.joined_at) * _BYTES_PER_S / 2)) * 2
+
+    async def _enter(self) -> None:
+        hello = orjson.dumps({"type": "hello", "display_name": self.display_name})
+        await self._socket.send_str(hello.decode())
+        async with asyncio.timeout(_JOIN_S):
+            message = await self._socket.receive()
+        answer = orjson.loads(message.data) if message.type is WSMsgType.TEXT else {}
+        if answer.get("type") != "joined":
+            error = answer.get("error", {})
+            raise JoinRefused(0, error.get("code", "closed"), error.get("message", "the socket was closed"))
+        self.participant_id = answer["participant_id"]
+        self.joined_at = time.monotonic()
+
+    async def _read(self) -> None:
+        try:
+            async for message in self._socket:
+                if message.type is WSMsgType.BINARY:
+                    self._hear(message.data)
+                elif message.type is WSMsgType.TEXT:
+                    self._take(orjson.loads(message.data))
+        finally:
+            self._close()
+
+    def _hear(self, frame: bytes) -> None:
+        now = time.monotonic()
+        self.frames_heard += 1
+        self.heard_at.append(now)
+        if not self._record:
+            return
+        if not self.heard:  # from being taken in to the first frame nothing is sent
+            self.heard += bytes(self.heard_position(now))
+        self.heard += frame
+
+    def _take(self, event: dict[str, Any]) -> None:
+        match event.get("type"):
+            case "roster":
+                self.roster = event["participants"]
+            case "ended":
+                self.close_reason = event["reason"]
+            case "error":
+                self.close_reason = event["error"]["code"]
+            case _:
+                pass
+
+    async def _write(self) -> None:
+        """One frame per 20 ms: what is to be said, else silence."""
+        start = time.monotonic()
+        number = 0
+        done: asyncio.Future[None] | None = None
+        try:
+            while not self._socket.closed:
+                deadline = start + number * FRAME_S
+                now = time.monotonic()
+                await asyncio.sleep(max(0.0, deadline - now))
+                if now - deadline > _CATCH_UP_FRAMES * FRAME_S:
+                    number += int((now - deadline) / FRAME_S)
+                frame, done = self._speech.popleft() if self._speech else (_SILENCE, None)
+                await self._socket.send_bytes(frame)
+                number += 1
+                self.frames_spoken += frame is not _SILENCE
+                if done is not None and not done.done():
+                    done.set_result(None)
+        except (ConnectionError, aiohttp.ClientError) as error:
+            # Why the socket closed is the reader's to say; this frame's speaker waits for its last frame here.
+            if done is not None and not done.done():
+                done.set_exception(ConnectionError(str(error)))
+        finally:
+            self._close()
+
+    async def _say(self, kind: str) -> None:
+        try:
+            await self._socket.send_str(orjson.dumps({"type": kind}).decode())
+        except aiohttp.ClientError as error:
+            raise ConnectionError("the socket is closed") from error
+
+    def _close(self) -> None:
+        """What the end of the socket means for everybody who waits."""
+        self.closed = True
+        self.close_reason = self.close_reason or f"socket closed with {self._socket.close_code}"
+        self._gone.set()
+        for _, done in self._speech:
+            if done is not None and not done.done():
+                done.set_exception(ConnectionError(self.close_reason))
+        self._speech.clear()
+
+
+@asynccontextmanager
+async def _background(*work: Any) -> AsyncIterator[None]:
+    """Run coroutines beside the body and cancel them at its end; an error of the body comes out as it is."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(each) for each in work]
+            try:
+                yield
+            finally:
+                for task in running:
+                    task.cancel()
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) == 1:
+            raise group.exceptions[0] from group.exceptions[0].__cause__
+        raise
+
+
+async def _refusal(session: aiohttp.ClientSession, url: str, status: int) -> JoinRefused:
+    """Why an upgrade was refused: asked again without upgrading, since the first answer's body is not to be had."""
+    try:
+        async with session.get(url) as answer:
+            error = (await answer.json())["error"]
+        return JoinRefused(status, error["code"], error["message"])
+    except (aiohttp.ClientError, ValueError, KeyError, TypeError):
+        return JoinRefused(status, str(status), "the upgrade was refused")
