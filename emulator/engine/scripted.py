@@ -18,7 +18,6 @@ from typing import Self
 from zlib import crc32
 
 import numpy as np
-import numpy.typing as npt
 
 from emulator.engine.base import BYTES_PER_MS, SAMPLE_RATE, Heard, Spoken
 
@@ -84,7 +83,6 @@ class ScriptedEngine:
         self._next_number = 0
 
     async def __aenter__(self) -> Self:
-        _probes()  # computed once, before anybody waits for it
         return self
 
     async def __aexit__(
@@ -178,16 +176,6 @@ def read_markers(pcm: bytes) -> list[int]:
     return found
 
 
-@lru_cache(maxsize=1)
-def _probes() -> npt.NDArray[np.complex64]:
-    """One row per marker: correlating a window with it gives the window's amplitude at that frequency."""
-    samples = np.arange(WINDOW_MS * SAMPLE_RATE // 1000)
-    frequencies = MARKER_BASE_HZ + MARKER_STEP_HZ * np.arange(MARKERS)
-    turns = np.outer(frequencies / SAMPLE_RATE, samples)
-    probes: npt.NDArray[np.complex64] = np.exp(-2j * np.pi * turns).astype(np.complex64)
-    return probes
-
-
 def _marker_of_each_window(pcm: bytes) -> list[int | None]:
     size = WINDOW_MS * SAMPLE_RATE // 1000
     count = len(pcm) // 2 // size
@@ -195,9 +183,12 @@ def _marker_of_each_window(pcm: bytes) -> list[int | None]:
         return []
     windows = np.frombuffer(pcm, dtype="<i2", count=count * size).reshape(count, size).astype(np.float32)
     energy = np.square(windows).mean(axis=1)
-    # a sine of amplitude a has a mean square of a²/2, and correlates to a/2
-    amplitude = 2 * np.abs(windows @ _probes().T) / size
+    # the transform's bins are 25 Hz apart, so every marker falls into the middle of one
+    resolution = SAMPLE_RATE // size
+    bins = (MARKER_BASE_HZ + MARKER_STEP_HZ * np.arange(MARKERS)) // resolution
+    amplitude = 2 * np.abs(np.fft.rfft(windows, axis=1)[:, bins]) / size
     best = amplitude.argmax(axis=1)
+    # a sine of amplitude a has a mean square of a²/2
     share = np.square(amplitude[np.arange(count), best]) / 2 / np.maximum(energy, 1.0)
     loud = energy > (MARKER_LEVEL / 50) ** 2  # a marker is still read 31 dB down
     return [
