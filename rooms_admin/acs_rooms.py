@@ -59,7 +59,8 @@ class AcsClients(NamedTuple):
 def build_clients(endpoint: str, credential: str | AsyncTokenCredential) -> AcsClients:
     """Both clients for an endpoint, with an access key (base64) or a token credential.
 
-    An http endpoint works with a key; with a token credential the SDK refuses it.
+    An http endpoint works with a key; with a token credential the SDK refuses it. Call it before the loop
+    runs, or in a thread: for its user agent the SDK starts `uname` once and waits for it.
     """
     endpoint = endpoint.rstrip("/")
     proof = AzureKeyCredential(credential) if isinstance(credential, str) else credential

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from azure.core.messaging import CloudEvent
 from azure.eventgrid import EventGridEvent as SdkEventGridEvent
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from webhooks.errors import MalformedEvent
@@ -367,6 +367,7 @@ def places(value: Any, so_far: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("prefix", BODIES)
+@settings(deadline=None)
 @given(data=st.data())
 def test_whatever_is_changed_the_answer_is_an_event_or_a_reason(prefix: str, data: st.DataObject) -> None:
     """Any captured body with any one value replaced reads as events or as `MalformedEvent`, nothing else."""
