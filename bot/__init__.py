@@ -1,0 +1,1 @@
+"""The hub: brings calls, media, models and listeners together into interpreted rooms."""
