@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.interpreting.endpointing import FRAME_MS, GAP_GRACE_MS, Began, Ended, Endpointer, Piece, Turn
+from bot.interpreting.plan import Endpointing
+from tests.support.audio import FRAME_BYTES, numbered, numbers
+
+DEFAULT = Endpointing()
+
+
+class Microphone:
+    """Feeds an endpointer with numbered frames, one per 20 ms; frame n arrives at n × 20 ms."""
+
+    def __init__(self, settings: Endpointing = DEFAULT) -> None:
+        self.endpointer = Endpointer(settings)
+        self.sent = 0
+        self.now = 0.0
+
+    def hears(self, speech: str) -> list[Turn]:
+        """Each character is a frame: `#` speech, `.` none; spaces are for the reader."""
+        turns: list[Turn] = []
+        for mark in speech.replace(" ", ""):
+            self.sent += 1
+            self.now = self.sent * FRAME_MS / 1000
+            turns += self.endpointer.frame(numbered(self.sent), mark == "#", self.now)
+        return turns
+
+
+def kinds(turns: list[Turn]) -> list[str]:
+    return [type(turn).__name__ for turn in turns]
+
+
+def sent(turns: list[Turn]) -> list[int]:
+    """The numbers of the frames that were sent on."""
+    return numbers(b"".join(turn.pcm for turn in turns if isinstance(turn, Began | Piece)))
+
+
+def test_speech_of_100_ms_begins_an_utterance_with_300_ms_before_it() -> None:
+    microphone = Microphone()
+    assert microphone.hears("." * 40 + "####") == []
+    assert not microphone.endpointer.speaking
+    turns = microphone.hears("#")
+    assert kinds(turns) == ["Began"]
+    assert sent(turns) == list(range(41 - 15, 46))
+    assert microphone.endpointer.speaking
+
+
+def test_a_cough_of_80_ms_begins_nothing() -> None:
+    microphone = Microphone()
+    assert microphone.hears(".... #### .......... ####" + "." * 30) == []
+
+
+def test_broken_speech_within_200_ms_counts_together() -> None:
+    microphone = Microphone()
+    assert kinds(microphone.hears("#.#.#.#.#")) == ["Began"]
+
+
+def test_speech_at_the_very_start_has_no_more_before_it_than_there_is() -> None:
+    assert sent(Microphone().hears("..#####")) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_speech_is_passed_on_at_once_and_a_pause_when_it_is_over() -> None:
+    microphone = Microphone()
+    microphone.hears("#####")
+    assert microphone.hears("#") == [Piece(numbered(6))]
+    assert microphone.hears("...") == []
+    assert sent(microphone.hears("#")) == [7, 8, 9, 10]
+
+
+def test_a_pause_of_500_ms_ends_the_turn_and_200_ms_of_it_are_sent() -> None:
+    microphone = Microphone()
+    microphone.hears("#####")
+    assert microphone.hears("." * 24) == []
+    tail, ended = microphone.hears(".")
+    assert sent([tail]) == list(range(6, 16))
+    assert ended == Ended(last_voiced_at=0.1, patience_ms=500, reason="pause")
+    assert not microphone.endpointer.speaking
+
+
+def test_after_3_s_of_speech_a_pause_of_250_ms_is_enough() -> None:
+    microphone = Microphone()
+    microphone.hears("#" * 150)
+    assert kinds(microphone.hears("." * 12)) == []
+    assert microphone.hears(".")[-1] == Ended(last_voiced_at=3.0, patience_ms=250, reason="pause")
+
+
+def test_10_s_end_an_utterance_amid_speech_and_the_next_goes_on_without_a_gap() -> None:
+    microphone = Microphone()
+    first = microphone.hears("#" * 500)
+    assert first[-1] == Ended(last_voiced_at=10.0, patience_ms=0, reason="cap")
+    assert sent(first) == list(range(1, 501))
+    assert sent(microphone.hears("#" * 10)) == list(range(501, 511))
+
+
+def test_10_s_end_an_utterance_in_a_pause_as_well() -> None:
+    microphone = Microphone()
+    turns = microphone.hears("#" * 490 + "." * 10)
+    assert turns[-1] == Ended(last_voiced_at=9.8, patience_ms=200, reason="cap")
+    assert sent(turns) == list(range(1, 501))
+
+
+def test_bytes_end_an_utterance_as_time_does() -> None:
+    microphone = Microphone(replace(DEFAULT, max_bytes=20 * FRAME_BYTES))
+    turns = microphone.hears("#" * 20)
+    assert turns[-1] == Ended(last_voiced_at=0.4, patience_ms=0, reason="cap")
+    assert sent(turns) == list(range(1, 21))
+
+
+def test_the_rest_of_a_pause_is_the_beginning_of_the_next_utterance() -> None:
+    microphone = Microphone()
+    first = microphone.hears("#####" + "." * 25)
+    second = microphone.hears("#####")
+    assert sent(first) == list(range(1, 16))
+    assert sent(second) == list(range(16, 36))
+
+
+def test_frames_that_stay_away_end_the_turn_as_a_pause_would() -> None:
+    microphone = Microphone()
+    microphone.hears("#####" + "." * 5)
+    deadline = microphone.endpointer.deadline
+    assert deadline is not None
+    assert deadline == pytest.approx(0.2 + (500 - 100 + GAP_GRACE_MS) / 1000)
+    assert microphone.endpointer.expire(deadline - 0.001) == []
+    tail, ended = microphone.endpointer.expire(deadline)
+    assert sent([tail]) == [6, 7, 8, 9, 10]
+    assert ended == Ended(last_voiced_at=0.1, patience_ms=500, reason="gap")
+    assert microphone.endpointer.expire(deadline + 60) == []
+
+
+def test_a_burst_after_a_stall_is_cut_as_if_it_had_come_in_time() -> None:
+    endpointer = Endpointer(DEFAULT)
+    marks = [True] * 10 + [False] * 25 + [True] * 10
+    turns = [turn for number, voiced in enumerate(marks, 1) for turn in endpointer.frame(numbered(number), voiced, 5.0)]
+    assert kinds(turns) == ["Began", *["Piece"] * 6, "Ended", "Began", *["Piece"] * 5]
+
+
+def test_a_speaker_who_leaves_has_finished() -> None:
+    microphone = Microphone()
+    microphone.hears("#####.")
+    assert microphone.endpointer.stop() == [Piece(numbered(6)), Ended(0.1, 0, "gap")]
+    assert microphone.endpointer.stop() == []
+    assert sent(microphone.hears("." * 5 + "#####")) == list(range(7, 17)), "what was held is forgotten"
+
+
+def test_a_listener_who_leaves_has_said_nothing() -> None:
+    microphone = Microphone()
+    microphone.hears("....")
+    assert microphone.endpointer.stop() == []
+
+
+def test_no_deadline_without_speech() -> None:
+    microphone = Microphone()
+    microphone.hears("....##")
+    assert microphone.endpointer.deadline is None
+
+
+def test_changed_settings_hold_within_the_utterance() -> None:
+    microphone = Microphone()
+    microphone.hears("#####" + "." * 5)
+    microphone.endpointer.settings = replace(DEFAULT, end_of_turn_ms=120)
+    assert microphone.hears(".")[-1] == Ended(last_voiced_at=0.1, patience_ms=120, reason="pause")
+
+
+# --- laws ----------------------------------------------------------------------------------------
+
+ms = st.integers(1, 30).map(lambda frames: frames * FRAME_MS)
+endpointings = st.builds(
+    Endpointing,
+    onset_ms=st.integers(1, 5).map(lambda frames: frames * FRAME_MS),
+    onset_window_ms=st.integers(5, 10).map(lambda frames: frames * FRAME_MS),
+    preroll_ms=st.integers(0, 15).map(lambda frames: frames * FRAME_MS),
+    end_of_turn_ms=ms,
+    end_of_turn_after_long_ms=ms,
+    long_speech_ms=ms,
+    max_utterance_ms=st.integers(26, 60).map(lambda frames: frames * FRAME_MS),
+    max_bytes=st.integers(26, 60).map(lambda frames: frames * FRAME_BYTES),
+    tail_ms=st.integers(0, 20).map(lambda frames: frames * FRAME_MS),
+)
+stretches = st.lists(st.tuples(st.booleans(), st.integers(1, 40)), max_size=8)
+pauses = st.sampled_from([0.02, 0.02, 0.02, 0.0, 0.3, 1.0])
+
+
+@given(endpointings, stretches, st.data())
+def test_utterances_are_the_frames_in_order_none_twice_and_none_too_long(
+    settings: Endpointing, speech: list[tuple[bool, int]], data: st.DataObject
+) -> None:
+    endpointer = Endpointer(settings)
+    now, number = 0.0, 0
+    utterances: list[list[int]] = []
+    open_now = False
+    for voiced, length in speech:
+        pause = data.draw(pauses)
+        for _ in range(length):
+            now += pause
+            number += 1
+            for turn in [*endpointer.expire(now), *endpointer.frame(numbered(number), voiced, now)]:
+                match turn:
+                    case Began(pcm):
+                        assert not open_now
+                        open_now = True
+                        utterances.append(numbers(pcm))
+                    case Piece(pcm):
+                        assert open_now
+                        utterances[-1] += numbers(pcm)
+                    case Ended(last_voiced_at, patience_ms, _):
+                        assert open_now
+                        open_now = False
+                        assert last_voiced_at <= now
+                        assert 0 <= patience_ms <= max(settings.end_of_turn_ms, settings.end_of_turn_after_long_ms)
+            assert endpointer.speaking == open_now
+    heard = [frame for utterance in utterances for frame in utterance]
+    assert heard == sorted(set(heard))
+    for utterance in utterances:
+        assert utterance == list(range(utterance[0], utterance[0] + len(utterance)))
+        assert len(utterance) * FRAME_MS <= settings.max_utterance_ms
+        assert len(utterance) * FRAME_BYTES <= settings.max_bytes
+
+
+@given(endpointings, stretches)
+def test_all_speech_long_enough_to_be_an_utterance_is_in_one(
+    settings: Endpointing, speech: list[tuple[bool, int]]
+) -> None:
+    microphone = Microphone(settings)
+    turns = microphone.hears("".join(("#" if voiced else ".") * length for voiced, length in speech))
+    heard = set(sent(turns))
+    number, onset = 0, settings.onset_ms // FRAME_MS
+    for voiced, length in speech:
+        frames = range(number + 1, number + length + 1)
+        number += length
+        if voiced and length > onset:
+            # The last ones may have fallen behind a length cap and be too few to begin anew.
+            missing = [frame for frame in frames if frame not in heard]
+            assert missing == [] or (len(missing) < onset and missing[-1] == frames[-1])
+
+
+@given(endpointings, stretches)
+def test_the_end_of_patience_ends_the_turn(settings: Endpointing, speech: list[tuple[bool, int]]) -> None:
+    microphone = Microphone(settings)
+    microphone.hears("".join(("#" if voiced else ".") * length for voiced, length in speech))
+    deadline = microphone.endpointer.deadline
+    assert (deadline is not None) == microphone.endpointer.speaking
+    if deadline is not None:
+        assert deadline > microphone.now
+        assert kinds(microphone.endpointer.expire(deadline))[-1] == "Ended"
+        assert microphone.endpointer.deadline is None

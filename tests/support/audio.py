@@ -1,0 +1,19 @@
+"""20 ms frames that tell which one they are, so that tests can see what became of each."""
+
+from __future__ import annotations
+
+FRAME_BYTES = 960
+"""20 ms of PCM16 mono at 24 kHz."""
+
+
+def numbered(number: int) -> bytes:
+    """Frame `number`, from 1: silence has the number 0."""
+    return number.to_bytes(2, "little") * (FRAME_BYTES // 2)
+
+
+def numbers(pcm: bytes) -> list[int]:
+    """The numbers of the frames in `pcm`, which must be whole ones."""
+    frames = [pcm[start : start + FRAME_BYTES] for start in range(0, len(pcm), FRAME_BYTES)]
+    found = [int.from_bytes(frame[:2], "little") for frame in frames]
+    assert frames == [numbered(number) for number in found], "not made of whole numbered frames"
+    return found
