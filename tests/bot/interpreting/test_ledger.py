@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from bot.interpreting.ledger import FINAL, NEXT, Entry, IllegalTransition, Ledger, State
+from bot.interpreting.plan import Lane
+
+INTO_SPANISH = Lane("8:acs:ada", "en-US", "es-ES")
+INTO_FRENCH = Lane("8:acs:ada", "en-US", "fr-FR")
+
+H, C, T = State.HEARD, State.COMMITTED, State.TRANSLATED
+LEGAL = {
+    (H, C),
+    (H, State.ABANDONED),
+    (C, T),
+    (C, State.CAPTION_ONLY),
+    (C, State.NOT_NEEDED),
+    (C, State.ABANDONED),
+    (T, State.SPOKEN),
+    (T, State.CAPTION_ONLY),
+    (T, State.ABANDONED),
+}
+"""Written out once more: what the table has to say, and nothing else."""
+
+
+def entry_in(ledger: Ledger, state: State) -> Entry:
+    """An open entry in a state that is not final."""
+    entry = ledger.open("u-1", INTO_SPANISH, now=1.0)
+    for step in {H: (), C: (C,), T: (C, T)}[state]:
+        ledger.advance(entry, step)
+    return entry
+
+
+@pytest.mark.parametrize(("before", "after"), [*itertools.product((H, C, T), State)])
+def test_an_open_entry_moves_as_the_table_says(before: State, after: State) -> None:
+    ledger = Ledger()
+    entry = entry_in(ledger, before)
+    if (before, after) in LEGAL:
+        ledger.advance(entry, after, "why")
+        assert (entry.state, entry.reason) == (after, "why")
+    else:
+        with pytest.raises(IllegalTransition, match=f"u-1: {before} -> {after}"):
+            ledger.advance(entry, after, "why")
+        assert (entry.state, entry.reason) == (before, "")
+
+
+@pytest.mark.parametrize(("final", "after"), [*itertools.product(sorted(FINAL), State)])
+def test_a_final_state_leads_nowhere(final: State, after: State) -> None:
+    ledger = Ledger()
+    way = next(state for state in (H, C, T) if (state, final) in LEGAL)
+    entry = entry_in(ledger, way)
+    ledger.advance(entry, final)
+    with pytest.raises(IllegalTransition):
+        ledger.advance(entry, after)
+    assert ledger.closed == {final: 1}
+
+
+def test_every_state_is_in_the_table_and_every_final_one_can_be_reached() -> None:
+    assert set(NEXT) == set(State)
+    assert FINAL == {state for state, following in NEXT.items() if not following}
+    assert {after for following in NEXT.values() for after in following} == set(State) - {H}
+
+
+def test_an_open_entry_is_found_by_utterance_and_lane_until_it_is_closed() -> None:
+    ledger = Ledger()
+    spanish = ledger.open("u-1", INTO_SPANISH, now=1.0)
+    french = ledger.open("u-1", INTO_FRENCH, now=1.0)
+    assert (spanish.state, spanish.began_at, spanish.ended_at) == (State.HEARD, 1.0, None)
+    assert ledger.find("u-1", INTO_SPANISH) is spanish
+    assert ledger.find("u-2", INTO_SPANISH) is None
+    assert ledger.entries() == [spanish, french]
+    assert ledger.of_lane(INTO_FRENCH) == [french]
+
+    ledger.advance(spanish, State.ABANDONED, "hushed")
+
+    assert ledger.find("u-1", INTO_SPANISH) is None
+    assert (len(ledger), ledger.entries(), ledger.closed) == (1, [french], {State.ABANDONED: 1})
+
+
+def test_an_utterance_is_opened_once_in_each_lane() -> None:
+    ledger = Ledger()
+    ledger.open("u-1", INTO_SPANISH, now=1.0)
+    with pytest.raises(IllegalTransition, match="u-1 is open already"):
+        ledger.open("u-1", INTO_SPANISH, now=2.0)
