@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+
+from bot.interpreting.floor import BETWEEN_S, HEAD_WAIT_S, Floor, Passage, Stage
+from bot.interpreting.ledger import Entry, State
+from bot.interpreting.plan import Lane
+from tests.support.audio import numbered
+
+LANE = Lane("8:acs:ada", "en-US", "es-ES")
+
+
+def entry(name: str, began_at: float) -> Entry:
+    return Entry(name, LANE, State.COMMITTED, began_at)
+
+
+def entered(floor: Floor, name: str, began_at: float, now: float) -> Passage:
+    return floor.enter(entry(name, began_at), now)
+
+
+def names(floor: Floor) -> list[str]:
+    return [passage.entry.utterance for passage in floor.passages]
+
+
+def frames(count: int) -> bytes:
+    return numbered(1) * count
+
+
+def say(floor: Floor, passage: Passage, now: float) -> float:
+    """Play a passage that has the floor to its end; returns when."""
+    floor.complete(passage)
+    while not passage.pacer.drained:
+        passage.pacer.take(now)
+        now += 0.02
+    floor.drop(passage)
+    return now
+
+
+def test_the_floor_goes_to_whoever_has_something_to_say() -> None:
+    floor = Floor()
+    first = entered(floor, "first", began_at=1.0, now=2.0)
+    assert floor.next_turn(2.0) is None
+    assert floor.deadline(2.0) is None
+    floor.audio(first, frames(1), now=2.5)
+    assert (first.stage, first.ready_at) == (Stage.READY, 2.5)
+    assert floor.next_turn(2.5) is first
+    assert floor.speaking is first
+
+
+def test_one_voice_at_a_time_with_a_breath_between() -> None:
+    floor = Floor()
+    first, second = entered(floor, "first", 1.0, now=2.0), entered(floor, "second", 1.5, now=2.0)
+    floor.audio(first, frames(2), now=2.5)
+    floor.audio(second, frames(2), now=2.5)
+    assert floor.next_turn(2.5) is first
+    assert floor.next_turn(2.5) is None
+    said_at = say(floor, first, now=2.5)
+    assert said_at == pytest.approx(2.54)
+    assert floor.next_turn(said_at) is None
+    free_at = floor.deadline(said_at)
+    assert free_at == pytest.approx(2.54 + BETWEEN_S)
+    assert free_at is not None
+    assert floor.next_turn(free_at) is second
+
+
+def test_places_are_given_by_who_began_first_not_by_who_ended_first() -> None:
+    floor = Floor()
+    entered(floor, "began at 2", began_at=2.0, now=3.0)
+    entered(floor, "began at 1", began_at=1.0, now=5.0)
+    entered(floor, "began at 2 as well", began_at=2.0, now=5.0)
+    assert names(floor) == ["began at 1", "began at 2", "began at 2 as well"]
+
+
+def test_one_that_is_ready_waits_for_its_turn() -> None:
+    floor = Floor()
+    first, second = entered(floor, "first", 1.0, now=2.0), entered(floor, "second", 1.5, now=2.0)
+    floor.audio(second, frames(1), now=2.2)
+    assert floor.next_turn(2.2) is None
+    floor.audio(first, frames(1), now=2.4)
+    assert floor.next_turn(2.4) is first
+
+
+def test_one_that_is_late_for_3_s_loses_its_place_but_not_its_turn() -> None:
+    floor = Floor()
+    late, ready = entered(floor, "late", 1.0, now=2.0), entered(floor, "ready", 1.5, now=2.1)
+    floor.audio(ready, frames(1), now=2.2)
+    patience_ends_at = floor.deadline(2.2)
+    assert patience_ends_at == 2.0 + HEAD_WAIT_S
+    assert floor.next_turn(4.999) is None
+    assert floor.next_turn(5.0) is ready
+    said_at = say(floor, ready, now=5.0)
+    floor.audio(late, frames(1), said_at)
+    assert floor.next_turn(said_at + 1) is late
+
+
+def test_while_somebody_speaks_the_next_frame_is_what_is_due() -> None:
+    floor = Floor()
+    first, second = entered(floor, "first", 1.0, now=2.0), entered(floor, "second", 1.5, now=2.0)
+    floor.audio(first, frames(2), now=2.5)
+    floor.audio(second, frames(2), now=2.5)
+    floor.next_turn(2.5)
+    first.pacer.take(2.5)
+    assert floor.deadline(2.5) == pytest.approx(2.52)
+    assert floor.queued_ms == 20 + 40
+
+
+def test_one_that_is_dropped_makes_room_at_any_stage() -> None:
+    floor = Floor()
+    waiting, ready, speaking = (entered(floor, name, 1.0, now=2.0) for name in ("waiting", "ready", "speaking"))
+    floor.drop(waiting)
+    floor.audio(ready, frames(3), now=2.1)
+    floor.drop(ready)
+    floor.audio(speaking, frames(3), now=2.2)
+    assert floor.next_turn(2.2) is speaking
+    speaking.pacer.take(2.2)
+    floor.drop(speaking)
+    assert floor.passages == []
+    assert (ready.pacer.dropped_bytes, speaking.pacer.dropped_bytes) == (3 * 960, 2 * 960)
+    assert floor.queued_ms == 0
+
+
+def test_one_that_is_muted_keeps_nobody_waiting() -> None:
+    floor = Floor()
+    first, second = entered(floor, "first", 1.0, now=2.0), entered(floor, "second", 1.5, now=2.0)
+    floor.audio(first, frames(5), now=2.1)
+    floor.next_turn(2.1)
+    first.pacer.take(2.1)
+    floor.mute(first)
+    floor.audio(first, frames(5), now=2.2)
+    floor.audio(second, frames(1), now=2.2)
+    assert (first.stage, first.pacer.queued_ms) == (Stage.MUTED, 0)
+    assert floor.deadline(2.2) == pytest.approx(2.12 + BETWEEN_S)
+    assert floor.next_turn(2.12 + BETWEEN_S + 0.001) is second
+
+
+def test_a_passage_is_found_by_its_own_entry() -> None:
+    floor = Floor()
+    first = entered(floor, "twin", 1.0, now=2.0)
+    second = entered(floor, "twin", 1.0, now=2.0)
+    assert floor.find(second.entry) is second
+    assert floor.find(first.entry) is first
+    assert floor.find(entry("twin", 1.0)) is None
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Whatever comes in whatever order: one voice at a time, and whoever is woken at the deadline finds work."""
+
+    passages: Bundle[Passage] = Bundle("passages")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.floor = Floor()
+        self.now = 10.0
+
+    def on_floor(self, passage: Passage) -> bool:
+        return passage in self.floor.passages
+
+    @rule(target=passages, age_ms=st.integers(0, 9_000))
+    def enter(self, age_ms: int) -> Passage:
+        return entered(self.floor, "u", self.now - age_ms / 1000, self.now)
+
+    @rule(later_ms=st.integers(0, 4_000))
+    def wait(self, later_ms: int) -> None:
+        self.now += later_ms / 1000
+
+    @rule(passage=passages, count=st.integers(1, 20))
+    def audio(self, passage: Passage, count: int) -> None:
+        if self.on_floor(passage) and not passage.complete:
+            self.floor.audio(passage, frames(count), self.now)
+
+    @rule(passage=passages)
+    def complete(self, passage: Passage) -> None:
+        if self.on_floor(passage):
+            self.floor.complete(passage)
+
+    @rule(passage=passages)
+    def drop(self, passage: Passage) -> None:
+        if self.on_floor(passage):
+            self.floor.drop(passage)
+
+    @rule(passage=passages)
+    def mute(self, passage: Passage) -> None:
+        if self.on_floor(passage):
+            self.floor.mute(passage)
+
+    @rule()
+    def next_turn(self) -> None:
+        before = self.floor.speaking
+        begun = self.floor.next_turn(self.now)
+        if begun is not None:
+            assert before is None
+            assert self.floor.speaking is begun
+            passed_over = self.floor.passages[: self.floor.passages.index(begun)]
+            for passage in passed_over:
+                assert passage.stage is Stage.MUTED or self.now >= passage.since + HEAD_WAIT_S
+
+    @rule()
+    def be_woken(self) -> None:
+        deadline = self.floor.deadline(self.now)
+        if deadline is None:
+            return
+        self.now = max(self.now, deadline)
+        speaking = self.floor.speaking
+        progress = self.floor.next_turn(self.now) if speaking is None else speaking.pacer.take(self.now)
+        assert progress
+
+    @invariant()
+    def at_most_one_speaks(self) -> None:
+        assert sum(passage.stage is Stage.SPEAKING for passage in self.floor.passages) <= 1
+
+    @invariant()
+    def order_is_by_beginning(self) -> None:
+        began = [passage.entry.began_at for passage in self.floor.passages]
+        assert began == sorted(began)
+
+
+TestAnyOrder = AnyOrder.TestCase
