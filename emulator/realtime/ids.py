@@ -9,6 +9,9 @@ ALPHABET = string.ascii_letters + string.digits
 LENGTH = 21
 """Characters after the underscore, as captured from the service."""
 
+# several identifiers go with every delta: one table look-up is five times as fast as `random.choices`
+_LETTER_OF_BYTE = bytes(ord(ALPHABET[byte % len(ALPHABET)]) for byte in range(256))
+
 
 class Ids:
     """A stream of identifiers; the same seed gives the same stream, None a fresh one."""
@@ -21,7 +24,7 @@ class Ids:
         return f"{prefix}_{self.letters(LENGTH)}"
 
     def letters(self, count: int) -> str:
-        return "".join(self._random.choices(ALPHABET, k=count))
+        return self._random.randbytes(count).translate(_LETTER_OF_BYTE).decode()
 
     def obfuscation(self, text: str) -> str:
         """Random padding that hides the length of a text delta: up to a multiple of 16 characters."""

@@ -131,10 +131,15 @@ class RealtimeServer:
             self._journal.note("realtime.refused", connection_id=connection_id, status=refused.status)
             return web.json_response(refused.body, status=refused.status, headers=refused.headers)
         socket = web.WebSocketResponse(compress=False, max_msg_size=MAX_FRAME_BYTES, timeout=1.0)
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ConnectionError:  # gone before it was answered
+            self._journal.note("realtime.closed", connection_id=connection_id, code=None, reason="lost")
+            return web.Response(status=400)
+        transport = request.transport
+        assert transport is not None  # only a lost connection has none
         session = ConversationSession(self._config, faults, model=model, connection_id=connection_id, unix_time=time())
-        assert isinstance(request.transport, asyncio.Transport)  # aiohttp serves TCP
-        connection = RealtimeConnection(connection_id, socket, request.transport, session, self._engine, self._journal)
+        connection = RealtimeConnection(connection_id, socket, transport, session, self._engine, self._journal)
         self._connections.add(connection)
         self._all_gone.clear()
         try:

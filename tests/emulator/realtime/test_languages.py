@@ -16,6 +16,7 @@ from emulator.realtime.languages import NAMES, Direction, primary_subtag, read_d
         ("From now on translate from English or Brazilian Portuguese (pt-BR) into German.", ("en", "pt"), "de"),
         ("from English, French or German into Mandarin Chinese", ("en", "fr", "de"), "zh"),
         ("from en-US into es-ES", ("en",), "es"),
+        ("from gd-GB into zh-Hant-TW", ("gd",), "zh"),
         ("from **English** into **Spanish**", ("en",), "es"),
         ("from the German language into the English language", ("de",), "en"),
         ("from Valencian (ca-ES) into English", ("ca",), "en"),
