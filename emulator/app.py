@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from emulator.acs.exchange import Exchange
 from emulator.acs.keys import SigningKey
 from emulator.acs.server import AcsServer
 from emulator.config import Config
 from emulator.engine.base import Engine
 from emulator.faults import FaultPlan
 from emulator.journal import Journal
+
+if TYPE_CHECKING:
+    from emulator.realtime.config import RealtimeConfig
+    from emulator.realtime.server import RealtimeServer
 
 # Clients get so long to take their leave when the emulator goes down.
 _SHUTDOWN_S = 2.0
@@ -25,10 +31,22 @@ class Emulator:
         journal: what it saw, both sides.
         faults: the fault plan in force.
         acs_url, realtime_url: where it listens, without trailing slash; known once entered.
+        exchange, realtime: the calls and the Realtime server, for whoever runs the emulator in its own process; known
+            once entered.
     """
 
-    def __init__(self, config: Config, *, key: SigningKey | None = None, engine: Engine | None = None) -> None:
-        """Args: key, engine: used instead of those the configuration would make."""
+    exchange: Exchange
+    realtime: RealtimeServer
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        key: SigningKey | None = None,
+        engine: Engine | None = None,
+        realtime: RealtimeConfig | None = None,
+    ) -> None:
+        """Args: key, engine, realtime: used instead of those the configuration would make."""
         self.journal = Journal(path=config.journal_path)
         self.faults = FaultPlan(config.switches)
         self.acs_url = ""
@@ -36,6 +54,7 @@ class Emulator:
         self.config = config
         self._key = key
         self._engine = engine
+        self._realtime_config = realtime
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Emulator:
@@ -57,16 +76,20 @@ class Emulator:
     async def _start_acs(self, stack: AsyncExitStack) -> None:
         server = AcsServer(self.config, self.journal, self.faults, self._key)
         await stack.enter_async_context(server)
+        self.exchange = server.exchange
         self.acs_url = await self._serve(stack, server.application(), self.config.acs_port)
 
     async def _start_realtime(self, stack: AsyncExitStack) -> None:
         # Imported here: the ACS side alone needs no speech engine to be installed.
+        from emulator.realtime.config import RealtimeConfig
         from emulator.realtime.server import RealtimeServer
 
         engine = self._engine or _engine(self.config.engine)
         await stack.enter_async_context(engine)
-        server = RealtimeServer(engine, self.journal, key=self.config.realtime_key)
+        behaviour = self._realtime_config or RealtimeConfig()
+        server = RealtimeServer(engine, self.journal, key=self.config.realtime_key, config=behaviour)
         await stack.enter_async_context(server)
+        self.realtime = server
         self.realtime_url = await self._serve(stack, server.application(), self.config.realtime_port)
 
     async def _serve(self, stack: AsyncExitStack, application: web.Application, port: int) -> str:

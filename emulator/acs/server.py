@@ -70,6 +70,12 @@ class AcsServer:
     ) -> None:
         await self._stack.aclose()
 
+    @property
+    def exchange(self) -> Exchange:
+        """The calls; inside the context only."""
+        assert self._exchange is not None
+        return self._exchange
+
     def application(self) -> web.Application:
         """The application to serve, once; inside the context only."""
         front = Front(key=self._secret, skew_s=self._config.clock_skew_s, faults=self._faults, journal=self._journal)
