@@ -49,9 +49,9 @@ class SocketLeg:
         self._may_speak = may_speak
 
     def take(self, frame: bytes) -> None:
-        """A frame from the client."""
+        """A frame from the client. What is said while muted is silence even if it is played after unmuting."""
         if self._may_speak:
-            self.jitter.push(frame, time.monotonic())
+            self.jitter.push(SILENCE if self.muted else frame, time.monotonic())
 
     def speak(self, now: float) -> bytes | None:
         frame = self.jitter.pull(now)

@@ -288,11 +288,10 @@ async def test_a_bot_is_not_left_alone_for_ever(policy: str) -> None:
 
 async def test_an_event_is_posted_again_until_it_is_taken() -> None:
     async with meeting({"callback_backoff_s": 0.05}) as m, m.joined(m.anna):
-        m.bot.answer = 500
+        m.bot.answers = [500, 500]
         await m.connect()
-        await until(lambda: len(m.bot.posts) == 2)
-        m.bot.answer = 200
         await m.bot.wait_for("CallConnected")
+        await until(lambda: len(m.acs.journal.entries("callback")) == 3)
         tries = m.acs.journal.entries("callback", types=["CallConnected", "ParticipantsUpdated"])
         assert [entry["status"] for entry in tries] == [500, 500, 200]
         assert len({str(entry["ids"]) for entry in tries}) == 1

@@ -155,7 +155,7 @@ class FakeBot:
         events: callback events in order of arrival; posts: the same as they were grouped.
         tokens: the Authorization header of each post.
         sockets: every media socket so far.
-        answer: status the webhook answers with.
+        answers: statuses the webhook answers with next; 200 after that.
     """
 
     def __init__(self) -> None:
@@ -164,7 +164,7 @@ class FakeBot:
         self.tokens: list[str] = []
         self.sockets: list[Heard] = []
         self.order: list[str] = []
-        self.answer = 200
+        self.answers: list[int] = []
         self.callback_url = ""
         self.media_url = ""
 
@@ -205,9 +205,10 @@ class FakeBot:
         names = [event["type"].rpartition(".")[2] for event in batch]
         self.posts.append(names)
         self.order.extend(names)
-        if self.answer < 300:
+        status = self.answers.pop(0) if self.answers else 200
+        if status < 300:
             self.events.extend(batch)
-        return web.Response(status=self.answer)
+        return web.Response(status=status)
 
     async def _media(self, socket: ServerConnection) -> None:
         assert socket.request is not None
