@@ -114,9 +114,7 @@ class AcsRooms:
 
     async def change_validity(self, acs_room_id: str, valid_from: datetime, valid_until: datetime) -> AcsRoom:
         async with _acs("update room"):
-            room = await self._rooms.update_room(
-                room_id=acs_room_id, valid_from=valid_from, valid_until=valid_until
-            )
+            room = await self._rooms.update_room(room_id=acs_room_id, valid_from=valid_from, valid_until=valid_until)
             return _room(room)
 
     async def delete_room(self, acs_room_id: str, acs_user_ids: Sequence[str] = ()) -> None:
@@ -149,9 +147,7 @@ class AcsRooms:
         """Off the roster, then delete the user, which also ends its tokens. A room already gone is fine."""
         try:
             async with _acs("remove participants"):
-                await self._rooms.remove_participants(
-                    room_id=acs_room_id, participants=[_participant(acs_user_id)]
-                )
+                await self._rooms.remove_participants(room_id=acs_room_id, participants=[_participant(acs_user_id)])
         except NotFound:
             pass
         await self._delete_users([acs_user_id])
@@ -164,8 +160,7 @@ class AcsRooms:
                 ["voip"],
                 token_expires_in=timedelta(minutes=minutes),
             )
-            # Typed as seconds, but the text from the wire is handed through.
-            return AcsToken(token.token, datetime.fromisoformat(str(token.expires_on)).astimezone(UTC))
+            return AcsToken(token.token, _instant(token.expires_on))
 
     async def _create_users(self, users: list[str | None]) -> None:
         """Fill `users`, a few at a time, leaving what was made there when one fails."""
@@ -216,7 +211,12 @@ def _participant(acs_user_id: str, role: Role = "Attendee") -> RoomParticipant:
 
 
 def _room(room: CommunicationRoom) -> AcsRoom:
-    return AcsRoom(room.id, room.valid_from, room.valid_until)
+    return AcsRoom(room.id, _instant(room.valid_from), _instant(room.valid_until))
+
+
+def _instant(text: object) -> datetime:
+    """Typed as datetime or as seconds, what the SDKs hand through is the text from the wire."""
+    return datetime.fromisoformat(str(text)).astimezone(UTC)
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -238,7 +238,7 @@ async def _acs(action: str) -> AsyncIterator[None]:
     except HttpResponseError as error:
         logger.warning("acs refused", extra={"action": action, "status": error.status_code})
         raise _renamed(error) from error
-    except (AzureError, KeyError) as error:  # KeyError: the SDK's reading of an answer that lacks something
+    except (AzureError, KeyError, ValueError) as error:  # the latter two: an answer that lacks or garbles something
         logger.warning("acs failed", extra={"action": action, "error": type(error).__name__})
         raise AcsUnavailable("ACS could not be reached", retry_after_ms=BUSY_RETRY_MS) from error
 

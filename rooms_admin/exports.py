@@ -45,9 +45,7 @@ def latest(lines: Iterable[TranscriptLine], language: str | None = None) -> list
         known = best.get((line.utterance_id, line.language))
         if known is None or line.revision >= known.revision:
             best[line.utterance_id, line.language] = line
-    return sorted(
-        best.values(), key=lambda line: (line.timestamp_ms, line.utterance_id, not line.is_original)
-    )
+    return sorted(best.values(), key=lambda line: (line.timestamp_ms, line.utterance_id, not line.is_original))
 
 
 def cues(lines: Sequence[TranscriptLine], language: str | None = None) -> list[Cue]:

@@ -26,9 +26,7 @@ Name = Annotated[str, Field(min_length=1, max_length=256, examples=["Board meeti
 class _Request(BaseModel):
     """What clients send: a key we do not know is refused, because a setting ignored in silence is a trap."""
 
-    model_config = ConfigDict(
-        extra="forbid", str_strip_whitespace=True, frozen=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, frozen=True, use_attribute_docstrings=True)
 
 
 class _Answer(BaseModel):

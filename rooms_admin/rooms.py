@@ -144,9 +144,7 @@ class Rooms:
         backing = await self._acs.change_validity(room.acs_room_id, valid_from, valid_until)
         return await self._update(
             room_id,
-            lambda room: replace(
-                changed(room), valid_from=backing.valid_from, valid_until=backing.valid_until
-            ),
+            lambda room: replace(changed(room), valid_from=backing.valid_from, valid_until=backing.valid_until),
         )
 
     async def remove(self, room_id: str) -> None:
@@ -184,9 +182,7 @@ class Rooms:
         room = await self.get(room_id)
         return room, _found(room, participant_id)
 
-    async def change_participant(
-        self, room_id: str, participant_id: str, change: ChangedParticipant
-    ) -> Participant:
+    async def change_participant(self, room_id: str, participant_id: str, change: ChangedParticipant) -> Participant:
         room, participant = await self.participant(room_id, participant_id)
 
         def changed(room: Room) -> Room:
@@ -211,9 +207,7 @@ class Rooms:
             ),
         )
 
-    async def issue_token(
-        self, room_id: str, participant_id: str, minutes: int
-    ) -> tuple[Room, Participant, AcsToken]:
+    async def issue_token(self, room_id: str, participant_id: str, minutes: int) -> tuple[Room, Participant, AcsToken]:
         room, participant = await self.participant(room_id, participant_id)
         if self._now() >= room.valid_until:
             raise Conflict("the room has expired")

@@ -125,9 +125,7 @@ def router(
         logger.info("room deleted", extra={"room_id": room_id, "caller": request.state.caller.name})
 
     @routes.get("/{room_id}/participants", summary="The roster, oldest entry first", tags=["roster"])
-    async def list_participants(
-        room_id: str, cursor: Cursor = None, limit: Limit = 50
-    ) -> Page[ParticipantAnswer]:
+    async def list_participants(room_id: str, cursor: Cursor = None, limit: Limit = 50) -> Page[ParticipantAnswer]:
         after = _after(cursor) or ""
         room = await rooms.get(room_id)
         found = [ParticipantAnswer.of(one) for one in room.participants if one.participant_id > after]
@@ -138,9 +136,7 @@ def router(
         return ParticipantAnswer.of(await rooms.add_participant(room_id, new))
 
     @routes.patch("/{room_id}/participants/{participant_id}", summary="Change an entry", tags=["roster"])
-    async def change_participant(
-        room_id: str, participant_id: str, change: ChangedParticipant
-    ) -> ParticipantAnswer:
+    async def change_participant(room_id: str, participant_id: str, change: ChangedParticipant) -> ParticipantAnswer:
         return ParticipantAnswer.of(await rooms.change_participant(room_id, participant_id, change))
 
     @routes.delete(
@@ -152,9 +148,7 @@ def router(
     async def remove_participant(room_id: str, participant_id: str) -> None:
         await rooms.remove_participant(room_id, participant_id)
 
-    @routes.post(
-        "/{room_id}/participants/{participant_id}/token", summary="A token to join with", tags=["roster"]
-    )
+    @routes.post("/{room_id}/participants/{participant_id}/token", summary="A token to join with", tags=["roster"])
     async def issue_token(
         room_id: str, participant_id: str, response: Response, wanted: TokenRequest | None = None
     ) -> TokenAnswer:
@@ -173,12 +167,8 @@ def router(
         await rooms.get(room_id)
         return _interpreter(room_id, interpreter.state(room_id))
 
-    @routes.post(
-        "/{room_id}/interpreter", status_code=202, summary="Tell the interpreter", tags=["interpreter"]
-    )
-    async def command_interpreter(
-        room_id: str, command: InterpreterCommand, request: Request
-    ) -> InterpreterAnswer:
+    @routes.post("/{room_id}/interpreter", status_code=202, summary="Tell the interpreter", tags=["interpreter"])
+    async def command_interpreter(room_id: str, command: InterpreterCommand, request: Request) -> InterpreterAnswer:
         await rooms.get(room_id)
         await interpreter.command(room_id, command.action)
         logger.info(

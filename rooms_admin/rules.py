@@ -24,9 +24,7 @@ def check_offered(languages: Sequence[str], mode: str) -> None:
         reason = "two of them are the same language: interpreting needs different ones"
         raise InvalidRequest("the languages are not usable", details=[_wrong("languages", reason)])
     if len(languages) > 2:
-        raise NotSupported(
-            "a room has exactly two languages for now", details=[_wrong("languages", "more than two")]
-        )
+        raise NotSupported("a room has exactly two languages for now", details=[_wrong("languages", "more than two")])
 
 
 def check_validity(valid_from: datetime, valid_until: datetime, now: datetime) -> None:
@@ -73,9 +71,7 @@ def merged_settings(settings: RoomSettings, change: ChangedSettings) -> RoomSett
     try:
         return changed_settings(settings, change)
     except ValueError as error:
-        raise InvalidRequest(
-            "the settings contradict each other", details=[_wrong("settings", str(error))]
-        ) from error
+        raise InvalidRequest("the settings contradict each other", details=[_wrong("settings", str(error))]) from error
 
 
 def _wrong(field: str, reason: str) -> dict[str, object]:

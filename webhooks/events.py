@@ -276,9 +276,7 @@ def _event_grid_event(item: JsonObject) -> EventGridEvent:
     event_id, kind = text(item, "id"), text(item, type_key)
     if kind == _VALIDATION:
         data = object_at(item, "data")
-        return SubscriptionValidation(
-            event_id, text(data, "validationCode"), optional_text(data, "validationUrl")
-        )
+        return SubscriptionValidation(event_id, text(data, "validationCode"), optional_text(data, "validationUrl"))
     if kind not in _REPORTS:
         return Ignored(event_id, kind)
     data = object_at(item, "data")
@@ -296,9 +294,7 @@ def _event_grid_event(item: JsonObject) -> EventGridEvent:
         return CallEnded(*common, optional_number(data, "durationOfCall"))
     report = ParticipantAdded if kind == _ADDED else ParticipantRemoved
     user = object_at(data, "user")
-    return report(
-        *common, _raw_id(user, "user"), optional_text(data, "displayName"), optional_text(user, "role")
-    )
+    return report(*common, _raw_id(user, "user"), optional_text(data, "displayName"), optional_text(user, "role"))
 
 
 def _schema(item: JsonObject) -> tuple[str, str]:
@@ -363,9 +359,7 @@ def _roster(data: JsonObject) -> tuple[Participant, ...]:
 
 def _participant(one: JsonObject) -> Participant:
     identifier = object_at(one, "identifier")
-    kind = optional_text(identifier, "kind") or next(
-        (k for k in _IDENTIFIER_KINDS if k in identifier), "unknown"
-    )
+    kind = optional_text(identifier, "kind") or next((k for k in _IDENTIFIER_KINDS if k in identifier), "unknown")
     return Participant(
         raw_id=_raw_id(identifier, "identifier"),
         kind=kind,

@@ -196,9 +196,7 @@ class _EventGridDoor:
         return Response(status_code=200, headers=headers)
 
 
-async def _hand_over(
-    events: Batch[Event], take: Callable[[Event], None], source: str, counts: WebhookCounts
-) -> None:
+async def _hand_over(events: Batch[Event], take: Callable[[Event], None], source: str, counts: WebhookCounts) -> None:
     """Hand each readable event of a request over, in order.
 
     One malformed event of a batch is logged and counted, and the request accepted for the sake of the others:

@@ -95,9 +95,7 @@ class TokenVerifier:
         except jwt.InvalidTokenError as error:
             raise TokenRejected(_reason(error)) from error
         subject = claims.get("sub")
-        return Claims(
-            claims["iss"], subject if isinstance(subject, str) else None, int(claims["exp"]), claims
-        )
+        return Claims(claims["iss"], subject if isinstance(subject, str) else None, int(claims["exp"]), claims)
 
 
 def _bearer(header: str | None) -> str:

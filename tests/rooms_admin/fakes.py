@@ -105,7 +105,8 @@ class FakeRooms(Failing):
         return self._room(room_id)
 
     def _room(self, room_id: str) -> CommunicationRoom:
-        valid_from, valid_until = self.validity[room_id]
+        # Typed as datetimes, these are the texts from the wire.
+        valid_from, valid_until = (time.isoformat() for time in self.validity[room_id])
         return CommunicationRoom(
             {
                 "id": room_id,
@@ -116,9 +117,7 @@ class FakeRooms(Failing):
             }
         )
 
-    async def update_room(
-        self, *, room_id: str, valid_from: datetime, valid_until: datetime
-    ) -> CommunicationRoom:
+    async def update_room(self, *, room_id: str, valid_from: datetime, valid_until: datetime) -> CommunicationRoom:
         await self._enter("update_room")
         if room_id not in self.rooms:
             raise refused(404)
@@ -150,6 +149,4 @@ class FakeAcs:
     def __init__(self) -> None:
         self.rooms = FakeRooms()
         self.identity = FakeIdentity()
-        self.acs = AcsRooms(
-            cast("RoomsClient", self.rooms), cast("CommunicationIdentityClient", self.identity)
-        )
+        self.acs = AcsRooms(cast("RoomsClient", self.rooms), cast("CommunicationIdentityClient", self.identity))

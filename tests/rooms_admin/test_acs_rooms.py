@@ -64,17 +64,13 @@ async def test_cancelled_half_way_leaves_no_user(fake: FakeAcs) -> None:
     assert fake.identity.users == {}
 
 
-async def test_undoing_goes_on_past_a_user_that_stays(
-    fake: FakeAcs, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_undoing_goes_on_past_a_user_that_stays(fake: FakeAcs, caplog: pytest.LogCaptureFixture) -> None:
     fake.rooms.fail("create_room", refused(400))
     fake.identity.fail("delete_user", refused(500), 2)
     with pytest.raises(InvalidRequest):
         await fake.acs.create_room(["Attendee"] * 3, FROM, UNTIL)
     assert len(fake.identity.users) == 1
-    assert ("acs users could not be deleted", 1) in [
-        (r.message, getattr(r, "users", 0)) for r in caplog.records
-    ]
+    assert ("acs users could not be deleted", 1) in [(r.message, getattr(r, "users", 0)) for r in caplog.records]
 
 
 async def test_undoing_is_bounded_in_time(fake: FakeAcs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,6 +165,7 @@ ONE_LEVEL = {"error": {"code": "Forbidden", "message": "not yours"}}
         (ServiceRequestError("refused"), AcsUnavailable, 5_000, None),
         (ServiceResponseError("cut off"), AcsUnavailable, 5_000, None),
         (KeyError("pstnDialOutEnabled"), AcsUnavailable, 5_000, None),
+        (ValueError("Invalid isoformat string"), AcsUnavailable, 5_000, None),
     ],
     ids=str,
 )
@@ -201,9 +198,7 @@ async def test_acs_that_does_not_answer(fake: FakeAcs, monkeypatch: pytest.Monke
 # --- clients -------------------------------------------------------------------------------------
 
 
-async def test_both_clients_are_closed_even_if_one_cannot_be(
-    fake: FakeAcs, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_both_clients_are_closed_even_if_one_cannot_be(fake: FakeAcs, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail() -> None:
         raise OSError("cannot")
 

@@ -51,9 +51,7 @@ def test_srt_and_txt() -> None:
         "1\n00:00:00,000 --> 00:00:01,500\nAda: Buenos días a todos.\n\n"
         "2\n00:00:02,250 --> 00:00:03,750\nBenito: ¿Empezamos?\n"
     )
-    assert (
-        to_txt(MEETING, "es-ES") == "[00:00:00] Ada: Buenos días a todos.\n[00:00:02] Benito: ¿Empezamos?\n"
-    )
+    assert to_txt(MEETING, "es-ES") == "[00:00:00] Ada: Buenos días a todos.\n[00:00:02] Benito: ¿Empezamos?\n"
 
 
 def test_nothing_said() -> None:
@@ -179,8 +177,6 @@ def test_the_latest_of_each_pair_and_nothing_else(lines: list[TranscriptLine]) -
     pairs = [(line.utterance_id, line.language) for line in kept]
     assert sorted(pairs) == sorted({(line.utterance_id, line.language) for line in lines})
     for line in kept:
-        same = [
-            x.revision for x in lines if (x.utterance_id, x.language) == (line.utterance_id, line.language)
-        ]
+        same = [x.revision for x in lines if (x.utterance_id, x.language) == (line.utterance_id, line.language)]
         assert line.revision == max(same)
     assert [line.timestamp_ms for line in kept] == sorted(line.timestamp_ms for line in kept)

@@ -36,9 +36,7 @@ class Desk:
         self.fake = FakeAcs()
         self.store = InMemoryRooms()
         self.clock = Clock()
-        self.rooms = Rooms(
-            self.store, self.fake.acs, now=self.clock, join_code=lambda: next(codes), **options
-        )
+        self.rooms = Rooms(self.store, self.fake.acs, now=self.clock, join_code=lambda: next(codes), **options)
 
     def nothing_is_left(self) -> bool:
         return self.fake.rooms.rooms == {} and self.fake.identity.users == {}
@@ -105,9 +103,7 @@ async def test_people_added_at_once_are_all_there() -> None:
     async with asyncio.TaskGroup() as group:
         for number in range(10):
             group.create_task(
-                desk.rooms.add_participant(
-                    room.room_id, NewParticipant(display_name=f"{number}", speaks="en-US")
-                )
+                desk.rooms.add_participant(room.room_id, NewParticipant(display_name=f"{number}", speaks="en-US"))
             )
     after = await desk.rooms.get(room.room_id)
     assert {one.display_name for one in after.participants} == {"Ada", *"0123456789"}

@@ -78,9 +78,7 @@ class Service:
         self.watcher = Watcher()
         rooms = Rooms(InMemoryRooms(), self.acs.acs, watcher=self.watcher)
         self.app = application(
-            router(
-                rooms, ApiKeys({"ops": "s3cret"}), self.interpreter, self.transcripts, body_timeout_s=0.05
-            ),
+            router(rooms, ApiKeys({"ops": "s3cret"}), self.interpreter, self.transcripts, body_timeout_s=0.05),
             RoomsAdminError,
         )
 
@@ -193,9 +191,7 @@ async def test_the_roster_grows_changes_and_shrinks(service: Service, http: http
     in_acs = service.acs.rooms.rooms[room["acs_room_id"]]
     assert in_acs[cleo["acs_user_id"]] == "Attendee"
 
-    changed = await http.patch(
-        f"{roster}/{cleo['participant_id']}", json={"role": "Consumer", "speaks": "es-ES"}
-    )
+    changed = await http.patch(f"{roster}/{cleo['participant_id']}", json={"role": "Consumer", "speaks": "es-ES"})
     assert changed.json() == cleo | {"role": "Consumer", "speaks": "es-ES"}
     assert in_acs[cleo["acs_user_id"]] == "Consumer"
 
@@ -212,9 +208,7 @@ async def test_the_roster_grows_changes_and_shrinks(service: Service, http: http
     assert [kind for kind, _ in service.watcher.seen] == ["changed"] * 3
 
 
-async def test_a_token_is_for_calling_and_as_long_as_asked(
-    service: Service, http: httpx2.AsyncClient
-) -> None:
+async def test_a_token_is_for_calling_and_as_long_as_asked(service: Service, http: httpx2.AsyncClient) -> None:
     room = await create(http)
     ada = room["participants"][0]
     token = f"/api/rooms/{room['room_id']}/participants/{ada['participant_id']}/token"
@@ -269,9 +263,7 @@ async def test_the_interpreter_is_told_and_says_how_it_is(service: Service, http
 
 
 def said(utterance: str, language: str, text: str, at_ms: int, *, revision: int = 1) -> TranscriptLine:
-    return TranscriptLine(
-        utterance, revision, "8:acs:a", "Ada", language, text, True, at_ms, language == "en-US"
-    )
+    return TranscriptLine(utterance, revision, "8:acs:a", "Ada", language, text, True, at_ms, language == "en-US")
 
 
 async def test_the_transcript_comes_in_four_formats(service: Service, http: httpx2.AsyncClient) -> None:
@@ -341,9 +333,7 @@ async def test_a_stranger_is_turned_away_at_every_door(
     service: Service, http: httpx2.AsyncClient, method: str, path: str, key: str | None
 ) -> None:
     room = await create(http)
-    where = "/api/rooms" + path.format(
-        room=room["room_id"], participant=room["participants"][0]["participant_id"]
-    )
+    where = "/api/rooms" + path.format(room=room["room_id"], participant=room["participants"][0]["participant_id"])
     headers = {} if key is None else {b"X-API-Key": key.encode()}
     async with client(service.app) as stranger:
         # Even a body that is not JSON tells a stranger nothing about itself.
@@ -368,9 +358,7 @@ def test_every_door_is_tried_above() -> None:
 @pytest.mark.parametrize(("method", "path"), [door for door in EVERY_DOOR if door[1]])
 async def test_what_does_not_exist(http: httpx2.AsyncClient, method: str, path: str) -> None:
     where = "/api/rooms" + path.format(room="room-0", participant="participant-0")
-    answer = await http.request(
-        method, where, json=BODIES.get(path, {}) if method in ("POST", "PATCH") else None
-    )
+    answer = await http.request(method, where, json=BODIES.get(path, {}) if method in ("POST", "PATCH") else None)
     assert answer.status_code == 404
     assert answer.json() == {"error": {"code": "not_found", "message": "no such room"}}
 
@@ -532,7 +520,5 @@ async def test_an_error_of_acs_says_when_to_come_back(service: Service, http: ht
     service.acs.rooms.fail("create_room", refused(429, Retry_After="7"))
     answer = await http.post("/api/rooms", json=NEW_ROOM)
     assert answer.status_code == 503
-    assert answer.json() == {
-        "error": {"code": "acs_unavailable", "message": "ACS is busy", "retry_after_ms": 7000}
-    }
+    assert answer.json() == {"error": {"code": "acs_unavailable", "message": "ACS is busy", "retry_after_ms": 7000}}
     assert service.acs.identity.users == {}

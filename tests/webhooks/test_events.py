@@ -167,9 +167,7 @@ def changed(name: str, **data: object) -> list[Any]:
 
 
 def test_what_event_grid_may_leave_out() -> None:
-    (event,) = changed(
-        "eventgrid_call_ended", startedBy=None, room=None, correlationId=None, durationOfCall=None
-    )
+    (event,) = changed("eventgrid_call_ended", startedBy=None, room=None, correlationId=None, durationOfCall=None)
     assert (event.started_by, event.room_id, event.correlation_id, event.duration_s) == (None, None, "", None)
 
 
@@ -179,17 +177,13 @@ def test_an_id_in_the_communication_user_alone_is_enough() -> None:
 
 
 def test_an_identifier_that_names_nobody() -> None:
-    assert reasons(changed("eventgrid_call_started", startedBy={"role": "Presenter"})) == [
-        "startedBy names nobody"
-    ]
+    assert reasons(changed("eventgrid_call_started", startedBy={"role": "Presenter"})) == ["startedBy names nobody"]
     assert reasons(changed("eventgrid_participant_added", user=None)) == ["user is missing"]
 
 
 @pytest.mark.parametrize("duration", ["61", True])
 def test_a_duration_that_is_no_number(duration: object) -> None:
-    assert reasons(changed("eventgrid_call_ended", durationOfCall=duration)) == [
-        "durationOfCall is not a number"
-    ]
+    assert reasons(changed("eventgrid_call_ended", durationOfCall=duration)) == ["durationOfCall is not a number"]
 
 
 @pytest.mark.parametrize(
@@ -390,9 +384,7 @@ def test_whatever_is_changed_the_answer_is_an_event_or_a_reason(prefix: str, dat
 # --- against the SDK -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name", ["call_started", "call_ended", "participant_added", "cloudevent_call_started"]
-)
+@pytest.mark.parametrize("name", ["call_started", "call_ended", "participant_added", "cloudevent_call_started"])
 def test_our_reading_agrees_with_the_sdk(name: str) -> None:
     parsed = json.loads(wire(f"eventgrid_{name}"))
     ours = event_grid(name)

@@ -176,9 +176,7 @@ async def test_a_repeated_event_is_handed_on_once(service: Service, http: httpx2
     assert service.counts == WebhookCounts(delivered=1, repeated=2)
 
 
-async def test_an_end_before_the_start_is_handed_on_as_it_came(
-    service: Service, http: httpx2.AsyncClient
-) -> None:
+async def test_an_end_before_the_start_is_handed_on_as_it_came(service: Service, http: httpx2.AsyncClient) -> None:
     """Event Grid promises no order; what an early end means is for the handler to say."""
     await http.post(GRID, content=wire("eventgrid_call_ended"))
     await http.post(GRID, content=wire("eventgrid_call_started"))
@@ -211,9 +209,7 @@ async def test_a_large_batch_lets_the_loop_go_on(service: Service, http: httpx2.
     assert turns > 1_000 / EVENTS_PER_TURN - 5
 
 
-async def test_an_event_there_is_no_room_for_is_asked_for_again(
-    service: Service, http: httpx2.AsyncClient
-) -> None:
+async def test_an_event_there_is_no_room_for_is_asked_for_again(service: Service, http: httpx2.AsyncClient) -> None:
     """Nothing counts as seen before it was handed on, or the second try would be thrown away as a repeat."""
     service.handler.room_for = 1
     answer = await http.post(GRID, content=wire("eventgrid_cloudevent_batch"))
@@ -253,12 +249,8 @@ async def test_a_secret_may_have_any_letters() -> None:
 async def test_a_token_is_proof_where_a_verifier_is_given(secret: str | None) -> None:
     service = Service(secret=secret, verify_event_grid=verify)
     async with client(service.app) as http:
-        good = await http.post(
-            GRID, content=wire("eventgrid_call_started"), headers={"Authorization": "Bearer good"}
-        )
-        bad = await http.post(
-            GRID, content=wire("eventgrid_call_ended"), headers={"Authorization": "Bearer bad"}
-        )
+        good = await http.post(GRID, content=wire("eventgrid_call_started"), headers={"Authorization": "Bearer good"})
+        bad = await http.post(GRID, content=wire("eventgrid_call_ended"), headers={"Authorization": "Bearer bad"})
         allowed = await http.options(
             GRID, headers={"Authorization": "Bearer good", "WebHook-Request-Origin": "eventgrid.azure.net"}
         )
@@ -281,9 +273,7 @@ def test_event_grid_without_any_proof_is_not_served() -> None:
 # --- callbacks -----------------------------------------------------------------------------------
 
 
-async def test_callbacks_are_handed_on_in_order_with_their_secret(
-    service: Service, http: httpx2.AsyncClient
-) -> None:
+async def test_callbacks_are_handed_on_in_order_with_their_secret(service: Service, http: httpx2.AsyncClient) -> None:
     answer = await http.post(CALL, content=wire("callback_connected_and_participants"))
     assert (answer.status_code, answer.content) == (200, b"")
     assert [(secret, type(event)) for secret, event in service.handler.events] == [

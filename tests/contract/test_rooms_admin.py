@@ -1,0 +1,103 @@
+"""Our rooms and identities through the real SDKs, over sockets, against the emulator."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from azure.communication.rooms.aio import RoomsClient
+
+from emulator.client import JoinRefused, Participant
+from rooms_admin.acs_rooms import AcsRooms, build_clients
+from rooms_admin.connection_string import parse_connection_string
+from rooms_admin.errors import AcsRefused, AcsUnavailable, InvalidRequest, NotFound
+from tests.emulator.acs.support import ACCESS_KEY, Acs, running_acs
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+TOMORROW = NOW + timedelta(days=1)
+
+
+@asynccontextmanager
+async def connected(acs: Acs, key: str = ACCESS_KEY) -> AsyncIterator[AcsRooms]:
+    endpoint, key = parse_connection_string(f"endpoint={acs.url}/;accesskey={key}")
+    async with AcsRooms(*await asyncio.to_thread(build_clients, endpoint, key)) as rooms:
+        yield rooms
+
+
+async def roster(acs: Acs, acs_room_id: str) -> dict[str, str]:
+    async with RoomsClient(acs.url, acs.credential) as client:
+        found = client.list_participants(acs_room_id)
+        return {one.communication_identifier.raw_id: str(one.role) async for one in found}
+
+
+async def test_a_room_from_its_beginning_to_its_end() -> None:
+    async with running_acs() as acs, connected(acs) as rooms:
+        room, (ada, ben) = await rooms.create_room(["Presenter", "Attendee"], NOW, TOMORROW)
+        assert len(room.acs_room_id) == 17
+        assert (room.valid_from, room.valid_until) == (NOW, TOMORROW)
+        assert await roster(acs, room.acs_room_id) == {ada: "Presenter", ben: "Attendee"}
+
+        cleo = await rooms.add_participant(room.acs_room_id, "Attendee")
+        await rooms.set_role(room.acs_room_id, cleo, "Consumer")
+        await rooms.remove_participant(room.acs_room_id, ben)
+        assert await roster(acs, room.acs_room_id) == {ada: "Presenter", cleo: "Consumer"}
+
+        longer = await rooms.change_validity(room.acs_room_id, NOW, NOW + timedelta(days=180))
+        assert longer.valid_until == NOW + timedelta(days=180)
+
+        await rooms.delete_room(room.acs_room_id, [ada, cleo])
+        await rooms.delete_room(room.acs_room_id, [ada, cleo])
+        with pytest.raises(NotFound):
+            await rooms.issue_token(ada, 60)
+        with pytest.raises(NotFound):
+            await rooms.change_validity(room.acs_room_id, NOW, TOMORROW)
+
+
+async def test_a_token_opens_its_room_and_no_other() -> None:
+    async with running_acs() as acs, connected(acs) as rooms:
+        room, (ada,) = await rooms.create_room(["Presenter"], NOW, TOMORROW)
+        other, _ = await rooms.create_room(["Presenter"], NOW, TOMORROW)
+        token = await rooms.issue_token(ada, 60)
+        assert abs(token.expires_on - datetime.now(UTC) - timedelta(minutes=60)) < timedelta(seconds=30)
+        async with Participant.join(acs.url, room.acs_room_id, token.token, "Ada") as participant:
+            assert participant.participant_id == ada
+        with pytest.raises(JoinRefused):
+            async with Participant.join(acs.url, other.acs_room_id, token.token, "Ada"):
+                pass
+
+
+async def test_what_acs_finds_wrong_is_said_and_nothing_is_left() -> None:
+    async with running_acs() as acs, connected(acs) as rooms:
+        with pytest.raises(InvalidRequest) as caught:
+            await rooms.create_room(["Attendee"] * 3, NOW, NOW + timedelta(days=181))
+        assert "180 days" in str(caught.value.details)
+        made = [e for e in acs.journal.entries("http", method="POST") if e["path"] == "/identities"]
+        deleted = [e for e in acs.journal.entries("http", method="DELETE") if "/identities/" in str(e["path"])]
+        assert (len(made), len(deleted)) == (3, 3)
+
+
+async def test_a_wrong_key_is_our_fault_not_the_admins() -> None:
+    async with running_acs() as acs, connected(acs, "d3Jvbmcga2V5") as rooms:
+        with pytest.raises(AcsRefused) as caught:
+            await rooms.create_room([], NOW, TOMORROW)
+        assert caught.value.message == "ACS answered 401"
+        assert "HMAC" in str(caught.value.details)
+
+
+async def test_a_busy_acs_is_said_to_be_worth_another_try() -> None:
+    async with running_acs() as acs, connected(acs) as rooms:
+        acs.faults.replace({"http": [{"path": "/rooms", "status": 429, "times": 1}]})
+        with pytest.raises(AcsUnavailable) as caught:
+            await rooms.create_room(["Attendee"], NOW, TOMORROW)
+        assert caught.value.retryable
+        await rooms.create_room(["Attendee"], NOW, TOMORROW)
+
+
+async def test_an_acs_that_cuts_the_line() -> None:
+    async with running_acs() as acs, connected(acs) as rooms:
+        acs.faults.replace({"http": [{"path": "/identities", "method": "POST", "reset": True, "times": 1}]})
+        with pytest.raises(AcsUnavailable, match="could not be reached"):
+            await rooms.add_participant("0", "Attendee")
