@@ -67,9 +67,9 @@ class RealtimeConnection:
         self._counters = {"frames_in": 0, "bytes_in": 0, "frames_out": 0, "bytes_out": 0}
 
     async def run(self) -> None:
-        """Serve the session until either end closes. Cancelling closes the socket with 1001."""
+        """Serve the session until either end closes. Cancelling it leaves the socket to the caller."""
         code: int | None = None
-        reason = ""
+        reason = "failed"  # unless it ends in order
         try:
             async with asyncio.TaskGroup() as self._group:
                 self._perform(self._session.open(monotonic()))

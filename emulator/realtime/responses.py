@@ -9,37 +9,25 @@ One response at a time may write to the default conversation; any number run out
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import isinf
 from typing import Any
 
-from emulator.engine.base import BYTES_PER_MS, EngineError, Heard, Spoken
+from emulator.engine.base import EngineError, Heard, Spoken
 from emulator.realtime.context import SessionContext
 from emulator.realtime.errors import ApiError
 from emulator.realtime.faults import Action, FaultRule
 from emulator.realtime.hearing import Hearings, hinted_languages
-from emulator.realtime.items import RESPONSE_INPUT, Conversation, Item, client_item
+from emulator.realtime.items import Conversation, Item, client_item
 from emulator.realtime.languages import Direction, read_direction
-from emulator.realtime.schema import Check, an_object, array, boolean, nullable, one_of, record
+from emulator.realtime.response import RESPONSE, Response, within_limit
 from emulator.realtime.session import Abandon, Interpret
-from emulator.realtime.session_config import (
-    INSTRUCTIONS,
-    REASONING,
-    TOOL_CHOICE,
-    VOICE,
-    SessionConfig,
-    max_output_tokens,
-    metadata,
-    modalities,
-    pcm_24k_only,
-)
+from emulator.realtime.session_config import SessionConfig
 from emulator.realtime.speech import SpeechStream
 from emulator.realtime.usage import (
-    CHARACTERS_PER_TOKEN,
-    MODEL_AUDIO_MS_PER_TOKEN,
     ContextPart,
     PromptCache,
+    TokenAllowance,
     model_audio_tokens,
     response_usage,
     text_tokens,
@@ -47,53 +35,7 @@ from emulator.realtime.usage import (
 
 Json = dict[str, Any]
 
-RESPONSE: Check = record(
-    {
-        "conversation": one_of("auto", "none"),
-        "metadata": nullable(metadata),
-        "input": array(RESPONSE_INPUT),
-        "instructions": INSTRUCTIONS,
-        "output_modalities": modalities,
-        "max_output_tokens": max_output_tokens,
-        "audio": record({"output": record({"format": pcm_24k_only, "voice": VOICE})}),
-        "tools": array(an_object),
-        "tool_choice": TOOL_CHOICE,
-        "parallel_tool_calls": boolean,
-        "reasoning": nullable(REASONING),
-        "prompt": nullable(an_object),
-    }
-)
-
 NO_TARGET = "No target language was found in the instructions: they must say 'from <language> into <language>'."
-
-
-@dataclass(slots=True)
-class Response:
-    """One response and what is known of it so far."""
-
-    number: int
-    stream: SpeechStream
-    in_conversation: bool
-    context: Sequence[ContextPart]
-    cached: tuple[int, int]
-    max_tokens: float
-    metadata: Json | None
-    subject: Item | None
-    direction: Direction | None
-    created_at: float
-    work: int | None = None
-    heard: Heard | None = None
-    spoken: Spoken | None = None
-    cut_short: str | None = None
-    """The reason why it will end as incomplete."""
-    total_steps: int = 0
-    started_at: float = 0.0
-    first_delta_at: float | None = None
-    done: bool = False
-
-    @property
-    def target(self) -> str | None:
-        return self.direction.target if self.direction is not None else None
 
 
 class Responses:
@@ -111,8 +53,7 @@ class Responses:
         self._in_conversation: Response | None = None
         self._cache = PromptCache()
         self._count = 0
-        self._used_tokens = 0.0
-        self._used_at = 0.0
+        self._allowance = TokenAllowance(context.config.token_limit)
         self.audio_was_sent = False
         """From then on the voice of the session is locked."""
 
@@ -251,7 +192,12 @@ class Responses:
     # -- from the engine to the client
 
     def _interpreted(self, response: Response, spoken: Spoken, now: float) -> None:
-        response.spoken = self._within_limit(response, self._misinterpreted(response, spoken))
+        spoken = self._misinterpreted(response, spoken)
+        if not response.stream.with_audio:
+            spoken = replace(spoken, pcm=b"")
+        response.spoken = within_limit(spoken, response.max_tokens)
+        if response.spoken is not spoken:
+            response.cut_short = "max_output_tokens"
         delay = self._context.config.first_audio_delay_s
         if fault := self._take("delay_response", response):
             delay += fault.seconds
@@ -269,17 +215,6 @@ class Responses:
         if self._take("double_audio", response):
             spoken = replace(spoken, pcm=spoken.pcm * 2)
         return spoken
-
-    def _within_limit(self, response: Response, spoken: Spoken) -> Spoken:
-        """Cut to `max_output_tokens`: text counts first, audio has the rest."""
-        pcm = spoken.pcm if response.stream.with_audio else b""
-        wanted = text_tokens(spoken.text) + model_audio_tokens(len(pcm))
-        if wanted <= response.max_tokens:
-            return spoken
-        response.cut_short = "max_output_tokens"
-        text = spoken.text[: int(response.max_tokens) * CHARACTERS_PER_TOKEN]
-        left = int(response.max_tokens) - text_tokens(text)
-        return replace(spoken, text=text, pcm=pcm[: left * MODEL_AUDIO_MS_PER_TOKEN * BYTES_PER_MS])
 
     def _speak(self, response: Response, now: float) -> None:
         if response.done:
@@ -345,52 +280,15 @@ class Responses:
         if status != "failed":
             spoken_tokens = model_audio_tokens(len(stream.sent_pcm))
             usage = response_usage(response.context, response.cached, text_tokens(stream.sent_text), spoken_tokens)
-            self._use_tokens(usage["total_tokens"], now)
+            self._allowance.use(usage["total_tokens"], now)
         stream.finish(status, details, usage)
         if self._context.config.rate_limits == "end":
             self._emit_rate_limits(now)
-        self._note(response, status, now)
+        self._context.note("realtime.response", **response.facts(status, now))
         self._context.fault_point("done", response=response.number, target=response.target)
-
-    def _note(self, response: Response, status: str, now: float) -> None:
-        subject, heard, spoken = response.subject, response.heard, response.spoken
-        self._context.note(
-            "realtime.response",
-            response_id=response.stream.id,
-            number=response.number,
-            item_id=subject.id if subject is not None else None,
-            in_conversation=response.in_conversation,
-            metadata=response.metadata,
-            status=status,
-            source=heard.language if heard is not None else None,
-            target=response.target,
-            heard=heard.text if heard is not None else None,
-            said=response.stream.sent_text,
-            understood=spoken.understood if spoken is not None else None,
-            audio_ms=len(response.stream.sent_pcm) // BYTES_PER_MS,
-            committed_at=subject.at if subject is not None else None,
-            created_at=response.created_at,
-            first_delta_at=response.first_delta_at,
-            done_at=now,
-        )
 
     def _take(self, do: Action, response: Response) -> FaultRule | None:
         return self._context.faults.take(do, response=response.number, target=response.target)
 
-    def _use_tokens(self, tokens: int, now: float) -> None:
-        self._used_tokens = self._still_used(now) + tokens
-        self._used_at = now
-
-    def _still_used(self, now: float) -> float:
-        refilled = (now - self._used_at) * self._context.config.token_limit / 60
-        return max(0.0, self._used_tokens - refilled)
-
     def _emit_rate_limits(self, now: float) -> None:
-        limit, used = self._context.config.token_limit, self._still_used(now)
-        entry = {
-            "name": "tokens",
-            "limit": limit,
-            "remaining": max(0, int(limit - used)),
-            "reset_seconds": round(used * 60 / limit, 3),
-        }
-        self._context.emit("rate_limits.updated", rate_limits=[entry])
+        self._context.emit("rate_limits.updated", rate_limits=[self._allowance.state(now)])

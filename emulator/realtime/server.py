@@ -171,6 +171,8 @@ class RealtimeServer:
     def _model(self, request: web.Request) -> str:
         if "api-version" in request.query:
             raise Refused(401, http_error("401", "The GA path takes no api-version.", "api-version"))
+        if "intent" in request.query:
+            raise Refused(400, http_error("invalid_value", "Only conversations are served on this path.", "intent"))
         model = request.query.get("model", "")
         if not model:
             raise Refused(

@@ -82,3 +82,29 @@ def response_usage(
         },
         "output_token_details": {"text_tokens": output_text, "audio_tokens": output_audio},
     }
+
+
+class TokenAllowance:
+    """The tokens of a minute: used up by responses, coming back with time. It only counts, it refuses nothing."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._used = 0.0
+        self._at = 0.0
+
+    def use(self, tokens: int, now: float) -> None:
+        self._used = self._still_used(now) + tokens
+        self._at = now
+
+    def state(self, now: float) -> dict[str, Any]:
+        """The entry in `rate_limits.updated`."""
+        used = self._still_used(now)
+        return {
+            "name": "tokens",
+            "limit": self._limit,
+            "remaining": max(0, int(self._limit - used)),
+            "reset_seconds": round(used * 60 / self._limit, 3),
+        }
+
+    def _still_used(self, now: float) -> float:
+        return max(0.0, self._used - (now - self._at) * self._limit / 60)

@@ -149,6 +149,7 @@ async def test_a_wrong_key_is_refused_before_the_socket_opens(service: Service) 
         ("model=interpreter&api-version=2025-04-01-preview", 401, "401"),
         ("model=nobody", 404, "DeploymentNotFound"),
         ("", 400, "missing_required_parameter"),
+        ("intent=transcription", 400, "invalid_value"),
         ("model=interpreter", 426, "upgrade_required"),
     ],
 )

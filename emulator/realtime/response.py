@@ -1,0 +1,109 @@
+"""One response: what a client may ask for, and what is known of it so far. Sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from emulator.engine.base import BYTES_PER_MS, Heard, Spoken
+from emulator.realtime.items import RESPONSE_INPUT, Item
+from emulator.realtime.languages import Direction
+from emulator.realtime.schema import Check, an_object, array, boolean, nullable, one_of, record
+from emulator.realtime.session_config import (
+    INSTRUCTIONS,
+    REASONING,
+    TOOL_CHOICE,
+    VOICE,
+    max_output_tokens,
+    metadata,
+    modalities,
+    pcm_24k_only,
+)
+from emulator.realtime.speech import SpeechStream
+from emulator.realtime.usage import (
+    CHARACTERS_PER_TOKEN,
+    MODEL_AUDIO_MS_PER_TOKEN,
+    ContextPart,
+    model_audio_tokens,
+    text_tokens,
+)
+
+Json = dict[str, Any]
+
+RESPONSE: Check = record(
+    {
+        "conversation": one_of("auto", "none"),
+        "metadata": nullable(metadata),
+        "input": array(RESPONSE_INPUT),
+        "instructions": INSTRUCTIONS,
+        "output_modalities": modalities,
+        "max_output_tokens": max_output_tokens,
+        "audio": record({"output": record({"format": pcm_24k_only, "voice": VOICE})}),
+        "tools": array(an_object),
+        "tool_choice": TOOL_CHOICE,
+        "parallel_tool_calls": boolean,
+        "reasoning": nullable(REASONING),
+        "prompt": nullable(an_object),
+    }
+)
+
+
+@dataclass(slots=True)
+class Response:
+    """One response and what is known of it so far."""
+
+    number: int
+    stream: SpeechStream
+    in_conversation: bool
+    context: Sequence[ContextPart]
+    cached: tuple[int, int]
+    max_tokens: float
+    metadata: Json | None
+    subject: Item | None
+    direction: Direction | None
+    created_at: float
+    work: int | None = None
+    heard: Heard | None = None
+    spoken: Spoken | None = None
+    cut_short: str | None = None
+    """The reason why it will end as incomplete."""
+    total_steps: int = 0
+    started_at: float = 0.0
+    first_delta_at: float | None = None
+    done: bool = False
+
+    @property
+    def target(self) -> str | None:
+        return self.direction.target if self.direction is not None else None
+
+    def facts(self, status: str, now: float) -> dict[str, object]:
+        """The journal's entry when it is over."""
+        subject, heard, spoken = self.subject, self.heard, self.spoken
+        return {
+            "response_id": self.stream.id,
+            "number": self.number,
+            "item_id": subject.id if subject is not None else None,
+            "in_conversation": self.in_conversation,
+            "metadata": self.metadata,
+            "status": status,
+            "source": heard.language if heard is not None else None,
+            "target": self.target,
+            "heard": heard.text if heard is not None else None,
+            "said": self.stream.sent_text,
+            "understood": spoken.understood if spoken is not None else None,
+            "audio_ms": len(self.stream.sent_pcm) // BYTES_PER_MS,
+            "committed_at": subject.at if subject is not None else None,
+            "created_at": self.created_at,
+            "first_delta_at": self.first_delta_at,
+            "done_at": now,
+        }
+
+
+def within_limit(spoken: Spoken, max_tokens: float) -> Spoken:
+    """The same, or cut to `max_output_tokens`: text counts first, audio has the rest."""
+    if text_tokens(spoken.text) + model_audio_tokens(len(spoken.pcm)) <= max_tokens:
+        return spoken
+    text = spoken.text[: int(max_tokens) * CHARACTERS_PER_TOKEN]
+    left = int(max_tokens) - text_tokens(text)
+    return replace(spoken, text=text, pcm=spoken.pcm[: left * MODEL_AUDIO_MS_PER_TOKEN * BYTES_PER_MS])
