@@ -185,3 +185,17 @@ async def test_a_validity_in_the_past_never_reaches_acs() -> None:
     with pytest.raises(InvalidRequest):
         await desk.rooms.change(room.room_id, ChangedRoom(valid_until=room.valid_from))
     assert desk.fake.rooms.validity[room.acs_room_id] == (room.valid_from, room.valid_until)
+
+
+async def test_a_change_of_a_room_that_is_deleted_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk()
+    room = await desk.rooms.create(NEW)
+
+    async def while_deleted(*_: Any) -> None:
+        await desk.rooms.remove(room.room_id)
+
+    monkeypatch.setattr(desk.fake.acs, "set_role", while_deleted)
+    with pytest.raises(NotFound, match="no such room"):
+        await desk.rooms.change_participant(
+            room.room_id, room.participants[0].participant_id, ChangedParticipant(role="Consumer")
+        )

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from starlette.exceptions import HTTPException
 
 from rooms_admin.errors import Conflict, RoomsAdminError
 from rooms_admin.exports import TranscriptLine
@@ -36,7 +37,7 @@ class FakeInterpreter:
 
     def __init__(self) -> None:
         self.commands: list[tuple[str, Action]] = []
-        self.refusal: RoomsAdminError | None = None
+        self.refusal: Exception | None = None
 
     def state(self, room_id: str) -> InterpreterState:
         if not self.commands:
@@ -522,3 +523,11 @@ async def test_an_error_of_acs_says_when_to_come_back(service: Service, http: ht
     assert answer.status_code == 503
     assert answer.json() == {"error": {"code": "acs_unavailable", "message": "ACS is busy", "retry_after_ms": 7000}}
     assert service.acs.identity.users == {}
+
+
+async def test_an_http_error_that_is_not_ours_passes_through(service: Service, http: httpx2.AsyncClient) -> None:
+    """Only FastAPI's complaint about a body is put into our words."""
+    room = await create(http)
+    service.interpreter.refusal = HTTPException(429)
+    answer = await http.post(f"/api/rooms/{room['room_id']}/interpreter", json={"action": "start"})
+    assert answer.status_code == 429
