@@ -1,0 +1,298 @@
+"""The composition root: the only place where the parts meet. Builds clients, passes functions, opens, closes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from azure.core.credentials import AzureKeyCredential
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.identity.aio import DefaultAzureCredential
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import JSONResponse
+
+from bot import calls as call_automation
+from bot.calls import Calls
+from bot.config import Settings
+from bot.http_errors import install_error_handlers
+from bot.interpreting.events import Order
+from bot.interpreting.plan import Attendee, Endpointing, RoomPlan
+from bot.live_room import LiveRoom, Scribe
+from bot.metronome import Metronome
+from bot.realtime.connection import booth_factory, build_client
+from bot.realtime.messages import ConversationSettings
+from bot.records import Records
+from bot.switchboard import PlannedRoom, Status, Switchboard
+from bot.voice_activity import DetectorPool
+from media_streaming import routes as media_routes
+from rooms_admin import acs_rooms
+from rooms_admin import routes as admin_routes
+from rooms_admin.acs_rooms import AcsRooms
+from rooms_admin.connection_string import parse_connection_string
+from rooms_admin.exports import TranscriptLine
+from rooms_admin.keys import ApiKeys
+from rooms_admin.models import Action
+from rooms_admin.rooms import Rooms
+from rooms_admin.routes import InterpreterState, InterpreterStatus
+from rooms_admin.store import InMemoryRooms, Room, RoomStore
+from webhooks import routes as webhook_routes
+from webhooks.errors import NotAuthorized
+from webhooks.tokens import KeySet, TokenVerifier, fetch_over_http
+
+Wanted = TypeVar("Wanted")
+
+
+def plan_of(room: Room) -> PlannedRoom:
+    """What an admin asked for, as the interpreter reads it."""
+    settings = room.settings
+    return PlannedRoom(
+        room_id=room.room_id,
+        acs_room_id=room.acs_room_id,
+        plan=RoomPlan(
+            languages=room.languages,
+            attendees={
+                one.acs_user_id: Attendee(one.acs_user_id, one.display_name, one.speaks) for one in room.participants
+            },
+            endpointing=Endpointing(
+                end_of_turn_ms=settings.end_of_turn_ms,
+                end_of_turn_after_long_ms=settings.end_of_turn_after_long_ms,
+                long_speech_ms=settings.long_speech_ms,
+                max_utterance_ms=settings.max_utterance_ms,
+            ),
+            barge_in_stops=settings.barge_in == "stop",
+        ),
+    )
+
+
+class _RoomBook:
+    """The store, as the switchboard reads it."""
+
+    def __init__(self, store: RoomStore) -> None:
+        self._store = store
+
+    async def by_acs_room(self, acs_room_id: str) -> PlannedRoom | None:
+        room = await self._store.find_by_acs_room(acs_room_id)
+        return plan_of(room) if room else None
+
+    async def by_room(self, room_id: str) -> PlannedRoom | None:
+        room = await self._store.get(room_id)
+        return plan_of(room) if room else None
+
+
+class _Watcher:
+    """Running calls follow what admins change; a deleted room's call ends and its records go."""
+
+    def __init__(self, switchboard: Switchboard, records: Records) -> None:
+        self._switchboard = switchboard
+        self._records = records
+
+    def changed(self, room: Room) -> None:
+        self._switchboard.change_plan(room.room_id, plan_of(room).plan)
+
+    def removed(self, room: Room) -> None:
+        self._switchboard.room_deleted(room.room_id)
+        self._records.delete(room.room_id)
+
+
+_ADMIN_STATUS: dict[Status, InterpreterStatus] = {
+    Status.IDLE: "idle",
+    Status.CONNECTING: "connecting",
+    Status.CONNECTED: "connecting",  # in the call, but not hearing it yet
+    Status.STREAMING: "interpreting",
+    Status.PAUSED: "paused",
+    Status.ENDED: "stopped",
+    Status.REFUSED: "failed",
+    Status.FAILED: "failed",
+}
+
+
+class _Interpreter:
+    """The switchboard, as admins see it."""
+
+    def __init__(self, switchboard: Switchboard) -> None:
+        self._switchboard = switchboard
+
+    def state(self, room_id: str) -> InterpreterState:
+        now = self._switchboard.status(room_id)
+        since = None if now.since is None else datetime.fromtimestamp(now.since, UTC)
+        return InterpreterState(_ADMIN_STATUS[now.status], now.call_connection_id, since, now.reason)
+
+    async def command(self, room_id: str, action: Action) -> None:
+        match action:
+            case "start":
+                await self._switchboard.start(room_id)
+            case "stop":
+                self._switchboard.stop(room_id)
+            case "pause" | "resume" | "hush":
+                self._switchboard.order(room_id, Order(action))
+
+
+class _Transcripts:
+    """The records, as the REST API writes them."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    def lines(self, room_id: str) -> list[TranscriptLine]:
+        return [
+            TranscriptLine(
+                utterance_id=line.utterance,
+                revision=line.revision,
+                speaker_id=line.speaker,
+                speaker_name=line.speaker_name,
+                language=line.language,
+                text=line.text,
+                is_final=line.is_final,
+                timestamp_ms=line.timestamp_ms,
+                is_original=line.is_original,
+            )
+            for line in self._records.of(room_id).lines.values()
+        ]
+
+
+class Interpreter:
+    """The whole service: `app` serves it, `drain` lets it finish before the sockets are closed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._switchboard: Switchboard | None = None
+        self.app = FastAPI(title="Live interpreter for ACS rooms", lifespan=self._lifespan, redoc_url=None)
+        install_error_handlers(self.app)
+
+    async def drain(self) -> None:
+        """Take no new calls, finish what is being said, leave the calls. To be awaited before the server stops."""
+        if self._switchboard is not None:
+            await self._switchboard.drain(self._settings.drain_s)
+
+    @asynccontextmanager
+    async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+        settings = self._settings
+        async with AsyncExitStack() as resources:
+            endpoint, acs_key = _acs_address(settings)
+            identity: AsyncTokenCredential | None = None
+            if acs_key is None or settings.azure_ai_key is None:
+                identity = await resources.enter_async_context(DefaultAzureCredential())
+            credential = AzureKeyCredential(acs_key) if acs_key is not None else _needed(identity)
+            # In threads: the first client of a process asks `uname` for its user agent, and waits for the answer.
+            calls = Calls(await asyncio.to_thread(call_automation.build_client, endpoint, credential))
+            resources.push_async_callback(calls.close)
+            admin_credential = acs_key if acs_key is not None else _needed(identity)
+            clients = await asyncio.to_thread(acs_rooms.build_clients, endpoint, admin_credential)
+            acs = await resources.enter_async_context(AcsRooms(*clients))
+            model = build_client(settings.azure_ai_endpoint, _model_credential(settings, identity))
+            resources.push_async_callback(model.close)
+            records, metronome, detectors = Records(), Metronome(), DetectorPool()
+            store = InMemoryRooms()
+            booths = booth_factory(
+                model,
+                settings.azure_ai_realtime_deployment,
+                ConversationSettings(
+                    transcribe=settings.azure_ai_transcribe_deployment, voice=settings.azure_ai_voice
+                ),
+            )
+            loop = asyncio.get_running_loop()
+
+            def open_room(room: PlannedRoom, name: str, scribe: Scribe) -> LiveRoom:
+                return LiveRoom(
+                    room.plan,
+                    name=name,
+                    booths=booths,
+                    detectors=detectors,
+                    metronome=metronome,
+                    scribe=scribe,
+                    clock=loop.time,
+                )
+
+            switchboard = self._switchboard = Switchboard(
+                rooms=_RoomBook(store),
+                calls=calls,
+                open_room=open_room,
+                scribe=lambda room_id: records.scribe(room_id, round(time.time() * 1000)),
+                public_base_url=settings.public_base_url,
+                media_base_url=settings.media_base_url,
+                max_calls=settings.max_calls,
+                wall_clock=time.time,
+            )
+            verifier = TokenVerifier(
+                settings.acs_token_issuer,
+                settings.acs_token_audience,
+                KeySet(fetch_over_http(settings.acs_token_jwks_url)),
+            )
+            self._add_routes(switchboard, verifier, Rooms(store, acs, watcher=_Watcher(switchboard, records)), records)
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(metronome.run(), name="metronome"),
+                    group.create_task(switchboard.run(), name="switchboard"),
+                ]
+                try:
+                    yield
+                finally:
+                    for task in tasks:
+                        task.cancel()
+
+    def _add_routes(self, switchboard: Switchboard, verifier: TokenVerifier, rooms: Rooms, records: Records) -> None:
+        settings = self._settings
+        keys = ApiKeys({name: key.get_secret_value() for name, key in settings.admin_api_keys.items()})
+
+        async def verify_media(authorization: str | None) -> None:
+            try:
+                await verifier.verify(authorization)
+            except NotAuthorized as error:
+                raise media_routes.Unauthorized from error
+
+        self.app.include_router(
+            webhook_routes.router(
+                switchboard, verifier.verify, event_grid_secret=settings.event_grid_secret.get_secret_value()
+            )
+        )
+        self.app.include_router(
+            media_routes.router(switchboard.serve_media, verify=verify_media, knows_secret=switchboard.knows_secret)
+        )
+        self.app.include_router(admin_routes.router(rooms, keys, _Interpreter(switchboard), _Transcripts(records)))
+        self.app.include_router(_health(switchboard))
+
+
+def _health(switchboard: Switchboard) -> APIRouter:
+    routes = APIRouter(tags=["operations"])
+
+    @routes.get("/healthz", summary="The process lives")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @routes.get("/readyz", summary="New calls are taken")
+    async def readyz() -> JSONResponse:
+        ready = switchboard.accepting
+        body = {"status": "ready" if ready else "draining", "live_calls": switchboard.live_calls}
+        return JSONResponse(body, 200 if ready else 503)
+
+    return routes
+
+
+def _acs_address(settings: Settings) -> tuple[str, str | None]:
+    """The endpoint, and the access key unless the managed identity is to be used."""
+    if settings.azure_communication_connection_string is not None:
+        address = parse_connection_string(settings.azure_communication_connection_string.get_secret_value())
+        return address.endpoint, address.access_key
+    return _needed(settings.azure_communication_endpoint), None
+
+
+def _model_credential(settings: Settings, identity: AsyncTokenCredential | None) -> str | Callable[[], Awaitable[str]]:
+    if settings.azure_ai_key is not None:
+        return settings.azure_ai_key.get_secret_value()
+    credential = _needed(identity)
+
+    async def token() -> str:
+        return (await credential.get_token(settings.azure_ai_token_scope)).token
+
+    return token
+
+
+def _needed(value: Wanted | None) -> Wanted:
+    """What the settings have been checked to give."""
+    if value is None:
+        raise RuntimeError("the settings were not checked")
+    return value
