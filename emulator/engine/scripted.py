@@ -3,7 +3,8 @@
 Every utterance has a number. A source that begins with a marker tone has the number of that tone; any other is
 numbered in the order in which it is first heard, and the same audio always keeps its number, however many sessions
 hear it. The interpretation of number n begins with marker tone n: whoever records a listener can read from the tones
-which utterances arrived, how often and in which order.
+which utterances arrived, how often and in which order. The two ways of numbering know nothing of each other:
+a test marks all of its sources, or none.
 """
 
 from __future__ import annotations

@@ -125,7 +125,10 @@ class RealtimeConnection:
         if isinstance(output, str | bytes):
             self._outbox_bytes += len(output)
             if self._outbox_bytes > MAX_OUTBOX_BYTES:
-                output = Abort()
+                self._journal.note("realtime.overflow", connection_id=self.id, bytes=self._outbox_bytes)
+                self._outbox.clear()
+                self._transport.abort()  # now: behind a client that does not read, its turn would never come
+                return
         self._outbox.append(output)
         self._outbox_filled.set()
 

@@ -15,9 +15,11 @@ import aiohttp
 import uvloop
 from aiohttp import web
 
-from emulator.engine.base import Heard, Spoken
+from emulator.engine.base import EngineError, Heard, Spoken
 from emulator.journal import Journal
 from emulator.realtime.config import RealtimeConfig
+from emulator.realtime.connection import MAX_OUTBOX_BYTES
+from emulator.realtime.faults import FaultRule, RealtimeFaults
 from emulator.realtime.server import RealtimeServer
 from emulator.realtime.wire import encode_audio
 from tests.emulator.realtime.driver import MANUAL, pcm_of
@@ -27,6 +29,8 @@ from tests.emulator.realtime.driver import MANUAL, pcm_of
 class HangingEngine:
     """Never answers; counts what was asked and what was called off."""
 
+    broken: bool = False
+    """Rather than hang, it fails."""
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -40,6 +44,8 @@ class HangingEngine:
 
     async def hear(self, pcm: bytes, languages: Sequence[str]) -> Heard:
         self.asked.set()
+        if self.broken:
+            raise EngineError("broken")
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -48,7 +54,7 @@ class HangingEngine:
         raise AssertionError
 
     async def interpret(self, heard: Heard, target: str) -> Spoken:
-        raise AssertionError
+        raise EngineError("broken")
 
 
 @dataclass
@@ -139,6 +145,37 @@ async def test_stopping_the_server_ends_sessions_that_are_in_the_middle_of_somet
             await service.server.close_connections()
         assert service.engine.cancelled.is_set()
         assert service.socket.closed or (await service.socket.receive()).type is not aiohttp.WSMsgType.TEXT
+
+
+async def test_a_client_that_does_not_read_is_dropped_before_it_costs_memory() -> None:
+    async with running() as service:
+        rules = (
+            FaultRule("huge_frame", at="committed", size=MAX_OUTBOX_BYTES),
+            FaultRule("stall", at="updated", seconds=60, direction="writes"),
+        )
+        service.server.faults = RealtimeFaults(rules)
+        await service.send("session.update", session=MANUAL)
+        await service.send("input_audio_buffer.append", audio=encode_audio(pcm_of(200)))
+        await service.send("input_audio_buffer.commit")
+        async with asyncio.timeout(5):
+            async for _ in service.socket:  # until it is gone
+                pass
+    assert service.journal.entries("realtime.overflow")
+    assert service.journal.entries("realtime.closed")
+
+
+async def test_an_engine_that_cannot_fails_the_response_and_nothing_else() -> None:
+    async with running() as service:
+        service.engine.broken = True
+        await service.send("session.update", session=MANUAL)
+        message = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]}
+        await service.send("response.create", response={"conversation": "none", "input": [message]})
+        for _ in range(2):  # the first is the typed text, the second is spoken
+            done = await service.until("response.done")
+            assert done["response"]["status_details"]["error"]["message"] == "broken"
+            await service.send("input_audio_buffer.append", audio=encode_audio(pcm_of(200)))
+            await service.send("input_audio_buffer.commit")
+            await service.send("response.create", response={"conversation": "none"})
 
 
 async def test_two_keys_do_not_open_one_lock() -> None:
