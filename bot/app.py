@@ -33,7 +33,7 @@ from rooms_admin import acs_rooms
 from rooms_admin import routes as admin_routes
 from rooms_admin.acs_rooms import AcsRooms
 from rooms_admin.connection_string import parse_connection_string
-from rooms_admin.exports import TranscriptLine
+from rooms_admin.exports import Passage, TranscriptLine
 from rooms_admin.keys import ApiKeys
 from rooms_admin.models import Action
 from rooms_admin.rooms import Rooms
@@ -153,6 +153,25 @@ class _Transcripts:
             for line in self._records.of(room_id).lines.values()
         ]
 
+    def passages(self, room_id: str) -> list[Passage]:
+        return [
+            Passage(
+                utterance_id=passage.utterance,
+                speaker_id=passage.speaker,
+                source=passage.source,
+                target=passage.target,
+                state=passage.state,
+                reason=passage.reason,
+                spoken_ms=passage.spoken_ms,
+                played_ms=passage.played_ms,
+                ear_voice_span_ms=passage.ear_voice_span_ms,
+                model_ms=passage.model_ms,
+                waited_ms=passage.waited_ms,
+                own_share_ms=passage.own_share_ms,
+            )
+            for passage in self._records.of(room_id).passages
+        ]
+
 
 class Interpreter:
     """The whole service: `app` serves it, `drain` lets it finish before the sockets are closed."""
@@ -190,9 +209,7 @@ class Interpreter:
             booths = booth_factory(
                 model,
                 settings.azure_ai_realtime_deployment,
-                ConversationSettings(
-                    transcribe=settings.azure_ai_transcribe_deployment, voice=settings.azure_ai_voice
-                ),
+                ConversationSettings(transcribe=settings.azure_ai_transcribe_deployment, voice=settings.azure_ai_voice),
             )
             loop = asyncio.get_running_loop()
 

@@ -29,6 +29,32 @@ class TranscriptLine:
     is_original: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What became of one utterance in one target language: its final state, and how long each step took."""
+
+    utterance_id: str
+    speaker_id: str
+    source: str
+    target: str
+    state: str
+    """`spoken`, `caption_only`, `not_needed` or `abandoned`"""
+    reason: str
+    """why it was not spoken; empty when it was"""
+    spoken_ms: int | None
+    """how long the speaker spoke"""
+    played_ms: int
+    """how much of the interpretation went into the call"""
+    ear_voice_span_ms: int | None
+    """from the speaker's last word to the first of the interpretation; None if there was none"""
+    model_ms: int | None
+    """the model's part of it: from the end of the turn to its first audio"""
+    waited_ms: int
+    """for somebody else's interpretation to end"""
+    own_share_ms: float | None
+    """what is left of the span without the pause that ends a turn, the model and the wait"""
+
+
 class Cue(NamedTuple):
     start_ms: int
     """since the first line of the transcript, in whatever language"""

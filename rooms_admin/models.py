@@ -200,8 +200,26 @@ class Page(_Answer, Generic[Item]):
     """to be passed as `cursor` for what follows; null at the end"""
 
 
+class PassageAnswer(_Answer):
+    utterance_id: str
+    speaker_id: str
+    source: str
+    target: str
+    state: str
+    reason: str
+    spoken_ms: int | None
+    played_ms: int
+    ear_voice_span_ms: int | None
+    model_ms: int | None
+    waited_ms: int
+    own_share_ms: float | None
+
+
 class TranscriptAnswer(Page[TranscriptLineAnswer]):
+    """`items`: what was said and its translations; `passages`: what became of each utterance in each target language."""
+
     room_id: str
+    passages: list[PassageAnswer]
 
 
 class ErrorBody(_Answer):

@@ -23,7 +23,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
 from rooms_admin.errors import InvalidRequest, RequestTooLarge, RequestTooSlow
-from rooms_admin.exports import TranscriptLine, latest, to_srt, to_txt, to_vtt
+from rooms_admin.exports import Passage, TranscriptLine, latest, to_srt, to_txt, to_vtt
 from rooms_admin.keys import Caller
 from rooms_admin.languages import language_tag
 from rooms_admin.models import (
@@ -37,6 +37,7 @@ from rooms_admin.models import (
     NewRoom,
     Page,
     ParticipantAnswer,
+    PassageAnswer,
     RoomAnswer,
     TokenAnswer,
     TokenRequest,
@@ -79,6 +80,8 @@ class Transcripts(Protocol):
     """Who keeps what was said."""
 
     def lines(self, room_id: str) -> Sequence[TranscriptLine]: ...
+
+    def passages(self, room_id: str) -> Sequence[Passage]: ...
 
 
 def router(
@@ -196,7 +199,8 @@ def router(
             write, media_type = _EXPORTS[format]
             return Response(write(lines, wanted), media_type=media_type)
         items = [TranscriptLineAnswer.model_validate(line) for line in latest(lines, wanted)]
-        return TranscriptAnswer(room_id=room_id, items=items)
+        passages = [PassageAnswer.model_validate(one) for one in transcripts.passages(room_id)]
+        return TranscriptAnswer(room_id=room_id, items=items, passages=passages)
 
     return routes
 

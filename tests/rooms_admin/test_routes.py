@@ -12,7 +12,7 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from rooms_admin.errors import Conflict, RoomsAdminError
-from rooms_admin.exports import TranscriptLine
+from rooms_admin.exports import Passage, TranscriptLine
 from rooms_admin.keys import ApiKeys
 from rooms_admin.models import Action
 from rooms_admin.rooms import Rooms
@@ -53,9 +53,13 @@ class FakeInterpreter:
 class FakeTranscripts:
     def __init__(self) -> None:
         self.kept: list[TranscriptLine] = []
+        self.closed: list[Passage] = []
 
     def lines(self, room_id: str) -> Sequence[TranscriptLine]:
         return self.kept
+
+    def passages(self, room_id: str) -> Sequence[Passage]:
+        return self.closed
 
 
 class Watcher:
@@ -285,6 +289,13 @@ async def test_the_transcript_comes_in_four_formats(service: Service, http: http
         "utterance_id", "revision", "speaker_id", "speaker_name", "language",
         "text", "is_final", "timestamp_ms", "is_original",
     }  # fmt: skip
+
+    assert answer["passages"] == []
+    service.transcripts.closed = [
+        Passage("u1", "8:acs:a", "en-US", "es-ES", "abandoned", "model_timeout", 1900, 0, None, None, 0, None)
+    ]
+    (passage,) = (await http.get(path)).json()["passages"]
+    assert (passage["utterance_id"], passage["state"], passage["reason"]) == ("u1", "abandoned", "model_timeout")
 
     vtt = await http.get(path, params={"format": "vtt", "language": "ES-es"})
     assert vtt.headers["content-type"] == "text/vtt; charset=utf-8"
