@@ -17,6 +17,12 @@ PHASES = 4
 # Ticks made up for after a stall; what is older is skipped, and counted.
 CATCH_UP_TICKS = 10
 _STEP_S = FRAME_S / PHASES
+_NOTE_EVERY_S = 1.0
+
+
+def missed_ticks(late_s: float) -> int:
+    """How many ticks to give up when the next one is this late, so that no more than the cap are left to make up."""
+    return max(0, int(late_s / FRAME_S) - CATCH_UP_TICKS)
 
 
 class Ticking(Protocol):
@@ -46,6 +52,7 @@ class FrameClock:
         self._journal = journal
         self._phases: list[list[Ticking]] = [[] for _ in range(PHASES)]
         self._wanted = asyncio.Event()
+        self._noted_at = float("-inf")
 
     def add(self, ticking: Ticking) -> None:
         """Tick this from now on, in the phase with the fewest others."""
@@ -71,15 +78,22 @@ class FrameClock:
             deadline = start + step * _STEP_S
             await asyncio.sleep(max(0.0, deadline - time.monotonic()))
             late = time.monotonic() - deadline
-            if late > CATCH_UP_TICKS * FRAME_S:
-                missed = int(late / FRAME_S) - CATCH_UP_TICKS
-                self.skipped += missed
+            missed = missed_ticks(late)
+            if missed:
+                self._note_skipped(missed, late)
                 step += missed * PHASES
-                self._journal.note("clock.stalled", late_ms=round(late * 1000), skipped=missed)
-                continue
+                deadline += missed * FRAME_S
+                late -= missed * FRAME_S
             self._tick(step, deadline, late)
             step += 1
         self._wanted.clear()
+
+    def _note_skipped(self, missed: int, late: float) -> None:
+        self.skipped += missed
+        now = time.monotonic()
+        if now - self._noted_at >= _NOTE_EVERY_S:
+            self._noted_at = now
+            self._journal.note("clock.stalled", late_ms=round(late * 1000), skipped=self.skipped)
 
     def _tick(self, step: int, deadline: float, late: float) -> None:
         self.late_ms = late * 1000

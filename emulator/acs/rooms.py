@@ -65,7 +65,9 @@ class RoomStore:
             valid_until=valid_until,
             pstn_dial_out=_flag(document, "pstnDialOutEnabled") or False,
         )
-        _merge_roster(room.roster, document.get("participants") or {})
+        participants = document.get("participants")
+        if participants is not None:
+            _merge_roster(room.roster, participants)
         self._rooms[room.id] = room
         return room
 
