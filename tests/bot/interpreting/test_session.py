@@ -1,0 +1,722 @@
+"""An interpreted meeting without a loop: scripts with times in, effects out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.interpreting.events import (
+    BoothLost,
+    BoothReady,
+    CallEnded,
+    Cancel,
+    Caption,
+    CloseBooth,
+    Hear,
+    HearingDropped,
+    Interpret,
+    InterpretationAudio,
+    InterpretationEnded,
+    InterpretationText,
+    OpenBooth,
+    Order,
+    Ordered,
+    Outcome,
+    PlanChanged,
+    Play,
+    PlayoutReady,
+    Settled,
+    SourceText,
+    SpeakerAudio,
+    SpeakerJoined,
+    SpeakerLeft,
+    StopPlaying,
+    Tick,
+    Usage,
+)
+from bot.interpreting.ledger import State
+from bot.interpreting.plan import AUTO, Attendee, Endpointing, Lane, RoomPlan
+from bot.interpreting.session import FOLLOW_UP_S, MODEL_PATIENCE_S, QUEUED_LIMIT_MS
+from bot.interpreting.transcript import CaptionLine
+from tests.support.audio import numbered, numbers
+from tests.support.meeting import (
+    ADA,
+    ADA_INTO_SPANISH,
+    BENITO,
+    BENITO_INTO_ENGLISH,
+    CHLOE,
+    GUEST,
+    PEOPLE,
+    THREE_LANGUAGES,
+    TWO_LANGUAGES,
+    Answers,
+    Meeting,
+    Script,
+    silent_model,
+)
+
+
+def committed(*, plan: RoomPlan = TWO_LANGUAGES, playout: bool = True) -> Meeting:
+    """A meeting in which Ada's first words are with a model that has not answered yet, at 2.5 s."""
+    meeting = Meeting(plan, silent_model, playout=playout)
+    meeting.says(ADA, at=1.0, seconds=1.0, pause=0.5)
+    meeting.run(until=2.5)
+    return meeting
+
+
+def audio(seconds: float, utterance: str = "u-1", lane: Lane = ADA_INTO_SPANISH) -> InterpretationAudio:
+    return InterpretationAudio(lane, utterance, numbered(int(utterance[2:])) * round(seconds * 50))
+
+
+def ended(
+    outcome: Outcome = Outcome.COMPLETED, reason: str = "", utterance: str = "u-1", lane: Lane = ADA_INTO_SPANISH
+) -> InterpretationEnded:
+    return InterpretationEnded(lane, utterance, outcome, reason)
+
+
+# --- one utterance ---------------------------------------------------------------------------------
+
+
+def test_an_utterance_is_heard_interpreted_read_and_spoken() -> None:
+    meeting = Meeting(model=Answers(after=0.5, text="Hola", seconds=1.0, heard="Hello"))
+    meeting.says(ADA, at=1.0, seconds=2.0)
+    meeting.run()
+    assert meeting.story() == [
+        "1.10 open es-ES",
+        "1.10-3.50 hear u-1 for es-ES",  # the speech, and then 200 ms of the pause
+        "3.50 interpret u-1 into es-ES",
+        "4.00 final caption u-1 en-US 'Hello'",
+        "4.00 partial caption u-1 es-ES 'Hola'",
+        "4.00-4.24 play u-1",
+        "4.25 final caption u-1 es-ES 'Hola'",
+        "4.26-4.98 play u-1",
+        "4.98 settled u-1 spoken",
+    ]
+
+
+def test_the_ledger_tells_where_the_time_went() -> None:
+    meeting = Meeting(model=Answers(after=0.5, seconds=1.0))
+    meeting.says(ADA, at=1.0, seconds=2.0)
+    meeting.run()
+    (entry,) = meeting.settled()
+    assert entry.lane == ADA_INTO_SPANISH
+    times = (entry.began_at, entry.ended_at, entry.committed_at, entry.first_audio_at, entry.first_played_at)
+    assert times == pytest.approx((1.1, 3.0, 3.5, 4.0, 4.0))
+    assert entry.last_played_at == pytest.approx(4.98)
+    assert (entry.patience_ms, entry.waited_ms, entry.played_ms) == (500, 0, 1000)
+    assert entry.tokens == {
+        "input_text": 0,
+        "input_audio": 10,
+        "input_cached": 0,
+        "output_text": 0,
+        "output_audio": 20,
+    }
+
+
+def test_captions_say_who_spoke_when_and_for_how_long() -> None:
+    meeting = Meeting(model=Answers(text="Hola", heard="Hello"))
+    meeting.says(ADA, at=1.0, seconds=2.0)
+    meeting.run()
+    original, partial, final = meeting.captions()
+    assert original == CaptionLine("u-1", 1, ADA, "Ada", "en-US", "Hello", True, True, 1100, 1900)
+    assert partial == CaptionLine("u-1", 1, ADA, "Ada", "es-ES", "Hola", False, False, 1100, 1900)
+    assert final == replace(partial, revision=2, is_final=True)
+
+
+def test_every_frame_of_an_utterance_reaches_every_lane_in_order() -> None:
+    meeting = Meeting(THREE_LANGUAGES, silent_model)
+    meeting.says(ADA, at=0.0, seconds=1.0)
+    meeting.run(until=2.0)
+    for target in ("es-ES", "fr-FR"):
+        heard = [e.pcm for _, e in meeting.done if isinstance(e, Hear) and e.lane.target == target]
+        assert numbers(b"".join(heard)) == list(range(1, 61)), "1 s of speech, 200 ms of the pause"
+    assert [e.lane.target for _, e in meeting.done if isinstance(e, Interpret)] == ["es-ES", "fr-FR"]
+
+
+def test_one_voice_after_the_other_where_several_languages_are_spoken() -> None:
+    meeting = Meeting(THREE_LANGUAGES, Answers(seconds=1.0))
+    meeting.says(ADA, at=0.0, seconds=1.0)
+    meeting.run()
+    into_spanish, into_french = meeting.settled()
+    assert (into_spanish.lane.target, into_french.lane.target) == ("es-ES", "fr-FR")
+    assert into_spanish.last_played_at == pytest.approx(2.98)
+    assert into_french.first_played_at == pytest.approx(3.0 + 0.2)
+    assert into_french.waited_ms == pytest.approx(1200)
+
+
+def test_a_booth_is_opened_once_for_all_utterances_of_a_lane() -> None:
+    meeting = Meeting()
+    for at in (1.0, 5.0, 9.0):
+        meeting.says(ADA, at=at, seconds=1.0)
+    meeting.says(BENITO, at=13.0, seconds=1.0)
+    meeting.run()
+    opened = [effect for _, effect in meeting.done if isinstance(effect, OpenBooth)]
+    assert [effect.lane for effect in opened] == [ADA_INTO_SPANISH, BENITO_INTO_ENGLISH]
+    assert "from English (en-US) into Spanish (es-ES)" in opened[0].instructions
+
+
+def test_booths_of_somebody_who_joins_are_opened_ahead() -> None:
+    meeting = Meeting(THREE_LANGUAGES)
+    assert [type(effect) for effect in meeting.handle(SpeakerJoined(ADA))] == [OpenBooth, OpenBooth]
+    assert meeting.handle(SpeakerJoined(ADA)) == []
+    assert meeting.handle(BoothReady(ADA_INTO_SPANISH)) == []
+
+
+def test_nobody_is_interpreted_to_people_who_speak_the_same() -> None:
+    meeting = Meeting(RoomPlan(("en-US", "en-GB"), PEOPLE))
+    meeting.says(ADA, at=0.0, seconds=12.0)
+    meeting.run()
+    assert meeting.done == []
+    assert meeting.session.next_deadline() is None
+
+
+# --- turns -------------------------------------------------------------------------------------------
+
+
+def test_two_who_speak_at_once_are_both_interpreted_one_after_the_other() -> None:
+    meeting = Meeting(model=Answers(after=0.5, seconds=2.0))
+    meeting.says(ADA, at=1.0, seconds=3.0)
+    meeting.says(BENITO, at=1.5, seconds=1.0)
+    meeting.run()
+    assert meeting.states() == {"u-1": ("spoken", ""), "u-2": ("spoken", "")}
+    # Benito's is there while Ada still speaks; hers follows after a breath, each in one piece.
+    played_at = [at for at, _ in meeting.played()]
+    assert meeting.voices() == [2, 1]
+    assert played_at == pytest.approx(
+        [*(3.5 + i * 0.02 for i in range(100)), *(5.5 + 0.2 + i * 0.02 for i in range(100))]
+    )
+
+
+def test_who_began_first_is_heard_first() -> None:
+    def model(request: Interpret) -> Script:
+        return Answers(after=2.0 if request.utterance == "u-1" else 0.5)(request)
+
+    meeting = Meeting(model=model)
+    meeting.says(ADA, at=1.0, seconds=1.0)
+    meeting.says(BENITO, at=1.5, seconds=1.0)
+    meeting.run()
+    assert meeting.voices() == [1, 2]
+    first, second = meeting.settled()
+    assert first.first_played_at == pytest.approx(2.5 + 2.0)
+    assert second.first_audio_at == pytest.approx(3.0 + 0.5)
+    assert second.first_played_at == pytest.approx(5.5 + 0.2)
+    assert second.waited_ms == pytest.approx(2200)
+
+
+def test_an_interpretation_that_is_3_s_late_lets_the_next_go_first() -> None:
+    def model(request: Interpret) -> Script:
+        return Answers(after=5.0 if request.utterance == "u-1" else 0.5)(request)
+
+    meeting = Meeting(model=model)
+    meeting.says(ADA, at=1.0, seconds=1.0)
+    meeting.says(BENITO, at=1.5, seconds=1.0)
+    meeting.run()
+    assert meeting.voices() == [2, 1]
+    assert meeting.played()[0][0] == pytest.approx(2.5 + 3.0)
+
+
+def test_the_interpreter_goes_on_speaking_while_people_do() -> None:
+    meeting = Meeting(model=Answers(seconds=3.0))
+    meeting.says(ADA, at=1.0, seconds=1.0)
+    meeting.says(BENITO, at=4.0, seconds=1.0)  # amid Ada's interpretation, heard from 3.0 to 6.0
+    meeting.run()
+    assert meeting.voices() == [1, 2]
+    assert StopPlaying("room") not in [effect for _, effect in meeting.done]
+
+
+def test_frames_that_stop_in_mid_utterance_end_it() -> None:
+    meeting = Meeting()
+    meeting.says(ADA, at=1.0, seconds=1.0, pause=0.0)
+    meeting.run()
+    assert "2.60 interpret u-1 into es-ES" in meeting.story()
+    assert meeting.states() == {"u-1": ("spoken", "")}
+
+
+def test_a_speaker_who_leaves_is_interpreted_to_the_last_word() -> None:
+    meeting = Meeting()
+    meeting.says(ADA, at=1.0, seconds=1.0, pause=0.1)
+    meeting.happens(2.15, SpeakerLeft(ADA))
+    meeting.happens(2.15, SpeakerLeft(BENITO))
+    meeting.run()
+    assert "2.15 interpret u-1 into es-ES" in meeting.story()
+    assert meeting.states() == {"u-1": ("spoken", "")}
+
+
+def test_captions_and_voice_keep_the_pace_of_the_channel() -> None:
+    meeting = Meeting(model=Answers(seconds=4.0))
+    meeting.says(ADA, at=0.0, seconds=1.0)
+    meeting.run()
+    played_at = [at for at, _ in meeting.played()]
+    assert played_at == pytest.approx([2.0 + i * 0.02 for i in range(200)])
+
+
+# --- barge-in and orders ---------------------------------------------------------------------------
+
+
+def test_where_the_room_wants_it_a_speaker_stops_the_interpreter() -> None:
+    meeting = Meeting(replace(TWO_LANGUAGES, barge_in_stops=True), Answers(seconds=3.0))
+    meeting.says(ADA, at=1.0, seconds=1.0)
+    meeting.says(BENITO, at=4.0, seconds=1.0)
+    meeting.run()
+    story = meeting.story()
+    stopped = story.index("4.10 stop playing")
+    assert story[stopped - 1].endswith("play u-1")
+    assert story[stopped + 1 : stopped + 4] == [
+        "4.10 cancel u-1 into es-ES",
+        "4.10 settled u-1 abandoned (barge_in)",
+        "4.10 open en-US",
+    ]
+    assert meeting.states()["u-2"] == ("spoken", "")
+    assert meeting.voices() == [1, 2]
+
+
+def test_whoever_goes_on_after_a_pause_does_not_undo_the_own_words() -> None:
+    meeting = Meeting(replace(TWO_LANGUAGES, barge_in_stops=True), Answers(after=1.0, seconds=1.0))
+    meeting.says(ADA, at=1.0, seconds=1.0)
+    meeting.says(ADA, at=2.7, seconds=1.0)  # the first half is with the model since 2.5, and not yet answered
+    meeting.run()
+    assert meeting.states() == {"u-1": ("spoken", ""), "u-2": ("spoken", "")}
+
+
+def test_a_hush_stops_what_is_said_and_what_waits_and_nothing_that_comes_next() -> None:
+    meeting = Meeting(model=Answers(seconds=3.0))
+    meeting.says(ADA, at=1.0, seconds=1.0)  # heard from 3.0 on
+    meeting.says(BENITO, at=2.5, seconds=1.0)  # waits
+    meeting.says(ADA, at=4.5, seconds=1.0)  # being said
+    meeting.happens(5.0, Ordered(Order.HUSH))
+    meeting.run()
+    assert "5.00 stop playing" in meeting.story()
+    assert meeting.states() == {
+        "u-1": ("abandoned", "hushed"),
+        "u-2": ("abandoned", "hushed"),
+        "u-3": ("spoken", ""),
+    }
+
+
+def test_a_pause_drops_everything_and_hears_nothing_until_resumed() -> None:
+    meeting = Meeting(model=Answers(seconds=3.0))
+    meeting.says(ADA, at=1.0, seconds=1.0)  # heard from 3.0 on
+    meeting.says(BENITO, at=3.5, seconds=4.0)  # being said, and gone on with
+    meeting.happens(4.0, Ordered(Order.PAUSE))
+    meeting.happens(8.5, Ordered(Order.RESUME))
+    meeting.says(ADA, at=9.0, seconds=1.0)
+    meeting.run(until=8.0)
+    assert meeting.session.paused
+    assert meeting.states() == {"u-1": ("abandoned", "paused"), "u-2": ("abandoned", "paused")}
+    assert meeting.story()[-1] == "4.00 settled u-2 abandoned (paused)"
+    meeting.run()
+    assert not meeting.session.paused
+    assert meeting.states()["u-3"] == ("spoken", "")
+
+
+# --- what booths may do ------------------------------------------------------------------------------
+
+
+def test_a_model_that_stays_silent_is_given_up_on_and_heard_no_more() -> None:
+    meeting = committed()
+    assert meeting.session.next_deadline() == 2.5 + MODEL_PATIENCE_S
+    meeting.run(until=12.4)
+    assert meeting.settled() == []
+    meeting.run(until=12.6)
+    assert meeting.story()[-2:] == ["12.50 cancel u-1 into es-ES", "12.50 settled u-1 abandoned (model_timeout)"]
+    assert meeting.handle(audio(1.0), 13.0) == []
+    assert meeting.handle(InterpretationText(ADA_INTO_SPANISH, "u-1", "Hola"), 13.0) == []
+    assert meeting.handle(ended(), 13.0) == []
+
+
+def test_every_sign_of_the_model_renews_patience() -> None:
+    meeting = committed()
+    meeting.handle(InterpretationText(ADA_INTO_SPANISH, "u-1", "Ho"), 10.0)
+    assert meeting.session.next_deadline() == 20.0
+    meeting.handle(audio(0.02), 19.0)
+    assert meeting.session.next_deadline() == 29.0
+    meeting.run()
+    assert meeting.story()[-3:] == [
+        "29.00 stop playing",
+        "29.00 cancel u-1 into es-ES",
+        "29.00 settled u-1 abandoned (model_timeout)",
+    ]
+
+
+def test_a_model_that_stalls_does_not_stop_the_others() -> None:
+    def model(request: Interpret) -> Script:
+        return () if request.utterance == "u-1" else Answers()(request)
+
+    meeting = Meeting(model=model)
+    for at, speaker in ((1.0, ADA), (4.0, BENITO), (8.0, BENITO), (12.0, ADA)):
+        meeting.says(speaker, at=at, seconds=1.0)
+    meeting.run()
+    assert meeting.states() == {
+        "u-1": ("abandoned", "model_timeout"),
+        "u-2": ("spoken", ""),
+        "u-3": ("spoken", ""),
+        "u-4": ("spoken", ""),
+    }
+
+
+def test_an_interpretation_without_voice_can_be_read() -> None:
+    meeting = Meeting(model=Answers(text="Hola", seconds=0.0))
+    meeting.says(ADA, at=1.0, seconds=1.0)
+    meeting.run()
+    assert meeting.states() == {"u-1": ("caption_only", "no_audio")}
+    assert meeting.captions()[-1].is_final
+
+
+@pytest.mark.parametrize(
+    ("model", "state", "reason"),
+    [
+        (Answers(text="", seconds=0.0), "abandoned", "empty"),
+        (Answers(text="", seconds=1.0), "spoken", ""),
+        (Answers(text="", seconds=0.0, outcome=Outcome.INCOMPLETE), "abandoned", "incomplete"),
+        (Answers(text="Ho", seconds=0.0, outcome=Outcome.INCOMPLETE, reason="filter"), "caption_only", "filter"),
+        (Answers(text="Ho", seconds=1.0, outcome=Outcome.INCOMPLETE, reason="max_tokens"), "spoken", "max_tokens"),
+        (Answers(text="Ho", seconds=1.0, outcome=Outcome.INCOMPLETE), "spoken", "incomplete"),
+        (Answers(text="Ho", seconds=1.0, outcome=Outcome.FAILED), "abandoned", "failed"),
+        (Answers(text="", seconds=0.0, outcome=Outcome.FAILED, reason="rate_limit"), "abandoned", "rate_limit"),
+        (Answers(text="", seconds=0.0, outcome=Outcome.CANCELLED), "abandoned", "cancelled"),
+    ],
+)  # fmt: skip
+def test_the_last_word_of_the_model_decides(model: Answers, state: str, reason: str) -> None:
+    meeting = Meeting(model=model)
+    meeting.says(ADA, at=1.0, seconds=1.0)
+    meeting.run()
+    assert meeting.states() == {"u-1": (state, reason)}
+
+
+def test_what_a_failed_model_had_begun_to_say_is_cut_off() -> None:
+    meeting = Meeting(model=Answers(seconds=1.0, outcome=Outcome.FAILED, reason="server_error"))
+    meeting.says(ADA, at=1.0, seconds=1.0)
+    meeting.run()
+    assert meeting.story()[-3:] == [
+        "3.25 stop playing",
+        "3.25 cancel u-1 into es-ES",
+        "3.25 settled u-1 abandoned (server_error)",
+    ]
+
+
+@pytest.mark.parametrize(("spoken", "expected"), [("", "not_needed"), ("Hola", "caption_only")])
+def test_a_speaker_of_unknown_language_may_need_no_interpretation(spoken: str, expected: str) -> None:
+    meeting = Meeting(RoomPlan(("es-ES",), {GUEST: Attendee(GUEST, "Guest", AUTO)}), Answers(text=spoken, seconds=0.0))
+    meeting.says(GUEST, at=1.0, seconds=1.0)
+    meeting.run()
+    assert [entry.state for entry in meeting.settled()] == [expected]
+    assert meeting.captions()[0].language == "und"
+
+
+def test_an_answer_cut_short_does_not_mean_that_none_was_needed() -> None:
+    model = Answers(text="", seconds=0.0, outcome=Outcome.INCOMPLETE, reason="content_filter")
+    meeting = Meeting(RoomPlan(("es-ES",)), model)
+    meeting.says(GUEST, at=1.0, seconds=1.0)
+    meeting.run()
+    assert meeting.states() == {"u-1": ("abandoned", "content_filter")}
+
+
+def test_a_lost_booth_gives_up_what_it_was_working_on_and_no_more() -> None:
+    meeting = Meeting(THREE_LANGUAGES, silent_model)
+    meeting.says(ADA, at=0.0, seconds=1.0)
+    meeting.says(ADA, at=2.0, seconds=1.0)
+    meeting.run(until=3.8)
+    meeting.handle(BoothLost(ADA_INTO_SPANISH, "session_expired", ("u-1", "u-77")))
+    assert [(e.utterance, e.lane.target, e.reason) for e in meeting.settled()] == [("u-1", "es-ES", "session_expired")]
+    assert [(e.utterance, e.lane.target) for e in meeting.session.open_entries] == [
+        ("u-1", "fr-FR"),
+        ("u-2", "es-ES"),
+        ("u-2", "fr-FR"),
+    ]
+
+
+def test_a_lost_booth_takes_nothing_back_that_it_has_said_in_full() -> None:
+    meeting = committed()
+    meeting.handle(audio(2.0))
+    meeting.handle(ended())
+    meeting.handle(BoothLost(ADA_INTO_SPANISH, "session_expired", ("u-1",)))
+    meeting.handle(BoothLost(ADA_INTO_SPANISH, "unauthorized", final=True))
+    meeting.run()
+    assert meeting.states() == {"u-1": ("spoken", "")}
+
+
+def test_pieces_of_an_utterance_that_was_given_up_are_not_sent() -> None:
+    meeting = Meeting(model=silent_model)
+    meeting.says(ADA, at=0.0, seconds=2.0)
+    meeting.run(until=1.0)
+    meeting.handle(HearingDropped(ADA_INTO_SPANISH, "u-1", "backlog"))
+    meeting.run()
+    assert meeting.story()[-2:] == ["1.00 cancel u-1 into es-ES", "1.00 settled u-1 abandoned (backlog)"]
+
+
+def test_a_booth_that_can_never_serve_is_not_asked_again() -> None:
+    meeting = committed()
+    meeting.handle(BoothLost(ADA_INTO_SPANISH, "unauthorized", final=True))
+    meeting.says(ADA, at=5.0, seconds=1.0)
+    meeting.run()
+    assert meeting.states() == {"u-1": ("abandoned", "unauthorized"), "u-2": ("abandoned", "booth_refused")}
+    assert not any(isinstance(effect, Hear) for at, effect in meeting.done if at > 5.0)
+
+
+def test_a_booth_that_was_closed_may_still_say_that_it_is_lost() -> None:
+    meeting = committed()
+    meeting.handle(PlanChanged(RoomPlan(("en-US", "fr-FR"), PEOPLE)))
+    assert meeting.handle(BoothLost(ADA_INTO_SPANISH, "unauthorized", final=True)) == []
+    meeting.handle(PlanChanged(TWO_LANGUAGES))
+    meeting.model = Answers()
+    meeting.says(ADA, at=5.0, seconds=1.0)
+    meeting.run()
+    assert meeting.states()["u-2"] == ("spoken", "")
+
+
+def test_nothing_is_expected_of_a_model_before_it_is_asked() -> None:
+    meeting = Meeting(model=silent_model)
+    meeting.says(ADA, at=0.0, seconds=2.0)
+    meeting.run(until=1.0)
+    for event in (audio(1.0), InterpretationText(ADA_INTO_SPANISH, "u-1", "Hola"), ended()):
+        assert meeting.handle(event) == []
+    assert [entry.state for entry in meeting.session.open_entries] == [State.HEARD]
+
+
+def test_the_last_word_is_the_last() -> None:
+    meeting = committed()
+    meeting.handle(audio(0.5))
+    meeting.handle(InterpretationEnded(ADA_INTO_SPANISH, "u-1", Outcome.COMPLETED, usage=Usage(output_audio=5)))
+    assert meeting.handle(audio(0.01)) == []
+    assert meeting.handle(InterpretationText(ADA_INTO_SPANISH, "u-1", "Hola")) == []
+    assert meeting.handle(ended(Outcome.FAILED, "late")) == []
+    meeting.run()
+    (entry,) = meeting.settled()
+    assert (entry.state, entry.reason, entry.played_ms, entry.tokens["output_audio"]) == (State.SPOKEN, "", 500, 5)
+
+
+def test_audio_without_audio_is_no_audio() -> None:
+    meeting = committed()
+    assert meeting.handle(audio(0.0)) == []
+    assert [entry.state for entry in meeting.session.open_entries] == [State.COMMITTED]
+
+
+def test_text_without_text_is_no_caption() -> None:
+    assert committed().handle(InterpretationText(ADA_INTO_SPANISH, "u-1", "")) == []
+
+
+# --- the speaker's own words -------------------------------------------------------------------------
+
+
+def test_what_was_said_is_told_once_whichever_lane_has_heard_it_first() -> None:
+    meeting = Meeting(THREE_LANGUAGES, silent_model)
+    meeting.says(ADA, at=0.0, seconds=1.0)
+    meeting.run(until=2.0)
+    spanish, french = ADA_INTO_SPANISH, Lane(ADA, "en-US", "fr-FR")
+    assert meeting.handle(SourceText(spanish, "u-1", None)) == []
+    assert [type(effect) for effect in meeting.handle(SourceText(french, "u-1", "Hello"))] == [Caption]
+    assert meeting.handle(SourceText(spanish, "u-1", "Hallo")) == []
+
+
+def test_blanks_are_not_words() -> None:
+    assert committed().handle(SourceText(ADA_INTO_SPANISH, "u-1", "  ")) == []
+
+
+def test_what_was_said_may_be_recognised_for_10_s_after_its_interpretation() -> None:
+    meeting = Meeting(model=Answers(heard=None))
+    meeting.says(ADA, at=1.0, seconds=1.0)
+    meeting.run(until=5.0)
+    (entry,) = meeting.settled()
+    assert meeting.session.next_deadline() == pytest.approx((entry.last_played_at or 0) + FOLLOW_UP_S)
+    assert [type(e) for e in meeting.handle(SourceText(ADA_INTO_SPANISH, "u-1", "Hello"))] == [Caption]
+    assert meeting.session.next_deadline() is None
+
+
+def test_what_is_recognised_later_is_not_told() -> None:
+    meeting = Meeting(model=Answers(heard=None))
+    meeting.says(ADA, at=1.0, seconds=1.0)
+    meeting.run()
+    assert meeting.handle(SourceText(ADA_INTO_SPANISH, "u-1", "Hello")) == []
+
+
+def test_words_nobody_interprets_are_told_in_the_speakers_language() -> None:
+    """An utterance without lanes has no booth; what arrives about it all the same is not mislabelled."""
+    meeting = Meeting(RoomPlan(("en-US",), PEOPLE))
+    meeting.says(ADA, at=0.0, seconds=1.0)
+    meeting.run(until=2.0)
+    (effect,) = meeting.handle(SourceText(ADA_INTO_SPANISH, "u-1", "Hello"))
+    assert isinstance(effect, Caption)
+    assert effect.line.language == "en-US"
+
+
+# --- too much, too late --------------------------------------------------------------------------------
+
+
+def overflowing() -> Meeting:
+    """Two interpretations on one channel: 12 s of u-1, being heard, and 9 s of u-2 with more to come."""
+    meeting = Meeting(model=silent_model)
+    meeting.says(ADA, at=0.0, seconds=1.0)
+    meeting.says(BENITO, at=0.2, seconds=1.0)
+    meeting.run(until=2.0)
+    meeting.handle(audio(12.0))
+    meeting.handle(ended())
+    assert meeting.handle(InterpretationText(BENITO_INTO_ENGLISH, "u-2", "Hello")) != []
+    return meeting
+
+
+def test_when_too_much_waits_the_oldest_that_waits_is_read_not_heard() -> None:
+    meeting = overflowing()
+    meeting.handle(audio(7.0, "u-2", BENITO_INTO_ENGLISH))
+    meeting.handle(ended(utterance="u-2", lane=BENITO_INTO_ENGLISH))
+    assert meeting.settled() == []
+    meeting.says(ADA, at=2.0, seconds=1.0)
+    meeting.run(until=3.6)
+    meeting.handle(audio(3.0, "u-3"))
+    assert meeting.states() == {"u-2": ("caption_only", "queue_full")}
+    assert meeting.session.queued_ms <= QUEUED_LIMIT_MS
+    meeting.handle(ended(utterance="u-3"))
+    meeting.run()
+    assert meeting.voices() == [1, 3]
+
+
+def test_one_still_being_interpreted_is_read_when_its_text_is_complete() -> None:
+    meeting = overflowing()
+    assert meeting.handle(audio(9.0, "u-2", BENITO_INTO_ENGLISH)) == []
+    assert meeting.handle(audio(1.0, "u-2", BENITO_INTO_ENGLISH)) == []
+    assert meeting.session.queued_ms <= 12_000, "its voice is not kept"
+    meeting.handle(ended(utterance="u-2", lane=BENITO_INTO_ENGLISH))
+    assert meeting.states() == {"u-2": ("caption_only", "queue_full")}
+    meeting.run()
+    assert meeting.voices() == [1]
+
+
+def test_one_that_has_no_text_either_is_abandoned() -> None:
+    meeting = Meeting(model=silent_model, playout=False)
+    meeting.says(ADA, at=0.0, seconds=1.0)
+    meeting.run(until=2.0)
+    meeting.handle(audio(21.0))
+    meeting.handle(ended())
+    assert meeting.states() == {"u-1": ("abandoned", "queue_full")}
+
+
+def test_a_model_that_does_not_stop_talking_is_cut_off() -> None:
+    meeting = committed()
+    meeting.says(BENITO, at=2.5, seconds=0.5)
+    meeting.run(until=3.6)
+    meeting.handle(InterpretationText(ADA_INTO_SPANISH, "u-1", "Hola"))
+    for _ in range(3):
+        meeting.handle(audio(10.0))
+    story = meeting.story()
+    assert story[-1] == "3.60 stop playing"
+    assert meeting.session.queued_ms == 0
+    meeting.handle(audio(1.0, "u-2", BENITO_INTO_ENGLISH))
+    meeting.handle(ended(utterance="u-2", lane=BENITO_INTO_ENGLISH))
+    meeting.handle(ended())
+    meeting.run()
+    assert meeting.states() == {"u-1": ("caption_only", "queue_full"), "u-2": ("spoken", "")}
+    assert meeting.voices() == [1, 2]
+
+
+# --- playout -------------------------------------------------------------------------------------------
+
+
+def test_the_voice_waits_for_a_media_stream_and_goes_on_with_the_next_one() -> None:
+    meeting = Meeting(model=Answers(after=0.5, seconds=1.0), playout=False)
+    meeting.says(ADA, at=0.0, seconds=1.0)
+    meeting.happens(3.0, PlayoutReady(True))
+    meeting.happens(3.49, PlayoutReady(False))
+    meeting.happens(6.0, PlayoutReady(True))
+    meeting.run()
+    played_at = [at for at, _ in meeting.played()]
+    assert played_at == pytest.approx([start + i * 0.02 for start in (3.0, 6.0) for i in range(25)])
+    assert meeting.states() == {"u-1": ("spoken", "")}
+
+
+def test_nothing_is_due_while_nothing_can_be_heard() -> None:
+    meeting = Meeting(model=Answers(after=0.5, seconds=1.0), playout=False)
+    meeting.says(ADA, at=0.0, seconds=1.0)
+    meeting.run()
+    assert meeting.ticks == 0
+    assert meeting.played() == []
+    assert [entry.state for entry in meeting.session.open_entries] == [State.TRANSLATED]
+
+
+# --- changes -------------------------------------------------------------------------------------------
+
+
+def test_lanes_nobody_needs_are_closed_and_new_ones_opened_when_needed() -> None:
+    meeting = Meeting(model=Answers())
+    meeting.says(ADA, at=0.0, seconds=3.0)
+    meeting.happens(1.0, PlanChanged(RoomPlan(("en-US", "fr-FR"), PEOPLE)))
+    meeting.says(ADA, at=5.0, seconds=1.0)
+    meeting.run()
+    story = meeting.story()
+    closed = story.index("1.00 close es-ES")
+    assert story[closed - 2 : closed] == [
+        "1.00 cancel u-1 into es-ES",
+        "1.00 settled u-1 abandoned (plan_changed)",
+    ]
+    assert story[closed + 1] == "5.10 open fr-FR"
+    assert meeting.states()["u-2"] == ("spoken", "")
+
+
+def test_lanes_that_stay_are_left_alone() -> None:
+    meeting = committed()
+    assert meeting.handle(PlanChanged(THREE_LANGUAGES)) == []
+
+
+def test_a_changed_patience_holds_from_now_on() -> None:
+    meeting = Meeting()
+    meeting.says(ADA, at=0.0, seconds=1.0)
+    meeting.happens(0.5, PlanChanged(replace(TWO_LANGUAGES, endpointing=Endpointing(end_of_turn_ms=200))))
+    meeting.run()
+    assert "1.20 interpret u-1 into es-ES" in meeting.story()
+
+
+# --- the end -------------------------------------------------------------------------------------------
+
+
+def test_when_the_call_ends_the_books_are_closed_and_nothing_more_is_done() -> None:
+    meeting = Meeting(THREE_LANGUAGES, Answers(seconds=3.0))
+    meeting.says(ADA, at=0.0, seconds=1.0)  # heard from 2.0 on in Spanish; the French one waits
+    meeting.says(BENITO, at=2.0, seconds=5.0)  # being said
+    meeting.run(until=3.0)
+    effects = meeting.handle(CallEnded("call_ended"))
+    assert effects.count(StopPlaying("room")) == 1
+    assert sum(isinstance(effect, Settled) for effect in effects) == 4
+    assert [effect.lane.target for effect in effects if isinstance(effect, CloseBooth)] == [
+        "es-ES",
+        "fr-FR",
+        "en-US",
+        "fr-FR",
+    ]
+    assert {entry.reason for entry in meeting.settled()} == {"call_ended"}
+    assert meeting.session.open_entries == []
+    assert meeting.session.queued_ms == 0
+    assert meeting.session.next_deadline() is None
+    meeting.run()
+    assert meeting.handle(Tick()) == meeting.handle(CallEnded("again")) == []
+    assert meeting.done[-len(effects) :] == [(3.0, effect) for effect in effects]
+
+
+def test_every_open_entry_is_cancelled_before_it_is_settled() -> None:
+    meeting = committed()
+    assert [type(effect) for effect in meeting.handle(CallEnded("stopped"))] == [Cancel, Settled, CloseBooth]
+
+
+def test_an_hour_leaves_nothing_behind() -> None:
+    meeting = Meeting(THREE_LANGUAGES, Answers(after=1.0, seconds=0.4))
+    speakers = (ADA, BENITO, CHLOE)
+    sizes: list[int] = []
+    for minute in range(60):
+        for turn in range(6):
+            meeting.says(speakers[turn % 3], at=minute * 60 + turn * 10, seconds=0.2)
+        meeting.run(until=minute * 60 + 60)
+        if minute == 30:  # one utterance nobody answers, and words nobody has asked for
+            meeting.handle(SourceText(ADA_INTO_SPANISH, "u-999", "Hello"))
+        session = meeting.session
+        waiting = sum(len(floor.passages) for floor in session._floors.values())
+        sizes.append(len(session._ledger) + len(session._transcript) + len(session._utterances) + waiting)
+    meeting.run()
+    assert max(sizes) <= 4, "what the last few seconds have brought"
+    assert {entry.state for entry in meeting.settled()} == {State.SPOKEN}
+    assert len(meeting.settled()) == 60 * 6 * 2
+    assert sum(isinstance(effect, Play) for _, effect in meeting.done) == 60 * 6 * 2 * 20
+
+
+def test_a_frame_that_changes_nothing_does_nothing() -> None:
+    meeting = Meeting()
+    meeting.run()
+    assert meeting.handle(SpeakerAudio(ADA, bytes(960), False), 1.0) == []
+    assert meeting.session.next_deadline() is None

@@ -1,0 +1,229 @@
+"""A meeting as a script with times: who speaks when, what the model answers, and what the interpreter did about it.
+
+There is no event loop in it and nothing sleeps: the meeting goes from one instant at which something happens to the
+next, ticks of the session included, so that an hour takes as long as its events do.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import assert_never
+
+from bot.interpreting.events import (
+    BoothEvent,
+    Cancel,
+    Caption,
+    CloseBooth,
+    Effect,
+    Event,
+    Hear,
+    Interpret,
+    InterpretationAudio,
+    InterpretationEnded,
+    InterpretationText,
+    OpenBooth,
+    Outcome,
+    Play,
+    PlayoutReady,
+    Settled,
+    SourceText,
+    SpeakerAudio,
+    StopPlaying,
+    Tick,
+    Usage,
+)
+from bot.interpreting.ledger import Entry
+from bot.interpreting.plan import Attendee, Lane, RoomPlan
+from bot.interpreting.session import InterpreterSession
+from bot.interpreting.transcript import CaptionLine
+from tests.support.audio import numbered, numbers
+
+ADA, BENITO, CHLOE, GUEST = "8:acs:ada", "8:acs:benito", "8:acs:chloe", "8:acs:guest"
+PEOPLE = {
+    ADA: Attendee(ADA, "Ada", "en-US"),
+    BENITO: Attendee(BENITO, "Benito", "es-ES"),
+    CHLOE: Attendee(CHLOE, "Chloé", "fr-FR"),
+}
+TWO_LANGUAGES = RoomPlan(("en-US", "es-ES"), PEOPLE)
+THREE_LANGUAGES = RoomPlan(("en-US", "es-ES", "fr-FR"), PEOPLE)
+ADA_INTO_SPANISH = Lane(ADA, "en-US", "es-ES")
+BENITO_INTO_ENGLISH = Lane(BENITO, "es-ES", "en-US")
+
+FRAME_S = 0.02
+DELTA_FRAMES = 10
+"""Audio comes from the model in pieces of 200 ms ..."""
+DELTA_EVERY_S = 0.05
+"""... four times faster than it is heard."""
+
+Script = Iterable[tuple[float, BoothEvent]]
+"""What the model does, each at so many seconds from the request."""
+Model = Callable[[Interpret], Script]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A model that interprets everything alike. The frames of its voice carry the number of the utterance."""
+
+    after: float = 0.5
+    """Seconds to the first word."""
+    text: str = "Hola"
+    seconds: float = 1.0
+    outcome: Outcome = Outcome.COMPLETED
+    reason: str = ""
+    heard: str | None = "Hello"
+
+    def __call__(self, request: Interpret) -> Script:
+        lane, utterance = request.lane, request.utterance
+        yield self.after, SourceText(lane, utterance, self.heard)
+        if self.text:
+            yield self.after, InterpretationText(lane, utterance, self.text)
+        frames = round(self.seconds / FRAME_S)
+        at = self.after
+        while frames > 0:
+            piece = min(frames, DELTA_FRAMES)
+            yield at, InterpretationAudio(lane, utterance, numbered(number_of(utterance)) * piece)
+            frames -= piece
+            at += DELTA_EVERY_S
+        yield (
+            at,
+            InterpretationEnded(lane, utterance, self.outcome, self.reason, Usage(input_audio=10, output_audio=20)),
+        )
+
+
+def silent_model(request: Interpret) -> Script:
+    return ()
+
+
+def number_of(utterance: str) -> int:
+    return int(utterance.rpartition("-")[2])
+
+
+class Meeting:
+    """One session, its clock, and a booth for each lane that answers as `model` says."""
+
+    def __init__(self, plan: RoomPlan = TWO_LANGUAGES, model: Model | None = None, *, playout: bool = True) -> None:
+        self.now = 0.0
+        self.session = InterpreterSession(plan, self.now, "u")
+        self.model = model or Answers()
+        self.done: list[tuple[float, Effect]] = []
+        self.ticks = 0
+        self._agenda: list[tuple[float, int, Event]] = []
+        self._order = itertools.count()
+        self._cancelled: set[tuple[Lane, str]] = set()
+        if playout:
+            self.happens(0.0, PlayoutReady(True))
+
+    # --- the script ------------------------------------------------------------------------------
+
+    def happens(self, at: float, event: Event) -> None:
+        heapq.heappush(self._agenda, (at, next(self._order), event))
+
+    def says(self, speaker: str, at: float, seconds: float, pause: float = 0.6) -> None:
+        """Frames of speech that arrive from `at` on, and of the silence after it."""
+        speech, silence = round(seconds / FRAME_S), round(pause / FRAME_S)
+        for number in range(1, speech + silence + 1):
+            self.happens(at + number * FRAME_S, SpeakerAudio(speaker, numbered(number), number <= speech))
+
+    def run(self, until: float | None = None) -> None:
+        """Go on until then, or until nothing is left to happen."""
+        while True:
+            wake_at = self.session.next_deadline()
+            event_at = self._agenda[0][0] if self._agenda else None
+            ahead = [at for at in (wake_at, event_at) if at is not None and (until is None or at <= until)]
+            if not ahead:
+                break
+            if wake_at is not None and wake_at <= min(ahead):  # due timers first
+                self.tick(wake_at)
+            else:
+                at, _, event = heapq.heappop(self._agenda)
+                if not self._silenced(event):
+                    self.handle(event, at)
+        self.now = max(self.now, until or 0.0)
+
+    def tick(self, deadline: float) -> None:
+        """Wake the session when it asked to be woken: something comes of it, or it asks for a later time."""
+        self.ticks += 1
+        effects = self.handle(Tick(), deadline)
+        following = self.session.next_deadline()
+        assert effects or following is None or following > self.now, "woken for nothing, and at once again"
+
+    def handle(self, event: Event, at: float | None = None) -> list[Effect]:
+        """Let the session know, now or later, and do as it says."""
+        self.now = max(self.now, at or 0.0)
+        effects = self.session.handle(event, self.now)
+        for effect in effects:
+            self.done.append((self.now, effect))
+            match effect:
+                case Interpret():
+                    for later, answer in self.model(effect):
+                        self.happens(self.now + later, answer)
+                case Cancel(lane, utterance):
+                    self._cancelled.add((lane, utterance))
+                case _:
+                    pass
+        return effects
+
+    def _silenced(self, event: Event) -> bool:
+        """A booth says nothing about what it was told to forget."""
+        about = getattr(event, "lane", None), getattr(event, "utterance", None)
+        return about in self._cancelled
+
+    # --- what came of it -------------------------------------------------------------------------
+
+    def story(self) -> list[str]:
+        """Every effect with its time; pieces of audio that follow one another are told once, with their end."""
+        lines: list[str] = []
+        before, since = "", 0.0
+        for at, effect in self.done:
+            what = told(effect)
+            if isinstance(effect, Hear | Play) and what == before:
+                lines[-1] = f"{since:.2f}-{at:.2f} {what}"
+                continue
+            before, since = what, at
+            lines.append(f"{at:.2f} {what}")
+        return lines
+
+    def settled(self) -> list[Entry]:
+        return [effect.entry for _, effect in self.done if isinstance(effect, Settled)]
+
+    def states(self) -> dict[str, tuple[str, str]]:
+        """How each utterance ended, and why; with several lanes, that of the last."""
+        return {entry.utterance: (entry.state.value, entry.reason) for entry in self.settled()}
+
+    def captions(self) -> list[CaptionLine]:
+        return [effect.line for _, effect in self.done if isinstance(effect, Caption)]
+
+    def played(self) -> list[tuple[float, int]]:
+        """When each frame went into the call, and of which utterance it was."""
+        return [(at, numbers(effect.pcm)[0]) for at, effect in self.done if isinstance(effect, Play)]
+
+    def voices(self) -> list[int]:
+        """The utterances that were heard, one after the other."""
+        return [number for number, _ in itertools.groupby(number for _, number in self.played())]
+
+
+def told(effect: Effect) -> str:
+    match effect:
+        case OpenBooth(lane, _):
+            return f"open {lane.target}"
+        case CloseBooth(lane):
+            return f"close {lane.target}"
+        case Hear(lane, utterance, _):
+            return f"hear {utterance} for {lane.target}"
+        case Interpret(lane, utterance):
+            return f"interpret {utterance} into {lane.target}"
+        case Cancel(lane, utterance):
+            return f"cancel {utterance} into {lane.target}"
+        case Play(_, pcm):
+            return f"play u-{numbers(pcm)[0]}"
+        case StopPlaying():
+            return "stop playing"
+        case Caption(line):
+            return f"{'final' if line.is_final else 'partial'} caption {line.utterance} {line.language} {line.text!r}"
+        case Settled(entry):
+            return f"settled {entry.utterance} {entry.state.value}" + (f" ({entry.reason})" if entry.reason else "")
+        case _:
+            assert_never(effect)
