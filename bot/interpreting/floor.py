@@ -52,11 +52,9 @@ class Floor:
 
     def __init__(self) -> None:
         self.passages: list[Passage] = []
+        self.speaking: Passage | None = None
+        """The one whose stage says so."""
         self._free_at = 0.0
-
-    @property
-    def speaking(self) -> Passage | None:
-        return next((passage for passage in self.passages if passage.stage is Stage.SPEAKING), None)
 
     @property
     def queued_ms(self) -> float:
@@ -94,17 +92,19 @@ class Floor:
 
     def next_turn(self, now: float) -> Passage | None:
         """Give the floor to the next passage if it is free; returns the one that has begun to speak."""
+        if self.speaking is not None:
+            return None
         passage, turn_at = self._upcoming()
-        if passage is None or self.speaking is not None or now < turn_at:
+        if passage is None or now < turn_at:
             return None
         passage.stage = Stage.SPEAKING
+        self.speaking = passage
         return passage
 
     def deadline(self, now: float) -> float | None:
         """When something here is due by the clock: a frame, or the end of patience with a late one."""
-        speaking = self.speaking
-        if speaking is not None:
-            return speaking.pacer.deadline(now)
+        if self.speaking is not None:
+            return self.speaking.pacer.deadline(now)
         passage, turn_at = self._upcoming()
         return None if passage is None else turn_at
 
@@ -119,6 +119,7 @@ class Floor:
         return None, turn_at
 
     def _fall_silent(self, passage: Passage) -> None:
-        if passage.stage is Stage.SPEAKING:
+        if passage is self.speaking:
+            self.speaking = None
             self._free_at = passage.pacer.free_at + BETWEEN_S
         passage.pacer.clear()
