@@ -1,0 +1,21 @@
+"""The embedded speech engine: real recognition, translation and speech with no account, no key and no download."""
+
+from emulator.engine.local.engine import LocalEngine
+from emulator.engine.local.phrasebook import BUILT_IN, Phrasebook, PhrasebookError, normalise
+from emulator.engine.local.recognition import Recogniser, RecogniserBusy, Recognition
+from emulator.engine.local.synthesis import Synthesiser, Voice
+from emulator.engine.local.translation import Translator
+
+__all__ = [
+    "BUILT_IN",
+    "LocalEngine",
+    "Phrasebook",
+    "PhrasebookError",
+    "Recogniser",
+    "RecogniserBusy",
+    "Recognition",
+    "Synthesiser",
+    "Translator",
+    "Voice",
+    "normalise",
+]

@@ -1,0 +1,115 @@
+"""From the voice's IPA to the phones of the English acoustic model; knows no recogniser and no voice.
+
+The only acoustic model that comes inside a package is US English, with the 39 phones of ARPAbet. Other languages
+are heard through it: each of their sounds is written as the nearest English one, or as two where English lies
+between them (Spanish "e" is somewhere between EY and EH), and the recogniser picks whichever fits.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Iterable
+
+MAX_VARIANTS = 8
+"""Pronunciations kept per word: beyond this the search grows and recognition doesn't."""
+
+# One sound, its alternatives separated by "|". Longest match wins, so affricates and nasal vowels come out whole.
+_TABLE = """
+a    AA|AH        aː   AA           ɑ    AA           ɑː   AA           æ    AE|AH        ɐ    AH|AA
+ã    AA N         ɑ̃    AA N|AO N    ɐ̃    AH N         ɐ̃ʊ̃   AW N|AW
+e    EY|EH        eː   EY           ɛ    EH           ɛː   EH|EY        ẽ    EY N         ɛ̃    AE N|EH N
+eɪ   EY           ɛɪ   EY           ej   EY
+ə    AH           ɜ    AH|ER        ɘ    AH           ɨ    IH|AH
+i    IY           iː   IY           ɪ    IH|IY        ĩ    IY N         ɪ̃    IH N
+o    OW|AO        oː   OW           ɔ    AO           ɔː   AO           õ    OW N         ɔ̃    AO N|OW N
+oɪ   OY           ɔɪ   OY           ɔø   OY           oj   OY           õj   OY N
+u    UW           uː   UW           ʊ    UH|UW        ũ    UW N         ʊ̃    UH N
+y    IY|UW        yː   UW|IY        ʏ    UH|IH        ø    ER|UH        øː   ER|UH        œ    ER|AH   œ̃ AH N|AE N
+aɪ   AY           aj   AY           aʊ   AW           aw   AW           ow   OW
+p    P            b    B            t    T            d    D            k    K            ɡ    G       g    G
+β    B|V          ð    DH|D         ɣ    G
+f    F            v    V            θ    TH           s    S            z    Z
+ʃ    SH           ʒ    ZH           ç    SH|HH        x    HH|K         h    HH           ɦ    HH
+tʃ   CH           dʒ   JH           ts   T S          dz   D Z          pf   P F
+m    M            n    N            ŋ    NG|N         ɲ    N Y          ɲj   N Y
+l    L            ʎ    L Y          ɫ    L
+r    R            ɾ    R|D          ɹ    R            ʁ    R|HH         ʀ    R
+j    Y            ʝ    Y|JH         w    W            ɥ    W
+"""
+
+_DROPPED = frozenset("ˈˌ|-_‿.ʰ̩̯͡ʲ")
+"""Stress, ties, syllable marks: the acoustic model does without."""
+
+_VOICE_MARK = re.compile(r"\([a-z-]+\)")
+"""espeak-ng notes "(en)" before and "(de)" after a word it takes for English."""
+
+
+def _read_table(table: str) -> dict[str, tuple[tuple[str, ...], ...]]:
+    sounds: dict[str, tuple[tuple[str, ...], ...]] = {}
+    cells: list[list[str]] = []
+    for item in table.split():
+        # An item that is no ARPAbet (all capitals and bars) opens a new sound.
+        if item.isascii() and item.replace("|", "").isupper():
+            cells[-1].append(item)
+        else:
+            cells.append([item])
+    for symbol, *phones in cells:
+        alternatives = " ".join(phones).split("|")
+        sounds[unicodedata.normalize("NFD", symbol)] = tuple(tuple(one.split()) for one in alternatives)
+    return sounds
+
+
+_SOUNDS = _read_table(_TABLE)
+_LONGEST = max(map(len, _SOUNDS))
+
+
+class UnknownSound(ValueError):
+    """A word has a sound the table doesn't know; the message shows it."""
+
+
+def split_sounds(ipa: str) -> list[str]:
+    """The known sounds of one word, in order. A long consonant counts once. Raises UnknownSound."""
+    marks = _VOICE_MARK.sub("", unicodedata.normalize("NFD", ipa))
+    plain = "".join(character for character in marks if character not in _DROPPED)
+    sounds: list[str] = []
+    at = 0
+    while at < len(plain):
+        for length in range(min(_LONGEST, len(plain) - at), 0, -1):
+            sound = plain[at : at + length]
+            if sound in _SOUNDS:
+                sounds.append(sound)
+                at += length
+                break
+        else:
+            if plain[at] != "ː":  # length of a consonant, or of a vowel listed without it
+                raise UnknownSound(f"no phone for {plain[at]!r} in {ipa!r}")
+            at += 1
+    return sounds
+
+
+def phones(ipa: str) -> list[str]:
+    """Pronunciations of one word as ARPAbet strings, likeliest first, at most MAX_VARIANTS. Raises UnknownSound.
+
+    A sound with alternatives takes the same one throughout a word: speakers are consistent, and lists stay short.
+    """
+    sounds = split_sounds(ipa)
+    open_sounds = sorted({sound for sound in sounds if len(_SOUNDS[sound]) > 1}, key=sounds.index)
+    variants: list[str] = []
+    for choice in itertools.product(*(_SOUNDS[sound] for sound in open_sounds)):
+        chosen = dict(zip(open_sounds, choice, strict=True))
+        spelled = [phone for sound in sounds for phone in chosen.get(sound, _SOUNDS[sound][0])]
+        # A doubled consonant is one phone to this model.
+        text = " ".join(phone for phone, _ in itertools.groupby(spelled))
+        if text and text not in variants:
+            variants.append(text)
+    return variants[:MAX_VARIANTS]
+
+
+def merge(pronunciations: Iterable[Iterable[str]]) -> list[str]:
+    """Several lists of pronunciations of one word as one, in turn from each, without repeats."""
+    merged: dict[str, None] = {}
+    for row in itertools.zip_longest(*pronunciations):
+        merged.update(dict.fromkeys(one for one in row if one))
+    return list(merged)[:MAX_VARIANTS]

@@ -1,0 +1,110 @@
+"""The voice's process: espeak-ng through ctypes; speech and phonemes, one text at a time.
+
+Spoken to through `process.WorkerProcess`. The library is under the
+GPL and keeps its state in C globals: it is loaded here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+
+import espeakng_loader
+import msgspec
+
+from emulator.engine.base import SAMPLE_RATE
+from emulator.engine.local.audio import read_pcm, resample, write_pcm
+from emulator.engine.local.process import serve
+
+LEVEL = 0.6
+"""espeak-ng peaks close to full scale; this leaves the headroom people's recordings have."""
+
+_SYNCHRONOUS, _BUFFER_MS, _DONT_EXIT = 2, 20, 0x8000
+_UTF8, _IPA = 1, 2
+_RATE, _PITCH = 1, 3
+_FOUND = 0
+
+
+class Say(msgspec.Struct, frozen=True, tag=True):
+    """A request for speech: the answer is PCM16 mono 24 kHz."""
+
+    text: str
+    voice: str
+    """espeak-ng voice, with a variant: "en-us+f3"."""
+    rate: int
+    """Words per minute."""
+    pitch: int
+    """0 to 100, 50 is the voice's own."""
+
+
+class Pronounce(msgspec.Struct, frozen=True, tag=True):
+    """A request for phonemes: the answer is one IPA line for each text, its words parted by spaces."""
+
+    texts: list[str]
+    voice: str
+
+
+class _Espeak:
+    def __init__(self) -> None:
+        self._library = library = ctypes.CDLL(espeakng_loader.get_library_path())
+        # size_t arguments would be cut to 32 bits without these
+        library.espeak_Synth.argtypes = [
+            *(ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int),
+            *(ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p),
+        ]
+        library.espeak_TextToPhonemes.argtypes = [ctypes.POINTER(ctypes.c_char_p), ctypes.c_int, ctypes.c_int]
+        library.espeak_TextToPhonemes.restype = ctypes.c_char_p
+        data = str(Path(espeakng_loader.get_data_path()).parent).encode()
+        self._rate: int = library.espeak_Initialize(_SYNCHRONOUS, _BUFFER_MS, data, _DONT_EXIT)
+        if self._rate <= 0:
+            raise OSError("espeak-ng finds no voice data")
+        self._chunks: list[bytes] = []
+        callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+        self._callback = callback(self._take)  # kept: the library holds no reference of its own
+        library.espeak_SetSynthCallback(self._callback)
+
+    def say(self, request: Say) -> bytes:
+        self._choose(request.voice)
+        self._library.espeak_SetParameter(_RATE, request.rate, 0)
+        self._library.espeak_SetParameter(_PITCH, request.pitch, 0)
+        text = request.text.encode()
+        self._chunks.clear()
+        self._library.espeak_Synth(text, len(text) + 1, 0, 1, 0, _UTF8, None, None)
+        self._library.espeak_Synchronize()
+        samples = read_pcm(b"".join(self._chunks)) * LEVEL
+        return write_pcm(resample(samples, self._rate, SAMPLE_RATE))
+
+    def pronounce(self, request: Pronounce) -> list[str]:
+        self._choose(request.voice)
+        return [self._phonemes(text) for text in request.texts]
+
+    def _phonemes(self, text: str) -> str:
+        rest = ctypes.c_char_p(text.encode())
+        clauses = []
+        while rest.value:
+            clauses.append(self._library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, _IPA).decode())
+        return " ".join(clauses)
+
+    def _choose(self, voice: str) -> None:
+        if self._library.espeak_SetVoiceByName(voice.encode()) != _FOUND:
+            raise LookupError(f"espeak-ng has no voice {voice!r}")
+
+    def _take(self, samples: ctypes._Pointer[ctypes.c_short], count: int, _events: int) -> int:
+        if samples and count > 0:
+            self._chunks.append(ctypes.string_at(samples, count * 2))
+        return 0
+
+
+def main() -> None:
+    """Answer until the parent closes the pipe."""
+    espeak = _Espeak()
+    decoder: msgspec.msgpack.Decoder[Say | Pronounce] = msgspec.msgpack.Decoder(Say | Pronounce)
+
+    def handle(body: bytes) -> bytes:
+        match decoder.decode(body):
+            case Say() as request:
+                return espeak.say(request)
+            case Pronounce() as request:
+                return msgspec.msgpack.encode(espeak.pronounce(request))
+
+    serve(handle)
