@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import openai
+import websockets.asyncio.client  # noqa: F401  (what the SDK would import in the middle of the first call)
 from openai import AsyncOpenAI
+from openai.resources.realtime.realtime import AsyncRealtimeConnection
 
 from bot.booth import BoothFactory, Deliver
 from bot.interpreting.events import BoothLost, HearingDropped, InterpretationEnded, Outcome
@@ -27,7 +29,6 @@ from bot.realtime.errors import INTERNAL, SessionError, renamed
 from bot.realtime.messages import BYTES_PER_MS, ConversationSettings
 
 if TYPE_CHECKING:
-    from openai.resources.realtime.realtime import AsyncRealtimeConnection
     from openai.types.websocket_connection_options import WebSocketConnectionOptions
 
 logger = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ def build_client(endpoint: str, credential: str | Callable[[], Awaitable[str]]) 
     if isinstance(credential, str):
         # The `api-key` header is known to work for both kinds of session; a key as bearer token, for one only.
         headers = cast("dict[str, str]", {"api-key": credential, "Authorization": openai.omit})  # as its docs say
-        return AsyncOpenAI(base_url=base_url, api_key="unused", default_headers=headers, max_retries=0)
+        return _warm(AsyncOpenAI(base_url=base_url, api_key="unused", default_headers=headers, max_retries=0))
     provider = credential
 
     async def token() -> str:
@@ -95,7 +96,13 @@ def build_client(endpoint: str, credential: str | Callable[[], Awaitable[str]]) 
         except Exception as error:  # whatever a credential library raises; the booth tries again
             raise SessionError("no_token", type(error).__name__) from error
 
-    return AsyncOpenAI(base_url=base_url, api_key=token, max_retries=0)
+    return _warm(AsyncOpenAI(base_url=base_url, api_key=token, max_retries=0))
+
+
+def _warm(client: AsyncOpenAI) -> AsyncOpenAI:
+    """Have the SDK find out now what machine this is: it starts a process for that, and would in the first call."""
+    client.platform_headers()
+    return client
 
 
 def booth_factory(
@@ -263,24 +270,26 @@ class RealtimeBooth:
         was_ready = announced = False
         while True:
             session = self._new_session()
+            lost: SessionError | None = None
             try:
                 await self._hold(session)
-                continue  # renewed
             except* Exception as errors:
                 lost = renamed(_first(errors))
-            now = asyncio.get_running_loop().time()
             if session.ready_at is not None:
                 was_ready, announced, refusals = True, False, 0
-                if now - session.ready_at >= self._limits.stable_s:
+                if asyncio.get_running_loop().time() - session.ready_at >= self._limits.stable_s:
                     failures = 0
+                    if lost is None:
+                        continue  # renewed
             failures += 1
-            refusals += not lost.retryable
-            final = not lost.retryable and (not was_ready or refusals >= self._limits.refusals)
-            self._lose(session, lost, final=final, announce=not announced)
-            announced = True
-            if final:
-                return
-            await asyncio.sleep(self._pause_s(failures, lost.retry_after_s))
+            if lost is not None:
+                refusals += not lost.retryable
+                final = not lost.retryable and (not was_ready or refusals >= self._limits.refusals)
+                self._lose(session, lost, final=final, announce=not announced)
+                announced = True
+                if final:
+                    return
+            await asyncio.sleep(self._pause_s(failures, lost.retry_after_s if lost else None))
 
     def _new_session(self) -> _Session:
         protocol = ConversationProtocol(self._lane, self._instructions, self._shared.settings)

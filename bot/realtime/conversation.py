@@ -82,7 +82,7 @@ TURNS_LIMIT = 64
 that it does not end any."""
 
 _CONFIGURE = "configure"
-_MUST_HOLD = ("instructions", "output_modalities", "audio.input.turn_detection", "audio.input.format", "audio.output")
+_VITAL = ("instructions", "output_modalities", "audio.input.turn_detection", "audio.input.format", "audio.output")
 """Without these the session is no interpreter: an assistant's persona, answers unasked, noise instead of speech."""
 
 
@@ -273,7 +273,7 @@ class ConversationProtocol:
         if self.ready:
             return []
         wrong = differences(self._session, read_object(message.session))
-        if any(path.startswith(_MUST_HOLD) for path in wrong):
+        if any(path.startswith(vital) or vital.startswith(path) for path in wrong for vital in _VITAL):
             raise SessionError("configuration_ignored", ", ".join(wrong), retryable=False)
         if wrong:
             logger.warning("session differs from what was asked", extra={"fields": wrong})
