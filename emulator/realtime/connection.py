@@ -94,6 +94,10 @@ class RealtimeConnection:
         """Have the socket closed behind whatever is still to be sent."""
         self._put(Close(code, reason))
 
+    def stop_reading(self, seconds: float) -> None:
+        """Look at nothing the client sends for so long; what is on its way out goes out."""
+        self._reads_resume_at = monotonic() + seconds
+
     # -- effects
 
     def _perform(self, outputs: Iterable[Output]) -> None:

@@ -104,6 +104,11 @@ class RealtimeServer:
         except TimeoutError:
             logger.warning("connections left behind", extra={"count": len(self._connections)})
 
+    def stop_reading(self, seconds: float) -> None:
+        """Read nothing from any connection there is, for so long; `faults` can do the same to those to come."""
+        for connection in self._connections:
+            connection.stop_reading(seconds)
+
     # -- requests
 
     async def _serve_conversation(self, request: web.Request) -> web.StreamResponse:
