@@ -50,8 +50,8 @@ class BoothLimits:
     """Audio the service has not taken, and how old it may get: older speech is worse than a gap (product page, 6)."""
     open_s: float = 10.0
     """To an open socket. The service needs 1.7 s at most, as far as anybody has measured."""
-    configure_s: float = 5.0
-    """From the open socket to `session.updated`; 0.2 s is usual."""
+    configure_s: float = 3.0
+    """From the open socket to `session.updated`; 0.2 s is usual, and what is said meanwhile keeps no longer."""
     write_s: float = 3.0
     """For the socket to take one message: as old as audio may get."""
     close_s: float = 1.0

@@ -385,6 +385,10 @@ class ConversationProtocol:
             return self._end(turn, self._failed(turn, code))
         if turn is not None and about == "create" and turn.stage is _Stage.ANSWERING:
             return self._end(turn, self._failed(turn, code))
+        if (
+            about == "cancel"
+        ):  # there was nothing to cancel any more: the response is over, whether we saw it end or not
+            return self._end(turn, self._failed(turn, code)) if turn is not None and turn.cancelled else []
         self._report(error, code)
         return []
 

@@ -353,7 +353,7 @@ def test_an_error_about_nothing_in_particular_changes_nothing(caplog: pytest.Log
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             talk.service.error("server_error", kind="server_error")
-            talk.service.error("response_cancel_not_active", "cancel:u-1")
+            talk.service.error("item_not_found", "delete:item_1")
             assert talk.exchange() == []
     assert talk.protocol.unfinished() == ("u-1",)
     assert talk.protocol.counters.errors == 6
@@ -487,6 +487,25 @@ def test_cancelling_while_the_model_speaks_silences_it() -> None:
     talk.finish()
     assert talk.events == []
     assert talk.service.deleted == {"item_1"}
+
+
+def test_cancelling_a_response_whose_end_was_lost_tidies_up() -> None:
+    talk = Talk(ConversationSettings())
+    talk.say("u-1")
+    talk.step()
+    talk.service.pending.clear()  # its response.done never comes
+    talk.protocol.cancel("u-1")
+    assert talk.exchange() == []
+    assert talk.service.deleted == {"item_1"}
+
+
+def test_a_cancel_that_crosses_the_end_is_nothing_to_report(caplog: pytest.LogCaptureFixture) -> None:
+    talk = Talk(ConversationSettings())
+    talk.say("u-1")
+    talk.finish()
+    talk.service.error("response_cancel_not_active", "cancel:u-1")
+    assert talk.exchange() == []
+    assert caplog.records == []
 
 
 def test_cancelling_what_nobody_knows_is_nothing() -> None:
