@@ -595,7 +595,7 @@ any_json = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-identity = st.sampled_from(["item_1", "resp_2", "r", "u-1", "commit:u-1", "create:u-1"])
+identity = st.sampled_from(["item_1", "resp_2", "r", "u-1", "commit:u-1", "create:u-1", "cancel:u-1"])
 odd_message = st.fixed_dictionaries(
     {
         "type": st.sampled_from(
@@ -634,14 +634,21 @@ odd_message = st.fixed_dictionaries(
 )
 
 
-@given(st.lists(odd_message.map(json.dumps) | st.text(st.characters(), max_size=20), max_size=25))
-def test_whatever_the_service_says_nothing_but_a_session_error_is_raised(messages: list[str]) -> None:
+@given(
+    st.lists(odd_message.map(json.dumps) | st.text(st.characters(), max_size=20), max_size=25),
+    st.integers(0, 30),
+)
+def test_whatever_the_service_says_nothing_but_a_session_error_is_raised(
+    messages: list[str], cancelled_at: int
+) -> None:
     talk = Talk()
     talk.say("u-1")
     talk.protocol.hear("u-2", SPEECH)
     ended = 0
     try:
-        for message in messages:
+        for number, message in enumerate(messages):
+            if number == cancelled_at:
+                talk.protocol.cancel("u-1")
             events = talk.protocol.receive(message)
             ended += sum(isinstance(event, InterpretationEnded) for event in events)
     except SessionError:
