@@ -1,0 +1,297 @@
+"""The asyncio shell round one interpreter session: delivers events, performs effects, keeps time, owns the tasks.
+
+One TaskGroup per room is the error boundary: whatever goes wrong in here ends this room and no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, assert_never
+
+from bot.booth import Booth, BoothFactory
+from bot.interpreting.events import (
+    CallEnded,
+    Cancel,
+    Caption,
+    CloseBooth,
+    Effect,
+    Event,
+    Hear,
+    Interpret,
+    OpenBooth,
+    PlanChanged,
+    Play,
+    PlayoutReady,
+    Settled,
+    SpeakerAudio,
+    StopPlaying,
+    Tick,
+)
+from bot.interpreting.ledger import Entry
+from bot.interpreting.plan import Lane, RoomPlan
+from bot.interpreting.session import InterpreterSession
+from bot.interpreting.transcript import CaptionLine
+from bot.metronome import Metronome
+from media_streaming.messages import AudioData, AudioMetadata
+from media_streaming.stream import NORMAL_CLOSURE, MediaStream
+
+logger = logging.getLogger(__name__)
+
+FIRST_MEDIA_S = 30.0
+"""From the connect request to the media socket. ACS opens it before it reports the call as connected."""
+REDIAL_S = 10.0
+"""How long a lost media socket may take to come back: ACS knows re-dialling, its timing is not documented."""
+
+
+class Detector(Protocol):
+    """Who tells speech from everything else, for one speaker."""
+
+    def voiced(self, pcm: bytes, silent: bool) -> bool:
+        """Judge the next frame; `silent` is what ACS thinks of it."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Detectors(Protocol):
+    def detector(self) -> Detector: ...
+
+
+class Scribe(Protocol):
+    """Who writes down what the room yields. Called in the event loop, never blocks."""
+
+    def caption(self, line: CaptionLine) -> None: ...
+
+    def settled(self, entry: Entry) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RoomEnded:
+    """Why a room is over. `hang_up`: ACS may still believe us to be in the call."""
+
+    reason: str
+    hang_up: bool
+
+
+class LiveRoom:
+    """One call that is being interpreted."""
+
+    def __init__(
+        self,
+        plan: RoomPlan,
+        *,
+        name: str,
+        booths: BoothFactory,
+        detectors: Detectors,
+        metronome: Metronome,
+        scribe: Scribe,
+        clock: Callable[[], float],
+    ) -> None:
+        """`name` is unique to the call, `clock` the event loop's."""
+        self._session = InterpreterSession(plan, clock(), name)
+        self._plan = plan
+        self._make_booth = booths
+        self._pool = detectors
+        self._scribe = scribe
+        self._clock = clock
+        self._alarm = metronome.alarm(self._on_alarm)
+        self._detectors: dict[str, Detector] = {}
+        self._ignored: set[str] = set()
+        self._booths: dict[Lane, tuple[Booth, asyncio.Task[None]]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._stream: MediaStream | None = None
+        self._over: RoomEnded | Exception | None = None
+        self._woken = asyncio.Event()
+        """Set when the stream has changed, or the room is over."""
+        self._settled = asyncio.Event()
+        """Set when an utterance has reached its final state, or the room is over."""
+
+    # --- life ------------------------------------------------------------------------------
+
+    async def run(self) -> RoomEnded:
+        """Interpret until somebody ends the room, the media socket stays away, or something in here fails.
+
+        Cancelling it ends the room at once; in every case all its tasks are gone when it returns, and the ledger
+        is closed.
+        """
+        ended = RoomEnded("internal_error", hang_up=True)
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                try:
+                    ended = await self._until_over()
+                finally:
+                    self.end("cancelled", hang_up=True)  # unless it is over already
+                    await self._close()
+        except* Exception as errors:  # the room's error boundary: reported here, and the other rooms go on
+            logger.error("room failed", exc_info=errors)
+        return ended
+
+    def end(self, reason: str, *, hang_up: bool) -> None:
+        """End the room; the first reason counts."""
+        self._finish(RoomEnded(reason, hang_up))
+
+    def _fail(self, error: Exception) -> None:
+        """Whatever goes wrong, in whosever task, becomes the room's own failure."""
+        if not self._finish(error):
+            logger.error("failure after the end of the room", exc_info=error)
+
+    def _finish(self, over: RoomEnded | Exception) -> bool:
+        if self._over is not None:
+            return False
+        self._over = over
+        self._woken.set()
+        self._settled.set()
+        return True
+
+    @property
+    def over(self) -> bool:
+        return self._over is not None
+
+    @property
+    def session(self) -> InterpreterSession:
+        return self._session
+
+    async def quiet(self) -> None:
+        """Wait until no utterance is on its way, or the room is over. Safe to cancel."""
+        while self._session.open_entries and self._over is None:
+            self._settled.clear()
+            await self._settled.wait()
+
+    async def _until_over(self) -> RoomEnded:
+        """Wait for the end, or for the media socket to stay away too long."""
+        reason, patience_s = "no_media", FIRST_MEDIA_S
+        while self._over is None:
+            self._woken.clear()
+            if self._stream is not None:
+                reason, patience_s = "media_lost", REDIAL_S
+            try:
+                async with asyncio.timeout(patience_s if self._stream is None else None):
+                    await self._woken.wait()
+            except TimeoutError:
+                self.end(reason, hang_up=True)
+        if isinstance(self._over, Exception):
+            raise self._over
+        return self._over
+
+    async def _close(self) -> None:
+        self.deliver(CallEnded(self._over.reason if isinstance(self._over, RoomEnded) else "internal_error"))
+        self._alarm.clear()
+        for _, task in self._booths.values():  # those a broken session has not closed
+            task.cancel()
+        self._booths.clear()
+        for detector in self._detectors.values():
+            detector.close()
+        self._detectors.clear()
+        if self._stream is not None:
+            await self._stream.close(NORMAL_CLOSURE, "the interpreter has left")
+
+    # --- the one door -------------------------------------------------------------------------
+
+    def deliver(self, event: Event) -> None:
+        """Tell the session what happened and do what it asks. Never blocks, never raises: a fault ends the room."""
+        try:
+            effects = self._session.handle(event, self._clock())
+        except Exception as error:
+            self._fail(error)
+            return
+        for effect in effects:
+            try:
+                self._perform(effect)
+            except Exception as error:  # the other effects are owed all the same, the ledger's above all
+                self._fail(error)
+        self._alarm.set(self._session.next_deadline())
+
+    def _on_alarm(self, now: float) -> None:
+        self.deliver(Tick())
+
+    def change_plan(self, plan: RoomPlan) -> None:
+        """Follow what an admin changed, from the next frame on."""
+        self._plan = plan
+        self.deliver(PlanChanged(plan))
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case Play(_, pcm):
+                if self._stream is not None:
+                    self._stream.send_audio(pcm)
+            case Hear(lane, utterance, pcm):
+                self._booths[lane][0].hear(utterance, pcm)
+            case Interpret(lane, utterance):
+                self._booths[lane][0].interpret(utterance)
+            case Cancel(lane, utterance):
+                if lane in self._booths:
+                    self._booths[lane][0].cancel(utterance)
+            case StopPlaying():
+                if self._stream is not None:
+                    self._stream.stop_audio()
+            case Caption(line):
+                self._scribe.caption(line)
+            case Settled(entry):
+                self._scribe.settled(entry)
+                self._settled.set()
+            case OpenBooth(lane, instructions):
+                self._open_booth(lane, instructions)
+            case CloseBooth(lane):
+                _, task = self._booths.pop(lane)
+                task.cancel()
+            case _:
+                assert_never(effect)
+
+    def _open_booth(self, lane: Lane, instructions: str) -> None:
+        if self._group is None:
+            raise RuntimeError("the room is not running")
+        booth = self._make_booth(lane, instructions, self.deliver)
+        self._booths[lane] = booth, self._group.create_task(self._work(booth), name=f"booth {lane.target}")
+
+    async def _work(self, booth: Booth) -> None:
+        try:
+            await booth.run()
+        except Exception as error:
+            self._fail(error)
+
+    # --- media ------------------------------------------------------------------------------------
+
+    async def attach(self, stream: MediaStream) -> None:
+        """Take over a media socket ACS has opened; returns when the room has let go of it.
+
+        A second one while the first lives is not for us to judge: the route refuses it before it gets here.
+        """
+        if self._over is not None:
+            return
+        self._stream = stream
+        self._woken.set()
+        try:
+            async for message in stream:
+                match message:
+                    case AudioData():
+                        self.hear(message.speaker, message.pcm, message.silent)
+                    case AudioMetadata():
+                        self.deliver(PlayoutReady(True))
+                    case _:
+                        pass  # keypad tones and what ACS may add
+        except Exception as error:
+            self._fail(error)
+        finally:
+            if self._stream is stream:
+                self._stream = None
+                self._woken.set()
+                self.deliver(PlayoutReady(False))
+
+    def hear(self, speaker: str | None, pcm: bytes, silent: bool) -> None:
+        """One frame of one speaker. Only people on the roster are listened to: never us, nor another bot."""
+        if speaker is None or speaker not in self._plan.attendees:
+            self._ignore(speaker or "")
+            return
+        detector = self._detectors.get(speaker)
+        if detector is None:
+            detector = self._detectors[speaker] = self._pool.detector()
+        self.deliver(SpeakerAudio(speaker, pcm, detector.voiced(pcm, silent)))
+
+    def _ignore(self, speaker: str) -> None:
+        if speaker not in self._ignored and len(self._ignored) < 1000:
+            self._ignored.add(speaker)
+            logger.info("speaker is not on the roster: not interpreted", extra={"participant_id": speaker})
