@@ -1,0 +1,51 @@
+"""Logs as one line of JSON each, with the ids of the call they belong to; never audio, transcripts, tokens or keys."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+
+_context: ContextVar[dict[str, str] | None] = ContextVar("log_context", default=None)
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+
+
+@contextmanager
+def log_context(**fields: str) -> Iterator[None]:
+    """Every line logged inside, and in tasks started inside, carries these fields."""
+    token = _context.set({**(_context.get() or {}), **fields})
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+class JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **(_context.get() or {}),
+            **{name: value for name, value in vars(record).items() if name not in _STANDARD},
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def configure_logging(level: str) -> None:
+    """Send everything to standard error, one JSON object per line."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    # These would log a line per request or socket, with its path: ours hold the secrets of calls.
+    for name in ("azure", "openai", "websockets", "aiohttp", "httpx", "uvicorn"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+    # The Rooms SDK warns of the time it puts itself into a header of every request.
+    logging.getLogger("azure.communication.rooms._generated._serialization").setLevel(logging.ERROR)
