@@ -20,6 +20,11 @@ LARGEST_MESSAGE = 256 * 1024
 """Bytes of one WebSocket message; a frame of ACS has 1.4 kB."""
 
 
+PING_S = 3.0
+"""Seconds between pings, and for their answer. A call's second media socket is refused as long as its first seems to
+live; ACS's re-dial, which comes within `REDIAL_S` or not at all, must not be refused for a connection that is dead."""
+
+
 class _Server(uvicorn.Server):
     """Leaves signals to us: uvicorn would close the media sockets first and ask afterwards."""
 
@@ -39,6 +44,8 @@ async def serve(settings: Settings) -> None:
             ws="websockets-sansio",
             ws_max_size=LARGEST_MESSAGE,
             ws_per_message_deflate=False,
+            ws_ping_interval=PING_S,
+            ws_ping_timeout=PING_S,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=5,

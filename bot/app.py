@@ -202,9 +202,11 @@ class Interpreter:
             admin_credential = acs_key if acs_key is not None else _needed(identity)
             clients = await asyncio.to_thread(acs_rooms.build_clients, endpoint, admin_credential)
             acs = await resources.enter_async_context(AcsRooms(*clients))
-            model = build_client(settings.azure_ai_endpoint, _model_credential(settings, identity))
+            credential_of_model = _model_credential(settings, identity)
+            model = await asyncio.to_thread(build_client, settings.azure_ai_endpoint, credential_of_model)
             resources.push_async_callback(model.close)
             records, metronome, detectors = Records(), Metronome(), DetectorPool()
+            await asyncio.to_thread(detectors.load)
             store = InMemoryRooms()
             booths = booth_factory(
                 model,

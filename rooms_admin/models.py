@@ -216,7 +216,7 @@ class PassageAnswer(_Answer):
 
 
 class TranscriptAnswer(Page[TranscriptLineAnswer]):
-    """`items`: what was said and its translations; `passages`: what became of each utterance in each target language."""
+    """`items`: what was said and its translations; `passages`: what became of each utterance, by target."""
 
     room_id: str
     passages: list[PassageAnswer]
