@@ -1,0 +1,143 @@
+"""Joining a room's call and leaving it, by ACS Call Automation; the only file that knows its SDK."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+from azure.communication.callautomation import (
+    AudioFormat,
+    MediaStreamingAudioChannelType,
+    MediaStreamingContentType,
+    MediaStreamingOptions,
+    StreamingTransportType,
+)
+from azure.communication.callautomation.aio import CallAutomationClient
+from azure.core.credentials import AzureKeyCredential
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError, ServiceRequestError, ServiceResponseError
+
+from bot.errors import CallError
+
+logger = logging.getLogger(__name__)
+
+# The SDK retries 500, 503 and 504 on a POST by itself, but neither 408, 429, 502 nor a refused connection, and waits
+# as long as any Retry-After says (ACS protocol sheet, 1.6). For connecting, its retries are off, and these are ours.
+RETRY_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+CONNECT_ATTEMPTS = 4
+ATTEMPT_TIMEOUT_S = 8.0
+"""ACS answers a connect within a second or two; four attempts take about as long as the room waits for its media."""
+BACKOFF_S = 0.5
+BACKOFF_LIMIT_S = 8.0
+"""Told to come back later than that, we do not: the people in the call would be without an interpreter meanwhile, and
+whoever asks again for one asks ACS anew."""
+ALREADY_ENDED = "8528"
+"""ACS's code for an operation on a call that has been terminated (ACS protocol sheet, 1.5)."""
+HANG_UP_TIMEOUT_S = 5.0
+"""A call that cannot be hung up in this time is gone, or ACS is; either way nobody waits for it."""
+
+
+def build_client(endpoint: str, credential: AzureKeyCredential | AsyncTokenCredential) -> CallAutomationClient:
+    """A client of the resource at `endpoint` (no trailing slash; `http://` works with a key)."""
+    return CallAutomationClient(endpoint, credential)
+
+
+class Calls:
+    """The calls of one ACS resource."""
+
+    def __init__(self, client: CallAutomationClient, *, jitter: Callable[[], float] = random.random) -> None:
+        self._client = client
+        self._jitter = jitter
+
+    async def connect(self, acs_room_id: str, callback_url: str, media_url: str, context: str) -> str:
+        """Join the call of a room with bidirectional, unmixed, 24 kHz media streaming; returns the call connection id.
+
+        Every attempt carries the same repeatability id, so that one that did arrive is not repeated.
+
+        Raises:
+            CallError: refused, told to come back much later, or every attempt failed.
+        """
+        streaming = MediaStreamingOptions(
+            transport_url=media_url,
+            transport_type=StreamingTransportType.WEBSOCKET,
+            content_type=MediaStreamingContentType.AUDIO,
+            audio_channel_type=MediaStreamingAudioChannelType.UNMIXED,
+            start_media_streaming=True,
+            enable_bidirectional=True,
+            audio_format=AudioFormat.PCM24_K_MONO,
+        )
+        headers = {
+            "Repeatability-Request-ID": str(uuid.uuid4()),
+            "Repeatability-First-Sent": format_datetime(datetime.now(UTC), usegmt=True),
+        }
+        attempt = 0
+        while True:
+            try:
+                async with asyncio.timeout(ATTEMPT_TIMEOUT_S):
+                    properties = await self._client.connect_call(
+                        callback_url,
+                        room_id=acs_room_id,
+                        media_streaming=streaming,
+                        operation_context=context,
+                        headers=dict(headers),
+                        retry_total=0,
+                    )
+                break
+            except (HttpResponseError, ServiceRequestError, ServiceResponseError, TimeoutError) as error:
+                failure = _call_error(error)
+                pause_s = self._pause(attempt, failure.retry_after_s)
+                attempt += 1
+                if not failure.retryable or attempt == CONNECT_ATTEMPTS or pause_s > BACKOFF_LIMIT_S:
+                    raise failure from error
+            logger.warning("connect attempt failed", extra={"attempt": attempt, "code": failure.code})
+            await asyncio.sleep(pause_s)
+        if not properties.call_connection_id:
+            raise CallError("bad_answer", "the connect answer names no call connection", retryable=False)
+        return properties.call_connection_id
+
+    async def hang_up(self, call_connection_id: str) -> None:
+        """Leave the call, which goes on without us. A call that is gone already counts as left.
+
+        Raises:
+            CallError: ACS did not confirm it in time.
+        """
+        try:
+            async with asyncio.timeout(HANG_UP_TIMEOUT_S):
+                await self._client.get_call_connection(call_connection_id).hang_up(is_for_everyone=False)
+        except ResourceNotFoundError:
+            return
+        except (HttpResponseError, ServiceRequestError, ServiceResponseError, TimeoutError) as error:
+            failure = _call_error(error)
+            if failure.code != f"acs_{ALREADY_ENDED}":
+                raise failure from error
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    def _pause(self, attempt: int, retry_after_s: float | None) -> float:
+        """What ACS asks for; else full jitter, so that calls which failed together do not come back together."""
+        if retry_after_s is not None:
+            return retry_after_s
+        return min(BACKOFF_S * 2.0**attempt, BACKOFF_LIMIT_S) * self._jitter()
+
+
+def _call_error(error: HttpResponseError | ServiceRequestError | ServiceResponseError | TimeoutError) -> CallError:
+    """What an SDK error means for us: the one place where that is decided."""
+    if isinstance(error, TimeoutError):
+        return CallError("timeout", "ACS did not answer in time", retryable=True)
+    if not isinstance(error, HttpResponseError):
+        return CallError("unreachable", "ACS cannot be reached", retryable=True)
+    status = error.status_code or 0
+    service_code = getattr(error.error, "code", None) or status
+    retry_after = str(getattr(error.response, "headers", {}).get("Retry-After", ""))
+    return CallError(
+        f"acs_{service_code}",
+        error.reason or f"HTTP {status}",
+        retryable=status in RETRY_STATUS,
+        retry_after_s=float(retry_after) if retry_after.isdigit() else None,
+    )
