@@ -1,0 +1,168 @@
+"""Settings: each environment variable, its default, its unit. Read once, in `__main__`; all that is wrong is named."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from bot.errors import SettingsError
+from rooms_admin.connection_string import acs_endpoint, parse_connection_string
+
+ACS_ISSUER = "https://acscallautomation.communication.azure.com"
+"""Issuer of the tokens on callbacks and media sockets (ACS protocol sheet, 3.5)."""
+ACS_KEY_SET = f"{ACS_ISSUER}/calling/keys"
+
+SHORTEST_SECRET = 8
+"""Characters. Less is a typing error rather than a secret."""
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _url(text: str) -> str:
+    try:
+        url = urlsplit(text)
+        well_formed = url.scheme in ("http", "https") and url.hostname and url.port != 0
+    except ValueError:
+        well_formed = False
+    if not well_formed:
+        raise ValueError("must be an http(s) URL")
+    if url.query or url.fragment or "@" in url.netloc:
+        raise ValueError("must have no query, fragment or user name")
+    if url.scheme == "http" and not _is_loopback(url.hostname):
+        raise ValueError("must be https (http is for loopback only)")
+    return url.geturl().rstrip("/")
+
+
+def _connection_string(text: SecretStr) -> SecretStr:
+    parse_connection_string(text.get_secret_value())
+    return text
+
+
+def _secret(text: SecretStr) -> SecretStr:
+    if len(text) < SHORTEST_SECRET:
+        raise ValueError(f"is shorter than {SHORTEST_SECRET} characters")
+    return text
+
+
+def _api_keys(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    keys: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, colon, key = part.partition(":")
+        if not (name and colon):
+            raise ValueError("must be name:key,name:key")
+        if len(key) < SHORTEST_SECRET:
+            raise ValueError(f"the key of {name} is shorter than {SHORTEST_SECRET} characters")
+        if name in keys:
+            raise ValueError(f"{name} is there twice")
+        keys[name] = key
+    if not keys:
+        raise ValueError("names no key")
+    return keys
+
+
+Url = Annotated[str, AfterValidator(_url)]
+Secret = Annotated[SecretStr, AfterValidator(_secret)]
+
+
+_SOURCES = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True)
+"""A line `NAME=` without a value, as templates have it, sets nothing."""
+
+
+class Settings(BaseSettings):
+    """What the service is told from outside. Names are those of the environment variables."""
+
+    model_config = SettingsConfigDict(**_SOURCES, frozen=True)
+
+    azure_communication_connection_string: Annotated[SecretStr, AfterValidator(_connection_string)] | None = None
+    """`endpoint=…;accesskey=…`."""
+    azure_communication_endpoint: Annotated[Url, AfterValidator(acs_endpoint)] | None = None
+    """Instead of the connection string: the managed identity is used."""
+
+    azure_ai_endpoint: Url
+    azure_ai_key: SecretStr | None = None
+    """Without it the managed identity is used."""
+    azure_ai_token_scope: str = "https://ai.azure.com/.default"
+    """What Microsoft's Realtime samples ask for; some resources want https://cognitiveservices.azure.com/.default."""
+    azure_ai_realtime_deployment: str = Field(min_length=1)
+    azure_ai_transcribe_deployment: str | None = None
+    """Without it there are no captions of the speaker's own words."""
+    azure_ai_voice: str = "marin"
+
+    public_base_url: Url
+    """Where ACS and Event Grid reach this service."""
+
+    acs_token_issuer: str = ACS_ISSUER
+    acs_token_audience: str = Field(min_length=1)
+    """The immutable id of the ACS resource."""
+    acs_token_jwks_url: Url = ACS_KEY_SET
+
+    event_grid_secret: Secret
+    """Carried by Event Grid in `X-Webhook-Secret`."""
+    admin_api_keys: Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(_api_keys)]
+    """`name:key,name:key`."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=1, le=65_535)
+    max_calls: int = Field(default=200, ge=1)
+    """Calls at once; one more is refused with a reason, so that the others keep their pace."""
+    drain_s: float = Field(default=20.0, ge=0)
+    """Seconds given to what is being interpreted when the service is told to stop."""
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @property
+    def media_base_url(self) -> str:
+        """`public_base_url` for WebSockets."""
+        return "ws" + self.public_base_url.removeprefix("http")
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings from the environment and `.env`.
+
+    Raises:
+        SettingsError: with every problem there is, named by its environment variable.
+    """
+    problems: list[str] = []
+    settings: Settings | None = None
+    try:
+        settings = Settings(**overrides)
+        given: list[object] = [settings.azure_communication_connection_string, settings.azure_communication_endpoint]
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            name = str(problem["loc"][0]).upper() if problem["loc"] else "settings"
+            text = "is not set" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ")
+            problems.append(f"{name}: {text}")
+        given = _given_endpoints(overrides)
+    if all(given):
+        problems.append("AZURE_COMMUNICATION_CONNECTION_STRING, AZURE_COMMUNICATION_ENDPOINT: set one, not both")
+    if not any(given):
+        problems.append("AZURE_COMMUNICATION_CONNECTION_STRING or AZURE_COMMUNICATION_ENDPOINT: neither is set")
+    if problems or settings is None:
+        raise SettingsError(problems)
+    return settings
+
+
+class _Endpoints(BaseSettings):
+    """The two ways to name the ACS resource, read leniently to judge them beside other problems."""
+
+    model_config = SettingsConfigDict(**_SOURCES)
+
+    azure_communication_connection_string: str | None = None
+    azure_communication_endpoint: str | None = None
+
+
+def _given_endpoints(overrides: dict[str, Any]) -> list[object]:
+    endpoints = _Endpoints(**{name: value for name, value in overrides.items() if name in _Endpoints.model_fields})
+    return [endpoints.azure_communication_connection_string, endpoints.azure_communication_endpoint]

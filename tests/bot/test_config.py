@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from bot.config import ACS_ISSUER, Settings, load_settings
+from bot.errors import SettingsError
+
+CONNECTION_STRING = "endpoint=https://contoso.communication.azure.com/;accesskey=c2VjcmV0LWFjY2Vzcy1rZXk="
+SECRETS = ("c2VjcmV0LWFjY2Vzcy1rZXk=", "the-key-of-the-model", "the-secret-of-event-grid", "the-key-of-ops")
+REQUIRED = {
+    "AZURE_COMMUNICATION_CONNECTION_STRING": CONNECTION_STRING,
+    "AZURE_AI_ENDPOINT": "https://contoso.openai.azure.com/",
+    "AZURE_AI_REALTIME_DEPLOYMENT": "gpt-realtime",
+    "PUBLIC_BASE_URL": "https://interpreter.contoso.com/",
+    "ACS_TOKEN_AUDIENCE": "5b006980-0000-4000-8000-000000000001",
+    "EVENT_GRID_SECRET": "the-secret-of-event-grid",
+    "ADMIN_API_KEYS": "ops:the-key-of-ops",
+}
+BOTH = "AZURE_COMMUNICATION_CONNECTION_STRING, AZURE_COMMUNICATION_ENDPOINT: set one, not both"
+NEITHER = "AZURE_COMMUNICATION_CONNECTION_STRING or AZURE_COMMUNICATION_ENDPOINT: neither is set"
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """An environment without any of ours, in a folder without `.env`."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+    yield
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """One with everything that is needed."""
+    for name, value in REQUIRED.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def problems() -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    error = caught.value
+    for secret in SECRETS:
+        assert secret not in str(error) + repr(error)
+    assert error.__cause__ is error.__context__ is None, "pydantic's own error quotes what it was given"
+    assert error.message.startswith(f"{len(error.problems)} problem(s):\n  - ")
+    return list(error.problems)
+
+
+def test_what_is_needed_is_enough(environment: pytest.MonkeyPatch) -> None:
+    settings = load_settings()
+    assert settings.azure_communication_connection_string is not None
+    assert settings.azure_communication_connection_string.get_secret_value() == CONNECTION_STRING
+    assert settings.azure_communication_endpoint is None
+    assert settings.azure_ai_endpoint == "https://contoso.openai.azure.com"
+    assert settings.azure_ai_key is None
+    assert settings.public_base_url == "https://interpreter.contoso.com"
+    assert settings.media_base_url == "wss://interpreter.contoso.com"
+    assert settings.acs_token_issuer == ACS_ISSUER
+    assert settings.acs_token_jwks_url == f"{ACS_ISSUER}/calling/keys"
+    assert {name: key.get_secret_value() for name, key in settings.admin_api_keys.items()} == {"ops": "the-key-of-ops"}
+    assert (settings.host, settings.port, settings.max_calls, settings.drain_s) == ("127.0.0.1", 8080, 200, 20.0)
+    assert settings.log_level == "INFO"
+
+
+def test_a_file_serves_where_the_environment_does_not(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=9000\nMAX_CALLS=5\nAZURE_AI_KEY=\nOTHERS_SETTING=1\n")
+    environment.setenv("MAX_CALLS", "6")
+    settings = load_settings()
+    assert (settings.port, settings.max_calls, settings.azure_ai_key) == (9000, 6, None)
+
+
+def test_with_nothing_set_everything_that_is_needed_is_named() -> None:
+    assert problems() == [
+        "AZURE_AI_ENDPOINT: is not set",
+        "AZURE_AI_REALTIME_DEPLOYMENT: is not set",
+        "PUBLIC_BASE_URL: is not set",
+        "ACS_TOKEN_AUDIENCE: is not set",
+        "EVENT_GRID_SECRET: is not set",
+        "ADMIN_API_KEYS: is not set",
+        NEITHER,
+    ]
+
+
+def test_everything_that_is_wrong_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {
+        "AZURE_COMMUNICATION_CONNECTION_STRING": "accesskey=c2VjcmV0LWFjY2Vzcy1rZXk=",
+        "AZURE_COMMUNICATION_ENDPOINT": "contoso.communication.azure.com",
+        "AZURE_AI_ENDPOINT": "http://contoso.openai.azure.com",
+        "PUBLIC_BASE_URL": "https://interpreter.contoso.com/?x=1",
+        "EVENT_GRID_SECRET": "short",
+        "ADMIN_API_KEYS": "the-key-of-ops",
+        "PORT": "0",
+        "MAX_CALLS": "many",
+        "DRAIN_S": "-1",
+        "LOG_LEVEL": "LOUD",
+    }
+    for name, value in wrong.items():
+        monkeypatch.setenv(name, value)
+    named = problems()
+    assert named == [
+        "AZURE_COMMUNICATION_CONNECTION_STRING: the connection string says no endpoint",
+        "AZURE_COMMUNICATION_ENDPOINT: must be an http(s) URL",
+        "AZURE_AI_ENDPOINT: must be https (http is for loopback only)",
+        "AZURE_AI_REALTIME_DEPLOYMENT: is not set",
+        "PUBLIC_BASE_URL: must have no query, fragment or user name",
+        "ACS_TOKEN_AUDIENCE: is not set",
+        "EVENT_GRID_SECRET: is shorter than 8 characters",
+        "ADMIN_API_KEYS: must be name:key,name:key",
+        "PORT: Input should be greater than or equal to 1",
+        "MAX_CALLS: Input should be a valid integer, unable to parse string as an integer",
+        "DRAIN_S: Input should be greater than or equal to 0",
+        "LOG_LEVEL: String should match pattern '^(DEBUG|INFO|WARNING|ERROR)$'",
+        BOTH,
+    ]
+
+
+def test_what_is_empty_is_not_set(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("AZURE_COMMUNICATION_CONNECTION_STRING", "")
+    environment.setenv("AZURE_AI_REALTIME_DEPLOYMENT", "")
+    environment.setenv("EVENT_GRID_SECRET", "")
+    assert problems() == ["AZURE_AI_REALTIME_DEPLOYMENT: is not set", "EVENT_GRID_SECRET: is not set", NEITHER]
+
+
+def test_the_resource_is_named_in_one_way(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("AZURE_COMMUNICATION_ENDPOINT", "https://contoso.communication.azure.com/")
+    assert problems() == [BOTH]
+    environment.delenv("AZURE_COMMUNICATION_CONNECTION_STRING")
+    assert load_settings().azure_communication_endpoint == "https://contoso.communication.azure.com"
+    environment.delenv("AZURE_COMMUNICATION_ENDPOINT")
+    assert problems() == [NEITHER]
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("contoso", "a connection string has the form endpoint=https://…;accesskey=…"),
+        ("endpoint=https://contoso.communication.azure.com", "the connection string says no accesskey"),
+        ("endpoint=contoso;accesskey=c2VjcmV0LWFjY2Vzcy1rZXk=", "the ACS endpoint has the form https://name"),
+        ("endpoint=https://contoso;accesskey=%", "the access key is not base64"),
+    ],
+)
+def test_a_connection_string_has_a_shape(environment: pytest.MonkeyPatch, written: str, said: str) -> None:
+    environment.setenv("AZURE_COMMUNICATION_CONNECTION_STRING", written)
+    (problem,) = problems()
+    assert problem.startswith(f"AZURE_COMMUNICATION_CONNECTION_STRING: {said}")
+
+
+def test_the_resource_is_a_host_alone(environment: pytest.MonkeyPatch) -> None:
+    environment.delenv("AZURE_COMMUNICATION_CONNECTION_STRING")
+    environment.setenv("AZURE_COMMUNICATION_ENDPOINT", "https://contoso.communication.azure.com/calling")
+    assert problems() == ["AZURE_COMMUNICATION_ENDPOINT: the ACS endpoint is a host alone, without a path"]
+
+
+@pytest.mark.parametrize(
+    ("written", "read", "media"),
+    [
+        ("https://interpreter.contoso.com", "https://interpreter.contoso.com", "wss://interpreter.contoso.com"),
+        ("HTTPS://interpreter.contoso.com:8443/", "https://interpreter.contoso.com:8443", "wss://interpreter.contoso.com:8443"),
+        ("http://localhost:8080", "http://localhost:8080", "ws://localhost:8080"),
+        ("http://127.0.0.2:8080/bot/", "http://127.0.0.2:8080/bot", "ws://127.0.0.2:8080/bot"),
+        ("http://[::1]:8080", "http://[::1]:8080", "ws://[::1]:8080"),
+    ],
+)  # fmt: skip
+def test_urls_are_read(environment: pytest.MonkeyPatch, written: str, read: str, media: str) -> None:
+    environment.setenv("PUBLIC_BASE_URL", written)
+    settings = load_settings()
+    assert (settings.public_base_url, settings.media_base_url) == (read, media)
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ("interpreter.contoso.com", "must be an http(s) URL"),
+        ("wss://interpreter.contoso.com", "must be an http(s) URL"),
+        ("https://", "must be an http(s) URL"),
+        ("https://[::1", "must be an http(s) URL"),
+        ("https://interpreter.contoso.com:99999", "must be an http(s) URL"),
+        ("https://interpreter.contoso.com:0", "must be an http(s) URL"),
+        ("https://interpreter.contoso.com#top", "must have no query, fragment or user name"),
+        ("https://:the-key-of-ops@interpreter.contoso.com", "must have no query, fragment or user name"),
+        ("http://interpreter.contoso.com", "must be https (http is for loopback only)"),
+        ("http://10.0.0.1", "must be https (http is for loopback only)"),
+    ],
+)
+def test_what_is_no_url_of_ours_is_refused(environment: pytest.MonkeyPatch, written: str, problem: str) -> None:
+    environment.setenv("PUBLIC_BASE_URL", written)
+    assert problems() == [f"PUBLIC_BASE_URL: {problem}"]
+
+
+def test_several_admins_have_keys(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("ADMIN_API_KEYS", " ops:the-key-of-ops, ci:with:colons:in:it ,")
+    keys = {name: key.get_secret_value() for name, key in load_settings().admin_api_keys.items()}
+    assert keys == {"ops": "the-key-of-ops", "ci": "with:colons:in:it"}
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ("ops", "must be name:key,name:key"),
+        (":the-key-of-ops", "must be name:key,name:key"),
+        ("ops:short", "the key of ops is shorter than 8 characters"),
+        ("ops:the-key-of-ops,ops:the-key-of-ops", "ops is there twice"),
+        (" , ", "names no key"),
+    ],
+)
+def test_keys_nobody_could_use_are_refused(environment: pytest.MonkeyPatch, written: str, problem: str) -> None:
+    environment.setenv("ADMIN_API_KEYS", written)
+    assert problems() == [f"ADMIN_API_KEYS: {problem}"]
+
+
+def test_secrets_are_never_shown(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("AZURE_AI_KEY", "the-key-of-the-model")
+    settings = load_settings()
+    shown = repr(settings) + str(settings) + str(settings.model_dump()) + settings.model_dump_json()
+    assert settings.azure_ai_key is not None
+    assert settings.azure_ai_key.get_secret_value() == "the-key-of-the-model"
+    for secret in SECRETS:
+        assert secret not in shown
+
+
+def test_settings_do_not_change(environment: pytest.MonkeyPatch) -> None:
+    settings = load_settings()
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.port = 1
+
+
+def test_a_caller_may_say_it_instead(environment: pytest.MonkeyPatch) -> None:
+    settings = load_settings(port=9000, admin_api_keys={"ops": "the-key-of-ops"})
+    assert settings.port == 9000
+    with pytest.raises(SettingsError) as caught:
+        load_settings(azure_communication_endpoint="https://contoso.communication.azure.com", port="no")
+    assert caught.value.problems[-1] == BOTH
