@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         access_key=access_key,
         realtime_key=realtime_key,
         engine=options.engine,
+        deployments=tuple(options.deployment) or None,
         resource_id=options.resource_id,
         callback_issuer=options.callback_issuer,
         callback_audience=options.callback_audience,
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         default="local",
         help="how speech is understood and spoken (default: %(default)s)",
     )
+    add("--deployment", action="append", default=[], metavar="NAME", help="a Realtime deployment (default: any name)")
     add(
         "--resource-id", metavar="GUID", default=RESOURCE_ID, help="immutable id of the resource (default: %(default)s)"
     )

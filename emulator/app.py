@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -13,7 +14,7 @@ from emulator.acs.keys import SigningKey
 from emulator.acs.server import AcsServer
 from emulator.config import Config
 from emulator.engine.base import Engine
-from emulator.faults import FaultPlan
+from emulator.faults import FaultPlan, RealtimePart
 from emulator.journal import Journal
 
 if TYPE_CHECKING:
@@ -82,14 +83,27 @@ class Emulator:
     async def _start_realtime(self, stack: AsyncExitStack) -> None:
         # Imported here: the ACS side alone needs no speech engine to be installed.
         from emulator.realtime.config import RealtimeConfig
+        from emulator.realtime.faults import RealtimeFaults
         from emulator.realtime.server import RealtimeServer
 
         engine = self._engine or _engine(self.config.engine)
         await stack.enter_async_context(engine)
         behaviour = self._realtime_config or RealtimeConfig()
-        server = RealtimeServer(engine, self.journal, key=self.config.realtime_key, config=behaviour)
+        server = RealtimeServer(
+            engine,
+            self.journal,
+            key=self.config.realtime_key,
+            deployments=self.config.deployments,
+            config=behaviour,
+        )
         await stack.enter_async_context(server)
         self.realtime = server
+
+        def prepare(document: Mapping[str, Any]) -> Callable[[], None]:
+            faults = RealtimeFaults.from_dict(document)
+            return lambda: setattr(server, "faults", faults)
+
+        self.faults.attach(RealtimePart(prepare, lambda: server.faults.to_dict()))
         self.realtime_url = await self._serve(stack, server.application(), self.config.realtime_port)
 
     async def _serve(self, stack: AsyncExitStack, application: web.Application, port: int) -> str:

@@ -151,6 +151,7 @@ class Participant:
         """Leave the call; whatever is unsaid stays so. Once is enough, twice is no harm."""
         if self.closed:
             return
+        self.close_reason = self.close_reason or "left"
         try:
             await self._say("leave")
             async with asyncio.timeout(_CLOSE_S):

@@ -131,6 +131,7 @@ class Config:
     access_key: str = field(repr=False)  # base64
     realtime_key: str = field(repr=False)
     engine: Literal["local", "scripted"] = "local"
+    deployments: tuple[str, ...] | None = None  # None: any name is served
     resource_id: str = RESOURCE_ID
     callback_issuer: str = CALLBACK_ISSUER
     callback_audience: str | None = None  # None: the resource id

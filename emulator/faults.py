@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -65,8 +67,19 @@ class FaultDocument(Struct, kw_only=True, forbid_unknown_fields=True):
     media: MediaFault = msgspec.field(default_factory=MediaFault)
     switches: dict[str, Any] = {}
     """Switches set otherwise than at the start; see `Switches`."""
+    realtime: dict[str, Any] = {}
+    """Faults of the Realtime side, in its own form."""
     seed: int = 0
     """Of the random numbers behind jitter, so that a run can be repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class RealtimePart:
+    """The Realtime side's faults, as much as this side needs to know of them."""
+
+    prepare: Callable[[Mapping[str, Any]], Callable[[], None]]
+    """Checks a document (ValueError) and answers with what puts it in force."""
+    document: Callable[[], Mapping[str, Any]]
 
 
 class FaultPlan:
@@ -74,6 +87,7 @@ class FaultPlan:
 
     def __init__(self, switches: Switches | None = None) -> None:
         self._base = switches or Switches()
+        self._realtime: RealtimePart | None = None
         self.clear()
 
     @property
@@ -88,7 +102,11 @@ class FaultPlan:
 
     def clear(self) -> None:
         """No faults, switches as at the start."""
-        self._take(FaultDocument(), self._base)
+        self.replace({})
+
+    def attach(self, realtime: RealtimePart) -> None:
+        """From now on the document has a part for the Realtime side."""
+        self._realtime = realtime
 
     def replace(self, document: object) -> None:
         """Take a new document in place of the old one.
@@ -103,13 +121,20 @@ class FaultPlan:
             plan = msgspec.convert(document, FaultDocument)
         except msgspec.ValidationError as error:
             raise ValueError(str(error)) from error
-        self._take(plan, with_switches(self._base, plan.switches))
+        switches = with_switches(self._base, plan.switches)
+        if self._realtime is not None:
+            put_in_force = self._realtime.prepare(plan.realtime)
+            put_in_force()
+        elif plan.realtime:
+            raise ValueError("unknown keys: realtime (that side is not running)")
+        self._take(plan, switches)
 
     def document(self) -> dict[str, Any]:
         """The faults still to come, and the switches in force."""
         built = msgspec.to_builtins(self._document)
         assert isinstance(built, dict)
         built["switches"] = msgspec.to_builtins(self._switches)
+        built["realtime"] = dict(self._realtime.document()) if self._realtime is not None else {}
         return built
 
     def http(self, method: str, path: str) -> HttpFault | None:

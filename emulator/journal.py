@@ -37,7 +37,7 @@ class Journal:
             self.dropped += 1
         self._entries.append(entry)
         if self._file is not None:
-            self._file.write(orjson.dumps(entry, default=str).decode() + "\n")
+            self._file.write(orjson.dumps(entry, default=str, option=orjson.OPT_NON_STR_KEYS).decode() + "\n")
 
     def entries(self, kind: str | None = None, since: int = 0, **match: object) -> list[dict[str, object]]:
         """Entries newer than `since`, of `kind` or its family ("call" finds "call.started"), fields as in `match`."""

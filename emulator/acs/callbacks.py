@@ -44,9 +44,9 @@ class TokenIssuer:
             "exp": now + lifetime_s,
         }
         token = self._key.sign(claims)
-        if flaw == "wrong_key":
-            head, _, tail = token.rpartition(".")
-            return f"{head}.{tail[::-1]}"
+        if flaw == "wrong_key":  # a signature of ours, but not of these claims
+            _, _, signature = self._key.sign(claims | {"jti": "another"}).rpartition(".")
+            return token.rpartition(".")[0] + "." + signature
         return token
 
 
@@ -114,8 +114,10 @@ class Outbox:
         self._closed = False
 
     def put(self, uri: str, *events: Event) -> bool:
-        """Queue one post; False when the outbox is full or closed."""
-        if self._closed or self._posts.qsize() >= _OUTBOX:
+        """Queue one post; False when the outbox is full. Once it is closed nothing more is said."""
+        if self._closed:
+            return True
+        if self._posts.qsize() >= _OUTBOX:
             return False
         self._posts.put_nowait((uri, events))
         return True

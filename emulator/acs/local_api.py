@@ -149,4 +149,8 @@ def _is_invitation(entry: object) -> bool:
 
 
 def _json(body: Any, status: int = 200) -> web.Response:
-    return web.Response(body=orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS), status=status, content_type="application/json")
+    return web.Response(
+        body=orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS),
+        status=status,
+        content_type="application/json",
+    )

@@ -21,6 +21,9 @@ from emulator.acs.room_call import RoomCall
 from emulator.acs.rooms import RoomStore
 from emulator.wav import read_wav
 
+# Robots whose call has ended stay readable, so many of them.
+_REMEMBERED = 1000
+
 
 class RobotLeg:
     """A participant without a socket.
@@ -128,8 +131,15 @@ class RobotsApi:
             start_after_ms=start_after_ms,
         )
         call = self._exchange.join(room_id, robot)
+        self._forget()
         self._robots[robot.leg_id] = (robot, call)
         return web.json_response(robot.body(), status=201)
+
+    def _forget(self) -> None:
+        """Let go of robots long out of their calls, the oldest first."""
+        gone = [robot_id for robot_id, (robot, _) in self._robots.items() if not robot.here]
+        for robot_id in gone[:-_REMEMBERED]:
+            del self._robots[robot_id]
 
     async def _list(self, request: web.Request) -> web.Response:
         room_id = request.match_info["room_id"]

@@ -169,10 +169,10 @@ class RoomCall:
         if self.over:
             return
         self.over = True
+        for bot in self.bots:  # first, so that they are not told of everybody's leaving one by one
+            self.dismiss(bot, Result(200, 7000, HUNG_UP if bot is by else CONVERSATION_ENDED))
         for leg in self.legs:
             self.leave(leg, "call ended")
-        for bot in self.bots:
-            self.dismiss(bot, Result(200, 7000, HUNG_UP if bot is by else CONVERSATION_ENDED))
         self._witness.call_over(self)
 
     # --- each 20 ms -------------------------------------------------------------------------------

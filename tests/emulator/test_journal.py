@@ -40,7 +40,7 @@ def test_the_oldest_entries_go_and_are_counted() -> None:
 def test_the_file_has_a_json_object_per_line(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     journal = Journal(path=path)
-    journal.note("call.started", room_id="1", where=tmp_path)
+    journal.note("call.started", room_id="1", where=tmp_path, counts={1: 2})
     written = path.read_text().splitlines()  # before closing: a killed process leaves whole lines
     journal.close()
     assert [json.loads(line)["kind"] for line in written] == ["call.started"]

@@ -1,0 +1,101 @@
+"""The whole emulator: both ports, one journal, one fault document; and its command line, as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+
+from emulator.app import Emulator
+from emulator.config import Config
+from emulator.engine.scripted import ScriptedEngine
+from tests.emulator.acs.support import ACCESS_KEY, signing_key
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[Emulator]:
+    config = Config(access_key=ACCESS_KEY, realtime_key="rt-key", acs_port=0, realtime_port=0, engine="scripted")
+    async with Emulator(config, key=signing_key(), engine=ScriptedEngine()) as emulator:
+        yield emulator
+
+
+async def test_both_sides_listen_and_are_gone_afterwards() -> None:
+    async with running() as emulator, aiohttp.ClientSession() as http:
+        async with http.get(emulator.acs_url + "/calling/keys") as answer:
+            assert answer.status == 200
+        async with http.get(emulator.realtime_url + "/v1/realtime?model=x") as answer:
+            assert answer.status in (400, 401, 426)
+        urls = (emulator.acs_url, emulator.realtime_url)
+    async with aiohttp.ClientSession() as http:
+        for url in urls:
+            try:
+                async with http.get(url):
+                    raise AssertionError("still listening")
+            except aiohttp.ClientConnectorError:
+                pass
+
+
+async def test_one_fault_document_serves_both_sides() -> None:
+    async with running() as emulator, aiohttp.ClientSession() as http:
+        url = emulator.acs_url + "/emulator/faults"
+        document = {"realtime": {"rules": [{"do": "refuse", "times": 1}]}, "media": {"jitter_ms": 40}}
+        async with http.put(url, json=document) as answer:
+            assert answer.status == 200
+            taken = await answer.json()
+        assert taken["realtime"] == document["realtime"]
+        async with http.put(url, json={"realtime": {"rulez": []}, "media": {}}) as answer:
+            assert answer.status == 400
+            assert "rulez" in await answer.text()
+        assert emulator.faults.media.jitter_ms == 40
+        async with http.delete(url) as answer:
+            assert answer.status == 204
+        async with http.get(url) as answer:
+            assert (await answer.json())["realtime"] == {"rules": []}
+
+
+async def test_the_command_says_where_it_listens_and_stops_when_told(tmp_path: Path) -> None:
+    journal = tmp_path / "journal.jsonl"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "emulator", "--engine", "scripted", "--acs-port", "0", "--realtime-port", "0"),
+        *("--realtime-key", "given", "--switch", "page_size=7", "--journal", str(journal)),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    said = [(await process.stdout.readline()).decode().strip() for _ in range(3)]
+    assert said[0].startswith("access key: ")
+    assert said[1].startswith("ACS: http://127.0.0.1:")
+    assert said[2].startswith("Realtime: http://127.0.0.1:")
+    async with aiohttp.ClientSession() as http, http.get(said[1].partition(" ")[2] + "/emulator/faults") as answer:
+        assert (await answer.json())["switches"]["page_size"] == 7
+    process.terminate()
+    _, errors = await process.communicate()
+    assert (process.returncode, errors.decode()) == (0, "")
+    assert journal.exists()
+
+
+async def test_the_command_explains_itself_and_refuses_nonsense() -> None:
+    async def run(*arguments: str) -> tuple[int | None, str]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "emulator", *arguments),
+            cwd=ROOT,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        return process.returncode, output.decode()
+
+    (helped, text), (refused, complaint), (bad_key, _) = await asyncio.gather(
+        run("--help"), run("--switch", "nothing=1"), run("--access-key", "!")
+    )
+    assert (helped, refused, bad_key) == (0, 2, 2)
+    assert "--acs-port" in text
+    assert "connect_to_empty_room=refuse" in text
+    assert "nothing" in complaint
