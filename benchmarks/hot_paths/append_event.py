@@ -1,0 +1,27 @@
+"""From the room's pieces of speech to append events. Hot: 50 pieces a second for every lane of everybody speaking."""
+
+from __future__ import annotations
+
+from itertools import count
+
+from benchmarks.hot_paths.sounds import speech_frames
+from benchmarks.hot_paths.timing import HotPath
+from bot.queues import SpeechBacklog
+from bot.realtime.conversation import APPEND_BYTES
+from bot.realtime.messages import append
+
+
+def paths() -> list[HotPath]:
+    frames = speech_frames()
+    numbers = count()
+
+    def step() -> None:
+        backlog = SpeechBacklog(limit_bytes=144_000, max_age_s=3.0)
+        utterance = f"u-{next(numbers)}"
+        for index, pcm in enumerate(frames):
+            backlog.hold(utterance, pcm, index * 0.02)
+            piece = backlog.take(APPEND_BYTES)
+            if piece is not None:
+                append(piece.pcm)
+
+    return [HotPath("append event, queue included", len(frames), step)]

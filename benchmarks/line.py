@@ -1,0 +1,179 @@
+"""One run of one program under so many calls: set up, warm up, observe, let everything be played, end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from benchmarks.load import Load
+from benchmarks.observations import Losses, Observations
+from benchmarks.percentiles import Spread, percentile
+from benchmarks.subjects import Bot, Floor, Subject
+
+WARM_UP_S = 4.0
+"""Sessions open with the first words; nothing of that is measured."""
+DRAIN_S = 8.0
+"""At most, for the last interpretations to be played: two that came at once, one after the other."""
+LATE_MS = 10.0
+"""A load whose own clock is later than this, at the 99th percentile, measures itself."""
+BUSY_SHARE = 0.95
+"""Of its core: beyond this the load, or the measured program, has nothing left."""
+
+MIB = 1024 * 1024
+
+Report = Callable[[str], None]
+"""Takes a line for the person who waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """Which core the load runs on, and which the measured program; None: wherever there is room."""
+
+    load: int | None
+    subject: int | None
+
+    @classmethod
+    def of_this_machine(cls) -> Cores:
+        """The first two this process may use; with a single one, both share it and nothing is pinned."""
+        allowed = sorted(os.sched_getaffinity(0))
+        return cls(allowed[0], allowed[1]) if len(allowed) > 1 else cls(None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """How the load itself fared."""
+
+    late_p99_ms: float
+    core_share: float
+    frames_dropped: int
+
+    @property
+    def overloaded(self) -> bool:
+        return self.late_p99_ms > LATE_MS or self.core_share > BUSY_SHARE or self.frames_dropped > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one program did under so many calls. Spreads are in milliseconds; None where nothing could be measured."""
+
+    subject: str
+    calls: int
+    seconds: float
+    utterances: int
+    up: Spread | None
+    down: Spread | None
+    own_share: Spread | None
+    jitter: Spread | None
+    ahead_ms: float | None
+    cpu_per_call_minute: float
+    """CPU seconds."""
+    core_share: float
+    mib_at_rest: float
+    mib_per_call: float
+    lost_to_the_model: Losses
+    lost_to_the_call: Losses
+    generator: Generator
+
+    @property
+    def full(self) -> bool:
+        """The core of the measured program has nothing left."""
+        return self.core_share > BUSY_SHARE
+
+
+class Meter:
+    """CPU time of a process from the moment this is made."""
+
+    def __init__(self, process: psutil.Process) -> None:
+        self._process = process
+        self._began = self._spent()
+        self._began_at = time.monotonic()
+
+    def _spent(self) -> float:
+        times = self._process.cpu_times()
+        return float(times.user + times.system)
+
+    @property
+    def seconds(self) -> float:
+        return self._spent() - self._began
+
+    @property
+    def share(self) -> float:
+        """Of one core."""
+        return self.seconds / (time.monotonic() - self._began_at)
+
+
+SUBJECTS: Mapping[str, Callable[[Load, Path, int | None], Subject]] = {"floor": Floor, "bot": Bot}
+
+
+async def measure(
+    name: str,
+    calls: int,
+    seconds: float,
+    *,
+    speech: Mapping[str, Sequence[bytes]],
+    cores: Cores,
+    folder: Path,
+    report: Report,
+) -> Run:
+    """Measure one program, `floor` or `bot`, under so many calls for so many seconds.
+
+    Raises:
+        SubjectFailed: it could not be brought to work.
+    """
+    report("starting")
+    async with Load(speech) as load, SUBJECTS[name](load, folder, cores.subject) as subject:
+        at_rest = subject.process.memory_info().rss
+        report("joining the calls")
+        await subject.take_calls(calls)
+        report("warming up")
+        load.talk()
+        await asyncio.sleep(WARM_UP_S)
+        load.lateness_ms()
+        meter, own = Meter(subject.process), Meter(psutil.Process())
+        start = time.monotonic()
+        report(f"measuring for {seconds:g} s")
+        await asyncio.sleep(seconds)
+        end = time.monotonic()
+        cpu_s, core_share, load_share = meter.seconds, meter.share, own.share
+        generator = Generator(percentile(load.lateness_ms(), 0.99) or 0.0, load_share, load.frames_dropped)
+        in_use = subject.process.memory_info().rss
+        report("waiting for the last words")
+        await load.played_out(start, end, DRAIN_S)
+        seen = load.observed(start, end)
+    return _run(name, calls, seen, generator, cpu_s, core_share, at_rest, in_use)
+
+
+def _run(
+    name: str,
+    calls: int,
+    seen: Observations,
+    generator: Generator,
+    cpu_s: float,
+    core_share: float,
+    at_rest: int,
+    in_use: int,
+) -> Run:
+    return Run(
+        subject=name,
+        calls=calls,
+        seconds=seen.end - seen.start,
+        utterances=seen.utterances,
+        up=Spread.of(seen.delays_up()),
+        down=Spread.of(seen.delays_down()),
+        own_share=Spread.of(seen.own_shares()),
+        jitter=Spread.of(seen.jitters()),
+        ahead_ms=seen.most_ahead(),
+        cpu_per_call_minute=cpu_s / (calls * (seen.end - seen.start) / 60),
+        core_share=core_share,
+        mib_at_rest=at_rest / MIB,
+        mib_per_call=(in_use - at_rest) / MIB / calls,
+        lost_to_the_model=seen.lost_to_the_model(),
+        lost_to_the_call=seen.lost_to_the_call(),
+        generator=generator,
+    )

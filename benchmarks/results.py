@@ -1,0 +1,75 @@
+"""What was measured, for machines: one JSON document."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from benchmarks.capacity import Capacity
+from benchmarks.hot_paths.timing import Timing
+from benchmarks.line import Run
+from benchmarks.stall import Stall
+
+
+@dataclass(slots=True)
+class Results:
+    """Everything one run of the benchmarks has found."""
+
+    line: list[Run] = field(default_factory=list)
+    stall: Stall | None = None
+    capacity: list[Capacity] = field(default_factory=list)
+    hot_paths: Sequence[Timing] = ()
+
+    def document(self) -> dict[str, Any]:
+        """As plain values, with the machine and the time beside them; nothing that was not measured is in it."""
+        document: dict[str, Any] = {
+            "machine": machine(),
+            "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        if self.line:
+            document["line"] = [_run(run) for run in self.line]
+        if self.stall is not None:
+            document["stall"] = asdict(self.stall)
+        if self.capacity:
+            document["capacity"] = [
+                {**asdict(capacity), "runs": [_run(run) for run in capacity.runs]} for capacity in self.capacity
+            ]
+        if self.hot_paths:
+            document["hot_paths"] = [{**asdict(timing), "core_share": timing.core_share} for timing in self.hot_paths]
+        return document
+
+    def write(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(orjson.dumps(self.document(), option=orjson.OPT_INDENT_2))
+
+
+def _run(run: Run) -> dict[str, Any]:
+    document = asdict(run)
+    document["generator"]["overloaded"] = run.generator.overloaded
+    return document
+
+
+def machine() -> dict[str, Any]:
+    """Where this was measured."""
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -1,0 +1,284 @@
+"""What was measured, for people: one table per number of calls, one for the stall, the hot paths and the capacity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from benchmarks.capacity import LIMIT_MS, Capacity
+from benchmarks.hot_paths.timing import SPEAKING, Timing
+from benchmarks.line import Run
+from benchmarks.observations import Losses
+from benchmarks.percentiles import Spread
+from benchmarks.stall import Stall
+
+FEW = 20
+"""Fewer values than this have no 95th percentile worth the name: how many there were is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measure, floor and bot side by side. `met` is None where the product page sets no target."""
+
+    measure: str
+    floor: str
+    bot: str
+    ratio: str = ""
+    target: str = ""
+    met: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How one measure is shown and judged."""
+
+    name: str
+    show: Callable[[Run], str]
+    value: Callable[[Run], float | None] = lambda run: None
+    """The number that is compared and judged."""
+    compared: bool = False
+    """Whether the ratio of bot to floor says something."""
+    limit: float | None = None
+    """What the bot's value may be at most; of its ratio to the floor's, if `limits_ratio`."""
+    limits_ratio: bool = False
+    target: str = ""
+    judged_from: int = 1
+    """Calls: below that, what a process needs once hides what a call needs."""
+
+    def row(self, floor: Run | None, bot: Run | None) -> Row:
+        first, second = (None if run is None else self.value(run) for run in (floor, bot))
+        ratio = second / first if first and second and first > 0 and second > 0 else None
+        judged = ratio if self.limits_ratio else second
+        return Row(
+            self.name,
+            "–" if floor is None else self.show(floor),
+            "–" if bot is None else self.show(bot),
+            f"{ratio:.1f} ×" if self.compared and ratio is not None else "",
+            self.target,
+            None
+            if judged is None or self.limit is None or bot is None or bot.calls < self.judged_from
+            else judged <= self.limit,
+        )
+
+
+def rows(floor: Run | None, bot: Run | None) -> list[Row]:
+    """All measures of one number of calls."""
+    return [measure.row(floor, bot) for measure in MEASURES]
+
+
+def _spread(spread: Spread | None) -> str:
+    if spread is None:
+        return "–"
+    few = f" ({spread.count}×)" if spread.count < FEW else ""
+    return f"{spread.p50:.1f} / {spread.p95:.1f} / {spread.p99:.1f}{few}"
+
+
+def _p95(spread: Spread | None) -> float | None:
+    return None if spread is None else spread.p95
+
+
+def _p99(spread: Spread | None) -> float | None:
+    return None if spread is None else spread.p99
+
+
+def _number(value: float | None, digits: int = 1) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _loss(losses: Losses) -> str:
+    return f"{losses.missing} of {losses.sent}"
+
+
+def _lost(losses: Losses) -> float | None:
+    """None when there was nothing to lose."""
+    return losses.missing if losses.sent else None
+
+
+def _generator(run: Run) -> str:
+    load = run.generator
+    mark = " OVERLOADED" if load.overloaded else ""
+    return f"{load.late_p99_ms:.1f} · {load.core_share:.0%}{mark}"
+
+
+# Targets: product page, section 6; they are the bot's alone.
+MEASURES: tuple[Measure, ...] = (
+    Measure(
+        "frame in → model, ms  p50 / p95 / p99",
+        lambda run: _spread(run.up),
+        lambda run: _p95(run.up),
+        compared=True,
+        limit=5.0,
+        target="p95 ≤ 5",
+    ),
+    Measure(
+        "model → first frame out, ms  p50 / p95 / p99",
+        lambda run: _spread(run.down),
+        lambda run: _p95(run.down),
+        compared=True,
+        limit=5.0,
+        target="p95 ≤ 5",
+    ),
+    Measure(
+        "own share of the way from speech to speech, ms",
+        lambda run: _spread(run.own_share),
+        lambda run: _p95(run.own_share),
+        compared=True,
+        limit=80.0,
+        target="p95 ≤ 80",
+    ),
+    Measure(
+        "pacing jitter, ms  p50 / p95 / p99",
+        lambda run: _spread(run.jitter),
+        lambda run: _p99(run.jitter),
+        compared=True,
+        limit=10.0,
+        target="p99 ≤ 10",
+    ),
+    Measure(
+        "most ahead of real time, ms",
+        lambda run: _number(run.ahead_ms),
+        lambda run: run.ahead_ms,
+        limit=200.0,
+        target="≤ 200",
+    ),
+    Measure(
+        "CPU s per call-minute",
+        lambda run: _number(run.cpu_per_call_minute, 3),
+        lambda run: run.cpu_per_call_minute,
+        compared=True,
+        limit=2.0,
+        limits_ratio=True,
+        target="≤ 2 × floor",
+    ),
+    Measure("share of its core", lambda run: f"{run.core_share:.0%}", lambda run: run.core_share, compared=True),
+    Measure(
+        "memory per call, MiB",
+        lambda run: _number(run.mib_per_call, 2),
+        lambda run: run.mib_per_call,
+        limit=2.0,
+        target="≤ 2",
+        judged_from=10,
+    ),
+    Measure(
+        "speech frames lost",
+        lambda run: _loss(run.lost_to_the_model),
+        lambda run: _lost(run.lost_to_the_model),
+        limit=0,
+        target="0",
+    ),
+    Measure(
+        "interpretation frames lost",
+        lambda run: _loss(run.lost_to_the_call),
+        lambda run: _lost(run.lost_to_the_call),
+        limit=0,
+        target="0",
+    ),
+    Measure("load: ticks late p99, ms · share of its core", _generator),
+)
+
+
+# --- on the screen -------------------------------------------------------------------------------
+
+
+def console() -> Console:
+    """Where results go: in colour on a terminal, plain and wide enough into a file or a pipe."""
+    screen = Console(highlight=False)
+    return screen if screen.is_terminal else Console(highlight=False, width=132)
+
+
+def show_line(screen: Console, runs: Sequence[Run]) -> None:
+    """One table for each number of calls, in order."""
+    for calls in sorted({run.calls for run in runs}):
+        floor, bot = (
+            next((run for run in runs if run.calls == calls and run.subject == name), None) for name in ("floor", "bot")
+        )
+        seconds = max(run.seconds for run in runs if run.calls == calls)
+        table = _table(
+            f"{calls_in_words(calls)}, two speakers each, {seconds:.0f} s",
+            "",
+            "floor",
+            "bot",
+            "ratio",
+            "target",
+            "",
+        )
+        for row in rows(floor, bot):
+            table.add_row(row.measure, row.floor, row.bot, row.ratio, row.target, _mark(row.met))
+        screen.print(table)
+        if any(run is not None and run.generator.overloaded for run in (floor, bot)):
+            screen.print(Text("The load was at its own limits: its lateness is in these delays.", style="yellow"))
+
+
+def show_stall(screen: Console, stall: Stall) -> None:
+    """What the stall did to the bot."""
+    title = f"the model reads nothing for {stall.seconds:.0f} s, {calls_in_words(stall.calls)}"
+    table = _table(title, "", "bot", "target", "met")
+    memory = f"{stall.mib_before:.0f} → {stall.mib_worst:.0f} → {stall.mib_after:.0f}"
+    growth = (stall.mib_worst - stall.mib_before) / stall.calls
+    table.add_row("memory before → at worst → after, MiB", memory, "≤ 2 per call", _mark(growth <= 2.0))
+    oldest = stall.oldest_heard_ms
+    table.add_row(
+        "oldest audio a session answered to heard afterwards, s",
+        _seconds(oldest),
+        "≤ 3",
+        _mark(None if oldest is None else oldest <= 3_000),
+    )
+    table.add_row(
+        "longest from end of speech to interpretation afterwards, s",
+        _seconds(stall.oldest_interpreted_ms),
+        "",
+        "",
+    )
+    table.add_row("spoken meanwhile, and interpreted aloud", f"{stall.utterances}, {stall.interpreted}", "", "")
+    screen.print(table)
+
+
+def show_hot_paths(screen: Console, timings: Sequence[Timing]) -> None:
+    """What each step of a frame costs."""
+    table = _table("hot paths", "", "µs per frame", f"of a core, {SPEAKING} speaking")
+    for timing in timings:
+        table.add_row(timing.name, f"{timing.us_per_frame:.2f}", f"{timing.core_share:.1%}")
+    screen.print(table)
+
+
+def show_capacity(screen: Console, capacities: Sequence[Capacity]) -> None:
+    """How many calls a core carries."""
+    table = _table(f"calls on one core, delay p99 < {LIMIT_MS:.0f} ms", "", "calls", "stopped by", "target", "")
+    for capacity in capacities:
+        enough = capacity.calls >= 200 or (None if capacity.stopped_by == "load" else False)
+        mark = _mark(enough) if capacity.subject == "bot" else ""
+        target = "≥ 200" if capacity.subject == "bot" else ""
+        table.add_row(capacity.subject, str(capacity.calls), capacity.stopped_by, target, mark)
+    screen.print(table)
+    for capacity in capacities:
+        steps = _table(f"{capacity.subject}, step by step", "calls", "in, p99 ms", "out, p99 ms", "core", "load")
+        for run in capacity.runs:
+            up, down = _number(_p99(run.up)), _number(_p99(run.down))
+            steps.add_row(str(run.calls), up, down, f"{run.core_share:.0%}", _generator(run))
+        screen.print(steps)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right", no_wrap=True)
+    return table
+
+
+def _mark(met: bool | None) -> Text:
+    if met is None:
+        return Text("")
+    return Text("✓", style="green") if met else Text("✗", style="bold red")
+
+
+def _seconds(ms: float | None) -> str:
+    return "–" if ms is None else f"{ms / 1000:.1f}"
+
+
+def calls_in_words(count: int) -> str:
+    return "1 call" if count == 1 else f"{count} calls"
