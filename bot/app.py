@@ -178,14 +178,14 @@ class Interpreter:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._switchboard: Switchboard | None = None
+        self.switchboard: Switchboard | None = None
         self.app = FastAPI(title="Live interpreter for ACS rooms", lifespan=self._lifespan, redoc_url=None)
         install_error_handlers(self.app)
 
     async def drain(self) -> None:
         """Take no new calls, finish what is being said, leave the calls. To be awaited before the server stops."""
-        if self._switchboard is not None:
-            await self._switchboard.drain(self._settings.drain_s)
+        if self.switchboard is not None:
+            await self.switchboard.drain(self._settings.drain_s)
 
     @asynccontextmanager
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
@@ -226,7 +226,7 @@ class Interpreter:
                     clock=loop.time,
                 )
 
-            switchboard = self._switchboard = Switchboard(
+            switchboard = self.switchboard = Switchboard(
                 rooms=_RoomBook(store),
                 calls=calls,
                 open_room=open_room,
@@ -241,7 +241,9 @@ class Interpreter:
                 settings.acs_token_audience,
                 KeySet(fetch_over_http(settings.acs_token_jwks_url)),
             )
-            self._add_routes(switchboard, verifier, Rooms(store, acs, watcher=_Watcher(switchboard, records)), records)
+            rooms = Rooms(store, acs, watcher=_Watcher(switchboard, records))
+            # In a thread: FastAPI and pydantic read source files to describe the routes.
+            await asyncio.to_thread(self._add_routes, switchboard, verifier, rooms, records)
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(metronome.run(), name="metronome"),

@@ -1,0 +1,191 @@
+"""The whole line in one process: the service under its own server, the emulator behind it, real sockets between."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import uvicorn
+from pydantic import SecretStr
+
+from bot.app import Interpreter
+from bot.config import Settings, load_settings
+from emulator.acs.callbacks import TokenIssuer
+from emulator.acs.keys import SigningKey
+from emulator.app import Emulator
+from emulator.client import Participant
+from emulator.config import RESOURCE_ID, Config, Switches
+from emulator.engine.base import Engine
+from emulator.engine.scripted import ScriptedEngine
+
+ADMIN_KEY = "an-admin-key-of-tests"
+GRID_SECRET = "a-secret-of-event-grid"
+ACCESS_KEY = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
+PATIENCE_S = 10.0
+
+
+@dataclass
+class Room:
+    """A room with Ana (en-US) and Luis (es-ES), and the means to be in it."""
+
+    line: Line
+    room_id: str
+    acs_room_id: str
+    tokens: dict[str, str]
+
+    @asynccontextmanager
+    async def joined(self, name: str) -> AsyncIterator[Participant]:
+        async with Participant.join(
+            self.line.emulator.acs_url, self.acs_room_id, self.tokens[name], name
+        ) as participant:
+            yield participant
+
+    async def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = await self.line.api("GET", f"/api/rooms/{self.room_id}/interpreter")
+        return found
+
+    async def transcript(self) -> dict[str, Any]:
+        found: dict[str, Any] = await self.line.api("GET", f"/api/rooms/{self.room_id}/transcript")
+        return found
+
+    async def until_status(self, *statuses: str) -> dict[str, Any]:
+        found: dict[str, Any] = await self.line.until(self.status, lambda now: now["status"] in statuses)
+        return found
+
+    async def until_passages(self, count: int) -> list[dict[str, Any]]:
+        found = await self.line.until(self.transcript, lambda now: len(now["passages"]) >= count)
+        passages: list[dict[str, Any]] = found["passages"]
+        return passages
+
+
+@dataclass
+class Line:
+    """A running service and a running emulator."""
+
+    emulator: Emulator
+    service: Interpreter
+    http: aiohttp.ClientSession
+    base_url: str
+    key: SigningKey
+
+    def media_token(self, audience: str = RESOURCE_ID) -> str:
+        """As ACS would sign it."""
+        return TokenIssuer(self.key, self.emulator.config.callback_issuer, audience).token(60)
+
+    def secrets(self) -> list[str]:
+        """Of the calls that are on: what only ACS is told."""
+        assert self.service.switchboard is not None
+        return self.service.switchboard.call_secrets
+
+    async def api(self, method: str, path: str, body: object = None) -> Any:
+        headers = {"X-API-Key": ADMIN_KEY}
+        async with self.http.request(method, self.base_url + path, json=body, headers=headers) as response:
+            assert response.status < 300, (response.status, await response.text())
+            return await response.json()
+
+    async def room(self) -> Room:
+        people = [("Ana", "en-US"), ("Luis", "es-ES")]
+        created = await self.api(
+            "POST",
+            "/api/rooms",
+            {
+                "name": "a test",
+                "languages": ["en-US", "es-ES"],
+                "participants": [
+                    {"display_name": name, "role": "Presenter", "speaks": tag, "hears": tag} for name, tag in people
+                ],
+            },
+        )
+        tokens = {}
+        for participant in created["participants"]:
+            path = f"/api/rooms/{created['room_id']}/participants/{participant['participant_id']}/token"
+            tokens[participant["display_name"]] = (await self.api("POST", path))["token"]
+        return Room(self, created["room_id"], created["acs_room_id"], tokens)
+
+    async def until(self, look: Callable[[], Any], good: Callable[[Any], bool]) -> Any:
+        """Look again and again until what is seen is good."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                seen = await look()
+                if good(seen):
+                    return seen
+                await asyncio.sleep(0.02)
+
+    async def until_noted(self, kind: str, count: int = 1, **match: Any) -> list[dict[str, Any]]:
+        """Journal entries of the emulator, once there are so many."""
+
+        async def look() -> list[dict[str, Any]]:
+            return self.emulator.journal.entries(kind, **match)
+
+        found: list[dict[str, Any]] = await self.until(look, lambda entries: len(entries) >= count)
+        return found
+
+
+class _Server(uvicorn.Server):
+    def install_signal_handlers(self) -> None:
+        """Signals are the test runner's."""
+
+
+@asynccontextmanager
+async def line(
+    *, engine: Engine | None = None, switches: Switches | None = None, **settings: Any
+) -> AsyncIterator[Line]:
+    """Both, subscribed to each other; everything is gone afterwards."""
+    config = Config(
+        acs_port=0, realtime_port=0, access_key=ACCESS_KEY, realtime_key="realtime-key", switches=switches or Switches()
+    )
+    key = await asyncio.to_thread(SigningKey.generate)
+    async with AsyncExitStack() as stack:
+        listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        base_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        scripted = engine or ScriptedEngine(delay_s=0.1)
+        emulator = await stack.enter_async_context(Emulator(config, key=key, engine=scripted))
+        service = Interpreter(await asyncio.to_thread(service_settings, emulator, base_url, **settings))
+        server = _Server(
+            uvicorn.Config(service.app, ws="websockets-sansio", log_config=None, access_log=False, lifespan="on")
+        )
+        server.config.load()
+        async with asyncio.TaskGroup() as group, aiohttp.ClientSession() as http:
+            serving = group.create_task(server.serve(sockets=[listening]), name="service")
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    while not server.started:  # noqa: ASYNC110 - uvicorn offers no event
+                        await asyncio.sleep(0.01)
+                subscription = {
+                    "endpoint": f"{base_url}/webhooks/eventgrid",
+                    "schema": "EventGridSchema",
+                    "headers": {"X-Webhook-Secret": GRID_SECRET},
+                }
+                url = f"{emulator.acs_url}/emulator/eventgrid/subscriptions/bot"
+                async with http.put(url, json=subscription) as response:
+                    assert response.status < 300, await response.text()
+                yield Line(emulator, service, http, base_url, key)
+            finally:
+                await service.drain()
+                server.should_exit = True
+                await serving
+
+
+def service_settings(emulator: Emulator, base_url: str, **changes: Any) -> Settings:
+    """What the service is told in tests."""
+    values: dict[str, Any] = {
+        "azure_communication_connection_string": SecretStr(f"endpoint={emulator.acs_url};accesskey={ACCESS_KEY}"),
+        "azure_ai_endpoint": emulator.realtime_url,
+        "azure_ai_key": SecretStr("realtime-key"),
+        "azure_ai_realtime_deployment": "interpreter",
+        "azure_ai_transcribe_deployment": "writer",
+        "public_base_url": base_url,
+        "acs_token_audience": RESOURCE_ID,
+        "acs_token_jwks_url": f"{emulator.acs_url}/calling/keys",
+        "event_grid_secret": SecretStr(GRID_SECRET),
+        "admin_api_keys": {"tests": SecretStr(ADMIN_KEY)},
+        "drain_s": 0.0,
+        **changes,
+    }
+    return load_settings(_env_file=None, **values)
