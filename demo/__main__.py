@@ -1,0 +1,86 @@
+"""`python -m demo` holds an interpreted meeting and judges it; `python -m demo run` stays up for people."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+
+from demo import course, progress, script, speak, stay
+from demo.parts import Ports, PortTaken
+
+STOPPED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code: 0 if all went as it should."""
+    options = _parser().parse_args(arguments)
+    screen = progress.console()
+    try:
+        if options.command == "run":
+            ports = Ports(options.acs_port, options.realtime_port, options.bot_port)
+            ports.check()
+            course.prepare(options.out)
+            return _until_done(stay.stay(ports, options.out, screen))
+        people, turns = [script.ANA, script.LUIS], list(script.MEETING)
+        if options.speak is not None:
+            recordings = speak.parse(options.speak)
+            people = speak.people(recordings)
+            turns = speak.turns(recordings, people)
+        course.prepare(options.out)
+        return _until_done(course.Demo(people, turns, options.out, screen).run())
+    except (speak.WrongRequest, speak.UnusableRecording, PortTaken) as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _until_done(work: Coroutine[None, None, int]) -> int:
+    """Run to the end, or until Ctrl-C or SIGTERM, which end whatever was started."""
+    stopped = False
+
+    async def until_done() -> int:
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None
+
+        def stop() -> None:
+            nonlocal stopped
+            stopped = True
+            task.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, stop)
+        return await work
+
+    try:
+        return asyncio.run(until_done())
+    except asyncio.CancelledError:
+        if not stopped:
+            raise
+        print("\nStopped; nothing is left running.", file=sys.stderr)
+        return STOPPED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument(
+        "--speak",
+        metavar='"en:a.wav es:b.wav"',
+        help="hold the meeting with these recordings, in this order, each by whoever speaks its language",
+    )
+    parser.add_argument("--out", type=Path, default=Path("out/demo"), help="where to write (default: %(default)s)")
+    commands = parser.add_subparsers(dest="command", metavar="run")
+    run = commands.add_parser("run", help="start the parts and stay up: join from a browser")
+    run.add_argument("--acs-port", type=int, default=9100, help="emulator: ACS and the page (default: %(default)s)")
+    run.add_argument("--realtime-port", type=int, default=9200, help="emulator: Realtime API (default: %(default)s)")
+    run.add_argument("--bot-port", type=int, default=8080, help="the interpreter (default: %(default)s)")
+    run.add_argument("--out", type=Path, default=Path("out/run"), help="where logs go (default: %(default)s)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

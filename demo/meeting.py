@@ -1,0 +1,174 @@
+"""Holds the meeting: people speak in turn, wait for each other's interpretation, and everything heard is recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from demo import books, listening
+from demo.listening import RATE, Samples
+from demo.progress import Progress
+from demo.rest import Rest
+from demo.script import Person, Turn
+from emulator.client import Participant
+
+PATIENCE_S = 15.0
+"""How long people wait to be interpreted; the interpreter itself gives a model 10 s."""
+SETTLED = RATE * 7 // 10
+"""700 ms of silence after an interpretation: it is over, and the next may speak."""
+SETTLED_AFTER_PAUSES = RATE * 4
+"""4 s when the speaker paused inside the turn: each part may be interpreted by itself, the last one a while later."""
+POLL_S = 0.2
+
+
+class LostParticipant(Exception):
+    """Somebody is no longer in the room; the message says who and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A turn, as it was really taken."""
+
+    number: int
+    turn: Turn
+    speech: Samples
+    began_ms: float
+    """Since the Unix epoch."""
+    group: int
+    """Turns with the same number overlapped."""
+    positions: Mapping[str, int]
+    """Where in each person's recording it was, in samples, when this turn's group began."""
+
+    @property
+    def name(self) -> str:
+        return self.turn.speaker.name
+
+
+class Minutes:
+    """Follows the interpreter's transcript while the meeting goes on, and tells of each new line."""
+
+    def __init__(self, rest: Rest, room_id: str, progress: Progress) -> None:
+        self._rest = rest
+        self._room_id = room_id
+        self._progress = progress
+        self._told: set[tuple[str, str]] = set()
+        self._utterances: dict[str, str] = {}  # utterance id -> speaker id
+        self.closed_ms: dict[str, float] = {}
+        """The utterances whose entry in the ledger is closed, and when that was seen, since the Unix epoch."""
+
+    def pending(self, speaker_id: str, before: frozenset[str]) -> bool:
+        """Whether an utterance of this speaker, other than those closed before, is still to be interpreted.
+
+        That is so, too, while there is none at all.
+        """
+        new = {one for one, speaker in self._utterances.items() if speaker == speaker_id} - before
+        return not new or bool(new - self.closed_ms.keys())
+
+    async def follow(self) -> None:
+        """Until cancelled."""
+        while True:
+            self.take(await self._rest.transcript(self._room_id))
+            await asyncio.sleep(POLL_S)
+
+    def take(self, document: Mapping[str, Any]) -> None:
+        """The transcript, as it is now."""
+        for line in books.final_lines(document):
+            self._utterances[line.utterance_id] = line.speaker_id
+            if (line.utterance_id, line.language) in self._told:
+                continue
+            self._told.add((line.utterance_id, line.language))
+            self._progress.followed("recognised" if line.is_original else f"into {line.language}", line.text)
+        for entry in books.entries(document):
+            self._utterances[entry.booked.utterance_id] = entry.speaker_id
+            self.closed_ms.setdefault(entry.booked.utterance_id, time.time() * 1000)
+
+
+async def hold(
+    turns: Sequence[Turn],
+    speeches: Sequence[Samples],
+    present: Mapping[str, Participant],
+    minutes: Minutes,
+    progress: Progress,
+) -> list[Said]:
+    """Take every turn; what was really said and when. `present` holds everybody by name.
+
+    Raises:
+        LostParticipant: somebody dropped out of the room.
+    """
+    said: list[Said] = []
+    for group, members in enumerate(groups(turns)):
+        positions = {name: len(one.heard) // 2 for name, one in present.items()}
+        closed = frozenset(minutes.closed_ms)
+        begun: list[Said] = []
+
+        async def take(number: int, after_ms: int, group: int = group) -> None:
+            await asyncio.sleep(after_ms / 1000)
+            turn, speech = turns[number], speeches[number]
+            now = time.time() * 1000
+            begun.append(Said(number + 1, turn, speech, now, group, positions))  # noqa: B023 - ends with the loop
+            progress.spoken(number + 1, turn.speaker.name, turn.says or "(recording)", turn.why)
+            try:
+                await present[turn.speaker.name].speak(speech.tobytes())
+            except ConnectionError as error:
+                raise LostParticipant(f"{turn.speaker.name} is no longer in the room: {error}") from error
+
+        starts = np.cumsum([turns[number].cuts_in_ms or 0 for number in members])
+        async with asyncio.TaskGroup() as speaking:
+            for number, start in zip(members, starts.tolist(), strict=True):
+                speaking.create_task(take(number, start))
+        said += sorted(begun, key=lambda one: one.number)
+        await _until_interpreted(said[-len(members) :], present, minutes, closed)
+    return said
+
+
+def groups(turns: Sequence[Turn]) -> list[list[int]]:
+    """The turns' places, those together that overlap."""
+    found: list[list[int]] = []
+    for number, turn in enumerate(turns):
+        if turn.cuts_in_ms is None or not found:
+            found.append([number])
+        else:
+            found[-1].append(number)
+    return found
+
+
+async def _until_interpreted(
+    just_said: Sequence[Said], present: Mapping[str, Participant], minutes: Minutes, closed: frozenset[str]
+) -> None:
+    """Wait as polite people do: until each has been interpreted and the room is quiet; not for ever."""
+    speakers = {one.name for one in just_said}
+    paused = any(len(listening.spans(one.speech, level=listening.threshold(one.speech))) > 1 for one in just_said)
+    quiet = SETTLED_AFTER_PAUSES if paused else SETTLED
+    ended = {name: len(one.heard) // 2 for name, one in present.items()}
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        await asyncio.sleep(POLL_S / 4)
+        for name, one in present.items():
+            if one.closed:
+                raise LostParticipant(f"{name} is no longer in the room: {one.close_reason}")
+        waiting = any(minutes.pending(present[name].participant_id, closed) for name in speakers)
+        heard = all(_is_over(one, ended[name], quiet) for name, one in present.items())
+        if heard and not waiting:
+            return
+
+
+def _is_over(participant: Participant, since: int, quiet: int) -> bool:
+    """Whether something was heard since then, and has been followed by that much silence."""
+    samples = np.frombuffer(bytes(participant.heard[since * 2 :]), "<i2")
+    sounds = listening.spans(samples)
+    return bool(sounds) and len(samples) - sounds[-1].end >= quiet
+
+
+def recordings(present: Mapping[str, Participant]) -> dict[str, Samples]:
+    """What each person heard, from joining on."""
+    return {name: np.frombuffer(bytes(one.heard), "<i2").astype(np.int16) for name, one in present.items()}
+
+
+def listeners(speaker: Person, people: Sequence[Person]) -> list[Person]:
+    """Those who need to hear an interpretation of what this person says."""
+    return [one for one in people if one.primary != speaker.primary]

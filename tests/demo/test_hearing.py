@@ -1,0 +1,125 @@
+"""From recordings to verdicts: meetings made of noise, in which the test knows every sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from demo import hearing
+from demo.listening import RATE, Samples
+from demo.meeting import Said
+from demo.report import Booked, TurnResult
+from demo.script import Person, Turn
+from tests.demo.sounds import joined, mixed, silence, speech
+
+ANA, LUIS = Person("Ana", "en-US"), Person("Luis", "es-ES")
+MORNING, MORNING_ES = speech(1, 1), speech(1.2, 2)
+THANKS, THANKS_EN = speech(0.8, 3), speech(0.9, 4)
+SPOKEN = (Booked("u", "spoken", own_share_ms=3.0),)
+
+
+class Ear:
+    """Recognises the sounds it was told about, by their first loud samples, in their own language only."""
+
+    def __init__(self, known: Mapping[str, tuple[Samples, str]]) -> None:
+        self._known = known
+
+    async def recognise(self, pcm: bytes, language: str) -> str | None:
+        heard = np.frombuffer(pcm, "<i2").astype(np.float64)
+        texts = []
+        for text, (sound, spoken) in self._known.items():
+            probe = sound[: RATE // 10].astype(np.float64)
+            likeness = np.correlate(heard, probe).max() / (probe @ probe) if len(heard) > len(probe) else 0.0
+            if likeness > 0.9 and spoken == language:
+                texts.append(text)
+        return " ".join(texts) or None
+
+
+EAR = Ear({"buenos días": (MORNING_ES, "es"), "thank you": (THANKS_EN, "en")})
+
+
+def said(number: int, turn: Turn, words: Samples, group: int, at_s: float) -> Said:
+    return Said(number, turn, words, 0.0, group, {"Ana": round(at_s * RATE), "Luis": round(at_s * RATE)})
+
+
+def at(seconds: float, sound: Samples) -> Samples:
+    return joined(silence(seconds), sound)
+
+
+FIRST = Turn(ANA, "Good morning.", "Buenos días.")
+SECOND = Turn(LUIS, "Gracias.", "Thank you.")
+POLITE = [said(1, FIRST, MORNING, 0, 1.0), said(2, SECOND, THANKS, 1, 5.0)]
+
+
+async def judge(meeting: list[Said], ana: Samples, luis: Samples) -> list[TurnResult]:
+    recordings = {"Ana": joined(ana, silence(1)), "Luis": joined(luis, silence(1))}
+    return await hearing.judge(meeting, [ANA, LUIS], recordings, [SPOKEN] * len(meeting), EAR.recognise)
+
+
+async def test_delay_is_from_the_last_sound_of_the_speaker_to_the_first_of_the_interpretation() -> None:
+    interpreted = mixed(at(2.7, MORNING_ES), at(6.5, THANKS_EN))  # everybody hears both
+    first, second = await judge(POLITE, mixed(interpreted, at(5.1, THANKS)), mixed(interpreted, at(1.1, MORNING)))
+    (luis,), (ana,) = first.heard, second.heard
+    assert (luis.listener, luis.text, luis.delay_ms) == ("Luis", "buenos días", 600)
+    assert (luis.starts_s, luis.ends_s) == (2.7, 3.9)
+    assert (ana.listener, ana.text, ana.delay_ms) == ("Ana", "thank you", 600)
+    assert first.interpreted and second.interpreted
+    assert (first.source, first.target, second.target) == ("en-US", "es-ES", "en-US")
+
+
+async def test_two_at_once_are_told_apart() -> None:
+    """Luis cuts in; his words lie over Ana's interpretation in Ana's ears, and his own interpretation comes second."""
+    both = [said(1, FIRST, MORNING, 0, 1.0), said(2, Turn(LUIS, "", "Thank you.", cuts_in_ms=900), THANKS, 0, 1.0)]
+    interpreted = mixed(at(2.2, MORNING_ES), at(3.6, THANKS_EN))
+    first, second = await judge(both, mixed(interpreted, at(1.9, THANKS)), mixed(interpreted, at(1.0, MORNING)))
+    assert first.interpreted and second.interpreted
+    assert first.overlapping and second.overlapping
+    assert first.heard[0].delay_ms == 200  # Ana's words ended at 2.0
+    assert second.heard[0].delay_ms == 900  # Luis's at 2.7
+
+
+async def test_an_interpretation_nobody_heard_is_missing_whatever_the_books_say() -> None:
+    first, second = await judge(POLITE, mixed(at(6.5, THANKS_EN), at(5.1, THANKS)), at(1.1, MORNING))
+    assert first.problems == ["Luis heard no interpretation"]
+    assert second.interpreted
+
+
+async def test_words_that_do_not_arrive_are_not_blamed_on_the_interpreter() -> None:
+    first, _ = await judge(POLITE, silence(8), silence(8))
+    assert first.problems == ["Ana's words did not arrive in the room"]
+
+
+async def test_anything_said_besides_counts_against_an_interpretation() -> None:
+    """An assistant that answers the question after translating it."""
+    chatty = Ear({"buenos días": (MORNING_ES, "es"), "en qué puedo ayudarle": (THANKS_EN, "es")})
+    luis = joined(mixed(at(1.1, MORNING), at(2.7, MORNING_ES), at(4.2, THANKS_EN)), silence(1))
+    recordings = {"Ana": silence(7), "Luis": luis}
+    (first,) = await hearing.judge(POLITE[:1], [ANA, LUIS], recordings, [SPOKEN], chatty.recognise)
+    assert first.problems == ["Luis heard “buenos días en qué puedo ayudarle” instead (0 of 2 words)"]
+
+
+async def test_a_late_interpretation_of_what_was_before_is_not_taken_for_this_one() -> None:
+    luis = joined(mixed(at(1.1, MORNING), at(1.3, THANKS_EN), at(2.7, MORNING_ES)), silence(1))
+    recordings = {"Ana": silence(7), "Luis": luis}
+    (first,) = await hearing.judge(POLITE[:1], [ANA, LUIS], recordings, [SPOKEN], EAR.recognise)
+    assert first.interpreted
+    assert first.heard[0].delay_ms == 600
+
+
+async def test_for_a_recording_the_interpreters_own_caption_is_what_should_be_heard() -> None:
+    own = [said(1, Turn(ANA, None), MORNING, 0, 1.0)]
+    recordings = {"Ana": silence(5), "Luis": joined(mixed(at(1.1, MORNING), at(2.7, MORNING_ES)), silence(1))}
+    booked = [[Booked("u", "spoken", recognised="good morning", translated="Buenos días.")]]
+    (first,) = await hearing.judge(own, [ANA, LUIS], recordings, booked, EAR.recognise)
+    assert first.expected == "Buenos días."
+    assert first.interpreted
+
+
+async def test_an_apology_is_no_interpretation() -> None:
+    own = [said(1, Turn(ANA, None), MORNING, 0, 1.0)]
+    recordings = {"Ana": silence(5), "Luis": joined(mixed(at(1.1, MORNING), at(2.7, MORNING_ES)), silence(1))}
+    booked = [[Booked("u", "spoken", translated="Buenos días.")]]
+    apologies = frozenset({"buenos días"})
+    (first,) = await hearing.judge(own, [ANA, LUIS], recordings, booked, EAR.recognise, apologies)
+    assert first.problems == ["the interpreter could only say “Buenos días.”"]

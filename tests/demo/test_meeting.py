@@ -1,0 +1,74 @@
+"""Turn-taking of the demo: who overlaps, and when a turn counts as interpreted."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any, cast
+
+from rich.console import Console
+
+from demo import meeting, script
+from demo.meeting import Minutes
+from demo.progress import Progress
+from demo.rest import Rest
+from demo.script import Person, Turn
+from tests.demo.test_books import line, passage
+
+ANA = Person("Ana", "en-US")
+
+
+def minutes() -> tuple[Minutes, StringIO]:
+    written = StringIO()
+    progress = Progress(Console(file=written, width=100))
+    return Minutes(cast(Rest, None), "room", progress), written
+
+
+def document(*items: dict[str, Any], passages: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
+    return {"items": list(items), "passages": list(passages)}
+
+
+def test_turns_that_cut_in_are_with_the_one_before() -> None:
+    polite, rude = Turn(ANA, "a"), Turn(ANA, "b", cuts_in_ms=100)
+    assert meeting.groups([polite, polite, rude, rude, polite]) == [[0], [1, 2, 3], [4]]
+    assert meeting.groups([rude]) == [[0]]
+    assert meeting.groups([]) == []
+
+
+def test_each_line_is_told_once_and_only_when_final() -> None:
+    follower, written = minutes()
+    original = line("u-1", "en-US", "Good morning.", is_original=True)
+    follower.take(document(original, line("u-1", "es-ES", "Buenos", is_final=False)))
+    follower.take(document(original, line("u-1", "es-ES", "Buenos días.")))
+    told = written.getvalue().splitlines()
+    assert len(told) == 2
+    assert "recognised" in told[0] and "Good morning." in told[0]
+    assert "into es-ES" in told[1] and "Buenos días." in told[1]
+
+
+def test_a_turn_is_pending_until_every_utterance_of_it_is_closed() -> None:
+    follower, _ = minutes()
+    assert follower.pending("8:acs:ana", frozenset())
+    first = line("u-1", "en-US", "Good", is_original=True)
+    second = line("u-2", "en-US", "morning", is_original=True)
+    follower.take(document(first, second, passages=(passage("u-1"),)))
+    assert follower.pending("8:acs:ana", frozenset())
+    follower.take(document(first, second, passages=(passage("u-1"), passage("u-2", state="abandoned"))))
+    assert not follower.pending("8:acs:ana", frozenset())
+
+
+def test_what_was_closed_before_the_turn_does_not_count_for_it() -> None:
+    follower, _ = minutes()
+    follower.take(document(passages=(passage("u-1"),)))
+    assert follower.pending("8:acs:ana", frozenset(follower.closed_ms))
+    assert follower.pending("8:acs:luis", frozenset())
+
+
+def test_the_script_has_what_a_meeting_shows() -> None:
+    """Both directions, turns and an overlap, a question and an order; and words for everything that is to be heard."""
+    turns = script.MEETING
+    assert len(turns) >= 8
+    assert {turn.speaker.language for turn in turns} == {"en-US", "es-ES"}
+    assert all(turn.says and turn.means for turn in turns)
+    assert sum(turn.cuts_in_ms is not None for turn in turns) == 1
+    assert [turn.why for turn in turns if "question" in turn.why or "order" in turn.why]
+    assert script.ANA.voice != script.LUIS.voice

@@ -1,0 +1,97 @@
+"""Verdicts and figures of the report."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from demo.report import Booked, Hearing, Report, TurnResult
+from demo.scoring import Words
+
+GOOD_ENTRY = Booked("u-1", "spoken", recognised="good morning", translated="Buenos días.", own_share_ms=12.5)
+GOOD_HEARING = Hearing("Luis", "buenos días", 3.5, 4.5, 800, Words(2, 2))
+GOOD = TurnResult(
+    1, "Ana", "en-US", "es-ES", "Good morning.", "Buenos días.", booked=(GOOD_ENTRY,), heard=(GOOD_HEARING,)
+)
+
+
+def report(*turns: TurnResult, broken_off: str | None = None) -> Report:
+    return Report(turns, setup_s=3.0, meeting_s=60.0, total_s=70.0, broken_off=broken_off)
+
+
+def test_a_meeting_that_was_interpreted_and_heard_passes() -> None:
+    assert report(GOOD, GOOD).exit_code == 0
+    assert report(GOOD).failures == []
+
+
+@pytest.mark.parametrize(
+    ("turn", "problem"),
+    [
+        (replace(GOOD, reached=False), "Ana's words did not arrive in the room"),
+        (replace(GOOD, booked=()), "the interpreter did not notice that somebody spoke"),
+        (
+            replace(GOOD, booked=(replace(GOOD_ENTRY, state="abandoned", reason="model_timeout"),)),
+            "the ledger closed it as abandoned (model timeout)",
+        ),
+        (
+            replace(GOOD, booked=(GOOD_ENTRY, replace(GOOD_ENTRY, state="caption_only"))),
+            "the ledger closed it as caption only",
+        ),
+        (replace(GOOD, apology="No he entendido."), "the interpreter could only say “No he entendido.”"),
+        (
+            replace(GOOD, heard=(replace(GOOD_HEARING, starts_s=None, text=None),)),
+            "Luis heard no interpretation",
+        ),
+        (
+            replace(GOOD, heard=(replace(GOOD_HEARING, text=None),)),
+            "Luis heard something that cannot be recognised",
+        ),
+        (
+            replace(GOOD, heard=(replace(GOOD_HEARING, text="hola", words=Words(2, 0)),)),
+            "Luis heard “hola” instead (0 of 2 words)",
+        ),
+    ],
+)
+def test_each_way_to_fail_is_said_and_fails_the_whole(turn: TurnResult, problem: str) -> None:
+    assert turn.problems == [problem]
+    assert report(GOOD, turn).exit_code == 1
+    assert report(GOOD, turn).failures == [f"1. Ana (en-US): {problem}"]
+
+
+def test_the_ledger_alone_does_not_make_a_pass() -> None:
+    """By the books all was spoken; the one recording says otherwise."""
+    unheard = replace(GOOD, heard=(GOOD_HEARING, replace(GOOD_HEARING, listener="Eva", starts_s=None, text=None)))
+    assert report(unheard).exit_code == 1
+
+
+def test_no_meeting_and_half_a_meeting_do_not_pass() -> None:
+    assert report().exit_code == 1
+    assert report(GOOD, broken_off="the bot ended").exit_code == 1
+
+
+def test_delays_of_overlapping_turns_are_not_counted_but_their_own_share_is() -> None:
+    waiting = replace(GOOD, overlapping=True, heard=(replace(GOOD_HEARING, delay_ms=5_000),))
+    summary = report(GOOD, waiting).document()["summary"]
+    assert summary["delay_ms"] == {"count": 1, "median": 800, "p95": 800, "least": 800, "most": 800}
+    assert summary["own_share_ms"]["count"] == 2
+
+
+def test_the_document_is_json_and_has_every_figure() -> None:
+    document = json.loads(json.dumps(report(GOOD).document()))
+    assert document["passed"] is True
+    assert document["summary"]["utterances"] == document["summary"]["interpreted"] == 1
+    assert (document["summary"]["words_wanted"], document["summary"]["words_right"]) == (2, 2)
+    (turn,) = document["utterances"]
+    assert turn["recognised"] == "good morning"
+    assert turn["translated"] == "Buenos días."
+    assert turn["delay_ms"] == 800 and turn["own_share_ms"] == 12.5
+    assert turn["heard"][0]["listener"] == "Luis"
+
+
+def test_a_turn_of_several_utterances_is_read_as_one() -> None:
+    two = replace(GOOD, booked=(GOOD_ENTRY, replace(GOOD_ENTRY, recognised="everyone", own_share_ms=20.0)))
+    assert two.recognised == "good morning everyone"
+    assert two.own_share_ms == 20.0
+    assert replace(GOOD, booked=(replace(GOOD_ENTRY, translated=" "),)).translated is None

@@ -1,0 +1,67 @@
+"""The report as it is printed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import StringIO
+
+from rich.console import Console
+
+from demo import table
+from demo.report import Report, Spread
+from tests.demo.test_report import GOOD, GOOD_HEARING, report
+
+
+def printed(shown: Report, width: int = 120) -> str:
+    written = StringIO()
+    table.show(shown, Console(file=written, width=width))
+    return written.getvalue()
+
+
+def test_a_row_has_what_was_said_recognised_interpreted_heard_and_how_late() -> None:
+    text = printed(report(GOOD))
+    for piece in ("Ana en-US", "Good morning.", "good morning", "Buenos días.", "Luis 2/2", "800", "12"):
+        assert piece in text
+    assert "1 utterances, 1 interpreted · 2 of 2 words heard right · delay 800 ms median" in text
+    assert "✗" not in text
+
+
+def test_each_turn_that_failed_has_a_line_of_its_own() -> None:
+    unheard = replace(GOOD, number=2, heard=(replace(GOOD_HEARING, text=None, starts_s=None),))
+    text = printed(report(GOOD, unheard, broken_off="the bot ended with status 1"))
+    assert " ✗ 2. Ana (en-US): Luis heard no interpretation" in text
+    assert " ✗ the bot ended with status 1" in text
+    assert "2 utterances, 1 interpreted" in text
+
+
+def test_without_a_meeting_there_is_no_table_only_the_reason() -> None:
+    lines = printed(report(broken_off="the bot ended with status 1;\n  | its last words")).strip().splitlines()
+    assert lines == [
+        "✗ the bot ended with status 1;",
+        "  | its last words",
+        "No meeting was held · 70 s in all",
+    ]
+
+
+def test_overlapping_turns_are_marked_and_explained() -> None:
+    text = printed(report(GOOD, replace(GOOD, overlapping=True)))
+    assert "800*" in text
+    assert "two spoke at once" in text
+    assert "two spoke at once" not in printed(report(GOOD))
+
+
+def test_words_in_brackets_are_words_and_no_markup() -> None:
+    entry = replace(GOOD.booked[0], recognised="[b]bold", translated="[/]")
+    heard = replace(GOOD_HEARING, text="[i]")
+    text = printed(report(replace(GOOD, said="[red] alert", booked=(entry,), heard=(heard,))))
+    for words in ("[red] alert", "[b]bold", "[/]", "[i]"):
+        assert words in text
+
+
+def test_figures_that_could_not_be_measured_say_so() -> None:
+    assert "delay not measured" in table.summary(report(replace(GOOD, heard=())))
+    assert Spread.of([]).median is None
+
+
+def test_it_fits_a_narrow_terminal() -> None:
+    assert all(len(row) <= 80 for row in printed(report(GOOD), width=80).splitlines() if "·" not in row)
