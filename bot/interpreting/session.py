@@ -483,8 +483,6 @@ class InterpreterSession:
     def _forget(self, now: float) -> None:
         """Utterances whose every lane is settled are kept only as long as their own text may still come."""
         for utterance in list(self._utterances.values()):
-            if self._current.get(utterance.speaker) is utterance:
-                continue
             if utterance.settled_at is None and not self._found_all(utterance):
                 utterance.settled_at = now
             if utterance.settled_at is None:

@@ -570,6 +570,16 @@ def test_when_too_much_waits_the_oldest_that_waits_is_read_not_heard() -> None:
     assert meeting.voices() == [1, 3]
 
 
+def test_as_many_are_read_as_it_takes() -> None:
+    meeting = overflowing()
+    meeting.handle(audio(7.0, "u-2", BENITO_INTO_ENGLISH))
+    meeting.handle(ended(utterance="u-2", lane=BENITO_INTO_ENGLISH))
+    meeting.says(ADA, at=2.0, seconds=1.0)
+    meeting.run(until=3.6)
+    meeting.handle(audio(15.0, "u-3"))
+    assert meeting.session.queued_ms <= 12_000, "of u-1, which is being heard"
+
+
 def test_one_still_being_interpreted_is_read_when_its_text_is_complete() -> None:
     meeting = overflowing()
     assert meeting.handle(audio(9.0, "u-2", BENITO_INTO_ENGLISH)) == []
