@@ -19,8 +19,13 @@ from emulator.config import CALLBACK_ISSUER, RESOURCE_ID, Config, parse_switches
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until told to stop; the exit status."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] == ["join"]:
+        from emulator.join_command import main as join  # a person needs nothing of what serves the others
+
+        return join(words[1:])
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(words)
     access_key = options.access_key or base64.b64encode(secrets.token_bytes(32)).decode()
     realtime_key = options.realtime_key or secrets.token_urlsafe(24)
     try:
@@ -73,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m emulator",
         description="Stands in for Azure Communication Services and the Realtime API on this machine.",
-        epilog="switches, set with --switch name=value or at run time in PUT /emulator/faults:\n" + switch_help(),
+        epilog="python -m emulator join --help: take part in a call from the command line\n\n"
+        "switches, set with --switch name=value or at run time in PUT /emulator/faults:\n" + switch_help(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from array import array
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Self
 from urllib.parse import quote
@@ -15,6 +14,7 @@ import aiohttp
 import orjson
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
+from emulator.clock import monotonic
 from emulator.wav import decode_wav, read_wav, write_wav
 
 __all__ = ["JoinRefused", "Participant", "decode_wav", "read_wav", "write_wav"]
@@ -25,6 +25,8 @@ _SILENCE = bytes(FRAME_BYTES)
 _BYTES_PER_S = 48_000
 # Frames made up for after a stall of this process; more would come too late to be worth anything.
 _CATCH_UP_FRAMES = 10
+# A microphone's clock and ours are not the same; beyond this the difference is only delay.
+_LIVE_BYTES = 10 * FRAME_BYTES
 _JOIN_S = 10.0
 _CLOSE_S = 2.0
 
@@ -49,14 +51,16 @@ class Participant:
 
     Attributes:
         participant_id: the raw id.
-        joined_at: `time.monotonic()` when the room took us in.
+        joined_at: `clock.monotonic()` when the room took us in.
         heard: all audio heard, PCM16 mono 24 kHz, beginning at `joined_at`; empty when not recording.
-        heard_at: `time.monotonic()` of each frame's arrival.
+        heard_at: `clock.monotonic()` of each frame's arrival.
         frames_heard, frames_spoken: counts; spoken ones without the silence in between.
-        spoken: (began, ended) of each `speak`, `time.monotonic()`.
+        spoken: (began, ended) of each `speak`, `clock.monotonic()`.
         roster: `[{"id","display_name","muted","speaking"}]`, the latest; bots are on it too.
         muted: as asked for.
         closed: the socket is closed, `close_reason` says why.
+        on_frame: called with every frame heard, on_event with every message about the call, as `Participant.join` was
+            told. Both inside the reading of the socket: they must not block.
     """
 
     def __init__(self, socket: ClientWebSocketResponse[bool], display_name: str, record: bool) -> None:
@@ -73,15 +77,26 @@ class Participant:
         self.muted = False
         self.closed = False
         self.close_reason = ""
+        self.on_frame: Callable[[bytes], None] | None = None
+        self.on_event: Callable[[dict[str, Any]], None] | None = None
         self._socket = socket
         self._record = record
         self._speech: deque[tuple[bytes, asyncio.Future[None] | None]] = deque()
+        self._live = bytearray()
         self._gone = asyncio.Event()
 
     @classmethod
     @asynccontextmanager
     async def join(
-        cls, acs_url: str, room_id: str, token: str, display_name: str, *, record: bool = True
+        cls,
+        acs_url: str,
+        room_id: str,
+        token: str,
+        display_name: str,
+        *,
+        record: bool = True,
+        on_frame: Callable[[bytes], None] | None = None,
+        on_event: Callable[[dict[str, Any]], None] | None = None,
     ) -> AsyncIterator[Self]:
         """Be in the call of a room while inside; leave it at the end.
 
@@ -89,9 +104,11 @@ class Participant:
             acs_url: the emulator's ACS address, `http://host:port`.
             token: an ACS access token with the scope `voip`.
             record: keep what is heard; without it only counts are kept.
+            on_frame, on_event: see the class.
 
         Raises:
             JoinRefused: the room did not take us.
+            OSError: there is nobody at that address (aiohttp's own kind of it); TimeoutError when nobody answers.
         """
         url = f"{acs_url.rstrip('/')}/emulator/rooms/{quote(room_id)}/join?token={quote(token)}"
         async with aiohttp.ClientSession() as session:
@@ -104,6 +121,7 @@ class Participant:
                 raise await _refusal(session, url, error.status) from error
             async with socket:
                 participant = cls(socket, display_name, record)
+                participant.on_frame, participant.on_event = on_frame, on_event
                 await participant._enter()
                 async with _background(participant._read(), participant._write()):
                     try:
@@ -129,13 +147,19 @@ class Participant:
         entries: list[tuple[bytes, asyncio.Future[None] | None]] = [(frame, None) for frame in frames[:-1]]
         entries.append((frames[-1], done))
         self._speech.extend(entries)
-        began = time.monotonic()
+        began = monotonic()
         try:
             await done
         except asyncio.CancelledError:
             self._speech.clear()
             raise
-        self.spoken.append((began, time.monotonic()))
+        self.spoken.append((began, monotonic()))
+
+    def say_live(self, pcm: bytes) -> None:
+        """Live audio, as a microphone brings it: said as soon as it can be; of what waits longer the oldest goes."""
+        self._live += pcm
+        if len(self._live) > _LIVE_BYTES:
+            del self._live[: len(self._live) - _LIVE_BYTES]
 
     async def mute(self) -> None:
         """Be silent whatever is said; the room shows it."""
@@ -165,7 +189,7 @@ class Participant:
         await self._gone.wait()
 
     def heard_position(self, moment: float) -> int:
-        """The place in `heard`, in bytes, of what was heard at an instant of `time.monotonic()`."""
+        """The place in `heard`, in bytes, of what was heard at an instant of `clock.monotonic()`."""
         return max(0, round((moment - self.joined_at) * _BYTES_PER_S / 2)) * 2
 
     async def _enter(self) -> None:
@@ -178,7 +202,7 @@ class Participant:
             error = answer.get("error", {})
             raise JoinRefused(0, error.get("code", "closed"), error.get("message", "the socket was closed"))
         self.participant_id = answer["participant_id"]
-        self.joined_at = time.monotonic()
+        self.joined_at = monotonic()
 
     async def _read(self) -> None:
         try:
@@ -191,9 +215,11 @@ class Participant:
             self._close()
 
     def _hear(self, frame: bytes) -> None:
-        now = time.monotonic()
+        now = monotonic()
         self.frames_heard += 1
         self.heard_at.append(now)
+        if self.on_frame is not None:
+            self.on_frame(frame)
         if not self._record:
             return
         if not self.heard:  # from being taken in to the first frame nothing is sent
@@ -210,20 +236,22 @@ class Participant:
                 self.close_reason = event["error"]["code"]
             case _:
                 pass
+        if self.on_event is not None:
+            self.on_event(event)
 
     async def _write(self) -> None:
         """One frame per 20 ms: what is to be said, else silence."""
-        start = time.monotonic()
+        start = monotonic()
         number = 0
         done: asyncio.Future[None] | None = None
         try:
             while not self._socket.closed:
                 deadline = start + number * FRAME_S
-                now = time.monotonic()
+                now = monotonic()
                 await asyncio.sleep(max(0.0, deadline - now))
                 if now - deadline > _CATCH_UP_FRAMES * FRAME_S:
                     number += int((now - deadline) / FRAME_S)
-                frame, done = self._speech.popleft() if self._speech else (_SILENCE, None)
+                frame, done = self._speech.popleft() if self._speech else (self._live_frame(), None)
                 await self._socket.send_bytes(frame)
                 number += 1
                 self.frames_spoken += frame is not _SILENCE
@@ -235,6 +263,13 @@ class Participant:
                 done.set_exception(ConnectionError(str(error)))
         finally:
             self._close()
+
+    def _live_frame(self) -> bytes:
+        if len(self._live) < FRAME_BYTES:
+            return _SILENCE
+        frame = bytes(self._live[:FRAME_BYTES])
+        del self._live[:FRAME_BYTES]
+        return frame
 
     async def _say(self, kind: str) -> None:
         try:
