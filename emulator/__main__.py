@@ -52,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         eventgrid_speed_up=options.eventgrid_speed_up,
         switches=switches,
         journal_path=options.journal,
+        seed=options.seed,
     )
     logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
@@ -110,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--switch", action="append", default=[], metavar="NAME=VALUE", help="a behaviour of the service, see below")
     add("--journal", type=Path, metavar="FILE", help="append what happens to this file, as JSON lines")
+    add("--seed", type=int, metavar="N", help="makes identifiers and every other random number repeatable")
     add(
         "--log-level",
         choices=("debug", "info", "warning", "error"),

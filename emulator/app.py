@@ -12,6 +12,7 @@ from aiohttp import web
 from emulator.acs.exchange import Exchange
 from emulator.acs.keys import SigningKey
 from emulator.acs.server import AcsServer
+from emulator.chance import use_seed
 from emulator.config import Config
 from emulator.engine.base import Engine
 from emulator.faults import FaultPlan, RealtimePart
@@ -59,6 +60,7 @@ class Emulator:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Emulator:
+        use_seed(self.config.seed)
         async with AsyncExitStack() as stack:
             stack.callback(self.journal.close)
             await self._start_acs(stack)
@@ -88,7 +90,7 @@ class Emulator:
 
         engine = self._engine or _engine(self.config.engine)
         await stack.enter_async_context(engine)
-        behaviour = self._realtime_config or RealtimeConfig()
+        behaviour = self._realtime_config or RealtimeConfig(seed=self.config.seed)
         server = RealtimeServer(
             engine,
             self.journal,

@@ -139,3 +139,4 @@ class Config:
     eventgrid_speed_up: float = 1.0  # divides the waits of the retry table
     switches: Switches = Switches()
     journal_path: Path | None = None
+    seed: int | None = None  # of identifiers and of every other random number; None: never the same twice

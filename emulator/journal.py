@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from pathlib import Path
 from typing import TextIO, cast
 
 import orjson
 
+from emulator.clock import monotonic
+
 
 class Journal:
     """A ring of entries on one clock, optionally copied to a file as JSON lines.
 
-    An entry is a flat object: `seq` (int from 1, never reused), `at` (seconds, `time.monotonic()`), `kind`,
+    An entry is a flat object: `seq` (int from 1, never reused), `at` (seconds, `clock.monotonic()`), `kind`,
     and the fields given. When the ring is full the oldest entry goes and `dropped` counts it.
     """
 
@@ -32,7 +33,7 @@ class Journal:
     def note(self, kind: str, **fields: object) -> None:
         """Add an entry. Not for anything that happens once per audio frame."""
         self._seq += 1
-        entry: dict[str, object] = {"seq": self._seq, "at": time.monotonic(), "kind": kind, **fields}
+        entry: dict[str, object] = {"seq": self._seq, "at": monotonic(), "kind": kind, **fields}
         if len(self._entries) == self._entries.maxlen:
             self.dropped += 1
         self._entries.append(entry)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from emulator.acs.times import wire_time
+from emulator.chance import uuid4
+from emulator.clock import utc_now
 
 Event = dict[str, Any]
 
@@ -59,7 +59,7 @@ def event(ids: CallIds, kind: str, context: str | None, data: dict[str, Any]) ->
     source = f"calling/callConnections/{ids.call_connection_id}"
     named = {} if context is None else {"operationContext": context}
     return {
-        "id": str(uuid.uuid4()),
+        "id": uuid4(),
         "source": source,
         "type": PREFIX + kind,
         "data": {
@@ -71,7 +71,7 @@ def event(ids: CallIds, kind: str, context: str | None, data: dict[str, Any]) ->
             "correlationId": ids.correlation_id,
             "publicEventType": PREFIX + kind,
         },
-        "time": wire_time(datetime.now(UTC)),
+        "time": wire_time(utc_now()),
         "specversion": "1.0",
         "datacontenttype": "application/json",
         "subject": source,

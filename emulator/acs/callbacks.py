@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import orjson
 
 from emulator.acs.callback_events import PREFIX, Event
 from emulator.acs.keys import SigningKey
+from emulator.clock import wall
 from emulator.faults import CallbackFault, FaultPlan
 from emulator.journal import Journal
 
@@ -33,7 +33,7 @@ class TokenIssuer:
 
     def token(self, lifetime_s: int, flaw: str = "valid") -> str:
         """A token valid from now on; `flaw` is a word of `CallbackFault.token`."""
-        now = int(time.time())
+        now = int(wall())
         if flaw == "expired":
             now -= 2 * lifetime_s
         claims: dict[str, Any] = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import Protocol
 
 from emulator.acs.audio import FRAME_S
+from emulator.clock import monotonic
 from emulator.journal import Journal
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class Ticking(Protocol):
     """Something that is due every 20 ms."""
 
     def tick(self, now: float) -> None:
-        """Do one frame's work. `now` is the instant it was due, on `time.monotonic()`. Must not block."""
+        """Do one frame's work. `now` is the instant it was due, on `clock.monotonic()`. Must not block."""
 
     def failed(self, error: Exception) -> None:
         """A tick raised `error`; there will be no more of them."""
@@ -72,12 +72,12 @@ class FrameClock:
             await self._run_while_wanted()
 
     async def _run_while_wanted(self) -> None:
-        start = time.monotonic()
+        start = monotonic()
         step = 0
         while any(self._phases):
             deadline = start + step * _STEP_S
-            await asyncio.sleep(max(0.0, deadline - time.monotonic()))
-            late = time.monotonic() - deadline
+            await asyncio.sleep(max(0.0, deadline - monotonic()))
+            late = monotonic() - deadline
             missed = missed_ticks(late)
             if missed:
                 self._note_skipped(missed, late)
@@ -85,12 +85,16 @@ class FrameClock:
                 deadline += missed * FRAME_S
                 late -= missed * FRAME_S
             self._tick(step, deadline, late)
-            step += 1
+            following = step + 1
+            while following < step + PHASES and not self._phases[following % PHASES]:
+                following += 1  # nobody's: not worth waking up for
+            self.ticks += (following - 1) // PHASES - (step - 1) // PHASES
+            step = following
         self._wanted.clear()
 
     def _note_skipped(self, missed: int, late: float) -> None:
         self.skipped += missed
-        now = time.monotonic()
+        now = monotonic()
         if now - self._noted_at >= _NOTE_EVERY_S:
             self._noted_at = now
             self._journal.note("clock.stalled", late_ms=round(late * 1000), skipped=self.skipped)
@@ -98,7 +102,6 @@ class FrameClock:
     def _tick(self, step: int, deadline: float, late: float) -> None:
         self.late_ms = late * 1000
         self.worst_late_ms = max(self.worst_late_ms, self.late_ms)
-        self.ticks += step % PHASES == 0
         for ticking in tuple(self._phases[step % PHASES]):
             try:
                 ticking.tick(deadline)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -29,6 +27,8 @@ from emulator.acs.media_stream import MediaAddress, MediaStream
 from emulator.acs.media_wire import speaker_part
 from emulator.acs.mix import DominantSpeakers
 from emulator.acs.playout import PlayoutBuffer
+from emulator.chance import uuid4
+from emulator.clock import monotonic
 from emulator.faults import FaultPlan
 from emulator.journal import Journal
 
@@ -90,9 +90,9 @@ class CallConnection:
     display_name = "Bot"
 
     def __init__(self, options: ConnectOptions, services: Services, raw_id: str) -> None:
-        self.id = str(uuid.uuid4())
-        self.correlation_id = str(uuid.uuid4())
-        self.subscription_id = str(uuid.uuid4())
+        self.id = uuid4()
+        self.correlation_id = uuid4()
+        self.subscription_id = uuid4()
         self.raw_id = raw_id
         self.leg_id = self.id
         self.options = options
@@ -329,7 +329,7 @@ class CallConnection:
             await self.stream.close()
 
     def _take_audio(self, pcm: bytes) -> None:
-        dropped = self.play.push(self._to_call.convert(pcm) if self._to_call else pcm, time.monotonic())
+        dropped = self.play.push(self._to_call.convert(pcm) if self._to_call else pcm, monotonic())
         if not dropped:
             self._overflowing = False
         elif not self._overflowing:

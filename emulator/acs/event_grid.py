@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import random
-import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import aiohttp
 import orjson
 
 from emulator.acs.grid_events import GridEvent
+from emulator.chance import uniform, uuid4
+from emulator.clock import monotonic, utc_now
 from emulator.journal import Journal
 
 Schema = Literal["EventGridSchema", "CloudEventSchemaV1_0"]
@@ -69,7 +67,7 @@ class _Delivery:
         self.task: asyncio.Task[None] | None = None
 
     def put(self, event: GridEvent) -> None:
-        now = time.monotonic()
+        now = monotonic()
         self._push(now, 0, now, event)
 
     async def run(self) -> None:
@@ -78,7 +76,7 @@ class _Delivery:
             if not self._waiting:
                 await self._changed.wait()
                 continue
-            wait = self._waiting[0][0] - time.monotonic()
+            wait = self._waiting[0][0] - monotonic()
             if wait > 0:
                 try:
                     async with asyncio.timeout(wait):
@@ -93,8 +91,8 @@ class _Delivery:
         status = await self._grid.send(self.subscription, event, tries)
         if 200 <= status <= 204:
             return
-        wait = wait_after(status, tries + 1) * random.uniform(1, 1.1) / self._grid.speed_up
-        due = time.monotonic() + wait
+        wait = wait_after(status, tries + 1) * uniform(1, 1.1) / self._grid.speed_up
+        due = monotonic() + wait
         if tries + 1 >= _TRIES or due - since > _LIFETIME_S / self._grid.speed_up:
             self._grid.note("eventgrid.given_up", self.subscription, event)
             return
@@ -218,15 +216,15 @@ class EventGrid:
         self._journal.note(kind, name=subscription.name, type=event.kind, id=event.id, **fields)
 
     async def _return_code(self, subscription: Subscription, visit_url: str) -> None:
-        code = str(uuid.uuid4()).upper()
+        code = uuid4().upper()
         visit = self._visits[code] = asyncio.Event()
         event = {
-            "id": str(uuid.uuid4()),
+            "id": uuid4(),
             "topic": self._topic,
             "subject": "",
             "data": {"validationCode": code, "validationUrl": visit_url + code},
             "eventType": "Microsoft.EventGrid.SubscriptionValidationEvent",
-            "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z"),
+            "eventTime": utc_now().strftime("%Y-%m-%dT%H:%M:%S.%f0Z"),
             "metadataVersion": "1",
             "dataVersion": "2",
         }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
 from typing import Any, Protocol
 
 from emulator.acs.callback_events import CONVERSATION_ENDED, HUNG_UP, Result
@@ -14,6 +13,7 @@ from emulator.acs.errors import AcsError, call_not_found
 from emulator.acs.grid_events import GridEvent, call_ended, call_started, participant_added, participant_removed
 from emulator.acs.room_call import Leg, RoomCall
 from emulator.acs.rooms import RoomStore
+from emulator.chance import uuid4
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class Exchange:
             call = self._by_room.get(room_id)
         else:
             call = next((each for each in self.calls if each.server_call_id == server_call_id), None)
-        connection = CallConnection(options, self._services, f"28:acs:{self._resource_id}_{uuid.uuid4()}")
+        connection = CallConnection(options, self._services, f"28:acs:{self._resource_id}_{uuid4()}")
         if call is None and room_id is not None and policy == "accept":
             call = self._open(room_id, None)
         if call is None:

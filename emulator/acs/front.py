@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-import secrets
-import time
-import uuid
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from emulator.acs.errors import AcsError
 from emulator.acs.signing import check_signature
+from emulator.chance import token_bytes, uuid4
+from emulator.clock import monotonic, utc_now
 from emulator.faults import FaultPlan, HttpFault
 from emulator.journal import Journal
 
@@ -65,7 +63,7 @@ class Front:
         async def front(request: web.Request, handler: Handler) -> web.StreamResponse:
             if request.path.startswith("/emulator/"):
                 return await _with_error_bodies(request, handler)
-            started = time.monotonic()
+            started = monotonic()
             fault = self._faults.http(request.method, request.path)
             response = await self._faulted(request, handler, fault)
             self._add_headers(request, response)
@@ -74,7 +72,7 @@ class Front:
                 method=request.method,
                 path=request.path,
                 status=response.status,
-                ms=round((time.monotonic() - started) * 1000, 1),
+                ms=round((monotonic() - started) * 1000, 1),
                 fault=fault is not None,
             )
             return response
@@ -105,7 +103,7 @@ class Front:
                 request.raw_path,
                 request.headers,
                 await request.read(),
-                now=datetime.now(UTC),
+                now=utc_now(),
                 skew_s=self._skew_s,
                 strict=self._faults.switches.strict_signing,
             )
@@ -149,9 +147,9 @@ class Front:
             return
         headers = response.headers
         headers["api-supported-versions"] = versions
-        headers["MS-CV"] = base64.b64encode(secrets.token_bytes(16)).decode().rstrip("=") + ".0"
+        headers["MS-CV"] = base64.b64encode(token_bytes(16)).decode().rstrip("=") + ".0"
         if request.path.startswith("/calling/"):
-            headers.setdefault("X-Microsoft-Skype-Chain-ID", str(uuid.uuid4()))
+            headers.setdefault("X-Microsoft-Skype-Chain-ID", uuid4())
         client_request_id = request.headers.get("x-ms-client-request-id")
         if client_request_id is not None:
             headers["x-ms-client-request-id"] = client_request_id

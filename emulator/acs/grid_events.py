@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from emulator.acs.callback_events import PREFIX
 from emulator.acs.room_call import Leg, RoomCall
 from emulator.acs.times import event_time
+from emulator.chance import uuid4
+from emulator.clock import monotonic, utc_now
 
 # What a room call shows as its group.
 _NO_GROUP = "00000000-0000-0000-0000-000000000000"
@@ -66,7 +66,7 @@ def call_started(call: RoomCall, role: str) -> GridEvent:
 
 def call_ended(call: RoomCall, role: str) -> GridEvent:
     """Nobody is left in the room."""
-    data = {"durationOfCall": time.monotonic() - call.started_at, **_common(call, role)}
+    data = {"durationOfCall": monotonic() - call.started_at, **_common(call, role)}
     return _event("CallEnded", f"call/{call.event_grid_id}", data)
 
 
@@ -110,4 +110,4 @@ def _user(raw_id: str, role: str) -> dict[str, Any]:
 
 
 def _event(kind: str, subject: str, data: dict[str, Any]) -> GridEvent:
-    return GridEvent(str(uuid.uuid4()), kind, subject, data, datetime.now(UTC))
+    return GridEvent(uuid4(), kind, subject, data, utc_now())

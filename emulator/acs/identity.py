@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +10,7 @@ import jwt
 
 from emulator.acs.errors import bad_request, not_found
 from emulator.acs.keys import SigningKey
+from emulator.chance import randbelow, token_hex
 
 SCOPES = frozenset({"chat", "voip", "chat.join", "chat.join.limited", "voip.join"})
 # The service's own bounds and default, in minutes.
@@ -50,7 +50,7 @@ class IdentityStore:
 
     def create_user(self) -> str:
         """A new user's id, `8:acs:<resource>_<hex-hex-hex-hex-hex>`."""
-        half = secrets.token_hex(16)
+        half = token_hex(16)
         tail = f"{half[:8]}-{half[8:12]}-{half[12:16]}-{half[16:20]}-{half[20:]}"
         user_id = f"8:acs:{self._resource_id}_{tail}"
         self._issued[user_id] = {}
@@ -75,7 +75,7 @@ class IdentityStore:
             "skypeid": user_id.removeprefix("8:"),
             "scp": _SCP,
             # Makes two tokens of one second differ.
-            "csi": f"{int(now.timestamp() * 1_000_000)}{secrets.randbelow(1000):03}",
+            "csi": f"{int(now.timestamp() * 1_000_000)}{randbelow(1000):03}",
             "iat": int(now.timestamp()),
             "exp": int(expires_on.timestamp()),
             "acsScope": ",".join(scopes),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
@@ -11,6 +10,7 @@ from emulator.acs.bodies import json_object
 from emulator.acs.errors import bad_request, invalid_operation
 from emulator.acs.identity import IdentityStore, IssuedToken, check_token_request
 from emulator.acs.times import wire_time
+from emulator.clock import utc_now
 
 
 class IdentityApi:
@@ -38,7 +38,7 @@ class IdentityApi:
         user_id = self._store.create_user()
         body: dict[str, Any] = {"identity": {"id": user_id}}
         if scopes:
-            body["accessToken"] = _token(self._store.issue(user_id, scopes, minutes, datetime.now(UTC)))
+            body["accessToken"] = _token(self._store.issue(user_id, scopes, minutes, utc_now()))
         return web.json_response(body, status=201)
 
     async def _issue(self, request: web.Request) -> web.Response:
@@ -47,7 +47,7 @@ class IdentityApi:
             request.match_info["user_id"],
             _scopes(document, "scopes"),
             _minutes(document),
-            datetime.now(UTC),
+            utc_now(),
         )
         return web.json_response(_token(issued))
 

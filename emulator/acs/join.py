@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
-import uuid
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -19,6 +16,8 @@ from emulator.acs.identity import IdentityStore
 from emulator.acs.playout import START_MS, PlayoutBuffer
 from emulator.acs.room_call import RoomCall
 from emulator.acs.rooms import RoomStore
+from emulator.chance import uuid4
+from emulator.clock import monotonic, utc_now
 from emulator.journal import Journal
 
 _HELLO_S = 10.0
@@ -38,7 +37,7 @@ class SocketLeg:
     """
 
     def __init__(self, raw_id: str, display_name: str, may_speak: bool, writer: FrameWriter) -> None:
-        self.leg_id = str(uuid.uuid4())
+        self.leg_id = uuid4()
         self.raw_id = raw_id
         self.display_name = display_name
         self.muted = False
@@ -51,7 +50,7 @@ class SocketLeg:
     def take(self, frame: bytes) -> None:
         """A frame from the client. What is said while muted is silence even if it is played after unmuting."""
         if self._may_speak:
-            self.jitter.push(SILENCE if self.muted else frame, time.monotonic())
+            self.jitter.push(SILENCE if self.muted else frame, monotonic())
 
     def speak(self, now: float) -> bytes | None:
         frame = self.jitter.pull(now)
@@ -99,7 +98,7 @@ class JoinApi:
             identities=self._identities,
             rooms=self._rooms,
             call_runs=self._exchange.call_in(room_id) is not None,
-            now=datetime.now(UTC),
+            now=utc_now(),
         )
         socket = web.WebSocketResponse(compress=False, timeout=2.0, heartbeat=_HEARTBEAT_S, max_msg_size=64 * 1024)
         await socket.prepare(request)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from emulator.acs.audio import FRAME_S
 from emulator.acs.callbacks import MEDIA_TOKEN_S, TokenIssuer
 from emulator.acs.frames import FrameWriter
 from emulator.acs.media_wire import Audio, Malformed, StopAudio, metadata_message, read_message
+from emulator.clock import monotonic
 from emulator.faults import FaultPlan
 from emulator.journal import Journal
 
@@ -121,7 +121,7 @@ class MediaStream:
         self._late.clear()
         self.sockets += 1
         self.active = True
-        self._opened_at = self._opened_at or time.monotonic()
+        self._opened_at = self._opened_at or monotonic()
         return self._note_dial(None)
 
     async def run(self) -> None:
@@ -201,7 +201,7 @@ class MediaStream:
         match message:
             case Audio(pcm):
                 if self.first_audio_ms is None:
-                    self.first_audio_ms = round((time.monotonic() - self._opened_at) * 1000, 1)
+                    self.first_audio_ms = round((monotonic() - self._opened_at) * 1000, 1)
                     self._note("media.first_audio", after_ms=self.first_audio_ms)
                 self._on_audio(pcm)
             case StopAudio():

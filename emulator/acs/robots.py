@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,8 @@ from emulator.acs.exchange import Exchange
 from emulator.acs.identity import IdentityStore
 from emulator.acs.room_call import RoomCall
 from emulator.acs.rooms import RoomStore
+from emulator.chance import uuid4
+from emulator.clock import utc_now
 from emulator.wav import read_wav
 
 # Robots whose call has ended stay readable, so many of them.
@@ -34,7 +34,7 @@ class RobotLeg:
     """
 
     def __init__(self, raw_id: str, display_name: str, pcm: bytes, *, loop: bool, start_after_ms: int) -> None:
-        self.leg_id = str(uuid.uuid4())
+        self.leg_id = uuid4()
         self.raw_id = raw_id
         self.display_name = display_name
         self.muted = False
@@ -121,7 +121,7 @@ class RobotsApi:
             identities=self._identities,
             rooms=self._rooms,
             call_runs=self._exchange.call_in(room_id) is not None,
-            now=datetime.now(UTC),
+            now=utc_now(),
         )
         robot = RobotLeg(
             admitted.user_id,

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import base64
-import secrets
-import time
-import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -17,6 +14,8 @@ from emulator.acs.callback_events import CONVERSATION_ENDED, HUNG_UP, Result, pa
 from emulator.acs.connection import CallConnection
 from emulator.acs.media_wire import audio_message, speaker_part
 from emulator.acs.mix import Mix
+from emulator.chance import randbelow, token_urlsafe, uuid4
+from emulator.clock import monotonic, wall
 from emulator.faults import FaultPlan
 
 # About -47 dB: clearly louder than a quiet room; only for showing who speaks.
@@ -62,14 +61,14 @@ class RoomCall:
 
     def __init__(self, room_id: str, started_by: Leg | None, witness: Witness, faults: FaultPlan) -> None:
         self.room_id = room_id
-        self.correlation_id = str(uuid.uuid4())
-        self.started_at = time.monotonic()
+        self.correlation_id = uuid4()
+        self.started_at = monotonic()
         self.started_by = started_by
-        conversation = secrets.token_urlsafe(16)
+        conversation = token_urlsafe(16)
         # Call automation and Event Grid name the same call by different addresses, as the service does.
         self.server_call_id = _base64(
             "https://api.flightproxy.skype.com/api/v2/cp/conv-emul-01.conv.skype.com/conv/"
-            f"{conversation}?i=0&e={secrets.randbelow(10**18)}"
+            f"{conversation}?i=0&e={randbelow(10**18)}"
         )
         self.event_grid_id = _base64(f"https://conv-emul-01.conv.skype.net:443/conv/{conversation}?i=0").rstrip("=")
         self.over = False
@@ -77,7 +76,7 @@ class RoomCall:
         self._faults = faults
         self._legs: dict[str, Leg] = {}
         self._bots: dict[str, CallConnection] = {}
-        self._wall_offset = time.time() - time.monotonic()
+        self._wall_offset = wall() - monotonic()
         self._voice_parts: dict[str, bytes] = {}
         self._narrow: dict[str, RateConverter] = {}
         self._spoke_at: dict[str, float] = {}
@@ -137,7 +136,7 @@ class RoomCall:
         elif self._faults.switches.last_human_leaves == "call_ends":
             self.end()
         else:
-            self._alone_since = time.monotonic()
+            self._alone_since = monotonic()
 
     def mute(self, leg: Leg, muted: bool) -> None:
         """Mute or unmute somebody."""
@@ -153,7 +152,7 @@ class RoomCall:
         self._bots[connection.leg_id] = connection
         self._voice_parts[connection.leg_id] = connection.voice_part
         if not self._legs:
-            self._alone_since = time.monotonic()
+            self._alone_since = monotonic()
 
     def dismiss(self, connection: CallConnection, result: Result) -> None:
         """Let a bot go."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,6 +9,7 @@ from typing import Any
 
 from emulator.acs.errors import bad_request, not_found
 from emulator.acs.times import read_time, wire_time
+from emulator.chance import randbelow
 
 # Collaborator since api-version 2025-03-13.
 ROLES = frozenset({"Presenter", "Attendee", "Consumer", "Collaborator"})
@@ -110,7 +110,7 @@ class RoomStore:
     def _new_id(self) -> str:
         while True:
             # Recorded ids begin with 99 and are 17 digits long.
-            room_id = f"99{secrets.randbelow(10**15):015}"
+            room_id = f"99{randbelow(10**15):015}"
             if room_id not in self._rooms:
                 return room_id
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from aiohttp import web
 
 from emulator.acs.bodies import json_object, page
 from emulator.acs.rooms import RoomStore
+from emulator.clock import utc_now
 from emulator.faults import FaultPlan
 
 
@@ -31,7 +30,7 @@ class RoomsApi:
         ]
 
     async def _create(self, request: web.Request) -> web.Response:
-        room = self._store.create(await json_object(request), datetime.now(UTC))
+        room = self._store.create(await json_object(request), utc_now())
         return web.json_response(room.body(), status=201, headers={"Location": room.id})
 
     async def _list(self, request: web.Request) -> web.Response:
@@ -42,7 +41,7 @@ class RoomsApi:
 
     async def _update(self, request: web.Request) -> web.Response:
         document = await json_object(request)
-        room = self._store.update(request.match_info["room_id"], document, datetime.now(UTC))
+        room = self._store.update(request.match_info["room_id"], document, utc_now())
         return web.json_response(room.body())
 
     async def _delete(self, request: web.Request) -> web.Response:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Coroutine, Iterable
-from time import monotonic
 from typing import Protocol, assert_never
 
 from aiohttp import WSMsgType, web
 
+from emulator.clock import monotonic
 from emulator.engine.base import Engine, EngineError, Heard
 from emulator.realtime.session import Abandon, Abort, Close, Hear, Interpret, Note, Output, Result, Session, Stall
 
@@ -24,7 +24,7 @@ CLOSE_TIMEOUT_S = 2.0
 
 
 class Journal(Protocol):
-    """Where facts are kept; times in them are `time.monotonic()`."""
+    """Where facts are kept; times in them are `clock.monotonic()`."""
 
     def note(self, kind: str, **fields: object) -> None: ...
 

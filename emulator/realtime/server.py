@@ -6,12 +6,12 @@ import asyncio
 import hmac
 import logging
 from collections.abc import Collection
-from time import time
 from types import TracebackType
 from typing import Self
 
 from aiohttp import WSCloseCode, web
 
+from emulator.clock import wall
 from emulator.engine.base import Engine
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.connection import Journal, RealtimeConnection
@@ -143,7 +143,7 @@ class RealtimeServer:
             return web.Response(status=400)
         transport = request.transport
         assert transport is not None  # only a lost connection has none
-        session = ConversationSession(self._config, faults, model=model, connection_id=connection_id, unix_time=time())
+        session = ConversationSession(self._config, faults, model=model, connection_id=connection_id, unix_time=wall())
         connection = RealtimeConnection(connection_id, socket, transport, session, self._engine, self._journal)
         self._connections.add(connection)
         self._all_gone.clear()
