@@ -1,8 +1,9 @@
 """The embedded speech engine: real recognition, translation and speech with no account, no key and no download."""
 
+from emulator.engine.local.choice import Recognition
 from emulator.engine.local.engine import LocalEngine
 from emulator.engine.local.phrasebook import BUILT_IN, Phrasebook, PhrasebookError, normalise
-from emulator.engine.local.recognition import Recogniser, RecogniserBusy, Recognition
+from emulator.engine.local.recognition import Recogniser, RecogniserBusy
 from emulator.engine.local.synthesis import Synthesiser, Voice
 from emulator.engine.local.translation import Translator
 

@@ -13,14 +13,18 @@ RECOGNISER_RATE = 16_000
 
 SILENCE_RMS = 1.5
 """Noise floor, in 16-bit steps, under which pauses are digital silence, which no microphone gives. Dither of a
-resampler stays under 1; recordings of people start at 2.4, but for those that went through a noise gate."""
+resampler stays under 1; recordings of people start at 2, but for those that went through a noise gate."""
 
 NOISE_SIGMA = 40.0
-"""White noise laid over an utterance with digital silence, in 16-bit steps: the acoustic model never saw exact zeros
-and fails on them."""
+"""White noise that makes digital silence a room, in 16-bit steps: the acoustic model never saw exact zeros and fails
+on them."""
 
 PAD = 0.3
-"""Seconds of that noise before and after it: speech that starts or ends with the utterance loses words there."""
+"""Seconds of such noise before and after an utterance that was cut tight: words at its edges are lost otherwise."""
+
+TIGHT = 0.1
+"""An utterance is cut tight when the 30 ms at an edge are louder than this share of its loudest moment: synthesised
+speech is at 0.1 to 0.6, recordings with their pauses under 0.08."""
 
 _SEED = 0x5EED
 _FRAME = RECOGNISER_RATE // 100
@@ -46,29 +50,26 @@ def write_pcm(samples: Samples) -> bytes:
     return np.clip(np.rint(samples), -32768, 32767).astype("<i2").tobytes()
 
 
-def noise_floor(samples: Samples) -> float:
-    """What the quietest 3 % of 10 ms frames stay under, as RMS in 16-bit steps; 0.0 for less than one frame."""
+def loudness(samples: Samples) -> Samples:
+    """RMS of each whole 10 ms frame at 16 kHz, in 16-bit steps."""
     frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)
-    if not len(frames):
-        return 0.0
-    loudness = np.sqrt(np.mean(np.square(frames), axis=1))
-    return float(np.percentile(loudness, 3))
-
-
-def loudest(samples: Samples) -> float:
-    """Loudness of the loudest 10 ms frame, as RMS in 16-bit steps."""
-    frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)
-    return float(np.sqrt(np.mean(np.square(frames), axis=1).max())) if len(frames) else 0.0
+    rms: Samples = np.sqrt(np.mean(np.square(frames), axis=1))
+    return rms
 
 
 def for_recogniser(pcm: bytes) -> bytes:
-    """An utterance of 24 kHz as the recogniser wants it: 16 kHz, digital silence filled with faint noise.
+    """An utterance of 24 kHz as the recogniser wants it: 16 kHz, faint noise where there is digital silence.
 
-    The same bytes give the same bytes. What a microphone recorded is resampled and otherwise left alone.
+    The same bytes give the same bytes. What a microphone recorded, pauses included, is resampled and left alone.
     """
     samples = resample(read_pcm(pcm), SAMPLE_RATE, RECOGNISER_RATE)
-    if noise_floor(samples) < SILENCE_RMS:
-        samples = np.pad(samples, int(PAD * RECOGNISER_RATE))
-        noise = np.random.default_rng(_SEED).normal(0.0, NOISE_SIGMA, len(samples))
-        samples = samples + noise.astype(np.float32)
-    return write_pcm(samples)
+    levels = loudness(samples)
+    if not len(levels):
+        return write_pcm(samples)
+    silent = np.percentile(levels, 1) < SILENCE_RMS
+    tight = max(np.mean(levels[:3]), np.mean(levels[-3:])) > TIGHT * levels.max()
+    pad = int(PAD * RECOGNISER_RATE) if silent or tight else 0
+    noise = np.random.default_rng(_SEED).normal(0.0, NOISE_SIGMA, len(samples) + 2 * pad).astype(np.float32)
+    if not silent:
+        noise[pad : len(noise) - pad] = 0.0
+    return write_pcm(np.pad(samples, pad) + noise)

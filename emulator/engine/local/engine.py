@@ -10,9 +10,10 @@ from typing import Self
 
 from emulator.engine.base import EngineError, Heard, Spoken
 from emulator.engine.local.phrasebook import BUILT_IN, Phrasebook
-from emulator.engine.local.recognition import LANGUAGES, Recogniser
+from emulator.engine.local.recognition import Recogniser
 from emulator.engine.local.synthesis import VOICES, Synthesiser
 from emulator.engine.local.translation import Translator
+from emulator.engine.local.vocabulary import LANGUAGES
 
 NOT_UNDERSTOOD: Mapping[str, str] = {
     "ar": "لم أفهم.",

@@ -1,8 +1,7 @@
-"""What the decoders listen for: the English domain model and the phrase grammars, made from sentences; decodes nothing.
+"""What the decoders listen for, as files: grammars, dictionaries and the English n-gram model; decodes nothing.
 
-English has an acoustic model and a dictionary of its own, so its sentences become a small n-gram model beside the
-general one. Every other language is heard through the English acoustic model, which carries no free speech: its
-sentences become a grammar that matches whole sentences only.
+A phrase grammar matches whole sentences and nothing else. Only English, whose acoustic model this is, has free speech
+as well: the general model, and beside it a small n-gram model of the known sentences for what is nearly one of them.
 """
 
 from __future__ import annotations
@@ -12,22 +11,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pocketsphinx import get_model_path
-from pocketsphinx.lm import ArpaBoLM
-
+from emulator.engine.local.messages import DecoderSettings
 from emulator.engine.local.phonetics import UnknownSound, merge, phones
-from emulator.engine.local.phrasebook import normalise
-from emulator.engine.local.recogniser_worker import DecoderSettings
 
 GENERAL = DecoderSettings()
 """The bundled model of spoken English, 130,000 words."""
 
-ALLPHONE = DecoderSettings(allphone=get_model_path("en-us/en-us-phone.lm.bin"), lw=2.0, beam=1e-20, pbeam=1e-20)
-"""Any sequence of phones: the score of a sentence is measured against it."""
+ALLPHONE = DecoderSettings(allphone=True, lw=2.0, beam=1e-20, pbeam=1e-20)
+"""Any sequence of phones: the score of a text is measured against it."""
 
-_DICTIONARY = Path(get_model_path("en-us/cmudict-en-us.dict"))
+_BEAM, _WORD_BEAM = 1e-70, 7e-29
+"""How far a path may fall behind: wide inside words, whose sounds are approximations, and narrow between them, where
+width costs five times the time and finds nothing more."""
+
 _VARIANT = re.compile(r"\(\d+\)$")
 _EDGES = re.compile(r"^[^\w]+|[^\w]+$")
+
+Pronunciations = dict[str, list[str]]
+"""Word -> its pronunciations as ARPAbet, likeliest first."""
 
 
 @dataclass(frozen=True)
@@ -49,34 +50,54 @@ def tokens(sentence: str) -> list[str]:
     return [word for word in stripped if word]
 
 
-def not_in_dictionary(sentences: Iterable[str]) -> list[str]:
-    """The words of these English sentences whose pronunciation has to come from the voice."""
-    wanted = {word for sentence in sentences for word in normalise(sentence).split()}
-    return sorted(wanted - english_pronunciations(wanted).keys())
+def phrase_grammar(
+    name: str, sentences: Iterable[Sequence[str]], pronunciations: Mapping[str, Sequence[str]], folder: Path
+) -> Grammar:
+    """The grammar of these sentences, given as words, written into `folder`.
 
-
-def domain_model(sentences: Iterable[str], spoken: Mapping[str, str], folder: Path) -> DecoderSettings:
-    """The n-gram model of these English sentences, written into `folder`.
-
-    `spoken` gives IPA for words, asked only for those the English dictionary lacks.
+    A sentence with a word that has no pronunciation is left out.
     """
-    lines = sorted({normalise(sentence) for sentence in sentences})
-    wanted = {word for line in lines for word in line.split()}
-    pronunciations = english_pronunciations(wanted)
-    for word in wanted - pronunciations.keys():
-        pronunciations[word] = phones(spoken[word])
-    model = ArpaBoLM(text="".join(f"<s> {line} </s>\n" for line in lines))
+    sayable = sorted({tuple(words) for words in sentences if words and all(map(pronunciations.get, words))})
+    used = sorted({word for words in sayable for word in words})
+    numbered = {word: f"w{number}" for number, word in enumerate(used)}
+    path = folder / f"{name}.fsg"
+    path.write_text(_automaton(tuple(numbered[word] for word in words) for words in sayable))
+    dictionary = {numbered[word]: pronunciations[word] for word in used}
+    return Grammar(
+        DecoderSettings(
+            fsg=str(path),
+            dict=str(_write_dictionary(dictionary, folder / f"{name}.dict")),
+            beam=_BEAM,
+            pbeam=_BEAM,
+            wbeam=_WORD_BEAM,
+        ),
+        {number: word for word, number in numbered.items()},
+    )
+
+
+def domain_model(
+    name: str, sentences: Iterable[Sequence[str]], pronunciations: Mapping[str, Sequence[str]], folder: Path
+) -> DecoderSettings:
+    """The n-gram model of these sentences, given as words that all have pronunciations, written into `folder`."""
+    # Here and not above: the module has to load where pocketsphinx is missing, for the doctor to say so.
+    from pocketsphinx.lm import ArpaBoLM
+
+    lines = sorted({tuple(words) for words in sentences})
+    model = ArpaBoLM(text="".join(f"<s> {' '.join(words)} </s>\n" for words in lines))
     model.compute()
-    path = folder / "en.lm"
+    path = folder / f"{name}.lm"
     with path.open("w", encoding="utf-8") as file:
         model.write(file)
-    return DecoderSettings(lm=str(path), dict=str(_write_dictionary(pronunciations, folder / "en.dict")))
+    used = {word: pronunciations[word] for words in lines for word in words}
+    return DecoderSettings(lm=str(path), dict=str(_write_dictionary(used, folder / f"{name}-domain.dict")))
 
 
-def english_pronunciations(words: Iterable[str]) -> dict[str, list[str]]:
+def english_pronunciations(words: Iterable[str]) -> Pronunciations:
     """What the bundled dictionary says of these words; those it lacks are left out."""
-    wanted, found = set(words), dict[str, list[str]]()
-    with _DICTIONARY.open(encoding="utf-8") as lines:
+    from pocketsphinx import get_model_path  # see domain_model
+
+    wanted, found = set(words), Pronunciations()
+    with Path(get_model_path("en-us/cmudict-en-us.dict")).open(encoding="utf-8") as lines:
         for line in lines:
             entry, _, pronunciation = line.strip().partition(" ")
             if (word := _VARIANT.sub("", entry)) in wanted:
@@ -84,36 +105,19 @@ def english_pronunciations(words: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
-def phrase_grammar(language: str, spoken: Mapping[str, Sequence[str]], folder: Path) -> Grammar:
-    """The grammar of these sentences, written into `folder`.
+def approximate_pronunciations(spoken: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Pronunciations:
+    """Pronunciations from what a voice said: words, and IPA for each of them. Words with an unknown sound are left out.
 
-    `spoken` holds each sentence with the IPA of its words: one line per voice that said it. A line whose words
-    aren't the sentence's (the voice ran some together) adds nothing.
+    A word said differently in several sentences, or by several voices, gets all of these.
     """
     heard: dict[str, list[list[str]]] = {}
-    for sentence, lines in spoken.items():
-        words = tokens(sentence)
-        for line in lines:
-            parts = line.split()
-            if len(parts) == len(words):
-                for word, ipa in zip(words, parts, strict=True):
-                    heard.setdefault(word, []).append(_phones(ipa))
-    numbered = {word: f"w{number}" for number, word in enumerate(sorted(heard))}
-    known = {tuple(words) for sentence in spoken if heard.keys() >= set(words := tokens(sentence))}
-    path = folder / f"{language}.fsg"
-    path.write_text(_automaton(tuple(numbered[word] for word in words) for words in known if words))
-    dictionary = {numbered[word]: merge(lists) for word, lists in heard.items()}
-    return Grammar(
-        DecoderSettings(
-            fsg=str(path),
-            dict=str(_write_dictionary(dictionary, folder / f"{language}.dict")),
-            # As wide as it gets: the sounds are approximations, and a narrow search loses the path through them.
-            beam=1e-70,
-            pbeam=1e-70,
-            wbeam=1e-60,
-        ),
-        {number: word for word, number in numbered.items()},
-    )
+    for words, ipa in spoken:
+        for word, sounds in zip(words, ipa, strict=True):
+            try:
+                heard.setdefault(word, []).append(phones(sounds))
+            except UnknownSound:
+                continue
+    return {word: merged for word, lists in heard.items() if (merged := merge(lists))}
 
 
 def _automaton(sentences: Iterable[tuple[str, ...]]) -> str:
@@ -139,13 +143,6 @@ def _automaton(sentences: Iterable[tuple[str, ...]]) -> str:
     state(frozenset(sentences))
     head = ["FSG_BEGIN sentences", f"NUM_STATES {len(states) + 1}", "START_STATE 0", f"FINAL_STATE {final}"]
     return "\n".join([*head, *transitions, "FSG_END", ""])
-
-
-def _phones(ipa: str) -> list[str]:
-    try:
-        return phones(ipa)
-    except UnknownSound:
-        return []
 
 
 def _write_dictionary(pronunciations: Mapping[str, Sequence[str]], path: Path) -> Path:

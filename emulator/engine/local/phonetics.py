@@ -12,31 +12,31 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-MAX_VARIANTS = 8
+MAX_VARIANTS = 6
 """Pronunciations kept per word: beyond this the search grows and recognition doesn't."""
 
 # One sound, its alternatives separated by "|". Longest match wins, so affricates and nasal vowels come out whole.
 _TABLE = """
-a    AA|AH        aː   AA           ɑ    AA           ɑː   AA           æ    AE|AH        ɐ    AH|AA
-ã    AA N         ɑ̃    AA N|AO N    ɐ̃    AH N         ɐ̃ʊ̃   AW N|AW
-e    EY|EH        eː   EY           ɛ    EH           ɛː   EH|EY        ẽ    EY N         ɛ̃    AE N|EH N
+a    AA|AH        aː   AA           ɑ    AA           ɑː   AA           æ    AH|AA        ɐ    AH|AA
+ã    AA N|AA      ɑ̃    AA|AO N      ɐ̃    AE N|AH N    ɐ̃ʊ̃   AW N|AW
+e    EY|IH|EH     eː   EY           ɛ    EH|IH        ɛː   EH|EY        ẽ    EY N         ɛ̃    AE N|AA N
 eɪ   EY           ɛɪ   EY           ej   EY
 ə    AH           ɜ    AH|ER        ɘ    AH           ɨ    IH|AH
 i    IY           iː   IY           ɪ    IH|IY        ĩ    IY N         ɪ̃    IH N
-o    OW|AO        oː   OW           ɔ    AO           ɔː   AO           õ    OW N         ɔ̃    AO N|OW N
-oɪ   OY           ɔɪ   OY           ɔø   OY           oj   OY           õj   OY N
+o    OW|AO        oː   OW           ɔ    AO|OW        ɔː   AO           õ    OW N         ɔ̃    OW|AO N
+oɪ   OY|OW IY     ɔɪ   OY           ɔø   OY           oj   OY           õj   OY N|OY
 u    UW           uː   UW           ʊ    UH|UW        ũ    UW N         ʊ̃    UH N
-y    IY|UW        yː   UW|IY        ʏ    UH|IH        ø    ER|UH        øː   ER|UH        œ    ER|AH   œ̃ AH N|AE N
-aɪ   AY           aj   AY           aʊ   AW           aw   AW           ow   OW
+y    IY|UW|IH     yː   UW|IY        ʏ    UH|IH        ø    AH|ER        øː   ER|UH        œ    UH|ER   œ̃ AH|AE N
+aɪ   AY           aj   AY           aʊ   AW|AA UH     aw   AW           ow   OW
 p    P            b    B            t    T            d    D            k    K            ɡ    G       g    G
-β    B|V          ð    DH|D         ɣ    G
+β    B|V          ð    D|DH         ɣ    G
 f    F            v    V            θ    TH           s    S            z    Z
-ʃ    SH           ʒ    ZH           ç    SH|HH        x    HH|K         h    HH           ɦ    HH
+ʃ    SH           ʒ    ZH|JH        ç    SH|HH        x    HH|K         h    HH           ɦ    HH
 tʃ   CH           dʒ   JH           ts   T S          dz   D Z          pf   P F
 m    M            n    N            ŋ    NG|N         ɲ    N Y          ɲj   N Y
-l    L            ʎ    L Y          ɫ    L
+l    L            ʎ    L Y|Y        ɫ    L
 r    R            ɾ    R|D          ɹ    R            ʁ    R|HH         ʀ    R
-j    Y            ʝ    Y|JH         w    W            ɥ    W
+j    Y            ʝ    Y|JH         w    W|UW         ɥ    W
 """
 
 _DROPPED = frozenset("ˈˌ|-_‿.ʰ̩̯͡ʲ")
@@ -97,8 +97,10 @@ def phones(ipa: str) -> list[str]:
     sounds = split_sounds(ipa)
     open_sounds = sorted({sound for sound in sounds if len(_SOUNDS[sound]) > 1}, key=sounds.index)
     variants: list[str] = []
-    for choice in itertools.product(*(_SOUNDS[sound] for sound in open_sounds)):
-        chosen = dict(zip(open_sounds, choice, strict=True))
+    # The fewest departures from the first alternatives come first, so that a cut list still tries each sound.
+    choices = itertools.product(*(range(len(_SOUNDS[sound])) for sound in open_sounds))
+    for choice in sorted(choices, key=sum):
+        chosen = {sound: _SOUNDS[sound][number] for sound, number in zip(open_sounds, choice, strict=True)}
         spelled = [phone for sound in sounds for phone in chosen.get(sound, _SOUNDS[sound][0])]
         # A doubled consonant is one phone to this model.
         text = " ".join(phone for phone, _ in itertools.groupby(spelled))

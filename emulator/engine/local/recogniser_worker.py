@@ -9,41 +9,21 @@ import math
 from typing import Any
 
 import msgspec
-from pocketsphinx import Decoder
+import numpy as np
+from pocketsphinx import Decoder, get_model_path
 
-from emulator.engine.local.audio import for_recogniser
+from emulator.engine.local.audio import Samples, for_recogniser, loudness, read_pcm
+from emulator.engine.local.messages import DecoderSettings, Hypothesis, Utterance
 from emulator.engine.local.process import serve
 
+AUDIBLE = 100.0
+"""An utterance that is nowhere louder is silence, in 16-bit steps (-50 dB); digital silence after `for_recogniser`
+reaches 50."""
 
-class DecoderSettings(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a decoder listens for. Paths are files; without lm, fsg and allphone it is the general English model."""
+LOUD = 0.1
+"""Frames above this share of the loudest twentieth are speech, and words have to account for them."""
 
-    lm: str | None = None
-    fsg: str | None = None
-    allphone: str | None = None
-    dict: str | None = None
-    lw: float | None = None
-    beam: float | None = None
-    pbeam: float | None = None
-    wbeam: float | None = None
-
-
-class Utterance(msgspec.Struct, frozen=True):
-    """A request: what one decoder makes of one utterance. Empty audio just loads the decoder."""
-
-    decoder: DecoderSettings
-    pcm: bytes
-    """PCM16 mono 24 kHz."""
-
-
-class Hypothesis(msgspec.Struct, frozen=True):
-    """The answer."""
-
-    text: str | None
-    """The decoder's words, marks included; None when nothing fits."""
-    score: float | None
-    """Acoustic and language score per 10 ms frame; comparable between decoders on the same utterance only."""
-
+_FILLERS = ("<", "[", "+", "(")
 
 _decoders: dict[DecoderSettings, Any] = {}  # Any: pocketsphinx has no types
 
@@ -52,10 +32,10 @@ def _decoder(settings: DecoderSettings) -> Any:
     decoder = _decoders.get(settings)
     if decoder is None:
         given = {name: value for name, value in msgspec.structs.asdict(settings).items() if value is not None}
-        if "fsg" in given or "allphone" in given:
+        if given.pop("allphone"):
+            given |= {"allphone": get_model_path("en-us/en-us-phone.lm.bin"), "lm": None, "dict": None}
+        if "fsg" in given:
             given["lm"] = None  # or the general model comes with it
-        if "allphone" in given:
-            given["dict"] = None
         decoder = _decoders[settings] = Decoder(samprate=16000, loglevel="FATAL", **given)
     return decoder
 
@@ -63,17 +43,29 @@ def _decoder(settings: DecoderSettings) -> Any:
 def decode(request: Utterance) -> Hypothesis:
     """One decoder, one utterance. The same bytes give the same answer."""
     decoder = _decoder(request.decoder)
-    if not request.pcm:
+    pcm = for_recogniser(request.pcm)
+    levels = loudness(read_pcm(pcm))
+    if not len(levels) or levels.max() < AUDIBLE:
         return Hypothesis(None, None)
     decoder.reinit_feat()  # noise removal remembers the last utterance otherwise
     decoder.start_utt()
-    decoder.process_raw(for_recogniser(request.pcm), False, True)
+    decoder.process_raw(pcm, False, True)
     decoder.end_utt()
     best, frames = decoder.hyp(), decoder.n_frames()
     if best is None or best.best_score <= 0 or frames < 1:
         return Hypothesis(None, None)
     # best_score is a linear value in log base 1.0001, so this is the log score per frame.
-    return Hypothesis(best.hypstr, math.log(best.best_score) * 1e4 / frames)
+    score = math.log(best.best_score) * 1e4 / frames
+    return Hypothesis(best.hypstr, score, _covered(decoder, levels))
+
+
+def _covered(decoder: Any, levels: Samples) -> float:
+    loud = levels > LOUD * np.percentile(levels, 95)
+    in_words = np.zeros(len(levels), dtype=bool)
+    for segment in decoder.seg():
+        if not segment.word.startswith(_FILLERS):
+            in_words[segment.start_frame : segment.end_frame + 1] = True
+    return int(np.count_nonzero(loud & in_words)) / max(1, int(np.count_nonzero(loud)))
 
 
 def main() -> None:

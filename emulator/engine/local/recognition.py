@@ -1,19 +1,11 @@
-"""The recogniser: decoders in worker processes, and the rules that choose among what they make of an utterance.
-
-English is heard by a general model and by a small one of the known sentences, and the better one wins. The other
-languages are heard by a grammar of whole known sentences, against any sequence of phones: a sentence that fits
-little better than noise is refused.
-"""
+"""The recogniser: whole utterances to words, by decoders in worker processes; the rules of choice are elsewhere."""
 
 from __future__ import annotations
 
 import asyncio
-import math
-import re
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,34 +13,18 @@ from typing import Self
 import msgspec
 
 from emulator.engine.base import BYTES_PER_MS, EngineError
-from emulator.engine.local import grammars
-from emulator.engine.local.grammars import ALLPHONE, GENERAL, Grammar
-from emulator.engine.local.phrasebook import normalise
+from emulator.engine.local.choice import Recognition, free_english, known_sentence
+from emulator.engine.local.grammars import ALLPHONE, GENERAL
+from emulator.engine.local.messages import DecoderSettings, Hypothesis, Utterance
 from emulator.engine.local.process import WorkerProcess
-from emulator.engine.local.recogniser_worker import DecoderSettings, Hypothesis, Utterance
 from emulator.engine.local.synthesis import Synthesiser
-
-PRONOUNCED_BY: Mapping[str, Sequence[str]] = {
-    **{"es": ("es", "es-419"), "fr": ("fr",), "it": ("it",), "pt": ("pt-br", "pt"), "de": ("de",)},
-}
-"""Languages heard by a phrase grammar, and the voices whose pronunciations it takes."""
-
-LANGUAGES = ("en", *PRONOUNCED_BY)
-"""What the recogniser can hear at all."""
-
-DOMAIN_MARGIN = 2.5
-"""How much better per frame the domain model must score than the general one: known sentences come out at +4 to +20,
-everything else below +0.5."""
-
-GRAMMAR_MARGIN = -10.0
-"""How much worse per frame than free phones a grammar may score: its sentences come out at -5 to 0, everything else
-below -14."""
+from emulator.engine.local.vocabulary import Vocabulary
 
 START_LIMIT = 15.0
 """Seconds for starting a worker and loading a decoder, 1 s on an idle machine."""
 
 TIME_FACTOR = 3.0
-"""Seconds of decoding allowed per second of audio; 0.3 are usual."""
+"""Seconds of decoding allowed per second of audio; 0.15 are usual on an idle machine."""
 
 MAX_SECONDS = 60
 """Longest utterance; a turn is cut at 10 s long before."""
@@ -57,29 +33,16 @@ WAITING = 16
 """Utterances that may wait for a worker. One more is refused: older ones have the longer claim, and an answer that
 late is no dialogue."""
 
-_MARK = re.compile(r"\(\d+\)|<[^>]*>|\[[^\]]*\]|\+\+[^+]*\+\+")
-
 
 class RecogniserBusy(EngineError):
     """Too many utterances wait already; this one was not taken."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recognition:
-    """What was made of one utterance."""
-
-    language: str
-    text: str | None
-    """Normalised words; None when nothing was understood."""
-    fit: float = -math.inf
-    """Score per frame against free phones: how well the text explains the sound; about 0 is perfect."""
-
-
 class Recogniser:
-    """Speech to words, for whole utterances. An async context manager.
+    """Speech to words. An async context manager.
 
-    `phrases` are the sentences it knows, by language; English understands others too. Utterances are shared out
-    among `workers` processes; a decoder is loaded when it is first needed, or by `prepare`.
+    `phrases` are the sentences it knows, by language; English is understood beyond them. Utterances are shared out
+    among `workers` processes; decoders are loaded when they are first needed, or by `prepare`.
     """
 
     def __init__(
@@ -94,14 +57,12 @@ class Recogniser:
         self._workers = [WorkerProcess("emulator.engine.local.recogniser_worker") for _ in range(workers)]
         self._free = asyncio.Semaphore(workers)
         self._room = workers + waiting
-        self._learning = asyncio.Lock()
-        self._domain: DecoderSettings | None = None
-        self._grammars: dict[str, Grammar] = {}
         self._stack = AsyncExitStack()
-        self._folder = Path()
+        self._vocabulary: Vocabulary | None = None
 
     async def __aenter__(self) -> Self:
-        self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="recogniser-")))
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="recogniser-"))
+        self._vocabulary = Vocabulary(self._phrases, self._synthesiser, Path(folder))
         for worker in self._workers:
             self._stack.push_async_callback(worker.close)
         return self
@@ -113,16 +74,21 @@ class Recogniser:
 
     async def prepare(self, languages: Iterable[str]) -> None:
         """Load every decoder of these languages into every worker. Raises EngineError."""
-        wanted = [decoder for language in languages for decoder in await self._decoders(language)]
+        wanted = {ALLPHONE: None}
+        for language in languages:
+            wanted[(await self._known.grammar(language)).decoder] = None
+            if language == "en":
+                wanted |= {GENERAL: None, await self._known.domain(): None}
         async with _together() as group:
             for worker in self._workers:
-                group.create_task(_load(worker, wanted))
+                group.create_task(_load(worker, list(wanted)))
 
     async def recognise(self, pcm: bytes, languages: Sequence[str]) -> Recognition:
-        """What is said in this utterance, PCM16 mono 24 kHz, in the likeliest of `languages`.
+        """What is said in this utterance, PCM16 mono 24 kHz, in whichever of `languages` fits best.
 
-        The first language is named when nothing was understood. Cancelling is safe. Raises RecogniserBusy when too
-        many wait, EngineError for a language it can't hear or an utterance over MAX_SECONDS.
+        The first language is named when nothing was understood. The same bytes give the same words. Cancelling is
+        safe. Raises RecogniserBusy when too many utterances wait, EngineError for a language that can't be heard or an
+        utterance over MAX_SECONDS.
         """
         if not languages:
             raise EngineError("no language to listen for")
@@ -132,92 +98,41 @@ class Recogniser:
             raise RecogniserBusy("too many utterances wait for the recogniser")
         self._room -= 1
         try:
-            decoders = {language: await self._decoders(language) for language in languages}
-            heard = await self._decode(pcm, {one for several in decoders.values() for one in several})
-            found = [self._judge(language, heard) for language in languages]
-            return max(found, key=lambda one: one.fit)
+            return await self._recognise(pcm, languages)
         finally:
             self._room += 1
 
-    async def _decoders(self, language: str) -> tuple[DecoderSettings, ...]:
-        """The decoders that listen for a language; made when it is first asked for."""
-        async with self._learning:
-            if language == "en":
-                if self._domain is None:
-                    self._domain = await self._learn_english()
-                return (GENERAL, self._domain, ALLPHONE)
-            if language not in self._grammars:
-                self._grammars[language] = await self._learn(language)
-            return (self._grammars[language].decoder, ALLPHONE)
+    async def _recognise(self, pcm: bytes, languages: Sequence[str]) -> Recognition:
+        """Known sentences first, in all languages: they take a third of the time. Then free English."""
+        grammars = {language: await self._known.grammar(language) for language in languages}
+        heard = await self._decode(pcm, [*(grammar.decoder for grammar in grammars.values()), ALLPHONE])
+        free = heard[ALLPHONE]
+        found = [
+            known_sentence(language, grammar, heard[grammar.decoder], free) for language, grammar in grammars.items()
+        ]
+        best = max(found, key=lambda one: one.fit)  # of equals the first, the likeliest language
+        if best.text is not None or "en" not in languages or free.score is None:
+            return best
+        domain = await self._known.domain()
+        heard = await self._decode(pcm, [GENERAL, domain])
+        english = free_english(heard[GENERAL], heard[domain], free)
+        return english if english.text is not None else best
 
-    async def _learn_english(self) -> DecoderSettings:
-        sentences = self._phrases.get("en", ())
-        missing = await asyncio.to_thread(grammars.not_in_dictionary, sentences)
-        ipa = await self._synthesiser.pronounce(missing, "en-us")
-        spoken = dict(zip(missing, ipa, strict=True))
-        return await asyncio.to_thread(grammars.domain_model, sentences, spoken, self._folder)
-
-    async def _learn(self, language: str) -> Grammar:
-        voices = PRONOUNCED_BY.get(language)
-        if voices is None:
-            raise EngineError(f"cannot listen to {language!r}, only to {', '.join(LANGUAGES)}")
-        sentences = self._phrases.get(language, ())
-        if not sentences:
-            raise EngineError(f"the phrasebook has no sentence to listen for in {language!r}")
-        plain = [" ".join(grammars.tokens(sentence)) for sentence in sentences]
-        spoken: dict[str, list[str]] = {sentence: [] for sentence in sentences}
-        for voice in voices:
-            for sentence, words, ipa in zip(
-                sentences, plain, await self._synthesiser.pronounce(plain, voice), strict=True
-            ):
-                if len(ipa.split()) != len(words.split()):  # the voice runs some words together: take them one by one
-                    alone = await self._synthesiser.pronounce(words.split(), voice)
-                    ipa = " ".join(one.replace(" ", "") for one in alone)
-                spoken[sentence].append(ipa)
-        return await asyncio.to_thread(grammars.phrase_grammar, language, spoken, self._folder)
+    @property
+    def _known(self) -> Vocabulary:
+        if self._vocabulary is None:
+            raise EngineError("the recogniser has not been entered")
+        return self._vocabulary
 
     async def _decode(self, pcm: bytes, decoders: Iterable[DecoderSettings]) -> dict[DecoderSettings, Hypothesis]:
-        # The general model takes longest: first in, so that the others fit beside it.
-        ordered = sorted(decoders, key=lambda decoder: decoder != GENERAL)
         async with _together() as group:
-            tasks = {decoder: group.create_task(self._ask(decoder, pcm)) for decoder in ordered}
+            tasks = {decoder: group.create_task(self._on_free_worker(decoder, pcm)) for decoder in decoders}
         return {decoder: task.result() for decoder, task in tasks.items()}
 
-    async def _ask(self, decoder: DecoderSettings, pcm: bytes) -> Hypothesis:
+    async def _on_free_worker(self, decoder: DecoderSettings, pcm: bytes) -> Hypothesis:
         async with self._free:
             worker = next(worker for worker in self._workers if not worker.busy)
             return await _ask(worker, decoder, pcm)
-
-    def _judge(self, language: str, heard: Mapping[DecoderSettings, Hypothesis]) -> Recognition:
-        """The rules of choice, for one language."""
-        free = heard[ALLPHONE].score
-        if language == "en":
-            assert self._domain is not None  # it was decoded with
-            best = choose_english(heard[GENERAL], heard[self._domain])
-            text = _words(best.text or "")
-        else:
-            grammar = self._grammars[language]
-            best = heard[grammar.decoder]
-            text = normalise(grammar.read(_words(best.text or "")))
-        if not text or best.score is None or free is None:
-            return Recognition(language, None)
-        fit = best.score - free
-        if language != "en" and fit <= GRAMMAR_MARGIN:
-            return Recognition(language, None)
-        return Recognition(language, text, fit)
-
-
-def choose_english(general: Hypothesis, domain: Hypothesis) -> Hypothesis:
-    """The domain model's words when they explain the sound clearly better, the general model's otherwise."""
-    if domain.score is None or not domain.text:
-        return general
-    if general.score is None or domain.score - general.score > DOMAIN_MARGIN:
-        return domain
-    return general
-
-
-def _words(hypothesis: str) -> str:
-    return " ".join(_MARK.sub(" ", hypothesis).split())
 
 
 async def _load(worker: WorkerProcess, decoders: Iterable[DecoderSettings]) -> None:

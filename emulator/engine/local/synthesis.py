@@ -10,8 +10,8 @@ from typing import Self
 import msgspec
 
 from emulator.engine.base import EngineError
+from emulator.engine.local.messages import Pronounce, Say
 from emulator.engine.local.process import WorkerProcess
-from emulator.engine.local.voice_worker import Pronounce, Say
 
 VOICES: Mapping[str, str] = {
     **{"ar": "ar", "ca": "ca", "de": "de", "en": "en-us", "es": "es", "fr": "fr", "hi": "hi"},

@@ -14,6 +14,7 @@ import msgspec
 
 from emulator.engine.base import SAMPLE_RATE
 from emulator.engine.local.audio import read_pcm, resample, write_pcm
+from emulator.engine.local.messages import Pronounce, Say
 from emulator.engine.local.process import serve
 
 LEVEL = 0.6
@@ -23,25 +24,6 @@ _SYNCHRONOUS, _BUFFER_MS, _DONT_EXIT = 2, 20, 0x8000
 _UTF8, _IPA = 1, 2
 _RATE, _PITCH = 1, 3
 _FOUND = 0
-
-
-class Say(msgspec.Struct, frozen=True, tag=True):
-    """A request for speech: the answer is PCM16 mono 24 kHz."""
-
-    text: str
-    voice: str
-    """espeak-ng voice, with a variant: "en-us+f3"."""
-    rate: int
-    """Words per minute."""
-    pitch: int
-    """0 to 100, 50 is the voice's own."""
-
-
-class Pronounce(msgspec.Struct, frozen=True, tag=True):
-    """A request for phonemes: the answer is one IPA line for each text, its words parted by spaces."""
-
-    texts: list[str]
-    voice: str
 
 
 class _Espeak:
