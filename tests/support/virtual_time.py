@@ -1,39 +1,15 @@
-"""An event loop whose clock jumps to the next timer: hours of meeting in milliseconds, and always in the same order."""
+"""Tests in virtual time: hours of meeting in milliseconds, and always in the same order."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec
 
+from emulator.virtual_time import VirtualTimeLoop
+
 Arguments = ParamSpec("Arguments")
-
-
-class _ImpatientSelector(selectors.DefaultSelector):
-    """Asked to wait, it turns the clock instead."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 1_000.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0)
-        if not ready:
-            if timeout is None:
-                raise RuntimeError("everybody waits, and nothing will ever happen")
-            self.now += max(timeout, 0.0)
-        return ready
-
-
-class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    def __init__(self) -> None:
-        self._clock = _ImpatientSelector()
-        super().__init__(self._clock)
-
-    def time(self) -> float:
-        return self._clock.now
 
 
 def virtual_time(test: Callable[Arguments, Coroutine[Any, Any, None]]) -> Callable[Arguments, None]:
