@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from emulator.realtime.deployments import Deployments
+from emulator.realtime.translation_model import TranslationModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +26,29 @@ class RealtimeConfig:
     """Tokens a minute in `rate_limits.updated`, as captured; nothing is ever refused because of it."""
     send_conversation_created: bool = False
     """Documented to follow `session.created`, absent from captures."""
+    error_at_expiry: bool = True
+    """Whether an `error` event comes before the close 1001 of an expired session: both are reported."""
     error_event_ids: bool = True
     """False: errors carry `"event_id": null`, as captured on Azure."""
     transcription_usage: Literal["auto", "tokens", "duration"] = "auto"
     """`auto`: whisper models bill by duration, the others by tokens."""
     default_languages: tuple[str, ...] = ("en",)
     """What a transcription listens for when neither instructions nor `transcription.language` say (ISO 639-1)."""
+    transcription_object: Literal["realtime.transcription_session", "realtime.session"] = (
+        "realtime.transcription_session"
+    )
+    """`object` of a transcription session: the first stands in the SDK, the second in the guide."""
+    translation: TranslationModel = field(default_factory=TranslationModel)
+    translation_bearer: bool = True
+    """False: a translation takes its key in `api-key` alone, which is all that was verified on Azure."""
+    deployments: Deployments | None = None
+    """What there is; None: every name is served, as what it sounds like or is asked for."""
+    ping_interval_s: float | None = None
+    """How often the server pings, None for never."""
+    ping_timeout_s: float = 20.0
+    """A client that leaves a ping unanswered for so long is closed with 1011, "keepalive ping timeout"."""
     seed: int | None = None
-    """Makes all identifiers repeatable."""
+    """Makes all identifiers and random choices repeatable."""
     on_append: Callable[[str, bytes, float], None] | None = None
     """Benchmarks only: called with (connection id, PCM, time.monotonic()) for every append."""
     on_first_delta: Callable[[str, float], None] | None = None

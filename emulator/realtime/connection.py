@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass
 from typing import Protocol, assert_never
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from emulator.clock import monotonic
 from emulator.engine.base import Engine, EngineError, Heard
@@ -19,6 +20,8 @@ from emulator.realtime.session import Abandon, Abort, Close, Hear, Interpret, No
 
 MAX_OUTBOX_BYTES = 32 * 1024 * 1024
 """What may wait for a client that does not read, then the connection is dropped."""
+PING_TIMEOUT = "keepalive ping timeout"
+"""The reason that the service gave, as captured."""
 CLOSE_TIMEOUT_S = 2.0
 """How long a close waits for the other end's answer: a stand-in need not be patient."""
 
@@ -27,6 +30,17 @@ class Journal(Protocol):
     """Where facts are kept; times in them are `clock.monotonic()`."""
 
     def note(self, kind: str, **fields: object) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAlive:
+    """When the server pings and how long it waits for the answer; an interval of None: it never pings."""
+
+    interval_s: float | None = None
+    timeout_s: float = 20.0
+
+
+NO_KEEP_ALIVE = KeepAlive()
 
 
 class ConnectionEnded(Exception):
@@ -49,13 +63,18 @@ class RealtimeConnection:
         session: Session,
         engine: Engine,
         journal: Journal,
+        keep_alive: KeepAlive = NO_KEEP_ALIVE,
     ) -> None:
+        """`socket`: without its own answers to pings."""
         self.id = connection_id
         self._socket = socket
         self._transport = transport
         self._session = session
         self._engine = engine
         self._journal = journal
+        self._keep_alive = keep_alive
+        self._pong_came = asyncio.Event()
+        self._closing: Close | None = None
         self._outbox: deque[str | bytes | Close | Abort] = deque()
         self._outbox_bytes = 0
         self._outbox_filled = asyncio.Event()
@@ -76,6 +95,8 @@ class RealtimeConnection:
                 self._group.create_task(self._read(), name=f"{self.id} reader")
                 self._group.create_task(self._write(), name=f"{self.id} writer")
                 self._group.create_task(self._keep_time(), name=f"{self.id} timer")
+                if self._keep_alive.interval_s is not None:
+                    self._group.create_task(self._ping(self._keep_alive.interval_s), name=f"{self.id} pinger")
         except* ConnectionEnded as ended:
             first = ended.exceptions[0]
             assert isinstance(first, ConnectionEnded)
@@ -88,6 +109,7 @@ class RealtimeConnection:
                 code=code,
                 reason=reason,
                 **self._counters,
+                **self._session.accounts(),
             )
 
     def close(self, code: int, reason: str) -> None:
@@ -147,10 +169,35 @@ class RealtimeConnection:
                 self._counters["frames_in"] += 1
                 self._counters["bytes_in"] += len(message.data)
                 self._perform(self._session.receive(message.data, monotonic()))
+            elif message.type is WSMsgType.PING:
+                await self._answer(message.data)
+            elif message.type is WSMsgType.PONG:
+                self._pong_came.set()
             elif message.type is WSMsgType.ERROR:
                 raise ConnectionEnded(self._socket.close_code, "protocol error")
+            elif self._closing is not None:  # the end of our own close
+                raise ConnectionEnded(self._closing.code, self._closing.reason)
             else:  # CLOSE, CLOSING, CLOSED
                 raise ConnectionEnded(self._socket.close_code, "closed by the client")
+
+    async def _answer(self, ping: bytes) -> None:
+        try:
+            await self._socket.pong(ping)
+        except ConnectionError as error:
+            raise ConnectionEnded(None, "lost") from error
+
+    async def _ping(self, interval_s: float) -> None:
+        while True:
+            await asyncio.sleep(interval_s)
+            self._pong_came.clear()
+            try:
+                async with asyncio.timeout(self._keep_alive.timeout_s):
+                    await self._socket.ping()
+                    await self._pong_came.wait()
+            except TimeoutError:
+                await self._close(Close(WSCloseCode.INTERNAL_ERROR, PING_TIMEOUT))
+            except ConnectionError as error:
+                raise ConnectionEnded(None, "lost") from error
 
     async def _write(self) -> None:
         while True:
@@ -172,9 +219,8 @@ class RealtimeConnection:
             case bytes():
                 self._sent(len(output))
                 await self._socket.send_bytes(output)
-            case Close(code, reason):
-                await self._close(code, reason)
-                raise ConnectionEnded(code, reason)
+            case Close():
+                await self._close(output)
             case Abort():
                 self._transport.abort()
                 raise ConnectionEnded(None, "aborted")
@@ -184,12 +230,15 @@ class RealtimeConnection:
         self._counters["frames_out"] += 1
         self._counters["bytes_out"] += size
 
-    async def _close(self, code: int, reason: str) -> None:
+    async def _close(self, close: Close) -> None:
+        """Always raises ConnectionEnded."""
+        self._closing = close
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await self._socket.close(code=code, message=reason.encode())
+                await self._socket.close(code=close.code, message=close.reason.encode())
         except TimeoutError:
             self._transport.abort()
+        raise ConnectionEnded(close.code, close.reason)
 
     async def _keep_time(self) -> None:
         while True:

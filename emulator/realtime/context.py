@@ -7,31 +7,52 @@ from typing import Any
 from emulator.realtime.agenda import Agenda
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.errors import ApiError
-from emulator.realtime.faults import ConnectionFaults, FaultRule, Point
+from emulator.realtime.fault_plan import ConnectionFaults
+from emulator.realtime.faults import FaultRule, Point
 from emulator.realtime.ids import Ids
+from emulator.realtime.message_faults import UNKNOWN_MEMBERS, OutgoingMessages
 from emulator.realtime.session import Abort, Close, Note, Output, Stall
 from emulator.realtime.wire import encode_event
+
+Json = dict[str, Any]
 
 
 class SessionContext:
     """Collects the effects of the call that is being handled; `drain` hands them to the connection."""
 
-    def __init__(self, config: RealtimeConfig, faults: ConnectionFaults, ids: Ids, connection_id: str) -> None:
+    def __init__(
+        self,
+        config: RealtimeConfig,
+        faults: ConnectionFaults,
+        ids: Ids,
+        connection_id: str,
+        idle_event: tuple[str, Json],
+    ) -> None:
+        """`idle_event`: type and members of a server event of this session type that says nothing, for faults."""
         self.config = config
         self.faults = faults
         self.ids = ids
         self.connection_id = connection_id
         self.agenda = Agenda()
+        self.now = 0.0
+        """The time of the call that is being handled."""
         self.ended = False
+        self._idle_event = idle_event
         self._outputs: list[Output] = []
+        self._messages = OutgoingMessages(faults, self.agenda, ids, self.effect)
         self._works = 0
 
     def emit(self, kind: str, **members: Any) -> None:
         """Send a server event; it gets its own event id."""
-        self.effect(encode_event({"type": kind, "event_id": self.ids.new("event"), **members}))
+        self.send(kind, encode_event({"type": kind, "event_id": self.ids.new("event"), **members}))
+
+    def send(self, kind: str, frame: str) -> None:
+        """Send a server event of this type that is encoded already."""
+        if not self.ended and (rule := self._messages.put(kind, frame, self.now)) is not None:
+            self.note("realtime.fault", do=rule.do, event=kind)
 
     def effect(self, output: Output) -> None:
-        """Send a ready-made frame, or have the connection do something; nothing once the session has ended."""
+        """Send a frame that is no event, or have the connection do something; nothing once the session has ended."""
         if not self.ended:
             self._outputs.append(output)
 
@@ -42,7 +63,7 @@ class SessionContext:
         """Tell the client what it did wrong; the session goes on."""
         event_id = self.ids.new("event") if self.config.error_event_ids else None
         body = error.body(client_event_id)
-        self.effect(encode_event({"type": "error", "event_id": event_id, "error": body}))
+        self.send("error", encode_event({"type": "error", "event_id": event_id, "error": body}))
         self.note("realtime.error", code=error.code, message=error.message, param=error.param)
 
     def end(self, code: int, reason: str) -> None:
@@ -60,17 +81,23 @@ class SessionContext:
         return outputs
 
     def fault_point(self, point: Point, *, response: int | None = None, target: str | None = None) -> None:
-        """Do wrong what the plan wants done wrong here."""
+        """Do wrong what the plan wants done wrong here, or `after_s` later."""
         for rule in self.faults.take_at(point, response=response, target=target):
-            if not self.ended:
-                self.note("realtime.fault", do=rule.do, at=point)
-                self._misbehave(rule)
+            if rule.after_s > 0:
+                self._misbehave_later(rule, point)
+            elif not self.ended:
+                self._misbehave(rule, point)
+
+    def _misbehave_later(self, rule: FaultRule, point: Point) -> None:
+        self.agenda.at(self.now + rule.after_s, lambda at: self._misbehave(rule, point))
 
     def _stop(self) -> None:
         self.ended = True
         self.agenda.clear()
 
-    def _misbehave(self, rule: FaultRule) -> None:
+    def _misbehave(self, rule: FaultRule, point: Point) -> None:
+        self.note("realtime.fault", do=rule.do, at=point)
+        kind, members = self._idle_event
         match rule.do:
             case "close":
                 self.end(rule.close_code, rule.reason)
@@ -91,10 +118,10 @@ class SessionContext:
             case "unknown_event":
                 self.emit("response.output_hologram.delta", delta="AAAA", hologram={"index": 0})
             case "extra_fields":
-                self.emit("rate_limits.updated", rate_limits=[], region="atlantis", hints={"retry": None})
+                self.emit(kind, **members, **UNKNOWN_MEMBERS)
             case "missing_event_id":
-                self.effect('{"type":"rate_limits.updated","rate_limits":[]}')
+                self.effect(encode_event({"type": kind, **members}))
             case "huge_frame":
-                self.emit("rate_limits.updated", rate_limits=[], padding="x" * rule.size)
+                self.emit(kind, **members, padding="x" * rule.size)
             case _:  # AT_A_POINT lists the cases above, and take_at gives no others
                 raise AssertionError(f"{rule.do} does not happen at a point")

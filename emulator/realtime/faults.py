@@ -1,19 +1,24 @@
-"""Misbehaviour on request: a document of rules, and the plan that says when each applies. Performs nothing itself.
+"""Misbehaviour on request: the document of rules, checked as a whole. When a rule applies is in fault_plan.py.
 
-A document is `{"rules": [{"do": "close", "at": "mid_response", "close_code": 1011, "times": 1}, …]}`. A rule
-without `connection`, `response`, `target` and `times` always applies. What the rules can do:
+A document is `{"rules": [{"do": "close", "at": "mid_response", "close_code": 1011, "times": 1}, …], "seed": 0}`. A rule
+without a condition always applies. What the rules can do:
 
-    refused upgrades    refuse (status, retry_after_s, error_code, message) · slow_handshake (seconds)
+    upgrades            refuse (status, retry_after_s, error_code, message) · hang_up (no answer at all) ·
+                        slow_handshake (seconds)
     at a point          close (close_code, reason) · abort · stall (seconds, direction) · error_event (error_code,
                         error_type, message) · garbage_text · malformed_json · binary_frame · unknown_event ·
-                        extra_fields · missing_event_id · huge_frame (size)
+                        extra_fields · missing_event_id · huge_frame (size); `after_s` later if so wanted
+    a server message    delay_message (seconds) · drop_message · repeat_message · reorder_message (behind the next) ·
+                        garble_message · extend_message (unknown members) · anonymise_message (no event_id); chosen
+                        by `event`, its type, and `nth`, its number (among those of that type, if one is named)
     session.update      delay_session_updated (seconds) · refuse_session_update (error_code, message)
     session             expires_in (seconds) · expires_skew (seconds: added to the expires_at that is told)
     transcription       delay_transcription (seconds) · fail_transcription
     response            delay_response (seconds) · fail_response (error_code, error_type, message) ·
                         incomplete_response (reason) · hang_response (starts, never goes on) · omit_done (all but
-                        response.done) · double_audio · say (text: wrong language, an answer instead of a
-                        translation) · echo (the source comes back)
+                        response.done; in a translation session all but session.closed) · double_audio · say (text:
+                        an answer instead of a translation) · wrong_language (language) · echo (the source comes
+                        back). In a translation session the n-th response is the interpretation of the n-th segment.
 """
 
 from __future__ import annotations
@@ -26,6 +31,7 @@ import msgspec
 
 Action = Literal[
     "refuse",
+    "hang_up",
     "slow_handshake",
     "close",
     "abort",
@@ -38,6 +44,13 @@ Action = Literal[
     "extra_fields",
     "missing_event_id",
     "huge_frame",
+    "delay_message",
+    "drop_message",
+    "repeat_message",
+    "reorder_message",
+    "garble_message",
+    "extend_message",
+    "anonymise_message",
     "delay_session_updated",
     "refuse_session_update",
     "expires_in",
@@ -51,14 +64,34 @@ Action = Literal[
     "omit_done",
     "double_audio",
     "say",
+    "wrong_language",
     "echo",
 ]
 
-Point = Literal["connect", "created", "updated", "committed", "response", "first_delta", "mid_response", "done"]
+Point = Literal[
+    "connect", "created", "updated", "committed", "response", "mid_word", "first_delta", "mid_response", "done"
+]
 """Moments of a session: socket open; after session.created, session.updated, input_audio_buffer.committed,
-response.created; after a response's first audio; after half of it; after response.done."""
+response.created; when a word was written but not yet spoken; after a response's first audio; after half of it; after
+response.done. A translation session has no turns: there `committed` is when a segment of speech has been cut,
+`response` when its interpretation is ready, and the others follow that interpretation through the output."""
 
-AT_A_POINT: frozenset[str] = frozenset(get_args(Action)[2:13])
+AT_A_POINT: frozenset[str] = frozenset(
+    {
+        "close",
+        "abort",
+        "stall",
+        "error_event",
+        "garbage_text",
+        "malformed_json",
+        "binary_frame",
+        "unknown_event",
+        "extra_fields",
+        "missing_event_id",
+        "huge_frame",
+    }
+)
+ON_A_MESSAGE: frozenset[str] = frozenset(action for action in get_args(Action) if action.endswith("_message"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +105,18 @@ class FaultRule:
     """Only the n-th response of its connection, counted from 1."""
     target: str | None = None
     """Only responses into this language (ISO 639-1)."""
+    nth: int | None = None
+    """Only the n-th server message of its connection, counted from 1; with `event`, the n-th of that type."""
+    event: str | None = None
+    """Only server messages of this type."""
     times: int | None = None
     """At most this often, then the rule is spent."""
+    probability: float = 1.0
+    """How likely the rule applies where it could; drawn from the document's seed."""
     at: Point = "created"
     """For the actions that happen at a point."""
+    after_s: float = 0.0
+    """For the same: so long after the point."""
     seconds: float = 1.0
     direction: Literal["reads", "writes", "both"] = "both"
     status: int = 503
@@ -86,6 +127,7 @@ class FaultRule:
     error_type: str = "server_error"
     message: str = "The server had an error while processing your request. Sorry about that!"
     text: str = "I'm sorry, but I can't help with that."
+    language: str = "fr"
     size: int = 2 * 1024 * 1024
 
 
@@ -94,21 +136,26 @@ class RealtimeFaults:
     """The whole document; empty means good behaviour."""
 
     rules: tuple[FaultRule, ...] = field(default=())
+    seed: int = 0
+    """Of the draws behind `probability`, so that a run can be repeated."""
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> RealtimeFaults:
         """Raises ValueError that says what is wrong with the document."""
-        unknown = set(document) - {"rules"}
+        unknown = set(document) - {"rules", "seed"}
         if unknown:
             raise ValueError(f"unknown members: {', '.join(sorted(unknown))}")
-        rules = document.get("rules", [])
+        rules, seed = document.get("rules", []), document.get("seed", 0)
         if not isinstance(rules, list):
             raise ValueError("rules: expected an array")
-        return cls(tuple(_rule(entry, index) for index, entry in enumerate(rules)))
+        if not isinstance(seed, int):
+            raise ValueError("seed: expected an integer")
+        return cls(tuple(_rule(entry, index) for index, entry in enumerate(rules)), seed)
 
     def to_dict(self) -> dict[str, Any]:
         """The document again, defaults left out; `from_dict` of it is equal."""
-        return {"rules": [_without_defaults(rule) for rule in self.rules]}
+        document: dict[str, Any] = {"rules": [_without_defaults(rule) for rule in self.rules]}
+        return {**document, "seed": self.seed} if self.seed else document
 
 
 def _rule(entry: object, index: int) -> FaultRule:
@@ -126,64 +173,3 @@ def _rule(entry: object, index: int) -> FaultRule:
 def _without_defaults(rule: FaultRule) -> dict[str, Any]:
     values = {member.name: (getattr(rule, member.name), member.default) for member in fields(rule)}
     return {name: value for name, (value, default) in values.items() if default is MISSING or value != default}
-
-
-class FaultPlan:
-    """The rules in force on one server, with how often each may still apply."""
-
-    def __init__(self, faults: RealtimeFaults) -> None:
-        self.faults = faults
-        self._left: list[float] = []
-        self._connections_before = 0
-        self.replace(faults, 0)
-
-    def replace(self, faults: RealtimeFaults, connections_so_far: int) -> None:
-        """Put a new document in force; connections are counted anew, and those already open have no number."""
-        self.faults = faults
-        self._left = [float("inf") if rule.times is None else rule.times for rule in faults.rules]
-        self._connections_before = connections_so_far
-
-    def take(
-        self,
-        do: str,
-        connection: int,
-        *,
-        response: int | None = None,
-        target: str | None = None,
-        at: Point | None = None,
-    ) -> FaultRule | None:
-        """The first rule with this action that applies now; it is thereby used once."""
-        if not self.faults.rules:  # the usual case costs nothing
-            return None
-        for index, rule in enumerate(self.faults.rules):
-            if (
-                rule.do == do
-                and self._left[index] > 0
-                and rule.connection in (None, connection - self._connections_before)
-                and rule.response in (None, response)
-                and rule.target in (None, target)
-                and (at is None or rule.at == at)
-            ):
-                self._left[index] -= 1
-                return rule
-        return None
-
-
-class ConnectionFaults:
-    """The plan as one connection sees it."""
-
-    def __init__(self, plan: FaultPlan, connection: int) -> None:
-        """`connection` is the running number of its upgrade request on the server."""
-        self._plan = plan
-        self._connection = connection
-
-    def take(self, do: Action, *, response: int | None = None, target: str | None = None) -> FaultRule | None:
-        return self._plan.take(do, self._connection, response=response, target=target)
-
-    def take_at(self, point: Point, *, response: int | None = None, target: str | None = None) -> list[FaultRule]:
-        """Every rule for this point, in the order of the document."""
-        if not self._plan.faults.rules:
-            return []
-        wanted = dict.fromkeys(rule.do for rule in self._plan.faults.rules if rule.do in AT_A_POINT)
-        found = (self._plan.take(do, self._connection, response=response, target=target, at=point) for do in wanted)
-        return [rule for rule in found if rule is not None]

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from emulator.engine.base import BYTES_PER_MS, EngineError, Heard
 from emulator.realtime.context import SessionContext
-from emulator.realtime.items import Item
+from emulator.realtime.deployments import known_as
+from emulator.realtime.items import Conversation, Item
 from emulator.realtime.languages import primary_subtag
 from emulator.realtime.session import Abandon, Hear
 from emulator.realtime.speech import spread
@@ -38,11 +39,11 @@ class Hearing:
 
 
 class Hearings:
-    """The recognitions of one session. `is_kept(item_id)` says whether an item is still in the conversation."""
+    """The recognitions of one session, about the items of its conversation."""
 
-    def __init__(self, context: SessionContext, is_kept: Callable[[str], bool]) -> None:
+    def __init__(self, context: SessionContext, conversation: Conversation) -> None:
         self._context = context
-        self._is_kept = is_kept
+        self._conversation = conversation
         self._by_work: dict[int, Hearing] = {}
         self._by_item: dict[tuple[str, tuple[str, ...]], Hearing] = {}
 
@@ -85,6 +86,9 @@ class Hearings:
         listeners, hearing.listeners = hearing.listeners, {}
         for listener in listeners.values():
             listener(result, now)
+
+    def _is_kept(self, item_id: str) -> bool:
+        return self._conversation.find(item_id) is not None
 
     def _hearing(self, item: Item, languages: tuple[str, ...]) -> Hearing:
         key = (item.id, languages)
@@ -133,7 +137,7 @@ class Hearings:
             error = {"type": "transcription_error", "param": None, **problem}
             self._context.emit("conversation.item.input_audio_transcription.failed", **place, error=error)
             return
-        model = str(hearing.transcription.get("model") or "")
+        model = known_as(self._context.config.deployments, hearing.transcription.get("model") or "")
         for delta in [text] if model == "whisper-1" or not text else _words(text):
             self._context.emit(
                 "conversation.item.input_audio_transcription.delta",

@@ -19,6 +19,23 @@ class InputBuffer:
         self._chunks: deque[bytes] = deque()
         self._size = 0
         self._start = 0  # bytes of the time line before the first chunk
+        self.dropped = 0
+        """Bytes that were thrown away: cleared, or silence nobody needed."""
+
+    @property
+    def size(self) -> int:
+        """Bytes buffered."""
+        return self._size
+
+    @property
+    def appended(self) -> int:
+        """Bytes appended in the whole session."""
+        return self._start + self._size
+
+    @property
+    def start_ms(self) -> int:
+        """Where on the time line the buffered audio begins."""
+        return self._start // BYTES_PER_MS
 
     @property
     def duration_ms(self) -> float:
@@ -27,7 +44,7 @@ class InputBuffer:
     @property
     def end_ms(self) -> int:
         """How much audio was appended in the whole session."""
-        return (self._start + self._size) // BYTES_PER_MS
+        return self.appended // BYTES_PER_MS
 
     def append(self, pcm: bytes) -> None:
         if self._size + len(pcm) > MAX_BUFFERED_BYTES:
@@ -62,7 +79,16 @@ class InputBuffer:
             wanted -= len(chunk)
         return b"".join(taken)
 
+    def peek_until(self, end_ms: int) -> bytes:
+        """The buffered audio before `end_ms` of the time line; it stays."""
+        return b"".join(self._chunks)[: max(0, end_ms * BYTES_PER_MS - self._start)]
+
+    def drop_until(self, end_ms: int) -> None:
+        """Throw away the audio before `end_ms` of the time line."""
+        self.dropped += len(self.take_until(end_ms))
+
     def clear(self) -> None:
+        self.dropped += self._size
         self._start += self._size
         self._size = 0
         self._chunks.clear()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from emulator.engine.base import BYTES_PER_MS, Heard, Spoken
+from emulator.realtime.audio_settings import pcm_24k_only
 from emulator.realtime.items import RESPONSE_INPUT, Item
 from emulator.realtime.languages import Direction
 from emulator.realtime.schema import Check, an_object, array, boolean, nullable, one_of, record
@@ -18,7 +19,6 @@ from emulator.realtime.session_config import (
     max_output_tokens,
     metadata,
     modalities,
-    pcm_24k_only,
 )
 from emulator.realtime.speech import SpeechStream
 from emulator.realtime.usage import (

@@ -54,8 +54,8 @@ class Responses:
         self._cache = PromptCache()
         self._count = 0
         self._allowance = TokenAllowance(context.config.token_limit)
-        self.audio_was_sent = False
-        """From then on the voice of the session is locked."""
+        self.audio_out = 0
+        """Bytes of audio sent in the whole session."""
 
     @property
     def conversation_is_busy(self) -> bool:
@@ -183,11 +183,14 @@ class Responses:
         if isinstance(heard, EngineError):
             self._fail(response, "server_error", "server_error", str(heard), now)
             return
-        assert response.target is not None
+        target = response.target
+        assert target is not None
+        if fault := self._take("wrong_language", response):
+            target = fault.language
         response.heard = heard
         response.work = self._context.new_work()
         self._by_work[response.work] = response
-        self._context.effect(Interpret(response.work, heard, response.target))
+        self._context.effect(Interpret(response.work, heard, target))
 
     # -- from the engine to the client
 
@@ -251,10 +254,15 @@ class Responses:
 
     def _step(self, response: Response, now: float) -> None:
         stream = response.stream
-        stream.step()
+        before = len(stream.sent_pcm)
+        first = stream.steps_left == response.total_steps
+        stream.send_text()
+        if first and stream.sent_text:
+            self._context.fault_point("mid_word", response=response.number, target=response.target)
+        stream.send_audio()
+        self.audio_out += len(stream.sent_pcm) - before
         if response.first_delta_at is None and stream.sent_pcm:
             response.first_delta_at = now
-            self.audio_was_sent = True
             if self._context.config.on_first_delta is not None:
                 self._context.config.on_first_delta(stream.id, now)
             self._context.fault_point("first_delta", response=response.number, target=response.target)

@@ -1,11 +1,11 @@
-"""The HTTP side of the Realtime service: paths, keys, deployments, refused upgrades. Knows no session rule."""
+"""The HTTP side of the Realtime service: requests to connections, connections to sessions. Knows no session rule."""
 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
-from collections.abc import Collection
+from collections.abc import Iterable
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -14,14 +14,18 @@ from aiohttp import WSCloseCode, web
 from emulator.clock import wall
 from emulator.engine.base import Engine
 from emulator.realtime.config import RealtimeConfig
-from emulator.realtime.connection import Journal, RealtimeConnection
+from emulator.realtime.connection import Journal, KeepAlive, RealtimeConnection
 from emulator.realtime.conversation import ConversationSession
+from emulator.realtime.deployments import Kind, read_deployments
 from emulator.realtime.errors import http_error
-from emulator.realtime.faults import ConnectionFaults, FaultPlan, FaultRule, RealtimeFaults
+from emulator.realtime.fault_plan import ConnectionFaults, FaultPlan
+from emulator.realtime.faults import RealtimeFaults
+from emulator.realtime.transcription import TranscriptionSession
+from emulator.realtime.translation import TranslationSession
+from emulator.realtime.upgrade import PREVIEW_PATHS, REALTIME_PATHS, TRANSLATION_PATHS, Doorkeeper, Refused
 
 logger = logging.getLogger(__name__)
 
-CONVERSATION_PATHS = ("/v1/realtime", "/openai/v1/realtime")
 MAX_FRAME_BYTES = 24 * 1024 * 1024
 """An append of 15 MiB in base64, and its wrapping."""
 SECRET_HEADERS = frozenset({"authorization", "api-key", "cookie"})
@@ -30,14 +34,11 @@ NO_FAULTS = RealtimeFaults()
 DEFAULT_CONFIG = RealtimeConfig()
 
 
-class Refused(Exception):
-    """An upgrade that is answered with an HTTP error."""
-
-    def __init__(self, status: int, body: dict[str, object], headers: dict[str, str] | None = None) -> None:
-        super().__init__(status)
-        self.status = status
-        self.body = body
-        self.headers = headers or {}
+SESSIONS: dict[Kind, type[ConversationSession | TranslationSession | TranscriptionSession]] = {
+    "conversation": ConversationSession,
+    "translation": TranslationSession,
+    "transcription": TranscriptionSession,
+}
 
 
 class RealtimeServer:
@@ -53,21 +54,22 @@ class RealtimeServer:
         journal: Journal,
         *,
         key: str,
-        deployments: Collection[str] | None = None,
+        deployments: Iterable[str] | None = None,
         config: RealtimeConfig = DEFAULT_CONFIG,
         faults: RealtimeFaults = NO_FAULTS,
     ) -> None:
-        """`key`: what clients must present. `deployments`: the models there are; None takes every name."""
+        """`key`: what clients must present. `deployments`: as `read_deployments` takes them, in place of those of
+        `config`. Raises ValueError for a deployment it cannot read."""
         self._engine = engine
         self._journal = journal
-        self._key = key.encode()
-        self._deployments = None if deployments is None else frozenset(deployments)
-        self._config = config
+        self._config = config if deployments is None else replace(config, deployments=read_deployments(deployments))
+        self._door = Doorkeeper(key, self._config.deployments, self._config.translation_bearer)
         self._plan = FaultPlan(faults)
         self._upgrades = 0
         self._connections: set[RealtimeConnection] = set()
         self._all_gone = asyncio.Event()
         self._all_gone.set()
+        self._stopping = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         return self
@@ -88,14 +90,19 @@ class RealtimeServer:
 
     def application(self) -> web.Application:
         application = web.Application()
-        for path in CONVERSATION_PATHS:
-            application.router.add_get(path, self._serve_conversation)
+        for path in (*REALTIME_PATHS, *TRANSLATION_PATHS, *PREVIEW_PATHS):
+            application.router.add_get(path, self._serve)
         application.router.add_route("*", "/{tail:.*}", self._not_found)
         application.on_shutdown.append(lambda _: self.close_connections())
         return application
 
     async def close_connections(self) -> None:
-        """Close every socket with 1001 and wait until the sessions are gone, a few seconds at most."""
+        """Close every socket with 1001 and wait until the sessions are gone, a few seconds at most.
+
+        Upgrades that are being held back are answered now.
+        """
+        self._stopping.set()
+        self._stopping = asyncio.Event()
         for connection in self._connections:
             connection.close(WSCloseCode.GOING_AWAY, "The server is going away.")
         try:
@@ -111,7 +118,7 @@ class RealtimeServer:
 
     # -- requests
 
-    async def _serve_conversation(self, request: web.Request) -> web.StreamResponse:
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
         self._upgrades += 1
         number = self._upgrades
         connection_id = f"connection-{number}"
@@ -126,16 +133,12 @@ class RealtimeServer:
         )
         faults = ConnectionFaults(self._plan, number)
         try:
-            if fault := faults.take("slow_handshake"):
-                await asyncio.sleep(fault.seconds)
-            if fault := faults.take("refuse"):
-                raise _refusal(fault)
-            self._authorize(request)
-            model = self._model(request)
+            await self._meddle(request, faults)
+            admission = self._door.admit(request.path, request.query, request.headers)
         except Refused as refused:
             self._journal.note("realtime.refused", connection_id=connection_id, status=refused.status)
             return web.json_response(refused.body, status=refused.status, headers=refused.headers)
-        socket = web.WebSocketResponse(compress=False, max_msg_size=MAX_FRAME_BYTES, timeout=1.0)
+        socket = web.WebSocketResponse(compress=False, max_msg_size=MAX_FRAME_BYTES, timeout=1.0, autoping=False)
         try:
             await socket.prepare(request)
         except ConnectionError:  # gone before it was answered
@@ -143,8 +146,13 @@ class RealtimeServer:
             return web.Response(status=400)
         transport = request.transport
         assert transport is not None  # only a lost connection has none
-        session = ConversationSession(self._config, faults, model=model, connection_id=connection_id, unix_time=wall())
-        connection = RealtimeConnection(connection_id, socket, transport, session, self._engine, self._journal)
+        session = SESSIONS[admission.kind](
+            self._config, faults, model=admission.model, connection_id=connection_id, unix_time=wall()
+        )
+        keep_alive = KeepAlive(self._config.ping_interval_s, self._config.ping_timeout_s)
+        connection = RealtimeConnection(
+            connection_id, socket, transport, session, self._engine, self._journal, keep_alive
+        )
         self._connections.add(connection)
         self._all_gone.clear()
         try:
@@ -155,47 +163,22 @@ class RealtimeServer:
                 self._all_gone.set()
         return socket
 
+    async def _meddle(self, request: web.Request, faults: ConnectionFaults) -> None:
+        """What is to go wrong before the request is looked at. Raises Refused."""
+        if fault := faults.take("slow_handshake"):
+            try:
+                async with asyncio.timeout(fault.seconds):
+                    await self._stopping.wait()
+            except TimeoutError:
+                pass
+        if faults.take("hang_up") and request.transport is not None:
+            request.transport.abort()
+            raise Refused(503, {})  # which nobody gets to see
+        if fault := faults.take("refuse"):
+            headers = {} if fault.retry_after_s is None else {"Retry-After": f"{fault.retry_after_s:g}"}
+            body = http_error(fault.error_code or str(fault.status), fault.message, kind=fault.error_type)
+            raise Refused(fault.status, body, headers)
+
     async def _not_found(self, request: web.Request) -> web.Response:
         body = http_error("404", f"Resource not found: {request.method} {request.path}")
         return web.json_response(body, status=404)
-
-    def _authorize(self, request: web.Request) -> None:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        presented = token.strip() if scheme.lower() == "bearer" else request.headers.get("api-key", "")
-        if not hmac.compare_digest(presented.encode(), self._key):
-            raise Refused(
-                401,
-                http_error(
-                    "401",
-                    "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a "
-                    "valid key for an active subscription.",
-                    kind="authentication_error",
-                ),
-            )
-
-    def _model(self, request: web.Request) -> str:
-        if "api-version" in request.query:
-            raise Refused(401, http_error("401", "The GA path takes no api-version.", "api-version"))
-        if "intent" in request.query:
-            raise Refused(400, http_error("invalid_value", "Only conversations are served on this path.", "intent"))
-        model = request.query.get("model", "")
-        if not model:
-            raise Refused(
-                400, http_error("missing_required_parameter", "Missing required parameter: 'model'.", "model")
-            )
-        if self._deployments is not None and model not in self._deployments:
-            message = (
-                "The API deployment for this resource does not exist. If you created the deployment within the last "
-                "5 minutes, please wait a moment and try again."
-            )
-            raise Refused(404, http_error("DeploymentNotFound", message))
-        if not request.headers.get("Upgrade", "").lower() == "websocket":
-            raise Refused(426, http_error("upgrade_required", "This path speaks WebSocket."))
-        return model
-
-
-def _refusal(fault: FaultRule) -> Refused:
-    headers = {} if fault.retry_after_s is None else {"Retry-After": f"{fault.retry_after_s:g}"}
-    return Refused(
-        fault.status, http_error(fault.error_code or str(fault.status), fault.message, kind=fault.error_type), headers
-    )

@@ -98,3 +98,7 @@ class Session(Protocol):
     def next_deadline(self) -> float | None:
         """When `tick` is wanted next."""
         ...
+
+    def accounts(self) -> dict[str, int]:
+        """Where the audio went so far, in bytes: `audio_in` is the sum of the other `audio_in_*`."""
+        ...

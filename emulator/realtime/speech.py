@@ -3,7 +3,7 @@
     response.created
       response.output_item.added · conversation.item.added*
         response.content_part.added
-          response.output_audio_transcript.delta … response.output_audio.delta …      one `step` after the other
+          response.output_audio_transcript.delta … response.output_audio.delta …      one step after the other
           response.output_audio.done · response.output_audio_transcript.done
         response.content_part.done
       response.output_item.done · conversation.item.done*
@@ -66,7 +66,8 @@ class Step:
 
 
 class SpeechStream:
-    """One response on its way out. Call `announce`, then `begin`, `step` while `steps_left`, then `finish`."""
+    """One response on its way out. Call `announce`, then `begin`, `send_text` and
+    `send_audio` while `steps_left`, then `finish`."""
 
     def __init__(
         self, context: SessionContext, response_id: str, shape: Json, conversation: Conversation | None
@@ -131,19 +132,25 @@ class SpeechStream:
             f'"output_index":0,"content_index":0,"event_id":"'
         )
 
-    def step(self) -> None:
-        """Send the next text and audio deltas."""
-        step = self._steps.popleft()
-        ids = self._context.ids
-        for text in step.texts:
+    def send_text(self) -> None:
+        """Send the text deltas of the next step."""
+        for text in self._steps[0].texts:
             self.sent_text += text
             self._context.emit(
-                self._text_event("delta"), **self._place(), delta=text, obfuscation=ids.obfuscation(text)
+                self._text_event("delta"),
+                **self._place(),
+                delta=text,
+                obfuscation=self._context.ids.obfuscation(text),
             )
+
+    def send_audio(self) -> None:
+        """Send the audio delta of the next step, which is thereby done."""
+        step = self._steps.popleft()
         if step.audio:
             self.sent_pcm += step.audio
             delta = encode_audio(step.audio)
-            self._context.effect(f'{self._audio_prefix}{ids.new("event")}","delta":"{delta}"}}')
+            frame = f'{self._audio_prefix}{self._context.ids.new("event")}","delta":"{delta}"}}'
+            self._context.send("response.output_audio.delta", frame)
 
     def finish(self, status: str, details: Json | None, usage: Json | None) -> None:
         """Close whatever is open and send `response.done`; what has not been sent is dropped."""

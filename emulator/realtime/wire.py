@@ -14,19 +14,18 @@ import pybase64
 
 from emulator.realtime.errors import ApiError
 
-APPEND_STARTS = (
-    '{"type":"input_audio_buffer.append","audio":"',
-    '{"type": "input_audio_buffer.append", "audio": "',
-)
-"""How our own bot and `json.dumps` begin an append."""
-
 MAX_APPEND_BYTES = 15 * 1024 * 1024
 """Audio in one append, from the API reference."""
 
 
-def appended_audio(text: str) -> bytes | None:
+def append_starts(kind: str) -> tuple[str, str]:
+    """How our own bot and `json.dumps` begin an append of this type."""
+    return f'{{"type":"{kind}","audio":"', f'{{"type": "{kind}", "audio": "'
+
+
+def appended_audio(text: str, starts: tuple[str, ...]) -> bytes | None:
     """The decoded audio if `text` is a plain, valid append; None sends the caller the long way round."""
-    for start in APPEND_STARTS:
+    for start in starts:
         if text.startswith(start) and text.endswith('"}'):
             try:
                 return pybase64.b64decode(text[len(start) : -2], validate=True)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emulator.realtime.audio_settings import SERVER_VAD, merged
 from emulator.realtime.errors import ApiError
-from emulator.realtime.session_config import SERVER_VAD, SessionConfig, default_session, merged
+from emulator.realtime.session_config import SessionConfig, default_session
 
 
 def config() -> SessionConfig:

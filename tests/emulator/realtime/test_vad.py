@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.realtime.session_config import SERVER_VAD
+from emulator.realtime.audio_settings import SERVER_VAD
 from emulator.realtime.vad import EnergyDetector, SpeechStarted, SpeechStopped
 from tests.emulator.realtime.driver import pcm_of
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from emulator.realtime.errors import ApiError
 from emulator.realtime.wire import (
     MAX_APPEND_BYTES,
+    append_starts,
     appended_audio,
     check_samples,
     decode_audio,
@@ -19,12 +20,15 @@ from emulator.realtime.wire import (
     without_audio,
 )
 
+APPEND = append_starts("input_audio_buffer.append")
 
-@given(st.binary(max_size=300))
-def test_both_ways_of_reading_an_append_agree(pcm: bytes) -> None:
-    event = {"type": "input_audio_buffer.append", "audio": encode_audio(pcm)}
+
+@given(st.binary(max_size=300), st.sampled_from(["input_audio_buffer.append", "session.input_audio_buffer.append"]))
+def test_both_ways_of_reading_an_append_agree(pcm: bytes, kind: str) -> None:
+    event = {"type": kind, "audio": encode_audio(pcm)}
     compact, spaced = json.dumps(event, separators=(",", ":")), json.dumps(event)
-    assert appended_audio(compact) == appended_audio(spaced) == pcm
+    starts = append_starts(kind)
+    assert appended_audio(compact, starts) == appended_audio(spaced, starts) == pcm
     assert decode_event(compact) == decode_event(spaced.encode()) == event
 
 
@@ -37,11 +41,12 @@ def test_both_ways_of_reading_an_append_agree(pcm: bytes) -> None:
         '{"type":"input_audio_buffer.append","audio":"AAAA"',
         '{"event_id":"e1","type":"input_audio_buffer.append","audio":"AAAA"}',
         '{"type":"input_audio_buffer.append","audio":"ÄÄÄÄ"}',
+        '{"type":"session.input_audio_buffer.append","audio":"AAAA"}',
         "",
     ],
 )
 def test_anything_unusual_takes_the_long_way(text: str) -> None:
-    assert appended_audio(text) is None
+    assert appended_audio(text, APPEND) is None
 
 
 @pytest.mark.parametrize("audio", ["A", "AA", "AAA", "AA AA===", "AAA\n", "ÄÄÄÄ", "AAA=AAA="])

@@ -1,0 +1,129 @@
+"""Audio in, for the session types that know turns: buffer, speech detection, commits, and the items they become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from emulator.realtime.base_session import ClientEvents, client_event
+from emulator.realtime.context import SessionContext
+from emulator.realtime.hearing import Hearings
+from emulator.realtime.input_buffer import InputBuffer
+from emulator.realtime.item_events import announce_item
+from emulator.realtime.items import Conversation, audio_item
+from emulator.realtime.vad import EnergyDetector, SpeechStarted, SpeechStopped
+
+Json = dict[str, Any]
+
+SILENCE_KEPT_MS = 10_000
+"""While speech is looked for, silence further back is of no use but as prefix padding."""
+
+
+class InputSettings(Protocol):
+    """The part of a session's configuration that this follows."""
+
+    @property
+    def turn_detection(self) -> Json | None: ...
+
+    @property
+    def transcription(self) -> Json | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """What a session does about speech, beside committing it."""
+
+    languages: Callable[[], tuple[str, ...]]
+    """What to listen for in the item that is being committed."""
+    started: Callable[[float], None] = lambda now: None
+    """The detector heard speech begin."""
+    ended: Callable[[float], None] = lambda now: None
+    """The detector heard it end, and it has been committed."""
+
+
+class AudioInput:
+    """The input audio buffer and what leads out of it."""
+
+    def __init__(
+        self,
+        context: SessionContext,
+        settings: InputSettings,
+        conversation: Conversation,
+        hearings: Hearings,
+        turns: Turns,
+    ) -> None:
+        self._context = context
+        self._settings = settings
+        self._conversation = conversation
+        self._hearings = hearings
+        self._turns = turns
+        self._buffer = InputBuffer()
+        self._committed = 0
+        self._detector: EnergyDetector | None = None
+        self._announced_item_id: str | None = None  # told with speech_started, used at the commit
+        self.events: ClientEvents = {
+            "input_audio_buffer.commit": (client_event({}), self._commit),
+            "input_audio_buffer.clear": (client_event({}), self._clear),
+        }
+
+    def append(self, pcm: bytes, now: float) -> None:
+        """Raises ApiError."""
+        self._buffer.append(pcm)
+        if self._detector is not None:
+            for change in self._detector.feed(pcm):
+                self._speech_changed(change, now)
+            if not self._detector.speaking:
+                self._buffer.drop_until(self._buffer.end_ms - SILENCE_KEPT_MS)
+
+    def restart_detection(self) -> None:
+        """Look for speech from here on, as now configured."""
+        detection = self._settings.turn_detection
+        self._detector = None if detection is None else EnergyDetector(detection, self._buffer.end_ms)
+
+    def accounts(self) -> dict[str, int]:
+        buffer = self._buffer
+        return {
+            "audio_in": buffer.appended,
+            "audio_in_committed": self._committed,
+            "audio_in_dropped": buffer.dropped,
+            "audio_in_waiting": buffer.size,
+        }
+
+    def _commit(self, event: Json, now: float) -> None:
+        self._commit_audio(self._buffer.commit(), now)
+        self.restart_detection()
+
+    def _clear(self, event: Json, now: float) -> None:
+        self._buffer.clear()
+        self._announced_item_id = None
+        self.restart_detection()
+        self._context.emit("input_audio_buffer.cleared")
+
+    def _commit_audio(self, pcm: bytes, now: float) -> None:
+        """The buffer becomes an item; transcription starts here."""
+        context = self._context
+        self._committed += len(pcm)
+        item = audio_item(self._announced_item_id or context.ids.new("item"), pcm, now)
+        self._announced_item_id = None
+        previous = self._conversation.add(item)
+        context.emit("input_audio_buffer.committed", previous_item_id=previous, item_id=item.id)
+        announce_item(context, item, previous)
+        context.note("realtime.committed", item_id=item.id, audio_ms=item.audio_ms)
+        if (transcription := self._settings.transcription) is not None:
+            self._hearings.transcribe(item, transcription, self._turns.languages())
+        context.fault_point("committed")
+
+    def _speech_changed(self, change: SpeechStarted | SpeechStopped, now: float) -> None:
+        match change:
+            case SpeechStarted(start_ms):
+                self._buffer.drop_until(start_ms)
+                item_id = self._announced_item_id = self._context.ids.new("item")
+                self._context.emit("input_audio_buffer.speech_started", audio_start_ms=start_ms, item_id=item_id)
+                self._turns.started(now)
+            case SpeechStopped(end_ms):
+                self._context.emit(
+                    "input_audio_buffer.speech_stopped", audio_end_ms=end_ms, item_id=self._announced_item_id
+                )
+                self._commit_audio(self._buffer.take_until(end_ms), now)
+                self._turns.ended(now)

@@ -1,0 +1,202 @@
+"""From segments of speech to what is said about them, in the order of the segments, however long each one takes.
+
+segment -> hearing -> interpreting -> ready -> on the timeline
+              |            |
+              +------------+--> silent (same language, nothing understood) or failed
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from random import Random
+
+from emulator.engine.base import BYTES_PER_MS, EngineError, Heard, Spoken
+from emulator.realtime.context import SessionContext
+from emulator.realtime.errors import ApiError
+from emulator.realtime.faults import Action, FaultRule
+from emulator.realtime.output_timeline import OutputTimeline, Speech
+from emulator.realtime.segments import Segment
+from emulator.realtime.session import Hear, Interpret, Result
+from emulator.realtime.translation_config import TranslationConfig
+
+
+@dataclass(slots=True)
+class Interpretation:
+    """One segment and what becomes of it."""
+
+    number: int
+    segment: Segment
+    due_ms: float
+    cut_at: float
+    heard: Heard | EngineError | None = None
+    written: bool = False
+    """Whether the source transcript had its turn."""
+    target: str = ""
+    spoken: Spoken | None = None
+    status: str = ""
+    """How it ended: spoken, silent, failed or cut; "" while it goes on."""
+    ready_at: float | None = None
+    first_delta_at: float | None = None
+    speech: Speech | None = None
+
+    def facts(self, now: float) -> dict[str, object]:
+        """The journal's entry when it is over."""
+        heard, segment = self.heard, self.segment
+        understood = isinstance(heard, Heard) and heard.text is not None
+        return {
+            "number": self.number,
+            "status": self.status,
+            "source": heard.language if isinstance(heard, Heard) else None,
+            "target": self.target or None,
+            "heard": heard.text if isinstance(heard, Heard) else None,
+            "said": self.speech.sent_text.strip() if self.speech is not None else "",
+            "understood": understood and (self.spoken is None or self.spoken.understood),
+            "start_ms": segment.start_ms,
+            "end_ms": segment.end_ms,
+            "due_ms": self.due_ms,
+            "audio_ms": self.speech.sent_bytes // BYTES_PER_MS if self.speech is not None else 0,
+            "cut_at": self.cut_at,
+            "ready_at": self.ready_at,
+            "first_delta_at": self.first_delta_at,
+            "done_at": now,
+        }
+
+
+class Interpretations:
+    """All segments of one session that are not yet on the timeline, and those that are being heard there."""
+
+    def __init__(
+        self,
+        context: SessionContext,
+        config: TranslationConfig,
+        timeline: OutputTimeline,
+        write_source: Callable[[str], None],
+        seed: str | None,
+    ) -> None:
+        """`write_source`: takes what was heard, segment after segment."""
+        self._context = context
+        self._config = config
+        self._timeline = timeline
+        self._write_source = write_source
+        self._random = Random(seed)
+        self._pending: deque[Interpretation] = deque()
+        self._by_work: dict[int, Interpretation] = {}
+        self.audible: dict[int, Interpretation] = {}
+        """By number: on the timeline, and not yet heard to the end."""
+        self._count = 0
+
+    def __len__(self) -> int:
+        """Segments whose interpretation is not ready."""
+        return len(self._pending)
+
+    def start(self, segment: Segment, now: float) -> None:
+        """Have the engine hear a segment."""
+        self._count += 1
+        lag_ms = self._random.uniform(*self._context.config.translation.lag_ms)
+        one = Interpretation(self._count, segment, segment.start_ms + lag_ms, now)
+        self._pending.append(one)
+        work = self._context.new_work()
+        self._by_work[work] = one
+        self._context.effect(Hear(work, segment.pcm, self._context.config.translation.listens_for))
+        self._context.fault_point("committed", response=one.number)
+
+    def completed(self, work: int, result: Result, now: float) -> None:
+        if (one := self._by_work.pop(work, None)) is None:
+            return
+        match result:
+            case Heard():
+                one.heard = result
+                self._interpret(one, result)
+            case Spoken():
+                one.spoken = result
+                one.status = "spoken" if result.text or result.pcm else "silent"
+            case EngineError():
+                one.heard = one.heard or result
+                self._fail(one, ApiError("server_error", str(result), kind="server_error"))
+        self._write_sources(now)
+        self._release(now)
+
+    def heard_first(self, number: int, now: float) -> None:
+        """The client has the first audio of an interpretation."""
+        self.audible[number].first_delta_at = now
+
+    def over(self, number: int, now: float, status: str = "spoken") -> None:
+        """Nothing more of an interpretation is heard."""
+        one = self.audible.pop(number)
+        one.status = status
+        self._context.note("realtime.interpretation", **one.facts(now))
+
+    # -- towards the engine
+
+    def _interpret(self, one: Interpretation, heard: Heard) -> None:
+        if heard.text is None and not self._context.config.translation.says_not_understood:
+            one.status = "silent"
+            return
+        one.target = self._config.language
+        if fault := self._take("fail_response", one):
+            self._fail(one, ApiError(fault.error_code, fault.message, kind=fault.error_type))
+            return
+        target = fault.language if (fault := self._take("wrong_language", one)) else one.target
+        work = self._context.new_work()
+        self._by_work[work] = one
+        self._context.effect(Interpret(work, heard, target))
+
+    def _fail(self, one: Interpretation, error: ApiError) -> None:
+        one.status = "failed"
+        self._context.error(error)
+
+    # -- from the engine, in order
+
+    def _write_sources(self, now: float) -> None:
+        for one in self._pending:
+            if one.heard is None:
+                return
+            if not one.written:
+                one.written = True
+                if isinstance(one.heard, Heard) and one.heard.text and self._config.transcribes:
+                    self._write(one.heard.text, now)
+
+    def _write(self, text: str, now: float) -> None:
+        faults = self._context.faults
+        if faults.take("fail_transcription"):
+            return  # there is no event that would say so
+        if late := faults.take("delay_transcription"):
+            self._context.agenda.at(now + late.seconds, lambda at: self._write_source(text))
+        else:
+            self._write_source(text)
+
+    def _release(self, now: float) -> None:
+        """Everything that is ready, up to the first segment that is not."""
+        while self._pending and self._pending[0].status:
+            one = self._pending.popleft()
+            one.ready_at = now
+            self.audible[one.number] = one
+            if one.status == "spoken":
+                self._speak(one)
+            else:
+                self.over(one.number, now, one.status)
+
+    def _speak(self, one: Interpretation) -> None:
+        spoken = self._misinterpreted(one)
+        if late := self._take("delay_response", one):
+            one.due_ms += late.seconds * 1000
+        one.speech = Speech(one.number, one.target, spoken.text, spoken.pcm, one.due_ms)
+        self._timeline.add(one.speech)
+        self._context.fault_point("response", response=one.number, target=one.target)
+
+    def _misinterpreted(self, one: Interpretation) -> Spoken:
+        """What was interpreted, or what a misbehaving model would make of it. Replaced text keeps its audio."""
+        spoken = one.spoken
+        assert spoken is not None
+        if fault := self._take("say", one):
+            spoken = replace(spoken, text=fault.text)
+        if self._take("echo", one) and isinstance(one.heard, Heard):
+            spoken = replace(spoken, text=one.heard.text or "", pcm=one.segment.pcm)
+        if self._take("double_audio", one):
+            spoken = replace(spoken, pcm=spoken.pcm * 2)
+        return spoken
+
+    def _take(self, do: Action, one: Interpretation) -> FaultRule | None:
+        return self._context.faults.take(do, response=one.number, target=one.target or None)

@@ -1,0 +1,58 @@
+"""The client events about single items, `conversation.item.*`, and how a new item is announced."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emulator.realtime.base_session import ClientEvents, client_event
+from emulator.realtime.context import SessionContext
+from emulator.realtime.hearing import Hearings
+from emulator.realtime.items import ITEM_ID, NEW_ITEM, TRUNCATE_MEMBERS, Conversation, Item, client_item
+from emulator.realtime.schema import nullable
+
+Json = dict[str, Any]
+
+
+def announce_item(context: SessionContext, item: Item, previous_item_id: str | None) -> None:
+    """`conversation.item.added` and `.done`: an item of the client is complete when it comes."""
+    for kind in ("conversation.item.added", "conversation.item.done"):
+        context.emit(kind, previous_item_id=previous_item_id, item=item.document)
+
+
+class ItemEvents:
+    """Handles them; `reading` are those that any session with items has, `writing` need a model that answers."""
+
+    def __init__(self, context: SessionContext, conversation: Conversation, hearings: Hearings) -> None:
+        self._context = context
+        self._conversation = conversation
+        self._hearings = hearings
+        named = client_event({"item_id": ITEM_ID}, ["item_id"])
+        self.reading: ClientEvents = {
+            "conversation.item.retrieve": (named, self._retrieve),
+            "conversation.item.delete": (named, self._delete),
+        }
+        self.writing: ClientEvents = {
+            "conversation.item.create": (
+                client_event({"item": NEW_ITEM, "previous_item_id": nullable(ITEM_ID)}, ["item"]),
+                self._create,
+            ),
+            "conversation.item.truncate": (client_event(TRUNCATE_MEMBERS, list(TRUNCATE_MEMBERS)), self._truncate),
+        }
+
+    def _create(self, event: Json, now: float) -> None:
+        item = client_item(event["item"], self._context.ids.new("item"), now, "item")
+        announce_item(self._context, item, self._conversation.add(item, event.get("previous_item_id")))
+
+    def _truncate(self, event: Json, now: float) -> None:
+        place = {key: event[key] for key in TRUNCATE_MEMBERS}
+        self._conversation.truncate(**place)
+        self._context.emit("conversation.item.truncated", **place)
+
+    def _delete(self, event: Json, now: float) -> None:
+        self._conversation.remove(event["item_id"])
+        self._hearings.forget(event["item_id"])
+        self._context.emit("conversation.item.deleted", item_id=event["item_id"])
+
+    def _retrieve(self, event: Json, now: float) -> None:
+        item = self._conversation.get(event["item_id"], "item_id")
+        self._context.emit("conversation.item.retrieved", item=item.with_audio())

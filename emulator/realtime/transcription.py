@@ -1,0 +1,70 @@
+"""The transcription session (`type: "transcription"`): turns are committed and written down, nothing ever answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emulator.engine.base import EngineError, Heard, Spoken
+from emulator.realtime.audio_input import AudioInput, Turns
+from emulator.realtime.base_session import APPEND, UPDATE, BaseSession, ClientEvents
+from emulator.realtime.config import RealtimeConfig
+from emulator.realtime.fault_plan import ConnectionFaults
+from emulator.realtime.hearing import Hearings, hinted_languages
+from emulator.realtime.item_events import ItemEvents
+from emulator.realtime.items import Conversation
+from emulator.realtime.session import Result
+from emulator.realtime.transcription_config import TranscriptionConfig, default_transcription
+
+Json = dict[str, Any]
+
+
+class TranscriptionSession(BaseSession):
+    """One transcription session; see `session.Session` for how it is driven."""
+
+    def __init__(
+        self, config: RealtimeConfig, faults: ConnectionFaults, *, model: str, connection_id: str, unix_time: float
+    ) -> None:
+        """`model`: the deployment that the URL named, "" for none."""
+        super().__init__(config, faults, connection_id=connection_id, unix_time=unix_time)
+        context, ids = self._context, self._context.ids
+        document = default_transcription(ids.new("sess"), model, config.transcription_object)
+        self._config = TranscriptionConfig(document, config.deployments)
+        self._conversation = Conversation(ids.new("conv"))
+        self._hearings = Hearings(context, self._conversation)
+        self._input = AudioInput(context, self._config, self._conversation, self._hearings, Turns(self._languages))
+        items = ItemEvents(context, self._conversation, self._hearings)
+        self._events: ClientEvents = {
+            "session.update": (UPDATE, self._update_session),
+            "input_audio_buffer.append": (APPEND, self._append_event),
+            **self._input.events,
+            **items.reading,
+        }
+
+    @property
+    def _document(self) -> Json:
+        return self._config.document
+
+    def accounts(self) -> dict[str, int]:
+        return self._input.accounts()
+
+    def _opened(self, now: float) -> None:
+        self._input.restart_detection()
+
+    def _update(self, patch: Json, now: float) -> None:
+        before = self._config.turn_detection
+        self._config.update(patch)
+        if self._config.turn_detection != before:
+            self._input.restart_detection()
+
+    def _take_audio(self, pcm: bytes, now: float) -> None:
+        self._input.append(pcm, now)
+
+    def _work_completed(self, work: int, result: Result, now: float) -> None:
+        match result:
+            case Heard() | EngineError():
+                self._hearings.completed(work, result, now)
+            case Spoken():
+                raise AssertionError("nothing is interpreted here")
+
+    def _languages(self) -> tuple[str, ...]:
+        return hinted_languages(self._config.transcription) or self._context.config.default_languages

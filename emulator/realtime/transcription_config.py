@@ -1,0 +1,100 @@
+"""The configuration of a transcription session: its defaults, what an update may hold, how it is taken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emulator.realtime.audio_settings import (
+    INPUT,
+    PCM_24K,
+    STREAMING_MODEL,
+    check_transcription,
+    complete_input,
+    merged,
+)
+from emulator.realtime.deployments import Deployments, known_as
+from emulator.realtime.errors import ApiError
+from emulator.realtime.schema import Check, anything, array, nullable, one_of, record
+from emulator.realtime.session_config import refuse_other_session_type
+
+Json = dict[str, Any]
+
+SERVER_VAD: Json = {
+    "type": "server_vad",
+    "threshold": 0.5,
+    "prefix_padding_ms": 300,
+    "silence_duration_ms": 200,
+}
+SEMANTIC_VAD: Json = {"type": "semantic_vad", "eagerness": "auto"}
+TURN_DETECTION_DEFAULTS = {"server_vad": SERVER_VAD, "semantic_vad": SEMANTIC_VAD}
+"""As in conversations, without what is about responses."""
+
+TRANSCRIPTION_UPDATE: Check = record(
+    {
+        "type": anything,
+        "audio": record({"input": INPUT}),
+        "include": nullable(array(one_of("item.input_audio_transcription.logprobs"))),
+    },
+    required=("type",),
+)
+
+
+def default_transcription(session_id: str, model: str, object_name: str) -> Json:
+    """`session` of `session.created`; `model` as the URL named it, "" for nothing."""
+    return {
+        "type": "transcription",
+        "object": object_name,
+        "id": session_id,
+        "expires_at": 0,
+        "audio": {
+            "input": {
+                "format": dict(PCM_24K),
+                "transcription": {"model": model} if model else None,
+                "noise_reduction": None,
+                "turn_detection": dict(SERVER_VAD),
+            }
+        },
+        "include": None,
+    }
+
+
+class TranscriptionConfig:
+    """The effective configuration; `document` is what `session.created` and `session.updated` show."""
+
+    def __init__(self, document: Json, deployments: Deployments | None = None) -> None:
+        self.document = document
+        self._deployments = deployments
+        if self._streams(document):
+            document["audio"]["input"]["turn_detection"] = None
+
+    def update(self, patch: Json) -> None:
+        """Check `patch` (`session` of a `session.update`) and merge it; on ApiError nothing has changed."""
+        refuse_other_session_type(patch, "transcription", "realtime")
+        TRANSCRIPTION_UPDATE(patch, "session")
+        candidate = merged(self.document, patch)
+        audio_input = candidate["audio"]["input"]
+        complete_input(audio_input, self.document["audio"]["input"], TURN_DETECTION_DEFAULTS)
+        transcription = audio_input["transcription"]
+        check_transcription(transcription, self._deployments, "session.audio.input.transcription")
+        if self._streams(candidate) and audio_input["turn_detection"] is not None:
+            raise ApiError(
+                "invalid_value",
+                f"Turn detection is not supported with '{STREAMING_MODEL}'; set it to null.",
+                "session.audio.input.turn_detection",
+            )
+        self.document = candidate
+
+    @property
+    def transcription(self) -> Json | None:
+        found: Json | None = self.document["audio"]["input"]["transcription"]
+        return found
+
+    @property
+    def turn_detection(self) -> Json | None:
+        found: Json | None = self.document["audio"]["input"]["turn_detection"]
+        return found
+
+    def _streams(self, document: Json) -> bool:
+        """Whether the model is the one that finds no turns by itself."""
+        transcription = document["audio"]["input"]["transcription"] or {}
+        return known_as(self._deployments, transcription.get("model", "")) == STREAMING_MODEL

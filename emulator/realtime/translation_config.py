@@ -1,0 +1,99 @@
+"""The configuration of a translation session: its languages, its default, what an update may hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emulator.realtime.audio_settings import NOISE_REDUCTION, check_transcription, complete_noise_reduction, merged
+from emulator.realtime.deployments import Deployments
+from emulator.realtime.errors import invalid_value
+from emulator.realtime.schema import Check, nullable, record, string
+
+Json = dict[str, Any]
+
+TARGETS = ("es", "pt", "fr", "ja", "ru", "zh", "de", "ko", "hi", "id", "vi", "it", "en")
+"""The documented target languages."""
+DEFAULT_LANGUAGE = "es"
+"""Of a fresh session, as captured."""
+
+ALSO_ACCEPTED = (
+    "af", "ar", "az", "be", "bg", "bn", "bs", "ca", "cs", "cy", "da", "el", "et", "eu", "fa", "fi", "gl", "gu", "he",
+    "hr", "hu", "hy", "jv", "ka", "kk", "ku", "lt", "lv", "mk", "ml", "mn", "mr", "ms", "ne", "nl", "no", "pa", "pl",
+    "ro", "sk", "sl", "sq", "sr", "sv", "sw", "ta", "te", "th", "tl", "tr", "uk", "ur", "uz", "yo",
+)  # fmt: skip
+"""Taken without a complaint, as captured for the first of them: no promise that they are spoken well."""
+
+THREE_LETTERS = {
+    "spa": "es", "por": "pt", "fra": "fr", "jpn": "ja", "rus": "ru", "deu": "de", "kor": "ko", "hin": "hi",
+    "ind": "id", "vie": "vi", "ita": "it", "eng": "en",
+}  # fmt: skip
+"""ISO 639-3 codes that are taken too; `zho` is refused, as captured."""
+
+ACCEPTED = sorted({*TARGETS, *ALSO_ACCEPTED})
+"""What a refusal lists."""
+
+
+def language(value: object, path: str) -> None:
+    string()(value, path)
+    if value not in ACCEPTED and value not in THREE_LETTERS:
+        raise invalid_value(value, ACCEPTED, path)
+
+
+TRANSLATION_UPDATE: Check = record(
+    {
+        "audio": record(
+            {
+                "input": record(
+                    {
+                        "transcription": nullable(record({"model": string(256)}, required=("model",))),
+                        "noise_reduction": nullable(NOISE_REDUCTION),
+                    }
+                ),
+                "output": record({"language": language}),
+            }
+        )
+    }
+)
+"""Neither `type` nor `model`: both are fixed when the session is made."""
+
+
+def default_translation(session_id: str, model: str) -> Json:
+    """`session` of `session.created`."""
+    return {
+        "id": session_id,
+        "type": "translation",
+        "model": model,
+        "expires_at": 0,
+        "audio": {
+            "input": {"transcription": None, "noise_reduction": None},
+            "output": {"language": DEFAULT_LANGUAGE},
+        },
+    }
+
+
+class TranslationConfig:
+    """The effective configuration; `document` is what `session.created` and `session.updated` show."""
+
+    def __init__(self, document: Json, deployments: Deployments | None = None) -> None:
+        self.document = document
+        self._deployments = deployments
+
+    def update(self, patch: Json) -> None:
+        """Check `patch` (`session` of a `session.update`) and merge it; on ApiError nothing has changed."""
+        TRANSLATION_UPDATE(patch, "session")
+        candidate = merged(self.document, patch)
+        complete_noise_reduction(candidate["audio"]["input"], self.document["audio"]["input"])
+        transcription = candidate["audio"]["input"]["transcription"]
+        check_transcription(transcription, self._deployments, "session.audio.input.transcription")
+        self.document = candidate
+
+    @property
+    def language(self) -> str:
+        """The target, ISO 639-1."""
+        chosen = str(self.document["audio"]["output"]["language"])
+        return THREE_LETTERS.get(chosen, chosen)
+
+    @property
+    def transcribes(self) -> bool:
+        """Whether what is heard is written down for the client."""
+        return self.document["audio"]["input"]["transcription"] is not None

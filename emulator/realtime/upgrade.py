@@ -1,0 +1,115 @@
+"""What the service says to an upgrade request: keys, paths, deployments, the type of session. Serves nothing."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from emulator.realtime.deployments import Deployments, Kind, kind_named, known_as
+from emulator.realtime.errors import http_error
+
+REALTIME_PATHS = ("/v1/realtime", "/openai/v1/realtime")
+TRANSLATION_PATHS = ("/v1/realtime/translations", "/openai/v1/realtime/translations")
+PREVIEW_PATHS = ("/openai/realtime", "/openai/realtime/translations")
+"""The withdrawn preview API, and what an Azure client of the SDK makes of a translation: answered, not served."""
+
+PREVIEW_GONE = (
+    "The preview Realtime API is not served any more. Connect to /openai/v1/realtime?model=<deployment>, or to "
+    "/openai/v1/realtime/translations?model=<deployment>, without api-version."
+)
+
+
+class Refused(Exception):
+    """An upgrade that is answered with an HTTP error."""
+
+    def __init__(self, status: int, body: dict[str, object], headers: dict[str, str] | None = None) -> None:
+        super().__init__(status)
+        self.status = status
+        self.body = body
+        self.headers = headers or {}
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What was asked for and may be had."""
+
+    kind: Kind
+    model: str
+    """As the session shows it: the model's own name; for a transcription the deployment's, "" if it comes later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doorkeeper:
+    """The rules of one server."""
+
+    key: str
+    deployments: Deployments | None = None
+    translation_bearer: bool = True
+    """Whether a translation takes a key as `Authorization: Bearer`; verified is only `api-key`."""
+
+    def admit(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Admission:
+        """`headers`: with names in any case. Raises Refused."""
+        translating = path in TRANSLATION_PATHS
+        self._authorize(headers, bearer=self.translation_bearer or not translating)
+        if path in PREVIEW_PATHS:
+            raise Refused(400, http_error("unsupported_api_version", PREVIEW_GONE))
+        if "api-version" in query:
+            raise Refused(401, http_error("401", "The GA path takes no api-version.", "api-version"))
+        admission = self._translation(query) if translating else self._realtime(query)
+        if headers.get("Upgrade", "").lower() != "websocket":
+            raise Refused(426, http_error("upgrade_required", "This path speaks WebSocket."))
+        return admission
+
+    def _authorize(self, headers: Mapping[str, str], *, bearer: bool) -> None:
+        scheme, _, token = headers.get("Authorization", "").partition(" ")
+        presented = token.strip() if bearer and scheme.lower() == "bearer" else headers.get("api-key", "")
+        if not hmac.compare_digest(presented.encode(), self.key.encode()):
+            message = (
+                "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid "
+                "key for an active subscription."
+            )
+            raise Refused(401, http_error("401", message, kind="authentication_error"))
+
+    def _realtime(self, query: Mapping[str, str]) -> Admission:
+        intent, name = query.get("intent"), query.get("model", "")
+        if intent not in (None, "transcription"):
+            raise Refused(400, http_error("invalid_value", f"Invalid value: '{intent}'.", "intent"))
+        if intent is None and not name:
+            raise _missing_model()
+        kind = self._kind(name) if name else "transcription"
+        if kind == "translation":
+            raise _not_supported(name)
+        if intent == "transcription" or kind == "transcription":
+            return Admission("transcription", name if kind == "transcription" else "")
+        return Admission("conversation", known_as(self.deployments, name))
+
+    def _translation(self, query: Mapping[str, str]) -> Admission:
+        if "intent" in query:
+            raise Refused(400, http_error("invalid_value", "A translation takes no intent.", "intent"))
+        if not (name := query.get("model", "")):
+            raise _missing_model()
+        if self._kind(name) in ("conversation", "transcription"):
+            raise _not_supported(name)
+        return Admission("translation", known_as(self.deployments, name))
+
+    def _kind(self, name: str) -> Kind | None:
+        """What the deployment is for; None when its name leaves that open. Raises Refused when it is not there."""
+        if self.deployments is None:
+            return kind_named(name)
+        if name not in self.deployments:
+            message = (
+                "The API deployment for this resource does not exist. If you created the deployment within the last "
+                "5 minutes, please wait a moment and try again."
+            )
+            raise Refused(404, http_error("DeploymentNotFound", message))
+        return self.deployments[name].kind
+
+
+def _missing_model() -> Refused:
+    return Refused(400, http_error("missing_required_parameter", "Missing required parameter: 'model'.", "model"))
+
+
+def _not_supported(name: str) -> Refused:
+    message = f"The operation is not supported by the deployment '{name}'."
+    return Refused(400, http_error("OpperationNotSupported", message, "model"))  # the service's own spelling

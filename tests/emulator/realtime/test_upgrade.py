@@ -1,0 +1,111 @@
+"""What is said to an upgrade request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from multidict import CIMultiDict
+
+from emulator.realtime.deployments import read_deployments
+from emulator.realtime.upgrade import PREVIEW_PATHS, REALTIME_PATHS, TRANSLATION_PATHS, Admission, Doorkeeper, Refused
+
+KEY = "the-key"
+NAMES = ("talk", "live=translation:gpt-realtime-translate-2026-05-06", "scribe=transcription:gpt-transcribe")
+ANY = Doorkeeper(KEY)
+LISTED = Doorkeeper(KEY, read_deployments(NAMES))
+
+
+def ask(door: Doorkeeper, path: str, query: dict[str, str], **headers: str) -> Admission:
+    sent = CIMultiDict({"upgrade": "WebSocket", **(headers or {"api-key": KEY})})
+    return door.admit(path, query, sent)
+
+
+def refused(door: Doorkeeper, path: str, query: dict[str, str], **headers: str) -> tuple[int, Any]:
+    with pytest.raises(Refused) as caught:
+        ask(door, path, query, **headers)
+    body: Any = caught.value.body
+    assert set(body["error"]) == {"message", "type", "code", "param"}
+    return caught.value.status, body["error"]["code"]
+
+
+@pytest.mark.parametrize("path", REALTIME_PATHS)
+def test_a_conversation(path: str) -> None:
+    assert ask(ANY, path, {"model": "anything"}) == Admission("conversation", "anything")
+    assert ask(LISTED, path, {"model": "talk"}) == Admission("conversation", "talk")
+
+
+@pytest.mark.parametrize("path", TRANSLATION_PATHS)
+def test_a_translation_shows_the_model_behind_the_deployment(path: str) -> None:
+    assert ask(ANY, path, {"model": "anything"}) == Admission("translation", "anything")
+    assert ask(LISTED, path, {"model": "live"}) == Admission("translation", "gpt-realtime-translate-2026-05-06")
+
+
+@pytest.mark.parametrize("path", REALTIME_PATHS)
+def test_a_transcription_by_intent_or_by_its_model(path: str) -> None:
+    for door in (ANY, LISTED):
+        assert ask(door, path, {"intent": "transcription"}) == Admission("transcription", "")
+        assert ask(door, path, {"intent": "transcription", "model": "talk"}) == Admission("transcription", "")
+    assert ask(LISTED, path, {"model": "scribe"}) == Admission("transcription", "scribe")
+    assert ask(ANY, path, {"model": "gpt-realtime-whisper"}) == Admission("transcription", "gpt-realtime-whisper")
+
+
+def test_the_wrong_path_for_a_deployment_is_refused_as_the_service_spells_it() -> None:
+    realtime, translations = REALTIME_PATHS[1], TRANSLATION_PATHS[1]
+    for door, path, query in (
+        (LISTED, realtime, {"model": "live"}),
+        (LISTED, realtime, {"model": "live", "intent": "transcription"}),
+        (ANY, realtime, {"model": "gpt-realtime-translate"}),
+        (LISTED, translations, {"model": "talk"}),
+        (ANY, translations, {"model": "gpt-realtime-whisper"}),
+    ):
+        assert refused(door, path, query) == (400, "OpperationNotSupported")
+
+
+def test_a_deployment_that_is_not_there() -> None:
+    for path in (*REALTIME_PATHS, *TRANSLATION_PATHS):
+        assert refused(LISTED, path, {"model": "nobody"}) == (404, "DeploymentNotFound")
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "status", "code"),
+    [
+        ("/openai/v1/realtime", {"model": "talk", "api-version": "2025-04-01-preview"}, 401, "401"),
+        ("/openai/v1/realtime/translations", {"model": "live", "api-version": "x"}, 401, "401"),
+        ("/openai/v1/realtime", {}, 400, "missing_required_parameter"),
+        ("/openai/v1/realtime/translations", {}, 400, "missing_required_parameter"),
+        ("/openai/v1/realtime", {"intent": "dictation"}, 400, "invalid_value"),
+        ("/openai/v1/realtime/translations", {"model": "live", "intent": "transcription"}, 400, "invalid_value"),
+    ],
+)
+def test_what_else_is_refused(path: str, query: dict[str, str], status: int, code: str) -> None:
+    assert refused(LISTED, path, query) == (status, code)
+
+
+@pytest.mark.parametrize("path", PREVIEW_PATHS)
+def test_the_preview_is_refused_plainly(path: str) -> None:
+    query = {"api-version": "2025-04-01-preview", "deployment": "talk"}
+    assert refused(ANY, path, query) == (400, "unsupported_api_version")
+
+
+def test_a_request_that_is_no_upgrade() -> None:
+    with pytest.raises(Refused) as caught:
+        ANY.admit("/v1/realtime", {"model": "m"}, CIMultiDict({"api-key": KEY}))
+    assert caught.value.status == 426
+
+
+def test_keys() -> None:
+    path, query = REALTIME_PATHS[0], {"model": "m"}
+    assert ask(ANY, path, query, Authorization=f"Bearer {KEY}")
+    assert ask(ANY, path, query, Authorization="Basic x", **{"api-key": KEY})
+    for headers in ({"api-key": "wrong"}, {"Authorization": f"Bearer {KEY}x"}, {"Authorization": KEY}, {"Bearer": KEY}):
+        assert refused(ANY, path, query, **headers) == (401, "401")
+
+
+def test_a_translation_may_take_its_key_in_its_own_header_alone() -> None:
+    strict = Doorkeeper(KEY, translation_bearer=False)
+    translations, query = TRANSLATION_PATHS[0], {"model": "m"}
+    assert ask(ANY, translations, query, Authorization=f"Bearer {KEY}")
+    assert refused(strict, translations, query, Authorization=f"Bearer {KEY}") == (401, "401")
+    assert ask(strict, translations, query, **{"api-key": KEY})
+    assert ask(strict, REALTIME_PATHS[0], query, Authorization=f"Bearer {KEY}")
