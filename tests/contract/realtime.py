@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any
 from aiohttp import web
 from openai import AsyncOpenAI
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
+from openai.resources.realtime.translations.translations import AsyncTranslationsConnection
 
 from emulator.engine.scripted import ScriptedEngine
 from emulator.journal import Journal
@@ -22,7 +24,10 @@ from emulator.realtime.wire import encode_audio
 
 KEY = "realtime-key"
 MODEL = "interpreter"
+TRANSLATE_MODEL = "gpt-realtime-translate"
 PATIENCE_S = 5.0
+LOOPBACK: Any = {"proxy": None}
+"""Any keyword of `connect()` passes, the SDK's type names a few."""
 
 SESSION: Any = {
     "type": "realtime",
@@ -59,19 +64,33 @@ class Service:
         self.server.faults = RealtimeFaults(rules)
 
     @asynccontextmanager
-    async def connect(self, key: str = KEY, model: str = MODEL, **options: Any) -> AsyncIterator[Talk]:
-        async with AsyncOpenAI(base_url=self.base_url, api_key=key, max_retries=0) as client:
-            loopback: Any = {"proxy": None}  # any keyword of `connect()` passes, the type names a few
-            manager = client.realtime.connect(model=model, websocket_connection_options=loopback, **options)
+    async def client(self, key: str = KEY, **options: Any) -> AsyncIterator[AsyncOpenAI]:
+        async with AsyncOpenAI(base_url=self.base_url, api_key=key, max_retries=0, **options) as client:
+            yield client
+
+    @asynccontextmanager
+    async def connect(self, key: str = KEY, model: str | None = MODEL, **options: Any) -> AsyncIterator[Talk]:
+        """A conversation, or a transcription if `options` ask for one."""
+        async with self.client(key) as client:
+            manager = client.realtime.connect(**_named(model), websocket_connection_options=LOOPBACK, **options)
             async with manager as connection:
                 yield Talk(connection)
 
+    @asynccontextmanager
+    async def translate(self, key: str = KEY, model: str = TRANSLATE_MODEL, **options: Any) -> AsyncIterator[Stream]:
+        async with self.client(key) as client:
+            manager = client.realtime.translations.connect(
+                model=model, websocket_connection_options=LOOPBACK, **options
+            )
+            async with manager as connection:
+                yield Stream(connection)
+
 
 @dataclass
-class Talk:
+class Events:
     """One connection of the vendor's client, remembering every event."""
 
-    connection: AsyncRealtimeConnection
+    connection: Any
     events: list[Any] = field(default_factory=list)
 
     async def next(self) -> Any:
@@ -86,6 +105,16 @@ class Talk:
             event = await self.next()
             if event.type == kind and all(getattr(event, name) == value for name, value in members.items()):
                 return event
+
+    def kinds(self) -> list[str]:
+        return [event.type for event in self.events]
+
+
+@dataclass
+class Talk(Events):
+    """A conversation or a transcription."""
+
+    connection: AsyncRealtimeConnection
 
     async def configure(self, session: Any = SESSION) -> None:
         await self.connection.session.update(session=session)
@@ -109,8 +138,43 @@ class Talk:
         }
         await self.connection.response.create(response=response)
 
-    def kinds(self) -> list[str]:
-        return [event.type for event in self.events]
+
+@dataclass
+class Stream(Events):
+    """A translation."""
+
+    connection: AsyncTranslationsConnection
+
+    async def configure(self, language: str, transcription: str | None = None) -> None:
+        update: Any = {"audio": {"output": {"language": language}}}
+        if transcription is not None:
+            update["audio"]["input"] = {"transcription": {"model": transcription}}
+        await self.connection.session.update(session=update)
+        await self.until("session.updated")
+
+    async def append(self, pcm: bytes, pace: float = inf) -> None:
+        """Append in frames of 200 ms, `pace` times as fast as speech."""
+        start = asyncio.get_running_loop().time()
+        for index, place in enumerate(range(0, len(pcm), 9_600)):
+            await asyncio.sleep(start + index * 0.2 / pace - asyncio.get_running_loop().time())
+            await self.connection.session.input_audio_buffer.append(audio=encode_audio(pcm[place : place + 9_600]))
+
+    async def close(self) -> None:
+        """Have the session drained and closed; every event up to `session.closed` is in `events`."""
+        await self.connection.session.close()
+        await self.until("session.closed")
+
+    @property
+    def audio(self) -> bytes:
+        deltas = [event.delta for event in self.events if event.type == "session.output_audio.delta"]
+        return b"".join(base64.b64decode(delta) for delta in deltas)
+
+    def text(self, kind: str = "session.output_transcript.delta") -> str:
+        return "".join(event.delta for event in self.events if event.type == kind)
+
+
+def _named(model: str | None) -> Any:
+    return {} if model is None else {"model": model}
 
 
 @asynccontextmanager

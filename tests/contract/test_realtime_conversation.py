@@ -149,7 +149,7 @@ async def test_a_wrong_key_is_refused_before_the_socket_opens(service: Service) 
         ("model=interpreter&api-version=2025-04-01-preview", 401, "401"),
         ("model=nobody", 404, "DeploymentNotFound"),
         ("", 400, "missing_required_parameter"),
-        ("intent=transcription", 400, "invalid_value"),
+        ("intent=dictation", 400, "invalid_value"),
         ("model=interpreter", 426, "upgrade_required"),
     ],
 )
@@ -167,7 +167,7 @@ async def test_refused_upgrades_have_an_error_body(query: str, status: int, code
 
 async def test_what_is_not_served_is_404_in_the_same_shape(service: Service) -> None:
     async with aiohttp.ClientSession(headers={"api-key": KEY}) as client:
-        for path in ("/v1/realtime/translations", "/openai/v1/realtime/translations", "/openai/realtime", "/"):
+        for path in ("/v1/realtime/sessions", "/openai/v1/realtime/translations/calls", "/v1/live/sessions", "/"):
             async with client.get(f"http://127.0.0.1:{service.port}{path}") as answer:
                 assert answer.status == 404
                 assert set((await answer.json())["error"]) == {"message", "type", "code", "param"}

@@ -184,9 +184,9 @@ async def test_stalled_writes_hold_everything_back_and_lose_nothing(service: Ser
 
 async def test_stalled_reads_leave_client_events_unseen(service: Service) -> None:
     service.misbehave(FaultRule("stall", seconds=0.5, direction="reads", times=1))
+    start = time.monotonic()
     async with service.connect() as talk:
         await talk.next()
-        start = time.monotonic()
         await talk.connection.input_audio_buffer.clear()
         await talk.until("input_audio_buffer.cleared")
         assert time.monotonic() - start >= 0.4
