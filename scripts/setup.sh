@@ -11,7 +11,7 @@ fi
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     sh "$(dirname "$0")/system-packages.sh" --required python
 fi
-echo "Setting up $venv (once, about half a minute) ..."
+echo "Setting up $venv (once, about a minute) ..."
 "$python" -m venv "$venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-warn-script-location \
+"$venv/bin/python" -m pip install --quiet --quiet --disable-pip-version-check --no-warn-script-location \
     --require-hashes --requirement requirements/all.lock
