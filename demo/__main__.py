@@ -13,7 +13,7 @@ from demo import course, progress, script, speak, stay
 from demo.parts import Ports, PortTaken
 
 STOPPED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+"""Exit code of a meeting that was broken off by Ctrl-C, as shells have it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,20 +25,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ports = Ports(options.acs_port, options.realtime_port, options.bot_port)
             ports.check()
             course.prepare(options.out)
-            return _until_done(stay.stay(ports, options.out, screen))
+            return _until_done(stay.stay(ports, options.out, screen), stopped_code=0)  # there is no other end to it
         people, turns = [script.ANA, script.LUIS], list(script.MEETING)
         if options.speak is not None:
             recordings = speak.parse(options.speak)
             people = speak.people(recordings)
             turns = speak.turns(recordings, people)
         course.prepare(options.out)
-        return _until_done(course.Demo(people, turns, options.out, screen).run())
+        return _until_done(course.Demo(people, turns, options.out, screen).run(), stopped_code=STOPPED)
     except (speak.WrongRequest, speak.UnusableRecording, PortTaken) as error:
         print(error, file=sys.stderr)
         return 2
 
 
-def _until_done(work: Coroutine[None, None, int]) -> int:
+def _until_done(work: Coroutine[None, None, int], stopped_code: int) -> int:
     """Run to the end, or until Ctrl-C or SIGTERM, which end whatever was started."""
     stopped = False
 
@@ -62,7 +62,7 @@ def _until_done(work: Coroutine[None, None, int]) -> int:
         if not stopped:
             raise
         print("\nStopped; nothing is left running.", file=sys.stderr)
-        return STOPPED
+        return stopped_code
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -78,32 +78,36 @@ async def _listen(
 ) -> list[Hearing | None]:
     """What one person heard of each turn; None where not even the speaker was to be heard."""
     traces, rest = _take_out_speakers(listener, said, recording)
+    # One room, one channel: everybody hears every interpretation, their own as well, in the order of the speakers.
+    due = [
+        Expected(expected(one, entries) or "", listeners(one.turn.speaker, people)[0].primary)
+        for one, entries in zip(said, booked, strict=True)
+    ]
     hearings: list[Hearing | None] = [None] * len(said)
     for group in sorted({one.group for one in said}):
         places = [place for place, one in enumerate(said) if one.group == group]
-        start, end = _window(group, listener, said, len(recording))
-        sounds = [
-            Span(span.start + start, span.end + start) for span in listening.spans(rest[start:end], pause=SEPARATE)
-        ]
+        sounds = _sounds(rest, *_window(group, listener, said, len(recording)))
         if len(places) == 1 and (trace := traces.get(places[0])) is not None:
             # What begins before the speaker first paused is a late interpretation of what was before.
             sounds = [sound for sound in sounds if sound.start >= trace.spans[0].end]
-
-        async def recognised(span: Span, language: str) -> str | None:
-            pcm = rest[max(0, span.start - MARGIN) : span.end + MARGIN].tobytes()
-            return await recognise(pcm, language)
-
-        # One room, one channel: everybody hears every interpretation, their own as well, in the order of the speakers.
-        due = [
-            Expected(expected(said[place], booked[place]) or "", listeners(said[place].turn.speaker, people)[0].primary)
-            for place in places
-        ]
-        found = await scoring.attribute(sounds, due, recognised)
+        found = await _attribute(rest, sounds, [due[place] for place in places], recognise)
         for place, one in zip(places, found, strict=True):
-            trace = traces.get(place)
-            if trace is not None:
+            if (trace := traces.get(place)) is not None:
                 hearings[place] = _hearing(listener, trace, one)
     return hearings
+
+
+def _sounds(rest: Samples, start: int, end: int) -> list[Span]:
+    return [Span(span.start + start, span.end + start) for span in listening.spans(rest[start:end], pause=SEPARATE)]
+
+
+async def _attribute(
+    rest: Samples, sounds: Sequence[Span], due: Sequence[Expected], recognise: Recogniser
+) -> list[Found]:
+    async def recognised(span: Span, language: str) -> str | None:
+        return await recognise(rest[with_margin(span, sounds)].tobytes(), language)
+
+    return await scoring.attribute(sounds, due, recognised)
 
 
 def _take_out_speakers(listener: Person, said: Sequence[Said], recording: Samples) -> tuple[dict[int, Trace], Samples]:
@@ -124,6 +128,13 @@ def _window(group: int, listener: Person, said: Sequence[Said], length: int) -> 
     """The part of a listener's recording that belongs to a group of turns, up to the next group."""
     begins = {one.group: one.positions[listener.name] for one in said}
     return max(0, begins[group] - EARLY), max(0, begins.get(group + 1, length) - EARLY)
+
+
+def with_margin(span: Span, sounds: Sequence[Span]) -> slice:
+    """The span with some of the silence around it, and nothing of the sounds before and after."""
+    before = max((sound.end for sound in sounds if sound.end <= span.start), default=0)
+    after = min((sound.start for sound in sounds if sound.start >= span.end), default=span.end + MARGIN)
+    return slice(max(before, span.start - MARGIN), min(after, span.end + MARGIN))
 
 
 def _apology(booked: Sequence[Booked], apologies: frozenset[str]) -> str | None:

@@ -21,7 +21,7 @@ HOST = "127.0.0.1"
 
 _ROOT = Path(__file__).resolve().parents[1]
 # A demo is the same whatever the person at the terminal has set up for the service: none of that is passed on.
-_SETTINGS = ("AZURE_", "ACS_", "PUBLIC_BASE_URL", "EVENT_GRID_", "ADMIN_", "TICKET_", "REDIS_")
+_SETTINGS = ("AZURE_", "ACS_", "PUBLIC_BASE_URL", "EVENT_GRID_", "ADMIN_", "TICKET_", "REDIS_", "DATABASE_")
 
 
 class PortTaken(Exception):
@@ -148,6 +148,7 @@ def bot_settings(ports: Ports, keys: Keys) -> dict[str, str]:
         "TICKET_SECRET": keys.tickets,
         "HOST": HOST,
         "PORT": str(ports.bot),
+        "DATABASE_PATH": ":memory:",  # every demo begins anew
         "DRAIN_S": "2",  # nobody is left to listen when a demo ends
     }
 

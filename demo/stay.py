@@ -23,6 +23,8 @@ START_S = 90.0
 ROOM_S = 15.0
 RENEW_S = 12 * 3600.0
 """Tokens last 24 hours: renewed at half of that, an invitation on the page is always good for twelve."""
+SENTENCES = 6
+"""Shown on the page."""
 PEOPLE = (script.ANA, script.LUIS)
 
 
@@ -75,7 +77,7 @@ def sentences(person: Person) -> list[str]:
         written = book.written(own or "", person.primary)
         if written is not None:
             said.append(written)
-    return said
+    return said[:SENTENCES]
 
 
 def _welcome(parts: Parts, room_id: str, out: Path, screen: Console) -> None:

@@ -166,7 +166,7 @@ function showPeople(own, participants) {
     ...people.map((one) =>
       make("li", { className: "person" }, [
         make("span", { className: "face", ariaHidden: "true" }, [initials(one.name)]),
-        make("span", { className: "who" }, [one.name, one.role && make("small", {}, [one.role])]),
+        make("span", { className: "who" }, [one.name, one.kind === "you" && make("small", {}, ["you"])]),
         make("span", { className: "doing" }, [one.muted ? "muted" : one.speaking ? "speaking" : ""]),
       ]),
     ),
@@ -174,7 +174,7 @@ function showPeople(own, participants) {
   for (const [row, one] of people.entries()) {
     const item = element("people").children[row];
     item.dataset.speaking = one.speaking;
-    item.dataset.role = one.role;
+    item.dataset.kind = one.kind;
   }
 }
 

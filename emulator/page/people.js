@@ -2,20 +2,22 @@
 
 // Bots have ids of this form, people have others ("8:acs:…").
 const BOT = "28:";
+const ORDER = ["you", "person", "interpreter"];
 
-/** The roster with yourself first, then people by name, then interpreters. */
+/** The roster with yourself first, then people by name, then interpreters, which have no name of their own. */
 export function arrange(participants, ownId) {
-  const rank = (one) => (one.id === ownId ? 0 : one.id.startsWith(BOT) ? 2 : 1);
   return participants
-    .map((one) => ({
-      id: one.id,
-      name: one.display_name || (one.id.startsWith(BOT) ? "Interpreter" : "Somebody"),
-      role: one.id === ownId ? "you" : one.id.startsWith(BOT) ? "interpreter" : "",
-      muted: Boolean(one.muted),
-      speaking: Boolean(one.speaking) && !one.muted,
-      rank: rank(one),
-    }))
-    .sort((a, b) => a.rank - b.rank || a.name.localeCompare(b.name));
+    .map((one) => {
+      const kind = one.id === ownId ? "you" : one.id.startsWith(BOT) ? "interpreter" : "person";
+      return {
+        id: one.id,
+        name: kind === "interpreter" ? "Interpreter" : one.display_name || "Somebody",
+        kind,
+        muted: Boolean(one.muted),
+        speaking: Boolean(one.speaking) && !one.muted,
+      };
+    })
+    .sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind) || a.name.localeCompare(b.name));
 }
 
 /** Who came and who went, as a sentence to be read out; "" when nobody did. */

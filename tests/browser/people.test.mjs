@@ -7,13 +7,13 @@ const person = (id, display_name, more = {}) => ({ id, display_name, muted: fals
 
 test("yourself first, then people by name, then interpreters", () => {
   const people = arrange(
-    [person("28:acs:bot", ""), person("8:acs:3", "Zoe"), person("8:acs:1", "Luis"), person("8:acs:2", "Ana")],
+    [person("28:acs:bot", "Bot"), person("8:acs:3", "Zoe"), person("8:acs:1", "Luis"), person("8:acs:2", "Ana")],
     "8:acs:1",
   );
-  assert.deepEqual(people.map((one) => [one.name, one.role]), [
+  assert.deepEqual(people.map((one) => [one.name, one.kind]), [
     ["Luis", "you"],
-    ["Ana", ""],
-    ["Zoe", ""],
+    ["Ana", "person"],
+    ["Zoe", "person"],
     ["Interpreter", "interpreter"],
   ]);
 });

@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from demo import listening
+from demo.listening import RATE
 from emulator.client import Participant, write_wav
+from emulator.engine.local import LocalEngine, Synthesiser, Voice
 from tests.emulator.acs.support import Acs, Guest, make_guest, make_room, running_acs, tone, until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -29,7 +32,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 BROWSER_HZ, OTHER_HZ = 500, 1250
-# Taps what the page sends to the loudspeaker: the frequency that is loudest there, in Hz, 0 while it is silent.
+# Taps what the page sends to the loudspeaker: `loudestHertz()` there, 0 while it is silent, and all that was `played`.
 TAP = """
 const connect = AudioNode.prototype.connect;
 AudioNode.prototype.connect = function (target, ...more) {
@@ -42,6 +45,13 @@ AudioNode.prototype.connect = function (target, ...more) {
       const best = bins.indexOf(Math.max(...bins));
       return bins[best] > -60 ? (best * target.context.sampleRate) / analyser.fftSize : 0;
     };
+    const recorder = target.context.createScriptProcessor(4096, 1, 1);
+    window.played = [];
+    recorder.onaudioprocess = ({ inputBuffer }) => {
+      for (const sample of inputBuffer.getChannelData(0)) window.played.push(Math.round(sample * 32767));
+    };
+    connect.call(this, recorder);
+    connect.call(recorder, target);
   }
   return connect.call(this, target, ...more);
 };
@@ -199,6 +209,40 @@ async def test_a_call_that_ends_brings_one_back_with_the_reason(microphone: Path
             async with Participant.join(acs.url, room, ana.token, "Ana"):  # the same person, elsewhere
                 await expect(page.get_by_role("alert")).to_contain_text("You joined from somewhere else")
                 await expect(page.get_by_role("button", name="Join as Ana")).to_be_visible()
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(60)
+async def test_words_come_through_both_ways(tmp_path: Path) -> None:
+    """What one says at the page and what it plays are recognised word for word."""
+    said, answered = "We have to make a decision today.", "The results are better than expected."
+    async with LocalEngine(languages=["en"]) as engine, Synthesiser() as voice, running_acs() as acs:
+        microphone = tmp_path / "microphone.wav"
+        # Said again and again: joining takes a while, and the file is played from when the microphone opens.
+        write_wav(microphone, bytes(48_000) + await voice.say(said, "en", Voice("en-us", "f2", 150)) + bytes(48_000))
+        ana, luis = await make_guest(acs), await make_guest(acs)
+        room = await make_room(acs, ana, luis)
+        await invite(acs, room, ("Ana", "en-US", ana))
+        async with (
+            at_the_page(acs, microphone) as page,
+            Participant.join(acs.url, room, luis.token, "Luis") as other,
+        ):
+            await join_as(page, "Ana")
+            begun = len(other.heard)
+            await other.speak(await voice.say(answered, "en") + bytes(24_000))
+            await until(lambda: len(loud_stretches(bytes(other.heard[begun:]))) >= 3, 15)
+            played = await page.evaluate("played")
+        _, heard, *_ = loud_stretches(bytes(other.heard[begun:]))  # the first may have lost its beginning
+        assert (await engine.hear(heard, ["en"])).text == said
+        pcm = np.array(played, "<i2").tobytes()
+        assert (await engine.hear(loud_stretches(pcm)[0], ["en"])).text == answered
+
+
+def loud_stretches(pcm: bytes) -> list[bytes]:
+    """What lies between silences of 700 ms, with 200 ms of them on either side."""
+    samples = np.frombuffer(pcm[: len(pcm) // 2 * 2], "<i2")
+    found = listening.spans(samples, pause=RATE * 7 // 10)
+    return [samples[max(0, span.start - RATE // 5) : span.end + RATE // 5].tobytes() for span in found]
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 568), (1280, 800)])

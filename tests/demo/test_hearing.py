@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from demo import hearing
-from demo.listening import RATE, Samples
+from demo.listening import RATE, Samples, Span
 from demo.meeting import Said
 from demo.report import Booked, TurnResult
 from demo.script import Person, Turn
@@ -97,6 +97,13 @@ async def test_anything_said_besides_counts_against_an_interpretation() -> None:
     recordings = {"Ana": silence(7), "Luis": luis}
     (first,) = await hearing.judge(POLITE[:1], [ANA, LUIS], recordings, [SPOKEN], chatty.recognise)
     assert first.problems == ["Luis heard “buenos días en qué puedo ayudarle” instead (0 of 2 words)"]
+
+
+def test_a_margin_never_reaches_into_the_next_sound() -> None:
+    sounds = [Span(0, 10_000), Span(12_000, 20_000), Span(40_000, 50_000)]
+    assert hearing.with_margin(sounds[1], sounds) == slice(10_000, 20_000 + hearing.MARGIN)
+    assert hearing.with_margin(sounds[0], sounds) == slice(0, 12_000)
+    assert hearing.with_margin(Span(12_000, 50_000), sounds) == slice(10_000, 50_000 + hearing.MARGIN)
 
 
 async def test_a_late_interpretation_of_what_was_before_is_not_taken_for_this_one() -> None:

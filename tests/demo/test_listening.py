@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from demo import listening
@@ -42,6 +42,7 @@ def test_the_threshold_follows_a_noisy_recording() -> None:
     assert abs(span.start - RATE) <= FRAME and abs(span.end - 2 * RATE) <= FRAME
 
 
+@settings(max_examples=30)  # each is a Fourier transform of three seconds
 @given(st.integers(0, 2 * RATE))
 def test_known_speech_is_found_where_it_is_and_taken_out_entirely(at: int) -> None:
     words = joined(silence(0.1), speech(0.5, 1), silence(0.1))

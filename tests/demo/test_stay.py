@@ -9,4 +9,4 @@ def test_everybody_gets_sentences_of_their_own_language_that_the_engine_knows() 
     english, spanish = stay.sentences(script.ANA), stay.sentences(script.LUIS)
     assert "Good morning, everyone." in english
     assert "Buenos días a todos." in spanish
-    assert len(english) == len(spanish) == len(script.MEETING)
+    assert len(english) == len(spanish) == stay.SENTENCES
