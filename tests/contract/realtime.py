@@ -15,6 +15,7 @@ from openai import AsyncOpenAI
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from openai.resources.realtime.translations.translations import AsyncTranslationsConnection
 
+from emulator.engine.base import Engine
 from emulator.engine.scripted import ScriptedEngine
 from emulator.journal import Journal
 from emulator.realtime.config import RealtimeConfig
@@ -179,7 +180,7 @@ def _named(model: str | None) -> Any:
 
 @asynccontextmanager
 async def realtime_service(
-    *, config: RealtimeConfig | None = None, engine: ScriptedEngine | None = None, deployments: Any = None
+    *, config: RealtimeConfig | None = None, engine: Engine | None = None, deployments: Any = None
 ) -> AsyncIterator[Service]:
     """A server on a free port with an engine that answers at once, unless told otherwise."""
     journal = Journal()
