@@ -23,7 +23,7 @@ from demo.children import PartFailed
 from demo.listening import RATE, Samples
 from demo.meeting import LostParticipant, Minutes, Said
 from demo.parts import Parts, Ports, running
-from demo.progress import Progress, StepHung
+from demo.progress import Progress, StepHung, plural
 from demo.report import Report, TurnResult
 from demo.rest import Invitation, Rest, RestFailed
 from demo.script import Person, Turn
@@ -92,7 +92,7 @@ class Demo:
             async with step("speech", ENGINE_S) as doing:
                 speeches = await self._speeches()
                 seconds = sum(map(len, speeches)) / RATE
-                doing.done = f"{len(speeches)} things to say, {seconds:.0f} s of speech"
+                doing.done = f"{plural(len(speeches), 'turn')} to take, {seconds:.0f} s of speech"
             async with step("emulator and bot", PARTS_S) as doing:
                 parts = await stack.enter_async_context(running(Ports.free(), self.out / "logs"))
                 doing.done = f"emulator at {parts.acs_url}, bot at {parts.bot_url}"

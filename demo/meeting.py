@@ -111,7 +111,9 @@ async def hold(
             turn, speech = turns[number], speeches[number]
             now = time.time() * 1000
             begun.append(Said(number + 1, turn, speech, now, group, positions))  # noqa: B023 - ends with the loop
-            progress.spoken(number + 1, turn.speaker.name, turn.says or "(recording)", turn.why)
+            progress.spoken(
+                number + 1, turn.speaker.name, turn.says or turn.why, turn.why if turn.says else "recording"
+            )
             try:
                 await present[turn.speaker.name].speak(speech.tobytes())
             except ConnectionError as error:

@@ -24,6 +24,11 @@ def console() -> Console:
     return screen if screen.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)
 
 
+def plural(count: int, thing: str) -> str:
+    """`1 word`, `2 words`."""
+    return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
 class Progress:
     """The running account of one demo."""
 

@@ -7,6 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from demo.progress import plural
 from demo.report import Report, Spread, TurnResult
 
 
@@ -58,8 +59,8 @@ def summary(report: Report) -> str:
     words = report.words
     interpreted = sum(turn.interpreted for turn in report.turns)
     return (
-        f"{len(report.turns)} utterances, {interpreted} interpreted · "
-        f"{words.right} of {words.wanted} words heard right · "
+        f"{plural(len(report.turns), 'utterance')}, {interpreted} interpreted · "
+        f"{words.right} of {plural(words.wanted, 'word')} heard right · "
         f"delay {_spread(report.delay)} · ours {_spread(report.own_share)} · "
         f"{report.total_s:.0f} s in all"
     )
@@ -67,10 +68,8 @@ def summary(report: Report) -> str:
 
 def _said(turn: TurnResult) -> RenderableType:
     head = Text.assemble((turn.speaker, "cyan"), (f" {turn.source}", "dim"))
-    rows = [head, Text(turn.said or "(recording)")]
-    if turn.why:
-        rows.append(Text(turn.why, "dim italic"))
-    return Group(*rows)
+    note = Text(turn.why if turn.said else "recording", "dim italic")
+    return Group(head, Text(turn.said or turn.why), *([note] if note else []))
 
 
 def _heard(turn: TurnResult) -> RenderableType:
