@@ -26,9 +26,13 @@ DOMAIN_MARGIN = 2.5
 """How much better than the general model the domain model must be: sentences of the phrasebook come out at +4 to +20,
 other English below +0.5."""
 
-ENGLISH_MARGIN = -23.0
-"""How far free English may stay behind free phones: English of people comes out at -21 or better, other languages at
--22 to -36."""
+DOMAIN_FIT = -18.0
+"""How far words of the domain model may stay behind free phones. It has few words and finds them everywhere: said
+with its words, a sentence comes out at -12 or better, anything else at -18 or worse."""
+
+GENERAL_FIT = -23.0
+"""How far words of the general model may: English of people comes out at -21 or better, other languages at -22 or
+worse, most of them under -25."""
 
 _MARK = re.compile(r"\(\d+\)|<[^>]*>|\[[^\]]*\]|\+\+[^+]*\+\+")
 
@@ -46,23 +50,26 @@ class Recognition:
 
 def known_sentence(language: str, grammar: Grammar, found: Hypothesis, free: Hypothesis) -> Recognition:
     """The sentence of a grammar, or nothing when it doesn't fit the sound or leaves much of it out."""
-    text = normalise(grammar.read(words(found)))
-    if not text or found.score is None or free.score is None or found.covered < COVERED:
-        return Recognition(language, None)
-    fit = found.score - free.score
-    return Recognition(language, text, fit) if fit > GRAMMAR_MARGIN else Recognition(language, None)
+    fit, sentence = _fit(found, free), grammar.read(words(found))
+    if sentence is not None and fit > GRAMMAR_MARGIN and found.covered >= COVERED:
+        return Recognition(language, normalise(sentence), fit)
+    return Recognition(language, None)
 
 
 def free_english(general: Hypothesis, domain: Hypothesis, free: Hypothesis) -> Recognition:
     """The general model's words, or the domain model's where they are clearly better; nothing if it isn't English."""
-    best = general
-    if domain.score is not None and (general.score is None or domain.score - general.score > DOMAIN_MARGIN):
-        best = domain
-    text = normalise(words(best))
-    if not text or best.score is None or free.score is None:
-        return Recognition("en", None)
-    fit = best.score - free.score
-    return Recognition("en", text, fit) if fit > ENGLISH_MARGIN else Recognition("en", None)
+    by_domain, by_general = _fit(domain, free), _fit(general, free)
+    if by_domain - by_general > DOMAIN_MARGIN and by_domain > DOMAIN_FIT:
+        return Recognition("en", normalise(words(domain)), by_domain)
+    if by_general > GENERAL_FIT:
+        return Recognition("en", normalise(words(general)), by_general)
+    return Recognition("en", None)
+
+
+def _fit(found: Hypothesis, free: Hypothesis) -> float:
+    if not words(found) or found.score is None or free.score is None:
+        return -math.inf
+    return found.score - free.score
 
 
 def words(hypothesis: Hypothesis) -> str:

@@ -33,15 +33,15 @@ Pronunciations = dict[str, list[str]]
 
 @dataclass(frozen=True)
 class Grammar:
-    """A decoder that matches whole sentences, and how to read its words."""
+    """A decoder for whole sentences, and how to read its words."""
 
     decoder: DecoderSettings
-    words: Mapping[str, str]
-    """The decoder's word -> the written word: its own are numbered, safe from any alphabet."""
+    sentences: Mapping[tuple[str, ...], str]
+    """The decoder's words -> the sentence as written words; its words are numbered, safe from any alphabet."""
 
-    def read(self, text: str) -> str:
-        """A hypothesis as written words."""
-        return " ".join(self.words[word] for word in text.split())
+    def read(self, text: str) -> str | None:
+        """The sentence a hypothesis stands for; None when it broke off inside one."""
+        return self.sentences.get(tuple(text.split()))
 
 
 def tokens(sentence: str) -> list[str]:
@@ -61,7 +61,8 @@ def phrase_grammar(
     used = sorted({word for words in sayable for word in words})
     numbered = {word: f"w{number}" for number, word in enumerate(used)}
     path = folder / f"{name}.fsg"
-    path.write_text(_automaton(tuple(numbered[word] for word in words) for words in sayable))
+    written = {tuple(numbered[word] for word in words): " ".join(words) for words in sayable}
+    path.write_text(_automaton(written))
     dictionary = {numbered[word]: pronunciations[word] for word in used}
     return Grammar(
         DecoderSettings(
@@ -71,7 +72,7 @@ def phrase_grammar(
             pbeam=_BEAM,
             wbeam=_WORD_BEAM,
         ),
-        {number: word for word, number in numbered.items()},
+        written,
     )
 
 

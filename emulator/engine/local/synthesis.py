@@ -34,7 +34,7 @@ class Voice:
     """espeak-ng voice ("en-gb"); None takes the language's own."""
     variant: str | None = None
     """espeak-ng voice variant: "f1" to "f5" for women, "m1" to "m8" for men."""
-    rate: int = 160
+    rate: int = 150
     """Words per minute, 80 to 450."""
     pitch: int = 50
     """0 to 100."""

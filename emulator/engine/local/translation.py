@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -63,6 +62,5 @@ class Translator:
     async def prepare(self, pairs: Iterable[Pair]) -> None:
         """Start the pipelines of these source and target languages, so that the first sentence doesn't wait."""
         wanted = {step for pair in pairs for step in route(self._pipelines, *pair) or ()}
-        async with asyncio.TaskGroup() as group:
-            for step in wanted:
-                group.create_task(self._pipelines[step].translate("."))
+        for step in sorted(wanted):  # one by one: each is a dozen programs, and together they starve one another
+            await self._pipelines[step].translate(".")
