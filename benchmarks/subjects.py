@@ -220,6 +220,7 @@ class Bot(_Program):
             "TICKET_SECRET": secrets.token_urlsafe(32),
             "HOST": "127.0.0.1",
             "PORT": str(port),
+            "DATABASE_PATH": str(folder.resolve() / f"bot-{port}.sqlite3"),
             "MAX_CALLS": "5000",
             "DRAIN_S": "1",
             "LOG_LEVEL": "WARNING",

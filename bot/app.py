@@ -25,20 +25,24 @@ from bot.live_room import LiveRoom, Scribe
 from bot.metronome import Metronome
 from bot.realtime.connection import booth_factory, build_client
 from bot.realtime.messages import ConversationSettings
-from bot.records import Records
+from bot.records import CallScribe
 from bot.switchboard import PlannedRoom, Status, Switchboard
 from bot.voice_activity import DetectorPool
 from media_streaming import routes as media_routes
 from rooms_admin import acs_rooms
 from rooms_admin import routes as admin_routes
 from rooms_admin.acs_rooms import AcsRooms
+from rooms_admin.archive import Archive
 from rooms_admin.connection_string import parse_connection_string
-from rooms_admin.exports import Passage, TranscriptLine
+from rooms_admin.database import Database
 from rooms_admin.keys import ApiKeys
 from rooms_admin.models import Action
+from rooms_admin.retention import Retention
 from rooms_admin.rooms import Rooms
 from rooms_admin.routes import InterpreterState, InterpreterStatus
-from rooms_admin.store import InMemoryRooms, Room, RoomStore
+from rooms_admin.schema import MIGRATIONS
+from rooms_admin.sqlite_store import SqliteRooms
+from rooms_admin.store import Room, RoomStore
 from webhooks import routes as webhook_routes
 from webhooks.errors import NotAuthorized
 from webhooks.tokens import KeySet, TokenVerifier, fetch_over_http
@@ -84,18 +88,18 @@ class _RoomBook:
 
 
 class _Watcher:
-    """Running calls follow what admins change; a deleted room's call ends and its records go."""
+    """Running calls follow what admins change; a deleted room's call ends, and nothing more is kept of it."""
 
-    def __init__(self, switchboard: Switchboard, records: Records) -> None:
+    def __init__(self, switchboard: Switchboard, archive: Archive) -> None:
         self._switchboard = switchboard
-        self._records = records
+        self._archive = archive
 
     def changed(self, room: Room) -> None:
         self._switchboard.change_plan(room.room_id, plan_of(room).plan)
 
     def removed(self, room: Room) -> None:
         self._switchboard.room_deleted(room.room_id)
-        self._records.delete(room.room_id)
+        self._archive.forget(room.room_id)
 
 
 _ADMIN_STATUS: dict[Status, InterpreterStatus] = {
@@ -131,48 +135,6 @@ class _Interpreter:
                 self._switchboard.order(room_id, Order(action))
 
 
-class _Transcripts:
-    """The records, as the REST API writes them."""
-
-    def __init__(self, records: Records) -> None:
-        self._records = records
-
-    def lines(self, room_id: str) -> list[TranscriptLine]:
-        return [
-            TranscriptLine(
-                utterance_id=line.utterance,
-                revision=line.revision,
-                speaker_id=line.speaker,
-                speaker_name=line.speaker_name,
-                language=line.language,
-                text=line.text,
-                is_final=line.is_final,
-                timestamp_ms=line.timestamp_ms,
-                is_original=line.is_original,
-            )
-            for line in self._records.of(room_id).lines.values()
-        ]
-
-    def passages(self, room_id: str) -> list[Passage]:
-        return [
-            Passage(
-                utterance_id=passage.utterance,
-                speaker_id=passage.speaker,
-                source=passage.source,
-                target=passage.target,
-                state=passage.state,
-                reason=passage.reason,
-                spoken_ms=passage.spoken_ms,
-                played_ms=passage.played_ms,
-                ear_voice_span_ms=passage.ear_voice_span_ms,
-                model_ms=passage.model_ms,
-                waited_ms=passage.waited_ms,
-                own_share_ms=passage.own_share_ms,
-            )
-            for passage in self._records.of(room_id).passages
-        ]
-
-
 class Interpreter:
     """The whole service: `app` serves it, `drain` lets it finish before the sockets are closed."""
 
@@ -205,9 +167,11 @@ class Interpreter:
             credential_of_model = _model_credential(settings, identity)
             model = await asyncio.to_thread(build_client, settings.azure_ai_endpoint, credential_of_model)
             resources.push_async_callback(model.close)
-            records, metronome, detectors = Records(), Metronome(), DetectorPool()
+            metronome, detectors = Metronome(), DetectorPool()
             await asyncio.to_thread(detectors.load)
-            store = InMemoryRooms()
+            database = await resources.enter_async_context(Database(settings.database_path, MIGRATIONS))
+            store = SqliteRooms(database)
+            archive = await resources.enter_async_context(Archive(database))
             booths = booth_factory(
                 model,
                 settings.azure_ai_realtime_deployment,
@@ -230,7 +194,7 @@ class Interpreter:
                 rooms=_RoomBook(store),
                 calls=calls,
                 open_room=open_room,
-                scribe=lambda room_id: records.scribe(room_id, round(time.time() * 1000)),
+                scribe=lambda room_id: CallScribe(archive, room_id, round(time.time() * 1000)),
                 public_base_url=settings.public_base_url,
                 media_base_url=settings.media_base_url,
                 max_calls=settings.max_calls,
@@ -241,13 +205,16 @@ class Interpreter:
                 settings.acs_token_audience,
                 KeySet(fetch_over_http(settings.acs_token_jwks_url)),
             )
-            rooms = Rooms(store, acs, watcher=_Watcher(switchboard, records))
+            rooms = Rooms(store, acs, watcher=_Watcher(switchboard, archive))
+            retention = Retention(store, rooms, archive, default_days=settings.retention_days)
             # In a thread: FastAPI and pydantic read source files to describe the routes.
-            await asyncio.to_thread(self._add_routes, switchboard, verifier, rooms, records)
+            await asyncio.to_thread(self._add_routes, switchboard, verifier, rooms, archive)
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(metronome.run(), name="metronome"),
                     group.create_task(switchboard.run(), name="switchboard"),
+                    group.create_task(archive.run(), name="archive"),
+                    group.create_task(retention.run(), name="retention"),
                 ]
                 try:
                     yield
@@ -255,7 +222,7 @@ class Interpreter:
                     for task in tasks:
                         task.cancel()
 
-    def _add_routes(self, switchboard: Switchboard, verifier: TokenVerifier, rooms: Rooms, records: Records) -> None:
+    def _add_routes(self, switchboard: Switchboard, verifier: TokenVerifier, rooms: Rooms, archive: Archive) -> None:
         settings = self._settings
         keys = ApiKeys({name: key.get_secret_value() for name, key in settings.admin_api_keys.items()})
 
@@ -273,7 +240,7 @@ class Interpreter:
         self.app.include_router(
             media_routes.router(switchboard.serve_media, verify=verify_media, knows_secret=switchboard.knows_secret)
         )
-        self.app.include_router(admin_routes.router(rooms, keys, _Interpreter(switchboard), _Transcripts(records)))
+        self.app.include_router(admin_routes.router(rooms, keys, _Interpreter(switchboard), archive))
         self.app.include_router(_health(switchboard))
 
 

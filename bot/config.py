@@ -114,6 +114,11 @@ class Settings(BaseSettings):
     admin_api_keys: Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(_api_keys)]
     """`name:key,name:key`."""
 
+    database_path: str = Field(default="data/interpreter.sqlite3", min_length=1)
+    """What admins provisioned, transcripts, ledger: one SQLite file, made with its folder; `:memory:` keeps nothing."""
+    retention_days: int = Field(default=30, ge=1, le=3650)
+    """How long transcript and ledger are kept, and a room after its end; a room may say otherwise."""
+
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=1, le=65_535)
     max_calls: int = Field(default=200, ge=1)

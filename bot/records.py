@@ -1,40 +1,21 @@
-"""What rooms have yielded: caption lines and closed ledger entries, kept in memory, bounded per room."""
+"""Writes down what a call yields, caption lines and closed ledger entries, in the shape in which they are kept."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from typing import Protocol
 
-from bot.interpreting.ledger import Entry, State
+from bot.interpreting.ledger import Entry
 from bot.interpreting.transcript import CaptionLine
-
-LINES_PER_ROOM = 20_000
-"""Two languages, some ten utterances a minute: more than twelve hours. The oldest go first, and are counted."""
+from rooms_admin.exports import Passage, TranscriptLine
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """One utterance in one lane, as the ledger closed it. Milliseconds; None where it never came to that."""
+class Keeper(Protocol):
+    """Who keeps it. Called in the event loop, never blocks."""
 
-    utterance: str
-    speaker: str
-    source: str
-    target: str
-    state: State
-    reason: str
-    spoken_ms: int | None
-    """How long the speaker spoke."""
-    played_ms: int
-    """How much of the interpretation went into the call."""
-    ear_voice_span_ms: int | None
-    """From the speaker's last word to the first word of the interpretation."""
-    model_ms: int | None
-    """From the end of the turn to the model's first audio."""
-    waited_ms: int
-    """For the floor, while somebody else was being interpreted."""
-    own_share_ms: float | None
-    """What is left of the ear-voice span without the intended pause, the model and the wait: our own doing."""
-    tokens: dict[str, int]
+    def line(self, room_id: str, line: TranscriptLine) -> None: ...
+
+    def passage(self, room_id: str, passage: Passage) -> None: ...
 
 
 def passage_of(entry: Entry) -> Passage:
@@ -48,11 +29,11 @@ def passage_of(entry: Entry) -> Passage:
             span = (played - ended) * 1000
             own = (committed - ended) * 1000 - entry.patience_ms + (played - audio) * 1000 - entry.waited_ms
     return Passage(
-        utterance=entry.utterance,
-        speaker=entry.lane.speaker,
+        utterance_id=entry.utterance,
+        speaker_id=entry.lane.speaker,
         source=entry.lane.source,
         target=entry.lane.target,
-        state=entry.state,
+        state=entry.state.value,
         reason=entry.reason,
         spoken_ms=None if ended is None else round((ended - entry.began_at) * 1000),
         played_ms=entry.played_ms,
@@ -64,50 +45,28 @@ def passage_of(entry: Entry) -> Passage:
     )
 
 
-@dataclass(slots=True)
-class RoomRecord:
-    """The latest revision of every line of a room, and every closed entry, over all its calls."""
-
-    lines: OrderedDict[tuple[str, str], CaptionLine] = field(default_factory=OrderedDict)
-    passages: list[Passage] = field(default_factory=list)
-    forgotten: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class CallScribe:
     """Writes down one call of a room."""
 
-    record: RoomRecord
+    keeper: Keeper
+    room_id: str
     began_at_ms: int
     """Since the epoch: what the call counts from."""
 
     def caption(self, line: CaptionLine) -> None:
-        lines = self.record.lines
-        lines[line.utterance, line.language] = replace(line, timestamp_ms=line.timestamp_ms + self.began_at_ms)
-        if len(lines) > LINES_PER_ROOM:
-            lines.popitem(last=False)
-            self.record.forgotten += 1
+        kept = TranscriptLine(
+            utterance_id=line.utterance,
+            revision=line.revision,
+            speaker_id=line.speaker,
+            speaker_name=line.speaker_name,
+            language=line.language,
+            text=line.text,
+            is_final=line.is_final,
+            timestamp_ms=line.timestamp_ms + self.began_at_ms,
+            is_original=line.is_original,
+        )
+        self.keeper.line(self.room_id, kept)
 
     def settled(self, entry: Entry) -> None:
-        passages = self.record.passages
-        passages.append(passage_of(entry))
-        if len(passages) > LINES_PER_ROOM:
-            del passages[0]
-            self.record.forgotten += 1
-
-
-class Records:
-    """The records of all rooms, by room id."""
-
-    def __init__(self) -> None:
-        self._rooms: dict[str, RoomRecord] = {}
-
-    def of(self, room_id: str) -> RoomRecord:
-        """The room's record, begun if there is none."""
-        return self._rooms.setdefault(room_id, RoomRecord())
-
-    def scribe(self, room_id: str, began_at_ms: int) -> CallScribe:
-        return CallScribe(self.of(room_id), began_at_ms)
-
-    def delete(self, room_id: str) -> None:
-        self._rooms.pop(room_id, None)
+        self.keeper.passage(self.room_id, passage_of(entry))

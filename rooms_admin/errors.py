@@ -9,7 +9,8 @@
     ├── Conflict          409 conflict            the room is not in a state for it
     ├── RequestTooLarge   413 payload_too_large
     ├── AcsRefused        502 acs_refused         ACS says no to us: our rights, not the admin's
-    └── AcsUnavailable    503 acs_unavailable     ACS cannot now: the same request may succeed later
+    ├── AcsUnavailable    503 acs_unavailable     ACS cannot now: the same request may succeed later
+    └── StoreUnavailable  503 store_unavailable   our own store cannot now
 
 Every one carries `status`, `code`, `message`, `details` and `retry_after_ms`, so that whoever serves the
 routes can answer in one error shape without knowing the classes.
@@ -85,4 +86,10 @@ class AcsRefused(RoomsAdminError):
 class AcsUnavailable(RoomsAdminError):
     status = 503
     code = "acs_unavailable"
+    retryable = True
+
+
+class StoreUnavailable(RoomsAdminError):
+    status = 503
+    code = "store_unavailable"
     retryable = True

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 # How long a line stays to be read. Subtitling practice is 15-17 characters per second at most.
@@ -53,6 +53,10 @@ class Passage:
     """for somebody else's interpretation to end"""
     own_share_ms: float | None
     """what is left of the span without the pause that ends a turn, the model and the wait"""
+    tokens: Mapping[str, int] = field(default_factory=dict)
+    """as the model counted them, by kind: `input_audio`, `output_text`, ..."""
+    closed_at_ms: int = 0
+    """since the Unix epoch"""
 
 
 class Cue(NamedTuple):

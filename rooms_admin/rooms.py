@@ -6,6 +6,7 @@ store then refuses, what was made in ACS is taken back.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Sequence
@@ -25,7 +26,16 @@ from rooms_admin.rules import (
     merged_settings,
     roster_entry,
 )
-from rooms_admin.store import JoinCodeTaken, Participant, Room, RoomSettings, RoomStore, UnknownRoom
+from rooms_admin.store import (
+    Deletion,
+    JoinCodeTaken,
+    Participant,
+    Room,
+    RoomQuery,
+    RoomSettings,
+    RoomStore,
+    UnknownRoom,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -90,9 +100,17 @@ class Rooms:
         )
         try:
             return await self._add(room)
-        except BaseException:
+        except BaseException as error:
             await self._acs.delete_room(room.acs_room_id, users)
+            if isinstance(error, asyncio.CancelledError):  # it may be in the store all the same
+                await self._forget(room.room_id)
             raise
+
+    async def _forget(self, room_id: str) -> None:
+        try:
+            await self._store.remove(room_id, self._now())
+        except UnknownRoom:
+            pass
 
     async def _add(self, room: Room) -> Room:
         for _ in range(JOIN_CODE_TRIES):
@@ -110,8 +128,8 @@ class Rooms:
             raise NotFound("no such room")
         return room
 
-    async def page(self, after: str | None, limit: int) -> Sequence[Room]:
-        return await self._store.page(after, limit)
+    async def page(self, query: RoomQuery) -> Sequence[Room]:
+        return await self._store.page(replace(query, now=self._now()))
 
     async def find_by_join_code(self, join_code: str) -> Room | None:
         """The room people join with this code now; None for a wrong code and for an expired room."""
@@ -148,14 +166,22 @@ class Rooms:
         )
 
     async def remove(self, room_id: str) -> None:
+        """Delete a room everywhere; the proof is there to be read afterwards."""
         room = await self.get(room_id)
         await self._acs.delete_room(room.acs_room_id, [one.acs_user_id for one in room.participants])
         try:
-            removed = await self._store.remove(room_id)
+            await self._store.remove(room_id, self._now())
         except UnknownRoom:
             return  # somebody else deleted it in the meantime, which is what was asked for
         if self._watcher is not None:
-            self._watcher.removed(removed)
+            self._watcher.removed(room)
+
+    async def deletion(self, room_id: str) -> Deletion:
+        """The proof that a room was deleted."""
+        proof = await self._store.deletion(room_id)
+        if proof is None:
+            raise NotFound("no room of this id was deleted")
+        return proof
 
     # --- roster --------------------------------------------------------------------------------
 

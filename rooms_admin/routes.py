@@ -45,6 +45,7 @@ from rooms_admin.models import (
     TranscriptLineAnswer,
 )
 from rooms_admin.rooms import Rooms
+from rooms_admin.store import RoomQuery
 
 logger = logging.getLogger(__name__)
 
@@ -79,9 +80,9 @@ class InterpreterControl(Protocol):
 class Transcripts(Protocol):
     """Who keeps what was said."""
 
-    def lines(self, room_id: str) -> Sequence[TranscriptLine]: ...
+    async def lines(self, room_id: str) -> Sequence[TranscriptLine]: ...
 
-    def passages(self, room_id: str) -> Sequence[Passage]: ...
+    async def passages(self, room_id: str) -> Sequence[Passage]: ...
 
 
 def router(
@@ -111,7 +112,8 @@ def router(
 
     @routes.get("", summary="List rooms, oldest first", tags=["rooms"])
     async def list_rooms(cursor: Cursor = None, limit: Limit = 50) -> Page[RoomAnswer]:
-        found = await rooms.page(_after(cursor), limit + 1)
+        after = _after(cursor)
+        found = await rooms.page(RoomQuery(limit + 1, after=None if after is None else (after, after)))
         return _page([RoomAnswer.of(room) for room in found], limit, lambda room: room.room_id)
 
     @routes.get("/{room_id}", summary="A room", tags=["rooms"])
@@ -193,13 +195,13 @@ def router(
         language: Annotated[str | None, Query(max_length=64, examples=["es-ES"])] = None,
     ) -> Response | TranscriptAnswer:
         await rooms.get(room_id)
-        lines = transcripts.lines(room_id)
+        lines = await transcripts.lines(room_id)
         wanted = _language(language)
         if format != "json":
             write, media_type = _EXPORTS[format]
             return Response(write(lines, wanted), media_type=media_type)
         items = [TranscriptLineAnswer.model_validate(line) for line in latest(lines, wanted)]
-        passages = [PassageAnswer.model_validate(one) for one in transcripts.passages(room_id)]
+        passages = [PassageAnswer.model_validate(one) for one in await transcripts.passages(room_id)]
         return TranscriptAnswer(room_id=room_id, items=items, passages=passages)
 
     return routes

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, Protocol
 
 Role = Literal["Presenter", "Attendee", "Consumer", "Collaborator"]
 Mode = Literal["consecutive", "simultaneous"]
 BargeIn = Literal["ignore", "stop"]
+Validity = Literal["scheduled", "open", "expired"]
+Sort = Literal["created_at", "-created_at", "name", "-name", "valid_until", "-valid_until"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,21 @@ class Participant:
 
 
 @dataclass(frozen=True, slots=True)
+class Term:
+    """A word of the glossary and what it is to become, by language; without translations it stays as it is."""
+
+    term: str
+    translations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Glossary:
+    version: int = 0
+    """grows by one with every change; 0: there never was one"""
+    terms: tuple[Term, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Room:
     room_id: str
     """ours; later ones sort after earlier ones"""
@@ -59,9 +76,80 @@ class Room:
     settings: RoomSettings = RoomSettings()
     version: int = 1
     """grows by one with every change"""
+    glossary: Glossary = Glossary()
+    retention_days: int | None = None
+    """how long transcript and ledger are kept; None: as long as the service's setting says"""
+    request_key: str | None = None
+    """names the request that created it, so that the same request finds it instead of creating another"""
 
     def participant(self, participant_id: str) -> Participant | None:
         return next((one for one in self.participants if one.participant_id == participant_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class RoomQuery:
+    """Which rooms to list, in which order, from where on. What is None does not matter."""
+
+    limit: int
+    sort: Sort = "created_at"
+    """the field to go by, descending with `-`; rooms alike in it follow their ids"""
+    after: tuple[str, str] | None = None
+    """`sort_key` and id of the last room seen"""
+    name: str | None = None
+    """a part of the name, in any case"""
+    language: str | None = None
+    mode: Mode | None = None
+    validity: Validity | None = None
+    now: datetime | None = None
+    """what `validity` is judged by; needed with it"""
+
+    @property
+    def descending(self) -> bool:
+        return self.sort.startswith("-")
+
+    def sort_key(self, room: Room) -> str:
+        """What the room is sorted by, as text that sorts the same way."""
+        match self.sort.removeprefix("-"):
+            case "name":
+                return folded(room.name)
+            case "valid_until":
+                return f"{milliseconds(room.valid_until):015}"
+            case _:
+                return room.room_id  # ids follow one another in time
+
+    def matches(self, room: Room) -> bool:
+        return (
+            (self.name is None or folded(self.name) in folded(room.name))
+            and (self.language is None or self.language in room.languages)
+            and (self.mode is None or self.mode == room.mode)
+            and (self.validity is None or self.now is None or self.validity == validity(room, self.now))
+        )
+
+
+def folded(name: str) -> str:
+    """For comparing names whatever their case."""
+    return name.casefold()
+
+
+def milliseconds(moment: datetime) -> int:
+    """Since the Unix epoch."""
+    return round(moment.timestamp() * 1000)
+
+
+def validity(room: Room, now: datetime) -> Validity:
+    if now < room.valid_from:
+        return "scheduled"
+    return "open" if now < room.valid_until else "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """Proof that a room is gone: how much of each kind was removed, and how much was found afterwards."""
+
+    room_id: str
+    deleted_at: datetime
+    removed: Mapping[str, int]
+    left: Mapping[str, int]
 
 
 class UnknownRoom(LookupError):
@@ -82,6 +170,8 @@ class RoomStore(Protocol):
 
     async def find_by_acs_room(self, acs_room_id: str) -> Room | None: ...
 
+    async def find_by_request(self, request_key: str) -> Room | None: ...
+
     async def find_by_join_code(self, join_code: str) -> Room | None:
         """The youngest room with this code, expired or not."""
 
@@ -92,11 +182,16 @@ class RoomStore(Protocol):
         `UnknownRoom` if there is none.
         """
 
-    async def remove(self, room_id: str) -> Room:
-        """Forget the room and return it; `UnknownRoom` if there is none."""
+    async def remove(self, room_id: str, now: datetime) -> Deletion:
+        """Forget the room and everything kept of it, and keep the proof; `UnknownRoom` if there is none."""
 
-    async def page(self, after: str | None, limit: int) -> Sequence[Room]:
-        """Up to `limit` rooms in the order of their ids, from the first one beyond `after`."""
+    async def deletion(self, room_id: str) -> Deletion | None:
+        """The proof that a room was deleted."""
+
+    async def glossary(self, room_id: str, version: int) -> Glossary | None:
+        """One version of a room's glossary, the current one included."""
+
+    async def page(self, query: RoomQuery) -> Sequence[Room]: ...
 
 
 class InMemoryRooms:
@@ -104,25 +199,29 @@ class InMemoryRooms:
 
     def __init__(self) -> None:
         self._rooms: dict[str, Room] = {}
-        self._by_acs_room: dict[str, str] = {}
-        self._by_join_code: dict[str, str] = {}
+        self._glossaries: dict[str, dict[int, Glossary]] = {}
+        self._deletions: dict[str, Deletion] = {}
 
     async def add(self, room: Room) -> None:
-        holder = self._rooms.get(self._by_join_code.get(room.join_code, ""))
-        if holder is not None and holder.valid_until > room.created_at:
+        if any(one.join_code == room.join_code and one.valid_until > room.created_at for one in self._rooms.values()):
             raise JoinCodeTaken(room.join_code)
         self._rooms[room.room_id] = room
-        self._by_acs_room[room.acs_room_id] = room.room_id
-        self._by_join_code[room.join_code] = room.room_id
+        self._glossaries[room.room_id] = {room.glossary.version: room.glossary}
 
     async def get(self, room_id: str) -> Room | None:
         return self._rooms.get(room_id)
 
     async def find_by_acs_room(self, acs_room_id: str) -> Room | None:
-        return self._rooms.get(self._by_acs_room.get(acs_room_id, ""))
+        return self._youngest(lambda room: room.acs_room_id == acs_room_id)
 
     async def find_by_join_code(self, join_code: str) -> Room | None:
-        return self._rooms.get(self._by_join_code.get(join_code, ""))
+        return self._youngest(lambda room: room.join_code == join_code)
+
+    async def find_by_request(self, request_key: str) -> Room | None:
+        return self._youngest(lambda room: room.request_key == request_key)
+
+    def _youngest(self, wanted: Callable[[Room], bool]) -> Room | None:
+        return max(filter(wanted, self._rooms.values()), key=lambda room: room.room_id, default=None)
 
     async def update(self, room_id: str, change: Callable[[Room], Room]) -> Room:
         room = self._rooms.get(room_id)
@@ -130,17 +229,32 @@ class InMemoryRooms:
             raise UnknownRoom(room_id)
         changed = replace(change(room), version=room.version + 1)
         self._rooms[room_id] = changed
+        self._glossaries[room_id][changed.glossary.version] = changed.glossary
         return changed
 
-    async def remove(self, room_id: str) -> Room:
+    async def remove(self, room_id: str, now: datetime) -> Deletion:
         room = self._rooms.pop(room_id, None)
         if room is None:
             raise UnknownRoom(room_id)
-        del self._by_acs_room[room.acs_room_id]
-        if self._by_join_code.get(room.join_code) == room_id:
-            del self._by_join_code[room.join_code]
-        return room
+        versions = self._glossaries.pop(room_id)
+        removed = {"rooms": 1, "participants": len(room.participants), "glossary_versions": len(versions)}
+        proof = self._deletions[room_id] = Deletion(room_id, now, removed, dict.fromkeys(removed, 0))
+        return proof
 
-    async def page(self, after: str | None, limit: int) -> Sequence[Room]:
-        ids = sorted(room_id for room_id in self._rooms if after is None or room_id > after)
-        return [self._rooms[room_id] for room_id in ids[:limit]]
+    async def deletion(self, room_id: str) -> Deletion | None:
+        return self._deletions.get(room_id)
+
+    async def glossary(self, room_id: str, version: int) -> Glossary | None:
+        return self._glossaries.get(room_id, {}).get(version)
+
+    async def page(self, query: RoomQuery) -> Sequence[Room]:
+        def place(room: Room) -> tuple[str, str]:
+            return query.sort_key(room), room.room_id
+
+        def beyond(room: Room) -> bool:
+            if query.after is None:
+                return True
+            return place(room) < query.after if query.descending else place(room) > query.after
+
+        found = [room for room in self._rooms.values() if query.matches(room) and beyond(room)]
+        return sorted(found, key=place, reverse=query.descending)[: query.limit]

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from bot import records as records_module
 from bot.interpreting.ledger import Entry, State
 from bot.interpreting.plan import Lane
 from bot.interpreting.transcript import CaptionLine
-from bot.records import Records, passage_of
+from bot.records import CallScribe, passage_of
+from rooms_admin.exports import Passage, TranscriptLine
 
 LANE = Lane("8:acs:ada", "en-US", "es-ES")
 BEGAN_AT_MS = 1_800_000_000_000
@@ -39,7 +39,7 @@ def line(utterance: str = "u-1", language: str = "es-ES", revision: int = 1, tex
 
 def test_the_delay_of_an_interpretation_is_told_apart() -> None:
     passage = passage_of(spoken())
-    assert (passage.utterance, passage.speaker, passage.source, passage.target) == (
+    assert (passage.utterance_id, passage.speaker_id, passage.source, passage.target) == (
         "u-1",
         "8:acs:ada",
         "en-US",
@@ -85,42 +85,30 @@ def test_what_was_not_heard_has_no_ear_voice_span() -> None:
     assert (passage_of(silent).model_ms, passage_of(silent).own_share_ms) == (None, None)
 
 
-def test_a_later_revision_takes_the_place_of_the_earlier() -> None:
-    records = Records()
-    scribe = records.scribe("room-1", BEGAN_AT_MS)
-    scribe.caption(line(text="Ho"))
-    scribe.caption(line(utterance="u-2", text="Adiós"))
-    scribe.caption(line(revision=2, text="Hola"))
-    scribe.caption(line(language="en-US", text="Hello"))
-    assert [one.text for one in records.of("room-1").lines.values()] == ["Hola", "Adiós", "Hello"]
+class Kept:
+    """Whatever is written down."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, TranscriptLine]] = []
+        self.passages: list[tuple[str, Passage]] = []
+
+    def line(self, room_id: str, line: TranscriptLine) -> None:
+        self.lines.append((room_id, line))
+
+    def passage(self, room_id: str, passage: Passage) -> None:
+        self.passages.append((room_id, passage))
 
 
-def test_times_are_those_of_the_wall_clock() -> None:
-    records = Records()
-    records.scribe("room-1", BEGAN_AT_MS).caption(line())
-    assert next(iter(records.of("room-1").lines.values())).timestamp_ms == BEGAN_AT_MS + 10_000
+def test_a_line_is_kept_with_the_time_of_the_wall_clock() -> None:
+    kept = Kept()
+    CallScribe(kept, "room-1", BEGAN_AT_MS).caption(line(revision=2))
+    expected = TranscriptLine(
+        "u-1", 2, "8:acs:ada", "Ada", "es-ES", "Hola", False, BEGAN_AT_MS + 10_000, is_original=False
+    )
+    assert kept.lines == [("room-1", expected)]
 
 
-def test_the_calls_of_a_room_are_in_one_record_and_rooms_are_apart() -> None:
-    records = Records()
-    records.scribe("room-1", BEGAN_AT_MS).settled(spoken())
-    records.scribe("room-1", BEGAN_AT_MS + 3_600_000).settled(replace(spoken(), utterance="v-1"))
-    records.scribe("room-2", BEGAN_AT_MS).settled(spoken())
-    assert [passage.utterance for passage in records.of("room-1").passages] == ["u-1", "v-1"]
-    records.delete("room-1")
-    records.delete("room-1")
-    assert records.of("room-1").passages == []
-    assert len(records.of("room-2").passages) == 1
-
-
-def test_the_oldest_goes_when_there_is_too_much_and_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records_module, "LINES_PER_ROOM", 3)
-    records = Records()
-    scribe = records.scribe("room-1", BEGAN_AT_MS)
-    for number in range(1, 6):
-        scribe.caption(line(utterance=f"u-{number}"))
-        scribe.settled(replace(spoken(), utterance=f"u-{number}"))
-    record = records.of("room-1")
-    assert [one.utterance for one in record.lines.values()] == ["u-3", "u-4", "u-5"]
-    assert [passage.utterance for passage in record.passages] == ["u-3", "u-4", "u-5"]
-    assert record.forgotten == 4
+def test_a_closed_entry_is_kept_as_a_passage() -> None:
+    kept = Kept()
+    CallScribe(kept, "room-1", BEGAN_AT_MS).settled(spoken())
+    assert kept.passages == [("room-1", passage_of(spoken()))]

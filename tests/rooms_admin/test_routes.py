@@ -55,10 +55,10 @@ class FakeTranscripts:
         self.kept: list[TranscriptLine] = []
         self.closed: list[Passage] = []
 
-    def lines(self, room_id: str) -> Sequence[TranscriptLine]:
+    async def lines(self, room_id: str) -> Sequence[TranscriptLine]:
         return self.kept
 
-    def passages(self, room_id: str) -> Sequence[Passage]:
+    async def passages(self, room_id: str) -> Sequence[Passage]:
         return self.closed
 
 

@@ -186,6 +186,7 @@ def service_settings(emulator: Emulator, base_url: str, **changes: Any) -> Setti
         "event_grid_secret": SecretStr(GRID_SECRET),
         "admin_api_keys": {"tests": SecretStr(ADMIN_KEY)},
         "drain_s": 0.0,
+        "database_path": ":memory:",
         **changes,
     }
     return load_settings(_env_file=None, **values)

@@ -1,0 +1,76 @@
+"""Deletes by itself what has been kept long enough: old words of every room, and rooms nobody can join any more."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from rooms_admin.archive import Archive
+from rooms_admin.errors import RoomsAdminError
+from rooms_admin.rooms import Rooms
+from rooms_admin.store import Room, RoomQuery, RoomStore
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_S = 3600.0
+"""Retention is counted in days: an hour more is within its meaning."""
+ROOMS_AT_ONCE = 100
+
+
+class Retention:
+    """What is older than a room allows goes; a room goes as a whole when so much time has passed since its end."""
+
+    def __init__(
+        self,
+        store: RoomStore,
+        rooms: Rooms,
+        archive: Archive,
+        *,
+        default_days: int,
+        interval_s: float = INTERVAL_S,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store = store
+        self._rooms = rooms
+        self._archive = archive
+        self._default_days = default_days
+        self._interval_s = interval_s
+        self._now = now
+
+    async def run(self) -> None:
+        """Sweep at once and then again and again, until cancelled."""
+        while True:
+            try:
+                await self.sweep()
+            except RoomsAdminError as error:  # the store's: the next sweep does what this one could not
+                logger.warning("retention sweep failed", extra={"code": error.code})
+            await asyncio.sleep(self._interval_s)
+
+    async def sweep(self) -> None:
+        """Look at every room once."""
+        after: tuple[str, str] | None = None
+        while True:
+            query = RoomQuery(ROOMS_AT_ONCE, after=after)
+            found = await self._store.page(query)
+            if not found:
+                return
+            over = [room for room in found if self._is_over(room)]
+            for room in over:
+                await self._remove(room)
+            if gone := await self._archive.expire([room for room in found if room not in over], self._default_days):
+                logger.info("transcripts expired", extra={"items": gone})
+            after = (query.sort_key(found[-1]), found[-1].room_id)
+
+    def _is_over(self, room: Room) -> bool:
+        days = self._default_days if room.retention_days is None else room.retention_days
+        return room.valid_until + timedelta(days=days) <= self._now()
+
+    async def _remove(self, room: Room) -> None:
+        try:
+            await self._rooms.remove(room.room_id)
+        except RoomsAdminError as error:  # ACS cannot now: the room stays until the next sweep
+            logger.warning("expired room stays", extra={"room_id": room.room_id, "code": error.code})
+        else:
+            logger.info("expired room deleted", extra={"room_id": room.room_id})

@@ -1,0 +1,71 @@
+"""The tables, version by version: each step leads from one version of a database to the next and is never edited.
+
+Columns beside a document are there to be searched; the document is what counts. Times are milliseconds since the Unix
+epoch. `room_id` of a line or a passage names a room that is there: whoever deletes a room deletes them with it.
+"""
+
+from __future__ import annotations
+
+from rooms_admin.database import Migration
+
+MIGRATIONS: tuple[Migration, ...] = (
+    (  # 1: rooms
+        """CREATE TABLE rooms (
+            room_id TEXT PRIMARY KEY,
+            acs_room_id TEXT NOT NULL,
+            join_code TEXT NOT NULL,
+            name TEXT NOT NULL,
+            languages TEXT NOT NULL,
+            mode TEXT NOT NULL,
+            valid_from INTEGER NOT NULL,
+            valid_until INTEGER NOT NULL,
+            document TEXT NOT NULL
+        ) WITHOUT ROWID""",
+        "CREATE INDEX rooms_by_acs_room ON rooms (acs_room_id)",
+        "CREATE INDEX rooms_by_join_code ON rooms (join_code)",
+        "CREATE INDEX rooms_by_name ON rooms (name, room_id)",
+        "CREATE INDEX rooms_by_end ON rooms (valid_until, room_id)",
+    ),
+    (  # 2: what was said, and what became of it
+        """CREATE TABLE lines (
+            room_id TEXT NOT NULL,
+            utterance_id TEXT NOT NULL,
+            language TEXT NOT NULL,
+            timestamp_ms INTEGER NOT NULL,
+            revision INTEGER NOT NULL,
+            document TEXT NOT NULL,
+            PRIMARY KEY (room_id, utterance_id, language)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX lines_by_time ON lines (room_id, timestamp_ms)",
+        """CREATE TABLE passages (
+            number INTEGER PRIMARY KEY,
+            room_id TEXT NOT NULL,
+            utterance_id TEXT NOT NULL,
+            target TEXT NOT NULL,
+            closed_ms INTEGER NOT NULL,
+            document TEXT NOT NULL,
+            UNIQUE (room_id, utterance_id, target)
+        )""",
+        "CREATE INDEX passages_by_time ON passages (room_id, closed_ms)",
+    ),
+    (  # 3: proof of what was deleted; ids and counts, no content
+        """CREATE TABLE deletions (
+            room_id TEXT PRIMARY KEY,
+            deleted_ms INTEGER NOT NULL,
+            document TEXT NOT NULL
+        ) WITHOUT ROWID""",
+    ),
+    (  # 4: glossaries, all versions; which request created a room
+        """CREATE TABLE glossaries (
+            room_id TEXT NOT NULL,
+            version INTEGER NOT NULL,
+            document TEXT NOT NULL,
+            PRIMARY KEY (room_id, version)
+        ) WITHOUT ROWID""",
+        "ALTER TABLE rooms ADD COLUMN request_key TEXT",
+        "CREATE UNIQUE INDEX rooms_by_request ON rooms (request_key)",
+    ),
+)
+
+OF_A_ROOM = ("lines", "passages", "glossaries")
+"""Tables whose rows belong to a room and go with it."""

@@ -1,0 +1,185 @@
+"""Transcripts and ledgers on disk: written behind, read as if at once, bounded, deleted when their time has come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from rooms_admin import archive as archive_module
+from rooms_admin.archive import Archive
+from rooms_admin.database import IN_MEMORY, Database
+from rooms_admin.errors import StoreUnavailable
+from rooms_admin.exports import Passage, TranscriptLine
+from rooms_admin.schema import MIGRATIONS
+from rooms_admin.sqlite_store import SqliteRooms
+from rooms_admin.store import milliseconds
+from tests.rooms_admin.test_store import NOW, room
+
+NOW_MS = milliseconds(NOW)
+
+
+def line(number: int = 1, text: str = "Hola", *, revision: int = 1, at_ms: int = NOW_MS) -> TranscriptLine:
+    return TranscriptLine(f"u-{number}", revision, "8:acs:a", "Ada", "es-ES", text, False, at_ms, False)
+
+
+def passage(number: int = 1, state: str = "spoken") -> Passage:
+    return Passage(
+        f"u-{number}", "8:acs:a", "en-US", "es-ES", state, "", 900, 800, 700, 300, 0, 5.0, {"input_audio": 9}
+    )
+
+
+@pytest.fixture
+async def database() -> AsyncIterator[Database]:
+    async with Database(IN_MEMORY, MIGRATIONS) as database:
+        rooms = SqliteRooms(database)
+        for number in (1, 2):
+            await rooms.add(room(number))
+        yield database
+
+
+@pytest.fixture
+async def archive(database: Database) -> AsyncIterator[Archive]:
+    async with Archive(database, now=lambda: NOW) as archive:
+        yield archive
+
+
+def everything(folder: Path) -> bytes:
+    """All bytes of all files."""
+    return b"".join(file.read_bytes() for file in folder.iterdir())
+
+
+def count(database: Database, table: str) -> asyncio.Task[int]:
+    return asyncio.ensure_future(
+        database.read(lambda connection: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+    )
+
+
+async def test_what_was_written_down_is_read_at_once_and_after_the_flush(database: Database, archive: Archive) -> None:
+    archive.line("room-1", line())
+    archive.passage("room-1", passage())
+    closed = replace(passage(), closed_at_ms=NOW_MS)
+    for _ in range(2):
+        assert await archive.lines("room-1") == [line()]
+        assert await archive.passages("room-1") == [closed]
+        assert await archive.lines("room-2") == []
+        await archive.flush()
+    assert await count(database, "lines") == await count(database, "passages") == 1
+
+
+async def test_a_later_revision_takes_the_place_of_the_earlier(database: Database, archive: Archive) -> None:
+    archive.line("room-1", line(1, "Ho"))
+    archive.line("room-1", line(1, "Hol", revision=2))
+    archive.line("room-1", line(1, "Ho", revision=1))
+    await archive.flush()
+    archive.line("room-1", line(1, "Hola", revision=3))
+    assert [one.text for one in await archive.lines("room-1")] == ["Hola"]
+    await archive.flush()
+    assert [one.text for one in await archive.lines("room-1")] == ["Hola"]
+    assert await count(database, "lines") == 1
+
+
+async def test_entries_stay_in_the_order_in_which_they_were_closed(archive: Archive) -> None:
+    for number in (3, 1, 2):
+        archive.passage("room-1", passage(number))
+        await archive.flush()
+    archive.passage("room-1", passage(4))
+    assert [one.utterance_id for one in await archive.passages("room-1")] == ["u-3", "u-1", "u-2", "u-4"]
+
+
+async def test_leaving_writes_down_what_is_left(database: Database) -> None:
+    async with Archive(database) as archive:
+        archive.line("room-1", line())
+    assert await count(database, "lines") == 1
+
+
+async def test_the_task_writes_down_without_being_asked(database: Database) -> None:
+    async with Archive(database, flush_s=0.01) as archive:
+        running = asyncio.ensure_future(archive.run())
+        archive.line("room-1", line())
+        async with asyncio.timeout(5):
+            while not await count(database, "lines"):  # noqa: ASYNC110 - the disk offers no event
+                await asyncio.sleep(0.005)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+
+async def test_a_store_that_fails_keeps_nobody_from_writing_down(
+    database: Database, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.line("room-1", line(1))
+    with monkeypatch.context() as broken:
+
+        async def fail(_: object) -> None:
+            archive.line("room-1", line(2))
+            archive.line("room-1", line(1, "Hola!", revision=2))
+            raise StoreUnavailable("disk full")
+
+        broken.setattr(database, "write", fail)
+        with pytest.raises(StoreUnavailable):
+            await archive.flush()
+    await archive.flush()
+    assert [(one.utterance_id, one.text) for one in await archive.lines("room-1")] == [
+        ("u-1", "Hola!"),
+        ("u-2", "Hola"),
+    ]
+    assert archive.lost == 0
+
+
+async def test_when_the_store_does_not_keep_up_the_oldest_goes_and_is_counted(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive_module, "BUFFER_LIMIT", 3)
+    for number in range(1, 6):
+        archive.line("room-1", line(number))
+        archive.passage("room-1", passage(number))
+    assert [one.utterance_id for one in await archive.lines("room-1")] == ["u-3", "u-4", "u-5"]
+    assert [one.utterance_id for one in await archive.passages("room-1")] == ["u-3", "u-4", "u-5"]
+    assert archive.lost == 4
+
+
+async def test_the_last_words_of_a_deleted_room_are_not_kept(database: Database, archive: Archive) -> None:
+    archive.line("room-1", line(1))
+    archive.line("room-2", line(1))
+    await SqliteRooms(database).remove("room-1", NOW)
+    archive.forget("room-1")
+    archive.line("room-1", line(2))
+    archive.passage("room-1", passage())
+    await archive.flush()
+    assert await archive.lines("room-1") == []
+    assert await archive.passages("room-1") == []
+    assert await archive.lines("room-2") == [line(1)]
+
+
+async def test_what_is_older_than_its_room_allows_goes(database: Database, archive: Archive) -> None:
+    days = [1, 6, 8, 40]
+    for name in ("room-1", "room-2"):
+        for number, age in enumerate(days):
+            archive.line(name, line(number, at_ms=milliseconds(NOW - timedelta(days=age))))
+            archive.passage(name, replace(passage(number), closed_at_ms=milliseconds(NOW - timedelta(days=age))))
+    await archive.flush()
+    rooms = [replace(room(1), retention_days=7), room(2)]
+    assert await archive.expire(rooms, default_days=30) == 2 * (2 + 1)
+    assert len(await archive.lines("room-1")) == len(await archive.passages("room-1")) == 2
+    assert len(await archive.lines("room-2")) == len(await archive.passages("room-2")) == 3
+    assert await archive.expire(rooms, default_days=30) == 0
+
+
+async def test_what_was_deleted_is_in_no_file_any_more(tmp_path: Path) -> None:
+    """Neither in the database nor in its log: the words themselves are looked for in the bytes."""
+    secret = "the merger is off"
+    path = tmp_path / "rooms.sqlite3"
+    async with Database(str(path), MIGRATIONS) as database:
+        rooms = SqliteRooms(database)
+        await rooms.add(room(1))
+        async with Archive(database, now=lambda: datetime.now(UTC)) as archive:
+            archive.line("room-1", line(1, secret))
+        assert secret.encode() in everything(tmp_path)
+        proof = await rooms.remove("room-1", NOW)
+        assert (proof.removed["lines"], proof.left["lines"]) == (1, 0)
+        assert secret.encode() not in everything(tmp_path)

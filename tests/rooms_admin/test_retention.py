@@ -1,0 +1,91 @@
+"""What has been kept long enough goes by itself, and nothing else does."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from rooms_admin import retention as retention_module
+from rooms_admin.archive import Archive
+from rooms_admin.database import IN_MEMORY, Database
+from rooms_admin.retention import Retention
+from rooms_admin.rooms import Rooms
+from rooms_admin.schema import MIGRATIONS
+from rooms_admin.sqlite_store import SqliteRooms
+from rooms_admin.store import RoomQuery, milliseconds
+from tests.rooms_admin.fakes import FakeAcs, refused
+from tests.rooms_admin.test_archive import line
+from tests.rooms_admin.test_store import NOW, room
+
+
+class Clock:
+    now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+async def swept(database: Database, clock: Clock, acs: FakeAcs) -> list[str]:
+    """The rooms that are there after a sweep."""
+    store = SqliteRooms(database)
+    async with Archive(database, now=clock) as archive:
+        rooms = Rooms(store, acs.acs, now=clock)
+        await Retention(store, rooms, archive, default_days=30, now=clock).sweep()
+    return [one.room_id for one in await store.page(RoomQuery(99))]
+
+
+async def test_rooms_go_when_their_time_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention_module, "ROOMS_AT_ONCE", 2)
+    clock, acs = Clock(), FakeAcs()
+    async with Database(IN_MEMORY, MIGRATIONS) as database:
+        store = SqliteRooms(database)
+        ends = {1: 31, 2: 29, 3: 6, 4: 40, 5: -10}  # days ago
+        for number, days in ends.items():
+            one = replace(room(number), valid_until=NOW - timedelta(days=days))
+            await store.add(replace(one, retention_days=5) if number == 3 else one)
+        assert await swept(database, clock, acs) == ["room-2", "room-5"]
+        proof = await store.deletion("room-1")
+        assert proof is not None
+        assert proof.deleted_at == NOW
+
+
+async def test_a_room_that_acs_does_not_let_go_of_stays_until_it_does() -> None:
+    clock, acs = Clock(), FakeAcs()
+    async with Database(IN_MEMORY, MIGRATIONS) as database:
+        await SqliteRooms(database).add(replace(room(1), valid_until=NOW - timedelta(days=31)))
+        acs.rooms.fail("delete_room", refused(500))
+        assert await swept(database, clock, acs) == ["room-1"]
+        assert await swept(database, clock, acs) == []
+
+
+async def test_old_words_go_while_their_room_stays() -> None:
+    clock, acs = Clock(), FakeAcs()
+    async with Database(IN_MEMORY, MIGRATIONS) as database:
+        await SqliteRooms(database).add(replace(room(1), valid_until=NOW + timedelta(days=100)))
+        async with Archive(database) as archive:
+            archive.line("room-1", line(1, at_ms=milliseconds(NOW - timedelta(days=31))))
+            archive.line("room-1", line(2, at_ms=milliseconds(NOW - timedelta(days=29))))
+        assert await swept(database, clock, acs) == ["room-1"]
+        async with Archive(database) as archive:
+            assert [one.utterance_id for one in await archive.lines("room-1")] == ["u-2"]
+
+
+async def test_it_sweeps_at_once_and_again_though_a_sweep_fails() -> None:
+    clock, acs = Clock(), FakeAcs()
+    async with Database(IN_MEMORY, MIGRATIONS) as database, Archive(database, now=clock) as archive:
+        store = SqliteRooms(database)
+        await store.add(replace(room(1), valid_until=NOW - timedelta(days=31)))
+        acs.rooms.fail("delete_room", refused(500))
+        retention = Retention(
+            store, Rooms(store, acs.acs, now=clock), archive, default_days=30, interval_s=0.01, now=clock
+        )
+        running = asyncio.ensure_future(retention.run())
+        async with asyncio.timeout(5):
+            while await store.get("room-1") is not None:  # noqa: ASYNC110 - the disk offers no event
+                await asyncio.sleep(0.005)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
