@@ -1,0 +1,121 @@
+"""Tickets: short-lived signed admission to one room for one purpose; the only proof a listener has. No HTTP here.
+
+A ticket is `v1.<claims>.<signature>`, both base64url: safe in a query string, where browsers have to put it because
+their WebSockets send no headers. It is HMAC-SHA256 over the claims, so nothing has to be stored or looked up; what
+cannot be revoked has to be short-lived. It is never the ACS token, and is good for nothing at ACS.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Purpose = Literal["captions", "audio", "signaling", "speak"]
+Reason = Literal["missing", "malformed", "signature", "expired", "purpose", "room", "language"]
+
+LIFETIME_S = 15 * 60.0
+"""Looked at when a socket is opened: time to open the link, not the length of the meeting."""
+LONGEST_TICKET = 1024
+"""Characters; one of ours has some 250."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What a valid ticket allows."""
+
+    purpose: Purpose
+    room_id: str
+    language: str | None
+    """Only this one; None: any of the room's."""
+    participant_id: str | None
+    """Who it was made for, if somebody of the roster."""
+    expires_at: float
+    """Seconds since the Unix epoch."""
+
+
+class TicketRefused(Exception):
+    """This ticket does not admit to that; `reason` is one of a closed set of words."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(f"the ticket is not accepted: {reason}")
+        self.reason = reason
+
+
+class Tickets:
+    """Issues and checks tickets with one secret; every replica needs the same."""
+
+    def __init__(self, secret: str, *, now: Callable[[], float] = time.time, lifetime_s: float = LIFETIME_S) -> None:
+        """`ValueError` for an empty secret, which everybody would know."""
+        if not secret:
+            raise ValueError("tickets need a secret")
+        # A key of its own, should the same secret ever sign something else too.
+        self._key = hmac.digest(secret.encode(), b"listener ticket v1", hashlib.sha256)
+        self._now = now
+        self._lifetime_s = lifetime_s
+
+    def issue(
+        self, purpose: Purpose, room_id: str, *, language: str | None = None, participant_id: str | None = None
+    ) -> tuple[str, Ticket]:
+        """A new ticket, as text and as what it says."""
+        expires_at = float(int(self._now() + self._lifetime_s))
+        claims: dict[str, object] = {"p": purpose, "r": room_id, "x": expires_at}
+        claims |= {} if language is None else {"l": language}
+        claims |= {} if participant_id is None else {"u": participant_id}
+        claims["n"] = secrets.token_hex(4)  # so that two tickets of the same second can be told apart
+        payload = _encode(json.dumps(claims, separators=(",", ":")).encode())
+        signed = f"v1.{payload}"
+        ticket = Ticket(purpose, room_id, language, participant_id, expires_at)
+        return f"{signed}.{_encode(self._sign(signed))}", ticket
+
+    def check(self, text: str | None, *, purpose: Purpose, room_id: str, language: str | None = None) -> Ticket:
+        """What the ticket allows, if it allows this.
+
+        Raises:
+            TicketRefused: with the reason. The signature is judged before anything it signs.
+        """
+        if not text:
+            raise TicketRefused("missing")
+        ticket = self._read(text)
+        if ticket.expires_at <= self._now():
+            raise TicketRefused("expired")
+        if ticket.purpose != purpose:
+            raise TicketRefused("purpose")
+        if ticket.room_id != room_id:
+            raise TicketRefused("room")
+        if ticket.language is not None and ticket.language != language:
+            raise TicketRefused("language")
+        return ticket
+
+    def _read(self, text: str) -> Ticket:
+        signed, _, signature = text.rpartition(".")
+        if len(text) > LONGEST_TICKET or not text.isascii() or not signed.startswith("v1."):
+            raise TicketRefused("malformed")
+        if not hmac.compare_digest(_encode(self._sign(signed)), signature):
+            raise TicketRefused("signature")
+        try:
+            claims = json.loads(_decode(signed.removeprefix("v1.")))
+            purpose: Purpose = claims["p"]
+            if purpose not in get_args(Purpose):
+                raise TicketRefused("purpose")
+            return Ticket(purpose, claims["r"], claims.get("l"), claims.get("u"), claims["x"])
+        except (binascii.Error, ValueError, KeyError, TypeError, AttributeError) as error:  # ours never are
+            raise TicketRefused("malformed") from error
+
+    def _sign(self, signed: str) -> bytes:
+        return hmac.digest(self._key, signed.encode(), hashlib.sha256)
+
+
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _decode(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
