@@ -191,3 +191,35 @@ def test_it_serves_under_uvloop() -> None:
             return await ask(service)
 
     assert uvloop.run(hold()).startswith("resp_")
+
+
+async def test_a_held_back_upgrade_does_not_hold_up_the_end() -> None:
+    async with running() as service:
+        service.server.faults = RealtimeFaults((FaultRule("slow_handshake", seconds=60),))
+        async with aiohttp.ClientSession(headers={"api-key": "k"}) as client, asyncio.TaskGroup() as group:
+            group.create_task(_refused(client, str(service.socket._response.url)))
+            for _ in range(500):
+                if len(service.journal.entries("realtime.connection")) == 2:
+                    break
+                await asyncio.sleep(0.01)
+            await service.server.close_connections()
+
+
+async def _refused(client: aiohttp.ClientSession, url: str) -> None:
+    """It is let in late, or finds the server gone: what counts is that it does not wait a minute."""
+    async with asyncio.timeout(5):
+        try:
+            async with client.ws_connect(url) as socket:
+                await socket.receive()
+        except aiohttp.ClientError:
+            pass
+
+
+async def test_a_server_that_stops_reading_reads_on_later() -> None:
+    async with running() as service:
+        service.server.stop_reading(0.3)
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        await service.send("input_audio_buffer.clear")
+        await service.until("input_audio_buffer.cleared")
+        assert loop.time() - start >= 0.25

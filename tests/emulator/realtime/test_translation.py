@@ -95,6 +95,14 @@ def test_it_expires_like_any_session() -> None:
     assert driver.effects == [Close(1001, "Your session hit the maximum duration of 60 minutes.")]
 
 
+def test_a_frame_that_comes_when_the_session_has_just_expired_is_not_looked_at() -> None:
+    driver = TranslationDriver(config=RealtimeConfig(session_s=10))
+    driver.now += 11
+    assert kinds(driver.append(pcm_of(200))) == ["error"]
+    assert driver.effects == [Close(1001, "Your session hit the maximum duration of 60 minutes.")]
+    assert driver.session.accounts()["audio_in"] == 0
+
+
 # -- model time
 
 

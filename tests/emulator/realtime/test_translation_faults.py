@@ -8,6 +8,7 @@ import pytest
 
 from emulator.realtime.faults import FaultRule
 from emulator.realtime.session import Abort, Close, Stall
+from emulator.realtime.translation_model import OutputMode
 from tests.emulator.realtime.driver import Event, TranslationDriver, kinds, pcm_of
 from tests.emulator.realtime.test_translation import AUDIO, SENTENCE, SOURCE, WRITTEN, text, transcribing, voiced_ms
 
@@ -182,3 +183,16 @@ def test_single_messages_are_dropped_and_put_behind_others() -> None:
     )
     assert [event["elapsed_ms"] for event in driver.speak((1_000, 0))] == [200, 800, 600, 1_000]
     assert [note["do"] for note in driver.noted("realtime.fault")] == ["drop_message", "reorder_message"]
+
+
+def test_a_cut_in_the_last_burst_comes_before_the_session_is_reported_closed() -> None:
+    held = OutputMode(9_600, (9_600, 9_600), burst_steps=(500, 500))
+    driver = TranslationDriver(FaultRule("close", at="done", close_code=1013), output=held)
+    driver.speak(*SENTENCE)
+    driver.heard("Hello")
+    driver.spoken("Hola", pcm_of(400, 5000))
+    driver.send("session.close")
+    driver.advance(10)
+    assert voiced_ms(driver.events) == 400
+    assert "session.closed" not in kinds(driver.events)
+    assert driver.effects == [Close(1013, "")]
