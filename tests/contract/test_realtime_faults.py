@@ -103,6 +103,15 @@ async def test_close_mid_response(service: Service) -> None:
     assert "response.output_audio.done" not in talk.kinds()
 
 
+async def test_close_in_the_middle_of_a_word(service: Service) -> None:
+    service.misbehave(FaultRule("close", at="mid_word"))
+    async with service.connect() as talk:
+        await speak(talk)
+        await closed(talk)
+    assert talk.kinds()[-1] == "response.output_audio_transcript.delta"
+    assert "response.output_audio.delta" not in talk.kinds()
+
+
 async def test_abort_leaves_no_close_frame(service: Service) -> None:
     service.misbehave(FaultRule("abort", at="first_delta"))
     async with service.connect() as talk:
@@ -233,9 +242,10 @@ async def test_responses_that_never_finish_can_be_cancelled(service: Service, do
     [
         (FaultRule("say", text="Sure, I can help with that!"), "Sure, I can help with that!"),
         (FaultRule("say", target="es", text="Guten Tag"), "Guten Tag"),
+        (FaultRule("wrong_language", language="fr"), "[fr] utterance 1"),
         (FaultRule("echo"), "utterance 1"),
     ],
-    ids=["answers", "wrong language", "echo"],
+    ids=["answers", "wrong text", "wrong language", "echo"],
 )
 async def test_misbehaving_models(service: Service, rule: FaultRule, transcript: str) -> None:
     service.misbehave(rule)
