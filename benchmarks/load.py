@@ -243,7 +243,7 @@ class Load:
                 while (bot := self._bot(room_id)) is None or not bot.listening:  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
                 played = self._played[call] = []
-                bot.play = NotingPlayout(self.emulator.faults.switches.play_limit_ms, played)
+                bot.audio.play = NotingPlayout(self.emulator.faults.switches.play_limit_ms, played)
 
     def _bot(self, room_id: str) -> CallConnection | None:
         call = self.emulator.exchange.call_in(room_id)
@@ -273,7 +273,7 @@ class Load:
     def frames_dropped(self) -> int:
         """Frames the bots did not read in time."""
         bots = [self._bot(room_id) for room_id in self._rooms]
-        return sum(bot.stream.dropped for bot in bots if bot is not None and bot.stream is not None)
+        return sum(bot.audio.stream.dropped for bot in bots if bot is not None and bot.audio.stream is not None)
 
     def observed(self, start: float, end: float) -> Observations:
         """What was noted; measures are taken of what began between these instants."""

@@ -53,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         switches=switches,
         journal_path=options.journal,
         seed=options.seed,
+        tls_port=options.tls_port,
+        ca_file=options.ca_file,
     )
     logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
@@ -71,6 +73,8 @@ async def _serve(config: Config) -> None:
         loop.add_signal_handler(number, stop.set)
     async with Emulator(config) as emulator:
         print(f"ACS: {emulator.acs_url}")
+        if emulator.acs_tls_url:
+            print(f"ACS over TLS: {emulator.acs_tls_url}")
         print(f"Realtime: {emulator.realtime_url}", flush=True)
         await stop.wait()
 
@@ -86,6 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on; /emulator/* is unsigned (default: %(default)s)")
     add("--acs-port", type=int, default=9100, help="port of the ACS side; 0 takes a free one (default: %(default)s)")
+    add("--tls-port", type=int, metavar="PORT", help="serve the ACS side over https as well; 0 takes a free port")
+    add("--ca-file", type=Path, metavar="FILE", help="write the certificate of the authority behind https here")
     add("--realtime-port", type=int, default=9200, help="port of the Realtime side (default: %(default)s)")
     add("--access-key", metavar="BASE64", help="access key of the ACS resource (default: a new one, printed)")
     add("--realtime-key", metavar="TEXT", help="API key of the Realtime side (default: a new one, printed)")

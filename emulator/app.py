@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -12,6 +14,7 @@ from aiohttp import web
 from emulator.acs.exchange import Exchange
 from emulator.acs.keys import SigningKey
 from emulator.acs.server import AcsServer
+from emulator.acs.tls import make_authority
 from emulator.chance import use_seed
 from emulator.config import Config
 from emulator.engine.base import Engine
@@ -32,6 +35,8 @@ class Emulator:
     Attributes:
         journal: what it saw, both sides.
         faults: the fault plan in force.
+        acs_tls_url: the ACS side over https; empty without a port for it.
+        authority: the certificate (PEM) that clients need to believe that address.
         acs_url, realtime_url: where it listens, without trailing slash; known once entered.
         exchange, realtime: the calls and the Realtime server, for whoever runs the emulator in its own process; known
             once entered.
@@ -52,6 +57,8 @@ class Emulator:
         self.journal = Journal(path=config.journal_path)
         self.faults = FaultPlan(config.switches)
         self.acs_url = ""
+        self.acs_tls_url = ""
+        self.authority = b""
         self.realtime_url = ""
         self.config = config
         self._key = key
@@ -80,7 +87,14 @@ class Emulator:
         server = AcsServer(self.config, self.journal, self.faults, self._key)
         await stack.enter_async_context(server)
         self.exchange = server.exchange
-        self.acs_url = await self._serve(stack, server.application(), self.config.acs_port)
+        runner = await self._runner(stack, server.application())
+        self.acs_url = await self._listen(runner, self.config.acs_port)
+        if self.config.tls_port is not None:
+            authority = await asyncio.to_thread(make_authority, self.config.host)
+            self.authority = authority.certificate
+            if self.config.ca_file is not None:
+                await asyncio.to_thread(self.config.ca_file.write_bytes, authority.certificate)
+            self.acs_tls_url = await self._listen(runner, self.config.tls_port, authority.context)
 
     async def _start_realtime(self, stack: AsyncExitStack) -> None:
         # Imported here: the ACS side alone needs no speech engine to be installed.
@@ -106,17 +120,21 @@ class Emulator:
             return lambda: setattr(server, "faults", faults)
 
         self.faults.attach(RealtimePart(prepare, lambda: server.faults.to_dict()))
-        self.realtime_url = await self._serve(stack, server.application(), self.config.realtime_port)
+        runner = await self._runner(stack, server.application())
+        self.realtime_url = await self._listen(runner, self.config.realtime_port)
 
-    async def _serve(self, stack: AsyncExitStack, application: web.Application, port: int) -> str:
-        """Listen; the address, with the port that was free if 0 was asked for."""
+    async def _runner(self, stack: AsyncExitStack, application: web.Application) -> web.AppRunner:
         runner = web.AppRunner(application, handle_signals=False, access_log=None, shutdown_timeout=_SHUTDOWN_S)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, self.config.host, port)
+        return runner
+
+    async def _listen(self, runner: web.AppRunner, port: int, tls: ssl.SSLContext | None = None) -> str:
+        """Listen; the address, with the port that was free if 0 was asked for."""
+        site = web.TCPSite(runner, self.config.host, port, ssl_context=tls)
         await site.start()
-        bound = runner.addresses[0][1]
-        return f"http://{self.config.host}:{bound}"
+        bound = runner.addresses[-1][1]
+        return f"{'https' if tls else 'http'}://{self.config.host}:{bound}"
 
 
 def _engine(name: str) -> Engine:

@@ -78,6 +78,21 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     play_overflow: Annotated[Literal["drop_oldest", "close"], Meta(description="what happens beyond play_limit_ms")] = (
         "drop_oldest"
     )
+    slow_reader: Annotated[
+        Literal["drop_oldest", "close"],
+        Meta(description="a bot that leaves slow_reader_ms of media unread"),
+    ] = "drop_oldest"
+    slow_reader_ms: Annotated[int, Meta(ge=20, description="unread media held for a bot")] = 1000
+    marks: Annotated[bool, Meta(description="answer marks in outbound audio with MarkData (preview)")] = False
+    phone_numbers: Annotated[
+        Literal["answer", "busy", "ring_out"], Meta(description="what a dialled phone number does")
+    ] = "answer"
+    ring_s: Annotated[float, Meta(ge=0, description="seconds that somebody is rung who is given no time to answer")] = (
+        60.0
+    )
+    eventgrid_speed_up: Annotated[
+        float, Meta(gt=0, description="divides the waits of Event Grid, beside --eventgrid-speed-up")
+    ] = 1.0
     page_size: Annotated[int, Meta(ge=1, description="items per page of a list")] = 100
 
 
@@ -139,4 +154,6 @@ class Config:
     eventgrid_speed_up: float = 1.0  # divides the waits of the retry table
     switches: Switches = Switches()
     journal_path: Path | None = None
+    tls_port: int | None = None  # None: no https
+    ca_file: Path | None = None  # where the certificate of the own authority is written
     seed: int | None = None  # of identifiers and of every other random number; None: never the same twice

@@ -36,7 +36,7 @@ def page(request: web.Request, items: Sequence[object], size: int) -> web.Respon
         AcsError: 400, the place to go on from is no number.
     """
     mark = request.query.get("skip", "0")
-    if not mark.isdecimal():
+    if not mark.isascii() or not mark.isdecimal() or len(mark) > 9:
         raise bad_request("Invalid value for skip.", "skip")
     start = int(mark)
     body: dict[str, object] = {"value": items[start : start + size]}

@@ -1,107 +1,128 @@
-"""The Call Automation REST API: reads requests, refuses what is wrong with them, hands the rest to the exchange."""
+"""Call Automation's calls: connect, create, answer, redirect, reject, transfer, look, hang up; media is `media_api`."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from aiohttp import web
 
-from emulator.acs.bodies import json_object, page
-from emulator.acs.callback_events import Result, participant, user_identifier
-from emulator.acs.connection import CallConnection, ConnectOptions, MediaOptions
-from emulator.acs.errors import AcsError, bad_argument, invalid_operation
+from emulator.acs.bodies import json_object
+from emulator.acs.callback_events import Result, user_identifier
+from emulator.acs.calling_routes import CALL, CALLS, action, answer, context_of
+from emulator.acs.connection import CallConnection
+from emulator.acs.errors import bad_argument
 from emulator.acs.exchange import Exchange
-from emulator.acs.room_call import Leg, RoomCall
+from emulator.acs.incoming import IncomingCalls, check_reject_reason
+from emulator.acs.leg import arrive
+from emulator.acs.phones import NoAnswer
+from emulator.acs.requests import (
+    Document,
+    connect_options,
+    locator,
+    operation,
+    raw_id,
+    raw_ids,
+    required,
+    text,
+)
+from emulator.acs.room_call import RoomCall
+from emulator.acs.transfer import transfer
 from emulator.faults import FaultPlan
 
-_CALL = "/calling/callConnections/{connection_id}"
-_RECORDING = "/calling/recordings/{recording_id}"
-_RATES = {"pcm16KMono": 16_000, "pcm24KMono": 24_000}
-
-# Operations of the service that this emulator answers with 400/8567.
-_NOT_SERVED: list[tuple[str, str]] = [
-    ("POST", "/calling/callConnections"),
-    *[("POST", f"/calling/callConnections:{name}") for name in ("answer", "redirect", "reject")],
-    *[
-        ("POST", f"{_CALL}:{name}")
-        for name in (
-            "transferToParticipant",
-            "play",
-            "cancelAllMediaOperations",
-            "recognize",
-            "startTranscription",
-            "stopTranscription",
-            "updateTranscription",
-            "startContinuousDtmfRecognition",
-            "stopContinuousDtmfRecognition",
-            "sendDtmfTones",
-            "hold",
-            "unhold",
-        )
-    ],
-    *[("POST", f"{_CALL}/participants:{name}") for name in ("add", "cancelAddParticipant", "moveHere")],
-    ("POST", "/calling/recordings"),
-    ("GET", _RECORDING),
-    ("DELETE", _RECORDING),
-    ("POST", f"{_RECORDING}:pause"),
-    ("POST", f"{_RECORDING}:resume"),
-]
+_MOST_TARGETS = 100
 
 
 class CallAutomationApi:
-    """Routes of `/calling`."""
+    """Routes of `/calling/callConnections` that are about a call as a whole."""
 
-    def __init__(self, exchange: Exchange, faults: FaultPlan) -> None:
+    def __init__(self, exchange: Exchange, incoming: IncomingCalls, faults: FaultPlan) -> None:
         self._exchange = exchange
+        self._incoming = incoming
         self._faults = faults
 
     def routes(self) -> list[web.RouteDef]:
         """The routes, for `web.Application.add_routes`."""
         return [
-            web.post("/calling/callConnections:connect", self._connect),
-            *[web.route(method, path, self._not_served) for method, path in _NOT_SERVED],
-            web.post(f"{_CALL}/participants:remove", self._remove_participant),
-            web.post(f"{_CALL}/participants:mute", self._mute_participant),
-            web.get(f"{_CALL}/participants", self._list_participants),
-            web.get(f"{_CALL}/participants/{{raw_id}}", self._get_participant),
-            web.post(f"{_CALL}:terminate", self._terminate),
-            web.post(f"{_CALL}:startMediaStreaming", self._start_media),
-            web.post(f"{_CALL}:stopMediaStreaming", self._stop_media),
-            web.get(_CALL, self._get),
-            web.delete(_CALL, self._hang_up),
+            web.post(CALLS, self._create),
+            web.post(f"{CALLS}:connect", self._connect),
+            web.post(f"{CALLS}:answer", self._answer),
+            web.post(f"{CALLS}:redirect", self._redirect),
+            web.post(f"{CALLS}:reject", self._reject),
+            web.post(f"{CALL}:transferToParticipant", action(self._exchange, self._transfer)),
+            web.post(f"{CALL}:terminate", self._terminate),
+            web.get(CALL, self._get),
+            web.delete(CALL, self._hang_up),
         ]
+
+    @property
+    def _strict(self) -> bool:
+        return self._faults.switches.strict_urls
 
     async def _connect(self, request: web.Request) -> web.Response:
         document = await json_object(request)
-        strict = self._faults.switches.strict_urls
-        room_id, server_call_id = _locator(document.get("callLocator"))
-        options = ConnectOptions(
-            callback_uri=_url(document, "callbackUri", ("https",) if strict else ("https", "http")),
-            version=request.query["api-version"],
-            operation_context=_text(document, "operationContext"),
-            media=_media_options(document.get("mediaStreamingOptions"), strict),
-        )
-        connection = await self._exchange.connect(options, room_id=room_id, server_call_id=server_call_id)
-        body: dict[str, Any] = {
-            "callConnectionId": connection.id,
-            "targets": [],
-            "callConnectionState": "connecting",
-            "callbackUri": options.callback_uri,
-            "correlationId": connection.correlation_id,
-        }
-        if options.media is not None:
-            body["mediaStreamingSubscription"] = {
-                "id": connection.subscription_id,
-                "state": "disabled",
-                "subscribedContentTypes": ["audio"],
-            }
+        where = locator(document)
+        options = connect_options(request, document, strict=self._strict)
+        connection = await self._exchange.connect(options, room_id=where.room_id, server_call_id=where.server_call_id)
         if self._faults.switches.connect_answer == "documented":
-            body = connection.body() | {"callConnectionState": "connecting"}
-        return _answer(connection, body)
+            return answer(connection, connection.body() | {"callConnectionState": "connecting"})
+        return answer(connection, _begun(connection))
+
+    async def _create(self, request: web.Request) -> web.Response:
+        document = await json_object(request)
+        targets = raw_ids(document, "targets")
+        if not 1 <= len(targets) <= _MOST_TARGETS:
+            raise bad_argument("The field Targets is invalid.")
+        check_caller_id(document, targets)
+        connection = self._exchange.bot(connect_options(request, document, strict=self._strict), "create")
+        connection.shown = {
+            "targets": [user_identifier(each) for each in targets],
+            **{
+                key: document[key]
+                for key in ("sourceCallerIdNumber", "sourceDisplayName")
+                if document.get(key) is not None
+            },
+            "source": user_identifier(connection.raw_id),
+        }
+        call = self._exchange.open_call(None, None, two_party=len(targets) == 1)
+        name = text(document, "sourceDisplayName") or connection.display_name
+        ringing = _Ringing(self._exchange, connection, call, targets, name)
+        self._exchange.serve(connection, call, ringing.first_answer)
+        body = _begun(connection)
+        del body["source"]  # as recorded; GET shows it
+        return answer(connection, body, status=201)
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        document = await json_object(request)
+        options = connect_options(request, document, strict=self._strict)
+        connection = self._incoming.answer(required(document, "incomingCallContext"), options)
+        call = self._exchange.find(connection.id)[1]
+        return answer(connection, connection.body() | {"serverCallId": call.server_call_id})
+
+    async def _redirect(self, request: web.Request) -> web.Response:
+        document = await json_object(request)
+        target = raw_id(document.get("target"), "target")
+        self._incoming.redirect(required(document, "incomingCallContext"), target)
+        return web.Response(status=204)
+
+    async def _reject(self, request: web.Request) -> web.Response:
+        document = await json_object(request)
+        reason = check_reject_reason(document.get("callRejectReason"))
+        self._incoming.reject(required(document, "incomingCallContext"), reason)
+        return web.Response(status=204)
+
+    def _transfer(self, connection: CallConnection, call: RoomCall, document: Document) -> web.Response:
+        target = raw_id(document.get("targetParticipant"), "targetParticipant")
+        check_caller_id(document, [target])
+        transferee = document.get("transferee")
+        named = None if transferee is None else raw_id(transferee, "transferee")
+        asked = operation(document)
+        self._exchange.spawn(transfer(self._exchange, connection, call, target, named, asked), "transfer")
+        return answer(connection, context_of(asked), status=202)
 
     async def _get(self, request: web.Request) -> web.Response:
-        connection, _ = self._find(request)
-        return _answer(connection, connection.body())
+        connection, _ = self._exchange.find(request.match_info["connection_id"])
+        return answer(connection, connection.body())
 
     async def _hang_up(self, request: web.Request) -> web.Response:
         self._exchange.hang_up(request.match_info["connection_id"])
@@ -111,132 +132,71 @@ class CallAutomationApi:
         self._exchange.terminate(request.match_info["connection_id"])
         return web.Response(status=204)
 
-    async def _start_media(self, request: web.Request) -> web.Response:
-        connection, _ = self._find(request)
-        connection.start_media(*await _operation(request))
-        return web.Response(status=202)
 
-    async def _stop_media(self, request: web.Request) -> web.Response:
-        connection, _ = self._find(request)
-        connection.stop_media(*await _operation(request))
-        return web.Response(status=202)
+class _Ringing:
+    """Those a bot calls, rung all at once; who answers later than the first joins the call as well."""
 
-    async def _list_participants(self, request: web.Request) -> web.Response:
-        _, call = self._find(request)
-        return page(request, list(call.participants()), self._faults.switches.page_size)
+    def __init__(
+        self, exchange: Exchange, connection: CallConnection, call: RoomCall, targets: list[str], name: str
+    ) -> None:
+        self._exchange = exchange
+        self._connection = connection
+        self._call = call
+        self._targets = targets
+        self._name = name
+        self._left = len(targets)
+        self._result: Result | None = None
+        self._decided = asyncio.Event()
 
-    async def _get_participant(self, request: web.Request) -> web.Response:
-        connection, call = self._find(request)
-        leg = _leg(call, request.match_info["raw_id"])
-        return _answer(connection, participant(leg.raw_id, leg.muted))
+    async def first_answer(self) -> Result:
+        """200 at the first answer, or what the last one said who did not."""
+        for target in self._targets:
+            self._connection.spawn(self._ring(target), "ringing")
+        await self._decided.wait()
+        assert self._result is not None
+        return self._result
 
-    async def _remove_participant(self, request: web.Request) -> web.Response:
-        connection, call = self._find(request)
-        document = await json_object(request)
-        raw_id = _raw_id(document.get("participantToRemove"), "participantToRemove")
-        context, uri = _text(document, "operationContext"), _text(document, "operationCallbackUri")
-        leg = call.find(raw_id)
-        named = user_identifier(raw_id)
-        if leg is None:
-            gone = Result(404, 8558, "The participant is not in the call.")
-            connection.say("RemoveParticipantFailed", gone, context, uri, participant=named)
-        else:
-            call.leave(leg, "removed")
-            connection.say("RemoveParticipantSucceeded", Result(), context, uri, participant=named)
-        return _answer(connection, _context(context), status=202)
+    async def _ring(self, target: str) -> None:
+        try:
+            leg = await self._exchange.phones.ring(target, self._connection.raw_id, self._name)
+        except NoAnswer as error:
+            self._left -= 1
+            if self._left == 0 and self._result is None:
+                self._decide(error.result)
+            return
+        arrive(leg, self._call)
+        if self._result is None:
+            self._decide(Result())
 
-    async def _mute_participant(self, request: web.Request) -> web.Response:
-        connection, call = self._find(request)
-        document = await json_object(request)
-        targets = document.get("targetParticipants")
-        if not isinstance(targets, list) or len(targets) != 1:
-            raise bad_argument("Exactly one participant can be muted at a time.")
-        call.mute(_leg(call, _raw_id(targets[0], "targetParticipants")), True)
-        return _answer(connection, _context(_text(document, "operationContext")))
-
-    async def _not_served(self, request: web.Request) -> web.Response:
-        raise invalid_operation("This operation is not served by the emulator.")
-
-    def _find(self, request: web.Request) -> tuple[CallConnection, RoomCall]:
-        return self._exchange.find(request.match_info["connection_id"])
+    def _decide(self, result: Result) -> None:
+        self._result = result
+        self._decided.set()
 
 
-def _answer(connection: CallConnection, body: dict[str, Any], status: int = 200) -> web.Response:
-    headers = {"X-Microsoft-Skype-Chain-ID": connection.correlation_id}
-    return web.json_response(body, status=status, headers=headers)
+def check_caller_id(document: Document, targets: list[str]) -> None:
+    """Pass unless a phone number is called without saying from which one (documented).
+
+    Raises:
+        AcsError: 400/8523.
+    """
+    number = document.get("sourceCallerIdNumber")
+    if number is not None and (not isinstance(number, dict) or not isinstance(number.get("value"), str)):
+        raise bad_argument("The field SourceCallerIdNumber is invalid.")
+    if number is None and any(target.startswith("4:") for target in targets):
+        raise bad_argument("The field SourceCallerIdNumber is required to call a phone number.")
 
 
-def _context(context: str | None) -> dict[str, str]:
-    return {} if context is None else {"operationContext": context}
-
-
-async def _operation(request: web.Request) -> tuple[str | None, str | None]:
-    """The operation context and callback of an action."""
-    document = await json_object(request)
-    return _text(document, "operationContext"), _text(document, "operationCallbackUri")
-
-
-def _locator(value: object) -> tuple[str | None, str | None]:
-    """Room id and server call id; exactly one is there."""
-    if not isinstance(value, dict):
-        raise bad_argument("The field CallLocator is required.")
-    match value.get("kind"), value.get("roomId"), value.get("serverCallId"):
-        case "roomCallLocator", str(room_id), None:
-            return room_id, None
-        case "serverCallLocator", None, str(server_call_id):
-            return None, server_call_id
-        case "groupCallLocator", _, _:
-            raise invalid_operation("Group calls are not served by the emulator.")
-        case _:
-            raise bad_argument("The field CallLocator is invalid.")
-
-
-def _media_options(value: object, strict: bool) -> MediaOptions | None:
-    if value is None:
-        return None
-    if not isinstance(value, dict):
-        raise bad_argument("The field MediaStreamingOptions is invalid.")
-    if value.get("transportType") != "websocket" or value.get("contentType", "audio") != "audio":
-        raise bad_argument("Media streaming carries audio over a websocket.")
-    channels = value.get("audioChannelType")
-    rate = _RATES.get(value.get("audioFormat") or "pcm16KMono")
-    if channels not in ("mixed", "unmixed") or rate is None:
-        raise bad_argument("The field AudioChannelType or AudioFormat is invalid.")
-    return MediaOptions(
-        url=_url(value, "transportUrl", ("wss",) if strict else ("wss", "ws")),
-        rate=rate,
-        unmixed=channels == "unmixed",
-        start=bool(value.get("startMediaStreaming")),
-        bidirectional=bool(value.get("enableBidirectional")),
-    )
-
-
-def _url(document: dict[str, Any], key: str, schemes: tuple[str, ...]) -> str:
-    url = document.get(key)
-    if not isinstance(url, str) or not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
-        raise bad_argument(f"The field {key[0].upper() + key[1:]} is invalid.")
-    return url
-
-
-def _text(document: dict[str, Any], key: str) -> str | None:
-    value = document.get(key)
-    if value is not None and not isinstance(value, str):
-        raise bad_argument(f"The field {key[0].upper() + key[1:]} is invalid.")
-    return value
-
-
-def _raw_id(identifier: object, key: str) -> str:
-    """The raw id of an identifier as a request has it: without kind."""
-    if isinstance(identifier, dict):
-        user = identifier.get("communicationUser")
-        raw_id = identifier.get("rawId") or (user.get("id") if isinstance(user, dict) else None)
-        if isinstance(raw_id, str):
-            return raw_id
-    raise bad_argument(f"The field {key[0].upper() + key[1:]} is invalid.")
-
-
-def _leg(call: RoomCall, raw_id: str) -> Leg:
-    leg = call.find(raw_id)
-    if leg is None:
-        raise AcsError(404, "8558", "The participant is not in the call.")
-    return leg
+def _begun(connection: CallConnection) -> dict[str, Any]:
+    """What connect and create answer, as recorded: no server call id, nothing subscribed yet."""
+    body: dict[str, Any] = {
+        "callConnectionId": connection.id,
+        "targets": [],
+        "callConnectionState": "connecting",
+        "callbackUri": connection.options.callback_uri,
+        "correlationId": connection.correlation_id,
+        **connection.shown,
+    }
+    if connection.options.media is not None:
+        subscription = connection.audio.body() | {"state": "disabled"}
+        body["mediaStreamingSubscription"] = subscription
+    return body

@@ -46,12 +46,17 @@ def user_identifier(raw_id: str) -> dict[str, Any]:
     """An identifier as the service returns it, with its kind."""
     if raw_id.startswith("8:acs:"):
         return {"rawId": raw_id, "kind": "communicationUser", "communicationUser": {"id": raw_id}}
+    if raw_id.startswith("4:"):
+        return {"rawId": raw_id, "kind": "phoneNumber", "phoneNumber": {"value": raw_id.removeprefix("4:")}}
+    if raw_id.startswith("8:orgid:"):
+        user = {"userId": raw_id.removeprefix("8:orgid:"), "isAnonymous": False, "cloud": "public"}
+        return {"rawId": raw_id, "kind": "microsoftTeamsUser", "microsoftTeamsUser": user}
     return {"rawId": raw_id, "kind": "unknown"}
 
 
-def participant(raw_id: str, muted: bool) -> dict[str, Any]:
+def participant(raw_id: str, muted: bool, on_hold: bool = False) -> dict[str, Any]:
     """A CallParticipant."""
-    return {"identifier": user_identifier(raw_id), "isMuted": muted, "isOnHold": False}
+    return {"identifier": user_identifier(raw_id), "isMuted": muted, "isOnHold": on_hold}
 
 
 def event(ids: CallIds, kind: str, context: str | None, data: dict[str, Any]) -> Event:
@@ -93,11 +98,10 @@ def participants_updated(ids: CallIds, number: int, people: Iterable[dict[str, A
     return event(ids, "ParticipantsUpdated", None, data)
 
 
-def media_streaming(ids: CallIds, status: str, details: str, context: str | None, result: Result) -> Event:
-    """`status` is Started, Stopped or Failed; `details` one of the service's detail words."""
-    update = {
+def media_update(status: str, details: str) -> dict[str, str]:
+    """`mediaStreamingUpdate`: status is Started, Stopped or Failed; details one of the service's words."""
+    return {
         "contentType": "Audio",
         "mediaStreamingStatus": f"mediaStreaming{status}",
         "mediaStreamingStatusDetails": details,
     }
-    return outcome(ids, f"MediaStreaming{status}", context, result, mediaStreamingUpdate=update)

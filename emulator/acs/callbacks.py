@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import aiohttp
 import orjson
 
 from emulator.acs.callback_events import PREFIX, Event
-from emulator.acs.keys import SigningKey
+from emulator.acs.forgery import forged
 from emulator.clock import wall
-from emulator.faults import CallbackFault, FaultPlan
+from emulator.faults import CallbackFault, FaultPlan, TokenFlaw
 from emulator.journal import Journal
 
 CALLBACK_TOKEN_S = 300  # documented: five minutes, a new one per event
@@ -23,31 +23,39 @@ _PATIENCE_S = 10.0
 _OUTBOX = 1000
 
 
+class Signer(Protocol):
+    """Signs tokens: one key, or the current one of several."""
+
+    def sign(self, claims: Mapping[str, Any]) -> str:
+        """A JWT with these claims."""
+
+    def public_pem(self) -> bytes:
+        """The public half of the key."""
+
+
 class TokenIssuer:
     """Signs what the service sends out, so that the bot can tell it from anybody else's."""
 
-    def __init__(self, key: SigningKey, issuer: str, audience: str) -> None:
+    def __init__(self, key: Signer, issuer: str, audience: str) -> None:
         self._key = key
         self._issuer = issuer
         self._audience = audience
 
-    def token(self, lifetime_s: int, flaw: str = "valid") -> str:
-        """A token valid from now on; `flaw` is a word of `CallbackFault.token`."""
-        now = int(wall())
-        if flaw == "expired":
-            now -= 2 * lifetime_s
+    def token(self, lifetime_s: int, flaw: TokenFlaw = "valid") -> str:
+        """A token valid from now on, unless it is to have a flaw."""
+        now = int(wall()) + {"expired": -2 * lifetime_s, "not_yet_valid": 2 * lifetime_s}.get(flaw, 0)
         claims: dict[str, Any] = {
-            "iss": self._issuer,
+            "iss": "https://somebody.else.example" if flaw == "wrong_issuer" else self._issuer,
             "aud": "another-resource" if flaw == "wrong_audience" else self._audience,
             "iat": now,
             "nbf": now,
             "exp": now + lifetime_s,
         }
         token = self._key.sign(claims)
-        if flaw == "wrong_key":  # a signature of ours, but not of these claims
-            _, _, signature = self._key.sign(claims | {"jti": "another"}).rpartition(".")
-            return token.rpartition(".")[0] + "." + signature
-        return token
+        if flaw in ("valid", "missing", "expired", "not_yet_valid", "wrong_audience", "wrong_issuer"):
+            return token
+        other = self._key.sign(claims | {"jti": "another"})
+        return forged(token, other, flaw, self._key.public_pem())
 
 
 class CallbackPoster:
@@ -61,10 +69,14 @@ class CallbackPoster:
         self._faults = faults
         self._journal = journal
 
-    async def post(self, uri: str, events: Sequence[Event]) -> bool:
+    def fault(self, events: Sequence[Event]) -> CallbackFault | None:
+        """What shall happen to these events on their way; asked once, it is spent."""
+        return self._faults.callback(_kinds(events))
+
+    async def post(self, uri: str, events: Sequence[Event], fault: CallbackFault | None = None) -> bool:
         """Whether the events were taken (2xx). The same ids go out at every try."""
-        kinds = [str(each["type"]).removeprefix(PREFIX) for each in events]
-        fault = self._faults.callback(kinds) or CallbackFault()
+        kinds = _kinds(events)
+        fault = fault or CallbackFault()
         await asyncio.sleep(fault.delay_ms / 1000)
         named = {"types": kinds, "call_connection_id": events[0]["data"]["callConnectionId"]}
         if fault.lost:
@@ -130,5 +142,18 @@ class Outbox:
 
     async def run(self) -> None:
         """Post until closed and empty."""
+        held: list[tuple[str, Sequence[Event], CallbackFault]] = []
         while (post := await self._posts.get()) is not None:
-            await self._poster.post(*post)
+            fault = self._poster.fault(post[1])
+            if fault is not None and fault.after_next and not held:
+                held.append((*post, fault))
+                continue
+            await self._poster.post(*post, fault)
+            while held:
+                await self._poster.post(*held.pop())
+        for late in held:  # nothing followed
+            await self._poster.post(*late)
+
+
+def _kinds(events: Sequence[Event]) -> list[str]:
+    return [str(each["type"]).removeprefix(PREFIX) for each in events]

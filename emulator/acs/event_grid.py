@@ -1,112 +1,31 @@
-"""Event Grid: subscriptions with their handshake, at-least-once delivery with its retry table."""
+"""Event Grid: subscriptions, their handshake, and the requests events travel in; when they do is `grid_delivery`."""
 
 from __future__ import annotations
 
 import asyncio
-import heapq
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
 import aiohttp
 import orjson
 
+from emulator.acs.entra import EVENT_GRID_APPLICATION, EVENT_GRID_ROLE, Claims, LocalEntra
+from emulator.acs.grid_delivery import Delivery, Subscription
 from emulator.acs.grid_events import GridEvent
-from emulator.chance import uniform, uuid4
-from emulator.clock import monotonic, utc_now
+from emulator.chance import uuid4
+from emulator.clock import utc_now
+from emulator.faults import FaultPlan, GridFault
 from emulator.journal import Journal
 
-Schema = Literal["EventGridSchema", "CloudEventSchemaV1_0"]
 ORIGIN = "eventgrid.azure.net"
-# Documented: how long an endpoint has to answer, the waits between tries, how many tries, how long at all.
+# Documented: how long an endpoint has to answer.
 _PATIENCE_S = 30.0
-_WAITS_S = (10, 30, 60, 300, 600, 1800, 3600)
-_TRIES = 30
-_LIFETIME_S = 1440 * 60
-# Documented: the least to wait after these statuses; anything else waits 10 s at least.
-_LEAST_WAIT_S = {400: 300, 401: 300, 403: 300, 404: 300, 408: 120, 413: 10, 503: 30}
 # How long an endpoint that did not return the code may take to visit the validation address instead.
 _VISIT_S = 10.0
-# Far more than any test makes; the oldest goes, and is journaled.
-_WAITING = 10_000
 
 
 class HandshakeFailed(Exception):
     """An endpoint did not prove that it wants these events."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """Where events go, and in which form."""
-
-    name: str
-    endpoint: str
-    schema: Schema
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    def body(self) -> dict[str, Any]:
-        """As `GET` shows it; header values may be secrets and stay out."""
-        return {"name": self.name, "endpoint": self.endpoint, "schema": self.schema, "headers": list(self.headers)}
-
-
-def wait_after(status: int, tries: int) -> float:
-    """Seconds from failed try number `tries` (from 1) to the next, before the random offset."""
-    return max(_WAITS_S[min(tries, len(_WAITS_S)) - 1], _LEAST_WAIT_S.get(status, 10))
-
-
-class _Delivery:
-    """The events of one subscription on their way."""
-
-    def __init__(self, grid: EventGrid, subscription: Subscription) -> None:
-        self.subscription = subscription
-        self._grid = grid
-        self._order = 0
-        # (due, order, tries so far, first tried at, event); a heap, so that a failing event delays no other.
-        self._waiting: list[tuple[float, int, int, float, GridEvent]] = []
-        self._changed = asyncio.Event()
-        self.task: asyncio.Task[None] | None = None
-
-    def put(self, event: GridEvent) -> None:
-        now = monotonic()
-        self._push(now, 0, now, event)
-
-    async def run(self) -> None:
-        while True:
-            self._changed.clear()
-            if not self._waiting:
-                await self._changed.wait()
-                continue
-            wait = self._waiting[0][0] - monotonic()
-            if wait > 0:
-                try:
-                    async with asyncio.timeout(wait):
-                        await self._changed.wait()
-                except TimeoutError:
-                    pass
-                continue
-            _, _, tries, since, event = heapq.heappop(self._waiting)
-            await self._try(event, tries, since)
-
-    async def _try(self, event: GridEvent, tries: int, since: float) -> None:
-        status = await self._grid.send(self.subscription, event, tries)
-        if 200 <= status <= 204:
-            return
-        wait = wait_after(status, tries + 1) * uniform(1, 1.1) / self._grid.speed_up
-        due = monotonic() + wait
-        if tries + 1 >= _TRIES or due - since > _LIFETIME_S / self._grid.speed_up:
-            self._grid.note("eventgrid.given_up", self.subscription, event)
-            return
-        self._push(due, tries + 1, since, event)
-
-    def _push(self, due: float, tries: int, since: float, event: GridEvent) -> None:
-        self._order += 1
-        if len(self._waiting) >= _WAITING:
-            oldest = min(self._waiting, key=lambda entry: entry[1])
-            self._waiting.remove(oldest)
-            heapq.heapify(self._waiting)
-            self._grid.note("eventgrid.dropped", self.subscription, oldest[4])
-        heapq.heappush(self._waiting, (due, self._order, tries, since, event))
-        self._changed.set()
 
 
 class EventGrid:
@@ -119,26 +38,53 @@ class EventGrid:
         session: aiohttp.ClientSession,
         journal: Journal,
         tasks: asyncio.TaskGroup,
+        faults: FaultPlan,
+        entra: LocalEntra,
         speed_up: float = 1.0,
     ) -> None:
-        """Args: speed_up: divides every wait of the retry table."""
-        self.speed_up = speed_up
+        """Args: speed_up: divides every wait of the retry table, beside the switch of that name."""
+        self._base_speed_up = speed_up
+        self._faults = faults
+        self._entra = entra
         self._topic = topic
         self._session = session
         self._journal = journal
         self._tasks = tasks
-        self._deliveries: dict[str, _Delivery] = {}
+        self._deliveries: dict[str, tuple[Delivery, asyncio.Task[None]]] = {}
+        self._held: list[tuple[GridEvent, int]] = []
         self._visits: dict[str, asyncio.Event] = {}
 
+    @property
+    def speed_up(self) -> float:
+        """What divides every wait."""
+        return self._base_speed_up * self._faults.switches.eventgrid_speed_up
+
     def publish(self, event: GridEvent) -> None:
-        """Deliver an event to every subscription."""
+        """Deliver an event to every subscription, as the faults have it."""
         self._journal.note("eventgrid.event", type=event.kind, id=event.id)
-        for delivery in self._deliveries.values():
-            delivery.put(event)
+        fault = self._faults.grid_event(event.kind) or GridFault()
+        if fault.after_next:
+            self._held.append((event, 1 + fault.duplicate))
+            return
+        self._deliver(event, 1 + fault.duplicate, fault.delay_ms / 1000)
+        while self._held:
+            self._deliver(*self._held.pop(0), fault.delay_ms / 1000)
+
+    def _deliver(self, event: GridEvent, times: int, delay_s: float) -> None:
+        for delivery, _ in self._deliveries.values():
+            for _ in range(times):
+                delivery.put(event, delay_s)
 
     def subscriptions(self) -> list[Subscription]:
         """All of them."""
-        return [delivery.subscription for delivery in self._deliveries.values()]
+        return [delivery.subscription for delivery, _ in self._deliveries.values()]
+
+    def dead_letters(self, name: str) -> list[dict[str, Any]] | None:
+        """What a subscription could not be given, as it would have got it; None if there is no such subscription."""
+        found = self._deliveries.get(name)
+        if found is None:
+            return None
+        return [event.in_grid_schema(self._topic) for event in found[0].dead]
 
     async def subscribe(self, subscription: Subscription, visit_url: str) -> None:
         """Shake hands, then deliver from now on; a subscription of the same name is replaced.
@@ -160,18 +106,17 @@ class EventGrid:
         except TimeoutError as error:
             raise HandshakeFailed(f"the endpoint did not answer within {_PATIENCE_S:.0f} s") from error
         self.unsubscribe(subscription.name)
-        delivery = _Delivery(self, subscription)
-        self._deliveries[subscription.name] = delivery
-        delivery.task = self._tasks.create_task(delivery.run(), name=f"event grid {subscription.name}")
+        delivery = Delivery(self, subscription)
+        task = self._tasks.create_task(delivery.run(), name=f"event grid {subscription.name}")
+        self._deliveries[subscription.name] = (delivery, task)
         self._journal.note("eventgrid.subscribed", name=subscription.name, schema=subscription.schema)
 
     def unsubscribe(self, name: str) -> bool:
         """Stop delivering; whether there was such a subscription."""
-        delivery = self._deliveries.pop(name, None)
-        if delivery is None:
+        found = self._deliveries.pop(name, None)
+        if found is None:
             return False
-        if delivery.task is not None:
-            delivery.task.cancel()
+        found[1].cancel()
         return True
 
     def visited(self, code: str) -> bool:
@@ -182,14 +127,17 @@ class EventGrid:
         visit.set()
         return True
 
-    async def send(self, subscription: Subscription, event: GridEvent, tries: int) -> int:
-        """Post one event; the status of the answer, 0 when there was none. For `_Delivery`."""
+    async def send(self, subscription: Subscription, events: Sequence[GridEvent], tries: int) -> int:
+        """Post events in one request; the status of the answer, 0 when there was none. For `Delivery`."""
         if subscription.schema == "EventGridSchema":
             content_type = "application/json; charset=utf-8"
-            body = orjson.dumps([event.in_grid_schema(self._topic)])
-        else:
+            body = orjson.dumps([event.in_grid_schema(self._topic) for event in events])
+        elif subscription.max_events == 1:
             content_type = "application/cloudevents+json; charset=utf-8"
-            body = orjson.dumps(event.as_cloud_event(self._topic))
+            body = orjson.dumps(events[0].as_cloud_event(self._topic))
+        else:
+            content_type = "application/cloudevents-batch+json; charset=utf-8"
+            body = orjson.dumps([event.as_cloud_event(self._topic) for event in events])
         headers = {
             "Content-Type": content_type,
             "aeg-event-type": "Notification",
@@ -197,8 +145,8 @@ class EventGrid:
             "aeg-delivery-count": str(tries),
             "aeg-data-version": "1.0",
             "aeg-metadata-version": "1",
-            "aeg-output-event-id": event.id,
-            **subscription.headers,
+            "aeg-output-event-id": events[0].id,
+            **self._credentials(subscription),
         }
         try:
             async with (
@@ -208,11 +156,20 @@ class EventGrid:
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError, OSError):
             status = 0
-        self.note("eventgrid.delivery", subscription, event, status=status, count=tries)
+        for event in events:
+            self.note("eventgrid.delivery", subscription, event, status=status, count=tries, batch=len(events))
         return status
 
+    def _credentials(self, subscription: Subscription) -> dict[str, str]:
+        """The subscription's own headers, and a bearer token if it wants one."""
+        headers = dict(subscription.headers)
+        if subscription.audience is not None:
+            claims = Claims(subscription.audience, EVENT_GRID_APPLICATION, (EVENT_GRID_ROLE,))
+            headers["Authorization"] = "Bearer " + self._entra.token(claims)
+        return headers
+
     def note(self, kind: str, subscription: Subscription, event: GridEvent, **fields: object) -> None:
-        """Journal what became of an event. For `_Delivery`."""
+        """Journal what became of an event. For `Delivery`."""
         self._journal.note(kind, name=subscription.name, type=event.kind, id=event.id, **fields)
 
     async def _return_code(self, subscription: Subscription, visit_url: str) -> None:
@@ -232,7 +189,7 @@ class EventGrid:
             "Content-Type": "application/json; charset=utf-8",
             "aeg-event-type": "SubscriptionValidation",
             "aeg-subscription-name": subscription.name.upper(),
-            **subscription.headers,
+            **self._credentials(subscription),
         }
         try:
             async with self._session.post(
@@ -253,7 +210,11 @@ class EventGrid:
             del self._visits[code]
 
     async def _ask_permission(self, subscription: Subscription) -> None:
-        headers = {"WebHook-Request-Origin": ORIGIN, "WebHook-Request-Rate": "120", **subscription.headers}
+        headers = {
+            "WebHook-Request-Origin": ORIGIN,
+            "WebHook-Request-Rate": "120",
+            **self._credentials(subscription),
+        }
         async with self._session.options(subscription.endpoint, headers=headers) as answer:
             if answer.status != 200:
                 raise HandshakeFailed(f"the endpoint answered {answer.status} to OPTIONS")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from emulator.acs.entra import LocalEntra
 from emulator.acs.errors import AcsError
 from emulator.acs.signing import check_signature
 from emulator.chance import token_bytes, uuid4
@@ -49,8 +50,9 @@ class _Answer:
 class Front:
     """The one middleware of the service's port."""
 
-    def __init__(self, *, key: bytes, skew_s: float, faults: FaultPlan, journal: Journal) -> None:
+    def __init__(self, *, key: bytes, skew_s: float, entra: LocalEntra, faults: FaultPlan, journal: Journal) -> None:
         self._key = key
+        self._entra = entra
         self._skew_s = skew_s
         self._faults = faults
         self._journal = journal
@@ -87,6 +89,9 @@ class Front:
                 return web.Response(status=500)
             if fault.status is not None:
                 response = AcsError(fault.status, str(fault.status), "A fault was asked for.").response()
+                if fault.body is not None:
+                    response = web.Response(text=fault.body, status=fault.status, content_type="text/html")
+                response.headers.update(fault.headers)
                 if fault.retry_after is not None:
                     response.headers["Retry-After"] = str(fault.retry_after)
                 return response
@@ -97,21 +102,29 @@ class Front:
             versions = _versions_of(request.path)
             if versions is None or request.path in OPEN_PATHS:
                 return await handler(request)
-            check_signature(
-                self._key,
-                request.method,
-                request.raw_path,
-                request.headers,
-                await request.read(),
-                now=utc_now(),
-                skew_s=self._skew_s,
-                strict=self._faults.switches.strict_signing,
-            )
+            await self._check_credentials(request)
             if _asked_version(request) not in versions.split(", "):
                 raise AcsError(400, "UnsupportedApiVersion", f"Use one of the api-versions {versions}.")
             return await self._once(request, handler)
 
         return admit
+
+    async def _check_credentials(self, request: web.Request) -> None:
+        """A signature with the access key, or a bearer token of the local Entra."""
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        if kind.lower() == "bearer":
+            self._entra.check(token.strip())
+            return
+        check_signature(
+            self._key,
+            request.method,
+            request.raw_path,
+            request.headers,
+            await request.read(),
+            now=utc_now(),
+            skew_s=self._skew_s,
+            strict=self._faults.switches.strict_signing,
+        )
 
     async def _once(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Serve a request, or give the first answer again where its repeatability id was seen before."""
@@ -133,7 +146,7 @@ class Front:
             response = refused.response()
         except BaseException:
             # No answer to repeat: whoever waits for it is told as if the service had fallen over.
-            del self._answers[key]
+            self._answers.pop(key, None)
             pending.set_result(_Answer(500, {}, None))
             raise
         response.headers["Repeatability-Result"] = "accepted"
@@ -151,7 +164,7 @@ class Front:
         if request.path.startswith("/calling/"):
             headers.setdefault("X-Microsoft-Skype-Chain-ID", uuid4())
         client_request_id = request.headers.get("x-ms-client-request-id")
-        if client_request_id is not None:
+        if client_request_id is not None and client_request_id.isascii() and client_request_id.isprintable():
             headers["x-ms-client-request-id"] = client_request_id
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from emulator.acs.callback_events import PREFIX
-from emulator.acs.room_call import Leg, RoomCall
+from emulator.acs.callback_events import PREFIX, user_identifier
+from emulator.acs.leg import Leg
+from emulator.acs.room_call import RoomCall
 from emulator.acs.times import event_time
 from emulator.chance import uuid4
 from emulator.clock import monotonic, utc_now
@@ -80,6 +81,26 @@ def participant_removed(call: RoomCall, leg: Leg, role: Role) -> GridEvent:
     return _participant("CallParticipantRemoved", call, leg, role)
 
 
+def incoming_call(leg: Leg, to: str, server_call_id: str, context: str, correlation_id: str) -> GridEvent:
+    """Somebody calls the resource. `context` is what an answer will name."""
+    data = {
+        "to": user_identifier(to),
+        "from": user_identifier(leg.raw_id),
+        "serverCallId": server_call_id,
+        "callerDisplayName": leg.display_name,
+        "incomingCallContext": context,
+        "correlationId": correlation_id,
+    }
+    # The subject's form is not published.
+    return _event("IncomingCall", f"/caller/{leg.raw_id}/recipient/{to}", data)
+
+
+def recording_file_status(server_call_id: str, recording_id: str, storage: dict[str, Any], **data: Any) -> GridEvent:
+    """The files of a recording are there."""
+    subject = f"/recording/call/{server_call_id}/recordingId/{recording_id}"
+    return _event("RecordingFileStatusUpdated", subject, {"recordingStorageInfo": storage, **data})
+
+
 def _participant(kind: str, call: RoomCall, leg: Leg, role: Role) -> GridEvent:
     starter = call.started_by or leg
     data = {
@@ -97,11 +118,14 @@ def _common(call: RoomCall, role: str) -> dict[str, Any]:
     return {
         "startedBy": _user(starter.raw_id, role) if starter is not None else None,
         "serverCallId": call.event_grid_id,
-        "group": {"id": _NO_GROUP},
-        "room": {"id": call.room_id},
-        "isTwoParty": False,
+        **(
+            {"group": {"id": call.group_id}}
+            if call.room_id is None
+            else {"group": {"id": _NO_GROUP}, "room": {"id": call.room_id}}
+        ),
+        "isTwoParty": call.two_party,
         "correlationId": call.correlation_id,
-        "isRoomsCall": True,
+        "isRoomsCall": call.room_id is not None,
     }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jwt
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from jwt.types import Options
@@ -46,7 +47,12 @@ class SigningKey:
             jwt.InvalidTokenError: it is none of ours, or expired.
         """
         # Dates are judged by the emulator's own clock, which need not be the machine's.
-        judged_here: Options = {"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False}
+        judged_here: Options = {
+            "verify_aud": False,
+            "verify_exp": False,
+            "verify_nbf": False,
+            "verify_iat": False,
+        }
         claims: dict[str, Any] = jwt.decode(
             token, self._private.public_key(), algorithms=["RS256"], options=judged_here
         )
@@ -57,6 +63,52 @@ class SigningKey:
     def key_set(self) -> dict[str, Any]:
         """The JWKS document."""
         return {"keys": [dict(self._jwk)]}
+
+    def public_pem(self) -> bytes:
+        """The public key as anybody may know it."""
+        form = serialization.PublicFormat.SubjectPublicKeyInfo
+        return self._private.public_key().public_bytes(serialization.Encoding.PEM, form)
+
+
+class KeyRing:
+    """The key in use and those still published.
+
+    Attributes:
+        current: what is signed with.
+    """
+
+    def __init__(self, key: SigningKey) -> None:
+        self.current = key
+        self._published = [key]
+
+    def rotate(self, key: SigningKey, *, keep_old: bool) -> None:
+        """Sign with another key from now on; whether the old ones stay published."""
+        self.current = key
+        self._published = [key, *self._published[:3]] if keep_old else [key]
+
+    def sign(self, claims: Mapping[str, Any]) -> str:
+        """A JWT with these claims."""
+        return self.current.sign(claims)
+
+    def public_pem(self) -> bytes:
+        """The public half of the current key."""
+        return self.current.public_pem()
+
+    def verify(self, token: str) -> dict[str, Any]:
+        """The claims of a token signed with a key that is still published.
+
+        Raises:
+            jwt.InvalidTokenError: it is none of ours, or not valid now.
+        """
+        kid = jwt.get_unverified_header(token).get("kid")
+        for key in self._published:
+            if key.kid == kid:
+                return key.verify(token)
+        raise jwt.InvalidTokenError("the key is not published")
+
+    def key_set(self) -> dict[str, Any]:
+        """The JWKS document."""
+        return {"keys": [entry for key in self._published for entry in key.key_set()["keys"]]}
 
 
 def _base64url(number: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ from aiohttp import web
 from emulator.acs.bodies import json_object
 from emulator.acs.clock import FrameClock
 from emulator.acs.errors import bad_request, not_found
-from emulator.acs.event_grid import EventGrid, HandshakeFailed, Subscription
+from emulator.acs.event_grid import EventGrid, HandshakeFailed
 from emulator.acs.exchange import Exchange
+from emulator.acs.grid_delivery import Subscription
 from emulator.faults import FaultPlan
 from emulator.journal import Journal
 
 _SCHEMAS = ("EventGridSchema", "CloudEventSchemaV1_0")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _INVITATION_KEYS = ("name", "language", "room", "token")
 
 
@@ -46,13 +49,14 @@ class LocalApi:
             web.get("/emulator/eventgrid/subscriptions", self._list_subscriptions),
             web.get("/emulator/eventgrid/subscriptions/{name}", self._get_subscription),
             web.put("/emulator/eventgrid/subscriptions/{name}", self._subscribe),
+            web.get("/emulator/eventgrid/subscriptions/{name}/dead-letters", self._dead_letters),
             web.delete("/emulator/eventgrid/subscriptions/{name}", self._unsubscribe),
             web.get("/emulator/eventgrid/validate/{code}", self._validate),
         ]
 
     async def _read_journal(self, request: web.Request) -> web.Response:
         since = request.query.get("since", "0")
-        if not since.isdecimal():
+        if not since.isascii() or not since.isdecimal() or len(since) > 18:
             raise bad_request("since is the number of an entry.", "since")
         items = self._journal.entries(request.query.get("kind"), int(since))
         return _json({"items": items, "next": self._journal.last_seq, "dropped": self._journal.dropped})
@@ -112,14 +116,35 @@ class LocalApi:
             raise bad_request("endpoint is the URL of a webhook.", "endpoint")
         if schema not in _SCHEMAS:
             raise bad_request(f"schema is one of {', '.join(_SCHEMAS)}.", "schema")
-        if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
+        if not isinstance(headers, dict) or not all(_is_header(*each) for each in headers.items()):
             raise bad_request("headers are names and texts.", "headers")
-        subscription = Subscription(request.match_info["name"], endpoint, schema, headers)
+        max_events, audience = document.get("max_events", 1), document.get("audience")
+        if type(max_events) is not int or not 1 <= max_events <= 5000:
+            raise bad_request("max_events is a number from 1 to 5000.", "max_events")
+        if audience is not None and not isinstance(audience, str):
+            raise bad_request("audience is that of a bearer token.", "audience")
+        if not isinstance(document.get("dead_letter", False), bool):
+            raise bad_request("dead_letter is true or false.", "dead_letter")
+        subscription = Subscription(
+            request.match_info["name"],
+            endpoint,
+            schema,
+            headers,
+            max_events=max_events,
+            audience=audience,
+            dead_letter=document.get("dead_letter", False),
+        )
         try:
             await self._grid.subscribe(subscription, f"{request.url.origin()}/emulator/eventgrid/validate/")
         except HandshakeFailed as error:
             raise bad_request(f"The handshake failed: {error}.", "endpoint") from error
         return _json(subscription.body(), status=201)
+
+    async def _dead_letters(self, request: web.Request) -> web.Response:
+        found = self._grid.dead_letters(request.match_info["name"])
+        if found is None:
+            raise not_found()
+        return _json({"items": found})
 
     async def _unsubscribe(self, request: web.Request) -> web.Response:
         if not self._grid.unsubscribe(request.match_info["name"]):
@@ -142,6 +167,11 @@ def page_routes(folder: Path) -> list[web.AbstractRouteDef]:
         return web.FileResponse(index)
 
     return [web.get("/", show), web.static("/page", folder)]
+
+
+def _is_header(name: str, value: object) -> bool:
+    """Whether this can be sent as a header."""
+    return isinstance(value, str) and bool(_HEADER_NAME.fullmatch(name)) and value.isascii() and value.isprintable()
 
 
 def _is_invitation(entry: object) -> bool:

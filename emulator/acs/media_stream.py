@@ -11,7 +11,7 @@ from typing import Any, cast
 import aiohttp
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
-from emulator.acs.audio import FRAME_S
+from emulator.acs.audio import FRAME_MS, FRAME_S
 from emulator.acs.callbacks import MEDIA_TOKEN_S, TokenIssuer
 from emulator.acs.frames import FrameWriter
 from emulator.acs.media_wire import Audio, Malformed, StopAudio, metadata_message, read_message
@@ -22,8 +22,8 @@ from emulator.journal import Journal
 # The service's own limits are not published; a bot that takes longer is not operational.
 _DIAL_S = 5.0
 _CLOSE_S = 1.0
-# One second of four streams.
-_HELD_FRAMES = 200
+# At most so many frames are sent in one tick of unmixed audio, as the service does.
+_STREAMS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class MediaStream:
         issuer: TokenIssuer,
         faults: FaultPlan,
         journal: Journal,
-        on_audio: Callable[[bytes], None],
+        on_audio: Callable[[Audio], None],
         on_stop_audio: Callable[[], None],
         on_status: Callable[[str, str], None],
     ) -> None:
@@ -78,6 +78,8 @@ class MediaStream:
         self._writer: FrameWriter | None = None
         self._closing = False
         self._cut_after: int | None = None
+        self._stall_at: int | None = None
+        self._stalled_until = float("-inf")
         self._opened_at = 0.0
         self._late: deque[tuple[float, tuple[bytes, ...]]] = deque()
 
@@ -94,10 +96,12 @@ class MediaStream:
     async def open(self) -> bool:
         """Dial once; whether it worked. Cancelling leaves no socket behind."""
         headers = {
-            "Authorization": "Bearer " + self._issuer.token(MEDIA_TOKEN_S),
             "x-ms-call-connection-id": self._address.call_connection_id,
             "x-ms-call-correlation-id": self._address.correlation_id,
         }
+        flaw = self._faults.media.token
+        if flaw != "missing":
+            headers["Authorization"] = "Bearer " + self._issuer.token(MEDIA_TOKEN_S, flaw)
         if self._faults.refuse_dial():
             return self._note_dial("refused by a fault")
         try:
@@ -115,9 +119,11 @@ class MediaStream:
             return False
         self._socket = socket
         self._transport = _transport_of(socket)
-        self._writer = FrameWriter(self._transport, masked=True, held_frames=_HELD_FRAMES)
+        held = max(1, self._faults.switches.slow_reader_ms // FRAME_MS) * _STREAMS
+        self._writer = FrameWriter(self._transport, masked=True, held_frames=held)
         self._writer.control(metadata_message(self._address.subscription_id, self._address.rate))
         self._cut_after = self._faults.frames_until_cut()
+        self._stall_at = self._faults.frames_until_stall()
         self._late.clear()
         self.sockets += 1
         self.active = True
@@ -145,17 +151,31 @@ class MediaStream:
         """Send one tick's messages; called inside a tick. `now` as in `Ticking.tick`."""
         if not self.active or self._writer is None:
             return
-        if self._faults.media.jitter_ms or self._late:
+        if self._stall_at is not None and self._writer.written >= self._stall_at:
+            self._stall_at = None
+            self._stalled_until = now + self._faults.media.stall_ms / 1000
+            self._note("media.stalled", ms=self._faults.media.stall_ms)
+        if self._faults.media.jitter_ms or self._late or now < self._stalled_until:
             last_due = self._late[-1][0] if self._late else now
-            self._late.append((max(last_due, now + self._faults.jitter_ticks() * FRAME_S), messages))
+            due_at = max(last_due, now + self._faults.jitter_ticks() * FRAME_S, self._stalled_until)
+            self._late.append((due_at, messages))
             due: list[bytes] = []
             while self._late and self._late[0][0] <= now + FRAME_S / 2:
                 due.extend(self._late.popleft()[1])
             messages = tuple(due)
         if messages:
             self._writer.text(*messages)
+            if self._writer.dropped and self._faults.switches.slow_reader == "close":
+                self._note("media.slow_reader", sent=self._writer.written)
+                self.cut()
+                return
         if self._cut_after is not None and self._writer.written >= self._cut_after:
             self.cut()
+
+    def control(self, message: bytes) -> None:
+        """Send a message that is no audio, ahead of audio that is held back."""
+        if self.active and self._writer is not None:
+            self._writer.control(message)
 
     def cut(self) -> None:
         """Break the socket as a failing network would: no close frame."""
@@ -199,11 +219,13 @@ class MediaStream:
                 self._note("media.malformed", reason=str(error))
             return
         match message:
-            case Audio(pcm):
+            case Audio() if not message.pcm and message.mark and not self._faults.switches.marks:
+                self.unknown += 1
+            case Audio():
                 if self.first_audio_ms is None:
                     self.first_audio_ms = round((monotonic() - self._opened_at) * 1000, 1)
                     self._note("media.first_audio", after_ms=self.first_audio_ms)
-                self._on_audio(pcm)
+                self._on_audio(message)
             case StopAudio():
                 self._on_stop_audio()
             case _:

@@ -60,11 +60,23 @@ def audio_message(timestamp: bytes, speaker: bytes, pcm: bytes, silent: bool) ->
     )
 
 
+def tone_message(timestamp: str, raw_id: str, key: str) -> bytes:
+    """Somebody pressed a key: `0` to `9`, `a` to `d`, `#` or `*`."""
+    data = {"data": key, "timestamp": timestamp, "participantRawID": raw_id}
+    return orjson.dumps({"kind": "DtmfData", "dtmfData": data})
+
+
+def mark_message(mark_id: str, status: str) -> bytes:
+    """What became of the audio before a mark: `Completed` or `Cancelled`."""
+    return orjson.dumps({"kind": "MarkData", "markData": {"id": mark_id, "status": status}})
+
+
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """Audio to be played into the call: PCM16 at the stream's rate, any length."""
+    """Audio to be played into the call: PCM16 at the stream's rate, any length; `mark` names its end."""
 
     pcm: bytes
+    mark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +95,13 @@ class Malformed(ValueError):
     """A message that cannot be read."""
 
 
+class _MarkBody(msgspec.Struct):
+    Id: str
+
+
 class _AudioBody(msgspec.Struct):
     Data: str
+    Mark: _MarkBody | None = None
 
 
 class _Pascal(msgspec.Struct):
@@ -92,6 +109,7 @@ class _Pascal(msgspec.Struct):
 
     Kind: str
     AudioData: _AudioBody | None = None
+    Mark: _MarkBody | None = None
 
 
 _PASCAL = msgspec.json.Decoder(_Pascal)
@@ -100,25 +118,32 @@ _PASCAL = msgspec.json.Decoder(_Pascal)
 def read_message(text: str | bytes) -> Audio | StopAudio | Unknown:
     """What the other side says. Keys may be spelt in any case; `kind` decides, not which key is present.
 
+    A mark may stand beside the audio, in it, or alone as `MarkData`: which the service takes is not settled.
+
     Raises:
         Malformed: it is not JSON, has no kind, or its audio is not base64.
     """
     try:
         message = _PASCAL.decode(text)
         kind = message.Kind
-        data: object = message.AudioData.Data if message.AudioData is not None else None
+        body = message.AudioData
+        data: object = body.Data if body is not None else None
+        named = message.Mark or (body.Mark if body is not None else None)
+        mark = named.Id if named is not None else None
     except msgspec.MsgspecError:
-        kind, data = _read_any_case(text)
+        kind, data, mark = _read_any_case(text)
     match kind.lower():
         case "audiodata":
-            return Audio(_samples(data))
+            return Audio(_samples(data), mark)
+        case "markdata" if mark is not None:
+            return Audio(b"", mark)
         case "stopaudio":
             return StopAudio()
         case _:
             return Unknown(kind)
 
 
-def _read_any_case(text: str | bytes) -> tuple[str, object]:
+def _read_any_case(text: str | bytes) -> tuple[str, object, str | None]:
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -127,7 +152,9 @@ def _read_any_case(text: str | bytes) -> tuple[str, object]:
     kind = top.get("kind")
     if not isinstance(kind, str):
         raise Malformed("no kind")
-    return kind, _lower_keys(top.get("audiodata")).get("data")
+    body = _lower_keys(top.get("audiodata"))
+    mark = _lower_keys(top.get("mark") or body.get("mark") or top.get("markdata")).get("id")
+    return kind, body.get("data"), mark if isinstance(mark, str) else None
 
 
 def _lower_keys(value: object) -> dict[str, Any]:

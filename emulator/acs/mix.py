@@ -70,6 +70,14 @@ class Mix:
         return self._total
 
 
+def added(first: bytes, second: bytes) -> bytes:
+    """Two frames at once."""
+    if first == SILENCE:
+        return second
+    total = np.frombuffer(first, dtype=np.int16).astype(np.int32) + np.frombuffer(second, dtype=np.int16)
+    return _clipped(total)
+
+
 def _clipped(total: NDArray[np.int32]) -> bytes:
     clipped: NDArray[np.int16] = np.clip(total, _LOWEST, _HIGHEST).astype(np.int16)
     return clipped.tobytes()

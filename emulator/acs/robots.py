@@ -39,6 +39,7 @@ class RobotLeg:
         self.display_name = display_name
         self.muted = False
         self.here = True
+        self.call: RoomCall | None = None
         self.spoken = 0
         self.heard = 0
         self.heard_sound = 0
@@ -75,6 +76,9 @@ class RobotLeg:
     def drop(self, reason: str) -> None:
         self.here = False
 
+    def enter(self, call: RoomCall) -> None:
+        self.call = call
+
     def body(self) -> dict[str, Any]:
         """Its counters."""
         return {
@@ -97,7 +101,7 @@ class RobotsApi:
         self._exchange = exchange
         self._identities = identities
         self._rooms = rooms
-        self._robots: dict[str, tuple[RobotLeg, RoomCall]] = {}
+        self._robots: dict[str, tuple[RobotLeg, str]] = {}
 
     def routes(self) -> list[web.RouteDef]:
         """The routes, for `web.Application.add_routes`."""
@@ -130,9 +134,9 @@ class RobotsApi:
             loop=bool(document.get("loop", False)),
             start_after_ms=start_after_ms,
         )
-        call = self._exchange.join(room_id, robot)
+        robot.enter(self._exchange.join(room_id, robot))
         self._forget()
-        self._robots[robot.leg_id] = (robot, call)
+        self._robots[robot.leg_id] = (robot, room_id)
         return web.json_response(robot.body(), status=201)
 
     def _forget(self) -> None:
@@ -143,24 +147,25 @@ class RobotsApi:
 
     async def _list(self, request: web.Request) -> web.Response:
         room_id = request.match_info["room_id"]
-        items = [robot.body() for robot, call in self._robots.values() if call.room_id == room_id]
+        items = [robot.body() for robot, asked in self._robots.values() if asked == room_id]
         return web.json_response({"items": items})
 
     async def _get(self, request: web.Request) -> web.Response:
-        robot, _ = self._find(request)
+        robot = self._find(request)
         return web.json_response(robot.body())
 
     async def _delete(self, request: web.Request) -> web.Response:
-        robot, call = self._find(request)
-        call.leave(robot, "left")
+        robot = self._find(request)
+        if robot.call is not None:
+            robot.call.leave(robot, "left")
         del self._robots[robot.leg_id]
         return web.json_response(robot.body())
 
-    def _find(self, request: web.Request) -> tuple[RobotLeg, RoomCall]:
-        found = self._robots.get(request.match_info["robot_id"])
-        if found is None or found[1].room_id != request.match_info["room_id"]:
+    def _find(self, request: web.Request) -> RobotLeg:
+        robot, room_id = self._robots.get(request.match_info["robot_id"], (None, None))
+        if robot is None or room_id != request.match_info["room_id"]:
             raise not_found()
-        return found
+        return robot
 
 
 async def _recording(document: dict[str, Any]) -> bytes:

@@ -12,8 +12,9 @@ import orjson
 from emulator.acs.audio import SILENCE, RateConverter
 from emulator.acs.callback_events import CONVERSATION_ENDED, HUNG_UP, Result, participant
 from emulator.acs.connection import CallConnection
+from emulator.acs.leg import Leg
 from emulator.acs.media_wire import audio_message, speaker_part
-from emulator.acs.mix import Mix
+from emulator.acs.mix import Mix, added
 from emulator.chance import randbelow, token_urlsafe, uuid4
 from emulator.clock import monotonic, wall
 from emulator.faults import FaultPlan
@@ -23,27 +24,6 @@ _SPEAKING_RMS = 150.0
 _SPEAKING_HOLD_S = 0.3
 # The roster is told at most this often (in ticks): ten times a second.
 _ROSTER_TICKS = 5
-
-
-class Leg(Protocol):
-    """One person's line in the call."""
-
-    leg_id: str
-    raw_id: str
-    display_name: str
-    muted: bool
-
-    def speak(self, now: float) -> bytes | None:
-        """This tick's 960 bytes; None says nothing."""
-
-    def hear(self, frame: bytes) -> None:
-        """What everybody else said in this tick. Must not block."""
-
-    def tell(self, message: bytes) -> None:
-        """A JSON message about the call."""
-
-    def drop(self, reason: str) -> None:
-        """The call has let go of this leg."""
 
 
 class Witness(Protocol):
@@ -59,8 +39,19 @@ class Witness(Protocol):
 class RoomCall:
     """A call from the first person joining until nobody, human or bot, is left in it."""
 
-    def __init__(self, room_id: str, started_by: Leg | None, witness: Witness, faults: FaultPlan) -> None:
+    def __init__(
+        self,
+        room_id: str | None,
+        started_by: Leg | None,
+        witness: Witness,
+        faults: FaultPlan,
+        *,
+        two_party: bool = False,
+    ) -> None:
+        """Args: room_id: None for a call that is held in no room; two_party: one calls another."""
         self.room_id = room_id
+        self.two_party = two_party
+        self.group_id = uuid4()
         self.correlation_id = uuid4()
         self.started_at = monotonic()
         self.started_by = started_by
@@ -76,6 +67,7 @@ class RoomCall:
         self._faults = faults
         self._legs: dict[str, Leg] = {}
         self._bots: dict[str, CallConnection] = {}
+        self._on_hold: set[str] = set()
         self._wall_offset = wall() - monotonic()
         self._voice_parts: dict[str, bytes] = {}
         self._narrow: dict[str, RateConverter] = {}
@@ -98,10 +90,18 @@ class RoomCall:
 
     def participants(self) -> Iterable[dict[str, Any]]:
         """CallParticipant of everybody a bot is told about."""
-        people = [participant(leg.raw_id, leg.muted) for leg in self._legs.values()]
+        people = [self.participant(leg) for leg in self._legs.values()]
         if self._faults.switches.bot_in_participants:
             people += [participant(bot.raw_id, bot.muted) for bot in self._bots.values()]
         return people
+
+    def participant(self, leg: Leg) -> dict[str, Any]:
+        """CallParticipant of somebody in the call."""
+        return participant(leg.raw_id, leg.muted, leg.leg_id in self._on_hold)
+
+    def present(self, raw_id: str) -> bool:
+        """Whether a user is here."""
+        return self.find(raw_id) is not None
 
     def find(self, raw_id: str) -> Leg | None:
         """The leg of a user."""
@@ -120,20 +120,26 @@ class RoomCall:
         self._tell_bots()
 
     def leave(self, leg: Leg, reason: str) -> None:
-        """Let somebody go; nothing happens if that leg is not here (any more)."""
+        """Let somebody go; nothing happens if that leg is not here (any more). Who is `moved` goes on elsewhere."""
         if self._legs.pop(leg.leg_id, None) is None:
             return
         self._voice_parts.pop(leg.leg_id, None)
         self._narrow.pop(leg.leg_id, None)
         self._spoke_at.pop(leg.leg_id, None)
-        leg.drop(reason)
+        self._on_hold.discard(leg.leg_id)
+        if reason != "moved":
+            leg.drop(reason)
         self._witness.leg_removed(self, leg, reason)
         self._tell_bots()
-        if self._legs or reason == "replaced" or self.over:
+        if reason == "replaced" or self.over:
+            return
+        if self._legs:
+            if self.two_party and not self._bots and len(self._legs) == 1:
+                self.end()  # nobody to talk to
             return
         if not self._bots:
             self.end()
-        elif self._faults.switches.last_human_leaves == "call_ends":
+        elif self.room_id is None or self._faults.switches.last_human_leaves == "call_ends":
             self.end()
         else:
             self._alone_since = monotonic()
@@ -143,6 +149,18 @@ class RoomCall:
         if leg.muted != muted:
             leg.muted = muted
             self._tell_bots()
+
+    def hold(self, leg: Leg, held: bool) -> None:
+        """Put somebody on hold, neither heard nor hearing the others, or take them back."""
+        if held != (leg.leg_id in self._on_hold):
+            (self._on_hold.add if held else self._on_hold.discard)(leg.leg_id)
+            self._tell_bots()
+
+    def press(self, leg: Leg, tone: str) -> None:
+        """Somebody pressed a key; `tone` is the service's word for it."""
+        if leg.leg_id in self._legs:
+            for bot in self.bots:
+                bot.tone_pressed(leg.raw_id, tone)
 
     def admit(self, connection: CallConnection) -> None:
         """Take a bot in; if the call ended while it was dialling, it leaves at once."""
@@ -183,11 +201,15 @@ class RoomCall:
         parties: list[Leg | CallConnection] = [*legs, *bots]
         frames = [party.speak(now) for party in parties]
         for index, party in enumerate(parties):
-            if party.muted:
+            if party.muted or party.leg_id in self._on_hold:
                 frames[index] = None
         mix = Mix(frames)
+        asides = self._asides(bots)
         for index, leg in enumerate(legs):
-            leg.hear(mix.without(index))
+            frame = SILENCE if leg.leg_id in self._on_hold else mix.without(index)
+            for aside in asides.get(leg.raw_id, ()):
+                frame = added(frame, aside)
+            leg.hear(frame)
         for party, level in zip(parties, mix.levels, strict=True):
             if level >= _SPEAKING_RMS:
                 self._spoke_at[party.leg_id] = now
@@ -197,6 +219,16 @@ class RoomCall:
             self._tell_roster(now)
         if self._alone_since is not None and now - self._alone_since >= self._faults.switches.alone_limit_s:
             self.end()
+
+    @staticmethod
+    def _asides(bots: list[CallConnection]) -> dict[str, list[bytes]]:
+        """What is played to some alone in this tick, by raw id."""
+        found: dict[str, list[bytes]] = {}
+        for bot in bots:
+            for targets, frame in bot.asides:
+                for target in targets:
+                    found.setdefault(target, []).append(frame)
+        return found
 
     def failed(self, error: Exception) -> None:
         """The call cannot go on; see the log."""
@@ -226,8 +258,8 @@ class RoomCall:
 
         places = {party.leg_id: place for place, party in enumerate(parties)}
         for bot in self._bots.values():
-            media = bot.options.media
-            if not bot.listening or bot.stream is None or media is None:
+            media, stream = bot.audio.options, bot.audio.stream
+            if not bot.listening or stream is None or media is None:
                 continue
             own = places[bot.leg_id]
             if not media.unmixed:
@@ -237,7 +269,7 @@ class RoomCall:
                     pcm = self._to_16k("mixed " + bot.leg_id, pcm)
                 part = speaker_part(None, null=switches.mixed_participant_id == "null")
                 if not (silent and switches.silent_frames == "omitted"):
-                    bot.stream.audio(now, audio_message(timestamp, part, pcm, silent))
+                    stream.audio(now, audio_message(timestamp, part, pcm, silent))
                 continue
             levels = {
                 party.leg_id: mix.levels[place]
@@ -247,7 +279,7 @@ class RoomCall:
             chosen = bot.dominant.choose(levels, switches.dominant_speakers)
             if switches.silent_frames == "omitted":
                 chosen = [leg_id for leg_id in chosen if levels[leg_id] >= switches.silence_rms]
-            bot.stream.audio(now, *[message(places[leg_id], media.rate) for leg_id in chosen])
+            stream.audio(now, *[message(places[leg_id], media.rate) for leg_id in chosen])
 
     def _to_16k(self, stream: str, pcm: bytes) -> bytes:
         converter = self._narrow.get(stream)

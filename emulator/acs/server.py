@@ -11,22 +11,30 @@ from types import TracebackType
 import aiohttp
 from aiohttp import web
 
+from emulator.acs.actions.files import SoundFiles
+from emulator.acs.actions.recording import Recordings
 from emulator.acs.call_automation_api import CallAutomationApi
 from emulator.acs.callbacks import CallbackPoster, TokenIssuer
 from emulator.acs.clock import FrameClock
-from emulator.acs.connection import Services
+from emulator.acs.entra import LocalEntra
 from emulator.acs.event_grid import EventGrid
 from emulator.acs.exchange import Exchange
 from emulator.acs.front import Front
 from emulator.acs.identity import IdentityStore
 from emulator.acs.identity_api import IdentityApi
+from emulator.acs.incoming import IncomingCalls
 from emulator.acs.join import JoinApi
-from emulator.acs.keys import SigningKey
+from emulator.acs.keys import KeyRing, SigningKey
 from emulator.acs.keys_api import KeysApi
 from emulator.acs.local_api import LocalApi, page_routes
+from emulator.acs.media_api import MediaApi
+from emulator.acs.participants_api import ParticipantsApi
+from emulator.acs.phone_api import PhoneApi
+from emulator.acs.recording_api import RecordingApi
 from emulator.acs.robots import RobotsApi
 from emulator.acs.rooms import RoomStore
 from emulator.acs.rooms_api import RoomsApi
+from emulator.acs.services import Services
 from emulator.acs.signing import decode_key
 from emulator.config import Config
 from emulator.faults import FaultPlan
@@ -55,6 +63,8 @@ class AcsServer:
         self._stack = AsyncExitStack()
         self._routes: list[web.AbstractRouteDef] = []
         self._exchange: Exchange | None = None
+        self._entra: LocalEntra | None = None
+        self._recordings: Recordings | None = None
 
     async def __aenter__(self) -> AcsServer:
         async with AsyncExitStack() as stack:
@@ -78,7 +88,14 @@ class AcsServer:
 
     def application(self) -> web.Application:
         """The application to serve, once; inside the context only."""
-        front = Front(key=self._secret, skew_s=self._config.clock_skew_s, faults=self._faults, journal=self._journal)
+        assert self._entra is not None
+        front = Front(
+            key=self._secret,
+            skew_s=self._config.clock_skew_s,
+            entra=self._entra,
+            faults=self._faults,
+            journal=self._journal,
+        )
         application = web.Application(middlewares=[front.middleware()], client_max_size=_LARGEST_BODY)
         application.add_routes(self._routes)
         application.on_shutdown.append(self._end_calls)
@@ -87,7 +104,9 @@ class AcsServer:
     async def _start(self, stack: AsyncExitStack) -> None:
         config, journal, faults = self._config, self._journal, self._faults
         key = self._key if self._key is not None else await asyncio.to_thread(SigningKey.generate)
-        issuer = TokenIssuer(key, config.callback_issuer, config.callback_audience or config.resource_id)
+        keys = KeyRing(key)
+        self._entra = LocalEntra(keys)
+        issuer = TokenIssuer(keys, config.callback_issuer, config.callback_audience or config.resource_id)
         # Without a limit the connector never queues a dial behind other calls' sockets.
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         tasks = await stack.enter_async_context(_cancelled_at_the_end())
@@ -99,25 +118,35 @@ class AcsServer:
             session=session,
             journal=journal,
             tasks=tasks,
+            faults=faults,
+            entra=self._entra,
             speed_up=config.eventgrid_speed_up,
         )
         identities = IdentityStore(config.resource_id, key)
         rooms = RoomStore()
+        poster = CallbackPoster(session, issuer, faults, journal)
         exchange = Exchange(
             resource_id=config.resource_id,
             rooms=rooms,
-            services=Services(session, issuer, CallbackPoster(session, issuer, faults, journal), faults, journal),
+            services=Services(session, issuer, poster, faults, journal, SoundFiles(session)),
             publisher=grid,
             clock=clock,
             tasks=tasks,
         )
         self._exchange = exchange
+        incoming = IncomingCalls(exchange, faults)
+        recordings = self._recordings = Recordings(poster, tasks, grid.publish)
+        exchange.on_call_over.append(recordings.call_over)
         local = LocalApi(exchange=exchange, grid=grid, faults=faults, journal=journal, clock=clock)
         self._routes = [
-            *KeysApi(key, config.callback_issuer).routes(),
+            *KeysApi(keys, config.callback_issuer, self._entra, journal).routes(),
             *IdentityApi(identities).routes(),
             *RoomsApi(rooms, faults).routes(),
-            *CallAutomationApi(exchange, faults).routes(),
+            *CallAutomationApi(exchange, incoming, faults).routes(),
+            *ParticipantsApi(exchange, faults).routes(),
+            *MediaApi(exchange).routes(),
+            *RecordingApi(exchange, recordings, faults).routes(),
+            *PhoneApi(exchange, identities, incoming, journal).routes(),
             *JoinApi(exchange, identities, rooms, journal).routes(),
             *RobotsApi(exchange, identities, rooms).routes(),
             *local.routes(),

@@ -13,7 +13,6 @@ from azure.communication.callautomation import (
     AudioFormat,
     CallConnectionProperties,
     CommunicationUserIdentifier,
-    FileSource,
     MediaStreamingAudioChannelType,
     MediaStreamingContentType,
     MediaStreamingOptions,
@@ -254,23 +253,6 @@ async def test_a_socket_nobody_answers_is_told() -> None:
         subscription = (await m.connection(properties).get_call_properties()).media_streaming_subscription
         assert subscription is not None
         assert subscription.state == "inactive"
-
-
-async def test_operations_outside_the_emulator_are_refused_by_name() -> None:
-    async with meeting() as m, m.joined(m.anna):
-        connection = m.connection(await m.connect())
-        user = CommunicationUserIdentifier(m.ben.id)
-        for attempt in (
-            connection.play_media(FileSource(url="https://x.example/a.wav")),
-            connection.add_participant(user),
-            connection.start_transcription(),
-            m.calls.create_call(user, m.bot.callback_url),
-            m.calls.answer_call("context", m.bot.callback_url),
-        ):
-            with pytest.raises(HttpResponseError) as refused:
-                await attempt
-            assert refused.value.status_code == 400
-            assert '"8567"' in refused.value.response.text()  # type: ignore[union-attr] # typed as optional
 
 
 @pytest.mark.parametrize("policy", ["bot_stays", "call_ends"])

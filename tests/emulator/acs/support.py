@@ -153,7 +153,7 @@ class FakeBot:
 
     Attributes:
         events: callback events in order of arrival; posts: the same as they were grouped.
-        tokens: the Authorization header of each post.
+        tokens, queries: the Authorization header of each post, and what was asked in its address.
         sockets: every media socket so far.
         answers: statuses the webhook answers with next; 200 after that.
     """
@@ -162,6 +162,7 @@ class FakeBot:
         self.events: list[dict[str, Any]] = []
         self.posts: list[list[str]] = []
         self.tokens: list[str] = []
+        self.queries: list[dict[str, str]] = []
         self.sockets: list[Heard] = []
         self.order: list[str] = []
         self.answers: list[int] = []
@@ -200,6 +201,7 @@ class FakeBot:
         await socket.send(message if isinstance(message, str | bytes) else json.dumps(message))
 
     async def _webhook(self, request: web.Request) -> web.Response:
+        self.queries.append(dict(request.query))
         self.tokens.append(request.headers.get("Authorization", ""))
         batch = await request.json()
         names = [event["type"].rpartition(".")[2] for event in batch]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from emulator.acs.audio import SILENCE
-from emulator.acs.room_call import Leg, RoomCall
+from emulator.acs.leg import Leg
+from emulator.acs.room_call import RoomCall
 from emulator.config import Switches
 from emulator.faults import FaultPlan
 from tests.emulator.acs.support import constant

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.acs.event_grid import wait_after
+from emulator.acs.grid_delivery import wait_after
 
 
 @pytest.mark.parametrize(
