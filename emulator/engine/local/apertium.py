@@ -88,10 +88,13 @@ class Pipeline:
         async with self._lock:
             try:
                 async with asyncio.timeout(LIMIT if self._process else START_LIMIT):
-                    return await self._exchange(plain)
+                    answer = await self._exchange(plain)
+                if plain and not answer:  # what the programs that are left say when one has died
+                    raise ConnectionError("nothing came back")
             except (TimeoutError, ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
                 await self.close()
                 raise EngineError(f"{self._mode.stem} gave no answer") from error
+            return answer
 
     async def close(self) -> None:
         """End the programs; the next sentence starts them again."""

@@ -1,12 +1,15 @@
 """The voice's process: espeak-ng through ctypes; speech and phonemes, one text at a time.
 
-Spoken to through `process.WorkerProcess`. The library is under the
-GPL and keeps its state in C globals: it is loaded here and nowhere else.
+Spoken to through `process.WorkerProcess`. The library is under the GPL and keeps its state in C globals: it is loaded
+here and nowhere else. What one text leaves behind in there changes how the next one sounds, in length even, so each is
+said in a fork of the process as it was after loading: the same text always sounds the same.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import espeakng_loader
@@ -24,6 +27,7 @@ _SYNCHRONOUS, _BUFFER_MS, _DONT_EXIT = 2, 20, 0x8000
 _UTF8, _IPA = 1, 2
 _RATE, _PITCH = 1, 3
 _FOUND = 0
+_SEED = 1
 
 
 class _Espeak:
@@ -44,21 +48,26 @@ class _Espeak:
         callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
         self._callback = callback(self._take)  # kept: the library holds no reference of its own
         library.espeak_SetSynthCallback(self._callback)
+        library.espeak_ng_SetRandSeed(_SEED)
 
     def say(self, request: Say) -> bytes:
+        """PCM16 mono 24 kHz."""
         self._choose(request.voice)
+        samples = read_pcm(_in_fork(lambda: self._say(request))) * LEVEL
+        return write_pcm(resample(samples, self._rate, SAMPLE_RATE))
+
+    def pronounce(self, request: Pronounce) -> bytes:
+        """One line of IPA for each text, as MessagePack."""
+        self._choose(request.voice)
+        return _in_fork(lambda: msgspec.msgpack.encode([self._phonemes(text) for text in request.texts]))
+
+    def _say(self, request: Say) -> bytes:
         self._library.espeak_SetParameter(_RATE, request.rate, 0)
         self._library.espeak_SetParameter(_PITCH, request.pitch, 0)
         text = request.text.encode()
-        self._chunks.clear()
         self._library.espeak_Synth(text, len(text) + 1, 0, 1, 0, _UTF8, None, None)
         self._library.espeak_Synchronize()
-        samples = read_pcm(b"".join(self._chunks)) * LEVEL
-        return write_pcm(resample(samples, self._rate, SAMPLE_RATE))
-
-    def pronounce(self, request: Pronounce) -> list[str]:
-        self._choose(request.voice)
-        return [self._phonemes(text) for text in request.texts]
+        return b"".join(self._chunks)
 
     def _phonemes(self, text: str) -> str:
         rest = ctypes.c_char_p(text.encode())
@@ -68,6 +77,7 @@ class _Espeak:
         return " ".join(clauses)
 
     def _choose(self, voice: str) -> None:
+        # Before the fork: reading a voice and its dictionary takes longer than saying a sentence.
         if self._library.espeak_SetVoiceByName(voice.encode()) != _FOUND:
             raise LookupError(f"espeak-ng has no voice {voice!r}")
 
@@ -75,6 +85,27 @@ class _Espeak:
         if samples and count > 0:
             self._chunks.append(ctypes.string_at(samples, count * 2))
         return 0
+
+
+def _in_fork(work: Callable[[], bytes]) -> bytes:
+    """What `work` returns in a copy of this process, which then ends. Raises OSError if it crashes."""
+    out, into = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            with os.fdopen(into, "wb") as sink:
+                sink.write(work())
+            status = 0
+        finally:
+            os._exit(status)  # not the parent's way out: its buffers and pipes are not ours
+    os.close(into)
+    with os.fdopen(out, "rb") as source:
+        answer = source.read()
+    _, status = os.waitpid(child, 0)
+    if status != 0:
+        raise OSError("espeak-ng crashed")
+    return answer
 
 
 def main() -> None:
@@ -87,6 +118,6 @@ def main() -> None:
             case Say() as request:
                 return espeak.say(request)
             case Pronounce() as request:
-                return msgspec.msgpack.encode(espeak.pronounce(request))
+                return espeak.pronounce(request)
 
     serve(handle)

@@ -1,0 +1,35 @@
+"""A worker that does as it is told, to see what its parent makes of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from emulator.engine.local.process import serve
+
+
+def obey(body: bytes) -> bytes:
+    order, _, argument = body.decode().partition(" ")
+    match order:
+        case "crash":
+            os._exit(1)
+        case "crash-once":
+            if not Path(argument).exists():
+                Path(argument).touch()
+                os._exit(1)
+        case "hang":
+            time.sleep(60)
+        case "sleep":
+            time.sleep(float(argument))
+        case "refuse":
+            raise ValueError(argument)
+        case "print":
+            print(argument)  # noqa: T201 - what a chatty library does
+        case _:
+            pass
+    return f"{os.getpid()} {argument}".encode()
+
+
+def main() -> None:
+    serve(obey)
