@@ -89,6 +89,7 @@ TRANSPORT = [
     Row("transport", "error session_expired before the close", "served",
         f"{_UNIT}/test_translation.py::test_it_expires_like_any_session",
         "both are reported; unknown for translations", "error_at_expiry"),
+    *_not("transport", "Azure takes it; it ends up in logs", "?api-key= in the query"),
     *_not("transport", "no HTTP API beside the sockets", "client secrets, WebRTC and SIP", "HTTP 431 for many headers"),
 ]  # fmt: skip
 

@@ -203,8 +203,8 @@ async def test_every_close_code(service: Service, kind: str, code: int) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_cut_so_long_after_its_point(service: Service, kind: str) -> None:
     service.misbehave(FaultRule("abort", at="created", after_s=0.3))
+    start = time.monotonic()
     async with opening(service, kind) as talk:
-        start = time.monotonic()
         end = await end_of(talk)
     assert end.rcvd is None
     assert time.monotonic() - start >= 0.25
@@ -280,8 +280,8 @@ async def test_a_server_that_reads_nothing_presses_back(service: Service) -> Non
     service.misbehave(FaultRule("stall", at="updated", seconds=1.0, direction="reads", times=1))
     append = '{"type":"session.input_audio_buffer.append","audio":"' + encode_audio(bytes(4_800_000)) + '"}'
     async with service.translate() as stream:
-        await stream.configure("fr")
         start = time.monotonic()
+        await stream.configure("fr")
         for _ in range(4):  # 26 MB: more than sockets and buffers hold
             await stream.connection.send_raw(append)
         assert time.monotonic() - start >= 0.6
