@@ -171,6 +171,11 @@ class Participant:
         await self._say("unmute")
         self.muted = False
 
+    async def press(self, *tones: str) -> None:
+        """Press keys, in the service's words: `zero` to `nine`, `a` to `d`, `pound`, `asterisk`."""
+        for tone in tones:
+            await self._say("dtmf", tone=tone)
+
     async def leave(self) -> None:
         """Leave the call; whatever is unsaid stays so. Once is enough, twice is no harm."""
         if self.closed:
@@ -271,9 +276,9 @@ class Participant:
         del self._live[:FRAME_BYTES]
         return frame
 
-    async def _say(self, kind: str) -> None:
+    async def _say(self, kind: str, **more: str) -> None:
         try:
-            await self._socket.send_str(orjson.dumps({"type": kind}).decode())
+            await self._socket.send_str(orjson.dumps({"type": kind, **more}).decode())
         except aiohttp.ClientError as error:
             raise ConnectionError("the socket is closed") from error
 
