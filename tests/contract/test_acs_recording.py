@@ -71,6 +71,7 @@ async def test_a_recording_ends_with_its_call() -> None:
         async with m.joined(m.anna):
             properties = await m.connect()
             await m.bot.wait_for("CallConnected")
+            assert properties.call_connection_id is not None
             await m.calls.start_recording(
                 call_connection_id=properties.call_connection_id,
                 recording_state_callback_url=m.bot.callback_url,

@@ -27,6 +27,7 @@ from websockets.exceptions import ConnectionClosed
 
 from emulator.acs.keys import SigningKey
 from emulator.acs.server import AcsServer
+from emulator.acs.tls import Authority, make_authority
 from emulator.config import Config, Switches, with_switches
 from emulator.faults import FaultPlan
 from emulator.journal import Journal
@@ -38,6 +39,12 @@ ACCESS_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 def signing_key() -> SigningKey:
     """One key for all tests: making one takes a tenth of a second."""
     return SigningKey.generate()
+
+
+@functools.cache
+def authority() -> Authority:
+    """One authority for all tests."""
+    return make_authority("127.0.0.1")
 
 
 async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
@@ -55,6 +62,8 @@ class Acs:
     journal: Journal
     faults: FaultPlan
     http: aiohttp.ClientSession
+    tls_url: str
+    authority: Authority
 
     @property
     def credential(self) -> AzureKeyCredential:
@@ -84,7 +93,9 @@ async def running_acs(switches: dict[str, Any] | None = None, **settings: Any) -
         await runner.setup()
         try:
             await web.TCPSite(runner, "127.0.0.1", 0).start()
-            yield Acs(f"http://127.0.0.1:{runner.addresses[0][1]}", journal, faults, http)
+            await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=authority().context).start()
+            plain, tls = (address[1] for address in runner.addresses)
+            yield Acs(f"http://127.0.0.1:{plain}", journal, faults, http, f"https://127.0.0.1:{tls}", authority())
         finally:
             await runner.cleanup()
 
