@@ -106,6 +106,76 @@ def test_the_clock_stands_still_while_a_thread_works() -> None:
     assert virtually(main()) == ("done", 0.0)
 
 
+def test_what_the_kernel_holds_back_arrives_before_the_clock_jumps() -> None:
+    """Without TCP_NODELAY a small second write waits for the answer to the first one."""
+
+    async def main() -> tuple[bytes, float]:
+        async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(await reader.readexactly(2))
+            writer.close()
+
+        async with await asyncio.start_server(echo, "127.0.0.1", 0) as server:
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
+            async with asyncio.timeout(0.02):
+                writer.write(b"1")
+                writer.write(b"2")
+                answer = await reader.read()
+            writer.close()
+            await writer.wait_closed()
+            return answer, loop.time() - began
+
+    assert virtually(main()) == (b"12", 0.0)
+
+
+def test_a_reader_that_does_not_read_does_not_stop_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(virtual_time, "KERNEL_S", 0.05)
+
+    async def main() -> float:
+        async def idle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await asyncio.sleep(3600)
+            writer.transport.abort()
+
+        async with await asyncio.start_server(idle, "127.0.0.1", 0) as server:
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            writer.write(bytes(32 * 1024 * 1024))
+            with pytest.raises(ConnectionError):
+                await reader.read()
+            writer.transport.abort()
+            return loop.time() - began
+
+    assert virtually(main()) == pytest.approx(3600)
+
+
+def test_results_of_threads_come_in_the_order_they_were_asked_for() -> None:
+    async def main() -> list[int]:
+        done: list[int] = []
+
+        async def work(number: int) -> None:
+            done.append(await asyncio.to_thread(_slowly, number))
+
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(4):
+                tasks.create_task(work(number))
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.to_thread(divmod, 1, 0)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await asyncio.to_thread(_slowly, 5)
+        return done
+
+    assert virtually(main()) == [0, 1, 2, 3]
+
+
+def _slowly(number: int) -> int:
+    time.sleep(0.03 * (3 - number) if number < 3 else 0)
+    return number
+
+
 def test_threads_of_ones_own_can_be_waited_for() -> None:
     async def main() -> float:
         loop = asyncio.get_running_loop()
