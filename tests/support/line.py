@@ -134,11 +134,16 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def line(
-    *, engine: Engine | None = None, switches: Switches | None = None, **settings: Any
+    *, engine: Engine | None = None, switches: Switches | None = None, seed: int | None = None, **settings: Any
 ) -> AsyncIterator[Line]:
     """Both, subscribed to each other; everything is gone afterwards."""
     config = Config(
-        acs_port=0, realtime_port=0, access_key=ACCESS_KEY, realtime_key="realtime-key", switches=switches or Switches()
+        acs_port=0,
+        realtime_port=0,
+        access_key=ACCESS_KEY,
+        realtime_key="realtime-key",
+        switches=switches or Switches(),
+        seed=seed,
     )
     key = await asyncio.to_thread(SigningKey.generate)
     async with AsyncExitStack() as stack:

@@ -1,0 +1,49 @@
+"""An hour of meeting in seconds, the same to the last journal entry whenever it is held with the same seed."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.virtual.hour import EVERY_S, HOUR_S, PEOPLE, comparable, hold
+
+ROOT = Path(__file__).parent.parent.parent
+CPU_S = 60.0
+"""Far above what it takes (see docs/emulator.md), and far below an hour."""
+
+
+@pytest.mark.timeout(240)
+def test_an_hour_passes_in_seconds_and_the_same_way_twice() -> None:
+    """The second time is another process, with other hash seeds, at the same time on another core."""
+    again = subprocess.Popen([sys.executable, "-m", "tests.virtual.hour", "7"], cwd=ROOT, stdout=subprocess.PIPE)
+    began = time.process_time()
+    try:
+        hour = hold(seed=7)
+        cpu_s = time.process_time() - began
+        second, _ = again.communicate(timeout=200)
+    finally:
+        again.kill()
+        again.wait()
+    assert again.returncode == 0
+
+    assert [passage["state"] for passage in hour.passages] == ["spoken"] * (HOUR_S // EVERY_S)
+    assert max(passage["ear_voice_span_ms"] for passage in hour.passages) < 4_000
+    assert {robot["rounds"] for robot in hour.robots} == {HOUR_S // (PEOPLE * EVERY_S) - 1}  # the last one is cut off
+    assert all(robot["frames_heard"] == pytest.approx(HOUR_S * 50, abs=50) for robot in hour.robots)
+    lasted = float(hour.journal[-1]["at"]) - float(hour.journal[0]["at"])
+    assert lasted == pytest.approx(HOUR_S, abs=30)
+    assert cpu_s < CPU_S
+
+    first = comparable(hour.journal)
+    differences = [pair for pair in itertools.zip_longest(first, second.split(b"\n")) if pair[0] != pair[1]]
+    assert differences[:3] == []
+    assert len(first) > 1_000
+
+
+def test_another_seed_gives_another_hour() -> None:
+    assert comparable(hold(1, seconds=10).journal)[:12] != comparable(hold(2, seconds=10).journal)[:12]
