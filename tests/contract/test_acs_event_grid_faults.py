@@ -1,0 +1,110 @@
+"""Event Grid at its worst: batches, doubles, wrong order, delays, endpoints that die, tokens it shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jwt
+import pytest
+from azure.core.messaging import CloudEvent
+from azure.eventgrid import EventGridEvent
+
+from emulator.acs.entra import EVENT_GRID_APPLICATION, EVENT_GRID_ROLE, ISSUER
+from tests.contract.test_acs_event_grid import Endpoint, endpoint, hold_a_call, subscribe
+from tests.emulator.acs.support import running_acs, until
+
+
+def kinds(there: Endpoint) -> list[str]:
+    events = [event for body in there.bodies for event in (body if isinstance(body, list) else [body])]
+    return [str(event.get("eventType") or event["type"]).rpartition(".")[2] for event in events]
+
+
+LIFE = ["CallStarted", "CallParticipantAdded", "CallParticipantRemoved", "CallEnded"]
+
+
+@pytest.mark.parametrize("schema", ["EventGridSchema", "CloudEventSchemaV1_0"])
+async def test_events_come_in_batches_where_asked_for(schema: str) -> None:
+    async with endpoint() as there, running_acs() as acs:
+        assert (await subscribe(acs, there, schema, max_events=10))[0] == 201
+        await hold_a_call(acs)
+        await until(lambda: len(kinds(there)) == 4)
+        assert sorted(kinds(there)) == sorted(LIFE)
+        assert len(there.bodies) < 4
+        for event in there.bodies[0]:
+            if schema == "EventGridSchema":
+                assert EventGridEvent.from_dict(event).data["isRoomsCall"]
+            else:
+                cloud: CloudEvent[Any] = CloudEvent.from_dict(event)
+                assert cloud.data is not None
+                assert cloud.data["isRoomsCall"]
+
+
+async def test_events_come_twice_late_and_the_wrong_way_round() -> None:
+    async with endpoint() as there, running_acs() as acs:
+        await subscribe(acs, there, "EventGridSchema")
+        faults = [
+            {"types": ["CallStarted"], "after_next": True, "times": 1},
+            {"types": ["CallParticipantRemoved"], "duplicate": 1, "times": 1},
+            {"types": ["CallEnded"], "delay_ms": 100, "times": 1},
+        ]
+        acs.faults.replace({"event_grid": faults})
+        await hold_a_call(acs)
+        await until(lambda: len(kinds(there)) == 5)
+        assert kinds(there) == [
+            "CallParticipantAdded",
+            "CallStarted",
+            "CallParticipantRemoved",
+            "CallParticipantRemoved",
+            "CallEnded",
+        ]
+        assert there.bodies[2][0]["id"] == there.bodies[3][0]["id"]
+        assert acs.faults.document()["event_grid"] == []
+
+
+async def test_deliveries_show_a_token_of_the_local_issuer() -> None:
+    async with endpoint() as there, running_acs() as acs:
+        await subscribe(acs, there, "EventGridSchema", audience="api://our-app")
+        await hold_a_call(acs)
+        await until(lambda: there.headers)
+        token = there.headers[0]["Authorization"].removeprefix("Bearer ")
+        _, metadata = await acs.get("/emulator/entra/.well-known/openid-configuration")
+        assert metadata["issuer"] == ISSUER
+        async with acs.http.get(metadata["jwks_uri"]) as answer:
+            keys = jwt.PyJWKSet.from_dict(await answer.json())
+        key = keys[jwt.get_unverified_header(token)["kid"]]
+        claims = jwt.decode(token, key, algorithms=["RS256"], audience="api://our-app", issuer=ISSUER)
+        assert claims["appid"] == EVENT_GRID_APPLICATION
+        assert claims["roles"] == [EVENT_GRID_ROLE]
+
+
+async def test_what_cannot_be_delivered_is_kept_where_asked_for() -> None:
+    async with endpoint() as there, running_acs() as acs:
+        await subscribe(acs, there, "EventGridSchema", dead_letter=True)
+        there.answers = [400]
+        await hold_a_call(acs)
+        await until(lambda: len(kinds(there)) == 4)
+        _, kept = await acs.get("/emulator/eventgrid/subscriptions/calls/dead-letters")
+        assert [event["eventType"] for event in kept["items"]] == ["Microsoft.Communication.CallStarted"]
+        status, _ = await acs.get("/emulator/eventgrid/subscriptions/nobody/dead-letters")
+        assert status == 404
+
+
+async def test_a_dead_endpoint_is_put_off_and_its_events_arrive_when_it_lives() -> None:
+    async with endpoint() as there, running_acs() as acs:
+        await subscribe(acs, there, "EventGridSchema")
+        acs.faults.replace({"switches": {"eventgrid_speed_up": 2000.0}})  # at run time
+        there.answers = [500] * 10
+        await hold_a_call(acs)
+        await until(lambda: acs.journal.entries("eventgrid.put_off"))
+        await until(lambda: len(acs.journal.entries("eventgrid.delivery", status=200)) == 4)
+        delivered = {str(entry["type"]) for entry in acs.journal.entries("eventgrid.delivery", status=200)}
+        assert delivered == set(LIFE)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"max_events": 0}, {"max_events": True}, {"audience": 1}, {"dead_letter": "yes"}, {"headers": {"a b": "c"}}],
+)
+async def test_impossible_subscriptions_are_refused(option: dict[str, Any]) -> None:
+    async with endpoint() as there, running_acs() as acs:
+        assert (await subscribe(acs, there, "EventGridSchema", **option))[0] == 400
