@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -28,6 +29,7 @@ from bot.realtime.messages import ConversationSettings
 from bot.records import CallScribe
 from bot.switchboard import PlannedRoom, Status, Switchboard
 from bot.voice_activity import DetectorPool
+from listeners.tickets import Tickets
 from media_streaming import routes as media_routes
 from rooms_admin import acs_rooms
 from rooms_admin import routes as admin_routes
@@ -35,17 +37,23 @@ from rooms_admin.acs_rooms import AcsRooms
 from rooms_admin.archive import Archive
 from rooms_admin.connection_string import parse_connection_string
 from rooms_admin.database import Database
+from rooms_admin.idempotency import Answers
 from rooms_admin.keys import ApiKeys
-from rooms_admin.models import Action
+from rooms_admin.models import Action, Purpose
+from rooms_admin.rates import TokenBuckets
 from rooms_admin.retention import Retention
 from rooms_admin.rooms import Rooms
-from rooms_admin.routes import InterpreterState, InterpreterStatus
+from rooms_admin.routes import Guard, InterpreterState, InterpreterStatus, Limits
 from rooms_admin.schema import MIGRATIONS
 from rooms_admin.sqlite_store import SqliteRooms
-from rooms_admin.store import Room, RoomStore
+from rooms_admin.store import Room, RoomStore, Term
+from rooms_admin.usage import Prices
 from webhooks import routes as webhook_routes
 from webhooks.errors import NotAuthorized
 from webhooks.tokens import KeySet, TokenVerifier, fetch_over_http
+
+STRANGERS_PER_S = 10.0
+"""Requests without valid proof, from one address, that are told why they are refused; more are told to slow down."""
 
 Wanted = TypeVar("Wanted")
 
@@ -67,9 +75,17 @@ def plan_of(room: Room) -> PlannedRoom:
                 long_speech_ms=settings.long_speech_ms,
                 max_utterance_ms=settings.max_utterance_ms,
             ),
+            glossary={term.term: _wanted(term) for term in room.glossary.terms},
             barge_in_stops=settings.barge_in == "stop",
         ),
     )
+
+
+def _wanted(term: Term) -> str:
+    """What a term is to become: itself, its translation, or, by language, several."""
+    if len(term.translations) < 2:
+        return next(iter(term.translations.values()), term.term)
+    return ", ".join(f"{text} ({language})" for language, text in term.translations.items())
 
 
 class _RoomBook:
@@ -206,9 +222,10 @@ class Interpreter:
                 KeySet(fetch_over_http(settings.acs_token_jwks_url)),
             )
             rooms = Rooms(store, acs, watcher=_Watcher(switchboard, archive))
-            retention = Retention(store, rooms, archive, default_days=settings.retention_days)
+            answers = Answers(database)
+            retention = Retention(store, rooms, archive, answers, default_days=settings.retention_days)
             # In a thread: FastAPI and pydantic read source files to describe the routes.
-            await asyncio.to_thread(self._add_routes, switchboard, verifier, rooms, archive)
+            await asyncio.to_thread(self._add_routes, switchboard, verifier, rooms, archive, answers)
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(metronome.run(), name="metronome"),
@@ -222,9 +239,20 @@ class Interpreter:
                     for task in tasks:
                         task.cancel()
 
-    def _add_routes(self, switchboard: Switchboard, verifier: TokenVerifier, rooms: Rooms, archive: Archive) -> None:
+    def _add_routes(
+        self, switchboard: Switchboard, verifier: TokenVerifier, rooms: Rooms, archive: Archive, answers: Answers
+    ) -> None:
         settings = self._settings
         keys = ApiKeys({name: key.get_secret_value() for name, key in settings.admin_api_keys.items()})
+        # Without a secret of the settings, one of this process: its tickets are short-lived anyway.
+        given = settings.ticket_secret
+        tickets = Tickets(secrets.token_urlsafe(32) if given is None else given.get_secret_value())
+
+        def issue_ticket(
+            purpose: Purpose, room_id: str, language: str | None, participant_id: str | None
+        ) -> tuple[str, datetime]:
+            text, ticket = tickets.issue(purpose, room_id, language=language, participant_id=participant_id)
+            return text, datetime.fromtimestamp(ticket.expires_at, UTC)
 
         async def verify_media(authorization: str | None) -> None:
             try:
@@ -240,8 +268,30 @@ class Interpreter:
         self.app.include_router(
             media_routes.router(switchboard.serve_media, verify=verify_media, knows_secret=switchboard.knows_secret)
         )
-        self.app.include_router(admin_routes.router(rooms, keys, _Interpreter(switchboard), archive))
+        guard = Guard(keys, _limits(settings), answers)
+        self.app.include_router(
+            admin_routes.router(
+                rooms, guard, _Interpreter(switchboard), archive, issue_ticket=issue_ticket, prices=_prices(settings)
+            )
+        )
         self.app.include_router(_health(switchboard))
+
+
+def _limits(settings: Settings) -> Limits:
+    """Bursts of ten seconds: whoever sets rooms up does many things at once, and then nothing."""
+    reads, changes = settings.admin_reads_per_s, settings.admin_changes_per_s
+    return Limits(
+        reads=TokenBuckets(reads, 10 * reads, time.monotonic),
+        changes=TokenBuckets(changes, 10 * changes, time.monotonic),
+        strangers=TokenBuckets(STRANGERS_PER_S, 10 * STRANGERS_PER_S, time.monotonic),
+    )
+
+
+def _prices(settings: Settings) -> Prices | None:
+    if settings.model_prices is None:
+        return None
+    per_million = {str(kind): price for kind, price in settings.model_prices.per_million_tokens.items()}
+    return Prices(settings.model_prices.currency, per_million)
 
 
 def _health(switchboard: Switchboard) -> APIRouter:

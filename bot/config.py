@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Any
+import json
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import SettingsError
 from rooms_admin.connection_string import acs_endpoint, parse_connection_string
+from rooms_admin.keys import digest_of
 
 ACS_ISSUER = "https://acscallautomation.communication.azure.com"
 """Issuer of the tokens on callbacks and media sockets (ACS protocol sheet, 3.5)."""
 ACS_KEY_SET = f"{ACS_ISSUER}/calling/keys"
+
+TokenKind = Literal["input_text", "input_audio", "input_cached", "output_text", "output_audio"]
 
 SHORTEST_SECRET = 8
 """Characters. Less is a typing error rather than a secret."""
@@ -65,12 +69,35 @@ def _api_keys(text: object) -> object:
             raise ValueError("must be name:key,name:key")
         if len(key) < SHORTEST_SECRET:
             raise ValueError(f"the key of {name} is shorter than {SHORTEST_SECRET} characters")
+        try:
+            digest_of(key)
+        except ValueError as error:
+            raise ValueError(f"the key of {name} begins with sha256$ and is no such digest") from error
         if name in keys:
             raise ValueError(f"{name} is there twice")
         keys[name] = key
     if not keys:
         raise ValueError("names no key")
     return keys
+
+
+def _json(text: object) -> object:
+    """Read here: the library's own reading fails in a way of its own, outside the list of problems."""
+    if not isinstance(text, str):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ValueError("is not JSON") from error
+
+
+class ModelPrices(BaseModel):
+    """What the model costs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    currency: str = Field(pattern="^[A-Z]{3}$")
+    per_million_tokens: dict[TokenKind, Annotated[float, Field(ge=0)]]
 
 
 Url = Annotated[str, AfterValidator(_url)]
@@ -112,7 +139,17 @@ class Settings(BaseSettings):
     event_grid_secret: Secret
     """Carried by Event Grid in `X-Webhook-Secret`."""
     admin_api_keys: Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(_api_keys)]
-    """`name:key,name:key`."""
+    """`name:key,name:key`; instead of a key `sha256$` and its digest in hexadecimal, so that nobody here knows it."""
+
+    ticket_secret: Secret | None = None
+    """Signs listeners' tickets; all replicas need the same. Without it each process has one of its own."""
+    admin_reads_per_s: float = Field(default=500.0, gt=0)
+    """How often one caller may read in the long run; ten seconds' worth at once."""
+    admin_changes_per_s: float = Field(default=50.0, gt=0)
+    """The same for everything that changes something."""
+    model_prices: Annotated[ModelPrices | None, NoDecode, BeforeValidator(_json)] = None
+    """JSON: `{"currency": "USD", "per_million_tokens": {"input_audio": 32.0, ...}}`; the kinds are those of the ledger:
+    input_text, input_audio, input_cached, output_text, output_audio. Without it usage says nothing of money."""
 
     database_path: str = Field(default="data/interpreter.sqlite3", min_length=1)
     """What admins provisioned, transcripts, ledger: one SQLite file, made with its folder; `:memory:` keeps nothing."""

@@ -152,12 +152,19 @@ class Archive:
         return await self._database.read(read)
 
     async def passages(self, room_id: str) -> Sequence[Passage]:
-        """Every closed entry, in the order in which they were closed."""
+        """The youngest closed entries, in the order in which they were closed."""
+        return await self._read_passages(room_id, LINES_READ)
+
+    async def every_passage(self, room_id: str) -> Sequence[Passage]:
+        """All closed entries there are, in the order in which they were closed."""
+        return await self._read_passages(room_id, -1)
+
+    async def _read_passages(self, room_id: str, limit: int) -> Sequence[Passage]:
         buffered = {**_of(self._being_written[1], room_id), **_of(self._passages, room_id)}
         query = "SELECT document FROM passages WHERE room_id = ? ORDER BY number DESC LIMIT ?"
 
         def read(connection: sqlite3.Connection) -> list[Passage]:
-            rows = connection.execute(query, (room_id, LINES_READ)).fetchall()
+            rows = connection.execute(query, (room_id, limit)).fetchall()
             kept = {(one.utterance_id, one.target): one for one in (_passage.decode(row[0]) for row in reversed(rows))}
             return list({**kept, **buffered}.values())
 

@@ -4,10 +4,15 @@
     ├── InvalidRequest    400 invalid_request     cannot be read, or contradicts itself or the room
     ├── NotSupported      400 not_supported       sensible, but not offered
     ├── NotAuthorized     401 unauthorized
+    ├── Forbidden         403 forbidden           known, but without the role
     ├── NotFound          404 not_found
     ├── RequestTooSlow    408 request_timeout
     ├── Conflict          409 conflict            the room is not in a state for it
+    │   ├── KeyReused         409 idempotency_key_reused    the key belongs to another request
+    │   └── InProgress        409 request_in_progress       the same request is being carried out
+    ├── Changed           412 precondition_failed somebody else changed it first
     ├── RequestTooLarge   413 payload_too_large
+    ├── TooManyRequests   429 rate_limited
     ├── AcsRefused        502 acs_refused         ACS says no to us: our rights, not the admin's
     ├── AcsUnavailable    503 acs_unavailable     ACS cannot now: the same request may succeed later
     └── StoreUnavailable  503 store_unavailable   our own store cannot now
@@ -57,6 +62,11 @@ class NotAuthorized(RoomsAdminError):
     code = "unauthorized"
 
 
+class Forbidden(RoomsAdminError):
+    status = 403
+    code = "forbidden"
+
+
 class NotFound(RoomsAdminError):
     status = 404
     code = "not_found"
@@ -73,9 +83,29 @@ class Conflict(RoomsAdminError):
     code = "conflict"
 
 
+class KeyReused(Conflict):
+    code = "idempotency_key_reused"
+
+
+class InProgress(Conflict):
+    code = "request_in_progress"
+    retryable = True
+
+
+class Changed(RoomsAdminError):
+    status = 412
+    code = "precondition_failed"
+
+
 class RequestTooLarge(RoomsAdminError):
     status = 413
     code = "payload_too_large"
+
+
+class TooManyRequests(RoomsAdminError):
+    status = 429
+    code = "rate_limited"
+    retryable = True
 
 
 class AcsRefused(RoomsAdminError):

@@ -1,4 +1,4 @@
-"""Who may use the REST API: named keys, kept as digests, compared in constant time."""
+"""Who may use the REST API: named keys, kept as digests, compared in constant time; or bearer tokens with roles."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
-from rooms_admin.errors import NotAuthorized
+from rooms_admin.errors import Forbidden, NotAuthorized
+
+Role = Literal["Rooms.Read", "Rooms.Manage", "Interpreter.Control"]
+EVERY_ROLE: frozenset[Role] = frozenset(get_args(Role))
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,12 @@ class Caller:
     """Who asks: for logs, never for secrets."""
 
     name: str
+    roles: frozenset[Role] = EVERY_ROLE
+
+    def check(self, role: Role) -> None:
+        """`Forbidden` without the role. Every role includes reading."""
+        if role not in self.roles and not (role == "Rooms.Read" and self.roles):
+            raise Forbidden(f"this needs the role {role}")
 
 
 class Headers(Protocol):
@@ -29,14 +38,34 @@ class HasHeaders(Protocol):
     def headers(self) -> Headers: ...
 
 
+DIGEST = "sha256$"
+"""How a key begins of which only the digest is known to us: 64 hexadecimal digits follow."""
+
+
+def digest_of(key: str) -> bytes:
+    """The digest of a key, given as such or as the digest itself.
+
+    Raises:
+        ValueError: empty, or not a digest though it says so.
+    """
+    if not key:
+        raise ValueError("an API key needs a value")
+    if not key.startswith(DIGEST):
+        return hashlib.sha256(key.encode()).digest()
+    digest = bytes.fromhex(key.removeprefix(DIGEST))
+    if len(digest) != hashlib.sha256().digest_size:
+        raise ValueError(f"after {DIGEST} come 64 hexadecimal digits")
+    return digest
+
+
 class ApiKeys:
     """Keys by name, given in the header X-API-Key. Callable on a request, so that routes can be handed it."""
 
     def __init__(self, keys: Mapping[str, str]) -> None:
-        """`keys`: name to key as text. `ValueError` for an empty name or key, which would let in anybody."""
-        if not all(name and key for name, key in keys.items()):
-            raise ValueError("an API key needs a name and a value")
-        self._digests = {name: hashlib.sha256(key.encode()).digest() for name, key in keys.items()}
+        """`keys`: name to key as text or digest. `ValueError` for an empty name or key, which would let in anybody."""
+        if not all(keys):
+            raise ValueError("an API key needs a name")
+        self._digests = {name: digest_of(key) for name, key in keys.items()}
 
     async def __call__(self, request: HasHeaders) -> Caller:
         return self.caller(request.headers.get("x-api-key"))

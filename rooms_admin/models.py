@@ -20,6 +20,7 @@ def _language_or_auto(written: str) -> str:
 
 Language = Annotated[str, AfterValidator(language_tag), Field(max_length=64, examples=["en-US"])]
 LanguageOrAuto = Annotated[str, AfterValidator(_language_or_auto), Field(max_length=64, examples=["en-US"])]
+RetentionDays = Annotated[int, Field(ge=1, le=3_650, examples=[30])]
 Name = Annotated[str, Field(min_length=1, max_length=256, examples=["Board meeting"])]
 
 
@@ -94,10 +95,14 @@ class NewRoom(_Request):
     valid_until: AwareDatetime | None = None
     """180 days after `valid_from`, if left out; no more than that"""
     settings: ChangedSettings = ChangedSettings()
+    retention_days: RetentionDays | None = None
+    """how long transcript and ledger are kept; as long as the service's setting says, if left out"""
 
 
 class ChangedRoom(_Request):
     """A key left out changes nothing."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Town hall", "settings": {"barge_in": "stop"}}]})
 
     name: Name | None = None
     languages: Annotated[list[Language], Field(min_length=2, max_length=MOST_LANGUAGES)] | None = None
@@ -105,11 +110,59 @@ class ChangedRoom(_Request):
     valid_from: AwareDatetime | None = None
     valid_until: AwareDatetime | None = None
     settings: ChangedSettings = ChangedSettings()
+    retention_days: RetentionDays | None = None
 
 
 class TokenRequest(_Request):
     expires_in_minutes: Annotated[int, Field(ge=60, le=1440)] = 1440
     """ACS's own limits"""
+
+
+Purpose = Literal["captions", "audio", "signaling", "speak"]
+
+
+class TicketRequest(_Request):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"purpose": "captions", "language": "es-ES"}]})
+
+    purpose: Purpose
+    language: Language | None = None
+    """one of the room's languages; any of them, if left out"""
+    participant_id: Annotated[str, Field(max_length=64)] | None = None
+    """who it is for; needed to speak"""
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must have no line breaks or control characters")
+    return text
+
+
+TermText = Annotated[str, AfterValidator(_printable), Field(min_length=1, max_length=100, examples=["Contoso"])]
+
+
+class GlossaryTerm(_Request):
+    model_config = ConfigDict(from_attributes=True)
+
+    term: TermText
+    translations: Annotated[dict[Language, TermText], Field(max_length=MOST_LANGUAGES)] = {}
+    """what it is to become, by language; without any it stays as it is in every language"""
+
+
+class NewGlossary(_Request):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "terms": [
+                        {"term": "Contoso"},
+                        {"term": "booth", "translations": {"es-ES": "cabina", "en-US": "booth"}},
+                    ]
+                }
+            ]
+        }
+    )
+
+    terms: Annotated[list[GlossaryTerm], Field(max_length=500)]
 
 
 Action = Literal["start", "stop", "pause", "resume", "hush"]
@@ -157,7 +210,10 @@ class RoomAnswer(_Answer):
     valid_until: datetime
     created_at: datetime
     settings: SettingsAnswer
+    retention_days: int | None
+    """None: as long as the service's setting says"""
     version: int
+    """the entity tag, without quotes"""
 
     @classmethod
     def of(cls, room: Room) -> Self:
@@ -169,6 +225,63 @@ class TokenAnswer(_Answer):
     expires_on: datetime
     acs_user_id: str
     acs_room_id: str
+
+
+class TicketAnswer(_Answer):
+    ticket: str
+    expires_on: datetime
+
+
+class TermAnswer(_Answer):
+    term: str
+    translations: dict[str, str]
+
+
+class GlossaryAnswer(_Answer):
+    version: int
+    """grows by one with every change; 0: there never was one"""
+    terms: tuple[TermAnswer, ...]
+
+
+class DeletionAnswer(_Answer):
+    """Proof that a room is gone."""
+
+    room_id: str
+    deleted_at: datetime
+    removed: dict[str, int]
+    """how much of each kind was removed"""
+    left: dict[str, int]
+    """how much of each kind was found afterwards, looked for in the same transaction: nothing"""
+
+
+class LaneUsageAnswer(_Answer):
+    """One speaker into one language."""
+
+    speaker_id: str
+    source: str
+    target: str
+    utterances: dict[str, int]
+    """by final state"""
+    spoken_minutes: float
+    """by the speaker"""
+    interpreted_minutes: float
+    """of interpretation that went into the call"""
+    tokens: dict[str, int]
+    """by kind, as the model counted them"""
+    cost: float | None
+    """in the currency; null without a price table"""
+
+
+class UsageAnswer(_Answer):
+    """What is still in the ledger: what retention has deleted is not counted."""
+
+    room_id: str
+    currency: str | None
+    lanes: list[LaneUsageAnswer]
+    spoken_minutes: float
+    interpreted_minutes: float
+    tokens: dict[str, int]
+    cost: float | None
 
 
 class InterpreterAnswer(_Answer):
@@ -213,6 +326,8 @@ class PassageAnswer(_Answer):
     model_ms: int | None
     waited_ms: int
     own_share_ms: float | None
+    tokens: dict[str, int]
+    closed_at_ms: int
 
 
 class TranscriptAnswer(Page[TranscriptLineAnswer]):
@@ -223,8 +338,8 @@ class TranscriptAnswer(Page[TranscriptLineAnswer]):
 
 
 class ErrorBody(_Answer):
-    code: str
-    message: str
+    code: Annotated[str, Field(examples=["not_found"])]
+    message: Annotated[str, Field(examples=["no such room"])]
     retry_after_ms: int | None = None
     details: list[dict[str, object]] | None = None
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from rooms_admin.archive import Archive
 from rooms_admin.errors import RoomsAdminError
+from rooms_admin.idempotency import Answers
 from rooms_admin.rooms import Rooms
 from rooms_admin.store import Room, RoomQuery, RoomStore
 
@@ -27,6 +28,7 @@ class Retention:
         store: RoomStore,
         rooms: Rooms,
         archive: Archive,
+        answers: Answers | None = None,
         *,
         default_days: int,
         interval_s: float = INTERVAL_S,
@@ -35,6 +37,7 @@ class Retention:
         self._store = store
         self._rooms = rooms
         self._archive = archive
+        self._answers = answers
         self._default_days = default_days
         self._interval_s = interval_s
         self._now = now
@@ -49,7 +52,9 @@ class Retention:
             await asyncio.sleep(self._interval_s)
 
     async def sweep(self) -> None:
-        """Look at every room once."""
+        """Look at every room once, and at the answers kept for repeated requests."""
+        if self._answers is not None:
+            await self._answers.expire()
         after: tuple[str, str] | None = None
         while True:
             query = RoomQuery(ROOMS_AT_ONCE, after=after)

@@ -16,18 +16,21 @@ from typing import Protocol
 
 from rooms_admin.acs_rooms import AcsRooms, AcsToken
 from rooms_admin.errors import Conflict, NotFound
-from rooms_admin.models import ChangedParticipant, ChangedRoom, NewParticipant, NewRoom
+from rooms_admin.models import ChangedParticipant, ChangedRoom, NewGlossary, NewParticipant, NewRoom, TicketRequest
 from rooms_admin.rules import (
     LONGEST_VALIDITY,
     check_languages,
     check_offered,
     check_size,
+    check_ticket,
     check_validity,
+    glossary_terms,
     merged_settings,
     roster_entry,
 )
 from rooms_admin.store import (
     Deletion,
+    Glossary,
     JoinCodeTaken,
     Participant,
     Room,
@@ -36,6 +39,7 @@ from rooms_admin.store import (
     RoomStore,
     UnknownRoom,
 )
+from rooms_admin.versions import ANY, Expected
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +73,8 @@ class Rooms:
         self._join_code = join_code
         self._ids = _SortableIds(now)
 
-    async def create(self, new: NewRoom) -> Room:
+    async def create(self, new: NewRoom, request_key: str | None = None) -> Room:
+        """A new room, in ACS and here. `request_key` is kept with it, for `created_by`."""
         check_offered(new.languages, new.mode)
         roster = [
             roster_entry(new.languages, participant, f"participants.{index}.")
@@ -97,6 +102,8 @@ class Rooms:
             valid_until=backing.valid_until,
             created_at=now,
             settings=settings,
+            retention_days=new.retention_days,
+            request_key=request_key,
         )
         try:
             return await self._add(room)
@@ -128,6 +135,10 @@ class Rooms:
             raise NotFound("no such room")
         return room
 
+    async def created_by(self, request_key: str) -> Room | None:
+        """The room a request has created, if it came so far."""
+        return await self._store.find_by_request(request_key)
+
     async def page(self, query: RoomQuery) -> Sequence[Room]:
         return await self._store.page(replace(query, now=self._now()))
 
@@ -136,10 +147,11 @@ class Rooms:
         room = await self._store.find_by_join_code(join_code)
         return room if room is not None and self._now() < room.valid_until else None
 
-    async def change(self, room_id: str, change: ChangedRoom) -> Room:
+    async def change(self, room_id: str, change: ChangedRoom, expected: Expected = ANY) -> Room:
         room = await self.get(room_id)
 
         def changed(room: Room) -> Room:
+            expected.check(room.version)
             languages = tuple(change.languages) if change.languages is not None else room.languages
             mode = change.mode or room.mode
             check_offered(languages, mode)
@@ -151,6 +163,7 @@ class Rooms:
                 languages=languages,
                 mode=mode,
                 settings=merged_settings(room.settings, change.settings),
+                retention_days=change.retention_days or room.retention_days,
             )
 
         changed(room)  # what cannot be must not reach ACS
@@ -165,9 +178,10 @@ class Rooms:
             lambda room: replace(changed(room), valid_from=backing.valid_from, valid_until=backing.valid_until),
         )
 
-    async def remove(self, room_id: str) -> None:
+    async def remove(self, room_id: str, expected: Expected = ANY) -> None:
         """Delete a room everywhere; the proof is there to be read afterwards."""
         room = await self.get(room_id)
+        expected.check(room.version)
         await self._acs.delete_room(room.acs_room_id, [one.acs_user_id for one in room.participants])
         try:
             await self._store.remove(room_id, self._now())
@@ -183,9 +197,35 @@ class Rooms:
             raise NotFound("no room of this id was deleted")
         return proof
 
+    # --- glossary ------------------------------------------------------------------------------
+
+    async def glossary(self, room_id: str, version: int | None = None) -> Glossary:
+        """The current one, or an earlier version of it."""
+        room = await self.get(room_id)
+        if version is None or version == room.glossary.version:
+            return room.glossary
+        found = await self._store.glossary(room_id, version)
+        if found is None:
+            raise NotFound("the glossary has no such version")
+        return found
+
+    async def put_glossary(self, room_id: str, new: NewGlossary, expected: Expected = ANY) -> Glossary:
+        """Put a glossary in the place of the one before; the same once more is no new version."""
+
+        def changed(room: Room) -> Room:
+            expected.check(room.glossary.version)
+            terms = glossary_terms(room.languages, new)
+            return replace(room, glossary=Glossary(room.glossary.version + 1, terms))
+
+        room = await self.get(room_id)
+        expected.check(room.glossary.version)
+        if glossary_terms(room.languages, new) == room.glossary.terms and room.glossary.version:
+            return room.glossary
+        return (await self._update(room_id, changed)).glossary
+
     # --- roster --------------------------------------------------------------------------------
 
-    async def add_participant(self, room_id: str, new: NewParticipant) -> Participant:
+    async def add_participant(self, room_id: str, new: NewParticipant) -> tuple[Room, Participant]:
         room = await self.get(room_id)
         entry = roster_entry(room.languages, new)
         check_size(room)
@@ -198,20 +238,22 @@ class Rooms:
             return replace(room, participants=(*room.participants, added))
 
         try:
-            await self._update(room_id, with_added)
+            return await self._update(room_id, with_added), added
         except BaseException:
             await self._acs.remove_participant(room.acs_room_id, user)
             raise
-        return added
 
     async def participant(self, room_id: str, participant_id: str) -> tuple[Room, Participant]:
         room = await self.get(room_id)
         return room, _found(room, participant_id)
 
-    async def change_participant(self, room_id: str, participant_id: str, change: ChangedParticipant) -> Participant:
+    async def change_participant(
+        self, room_id: str, participant_id: str, change: ChangedParticipant, expected: Expected = ANY
+    ) -> tuple[Room, Participant]:
         room, participant = await self.participant(room_id, participant_id)
 
         def changed(room: Room) -> Room:
+            expected.check(room.version)
             now = _found(room, participant_id)
             then = replace(now, **change.model_dump(exclude_none=True))
             check_languages(room.languages, then.speaks, then.hears)
@@ -220,10 +262,12 @@ class Rooms:
         changed(room)
         if change.role is not None and change.role != participant.role:
             await self._acs.set_role(room.acs_room_id, participant.acs_user_id, change.role)
-        return _found(await self._update(room_id, changed), participant_id)
+        room = await self._update(room_id, changed)
+        return room, _found(room, participant_id)
 
-    async def remove_participant(self, room_id: str, participant_id: str) -> None:
+    async def remove_participant(self, room_id: str, participant_id: str, expected: Expected = ANY) -> None:
         room, participant = await self.participant(room_id, participant_id)
+        expected.check(room.version)
         await self._acs.remove_participant(room.acs_room_id, participant.acs_user_id)
         await self._update(
             room_id,
@@ -238,6 +282,13 @@ class Rooms:
         if self._now() >= room.valid_until:
             raise Conflict("the room has expired")
         return room, participant, await self._acs.issue_token(participant.acs_user_id, minutes)
+
+    async def check_ticket(self, room_id: str, wanted: TicketRequest) -> None:
+        """Whether such a ticket makes sense for the room."""
+        room = await self.get(room_id)
+        if self._now() >= room.valid_until:
+            raise Conflict("the room has expired")
+        check_ticket(room, wanted)
 
     async def _update(self, room_id: str, change: Callable[[Room], Room]) -> Room:
         try:

@@ -7,8 +7,15 @@ from datetime import datetime, timedelta
 
 from rooms_admin.errors import Conflict, InvalidRequest, NotSupported
 from rooms_admin.languages import AUTO, primary
-from rooms_admin.models import MOST_PARTICIPANTS, ChangedSettings, NewParticipant, changed_settings
-from rooms_admin.store import Participant, Room, RoomSettings
+from rooms_admin.models import (
+    MOST_PARTICIPANTS,
+    ChangedSettings,
+    NewGlossary,
+    NewParticipant,
+    TicketRequest,
+    changed_settings,
+)
+from rooms_admin.store import Participant, Room, RoomSettings, Term
 
 LONGEST_VALIDITY = timedelta(days=180)  # ACS's rule for the span from valid_from to valid_until
 
@@ -72,6 +79,34 @@ def merged_settings(settings: RoomSettings, change: ChangedSettings) -> RoomSett
         return changed_settings(settings, change)
     except ValueError as error:
         raise InvalidRequest("the settings contradict each other", details=[_wrong("settings", str(error))]) from error
+
+
+def check_ticket(room: Room, wanted: TicketRequest) -> None:
+    wrong = []
+    if wanted.language is not None and wanted.language not in room.languages:
+        wrong.append(_wrong("language", f"must be one of the room's languages: {', '.join(room.languages)}"))
+    if wanted.participant_id is not None and room.participant(wanted.participant_id) is None:
+        wrong.append(_wrong("participant_id", "is not on the roster"))
+    if wanted.purpose == "speak" and wanted.participant_id is None:
+        wrong.append(_wrong("participant_id", "is needed to speak"))
+    if wrong:
+        raise InvalidRequest("the ticket is not possible", details=wrong)
+
+
+def glossary_terms(languages: Sequence[str], new: NewGlossary) -> tuple[Term, ...]:
+    wrong = []
+    seen: set[str] = set()
+    for index, one in enumerate(new.terms):
+        if one.term.casefold() in seen:
+            wrong.append(_wrong(f"terms.{index}.term", "is there twice"))
+        seen.add(one.term.casefold())
+        for language in one.translations:
+            if language not in languages:
+                reason = f"must be one of the room's languages: {', '.join(languages)}"
+                wrong.append(_wrong(f"terms.{index}.translations.{language}", reason))
+    if wrong:
+        raise InvalidRequest("the glossary is not usable", details=wrong)
+    return tuple(Term(one.term, one.translations) for one in new.terms)
 
 
 def _wrong(field: str, reason: str) -> dict[str, object]:

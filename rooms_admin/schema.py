@@ -65,7 +65,23 @@ MIGRATIONS: tuple[Migration, ...] = (
         "ALTER TABLE rooms ADD COLUMN request_key TEXT",
         "CREATE UNIQUE INDEX rooms_by_request ON rooms (request_key)",
     ),
+    (  # 5: answers to requests that may be repeated; a key may name a new request once its answer is forgotten
+        """CREATE TABLE answers (
+            caller TEXT NOT NULL,
+            key TEXT NOT NULL,
+            fingerprint BLOB NOT NULL,
+            owner TEXT NOT NULL,
+            created_ms INTEGER NOT NULL,
+            room_id TEXT,
+            answer BLOB,
+            PRIMARY KEY (caller, key)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX answers_by_room ON answers (room_id)",
+        "CREATE INDEX answers_by_time ON answers (created_ms)",
+        "DROP INDEX rooms_by_request",
+        "CREATE INDEX rooms_by_request ON rooms (request_key)",
+    ),
 )
 
-OF_A_ROOM = ("lines", "passages", "glossaries")
+OF_A_ROOM = ("lines", "passages", "glossaries", "answers")
 """Tables whose rows belong to a room and go with it."""

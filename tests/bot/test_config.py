@@ -66,6 +66,9 @@ def test_what_is_needed_is_enough(environment: pytest.MonkeyPatch) -> None:
     assert {name: key.get_secret_value() for name, key in settings.admin_api_keys.items()} == {"ops": "the-key-of-ops"}
     assert (settings.host, settings.port, settings.max_calls, settings.drain_s) == ("127.0.0.1", 8080, 200, 20.0)
     assert settings.log_level == "INFO"
+    assert (settings.database_path, settings.retention_days) == ("data/interpreter.sqlite3", 30)
+    assert (settings.ticket_secret, settings.model_prices) == (None, None)
+    assert (settings.admin_reads_per_s, settings.admin_changes_per_s) == (500.0, 50.0)
 
 
 def test_a_file_serves_where_the_environment_does_not(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -236,3 +239,49 @@ def test_a_caller_may_say_it_instead(environment: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(azure_communication_endpoint="https://contoso.communication.azure.com", port="no")
     assert caught.value.problems[-1] == BOTH
+
+
+def test_prices_are_a_table(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv(
+        "MODEL_PRICES", '{"currency": "USD", "per_million_tokens": {"input_audio": 32, "output_audio": 64.5}}'
+    )
+    prices = load_settings().model_prices
+    assert prices is not None
+    assert (prices.currency, dict(prices.per_million_tokens)) == ("USD", {"input_audio": 32.0, "output_audio": 64.5})
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '{"currency": "dollars", "per_million_tokens": {}}',
+        '{"currency": "USD", "per_million_tokens": {"audio": 32}}',
+        '{"currency": "USD", "per_million_tokens": {"input_audio": -1}}',
+        '{"currency": "USD"}',
+        "{",
+        "[]",
+    ],
+)
+def test_a_table_of_prices_that_makes_no_sense(environment: pytest.MonkeyPatch, written: str) -> None:
+    environment.setenv("MODEL_PRICES", written)
+    assert all(problem.startswith("MODEL_PRICES: ") for problem in problems())
+
+
+def test_a_key_may_be_a_digest(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("ADMIN_API_KEYS", f"ops:sha256${'ab' * 32}")
+    assert load_settings().admin_api_keys["ops"].get_secret_value() == f"sha256${'ab' * 32}"
+    environment.setenv("ADMIN_API_KEYS", "ops:sha256$abcdef")
+    assert problems() == ["ADMIN_API_KEYS: the key of ops begins with sha256$ and is no such digest"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RETENTION_DAYS", "0"),
+        ("ADMIN_READS_PER_S", "0"),
+        ("ADMIN_CHANGES_PER_S", "-1"),
+        ("TICKET_SECRET", "short"),
+    ],
+)
+def test_settings_of_the_admin_side_are_judged(environment: pytest.MonkeyPatch, name: str, value: str) -> None:
+    environment.setenv(name, value)
+    assert [problem.split(":")[0] for problem in problems()] == [name]

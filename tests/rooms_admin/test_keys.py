@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 
 import pytest
 
-from rooms_admin.errors import NotAuthorized
-from rooms_admin.keys import ApiKeys, Caller
+from rooms_admin.errors import Forbidden, NotAuthorized
+from rooms_admin.keys import EVERY_ROLE, ApiKeys, Caller, Role
 
 
 @dataclass
@@ -41,10 +42,45 @@ def test_without_keys_nobody_is_let_in() -> None:
 
 @pytest.mark.parametrize("keys", [{"ops": ""}, {"": "key"}])
 def test_an_empty_name_or_key_is_a_mistake(keys: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="needs a name and a value"):
+    with pytest.raises(ValueError, match="needs a (name|value)"):
         ApiKeys(keys)
 
 
 def test_keys_are_not_kept_in_clear() -> None:
     keys = ApiKeys({"ops": "very-secret"})
     assert "very-secret" not in repr(vars(keys))
+
+
+def test_a_key_of_which_only_the_digest_is_known() -> None:
+    digest = hashlib.sha256(b"s3cret").hexdigest()
+    keys = ApiKeys({"ops": f"sha256${digest}"})
+    assert keys.caller("s3cret").name == "ops"
+    for wrong in (f"sha256${digest}", digest):
+        with pytest.raises(NotAuthorized):
+            keys.caller(wrong)
+
+
+@pytest.mark.parametrize("digest", ["", "abc", "zz" * 32, "ab" * 31])
+def test_what_is_no_digest_is_a_mistake(digest: str) -> None:
+    with pytest.raises(ValueError):
+        ApiKeys({"ops": f"sha256${digest}"})
+
+
+@pytest.mark.parametrize(
+    ("roles", "allowed"),
+    [
+        (set(), set()),
+        ({"Rooms.Read"}, {"Rooms.Read"}),
+        ({"Rooms.Manage"}, {"Rooms.Read", "Rooms.Manage"}),
+        ({"Interpreter.Control"}, {"Rooms.Read", "Interpreter.Control"}),
+        (EVERY_ROLE, EVERY_ROLE),
+    ],
+)
+def test_what_a_role_allows(roles: set[Role], allowed: set[Role]) -> None:
+    caller = Caller("ops", frozenset(roles))
+    for role in EVERY_ROLE:
+        if role in allowed:
+            caller.check(role)
+        else:
+            with pytest.raises(Forbidden, match=role):
+                caller.check(role)

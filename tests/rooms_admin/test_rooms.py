@@ -160,7 +160,7 @@ async def test_a_role_that_stays_is_not_sent_to_acs() -> None:
     room = await desk.rooms.create(NEW)
     participant_id = room.participants[0].participant_id
     desk.fake.rooms.fail("add_or_update_participants", AssertionError("was called"))
-    changed = await desk.rooms.change_participant(
+    _, changed = await desk.rooms.change_participant(
         room.room_id, participant_id, ChangedParticipant(role="Attendee", display_name="Ada L.")
     )
     assert changed.display_name == "Ada L."

@@ -14,10 +14,11 @@ from starlette.exceptions import HTTPException
 from rooms_admin.errors import Conflict, RoomsAdminError
 from rooms_admin.exports import Passage, TranscriptLine
 from rooms_admin.keys import ApiKeys
-from rooms_admin.models import Action
+from rooms_admin.models import Action, Purpose
 from rooms_admin.rooms import Rooms
-from rooms_admin.routes import BODY_LIMIT, InterpreterState, router
+from rooms_admin.routes import BODY_LIMIT, Guard, InterpreterState, router
 from rooms_admin.store import InMemoryRooms, Room
+from rooms_admin.usage import Prices
 from tests.rooms_admin.fakes import FakeAcs, refused
 from tests.webhooks.serving import application, asgi_scope, client
 
@@ -61,6 +62,9 @@ class FakeTranscripts:
     async def passages(self, room_id: str) -> Sequence[Passage]:
         return self.closed
 
+    async def every_passage(self, room_id: str) -> Sequence[Passage]:
+        return self.closed
+
 
 class Watcher:
     def __init__(self) -> None:
@@ -73,19 +77,28 @@ class Watcher:
         self.seen.append(("removed", room))
 
 
+def issue_ticket(
+    purpose: Purpose, room_id: str, language: str | None, participant_id: str | None
+) -> tuple[str, datetime]:
+    return f"{purpose}/{room_id}/{language}/{participant_id}", datetime(2026, 11, 20, 8, 15, tzinfo=UTC)
+
+
 class Service:
     """The REST API with everything round it."""
 
-    def __init__(self) -> None:
-        self.acs = FakeAcs()
+    def __init__(self, prices: Prices | None = None, before: Service | None = None, **guard: Any) -> None:
+        """`before`: the same service before a restart."""
+        self.acs: FakeAcs = before.acs if before else FakeAcs()
+        self.store: InMemoryRooms = before.store if before else InMemoryRooms()
         self.interpreter = FakeInterpreter()
         self.transcripts = FakeTranscripts()
         self.watcher = Watcher()
-        rooms = Rooms(InMemoryRooms(), self.acs.acs, watcher=self.watcher)
-        self.app = application(
-            router(rooms, ApiKeys({"ops": "s3cret"}), self.interpreter, self.transcripts, body_timeout_s=0.05),
-            RoomsAdminError,
+        rooms = Rooms(self.store, self.acs.acs, watcher=self.watcher)
+        options: dict[str, Any] = {"authorise": ApiKeys({"ops": "s3cret"}), "body_timeout_s": 0.05} | guard
+        routes = router(
+            rooms, Guard(**options), self.interpreter, self.transcripts, issue_ticket=issue_ticket, prices=prices
         )
+        self.app = application(routes, RoomsAdminError)
 
 
 @pytest.fixture
@@ -332,10 +345,17 @@ EVERY_DOOR = [
     ("GET", "/{room}/interpreter"),
     ("POST", "/{room}/interpreter"),
     ("GET", "/{room}/transcript"),
+    ("GET", "/{room}/usage"),
+    ("GET", "/{room}/glossary"),
+    ("PUT", "/{room}/glossary"),
+    ("GET", "/{room}/deletion"),
+    ("POST", "/{room}/tickets"),
 ]
 BODIES: dict[str, Any] = {
     "/{room}/participants": {"display_name": "Cleo", "speaks": "en-US"},
     "/{room}/interpreter": {"action": "start"},
+    "/{room}/tickets": {"purpose": "captions"},
+    "/{room}/glossary": {"terms": []},
 }
 
 
@@ -370,9 +390,12 @@ def test_every_door_is_tried_above() -> None:
 @pytest.mark.parametrize(("method", "path"), [door for door in EVERY_DOOR if door[1]])
 async def test_what_does_not_exist(http: httpx2.AsyncClient, method: str, path: str) -> None:
     where = "/api/rooms" + path.format(room="room-0", participant="participant-0")
-    answer = await http.request(method, where, json=BODIES.get(path, {}) if method in ("POST", "PATCH") else None)
+    answer = await http.request(
+        method, where, json=BODIES.get(path, {}) if method in ("POST", "PATCH", "PUT") else None
+    )
     assert answer.status_code == 404
-    assert answer.json() == {"error": {"code": "not_found", "message": "no such room"}}
+    message = "no room of this id was deleted" if path.endswith("deletion") else "no such room"
+    assert answer.json() == {"error": {"code": "not_found", "message": message}}
 
 
 async def test_a_participant_that_does_not_exist(http: httpx2.AsyncClient) -> None:

@@ -1,0 +1,62 @@
+"""The REST API of rooms, route by route; no rule about rooms lives here.
+
+Errors leave as `RoomsAdminError`, those of validation included; whoever serves the router answers.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Security
+from fastapi.security import APIKeyHeader, HTTPBearer
+
+from rooms_admin.rooms import Rooms
+from rooms_admin.routes.guard import BODY_LIMIT, Authorise, Guard, Limits, guarded_by
+from rooms_admin.routes.interpreter import (
+    InterpreterControl,
+    InterpreterState,
+    InterpreterStatus,
+    Transcripts,
+    add_interpreter_routes,
+)
+from rooms_admin.routes.rooms import add_room_routes
+from rooms_admin.routes.roster import IssueTicket, add_roster_routes
+from rooms_admin.usage import Prices
+
+__all__ = [
+    "BODY_LIMIT",
+    "Authorise",
+    "Guard",
+    "InterpreterControl",
+    "InterpreterState",
+    "InterpreterStatus",
+    "IssueTicket",
+    "Limits",
+    "Prices",
+    "Transcripts",
+    "router",
+]
+
+
+def router(
+    rooms: Rooms,
+    guard: Guard,
+    interpreter: InterpreterControl,
+    transcripts: Transcripts,
+    *,
+    issue_ticket: IssueTicket,
+    prices: Prices | None = None,
+) -> APIRouter:
+    """All routes under `/api/rooms` that concern rooms, rosters, tokens, the interpreter and transcripts."""
+    routes = APIRouter(
+        prefix="/api/rooms",
+        strict_content_type=False,  # what keeps other sites' pages out is the key, not a content type
+        route_class=guarded_by(guard),
+        # They say in the API's description what `authorise` demands; they decide nothing.
+        dependencies=[
+            Security(APIKeyHeader(name="X-API-Key", auto_error=False)),
+            Security(HTTPBearer(auto_error=False, description="An Entra token with app roles")),
+        ],
+    )
+    add_room_routes(routes, rooms)
+    add_roster_routes(routes, rooms, issue_ticket)
+    add_interpreter_routes(routes, rooms, interpreter, transcripts, prices)
+    return routes

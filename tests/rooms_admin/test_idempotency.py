@@ -1,0 +1,102 @@
+"""The same request twice is one request, whatever happened to the first."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+import pytest
+
+from rooms_admin.database import IN_MEMORY, Database
+from rooms_admin.errors import InProgress, InvalidRequest, KeyReused
+from rooms_admin.idempotency import KEPT_FOR, Answer, Answers, Claim, checked_key, fingerprint
+from rooms_admin.schema import MIGRATIONS
+from tests.rooms_admin.test_store import NOW
+
+ANSWER = Answer(201, b'{"room_id":"room-1"}', {"etag": '"1"'})
+
+
+class Clock:
+    now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+async def database() -> AsyncIterator[Database]:
+    async with Database(IN_MEMORY, MIGRATIONS) as database:
+        yield database
+
+
+async def claimed(answers: Answers, caller: str = "ops", key: str = "k", wanted: bytes = b"one") -> Claim:
+    claim = await answers.claim(caller, key, wanted)
+    assert isinstance(claim, Claim)
+    return claim
+
+
+async def test_the_same_again_gets_the_same_answer(database: Database) -> None:
+    answers = Answers(database)
+    await answers.keep(await claimed(answers), ANSWER, "room-1")
+    assert await answers.claim("ops", "k", b"one") == ANSWER
+    assert await Answers(database).claim("ops", "k", b"one") == ANSWER, "after a restart as well"
+
+
+async def test_a_key_belongs_to_one_request_of_one_caller(database: Database) -> None:
+    answers = Answers(database)
+    await answers.keep(await claimed(answers), ANSWER, None)
+    with pytest.raises(KeyReused):
+        await answers.claim("ops", "k", b"another")
+    assert not (await claimed(answers, caller="ci", wanted=b"another")).unfinished
+
+
+async def test_two_at_once_are_one(database: Database) -> None:
+    answers = Answers(database)
+    await claimed(answers)
+    with pytest.raises(InProgress) as caught:
+        await answers.claim("ops", "k", b"one")
+    assert caught.value.retry_after_ms == 1000
+
+
+async def test_what_failed_is_tried_again(database: Database) -> None:
+    answers = Answers(database)
+    await answers.release(await claimed(answers))
+    assert not (await claimed(answers, wanted=b"corrected")).unfinished
+
+
+async def test_what_the_process_before_did_not_finish_is_taken_over(database: Database) -> None:
+    before = await claimed(Answers(database))
+    after = await claimed(Answers(database))
+    assert (before.unfinished, after.unfinished) == (False, True)
+    assert before.request_key == after.request_key
+    assert "k" not in after.request_key.removeprefix("ops:")
+
+
+async def test_a_key_is_forgotten_after_a_day(database: Database) -> None:
+    clock = Clock()
+    answers = Answers(database, now=clock)
+    await answers.keep(await claimed(answers), ANSWER, None)
+    clock.now = NOW + KEPT_FOR - timedelta(seconds=1)
+    assert await answers.claim("ops", "k", b"one") == ANSWER
+    assert await answers.expire() == 0
+    clock.now = NOW + KEPT_FOR
+    assert not (await claimed(answers, wanted=b"another")).unfinished
+    clock.now += KEPT_FOR
+    assert await answers.expire() == 1
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a b", "é", "\x00"])
+def test_what_is_no_key(key: str) -> None:
+    with pytest.raises(InvalidRequest):
+        checked_key(key)
+
+
+def test_requests_are_told_apart_by_every_part() -> None:
+    prints = {
+        fingerprint("POST", "/a", b"", b""),
+        fingerprint("PUT", "/a", b"", b""),
+        fingerprint("POST", "/ab", b"", b""),
+        fingerprint("POST", "/a", b"b", b""),
+        fingerprint("POST", "/a", b"", b"b"),
+    }
+    assert len(prints) == 5
