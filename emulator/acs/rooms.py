@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from emulator.acs.errors import bad_request, not_found
@@ -15,6 +15,8 @@ from emulator.chance import randbelow
 ROLES = frozenset({"Presenter", "Attendee", "Consumer", "Collaborator"})
 LONGEST_SPAN = timedelta(days=180)
 _ID_DIGITS = 17
+# The last instant that has another one so much later.
+_LATEST = datetime.max.replace(tzinfo=UTC) - LONGEST_SPAN
 
 
 @dataclass(slots=True)
@@ -56,7 +58,7 @@ class RoomStore:
     def create(self, document: Mapping[str, Any], now: datetime) -> Room:
         """A new room from the body of a create request."""
         valid_from = _moment(document, "validFrom") or now
-        valid_until = _moment(document, "validUntil") or valid_from + LONGEST_SPAN
+        valid_until = _moment(document, "validUntil") or min(valid_from, _LATEST) + LONGEST_SPAN
         _check_span(valid_from, valid_until, now)
         room = Room(
             id=self._new_id(),
@@ -116,7 +118,7 @@ class RoomStore:
 
 
 def _check_span(valid_from: datetime, valid_until: datetime, now: datetime) -> None:
-    if not valid_from < valid_until <= valid_from + LONGEST_SPAN or valid_until <= now:
+    if not valid_from < valid_until or valid_until - valid_from > LONGEST_SPAN or valid_until <= now:
         raise bad_request("The time range is incorrect, or larger than 180 days.", "ValidUntil")
 
 
@@ -126,7 +128,7 @@ def _moment(document: Mapping[str, Any], key: str) -> datetime | None:
         return None
     try:
         return read_time(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise bad_request(f"Invalid value for {key}.", key[0].upper() + key[1:]) from error
 
 
@@ -147,7 +149,7 @@ def _merge_roster(roster: dict[str, str], changes: object) -> None:
             roster.pop(raw_id, None)
             continue
         role = (change.get("role") or "Attendee") if isinstance(change, Mapping) else None
-        if role not in ROLES:
+        if not isinstance(role, str) or role not in ROLES:
             raise _bad_participants()
         roster[raw_id] = role
 
