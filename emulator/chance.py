@@ -1,4 +1,4 @@
-"""Where everything random in the emulator comes from: the system's source, or one with a seed, so a run can be repeated.
+"""Where all randomness of the emulator comes from: the system's source, or a seed, so that a run can be repeated.
 
 The source belongs to the context (PEP 567): what an emulator starts draws from that emulator's, two in one process do
 not disturb one another, and no class has to be handed a source of identifiers.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TextIO, cast
 
@@ -40,16 +41,35 @@ class Journal:
         if self._file is not None:
             self._file.write(orjson.dumps(entry, default=str, option=orjson.OPT_NON_STR_KEYS).decode() + "\n")
 
-    def entries(self, kind: str | None = None, since: int = 0, **match: object) -> list[dict[str, object]]:
-        """Entries newer than `since`, of `kind` or its family ("call" finds "call.started"), fields as in `match`."""
+    def entries(
+        self, kind: str | None = None, since: int = 0, until: int | None = None, **match: object
+    ) -> list[dict[str, object]]:
+        """Entries newer than `since`, up to `until`, of `kind` or its family ("call" finds "call.started"), fields as
+        in `match`."""
+        return self._select(kind, since, until, lambda entry: all(entry.get(name) == match[name] for name in match))
+
+    def find(
+        self, kind: str | None, since: int, until: int | None, words: Mapping[str, str]
+    ) -> list[dict[str, object]]:
+        """As `entries`, for who has only text to ask with: a field matches when its value reads like the word.
+
+        A number reads as in JSON, so do `true`, `false` and `null`. "event.type" looks into the object "event".
+        """
+        paths = [(name.split("."), word) for name, word in words.items()]
+        return self._select(kind, since, until, lambda entry: all(_reads(entry, *each) for each in paths))
+
+    def _select(
+        self, kind: str | None, since: int, until: int | None, fits: Callable[[dict[str, object]], bool]
+    ) -> list[dict[str, object]]:
         wanted: list[dict[str, object]] = []
         for entry in reversed(self._entries):
-            if cast(int, entry["seq"]) <= since:
+            number = cast(int, entry["seq"])
+            if number <= since:
                 break
+            if until is not None and number > until:
+                continue
             own = cast(str, entry["kind"])
-            if (kind is None or own == kind or own.startswith(kind + ".")) and all(
-                entry.get(name) == value for name, value in match.items()
-            ):
+            if (kind is None or own == kind or own.startswith(kind + ".")) and fits(entry):
                 wanted.append(entry)
         wanted.reverse()
         return wanted
@@ -59,3 +79,12 @@ class Journal:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _reads(entry: dict[str, object], path: list[str], word: str) -> bool:
+    value: object = entry
+    for name in path:
+        if not isinstance(value, Mapping) or name not in value:
+            return False
+        value = value[name]
+    return (value if isinstance(value, str) else orjson.dumps(value, default=str).decode()) == word

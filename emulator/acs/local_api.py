@@ -55,10 +55,12 @@ class LocalApi:
         ]
 
     async def _read_journal(self, request: web.Request) -> web.Response:
-        since = request.query.get("since", "0")
-        if not since.isascii() or not since.isdecimal() or len(since) > 18:
-            raise bad_request("since is the number of an entry.", "since")
-        items = self._journal.entries(request.query.get("kind"), int(since))
+        words = dict(request.query)
+        kind, since, until = words.pop("kind", None), words.pop("since", "0"), words.pop("until", None)
+        for name, number in (("since", since), ("until", until)):
+            if number is not None and not (number.isascii() and number.isdecimal() and len(number) <= 18):
+                raise bad_request(f"{name} is the number of an entry.", name)
+        items = self._journal.find(kind, int(since), None if until is None else int(until), words)
         return _json({"items": items, "next": self._journal.last_seq, "dropped": self._journal.dropped})
 
     async def _get_faults(self, request: web.Request) -> web.Response:

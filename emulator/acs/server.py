@@ -11,6 +11,7 @@ from types import TracebackType
 import aiohttp
 from aiohttp import web
 
+from emulator import descriptions
 from emulator.acs.actions.files import SoundFiles
 from emulator.acs.actions.recording import Recordings
 from emulator.acs.call_automation_api import CallAutomationApi
@@ -150,6 +151,7 @@ class AcsServer:
             *JoinApi(exchange, identities, rooms, journal).routes(),
             *RobotsApi(exchange, identities, rooms).routes(),
             *local.routes(),
+            *descriptions.routes(),
             *page_routes(_PAGE),
         ]
 

@@ -28,6 +28,26 @@ def test_entries_are_found_by_kind_family_number_and_field() -> None:
     assert journal.entries("nothing") == []
 
 
+def test_entries_are_found_by_text() -> None:
+    journal = Journal()
+    journal.note("http", status=200, fault=False, path="/rooms")
+    journal.note("http", status=404, fault=True, path="/rooms", body={"error": {"code": "NotFound"}})
+    journal.note("http", status=404, fault=False, path=None)
+
+    def found(words: dict[str, str], since: int = 0, until: int | None = None) -> list[object]:
+        return [entry["seq"] for entry in journal.find("http", since, until, words)]
+
+    assert found({}) == [1, 2, 3]
+    assert found({}, since=1) == [2, 3]
+    assert found({}, until=2) == [1, 2]
+    assert found({"status": "404"}) == [2, 3]
+    assert found({"status": "404", "fault": "true"}) == [2]
+    assert found({"path": "null"}) == [3]
+    assert found({"body.error.code": "NotFound"}) == [2]
+    assert found({"path.error": "NotFound"}) == found({"nothing": "x"}) == []
+    assert [entry["seq"] for entry in journal.entries("http", until=1)] == [1]
+
+
 def test_the_oldest_entries_go_and_are_counted() -> None:
     journal = Journal(capacity=3)
     for number in range(5):
