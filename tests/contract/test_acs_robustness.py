@@ -50,13 +50,14 @@ PATHS = [
 VERSION = {"/calling": "2026-03-12", "/rooms": "2025-03-13", "/identities": "2023-10-01", "/teamsUser": "2023-10-01"}
 KEYS = (
     "callLocator kind roomId serverCallId callbackUri operationContext mediaStreamingOptions transportUrl "
-    "transportType audioChannelType contentType audioFormat startMediaStreaming transcriptionOptions locale targets rawId "
-    "communicationUser id phoneNumber value playSources file uri playTo playOptions loop text ssml ssmlText "
-    "participantToAdd participantToRemove targetParticipants targetParticipant invitationTimeoutInSeconds invitationId "
-    "fromCall recognizeInputType recognizeOptions dtmfOptions maxTonesToCollect interToneTimeoutInSeconds choices "
-    "label tone tones stopTones operationCallbackUri incomingCallContext target callRejectReason callConnectionId "
-    "recordingContentType recordingFormatType recordingStateCallbackUri pauseOnStart validFrom validUntil participants "
-    "role pstnDialOutEnabled createTokenWithScopes scopes expiresInMinutes playSourceInfo sourceCallerIdNumber"
+    "transportType audioChannelType contentType audioFormat startMediaStreaming transcriptionOptions locale "
+    "targets rawId communicationUser id phoneNumber value playSources file uri playTo playOptions loop text "
+    "ssml ssmlText participantToAdd participantToRemove targetParticipants targetParticipant "
+    "invitationTimeoutInSeconds invitationId fromCall recognizeInputType recognizeOptions dtmfOptions "
+    "maxTonesToCollect interToneTimeoutInSeconds choices label tone tones stopTones operationCallbackUri "
+    "incomingCallContext target callRejectReason callConnectionId recordingContentType recordingFormatType "
+    "recordingStateCallbackUri pauseOnStart validFrom validUntil participants role pstnDialOutEnabled "
+    "createTokenWithScopes scopes expiresInMinutes playSourceInfo sourceCallerIdNumber"
 ).split()
 WORDS = [
     "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -41,6 +42,27 @@ async def test_both_sides_listen_and_are_gone_afterwards() -> None:
                 pass
 
 
+async def test_https_stands_beside_http_with_a_certificate_on_demand(tmp_path: Path) -> None:
+    ca_file = tmp_path / "ca.pem"
+    config = Config(
+        access_key=ACCESS_KEY,
+        realtime_key="rt-key",
+        acs_port=0,
+        realtime_port=0,
+        engine="scripted",
+        tls_port=0,
+        ca_file=ca_file,
+    )
+    async with Emulator(config, key=signing_key(), engine=ScriptedEngine()) as emulator:
+        assert await asyncio.to_thread(ca_file.read_bytes) == emulator.authority
+        trust = ssl.create_default_context(cadata=emulator.authority.decode())
+        async with aiohttp.ClientSession() as http:
+            for url in (emulator.acs_url, emulator.acs_tls_url):
+                async with http.get(url + "/calling/.well-known/acsopenidconfiguration", ssl=trust) as answer:
+                    # Whoever comes over https is sent on over https.
+                    assert (await answer.json())["jwks_uri"] == url + "/calling/keys"
+
+
 async def test_one_fault_document_serves_both_sides() -> None:
     async with running() as emulator, aiohttp.ClientSession() as http:
         url = emulator.acs_url + "/emulator/faults"
@@ -63,16 +85,17 @@ async def test_the_command_says_where_it_listens_and_stops_when_told(tmp_path: P
     journal = tmp_path / "journal.jsonl"
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "emulator", "--engine", "scripted", "--acs-port", "0", "--realtime-port", "0"),
-        *("--realtime-key", "given", "--switch", "page_size=7", "--journal", str(journal)),
+        *("--realtime-key", "given", "--switch", "page_size=7", "--journal", str(journal), "--tls-port", "0"),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
-    said = [(await process.stdout.readline()).decode().strip() for _ in range(3)]
+    said = [(await process.stdout.readline()).decode().strip() for _ in range(4)]
     assert said[0].startswith("access key: ")
     assert said[1].startswith("ACS: http://127.0.0.1:")
-    assert said[2].startswith("Realtime: http://127.0.0.1:")
+    assert said[2].startswith("ACS over TLS: https://127.0.0.1:")
+    assert said[3].startswith("Realtime: http://127.0.0.1:")
     async with aiohttp.ClientSession() as http, http.get(said[1].partition(" ")[2] + "/emulator/faults") as answer:
         assert (await answer.json())["switches"]["page_size"] == 7
     process.terminate()

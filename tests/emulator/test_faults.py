@@ -28,6 +28,30 @@ def test_an_http_fault_can_be_for_one_method_and_for_ever() -> None:
     assert all(faults.http("DELETE", "/rooms") is not None for _ in range(10))
 
 
+def test_an_http_fault_can_wait_for_its_turn_and_its_twin_is_left_alone() -> None:
+    faults = plan(http=[{"path": "/", "after": 2, "times": 1, "status": 500}])
+    assert [faults.http("GET", "/rooms") is not None for _ in range(4)] == [False, False, True, False]
+    twins = plan(http=[{"path": "/a", "times": 1}, {"path": "/a", "times": 1}])
+    assert [twins.http("GET", "/a") is not None for _ in range(3)] == [True, True, False]
+
+
+def test_an_event_grid_fault_meets_its_types() -> None:
+    faults = plan(event_grid=[{"types": ["CallEnded"], "delay_ms": 5, "times": 1}, {"duplicate": 2}])
+    started, ended, again = (faults.grid_event(kind) for kind in ("CallStarted", "CallEnded", "CallEnded"))
+    assert started is not None
+    assert (started.duplicate, started.delay_ms) == (2, 0)
+    assert ended is not None
+    assert (ended.duplicate, ended.delay_ms) == (0, 5)
+    assert again is not None
+    assert again.duplicate == 2
+
+
+def test_a_stall_is_promised_to_one_socket_and_keeps_its_length() -> None:
+    faults = plan(media={"stall_after_frames": 5, "stall_ms": 300, "times": 1})
+    assert [faults.frames_until_stall(), faults.frames_until_stall()] == [5, None]
+    assert faults.media.stall_ms == 300
+
+
 def test_a_callback_fault_meets_its_types() -> None:
     faults = plan(callbacks=[{"types": ["CallConnected"], "lost": True, "times": 1}])
     assert faults.callback(["ParticipantsUpdated"]) is None
