@@ -37,7 +37,7 @@ PARTS_S = 90.0
 ROOM_S = 15.0
 LISTENING_S = 20.0
 """From two people in a room to an interpreter that hears them."""
-TURN_S = 25.0
+TURN_S = 18.0
 """What a turn may add to the meeting beyond its own length: being interpreted, or people's patience."""
 JUDGE_S = 120.0
 INTERPRETING = "interpreting"

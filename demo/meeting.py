@@ -23,6 +23,8 @@ SETTLED = RATE * 7 // 10
 """700 ms of silence after an interpretation: it is over, and the next may speak."""
 SETTLED_AFTER_PAUSES = RATE * 4
 """4 s when the speaker paused inside the turn: each part may be interpreted by itself, the last one a while later."""
+STALLED_S = 5.0
+"""A room sends a frame every 20 ms, silence as well. None for so long, and it has stopped."""
 POLL_S = 0.2
 
 
@@ -150,13 +152,22 @@ async def _until_interpreted(
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         await asyncio.sleep(POLL_S / 4)
-        for name, one in present.items():
-            if one.closed:
-                raise LostParticipant(f"{name} is no longer in the room: {one.close_reason}")
+        check_connected(present)
         waiting = any(minutes.pending(present[name].participant_id, closed) for name in speakers)
         heard = all(_is_over(one, ended[name], quiet) for name, one in present.items())
         if heard and not waiting:
             return
+
+
+def check_connected(present: Mapping[str, Participant]) -> None:
+    """Raises LostParticipant."""
+    for name, one in present.items():
+        if one.closed:
+            raise LostParticipant(f"{name} is no longer in the room: {one.close_reason}")
+        if one.heard_at and time.monotonic() - one.heard_at[-1] > STALLED_S:
+            raise LostParticipant(
+                f"{name} has heard nothing for {STALLED_S:.0f} s, not even silence: the room stands still"
+            )
 
 
 def _is_over(participant: Participant, since: int, quiet: int) -> bool:

@@ -13,6 +13,10 @@ from demo.parts import Parts
 from demo.script import Person
 
 SUBSCRIPTION = "bot"
+ANSWER_S = 10.0
+"""Loopback answers in milliseconds; one that takes longer than this will not come."""
+
+_PATIENCE = aiohttp.ClientTimeout(total=ANSWER_S)
 
 
 class RestFailed(Exception):
@@ -109,8 +113,10 @@ class Rest:
 
     async def _text(self, method: str, url: str, document: object, headers: dict[str, str]) -> str:
         try:
-            async with self._http.request(method, url, json=document, headers=headers) as answer:
+            async with self._http.request(method, url, json=document, headers=headers, timeout=_PATIENCE) as answer:
                 text = await answer.text()
+        except TimeoutError as error:
+            raise RestFailed(f"{method} {url} was not answered within {ANSWER_S:.0f} s") from error
         except aiohttp.ClientError as error:
             raise RestFailed(f"{method} {url}: {error}") from error
         if answer.status >= 300:

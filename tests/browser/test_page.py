@@ -59,6 +59,7 @@ AudioNode.prototype.connect = function (target, ...more) {
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.timeout(60),  # a browser starts in one second, or in ten on a busy machine
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
 ]
 
@@ -212,7 +213,6 @@ async def test_a_call_that_ends_brings_one_back_with_the_reason(microphone: Path
 
 
 @pytest.mark.engine
-@pytest.mark.timeout(60)
 async def test_words_come_through_both_ways(tmp_path: Path) -> None:
     """What one says at the page and what it plays are recognised word for word."""
     said, answered = "We have to make a decision today.", "The results are better than expected."

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from io import StringIO
 from typing import Any, cast
 
+import pytest
 from rich.console import Console
 
 from demo import meeting, script
-from demo.meeting import Minutes
+from demo.meeting import LostParticipant, Minutes
 from demo.progress import Progress
 from demo.rest import Rest
 from demo.script import Person, Turn
+from emulator.client import Participant
 from tests.demo.test_books import line, passage
 
 ANA = Person("Ana", "en-US")
@@ -61,6 +64,28 @@ def test_what_was_closed_before_the_turn_does_not_count_for_it() -> None:
     follower.take(document(passages=(passage("u-1"),)))
     assert follower.pending("8:acs:ana", frozenset(follower.closed_ms))
     assert follower.pending("8:acs:luis", frozenset())
+
+
+class FakeParticipant:
+    """Somebody in a room that sends nothing, or has closed."""
+
+    def __init__(self, *, silent_s: float = 0.0, closed: bool = False) -> None:
+        self.heard_at = [time.monotonic() - silent_s]
+        self.closed = closed
+        self.close_reason = "replaced"
+
+
+@pytest.mark.parametrize(
+    ("participant", "reason"),
+    [
+        (FakeParticipant(closed=True), "Ana is no longer in the room: replaced"),
+        (FakeParticipant(silent_s=60.0), "Ana has heard nothing for 5 s"),
+    ],
+)
+def test_a_meeting_does_not_go_on_without_somebody(participant: FakeParticipant, reason: str) -> None:
+    with pytest.raises(LostParticipant, match=reason):
+        meeting.check_connected({"Ana": cast(Participant, participant)})
+    meeting.check_connected({"Ana": cast(Participant, FakeParticipant(silent_s=1.0))})
 
 
 def test_the_script_has_what_a_meeting_shows() -> None:
