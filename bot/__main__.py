@@ -15,6 +15,7 @@ from bot.app import Interpreter
 from bot.config import Settings, load_settings
 from bot.errors import SettingsError
 from bot.telemetry import configure_logging
+from bot.websockets_server import QuickWebSocketProtocol
 
 LARGEST_MESSAGE = 256 * 1024
 """Bytes of one WebSocket message; a frame of ACS has 1.4 kB."""
@@ -41,7 +42,7 @@ async def serve(settings: Settings) -> None:
             interpreter.app,
             host=settings.host,
             port=settings.port,
-            ws="websockets-sansio",
+            ws=QuickWebSocketProtocol,
             ws_max_size=LARGEST_MESSAGE,
             ws_per_message_deflate=False,
             ws_ping_interval=PING_S,
