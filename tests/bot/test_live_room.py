@@ -252,7 +252,7 @@ async def test_a_lost_media_socket_may_come_back_and_the_interpretation_goes_on(
     async with Stage(FakeBooths(Answers(seconds=2.0))) as stage:
         first = await stage.dialled()
         await first.says(ADA, seconds=1.0)  # interpreted from 2.0 on
-        await stage.until(3.0)
+        await stage.until(3.01)  # between two frames
         first.hangs_up()
         await stage.until(3.0 + REDIAL_S - 0.1)
         second = await stage.dialled(metadata=False)

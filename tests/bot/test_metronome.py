@@ -84,6 +84,20 @@ async def test_deadlines_close_together_are_served_in_one_turn() -> None:
 
 
 @virtual_time
+async def test_voices_keep_their_rhythm_and_share_their_turns() -> None:
+    """Each asks for the next frame 20 ms after the last one was due, not after it was rung."""
+    metronome = Metronome()
+    diary = Diary(metronome)
+    for name, first in (("a", 0.001), ("b", 0.0033), ("c", 0.0077)):
+        diary.alarm(name, *(first + frame * 0.02 for frame in range(50)))
+    async with running(metronome):
+        await asyncio.sleep(2)
+    rung_at = {name: [at for rung, at in diary.rings if rung == name] for name in "abc"}
+    assert rung_at["a"] == rung_at["b"] == pytest.approx([0.005 + frame * 0.02 for frame in range(50)])
+    assert rung_at["c"] == pytest.approx([0.01 + frame * 0.02 for frame in range(50)])
+
+
+@virtual_time
 async def test_one_that_always_asks_for_now_does_not_keep_the_others_from_their_turn() -> None:
     """The regression: a ring that asked for what was due already was served again in the same turn, for ever."""
     metronome = Metronome()
