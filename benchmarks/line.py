@@ -24,6 +24,8 @@ LATE_MS = 10.0
 """A load whose own clock is later than this, at the 99th percentile, measures itself."""
 BUSY_SHARE = 0.95
 """Of its core: beyond this the load, or the measured program, has nothing left."""
+OTHERS_SHARE = 0.1
+"""Of a core, taken by strangers: from then on they are part of what is measured."""
 
 MIB = 1024 * 1024
 
@@ -52,10 +54,16 @@ class Generator:
     late_p99_ms: float
     core_share: float
     frames_dropped: int
+    others_share: float | None = None
+    """What strangers took of either core, of whichever they took more; None where nothing is pinned."""
 
     @property
     def overloaded(self) -> bool:
         return self.late_p99_ms > LATE_MS or self.core_share > BUSY_SHARE or self.frames_dropped > 0
+
+    @property
+    def disturbed(self) -> bool:
+        return self.others_share is not None and self.others_share > OTHERS_SHARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,25 +95,41 @@ class Run:
 
 
 class Meter:
-    """CPU time of a process from the moment this is made."""
+    """CPU time of a process and of the core it is pinned to, from the moment this is made."""
 
-    def __init__(self, process: psutil.Process) -> None:
+    def __init__(self, process: psutil.Process, core: int | None) -> None:
         self._process = process
-        self._began = self._spent()
+        self._core = core
+        self._began = process.cpu_times()
+        self._core_began = self._of_core()
         self._began_at = time.monotonic()
-
-    def _spent(self) -> float:
-        times = self._process.cpu_times()
-        return float(times.user + times.system)
 
     @property
     def seconds(self) -> float:
-        return self._spent() - self._began
+        now = self._process.cpu_times()
+        return float(now.user + now.system - self._began.user - self._began.system)
 
     @property
     def share(self) -> float:
         """Of one core."""
         return self.seconds / (time.monotonic() - self._began_at)
+
+    @property
+    def others_share(self) -> float | None:
+        """What other programs, and other machines on the same hardware, took of the core.
+
+        The kernel's own work is left out: most of it is for the sockets of whoever is measured.
+        """
+        if self._core is None:
+            return None
+        own = self._process.cpu_times().user - self._began.user
+        return max(0.0, self._of_core() - self._core_began - own) / (time.monotonic() - self._began_at)
+
+    def _of_core(self) -> float:
+        if self._core is None:
+            return 0.0
+        times = psutil.cpu_times(percpu=True)[self._core]
+        return float(times.user + getattr(times, "nice", 0.0) + getattr(times, "steal", 0.0))
 
 
 SUBJECTS: Mapping[str, Callable[[Load, Path, int | None], Subject]] = {"floor": Floor, "bot": Bot}
@@ -135,13 +159,15 @@ async def measure(
         load.talk()
         await asyncio.sleep(WARM_UP_S)
         load.lateness_ms()
-        meter, own = Meter(subject.process), Meter(psutil.Process())
+        meter, own = Meter(subject.process, cores.subject), Meter(psutil.Process(), cores.load)
         start = time.monotonic()
         report(f"measuring for {seconds:g} s")
         await asyncio.sleep(seconds)
         end = time.monotonic()
-        cpu_s, core_share, load_share = meter.seconds, meter.share, own.share
-        generator = Generator(percentile(load.lateness_ms(), 0.99) or 0.0, load_share, load.frames_dropped)
+        cpu_s, core_share = meter.seconds, meter.share
+        others = [share for share in (meter.others_share, own.others_share) if share is not None]
+        late = percentile(load.lateness_ms(), 0.99) or 0.0
+        generator = Generator(late, own.share, load.frames_dropped, max(others, default=None))
         in_use = subject.process.memory_info().rss
         report("waiting for the last words")
         await load.played_out(start, end, DRAIN_S)

@@ -52,7 +52,7 @@ class Results:
 
 def _run(run: Run) -> dict[str, Any]:
     document = asdict(run)
-    document["generator"]["overloaded"] = run.generator.overloaded
+    document["generator"] |= {"overloaded": run.generator.overloaded, "disturbed": run.generator.disturbed}
     return document
 
 

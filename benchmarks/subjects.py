@@ -221,11 +221,28 @@ class Bot(_Program):
             "HOST": "127.0.0.1",
             "PORT": str(port),
             "DATABASE_PATH": str(folder.resolve() / f"bot-{port}.sqlite3"),
+            "ADMIN_READS_PER_S": "1000000",
+            "ADMIN_CHANGES_PER_S": "1000000",
             "MAX_CALLS": "5000",
             "DRAIN_S": "1",
             "LOG_LEVEL": "WARNING",
         }
         super().__init__("bot", load, port, ["-m", "bot"], environment, folder / "bot.log", core)
+        self.port = port
+
+    def request(self, method: str, path: str) -> bytes:
+        """An admin's request without a body, as it goes over the wire."""
+        return f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nX-API-Key: {self._key}\r\n\r\n".encode()
+
+    async def create_room(self, name: str) -> str:
+        """A room nobody is in; its id."""
+        request = {
+            "name": name,
+            "languages": LANGUAGES,
+            "participants": [{"display_name": language, "speaks": language} for language in LANGUAGES],
+        }
+        room_id: str = (await self._post("/api/rooms", request, {"X-API-Key": self._key}))["room_id"]
+        return room_id
 
     async def take_calls(self, count: int) -> None:
         headers = {"X-API-Key": self._key}

@@ -101,8 +101,9 @@ def _lost(losses: Losses) -> float | None:
 
 def _generator(run: Run) -> str:
     load = run.generator
-    mark = " OVERLOADED" if load.overloaded else ""
-    return f"{load.late_p99_ms:.1f} · {load.core_share:.0%}{mark}"
+    others = "–" if load.others_share is None else f"{load.others_share:.0%}"
+    mark = " OVERLOADED" if load.overloaded else " DISTURBED" if load.disturbed else ""
+    return f"{load.late_p99_ms:.1f} · {load.core_share:.0%} · {others}{mark}"
 
 
 # Targets: product page, section 6; they are the bot's alone.
@@ -178,7 +179,7 @@ MEASURES: tuple[Measure, ...] = (
         limit=0,
         target="0",
     ),
-    Measure("load: ticks late p99, ms · share of its core", _generator),
+    Measure("load: ticks late p99, ms · its core · strangers", _generator),
 )
 
 
@@ -210,7 +211,10 @@ def show_line(screen: Console, runs: Sequence[Run]) -> None:
         for row in rows(floor, bot):
             table.add_row(row.measure, row.floor, row.bot, row.ratio, row.target, _mark(row.met))
         screen.print(table)
-        if any(run is not None and run.generator.overloaded for run in (floor, bot)):
+        generators = [run.generator for run in (floor, bot) if run is not None]
+        if any(generator.disturbed for generator in generators):
+            screen.print(Text("Other programs used these cores: measure again when they do not.", style="yellow"))
+        elif any(generator.overloaded for generator in generators):
             screen.print(Text("The load was at its own limits: its lateness is in these delays.", style="yellow"))
 
 

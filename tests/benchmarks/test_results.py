@@ -30,6 +30,7 @@ def test_everything_can_be_read_again(tmp_path: Path) -> None:
     document = json.loads(path.read_bytes())
     assert document["line"][0]["up"] == {"count": 100, "p50": 1.0, "p95": 2.0, "p99": 3.0, "worst": 4.0}
     assert document["line"][0]["generator"]["overloaded"] is True
+    assert document["line"][0]["generator"]["disturbed"] is False
     assert document["stall"]["oldest_heard_ms"] is None
     assert document["capacity"][0]["runs"][0]["calls"] == 150
     assert document["hot_paths"] == [{"name": "decode", "us_per_frame": 10.0, "core_share": 0.05}]

@@ -85,8 +85,15 @@ def test_one_table_per_number_of_calls() -> None:
 
 def test_an_overloaded_load_is_told() -> None:
     late = run(generator=Generator(late_p99_ms=12.0, core_share=0.5, frames_dropped=0))
-    assert "12.0 · 50% OVERLOADED" in shown(table.show_line, [late])
+    assert "12.0 · 50% · – OVERLOADED" in shown(table.show_line, [late])
     assert "The load was at its own limits" in shown(table.show_line, [late])
+
+
+def test_strangers_on_the_cores_are_told() -> None:
+    disturbed = run(generator=Generator(late_p99_ms=1.0, core_share=0.5, frames_dropped=0, others_share=0.4))
+    text = shown(table.show_line, [disturbed])
+    assert "1.0 · 50% · 40% DISTURBED" in text
+    assert "Other programs used these cores" in text
 
 
 def test_the_stall() -> None:
