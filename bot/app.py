@@ -24,6 +24,7 @@ from bot.interpreting.events import Order
 from bot.interpreting.plan import Attendee, Endpointing, RoomPlan
 from bot.live_room import LiveRoom, Scribe
 from bot.metronome import Metronome
+from bot.openapi import described
 from bot.realtime.connection import booth_factory, build_client
 from bot.realtime.messages import ConversationSettings
 from bot.records import CallScribe
@@ -52,6 +53,8 @@ from webhooks import routes as webhook_routes
 from webhooks.errors import NotAuthorized
 from webhooks.tokens import KeySet, TokenVerifier, fetch_over_http
 
+API_VERSION = "1.0"
+"""Grows when an answer loses something somebody may rely on."""
 STRANGERS_PER_S = 10.0
 """Requests without valid proof, from one address, that are told why they are refused; more are told to slow down."""
 
@@ -157,7 +160,13 @@ class Interpreter:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.switchboard: Switchboard | None = None
-        self.app = FastAPI(title="Live interpreter for ACS rooms", lifespan=self._lifespan, redoc_url=None)
+        self.app = FastAPI(
+            title="Live interpreter for ACS rooms",
+            version=API_VERSION,
+            lifespan=self._lifespan,
+            redoc_url=None,
+            redirect_slashes=False,
+        )
         install_error_handlers(self.app)
 
     async def drain(self) -> None:
@@ -275,6 +284,7 @@ class Interpreter:
             )
         )
         self.app.include_router(_health(switchboard))
+        self.app.openapi_schema = described(self.app.openapi())
 
 
 def _limits(settings: Settings) -> Limits:
@@ -301,7 +311,7 @@ def _health(switchboard: Switchboard) -> APIRouter:
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @routes.get("/readyz", summary="New calls are taken")
+    @routes.get("/readyz", summary="New calls are taken", responses={503: {"description": "Not any more: draining"}})
     async def readyz() -> JSONResponse:
         ready = switchboard.accepting
         body = {"status": "ready" if ready else "draining", "live_calls": switchboard.live_calls}

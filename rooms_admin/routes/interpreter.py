@@ -22,7 +22,7 @@ from rooms_admin.models import (
 )
 from rooms_admin.rooms import Rooms
 from rooms_admin.routes.answers import IdempotencyKey, Responses, errors, written
-from rooms_admin.routes.rooms import LanguageFilter, wanted_language
+from rooms_admin.routes.rooms import LanguageFilter, RoomId, wanted_language
 from rooms_admin.usage import LaneUsage, Prices, usage_by_lane
 
 InterpreterStatus = Literal["idle", "connecting", "interpreting", "paused", "stopping", "stopped", "failed"]
@@ -79,7 +79,7 @@ def add_interpreter_routes(
         response_model=InterpreterAnswer,
         responses=errors(404),
     )
-    async def interpreter_state(room_id: str) -> Response:
+    async def interpreter_state(room_id: RoomId) -> Response:
         await rooms.get(room_id)
         return written(_interpreter(room_id, interpreter.state(room_id)))
 
@@ -92,7 +92,7 @@ def add_interpreter_routes(
         responses=errors(404, 409),
     )
     async def command_interpreter(
-        room_id: str, command: InterpreterCommand, idempotency_key: IdempotencyKey = None
+        room_id: RoomId, command: InterpreterCommand, idempotency_key: IdempotencyKey = None
     ) -> Response:
         """It is told; the answer says how it is now, not how it will be."""
         await rooms.get(room_id)
@@ -107,7 +107,7 @@ def add_interpreter_routes(
         responses=_ALSO_AS_TEXT | errors(404),
     )
     async def transcript(
-        room_id: str, format: Literal["json", "vtt", "srt", "txt"] = "json", language: LanguageFilter = None
+        room_id: RoomId, format: Literal["json", "vtt", "srt", "txt"] = "json", language: LanguageFilter = None
     ) -> Response:
         wanted = wanted_language(language)
         await rooms.get(room_id)
@@ -127,7 +127,7 @@ def add_interpreter_routes(
         response_model=UsageAnswer,
         responses=errors(404),
     )
-    async def usage(room_id: str) -> Response:
+    async def usage(room_id: RoomId) -> Response:
         await rooms.get(room_id)
         passages = await transcripts.every_passage(room_id)
         lanes = await asyncio.to_thread(usage_by_lane, passages)

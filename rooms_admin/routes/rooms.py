@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from rooms_admin.errors import InvalidRequest
 from rooms_admin.languages import language_tag
@@ -35,6 +35,9 @@ from rooms_admin.versions import entity_tag, if_match
 
 MOST_PER_PAGE = 200
 
+ID_PATTERN = "^[A-Za-z0-9_-]{1,64}$"
+RoomId = Annotated[str, Path(pattern=ID_PATTERN, examples=["room-0006428fbe5aef4c1f2e3d"])]
+ParticipantId = Annotated[str, Path(pattern=ID_PATTERN, examples=["participant-0006428fbe5aef4c1f2e3d"])]
 Cursor = Annotated[str | None, Query(max_length=2_000, description="next_cursor of the page before")]
 Limit = Annotated[int, Query(ge=1, le=MOST_PER_PAGE)]
 GONE: Responses = {204: {"description": "It is gone; Location says where the proof is"}}
@@ -86,7 +89,7 @@ def add_room_routes(routes: APIRouter, rooms: Rooms) -> None:
         response_model=RoomAnswer,
         responses=tagged() | NOT_MODIFIED | errors(404),
     )
-    async def get_room(room_id: str, request: Request, if_none_match: IfNoneMatch = None) -> Response:
+    async def get_room(room_id: RoomId, request: Request, if_none_match: IfNoneMatch = None) -> Response:
         room = await rooms.get(room_id)
         return versioned(request, RoomAnswer.of(room), room.version)
 
@@ -97,7 +100,7 @@ def add_room_routes(routes: APIRouter, rooms: Rooms) -> None:
         response_model=RoomAnswer,
         responses=tagged() | errors(404, 412, 502),
     )
-    async def change_room(room_id: str, change: ChangedRoom, if_match_: IfMatch = None) -> Response:
+    async def change_room(room_id: RoomId, change: ChangedRoom, if_match_: IfMatch = None) -> Response:
         """Takes effect in a running call at once."""
         return _tagged(await rooms.change(room_id, change, if_match(if_match_)))
 
@@ -108,7 +111,7 @@ def add_room_routes(routes: APIRouter, rooms: Rooms) -> None:
         tags=["rooms"],
         responses=GONE | errors(404, 412, 502),
     )
-    async def delete_room(room_id: str, if_match_: IfMatch = None) -> Response:
+    async def delete_room(room_id: RoomId, if_match_: IfMatch = None) -> Response:
         await rooms.remove(room_id, if_match(if_match_))
         return Response(status_code=204, headers={"Location": f"/api/rooms/{room_id}/deletion"})
 
@@ -119,7 +122,7 @@ def add_room_routes(routes: APIRouter, rooms: Rooms) -> None:
         response_model=DeletionAnswer,
         responses=errors(404),
     )
-    async def deletion(room_id: str) -> Response:
+    async def deletion(room_id: RoomId) -> Response:
         return written(DeletionAnswer.model_validate(await rooms.deletion(room_id)))
 
     @routes.get(
@@ -130,7 +133,7 @@ def add_room_routes(routes: APIRouter, rooms: Rooms) -> None:
         responses=tagged() | NOT_MODIFIED | errors(404),
     )
     async def get_glossary(
-        room_id: str,
+        room_id: RoomId,
         request: Request,
         version: Annotated[int | None, Query(ge=0, le=1_000_000_000, description="an earlier one")] = None,
         if_none_match: IfNoneMatch = None,
@@ -145,7 +148,7 @@ def add_room_routes(routes: APIRouter, rooms: Rooms) -> None:
         response_model=GlossaryAnswer,
         responses=tagged() | errors(404, 412),
     )
-    async def put_glossary(room_id: str, new: NewGlossary, if_match_: IfMatch = None) -> Response:
+    async def put_glossary(room_id: RoomId, new: NewGlossary, if_match_: IfMatch = None) -> Response:
         """Takes effect in a running call with the next Realtime session of each lane; If-Match is its own version."""
         glossary = await rooms.put_glossary(room_id, new, if_match(if_match_))
         return written(GlossaryAnswer.model_validate(glossary), ETag=entity_tag(glossary.version))

@@ -21,7 +21,7 @@ from rooms_admin.models import (
 from rooms_admin.paging import page_of, read_cursor
 from rooms_admin.rooms import Rooms
 from rooms_admin.routes.answers import IdempotencyKey, IfMatch, errors, tagged, written
-from rooms_admin.routes.rooms import Cursor, Limit
+from rooms_admin.routes.rooms import Cursor, Limit, ParticipantId, RoomId
 from rooms_admin.versions import entity_tag, if_match
 
 IssueTicket = Callable[[Purpose, str, str | None, str | None], tuple[str, datetime]]
@@ -36,7 +36,7 @@ def add_roster_routes(routes: APIRouter, rooms: Rooms, issue_ticket: IssueTicket
         response_model=Page[ParticipantAnswer],
         responses=tagged() | errors(404),
     )
-    async def list_participants(room_id: str, cursor: Cursor = None, limit: Limit = 50) -> Response:
+    async def list_participants(room_id: RoomId, cursor: Cursor = None, limit: Limit = 50) -> Response:
         after = read_cursor(cursor, "roster")
         room = await rooms.get(room_id)
         rest = [one for one in room.participants if after is None or one.participant_id > after[1]]
@@ -52,7 +52,7 @@ def add_roster_routes(routes: APIRouter, rooms: Rooms, issue_ticket: IssueTicket
         response_model=ParticipantAnswer,
         responses=tagged(201) | errors(404, 409, 502),
     )
-    async def add_participant(room_id: str, new: NewParticipant, idempotency_key: IdempotencyKey = None) -> Response:
+    async def add_participant(room_id: RoomId, new: NewParticipant, idempotency_key: IdempotencyKey = None) -> Response:
         """Takes effect in a running call at once. The ETag is the room's, as for all of the roster."""
         room, added = await rooms.add_participant(room_id, new)
         return written(ParticipantAnswer.of(added), 201, ETag=entity_tag(room.version))
@@ -65,7 +65,7 @@ def add_roster_routes(routes: APIRouter, rooms: Rooms, issue_ticket: IssueTicket
         responses=tagged() | errors(404, 412, 502),
     )
     async def change_participant(
-        room_id: str, participant_id: str, change: ChangedParticipant, if_match_: IfMatch = None
+        room_id: RoomId, participant_id: ParticipantId, change: ChangedParticipant, if_match_: IfMatch = None
     ) -> Response:
         room, changed = await rooms.change_participant(room_id, participant_id, change, if_match(if_match_))
         return written(ParticipantAnswer.of(changed), ETag=entity_tag(room.version))
@@ -77,7 +77,7 @@ def add_roster_routes(routes: APIRouter, rooms: Rooms, issue_ticket: IssueTicket
         tags=["roster"],
         responses=errors(404, 412, 502),
     )
-    async def remove_participant(room_id: str, participant_id: str, if_match_: IfMatch = None) -> Response:
+    async def remove_participant(room_id: RoomId, participant_id: ParticipantId, if_match_: IfMatch = None) -> Response:
         await rooms.remove_participant(room_id, participant_id, if_match(if_match_))
         return Response(status_code=204)
 
@@ -88,7 +88,9 @@ def add_roster_routes(routes: APIRouter, rooms: Rooms, issue_ticket: IssueTicket
         response_model=TokenAnswer,
         responses=errors(404, 409, 502),
     )
-    async def issue_token(room_id: str, participant_id: str, wanted: TokenRequest | None = None) -> Response:
+    async def issue_token(
+        room_id: RoomId, participant_id: ParticipantId, wanted: TokenRequest | None = None
+    ) -> Response:
         """Asked again, it makes another one."""
         minutes = (wanted or TokenRequest()).expires_in_minutes
         room, participant, token = await rooms.issue_token(room_id, participant_id, minutes)
@@ -107,7 +109,7 @@ def add_roster_routes(routes: APIRouter, rooms: Rooms, issue_ticket: IssueTicket
         response_model=TicketAnswer,
         responses=errors(404, 409),
     )
-    async def issue(room_id: str, wanted: TicketRequest, request: Request) -> Response:
+    async def issue(room_id: RoomId, wanted: TicketRequest, request: Request) -> Response:
         """For one purpose in this room, and one language if it is named. Asked again, it makes another one."""
         await rooms.check_ticket(room_id, wanted)
         ticket, expires_on = issue_ticket(wanted.purpose, room_id, wanted.language, wanted.participant_id)

@@ -1,0 +1,43 @@
+"""Makes FastAPI's description of our HTTP surface say what is true of it: which errors, in which shape. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+ERROR = {"$ref": "#/components/schemas/ErrorAnswer"}
+DESCRIPTION = """\
+A live interpreter for Azure Communication Services rooms. Admins provision rooms here; the service joins their calls.
+
+Every error has one shape, `{"error": {"code", "message", "retry_after_ms"?, "details"?}}`. What creates something
+takes an `Idempotency-Key`, so that it can be repeated; what changes something takes `If-Match`, so that nobody's
+change is lost.
+"""
+_WEBHOOK_ERRORS = {
+    "400": "The delivery cannot be read",
+    "401": "Who delivers did not prove who it is",
+    "404": "No call has this address",
+    "408": "The body did not arrive in time",
+    "413": "The body is too large",
+    "503": "Not now: deliver it again",
+}
+
+
+def described(document: dict[str, Any]) -> dict[str, Any]:
+    """The document, changed in place, without FastAPI's 422, which we never answer with."""
+    document["info"]["description"] = DESCRIPTION
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)
+            if path.startswith("/webhooks/"):
+                _add_errors(operation["responses"])
+    schemas = document.get("components", {}).get("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    return document
+
+
+def _add_errors(responses: dict[str, Any]) -> None:
+    """Those a door for deliveries gives, unless it says so itself."""
+    content = {"application/json": {"schema": ERROR}}
+    for status, meaning in _WEBHOOK_ERRORS.items():
+        responses.setdefault(status, {"description": meaning, "content": content})
