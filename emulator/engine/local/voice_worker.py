@@ -1,14 +1,15 @@
 """The voice's process: espeak-ng through ctypes; speech and phonemes, one text at a time.
 
 Spoken to through `process.WorkerProcess`. The library is under the GPL and keeps its state in C globals: it is loaded
-here and nowhere else. What one text leaves behind in there changes how the next one sounds, in length even, so each is
-said in a fork of the process as it was after loading: the same text always sounds the same.
+here and nowhere else. What one text, or one voice, leaves behind in there changes how the next sounds, in length
+even, so each is said in a fork of the process as it was after loading: the same text always sounds the same.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import msgspec
 from emulator.engine.base import SAMPLE_RATE
 from emulator.engine.local.audio import read_pcm, resample, write_pcm
 from emulator.engine.local.messages import Pronounce, Say
-from emulator.engine.local.process import serve
+from emulator.engine.local.process import ALARM, serve
 
 LEVEL = 0.6
 """espeak-ng peaks close to full scale; this leaves the headroom people's recordings have."""
@@ -28,6 +29,8 @@ _UTF8, _IPA = 1, 2
 _RATE, _PITCH = 1, 3
 _FOUND = 0
 _SEED = 1
+_NOT_FOUND = 2
+"""Exit status of a fork that misses a voice."""
 
 
 class _Espeak:
@@ -52,22 +55,25 @@ class _Espeak:
 
     def say(self, request: Say) -> bytes:
         """PCM16 mono 24 kHz."""
-        self._choose(request.voice)
         samples = read_pcm(_in_fork(lambda: self._say(request))) * LEVEL
         return write_pcm(resample(samples, self._rate, SAMPLE_RATE))
 
     def pronounce(self, request: Pronounce) -> bytes:
         """One line of IPA for each text, as MessagePack."""
-        self._choose(request.voice)
-        return _in_fork(lambda: msgspec.msgpack.encode([self._phonemes(text) for text in request.texts]))
+        return _in_fork(lambda: self._pronounce(request))
 
     def _say(self, request: Say) -> bytes:
+        self._choose(request.voice)
         self._library.espeak_SetParameter(_RATE, request.rate, 0)
         self._library.espeak_SetParameter(_PITCH, request.pitch, 0)
         text = request.text.encode()
         self._library.espeak_Synth(text, len(text) + 1, 0, 1, 0, _UTF8, None, None)
         self._library.espeak_Synchronize()
         return b"".join(self._chunks)
+
+    def _pronounce(self, request: Pronounce) -> bytes:
+        self._choose(request.voice)
+        return msgspec.msgpack.encode([self._phonemes(text) for text in request.texts])
 
     def _phonemes(self, text: str) -> str:
         rest = ctypes.c_char_p(text.encode())
@@ -77,7 +83,6 @@ class _Espeak:
         return " ".join(clauses)
 
     def _choose(self, voice: str) -> None:
-        # Before the fork: reading a voice and its dictionary takes longer than saying a sentence.
         if self._library.espeak_SetVoiceByName(voice.encode()) != _FOUND:
             raise LookupError(f"espeak-ng has no voice {voice!r}")
 
@@ -88,21 +93,30 @@ class _Espeak:
 
 
 def _in_fork(work: Callable[[], bytes]) -> bytes:
-    """What `work` returns in a copy of this process, which then ends. Raises OSError if it crashes."""
+    """What `work` returns in a copy of this process, which then ends.
+
+    Raises LookupError as `work` does, OSError if the copy crashes.
+    """
     out, into = os.pipe()
     child = os.fork()
     if child == 0:
+        signal.alarm(ALARM)  # the one of `serve` doesn't count for forks
         status = 1
         try:
             with os.fdopen(into, "wb") as sink:
-                sink.write(work())
-            status = 0
+                try:
+                    answer, status = work(), 0
+                except LookupError as error:
+                    answer, status = str(error).encode(), _NOT_FOUND
+                sink.write(answer)
         finally:
             os._exit(status)  # not the parent's way out: its buffers and pipes are not ours
     os.close(into)
     with os.fdopen(out, "rb") as source:
         answer = source.read()
-    _, status = os.waitpid(child, 0)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status == _NOT_FOUND:
+        raise LookupError(answer.decode())
     if status != 0:
         raise OSError("espeak-ng crashed")
     return answer
