@@ -13,7 +13,7 @@ A measure of delay holds what the load itself needs to write and to read: the fl
 and a row says so when the load was late. Speed is shown, not asserted: the exit status is 0 unless something could not
 be measured (1) or the arguments make no sense (2). Everything stays on this machine and ends with the command.
 
-`--only`: `line` (the runs under calls), `stall`, `hot-paths`, or one hot path by its file's name.
+`--only`: `line` (the runs under calls), `stall`, `hot-paths`, `admin-reads`, or one hot path by its file's name.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
-from benchmarks import capacity, line, stall, table
+from benchmarks import admin_reads, capacity, line, stall, table
 from benchmarks.hot_paths import timing
 from benchmarks.results import Results
 from benchmarks.speech import synthesise
@@ -49,8 +49,10 @@ HOT_PATHS = (
     "speech_detector",
     "pacer",
 )
-PARTS = ("line", "stall", "hot-paths")
+PARTS = ("line", "stall", "hot-paths", "admin-reads")
 STALL_S, LONG_STALL_S = 10.0, 30.0
+ADMIN_READS_S = 4.0
+"""Of each kind at most: thousands of them."""
 ORDER = ("floor", "bot")
 
 
@@ -102,11 +104,12 @@ async def measure(wanted: Wanted, results: Results, progress: Progress) -> None:
     Raises:
         SubjectFailed, EngineError: something cannot be measured on this machine.
     """
-    if wanted.parts & {"line", "stall", "capacity"}:
+    if wanted.parts & {"line", "stall", "capacity", "admin-reads"}:
         wanted.output.mkdir(parents=True, exist_ok=True)
         cores = line.Cores.of_this_machine()
         allowed = os.sched_getaffinity(0)
-        speech = await synthesise()
+        # Nobody speaks to the admin API.
+        speech = {} if wanted.parts == {"admin-reads"} else await synthesise()
         if cores.load is not None:
             os.sched_setaffinity(0, {cores.load})
         try:
@@ -137,6 +140,10 @@ async def _measure_programs(
     if "stall" in wanted.parts:
         report = progress.about("stalled model, bot")
         results.stall = await stall.measure(wanted.stall_s, speech=speech, cores=cores, folder=folder, report=report)
+    if "admin-reads" in wanted.parts:
+        report = progress.about("admin reads, bot")
+        seconds = min(wanted.seconds, ADMIN_READS_S)
+        results.admin_reads = await admin_reads.measure(seconds, cores=cores, folder=folder, report=report)
     if "capacity" in wanted.parts:
         for name in ORDER:
             report = progress.about(f"capacity, {name}")
@@ -190,6 +197,8 @@ def show(screen: Console, results: Results) -> None:
         table.show_stall(screen, results.stall)
     if results.capacity:
         table.show_capacity(screen, results.capacity)
+    if results.admin_reads:
+        table.show_admin_reads(screen, results.admin_reads)
     if results.hot_paths:
         table.show_hot_paths(screen, results.hot_paths)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from benchmarks.admin_reads import AdminReads
 from benchmarks.capacity import Capacity
 from benchmarks.hot_paths.timing import Timing
 from benchmarks.line import Run
@@ -26,6 +27,7 @@ class Results:
     stall: Stall | None = None
     capacity: list[Capacity] = field(default_factory=list)
     hot_paths: Sequence[Timing] = ()
+    admin_reads: Sequence[AdminReads] = ()
 
     def document(self) -> dict[str, Any]:
         """As plain values, with the machine and the time beside them; nothing that was not measured is in it."""
@@ -43,6 +45,8 @@ class Results:
             ]
         if self.hot_paths:
             document["hot_paths"] = [{**asdict(timing), "core_share": timing.core_share} for timing in self.hot_paths]
+        if self.admin_reads:
+            document["admin_reads"] = [{**asdict(reads), "per_core": reads.per_core} for reads in self.admin_reads]
         return document
 
     def write(self, path: Path) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from benchmarks.admin_reads import JUDGED, TARGET_PER_S, AdminReads
 from benchmarks.capacity import LIMIT_MS, Capacity
 from benchmarks.hot_paths.timing import SPEAKING, Timing
 from benchmarks.line import Run
@@ -247,6 +248,23 @@ def show_hot_paths(screen: Console, timings: Sequence[Timing]) -> None:
     table = _table("hot paths", "", "µs per frame", f"of a core, {SPEAKING} speaking")
     for timing in timings:
         table.add_row(timing.name, f"{timing.us_per_frame:.2f}", f"{timing.core_share:.1%}")
+    screen.print(table)
+
+
+def show_admin_reads(screen: Console, found: Sequence[AdminReads]) -> None:
+    """How fast the admin API answers."""
+    table = _table("admin reads", "", "per second", "of a core", "per core", "ms  p50 / p95 / p99", "target", "")
+    for reads in found:
+        judged = reads.kind in JUDGED
+        table.add_row(
+            reads.kind,
+            f"{reads.per_second:.0f}",
+            f"{reads.core_share:.0%}",
+            f"{reads.per_core:.0f}",
+            _spread(reads.delay_ms),
+            f"≥ {TARGET_PER_S}" if judged else "",
+            _mark(reads.per_core >= TARGET_PER_S) if judged else "",
+        )
     screen.print(table)
 
 
