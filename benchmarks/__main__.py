@@ -7,7 +7,8 @@ bot`, as deployed) run one after the other, the order changing from one number t
 own on the second core; the load has the first: the emulator in this process, two speakers per call who take turns in
 real synthesised speech, and a model that answers after exactly 0.3 s. Every frame is recognised by its bytes on the
 other side, so delays and losses are those of single frames. Then the model stops reading for 10 s (`--long`: 30 s),
-and the hot paths are timed one by one. `--capacity` raises the calls instead until a program is at its limit.
+and the hot paths are timed one by one. `--capacity` raises the calls instead until a program is at its limit (10 s per
+step; `--calls` says which steps).
 
 A measure of delay holds what the load itself needs to write and to read: the floor's column shows how much that is,
 and a row says so when the load was late. Speed is shown, not asserted: the exit status is 0 unless something could not
@@ -50,6 +51,7 @@ HOT_PATHS = (
     "pacer",
 )
 PARTS = ("line", "stall", "hot-paths", "admin-reads")
+CALLS = (1, 10, 50)
 STALL_S, LONG_STALL_S = 10.0, 30.0
 ADMIN_READS_S = 4.0
 """Of each kind at most: thousands of them."""
@@ -61,6 +63,7 @@ class Wanted:
     """What is to be measured."""
 
     calls: Sequence[int]
+    """Of the runs, and of the capacity's steps."""
     seconds: float
     parts: frozenset[str]
     hot_paths: Sequence[str]
@@ -148,7 +151,9 @@ async def _measure_programs(
         for name in ORDER:
             report = progress.about(f"capacity, {name}")
             results.capacity.append(
-                await capacity.measure_capacity(name, speech=speech, cores=cores, folder=folder, report=report)
+                await capacity.measure_capacity(
+                    name, speech=speech, cores=cores, folder=folder, report=report, steps=wanted.calls
+                )
             )
 
 
@@ -234,7 +239,12 @@ def read_arguments(arguments: Sequence[str] | None) -> Wanted:
     if read.only in HOT_PATHS:
         parts, hot_paths = frozenset({"hot-paths"}), (read.only,)
     stall_s = LONG_STALL_S if read.long else STALL_S
-    return Wanted(read.calls, read.seconds, parts, hot_paths, stall_s, read.output.resolve())
+    calls = read.calls or (capacity.STEPS if read.capacity else CALLS)
+    return Wanted(calls, read.seconds, parts, hot_paths, stall_s, read.output.resolve())
+
+
+def _listed(counts: Sequence[int]) -> str:
+    return ",".join(map(str, counts))
 
 
 def _counts(text: str) -> list[int]:

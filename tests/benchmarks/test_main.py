@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import capacity
 from benchmarks.__main__ import HOT_PATHS, main, read_arguments
 
 
 def test_by_default_everything_but_the_capacity() -> None:
     wanted = read_arguments([])
     assert wanted.parts == {"line", "stall", "hot-paths", "admin-reads"}
-    assert (wanted.calls, wanted.seconds, wanted.stall_s) == ([1, 10, 50], 20.0, 10.0)
+    assert (wanted.calls, wanted.seconds, wanted.stall_s) == ((1, 10, 50), 20.0, 10.0)
     assert wanted.hot_paths == HOT_PATHS
 
 
@@ -20,7 +21,13 @@ def test_one_part_or_one_hot_path() -> None:
     assert read_arguments(["--only", "stall", "--long"]).stall_s == 30.0
     assert read_arguments(["--only", "pacer"]).hot_paths == ("pacer",)
     assert read_arguments(["--only", "pacer"]).parts == {"hot-paths"}
-    assert read_arguments(["--capacity"]).parts == {"capacity"}
+
+
+def test_the_capacity_has_its_own_steps() -> None:
+    wanted = read_arguments(["--capacity"])
+    assert wanted.parts == {"capacity"}
+    assert wanted.calls == capacity.STEPS
+    assert read_arguments(["--capacity", "--calls", "100,200"]).calls == [100, 200]
 
 
 @pytest.mark.parametrize("wrong", [["--calls", "0"], ["--calls", "a"], ["--seconds", "0.5"], ["--only", "nothing"]])
