@@ -10,13 +10,14 @@ import math
 import time
 from array import array
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 import websockets.asyncio.server
 from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
 from azure.communication.identity.aio import CommunicationIdentityClient
 from azure.communication.rooms import ParticipantRole, RoomParticipant
 from azure.communication.rooms._shared.models import CommunicationUserIdentifier
@@ -96,8 +97,21 @@ async def running_acs(switches: dict[str, Any] | None = None, **settings: Any) -
             await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=authority().context).start()
             plain, tls = (address[1] for address in runner.addresses)
             yield Acs(f"http://127.0.0.1:{plain}", journal, faults, http, f"https://127.0.0.1:{tls}", authority())
+            # A TLS connection takes some turns to close after its client has left it; not every client does.
+            with suppress(TimeoutError):
+                await until(lambda: not any(_is_tls(each) for each in _connections(runner)), 0.5)
         finally:
             await runner.cleanup()
+
+
+def _connections(runner: web.AppRunner) -> list[RequestHandler]:
+    server = runner.server
+    assert server is not None
+    return server.connections
+
+
+def _is_tls(connection: RequestHandler) -> bool:
+    return connection.transport is not None and connection.transport.get_extra_info("sslcontext") is not None
 
 
 @dataclass
