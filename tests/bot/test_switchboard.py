@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections import defaultdict
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from bot.interpreting.events import Order
 from bot.interpreting.plan import RoomPlan
 from bot.live_room import LiveRoom, Scribe
 from bot.metronome import Metronome
-from bot.records import Records
+from bot.records import CallScribe
 from bot.switchboard import (
     LEAVE_TIMEOUT_S,
     InterpreterStatus,
@@ -26,6 +27,7 @@ from bot.switchboard import (
     Switchboard,
 )
 from bot.telemetry import JsonFormatter
+from rooms_admin.exports import Passage, TranscriptLine
 from tests.support.booths import FakeBooths
 from tests.support.media_streams import FakeMediaStream, NumberedSpeech
 from tests.support.meeting import ADA, BENITO, PEOPLE, TWO_LANGUAGES, Answers
@@ -128,6 +130,20 @@ class FakeCalls:
         return self.connects[number - 1]["media"].rpartition("/")[2]
 
 
+class Kept:
+    """What the rooms yielded, by room."""
+
+    def __init__(self) -> None:
+        self.lines: defaultdict[str, list[TranscriptLine]] = defaultdict(list)
+        self.passages: defaultdict[str, list[Passage]] = defaultdict(list)
+
+    def line(self, room_id: str, line: TranscriptLine) -> None:
+        self.lines[room_id].append(line)
+
+    def passage(self, room_id: str, passage: Passage) -> None:
+        self.passages[room_id].append(passage)
+
+
 class Exchange:
     """A switchboard with everything round it."""
 
@@ -137,14 +153,14 @@ class Exchange:
         self.book = Book()
         self.calls = FakeCalls()
         self.booths = FakeBooths(Answers(seconds=2.0))
-        self.records = Records()
+        self.records = Kept()
         self.metronome = Metronome()
         self.rooms: list[LiveRoom] = []
         self.switchboard = Switchboard(
             rooms=self.book,
             calls=self.calls,
             open_room=self._open_room,
-            scribe=lambda room_id: self.records.scribe(room_id, 0),
+            scribe=lambda room_id: CallScribe(self.records, room_id, 0),
             public_base_url="https://bot",
             media_base_url="wss://bot",
             max_calls=max_calls,
@@ -247,7 +263,7 @@ async def test_a_call_that_starts_is_joined_interpreted_and_left() -> None:
         await asyncio.sleep(3)
         await exchange.report(CallDisconnected(**report(sub_code=7000)))
         assert exchange.status() == (Status.ENDED, "call_ended")
-        assert [passage.state for passage in exchange.records.of("room-1").passages] == ["spoken"]
+        assert [passage.state for passage in exchange.records.passages["room-1"]] == ["spoken"]
         assert exchange.calls.hang_ups == [], "we are out already"
         assert exchange.booths.running == []
         assert acs.close_code == 1000
@@ -317,7 +333,7 @@ async def test_a_failed_room_is_reported_and_left_and_the_others_go_on() -> None
         await acs.says(ADA, seconds=1.0)
         await asyncio.sleep(3)
         assert exchange.status(2) == (Status.STREAMING, None)
-        assert [passage.state for passage in exchange.records.of("room-2").passages] == ["spoken"]
+        assert [passage.state for passage in exchange.records.passages["room-2"]] == ["spoken"]
 
 
 # --- events that are repeated, late, or out of order -------------------------------------------------------
@@ -713,9 +729,7 @@ async def test_draining_does_not_wait_longer_than_told(caplog: pytest.LogCapture
         began = exchange.now
         await exchange.switchboard.drain(1.0)
         assert exchange.now - began == pytest.approx(1.1, abs=0.01)
-        assert [(p.state, p.reason) for p in exchange.records.of("room-1").passages] == [
-            ("abandoned", "service_stopping")
-        ]
+        assert [(p.state, p.reason) for p in exchange.records.passages["room-1"]] == [("abandoned", "service_stopping")]
     assert [record.getMessage() for record in caplog.records] == ["drain limit reached"]
 
 
