@@ -100,6 +100,9 @@ async def running_acs(switches: dict[str, Any] | None = None, **settings: Any) -
             # A TLS connection takes some turns to close after its client has left it; not every client does.
             with suppress(TimeoutError):
                 await until(lambda: not any(_is_tls(each) for each in _connections(runner)), 0.5)
+            for connection in filter(_is_tls, _connections(runner)):
+                if connection.transport is not None:
+                    connection.transport.abort()
         finally:
             await runner.cleanup()
 
@@ -111,7 +114,8 @@ def _connections(runner: web.AppRunner) -> list[RequestHandler]:
 
 
 def _is_tls(connection: RequestHandler) -> bool:
-    return connection.transport is not None and connection.transport.get_extra_info("sslcontext") is not None
+    transport = connection.transport  # None: being closed
+    return transport is None or transport.get_extra_info("sslcontext") is not None
 
 
 @dataclass
