@@ -14,7 +14,7 @@ A measure of delay holds what the load itself needs to write and to read: the fl
 and a row says so when the load was late. Speed is shown, not asserted: the exit status is 0 unless something could not
 be measured (1) or the arguments make no sense (2). Everything stays on this machine and ends with the command.
 
-`--only`: `line` (the runs under calls), `stall`, `hot-paths`, `admin-reads`, or one hot path by its file's name.
+`--only`: `line` (the runs under calls), `stall`, `emulator` (alone), `hot-paths`, `admin-reads`, or one hot path by its file's name.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
-from benchmarks import admin_reads, capacity, line, stall, table
+from benchmarks import admin_reads, capacity, emulator_load, line, stall, table
 from benchmarks.hot_paths import timing
 from benchmarks.results import Results
 from benchmarks.speech import synthesise
@@ -50,7 +50,7 @@ HOT_PATHS = (
     "speech_detector",
     "pacer",
 )
-PARTS = ("line", "stall", "hot-paths", "admin-reads")
+PARTS = ("line", "stall", "emulator", "hot-paths", "admin-reads")
 CALLS = (1, 10, 50)
 STALL_S, LONG_STALL_S = 10.0, 30.0
 ADMIN_READS_S = 4.0
@@ -107,12 +107,12 @@ async def measure(wanted: Wanted, results: Results, progress: Progress) -> None:
     Raises:
         SubjectFailed, EngineError: something cannot be measured on this machine.
     """
-    if wanted.parts & {"line", "stall", "capacity", "admin-reads"}:
+    if wanted.parts & {"line", "stall", "capacity", "admin-reads", "emulator"}:
         wanted.output.mkdir(parents=True, exist_ok=True)
         cores = line.Cores.of_this_machine()
         allowed = os.sched_getaffinity(0)
-        # Nobody speaks to the admin API.
-        speech = {} if wanted.parts == {"admin-reads"} else await synthesise()
+        # Nobody speaks to the admin API, and the emulator alone needs no sense.
+        speech = await synthesise() if wanted.parts - {"admin-reads", "emulator", "hot-paths"} else {}
         if cores.load is not None:
             os.sched_setaffinity(0, {cores.load})
         try:
@@ -147,6 +147,10 @@ async def _measure_programs(
         report = progress.about("admin reads, bot")
         seconds = min(wanted.seconds, ADMIN_READS_S)
         results.admin_reads = await admin_reads.measure(seconds, cores=cores, folder=folder, report=report)
+    if "emulator" in wanted.parts:
+        report = progress.about("the emulator alone")
+        seconds = min(wanted.seconds, emulator_load.SECONDS)
+        results.emulator = await emulator_load.measure(seconds, cores=cores, report=report)
     if "capacity" in wanted.parts:
         for name in ORDER:
             report = progress.about(f"capacity, {name}")
@@ -204,6 +208,8 @@ def show(screen: Console, results: Results) -> None:
         table.show_capacity(screen, results.capacity)
     if results.admin_reads:
         table.show_admin_reads(screen, results.admin_reads)
+    if results.emulator is not None:
+        emulator_load.show(screen, results.emulator)
     if results.hot_paths:
         table.show_hot_paths(screen, results.hot_paths)
 

@@ -14,6 +14,7 @@ import orjson
 
 from benchmarks.admin_reads import AdminReads
 from benchmarks.capacity import Capacity
+from benchmarks.emulator_load import EmulatorLoad
 from benchmarks.hot_paths.timing import Timing
 from benchmarks.line import Run
 from benchmarks.stall import Stall
@@ -28,6 +29,7 @@ class Results:
     capacity: list[Capacity] = field(default_factory=list)
     hot_paths: Sequence[Timing] = ()
     admin_reads: Sequence[AdminReads] = ()
+    emulator: EmulatorLoad | None = None
 
     def document(self) -> dict[str, Any]:
         """As plain values, with the machine and the time beside them; nothing that was not measured is in it."""
@@ -47,6 +49,8 @@ class Results:
             document["hot_paths"] = [{**asdict(timing), "core_share": timing.core_share} for timing in self.hot_paths]
         if self.admin_reads:
             document["admin_reads"] = [{**asdict(reads), "per_core": reads.per_core} for reads in self.admin_reads]
+        if self.emulator is not None:
+            document["emulator"] = asdict(self.emulator)
         return document
 
     def write(self, path: Path) -> None:
