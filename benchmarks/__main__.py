@@ -14,7 +14,8 @@ A measure of delay holds what the load itself needs to write and to read: the fl
 and a row says so when the load was late. Speed is shown, not asserted: the exit status is 0 unless something could not
 be measured (1) or the arguments make no sense (2). Everything stays on this machine and ends with the command.
 
-`--only`: `line` (the runs under calls), `stall`, `emulator` (alone), `hot-paths`, `admin-reads`, or one hot path by its file's name.
+`--only`: `line` (the runs under calls), `stall`, `emulator` (alone), `hot-paths`, `admin-reads`, or one hot path by
+its file's name.
 """
 
 from __future__ import annotations
@@ -220,9 +221,8 @@ def read_arguments(arguments: Sequence[str] | None) -> Wanted:
     add = parser.add_argument
     add(
         "--calls",
-        default="1,10,50",
         type=_counts,
-        help="numbers of calls, parted by commas (default: %(default)s)",
+        help="numbers of calls, parted by commas (default: " + ",".join(map(str, CALLS)) + "; more for --capacity)",
     )
     add("--seconds", default=20.0, type=_seconds, help="measured per run (default: %(default)s)")
     add(
