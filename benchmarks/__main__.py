@@ -1,6 +1,6 @@
 """`python -m benchmarks`: what our own share costs, beside a floor program, in one run on one machine.
 
-    python -m benchmarks [--calls 1,10,50] [--seconds 20] [--only NAME] [--capacity] [--long] [--output out/bench]
+    python -m benchmarks [--calls 1,10,50] [--seconds 12] [--only NAME] [--capacity] [--long] [--output out/bench]
 
 For each number of calls the floor (`relay`, the shape of an interpreter without its features) and the bot (`python -m
 bot`, as deployed) run one after the other, the order changing from one number to the next. Each is a process of its
@@ -224,7 +224,7 @@ def read_arguments(arguments: Sequence[str] | None) -> Wanted:
         type=_counts,
         help="numbers of calls, parted by commas (default: " + ",".join(map(str, CALLS)) + "; more for --capacity)",
     )
-    add("--seconds", default=20.0, type=_seconds, help="measured per run (default: %(default)s)")
+    add("--seconds", default=12.0, type=_seconds, help="measured per run (default: %(default)s)")
     add(
         "--only",
         choices=(*PARTS, *HOT_PATHS),

@@ -13,7 +13,7 @@ from rich.text import Text
 from benchmarks.admin_reads import JUDGED, TARGET_PER_S, AdminReads
 from benchmarks.capacity import LIMIT_MS, Capacity
 from benchmarks.hot_paths.timing import SPEAKING, Timing
-from benchmarks.line import Run
+from benchmarks.line import Generator, Run
 from benchmarks.observations import Losses
 from benchmarks.percentiles import Spread
 from benchmarks.stall import Stall
@@ -100,11 +100,8 @@ def _lost(losses: Losses) -> float | None:
     return losses.missing if losses.sent else None
 
 
-def _generator(run: Run) -> str:
-    load = run.generator
-    others = "–" if load.others_share is None else f"{load.others_share:.0%}"
-    mark = " OVERLOADED" if load.overloaded else " DISTURBED" if load.disturbed else ""
-    return f"{load.late_p99_ms:.1f} · {load.core_share:.0%} · {others}{mark}"
+def _strangers(load: Generator) -> str:
+    return "–" if load.others_share is None else f"{load.others_share:.0%}"
 
 
 # Targets: product page, section 6; they are the bot's alone.
@@ -180,7 +177,9 @@ MEASURES: tuple[Measure, ...] = (
         limit=0,
         target="0",
     ),
-    Measure("load: ticks late p99, ms · its core · strangers", _generator),
+    Measure("the load itself: ticks late p99, ms", lambda run: _number(run.generator.late_p99_ms)),
+    Measure("the load itself: share of its core", lambda run: f"{run.generator.core_share:.0%}"),
+    Measure("strangers on either core", lambda run: _strangers(run.generator)),
 )
 
 
@@ -278,10 +277,21 @@ def show_capacity(screen: Console, capacities: Sequence[Capacity]) -> None:
         table.add_row(capacity.subject, str(capacity.calls), capacity.stopped_by, target, mark)
     screen.print(table)
     for capacity in capacities:
-        steps = _table(f"{capacity.subject}, step by step", "calls", "in, p99 ms", "out, p99 ms", "core", "load")
+        steps = _table(
+            f"{capacity.subject}, step by step",
+            "calls",
+            "in, p99 ms",
+            "out, p99 ms",
+            "core",
+            "load late",
+            "its core",
+            "strangers",
+        )
         for run in capacity.runs:
             up, down = _number(_p99(run.up)), _number(_p99(run.down))
-            steps.add_row(str(run.calls), up, down, f"{run.core_share:.0%}", _generator(run))
+            load = run.generator
+            late, busy = _number(load.late_p99_ms), f"{load.core_share:.0%}"
+            steps.add_row(str(run.calls), up, down, f"{run.core_share:.0%}", late, busy, _strangers(load))
         screen.print(steps)
 
 
