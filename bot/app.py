@@ -24,6 +24,7 @@ from bot.interpreting.events import Order
 from bot.interpreting.plan import Attendee, Endpointing, RoomPlan
 from bot.live_room import LiveRoom, Scribe
 from bot.metronome import Metronome
+from bot.notices import Notices
 from bot.openapi import described
 from bot.realtime.connection import booth_factory, build_client
 from bot.realtime.messages import ConversationSettings
@@ -33,13 +34,15 @@ from bot.voice_activity import DetectorPool
 from listeners.tickets import Tickets
 from media_streaming import routes as media_routes
 from rooms_admin import acs_rooms
+from rooms_admin import errors as admin_errors
 from rooms_admin import routes as admin_routes
 from rooms_admin.acs_rooms import AcsRooms
 from rooms_admin.archive import Archive
 from rooms_admin.connection_string import parse_connection_string
 from rooms_admin.database import Database
+from rooms_admin.deliveries import Deliveries
 from rooms_admin.idempotency import Answers
-from rooms_admin.keys import ApiKeys
+from rooms_admin.keys import Admins, ApiKeys, Claims, VerifyBearer
 from rooms_admin.models import Action, Purpose
 from rooms_admin.rates import TokenBuckets
 from rooms_admin.retention import Retention
@@ -48,6 +51,7 @@ from rooms_admin.routes import Guard, InterpreterState, InterpreterStatus, Limit
 from rooms_admin.schema import MIGRATIONS
 from rooms_admin.sqlite_store import SqliteRooms
 from rooms_admin.store import Room, RoomStore, Term
+from rooms_admin.subscriptions import Subscriptions
 from rooms_admin.usage import Prices
 from webhooks import routes as webhook_routes
 from webhooks.errors import NotAuthorized
@@ -109,9 +113,10 @@ class _RoomBook:
 class _Watcher:
     """Running calls follow what admins change; a deleted room's call ends, and nothing more is kept of it."""
 
-    def __init__(self, switchboard: Switchboard, archive: Archive) -> None:
+    def __init__(self, switchboard: Switchboard, archive: Archive, subscriptions: Subscriptions) -> None:
         self._switchboard = switchboard
         self._archive = archive
+        self._subscriptions = subscriptions
 
     def changed(self, room: Room) -> None:
         self._switchboard.change_plan(room.room_id, plan_of(room).plan)
@@ -119,6 +124,7 @@ class _Watcher:
     def removed(self, room: Room) -> None:
         self._switchboard.room_deleted(room.room_id)
         self._archive.forget(room.room_id)
+        self._subscriptions.forget_room(room.room_id)
 
 
 _ADMIN_STATUS: dict[Status, InterpreterStatus] = {
@@ -202,6 +208,10 @@ class Interpreter:
                 settings.azure_ai_realtime_deployment,
                 ConversationSettings(transcribe=settings.azure_ai_transcribe_deployment, voice=settings.azure_ai_voice),
             )
+            subscriptions = Subscriptions(database)
+            await subscriptions.load()
+            deliveries = await resources.enter_async_context(Deliveries(subscriptions))
+            notices = Notices(archive, deliveries.tell)
             loop = asyncio.get_running_loop()
 
             def open_room(room: PlannedRoom, name: str, scribe: Scribe) -> LiveRoom:
@@ -219,28 +229,30 @@ class Interpreter:
                 rooms=_RoomBook(store),
                 calls=calls,
                 open_room=open_room,
-                scribe=lambda room_id: CallScribe(archive, room_id, round(time.time() * 1000)),
+                scribe=lambda room_id: CallScribe(notices, room_id, round(time.time() * 1000)),
                 public_base_url=settings.public_base_url,
                 media_base_url=settings.media_base_url,
                 max_calls=settings.max_calls,
                 wall_clock=time.time,
+                tell=deliveries.tell,
             )
             verifier = TokenVerifier(
                 settings.acs_token_issuer,
                 settings.acs_token_audience,
                 KeySet(fetch_over_http(settings.acs_token_jwks_url)),
             )
-            rooms = Rooms(store, acs, watcher=_Watcher(switchboard, archive))
+            rooms = Rooms(store, acs, watcher=_Watcher(switchboard, archive, subscriptions))
             answers = Answers(database)
-            retention = Retention(store, rooms, archive, answers, default_days=settings.retention_days)
+            retention = Retention(store, rooms, archive, answers, subscriptions, default_days=settings.retention_days)
             # In a thread: FastAPI and pydantic read source files to describe the routes.
-            await asyncio.to_thread(self._add_routes, switchboard, verifier, rooms, archive, answers)
+            await asyncio.to_thread(self._add_routes, switchboard, verifier, rooms, archive, answers, subscriptions)
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(metronome.run(), name="metronome"),
                     group.create_task(switchboard.run(), name="switchboard"),
                     group.create_task(archive.run(), name="archive"),
                     group.create_task(retention.run(), name="retention"),
+                    group.create_task(deliveries.run(), name="deliveries"),
                 ]
                 try:
                     yield
@@ -249,7 +261,13 @@ class Interpreter:
                         task.cancel()
 
     def _add_routes(
-        self, switchboard: Switchboard, verifier: TokenVerifier, rooms: Rooms, archive: Archive, answers: Answers
+        self,
+        switchboard: Switchboard,
+        verifier: TokenVerifier,
+        rooms: Rooms,
+        archive: Archive,
+        answers: Answers,
+        subscriptions: Subscriptions,
     ) -> None:
         settings = self._settings
         keys = ApiKeys({name: key.get_secret_value() for name, key in settings.admin_api_keys.items()})
@@ -277,14 +295,31 @@ class Interpreter:
         self.app.include_router(
             media_routes.router(switchboard.serve_media, verify=verify_media, knows_secret=switchboard.knows_secret)
         )
-        guard = Guard(keys, _limits(settings), answers)
+        guard = Guard(Admins(keys, _entra(settings)), _limits(settings), answers)
         self.app.include_router(
             admin_routes.router(
                 rooms, guard, _Interpreter(switchboard), archive, issue_ticket=issue_ticket, prices=_prices(settings)
             )
         )
+        self.app.include_router(admin_routes.subscription_routes(subscriptions, rooms, guard))
         self.app.include_router(_health(switchboard))
         self.app.openapi_schema = described(self.app.openapi())
+
+
+def _entra(settings: Settings) -> VerifyBearer | None:
+    """How admins' tokens are verified, if the settings say whose they are."""
+    issuer, audience, keys = settings.admin_token_issuer, settings.admin_token_audience, settings.admin_token_jwks_url
+    if issuer is None or audience is None or keys is None:
+        return None
+    verifier = TokenVerifier(issuer, audience, KeySet(fetch_over_http(keys)))
+
+    async def verify(authorization: str) -> Claims:
+        try:
+            return (await verifier.verify(authorization)).all
+        except NotAuthorized as error:
+            raise admin_errors.NotAuthorized(error.message, details=error.details) from error
+
+    return verify
 
 
 def _limits(settings: Settings) -> Limits:

@@ -138,8 +138,12 @@ class Settings(BaseSettings):
 
     event_grid_secret: Secret
     """Carried by Event Grid in `X-Webhook-Secret`."""
-    admin_api_keys: Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(_api_keys)]
+    admin_api_keys: Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(_api_keys)] = {}
     """`name:key,name:key`; instead of a key `sha256$` and its digest in hexadecimal, so that nobody here knows it."""
+    admin_token_issuer: str | None = None
+    """With audience and key set: admins may come with Entra tokens too, and app roles decide what they may."""
+    admin_token_audience: str | None = None
+    admin_token_jwks_url: Url | None = None
 
     ticket_secret: Secret | None = None
     """Signs listeners' tickets; all replicas need the same. Without it each process has one of its own."""
@@ -191,9 +195,21 @@ def load_settings(**overrides: Any) -> Settings:
         problems.append("AZURE_COMMUNICATION_CONNECTION_STRING, AZURE_COMMUNICATION_ENDPOINT: set one, not both")
     if not any(given):
         problems.append("AZURE_COMMUNICATION_CONNECTION_STRING or AZURE_COMMUNICATION_ENDPOINT: neither is set")
+    if settings is not None:
+        problems += _admin_problems(settings)
     if problems or settings is None:
         raise SettingsError(problems)
     return settings
+
+
+def _admin_problems(settings: Settings) -> list[str]:
+    """Whether admins can prove who they are, in one way at least."""
+    entra = (settings.admin_token_issuer, settings.admin_token_audience, settings.admin_token_jwks_url)
+    if any(entra) and not all(entra):
+        return ["ADMIN_TOKEN_ISSUER, ADMIN_TOKEN_AUDIENCE, ADMIN_TOKEN_JWKS_URL: set all or none"]
+    if not settings.admin_api_keys and not any(entra):
+        return ["ADMIN_API_KEYS or ADMIN_TOKEN_ISSUER, …_AUDIENCE, …_JWKS_URL: neither is set"]
+    return []
 
 
 class _Endpoints(BaseSettings):

@@ -12,6 +12,11 @@ Every error has one shape, `{"error": {"code", "message", "retry_after_ms"?, "de
 takes an `Idempotency-Key`, so that it can be repeated; what changes something takes `If-Match`, so that nobody's
 change is lost.
 """
+SECURITY_SCHEMES = {
+    "APIKeyHeader": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "HTTPBearer": {"type": "http", "scheme": "bearer", "description": "An Entra token with app roles"},
+}
+"""Named by the operations that need one of them."""
 _WEBHOOK_ERRORS = {
     "400": "The delivery cannot be read",
     "401": "Who delivers did not prove who it is",
@@ -30,7 +35,9 @@ def described(document: dict[str, Any]) -> dict[str, Any]:
             operation["responses"].pop("422", None)
             if path.startswith("/webhooks/"):
                 _add_errors(operation["responses"])
-    schemas = document.get("components", {}).get("schemas", {})
+    components = document.setdefault("components", {})
+    components["securitySchemes"] = SECURITY_SCHEMES
+    schemas = components.get("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     return document

@@ -20,6 +20,7 @@ from bot.errors import CallError, InterpreterError
 from bot.interpreting.events import Order, Ordered, SpeakerJoined, SpeakerLeft
 from bot.interpreting.plan import RoomPlan
 from bot.live_room import LiveRoom, RoomEnded, Scribe
+from bot.notices import Tell
 from bot.telemetry import log_context
 from media_streaming.stream import MediaStream
 from webhooks.deduplication import RecentIds
@@ -109,6 +110,8 @@ class _Call:
     connection_id: str | None = None
     present: frozenset[str] = frozenset()
     """People in the call, by raw id."""
+    was_heard: bool = False
+    """Audio has come from it."""
     joined_late: bool = False
     """The connect request was answered when the room was over already."""
     rejoin: bool = False
@@ -149,6 +152,7 @@ class Switchboard:
         media_base_url: str,
         max_calls: int,
         wall_clock: Callable[[], float],
+        tell: Tell = lambda kind, room_id, data: None,
     ) -> None:
         """`open_room` makes a LiveRoom of a room, a name unique to the call and whoever writes down what it yields."""
         self._rooms = rooms
@@ -159,6 +163,7 @@ class Switchboard:
         self._media_base_url = media_base_url
         self._max_calls = max_calls
         self._wall_clock = wall_clock
+        self._tell = tell
         self._inbox: asyncio.Queue[_Pending] = asyncio.Queue(INBOX_LIMIT)
         self._by_room: dict[str, _Call] = {}
         self._by_secret: dict[str, _Call] = {}
@@ -322,6 +327,9 @@ class Switchboard:
             return
         with log_context(room_id=call.room.room_id, call_connection_id=stream.call_connection_id or ""):
             call.status = Status.STREAMING
+            if not call.was_heard:  # a socket that comes back is the same interpreter
+                call.was_heard = True
+                self._tell("interpreter.joined", call.room.room_id, {"call_connection_id": call.connection_id})
             logger.info("media stream opened")
             try:
                 await call.live.attach(stream)
@@ -416,6 +424,7 @@ class Switchboard:
         live = self._open_room(room, secret[:8], self._scribe(room.room_id))
         call = _Call(room, secret, live, self._wall_clock(), server_call_id)
         self._by_room[room.room_id] = self._by_secret[secret] = call
+        self._tell("room.live", room.room_id, {})
         self._group.create_task(self._interpret(call), name=f"call {room.room_id}")
         return True
 
@@ -452,6 +461,9 @@ class Switchboard:
             self._by_room.pop(call.room.room_id, None)
             outcome = InterpreterStatus(call.status, call.connection_id, self._wall_clock(), call.reason)
             self._note(call.room.room_id, outcome)
+            if call.was_heard:
+                self._tell("interpreter.left", call.room.room_id, {"reason": call.reason})
+            self._tell("room.ended", call.room.room_id, {"reason": call.reason})
             call.left.set()
 
     def _note(self, room_id: str, outcome: InterpreterStatus) -> None:

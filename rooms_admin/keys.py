@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
@@ -29,6 +29,11 @@ class Caller:
 
 class Headers(Protocol):
     def get(self, key: str) -> str | None: ...
+
+
+Claims = Mapping[str, object]
+VerifyBearer = Callable[[str], Awaitable[Claims]]
+"""The claims of an Authorization header, verified; raises if it proves nothing."""
 
 
 class HasHeaders(Protocol):
@@ -83,3 +88,27 @@ class ApiKeys:
         if found is None:
             raise NotAuthorized("X-API-Key is wrong")
         return Caller(found)
+
+
+class Admins:
+    """Either a key in X-API-Key, or a bearer token with app roles. Callable on a request, as `ApiKeys` is."""
+
+    def __init__(self, keys: ApiKeys, verify_bearer: VerifyBearer | None = None) -> None:
+        self._keys = keys
+        self._verify = verify_bearer
+
+    async def __call__(self, request: HasHeaders) -> Caller:
+        authorization = request.headers.get("authorization")
+        if self._verify is None or not authorization or request.headers.get("x-api-key") is not None:
+            return await self._keys(request)
+        return caller_of(await self._verify(authorization))
+
+
+def caller_of(claims: Claims) -> Caller:
+    """Who a verified token speaks for, and what the token allows: roles we do not know allow nothing."""
+    name = next((claims[claim] for claim in ("azp", "appid", "oid", "sub") if isinstance(claims.get(claim), str)), None)
+    if not name:
+        raise NotAuthorized("the token does not say whose it is")
+    given = claims.get("roles")
+    roles = frozenset(role for role in EVERY_ROLE if isinstance(given, list) and role in given)
+    return Caller(f"entra:{name}", roles)

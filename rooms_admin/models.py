@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Generic, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from rooms_admin.languages import AUTO, language_tag
 from rooms_admin.store import BargeIn, Mode, Participant, Role, Room, RoomSettings
+from rooms_admin.subscriptions import DeliveryState, EventKind
 
 MOST_PARTICIPANTS = 350  # of one call, by ACS's service limits
 MOST_LANGUAGES = 20  # to read; how many are offered is another question, answered with a reason
@@ -174,6 +176,36 @@ class InterpreterCommand(_Request):
     action: Action
 
 
+def _receiver(text: str) -> str:
+    """An address that can be posted to; what is signed is not secret, but what is said in a room is."""
+    try:
+        address = urlsplit(text)
+        port_is_fine = address.port is None or address.port > 0
+    except ValueError as error:
+        raise ValueError("is not an address") from error
+    host = address.hostname
+    if address.scheme not in ("https", "http") or not host or not port_is_fine or "@" in address.netloc:
+        raise ValueError("must be an https address without a user name")
+    if address.scheme == "http" and host not in ("localhost", "127.0.0.1", "::1"):
+        raise ValueError("must be https (http is for loopback only)")
+    if address.fragment or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("must be an address as it goes over the wire, without a fragment")
+    return text
+
+
+class NewSubscription(_Request):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"url": "https://contoso.com/hooks/interpreter", "events": ["utterance.final", "room.ended"]}]
+        }
+    )
+
+    url: Annotated[str, AfterValidator(_receiver), Field(max_length=2_000)]
+    events: Annotated[list[EventKind], Field(min_length=1, max_length=20)]
+    room_id: Annotated[str, Field(max_length=64)] | None = None
+    """only of this room; of every room, if left out"""
+
+
 # --- answers -------------------------------------------------------------------------------------
 
 
@@ -335,6 +367,35 @@ class TranscriptAnswer(Page[TranscriptLineAnswer]):
 
     room_id: str
     passages: list[PassageAnswer]
+
+
+class SubscriptionAnswer(_Answer):
+    subscription_id: str
+    url: str
+    events: tuple[EventKind, ...]
+    room_id: str | None
+    created_at: datetime
+
+
+class NewSubscriptionAnswer(SubscriptionAnswer):
+    secret: str
+    """to check the signatures with; shown this once"""
+
+
+class DeliveryAnswer(_Answer):
+    delivery_id: str
+    """also in the header `webhook-id`"""
+    room_id: str
+    event: EventKind
+    state: DeliveryState
+    attempts: int
+    status: int | None
+    """of the last answer"""
+    error: str | None
+    """why there was none"""
+    created_ms: int
+    due_ms: int
+    """when it is tried again, while it is pending"""
 
 
 class ErrorBody(_Answer):

@@ -12,6 +12,7 @@ from rooms_admin.errors import RoomsAdminError
 from rooms_admin.idempotency import Answers
 from rooms_admin.rooms import Rooms
 from rooms_admin.store import Room, RoomQuery, RoomStore
+from rooms_admin.subscriptions import Subscriptions
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ class Retention:
         rooms: Rooms,
         archive: Archive,
         answers: Answers | None = None,
+        subscriptions: Subscriptions | None = None,
         *,
         default_days: int,
         interval_s: float = INTERVAL_S,
@@ -38,6 +40,7 @@ class Retention:
         self._rooms = rooms
         self._archive = archive
         self._answers = answers
+        self._subscriptions = subscriptions
         self._default_days = default_days
         self._interval_s = interval_s
         self._now = now
@@ -52,9 +55,11 @@ class Retention:
             await asyncio.sleep(self._interval_s)
 
     async def sweep(self) -> None:
-        """Look at every room once, and at the answers kept for repeated requests."""
+        """Look at every room once, and at the answers and deliveries that are kept for a while."""
         if self._answers is not None:
             await self._answers.expire()
+        if self._subscriptions is not None:
+            await self._subscriptions.expire()
         after: tuple[str, str] | None = None
         while True:
             query = RoomQuery(ROOMS_AT_ONCE, after=after)

@@ -81,7 +81,30 @@ MIGRATIONS: tuple[Migration, ...] = (
         "DROP INDEX rooms_by_request",
         "CREATE INDEX rooms_by_request ON rooms (request_key)",
     ),
+    (  # 6: integrators: who wants to be told of what, and what they were told
+        """CREATE TABLE subscriptions (
+            subscription_id TEXT PRIMARY KEY,
+            room_id TEXT,
+            document TEXT NOT NULL
+        ) WITHOUT ROWID""",
+        """CREATE TABLE deliveries (
+            delivery_id TEXT PRIMARY KEY,
+            subscription_id TEXT NOT NULL,
+            room_id TEXT NOT NULL,
+            event TEXT NOT NULL,
+            created_ms INTEGER NOT NULL,
+            due_ms INTEGER NOT NULL,
+            attempts INTEGER NOT NULL,
+            state TEXT NOT NULL,
+            status INTEGER,
+            error TEXT,
+            body TEXT NOT NULL
+        ) WITHOUT ROWID""",
+        "CREATE INDEX deliveries_by_time ON deliveries (state, due_ms)",
+        "CREATE INDEX deliveries_by_subscription ON deliveries (subscription_id, delivery_id)",
+        "CREATE INDEX deliveries_by_room ON deliveries (room_id)",
+    ),
 )
 
-OF_A_ROOM = ("lines", "passages", "glossaries", "answers")
+OF_A_ROOM = ("lines", "passages", "glossaries", "answers", "subscriptions", "deliveries")
 """Tables whose rows belong to a room and go with it."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -27,11 +30,22 @@ _glossary = msgspec.json.Decoder(Glossary)
 _SORTED_BY = {"created_at": "room_id", "name": "name", "valid_until": "valid_until"}
 
 
+KNOWN_FOR_S = 1.0
+"""How long a room that was read is known without reading it again. Our own changes are seen at once; those of another
+process on the same file, such as the one we take over from, after this."""
+MOST_KNOWN = 1_000
+
+
 class SqliteRooms:
     """See RoomStore. Errors of the database leave as `StoreUnavailable`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
+        self._clock = clock
+        self._known: OrderedDict[str, tuple[Room, float]] = OrderedDict()
+        """By id, with the time of reading."""
+        self._changes = 0
+        """Begun and ended: what was read while the number changed may be old already."""
 
     async def add(self, room: Room) -> None:
         def add(connection: sqlite3.Connection) -> None:
@@ -46,7 +60,28 @@ class SqliteRooms:
         await self._database.write(add)
 
     async def get(self, room_id: str) -> Room | None:
-        return await self._database.read(lambda connection: _get(connection, room_id))
+        now = self._clock()
+        known = self._known.get(room_id)
+        if known is not None and now - known[1] < KNOWN_FOR_S:
+            return known[0]
+        changes = self._changes
+        room = await self._database.read(lambda connection: _get(connection, room_id))
+        if changes == self._changes and room is not None:
+            self._known[room_id] = room, now
+            self._known.move_to_end(room_id)
+            if len(self._known) > MOST_KNOWN:
+                self._known.popitem(last=False)
+        return room
+
+    @contextmanager
+    def _changing(self, room_id: str) -> Iterator[None]:
+        """What is known of the room counts no more, whether the change succeeds or not."""
+        self._changes += 1
+        try:
+            yield
+        finally:
+            self._changes += 1
+            self._known.pop(room_id, None)
 
     async def find_by_acs_room(self, acs_room_id: str) -> Room | None:
         return await self._youngest("acs_room_id", acs_room_id)
@@ -73,7 +108,8 @@ class SqliteRooms:
             _put(connection, changed)
             return changed
 
-        return await self._database.write(update)
+        with self._changing(room_id):
+            return await self._database.write(update)
 
     async def remove(self, room_id: str, now: datetime) -> Deletion:
         def remove(connection: sqlite3.Connection) -> Deletion:
@@ -95,7 +131,8 @@ class SqliteRooms:
             )
             return proof
 
-        proof = await self._database.write(remove)
+        with self._changing(room_id):
+            proof = await self._database.write(remove)
         await self._database.forget_traces()
         return proof
 

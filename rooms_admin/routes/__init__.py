@@ -5,8 +5,7 @@ Errors leave as `RoomsAdminError`, those of validation included; whoever serves 
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Security
-from fastapi.security import APIKeyHeader, HTTPBearer
+from fastapi import APIRouter
 
 from rooms_admin.rooms import Rooms
 from rooms_admin.routes.guard import BODY_LIMIT, Authorise, Guard, Limits, guarded_by
@@ -19,6 +18,7 @@ from rooms_admin.routes.interpreter import (
 )
 from rooms_admin.routes.rooms import add_room_routes
 from rooms_admin.routes.roster import IssueTicket, add_roster_routes
+from rooms_admin.routes.subscriptions import subscription_routes
 from rooms_admin.usage import Prices
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "Prices",
     "Transcripts",
     "router",
+    "subscription_routes",
 ]
 
 
@@ -50,11 +51,6 @@ def router(
         prefix="/api/rooms",
         strict_content_type=False,  # what keeps other sites' pages out is the key, not a content type
         route_class=guarded_by(guard),
-        # They say in the API's description what `authorise` demands; they decide nothing.
-        dependencies=[
-            Security(APIKeyHeader(name="X-API-Key", auto_error=False)),
-            Security(HTTPBearer(auto_error=False, description="An Entra token with app roles")),
-        ],
     )
     add_room_routes(routes, rooms)
     add_roster_routes(routes, rooms, issue_ticket)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Response
@@ -27,6 +27,9 @@ from rooms_admin.usage import LaneUsage, Prices, usage_by_lane
 
 InterpreterStatus = Literal["idle", "connecting", "interpreting", "paused", "stopping", "stopped", "failed"]
 MS_PER_MINUTE = 60_000
+FEW_LINES = 200
+"""Written in less than a millisecond."""
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +115,11 @@ def add_interpreter_routes(
         wanted = wanted_language(language)
         await rooms.get(room_id)
         lines = await transcripts.lines(room_id)
-        # In a thread: hours of meeting must not keep the audio of others waiting.
         if format != "json":
             write, media_type = _EXPORTS[format]
-            return Response(await asyncio.to_thread(write, lines, wanted), media_type=media_type)
+            return Response(await _aside(len(lines), write, lines, wanted), media_type=media_type)
         passages = await transcripts.passages(room_id)
-        body = await asyncio.to_thread(_transcript, room_id, lines, passages, wanted)
+        body = await _aside(len(lines) + len(passages), _transcript, room_id, lines, passages, wanted)
         return Response(body, media_type="application/json")
 
     @routes.get(
@@ -132,6 +134,11 @@ def add_interpreter_routes(
         passages = await transcripts.every_passage(room_id)
         lanes = await asyncio.to_thread(usage_by_lane, passages)
         return written(_usage(room_id, lanes, prices))
+
+
+async def _aside(size: int, work: Callable[..., Result], *values: object) -> Result:
+    """Hours of meeting are written in a thread: they must not keep the audio of others waiting."""
+    return await asyncio.to_thread(work, *values) if size > FEW_LINES else work(*values)
 
 
 def _interpreter(room_id: str, state: InterpreterState) -> InterpreterAnswer:

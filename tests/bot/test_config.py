@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,7 +86,6 @@ def test_with_nothing_set_everything_that_is_needed_is_named() -> None:
         "PUBLIC_BASE_URL: is not set",
         "ACS_TOKEN_AUDIENCE: is not set",
         "EVENT_GRID_SECRET: is not set",
-        "ADMIN_API_KEYS: is not set",
         NEITHER,
     ]
 
@@ -285,3 +285,27 @@ def test_a_key_may_be_a_digest(environment: pytest.MonkeyPatch) -> None:
 def test_settings_of_the_admin_side_are_judged(environment: pytest.MonkeyPatch, name: str, value: str) -> None:
     environment.setenv(name, value)
     assert [problem.split(":")[0] for problem in problems()] == [name]
+
+
+ENTRA = {
+    "ADMIN_TOKEN_ISSUER": "https://login.microsoftonline.com/tenant/v2.0",
+    "ADMIN_TOKEN_AUDIENCE": "api://interpreter",
+    "ADMIN_TOKEN_JWKS_URL": "https://login.microsoftonline.com/tenant/discovery/v2.0/keys",
+}
+
+
+def test_admins_prove_who_they_are_in_one_way_at_least(environment: pytest.MonkeyPatch) -> None:
+    environment.delenv("ADMIN_API_KEYS")
+    assert problems() == ["ADMIN_API_KEYS or ADMIN_TOKEN_ISSUER, …_AUDIENCE, …_JWKS_URL: neither is set"]
+    for name, value in ENTRA.items():
+        environment.setenv(name, value)
+    assert load_settings().admin_token_audience == "api://interpreter"
+    environment.delenv("ADMIN_TOKEN_AUDIENCE")
+    assert problems() == ["ADMIN_TOKEN_ISSUER, ADMIN_TOKEN_AUDIENCE, ADMIN_TOKEN_JWKS_URL: set all or none"]
+
+
+def test_settings_named_in_the_admins_page_exist() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "admin-api.md").read_text()
+    named = set(re.findall(r"`([A-Z]+_[A-Z_]+)`", page))
+    assert {"ADMIN_API_KEYS", "RETENTION_DAYS", "MODEL_PRICES"} <= named
+    assert named <= {name.upper() for name in Settings.model_fields}

@@ -19,6 +19,7 @@ def test_422_is_gone_with_its_shapes() -> None:
     found = described(document("/api/rooms"))
     assert set(found["paths"]["/api/rooms"]["post"]["responses"]) == {"200"}
     assert set(found["components"]["schemas"]) == {"ErrorAnswer"}
+    assert set(found["components"]["securitySchemes"]) == {"APIKeyHeader", "HTTPBearer"}
     assert "Idempotency-Key" in found["info"]["description"]
 
 

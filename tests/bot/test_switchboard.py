@@ -165,7 +165,10 @@ class Exchange:
             media_base_url="wss://bot",
             max_calls=max_calls,
             wall_clock=lambda: WALL_CLOCK,
+            tell=lambda kind, room_id, data: self.told.append((kind, room_id, data.get("reason"))),
         )
+        self.told: list[tuple[str, str, object]] = []
+        """What integrators are told."""
         self.running: asyncio.Task[None]
         self._stack = AsyncExitStack()
 
@@ -307,6 +310,33 @@ async def test_a_media_socket_that_comes_and_goes_shows() -> None:
         await asyncio.sleep(20)
         assert exchange.status() == (Status.FAILED, "media_lost")
         assert exchange.calls.hang_ups == ["connection-1"]
+
+
+@virtual_time
+async def test_integrators_are_told_of_a_call_from_its_beginning_to_its_end() -> None:
+    async with Exchange() as exchange:
+        await exchange.tell(started())
+        acs = await exchange.dial()
+        acs.hangs_up()
+        await asyncio.sleep(0.01)
+        await exchange.dial()
+        exchange.switchboard.stop("room-1")
+        await asyncio.sleep(1.0)
+        assert exchange.told == [
+            ("room.live", "room-1", None),
+            ("interpreter.joined", "room-1", None),
+            ("interpreter.left", "room-1", "stopped"),
+            ("room.ended", "room-1", "stopped"),
+        ]
+
+
+@virtual_time
+async def test_an_interpreter_that_never_heard_anything_was_not_there() -> None:
+    async with Exchange() as exchange:
+        await exchange.tell(started())
+        exchange.switchboard.stop("room-1")
+        await asyncio.sleep(1.0)
+        assert [kind for kind, _, _ in exchange.told] == ["room.live", "room.ended"]
 
 
 @virtual_time
@@ -751,7 +781,7 @@ async def test_a_switchboard_that_is_cancelled_hangs_up_everywhere() -> None:
         await exchange.dial(1)
         exchange.running.cancel()
         await asyncio.wait([exchange.running])
-        assert exchange.calls.hang_ups == ["connection-1", "connection-2"]
+        assert sorted(exchange.calls.hang_ups) == ["connection-1", "connection-2"]
         assert exchange.status(1) == (Status.ENDED, "cancelled")
         assert exchange.booths.running == []
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from rooms_admin.errors import Forbidden, NotAuthorized
-from rooms_admin.keys import EVERY_ROLE, ApiKeys, Caller, Role
+from rooms_admin.keys import EVERY_ROLE, Admins, ApiKeys, Caller, Claims, Role, caller_of
 
 
 @dataclass
@@ -84,3 +84,56 @@ def test_what_a_role_allows(roles: set[Role], allowed: set[Role]) -> None:
         else:
             with pytest.raises(Forbidden, match=role):
                 caller.check(role)
+
+
+async def verified(header: str) -> Claims:
+    if header != "Bearer good":
+        raise NotAuthorized("no")
+    return {"azp": "app-1", "sub": "s", "roles": ["Rooms.Read", "Something.Else"]}
+
+
+async def test_a_key_or_a_token_proves_who_asks() -> None:
+    admins = Admins(ApiKeys({"ops": "s3cret"}), verified)
+    assert await admins(Request({"x-api-key": "s3cret"})) == Caller("ops")
+    assert await admins(Request({"authorization": "Bearer good"})) == Caller("entra:app-1", frozenset({"Rooms.Read"}))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": "Bearer bad"},
+        {"x-api-key": "wrong", "authorization": "Bearer good"},
+        {"x-api-key": "", "authorization": "Bearer good"},
+        {"authorization": ""},
+    ],
+)
+async def test_a_wrong_proof_is_not_made_good_by_another(headers: dict[str, str]) -> None:
+    with pytest.raises(NotAuthorized):
+        await Admins(ApiKeys({"ops": "s3cret"}), verified)(Request(headers))
+
+
+async def test_without_a_verifier_a_token_proves_nothing() -> None:
+    with pytest.raises(NotAuthorized):
+        await Admins(ApiKeys({"ops": "s3cret"}))(Request({"authorization": "Bearer good"}))
+
+
+async def test_without_keys_only_a_token_does() -> None:
+    admins = Admins(ApiKeys({}), verified)
+    assert (await admins(Request({"authorization": "Bearer good"}))).name == "entra:app-1"
+    with pytest.raises(NotAuthorized):
+        await admins(Request({"x-api-key": "s3cret"}))
+
+
+@pytest.mark.parametrize(
+    ("claims", "roles"),
+    [({"sub": "a"}, set()), ({"sub": "a", "roles": "Rooms.Manage"}, set()), ({"sub": "a", "roles": [1, None]}, set())],
+)
+def test_roles_that_are_none(claims: Claims, roles: set[Role]) -> None:
+    assert caller_of(claims) == Caller("entra:a", frozenset(roles))
+
+
+@pytest.mark.parametrize("claims", [{}, {"sub": ""}, {"azp": 5}])
+def test_a_token_of_nobody(claims: Claims) -> None:
+    with pytest.raises(NotAuthorized):
+        caller_of(claims)

@@ -387,6 +387,13 @@ def test_every_door_is_tried_above() -> None:
     assert documented == tried
 
 
+def test_every_door_says_what_it_asks_for() -> None:
+    for operations in Service().app.openapi()["paths"].values():
+        for operation in operations.values():
+            assert operation["security"] == [{"APIKeyHeader": []}, {"HTTPBearer": []}]
+            assert {"400", "401", "403", "429", "503"} <= set(operation["responses"])
+
+
 @pytest.mark.parametrize(("method", "path"), [door for door in EVERY_DOOR if door[1]])
 async def test_what_does_not_exist(http: httpx2.AsyncClient, method: str, path: str) -> None:
     where = "/api/rooms" + path.format(room="room-0", participant="participant-0")
