@@ -23,14 +23,15 @@ class Capacity:
     calls: int
     """The most it carried within the limit; 0 if not even the first step."""
     stopped_by: str
-    """Why no more was tried: `delay`, `core`, `load` (which was at its own limits) or `steps`."""
+    """Why no more was tried: `delay`, `core`, `strangers` (who used the cores), `load` (which was at its own limits) or
+    `steps` (there were no more)."""
     runs: list[Run]
 
 
 def limit_of(run: Run) -> str | None:
     """Why this run counts as too much; None if it does not. A load that is late proves nothing against the program."""
     if run.generator.overloaded:
-        return "load"
+        return "strangers" if run.generator.disturbed else "load"
     delays = [spread.p99 for spread in (run.up, run.down) if spread is not None]
     if not delays or max(delays) >= LIMIT_MS:
         return "delay"

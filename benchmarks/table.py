@@ -206,7 +206,7 @@ def show_line(screen: Console, runs: Sequence[Run]) -> None:
             "bot",
             "ratio",
             "target",
-            "",
+            "met",
         )
         for row in rows(floor, bot):
             table.add_row(row.measure, row.floor, row.bot, row.ratio, row.target, _mark(row.met))
@@ -252,7 +252,7 @@ def show_hot_paths(screen: Console, timings: Sequence[Timing]) -> None:
 
 def show_admin_reads(screen: Console, found: Sequence[AdminReads]) -> None:
     """How fast the admin API answers."""
-    table = _table("admin reads", "", "per second", "of a core", "per core", "ms  p50 / p95 / p99", "target", "")
+    table = _table("admin reads", "", "per second", "of a core", "per core", "ms  p50 / p95 / p99", "target", "met")
     for reads in found:
         judged = reads.kind in JUDGED
         table.add_row(
@@ -269,9 +269,9 @@ def show_admin_reads(screen: Console, found: Sequence[AdminReads]) -> None:
 
 def show_capacity(screen: Console, capacities: Sequence[Capacity]) -> None:
     """How many calls a core carries."""
-    table = _table(f"calls on one core, delay p99 < {LIMIT_MS:.0f} ms", "", "calls", "stopped by", "target", "")
+    table = _table(f"calls on one core, delay p99 < {LIMIT_MS:.0f} ms", "", "calls", "stopped by", "target", "met")
     for capacity in capacities:
-        enough = capacity.calls >= 200 or (None if capacity.stopped_by == "load" else False)
+        enough = capacity.calls >= 200 or (None if capacity.stopped_by in ("load", "strangers") else False)
         mark = _mark(enough) if capacity.subject == "bot" else ""
         target = "≥ 200" if capacity.subject == "bot" else ""
         table.add_row(capacity.subject, str(capacity.calls), capacity.stopped_by, target, mark)
