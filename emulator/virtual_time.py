@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import fcntl
+import itertools
 import selectors
 import sys
 import time
@@ -137,6 +138,15 @@ class _Transport(_SelectorSocketTransport):  # type: ignore[misc]  # so it is An
         self._loop._clock.written.add(self._sock_fd)
 
 
+class _Task(asyncio.Task[Any]):
+    """Goes into sets by its number and not by its address, so that task groups end their tasks in the same order."""
+
+    number = 0
+
+    def __hash__(self) -> int:
+        return self.number
+
+
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """For `asyncio.Runner(loop_factory=VirtualTimeLoop)`. Two runs of the same program do the same in the same order.
 
@@ -152,6 +162,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._clock = _Selector(start)
         super().__init__(self._clock)
         self._threads: ThreadPoolExecutor | None = None
+        self._numbers = itertools.count(1)
+        self.set_task_factory(self._make_task)
         self.wall_offset = (time.time() if wall_start is None else wall_start) - start
 
     def time(self) -> float:
@@ -177,6 +189,13 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     async def shutdown_default_executor(self) -> None:
         if self._threads is not None:
             self._threads.shutdown(cancel_futures=True)
+
+    def _make_task(self, loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        # The number first: a task is put into a set of all tasks before its constructor returns.
+        task = _Task.__new__(_Task)
+        task.number = next(self._numbers)
+        task.__init__(coro, loop=loop, **options)  # type: ignore[misc]  # see above
+        return task
 
     def _make_socket_transport(
         self, sock: Any, protocol: Any, waiter: Any = None, *, extra: Any = None, server: Any = None

@@ -241,3 +241,26 @@ def test_a_thread_that_waits_for_the_loop_is_an_error(monkeypatch: pytest.Monkey
 
     with pytest.raises(NothingWillHappen, match="work in a thread"):
         virtually(main())
+
+
+def test_sets_of_tasks_have_an_order() -> None:
+    """By number; by address it would be another one in every run."""
+
+    async def main() -> list[str]:
+        ended: list[str] = []
+
+        async def wait(name: str) -> None:
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                ended.append(name)
+
+        with pytest.raises(ExceptionGroup):
+            async with asyncio.TaskGroup() as tasks:
+                for number in range(100):
+                    tasks.create_task(wait(str(number)))
+                await asyncio.sleep(0)
+                raise ValueError
+        return ended
+
+    assert virtually(main()) == [str(number) for number in range(100)]

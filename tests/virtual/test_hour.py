@@ -45,5 +45,6 @@ def test_an_hour_passes_in_seconds_and_the_same_way_twice() -> None:
     assert len(first) > 1_000
 
 
+@pytest.mark.timeout(90)
 def test_another_seed_gives_another_hour() -> None:
     assert comparable(hold(1, seconds=10).journal)[:12] != comparable(hold(2, seconds=10).journal)[:12]
