@@ -55,9 +55,14 @@ class Metronome:
         return (math.floor(max(deadline - EARLY_S, now + EARLY_S) / GRAIN_S) + 1) * GRAIN_S
 
     def _due(self, now: float) -> list[Alarm]:
-        """The alarms whose time has come. Taken all before the first rings, as each may be set anew by its ring."""
+        """The alarms whose time has come. Taken all before the first rings, as each may be set anew by its ring.
+
+        A turn that comes late serves only what was due at its instant: else a voice would be rung in one turn or in
+        the next, depending on how late each is.
+        """
+        turn = math.floor((now + EARLY_S) / GRAIN_S) * GRAIN_S
         due: list[Alarm] = []
-        while self._heap and self._heap[0][0] <= now + EARLY_S:
+        while self._heap and self._heap[0][0] <= turn + EARLY_S:
             deadline, _, alarm = heapq.heappop(self._heap)
             if alarm.deadline == deadline:  # else it has rung earlier, or was cleared
                 alarm.deadline = None

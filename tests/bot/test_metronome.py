@@ -98,6 +98,18 @@ async def test_voices_keep_their_rhythm_and_share_their_turns() -> None:
 
 
 @virtual_time
+async def test_a_late_turn_serves_only_what_was_due_at_its_instant() -> None:
+    metronome = Metronome()
+    diary = Diary(metronome)
+    diary.alarm("a", 1.0049)
+    diary.alarm("b", 1.0057)
+    await asyncio.sleep(1.0054)  # nobody keeps time
+    async with running(metronome):
+        await asyncio.sleep(1)
+    assert diary.rings == [("a", 1.0054), ("b", 1.01)]
+
+
+@virtual_time
 async def test_one_that_always_asks_for_now_does_not_keep_the_others_from_their_turn() -> None:
     """The regression: a ring that asked for what was due already was served again in the same turn, for ever."""
     metronome = Metronome()
