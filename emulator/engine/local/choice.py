@@ -14,13 +14,21 @@ from emulator.engine.local.grammars import Grammar
 from emulator.engine.local.messages import Hypothesis
 from emulator.engine.local.phrasebook import normalise
 
-GRAMMAR_MARGIN = -12.0
-"""How far a known sentence may stay behind free phones: what was said comes out at -10 or better, with few exceptions,
-anything else that covers the utterance at -14 or worse."""
+GRAMMAR_MARGIN = -14.0
+"""How far a known sentence may stay behind free phones: of what was said 91 to 99 of a hundred come out better, of
+anything else that passes the two checks below 1 of 250 utterances."""
+
+ENGLISH_GRAMMAR_MARGIN = -10.0
+"""The same for English, whose own sounds these are: all of what was said come out better, anything else at -10.7 or
+worse. A sentence refused here gets a second hearing by the models of free speech."""
 
 COVERED = 0.88
 """How much of the loud part of an utterance the words of a sentence must take up. The rest went to the silence model,
 which hides speech the sentence doesn't explain: known sentences take up 0.97 or more, others mostly under 0.8."""
+
+SLOWEST = 0.3
+"""Seconds per phone that nobody takes over a word: one stretched that far stands for words it isn't. Even slow speech
+stays under 0.26."""
 
 DOMAIN_MARGIN = 2.5
 """How much better than the general model the domain model must be: sentences of the phrasebook come out at +4 to +20,
@@ -51,7 +59,9 @@ class Recognition:
 def known_sentence(language: str, grammar: Grammar, found: Hypothesis, free: Hypothesis) -> Recognition:
     """The sentence of a grammar, or nothing when it doesn't fit the sound or leaves much of it out."""
     fit, sentence = _fit(found, free), grammar.read(words(found))
-    if sentence is not None and fit > GRAMMAR_MARGIN and found.covered >= COVERED:
+    margin = ENGLISH_GRAMMAR_MARGIN if language == "en" else GRAMMAR_MARGIN
+    explained = found.covered >= COVERED and found.slowest <= SLOWEST
+    if sentence is not None and fit > margin and explained:
         return Recognition(language, normalise(sentence), fit)
     return Recognition(language, None)
 

@@ -39,6 +39,8 @@ class Hypothesis(msgspec.Struct, frozen=True):
     """Acoustic and language score per 10 ms frame; comparable between decoders on the same utterance only."""
     covered: float = 0.0
     """Share of the loud frames that its words take up; the rest went to silence and noise."""
+    slowest: float = 0.0
+    """Seconds per phone of its slowest word, words of one or two phones aside."""
 
 
 class Say(msgspec.Struct, frozen=True, tag=True):

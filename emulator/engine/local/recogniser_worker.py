@@ -6,6 +6,7 @@ Spoken to through `process.WorkerProcess`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -22,6 +23,11 @@ reaches 50."""
 
 LOUD = 0.1
 """Frames above this share of the loudest twentieth are speech, and words have to account for them."""
+
+MIN_PHONES = 3
+"""Shorter words can be drawn out at will ("sí", "a")."""
+
+_FRAMES_PER_SECOND = 100
 
 _FILLERS = ("<", "[", "+", "(")
 
@@ -56,16 +62,25 @@ def decode(request: Utterance) -> Hypothesis:
         return Hypothesis(None, None)
     # best_score is a linear value in log base 1.0001, so this is the log score per frame.
     score = math.log(best.best_score) * 1e4 / frames
-    return Hypothesis(best.hypstr, score, _covered(decoder, levels))
+    words = [segment for segment in decoder.seg() if not segment.word.startswith(_FILLERS)]
+    return Hypothesis(best.hypstr, score, _covered(words, levels), _slowest(words, decoder))
 
 
-def _covered(decoder: Any, levels: Samples) -> float:
+def _covered(words: Sequence[Any], levels: Samples) -> float:
     loud = levels > LOUD * np.percentile(levels, 95)
     in_words = np.zeros(len(levels), dtype=bool)
-    for segment in decoder.seg():
-        if not segment.word.startswith(_FILLERS):
-            in_words[segment.start_frame : segment.end_frame + 1] = True
+    for word in words:
+        in_words[word.start_frame : word.end_frame + 1] = True
     return int(np.count_nonzero(loud & in_words)) / max(1, int(np.count_nonzero(loud)))
+
+
+def _slowest(words: Sequence[Any], decoder: Any) -> float:
+    slowest = 0.0
+    for word in words:
+        phones = len((decoder.lookup_word(word.word) or "").split())
+        if phones >= MIN_PHONES:
+            slowest = max(slowest, (word.end_frame - word.start_frame + 1) / _FRAMES_PER_SECOND / phones)
+    return slowest
 
 
 def main() -> None:

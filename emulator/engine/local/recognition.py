@@ -63,14 +63,18 @@ class Recogniser:
     async def __aenter__(self) -> Self:
         folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="recogniser-"))
         self._vocabulary = Vocabulary(self._phrases, self._synthesiser, Path(folder))
-        for worker in self._workers:
-            self._stack.push_async_callback(worker.close)
+        self._stack.push_async_callback(self._close)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
         await self._stack.aclose()
+
+    async def _close(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for worker in self._workers:
+                group.create_task(worker.close())
 
     async def prepare(self, languages: Iterable[str]) -> None:
         """Load every decoder of these languages into every worker. Raises EngineError."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -32,17 +32,16 @@ class Translator:
         self._phrasebook = phrasebook
         found = installed_pairs() if pairs is None else pairs
         self._pipelines = {pair: Pipeline(mode) for pair, mode in found.items()}
-        self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        for pipeline in self._pipelines.values():
-            self._stack.push_async_callback(pipeline.close)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
-        await self._stack.aclose()
+        async with asyncio.TaskGroup() as group:
+            for pipeline in self._pipelines.values():
+                group.create_task(pipeline.close())
 
     async def translate(self, text: str, source: str, target: str) -> str | None:
         """The text in the target language; None when there is no route, or when it came out as it went in.

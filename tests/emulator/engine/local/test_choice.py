@@ -10,13 +10,19 @@ GRAMMAR = Grammar(DecoderSettings(), {("w1", "w0"): "hasta mañana", ("w2", "w2"
 FREE = Hypothesis("SIL AH S", -20.0)
 
 
-def grammar_says(text: str | None, score: float | None, covered: float = 1.0) -> Hypothesis:
-    return Hypothesis(text, score, covered)
+def grammar_says(text: str | None, score: float | None, covered: float = 1.0, slowest: float = 0.1) -> Hypothesis:
+    return Hypothesis(text, score, covered, slowest)
 
 
 def test_a_sentence_that_fits_is_taken() -> None:
     found = known_sentence("es", GRAMMAR, grammar_says("w1(2) w0", -24.0), FREE)
     assert (found.language, found.text, found.fit) == ("es", "hasta mañana", -4.0)
+
+
+def test_english_has_to_fit_better_for_it_gets_a_second_hearing() -> None:
+    found = grammar_says("w1 w0", -32.0)
+    assert known_sentence("es", GRAMMAR, found, FREE).text == "hasta mañana"
+    assert known_sentence("en", GRAMMAR, found, FREE).text is None
 
 
 def test_its_text_is_normalised() -> None:
@@ -26,8 +32,9 @@ def test_its_text_is_normalised() -> None:
 @pytest.mark.parametrize(
     "found",
     [
-        grammar_says("w1 w0", -34.0),  # fits hardly better than anything
+        grammar_says("w1 w0", -34.5),  # fits hardly better than anything
         grammar_says("w1 w0", -20.0, covered=0.6),  # leaves speech unexplained
+        grammar_says("w1 w0", -20.0, slowest=0.34),  # stretches a word over others
         grammar_says("w1", -18.0),  # broke off
         grammar_says("", -18.0),
         grammar_says(None, None),
