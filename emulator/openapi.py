@@ -69,6 +69,13 @@ _CALLING = [
     ("post", f"{_RECORDING}:pause", "Pause recording", None, 202),
     ("post", f"{_RECORDING}:resume", "Resume recording", None, 202),
 ]
+# Refusals beyond 400, 401 and 404: another media action is in the way; text is to be spoken and nothing can.
+_IN_THE_WAY = {
+    f"{_CALL}:play": (405, 412),
+    f"{_CALL}:recognize": (405, 412),
+    f"{_CALL}:startContinuousDtmfRecognition": (412,),
+    f"{_CALL}:sendDtmfTones": (412,),
+}
 _ROOMS = [
     ("post", "/rooms", "Create a room", "Room", 201),
     ("get", "/rooms", "List rooms", None, 200),
@@ -124,7 +131,8 @@ def document() -> dict[str, Any]:
         (_IDENTITY, IDENTITY_VERSION, "Identity"),
     ):
         for method, path, summary, body, status in rows:
-            operation = _operation(path, summary, body, status, (400, 401, 404), tag)
+            refused = (400, 401, 404, *_IN_THE_WAY.get(path, ()))
+            operation = _operation(path, summary, body, status, refused, tag)
             operation["parameters"].append(_query("api-version", {"type": "string", "enum": [version]}, required=True))
             operation["security"] = _SIGNED
             paths.setdefault(path, {})[method] = operation
@@ -196,5 +204,12 @@ def _query(name: str, schema: dict[str, Any], *, required: bool = False) -> dict
 
 def _refusal(status: int) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Error"}
-    meanings = {400: "Malformed", 401: "Not signed, or no token", 403: "Not allowed", 404: "There is no such thing"}
+    meanings = {
+        400: "Malformed",
+        401: "Not signed, or no token",
+        403: "Not allowed",
+        404: "There is no such thing",
+        405: "Not to be had without a speech service",
+        412: "Another media action is in the way",
+    }
     return {"description": meanings[status], "content": {"application/json": {"schema": schema}}}
