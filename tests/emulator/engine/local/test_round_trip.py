@@ -1,7 +1,7 @@
 """What the engine says it hears again: the share of phrasebook sentences that come back word for word.
 
-The bounds are loose: measured are 0.98 to 1.00 for English, 0.88 to 0.98 for the others, whose misses are mostly one
-number taken for another.
+The bounds are loose. Measured on half of all sentences: en 0.99, de 1.00, it 0.98, es 0.94, pt 0.91, fr 0.84; the
+misses are mostly one number taken for another. English by the voices of flite: 0.98 to 1.00.
 """
 
 from __future__ import annotations
