@@ -13,7 +13,8 @@ from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import settings
 
 # How long an example takes says how busy the machine is. Speed is shown in benchmarks, never in a timed test.
-settings.register_profile("untimed", deadline=None)
+# On CI the examples are the same in every run; elsewhere each run looks for new ones.
+settings.register_profile("untimed", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("untimed")
 
 
