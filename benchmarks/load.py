@@ -240,7 +240,7 @@ class Load:
                 if call in self._played:
                     continue
                 # Asks again and again: the emulator offers nothing to wait on.
-                while (bot := self._bot(room_id)) is None or not bot.listening:  # noqa: ASYNC110
+                while (bot := self._bot(room_id)) is None or not bot.listening:  # noqa: ASYNC110 - the emulator sets no event
                     await asyncio.sleep(0.02)
                 played = self._played[call] = []
                 bot.audio.play = NotingPlayout(self.emulator.faults.switches.play_limit_ms, played)

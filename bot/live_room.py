@@ -195,7 +195,7 @@ class LiveRoom:
         """Tell the session what happened and do what it asks. Never blocks, never raises: a fault ends the room."""
         try:
             effects = self._session.handle(event, self._clock())
-        except Exception as error:
+        except Exception as error:  # whatever it is, it is this room's end and no other's
             self._fail(error)
             return
         for effect in effects:
@@ -250,7 +250,7 @@ class LiveRoom:
     async def _work(self, booth: Booth) -> None:
         try:
             await booth.run()
-        except Exception as error:
+        except Exception as error:  # whatever it is, it is this room's end and no other's
             self._fail(error)
 
     # --- media ------------------------------------------------------------------------------------
@@ -273,7 +273,7 @@ class LiveRoom:
                         self.deliver(PlayoutReady(True))
                     case _:
                         pass  # keypad tones and what ACS may add
-        except Exception as error:
+        except Exception as error:  # whatever it is, it is this room's end and no other's
             self._fail(error)
         finally:
             if self._stream is stream:
