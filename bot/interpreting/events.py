@@ -103,6 +103,18 @@ class BoothLost:
 
 
 @dataclass(frozen=True, slots=True)
+class BoothDegraded:
+    """The lane is served otherwise than asked for, or as asked for again: visible to admins and listeners, and no
+    utterance's end."""
+
+    lane: Lane
+    engine: str
+    """What serves it now: `translation`, `conversation` or `captions`."""
+    reason: str
+    """`quota`, `restored`, or the refusal's code."""
+
+
+@dataclass(frozen=True, slots=True)
 class HearingDropped:
     """An utterance could not be kept for the model, which did not take it in time (more than 3 s of audio held, or
     audio held for more than 3 s): no interpretation of it will come."""
@@ -169,6 +181,7 @@ class InterpretationEnded:
 BoothEvent = (
     BoothReady
     | BoothLost
+    | BoothDegraded
     | HearingDropped
     | SourceText
     | InterpretationAudio

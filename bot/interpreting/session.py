@@ -19,6 +19,7 @@ from typing import assert_never
 from bot.interpreting.briefing import briefing
 from bot.interpreting.endpointing import FRAME_MS, Began, Ended, Endpointer, Piece, Turn
 from bot.interpreting.events import (
+    BoothDegraded,
     BoothLost,
     BoothReady,
     CallEnded,
@@ -127,7 +128,7 @@ class InterpreterSession:
                 effects += self._source_text(utterance, text)
             case HearingDropped(lane, utterance, reason):
                 effects += self._abandon(self._found(lane, [utterance]), reason)
-            case BoothReady():
+            case BoothReady() | BoothDegraded():
                 pass
             case BoothLost():
                 effects += self._booth_lost(event)
