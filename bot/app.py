@@ -21,6 +21,7 @@ from bot.calls import Calls
 from bot.config import Settings
 from bot.http_errors import install_error_handlers
 from bot.interpreting.events import Order
+from bot.interpreting.glossary import Terms
 from bot.interpreting.plan import Attendee, Endpointing, RoomPlan
 from bot.live_room import LiveRoom, Scribe
 from bot.metronome import Metronome
@@ -50,7 +51,7 @@ from rooms_admin.rooms import Rooms
 from rooms_admin.routes import Guard, InterpreterState, InterpreterStatus, Limits
 from rooms_admin.schema import MIGRATIONS
 from rooms_admin.sqlite_store import SqliteRooms
-from rooms_admin.store import Room, RoomStore, Term
+from rooms_admin.store import Room, RoomStore
 from rooms_admin.subscriptions import Subscriptions
 from rooms_admin.usage import Prices
 from webhooks import routes as webhook_routes
@@ -82,17 +83,12 @@ def plan_of(room: Room) -> PlannedRoom:
                 long_speech_ms=settings.long_speech_ms,
                 max_utterance_ms=settings.max_utterance_ms,
             ),
-            glossary={term.term: _wanted(term) for term in room.glossary.terms},
+            glossary=Terms.of(
+                {term.term: term.translations for term in room.glossary.terms}, room.languages, room.glossary.version
+            ),
             barge_in_stops=settings.barge_in == "stop",
         ),
     )
-
-
-def _wanted(term: Term) -> str:
-    """What a term is to become: itself, its translation, or, by language, several."""
-    if len(term.translations) < 2:
-        return next(iter(term.translations.values()), term.term)
-    return ", ".join(f"{text} ({language})" for language, text in term.translations.items())
 
 
 class _RoomBook:

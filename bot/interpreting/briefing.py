@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
+from bot.interpreting.glossary import Terms
 from bot.interpreting.plan import AUTO, Lane, primary
 
 # English names of the languages people are likely to ask for; a tag without a name is given as it is, which
@@ -19,6 +20,10 @@ _NAMES = {
     "ur": "Urdu", "vi": "Vietnamese", "zh": "Chinese",
 }  # fmt: skip
 _REGIONAL = {"pt-BR": "Brazilian Portuguese", "zh-TW": "Taiwanese Mandarin", "zh-HK": "Cantonese"}
+
+GLOSSARY_LIMIT = 4_000
+"""Characters of terms in one briefing, some 1,000 tokens, which every response is billed for. A glossary may hold 500
+terms of 100 characters in each language. Where they do not fit, the first go in: the admin has put them in order."""
 
 # Questions and orders get most of the words, because those are what an assistant would answer or obey.
 _RULES = """\
@@ -38,12 +43,12 @@ def language_name(tag: str) -> str:
     return f"{name} ({tag})" if name else tag
 
 
-def briefing(lane: Lane, languages: Sequence[str], glossary: Mapping[str, str]) -> str:
+def briefing(lane: Lane, languages: Sequence[str], glossary: Terms) -> str:
     """The instructions for one lane.
 
     Args:
         languages: the room's languages, among which an `auto` speaker's is to be found.
-        glossary: term to wanted translation; a term that maps to itself is to be kept as it is.
+        glossary: of the room; only what concerns the lane's target language goes in, up to `GLOSSARY_LIMIT`.
     """
     target = language_name(lane.target)
     if lane.source == AUTO:
@@ -53,10 +58,19 @@ def briefing(lane: Lane, languages: Sequence[str], glossary: Mapping[str, str]) 
     else:
         direction = f"from {language_name(lane.source)} into {target}"
         same = ""
-    terms = "".join(
-        f'\n- keep "{term}" exactly as it is' if term == wanted else f'\n- "{term}" is "{wanted}"'
-        for term, wanted in glossary.items()
-    )
+    terms = "".join(_terms(lane, glossary))
     return _RULES.format(
         direction=direction, same_language=same, glossary=f"\nTerms of this meeting:{terms}" if terms else ""
     )
+
+
+def _terms(lane: Lane, glossary: Terms) -> Iterator[str]:
+    """A line per term, as long as they fit."""
+    room = GLOSSARY_LIMIT
+    for spoken, wanted in glossary.into(lane.source, lane.target):
+        said = [f'"{each}"' for each in spoken if each != wanted]
+        line = f'\n- {" or ".join(said)} is "{wanted}"' if said else f'\n- keep "{wanted}" exactly as it is'
+        room -= len(line)
+        if room < 0:
+            return
+        yield line

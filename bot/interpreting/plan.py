@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from bot.interpreting.glossary import Terms
+
 AUTO = "auto"
 """A speaker whose language is not known: the model detects it among the room's languages."""
 
@@ -90,8 +92,7 @@ class RoomPlan:
     """By raw id."""
     mode: Mode = Mode.CONSECUTIVE
     endpointing: Endpointing = Endpointing()
-    glossary: Mapping[str, str] = field(default_factory=dict)
-    """Term to wanted translation; a term that maps to itself is protected."""
+    glossary: Terms = Terms()
     barge_in_stops: bool = False
 
     def speaks(self, speaker: str) -> str:

@@ -22,6 +22,7 @@ from bot.interpreting.events import (
     Outcome,
     SourceText,
 )
+from bot.interpreting.glossary import Terms
 from bot.interpreting.plan import Lane
 from bot.realtime import conversation
 from bot.realtime.connection import BoothLimits, RealtimeBooth, booth_factory, build_client
@@ -80,7 +81,7 @@ async def booth(service: Service, ear: Ear, lane: Lane = LANE) -> AsyncIterator[
     async with build_client(f"http://127.0.0.1:{service.port}", KEY) as client:
         settings = ConversationSettings(transcribe="gpt-transcribe")
         made = booth_factory(client, MODEL, settings, QUICK, random.Random(1))(
-            lane, briefing(lane, ["en-US", "es-ES", "fr-FR"], {}), ear.deliver
+            lane, briefing(lane, ["en-US", "es-ES", "fr-FR"], Terms()), ear.deliver
         )
         assert isinstance(made, RealtimeBooth)
         running = asyncio.create_task(made.run())
