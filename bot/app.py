@@ -27,8 +27,12 @@ from bot.live_room import LiveRoom, Scribe
 from bot.metronome import Metronome
 from bot.notices import Notices
 from bot.openapi import described
-from bot.realtime.connection import booth_factory, build_client
+from bot.realtime.capabilities import Capabilities
+from bot.realtime.client import Sockets, build_client
+from bot.realtime.engines import Translation, booth_factory
+from bot.realtime.limits import BoothLimits
 from bot.realtime.messages import ConversationSettings
+from bot.realtime.translation_messages import TranslationSettings
 from bot.records import CallScribe
 from bot.switchboard import PlannedRoom, Status, Switchboard
 from bot.voice_activity import DetectorPool
@@ -161,6 +165,7 @@ class Interpreter:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._capabilities: Capabilities | None = None
         self.switchboard: Switchboard | None = None
         self.app = FastAPI(
             title="Live interpreter for ACS rooms",
@@ -199,10 +204,17 @@ class Interpreter:
             database = await resources.enter_async_context(Database(settings.database_path, MIGRATIONS))
             store = SqliteRooms(database)
             archive = await resources.enter_async_context(Archive(database))
+            limits = BoothLimits()
+            # In a thread: it reads the certificate store.
+            sockets = await asyncio.to_thread(Sockets, model, open_s=limits.open_s, close_s=limits.close_s)
+            translation = _translation(settings, sockets)
+            self._capabilities = None if translation is None else translation.capabilities
             booths = booth_factory(
-                model,
+                sockets,
                 settings.azure_ai_realtime_deployment,
                 ConversationSettings(transcribe=settings.azure_ai_transcribe_deployment, voice=settings.azure_ai_voice),
+                limits,
+                translation=translation,
             )
             subscriptions = Subscriptions(database)
             await subscriptions.load()
@@ -250,6 +262,8 @@ class Interpreter:
                     group.create_task(retention.run(), name="retention"),
                     group.create_task(deliveries.run(), name="deliveries"),
                 ]
+                if self._capabilities is not None:
+                    tasks.append(group.create_task(self._capabilities.run(), name="capabilities"))
                 try:
                     yield
                 finally:
@@ -298,7 +312,7 @@ class Interpreter:
             )
         )
         self.app.include_router(admin_routes.subscription_routes(subscriptions, rooms, guard))
-        self.app.include_router(_health(switchboard))
+        self.app.include_router(_health(switchboard, self._capabilities))
         self.app.openapi_schema = described(self.app.openapi())
 
 
@@ -335,7 +349,16 @@ def _prices(settings: Settings) -> Prices | None:
     return Prices(settings.model_prices.currency, per_million)
 
 
-def _health(switchboard: Switchboard) -> APIRouter:
+def _translation(settings: Settings, sockets: Sockets) -> Translation | None:
+    if settings.azure_ai_translate_deployment is None:
+        return None
+    return Translation(
+        Capabilities(sockets, settings.azure_ai_translate_deployment, settings.azure_ai_translate_languages),
+        TranslationSettings(transcribe=settings.azure_ai_transcribe_deployment),
+    )
+
+
+def _health(switchboard: Switchboard, capabilities: Capabilities | None) -> APIRouter:
     routes = APIRouter(tags=["operations"])
 
     @routes.get("/healthz", summary="The process lives")
@@ -345,7 +368,12 @@ def _health(switchboard: Switchboard) -> APIRouter:
     @routes.get("/readyz", summary="New calls are taken", responses={503: {"description": "Not any more: draining"}})
     async def readyz() -> JSONResponse:
         ready = switchboard.accepting
-        body = {"status": "ready" if ready else "draining", "live_calls": switchboard.live_calls}
+        body: dict[str, object] = {
+            "status": "ready" if ready else "draining",
+            "live_calls": switchboard.live_calls,
+        }
+        if capabilities is not None:
+            body["translation"] = capabilities.report()
         return JSONResponse(body, 200 if ready else 503)
 
     return routes

@@ -6,39 +6,70 @@ from collections.abc import Callable
 from typing import Protocol
 
 from bot.interpreting.events import BoothEvent
-from bot.interpreting.plan import Lane
+from bot.interpreting.plan import Lane, Mode
 
 Deliver = Callable[[BoothEvent], None]
 """How a booth reports: called in the event loop, never blocks."""
 
 
 class Booth(Protocol):
-    """One interpreting engine working for one lane, turn by turn.
+    """One interpreting engine working for one lane, utterance by utterance.
 
-    `hear`, `interpret` and `cancel` never block and may be called before the engine is ready: audio is held, within
-    a bound; what does not fit is reported with `HearingDropped`, never silently lost.
+    All methods but `run` return at once and may be called before the engine is ready: audio is held, within a bound;
+    what does not fit is reported with `HearingDropped`, never silently lost. None of them reports from within.
     """
 
     def hear(self, utterance: str, pcm: bytes) -> None:
         """Take the next piece of an utterance: PCM16 mono 24 kHz, any even length."""
         ...
 
-    def interpret(self, utterance: str) -> None:
-        """The utterance is complete: interpret what was heard of it."""
+    def interpret(self, utterance: str, *, strict: bool = False, speed: float = 1.0) -> None:
+        """The utterance is complete: interpret what was heard of it.
+
+        Called again after its `InterpretationEnded` and before `release`, it asks for another interpretation of the
+        same audio, which ends with an `InterpretationEnded` of its own.
+
+        Args:
+            strict: remind the engine, for this once, that it translates and does nothing else.
+            speed: of the voice, 0.25 to 1.5; as near to it as the engine can at this moment.
+        """
+        ...
+
+    def release(self, utterance: str) -> None:
+        """The utterance will not be interpreted again. Engines that are not told forget it by themselves."""
         ...
 
     def cancel(self, utterance: str) -> None:
         """Forget the utterance, in whatever state it is; no further event about it is delivered."""
         ...
 
+    def brief(self, instructions: str) -> None:
+        """New instructions, for utterances that are not complete yet; nothing is lost over it."""
+        ...
+
+    def say(self, utterance: str, text: str, language: str) -> None:
+        """Read a text aloud, word for word, in no utterance's place.
+
+        Events come under the id given, which is the caller's to choose, and end with one `InterpretationEnded`
+        (`not_supported` from an engine that cannot), unless `BoothLost` names it.
+
+        Args:
+            language: BCP 47 tag of the text.
+        """
+        ...
+
     async def run(self) -> None:
         """Work until cancelled: connect, configure, report; connect anew when the session is lost.
 
-        Returns after a final `BoothLost` when the engine can never serve this lane. Safe to cancel at any point;
+        Returns after a final `BoothLost` when no engine can ever serve this lane. Safe to cancel at any point;
         a cancelled booth holds no socket and no task.
         """
         ...
 
 
-BoothFactory = Callable[[Lane, str, Deliver], Booth]
-"""Lane, instructions (the briefing as text) and where to report -> a booth that has not started yet."""
+class BoothFactory(Protocol):
+    """Makes booths that have not started yet."""
+
+    def __call__(self, lane: Lane, instructions: str, deliver: Deliver, mode: Mode = Mode.CONSECUTIVE, /) -> Booth:
+        """Take a lane, its briefing as text, where to report, and how the room is interpreted."""
+        ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import SettingsError
+from bot.realtime.translation_messages import TARGETS
 from rooms_admin.connection_string import acs_endpoint, parse_connection_string
 from rooms_admin.keys import digest_of
 
@@ -81,6 +83,16 @@ def _api_keys(text: object) -> object:
     return keys
 
 
+def _languages(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    codes = tuple(part.strip().lower() for part in text.split(",") if part.strip())
+    wrong = [code for code in codes if not re.fullmatch("[a-z]{2,3}", code)]
+    if wrong or not codes:
+        raise ValueError(f"must be language codes, es,fr,…{': not ' + ', '.join(wrong) if wrong else ''}")
+    return codes
+
+
 def _json(text: object) -> object:
     """Read here: the library's own reading fails in a way of its own, outside the list of problems."""
     if not isinstance(text, str):
@@ -124,6 +136,10 @@ class Settings(BaseSettings):
     azure_ai_token_scope: str = "https://ai.azure.com/.default"
     """What Microsoft's Realtime samples ask for; some resources want https://cognitiveservices.azure.com/.default."""
     azure_ai_realtime_deployment: str = Field(min_length=1)
+    azure_ai_translate_deployment: str | None = None
+    """For rooms interpreted while people speak; without it they have conversations with short commits."""
+    azure_ai_translate_languages: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_languages)] = TARGETS
+    """Targets that deployment is used for, `es,fr,…`; the default are the documented ones."""
     azure_ai_transcribe_deployment: str | None = None
     """Without it there are no captions of the speaker's own words."""
     azure_ai_voice: str = "marin"

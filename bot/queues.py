@@ -22,6 +22,8 @@ class SpeechPiece:
     """Nothing of this utterance was taken before."""
     last: bool
     """The utterance is complete with this. `pcm` may be empty then."""
+    since: float | None
+    """When the oldest of it came, in seconds; None if there is no audio in it."""
 
 
 @dataclass(slots=True)
@@ -67,6 +69,11 @@ class SpeechBacklog:
 
     def __contains__(self, utterance: str) -> bool:
         return utterance in self._held
+
+    @property
+    def first(self) -> str | None:
+        """The utterance whose audio is to be taken next."""
+        return next(iter(self._held), None)
 
     @property
     def size(self) -> int:
@@ -116,6 +123,7 @@ class SpeechBacklog:
             if not held.complete and (held.size < at_least or not held.size):
                 return None
             first, held.taken = not held.taken, True
+            since = held.pieces[0][0] if held.pieces else None
             pcm = b"".join(pcm for _, pcm in held.pieces)
             held.pieces.clear()
             held.size = 0
@@ -123,7 +131,7 @@ class SpeechBacklog:
             self.counters.bytes_taken += len(pcm)
             if held.complete:
                 del self._held[utterance]
-            return SpeechPiece(utterance, pcm, first, held.complete)
+            return SpeechPiece(utterance, pcm, first, held.complete, since)
         return None
 
     def forget(self, utterance: str) -> bool:

@@ -11,6 +11,7 @@ from benchmarks.hot_paths.sounds import speech_frames
 from benchmarks.hot_paths.timing import HotPath
 from bot.interpreting.events import InterpretationAudio
 from bot.interpreting.plan import Lane
+from bot.realtime import turns
 from bot.realtime.conversation import ConversationProtocol
 from bot.realtime.messages import ConversationSettings
 
@@ -32,22 +33,23 @@ def paths() -> list[HotPath]:
             "delta": delta,
         }
     ).encode()
-    (event,) = protocol.receive(message)
+    (event,) = protocol.receive(message, 0.0)
     assert isinstance(event, InterpretationAudio)
 
     def step() -> None:
-        protocol.receive(message)
+        protocol.receive(message, 0.0)
 
     return [HotPath("audio delta", FRAMES, step)]
 
 
 def _answering() -> ConversationProtocol:
-    """A session in the middle of an answer."""
+    """A session in the middle of an answer, which has no end here."""
+    turns.ENDLESS_EXTRA_MS = 10**12
     protocol = ConversationProtocol(Lane("8:acs:ada", "en-US", "es-ES"), "Interpret.", ConversationSettings())
     update = json.loads(protocol.data_to_send()[0])
     _tell(protocol, {"type": "session.created", "session": update["session"]})
     _tell(protocol, {"type": "session.updated", "session": update["session"]})
-    protocol.hear("u-1", bytes(9_600))
+    protocol.hear("u-1", bytes(9_600), 0.0)
     protocol.interpret("u-1", 0.0)
     _tell(protocol, {"type": "input_audio_buffer.committed", "item_id": "item_1"})
     _tell(protocol, {"type": "response.created", "response": {"id": "resp_1", "metadata": {"utterance": "u-1"}}})
@@ -55,4 +57,4 @@ def _answering() -> ConversationProtocol:
 
 
 def _tell(protocol: ConversationProtocol, message: dict[str, object]) -> None:
-    protocol.receive(json.dumps(message).encode())
+    protocol.receive(json.dumps(message).encode(), 0.0)

@@ -1,6 +1,7 @@
-"""RealtimeBooth: a lane's conversation session over a socket, opened, configured, renewed, replaced when lost.
+"""RealtimeBooth: a lane served by one Realtime session after the other, by the best engine that can be had.
 
-The rules of a session live in `conversation.py`; here is only what needs an event loop.
+The rules of a session live in `conversation.py` and `translation.py`, its socket in `session.py`, the order of engines
+in `fallback.py`; here is which session gets what, and what happens when one ends.
 """
 
 from __future__ import annotations
@@ -8,187 +9,47 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import ssl
-import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
 
-import openai
-import websockets.asyncio.client  # noqa: F401  (what the SDK would import in the middle of the first call)
-from openai import AsyncOpenAI
-from openai.resources.realtime.realtime import AsyncRealtimeConnection
-
-from bot.booth import BoothFactory, Deliver
-from bot.interpreting.events import BoothLost, HearingDropped, InterpretationEnded, Outcome
+from bot.booth import Deliver
+from bot.interpreting.events import (
+    BoothDegraded,
+    BoothEvent,
+    BoothLost,
+    HearingDropped,
+    InterpretationAudio,
+    InterpretationEnded,
+    Outcome,
+)
 from bot.interpreting.plan import Lane
 from bot.queues import BacklogCounters, SpeechBacklog
-from bot.realtime.conversation import APPEND_BYTES, ConversationProtocol
-from bot.realtime.errors import INTERNAL, SessionError, renamed
-from bot.realtime.messages import BYTES_PER_MS, ConversationSettings
-
-if TYPE_CHECKING:
-    from openai.types.websocket_connection_options import WebSocketConnectionOptions
+from bot.realtime.errors import INTERNAL, QUOTA, QUOTA_CODES, SessionError, renamed
+from bot.realtime.fallback import Engine, Ladder
+from bot.realtime.limits import BoothLimits
+from bot.realtime.messages import BYTES_PER_MS
+from bot.realtime.session import RealtimeSession
 
 logger = logging.getLogger(__name__)
 
-MAX_MESSAGE_BYTES = 4 * 1024 * 1024
-"""Audio deltas are 16 kB of JSON; the largest message repeats a whole answer as text."""
-
-TOKEN_TIMEOUT_S = 10.0
-
-RENEW_RETRY_S = 1.0
-"""A session to be renewed that is not idle is looked at again after this."""
-
 
 @dataclass(frozen=True, slots=True)
-class BoothLimits:
-    """How long a booth waits for what."""
+class _Saying:
+    """A text that waits to be read aloud."""
 
-    backlog_ms: int = 3_000
-    """Audio the service has not taken, and how old it may get: older speech is worse than a gap (product page, 6)."""
-    open_s: float = 10.0
-    """To an open socket. The service needs 1.7 s at most, as far as anybody has measured."""
-    configure_s: float = 3.0
-    """From the open socket to `session.updated`; 0.2 s is usual, and what is said meanwhile keeps no longer."""
-    write_s: float = 3.0
-    """For the socket to take one message: as old as audio may get."""
-    close_s: float = 1.0
-    """For the service to answer our goodbye."""
-    first_pause_s: float = 0.5
-    longest_pause_s: float = 8.0
-    """Between two attempts to connect: full jitter below a bound that doubles."""
-    longest_retry_after_s: float = 60.0
-    """A service that asks for more patience than this is asked again nevertheless: the meeting is now."""
-    stable_s: float = 10.0
-    """A session that lived this long was a good one: the next failure is a first failure again. Counting from
-    `session.created`, as the SDK does, hammers a service that closes right after it."""
-    refusals: int = 3
-    """A key that was good and is refused may be good again in a moment; this many times in a row."""
-    renew_before_s: float = 300.0
-    """Renew a session at an idle moment this long before it would expire, or in its last quarter if it is short."""
-    assumed_lifetime_s: float = 1_500.0
-    """If `expires_at` is missing or makes no sense by our clock: one report has Azure closing after 30 minutes."""
-
-
-# --- the client ----------------------------------------------------------------------------------
-
-
-def build_client(endpoint: str, credential: str | Callable[[], Awaitable[str]]) -> AsyncOpenAI:
-    """Build the client all booths share; whoever builds it closes it.
-
-    Args:
-        endpoint: of the Azure AI resource, `https://name.openai.azure.com`.
-        credential: a key, or a function that returns an Entra token, asked on every connect.
-    """
-    base_url = endpoint.rstrip("/") + "/openai/v1/"
-    if isinstance(credential, str):
-        # The `api-key` header is known to work for both kinds of session; a key as bearer token, for one only.
-        headers = cast("dict[str, str]", {"api-key": credential, "Authorization": openai.omit})  # as its docs say
-        return _warm(AsyncOpenAI(base_url=base_url, api_key="unused", default_headers=headers, max_retries=0))
-    provider = credential
-
-    async def token() -> str:
-        try:
-            async with asyncio.timeout(TOKEN_TIMEOUT_S):
-                return await provider()
-        except Exception as error:  # whatever a credential library raises; the booth tries again
-            raise SessionError("no_token", type(error).__name__) from error
-
-    return _warm(AsyncOpenAI(base_url=base_url, api_key=token, max_retries=0))
-
-
-def _warm(client: AsyncOpenAI) -> AsyncOpenAI:
-    """Have the SDK find out now what machine this is: it starts a process for that, and would in the first call."""
-    client.platform_headers()
-    return client
-
-
-def booth_factory(
-    client: AsyncOpenAI,
-    deployment: str,
-    settings: ConversationSettings | None = None,
-    limits: BoothLimits | None = None,
-    rng: random.Random | None = None,
-) -> BoothFactory:
-    """Return what opens a booth for a lane.
-
-    Args:
-        deployment: name of the Realtime model's deployment.
-        rng: spreads the attempts to reconnect.
-    """
-    limits = limits or BoothLimits()
-    settings = settings or ConversationSettings()
-    shared = _Shared(client, deployment, settings, limits, _socket_options(client, limits))
-    jitter = rng or random.Random()
-
-    def booth(lane: Lane, instructions: str, deliver: Deliver) -> RealtimeBooth:
-        return RealtimeBooth(lane, instructions, deliver, shared=shared, rng=jitter)
-
-    return booth
-
-
-@dataclass(frozen=True, slots=True)
-class _Shared:
-    """What all booths of the process have in common."""
-
-    client: AsyncOpenAI
-    deployment: str
-    settings: ConversationSettings
-    limits: BoothLimits
-    socket_options: WebSocketConnectionOptions
-
-
-def _socket_options(client: AsyncOpenAI, limits: BoothLimits) -> WebSocketConnectionOptions:
-    options: dict[str, Any] = {
-        "open_timeout": limits.open_s,
-        "close_timeout": limits.close_s,
-        "max_size": MAX_MESSAGE_BYTES,
-        "compression": None,
-        "proxy": None,
-    }
-    if client.base_url.scheme == "https":
-        # One for all: reading the certificate store anew for each session costs milliseconds.
-        options["ssl"] = ssl.create_default_context()
-    return cast("WebSocketConnectionOptions", options)  # the SDK names a few, and passes on all
-
-
-# --- the booth -----------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _Session:
-    """One connection and its protocol."""
-
-    protocol: ConversationProtocol
-    ended: asyncio.Future[None]
-    """Resolved to end the session: a result to renew it, an exception when it is of no use any more."""
-    configured_by: float = 0.0
-    ready_at: float | None = None
-    renew_at: float | None = None
-    write_by: float | None = None
-
-    def end(self, error: SessionError | None = None) -> None:
-        if self.ended.done():
-            return
-        if error is None:
-            self.ended.set_result(None)
-        else:
-            self.ended.set_exception(error)
-
-    def close(self) -> None:
-        """Leave nothing for the event loop to complain about, when something else ended the session first."""
-        if not self.ended.cancel() and not self.ended.cancelled():
-            self.ended.exception()
+    utterance: str
+    text: str
+    language: str
+    by: float
 
 
 class RealtimeBooth:
-    """Interprets one lane, one Realtime conversation session at a time.
+    """Interprets one lane.
 
     What happens to an utterance, exactly:
 
-    - Its audio waits here until the session is configured and the socket takes it: at most 3 s of it, and none for
+    - Its audio waits here until a session is configured and the socket takes it: at most 3 s of it, and none for
       longer than 3 s. Beyond that the oldest utterance is dropped as a whole, `HearingDropped` says so, and the rest
       of it, if still being spoken, is ignored. If part of it was sent already, the service is told to forget it.
     - Once any of its audio has been written to a session, the utterance lives and dies with that session. If the
@@ -197,23 +58,59 @@ class RealtimeBooth:
     - An utterance none of which was sent when a session is lost stays, and goes to the next session, unless it gets
       too old first.
     - After `cancel` nothing more is reported about it, not even its loss.
+
+    A session is succeeded before it expires: another is opened beside it, takes all utterances that begin from then
+    on, and the old one finishes those it has. The same happens when a better engine is there again.
     """
 
-    def __init__(self, lane: Lane, instructions: str, deliver: Deliver, *, shared: _Shared, rng: random.Random) -> None:
+    def __init__(
+        self,
+        lane: Lane,
+        instructions: str,
+        deliver: Deliver,
+        ladder: Ladder,
+        limits: BoothLimits,
+        rng: random.Random,
+        *,
+        refused: str | None = None,
+    ) -> None:
+        """`refused`: why the best engine is known to be of no use; it is tried later all the same."""
         self._lane = lane
         self._instructions = instructions
         self._deliver = deliver
-        self._shared = shared
-        self._limits = shared.limits
+        self._ladder = ladder
+        self._limits = limits
+        self._refused = refused
         self._rng = rng
-        self._backlog = SpeechBacklog(self._limits.backlog_ms * BYTES_PER_MS, max_age_s=self._limits.backlog_ms / 1000)
-        self._session: _Session | None = None
+        self._backlog = SpeechBacklog(limits.backlog_ms * BYTES_PER_MS, max_age_s=limits.backlog_ms / 1000)
+        self._manner: dict[str, tuple[bool, float]] = {}
+        """Strictness and speed of utterances that are complete and wait here, if they are not the usual ones."""
+        self._sayings: deque[_Saying] = deque()
+        self._session: RealtimeSession | None = None
+        """Gets what begins."""
+        self._opening: RealtimeSession | None = None
+        """Will get it."""
+        self._retiring: list[RealtimeSession] = []
+        self._engines: dict[RealtimeSession, Engine] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._group: asyncio.TaskGroup | None = None
+        self._endings: asyncio.Queue[tuple[RealtimeSession, SessionError]] = asyncio.Queue()  # two at most
         self._over = False
-        self._notices: deque[HearingDropped | InterpretationEnded] = deque()
-        """What `hear` and `interpret` found out: reported from our own task, since they are called by the room."""
-        self._to_write = asyncio.Event()
+        self._was_ready = False
+        """The present engine has worked before."""
+        self._announced = False
+        """That there is no session has been reported."""
+        self._failures = self._refusals = self._quota_refusals = self._quota_failures = 0
+        """In a row."""
+        self._notices: deque[BoothEvent] = deque()
+        """What was found out while the room was calling us: reported from our own task."""
         self._to_check = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
+
+    @property
+    def engine(self) -> str:
+        """Who serves the lane, or is to."""
+        return self._ladder.engine.name
 
     @property
     def counters(self) -> BacklogCounters:
@@ -233,30 +130,68 @@ class RealtimeBooth:
         dropped = self._backlog.hold(utterance, pcm, now)
         if dropped:
             self._drop(dropped)
-        if self._backlog.size >= APPEND_BYTES:
-            self._to_write.set()
-        self._alarm_by(now + self._limits.backlog_ms / 1000)
+        session = self._serving()
+        if session is not None and self._backlog.size >= session.protocol.append_bytes:
+            session.wake()
+        self.alarm_by(now + self._limits.backlog_ms / 1000)
 
-    def interpret(self, utterance: str) -> None:
+    def interpret(self, utterance: str, *, strict: bool = False, speed: float = 1.0) -> None:
         if self._over or self._backlog.ignores(utterance):
             return
-        if not self._backlog.complete(utterance):
-            self._notice(InterpretationEnded(self._lane, utterance, Outcome.FAILED, "nothing_heard"))
-        self._to_write.set()
+        if self._backlog.complete(utterance):
+            if strict or speed != 1.0:
+                self._manner[utterance] = strict, speed
+            session = self._serving()
+        else:
+            session = next((one for one in self._live() if one.protocol.knows(utterance)), None)
+            if session is None:
+                self._notice(InterpretationEnded(self._lane, utterance, Outcome.FAILED, "nothing_heard"))
+            else:
+                now = asyncio.get_running_loop().time()
+                for event in session.protocol.interpret(utterance, now, strict=strict, speed=speed):
+                    self._notice(event)
+        if session is not None:
+            session.wake()
+
+    def release(self, utterance: str) -> None:
+        for session in self._live():
+            session.protocol.release(utterance)
+            session.wake()
 
     def cancel(self, utterance: str) -> None:
         self._backlog.forget(utterance)
-        self._notices = deque(notice for notice in self._notices if notice.utterance != utterance)
+        self._manner.pop(utterance, None)
+        self._notices = deque(one for one in self._notices if getattr(one, "utterance", None) != utterance)
+        self._sayings = deque(one for one in self._sayings if one.utterance != utterance)
+        self._cancel_in_sessions(utterance)
+
+    def brief(self, instructions: str) -> None:
+        self._instructions = instructions
+        for session in self._live():
+            session.protocol.brief(instructions)
+            session.wake()
+
+    def say(self, utterance: str, text: str, language: str) -> None:
+        if self._over:
+            return
+        if len(self._sayings) >= self._limits.sayings:
+            self._notice(InterpretationEnded(self._lane, utterance, Outcome.FAILED, "not_said"))
+            return
+        by = asyncio.get_running_loop().time() + self._limits.say_s
+        self._sayings.append(_Saying(utterance, text, language, by))
         if self._session is not None:
-            self._session.protocol.cancel(utterance)
-            self._to_write.set()
+            self._session.wake()
+        self.alarm_by(by)
 
     async def run(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
+                self._group = group
                 watcher = group.create_task(self._watch(), name="booth watcher")
                 await self._keep_connected()
                 watcher.cancel()
+                for task in self._tasks:
+                    task.cancel()
         finally:
             self._over = True  # from here on nothing sets an alarm
             if self._alarm is not None:
@@ -264,118 +199,130 @@ class RealtimeBooth:
 
     # --- sessions
 
-    async def _keep_connected(self) -> None:
-        """Hold a session until the service refuses us for good."""
-        failures = refusals = 0
-        was_ready = announced = False
-        while True:
-            session = self._new_session()
-            lost: SessionError | None = None
-            try:
-                await self._hold(session)
-            except* Exception as errors:
-                lost = renamed(_first(errors))
-            if session.ready_at is not None:
-                was_ready, announced, refusals = True, False, 0
-                if asyncio.get_running_loop().time() - session.ready_at >= self._limits.stable_s:
-                    failures = 0
-                    if lost is None:
-                        continue  # renewed
-            failures += 1
-            if lost is not None:
-                refusals += not lost.retryable
-                final = not lost.retryable and (not was_ready or refusals >= self._limits.refusals)
-                self._lose(session, lost, final=final, announce=not announced)
-                announced = True
-                if final:
-                    return
-            await asyncio.sleep(self._pause_s(failures, lost.retry_after_s if lost else None))
+    def _live(self) -> list[RealtimeSession]:
+        sessions = [*self._retiring, self._session, self._opening]
+        return [session for session in sessions if session is not None]
 
-    def _new_session(self) -> _Session:
-        protocol = ConversationProtocol(self._lane, self._instructions, self._shared.settings)
-        return _Session(protocol, asyncio.get_running_loop().create_future())
+    def _serving(self) -> RealtimeSession | None:
+        """Who gets the audio that is next."""
+        first = self._backlog.first
+        return next((one for one in self._retiring if first is not None and one.protocol.knows(first)), self._session)
 
-    async def _hold(self, session: _Session) -> None:
-        """Connect, serve, close. Returns when the session is to be renewed, raises when it is lost.
+    def _open(self) -> None:
+        """Have a session of the ladder's engine opened."""
+        self._open_with(self._ladder.engine)
 
-        Raises:
-            Exception: one or more, whatever the SDK and the socket raise, as a group or alone.
-        """
-        loop = asyncio.get_running_loop()
-        shared = self._shared
-        connection = await shared.client.realtime.connect(
-            model=shared.deployment, websocket_connection_options=shared.socket_options
-        ).enter()
+    def _open_with(self, engine: Engine) -> None:
+        assert self._group is not None
+        session = RealtimeSession(engine.protocol(self._instructions), engine.connect, self, self._limits)
+        self._opening = session
+        self._engines[session] = engine
+        task = self._group.create_task(self._serve(session), name="booth session")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, session: RealtimeSession) -> None:
+        lost: SessionError | None = None
         try:
-            session.configured_by = loop.time() + self._limits.configure_s
-            self._session = session
-            self._to_check.set()
-            async with asyncio.TaskGroup() as group:
-                reader = group.create_task(self._read(connection, session), name="booth reader")
-                writer = group.create_task(self._write(connection, session), name="booth writer")
-                await session.ended
-                reader.cancel()
-                writer.cancel()
-        finally:
-            self._session = None
-            session.close()
-            await _close(connection, self._limits.close_s)
+            await session.serve()
+        except* Exception as errors:
+            lost = renamed(_first(errors))
+        if session not in self._retiring:
+            self._endings.put_nowait((session, lost or SessionError("closed_1000", "the session has ended")))
+            return
+        self._retiring.remove(session)
+        del self._engines[session]
+        self._lose(session, lost or SessionError("retired", "it did not come to an end in time"), announce=False)
 
-    async def _read(self, connection: AsyncRealtimeConnection, session: _Session) -> None:
-        """Only decode and hand on: a reader that waits for anything else gets the connection closed on it."""
-        protocol = session.protocol
+    async def _keep_connected(self) -> None:
+        """See to it that there is a session until the service refuses us for good."""
+        if self._refused is not None:
+            self._descend(self._refused, door_shut=True)
+        self._open()
         while True:
-            for event in protocol.receive(await connection.recv_bytes()):
-                self._deliver(event)
-            if protocol.has_data_to_send:
-                self._to_write.set()
-            if protocol.ready and session.ready_at is None:
-                self._begin(session)
+            session, lost = await self._endings.get()
+            engine = self._engines.pop(session)
+            if session is self._opening:
+                self._opening = None
+                if self._session is not None:
+                    self._successor_failed(engine, lost)
+                    continue
+            elif session is self._session:
+                self._session = None
+            if session.ready_at is not None:
+                now = asyncio.get_running_loop().time()
+                if now - session.ready_at >= self._limits.stable_s:
+                    self._failures = 0
+            self._failures += 1
+            door_shut = session.ready_at is None and lost.code.startswith(("http_", QUOTA))
+            final = False
+            if self._refuses(lost):
+                if self._descend(lost.code, door_shut=door_shut):
+                    self._lose(session, lost, announce=False)
+                    if self._opening is None:
+                        self._open()
+                    continue
+                final = not lost.retryable
+            self._lose(session, lost, announce=not self._announced, final=final)
+            self._announced = True
+            if final:
+                return
+            if self._opening is None:
+                await asyncio.sleep(self._pause_s(self._failures, lost.retry_after_s))
+                self._open()
 
-    async def _write(self, connection: AsyncRealtimeConnection, session: _Session) -> None:
-        """Take audio from the backlog no sooner than the socket takes it from here."""
-        protocol = session.protocol
-        loop = asyncio.get_running_loop()
-        while True:
-            for message in protocol.data_to_send():
-                session.write_by = loop.time() + self._limits.write_s
-                self._alarm_by(session.write_by)
-                await connection.send_raw(message)
-                session.write_by = None
-            piece = self._backlog.take(APPEND_BYTES) if protocol.ready else None
-            if piece is not None:
-                protocol.hear(piece.utterance, piece.pcm)
-                if piece.last:
-                    for event in protocol.interpret(piece.utterance, loop.time()):
-                        self._deliver(event)
-                    self._set_alarm()
-            elif not protocol.has_data_to_send:
-                self._to_write.clear()
-                await self._to_write.wait()
+    def _refuses(self, lost: SessionError) -> bool:
+        """Whether asking the same engine again is no use."""
+        self._refusals += not lost.retryable
+        self._quota_refusals = self._quota_refusals + 1 if lost.code == QUOTA else 0
+        if self._quota_refusals >= self._limits.quota_refusals:
+            return True
+        return not lost.retryable and (not self._was_ready or self._refusals >= self._limits.refusals)
 
-    def _begin(self, session: _Session) -> None:
-        """The session is configured: what was held may go, and its end is foreseeable."""
-        session.ready_at = now = asyncio.get_running_loop().time()
-        limits = self._limits
-        expires_at = session.protocol.expires_at
-        lifetime_s = expires_at - time.time() if expires_at is not None else 0.0
-        if lifetime_s <= 0:
-            lifetime_s = limits.assumed_lifetime_s
-        session.renew_at = now + lifetime_s - min(limits.renew_before_s, lifetime_s / 4)
-        self._to_write.set()
-        self._set_alarm()
+    def _descend(self, reason: str, *, door_shut: bool) -> bool:
+        if not self._ladder.descend(asyncio.get_running_loop().time(), door_shut=door_shut):
+            return False
+        self._failures = self._refusals = self._quota_refusals = self._quota_failures = 0
+        self._was_ready = False
+        self._degraded(reason)
+        return True
 
-    def _lose(self, session: _Session, lost: SessionError, *, final: bool, announce: bool) -> None:
+    def _degraded(self, reason: str) -> None:
+        logger.warning(
+            "booth is served by another engine",
+            extra={"engine": self.engine, "reason": reason, "target": self._lane.target},
+        )
+        self._deliver(BoothDegraded(self._lane, self.engine, reason))
+
+    def _successor_failed(self, engine: Engine, lost: SessionError) -> None:
+        """The one we have goes on."""
+        now = asyncio.get_running_loop().time()
+        logger.warning("booth could not open another session", extra={"code": lost.code, "engine": engine.name})
+        assert self._session is not None
+        if engine is not self._ladder.engine:
+            self._ladder.refused_again(now)
+        else:
+            self._failures += 1
+            self._session.renew_at = now + self._pause_s(self._failures, lost.retry_after_s)
+        self._to_check.set()
+
+    def _lose(self, session: RealtimeSession, lost: SessionError, *, announce: bool, final: bool = False) -> None:
         utterances = session.protocol.unfinished()
         for utterance in utterances:
             self._backlog.forget(utterance)
-        self._over = final
-        logger.warning(
-            "booth lost its session",
-            extra={"code": lost.code, "target": self._lane.target, "final": final, "in_flight": len(utterances)},
-            exc_info=lost if lost.code == INTERNAL else None,
-        )
+            self._manner.pop(utterance, None)
+        if final:
+            self._over = True
+            utterances += tuple(saying.utterance for saying in self._sayings)
+            self._sayings.clear()
+            while self._notices:
+                self._deliver(self._notices.popleft())
         if announce or final or utterances:
+            logger.warning(
+                "booth lost its session",
+                extra={"code": lost.code, "target": self._lane.target, "final": final, "in_flight": len(utterances)},
+                exc_info=lost if lost.code == INTERNAL else None,
+            )
             self._deliver(BoothLost(self._lane, lost.code, utterances, final))
 
     def _pause_s(self, failures: int, retry_after_s: float | None) -> float:
@@ -383,6 +330,68 @@ class RealtimeBooth:
         limits = self._limits
         bound_s = min(limits.longest_pause_s, limits.first_pause_s * 2 ** min(failures - 1, 16))
         return max(self._rng.uniform(0, bound_s), min(retry_after_s or 0.0, limits.longest_retry_after_s))
+
+    # --- what sessions ask of us
+
+    def deliver(self, event: BoothEvent) -> None:
+        if not isinstance(event, InterpretationAudio):  # of those there are many
+            self._count_quota(event)
+        self._deliver(event)
+
+    def _count_quota(self, event: BoothEvent) -> None:
+        """A model that has no quota opens sessions, and refuses to work in them."""
+        if not isinstance(event, InterpretationEnded):
+            return
+        self._quota_failures = self._quota_failures + 1 if event.reason in QUOTA_CODES else 0
+        if self._quota_failures >= self._limits.quota_refusals:
+            self._quota_failures = 0
+            if self._opening is None and self._descend(QUOTA, door_shut=False):
+                self._open()
+
+    def begun(self, session: RealtimeSession) -> None:
+        previous, self._session, self._opening = self._session, session, None
+        self._was_ready, self._announced = True, False
+        self._refusals = self._quota_refusals = 0
+        if self._engines[session] is not self._ladder.engine:
+            self._ladder.restored()
+            self._degraded("restored")
+        if previous is not None:
+            self._retiring.append(previous)
+            previous.retire()
+        self._to_check.set()
+
+    def feed(self, session: RealtimeSession) -> bool:
+        protocol = session.protocol
+        if not protocol.ready:
+            return False
+        now = asyncio.get_running_loop().time()
+        if session is self._session and self._sayings:
+            saying = self._sayings.popleft()
+            for event in protocol.say(saying.utterance, saying.text, saying.language, now):
+                self.deliver(event)
+            return True
+        late = self._backlog.overdue(now)
+        if late:
+            self._drop(late)
+        serving = self._serving()
+        if serving is not session:
+            if serving is not None and len(self._backlog):
+                serving.wake()
+            return False
+        piece = self._backlog.take(protocol.append_bytes)
+        if piece is None:
+            return False
+        if piece.since is not None:
+            session.sends(piece.since)
+        protocol.hear(piece.utterance, piece.pcm, now)
+        if piece.last:
+            strict, speed = self._manner.pop(piece.utterance, (False, 1.0))
+            for event in protocol.interpret(piece.utterance, now, strict=strict, speed=speed):
+                self.deliver(event)
+            if self._session is not None:
+                self._session.wake()  # the next may be for the successor
+        self._set_alarm()
+        return True
 
     # --- time
 
@@ -394,41 +403,41 @@ class RealtimeBooth:
             self._to_check.clear()
             now = loop.time()
             self._drop(self._backlog.overdue(now))
+            while self._sayings and now >= self._sayings[0].by:
+                late = self._sayings.popleft()
+                self._notices.append(InterpretationEnded(self._lane, late.utterance, Outcome.FAILED, "not_said"))
             while self._notices:
-                self._deliver(self._notices.popleft())
-            if self._session is not None:
-                self._check(self._session, now)
+                self.deliver(self._notices.popleft())
+            for session in self._live():
+                session.check(now)
+            self._renew(now)
             self._set_alarm()
 
-    def _check(self, session: _Session, now: float) -> None:
-        try:
-            session.protocol.check(now)
-        except SessionError as error:
-            session.end(error)
-        if session.ready_at is None and now >= session.configured_by:
-            session.end(SessionError("unconfigured", "the service did not accept the configuration in time"))
-        if session.write_by is not None and now >= session.write_by:
-            session.end(SessionError("stalled", "the service does not read"))
-        if session.renew_at is not None and now >= session.renew_at:
-            if len(self._backlog) or session.protocol.unfinished():
-                session.renew_at = now + RENEW_RETRY_S
-            else:
-                logger.info("booth renews its session", extra={"target": self._lane.target})
-                session.end()
+    def _renew(self, now: float) -> None:
+        session = self._session
+        if session is None or self._opening is not None:
+            return
+        if self._ladder.restore_at is not None and now >= self._ladder.restore_at:
+            self._open_with(self._ladder.best)
+        elif session.renew_at is not None and now >= session.renew_at:
+            session.renew_at = None
+            logger.info("booth renews its session", extra={"target": self._lane.target})
+            self._open()
 
     def _set_alarm(self) -> None:
         """Have `_watch` look when the next deadline passes. Too early does no harm: it looks, and sets a new one."""
-        deadlines = [self._backlog.deadline]
-        session = self._session
-        if session is not None:
-            deadlines += [session.protocol.deadline, session.write_by, session.renew_at]
-            if session.ready_at is None:
-                deadlines.append(session.configured_by)
+        deadlines = [self._backlog.deadline, *(session.deadline for session in self._live())]
+        if self._sayings:
+            deadlines.append(self._sayings[0].by)
+        if self._session is not None and self._opening is None:
+            deadlines += [self._session.renew_at, self._ladder.restore_at]
         next_deadline = min((at for at in deadlines if at is not None), default=None)
         if next_deadline is not None:
-            self._alarm_by(next_deadline)
+            self.alarm_by(next_deadline)
 
-    def _alarm_by(self, at: float) -> None:
+    def alarm_by(self, at: float) -> None:
+        if self._over:
+            return
         if self._alarm is not None:
             if self._alarm.when() <= at:
                 return
@@ -441,12 +450,16 @@ class RealtimeBooth:
 
     def _drop(self, utterances: Iterable[str]) -> None:
         for utterance in utterances:
-            if self._session is not None:
-                self._session.protocol.cancel(utterance)
-                self._to_write.set()
+            self._manner.pop(utterance, None)
+            self._cancel_in_sessions(utterance)
             self._notice(HearingDropped(self._lane, utterance, "model_backlog"))
 
-    def _notice(self, notice: HearingDropped | InterpretationEnded) -> None:
+    def _cancel_in_sessions(self, utterance: str) -> None:
+        for session in self._live():
+            session.protocol.cancel(utterance)
+            session.wake()
+
+    def _notice(self, notice: BoothEvent) -> None:
         self._notices.append(notice)
         self._to_check.set()
 
@@ -457,16 +470,3 @@ def _first(errors: BaseExceptionGroup[Exception]) -> Exception:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-async def _close(connection: AsyncRealtimeConnection, limit_s: float) -> None:
-    """Say goodbye, or hang up on a service that does not take it.
-
-    The library bounds the closing handshake, but not the wait for a full write buffer before it. Called again after
-    its deadline has passed, it aborts the connection.
-    """
-    try:
-        async with asyncio.timeout(limit_s):
-            await connection.close()
-    except TimeoutError:
-        await connection.close()

@@ -9,6 +9,8 @@ InterpreterError
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -23,9 +25,13 @@ from websockets.exceptions import (
 
 from bot.errors import InterpreterError
 
-REFUSALS = frozenset({401, 403, 404})
-"""Wrong key, no right, no such deployment: trying again soon changes nothing."""
+REFUSALS = frozenset({400, 401, 403, 404})
+"""Not for this model, wrong key, no right, no such deployment: trying again soon changes nothing."""
 
+QUOTA = "quota"
+"""More was asked for than is paid for or allowed at once: the one reason an admin can do something about."""
+QUOTA_CODES = frozenset({QUOTA, "rate_limit_exceeded", "insufficient_quota", "slow_down", "tokens", "requests"})
+"""How the service says so (protocol sheet, 2.10)."""
 
 INTERNAL = "internal_error"
 """A fault of ours, not of the service or the line."""
@@ -49,7 +55,9 @@ def renamed(error: Exception) -> SessionError:
             return error
         case InvalidStatus():
             status = error.response.status_code
-            after = _seconds(error.response.headers.get("Retry-After"))
+            after = patience_asked_for(error.response.headers)
+            if status == 429:
+                return SessionError(QUOTA, "upgrade refused", retry_after_s=after)
             refused = status in REFUSALS
             return SessionError(f"http_{status}", "upgrade refused", retryable=not refused, retry_after_s=after)
         case ConnectionClosed():
@@ -65,6 +73,30 @@ def renamed(error: Exception) -> SessionError:
             return SessionError("client", type(error).__name__)
         case _:
             return SessionError(INTERNAL, type(error).__name__)
+
+
+def patience_asked_for(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait before asking again: `retry-after-ms`, else `Retry-After`, else the latest of the
+    `x-ratelimit-reset-*` headers (`6m0s`, `120ms`). None when there is nothing to obey."""
+    exact = _seconds(headers.get("retry-after-ms"))
+    if exact is not None:
+        return exact / 1000
+    asked = _seconds(headers.get("Retry-After"))
+    if asked is not None:
+        return asked
+    resets = (_duration(headers.get(f"x-ratelimit-reset-{what}")) for what in ("requests", "tokens"))
+    return max((reset for reset in resets if reset is not None), default=None)
+
+
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|h|m|s))+", re.ASCII)
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)", re.ASCII)
+
+
+def _duration(text: str | None) -> float | None:
+    if text is None or not _DURATION.fullmatch(text):
+        return None
+    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -309,3 +309,16 @@ def test_settings_named_in_the_admins_page_exist() -> None:
     named = set(re.findall(r"`([A-Z]+_[A-Z_]+)`", page))
     assert {"ADMIN_API_KEYS", "RETENTION_DAYS", "MODEL_PRICES"} <= named
     assert named <= {name.upper() for name in Settings.model_fields}
+
+
+def test_targets_of_the_translation_deployment_are_a_list(environment: pytest.MonkeyPatch) -> None:
+    assert "es" in load_settings().azure_ai_translate_languages
+    environment.setenv("AZURE_AI_TRANSLATE_LANGUAGES", "es, FR")
+    assert load_settings().azure_ai_translate_languages == ("es", "fr")
+
+
+@pytest.mark.parametrize("given", ["es;fr", "es-ES", ","])
+def test_targets_are_bare_codes(environment: pytest.MonkeyPatch, given: str) -> None:
+    environment.setenv("AZURE_AI_TRANSLATE_LANGUAGES", given)
+    (problem,) = problems()
+    assert problem.startswith("AZURE_AI_TRANSLATE_LANGUAGES: must be language codes")

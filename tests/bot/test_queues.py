@@ -18,11 +18,11 @@ def test_pieces_are_joined_until_there_is_enough_or_the_end() -> None:
     queue.hold("a", b"11", 0.0)
     assert queue.take(4) is None
     queue.hold("a", b"22", 0.1)
-    assert queue.take(4) == SpeechPiece("a", b"1122", first=True, last=False)
+    assert queue.take(4) == SpeechPiece("a", b"1122", first=True, last=False, since=0.0)
     queue.hold("a", b"33", 0.2)
     assert queue.take(4) is None
     assert queue.complete("a")
-    assert queue.take(4) == SpeechPiece("a", b"33", first=False, last=True)
+    assert queue.take(4) == SpeechPiece("a", b"33", first=False, last=True, since=0.2)
     assert len(queue) == 0
     assert queue.take(4) is None
 
@@ -32,7 +32,7 @@ def test_an_end_may_come_with_nothing() -> None:
     queue.hold("a", b"1122", 0.0)
     queue.take(4)
     queue.complete("a")
-    assert queue.take(4) == SpeechPiece("a", b"", first=False, last=True)
+    assert queue.take(4) == SpeechPiece("a", b"", first=False, last=True, since=None)
 
 
 def test_an_utterance_waits_for_the_end_of_the_one_before() -> None:
@@ -41,9 +41,10 @@ def test_an_utterance_waits_for_the_end_of_the_one_before() -> None:
     queue.hold("b", b"2222", 0.0)
     queue.complete("b")
     assert queue.take(4) is None
+    assert queue.first == "a"
     queue.complete("a")
-    assert queue.take(4) == SpeechPiece("a", b"11", first=True, last=True)
-    assert queue.take(4) == SpeechPiece("b", b"2222", first=True, last=True)
+    assert queue.take(4) == SpeechPiece("a", b"11", first=True, last=True, since=0.0)
+    assert queue.take(4) == SpeechPiece("b", b"2222", first=True, last=True, since=0.0)
 
 
 def test_overflow_drops_the_oldest_whole_and_ignores_the_rest_of_it() -> None:

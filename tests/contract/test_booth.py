@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from math import inf
 
 import pytest
+from openai import AsyncOpenAI
 
 from bot.interpreting.briefing import briefing
 from bot.interpreting.events import (
@@ -25,7 +26,10 @@ from bot.interpreting.events import (
 from bot.interpreting.glossary import Terms
 from bot.interpreting.plan import Lane
 from bot.realtime import conversation
-from bot.realtime.connection import BoothLimits, RealtimeBooth, booth_factory, build_client
+from bot.realtime.client import Sockets, build_client
+from bot.realtime.connection import RealtimeBooth
+from bot.realtime.engines import booth_factory
+from bot.realtime.limits import BoothLimits
 from bot.realtime.messages import ConversationSettings
 from emulator.engine.scripted import ScriptedEngine, marker_tone, read_markers
 from emulator.realtime.config import RealtimeConfig
@@ -37,6 +41,10 @@ QUICK = BoothLimits(first_pause_s=0.01, longest_pause_s=0.05, close_s=0.3)
 AT_ONCE = RealtimeConfig(pace=inf)
 
 build_client("http://127.0.0.1:1", KEY)  # the SDK reads files when it builds its first client
+
+
+def sockets_of(client: AsyncOpenAI) -> Sockets:
+    return Sockets(client, open_s=5.0, close_s=0.3)
 
 
 class Ear:
@@ -80,7 +88,7 @@ class Ear:
 async def booth(service: Service, ear: Ear, lane: Lane = LANE) -> AsyncIterator[RealtimeBooth]:
     async with build_client(f"http://127.0.0.1:{service.port}", KEY) as client:
         settings = ConversationSettings(transcribe="gpt-transcribe")
-        made = booth_factory(client, MODEL, settings, QUICK, random.Random(1))(
+        made = booth_factory(sockets_of(client), MODEL, settings, QUICK, random.Random(1))(
             lane, briefing(lane, ["en-US", "es-ES", "fr-FR"], Terms()), ear.deliver
         )
         assert isinstance(made, RealtimeBooth)

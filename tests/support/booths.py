@@ -8,19 +8,29 @@ import itertools
 
 from bot.booth import Deliver
 from bot.interpreting.events import BoothEvent, BoothReady, Interpret
-from bot.interpreting.plan import Lane
+from bot.interpreting.plan import Lane, Mode
 from tests.support.meeting import Answers, Model
 
 
 class FakeBooth:
     """Answers as its model says, on the event loop's clock; keeps what it was told."""
 
-    def __init__(self, lane: Lane, instructions: str, deliver: Deliver, model: Model) -> None:
+    def __init__(
+        self, lane: Lane, instructions: str, deliver: Deliver, model: Model, mode: Mode = Mode.CONSECUTIVE
+    ) -> None:
         self.lane = lane
         self.instructions = instructions
+        """The latest."""
+        self.mode = mode
         self.running = False
         self.heard: dict[str, bytes] = {}
         self.asked: list[str] = []
+        """Every time it was asked, retries among them."""
+        self.manner: dict[str, tuple[bool, float]] = {}
+        """Strictness and speed, as asked the last time."""
+        self.released: list[str] = []
+        self.said: list[tuple[str, str, str]] = []
+        """Utterance, text, language."""
         self.cancelled: list[str] = []
         self.fails_to_hear = False
         self._deliver = deliver
@@ -35,8 +45,23 @@ class FakeBooth:
             raise RuntimeError("the booth cannot hear")
         self.heard[utterance] = self.heard.get(utterance, b"") + pcm
 
-    def interpret(self, utterance: str) -> None:
+    def interpret(self, utterance: str, *, strict: bool = False, speed: float = 1.0) -> None:
         self.asked.append(utterance)
+        self.manner[utterance] = strict, speed
+        self._answer(utterance)
+
+    def release(self, utterance: str) -> None:
+        self.released.append(utterance)
+
+    def brief(self, instructions: str) -> None:
+        self.instructions = instructions
+
+    def say(self, utterance: str, text: str, language: str) -> None:
+        """Answers as it would to an utterance."""
+        self.said.append((utterance, text, language))
+        self._answer(utterance)
+
+    def _answer(self, utterance: str) -> None:
         now = asyncio.get_running_loop().time()
         for later, event in self._model(Interpret(self.lane, utterance)):
             heapq.heappush(self._agenda, (now + later, next(self._order), event))
@@ -81,8 +106,8 @@ class FakeBooths:
         self.model = model or Answers()
         self.made: list[FakeBooth] = []
 
-    def __call__(self, lane: Lane, instructions: str, deliver: Deliver) -> FakeBooth:
-        booth = FakeBooth(lane, instructions, deliver, self.model)
+    def __call__(self, lane: Lane, instructions: str, deliver: Deliver, mode: Mode = Mode.CONSECUTIVE, /) -> FakeBooth:
+        booth = FakeBooth(lane, instructions, deliver, self.model, mode)
         self.made.append(booth)
         return booth
 

@@ -118,9 +118,11 @@ class ServiceModel:
     def _create(self, message: Message) -> None:
         response = message["response"]
         assert response["conversation"] == "none"
-        (reference,) = response["input"]
-        assert reference["type"] == "item_reference"
-        assert reference["id"] in self.items
+        (subject,) = response["input"]
+        if subject["type"] == "item_reference":
+            assert subject["id"] in self.items
+        else:
+            assert subject["content"][0]["type"] == "input_text"
         created = {
             "object": "realtime.response",
             "id": self._id("resp"),

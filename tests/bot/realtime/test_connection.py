@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import socket
+import ssl
 import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,11 +16,13 @@ from typing import Any
 
 import openai
 import pytest
+from openai import AsyncOpenAI
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from bot.interpreting.events import (
+    BoothDegraded,
     BoothEvent,
     BoothLost,
     BoothReady,
@@ -30,7 +33,10 @@ from bot.interpreting.events import (
 )
 from bot.interpreting.plan import Lane
 from bot.realtime import conversation
-from bot.realtime.connection import BoothLimits, RealtimeBooth, booth_factory, build_client
+from bot.realtime.client import Sockets, build_client
+from bot.realtime.connection import RealtimeBooth
+from bot.realtime.engines import booth_factory
+from bot.realtime.limits import BoothLimits
 from bot.realtime.messages import ConversationSettings
 from tests.bot.realtime.service import ServiceModel
 
@@ -53,6 +59,10 @@ async def answer(service: Service, connection: ServerConnection, model: ServiceM
         model.receive(message)
         while service.answering and model.step(0):
             pass
+
+
+def sockets_of(client: AsyncOpenAI) -> Sockets:
+    return Sockets(client, open_s=5.0, close_s=0.2)
 
 
 class Service:
@@ -149,7 +159,9 @@ async def meeting(
     ) as server:
         service.port = next(iter(server.sockets)).getsockname()[1]
         async with build_client(f"http://127.0.0.1:{service.port}", KEY) as client:
-            factory = booth_factory(client, "gpt-realtime", ConversationSettings(), limits, rng or random.Random(1))
+            factory = booth_factory(
+                sockets_of(client), "gpt-realtime", ConversationSettings(), limits, rng or random.Random(1)
+            )
             booth = factory(LANE, "Interpret from English into Spanish.", room.deliver)
             assert isinstance(booth, RealtimeBooth)
             yield service, room, booth
@@ -224,7 +236,7 @@ async def test_a_token_is_asked_for_on_every_connect() -> None:
 
     async with meeting(visits=[leave]) as (service, room, _):
         async with build_client(f"http://127.0.0.1:{service.port}/", token) as client:
-            booth = booth_factory(client, "gpt-realtime", limits=QUICK)(LANE, "Interpret.", room.deliver)
+            booth = booth_factory(sockets_of(client), "gpt-realtime", limits=QUICK)(LANE, "Interpret.", room.deliver)
             assert isinstance(booth, RealtimeBooth)
             async with running(booth):
                 await room.until(BoothReady)
@@ -242,7 +254,7 @@ async def test_no_token_is_a_reason_to_try_again() -> None:
 
     async with meeting() as (service, room, _):
         async with build_client(f"http://127.0.0.1:{service.port}", token) as client:
-            booth = booth_factory(client, "gpt-realtime", limits=QUICK)(LANE, "Interpret.", room.deliver)
+            booth = booth_factory(sockets_of(client), "gpt-realtime", limits=QUICK)(LANE, "Interpret.", room.deliver)
             assert isinstance(booth, RealtimeBooth)
             async with running(booth):
                 await room.until(BoothReady)
@@ -252,10 +264,7 @@ async def test_no_token_is_a_reason_to_try_again() -> None:
 async def test_one_certificate_store_serves_all_sessions() -> None:
     async with build_client("https://name.openai.azure.com", KEY) as client:
         assert str(client.base_url) == "https://name.openai.azure.com/openai/v1/"
-        factory = booth_factory(client, "gpt-realtime")
-        booths = [factory(LANE, "Interpret.", lambda event: None) for _ in range(2)]
-        contexts = {id(booth._shared.socket_options["ssl"]) for booth in booths}  # type: ignore[attr-defined]  # not for callers
-        assert len(contexts) == 1
+        assert isinstance(dict(sockets_of(client).options)["ssl"], ssl.SSLContext)
 
 
 # --- losing a session
@@ -321,7 +330,7 @@ async def test_a_refused_connection_is_tried_again_after_what_the_service_asks_f
         assert gaps[0] >= 0.3
         assert gaps[1] >= 0.2
         assert gaps[2] < 0.2
-        assert [event.reason for event in room.of(BoothLost)] == ["http_429"]
+        assert [event.reason for event in room.of(BoothLost)] == ["quota"]
 
 
 async def test_the_service_cannot_ask_for_any_patience() -> None:
@@ -408,10 +417,13 @@ async def test_a_refused_configuration_is_final() -> None:
         await connection.send(json.dumps({"type": "error", "error": error}))
         await connection.wait_closed()
 
-    async with meeting(visits=[refuse]) as (_, room, booth):
+    async with meeting(visits=[refuse, refuse]) as (_, room, booth):
         say(booth, "u-1")
         await booth.run()
-        assert room.events == [BoothLost(LANE, "configuration_refused", (), final=True)]
+        assert room.events == [
+            BoothDegraded(LANE, "captions", "configuration_refused"),  # which may ask for text, if not for speech
+            BoothLost(LANE, "configuration_refused", (), final=True),
+        ]
 
 
 async def test_a_service_that_never_confirms_is_left() -> None:
@@ -540,6 +552,7 @@ async def test_cancelling_in_mid_speech_silences_the_model() -> None:
         service.answering = True
         pcm = say(booth, "u-2")
         await room.until(InterpretationEnded)
+        booth.release("u-2")
         (model,) = service.models
         await until(lambda: len(model.deleted) == 2)
         assert len(model.of_type("response.cancel")) == 1
@@ -663,7 +676,7 @@ async def test_cancelling_while_connecting_leaves_nothing() -> None:
 
     server = await asyncio.start_server(never, "127.0.0.1", 0)
     async with server, build_client(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", KEY) as client:
-        booth = booth_factory(client, "gpt-realtime")(LANE, "Interpret.", lambda event: None)
+        booth = booth_factory(sockets_of(client), "gpt-realtime")(LANE, "Interpret.", lambda event: None)
         task = asyncio.create_task(booth.run())
         async with asyncio.timeout(5):
             await entered.wait()

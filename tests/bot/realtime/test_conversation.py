@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.interpreting.events import (
+    BoothDegraded,
     BoothEvent,
     BoothReady,
     InterpretationAudio,
@@ -22,12 +23,12 @@ from bot.interpreting.events import (
 from bot.interpreting.plan import Lane
 from bot.realtime.conversation import (
     COMMIT_PATIENCE_S,
-    GARBAGE_LIMIT,
     TURNS_LIMIT,
     ConversationProtocol,
 )
 from bot.realtime.errors import SessionError
 from bot.realtime.messages import ConversationSettings
+from bot.realtime.protocol import GARBAGE_LIMIT
 from tests.bot.realtime.service import ServiceModel, deep_merge
 
 LANE = Lane("8:acs:1", "en-US", "es-ES")
@@ -38,12 +39,23 @@ SPEECH = bytes(range(200)) * 48  # 200 ms
 class Talk:
     """A protocol and a service, wired together in memory."""
 
-    def __init__(self, options: ConversationSettings | None = None, lane: Lane = LANE, *, ready: bool = True) -> None:
+    def __init__(
+        self,
+        options: ConversationSettings | None = None,
+        lane: Lane = LANE,
+        *,
+        ready: bool = True,
+        keeps: bool = False,
+        text_only: bool = False,
+    ) -> None:
+        """`keeps`: utterances are not released as soon as they have ended."""
         self.protocol = ConversationProtocol(
-            lane, BRIEFING, options or ConversationSettings(transcribe="gpt-transcribe")
+            lane, BRIEFING, options or ConversationSettings(transcribe="gpt-transcribe"), text_only=text_only
         )
         self.service = ServiceModel()
         self.events: list[BoothEvent] = []
+        self.now = 0.0
+        self.keeps = keeps
         if ready:
             self.exchange()
             assert self.events == [BoothReady(lane)]
@@ -58,9 +70,15 @@ class Talk:
                 self.service.receive(text)
             incoming = self.service.messages()
             for text in incoming:
-                self.events += self.protocol.receive(text)
+                self._hear(self.protocol.receive(text, self.now))
             if not outgoing and not incoming:
                 return self.events[before:]
+
+    def _hear(self, events: list[BoothEvent]) -> None:
+        self.events += events
+        for event in events:
+            if isinstance(event, InterpretationEnded) and not self.keeps:
+                self.protocol.release(event.utterance)
 
     def configure(self, change: dict[str, Any]) -> None:
         """Let the service take the configuration, but for this."""
@@ -69,7 +87,7 @@ class Talk:
         self.service.outgoing[-1]["session"] = deep_merge(self.service.session, change)
 
     def say(self, utterance: str, pcm: bytes = SPEECH) -> list[BoothEvent]:
-        self.protocol.hear(utterance, pcm)
+        self.protocol.hear(utterance, pcm, 0.0)
         self.events += self.protocol.interpret(utterance, 0.0)
         return self.exchange()
 
@@ -79,7 +97,11 @@ class Talk:
 
     def tell(self, **message: Any) -> list[BoothEvent]:
         """One message from the service."""
-        return self.protocol.receive(json.dumps(message))
+        events = self.protocol.receive(json.dumps(message), self.now)
+        for event in events:
+            if isinstance(event, InterpretationEnded) and not self.keeps:
+                self.protocol.release(event.utterance)
+        return events
 
     def finish(self) -> None:
         while self.service.step(0):
@@ -123,7 +145,7 @@ def test_an_unknown_language_is_no_hint_and_nothing_is_transcribed_unless_asked_
 def test_it_is_not_ready_before_the_configuration_is_confirmed() -> None:
     talk = Talk(ready=False)
     (created,) = talk.service.messages()
-    assert talk.protocol.receive(created) == []
+    assert talk.protocol.receive(created, 0.0) == []
     assert not talk.protocol.ready
     assert talk.tell(type="conversation.created", conversation={"id": "conv_1"}) == []
     assert talk.exchange() == [BoothReady(LANE)]
@@ -202,7 +224,7 @@ def test_an_utterance_is_interpreted_out_of_band_and_its_item_deleted() -> None:
 def test_audio_goes_out_as_it_is_given() -> None:
     talk = Talk()
     for number in range(3):
-        talk.protocol.hear("u-1", bytes([number]) * 4_800)
+        talk.protocol.hear("u-1", bytes([number]) * 4_800, 0.0)
     talk.exchange()
     appended = [base64.b64decode(message["audio"]) for message in talk.service.of_type("input_audio_buffer.append")]
     assert appended == [bytes([number]) * 4_800 for number in range(3)]
@@ -258,9 +280,9 @@ def test_how_a_response_may_end(status: str | None, details: Any, outcome: Outco
     talk.say("u-1")
     response = {"id": "resp_9", "status": status, "status_details": details, "metadata": {"utterance": "u-1"}}
     talk.tell(type="response.created", response=response)
-    assert talk.tell(type="response.done", response=response) == [
-        InterpretationEnded(LANE, "u-1", outcome, reason, Usage())
-    ]
+    *before, ended = talk.tell(type="response.done", response=response)
+    assert ended == InterpretationEnded(LANE, "u-1", outcome, reason, Usage())
+    assert before == ([BoothDegraded(LANE, "conversation", "quota")] if "rate_limit" in reason else [])
     assert talk.tell(type="response.done", response=response) == []
 
 
@@ -323,11 +345,11 @@ def test_an_empty_utterance_fails() -> None:
 @pytest.mark.parametrize("next_one_begun", [False, True])
 def test_a_refused_commit_fails_its_utterance_only(next_one_begun: bool) -> None:
     talk = Talk()
-    talk.protocol.hear("u-1", SPEECH)
+    talk.protocol.hear("u-1", SPEECH, 0.0)
     talk.protocol.interpret("u-1", 0.0)
     talk.protocol.data_to_send()
     if next_one_begun:
-        talk.protocol.hear("u-2", SPEECH)
+        talk.protocol.hear("u-2", SPEECH, 0.0)
         talk.protocol.data_to_send()
     error = {"type": "invalid_request_error", "code": "input_audio_buffer_commit_empty", "event_id": "commit:u-1"}
     assert talk.tell(type="error", error=error) == [
@@ -371,7 +393,7 @@ def test_an_expired_session_is_over() -> None:
 def test_a_commit_that_nobody_acknowledges_is_noticed() -> None:
     talk = Talk()
     assert talk.protocol.deadline is None
-    talk.protocol.hear("u-1", SPEECH)
+    talk.protocol.hear("u-1", SPEECH, 0.0)
     talk.protocol.interpret("u-1", 10.0)
     assert talk.protocol.deadline == 10.0 + COMMIT_PATIENCE_S
     talk.protocol.check(10.0 + COMMIT_PATIENCE_S - 0.01)
@@ -399,7 +421,7 @@ def test_responses_may_run_at_once_and_keep_their_names() -> None:
 def test_commits_are_acknowledged_in_their_order_even_after_a_cancelled_one() -> None:
     talk = Talk()
     for utterance in ("u-1", "u-2"):
-        talk.protocol.hear(utterance, SPEECH)
+        talk.protocol.hear(utterance, SPEECH, 0.0)
         talk.protocol.interpret(utterance, 0.0)
     talk.protocol.cancel("u-1")
     talk.exchange()
@@ -411,14 +433,14 @@ def test_commits_are_acknowledged_in_their_order_even_after_a_cancelled_one() ->
 
 def test_only_one_utterance_is_heard_at_a_time() -> None:
     talk = Talk()
-    talk.protocol.hear("u-1", SPEECH)
+    talk.protocol.hear("u-1", SPEECH, 0.0)
     with pytest.raises(ValueError, match="still being heard"):
-        talk.protocol.hear("u-2", SPEECH)
+        talk.protocol.hear("u-2", SPEECH, 0.0)
     with pytest.raises(ValueError, match="not being heard"):
         talk.protocol.interpret("u-2", 0.0)
     talk.protocol.interpret("u-1", 0.0)
     with pytest.raises(ValueError, match="complete"):
-        talk.protocol.hear("u-1", SPEECH)
+        talk.protocol.hear("u-1", SPEECH, 0.0)
     with pytest.raises(ValueError, match="not being heard"):
         talk.protocol.interpret("u-1", 0.0)
 
@@ -428,7 +450,7 @@ def test_a_service_that_ends_nothing_is_left() -> None:
     for number in range(TURNS_LIMIT):
         talk.say(f"u-{number}")
     with pytest.raises(SessionError) as caught:
-        talk.protocol.hear("one too many", SPEECH)
+        talk.protocol.hear("one too many", SPEECH, 0.0)
     assert caught.value.code == "unanswered"
 
 
@@ -452,7 +474,7 @@ def test_a_service_that_never_transcribes_does_no_harm(cancelled: bool) -> None:
 
 def test_cancelling_what_is_being_heard_empties_the_buffer() -> None:
     talk = Talk()
-    talk.protocol.hear("u-1", SPEECH)
+    talk.protocol.hear("u-1", SPEECH, 0.0)
     talk.protocol.cancel("u-1")
     talk.protocol.cancel("u-1")
     talk.say("u-2")
@@ -579,13 +601,13 @@ def test_garbage_is_counted_and_survived_up_to_a_limit(garbage: bytes) -> None:
     talk.say("u-1")
     talk.tell(type="response.created", response={"id": "r", "metadata": {"utterance": "u-1"}})
     for _ in range(GARBAGE_LIMIT - 1):
-        assert talk.protocol.receive(garbage) == []
+        assert talk.protocol.receive(garbage, 0.0) == []
     assert talk.protocol.counters.garbage == GARBAGE_LIMIT - 1
     talk.tell(type="input_audio_buffer.cleared")
     for _ in range(GARBAGE_LIMIT - 1):
-        talk.protocol.receive(garbage)
+        talk.protocol.receive(garbage, 0.0)
     with pytest.raises(SessionError) as caught:
-        talk.protocol.receive(garbage)
+        talk.protocol.receive(garbage, 0.0)
     assert caught.value.code == "garbage"
     assert caught.value.retryable
 
@@ -643,13 +665,13 @@ def test_whatever_the_service_says_nothing_but_a_session_error_is_raised(
 ) -> None:
     talk = Talk()
     talk.say("u-1")
-    talk.protocol.hear("u-2", SPEECH)
+    talk.protocol.hear("u-2", SPEECH, 0.0)
     ended = 0
     try:
         for number, message in enumerate(messages):
             if number == cancelled_at:
                 talk.protocol.cancel("u-1")
-            events = talk.protocol.receive(message)
+            events = talk.protocol.receive(message, 0.0)
             ended += sum(isinstance(event, InterpretationEnded) for event in events)
     except SessionError:
         pass
@@ -671,7 +693,7 @@ def test_each_utterance_gets_one_last_word_and_leaves_nothing_behind(data: st.Da
                 if hearing is None:
                     count += 1
                     hearing = f"u-{count}"
-                talk.protocol.hear(hearing, hearing.encode("utf-16-le") * 1_200)
+                talk.protocol.hear(hearing, hearing.encode("utf-16-le") * 1_200, 0.0)
             case "interpret" if hearing is not None:
                 talk.events += talk.protocol.interpret(hearing, 0.0)
                 interpreted.add(hearing)

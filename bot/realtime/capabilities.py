@@ -1,0 +1,139 @@
+"""What the translation deployment can do, asked once in the background: whether it opens a session, into what it
+translates. The answer is held here, and nowhere else decided upon."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bot.interpreting.plan import primary
+from bot.realtime.client import Socket, Sockets
+from bot.realtime.errors import SessionError, renamed
+from bot.realtime.messages import text
+
+logger = logging.getLogger(__name__)
+
+PROBE_S = 15.0
+"""For one attempt: to open a session takes 2 s, an update 0.2 s, and there are 13 targets."""
+FIRST_PAUSE_S = 5.0
+LONGEST_PAUSE_S = 300.0
+"""Between two attempts that told nothing: full jitter below a bound that doubles."""
+
+NOT_LISTED = "target_not_listed"
+NOT_OFFERED = "target_not_offered"
+
+State = Literal["not_asked", "inconclusive", "offered", "refused"]
+
+
+@dataclass(slots=True)
+class _Answer:
+    state: State = "not_asked"
+    reason: str = ""
+    targets: dict[str, bool] = field(default_factory=dict)
+
+
+class Capabilities:
+    """Of one translation deployment. `run` asks; everything else answers at once, from what is known."""
+
+    def __init__(
+        self,
+        sockets: Sockets,
+        deployment: str,
+        languages: Sequence[str],
+        rng: random.Random | None = None,
+        *,
+        first_pause_s: float = FIRST_PAUSE_S,
+    ) -> None:
+        """`languages`: targets to use it for, ISO 639-1."""
+        self.deployment = deployment
+        self._sockets = sockets
+        self._languages = tuple(languages)
+        self._rng = rng or random.Random()
+        self._first_pause_s = first_pause_s
+        self._answer = _Answer()
+
+    def refusal(self, target: str) -> str | None:
+        """Why a lane into this language (BCP 47) had better not try it; None if it may, or if nobody knows yet."""
+        language = primary(target)
+        if language not in self._languages:
+            return NOT_LISTED
+        if self._answer.state == "refused":
+            return self._answer.reason
+        return None if self._answer.targets.get(language, True) else NOT_OFFERED
+
+    def report(self) -> dict[str, object]:
+        """For people: `state`, the `reason` of a refusal or of not knowing, targets `offered` and `refused`."""
+        targets = self._answer.targets
+        return {
+            "deployment": self.deployment,
+            "state": self._answer.state,
+            "reason": self._answer.reason,
+            "offered": sorted(target for target, offered in targets.items() if offered),
+            "refused": sorted(target for target, offered in targets.items() if not offered),
+        }
+
+    async def run(self) -> None:
+        """Ask until there is an answer. Safe to cancel."""
+        attempts = 0
+        while not await self._ask():
+            bound_s = min(LONGEST_PAUSE_S, self._first_pause_s * 2 ** min(attempts, 16))
+            attempts += 1
+            await asyncio.sleep(self._rng.uniform(bound_s / 2, bound_s))
+
+    async def _ask(self) -> bool:
+        """Whether there is an answer now."""
+        answer = _Answer()
+        try:
+            async with asyncio.timeout(PROBE_S):
+                await self._probe(answer)
+            answer.state = "offered"
+        except Exception as error:  # whatever the SDK and the socket raise
+            lost = renamed(error)
+            answer.state = "inconclusive" if lost.retryable else "refused"
+            answer.reason = lost.code
+        self._answer = answer
+        report = self.report()
+        level = logging.INFO if answer.state == "offered" else logging.WARNING
+        logger.log(level, "translation deployment was asked what it can do", extra={"capabilities": report})
+        return answer.state != "inconclusive"
+
+    async def _probe(self, answer: _Answer) -> None:
+        """Open a session and have its language set to each target; nothing is sent that would be billed.
+
+        Raises:
+            Exception: whatever the SDK and the socket raise.
+        """
+        socket = await self._sockets.translation(self.deployment)
+        try:
+            for language in self._languages:
+                update = {"audio": {"output": {"language": language}}}
+                event_id = f"target:{language}"
+                await socket.send(text({"type": "session.update", "event_id": event_id, "session": update}))
+                answer.targets[language] = await _taken(socket, event_id)
+        finally:
+            await socket.close(1.0)
+
+
+async def _taken(socket: Socket, event_id: str) -> bool:
+    """Whether the update was taken.
+
+    Raises:
+        SessionError: the service is in no state to tell.
+    """
+    while True:
+        message = json.loads(await socket.receive())
+        match message.get("type"):
+            case "session.updated":
+                return True
+            case "error":
+                error = message.get("error") or {}
+                if error.get("event_id") not in (None, event_id) or error.get("type") != "invalid_request_error":
+                    raise SessionError(str(error.get("code") or error.get("type") or "unknown"), "while being asked")
+                return False
+            case _:
+                pass

@@ -1,0 +1,131 @@
+"""Sockets of Realtime sessions through the vendor's client: opened, bounded, pinged, closed. Knows no message."""
+
+from __future__ import annotations
+
+import asyncio
+import socket as sockets
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, cast
+
+import openai
+import websockets.asyncio.client  # noqa: F401  (what the SDK would import in the middle of the first call)
+from openai import AsyncOpenAI
+
+from bot.realtime.errors import SessionError
+
+if TYPE_CHECKING:
+    from openai.types.websocket_connection_options import WebSocketConnectionOptions
+    from websockets.asyncio.client import ClientConnection
+
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+"""Audio deltas are 16 kB of JSON; the largest message repeats a whole answer as text."""
+
+UNSENT_BYTES = 16 * 1024
+"""Audio we have let go of and the network has not taken, in the transport and once more in the kernel: a quarter of
+a second each. What is not sent can still be dropped when it gets too old."""
+
+TOKEN_TIMEOUT_S = 10.0
+
+
+def build_client(endpoint: str, credential: str | Callable[[], Awaitable[str]]) -> AsyncOpenAI:
+    """Build the client all booths share; whoever builds it closes it.
+
+    Args:
+        endpoint: of the Azure AI resource, `https://name.openai.azure.com`.
+        credential: a key, or a function that returns an Entra token, asked on every connect.
+    """
+    base_url = endpoint.rstrip("/") + "/openai/v1/"
+    if isinstance(credential, str):
+        # The `api-key` header is known to work for both kinds of session; a key as bearer token, for one only.
+        headers = cast("dict[str, str]", {"api-key": credential, "Authorization": openai.omit})  # as its docs say
+        return _warm(AsyncOpenAI(base_url=base_url, api_key="unused", default_headers=headers, max_retries=0))
+    provider = credential
+
+    async def token() -> str:
+        try:
+            async with asyncio.timeout(TOKEN_TIMEOUT_S):
+                return await provider()
+        except Exception as error:  # whatever a credential library raises; the booth tries again
+            raise SessionError("no_token", type(error).__name__) from error
+
+    return _warm(AsyncOpenAI(base_url=base_url, api_key=token, max_retries=0))
+
+
+def _warm(client: AsyncOpenAI) -> AsyncOpenAI:
+    """Have the SDK find out now what machine this is, and import what it imports late: in the first call it would
+    start a process and read files."""
+    client.platform_headers()
+    _ = client.realtime.translations
+    return client
+
+
+class Socket:
+    """One open connection. One reader and one writer at a time; both may be cancelled."""
+
+    def __init__(self, connection: Any) -> None:
+        """`connection`: of either kind, as the SDK opened it."""
+        # Pings and the transport have no public door in the SDK; its own methods add nothing to these.
+        self._connection: ClientConnection = connection._connection
+        kernel = self._connection.transport.get_extra_info("socket")
+        if kernel is not None and hasattr(sockets, "TCP_NOTSENT_LOWAT"):
+            kernel.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+
+    async def receive(self) -> bytes:
+        return await self._connection.recv(decode=False)
+
+    async def send(self, message: str) -> None:
+        await self._connection.send(message)
+
+    async def ping(self) -> Awaitable[float]:
+        """Send a ping behind all that was sent; what is returned is done when the other side has read it."""
+        return await self._connection.ping()
+
+    def abort(self) -> None:
+        """Hang up; what has not been sent never will be."""
+        self._connection.transport.abort()
+
+    async def close(self, limit_s: float) -> None:
+        """Say goodbye, or hang up on a service that does not take it.
+
+        The library bounds the closing handshake, but not the wait for a full write buffer before it. Called again
+        after its deadline has passed, it aborts the connection.
+        """
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._connection.close()
+        except TimeoutError:
+            await self._connection.close()
+
+
+Connect = Callable[[], Awaitable[Socket]]
+"""Opens a socket, or raises whatever the SDK and the socket raise."""
+
+
+class Sockets:
+    """Opens sockets to the two kinds of sessions."""
+
+    def __init__(self, client: AsyncOpenAI, *, open_s: float, close_s: float) -> None:
+        """`open_s`, `close_s`: seconds to wait for the handshakes."""
+        self._client = client
+        options: dict[str, Any] = {
+            "open_timeout": open_s,
+            "close_timeout": close_s,
+            "max_size": MAX_MESSAGE_BYTES,
+            "write_limit": UNSENT_BYTES,
+            "compression": None,
+            "proxy": None,
+        }
+        if client.base_url.scheme == "https":
+            # One for all: reading the certificate store anew for each session costs milliseconds.
+            options["ssl"] = ssl.create_default_context()
+        self.options = cast("WebSocketConnectionOptions", options)  # the SDK names a few, and passes on all
+
+    async def conversation(self, deployment: str) -> Socket:
+        manager = self._client.realtime.connect(model=deployment, websocket_connection_options=self.options)
+        return Socket(await manager.enter())
+
+    async def translation(self, deployment: str) -> Socket:
+        translations = self._client.realtime.translations
+        manager = translations.connect(model=deployment, websocket_connection_options=self.options)
+        return Socket(await manager.enter())
