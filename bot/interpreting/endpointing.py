@@ -9,7 +9,7 @@ clock, because a muted or departed participant sends none.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.interpreting.plan import Endpointing
 
@@ -42,6 +42,8 @@ class Ended:
     """The pause that was waited for; 0 when the length cap ended it amid speech."""
     reason: str
     """`pause`, `cap` or `gap`."""
+    voiced_ms: int = field(default=0, compare=False)
+    """Frames with speech in it: what the detector missed of the beginning is not in it."""
 
 
 Turn = Began | Piece | Ended
@@ -62,6 +64,7 @@ class Endpointer:
         self._held: deque[tuple[bytes, bool]] = deque()
         self._spoken_ms = 0
         self._spoken_bytes = 0
+        self._voiced_ms = 0
         self._last_voiced_at = 0.0
         self._last_frame_at = 0.0
 
@@ -86,6 +89,7 @@ class Endpointer:
                 return self._end("pause", self.patience_ms)
             return self._end("cap", held_ms) if full else []
         self._last_voiced_at = now
+        self._voiced_ms += FRAME_MS
         self._spoken_ms += held_ms
         self._spoken_bytes += held_bytes
         piece = Piece(b"".join(held for held, _ in self._held))
@@ -134,6 +138,7 @@ class Endpointer:
         first = len(self._held) - len(recent) + recent.index(True)
         start = max(0, first - settings.preroll_ms // FRAME_MS)
         frames = [held for held, _ in self._held][start:]
+        self._voiced_ms = FRAME_MS * sum(speech for _, speech in list(self._held)[start:])
         self._held.clear()
         self._speaking = True
         self._last_voiced_at = now
@@ -148,5 +153,5 @@ class Endpointer:
         for _ in range(min(tail_frames, len(self._held))):
             self._held.popleft()  # the rest of the pause may be the pre-roll of what comes next
         self._speaking = False
-        ended = Ended(self._last_voiced_at, patience_ms, reason)
+        ended = Ended(self._last_voiced_at, patience_ms, reason, self._voiced_ms)
         return [Piece(tail), ended] if tail else [ended]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.interpreting.ledger import Entry
-from bot.interpreting.plan import Lane, RoomPlan
+from bot.interpreting.plan import SHARED_CHANNEL, Lane, Mode, RoomPlan
+from bot.interpreting.plan import Order as Order  # part of what can happen
 from bot.interpreting.transcript import CaptionLine
 
 # --- events ------------------------------------------------------------------------------------
@@ -45,24 +46,26 @@ class SpeakerLeft:
 
 @dataclass(frozen=True, slots=True)
 class PlayoutReady:
-    """The media stream can (or can no longer) carry the interpreter's voice."""
+    """A media stream can (or can no longer) carry the interpreter's voice."""
 
     ready: bool
-
-
-class Order(StrEnum):
-    """What an admin, or a keypad tone, may tell the interpreter."""
-
-    HUSH = "hush"
-    """Stop what is being said now; go on interpreting what comes next."""
-    PAUSE = "pause"
-    """Stop, and interpret nothing until `resume`."""
-    RESUME = "resume"
+    stream: str = SHARED_CHANNEL
+    """As the plan names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
     order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class KeypadTone:
+    """Somebody has pressed a key."""
+
+    tone: str
+    """`0`-`9`, `*`, `#`, `A`-`D`."""
+    speaker: str | None = None
+    """Raw id, if ACS says whose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +192,16 @@ BoothEvent = (
     | InterpretationEnded
 )
 Event = (
-    SpeakerAudio | PlanChanged | SpeakerJoined | SpeakerLeft | PlayoutReady | Ordered | Tick | CallEnded | BoothEvent
+    SpeakerAudio
+    | PlanChanged
+    | SpeakerJoined
+    | SpeakerLeft
+    | PlayoutReady
+    | Ordered
+    | KeypadTone
+    | Tick
+    | CallEnded
+    | BoothEvent
 )
 
 # --- effects -----------------------------------------------------------------------------------
@@ -199,11 +211,20 @@ Event = (
 class OpenBooth:
     lane: Lane
     instructions: str
+    mode: Mode = Mode.CONSECUTIVE
 
 
 @dataclass(frozen=True, slots=True)
 class CloseBooth:
     lane: Lane
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """New instructions for an open booth, for utterances that are not complete yet."""
+
+    lane: Lane
+    instructions: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,10 +238,44 @@ class Hear:
 
 @dataclass(frozen=True, slots=True)
 class Interpret:
-    """The utterance is complete: interpret it."""
+    """The utterance is complete: interpret it. A booth that interprets while somebody speaks has begun already, and now
+    comes to the end.
+
+    A second time for the same utterance: what came first was no interpretation, and none of it has been heard.
+    """
 
     lane: Lane
     utterance: str
+    strict: bool = False
+    """Be reminded, for this once, that it is to be translated and nothing else."""
+    speed: float = 1.0
+    """Of the voice: faster where the channel lags."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The utterance will not have to be interpreted again."""
+
+    lane: Lane
+    utterance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Read this text aloud, word for word, as if it were the interpretation of this utterance."""
+
+    lane: Lane
+    utterance: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaneServed:
+    """A lane is served otherwise than asked for, or as asked for again: for admins to see."""
+
+    lane: Lane
+    engine: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,4 +313,18 @@ class Settled:
     entry: Entry
 
 
-Effect = OpenBooth | CloseBooth | Hear | Interpret | Cancel | Play | StopPlaying | Caption | Settled
+Effect = (
+    OpenBooth
+    | CloseBooth
+    | Brief
+    | Hear
+    | Interpret
+    | Release
+    | Cancel
+    | Say
+    | LaneServed
+    | Play
+    | StopPlaying
+    | Caption
+    | Settled
+)

@@ -1,12 +1,11 @@
-"""Whose interpretation is heard on one channel: one voice at a time, in the order in which people began to speak.
+"""Whose voice is heard on one channel: one at a time, in the order in which people began to speak, the chair first.
 
     WAITING ──audio arrives──► READY ──its turn──► SPEAKING ──all played──► (gone)
-                                 │                    │
-                                 └────── muted ───────┴──► MUTED: will be read, not heard
+       └───────────────────────────┴─────── dropped ────┴──► (gone)
 
 A passage is one utterance's interpretation on its way to the listeners. Nothing that is said in the room takes the
-floor from it; only `drop` and `mute` do, and `drop` may come at any stage. One that keeps the others waiting too long
-for its first sound loses its place in the order, not its turn.
+floor from it; only `drop` does, at any stage. One that keeps the others waiting too long for its first sound loses its
+place in the order, not its turn.
 """
 
 from __future__ import annotations
@@ -28,7 +27,6 @@ class Stage(Enum):
     WAITING = auto()
     READY = auto()
     SPEAKING = auto()
-    MUTED = auto()
 
 
 @dataclass(slots=True, eq=False)
@@ -37,14 +35,17 @@ class Passage:
 
     entry: Entry
     since: float
-    """When it was given its place in the order: the end of the turn."""
+    """When it was given its place in the order: the end of the turn, or its beginning if voices run along with it."""
+    channel: str = ""
+    chair: bool = False
+    """Goes before all others that have not begun."""
+    yields: bool = False
+    """Does not begin while somebody in the room speaks."""
     stage: Stage = Stage.WAITING
     pacer: Pacer = field(default_factory=Pacer)
-    complete: bool = False
-    """The model has said its last word."""
     ready_at: float = 0.0
-    last_sign_at: float = 0.0
-    """When the model was last heard of: audio or text."""
+    held_until: float = 0.0
+    """Not to begin before this: it is not sure yet that it should be heard."""
 
 
 class Floor:
@@ -58,17 +59,18 @@ class Floor:
 
     @property
     def queued_ms(self) -> float:
+        """What is still to be heard, of all."""
         return sum(passage.pacer.queued_ms for passage in self.passages)
 
-    def find(self, entry: Entry) -> Passage | None:
-        return next((passage for passage in self.passages if passage.entry is entry), None)
+    @property
+    def waiting_ms(self) -> float:
+        """The same without the one that is being heard."""
+        return sum(passage.pacer.queued_ms for passage in self.passages if passage is not self.speaking)
 
-    def enter(self, entry: Entry, now: float) -> Passage:
-        """Give an interpretation its place: by when its speaker began."""
-        passage = Passage(entry, now)
-        place = sum(1 for other in self.passages if other.entry.began_at <= entry.began_at)
+    def enter(self, passage: Passage) -> None:
+        """Give an interpretation its place: by when its speaker began, the chair's before the others'."""
+        place = sum(1 for other in self.passages if self._order(other) <= self._order(passage))
         self.passages.insert(place, passage)
-        return passage
 
     def audio(self, passage: Passage, pcm: bytes, now: float) -> None:
         passage.pacer.push(pcm)
@@ -76,50 +78,55 @@ class Floor:
             passage.stage = Stage.READY
             passage.ready_at = now
 
-    def complete(self, passage: Passage) -> None:
-        passage.complete = True
-        passage.pacer.finish()
-
     def drop(self, passage: Passage) -> None:
         """Take it off the floor, whatever its stage; what it had queued is gone."""
-        self._fall_silent(passage)
+        if passage is self.speaking:
+            self.speaking = None
+            self._free_at = passage.pacer.free_at + BETWEEN_S
+        passage.pacer.clear()
         self.passages.remove(passage)
 
-    def mute(self, passage: Passage) -> None:
-        """Throw away its voice, what may still come of it included. Nobody waits for it any longer."""
-        self._fall_silent(passage)
-        passage.stage = Stage.MUTED
+    def begin_anew(self, passage: Passage, now: float) -> None:
+        """Forget what it has to say: something else is to come in its place. It must not have begun."""
+        if passage is self.speaking:
+            raise ValueError("it is being heard already")
+        passage.pacer.discard()
+        passage.stage, passage.since, passage.held_until = Stage.WAITING, now, 0.0
 
-    def next_turn(self, now: float) -> Passage | None:
-        """Give the floor to the next passage if it is free; returns the one that has begun to speak."""
+    def next_turn(self, now: float, *, quiet: bool = True) -> Passage | None:
+        """Give the floor to the next passage if it is free; returns the one that has begun to speak.
+
+        Args:
+            quiet: nobody in the room speaks.
+        """
         if self.speaking is not None:
             return None
-        passage, turn_at = self._upcoming()
+        passage, turn_at = self._upcoming(quiet)
         if passage is None or now < turn_at:
             return None
         passage.stage = Stage.SPEAKING
         self.speaking = passage
         return passage
 
-    def deadline(self, now: float) -> float | None:
+    def deadline(self, now: float, *, quiet: bool = True) -> float | None:
         """When something here is due by the clock: a frame, or the end of patience with a late one."""
         if self.speaking is not None:
             return self.speaking.pacer.deadline(now)
-        passage, turn_at = self._upcoming()
+        passage, turn_at = self._upcoming(quiet)
         return None if passage is None else turn_at
 
-    def _upcoming(self) -> tuple[Passage | None, float]:
+    def _upcoming(self, quiet: bool) -> tuple[Passage | None, float]:
         """Whose turn is next, and from when on; `next_turn` and `deadline` have to agree about it to the last bit."""
         turn_at = self._free_at
         for passage in self.passages:
+            if passage.yields and (not quiet or passage.stage is Stage.WAITING):
+                continue  # nobody waits for it
             if passage.stage is Stage.READY:
-                return passage, turn_at
-            if passage.stage is Stage.WAITING:
-                turn_at = max(turn_at, passage.since + HEAD_WAIT_S)
+                return passage, max(turn_at, passage.held_until)
+            turn_at = max(turn_at, passage.since + HEAD_WAIT_S)
         return None, turn_at
 
-    def _fall_silent(self, passage: Passage) -> None:
-        if passage is self.speaking:
-            self.speaking = None
-            self._free_at = passage.pacer.free_at + BETWEEN_S
-        passage.pacer.clear()
+    @staticmethod
+    def _order(passage: Passage) -> tuple[bool, bool, float]:
+        """The one being heard is before all, whoever comes."""
+        return passage.stage is not Stage.SPEAKING, not passage.chair, passage.entry.began_at

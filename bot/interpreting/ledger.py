@@ -15,28 +15,51 @@ class State(StrEnum):
     COMMITTED = "committed"
     """Complete, and with the model."""
     TRANSLATED = "translated"
-    """The interpretation has begun to arrive."""
+    """The interpretation has begun to arrive; while the speaker still speaks, if interpreting is simultaneous."""
     SPOKEN = "spoken"
     CAPTION_ONLY = "caption_only"
     """Read, not heard: there was text, but no voice in time."""
     NOT_NEEDED = "not_needed"
-    """The speaker spoke the target language already."""
+    """The speaker spoke the target language already, or said nothing that wants interpreting."""
     ABANDONED = "abandoned"
     """No interpretation; the reason says why."""
+
+
+class Kind(StrEnum):
+    """Whose words an entry is about."""
+
+    UTTERANCE = "utterance"
+    PASSTHROUGH = "passthrough"
+    """The speaker's own voice in another room."""
+    ANNOUNCEMENT = "announcement"
+    """The interpreter's own: that it is a machine."""
 
 
 FINAL = frozenset({State.SPOKEN, State.CAPTION_ONLY, State.NOT_NEEDED, State.ABANDONED})
 
 # The table is the rule: what is not listed cannot happen. A final state leads nowhere.
 NEXT: dict[State, frozenset[State]] = {
-    State.HEARD: frozenset({State.COMMITTED, State.ABANDONED}),
+    State.HEARD: FINAL - {State.SPOKEN} | {State.COMMITTED, State.TRANSLATED},
     State.COMMITTED: frozenset({State.TRANSLATED, State.CAPTION_ONLY, State.NOT_NEEDED, State.ABANDONED}),
-    State.TRANSLATED: frozenset({State.SPOKEN, State.CAPTION_ONLY, State.ABANDONED}),
+    State.TRANSLATED: frozenset({State.SPOKEN, State.CAPTION_ONLY, State.NOT_NEEDED, State.ABANDONED}),
     State.SPOKEN: frozenset(),
     State.CAPTION_ONLY: frozenset(),
     State.NOT_NEEDED: frozenset(),
     State.ABANDONED: frozenset(),
 }
+
+
+@dataclass(slots=True)
+class Playout:
+    """What became of a voice on one channel, in bytes of PCM16 at 24 kHz: 48 to the millisecond.
+
+    What was received, and the silence that fills the last frame, is the sum of these when the entry is closed.
+    """
+
+    played: int = 0
+    trimmed: int = 0
+    """Of pauses that were shortened because the channel lagged."""
+    dropped: int = 0
 
 
 @dataclass(slots=True)
@@ -61,7 +84,21 @@ class Entry:
     waited_ms: float = 0.0
     """How long the first audio waited for the floor, because somebody else was being interpreted."""
     played_ms: int = 0
+    """On the channel on which most was heard."""
     tokens: dict[str, int] = field(default_factory=dict)
+    kind: Kind = Kind.UTTERANCE
+    received: int = 0
+    """Bytes of voice the booth has given, or the speaker where it is passed through."""
+    playouts: dict[str, Playout] = field(default_factory=dict)
+    """By channel."""
+    speed: float = 1.0
+    """Of the voice, as asked for."""
+    strict: bool = False
+    """Interpreted a second time, because the first was no interpretation."""
+    faults: tuple[str, ...] = ()
+    """What is wrong with the interpretation, as far as a machine can tell."""
+    engine: str = ""
+    """What served the lane, where it was not what had been asked for."""
 
 
 class IllegalTransition(Exception):
@@ -78,11 +115,11 @@ class Ledger:
     def __len__(self) -> int:
         return len(self._open)
 
-    def open(self, utterance: str, lane: Lane, now: float) -> Entry:
+    def open(self, utterance: str, lane: Lane, now: float, kind: Kind = Kind.UTTERANCE) -> Entry:
         key = (utterance, lane)
         if key in self._open:
             raise IllegalTransition(f"{utterance} is open already")
-        entry = self._open[key] = Entry(utterance, lane, State.HEARD, now)
+        entry = self._open[key] = Entry(utterance, lane, State.HEARD, now, kind=kind)
         return entry
 
     def find(self, utterance: str, lane: Lane) -> Entry | None:

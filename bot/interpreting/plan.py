@@ -1,4 +1,4 @@
-"""Who speaks what, who hears what, and the lanes that follow from it; languages are checked here and nowhere else."""
+"""What a room asks of its interpreter, as plain data; languages are checked here, what follows is in `routing.py`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,41 @@ _TAG = re.compile(r"[a-z]{2,3}(-[a-z]{4})?(-([a-z]{2}|[0-9]{3}))?(-([a-z0-9]{5,8
 
 class Mode(StrEnum):
     CONSECUTIVE = "consecutive"
+    """The utterance ends, then its interpretation is spoken."""
+    SIMULTANEOUS = "simultaneous"
+    """The interpretation runs while the speaker speaks."""
+
+
+class Layout(StrEnum):
+    """Where interpretations are heard."""
+
+    SHARED = "shared"
+    """One room, one channel: everybody hears every interpretation."""
+    CHANNELS = "channels"
+    """The shared room, and beside it a channel per language for listeners."""
+    SISTER = "sister"
+    """One room per language: each is a channel, and everybody sits in the room of the language they hear."""
+
+
+class Stability(StrEnum):
+    """How much of a caption is shown before it is certain."""
+
+    FAST = "fast"
+    """Every piece as it comes."""
+    BALANCED = "balanced"
+    """Whole words, four times a second at most."""
+    AGGRESSIVE = "aggressive"
+    """Whole clauses: what is shown never changes."""
+
+
+class Order(StrEnum):
+    """What an admin, or a keypad tone, may tell the interpreter."""
+
+    HUSH = "hush"
+    """Stop what is being said now; go on interpreting what comes next."""
+    PAUSE = "pause"
+    """Stop, and interpret nothing until `resume`."""
+    RESUME = "resume"
 
 
 def language_tag(tag: str) -> str:
@@ -52,6 +87,11 @@ class Lane:
     """BCP 47 tag, or `auto`."""
     target: str
 
+    @property
+    def passthrough(self) -> bool:
+        """The speaker's own voice, brought to another channel as it is: no booth works on it."""
+        return self.source == self.target
+
 
 @dataclass(frozen=True, slots=True)
 class Attendee:
@@ -62,6 +102,12 @@ class Attendee:
     name: str
     speaks: str
     """BCP 47 tag, or `auto`."""
+    hears: str = ""
+    """BCP 47 tag of a room language; what the person speaks, if empty."""
+
+    @property
+    def listens_to(self) -> str:
+        return self.hears or self.speaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +140,24 @@ class RoomPlan:
     endpointing: Endpointing = Endpointing()
     glossary: Terms = Terms()
     barge_in_stops: bool = False
+    layout: Layout = Layout.SHARED
+    streams: Mapping[str, str] = field(default_factory=dict)
+    """Which media stream carries a channel, by channel. Those not named: see `routing.stream`."""
+    max_lanes: int = 24
+    """Booths open at a time. Six people and four languages need 18; each is a session that is paid for."""
+    park_after_s: float = 120.0
+    """A lane that has had nothing to do for so long closes its booth, and opens one on the next word."""
+    pivot: str | None = None
+    """The language through which a lane goes whose booth was refused; None: it is not interpreted then."""
+    chair: str | None = None
+    """Raw id of whoever is interpreted before all others."""
+    keypad: Mapping[str, Order] = field(default_factory=lambda: {"*": Order.HUSH})
+    """What a keypad tone means."""
+    stability: Stability = Stability.FAST
+    announcement: bool = False
+    """Say at the start, in every language, that a machine interprets."""
+    announcements: Mapping[str, str] = field(default_factory=dict)
+    """Other words for it than the usual ones, by room language."""
 
     def speaks(self, speaker: str) -> str:
         """The language a speaker speaks, `auto` for somebody the roster does not know."""
@@ -103,17 +167,3 @@ class RoomPlan:
     def name(self, speaker: str) -> str:
         attendee = self.attendees.get(speaker)
         return attendee.name if attendee else speaker
-
-    def lanes(self, speaker: str) -> tuple[Lane, ...]:
-        """The lanes one speaker's words go through: every room language but the speaker's own.
-
-        With `auto` every room language is a target; the booth stays silent where it is already spoken.
-        """
-        source = self.speaks(speaker)
-        own = primary(source)
-        targets = dict.fromkeys(target for target in self.languages if primary(target) != own)  # each once
-        return tuple(Lane(speaker, source, target) for target in targets)
-
-    def channel(self, lane: Lane) -> str:
-        """Where a lane's interpretation is heard. The shared room has a single channel."""
-        return SHARED_CHANNEL

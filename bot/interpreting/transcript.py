@@ -1,8 +1,26 @@
-"""From text that arrives in pieces to caption lines: partial, then final, each revision replacing the one before."""
+"""From text that arrives in pieces to caption lines: partial, then final, each revision replacing the one before.
+
+After the final line of an utterance in a language nothing follows: not even a correction. What a glossary would have
+worded differently is corrected before, or stays.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from bot.interpreting.plan import Stability
+
+REVISIONS_EVERY_S = 0.25
+"""At most four revisions of a balanced caption a second: faster than that nobody reads them."""
+REPLAYED_LINES = 200
+"""Kept for those who join late: some 20 minutes of two people, 100 kB."""
+
+_CLAUSE_ENDS = frozenset(".,;:?!…")
+"""Where a blank follows: or a number would be cut in two."""
+_FULL_WIDTH_ENDS = frozenset("。、，；：？！।؟،")
+_WORDS_WITHOUT_BLANKS = 0x2E80
+"""From here on Unicode has scripts that put no blanks between words: each sign may be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,46 +41,119 @@ class CaptionLine:
     """Since the start of the meeting, when the utterance began."""
     duration_ms: int
     """How long the speaker spoke; 0 while that is not known."""
+    flags: tuple[str, ...] = ()
+    """What a reader should know: `abandoned` if the rest will never come, or what is wrong with the interpretation."""
+
+
+def whole_words(text: str) -> str:
+    """The text as far as it consists of whole words."""
+    return _up_to(text, lambda at: text[at].isspace() or ord(text[at]) >= _WORDS_WITHOUT_BLANKS)
+
+
+def whole_clauses(text: str) -> str:
+    """The text as far as it consists of whole clauses."""
+
+    def ends(at: int) -> bool:
+        return text[at] in _FULL_WIDTH_ENDS or (text[at] in _CLAUSE_ENDS and text[at + 1 : at + 2].isspace())
+
+    return _up_to(text, ends)
+
+
+def _up_to(text: str, ends: Callable[[int], bool]) -> str:
+    last = next((at for at in range(len(text) - 1, -1, -1) if ends(at)), -1)
+    return text[: last + 1]
+
+
+_SHOWN: dict[Stability, Callable[[str], str]] = {
+    Stability.FAST: lambda text: text,
+    Stability.BALANCED: whole_words,
+    Stability.AGGRESSIVE: whole_clauses,
+}
+
+Key = tuple[str, str]
+"""Utterance and language."""
 
 
 @dataclass(slots=True)
 class _Growing:
     text: str = ""
+    shown: str = ""
+    shown_at: float = float("-inf")
     revision: int = 0
     final: bool = False
 
 
 class Transcript:
-    """The lines still growing in one room. After a final line nothing follows for that utterance and language."""
+    """The lines still growing in one room."""
 
-    def __init__(self) -> None:
-        self._growing: dict[tuple[str, str], _Growing] = {}
+    def __init__(self, stability: Stability = Stability.FAST) -> None:
+        self.stability = stability
+        """May be changed at any time."""
+        self._growing: dict[Key, _Growing] = {}
+        self._withheld: set[Key] = set()
+        """Lines with something to show as soon as they may be revised again."""
 
     def __len__(self) -> int:
         return len(self._growing)
 
-    def grow(self, key: tuple[str, str], delta: str) -> tuple[str, int] | None:
-        """Add to (utterance, language); returns the text so far and its revision, None after the end."""
+    def grow(self, key: Key, delta: str, now: float = 0.0) -> tuple[str, int] | None:
+        """Add to (utterance, language); returns what is to be shown and its revision, None if nothing new is."""
         line = self._growing.setdefault(key, _Growing())
         if line.final or not delta:
             return None
         line.text += delta
-        line.revision += 1
-        return line.text, line.revision
+        return self._show(key, line, now)
 
-    def finish(self, key: tuple[str, str], text: str | None = None) -> tuple[str, int] | None:
+    def due(self, now: float) -> list[tuple[Key, str, int]]:
+        """What was withheld and may be shown now."""
+        shown = []
+        for key in sorted(self._withheld):
+            line = self._growing[key]
+            if now >= line.shown_at + REVISIONS_EVERY_S:
+                revised = self._show(key, line, now)
+                if revised is not None:
+                    shown.append((key, *revised))
+        return shown
+
+    def deadline(self) -> float | None:
+        """When `due` has something."""
+        return min((self._growing[key].shown_at + REVISIONS_EVERY_S for key in self._withheld), default=None)
+
+    def finish(self, key: Key, text: str | None = None) -> tuple[str, int] | None:
         """End (utterance, language), with `text` instead of what has grown, if given; None if ended or empty."""
         line = self._growing.setdefault(key, _Growing())
         if line.final:
             return None
         line.final = True
+        self._withheld.discard(key)
         line.text = (line.text if text is None else text).strip()
         if not line.text:
             return None
         line.revision += 1
+        line.shown = line.text
         return line.text, line.revision
 
-    def text(self, key: tuple[str, str]) -> str:
+    def close(self, key: Key) -> tuple[str, int] | None:
+        """The rest will never come: if some of it was shown, that becomes final, with all that has come."""
+        line = self._growing.get(key)
+        if line is None or line.final or not line.revision:
+            return None
+        return self.finish(key, line.text.strip() or line.shown)
+
+    def begin_anew(self, key: Key) -> bool:
+        """Another text is to come in its place; False, and nothing is changed, if readers have been promised that
+        what they see does not change."""
+        line = self._growing.get(key)
+        if line is None:
+            return True
+        if line.final or (line.shown and self.stability is Stability.AGGRESSIVE):
+            return False
+        line.text = ""
+        self._withheld.discard(key)
+        return True
+
+    def text(self, key: Key) -> str:
+        """What has come so far, shown or not."""
         line = self._growing.get(key)
         return line.text if line else ""
 
@@ -70,3 +161,42 @@ class Transcript:
         """Nothing more will come about this utterance."""
         for key in [key for key in self._growing if key[0] == utterance]:
             del self._growing[key]
+            self._withheld.discard(key)
+
+    def _show(self, key: Key, line: _Growing, now: float) -> tuple[str, int] | None:
+        text = _SHOWN[self.stability](line.text).strip()
+        new = bool(text) and text != line.shown
+        if new and self.stability is Stability.BALANCED and now < line.shown_at + REVISIONS_EVERY_S:
+            self._withheld.add(key)
+            return None
+        self._withheld.discard(key)
+        if not new:
+            return None
+        line.shown, line.shown_at = text, now
+        line.revision += 1
+        return text, line.revision
+
+
+class CaptionLog:
+    """The latest revision of each line, for readers who join late or come back."""
+
+    def __init__(self, limit: int = REPLAYED_LINES) -> None:
+        self._limit = limit
+        self._lines: dict[Key, tuple[int, CaptionLine]] = {}
+        """Oldest first."""
+        self._pinned: dict[Key, tuple[int, CaptionLine]] = {}
+        self.position = 0
+        """Of the last line that was written."""
+
+    def write(self, line: CaptionLine, *, pinned: bool = False) -> None:
+        """Take note of a line; a pinned one is kept as long as the log."""
+        self.position += 1
+        key = line.utterance, line.language
+        self._lines.pop(key, None)
+        (self._pinned if pinned else self._lines)[key] = self.position, line
+        if len(self._lines) > self._limit:
+            del self._lines[next(iter(self._lines))]
+
+    def replay(self, since: int = 0) -> list[tuple[int, CaptionLine]]:
+        """What was written after a position, each line as it is now, in order, with its position."""
+        return [(at, line) for at, line in (*self._pinned.values(), *self._lines.values()) if at > since]

@@ -6,9 +6,12 @@ FRAME_BYTES = 960
 """20 ms of PCM16 mono at 24 kHz."""
 
 
+_LOUD = (8_000).to_bytes(2, "little")
+
+
 def numbered(number: int) -> bytes:
-    """Frame `number`, from 1: silence has the number 0."""
-    return number.to_bytes(2, "little") * (FRAME_BYTES // 2)
+    """Frame `number`, from 1, loud enough to be no pause; silence has the number 0."""
+    return (number.to_bytes(2, "little") + _LOUD) * (FRAME_BYTES // 4) if number else bytes(FRAME_BYTES)
 
 
 def numbers(pcm: bytes) -> list[int]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import assert_never
 
 from bot.interpreting.events import (
     BoothEvent,
+    Brief,
     Cancel,
     Caption,
     CloseBooth,
@@ -24,10 +26,13 @@ from bot.interpreting.events import (
     InterpretationAudio,
     InterpretationEnded,
     InterpretationText,
+    LaneServed,
     OpenBooth,
     Outcome,
     Play,
     PlayoutReady,
+    Release,
+    Say,
     Settled,
     SourceText,
     SpeakerAudio,
@@ -47,8 +52,8 @@ PEOPLE = {
     BENITO: Attendee(BENITO, "Benito", "es-ES"),
     CHLOE: Attendee(CHLOE, "Chloé", "fr-FR"),
 }
-TWO_LANGUAGES = RoomPlan(("en-US", "es-ES"), PEOPLE)
-THREE_LANGUAGES = RoomPlan(("en-US", "es-ES", "fr-FR"), PEOPLE)
+TWO_LANGUAGES = RoomPlan(("en-US", "es-ES"), PEOPLE, park_after_s=math.inf)
+THREE_LANGUAGES = RoomPlan(("en-US", "es-ES", "fr-FR"), PEOPLE, park_after_s=math.inf)
 ADA_INTO_SPANISH = Lane(ADA, "en-US", "es-ES")
 BENITO_INTO_ENGLISH = Lane(BENITO, "es-ES", "en-US")
 
@@ -60,7 +65,7 @@ DELTA_EVERY_S = 0.05
 
 Script = Iterable[tuple[float, BoothEvent]]
 """What the model does, each at so many seconds from the request."""
-Model = Callable[[Interpret], Script]
+Model = Callable[[Interpret | Say], Script]
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ class Answers:
     reason: str = ""
     heard: str | None = "Hello"
 
-    def __call__(self, request: Interpret) -> Script:
+    def __call__(self, request: Interpret | Say) -> Script:
         lane, utterance = request.lane, request.utterance
         yield self.after, SourceText(lane, utterance, self.heard)
         if self.text:
@@ -93,7 +98,7 @@ class Answers:
         )
 
 
-def silent_model(request: Interpret) -> Script:
+def silent_model(request: Interpret | Say) -> Script:
     return ()
 
 
@@ -157,7 +162,7 @@ class Meeting:
         for effect in effects:
             self.done.append((self.now, effect))
             match effect:
-                case Interpret():
+                case Interpret() | Say():
                     for later, answer in self.model(effect):
                         self.happens(self.now + later, answer)
                 case Cancel(lane, utterance):
@@ -178,6 +183,8 @@ class Meeting:
         lines: list[str] = []
         before, since = "", 0.0
         for at, effect in self.done:
+            if isinstance(effect, Release):
+                continue
             what = told(effect)
             if isinstance(effect, Hear | Play) and what == before:
                 lines[-1] = f"{since:.2f}-{at:.2f} {what}"
@@ -207,8 +214,16 @@ class Meeting:
 
 def told(effect: Effect) -> str:
     match effect:
-        case OpenBooth(lane, _):
+        case OpenBooth(lane):
             return f"open {lane.target}"
+        case Brief(lane):
+            return f"brief {lane.target}"
+        case LaneServed(lane, engine, reason):
+            return f"{lane.target} is served by {engine} ({reason})"
+        case Release(lane, utterance):
+            return f"release {utterance} into {lane.target}"
+        case Say(lane, utterance, text):
+            return f"say {utterance} into {lane.target}: {text!r}"
         case CloseBooth(lane):
             return f"close {lane.target}"
         case Hear(lane, utterance, _):
@@ -222,7 +237,9 @@ def told(effect: Effect) -> str:
         case StopPlaying():
             return "stop playing"
         case Caption(line):
-            return f"{'final' if line.is_final else 'partial'} caption {line.utterance} {line.language} {line.text!r}"
+            what = "final" if line.is_final else "partial"
+            flags = f" ({', '.join(line.flags)})" if line.flags else ""
+            return f"{what} caption {line.utterance} {line.language} {line.text!r}{flags}"
         case Settled(entry):
             return f"settled {entry.utterance} {entry.state.value}" + (f" ({entry.reason})" if entry.reason else "")
         case _:

@@ -17,7 +17,9 @@ def entry(name: str, began_at: float) -> Entry:
 
 
 def entered(floor: Floor, name: str, began_at: float, now: float) -> Passage:
-    return floor.enter(entry(name, began_at), now)
+    passage = Passage(entry(name, began_at), now)
+    floor.enter(passage)
+    return passage
 
 
 def names(floor: Floor) -> list[str]:
@@ -30,7 +32,7 @@ def frames(count: int) -> bytes:
 
 def say(floor: Floor, passage: Passage, now: float) -> float:
     """Play a passage that has the floor to its end; returns when."""
-    floor.complete(passage)
+    passage.pacer.finish()
     while not passage.pacer.drained:
         passage.pacer.take(now)
         now += 0.02
@@ -121,27 +123,58 @@ def test_one_that_is_dropped_makes_room_at_any_stage() -> None:
     assert floor.queued_ms == 0
 
 
-def test_one_that_is_muted_keeps_nobody_waiting() -> None:
+def test_the_chair_goes_before_all_who_have_not_begun() -> None:
+    floor = Floor()
+    first, second = entered(floor, "first", 1.0, now=2.0), entered(floor, "second", 1.5, now=2.0)
+    floor.audio(first, frames(2), now=2.5)
+    floor.audio(second, frames(2), now=2.5)
+    assert floor.next_turn(2.5) is first
+    chair = Passage(entry("chair", 2.2), 3.0, chair=True)
+    floor.enter(chair)
+    assert names(floor) == ["first", "chair", "second"]
+    said_at = say(floor, first, now=2.5)
+    assert floor.next_turn(said_at + 0.3) is None, "what the chair has said is on its way"
+    floor.audio(chair, frames(2), now=3.0)
+    assert floor.next_turn(3.0) is chair
+
+
+def test_one_that_is_not_sure_to_be_wanted_is_held_back() -> None:
+    floor = Floor()
+    held, _ = entered(floor, "held", 1.0, now=2.0), entered(floor, "next", 1.5, now=2.0)
+    held.held_until = 2.9
+    floor.audio(held, frames(1), now=2.5)
+    assert floor.deadline(2.5) == 2.9
+    assert floor.next_turn(2.5) is None
+    assert floor.next_turn(2.9) is held
+
+
+def test_one_that_yields_is_not_spoken_over_anybody_and_keeps_nobody_waiting() -> None:
+    floor = Floor()
+    polite = Passage(entry("polite", 1.0), 2.0, yields=True)
+    floor.enter(polite)
+    other = entered(floor, "other", 1.5, now=2.0)
+    floor.audio(other, frames(1), now=2.5)
+    assert floor.deadline(2.5) == 0.0
+    floor.audio(polite, frames(1), now=2.5)
+    assert floor.next_turn(2.5, quiet=False) is other
+    said_at = say(floor, other, now=2.5)
+    assert floor.deadline(said_at, quiet=False) is None
+    assert floor.next_turn(said_at + 1, quiet=False) is None
+    assert floor.next_turn(said_at + 1, quiet=True) is polite
+
+
+def test_one_that_is_to_be_said_differently_begins_anew() -> None:
     floor = Floor()
     first, second = entered(floor, "first", 1.0, now=2.0), entered(floor, "second", 1.5, now=2.0)
     floor.audio(first, frames(5), now=2.1)
-    floor.next_turn(2.1)
-    first.pacer.take(2.1)
-    floor.mute(first)
-    floor.audio(first, frames(5), now=2.2)
-    floor.audio(second, frames(1), now=2.2)
-    assert (first.stage, first.pacer.queued_ms) == (Stage.MUTED, 0)
-    assert floor.deadline(2.2) == pytest.approx(2.12 + BETWEEN_S)
-    assert floor.next_turn(2.12 + BETWEEN_S + 0.001) is second
-
-
-def test_a_passage_is_found_by_its_own_entry() -> None:
-    floor = Floor()
-    first = entered(floor, "twin", 1.0, now=2.0)
-    second = entered(floor, "twin", 1.0, now=2.0)
-    assert floor.find(second.entry) is second
-    assert floor.find(first.entry) is first
-    assert floor.find(entry("twin", 1.0)) is None
+    floor.begin_anew(first, now=2.4)
+    assert (first.stage, first.pacer.queued_ms, first.pacer.dropped_bytes) == (Stage.WAITING, 0, 5 * 960)
+    floor.audio(second, frames(1), now=2.5)
+    assert floor.next_turn(2.5) is None
+    floor.audio(first, frames(1), now=2.6)
+    assert floor.next_turn(2.6) is first
+    with pytest.raises(ValueError, match="being heard"):
+        floor.begin_anew(first, now=2.7)
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -157,9 +190,11 @@ class AnyOrder(RuleBasedStateMachine):
     def on_floor(self, passage: Passage) -> bool:
         return passage in self.floor.passages
 
-    @rule(target=passages, age_ms=st.integers(0, 9_000))
-    def enter(self, age_ms: int) -> Passage:
-        return entered(self.floor, "u", self.now - age_ms / 1000, self.now)
+    @rule(target=passages, age_ms=st.integers(0, 9_000), chair=st.booleans())
+    def enter(self, age_ms: int, chair: bool) -> Passage:
+        passage = Passage(entry("u", self.now - age_ms / 1000), self.now, chair=chair)
+        self.floor.enter(passage)
+        return passage
 
     @rule(later_ms=st.integers(0, 4_000))
     def wait(self, later_ms: int) -> None:
@@ -167,23 +202,18 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(passage=passages, count=st.integers(1, 20))
     def audio(self, passage: Passage, count: int) -> None:
-        if self.on_floor(passage) and not passage.complete:
+        if self.on_floor(passage):
             self.floor.audio(passage, frames(count), self.now)
 
     @rule(passage=passages)
     def complete(self, passage: Passage) -> None:
         if self.on_floor(passage):
-            self.floor.complete(passage)
+            passage.pacer.finish()
 
     @rule(passage=passages)
     def drop(self, passage: Passage) -> None:
         if self.on_floor(passage):
             self.floor.drop(passage)
-
-    @rule(passage=passages)
-    def mute(self, passage: Passage) -> None:
-        if self.on_floor(passage):
-            self.floor.mute(passage)
 
     @rule()
     def next_turn(self) -> None:
@@ -194,7 +224,7 @@ class AnyOrder(RuleBasedStateMachine):
             assert self.floor.speaking is begun
             passed_over = self.floor.passages[: self.floor.passages.index(begun)]
             for passage in passed_over:
-                assert passage.stage is Stage.MUTED or self.now >= passage.since + HEAD_WAIT_S
+                assert self.now >= passage.since + HEAD_WAIT_S
 
     @rule()
     def be_woken(self) -> None:
@@ -213,8 +243,10 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def order_is_by_beginning(self) -> None:
-        began = [passage.entry.began_at for passage in self.floor.passages]
-        assert began == sorted(began)
+        """Of those that have not begun, the chair's come first."""
+        waiting = [one for one in self.floor.passages if one.stage is not Stage.SPEAKING]
+        order = [(not one.chair, one.entry.began_at) for one in waiting]
+        assert order == sorted(order)
 
 
 TestAnyOrder = AnyOrder.TestCase

@@ -13,6 +13,9 @@ INTO_FRENCH = Lane("8:acs:ada", "en-US", "fr-FR")
 H, C, T = State.HEARD, State.COMMITTED, State.TRANSLATED
 LEGAL = {
     (H, C),
+    (H, T),  # simultaneous
+    (H, State.CAPTION_ONLY),
+    (H, State.NOT_NEEDED),
     (H, State.ABANDONED),
     (C, T),
     (C, State.CAPTION_ONLY),
@@ -20,6 +23,7 @@ LEGAL = {
     (C, State.ABANDONED),
     (T, State.SPOKEN),
     (T, State.CAPTION_ONLY),
+    (T, State.NOT_NEEDED),  # a backchannel
     (T, State.ABANDONED),
 }
 """Written out once more: what the table has to say, and nothing else."""

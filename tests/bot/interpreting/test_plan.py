@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.interpreting.plan import AUTO, SHARED_CHANNEL, Attendee, Lane, RoomPlan, language_tag, primary
+from bot.interpreting.plan import AUTO, Attendee, Lane, RoomPlan, language_tag, primary
 
 ADA, BENITO, GUEST = "8:acs:ada", "8:acs:benito", "8:acs:guest"
 
@@ -57,36 +57,17 @@ def test_the_primary_language_has_neither_script_nor_region() -> None:
     assert primary("EN") == "en"
 
 
-def test_lanes_lead_from_a_speaker_into_every_other_language_of_the_room() -> None:
-    room = plan("en-US", "es-ES", "fr-FR", ada="en-US")
-    assert room.lanes(ADA) == (Lane(ADA, "en-US", "es-ES"), Lane(ADA, "en-US", "fr-FR"))
+def test_people_listen_to_what_they_speak_unless_they_say_otherwise() -> None:
+    assert Attendee(ADA, "Ada", "en-US").listens_to == "en-US"
+    assert Attendee(ADA, "Ada", "en-US", "es-ES").listens_to == "es-ES"
 
 
-def test_regional_variants_of_the_speakers_own_language_are_not_interpreted_into() -> None:
-    room = plan("en-US", "en-GB", "es-ES", ada="en-GB")
-    assert room.lanes(ADA) == (Lane(ADA, "en-GB", "es-ES"),)
-
-
-def test_a_language_named_twice_makes_one_lane() -> None:
-    assert plan("en-US", "es-ES", "es-ES", ada="en-US").lanes(ADA) == (Lane(ADA, "en-US", "es-ES"),)
-
-
-def test_nothing_is_interpreted_where_everybody_speaks_the_same() -> None:
-    assert plan("en-US", "en-GB", ada="en-US").lanes(ADA) == ()
-
-
-def test_the_words_of_an_unknown_speaker_go_into_every_language() -> None:
-    room = plan("en-US", "es-ES", ada="en-US")
-    assert room.speaks(GUEST) == AUTO
-    assert room.lanes(GUEST) == (Lane(GUEST, AUTO, "en-US"), Lane(GUEST, AUTO, "es-ES"))
+def test_a_lane_into_the_language_it_comes_from_is_the_speakers_own_voice() -> None:
+    assert Lane(ADA, "en-US", "en-US").passthrough
+    assert not Lane(ADA, AUTO, "en-US").passthrough
 
 
 def test_people_have_the_name_the_roster_gives_them() -> None:
     room = plan("en-US", "es-ES", benito="es-ES")
     assert (room.speaks(BENITO), room.name(BENITO)) == ("es-ES", "benito")
-    assert room.name(GUEST) == GUEST
-
-
-def test_everybody_in_a_shared_room_hears_one_channel() -> None:
-    room = plan("en-US", "es-ES", "fr-FR", ada="en-US")
-    assert {room.channel(lane) for lane in room.lanes(ADA)} == {SHARED_CHANNEL}
+    assert (room.speaks(GUEST), room.name(GUEST)) == (AUTO, GUEST)

@@ -26,6 +26,7 @@ from bot.interpreting.events import (
     PlanChanged,
     Play,
     PlayoutReady,
+    Say,
     Settled,
     SourceText,
     SpeakerAudio,
@@ -37,7 +38,7 @@ from bot.interpreting.events import (
 )
 from bot.interpreting.ledger import State
 from bot.interpreting.plan import AUTO, Attendee, Endpointing, Lane, RoomPlan
-from bot.interpreting.session import FOLLOW_UP_S, MODEL_PATIENCE_S, QUEUED_LIMIT_MS
+from bot.interpreting.renditions import FOLLOW_UP_S, MODEL_PATIENCE_S
 from bot.interpreting.transcript import CaptionLine
 from tests.support.audio import numbered, numbers
 from tests.support.meeting import (
@@ -54,6 +55,12 @@ from tests.support.meeting import (
     Meeting,
     Script,
     silent_model,
+)
+
+GUEST_INTO_SPANISH = replace(
+    TWO_LANGUAGES,
+    languages=("es-ES",),
+    attendees={GUEST: Attendee(GUEST, "Guest", AUTO), BENITO: PEOPLE[BENITO]},
 )
 
 
@@ -164,7 +171,7 @@ def test_booths_of_somebody_who_joins_are_opened_ahead() -> None:
 
 
 def test_nobody_is_interpreted_to_people_who_speak_the_same() -> None:
-    meeting = Meeting(RoomPlan(("en-US", "en-GB"), PEOPLE))
+    meeting = Meeting(replace(TWO_LANGUAGES, languages=("en-US", "en-GB")))
     meeting.says(ADA, at=0.0, seconds=12.0)
     meeting.run()
     assert meeting.done == []
@@ -189,7 +196,7 @@ def test_two_who_speak_at_once_are_both_interpreted_one_after_the_other() -> Non
 
 
 def test_who_began_first_is_heard_first() -> None:
-    def model(request: Interpret) -> Script:
+    def model(request: Interpret | Say) -> Script:
         return Answers(after=2.0 if request.utterance == "u-1" else 0.5)(request)
 
     meeting = Meeting(model=model)
@@ -204,16 +211,17 @@ def test_who_began_first_is_heard_first() -> None:
     assert second.waited_ms == pytest.approx(2200)
 
 
-def test_an_interpretation_that_is_3_s_late_lets_the_next_go_first() -> None:
-    def model(request: Interpret) -> Script:
+def test_an_interpretation_that_is_3_s_late_lets_the_next_go_first_and_is_read() -> None:
+    def model(request: Interpret | Say) -> Script:
         return Answers(after=5.0 if request.utterance == "u-1" else 0.5)(request)
 
     meeting = Meeting(model=model)
     meeting.says(ADA, at=1.0, seconds=1.0)
     meeting.says(BENITO, at=1.5, seconds=1.0)
     meeting.run()
-    assert meeting.voices() == [2, 1]
+    assert meeting.voices() == [2]
     assert meeting.played()[0][0] == pytest.approx(2.5 + 3.0)
+    assert meeting.states() == {"u-1": ("caption_only", "stale"), "u-2": ("spoken", "")}
 
 
 def test_the_interpreter_goes_on_speaking_while_people_do() -> None:
@@ -332,15 +340,16 @@ def test_every_sign_of_the_model_renews_patience() -> None:
     meeting.handle(audio(0.02), 19.0)
     assert meeting.session.next_deadline() == 29.0
     meeting.run()
+    assert meeting.played() == [], "by then nobody wants to hear it"
     assert meeting.story()[-3:] == [
-        "29.00 stop playing",
         "29.00 cancel u-1 into es-ES",
+        "29.00 final caption u-1 es-ES 'Ho' (abandoned)",
         "29.00 settled u-1 abandoned (model_timeout)",
     ]
 
 
 def test_a_model_that_stalls_does_not_stop_the_others() -> None:
-    def model(request: Interpret) -> Script:
+    def model(request: Interpret | Say) -> Script:
         return () if request.utterance == "u-1" else Answers()(request)
 
     meeting = Meeting(model=model)
@@ -388,16 +397,17 @@ def test_what_a_failed_model_had_begun_to_say_is_cut_off() -> None:
     meeting = Meeting(model=Answers(seconds=1.0, outcome=Outcome.FAILED, reason="server_error"))
     meeting.says(ADA, at=1.0, seconds=1.0)
     meeting.run()
-    assert meeting.story()[-3:] == [
+    assert meeting.story()[-4:] == [
         "3.25 stop playing",
         "3.25 cancel u-1 into es-ES",
+        "3.25 final caption u-1 es-ES 'Hola' (abandoned)",
         "3.25 settled u-1 abandoned (server_error)",
     ]
 
 
 @pytest.mark.parametrize(("spoken", "expected"), [("", "not_needed"), ("Hola", "caption_only")])
 def test_a_speaker_of_unknown_language_may_need_no_interpretation(spoken: str, expected: str) -> None:
-    meeting = Meeting(RoomPlan(("es-ES",), {GUEST: Attendee(GUEST, "Guest", AUTO)}), Answers(text=spoken, seconds=0.0))
+    meeting = Meeting(GUEST_INTO_SPANISH, Answers(text=spoken, seconds=0.0))
     meeting.says(GUEST, at=1.0, seconds=1.0)
     meeting.run()
     assert [entry.state for entry in meeting.settled()] == [expected]
@@ -406,7 +416,7 @@ def test_a_speaker_of_unknown_language_may_need_no_interpretation(spoken: str, e
 
 def test_an_answer_cut_short_does_not_mean_that_none_was_needed() -> None:
     model = Answers(text="", seconds=0.0, outcome=Outcome.INCOMPLETE, reason="content_filter")
-    meeting = Meeting(RoomPlan(("es-ES",)), model)
+    meeting = Meeting(GUEST_INTO_SPANISH, model)
     meeting.says(GUEST, at=1.0, seconds=1.0)
     meeting.run()
     assert meeting.states() == {"u-1": ("abandoned", "content_filter")}
@@ -456,7 +466,8 @@ def test_a_booth_that_can_never_serve_is_not_asked_again() -> None:
 
 def test_a_booth_that_was_closed_may_still_say_that_it_is_lost() -> None:
     meeting = committed()
-    meeting.handle(PlanChanged(RoomPlan(("en-US", "fr-FR"), PEOPLE)))
+    meeting.handle(ended())
+    meeting.handle(PlanChanged(replace(TWO_LANGUAGES, languages=("en-US", "fr-FR"))))
     assert meeting.handle(BoothLost(ADA_INTO_SPANISH, "unauthorized", final=True)) == []
     meeting.handle(PlanChanged(TWO_LANGUAGES))
     meeting.model = Answers()
@@ -532,7 +543,7 @@ def test_what_is_recognised_later_is_not_told() -> None:
 
 def test_words_nobody_interprets_are_told_in_the_speakers_language() -> None:
     """An utterance without lanes has no booth; what arrives about it all the same is not mislabelled."""
-    meeting = Meeting(RoomPlan(("en-US",), PEOPLE))
+    meeting = Meeting(replace(TWO_LANGUAGES, languages=("en-US",)))
     meeting.says(ADA, at=0.0, seconds=1.0)
     meeting.run(until=2.0)
     (effect,) = meeting.handle(SourceText(ADA_INTO_SPANISH, "u-1", "Hello"))
@@ -544,7 +555,7 @@ def test_words_nobody_interprets_are_told_in_the_speakers_language() -> None:
 
 
 def overflowing() -> Meeting:
-    """Two interpretations on one channel: 12 s of u-1, being heard, and 9 s of u-2 with more to come."""
+    """Two interpretations on one channel: 12 s of u-1, being heard, and u-2 with more to come."""
     meeting = Meeting(model=silent_model)
     meeting.says(ADA, at=0.0, seconds=1.0)
     meeting.says(BENITO, at=0.2, seconds=1.0)
@@ -562,9 +573,10 @@ def test_when_too_much_waits_the_oldest_that_waits_is_read_not_heard() -> None:
     assert meeting.settled() == []
     meeting.says(ADA, at=2.0, seconds=1.0)
     meeting.run(until=3.6)
-    meeting.handle(audio(3.0, "u-3"))
+    meeting.handle(audio(5.0, "u-3"))
+    assert meeting.states() == {}, "12 s wait, and 10 s are being heard"
+    meeting.handle(audio(1.0, "u-3"))
     assert meeting.states() == {"u-2": ("caption_only", "queue_full")}
-    assert meeting.session.queued_ms <= QUEUED_LIMIT_MS
     meeting.handle(ended(utterance="u-3"))
     meeting.run()
     assert meeting.voices() == [1, 3]
@@ -582,7 +594,7 @@ def test_as_many_are_read_as_it_takes() -> None:
 
 def test_one_still_being_interpreted_is_read_when_its_text_is_complete() -> None:
     meeting = overflowing()
-    assert meeting.handle(audio(9.0, "u-2", BENITO_INTO_ENGLISH)) == []
+    assert meeting.handle(audio(12.0, "u-2", BENITO_INTO_ENGLISH)) == []
     assert meeting.handle(audio(1.0, "u-2", BENITO_INTO_ENGLISH)) == []
     assert meeting.session.queued_ms <= 12_000, "its voice is not kept"
     meeting.handle(ended(utterance="u-2", lane=BENITO_INTO_ENGLISH))
@@ -648,17 +660,14 @@ def test_nothing_is_due_while_nothing_can_be_heard() -> None:
 def test_lanes_nobody_needs_are_closed_and_new_ones_opened_when_needed() -> None:
     meeting = Meeting(model=Answers())
     meeting.says(ADA, at=0.0, seconds=3.0)
-    meeting.happens(1.0, PlanChanged(RoomPlan(("en-US", "fr-FR"), PEOPLE)))
+    meeting.happens(1.0, PlanChanged(replace(TWO_LANGUAGES, languages=("en-US", "fr-FR"))))
     meeting.says(ADA, at=5.0, seconds=1.0)
     meeting.run()
     story = meeting.story()
-    closed = story.index("1.00 close es-ES")
-    assert story[closed - 2 : closed] == [
-        "1.00 cancel u-1 into es-ES",
-        "1.00 settled u-1 abandoned (plan_changed)",
-    ]
-    assert story[closed + 1] == "5.10 open fr-FR"
-    assert meeting.states()["u-2"] == ("spoken", "")
+    closed = story.index("4.01 close es-ES")
+    assert story[closed - 1] == "4.01 final caption u-1 es-ES 'Hola'", "an utterance under way keeps its lanes"
+    assert "5.10 open fr-FR" in story
+    assert meeting.states() == {"u-1": ("spoken", ""), "u-2": ("spoken", "")}
 
 
 def test_lanes_that_stay_are_left_alone() -> None:
@@ -716,8 +725,9 @@ def test_an_hour_leaves_nothing_behind() -> None:
         if minute == 30:  # one utterance nobody answers, and words nobody has asked for
             meeting.handle(SourceText(ADA_INTO_SPANISH, "u-999", "Hello"))
         session = meeting.session
-        waiting = sum(len(floor.passages) for floor in session._floors.values())
-        sizes.append(len(session._ledger) + len(session._transcript) + len(session._utterances) + waiting)
+        books = session._renditions
+        waiting = sum(len(floor.passages) for floor in books.speaking.floors.values())
+        sizes.append(len(books.ledger) + len(books.captions.transcript) + len(books.utterances) + waiting)
     meeting.run()
     assert max(sizes) <= 4, "what the last few seconds have brought"
     assert {entry.state for entry in meeting.settled()} == {State.SPOKEN}

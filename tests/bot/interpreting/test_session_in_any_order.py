@@ -13,6 +13,7 @@ from bot.interpreting.events import (
     BoothEvent,
     BoothLost,
     BoothReady,
+    Brief,
     CallEnded,
     Cancel,
     Caption,
@@ -25,6 +26,7 @@ from bot.interpreting.events import (
     InterpretationAudio,
     InterpretationEnded,
     InterpretationText,
+    LaneServed,
     OpenBooth,
     Order,
     Ordered,
@@ -32,6 +34,8 @@ from bot.interpreting.events import (
     PlanChanged,
     Play,
     PlayoutReady,
+    Release,
+    Say,
     Settled,
     SourceText,
     SpeakerAudio,
@@ -41,10 +45,12 @@ from bot.interpreting.events import (
     Tick,
 )
 from bot.interpreting.floor import Stage
+from bot.interpreting.lag import VOICE_LIMIT_MS, WAITING_LIMIT_MS
 from bot.interpreting.ledger import FINAL
 from bot.interpreting.pacing import CATCH_UP_MS
 from bot.interpreting.plan import AUTO, Attendee, Lane, RoomPlan
-from bot.interpreting.session import QUEUED_LIMIT_MS, InterpreterSession
+from bot.interpreting.routing import routes
+from bot.interpreting.session import InterpreterSession
 from tests.support.audio import numbered, numbers
 from tests.support.meeting import ADA, BENITO, GUEST, PEOPLE
 
@@ -56,7 +62,9 @@ PLANS = (
     RoomPlan(("en-US", "en-GB"), KNOWN),
     RoomPlan(("es-ES", "fr-FR"), {}),
 )
-LANES = tuple(dict.fromkeys(lane for plan in PLANS for who in (ADA, BENITO, GUEST) for lane in plan.lanes(who)))
+LANES = tuple(
+    dict.fromkeys(route.lane for plan in PLANS for who in (ADA, BENITO, GUEST) for route in routes(plan, who))
+)
 FRAME_S = 0.02
 Key = tuple[Lane, str]
 
@@ -225,7 +233,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def check(self, effect: Effect) -> None:
         match effect:
-            case OpenBooth(lane, _):
+            case OpenBooth(lane):
                 assert lane not in self.booths
                 self.booths.add(lane)
             case CloseBooth(lane):
@@ -260,6 +268,10 @@ class AnyOrder(RuleBasedStateMachine):
                 if self.played and self.played[-1][1] != number:
                     self.silent.add(self.played[-1][1])
                 self.played.append((self.now, number))
+            case Brief(lane) | Say(lane) | Release(lane):
+                assert lane in self.booths
+            case LaneServed(lane):
+                assert lane in self.booths
             case StopPlaying():
                 if self.played:
                     self.silent.add(self.played[-1][1])
@@ -271,13 +283,15 @@ class AnyOrder(RuleBasedStateMachine):
         open_keys = {(entry.lane, entry.utterance) for entry in self.session.open_entries}
         assert not open_keys & self.settled
         assert open_keys | self.settled >= self.heard
-        on_floor = [passage for floor in self.session._floors.values() for passage in floor.passages]
+        on_floor = [
+            passage for floor in self.session._renditions.speaking.floors.values() for passage in floor.passages
+        ]
         assert {(p.entry.lane, p.entry.utterance) for p in on_floor} <= open_keys & self.asked
         assert sum(passage.stage is Stage.SPEAKING for passage in on_floor) <= 1
 
     @invariant()
     def what_waits_is_bounded(self) -> None:
-        assert self.session.queued_ms <= QUEUED_LIMIT_MS
+        assert self.session.queued_ms <= WAITING_LIMIT_MS + VOICE_LIMIT_MS
 
     @invariant()
     def the_pace_is_kept(self) -> None:

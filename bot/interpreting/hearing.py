@@ -1,0 +1,95 @@
+"""The speakers of a room: whose utterance is under way, cut out of their frames by one endpointer each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.interpreting.captions import Utterance
+from bot.interpreting.endpointing import Endpointer, Turn
+from bot.interpreting.plan import Endpointing, RoomPlan
+
+SHORT_COMMIT_MS = 3_000
+"""Where a conversation session stands in for simultaneous interpreting, it is given no more than this at a time."""
+
+
+class Hearing:
+    """Endpointers by speaker, and the utterances they have begun."""
+
+    def __init__(self, plan: RoomPlan, name: str) -> None:
+        self.current: dict[str, Utterance] = {}
+        self._plan = plan
+        self._name = name
+        self._count = 0
+        self._endpointers: dict[str, Endpointer] = {}
+        self._hurried: set[str] = set()
+        self._over: dict[str, set[str]] = {}
+        """By utterance under way: the others that were under way when it began, and still are."""
+
+    @property
+    def quiet(self) -> bool:
+        """Nobody speaks."""
+        return not self.current
+
+    def frame(self, speaker: str, pcm: bytes, voiced: bool, now: float) -> list[Turn]:
+        endpointer = self._endpointers.get(speaker)
+        if endpointer is None:
+            endpointer = self._endpointers[speaker] = Endpointer(self._settings(speaker))
+        return endpointer.frame(pcm, voiced, now)
+
+    def expired(self, now: float) -> list[tuple[str, list[Turn]]]:
+        """Those whose turn is over because no frames come any more."""
+        return [(speaker, endpointer.expire(now)) for speaker, endpointer in self._endpointers.items()]
+
+    def stop(self, speaker: str) -> list[Turn]:
+        """The speaker has left: end what is under way."""
+        endpointer = self._endpointers.pop(speaker, None)
+        return endpointer.stop() if endpointer else []
+
+    def clear(self) -> None:
+        """Forget everybody."""
+        self._endpointers.clear()
+        self.current.clear()
+        self._over.clear()
+
+    def begin(self, speaker: str, now: float) -> Utterance:
+        self._count += 1
+        spoken = Utterance(
+            f"{self._name}-{self._count}", speaker, self._plan.name(speaker), self._plan.speaks(speaker), now
+        )
+        self._over[spoken.id] = {other.id for other in self.current.values()}
+        self.current[speaker] = spoken
+        return spoken
+
+    def end(self, speaker: str, last_voiced_at: float, voiced_ms: int) -> Utterance:
+        spoken = self.current.pop(speaker)
+        spoken.ended_at, spoken.voiced_ms = last_voiced_at, voiced_ms
+        spoken.talked_over = bool(self._over.pop(spoken.id))
+        for others in self._over.values():
+            others.discard(spoken.id)
+        return spoken
+
+    def hurry(self, speaker: str, hurried: bool) -> None:
+        """Cut somebody's speech into short utterances, or no longer."""
+        (self._hurried.add if hurried else self._hurried.discard)(speaker)
+        if speaker in self._endpointers:
+            self._endpointers[speaker].settings = self._settings(speaker)
+
+    def follow(self, plan: RoomPlan) -> None:
+        self._plan = plan
+        for speaker, endpointer in self._endpointers.items():
+            endpointer.settings = self._settings(speaker)
+
+    def deadline(self) -> float | None:
+        """When `expired` has something. Moves with every frame."""
+        due_at: float | None = None
+        for endpointer in self._endpointers.values():
+            turn_ends_at = endpointer.deadline
+            if turn_ends_at is not None and (due_at is None or turn_ends_at < due_at):
+                due_at = turn_ends_at
+        return due_at
+
+    def _settings(self, speaker: str) -> Endpointing:
+        settings = self._plan.endpointing
+        if speaker not in self._hurried:
+            return settings
+        return replace(settings, max_utterance_ms=min(settings.max_utterance_ms, SHORT_COMMIT_MS))

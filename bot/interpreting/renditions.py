@@ -1,0 +1,507 @@
+"""The way of each utterance in each lane, from the first word heard to its one final state.
+
+    heard ─Interpret─► committed ─text, audio─► translated ─its passages, one per channel─► spoken
+
+Every utterance ends in exactly one final state, whatever the booth, the call or the admin does: each way out goes
+through `_settle`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from bot.interpreting.backchannel import QUESTION_S, SHORT_MS, is_backchannel, is_question
+from bot.interpreting.booths import Booths
+from bot.interpreting.captions import Captions, Utterance
+from bot.interpreting.events import (
+    BoothLost,
+    Cancel,
+    Effect,
+    Hear,
+    Interpret,
+    InterpretationEnded,
+    Outcome,
+    Release,
+    Settled,
+)
+from bot.interpreting.floor import Passage, Stage
+from bot.interpreting.ledger import Entry, Kind, Ledger, State
+from bot.interpreting.plan import AUTO, Lane, RoomPlan
+from bot.interpreting.routing import Route, channels, stream
+from bot.interpreting.speaking import Speaking
+
+MODEL_PATIENCE_S = 10.0
+"""From the end of a turn to the model's first sign, and between two of them. Models need 0.5-2.5 s to their first audio
+(realtime protocol sheet, section 8); four times the worst of it is a model that hangs."""
+STALE_S = 3.0
+"""An interpretation whose sound comes later than this after the speaker's last word is read, not heard: the meeting
+has gone on (product page, section 6)."""
+MODEL_SHARE_S = 2.5
+"""What the model is given in any case, however long the pause was that ended the turn: the worst of a healthy one."""
+FOLLOW_UP_S = 10.0
+"""The speaker's own words may be recognised this long after their interpretation has been heard."""
+HEAR_OUT_S = 0.4
+"""A short utterance that may be a mere "mm-hm" is not spoken before its words are known, or this has passed."""
+
+
+@dataclass(slots=True, eq=False)
+class Rendition:
+    """One utterance in one lane."""
+
+    entry: Entry
+    spoken: Utterance
+    channels: tuple[str, ...]
+    via: Lane | None = None
+    chair: bool = False
+    asked: bool = False
+    """The booth may speak: it was asked to, or speaks along."""
+    complete: bool = False
+    """It has said its last word."""
+    last_sign_at: float = 0.0
+    passages: list[Passage] = field(default_factory=list)
+    """Those that are not over."""
+    heard: bool = False
+    """On one channel at least, to its end."""
+    reason: str = ""
+    unheard: str = ""
+    """Why it is not heard where it is not."""
+
+    @property
+    def lane(self) -> Lane:
+        return self.entry.lane
+
+    @property
+    def begun(self) -> bool:
+        """Some of it has been heard somewhere."""
+        return self.heard or self.entry.first_played_at is not None
+
+
+class Renditions:
+    """All renditions of one room that are not settled, and what is left of those that are."""
+
+    def __init__(self, plan: RoomPlan, began_at: float, out: list[Effect]) -> None:
+        self.plan = plan
+        self.ledger = Ledger()
+        self.booths = Booths(plan, out, self.working)
+        self.captions = Captions(plan.stability, began_at, out)
+        self.speaking = Speaking(out)
+        self.utterances: dict[str, Utterance] = {}
+        self.streams: set[str] = set()
+        """Media streams that can carry a voice."""
+        self._open: dict[tuple[str, Lane], Rendition] = {}
+        self._out = out
+        self._question: tuple[str, float] | None = None
+        """Who has asked one, as the last thing said, and when."""
+
+    # --- hearing -------------------------------------------------------------------------------
+
+    def of(self, utterance: str) -> list[Rendition]:
+        return [one for one in self._open.values() if one.spoken.id == utterance]
+
+    def all(self) -> list[Rendition]:
+        return list(self._open.values())
+
+    def working(self, lane: Lane) -> bool:
+        """Whether the lane's booth has something to do."""
+        return any(one.lane == lane and not one.complete for one in self._open.values())
+
+    def begin(self, spoken: Utterance, route: Route, pcm: bytes, now: float) -> None:
+        """Open the books for one lane and let its booth hear the beginning."""
+        lane = route.lane
+        one = Rendition(
+            self.ledger.open(spoken.id, lane, now, Kind.PASSTHROUGH if lane.passthrough else Kind.UTTERANCE),
+            spoken,
+            route.channels,
+            route.via,
+            chair=spoken.speaker == self.plan.chair,
+        )
+        self._open[spoken.id, lane] = one
+        if lane.passthrough:
+            one.asked = True
+            self._enter(one, now)
+            self._voice(one, pcm, now)
+            return
+        refused = self.booths.need(lane, now)
+        if refused:
+            self._settle(one, State.ABANDONED, refused)
+            return
+        one.entry.engine = self.booths.engine(lane)
+        if one.entry.engine == "captions":
+            one.channels, one.unheard = (), "degraded"
+        if route.via is not None:
+            if (spoken.id, route.via) not in self._open:
+                self.abandon([one], "relay_failed")
+            return
+        self._out.append(Hear(lane, spoken.id, pcm))
+        if self.booths.runs_along(lane):
+            one.asked = True
+            self._enter(one, now)
+
+    def hear(self, utterance: str, pcm: bytes) -> None:
+        """Let the booths hear the next piece."""
+        for one in self.of(utterance):
+            if one.entry.committed_at is None and one.via is None and not one.complete and not one.lane.passthrough:
+                self._out.append(Hear(one.lane, utterance, pcm))
+
+    def pass_through(self, utterance: str, pcm: bytes, now: float) -> bool:
+        """Let other rooms hear the speaker's own voice, frame by frame; returns whether any do."""
+        passed = [one for one in self.of(utterance) if one.lane.passthrough and not one.complete]
+        for one in passed:
+            self._voice(one, pcm, now)
+        return bool(passed)
+
+    def commit(self, spoken: Utterance, patience_ms: int, now: float) -> None:
+        """The speaker's turn is over."""
+        for one in self.of(spoken.id):
+            one.entry.ended_at = spoken.ended_at
+            one.entry.patience_ms = patience_ms
+            if one.lane.passthrough:
+                one.entry.committed_at = now
+                self._complete(one)
+            elif one.via is None:
+                self._ask(one, now)
+
+    def _ask(self, one: Rendition, now: float) -> None:
+        """Have the booth interpret what it has heard."""
+        entry = one.entry
+        entry.committed_at = one.last_sign_at = now
+        if one.complete:
+            return
+        if entry.state is State.HEARD:
+            self.ledger.advance(entry, State.COMMITTED)
+        entry.speed = self.speaking.speed(one.channels)
+        if not one.asked:
+            one.asked = True
+            self._enter(one, now)
+        self._out.append(Interpret(one.lane, entry.utterance, speed=entry.speed))
+
+    def say(self, spoken: Utterance, route: Route, now: float) -> None:
+        """Open the books for words of our own, which a booth has been asked to read aloud."""
+        one = Rendition(self.ledger.open(spoken.id, route.lane, now, Kind.ANNOUNCEMENT), spoken, route.channels)
+        one.entry.ended_at = one.entry.committed_at = one.last_sign_at = now
+        one.asked = True
+        self.ledger.advance(one.entry, State.COMMITTED)
+        self.utterances[spoken.id] = spoken
+        self._open[spoken.id, route.lane] = one
+        self._enter(one, now, yields=True)
+
+    def _enter(self, one: Rendition, now: float, *, yields: bool = False) -> None:
+        for channel in one.channels:
+            passage = Passage(one.entry, now, channel, one.chair, yields)
+            one.passages.append(passage)
+            self.speaking.enter(passage)
+
+    # --- what the booth says ---------------------------------------------------------------------
+
+    def audio(self, lane: Lane, utterance: str, pcm: bytes, now: float) -> None:
+        one = self._expected(lane, utterance)
+        if one is None or not pcm:
+            return
+        one.last_sign_at = now
+        entry = one.entry
+        stale = entry.kind is Kind.UTTERANCE and self._is_late(entry, now)
+        if entry.first_audio_at is None:
+            entry.first_audio_at = now
+            if entry.state in (State.HEARD, State.COMMITTED):
+                self.ledger.advance(entry, State.TRANSLATED)
+            if self._may_be_a_backchannel(one):
+                self._hold(one, now + HEAR_OUT_S)
+        for leg in self._legs(one):
+            self._out.append(Hear(leg.lane, utterance, pcm))
+        if stale:
+            self._silence(one, one.passages, "stale")
+        self._voice(one, pcm, now)
+
+    def _is_late(self, entry: Entry, now: float) -> bool:
+        """Whether the next sound of it comes too late: by the speaker's last word, and by what has come already."""
+        if entry.ended_at is None or entry.committed_at is None:
+            return False  # still being spoken
+        due_at = max(entry.ended_at + STALE_S, entry.committed_at + MODEL_SHARE_S)
+        if entry.first_audio_at is not None:
+            due_at = max(due_at, entry.first_audio_at + entry.received / 48_000 + MODEL_SHARE_S)
+        return now > due_at
+
+    def _voice(self, one: Rendition, pcm: bytes, now: float) -> None:
+        """Bring sound to every channel that is still to hear it; account for it on all others."""
+        entry = one.entry
+        entry.received += len(pcm)
+        if entry.first_audio_at is None:
+            entry.first_audio_at = now
+            self.ledger.advance(entry, State.TRANSLATED)
+        reached = {passage.channel for passage in one.passages}
+        for channel, playout in entry.playouts.items():
+            if channel not in reached:
+                playout.dropped += len(pcm)
+        for passage in list(one.passages):
+            self.speaking.audio(passage, pcm, now)
+            while (excess := self.speaking.too_much(passage.channel)) is not None:
+                self._silence(self._owner(excess), [excess], "queue_full")
+
+    def text(self, lane: Lane, utterance: str, delta: str, now: float) -> None:
+        one = self._expected(lane, utterance)
+        if one is None:
+            return
+        one.last_sign_at = now
+        self.captions.grow(one.spoken, lane.target, delta, now)
+
+    def ended(self, event: InterpretationEnded, now: float) -> None:
+        one = self._expected(event.lane, event.utterance)
+        if one is None:
+            return
+        entry, usage = one.entry, event.usage
+        counted = {
+            "input_text": usage.input_text,
+            "input_audio": usage.input_audio,
+            "input_cached": usage.input_cached,
+            "output_text": usage.output_text,
+            "output_audio": usage.output_audio,
+        }
+        entry.tokens = {kind: count + entry.tokens.get(kind, 0) for kind, count in counted.items()}
+        if event.outcome not in (Outcome.COMPLETED, Outcome.INCOMPLETE):
+            self.abandon([one], event.reason or event.outcome)
+            return
+        self._out.append(Release(one.lane, entry.utterance))
+        text = self.captions.finish(one.spoken, one.lane.target, entry.faults)
+        self.booths.done(one.lane, now)
+        if event.outcome is Outcome.INCOMPLETE:
+            one.reason = event.reason or event.outcome
+        for leg in self._legs(one):
+            if entry.received:
+                self._ask(leg, now)
+            else:
+                self.abandon([leg], "relay_silent")
+        if one.lane.source == AUTO and not text and not entry.received and not one.reason:
+            self._settle(one, State.NOT_NEEDED)
+            return
+        if not entry.received:
+            one.unheard = one.reason or one.unheard or ("no_audio" if text else "empty")
+        elif not one.channels:
+            one.unheard = one.unheard or "relay"
+        if text and self._may_be_a_backchannel(one) and self._is_backchannel(one.spoken, text, one.lane.target):
+            self._not_needed(one)
+            return
+        self._complete(one)
+
+    def source_text(self, lane: Lane, utterance: str, text: str | None, now: float) -> None:
+        """What the speaker has said, as one of the lanes has heard it."""
+        spoken = self.utterances.get(utterance)
+        if spoken is None or spoken.source_text is not None or text is None or lane.source != spoken.source:
+            return
+        if not text.strip() and (spoken.ended_at is None or spoken.voiced_ms > SHORT_MS):
+            return  # somebody has spoken: another lane may have understood it
+        spoken.source_text = text
+        self.captions.original(spoken, text)
+        for one in self.of(utterance):
+            if self._may_be_a_backchannel(one, known=True):
+                if self._is_backchannel(spoken, text, spoken.source):
+                    self._not_needed(one)
+                else:
+                    self._hold(one, 0.0)
+        asked = is_question(text)
+        if asked or (self._question is not None and self._question[0] == spoken.speaker):
+            self._question = (spoken.speaker, now) if asked else None
+
+    def lost(self, event: BoothLost) -> None:
+        """The booth will not finish some of what it has begun; or nothing, ever."""
+        lost = [
+            self._open[utterance, event.lane] for utterance in event.utterances if (utterance, event.lane) in self._open
+        ]
+        if event.final and event.lane in self.booths:  # else it was closed before it could say so
+            lost = [one for one in self._open.values() if one.lane == event.lane]
+        self.abandon((one for one in lost if not one.complete), event.reason)
+        if event.final:
+            self.booths.refuse(event.lane)
+
+    def dropped(self, lane: Lane, utterance: str, reason: str) -> None:
+        one = self._open.get((utterance, lane))
+        if one is not None and not one.complete:
+            self.abandon([one], reason)
+
+    def served(self, lane: Lane, engine: str) -> bool:
+        """Something else serves a lane from here on; captions alone have no voice."""
+        known = self.booths.served(lane, engine)
+        for one in self._open.values():
+            if known and one.lane == lane and not one.complete:
+                one.entry.engine = engine
+        return known
+
+    def _expected(self, lane: Lane, utterance: str) -> Rendition | None:
+        """The rendition this is about, if its booth may speak and has not said its last word."""
+        one = self._open.get((utterance, lane))
+        return one if one is not None and one.asked and not one.complete and not lane.passthrough else None
+
+    def _legs(self, one: Rendition) -> list[Rendition]:
+        """Those that interpret this interpretation."""
+        return [leg for leg in self.of(one.spoken.id) if leg.via == one.lane and leg.entry.committed_at is None]
+
+    def _complete(self, one: Rendition) -> None:
+        """No more will come: what there is is played to the end."""
+        one.complete = True
+        if one.lane.passthrough or one.entry.received:
+            for passage in one.passages:
+                passage.held_until = 0.0
+                passage.pacer.finish()
+        else:
+            self._silence(one, one.passages, one.unheard)
+        self._settle_if_over(one)
+
+    # --- is it wanted? -------------------------------------------------------------------------------
+
+    def _may_be_a_backchannel(self, one: Rendition, *, known: bool = False) -> bool:
+        """Whether it may still turn out to need no interpretation."""
+        spoken = one.spoken
+        undecided = spoken.source_text is None or known
+        short = spoken.ended_at is not None and spoken.voiced_ms <= SHORT_MS
+        return undecided and short and one.entry.kind is Kind.UTTERANCE and not one.begun and one.via is None
+
+    def _is_backchannel(self, spoken: Utterance, text: str, language: str) -> bool:
+        asker, asked_at = self._question or (spoken.speaker, 0.0)
+        return is_backchannel(
+            text,
+            language,
+            voiced_ms=spoken.voiced_ms,
+            talked_over=spoken.talked_over,
+            asked=asker != spoken.speaker and spoken.began_at <= asked_at + QUESTION_S,
+        )
+
+    def _not_needed(self, one: Rendition) -> None:
+        for leg in self._legs(one):
+            self._not_needed(leg)
+        self._cancel(one)
+        self._settle(one, State.NOT_NEEDED, "backchannel")
+
+    def _hold(self, one: Rendition, until: float) -> None:
+        for passage in one.passages:
+            passage.held_until = until
+
+    # --- speaking -------------------------------------------------------------------------------------
+
+    def play(self, now: float, *, quiet: bool) -> None:
+        """Play what is due on all channels."""
+        for channel in list(self.speaking.floors):
+            if not self._carried(channel):
+                continue
+            while (late := self.speaking.too_late(channel, now)) is not None:
+                self._silence(self._owner(late), [late], "stale")
+            passage = self.speaking.play(channel, now, quiet=quiet)
+            if passage is not None:
+                one = self._owner(passage)
+                one.heard = True
+                self._over(one, passage)
+                self._settle_if_over(one)
+
+    def _carried(self, channel: str) -> bool:
+        """Whether the channel's media stream is there; listener channels need none."""
+        carrier = stream(self.plan, channel)
+        return carrier is None or carrier in self.streams
+
+    def _owner(self, passage: Passage) -> Rendition:
+        return self._open[passage.entry.utterance, passage.entry.lane]
+
+    def _silence(self, one: Rendition, passages: Iterable[Passage], reason: str) -> None:
+        """These will be read, not heard; what may still come of them is not kept."""
+        for passage in list(passages):
+            self._over(one, passage)
+            one.unheard = reason
+        if one.complete:
+            self._settle_if_over(one)
+
+    def _over(self, one: Rendition, passage: Passage) -> None:
+        self.speaking.drop(passage)
+        one.passages.remove(passage)
+
+    # --- the books --------------------------------------------------------------------------------------
+
+    def hush(self, reason: str, *, answered: bool = False) -> None:
+        """Stop at once what is being said, and let go of what people have said before; with `answered`, only as far
+        as its sound has come. People's own voices, on their way to another room, are not the interpreter's."""
+
+        def meant(one: Rendition) -> bool:
+            if any(passage.stage is not Stage.WAITING for passage in one.passages):
+                return True
+            return not answered and (one.spoken.ended_at is not None or bool(one.passages))
+
+        self.abandon((one for one in self.all() if one.entry.kind is not Kind.PASSTHROUGH and meant(one)), reason)
+
+    def abandon(self, renditions: Iterable[Rendition], reason: str) -> None:
+        for one in list(renditions):
+            if (one.spoken.id, one.lane) in self._open:
+                self._cancel(one)
+                self._settle(one, State.ABANDONED, reason)
+
+    def _cancel(self, one: Rendition) -> None:
+        for passage in list(one.passages):
+            self._over(one, passage)
+        if one.lane in self.booths:
+            self._out.append(Cancel(one.lane, one.spoken.id))
+
+    def _settle_if_over(self, one: Rendition) -> None:
+        if not one.complete or one.passages or (one.spoken.id, one.lane) not in self._open:
+            return
+        if one.heard:
+            self._settle(one, State.SPOKEN, one.reason)
+        else:
+            text = self.captions.text(one.spoken.id, one.lane.target)
+            self._settle(one, State.CAPTION_ONLY if text else State.ABANDONED, one.unheard)
+
+    def _settle(self, one: Rendition, state: State, reason: str = "") -> None:
+        """The only way into a final state."""
+        del self._open[one.spoken.id, one.lane]
+        for passage in list(one.passages):
+            self._over(one, passage)
+        self.ledger.advance(one.entry, state, reason)
+        self.captions.close(one.spoken, one.lane.target, state.value)
+        self._out.append(Settled(one.entry))
+        if not one.complete:
+            self.abandon(self._legs(one), "relay_failed")
+
+    def follow(self, plan: RoomPlan) -> None:
+        self.plan = plan
+        self.captions.transcript.stability = plan.stability
+        self.booths.follow(plan)
+
+    # --- time ---------------------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        for one in self.all():
+            deadline = _model_deadline(one)
+            if deadline is not None and now >= deadline:
+                self.abandon([one], "model_timeout")
+        self.captions.show_what_is_due(self.utterances, now)
+
+    def tidy(self, now: float) -> None:
+        """Let go of what nobody asks about any more: idle booths, channels, and utterances whose every lane is settled
+        and whose own words have come, or will not come."""
+        self.booths.park(now)
+        self.speaking.forget(channels(self.plan))
+        for spoken in list(self.utterances.values()):
+            if spoken.settled_at is None and not self.of(spoken.id):
+                spoken.settled_at = now
+            if spoken.settled_at is None:
+                continue
+            if spoken.source_text is not None or now >= spoken.settled_at + FOLLOW_UP_S:
+                del self.utterances[spoken.id]
+                self.captions.transcript.forget(spoken.id)
+
+    def deadline(self, now: float, *, quiet: bool) -> float | None:
+        """When `tick`, `play` or `tidy` has something to do."""
+        deadlines: list[float | None] = [
+            self.speaking.deadline(channel, now, quiet=quiet)
+            for channel in self.speaking.floors
+            if self._carried(channel)
+        ]
+        deadlines += [_model_deadline(one) for one in self._open.values()]
+        deadlines += [
+            spoken.settled_at + FOLLOW_UP_S for spoken in self.utterances.values() if spoken.settled_at is not None
+        ]
+        deadlines += [self.captions.transcript.deadline(), self.booths.deadline()]
+        return min((at for at in deadlines if at is not None), default=None)
+
+
+def _model_deadline(one: Rendition) -> float | None:
+    """When to give up waiting for the model; None while it is not its turn, or when it has said its last word."""
+    committed_at = one.entry.committed_at
+    if committed_at is None or one.complete:
+        return None
+    return max(committed_at, one.last_sign_at) + MODEL_PATIENCE_S
