@@ -13,6 +13,7 @@ from typing import Protocol, assert_never
 
 from bot.booth import Booth, BoothFactory
 from bot.interpreting.events import (
+    Brief,
     CallEnded,
     Cancel,
     Caption,
@@ -21,21 +22,26 @@ from bot.interpreting.events import (
     Event,
     Hear,
     Interpret,
+    KeypadTone,
+    LaneServed,
     OpenBooth,
     PlanChanged,
     Play,
     PlayoutReady,
+    Release,
+    Say,
     Settled,
     SpeakerAudio,
     StopPlaying,
     Tick,
 )
 from bot.interpreting.ledger import Entry
-from bot.interpreting.plan import Lane, RoomPlan
+from bot.interpreting.plan import SHARED_CHANNEL, Lane, Mode, RoomPlan
+from bot.interpreting.routing import stream as carrier
 from bot.interpreting.session import InterpreterSession
 from bot.interpreting.transcript import CaptionLine
 from bot.metronome import Metronome
-from media_streaming.messages import AudioData, AudioMetadata
+from media_streaming.messages import AudioData, AudioMetadata, DtmfData
 from media_streaming.stream import NORMAL_CLOSURE, MediaStream
 
 logger = logging.getLogger(__name__)
@@ -102,7 +108,8 @@ class LiveRoom:
         self._ignored: set[str] = set()
         self._booths: dict[Lane, tuple[Booth, asyncio.Task[None]]] = {}
         self._group: asyncio.TaskGroup | None = None
-        self._stream: MediaStream | None = None
+        self._streams: dict[str, MediaStream] = {}
+        """Media sockets, as the plan names them."""
         self._over: RoomEnded | Exception | None = None
         self._woken = asyncio.Event()
         """Set when the stream has changed, or the room is over."""
@@ -166,10 +173,10 @@ class LiveRoom:
         reason, patience_s = "no_media", FIRST_MEDIA_S
         while self._over is None:
             self._woken.clear()
-            if self._stream is not None:
+            if self._streams:
                 reason, patience_s = "media_lost", REDIAL_S
             try:
-                async with asyncio.timeout(patience_s if self._stream is None else None):
+                async with asyncio.timeout(None if self._streams else patience_s):
                     await self._woken.wait()
             except TimeoutError:
                 self.end(reason, hang_up=True)
@@ -186,8 +193,8 @@ class LiveRoom:
         for detector in self._detectors.values():
             detector.close()
         self._detectors.clear()
-        if self._stream is not None:
-            await self._stream.close(NORMAL_CLOSURE, "the interpreter has left")
+        for stream in list(self._streams.values()):
+            await stream.close(NORMAL_CLOSURE, "the interpreter has left")
 
     # --- the one door -------------------------------------------------------------------------
 
@@ -215,36 +222,60 @@ class LiveRoom:
 
     def _perform(self, effect: Effect) -> None:
         match effect:
-            case Play(_, pcm):
-                if self._stream is not None:
-                    self._stream.send_audio(pcm)
+            case Play(channel, pcm):
+                stream = self._stream(channel)
+                if stream is not None:
+                    stream.send_audio(pcm)
             case Hear(lane, utterance, pcm):
                 self._booths[lane][0].hear(utterance, pcm)
-            case Interpret(lane, utterance):
-                self._booths[lane][0].interpret(utterance)
+            case Interpret(lane, utterance, strict, speed):
+                self._booths[lane][0].interpret(utterance, strict=strict, speed=speed)
+            case Release(lane, utterance):
+                if lane in self._booths:
+                    self._booths[lane][0].release(utterance)
             case Cancel(lane, utterance):
                 if lane in self._booths:
                     self._booths[lane][0].cancel(utterance)
-            case StopPlaying():
-                if self._stream is not None:
-                    self._stream.stop_audio()
+            case Say(lane, utterance, text):
+                self._booths[lane][0].say(utterance, text, lane.target)
+            case Brief(lane, instructions):
+                self._booths[lane][0].brief(instructions)
+            case LaneServed(lane, engine, reason):
+                logger.info(
+                    "lane is served otherwise",
+                    extra={
+                        "participant_id": lane.speaker,
+                        "target": lane.target,
+                        "engine": engine,
+                        "reason": reason,
+                    },
+                )
+            case StopPlaying(channel):
+                stream = self._stream(channel)
+                if stream is not None:
+                    stream.stop_audio()
             case Caption(line):
                 self._scribe.caption(line)
             case Settled(entry):
                 self._scribe.settled(entry)
                 self._settled.set()
-            case OpenBooth(lane, instructions):
-                self._open_booth(lane, instructions)
+            case OpenBooth(lane, instructions, mode):
+                self._open_booth(lane, instructions, mode)
             case CloseBooth(lane):
                 _, task = self._booths.pop(lane)
                 task.cancel()
             case _:
                 assert_never(effect)
 
-    def _open_booth(self, lane: Lane, instructions: str) -> None:
+    def _stream(self, channel: str) -> MediaStream | None:
+        """What carries a channel now: none while its socket is away, or where the channel is no part of the call."""
+        name = carrier(self._plan, channel)
+        return None if name is None else self._streams.get(name)
+
+    def _open_booth(self, lane: Lane, instructions: str, mode: Mode) -> None:
         if self._group is None:
             raise RuntimeError("the room is not running")
-        booth = self._make_booth(lane, instructions, self.deliver)
+        booth = self._make_booth(lane, instructions, self.deliver, mode)
         self._booths[lane] = booth, self._group.create_task(self._work(booth), name=f"booth {lane.target}")
 
     async def _work(self, booth: Booth) -> None:
@@ -255,14 +286,17 @@ class LiveRoom:
 
     # --- media ------------------------------------------------------------------------------------
 
-    async def attach(self, stream: MediaStream) -> None:
+    async def attach(self, stream: MediaStream, name: str = SHARED_CHANNEL) -> None:
         """Take over a media socket ACS has opened; returns when the room has let go of it.
+
+        Args:
+            name: which of the plan's streams it is: that of the shared room, or of a sister room's language.
 
         A second one while the first lives is not for us to judge: the route refuses it before it gets here.
         """
         if self._over is not None:
             return
-        self._stream = stream
+        self._streams[name] = stream
         self._woken.set()
         try:
             async for message in stream:
@@ -270,16 +304,18 @@ class LiveRoom:
                     case AudioData():
                         self.hear(message.speaker, message.pcm, message.silent)
                     case AudioMetadata():
-                        self.deliver(PlayoutReady(True))
+                        self.deliver(PlayoutReady(True, name))
+                    case DtmfData():
+                        self.deliver(KeypadTone(message.tone, message.speaker))
                     case _:
-                        pass  # keypad tones and what ACS may add
+                        pass  # what ACS may add
         except Exception as error:  # whatever it is, it is this room's end and no other's
             self._fail(error)
         finally:
-            if self._stream is stream:
-                self._stream = None
+            if self._streams.get(name) is stream:
+                del self._streams[name]
                 self._woken.set()
-                self.deliver(PlayoutReady(False))
+                self.deliver(PlayoutReady(False, name))
 
     def hear(self, speaker: str | None, pcm: bytes, silent: bool) -> None:
         """One frame of one speaker. Only people on the roster are listened to: never us, nor another bot."""

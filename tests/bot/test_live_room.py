@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from bot.booth import Deliver
+from bot.booth import BoothFactory
 from bot.interpreting.events import Effect, Event, Order, Ordered, SpeakerAudio, SpeakerJoined
 from bot.interpreting.ledger import Entry, State
 from bot.interpreting.plan import Lane, RoomPlan
@@ -17,7 +17,7 @@ from bot.interpreting.transcript import CaptionLine
 from bot.live_room import FIRST_MEDIA_S, REDIAL_S, LiveRoom, RoomEnded, Scribe
 from bot.metronome import Metronome
 from tests.support.audio import numbered
-from tests.support.booths import FakeBooth, FakeBooths
+from tests.support.booths import FakeBooths
 from tests.support.media_streams import METADATA, FakeMediaStream, NumberedSpeech, audio_json
 from tests.support.meeting import ADA, BENITO, GUEST, PEOPLE, TWO_LANGUAGES, Answers, silent_model
 from tests.support.virtual_time import virtual_time
@@ -58,7 +58,7 @@ class Stage:
         self.running: asyncio.Task[RoomEnded]
         self._stack = AsyncExitStack()
 
-    def build(self, plan: RoomPlan, booths: Callable[[Lane, str, Deliver], FakeBooth], scribe: Scribe) -> LiveRoom:
+    def build(self, plan: RoomPlan, booths: BoothFactory, scribe: Scribe) -> LiveRoom:
         return LiveRoom(
             plan,
             name="u",
