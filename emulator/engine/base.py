@@ -67,3 +67,7 @@ class Engine(Protocol):
         Raises EngineError.
         """
         ...
+
+    async def say(self, text: str, language: str) -> Spoken:
+        """Synthesise a text that is in this language already. Raises EngineError."""
+        ...

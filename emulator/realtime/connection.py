@@ -16,7 +16,19 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from emulator.clock import monotonic
 from emulator.engine.base import Engine, EngineError, Heard
-from emulator.realtime.session import Abandon, Abort, Close, Hear, Interpret, Note, Output, Result, Session, Stall
+from emulator.realtime.session import (
+    Abandon,
+    Abort,
+    Close,
+    Hear,
+    Interpret,
+    Note,
+    Output,
+    Result,
+    Say,
+    Session,
+    Stall,
+)
 
 MAX_OUTBOX_BYTES = 32 * 1024 * 1024
 """What may wait for a client that does not read, then the connection is dropped."""
@@ -131,6 +143,8 @@ class RealtimeConnection:
                     self._start_work(work, self._hear(work, pcm, languages))
                 case Interpret(work, heard, target):
                     self._start_work(work, self._interpret(work, heard, target))
+                case Say(work, text, language):
+                    self._start_work(work, self._say(work, text, language))
                 case Abandon(work):
                     if (task := self._works.pop(work, None)) is not None:
                         task.cancel()
@@ -267,6 +281,13 @@ class RealtimeConnection:
     async def _interpret(self, work: int, heard: Heard, target: str) -> None:
         try:
             result: Result = await self._engine.interpret(heard, target)
+        except EngineError as error:
+            result = error
+        self._finish_work(work, result)
+
+    async def _say(self, work: int, text: str, language: str) -> None:
+        try:
+            result: Result = await self._engine.say(text, language)
         except EngineError as error:
             result = error
         self._finish_work(work, result)

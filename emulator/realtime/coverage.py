@@ -179,13 +179,15 @@ CONVERSATION = [
         ("16 kHz shows as wrong durations", "input_buffer.py::test_audio_at_16_khz_shows_as_two_thirds_of_its_length"),
         ("token arithmetic and cache", "usage.py::test_sums_agree"),
         ("direction read from the instructions", "languages.py::test_direction_is_read"),
+        ("a text read aloud when the instructions say so", "languages.py::test_a_recital_is_read"),
+        ("speed of the voice", "speed.py::test_speech_gets_as_long_as_its_speed_says"),
         ("what is listened for without a hint", "hearing.py::test_with_no_hint_at_all_the_default_is_listened_for", "",
          "default_languages"),
     ),
     _partly("conversation: behaviour", "semantic_vad",
             f"{_UNIT}/test_vad.py::test_semantic_detection_waits_as_its_eagerness_says",
             "approximated by its longest waits: 8, 4, 2 s"),
-    _partly("conversation: behaviour", "noise_reduction, speed, truncation, reasoning, tracing, include", UNVERIFIED,
+    _partly("conversation: behaviour", "noise_reduction, truncation, reasoning, tracing, include", UNVERIFIED,
             "checked, kept and echoed; without effect on sound"),
     *_not("conversation: behaviour", "refused plainly", "audio/pcmu, audio/pcma", "idle_timeout_ms"),
 ]  # fmt: skip
@@ -323,7 +325,9 @@ FAULTS = [
         f"{_FAULTS}_delayed_response_and_doubled_audio": ["delay_response", "double_audio"],
         f"{_FAULTS}_bad_ends": ["fail_response", "incomplete_response"],
         f"{_FAULTS}_responses_that_never_finish_can_be_cancelled": ["hang_response", "omit_done"],
-        f"{_FAULTS}_misbehaving_models": ["say", "wrong_language", "echo"],
+        f"{_FAULTS}_misbehaving_models": [
+            "say", "wrong_language", "echo", "silent", "half_audio", "endless_audio",
+        ],
     }.items()
     for name in names
 ]  # fmt: skip

@@ -16,9 +16,10 @@ without a condition always applies. What the rules can do:
     transcription       delay_transcription (seconds) · fail_transcription
     response            delay_response (seconds) · fail_response (error_code, error_type, message) ·
                         incomplete_response (reason) · hang_response (starts, never goes on) · omit_done (all but
-                        response.done; in a translation session all but session.closed) · double_audio · say (text:
-                        an answer instead of a translation) · wrong_language (language) · echo (the source comes
-                        back). In a translation session the n-th response is the interpretation of the n-th segment.
+                        response.done; in a translation session all but session.closed) · double_audio ·
+                        half_audio · endless_audio (a minute of it) · silent (neither audio nor text) · say (text: an
+                        answer instead of a translation) · wrong_language (language) · echo (the source comes back).
+                        In a translation session the n-th response is the interpretation of the n-th segment.
 """
 
 from __future__ import annotations
@@ -63,6 +64,9 @@ Action = Literal[
     "hang_response",
     "omit_done",
     "double_audio",
+    "half_audio",
+    "endless_audio",
+    "silent",
     "say",
     "wrong_language",
     "echo",

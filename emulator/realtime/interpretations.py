@@ -19,6 +19,7 @@ from emulator.realtime.faults import Action, FaultRule
 from emulator.realtime.output_timeline import OutputTimeline, Speech
 from emulator.realtime.segments import Segment
 from emulator.realtime.session import Hear, Interpret, Result
+from emulator.realtime.speed import misspoken
 from emulator.realtime.translation_config import TranslationConfig
 
 
@@ -196,7 +197,7 @@ class Interpretations:
             spoken = replace(spoken, text=one.heard.text or "", pcm=one.segment.pcm)
         if self._take("double_audio", one):
             spoken = replace(spoken, pcm=spoken.pcm * 2)
-        return spoken
+        return misspoken(spoken, lambda do: self._take(do, one))
 
     def _take(self, do: Action, one: Interpretation) -> FaultRule | None:
         return self._context.faults.take(do, response=one.number, target=one.target or None)

@@ -43,6 +43,10 @@ _PAIR = re.compile(
 )
 # without a "from", a bare two-letter tag would be found in "into it" or "into no trouble"
 _TARGET = re.compile(rf"\binto\s+(?P<target>{_NAMED}|{_TAGGED})", re.IGNORECASE)
+_ALOUD = re.compile(
+    rf"\b(?:read|say|speak)\b[^.]{{0,60}}\baloud\b[^.]{{0,20}}?\bin\s+(?P<language>{_NAMED}|{_TAGGED}|{_TAG}\b)",
+    re.IGNORECASE,
+)
 _ONE = re.compile(_LANGUAGE, re.IGNORECASE)
 _PARENTHESES = re.compile(r"\(\s*([A-Za-z]{2,3})")
 _WORDS = re.compile(r"[A-Za-z]+")
@@ -65,6 +69,12 @@ def read_direction(instructions: str) -> Direction | None:
     if alone := _TARGET.search(instructions):
         return Direction((), _code(alone["target"]))
     return None
+
+
+def read_recital(instructions: str) -> str | None:
+    """The language of a text that is to be read aloud as it stands; None if the instructions ask for nothing such."""
+    found = _ALOUD.search(instructions)
+    return None if found is None else _code(found["language"])
 
 
 def primary_subtag(tag: str) -> str:

@@ -62,6 +62,9 @@ class Response:
     metadata: Json | None
     subject: Item | None
     direction: Direction | None
+    recital: str | None
+    """Language of a text that is to be read aloud instead."""
+    speed: float
     created_at: float
     work: int | None = None
     heard: Heard | None = None
@@ -75,7 +78,7 @@ class Response:
 
     @property
     def target(self) -> str | None:
-        return self.direction.target if self.direction is not None else None
+        return self.recital or (self.direction.target if self.direction is not None else None)
 
     def facts(self, status: str, now: float) -> dict[str, object]:
         """The journal's entry when it is over."""

@@ -19,11 +19,12 @@ from emulator.realtime.errors import ApiError
 from emulator.realtime.faults import Action, FaultRule
 from emulator.realtime.hearing import Hearings, hinted_languages
 from emulator.realtime.items import Conversation, Item, client_item
-from emulator.realtime.languages import Direction, read_direction
+from emulator.realtime.languages import Direction, read_direction, read_recital
 from emulator.realtime.response import RESPONSE, Response, within_limit
-from emulator.realtime.session import Abandon, Interpret
+from emulator.realtime.session import Abandon, Interpret, Say
 from emulator.realtime.session_config import SessionConfig
 from emulator.realtime.speech import SpeechStream
+from emulator.realtime.speed import misspoken, stretched
 from emulator.realtime.usage import (
     ContextPart,
     PromptCache,
@@ -150,6 +151,8 @@ class Responses:
             metadata=request.get("metadata"),
             subject=next((item for item in reversed(items) if item.role == "user"), None),
             direction=read_direction(instructions),
+            recital=read_recital(instructions),
+            speed=float(output.get("speed", 1.0)),
             created_at=now,
         )
 
@@ -157,6 +160,10 @@ class Responses:
         subject, direction = response.subject, response.direction
         if fault := self._take("fail_response", response):
             self._fail(response, fault.error_type, fault.error_code, fault.message, now)
+        elif response.recital is not None and subject is not None and subject.text:
+            response.work = self._context.new_work()
+            self._by_work[response.work] = response
+            self._context.effect(Say(response.work, subject.text, response.recital))
         elif direction is None:
             self._fail(response, "server_error", "server_error", NO_TARGET, now)
         elif subject is None:
@@ -198,6 +205,8 @@ class Responses:
         spoken = self._misinterpreted(response, spoken)
         if not response.stream.with_audio:
             spoken = replace(spoken, pcm=b"")
+        elif response.speed != 1.0:
+            spoken = replace(spoken, pcm=stretched(spoken.pcm, response.speed))
         response.spoken = within_limit(spoken, response.max_tokens)
         if response.spoken is not spoken:
             response.cut_short = "max_output_tokens"
@@ -217,7 +226,7 @@ class Responses:
             spoken = replace(spoken, text=response.heard.text or "", pcm=response.subject.pcm)
         if self._take("double_audio", response):
             spoken = replace(spoken, pcm=spoken.pcm * 2)
-        return spoken
+        return misspoken(spoken, lambda do: self._take(do, response))
 
     def _speak(self, response: Response, now: float) -> None:
         if response.done:

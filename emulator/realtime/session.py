@@ -35,6 +35,15 @@ class Interpret:
 
 
 @dataclass(frozen=True, slots=True)
+class Say:
+    """Have the engine speak a text; answer with `completed(work, Spoken | EngineError)`."""
+
+    work: int
+    text: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
 class Abandon:
     """Nobody needs the result of this work any more."""
 
@@ -71,7 +80,7 @@ class Stall:
     writes: bool
 
 
-Output = str | bytes | Hear | Interpret | Abandon | Note | Close | Abort | Stall
+Output = str | bytes | Hear | Interpret | Say | Abandon | Note | Close | Abort | Stall
 """A `str` goes out as a text frame, `bytes` as a binary one."""
 
 Result = Heard | Spoken | EngineError

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from math import inf
 from typing import Any
 
 import pytest
@@ -253,6 +254,49 @@ async def test_misbehaving_models(service: Service, rule: FaultRule, transcript:
         await speak(talk)
         done = await talk.until("response.output_audio_transcript.done")
     assert done.transcript == transcript
+
+
+@pytest.mark.parametrize(
+    ("do", "audio_ms", "transcript"),
+    [("silent", 0, ""), ("half_audio", 500, "[es] utterance 1"), ("endless_audio", 60_000, "[es] utterance 1")],
+)
+async def test_misbehaving_models_of_another_length(do: Any, audio_ms: int, transcript: str) -> None:
+    async with realtime_service(config=RealtimeConfig(pace=inf)) as service:
+        service.misbehave(FaultRule(do))
+        async with service.connect() as talk:
+            await speak(talk)
+            done = await talk.until("response.done")
+        (entry,) = service.journal.entries("realtime.response")
+        assert entry["audio_ms"] == audio_ms
+        assert done.response.status == "completed"
+        assert entry["said"] == transcript
+
+
+async def test_a_text_is_read_aloud_as_it_stands(service: Service) -> None:
+    text = "Please wait for the interpretation."
+    async with service.connect() as talk:
+        await talk.configure()
+        subject = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+        instructions = "You are a voice. Read the user's text aloud in English (en-US), word for word."
+        response: Any = {"conversation": "none", "input": [subject], "instructions": instructions}
+        await talk.connection.response.create(response=response)
+        done = await talk.until("response.done")
+    (item,) = done.response.output
+    assert item.content[0].transcript == text
+    assert done.response.usage.output_token_details.audio_tokens > 0
+
+
+async def test_speed_makes_the_speech_shorter(service: Service) -> None:
+    async with service.connect() as talk:
+        await talk.configure()
+        item = await talk.commit(marker_tone(1) * 5)
+        await talk.interpret(item)
+        await talk.until("response.done")
+        await talk.connection.session.update(session={"type": "realtime", "audio": {"output": {"speed": 1.25}}})
+        await talk.interpret(item)
+        await talk.until("response.done")
+    lengths = [entry["audio_ms"] for entry in service.journal.entries("realtime.response")]
+    assert lengths == [1_000, 800]
 
 
 async def test_delayed_response_and_doubled_audio(service: Service) -> None:

@@ -58,6 +58,8 @@ async def test_a_cut_anywhere(service: Service, do: Any, point: Any) -> None:
         (FaultRule("wrong_language", language="ru"), "[ru] utterance 1", [1]),
         (FaultRule("echo"), "utterance 1", [1]),  # the source is one long tone
         (FaultRule("double_audio"), "[es] utterance 1", [1, 1]),
+        (FaultRule("silent"), "", []),
+        (FaultRule("half_audio"), "[es] utterance 1", [1]),
         (FaultRule("fail_response"), "", []),
         (FaultRule("incomplete_response"), "", [1]),
     ],

@@ -121,6 +121,13 @@ class LocalEngine:
         text = translated or (NOT_UNDERSTOOD if heard.text is None else NOT_TRANSLATED)[target]
         return Spoken(text, await self._synthesiser.say(text, target), translated is not None)
 
+    async def say(self, text: str, language: str) -> Spoken:
+        """The text aloud, untranslated. Cancelling is safe. Raises EngineError for a language without a voice."""
+        language = primary(language)
+        if language not in VOICES:
+            raise EngineError(f"cannot speak {language!r}, only {', '.join(sorted(VOICES))}")
+        return Spoken(text, await self._synthesiser.say(text, language), True)
+
 
 def primary(tag: str) -> str:
     """The language of a BCP-47 tag: "es-MX" is "es"."""

@@ -107,3 +107,12 @@ def test_speech_like_sound_is_no_marker() -> None:
     assert read_markers(noise(5, 2000)) == []
     assert first_marker(tone(180, 2000, 5000)) is None
     assert first_marker(b"") is None
+
+
+async def test_a_text_is_said_as_it_is() -> None:
+    async with ScriptedEngine(0.0) as engine:
+        spoken = await engine.say("Please wait.", "en")
+        again = await engine.say("Please wait.", "en")
+    assert spoken == again
+    assert (spoken.text, spoken.understood) == ("Please wait.", True)
+    assert len(spoken.pcm) == 840 * BYTES_PER_MS

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.realtime.languages import NAMES, Direction, primary_subtag, read_direction
+from emulator.realtime.languages import NAMES, Direction, primary_subtag, read_direction, read_recital
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,16 @@ def test_every_known_name_is_read_as_its_code(source: str, target: str, noise: s
 @pytest.mark.parametrize(("tag", "primary"), [("es-ES", "es"), ("zh_Hans_CN", "zh"), (" EN ", "en"), ("fil", "fil")])
 def test_primary_subtag(tag: str, primary: str) -> None:
     assert primary_subtag(tag) == primary
+
+
+@pytest.mark.parametrize(
+    ("instructions", "language"),
+    [
+        ("You are a voice. Read the user's text aloud in Spanish (es-ES), word for word.", "es"),
+        ("Say this aloud in German.", "de"),
+        ("Interpret the user audio from English (en-US) into Spanish (es-ES).", None),
+        ("Read it, in English. Never laugh aloud. In French they do.", None),
+    ],
+)
+def test_a_recital_is_read(instructions: str, language: str | None) -> None:
+    assert read_recital(instructions) == language

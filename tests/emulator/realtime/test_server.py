@@ -56,6 +56,9 @@ class HangingEngine:
     async def interpret(self, heard: Heard, target: str) -> Spoken:
         raise EngineError("broken")
 
+    async def say(self, text: str, language: str) -> Spoken:
+        raise EngineError("broken")
+
 
 @dataclass
 class Running:

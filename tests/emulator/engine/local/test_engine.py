@@ -164,3 +164,11 @@ async def test_apologies_exist_for_every_voice() -> None:
 @pytest.mark.parametrize(("tag", "expected"), [("es-MX", "es"), ("EN", "en"), ("pt-BR", "pt")])
 async def test_regions_do_not_matter(tag: str, expected: str) -> None:
     assert primary(tag) == expected
+
+
+async def test_a_text_is_read_aloud_untranslated(engine: LocalEngine) -> None:
+    spoken = await engine.say("Bitte warten.", "de-DE")
+    assert (spoken.text, spoken.understood) == ("Bitte warten.", True)
+    assert len(spoken.pcm) > 24_000
+    with pytest.raises(EngineError, match="cannot speak"):
+        await engine.say("…", "xx")

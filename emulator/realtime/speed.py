@@ -1,0 +1,54 @@
+"""The length of speech: faster or slower at the same pitch, or as long as only a misbehaving model speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from emulator.engine.base import BYTES_PER_MS, SAMPLE_RATE, Spoken
+from emulator.realtime.faults import Action, FaultRule
+
+WINDOW = SAMPLE_RATE * 40 // 1000
+"""Samples. Two windows overlap by half."""
+SEARCH = SAMPLE_RATE * 10 // 1000
+"""Samples each way in which the place is sought where a window goes on best: a period of a low voice."""
+ENDLESS_MS = 60_000
+
+
+def stretched(pcm: bytes, speed: float) -> bytes:
+    """The same speech, `speed` times as fast (0.25 to 1.5): overlap and add, each window where it fits best."""
+    source = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
+    hop = WINDOW // 2
+    wanted = int(len(source) / speed)
+    if len(source) <= WINDOW + 2 * SEARCH:
+        return pcm
+    padded = np.concatenate([source, np.zeros(WINDOW + 2 * SEARCH, np.float32)])
+    fade = np.hanning(WINDOW + 1)[:WINDOW].astype(np.float32)
+    result = np.zeros(wanted + WINDOW, np.float32)
+    place = 0
+    for start in range(0, wanted, hop):
+        if start:
+            natural = padded[place + hop : place + hop + WINDOW]
+            around = min(max(0, int(start * speed) - SEARCH), len(source))
+            region = padded[around : around + WINDOW + 2 * SEARCH]
+            place = around + int(np.correlate(region, natural, "valid").argmax()) if len(natural) == WINDOW else around
+        piece = padded[place : place + WINDOW]
+        if not start:
+            result[:hop] += piece[:hop] * (1 - fade[:hop])  # nothing comes before it to overlap with
+        result[start : start + len(piece)] += piece * fade[: len(piece)]
+    stretched_pcm: bytes = np.clip(result[:wanted], -32_768, 32_767).astype("<i2").tobytes()
+    return stretched_pcm
+
+
+def misspoken(spoken: Spoken, take: Callable[[Action], FaultRule | None]) -> Spoken:
+    """What a misbehaving model would say of it: nothing, half of it, or no end."""
+    if take("silent"):
+        spoken = replace(spoken, text="", pcm=b"")
+    if take("half_audio"):
+        spoken = replace(spoken, pcm=spoken.pcm[: len(spoken.pcm) // 4 * 2])
+    if take("endless_audio") and spoken.pcm:
+        longest = ENDLESS_MS * BYTES_PER_MS
+        spoken = replace(spoken, pcm=(spoken.pcm * (longest // len(spoken.pcm) + 1))[:longest])
+    return spoken
