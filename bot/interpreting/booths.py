@@ -108,7 +108,7 @@ class Booths:
     def runs_along(self, lane: Lane) -> bool:
         """Whether the booth speaks while the speaker does."""
         booth = self._open.get(lane)
-        return booth is not None and booth.mode is Mode.SIMULTANEOUS and booth.engine in ("", "translation")
+        return booth is not None and booth.mode is Mode.SIMULTANEOUS
 
     def follow(self, plan: RoomPlan) -> None:
         """Brief anew whoever stays; those nobody wants any more are closed when they are idle."""

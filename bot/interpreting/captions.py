@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.interpreting.events import Caption, Effect
+from bot.interpreting.glossary import Terms, revise
 from bot.interpreting.plan import AUTO, Stability
 from bot.interpreting.transcript import CaptionLine, CaptionLog, Transcript
 
@@ -70,6 +71,15 @@ class Captions:
         closed = self.transcript.close((spoken.id, language))
         if closed:
             self._write(spoken, language, closed, final=True, flags=(flag,))
+
+    def correct(self, utterances: dict[str, Utterance], before: Terms, after: Terms, now: float) -> None:
+        """Let lines that are not final yet read as a corrected glossary wants them."""
+        for utterance, language in self.transcript.growing():
+            text = self.transcript.text((utterance, language))
+            revised = revise(text, language, before, after)
+            shown = None if revised is None else self.transcript.revise((utterance, language), revised, now)
+            if shown:
+                self._write(utterances[utterance], language, shown, final=False)
 
     def announce(self, spoken: Utterance, text: str) -> None:
         finished = self.transcript.finish((spoken.id, spoken.source), text)

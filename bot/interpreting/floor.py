@@ -41,6 +41,8 @@ class Passage:
     """Goes before all others that have not begun."""
     yields: bool = False
     """Does not begin while somebody in the room speaks."""
+    along: bool = False
+    """Comes while the speaker speaks, at the speaker's pace, and breaks off when the speaker does."""
     stage: Stage = Stage.WAITING
     pacer: Pacer = field(default_factory=Pacer)
     ready_at: float = 0.0

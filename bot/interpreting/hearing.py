@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from bot.interpreting.captions import Utterance
 from bot.interpreting.endpointing import Endpointer, Turn
-from bot.interpreting.plan import Endpointing, RoomPlan
-
-SHORT_COMMIT_MS = 3_000
-"""Where a conversation session stands in for simultaneous interpreting, it is given no more than this at a time."""
+from bot.interpreting.plan import RoomPlan
 
 
 class Hearing:
@@ -21,7 +16,6 @@ class Hearing:
         self._name = name
         self._count = 0
         self._endpointers: dict[str, Endpointer] = {}
-        self._hurried: set[str] = set()
         self._over: dict[str, set[str]] = {}
         """By utterance under way: the others that were under way when it began, and still are."""
 
@@ -33,7 +27,7 @@ class Hearing:
     def frame(self, speaker: str, pcm: bytes, voiced: bool, now: float) -> list[Turn]:
         endpointer = self._endpointers.get(speaker)
         if endpointer is None:
-            endpointer = self._endpointers[speaker] = Endpointer(self._settings(speaker))
+            endpointer = self._endpointers[speaker] = Endpointer(self._plan.endpointing)
         return endpointer.frame(pcm, voiced, now)
 
     def expired(self, now: float) -> list[tuple[str, list[Turn]]]:
@@ -68,16 +62,10 @@ class Hearing:
             others.discard(spoken.id)
         return spoken
 
-    def hurry(self, speaker: str, hurried: bool) -> None:
-        """Cut somebody's speech into short utterances, or no longer."""
-        (self._hurried.add if hurried else self._hurried.discard)(speaker)
-        if speaker in self._endpointers:
-            self._endpointers[speaker].settings = self._settings(speaker)
-
     def follow(self, plan: RoomPlan) -> None:
         self._plan = plan
-        for speaker, endpointer in self._endpointers.items():
-            endpointer.settings = self._settings(speaker)
+        for endpointer in self._endpointers.values():
+            endpointer.settings = plan.endpointing
 
     def deadline(self) -> float | None:
         """When `expired` has something. Moves with every frame."""
@@ -87,9 +75,3 @@ class Hearing:
             if turn_ends_at is not None and (due_at is None or turn_ends_at < due_at):
                 due_at = turn_ends_at
         return due_at
-
-    def _settings(self, speaker: str) -> Endpointing:
-        settings = self._plan.endpointing
-        if speaker not in self._hurried:
-            return settings
-        return replace(settings, max_utterance_ms=min(settings.max_utterance_ms, SHORT_COMMIT_MS))

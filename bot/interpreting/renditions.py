@@ -11,38 +11,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from bot.interpreting.backchannel import QUESTION_S, SHORT_MS, is_backchannel, is_question
 from bot.interpreting.booths import Booths
 from bot.interpreting.captions import Captions, Utterance
 from bot.interpreting.events import (
-    BoothLost,
     Cancel,
     Effect,
     Hear,
     Interpret,
-    InterpretationEnded,
-    Outcome,
-    Release,
     Settled,
 )
 from bot.interpreting.floor import Passage, Stage
 from bot.interpreting.ledger import Entry, Kind, Ledger, State
-from bot.interpreting.plan import AUTO, Lane, RoomPlan
+from bot.interpreting.plan import Lane, RoomPlan
 from bot.interpreting.routing import Route, channels, stream
 from bot.interpreting.speaking import Speaking
 
 MODEL_PATIENCE_S = 10.0
 """From the end of a turn to the model's first sign, and between two of them. Models need 0.5-2.5 s to their first audio
 (realtime protocol sheet, section 8); four times the worst of it is a model that hangs."""
-STALE_S = 3.0
-"""An interpretation whose sound comes later than this after the speaker's last word is read, not heard: the meeting
-has gone on (product page, section 6)."""
-MODEL_SHARE_S = 2.5
-"""What the model is given in any case, however long the pause was that ended the turn: the worst of a healthy one."""
 FOLLOW_UP_S = 10.0
 """The speaker's own words may be recognised this long after their interpretation has been heard."""
-HEAR_OUT_S = 0.4
-"""A short utterance that may be a mere "mm-hm" is not spoken before its words are known, or this has passed."""
 
 
 @dataclass(slots=True, eq=False)
@@ -58,6 +46,14 @@ class Rendition:
     """The booth may speak: it was asked to, or speaks along."""
     complete: bool = False
     """It has said its last word."""
+    along: bool = False
+    """It speaks while the speaker does."""
+    doubted: bool = False
+    """Held back until it is complete: it does not begin as an interpretation does."""
+    sound: int = 0
+    """Bytes of voice since the booth was asked last."""
+    sound_at: float | None = None
+    """When the first of it came."""
     last_sign_at: float = 0.0
     passages: list[Passage] = field(default_factory=list)
     """Those that are not over."""
@@ -91,10 +87,16 @@ class Renditions:
         """Media streams that can carry a voice."""
         self._open: dict[tuple[str, Lane], Rendition] = {}
         self._out = out
-        self._question: tuple[str, float] | None = None
-        """Who has asked one, as the last thing said, and when."""
 
     # --- hearing -------------------------------------------------------------------------------
+
+    def find(self, lane: Lane, utterance: str) -> Rendition | None:
+        return self._open.get((utterance, lane))
+
+    def expected(self, lane: Lane, utterance: str) -> Rendition | None:
+        """The rendition a booth speaks about, if it may speak and has not said its last word."""
+        one = self._open.get((utterance, lane))
+        return one if one is not None and one.asked and not one.complete and not lane.passthrough else None
 
     def of(self, utterance: str) -> list[Rendition]:
         return [one for one in self._open.values() if one.spoken.id == utterance]
@@ -120,11 +122,11 @@ class Renditions:
         if lane.passthrough:
             one.asked = True
             self._enter(one, now)
-            self._voice(one, pcm, now)
+            self.voice(one, pcm, now)
             return
         refused = self.booths.need(lane, now)
         if refused:
-            self._settle(one, State.ABANDONED, refused)
+            self.settle(one, State.ABANDONED, refused)
             return
         one.entry.engine = self.booths.engine(lane)
         if one.entry.engine == "captions":
@@ -134,7 +136,8 @@ class Renditions:
                 self.abandon([one], "relay_failed")
             return
         self._out.append(Hear(lane, spoken.id, pcm))
-        if self.booths.runs_along(lane):
+        one.along = self.booths.runs_along(lane)
+        if one.along:
             one.asked = True
             self._enter(one, now)
 
@@ -148,7 +151,7 @@ class Renditions:
         """Let other rooms hear the speaker's own voice, frame by frame; returns whether any do."""
         passed = [one for one in self.of(utterance) if one.lane.passthrough and not one.complete]
         for one in passed:
-            self._voice(one, pcm, now)
+            self.voice(one, pcm, now)
         return bool(passed)
 
     def commit(self, spoken: Utterance, patience_ms: int, now: float) -> None:
@@ -158,11 +161,11 @@ class Renditions:
             one.entry.patience_ms = patience_ms
             if one.lane.passthrough:
                 one.entry.committed_at = now
-                self._complete(one)
+                self.complete(one)
             elif one.via is None:
-                self._ask(one, now)
+                self.ask(one, now)
 
-    def _ask(self, one: Rendition, now: float) -> None:
+    def ask(self, one: Rendition, now: float) -> None:
         """Have the booth interpret what it has heard."""
         entry = one.entry
         entry.committed_at = one.last_sign_at = now
@@ -188,46 +191,28 @@ class Renditions:
 
     def _enter(self, one: Rendition, now: float, *, yields: bool = False) -> None:
         for channel in one.channels:
-            passage = Passage(one.entry, now, channel, one.chair, yields)
+            passage = Passage(one.entry, now, channel, one.chair, yields, along=one.along)
             one.passages.append(passage)
             self.speaking.enter(passage)
 
-    # --- what the booth says ---------------------------------------------------------------------
+    def begin_anew(self, one: Rendition, now: float) -> None:
+        """The booth is asked again: none of what it has said has been heard, and none will be."""
+        one.sound, one.sound_at, one.doubted, one.last_sign_at = 0, None, False, now
+        for passage in one.passages:
+            self.speaking.begin_anew(passage, now)
 
-    def audio(self, lane: Lane, utterance: str, pcm: bytes, now: float) -> None:
-        one = self._expected(lane, utterance)
-        if one is None or not pcm:
-            return
-        one.last_sign_at = now
-        entry = one.entry
-        stale = entry.kind is Kind.UTTERANCE and self._is_late(entry, now)
-        if entry.first_audio_at is None:
-            entry.first_audio_at = now
-            if entry.state in (State.HEARD, State.COMMITTED):
-                self.ledger.advance(entry, State.TRANSLATED)
-            if self._may_be_a_backchannel(one):
-                self._hold(one, now + HEAR_OUT_S)
-        for leg in self._legs(one):
-            self._out.append(Hear(leg.lane, utterance, pcm))
-        if stale:
-            self._silence(one, one.passages, "stale")
-        self._voice(one, pcm, now)
+    # --- speaking -------------------------------------------------------------------------------------
 
-    def _is_late(self, entry: Entry, now: float) -> bool:
-        """Whether the next sound of it comes too late: by the speaker's last word, and by what has come already."""
-        if entry.ended_at is None or entry.committed_at is None:
-            return False  # still being spoken
-        due_at = max(entry.ended_at + STALE_S, entry.committed_at + MODEL_SHARE_S)
-        if entry.first_audio_at is not None:
-            due_at = max(due_at, entry.first_audio_at + entry.received / 48_000 + MODEL_SHARE_S)
-        return now > due_at
-
-    def _voice(self, one: Rendition, pcm: bytes, now: float) -> None:
+    def voice(self, one: Rendition, pcm: bytes, now: float) -> None:
         """Bring sound to every channel that is still to hear it; account for it on all others."""
         entry = one.entry
         entry.received += len(pcm)
+        one.sound += len(pcm)
+        if one.sound_at is None:
+            one.sound_at = now
         if entry.first_audio_at is None:
             entry.first_audio_at = now
+        if entry.state is not State.TRANSLATED:
             self.ledger.advance(entry, State.TRANSLATED)
         reached = {passage.channel for passage in one.passages}
         for channel, playout in entry.playouts.items():
@@ -236,146 +221,22 @@ class Renditions:
         for passage in list(one.passages):
             self.speaking.audio(passage, pcm, now)
             while (excess := self.speaking.too_much(passage.channel)) is not None:
-                self._silence(self._owner(excess), [excess], "queue_full")
+                self.silence(self._owner(excess), [excess], "queue_full")
 
-    def text(self, lane: Lane, utterance: str, delta: str, now: float) -> None:
-        one = self._expected(lane, utterance)
-        if one is None:
-            return
-        one.last_sign_at = now
-        self.captions.grow(one.spoken, lane.target, delta, now)
-
-    def ended(self, event: InterpretationEnded, now: float) -> None:
-        one = self._expected(event.lane, event.utterance)
-        if one is None:
-            return
-        entry, usage = one.entry, event.usage
-        counted = {
-            "input_text": usage.input_text,
-            "input_audio": usage.input_audio,
-            "input_cached": usage.input_cached,
-            "output_text": usage.output_text,
-            "output_audio": usage.output_audio,
-        }
-        entry.tokens = {kind: count + entry.tokens.get(kind, 0) for kind, count in counted.items()}
-        if event.outcome not in (Outcome.COMPLETED, Outcome.INCOMPLETE):
-            self.abandon([one], event.reason or event.outcome)
-            return
-        self._out.append(Release(one.lane, entry.utterance))
-        text = self.captions.finish(one.spoken, one.lane.target, entry.faults)
-        self.booths.done(one.lane, now)
-        if event.outcome is Outcome.INCOMPLETE:
-            one.reason = event.reason or event.outcome
-        for leg in self._legs(one):
-            if entry.received:
-                self._ask(leg, now)
-            else:
-                self.abandon([leg], "relay_silent")
-        if one.lane.source == AUTO and not text and not entry.received and not one.reason:
-            self._settle(one, State.NOT_NEEDED)
-            return
-        if not entry.received:
-            one.unheard = one.reason or one.unheard or ("no_audio" if text else "empty")
-        elif not one.channels:
-            one.unheard = one.unheard or "relay"
-        if text and self._may_be_a_backchannel(one) and self._is_backchannel(one.spoken, text, one.lane.target):
-            self._not_needed(one)
-            return
-        self._complete(one)
-
-    def source_text(self, lane: Lane, utterance: str, text: str | None, now: float) -> None:
-        """What the speaker has said, as one of the lanes has heard it."""
-        spoken = self.utterances.get(utterance)
-        if spoken is None or spoken.source_text is not None or text is None or lane.source != spoken.source:
-            return
-        if not text.strip() and (spoken.ended_at is None or spoken.voiced_ms > SHORT_MS):
-            return  # somebody has spoken: another lane may have understood it
-        spoken.source_text = text
-        self.captions.original(spoken, text)
-        for one in self.of(utterance):
-            if self._may_be_a_backchannel(one, known=True):
-                if self._is_backchannel(spoken, text, spoken.source):
-                    self._not_needed(one)
-                else:
-                    self._hold(one, 0.0)
-        asked = is_question(text)
-        if asked or (self._question is not None and self._question[0] == spoken.speaker):
-            self._question = (spoken.speaker, now) if asked else None
-
-    def lost(self, event: BoothLost) -> None:
-        """The booth will not finish some of what it has begun; or nothing, ever."""
-        lost = [
-            self._open[utterance, event.lane] for utterance in event.utterances if (utterance, event.lane) in self._open
-        ]
-        if event.final and event.lane in self.booths:  # else it was closed before it could say so
-            lost = [one for one in self._open.values() if one.lane == event.lane]
-        self.abandon((one for one in lost if not one.complete), event.reason)
-        if event.final:
-            self.booths.refuse(event.lane)
-
-    def dropped(self, lane: Lane, utterance: str, reason: str) -> None:
-        one = self._open.get((utterance, lane))
-        if one is not None and not one.complete:
-            self.abandon([one], reason)
-
-    def served(self, lane: Lane, engine: str) -> bool:
-        """Something else serves a lane from here on; captions alone have no voice."""
-        known = self.booths.served(lane, engine)
-        for one in self._open.values():
-            if known and one.lane == lane and not one.complete:
-                one.entry.engine = engine
-        return known
-
-    def _expected(self, lane: Lane, utterance: str) -> Rendition | None:
-        """The rendition this is about, if its booth may speak and has not said its last word."""
-        one = self._open.get((utterance, lane))
-        return one if one is not None and one.asked and not one.complete and not lane.passthrough else None
-
-    def _legs(self, one: Rendition) -> list[Rendition]:
+    def legs(self, one: Rendition) -> list[Rendition]:
         """Those that interpret this interpretation."""
         return [leg for leg in self.of(one.spoken.id) if leg.via == one.lane and leg.entry.committed_at is None]
 
-    def _complete(self, one: Rendition) -> None:
+    def complete(self, one: Rendition) -> None:
         """No more will come: what there is is played to the end."""
+        if one.sound and not one.channels:
+            one.unheard = one.unheard or "relay"
+        self.silence(one, [passage for passage in one.passages if passage.stage is Stage.WAITING], one.unheard)
         one.complete = True
-        if one.lane.passthrough or one.entry.received:
-            for passage in one.passages:
-                passage.held_until = 0.0
-                passage.pacer.finish()
-        else:
-            self._silence(one, one.passages, one.unheard)
-        self._settle_if_over(one)
-
-    # --- is it wanted? -------------------------------------------------------------------------------
-
-    def _may_be_a_backchannel(self, one: Rendition, *, known: bool = False) -> bool:
-        """Whether it may still turn out to need no interpretation."""
-        spoken = one.spoken
-        undecided = spoken.source_text is None or known
-        short = spoken.ended_at is not None and spoken.voiced_ms <= SHORT_MS
-        return undecided and short and one.entry.kind is Kind.UTTERANCE and not one.begun and one.via is None
-
-    def _is_backchannel(self, spoken: Utterance, text: str, language: str) -> bool:
-        asker, asked_at = self._question or (spoken.speaker, 0.0)
-        return is_backchannel(
-            text,
-            language,
-            voiced_ms=spoken.voiced_ms,
-            talked_over=spoken.talked_over,
-            asked=asker != spoken.speaker and spoken.began_at <= asked_at + QUESTION_S,
-        )
-
-    def _not_needed(self, one: Rendition) -> None:
-        for leg in self._legs(one):
-            self._not_needed(leg)
-        self._cancel(one)
-        self._settle(one, State.NOT_NEEDED, "backchannel")
-
-    def _hold(self, one: Rendition, until: float) -> None:
         for passage in one.passages:
-            passage.held_until = until
-
-    # --- speaking -------------------------------------------------------------------------------------
+            passage.held_until = 0.0
+            passage.pacer.finish()
+        self._settle_if_over(one)
 
     def play(self, now: float, *, quiet: bool) -> None:
         """Play what is due on all channels."""
@@ -383,7 +244,7 @@ class Renditions:
             if not self._carried(channel):
                 continue
             while (late := self.speaking.too_late(channel, now)) is not None:
-                self._silence(self._owner(late), [late], "stale")
+                self.silence(self._owner(late), [late], "stale")
             passage = self.speaking.play(channel, now, quiet=quiet)
             if passage is not None:
                 one = self._owner(passage)
@@ -399,7 +260,7 @@ class Renditions:
     def _owner(self, passage: Passage) -> Rendition:
         return self._open[passage.entry.utterance, passage.entry.lane]
 
-    def _silence(self, one: Rendition, passages: Iterable[Passage], reason: str) -> None:
+    def silence(self, one: Rendition, passages: Iterable[Passage], reason: str) -> None:
         """These will be read, not heard; what may still come of them is not kept."""
         for passage in list(passages):
             self._over(one, passage)
@@ -427,10 +288,10 @@ class Renditions:
     def abandon(self, renditions: Iterable[Rendition], reason: str) -> None:
         for one in list(renditions):
             if (one.spoken.id, one.lane) in self._open:
-                self._cancel(one)
-                self._settle(one, State.ABANDONED, reason)
+                self.cancel(one)
+                self.settle(one, State.ABANDONED, reason)
 
-    def _cancel(self, one: Rendition) -> None:
+    def cancel(self, one: Rendition) -> None:
         for passage in list(one.passages):
             self._over(one, passage)
         if one.lane in self.booths:
@@ -440,12 +301,12 @@ class Renditions:
         if not one.complete or one.passages or (one.spoken.id, one.lane) not in self._open:
             return
         if one.heard:
-            self._settle(one, State.SPOKEN, one.reason)
+            self.settle(one, State.SPOKEN, one.reason)
         else:
             text = self.captions.text(one.spoken.id, one.lane.target)
-            self._settle(one, State.CAPTION_ONLY if text else State.ABANDONED, one.unheard)
+            self.settle(one, State.CAPTION_ONLY if text else State.ABANDONED, one.unheard)
 
-    def _settle(self, one: Rendition, state: State, reason: str = "") -> None:
+    def settle(self, one: Rendition, state: State, reason: str = "") -> None:
         """The only way into a final state."""
         del self._open[one.spoken.id, one.lane]
         for passage in list(one.passages):
@@ -454,11 +315,13 @@ class Renditions:
         self.captions.close(one.spoken, one.lane.target, state.value)
         self._out.append(Settled(one.entry))
         if not one.complete:
-            self.abandon(self._legs(one), "relay_failed")
+            self.abandon(self.legs(one), "relay_failed")
 
-    def follow(self, plan: RoomPlan) -> None:
-        self.plan = plan
+    def follow(self, plan: RoomPlan, now: float) -> None:
+        before, self.plan = self.plan.glossary, plan
         self.captions.transcript.stability = plan.stability
+        if plan.glossary != before:
+            self.captions.correct(self.utterances, before, plan.glossary, now)
         self.booths.follow(plan)
 
     # --- time ---------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ Here is what the parts have to do with one another; each part is a file of its o
 | `routing.py` | which lanes it goes through, and where they are heard |
 | `booths.py` | which lanes have a booth |
 | `renditions.py` | the way of an utterance in a lane, to its one final state |
+| `answers.py` | what booths answer, and whether it is to be heard |
 | `speaking.py` | whose voice is on which channel, frame by frame |
 | `captions.py` | what can be read |
 """
@@ -20,6 +21,7 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from bot.interpreting import announcement
+from bot.interpreting.answers import Answers
 from bot.interpreting.captions import Utterance
 from bot.interpreting.endpointing import Began, Ended, Piece, Turn
 from bot.interpreting.events import (
@@ -48,7 +50,7 @@ from bot.interpreting.events import (
 )
 from bot.interpreting.hearing import Hearing
 from bot.interpreting.ledger import Entry
-from bot.interpreting.plan import Mode, RoomPlan
+from bot.interpreting.plan import RoomPlan
 from bot.interpreting.renditions import Renditions
 from bot.interpreting.routing import routes
 from bot.interpreting.transcript import CaptionLine
@@ -64,6 +66,7 @@ class InterpreterSession:
         self._out: list[Effect] = []
         self._hearing = Hearing(plan, name)
         self._renditions = Renditions(plan, now, self._out)
+        self._answers = Answers(self._renditions, self._out)
         self._passing_through: set[str] = set()
         """Speakers whose own voice is being brought to other rooms."""
         self._announced: set[str] | None = None
@@ -79,7 +82,7 @@ class InterpreterSession:
         """Take note of what happened, and say what is to be done. `now` is in seconds and never goes back."""
         if self._ended:
             return []
-        renditions = self._renditions
+        renditions, answers = self._renditions, self._answers
         match event:
             case SpeakerAudio(speaker, pcm, voiced):
                 turns = [] if self._paused else self._hearing.frame(speaker, pcm, voiced, now)
@@ -91,19 +94,19 @@ class InterpreterSession:
                 if speaker not in self._passing_through and isinstance(turns[-1], Piece):
                     return self._effects()
             case InterpretationAudio(lane, utterance, pcm):
-                renditions.audio(lane, utterance, pcm, now)
+                answers.audio(lane, utterance, pcm, now)
             case InterpretationText(lane, utterance, delta):
-                renditions.text(lane, utterance, delta, now)
+                answers.text(lane, utterance, delta, now)
             case InterpretationEnded():
-                renditions.ended(event, now)
+                answers.ended(event, now)
             case SourceText(lane, utterance, text):
-                renditions.source_text(lane, utterance, text, now)
+                answers.source_text(lane, utterance, text, now)
             case HearingDropped(lane, utterance, reason):
-                renditions.dropped(lane, utterance, reason)
+                answers.dropped(lane, utterance, reason)
             case BoothReady():
                 pass
             case BoothLost():
-                renditions.lost(event)
+                answers.lost(event)
             case BoothDegraded():
                 self._degraded(event)
             case SpeakerJoined(speaker):
@@ -113,7 +116,7 @@ class InterpreterSession:
                 self._turns(speaker, self._hearing.stop(speaker), now)  # said to the end, and still interpreted
                 renditions.booths.left(speaker)
             case PlanChanged(plan):
-                self._plan_changed(plan)
+                self._plan_changed(plan, now)
             case PlayoutReady(ready, carrier):
                 (renditions.streams.add if ready else renditions.streams.discard)(carrier)
                 if ready and self._announced is None:
@@ -214,20 +217,16 @@ class InterpreterSession:
             case _:
                 assert_never(order)
 
-    def _plan_changed(self, plan: RoomPlan) -> None:
+    def _plan_changed(self, plan: RoomPlan, now: float) -> None:
         """From the next utterance on: one under way keeps its lanes and channels to its end."""
         self._plan = plan
         self._hearing.follow(plan)
-        self._renditions.follow(plan)
+        self._renditions.follow(plan, now)
 
     def _degraded(self, event: BoothDegraded) -> None:
         """A lane is served by less than what was asked for, or by that again."""
-        if not self._renditions.served(event.lane, event.engine):
-            return
-        self._out.append(LaneServed(event.lane, event.engine, event.reason))
-        speaker, booths = event.lane.speaker, self._renditions.booths
-        engines = {booths.engine(lane) for lane in booths.lanes if lane.speaker == speaker}
-        self._hearing.hurry(speaker, self._plan.mode is Mode.SIMULTANEOUS and "conversation" in engines)
+        if self._answers.served(event.lane, event.engine):
+            self._out.append(LaneServed(event.lane, event.engine, event.reason))
 
     # --- the interpreter's own words ------------------------------------------------------------------
 

@@ -10,6 +10,8 @@ from bot.interpreting.ledger import Playout
 
 DRY_S = 2.5
 """How long a voice may break off for want of more; then the rest, if it comes, is only read."""
+DRY_ALONG_S = 5.0
+"""The same for a voice that runs along, some seconds behind the speaker: its pauses are the speaker's."""
 
 
 class Speaking:
@@ -109,5 +111,5 @@ def _expires_at(passage: Passage) -> float | None:
         return passage.ready_at + WAITING_LIMIT_S
     pacer, committed_at = passage.pacer, passage.entry.committed_at
     if passage.stage is Stage.SPEAKING and pacer.dry and not pacer.drained and committed_at is not None:
-        return max(pacer.free_at, committed_at) + DRY_S
+        return max(pacer.free_at, committed_at) + (DRY_ALONG_S if passage.along else DRY_S)
     return None

@@ -140,6 +140,18 @@ class Transcript:
             return None
         return self.finish(key, line.text.strip() or line.shown)
 
+    def growing(self) -> list[Key]:
+        """Lines that are not final."""
+        return [key for key, line in self._growing.items() if not line.final]
+
+    def revise(self, key: Key, text: str, now: float) -> tuple[str, int] | None:
+        """Replace what has come so far of a line that is not final; returns what is to be shown, as `grow` does."""
+        line = self._growing[key]
+        if line.final or (line.shown and self.stability is Stability.AGGRESSIVE):
+            return None
+        line.text = text
+        return self._show(key, line, now)
+
     def begin_anew(self, key: Key) -> bool:
         """Another text is to come in its place; False, and nothing is changed, if readers have been promised that
         what they see does not change."""
