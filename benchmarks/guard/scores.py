@@ -1,0 +1,144 @@
+"""What the guard finds of the faults that were put in, and how often it sees some where there are none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import sqrt
+
+from benchmarks.guard.corpus import Set
+from benchmarks.guard.injection import Case, Injected, cases
+from bot.interpreting.glossary import Term, Terms
+from bot.interpreting.guard import Fault, examine
+from bot.interpreting.plan import Lane
+
+_Z = 1.959964
+"""Of a confidence of 95 %."""
+
+EXPECTED: Mapping[Injected, frozenset[Fault]] = {
+    Injected.NOTHING: frozenset(),
+    Injected.EMPTY: frozenset({Fault.EMPTY}),
+    Injected.ECHO: frozenset({Fault.ECHO, Fault.LANGUAGE}),
+    Injected.LANGUAGE: frozenset({Fault.LANGUAGE}),
+    Injected.TRUNCATED: frozenset({Fault.LENGTH, Fault.UNFINISHED}),
+    Injected.REPEATED: frozenset({Fault.REPEATED, Fault.LENGTH}),
+    Injected.ANSWERED: frozenset({Fault.QUESTION}),
+    Injected.NUMBER_LOST: frozenset({Fault.NUMBER}),
+    Injected.NUMBER_CHANGED: frozenset({Fault.NUMBER}),
+    Injected.TERM_LOST: frozenset({Fault.TERM}),
+    Injected.LAPSE_BEFORE: frozenset({Fault.ASSISTANT}),
+    Injected.LAPSE_INSTEAD: frozenset({Fault.ASSISTANT}),
+}
+"""By which faults an injection is recognised for what it is."""
+
+ALSO_RIGHT: Mapping[Injected, frozenset[Fault]] = {
+    Injected.TRUNCATED: frozenset({Fault.NUMBER, Fault.TERM, Fault.QUESTION}),
+    Injected.REPEATED: frozenset(),
+    Injected.ECHO: frozenset({Fault.TERM}),
+    Injected.LANGUAGE: frozenset({Fault.TERM, Fault.QUESTION, Fault.NUMBER}),
+    Injected.ANSWERED: frozenset({Fault.NUMBER, Fault.TERM, Fault.LENGTH}),
+    Injected.LAPSE_BEFORE: frozenset({Fault.LENGTH, Fault.QUESTION}),
+    Injected.LAPSE_INSTEAD: frozenset({Fault.LENGTH, Fault.QUESTION, Fault.NUMBER, Fault.TERM}),
+    Injected.NUMBER_LOST: frozenset({Fault.UNFINISHED}),
+}
+"""Other faults that such an interpretation really has, or may have: no false alarms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """So many of so many."""
+
+    count: int
+    of: int
+
+    @property
+    def value(self) -> float:
+        return self.count / self.of if self.of else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's, 95 %. Cases made of one sentence are alike, so that the truth is somewhat wider."""
+        if not self.of:
+            return 0.0, 1.0
+        n, p = self.of, self.value
+        middle = (p + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+        half = _Z / (1 + _Z**2 / n) * sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2))
+        return max(0.0, middle - half), min(1.0, middle + half)
+
+
+@dataclass(slots=True)
+class Scores:
+    """Of one set of sentences."""
+
+    which: Set
+    recall: dict[str, Share] = field(default_factory=dict)
+    """By what was injected: recognised for what it is."""
+    noticed: dict[str, Share] = field(default_factory=dict)
+    """By what was injected: any fault at all."""
+    precision: dict[str, Share] = field(default_factory=dict)
+    """By fault: the injection was one that shows it."""
+    false_alarms: dict[str, Share] = field(default_factory=dict)
+    """By stratum, `all` and fault: clean interpretations in which it was seen."""
+    alone: dict[str, Share] = field(default_factory=dict)
+    """By what was injected: any fault at all, the original unknown."""
+    us_per_interpretation: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    case: Case
+    faults: tuple[Fault, ...]
+    alone: tuple[Fault, ...]
+    """With the original unknown."""
+
+
+def judge(which: Set) -> tuple[list[Verdict], float]:
+    """What the guard says of every case; and the seconds it took with the originals known."""
+    prepared = [(case, Lane("8:acs:speaker", case.source, case.target), _terms(case)) for case in cases(which)]
+    began = time.perf_counter()
+    faults = [examine(case.original, case.interpretation, lane, terms) for case, lane, terms in prepared]
+    took = time.perf_counter() - began
+    return [
+        Verdict(case, found, examine(None, case.interpretation, lane, terms))
+        for (case, lane, terms), found in zip(prepared, faults, strict=True)
+    ], took
+
+
+def measure(which: Set) -> Scores:
+    verdicts, took = judge(which)
+    scores = Scores(which, us_per_interpretation=took / len(verdicts) * 1e6)
+    for injected in list(Injected)[1:]:
+        group = [one for one in verdicts if one.case.injected is injected]
+        expected = EXPECTED[injected]
+        scores.recall[injected] = _share(group, [one for one in group if expected & set(one.faults)])
+        scores.noticed[injected] = _share(group, [one for one in group if one.faults])
+        scores.alone[injected] = _share(group, [one for one in group if one.alone])
+    for fault in Fault:
+        raised = [one for one in verdicts if fault in one.faults]
+        scores.precision[fault] = _share(raised, [one for one in raised if fault in _right(one.case.injected)])
+    clean = [one for one in verdicts if one.case.injected is Injected.NOTHING]
+    for stratum in ("written", "phrases", "further", "apertium"):
+        group = [one for one in clean if one.case.stratum == stratum]
+        scores.false_alarms[stratum] = _share(group, [one for one in group if one.faults])
+    scores.false_alarms["all"] = _share(clean, [one for one in clean if one.faults])
+    scores.false_alarms["original unknown"] = _share(clean, [one for one in clean if one.alone])
+    for fault in Fault:
+        scores.false_alarms[f"of {fault}"] = _share(clean, [one for one in clean if fault in one.faults])
+    return scores
+
+
+def _right(injected: Injected) -> frozenset[Fault]:
+    return EXPECTED[injected] | ALSO_RIGHT.get(injected, frozenset())
+
+
+def _share(group: Sequence[Verdict], found: Sequence[Verdict]) -> Share:
+    return Share(len(found), len(group))
+
+
+def _terms(case: Case) -> Terms:
+    return Terms(
+        tuple(
+            Term(text) if text == wanted else Term(text, {case.target: wanted}) for text, wanted in case.terms.items()
+        )
+    )
