@@ -31,6 +31,7 @@ from typing import Any
 
 import pybase64
 
+from bot.interpreting.briefing import language_name
 from bot.interpreting.events import (
     BoothEvent,
     InterpretationAudio,
@@ -156,7 +157,7 @@ class ConversationProtocol(SessionRules):
             raise ValueError(f"{utterance} is there already")
         self._make_room()
         turn = self._turns[utterance] = Turn(utterance, text=text, transcribed=True, released=True)
-        turn.begin_attempt(reading_aloud(language), self._told_speed)
+        turn.begin_attempt(reading_aloud(language_name(language)), self._told_speed)
         self._create(turn)
         return []
 

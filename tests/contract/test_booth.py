@@ -3,109 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from math import inf
 
 import pytest
-from openai import AsyncOpenAI
 
-from bot.interpreting.briefing import briefing
 from bot.interpreting.events import (
-    BoothEvent,
     BoothLost,
     BoothReady,
-    HearingDropped,
     InterpretationAudio,
     InterpretationEnded,
-    InterpretationText,
     Outcome,
     SourceText,
 )
-from bot.interpreting.glossary import Terms
-from bot.interpreting.plan import Lane
 from bot.realtime import conversation
-from bot.realtime.client import Sockets, build_client
-from bot.realtime.connection import RealtimeBooth
-from bot.realtime.engines import booth_factory
-from bot.realtime.limits import BoothLimits
-from bot.realtime.messages import ConversationSettings
-from emulator.engine.scripted import ScriptedEngine, marker_tone, read_markers
+from emulator.engine.scripted import ScriptedEngine, read_markers
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.faults import FaultRule
-from tests.contract.realtime import KEY, MODEL, Service, realtime_service
+from tests.contract.realtime import realtime_service
+from tests.support.realtime_booths import Ear, booth, say
 
-LANE = Lane("8:acs:1", "en-US", "es-ES")
-QUICK = BoothLimits(first_pause_s=0.01, longest_pause_s=0.05, close_s=0.3)
 AT_ONCE = RealtimeConfig(pace=inf)
-
-build_client("http://127.0.0.1:1", KEY)  # the SDK reads files when it builds its first client
-
-
-def sockets_of(client: AsyncOpenAI) -> Sockets:
-    return Sockets(client, open_s=5.0, close_s=0.3)
-
-
-class Ear:
-    """Collects what a booth reports, and waits for the last word on an utterance."""
-
-    def __init__(self) -> None:
-        self.events: list[BoothEvent] = []
-        self._changed = asyncio.Event()
-
-    def deliver(self, event: BoothEvent) -> None:
-        self.events.append(event)
-        self._changed.set()
-
-    async def last_word(self, utterance: str) -> InterpretationEnded | BoothLost | HearingDropped:
-        async with asyncio.timeout(8):
-            while True:
-                for event in self.events:
-                    match event:
-                        case InterpretationEnded() | HearingDropped() if event.utterance == utterance:
-                            return event
-                        case BoothLost() if utterance in event.utterances or event.final:
-                            return event
-                        case _:
-                            pass
-                self._changed.clear()
-                await self._changed.wait()
-
-    def audio(self, utterance: str) -> bytes:
-        said = [e.pcm for e in self.events if isinstance(e, InterpretationAudio) and e.utterance == utterance]
-        return b"".join(said)
-
-    def text(self, utterance: str) -> str:
-        said = [e.delta for e in self.events if isinstance(e, InterpretationText) and e.utterance == utterance]
-        return "".join(said)
-
-    def count(self, kind: type[BoothEvent]) -> int:
-        return sum(isinstance(event, kind) for event in self.events)
-
-
-@asynccontextmanager
-async def booth(service: Service, ear: Ear, lane: Lane = LANE) -> AsyncIterator[RealtimeBooth]:
-    async with build_client(f"http://127.0.0.1:{service.port}", KEY) as client:
-        settings = ConversationSettings(transcribe="gpt-transcribe")
-        made = booth_factory(sockets_of(client), MODEL, settings, QUICK, random.Random(1))(
-            lane, briefing(lane, ["en-US", "es-ES", "fr-FR"], Terms()), ear.deliver
-        )
-        assert isinstance(made, RealtimeBooth)
-        running = asyncio.create_task(made.run())
-        try:
-            yield made
-        finally:
-            running.cancel()
-            with suppress(asyncio.CancelledError):
-                await running
-
-
-def say(made: RealtimeBooth, utterance: str, number: int) -> None:
-    pcm = marker_tone(number)
-    for start in range(0, len(pcm), 960):
-        made.hear(utterance, pcm[start : start + 960])
-    made.interpret(utterance)
 
 
 async def test_utterances_come_back_once_in_their_own_voice() -> None:

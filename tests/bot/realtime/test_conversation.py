@@ -23,6 +23,8 @@ from bot.interpreting.events import (
 from bot.interpreting.plan import Lane
 from bot.realtime.conversation import (
     COMMIT_PATIENCE_S,
+    KEEP_S,
+    KEPT_LIMIT,
     TURNS_LIMIT,
     ConversationProtocol,
 )
@@ -727,3 +729,264 @@ def test_each_utterance_gets_one_last_word_and_leaves_nothing_behind(data: st.Da
         assert later == []
     for create in talk.service.of_type("response.create"):
         assert create["response"]["metadata"]["utterance"] in interpreted
+
+
+# --- once more
+
+
+def test_a_kept_utterance_is_interpreted_again_strictly() -> None:
+    talk = Talk(ConversationSettings(), keeps=True)
+    talk.say("u-1")
+    talk.finish()
+    assert talk.protocol.knows("u-1")
+    assert talk.protocol.unfinished() == ()
+    assert talk.service.deleted == set()
+    assert talk.protocol.interpret("u-1", 1.0, strict=True) == []
+    talk.exchange()
+    talk.finish()
+    first, second = (create["response"] for create in talk.service.of_type("response.create"))
+    assert second["input"] == first["input"]
+    assert first["instructions"] == BRIEFING
+    assert second["instructions"].startswith(BRIEFING)
+    assert "not a translation" in second["instructions"]
+    ended = [event for event in talk.events if isinstance(event, InterpretationEnded)]
+    assert [event.outcome for event in ended] == [Outcome.COMPLETED] * 2
+    talk.protocol.release("u-1")
+    talk.exchange()
+    assert talk.service.deleted == {"item_1"}
+    assert not talk.protocol.knows("u-1")
+
+
+def test_what_is_late_of_the_first_attempt_is_not_taken_for_the_second() -> None:
+    talk = Talk(ConversationSettings(), keeps=True)
+    talk.say("u-1")
+    talk.finish()
+    talk.protocol.interpret("u-1", 1.0)
+    first = {"id": "resp_2", "status": "failed", "metadata": {"utterance": "u-1"}}
+    assert talk.tell(type="response.done", response=first) == []
+    assert talk.tell(type="response.created", response=first) == []
+    assert talk.protocol.unfinished() == ("u-1",)
+    talk.exchange()
+    talk.finish()
+    assert [type(event) for event in talk.events].count(InterpretationEnded) == 2
+
+
+def test_what_nobody_releases_goes_by_itself() -> None:
+    talk = Talk(ConversationSettings(), keeps=True)
+    for number in range(3 * KEPT_LIMIT):
+        talk.say(f"u-{number}")
+        talk.finish()
+        assert len(talk.service.items) <= KEPT_LIMIT
+    assert talk.protocol.deadline == KEEP_S
+    assert talk.protocol.check(KEEP_S - 0.01) == []
+    talk.exchange()
+    assert len(talk.service.items) == KEPT_LIMIT
+    talk.protocol.check(KEEP_S)
+    talk.exchange()
+    assert talk.service.items == {}
+    assert talk.protocol.deadline is None
+
+
+def test_releasing_early_or_twice_or_nothing_does_no_harm() -> None:
+    talk = Talk(keeps=True)
+    talk.protocol.release("u-1")
+    talk.say("u-1")
+    talk.protocol.release("u-1")
+    talk.finish()
+    talk.protocol.release("u-1")
+    talk.exchange()
+    assert talk.service.deleted == {"item_1"}
+
+
+def test_a_kept_utterance_can_be_cancelled() -> None:
+    talk = Talk(ConversationSettings(), keeps=True)
+    talk.say("u-1")
+    talk.finish()
+    talk.protocol.cancel("u-1")
+    talk.exchange()
+    assert talk.service.deleted == {"item_1"}
+    assert not talk.protocol.knows("u-1")
+
+
+def test_a_session_that_retires_is_finished_when_nothing_is_kept() -> None:
+    talk = Talk(ConversationSettings(), keeps=True)
+    talk.say("u-1")
+    talk.protocol.retire(0.0)
+    assert not talk.protocol.finished
+    talk.finish()
+    assert not talk.protocol.finished
+    talk.protocol.release("u-1")
+    assert talk.protocol.finished
+
+
+# --- how it is said
+
+
+def test_speed_is_the_sessions_and_changes_between_two_turns_only() -> None:
+    talk = Talk(ConversationSettings())
+    for utterance, speed in [("u-1", 1.0), ("u-2", 1.2)]:
+        talk.protocol.hear(utterance, SPEECH, 0.0)
+        talk.protocol.interpret(utterance, 0.0, speed=speed)
+        talk.exchange()
+    assert len(talk.service.of_type("session.update")) == 1  # u-1 is being answered
+    talk.finish()
+    talk.protocol.hear("u-3", SPEECH, 0.0)
+    talk.protocol.interpret("u-3", 0.0, speed=1.2)
+    talk.exchange()
+    kinds = [message["type"] for message in talk.service.received]
+    assert kinds[-2:] == ["session.update", "response.create"]
+    assert talk.service.session["audio"]["output"]["speed"] == 1.2
+    assert talk.service.session["instructions"] == BRIEFING
+
+
+def test_a_new_briefing_is_for_what_is_not_complete_and_told_to_the_session_when_it_is_idle() -> None:
+    talk = Talk(ConversationSettings())
+    talk.say("u-1")
+    talk.protocol.brief("Terms have changed.")
+    talk.say("u-2")
+    assert len(talk.service.of_type("session.update")) == 1
+    talk.finish()
+    given = [create["response"]["instructions"] for create in talk.service.of_type("response.create")]
+    assert given == [BRIEFING, "Terms have changed."]
+    talk.exchange()
+    assert talk.service.of_type("session.update")[-1]["session"] == {
+        "type": "realtime",
+        "instructions": "Terms have changed.",
+    }
+    talk.protocol.brief("Terms have changed.")
+    assert not talk.protocol.has_data_to_send
+
+
+def test_a_text_is_read_aloud_out_of_band() -> None:
+    talk = Talk()
+    assert talk.protocol.say("notice-1", "Please wait.", "es-ES", 0.0) == []
+    talk.exchange()
+    (create,) = talk.service.of_type("response.create")
+    response = create["response"]
+    assert response["conversation"] == "none"
+    assert "aloud in Spanish (es-ES)" in response["instructions"]
+    assert response["input"][0]["content"] == [{"type": "input_text", "text": "Please wait."}]
+    talk.finish()
+    assert [type(event) for event in talk.events] == [InterpretationText, InterpretationAudio, InterpretationEnded]
+    assert {getattr(event, "utterance", "") for event in talk.events} == {"notice-1"}
+    assert not talk.protocol.knows("notice-1")
+    talk.protocol.say("notice-2", "Please wait.", "es-ES", 0.0)
+    with pytest.raises(ValueError, match="already"):
+        talk.protocol.say("notice-2", "Please wait.", "es-ES", 0.0)
+
+
+def test_captions_only_is_a_session_of_text() -> None:
+    talk = Talk(ConversationSettings(), text_only=True)
+    assert talk.service.session["output_modalities"] == ["text"]
+    talk.say("u-1")
+    (create,) = talk.service.of_type("response.create")
+    assert create["response"]["output_modalities"] == ["text"]
+    talk.tell(type="response.created", response={"id": "r", "metadata": {"utterance": "u-1"}})
+    text = {"type": "response.output_text.delta", "response_id": "r", "item_id": "i"}
+    assert talk.tell(**text, delta="Hola") == [InterpretationText(LANE, "u-1", "Hola")]
+
+
+# --- a model that does not stop
+
+
+def endless(talk: Talk, response: str = "r") -> list[BoothEvent]:
+    """A second of audio after the other, until the last word."""
+    delta = {"type": "response.output_audio.delta", "response_id": response, "item_id": "i"}
+    events: list[BoothEvent] = []
+    for _ in range(60):
+        events += talk.tell(**delta, delta=base64.b64encode(bytes(48_000)).decode())
+        if isinstance(events[-1], InterpretationEnded):
+            break
+    return events
+
+
+def test_an_interpretation_without_end_is_cut() -> None:
+    talk = Talk(ConversationSettings())
+    talk.say("u-1")
+    talk.tell(type="response.created", response={"id": "r", "metadata": {"utterance": "u-1"}})
+    *audio, last = endless(talk)
+    assert last == InterpretationEnded(LANE, "u-1", Outcome.INCOMPLETE, "endless")
+    heard = sum(len(event.pcm) for event in audio if isinstance(event, InterpretationAudio))
+    assert heard == 3 * len(SPEECH) + 5_000 * 48
+    (cancel,) = [json.loads(text) for text in talk.protocol.data_to_send()]
+    assert (cancel["type"], cancel["response_id"]) == ("response.cancel", "r")
+    assert talk.tell(type="response.output_audio.delta", response_id="r", item_id="i", delta="AAAA") == []
+    assert talk.tell(type="response.done", response={"id": "r", "status": "cancelled"}) == []
+    (delete,) = [json.loads(text) for text in talk.protocol.data_to_send()]
+    assert delete["type"] == "conversation.item.delete"
+
+
+def test_what_was_cut_may_be_interpreted_again() -> None:
+    talk = Talk(ConversationSettings(), keeps=True)
+    talk.say("u-1")
+    talk.tell(type="response.created", response={"id": "r", "metadata": {"utterance": "u-1"}})
+    endless(talk)
+    talk.protocol.interpret("u-1", 1.0)
+    again = {"id": "r2", "metadata": {"utterance": "u-1", "attempt": "2"}}
+    assert talk.tell(type="response.created", response={"id": "r", "metadata": {"utterance": "u-1"}}) == []
+    assert talk.tell(type="response.done", response={"id": "r", "status": "cancelled"}) == []
+    talk.tell(type="response.created", response=again)
+    (ended,) = talk.tell(type="response.done", response={**again, "status": "completed"})
+    assert isinstance(ended, InterpretationEnded)
+    assert ended.outcome is Outcome.COMPLETED
+
+
+def test_a_cut_that_crosses_the_end_tidies_up_too() -> None:
+    talk = Talk(ConversationSettings())
+    talk.say("u-1")
+    talk.tell(type="response.created", response={"id": "r", "metadata": {"utterance": "u-1"}})
+    endless(talk)
+    talk.protocol.data_to_send()
+    error = {"type": "invalid_request_error", "code": "response_cancel_not_active", "event_id": "cancel:u-1"}
+    assert talk.tell(type="error", error=error) == []
+    assert [json.loads(text)["type"] for text in talk.protocol.data_to_send()] == ["conversation.item.delete"]
+
+
+# --- quota
+
+
+def test_want_of_quota_is_told_once_until_something_goes_well() -> None:
+    talk = Talk(ConversationSettings())
+    details = {"type": "failed", "error": {"type": "tokens", "code": "insufficient_quota"}}
+    told: list[int] = []
+    for number, bad in enumerate([True, True, False, True]):
+        talk.say(f"u-{number}")
+        response = {"id": f"r-{number}", "metadata": {"utterance": f"u-{number}"}}
+        ending = {"status": "failed", "status_details": details} if bad else {"status": "completed"}
+        events = talk.tell(type="response.done", response={**response, **ending})
+        if BoothDegraded(LANE, "conversation", "quota") in events:
+            told.append(number)
+    assert told == [0, 3]
+    talk.service.error("rate_limit_exceeded", kind="tokens")
+    assert talk.exchange() == []
+
+
+# --- any order
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_in_any_order_of_messages_no_utterance_ends_twice(data: st.DataObject) -> None:
+    """Whole conversations, their messages shuffled and repeated."""
+    talk = Talk(ConversationSettings(), keeps=True)
+    for number in range(3):
+        talk.say(f"u-{number}")
+    script: list[str] = []
+    for number in range(3):
+        response = {"id": f"r-{number}", "metadata": {"utterance": f"u-{number}"}}
+        place = {"response_id": f"r-{number}", "item_id": "i"}
+        script += [
+            json.dumps(message)
+            for message in (
+                {"type": "response.created", "response": response},
+                {"type": "response.output_audio.delta", **place, "delta": "AAAA"},
+                {"type": "response.output_audio_transcript.delta", **place, "delta": "x"},
+                {"type": "response.done", "response": {**response, "status": "completed"}},
+            )
+        ]
+    order = data.draw(st.permutations(script + data.draw(st.lists(st.sampled_from(script), max_size=6))))
+    events = [event for text in order for event in talk.protocol.receive(text, 0.0)]
+    for number in range(3):
+        assert sum(isinstance(e, InterpretationEnded) and e.utterance == f"u-{number}" for e in events) == 1
+        after = [type(event) for event in events if getattr(event, "utterance", "") == f"u-{number}"]
+        assert after[-1] is InterpretationEnded

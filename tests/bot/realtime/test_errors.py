@@ -30,8 +30,8 @@ def refused(status: int, **headers: str) -> InvalidStatus:
         (refused(401), "http_401", False),
         (refused(403), "http_403", False),
         (refused(404), "http_404", False),
-        (refused(400), "http_400", True),
-        (refused(429), "http_429", True),
+        (refused(400), "http_400", False),
+        (refused(429), "quota", True),
         (refused(503), "http_503", True),
         (ConnectionClosedOK(Close(1000, ""), Close(1000, ""), True), "closed_1000", True),
         (ConnectionClosedOK(Close(1001, "60 minutes"), None), "closed_1001", True),
@@ -72,3 +72,17 @@ def test_retry_after_as_a_date() -> None:
     past = datetime.now(UTC) - timedelta(days=1)
     naive = past.strftime("%a, %d %b %Y %H:%M:%S -0000")
     assert renamed(refused(503, Retry_After=naive)).retry_after_s == 0.0
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry_after_ms": "250", "Retry_After": "7"}, 0.25),
+        ({"x_ratelimit_reset_requests": "1s", "x_ratelimit_reset_tokens": "6m0.5s"}, 360.5),
+        ({"x_ratelimit_reset_tokens": "120ms"}, 0.12),
+        ({"Retry_After": "2", "x_ratelimit_reset_tokens": "9s"}, 2.0),
+        ({"x_ratelimit_reset_tokens": "soon"}, None),
+    ],
+)
+def test_other_ways_to_ask_for_patience(headers: dict[str, str], seconds: float | None) -> None:
+    assert renamed(refused(429, **headers)).retry_after_s == seconds

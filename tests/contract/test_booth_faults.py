@@ -1,0 +1,491 @@
+"""What a booth makes of a model that misbehaves, in both kinds of session, over sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from math import inf
+
+import pytest
+
+from bot.interpreting.events import (
+    BoothLost,
+    BoothReady,
+    HearingDropped,
+    InterpretationAudio,
+    InterpretationEnded,
+    Outcome,
+    SourceText,
+)
+from bot.interpreting.plan import Lane, Mode
+from bot.realtime import translation
+from emulator.engine.scripted import ScriptedEngine, read_markers
+from emulator.realtime.config import RealtimeConfig
+from emulator.realtime.faults import Action, FaultRule, Point
+from emulator.realtime.translation_model import TranslationModel
+from tests.contract.realtime import MODEL, Service, realtime_service
+from tests.support.realtime_booths import LANE, QUICK, Ear, booth, say, speech
+from tests.support.virtual_time import virtual_time
+
+AT_ONCE = RealtimeConfig(pace=inf)
+PROMPT = RealtimeConfig(pace=inf, translation=TranslationModel(lag_ms=(300, 400), text_lead_ms=100, pause_ms=200))
+"""A translation that is less late than any real one."""
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for the ends of interpretations as long as that model makes one wait."""
+    monkeypatch.setattr(translation, "FIRST_GUESS_LATE_S", 0.8)
+    monkeypatch.setattr(translation, "LATE_S", (0.3, 8.0))
+    monkeypatch.setattr(translation, "QUIET_S", 0.5)
+
+
+# --- conversation
+
+
+@pytest.mark.parametrize(
+    ("rule", "text", "markers"),
+    [
+        (FaultRule("say", text="Sure, I can help!"), "Sure, I can help!", [1]),
+        (FaultRule("wrong_language", language="fr"), "[fr] utterance 1", [1]),
+        (FaultRule("echo"), "utterance 1", [1]),
+        (FaultRule("silent"), "", []),
+        (FaultRule("half_audio"), "[es] utterance 1", [1]),
+        (FaultRule("double_audio"), "[es] utterance 1", [1, 1]),
+        (FaultRule("delay_transcription", seconds=0.2), "[es] utterance 1", [1]),
+        (FaultRule("fail_transcription"), "[es] utterance 1", [1]),
+    ],
+    ids=lambda value: value.do if isinstance(value, FaultRule) else "",
+)
+@virtual_time
+async def test_what_a_conversation_says_is_reported_as_it_is(rule: FaultRule, text: str, markers: list[int]) -> None:
+    """Whether it is a translation is for others to judge; the booth vouches for its completeness and its name."""
+    async with realtime_service(config=AT_ONCE) as service:
+        service.misbehave(replace(rule, times=1))
+        ear = Ear()
+        async with booth(service, ear) as made:
+            say(made, "u-1", 1)
+            ended = await ear.last_word("u-1")
+            assert isinstance(ended, InterpretationEnded)
+            assert ended.outcome is Outcome.COMPLETED
+            assert ear.text("u-1") == text
+            assert read_markers(ear.audio("u-1")) == markers
+            await ear.until(lambda: ear.count(SourceText) == 1)
+            assert len(ear.last_words("u-1")) == 1
+
+
+@virtual_time
+async def test_a_model_that_answers_gets_another_chance() -> None:
+    async with realtime_service(config=AT_ONCE) as service:
+        service.misbehave(FaultRule("say", text="Sure, I can help!", times=1))
+        ear = Ear()
+        async with booth(service, ear) as made:
+            say(made, "u-1", 1)
+            await ear.last_word("u-1")
+            made.interpret("u-1", strict=True)
+            ended = await ear.last_word("u-1", 2)
+            assert isinstance(ended, InterpretationEnded)
+            assert ended.outcome is Outcome.COMPLETED
+            assert ear.text("u-1").endswith("[es] utterance 1")
+            made.release("u-1")
+            made.interpret("u-1")
+            again = await ear.last_word("u-1", 3)
+            assert isinstance(again, InterpretationEnded)
+            assert (again.outcome, again.reason) == (Outcome.FAILED, "nothing_heard")
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@virtual_time
+async def test_a_model_that_does_not_stop_is_cut(mode: Mode, hasty: None) -> None:
+    async with realtime_service(config=PROMPT) as service:
+        service.misbehave(FaultRule("endless_audio", times=1))
+        ear = Ear()
+        async with booth(service, ear, mode) as made:
+            say(made, "u-1", 1)
+            ended = await ear.last_word("u-1")
+            assert isinstance(ended, InterpretationEnded)
+            assert (ended.outcome, ended.reason) == (Outcome.INCOMPLETE, "endless")
+            assert len(ear.audio("u-1")) == (3 * 600 + 5_000) * 48
+
+
+CUTS: list[tuple[Action, Point]] = [
+    ("abort", "committed"),
+    ("close", "committed"),
+    ("close", "response"),
+    ("close", "first_delta"),
+    ("abort", "mid_response"),
+    ("close", "done"),
+]
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize(("do", "at"), CUTS)
+@virtual_time
+async def test_a_session_cut_at_any_point_costs_what_it_had(do: Action, at: Point, mode: Mode, hasty: None) -> None:
+    config = replace(PROMPT, pace=20)
+    async with realtime_service(config=config) as service:
+        service.misbehave(FaultRule(do, at=at, times=1))
+        ear = Ear()
+        async with booth(service, ear, mode) as made:
+            say(made, "u-1", 1)
+            first = await ear.last_word("u-1")
+            if isinstance(first, BoothLost):
+                assert first.utterances == ("u-1",)
+            else:
+                assert at == "done"
+            await ear.until(lambda: ear.count(BoothReady) == 2)  # or the second might share the first one's fate
+            say(made, "u-2", 2)
+            second = await ear.last_word("u-2")
+            assert isinstance(second, InterpretationEnded)
+            assert second.outcome is Outcome.COMPLETED
+            assert read_markers(ear.audio("u-2")) == [2]
+            assert len(ear.last_words("u-1")) == len(ear.last_words("u-2")) == 1
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize(
+    "rule",
+    [
+        FaultRule("hang_up", times=1),
+        FaultRule("abort", at="connect", times=1),
+        FaultRule("close", at="created", times=2),
+        FaultRule("close", at="updated", times=1),
+        FaultRule("refuse", status=503, times=3),
+    ],
+    ids=lambda rule: f"{rule.do} {rule.at}",
+)
+@virtual_time
+async def test_a_session_cut_before_it_is_used_costs_nothing(rule: FaultRule, mode: Mode, hasty: None) -> None:
+    async with realtime_service(config=PROMPT) as service:
+        service.misbehave(rule)
+        ear = Ear()
+        async with booth(service, ear, mode) as made:
+            if rule.at == "updated":
+                await ear.until(lambda: ear.count(BoothReady) == 2)  # else it may be used already
+            say(made, "u-1", 1)
+            ended = await ear.last_word("u-1")
+            assert isinstance(ended, InterpretationEnded)
+            assert ended.outcome is Outcome.COMPLETED
+            assert read_markers(ear.audio("u-1")) == [1]
+            assert made.engine == ("translation" if mode is Mode.SIMULTANEOUS else "conversation")
+
+
+# --- translation
+
+
+@pytest.mark.parametrize(
+    ("rule", "text", "markers"),
+    [
+        (FaultRule("say", text="Sure, I can help!"), "Sure, I can help!", [1]),
+        (FaultRule("wrong_language", language="ru"), "[ru] utterance 1", [1]),
+        (FaultRule("echo"), "utterance 1", [1]),
+        (FaultRule("silent"), "", []),
+        (FaultRule("half_audio"), "[es] utterance 1", [1]),
+        (FaultRule("double_audio"), "[es] utterance 1", [1, 1]),
+        (FaultRule("fail_response"), "", []),
+        (FaultRule("fail_transcription"), "[es] utterance 1", [1]),
+    ],
+    ids=lambda value: value.do if isinstance(value, FaultRule) else "",
+)
+@virtual_time
+async def test_what_a_translation_says_is_reported_as_it_is(
+    rule: FaultRule, text: str, markers: list[int], hasty: None
+) -> None:
+    async with realtime_service(config=PROMPT) as service:
+        service.misbehave(replace(rule, times=1))
+        ear = Ear()
+        async with booth(service, ear, Mode.SIMULTANEOUS) as made:
+            say(made, "u-1", 1)
+            ended = await ear.last_word("u-1")
+            assert isinstance(ended, InterpretationEnded)
+            assert ended.outcome is Outcome.COMPLETED
+            assert ear.text("u-1").strip() == text
+            assert read_markers(ear.audio("u-1")) == markers
+
+
+@virtual_time
+async def test_a_translation_runs_while_the_speaker_speaks(hasty: None) -> None:
+    async with realtime_service(config=PROMPT) as service:
+        ear = Ear()
+        async with booth(service, ear, Mode.SIMULTANEOUS) as made:
+            for heard in ([1], [1, 2]):  # two sentences of one utterance
+                made.hear("u-1", speech(heard[-1], 800) + bytes(300 * 48))
+                await ear.until(lambda heard=heard: read_markers(ear.audio("u-1")) == heard)  # type: ignore[misc]  # mypy cannot infer defaults of lambdas
+            assert ear.last_words("u-1") == []
+            made.interpret("u-1")
+            ended = await ear.last_word("u-1")
+            assert isinstance(ended, InterpretationEnded)
+            assert read_markers(ear.audio("u-1")) == [1, 2]
+            assert ear.count(SourceText) == 1
+
+
+# --- engines
+
+
+@virtual_time
+async def test_a_deployment_that_is_not_there_is_done_without() -> None:
+    async with realtime_service(config=AT_ONCE, deployments=[MODEL, "gpt-transcribe"]) as service:
+        ear = Ear()
+        async with booth(service, ear, Mode.SIMULTANEOUS) as made:
+            say(made, "u-1", 1)
+            ended = await ear.last_word("u-1")
+            assert isinstance(ended, InterpretationEnded)
+            assert ended.outcome is Outcome.COMPLETED
+            assert read_markers(ear.audio("u-1")) == [1]
+            assert ear.engines == [("conversation", "http_404")]
+            assert ear.count(BoothLost) == 0
+
+
+@virtual_time
+async def test_what_is_known_to_be_refused_is_not_tried() -> None:
+    async with realtime_service(config=AT_ONCE, deployments=[MODEL, "gpt-transcribe"]) as service:
+        ear = Ear()
+        async with booth(service, ear, Mode.SIMULTANEOUS, probe=True) as made:
+            say(made, "u-1", 1)
+            await ear.last_word("u-1")
+            assert ear.engines == [("conversation", "http_404")]
+            assert len(service.journal.entries("realtime.connection")) == 2
+
+
+@virtual_time
+async def test_a_target_that_is_refused_is_served_by_a_conversation() -> None:
+    async with realtime_service(config=AT_ONCE) as service:
+        ear = Ear()
+        lane = Lane("8:acs:1", "en-US", "yue-HK")
+        async with booth(service, ear, Mode.SIMULTANEOUS, lane=lane, targets=("yue",)) as made:
+            say(made, "u-1", 1)
+            ended = await ear.last_word("u-1")
+            assert isinstance(ended, InterpretationEnded)
+            assert ear.engines == [("conversation", "configuration_refused")]
+
+
+@virtual_time
+async def test_a_target_nobody_wants_translated_so_is_never_tried() -> None:
+    async with realtime_service(config=AT_ONCE) as service:
+        ear = Ear()
+        async with booth(service, ear, Mode.SIMULTANEOUS, targets=("fr",)) as made:
+            pcm = speech(1, 5_000)
+            for start in range(0, len(pcm), 4_800):
+                made.hear("u-1", pcm[start : start + 4_800])
+                await asyncio.sleep(0.001)
+            made.interpret("u-1")
+            await ear.last_word("u-1")
+            assert ear.engines == []
+            assert len(service.journal.entries("realtime.committed")) == 2  # short commits
+        assert len(service.journal.entries("realtime.connection")) == 1
+
+
+@virtual_time
+async def test_when_no_speech_can_be_had_there_are_captions() -> None:
+    async with realtime_service(config=AT_ONCE) as service:
+        refused = FaultRule(
+            "refuse_session_update", error_type="invalid_request_error", error_code="invalid_value", times=1
+        )
+        service.misbehave(refused)
+        ear = Ear()
+        async with booth(service, ear) as made:
+            say(made, "u-1", 1)
+            ended = await ear.last_word("u-1")
+            assert isinstance(ended, InterpretationEnded)
+            assert ended.outcome is Outcome.COMPLETED
+            assert ear.text("u-1") == "[es] utterance 1"
+            assert ear.audio("u-1") == b""
+            assert ear.engines == [("captions", "configuration_refused")]
+
+
+@virtual_time
+async def test_when_even_that_is_refused_the_lane_is_lost() -> None:
+    async with realtime_service(config=AT_ONCE) as service:
+        service.misbehave(FaultRule("refuse", status=404))
+        ear = Ear()
+        async with booth(service, ear, Mode.SIMULTANEOUS) as made:
+            say(made, "u-1", 1)
+            made.say("notice", "Wait.", "es-ES")
+            lost = await ear.last_word("u-1")
+            assert lost == BoothLost(LANE, "http_404", ("notice",), final=True)
+            assert ear.engines == [("conversation", "http_404")]
+
+
+@virtual_time
+async def test_exhausted_quota_moves_a_lane_and_is_named() -> None:
+    async with realtime_service(config=AT_ONCE) as service:
+        service.misbehave(FaultRule("refuse", status=429, error_code="insufficient_quota", times=3))
+        ear = Ear()
+        async with booth(service, ear, Mode.SIMULTANEOUS) as made:
+            say(made, "u-1", 1)
+            ended = await ear.last_word("u-1")
+            assert isinstance(ended, InterpretationEnded)
+            assert ear.engines == [("conversation", "quota")]
+            assert [event.reason for event in ear.events if isinstance(event, BoothLost)] == ["quota"]
+
+
+@virtual_time
+async def test_a_model_without_quota_opens_sessions_and_does_nothing() -> None:
+    async with realtime_service(config=AT_ONCE) as service:
+        service.misbehave(FaultRule("fail_response", error_type="tokens", error_code="rate_limit_exceeded", times=3))
+        ear = Ear()
+        async with booth(service, ear) as made:
+            for number in range(3):
+                say(made, f"u-{number}", number)
+                ended = await ear.last_word(f"u-{number}")
+                assert isinstance(ended, InterpretationEnded)
+                assert (ended.outcome, ended.reason) == (Outcome.FAILED, "rate_limit_exceeded")
+            await ear.until(lambda: ear.count(BoothReady) == 2)
+            assert ear.engines == [("conversation", "quota"), ("captions", "quota")]
+            say(made, "u-9", 9)
+            await ear.last_word("u-9")
+            assert ear.text("u-9") == "[es] utterance 9"
+
+
+@virtual_time
+async def test_a_refusal_of_content_moves_nothing() -> None:
+    async with realtime_service(config=AT_ONCE) as service:
+        service.misbehave(FaultRule("incomplete_response", reason="content_filter"))
+        ear = Ear()
+        async with booth(service, ear) as made:
+            for number in range(5):
+                say(made, f"u-{number}", number)
+                await ear.last_word(f"u-{number}")
+            assert ear.engines == []
+            assert made.engine == "conversation"
+
+
+@virtual_time
+async def test_a_better_engine_is_taken_again_when_it_is_there_and_nothing_is_lost(hasty: None) -> None:
+    limits = replace(QUICK, restore_after_s=0.3)
+    async with realtime_service(config=PROMPT) as service:
+        service.misbehave(FaultRule("refuse", status=404, connection=1), FaultRule("refuse", status=404, connection=3))
+        ear = Ear()
+        async with booth(service, ear, Mode.SIMULTANEOUS, limits) as made:
+            say(made, "u-1", 1)
+            await ear.last_word("u-1")
+            await ear.until(lambda: len(ear.engines) == 2)
+            assert ear.engines == [("conversation", "http_404"), ("translation", "restored")]
+            say(made, "u-2", 2)
+            await ear.last_word("u-2")
+            assert read_markers(ear.audio("u-1") + ear.audio("u-2")) == [1, 2]
+            assert ear.count(BoothLost) == ear.count(HearingDropped) == 0
+        targets = [entry["target"] for entry in service.journal.entries("realtime.connection")]
+        assert ["translations" in str(target) for target in targets] == [True, False, True, True]
+
+
+# --- succession
+
+
+async def until_closed(service: Service, count: int) -> None:
+    async with asyncio.timeout(8):
+        while True:
+            if len(service.journal.entries("realtime.closed")) >= count:
+                return
+            await asyncio.sleep(0.005)
+
+
+async def test_an_utterance_that_is_spoken_during_a_renewal_stays_whole() -> None:
+    engine = ScriptedEngine(0.05)
+    async with realtime_service(config=RealtimeConfig(pace=8, session_s=1.6), engine=engine) as service:
+        ear = Ear()
+        async with booth(service, ear) as made:
+            number = 0
+            while ear.count(BoothReady) < 4:
+                number += 1
+                pcm = speech(number, 300)
+                for start in range(0, len(pcm), 960):
+                    made.hear(f"u-{number}", pcm[start : start + 960])
+                    await asyncio.sleep(0.004)
+                made.interpret(f"u-{number}")
+                for count in range(1, number + 1):
+                    if ear.last_words(f"u-{count}"):
+                        made.release(f"u-{count}")
+            for count in range(1, number + 1):
+                ended = await ear.last_word(f"u-{count}")
+                assert isinstance(ended, InterpretationEnded)
+                assert ended.outcome is Outcome.COMPLETED
+                assert read_markers(ear.audio(f"u-{count}")) == [count]
+            assert number > 5
+            assert ear.count(BoothLost) == ear.count(HearingDropped) == 0
+        committed = service.journal.entries("realtime.committed")
+        assert [entry["audio_ms"] for entry in committed] == [300] * number
+        assert service.journal.entries("realtime.error") == []
+
+
+async def test_a_translation_that_is_succeeded_is_drained(hasty: None) -> None:
+    async with realtime_service(config=replace(PROMPT, session_s=2.0)) as service:
+        ear = Ear()
+        async with booth(service, ear, Mode.SIMULTANEOUS) as made:
+            number = 0
+            while ear.count(BoothReady) < 3:
+                number += 1
+                say(made, f"u-{number}", number)
+                await ear.last_word(f"u-{number}")
+            heard = [read_markers(ear.audio(f"u-{count}")) for count in range(1, number + 1)]
+            assert heard == [[count] for count in range(1, number + 1)]
+            assert ear.count(BoothLost) == 0
+            await until_closed(service, 2)
+        codes = [entry["code"] for entry in service.journal.entries("realtime.closed")]
+        assert codes[:2] == [1000, 1000]
+
+
+async def test_a_renewal_that_fails_is_tried_again_and_nobody_notices() -> None:
+    async with realtime_service(config=RealtimeConfig(pace=inf, session_s=2.0)) as service:
+        service.misbehave(FaultRule("refuse", status=503, connection=2), FaultRule("abort", at="created", connection=3))
+        ear = Ear()
+        async with booth(service, ear) as made:
+            say(made, "u-1", 1)
+            await ear.until(lambda: ear.count(BoothReady) == 2)
+            say(made, "u-2", 2)
+            await ear.last_word("u-2")
+            assert ear.count(BoothLost) == 0
+            assert len(service.journal.entries("realtime.connection")) == 4
+
+
+# --- what else there is to ask
+
+
+@virtual_time
+async def test_a_text_is_read_aloud_and_its_speed_is_minded() -> None:
+    async with realtime_service(config=AT_ONCE) as service:
+        ear = Ear()
+        async with booth(service, ear) as made:
+            made.say("notice", "La interpretacion empieza.", "es-ES")
+            ended = await ear.last_word("notice")
+            assert isinstance(ended, InterpretationEnded)
+            assert ended.outcome is Outcome.COMPLETED
+            assert ear.text("notice") == "La interpretacion empieza."
+            assert ear.audio("notice")
+            for utterance, speed in [("u-1", 1.0), ("u-2", 1.25)]:
+                pcm = speech(1, 1_000)
+                made.hear(utterance, pcm)
+                made.interpret(utterance, speed=speed)
+                await ear.last_word(utterance)
+            assert len(ear.audio("u-2")) == pytest.approx(len(ear.audio("u-1")) / 1.25, rel=0.01)
+        assert service.journal.entries("realtime.error") == []
+
+
+@virtual_time
+async def test_a_new_briefing_holds_from_the_next_utterance_on() -> None:
+    async with realtime_service(config=AT_ONCE) as service:
+        ear = Ear()
+        async with booth(service, ear) as made:
+            say(made, "u-1", 1)
+            await ear.last_word("u-1")
+            made.brief("Interpret from English (en-US) into French (fr-FR).")
+            say(made, "u-2", 2)
+            await ear.last_word("u-2")
+            assert (ear.text("u-1"), ear.text("u-2")) == ("[es] utterance 1", "[fr] utterance 2")
+            assert ear.count(BoothReady) == 1
+
+
+@virtual_time
+async def test_too_many_texts_and_texts_too_old_are_not_read() -> None:
+    limits = replace(QUICK, say_s=0.1, sayings=2)
+    async with realtime_service(config=AT_ONCE) as service:
+        service.misbehave(FaultRule("delay_session_updated", seconds=0.5))
+        ear = Ear()
+        async with booth(service, ear, limits=limits) as made:
+            for number in range(3):
+                made.say(f"n-{number}", "Wait.", "es-ES")
+            for number in range(3):
+                ended = await ear.last_word(f"n-{number}")
+                assert isinstance(ended, InterpretationEnded)
+                assert ended.reason == "not_said"
+            assert ear.count(InterpretationAudio) == 0
