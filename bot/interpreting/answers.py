@@ -20,6 +20,7 @@ from bot.interpreting.events import (
     Usage,
 )
 from bot.interpreting.glossary import Terms
+from bot.interpreting.guard import Fault, examine
 from bot.interpreting.ledger import Kind, State
 from bot.interpreting.plan import AUTO, Lane
 from bot.interpreting.renditions import Rendition, Renditions
@@ -36,28 +37,17 @@ HEAR_OUT_S = 0.4
 
 Examine = Callable[[str | None, str, Lane, Terms], tuple[str, ...]]
 """The speaker's words if they are known, the interpretation, the lane, the glossary -> what is wrong with it."""
-Suspect = Callable[[str, Lane], bool]
-"""The first words of an interpretation, the lane -> whether an interpreter would never say that."""
-
-
-def _nothing(original: str | None, interpretation: str, lane: Lane, glossary: Terms) -> tuple[str, ...]:
-    return ()
-
-
-def _never(beginning: str, lane: Lane) -> bool:
-    return False
+_HEARD_AT_ONCE = frozenset({Fault.LANGUAGE, Fault.ASSISTANT})
+"""Faults that the first words may show."""
 
 
 class Answers:
     """Takes what the booths of one room say."""
 
-    def __init__(
-        self, renditions: Renditions, out: list[Effect], examine: Examine = _nothing, suspect: Suspect = _never
-    ) -> None:
+    def __init__(self, renditions: Renditions, out: list[Effect], examine: Examine = examine) -> None:
         self._renditions = renditions
         self._out = out
         self._examine = examine
-        self._suspect = suspect
         self._question: tuple[str, float] | None = None
         """Who has asked one, as the last thing said, and when."""
 
@@ -182,17 +172,16 @@ class Answers:
         if one.begun or one.doubted or one.along or one.entry.kind is not Kind.UTTERANCE:
             return
         text = self._renditions.captions.text(one.spoken.id, one.lane.target)
-        if text and self._suspect(text, one.lane):
+        if text and _HEARD_AT_ONCE.intersection(self._judge(one, text)):
             self._hold(one, _due_at(one))
             one.doubted = True
 
     def _again(self, one: Rendition, outcome: Outcome, text: str, now: float) -> bool:
         """Judge a complete interpretation; ask for another, once, if it is none and there is still time."""
         entry = one.entry
-        if entry.kind is not Kind.UTTERANCE or outcome is not Outcome.COMPLETED or not text:
+        if entry.kind is not Kind.UTTERANCE or outcome is not Outcome.COMPLETED or (one.sound and not text):
             return False
-        original = one.spoken.source_text if one.via is None else None
-        entry.faults = self._examine(original, text, one.lane, self._renditions.plan.glossary)
+        entry.faults = self._judge(one, text)
         took_s = now - (entry.committed_at or now)
         in_time = not one.complete and now + took_s <= _due_at(one)
         if not entry.faults or entry.strict or one.begun or one.along or not in_time or self._renditions.legs(one):
@@ -203,6 +192,10 @@ class Answers:
         self._renditions.begin_anew(one, now)
         self._out.append(Interpret(one.lane, entry.utterance, strict=True, speed=entry.speed))
         return True
+
+    def _judge(self, one: Rendition, text: str) -> tuple[str, ...]:
+        original = one.spoken.source_text if one.via is None else None
+        return self._examine(original, text, one.lane, self._renditions.plan.glossary)
 
     # --- is it wanted? -------------------------------------------------------------------------------
 

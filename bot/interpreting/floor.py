@@ -69,6 +69,12 @@ class Floor:
         """The same without the one that is being heard."""
         return sum(passage.pacer.queued_ms for passage in self.passages if passage is not self.speaking)
 
+    @property
+    def lag_ms(self) -> float:
+        """How long the last of those that have something to say has to wait for it: one alone does not wait."""
+        queued = [queue for passage in self.passages if (queue := passage.pacer.queued_ms)]
+        return sum(queued[:-1])
+
     def enter(self, passage: Passage) -> None:
         """Give an interpretation its place: by when its speaker began, the chair's before the others'."""
         place = sum(1 for other in self.passages if self._order(other) <= self._order(passage))

@@ -1,6 +1,6 @@
 """How far a channel has fallen behind, and what is done: first pauses, then pace, then the oldest is only read.
 
-    waiting    0 s ──► 2 s ───────► 4 s ─► 6 s ─► 8 s ─► 10 s ────────► 12 s
+    to wait    0 s ──► 2 s ───────► 4 s ─► 6 s ─► 8 s ─► 10 s     12 s queued
     done       nothing  pauses cut   1.05   1.10   1.15   1.20 of speed  the oldest that waits is read, not heard
 
 The level rises at once and falls, no faster than once per `HOLD_S`, to what was needed since: so it can never swing
@@ -10,7 +10,7 @@ faster than that, however the lengths of interpretations do.
 from __future__ import annotations
 
 STEPS_MS = (2_000, 4_000, 6_000, 8_000, 10_000)
-"""What may wait on a channel before each level. Listeners bear 2-4 s of ear-voice span without noticing the queue."""
+"""How long the last interpretation may have to wait before each level. Listeners bear an ear-voice span of 2-4 s."""
 SPEED_STEP = 0.05
 FASTEST = 1.2
 """A voice that is faster than this is heard as hurried."""
@@ -44,9 +44,9 @@ class LagControl:
         """Of the next interpretation, 1.0 to `FASTEST`."""
         return min(FASTEST, round(1 + SPEED_STEP * max(0, self.level - 1), 2))
 
-    def observe(self, queued_ms: float, now: float) -> None:
-        """Take note of how much waits to be heard, the rest of what is being heard included."""
-        level = sum(queued_ms > step for step in STEPS_MS)
+    def observe(self, lag_ms: float, now: float) -> None:
+        """Take note of how long the last interpretation on the channel has to wait."""
+        level = sum(lag_ms > step for step in STEPS_MS)
         if level > self.level:
             self.level, self._needed = level, 0
             self._holds_until = now + HOLD_S

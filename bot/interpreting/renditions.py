@@ -111,6 +111,7 @@ class Renditions:
     def begin(self, spoken: Utterance, route: Route, pcm: bytes, now: float) -> None:
         """Open the books for one lane and let its booth hear the beginning."""
         lane = route.lane
+        refused = "" if lane.passthrough else self.booths.need(lane, now)
         one = Rendition(
             self.ledger.open(spoken.id, lane, now, Kind.PASSTHROUGH if lane.passthrough else Kind.UTTERANCE),
             spoken,
@@ -124,7 +125,6 @@ class Renditions:
             self._enter(one, now)
             self.voice(one, pcm, now)
             return
-        refused = self.booths.need(lane, now)
         if refused:
             self.settle(one, State.ABANDONED, refused)
             return

@@ -36,7 +36,7 @@ class Speaking:
     def audio(self, passage: Passage, pcm: bytes, now: float) -> None:
         floor = self.floors[passage.channel]
         floor.audio(passage, pcm, now)
-        self.lags[passage.channel].observe(floor.queued_ms, now)
+        self.lags[passage.channel].observe(floor.lag_ms, now)
 
     def begin_anew(self, passage: Passage, now: float) -> None:
         self.floors[passage.channel].begin_anew(passage, now)
@@ -81,7 +81,7 @@ class Speaking:
             return None
         frames = passage.pacer.take(now, trim=lag.trimming)
         if frames:
-            lag.observe(floor.queued_ms, now)
+            lag.observe(floor.lag_ms, now)
             entry, playout = passage.entry, passage.entry.playouts[channel]
             entry.last_played_at = now
             if entry.first_played_at is None:

@@ -11,7 +11,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from bot.interpreting.events import (
     BoothEvent,
@@ -42,6 +42,7 @@ from bot.interpreting.events import (
 )
 from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import Attendee, Lane, RoomPlan
+from bot.interpreting.routing import channels, stream
 from bot.interpreting.session import InterpreterSession
 from bot.interpreting.transcript import CaptionLine
 from tests.support.audio import numbered, numbers
@@ -52,6 +53,14 @@ PEOPLE = {
     BENITO: Attendee(BENITO, "Benito", "es-ES"),
     CHLOE: Attendee(CHLOE, "Chloé", "fr-FR"),
 }
+DIETER, ELENA, FRANK = "8:acs:dieter", "8:acs:elena", "8:acs:frank"
+SIX = {
+    **PEOPLE,
+    DIETER: Attendee(DIETER, "Dieter", "de-DE"),
+    ELENA: Attendee(ELENA, "Elena", "es-ES"),
+    FRANK: Attendee(FRANK, "Frank", "en-US"),
+}
+FOUR_LANGUAGES = RoomPlan(("en-US", "es-ES", "fr-FR", "de-DE"), SIX)
 TWO_LANGUAGES = RoomPlan(("en-US", "es-ES"), PEOPLE, park_after_s=math.inf)
 THREE_LANGUAGES = RoomPlan(("en-US", "es-ES", "fr-FR"), PEOPLE, park_after_s=math.inf)
 ADA_INTO_SPANISH = Lane(ADA, "en-US", "es-ES")
@@ -62,6 +71,8 @@ DELTA_FRAMES = 10
 """Audio comes from the model in pieces of 200 ms ..."""
 DELTA_EVERY_S = 0.05
 """... four times faster than it is heard."""
+
+Wanted = TypeVar("Wanted", bound=Effect)
 
 Script = Iterable[tuple[float, BoothEvent]]
 """What the model does, each at so many seconds from the request."""
@@ -118,8 +129,10 @@ class Meeting:
         self._agenda: list[tuple[float, int, Event]] = []
         self._order = itertools.count()
         self._cancelled: set[tuple[Lane, str]] = set()
-        if playout:
-            self.happens(0.0, PlayoutReady(True))
+        carriers = [stream(plan, channel) for channel in channels(plan)] if playout else []
+        for carrier in dict.fromkeys(carriers):
+            if carrier is not None:
+                self.happens(0.0, PlayoutReady(True, carrier))
 
     # --- the script ------------------------------------------------------------------------------
 
@@ -203,13 +216,25 @@ class Meeting:
     def captions(self) -> list[CaptionLine]:
         return [effect.line for _, effect in self.done if isinstance(effect, Caption)]
 
-    def played(self) -> list[tuple[float, int]]:
-        """When each frame went into the call, and of which utterance it was."""
-        return [(at, numbers(effect.pcm)[0]) for at, effect in self.done if isinstance(effect, Play)]
+    def played(self, channel: str | None = None) -> list[tuple[float, int]]:
+        """When each frame went into the call, or into one channel, and of which utterance it was."""
+        return [
+            (at, numbers(effect.pcm)[0])
+            for at, effect in self.done
+            if isinstance(effect, Play) and channel in (None, effect.channel)
+        ]
 
-    def voices(self) -> list[int]:
+    def voices(self, channel: str | None = None) -> list[int]:
         """The utterances that were heard, one after the other."""
-        return [number for number, _ in itertools.groupby(number for _, number in self.played())]
+        return [number for number, _ in itertools.groupby(number for _, number in self.played(channel))]
+
+    def effects(self, kind: type[Wanted]) -> list[Wanted]:
+        """All effects of one kind."""
+        return [effect for _, effect in self.done if isinstance(effect, kind)]
+
+    def ends(self) -> dict[tuple[str, str], tuple[str, str]]:
+        """How each utterance ended in each target language, and why."""
+        return {(one.utterance, one.lane.target): (one.state.value, one.reason) for one in self.settled()}
 
 
 def told(effect: Effect) -> str:

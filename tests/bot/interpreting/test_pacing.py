@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from bot.interpreting.endpointing import FRAME_MS
-from bot.interpreting.pacing import BYTES_PER_MS, CATCH_UP_MS, FRAME_BYTES, Pacer
+from bot.interpreting.pacing import BYTES_PER_MS, CATCH_UP_MS, FRAME_BYTES, PAUSE_LIMIT_MS, Pacer, quiet
 from tests.support.audio import numbered, numbers
 
 FRAME_S = FRAME_MS / 1000
@@ -120,6 +120,45 @@ def test_memory_is_given_back_as_frames_are_taken() -> None:
     assert len(hour._buffer) <= 50 * FRAME_BYTES
 
 
+def test_a_pause_is_shortened_where_the_channel_lags() -> None:
+    voice = pacer(2)
+    for _ in range(40):
+        voice.push(bytes(FRAME_BYTES))
+    voice.push(numbered(3))
+    voice.finish()
+    now, heard = 1.0, []
+    while not voice.drained:
+        frames = voice.take(now, trim=True)
+        heard += numbers(b"".join(frames))
+        now += FRAME_S
+    assert heard == [1, 2, *[0] * (PAUSE_LIMIT_MS // FRAME_MS), 3]
+    assert voice.trimmed_bytes == (40 - PAUSE_LIMIT_MS // FRAME_MS) * FRAME_BYTES
+
+
+def test_a_pause_that_is_left_out_takes_no_time() -> None:
+    voice = Pacer()
+    voice.push(bytes(FRAME_BYTES) * 30 + numbered(1))
+    heard = [taken_at for taken_at in range(20) if 1 in numbers(b"".join(voice.take(1.0 + taken_at / 50, trim=True)))]
+    assert heard == [PAUSE_LIMIT_MS // FRAME_MS]
+
+
+def test_a_voice_with_nothing_but_a_pause_left_is_over_at_once() -> None:
+    voice = Pacer()
+    voice.push(bytes(FRAME_BYTES) * 30)
+    voice.finish()
+    for number in range(PAUSE_LIMIT_MS // FRAME_MS):
+        assert len(voice.take(1.0 + number / 50, trim=True)) == 1
+    assert voice.take(2.0, trim=True) == []
+    assert voice.drained
+
+
+def test_quiet_is_what_nobody_hears() -> None:
+    assert quiet(b"")
+    assert quiet(bytes(FRAME_BYTES))
+    assert quiet((150).to_bytes(2, "little") * 480), "a constant is no sound"
+    assert not quiet(numbered(7))
+
+
 # --- laws ----------------------------------------------------------------------------------------
 
 instants = st.lists(
@@ -170,10 +209,14 @@ class EveryByte(RuleBasedStateMachine):
         self.pacer.push(pcm)
         self.pushed += pcm
 
-    @rule(later_ms=st.integers(0, 300))
-    def take(self, later_ms: int) -> None:
+    @rule(silent=st.integers(0, 40))
+    def push_a_pause(self, silent: int) -> None:
+        self.push(pcm=bytes(silent * FRAME_BYTES))
+
+    @rule(later_ms=st.integers(0, 300), trim=st.booleans())
+    def take(self, later_ms: int, trim: bool) -> None:
         self.now += later_ms / 1000
-        for frame in self.pacer.take(self.now):
+        for frame in self.pacer.take(self.now, trim=trim):
             assert len(frame) == FRAME_BYTES
             self.taken += frame
 
@@ -207,7 +250,9 @@ class EveryByte(RuleBasedStateMachine):
     @invariant()
     def nothing_is_lost(self) -> None:
         queued = round(self.pacer.queued_ms * BYTES_PER_MS)
-        padding = len(self.taken) + queued + self.pacer.dropped_bytes - len(self.pushed)
+        lost = self.pacer.dropped_bytes + self.pacer.trimmed_bytes
+        padding = len(self.taken) + queued + lost - len(self.pushed)
+        assert self.pacer.pushed_bytes == len(self.pushed)
         assert 0 <= padding < FRAME_BYTES
         assert padding == 0 or self.finished
 
@@ -215,7 +260,9 @@ class EveryByte(RuleBasedStateMachine):
     def order_is_kept(self) -> None:
         before_the_end = self.pushed[: self.pushed_before] if self.finished else self.pushed
         padded = before_the_end + bytes(FRAME_BYTES)
-        assert self.taken == padded[: len(self.taken)]
+        if not self.pacer.trimmed_bytes:
+            assert self.taken == padded[: len(self.taken)]
+        assert self.taken.replace(b"\0", b"") == padded.replace(b"\0", b"")[: len(self.taken.replace(b"\0", b""))]
 
     @invariant()
     def drained_means_that_nothing_comes(self) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bot.interpreting.events import (
+    BoothDegraded,
     BoothEvent,
     BoothLost,
     BoothReady,
@@ -26,6 +27,7 @@ from bot.interpreting.events import (
     InterpretationAudio,
     InterpretationEnded,
     InterpretationText,
+    KeypadTone,
     LaneServed,
     OpenBooth,
     Order,
@@ -45,32 +47,48 @@ from bot.interpreting.events import (
     Tick,
 )
 from bot.interpreting.floor import Stage
-from bot.interpreting.lag import VOICE_LIMIT_MS, WAITING_LIMIT_MS
+from bot.interpreting.glossary import Terms
+from bot.interpreting.lag import FASTEST, VOICE_LIMIT_MS, WAITING_LIMIT_MS
 from bot.interpreting.ledger import FINAL
-from bot.interpreting.pacing import CATCH_UP_MS
-from bot.interpreting.plan import AUTO, Attendee, Lane, RoomPlan
+from bot.interpreting.pacing import CATCH_UP_MS, FRAME_BYTES
+from bot.interpreting.plan import AUTO, Attendee, Lane, Layout, Mode, RoomPlan, Stability
 from bot.interpreting.routing import routes
 from bot.interpreting.session import InterpreterSession
 from tests.support.audio import numbered, numbers
 from tests.support.meeting import ADA, BENITO, GUEST, PEOPLE
 
-KNOWN = {**PEOPLE, GUEST: Attendee(GUEST, "Guest", AUTO)}
+KNOWN = {**PEOPLE, GUEST: Attendee(GUEST, "Guest", AUTO, "en-US")}
+SPANIARD = Attendee("8:acs:elena", "Elena", "es-ES")
+SEATED = {**KNOWN, BENITO: replace(PEOPLE[BENITO], hears="en-US"), SPANIARD.speaker: SPANIARD}
+"""Benito sits with the English, and is passed through to a Spaniard."""
+WORDS = Terms.of({"Hola": {"en-US": "Hello", "es-ES": "Buenas"}})
+THREE = ("en-US", "es-ES", "fr-FR")
 PLANS = (
     RoomPlan(("en-US", "es-ES"), KNOWN),
-    RoomPlan(("en-US", "es-ES", "fr-FR"), KNOWN),
-    RoomPlan(("en-US", "es-ES"), KNOWN, barge_in_stops=True),
+    RoomPlan(THREE, KNOWN, park_after_s=2.0, stability=Stability.BALANCED),
+    RoomPlan(("en-US", "es-ES"), KNOWN, barge_in_stops=True, chair=BENITO, stability=Stability.AGGRESSIVE),
     RoomPlan(("en-US", "en-GB"), KNOWN),
     RoomPlan(("es-ES", "fr-FR"), {}),
+    RoomPlan(THREE, KNOWN, pivot="en-US", max_lanes=2, glossary=WORDS),
+    RoomPlan(THREE, KNOWN, mode=Mode.SIMULTANEOUS, max_lanes=1, announcement=True),
+    RoomPlan(THREE, KNOWN, layout=Layout.CHANNELS, announcement=True, park_after_s=0.5),
+    RoomPlan(THREE, SEATED, layout=Layout.SISTER, pivot="fr-FR"),
+    RoomPlan(("en-US", "es-ES"), SEATED, pivot="fr-FR"),
+    RoomPlan(THREE, SEATED, layout=Layout.SISTER, mode=Mode.SIMULTANEOUS),
 )
-LANES = tuple(
-    dict.fromkeys(route.lane for plan in PLANS for who in (ADA, BENITO, GUEST) for route in routes(plan, who))
-)
+STREAMS = ("room", *THREE)
+ROUTES = [way for plan in PLANS for who in (ADA, BENITO, GUEST) for way in routes(plan, who)]
+LANES = tuple(dict.fromkeys(way.lane for way in ROUTES if not way.lane.passthrough))
+OWN_VOICES = {ADA: 60_001, BENITO: 60_002, GUEST: 60_003}
+"""The number of everybody's own frames."""
+OWN = min(OWN_VOICES.values())
 FRAME_S = 0.02
 Key = tuple[Lane, str]
 
 speakers = st.sampled_from([ADA, ADA, BENITO, BENITO, GUEST])
 seconds = st.sampled_from([0.0, 0.02, 0.1, 0.5, 3.0, 11.0])
 frames = st.sampled_from([1, 10, 60, 400, 1100])
+texts = st.sampled_from(["", " ", "Hola, buenos días.", "I am an AI language model.", "¿Qué, cuándo y dónde?"])
 reasons = st.sampled_from(["", "session_expired"])
 
 
@@ -79,23 +97,25 @@ class AnyOrder(RuleBasedStateMachine):
         super().__init__()
         self.now = 100.0
         self.ended = False
-        self.ready = False
+        self.ready: set[str] = set()
         self.booths: set[Lane] = set()
         self.heard: set[Key] = set()
         self.asked: set[Key] = set()
         self.forgotten: set[Key] = set()
         self.settled: set[Key] = set()
+        self.said: set[Key] = set()
         self.revisions: dict[tuple[str, str], tuple[int, bool]] = {}
         self.keys: list[Key] = []
         """By number: the frames of a voice carry it."""
-        self.played: list[tuple[float, int]] = []
-        self.silent: set[int] = set()
-        """Voices that are over: another has spoken since, or they were stopped."""
+        self.played: dict[str, list[tuple[float, int]]] = {}
+        self.silent: dict[str, set[int]] = {}
+        """Voices that are over, by channel: another has spoken since, or they were stopped."""
 
     @initialize(plan=st.sampled_from(PLANS))
     def open(self, plan: RoomPlan) -> None:
         self.session = InterpreterSession(plan, self.now, "u")
-        self.playout(True)
+        for name in STREAMS:
+            self.playout(True, name)
 
     # --- what happens ----------------------------------------------------------------------------
 
@@ -123,14 +143,14 @@ class AnyOrder(RuleBasedStateMachine):
         for _ in range(count):
             if not burst:
                 self.pass_time(self.now + FRAME_S)
-            self.handle(SpeakerAudio(speaker, bytes(960), voiced))
+            self.handle(SpeakerAudio(speaker, numbered(OWN_VOICES[speaker]), voiced))
 
     @rule(speaker=speakers)
     def utter(self, speaker: str) -> None:
         """A short and complete utterance."""
         for number in range(40):
             self.pass_time(self.now + FRAME_S)
-            self.handle(SpeakerAudio(speaker, bytes(960), number < 12))
+            self.handle(SpeakerAudio(speaker, numbered(OWN_VOICES[speaker]), number < 12))
 
     @rule(later=seconds)
     def wait(self, later: float) -> None:
@@ -141,10 +161,10 @@ class AnyOrder(RuleBasedStateMachine):
         """Our own clock stands still."""
         self.now += later
 
-    @rule(ready=st.sampled_from([True, True, False]))
-    def playout(self, ready: bool) -> None:
-        self.ready = ready
-        self.handle(PlayoutReady(ready))
+    @rule(ready=st.sampled_from([True, True, False]), name=st.sampled_from(STREAMS))
+    def playout(self, ready: bool, name: str) -> None:
+        (self.ready.add if ready else self.ready.discard)(name)
+        self.handle(PlayoutReady(ready, name))
 
     @rule(speaker=speakers, joined=st.booleans())
     def come_or_go(self, speaker: str, joined: bool) -> None:
@@ -154,6 +174,19 @@ class AnyOrder(RuleBasedStateMachine):
     def order(self, order: Order) -> None:
         self.handle(Ordered(order))
 
+    @rule(tone=st.sampled_from("*#"))
+    def press(self, tone: str) -> None:
+        self.handle(KeypadTone(tone))
+
+    @rule(lane=st.sampled_from(LANES), engine=st.sampled_from(["captions", "conversation", "translation"]))
+    def degrade(self, lane: Lane, engine: str) -> None:
+        self.handle(BoothDegraded(lane, engine, "quota"))
+
+    @precondition(lambda self: self.booths)
+    @rule(data=st.data())
+    def refuse(self, data: st.DataObject) -> None:
+        self.handle(BoothLost(data.draw(st.sampled_from(sorted(self.booths, key=str))), "unauthorized", final=True))
+
     @rule(plan=st.sampled_from(PLANS), end_of_turn_ms=st.sampled_from([100, 500]))
     def change_plan(self, plan: RoomPlan, end_of_turn_ms: int) -> None:
         self.handle(PlanChanged(replace(plan, endpointing=replace(plan.endpointing, end_of_turn_ms=end_of_turn_ms))))
@@ -161,7 +194,7 @@ class AnyOrder(RuleBasedStateMachine):
     # Booths: about what they were asked, about anything else, in any order and as often as they like.
 
     @precondition(lambda self: self.asked)
-    @rule(data=st.data(), count=frames, text=st.sampled_from(["", "Hola"]), outcome=st.sampled_from(Outcome))
+    @rule(data=st.data(), count=frames, text=texts, outcome=st.sampled_from(Outcome))
     def answer(self, data: st.DataObject, count: int, text: str, outcome: Outcome) -> None:
         """An answer as it should be, to an utterance that may be long settled."""
         lane, utterance = data.draw(st.sampled_from(sorted(self.asked, key=str)))
@@ -184,7 +217,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(data=st.data())
     def anything(self, data: st.DataObject) -> None:
         known = sorted(self.heard, key=str)
-        nonsense = st.tuples(st.sampled_from(LANES), st.sampled_from(["u-1", "u-2", "u-3", "nobody's"]))
+        nonsense = st.tuples(st.sampled_from(LANES), st.sampled_from(["u-1", "u-2", "u-3", "u-es-ES", "nobody's"]))
         lane, utterance = data.draw(st.sampled_from(known) | nonsense if known else nonsense)
         event: BoothEvent = data.draw(
             st.one_of(
@@ -192,7 +225,7 @@ class AnyOrder(RuleBasedStateMachine):
                 st.builds(BoothLost, st.just(lane), reasons, st.just((utterance,)), st.booleans()),
                 st.just(HearingDropped(lane, utterance, "backlog")),
                 st.builds(SourceText, st.just(lane), st.just(utterance), st.sampled_from([None, " ", "Hello"])),
-                st.builds(InterpretationText, st.just(lane), st.just(utterance), st.sampled_from(["", " ", "Hola"])),
+                st.builds(InterpretationText, st.just(lane), st.just(utterance), texts),
                 st.builds(InterpretationEnded, st.just(lane), st.just(utterance), st.sampled_from(Outcome), reasons),
             )
         )
@@ -235,6 +268,7 @@ class AnyOrder(RuleBasedStateMachine):
         match effect:
             case OpenBooth(lane):
                 assert lane not in self.booths
+                assert not lane.passthrough
                 self.booths.add(lane)
             case CloseBooth(lane):
                 self.booths.remove(lane)
@@ -243,9 +277,11 @@ class AnyOrder(RuleBasedStateMachine):
                 assert pcm
                 assert (lane, utterance) not in self.asked | self.forgotten | self.settled
                 self.heard.add((lane, utterance))
-            case Interpret(lane, utterance):
+            case Interpret(lane, utterance, strict, speed):
                 assert lane in self.booths
-                assert (lane, utterance) in self.heard - self.asked - self.forgotten - self.settled
+                assert 1.0 <= speed <= FASTEST
+                before = self.heard & self.asked if strict else self.heard - self.asked
+                assert (lane, utterance) in before - self.forgotten - self.settled
                 self.asked.add((lane, utterance))
             case Cancel(lane, utterance):
                 assert lane in self.booths
@@ -254,27 +290,37 @@ class AnyOrder(RuleBasedStateMachine):
                 assert entry.state in FINAL
                 assert (entry.lane, entry.utterance) not in self.settled
                 self.settled.add((entry.lane, entry.utterance))
+                for playout in entry.playouts.values():
+                    padding = playout.played + playout.trimmed + playout.dropped - entry.received
+                    assert 0 <= padding < FRAME_BYTES, "every byte is played, or accounted for"
             case Caption(line):
                 revision, final = self.revisions.get((line.utterance, line.language), (0, False))
                 assert not final
                 assert line.text
                 assert line.revision > revision
                 self.revisions[line.utterance, line.language] = line.revision, line.is_final
-            case Play(_, pcm):
+            case Play(channel, pcm):
                 (number,) = numbers(pcm)
-                assert self.ready
-                assert self.keys[number - 1] in self.asked - self.settled
-                assert number not in self.silent, "two voices interleave"
-                if self.played and self.played[-1][1] != number:
-                    self.silent.add(self.played[-1][1])
-                self.played.append((self.now, number))
-            case Brief(lane) | Say(lane) | Release(lane):
+                if number < OWN:
+                    assert self.keys[number - 1] in (self.heard | self.said) - self.settled
+                played, silent = self.played.setdefault(channel, []), self.silent.setdefault(channel, set())
+                assert number not in silent, "two voices interleave"
+                if played and number != played[-1][1] < OWN:
+                    silent.add(played[-1][1])
+                played.append((self.now, number))
+            case Say(lane, utterance, text):
+                assert lane in self.booths
+                assert text
+                assert (lane, utterance) not in self.said
+                self.said.add((lane, utterance))
+            case Brief(lane) | Release(lane):
                 assert lane in self.booths
             case LaneServed(lane):
                 assert lane in self.booths
-            case StopPlaying():
-                if self.played:
-                    self.silent.add(self.played[-1][1])
+            case StopPlaying(channel):
+                number = self.played[channel][-1][1] if channel in self.played else OWN
+                if number < OWN:
+                    self.silent.setdefault(channel, set()).add(number)
 
     # --- what must hold at all times -------------------------------------------------------------
 
@@ -283,22 +329,25 @@ class AnyOrder(RuleBasedStateMachine):
         open_keys = {(entry.lane, entry.utterance) for entry in self.session.open_entries}
         assert not open_keys & self.settled
         assert open_keys | self.settled >= self.heard
-        on_floor = [
-            passage for floor in self.session._renditions.speaking.floors.values() for passage in floor.passages
-        ]
-        assert {(p.entry.lane, p.entry.utterance) for p in on_floor} <= open_keys & self.asked
-        assert sum(passage.stage is Stage.SPEAKING for passage in on_floor) <= 1
+        for floor in self.session._renditions.speaking.floors.values():
+            keys = [(passage.entry.lane, passage.entry.utterance) for passage in floor.passages]
+            assert len(set(keys)) == len(keys)
+            assert set(keys) <= open_keys
+            assert sum(passage.stage is Stage.SPEAKING for passage in floor.passages) <= 1
 
     @invariant()
     def what_waits_is_bounded(self) -> None:
-        assert self.session.queued_ms <= WAITING_LIMIT_MS + VOICE_LIMIT_MS
+        for floor in self.session._renditions.speaking.floors.values():
+            assert floor.waiting_ms <= WAITING_LIMIT_MS
+            assert all(passage.pacer.queued_ms <= VOICE_LIMIT_MS for passage in floor.passages)
 
     @invariant()
     def the_pace_is_kept(self) -> None:
         """Over any stretch that ends now no more than one frame per 20 ms, but for what a stall of ours allows."""
         allowed = CATCH_UP_MS / 1000 / FRAME_S + 1
-        for count, (at, _) in enumerate(reversed(self.played[-200:]), 1):
-            assert count <= math.ceil((self.played[-1][0] - at + 0.0006) / FRAME_S) + allowed
+        for played in self.played.values():
+            for count, (at, _) in enumerate(reversed(played[-200:]), 1):
+                assert count <= math.ceil((played[-1][0] - at + 0.0006) / FRAME_S) + allowed
 
 
 TestAnyOrder = AnyOrder.TestCase

@@ -3,7 +3,16 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.interpreting.transcript import Transcript
+from bot.interpreting.plan import Stability
+from bot.interpreting.transcript import (
+    REPLAYED_LINES,
+    REVISIONS_EVERY_S,
+    CaptionLine,
+    CaptionLog,
+    Transcript,
+    whole_clauses,
+    whole_words,
+)
 
 SPANISH = ("u-1", "es-ES")
 ENGLISH = ("u-1", "en-US")
@@ -69,3 +78,135 @@ def test_revisions_count_up_by_one_and_end_for_good(deltas: list[str | None]) ->
     assert [revision for _, revision in yielded] == list(range(1, len(yielded) + 1))
     before_the_end = deltas[: deltas.index(None)] if None in deltas else deltas
     assert transcript.text(SPANISH).strip() == "".join(delta or "" for delta in before_the_end).strip()
+
+
+# --- how much is shown before it is certain ----------------------------------------------------------
+
+
+def test_balanced_captions_show_whole_words_four_times_a_second() -> None:
+    transcript = Transcript(Stability.BALANCED)
+    assert transcript.grow(SPANISH, "Bue", 1.0) is None, "half a word"
+    assert transcript.grow(SPANISH, "nos días a ", 1.1) == ("Buenos días a", 1)
+    assert transcript.grow(SPANISH, "todos y ", 1.2) is None, "too soon"
+    assert transcript.deadline() == 1.1 + REVISIONS_EVERY_S
+    assert transcript.due(1.3) == []
+    assert transcript.due(1.35) == [(SPANISH, "Buenos días a todos y", 2)]
+    assert transcript.deadline() is None
+    assert transcript.finish(SPANISH) == ("Buenos días a todos y", 3)
+
+
+def test_what_was_withheld_is_not_shown_after_the_end() -> None:
+    transcript = Transcript(Stability.BALANCED)
+    transcript.grow(SPANISH, "Sí ", 1.0)
+    transcript.grow(SPANISH, "claro ", 1.1)
+    transcript.finish(SPANISH)
+    assert transcript.deadline() is None
+    assert transcript.due(9.0) == []
+
+
+def test_aggressive_captions_show_clauses_and_never_change() -> None:
+    transcript = Transcript(Stability.AGGRESSIVE)
+    assert transcript.grow(SPANISH, "Sí, son 3") == ("Sí,", 1)
+    assert transcript.grow(SPANISH, ",5 kilos.") is None, "there may be more of the number"
+    assert transcript.grow(SPANISH, " Ya") == ("Sí, son 3,5 kilos.", 2)
+    assert not transcript.begin_anew(SPANISH), "readers were promised"
+    assert transcript.revise(SPANISH, "No, son 4 kilos. Ya", 1.0) is None
+    assert transcript.finish(SPANISH) == ("Sí, son 3,5 kilos. Ya", 3)
+
+
+def test_scripts_without_blanks_are_shown_sign_by_sign() -> None:
+    assert whole_words("今日は会") == "今日は会"
+    assert whole_clauses("今日は、会議") == "今日は、"
+    assert whole_words("one tw") == "one "
+    assert whole_words("one") == whole_clauses("one.") == ""
+
+
+def test_a_line_that_begins_anew_goes_on_counting() -> None:
+    transcript = Transcript()
+    transcript.grow(SPANISH, "Como modelo de lenguaje")
+    assert transcript.begin_anew(SPANISH)
+    assert transcript.begin_anew(ENGLISH), "nothing was there"
+    assert transcript.grow(SPANISH, "Hola") == ("Hola", 2)
+    transcript.finish(SPANISH)
+    assert not transcript.begin_anew(SPANISH)
+
+
+def test_a_line_nobody_will_finish_is_closed_if_somebody_has_seen_it() -> None:
+    transcript = Transcript()
+    assert transcript.close(SPANISH) is None
+    transcript.grow(SPANISH, "Buenos d")
+    assert transcript.close(SPANISH) == ("Buenos d", 2)
+    assert transcript.close(SPANISH) is None
+    transcript.grow(ENGLISH, " ")
+    assert transcript.close(ENGLISH) is None
+
+
+def test_a_line_that_began_anew_and_came_to_nothing_is_closed_as_it_was_seen() -> None:
+    transcript = Transcript()
+    transcript.grow(SPANISH, "Hola")
+    transcript.begin_anew(SPANISH)
+    assert transcript.close(SPANISH) == ("Hola", 2)
+
+
+def test_a_line_is_corrected_until_it_is_final() -> None:
+    transcript = Transcript()
+    transcript.grow(SPANISH, "La cabina")
+    assert transcript.growing() == [SPANISH]
+    assert transcript.revise(SPANISH, "La caseta", 1.0) == ("La caseta", 2)
+    transcript.finish(SPANISH)
+    assert transcript.growing() == []
+    assert transcript.revise(SPANISH, "La cabina", 1.0) is None
+
+
+pieces = st.lists(st.tuples(st.text("ab .,。5", max_size=4), st.integers(0, 400)), max_size=30)
+
+
+@given(pieces, st.sampled_from(Stability))
+def test_what_is_shown_is_what_was_said_whatever_the_stability(
+    steps: list[tuple[str, int]], stability: Stability
+) -> None:
+    transcript, now = Transcript(stability), 0.0
+    said, seen, at = "", [""], [float("-inf")]
+    for delta, pause_ms in steps:
+        now += pause_ms / 1000
+        shown = [(text, now) for _, text, _ in transcript.due(now)]
+        said += delta
+        line = transcript.grow(SPANISH, delta, now)
+        shown += [(line[0], now)] if line else []
+        for text, when in shown:
+            assert said.lstrip().startswith(text)
+            seen.append(text)
+            at.append(when)
+            if stability is not Stability.FAST:
+                assert when - at[-2] >= REVISIONS_EVERY_S or stability is Stability.AGGRESSIVE
+    final = transcript.finish(SPANISH)
+    assert (final[0] if final else "") == said.strip()
+    for before, after in zip(seen, [*seen[1:], said.strip()], strict=True):
+        assert after.startswith(before), "nothing that was shown has changed"
+
+
+# --- for those who join late ---------------------------------------------------------------------------
+
+
+def line(utterance: str, text: str, revision: int = 1) -> CaptionLine:
+    return CaptionLine(utterance, revision, "8:acs:ada", "Ada", "es-ES", text, False, False, 0, 0)
+
+
+def test_the_log_replays_each_line_as_it_is_now() -> None:
+    log = CaptionLog()
+    first, second, third = line("u-1", "Ho"), line("u-2", "Sí"), line("u-1", "Hola", 2)
+    for each in (first, second, third):
+        log.write(each)
+    assert log.replay() == [(2, second), (3, third)]
+    assert log.replay(since=2) == [(3, third)]
+    assert log.replay(since=log.position) == []
+
+
+def test_the_log_is_bounded_and_what_everybody_should_know_stays() -> None:
+    log = CaptionLog(limit=3)
+    log.write(line("notice", "A machine interprets."), pinned=True)
+    for number in range(10):
+        log.write(line(f"u-{number}", "Hola"))
+    assert [each.utterance for _, each in log.replay()] == ["notice", "u-7", "u-8", "u-9"]
+    assert len(CaptionLog().replay()) == 0
+    assert REPLAYED_LINES >= 100
