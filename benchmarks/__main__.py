@@ -14,8 +14,8 @@ A measure of delay holds what the load itself needs to write and to read: the fl
 and a row says so when the load was late. Speed is shown, not asserted: the exit status is 0 unless something could not
 be measured (1) or the arguments make no sense (2). Everything stays on this machine and ends with the command.
 
-`--only`: `line` (the runs under calls), `stall`, `emulator` (alone), `hot-paths`, `admin-reads`, or one hot path by
-its file's name.
+`--only`: `line` (the runs under calls), `stall`, `emulator` (alone), `hot-paths`, `admin-reads`, `guard` (what the
+integrity guard finds and what it costs), or one hot path by its file's name.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ import uvloop
 from rich.console import Console
 
 from benchmarks import admin_reads, capacity, emulator_load, line, stall, table
+from benchmarks.guard import scores as guard
+from benchmarks.guard import table as guard_table
 from benchmarks.hot_paths import timing
 from benchmarks.results import Results
 from benchmarks.speech import synthesise
@@ -51,7 +53,7 @@ HOT_PATHS = (
     "speech_detector",
     "pacer",
 )
-PARTS = ("line", "stall", "emulator", "hot-paths", "admin-reads")
+PARTS = ("line", "stall", "emulator", "hot-paths", "admin-reads", "guard")
 CALLS = (1, 10, 50)
 STALL_S, LONG_STALL_S = 10.0, 30.0
 ADMIN_READS_S = 4.0
@@ -113,7 +115,7 @@ async def measure(wanted: Wanted, results: Results, progress: Progress) -> None:
         cores = line.Cores.of_this_machine()
         allowed = os.sched_getaffinity(0)
         # Nobody speaks to the admin API, and the emulator alone needs no sense.
-        speech = await synthesise() if wanted.parts - {"admin-reads", "emulator", "hot-paths"} else {}
+        speech = await synthesise() if wanted.parts - {"admin-reads", "emulator", "hot-paths", "guard"} else {}
         if cores.load is not None:
             os.sched_setaffinity(0, {cores.load})
         try:
@@ -122,6 +124,9 @@ async def measure(wanted: Wanted, results: Results, progress: Progress) -> None:
             os.sched_setaffinity(0, allowed)
     if "hot-paths" in wanted.parts:
         results.hot_paths = await asyncio.to_thread(_time_hot_paths, wanted.hot_paths, progress)
+    if "guard" in wanted.parts:
+        progress.about("guard")("two sets of sentences")
+        results.guard = [await asyncio.to_thread(guard.measure, which) for which in guard.SETS]
 
 
 async def _measure_programs(
@@ -213,6 +218,8 @@ def show(screen: Console, results: Results) -> None:
         emulator_load.show(screen, results.emulator)
     if results.hot_paths:
         table.show_hot_paths(screen, results.hot_paths)
+    if results.guard:
+        guard_table.show(screen, results.guard)
 
 
 def read_arguments(arguments: Sequence[str] | None) -> Wanted:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
+from typing import Any
 
 from benchmarks.guard.corpus import Set
 from benchmarks.guard.injection import Case, Injected, cases
@@ -13,6 +14,7 @@ from bot.interpreting.glossary import Term, Terms
 from bot.interpreting.guard import Fault, examine
 from bot.interpreting.plan import Lane
 
+SETS: Sequence[Set] = ("held_out", "dev")
 _Z = 1.959964
 """Of a confidence of 95 %."""
 
@@ -78,11 +80,24 @@ class Scores:
     """By what was injected: any fault at all."""
     precision: dict[str, Share] = field(default_factory=dict)
     """By fault: the injection was one that shows it."""
+    faulty: dict[str, Share] = field(default_factory=dict)
+    """By fault: something was wrong at all. Of these sets one interpretation in seven is clean, in meetings most are."""
     false_alarms: dict[str, Share] = field(default_factory=dict)
     """By stratum, `all` and fault: clean interpretations in which it was seen."""
     alone: dict[str, Share] = field(default_factory=dict)
     """By what was injected: any fault at all, the original unknown."""
     us_per_interpretation: float = 0.0
+
+    def document(self) -> dict[str, Any]:
+        """As plain values: of each share the counts and the interval."""
+        document: dict[str, Any] = {"set": self.which, "us_per_interpretation": self.us_per_interpretation}
+        for measure in ("recall", "noticed", "precision", "faulty", "false_alarms", "alone"):
+            shares: dict[str, Share] = getattr(self, measure)
+            document[measure] = {
+                name: {"count": share.count, "of": share.of, "interval": share.interval}
+                for name, share in shares.items()
+            }
+        return document
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +126,14 @@ def measure(which: Set) -> Scores:
     for injected in list(Injected)[1:]:
         group = [one for one in verdicts if one.case.injected is injected]
         expected = EXPECTED[injected]
-        scores.recall[injected] = _share(group, [one for one in group if expected & set(one.faults)])
-        scores.noticed[injected] = _share(group, [one for one in group if one.faults])
-        scores.alone[injected] = _share(group, [one for one in group if one.alone])
+        scores.recall[injected.value] = _share(group, [one for one in group if expected & set(one.faults)])
+        scores.noticed[injected.value] = _share(group, [one for one in group if one.faults])
+        scores.alone[injected.value] = _share(group, [one for one in group if one.alone])
     for fault in Fault:
         raised = [one for one in verdicts if fault in one.faults]
-        scores.precision[fault] = _share(raised, [one for one in raised if fault in _right(one.case.injected)])
+        scores.precision[fault.value] = _share(raised, [one for one in raised if fault in _right(one.case.injected)])
+        faulty = [one for one in raised if one.case.injected is not Injected.NOTHING]
+        scores.faulty[fault.value] = _share(raised, faulty)
     clean = [one for one in verdicts if one.case.injected is Injected.NOTHING]
     for stratum in ("written", "phrases", "further", "apertium"):
         group = [one for one in clean if one.case.stratum == stratum]
@@ -124,7 +141,7 @@ def measure(which: Set) -> Scores:
     scores.false_alarms["all"] = _share(clean, [one for one in clean if one.faults])
     scores.false_alarms["original unknown"] = _share(clean, [one for one in clean if one.alone])
     for fault in Fault:
-        scores.false_alarms[f"of {fault}"] = _share(clean, [one for one in clean if fault in one.faults])
+        scores.false_alarms[f"of {fault.value}"] = _share(clean, [one for one in clean if fault in one.faults])
     return scores
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
+from unicodedata import normalize
 
 from bot.interpreting import lapses, numerals
 from bot.interpreting.glossary import Terms
@@ -55,17 +56,20 @@ _DIGIT = re.compile(r"\d")
 
 _SIZES: Mapping[str, float] = {
     "en": 1.0, "es": 1.07, "fr": 1.14, "de": 1.13, "it": 1.09, "pt": 1.04, "nl": 1.08, "ca": 1.06, "pl": 1.05,
-    "sv": 0.98, "da": 1.0, "nb": 0.98, "no": 0.98, "fi": 1.05, "ru": 1.05, "uk": 1.02, "el": 1.12, "ar": 0.83,
-    "he": 0.78, "ja": 0.5, "zh": 0.36, "ko": 0.55, "hi": 1.03, "th": 0.95, "tr": 1.05,
+    "sv": 0.98, "da": 1.0, "nb": 0.98, "no": 0.98, "fi": 1.05, "ru": 1.1, "uk": 1.06, "el": 1.12, "ar": 0.83,
+    "he": 0.78, "hi": 1.03, "th": 0.95, "tr": 1.05,
 }  # fmt: skip
 """Letters for the same thing, against English. Estimated; the limits below leave room for what they are off."""
+_DENSE = re.compile(r"(?P<han>[\u3400-\u9fff])|(?P<hangul>[\uac00-\ud7af])|(?P<kana>[\u3040-\u30ff])")
+_LETTERS_OF = {"han": 3.0, "hangul": 2.2, "kana": 1.5}
+"""A character says as much as so many Latin letters."""
 _LETTERS_OF_A_DIGIT = 4.0
 """A number may be in digits here and in words there."""
 _LEAST_LETTERS = 24.0
 """Shorter originals can become anything: `Sure.` is `Por supuesto que sí.`"""
-_SHORTEST, _LONGEST = 0.7, 1.45
+_SHORTEST, _LONGEST = 0.7, 1.6
 """Of the length expected, of long texts; short ones vary more, by the letters below."""
-_SLACK_LETTERS = 4.5
+_SHORTER_BY, _LONGER_BY = 5.0, 9.0
 
 _LEAST_REPEATED = 3
 """Words said twice: fewer are emphasis."""
@@ -105,8 +109,8 @@ def examine(original: str | None, interpretation: str, lane: Lane, terms: Terms)
         lane: its languages; the source may be `auto`.
         terms: of the room.
     """
-    interpretation = interpretation[:_MOST_LETTERS]
-    original = None if original is None else original[:_MOST_LETTERS]
+    interpretation = normalize("NFC", interpretation[:_MOST_LETTERS])
+    original = None if original is None else normalize("NFC", original[:_MOST_LETTERS])
     if not _SIGNS.search(interpretation):
         return (Fault.EMPTY,) if original is not None and _to_be_interpreted(original, lane) else ()
     found = set(_alone(interpretation, lane, terms))
@@ -198,12 +202,14 @@ def _of_fitting_length(original: str, interpretation: str, source: str, target: 
     expected = _length(original) * _SIZES.get(target, 1.0) / _SIZES.get(source, 1.0)
     if expected < _LEAST_LETTERS * _SIZES.get(target, 1.0):
         return True
-    return _SHORTEST * expected - _SLACK_LETTERS <= _length(interpretation) <= _LONGEST * expected + _SLACK_LETTERS
+    return _SHORTEST * expected - _SHORTER_BY <= _length(interpretation) <= _LONGEST * expected + _LONGER_BY
 
 
 def _length(text: str) -> float:
-    digits = len(_DIGIT.findall(text))
-    return len(_LETTERS.findall(text)) + digits * (_LETTERS_OF_A_DIGIT - 1)
+    length = len(_LETTERS.findall(text)) + len(_DIGIT.findall(text)) * (_LETTERS_OF_A_DIGIT - 1)
+    for dense in _DENSE.finditer(text):
+        length += _LETTERS_OF[dense.lastgroup or ""] - 1
+    return length
 
 
 def _dangles(text: str, language: str | None) -> bool:

@@ -48,6 +48,8 @@ _LEAST_LETTERS = 4
 """Fewer are a name or an interjection, which may be written in any script."""
 _FOREIGN_SHARE = 0.5
 """Of the letters; names and terms keep theirs."""
+_DENSITY: Mapping[str, float] = {"han": 5.0, "kana": 3.0, "hangul": 3.0}
+"""A name of Latin letters is as long as a clause in these scripts."""
 _LEAST_HAN_WITHOUT_KANA = 9
 """So long a text in Chinese characters alone is not Japanese."""
 
@@ -98,15 +100,15 @@ _COMMON_WORDS: Mapping[str, str] = {
         tutti tutte altro altra altri grazie può posso possiamo possono deve dobbiamo fare fatto ora
         adesso qui oggi domani ieri bene buongiorno se niente nessuno sempre dopo prima poi c'è c d
         dell all nell dall sull vorrei due tre favore giorni così ancora fino anni siamo""",
-    "pt": """o a os as um uma uns umas de do da dos das e ou que em no na nos nas ao à aos às com por pelo pela
-        pelos pelas para sem sobre entre até desde é são era eram foi foram ser está estão estava
-        estar há tem têm tinha temos tenho não sim se seu sua seus suas meu minha meus minhas nosso
-        nossa nossos nossas lhe me te eu tu você vocês ele ela eles elas nós este esta isto estes
-        estas esse essa isso aquele como quando onde quem qual quanto quantos porque mas mais menos
-        muito muita muitos também já tudo todo toda todos todas outro outra outros obrigado obrigada
-        pode posso podemos podem fazer vamos vai agora aqui hoje amanhã ontem bem bom boa dia nada
-        ninguém sempre depois antes quero quer precisamos dois duas três favor num numa anos
-        gostaria ainda ficar""",
+    "pt": """deve devem o a os as um uma uns umas de do da dos das e ou que em no na nos nas ao à aos às com por
+        pelo pela pelos pelas para sem sobre entre até desde é são era eram foi foram ser está estão
+        estava estar há tem têm tinha temos tenho não sim se seu sua seus suas meu minha meus minhas
+        nosso nossa nossos nossas lhe me te eu tu você vocês ele ela eles elas nós este esta isto
+        estes estas esse essa isso aquele como quando onde quem qual quanto quantos porque mas mais
+        menos muito muita muitos também já tudo todo toda todos todas outro outra outros obrigado
+        obrigada pode posso podemos podem fazer vamos vai agora aqui hoje amanhã ontem bem bom boa
+        dia nada ninguém sempre depois antes quero quer precisamos dois duas três favor num numa
+        anos gostaria ainda ficar""",
     "nl": """de het een en of maar niet geen is zijn was waren wordt worden werd heeft hebben had hadden heb ik
         jij je u hij zij ze wij we jullie mij me hem haar ons onze hun mijn jouw uw dit dat deze die
         er hier daar wat wie waar wanneer waarom hoe welke met van voor op aan in uit bij naar tot
@@ -114,13 +116,14 @@ _COMMON_WORDS: Mapping[str, str] = {
         meer alle alles andere ja nee dank bedankt alstublieft kan kunnen moet moeten zal zullen wil
         willen mag vandaag morgen gisteren nu goed iets niets niemand weer te toen twee drie uur
         jaar dag graag wel""",
-    "ca": """el la els les l un una uns unes de del dels d a al als i o que què en amb per sense sobre entre fins
-        des cap és són era eren ser està estan estava hi ha han havia hem he no sí es s seu seva
-        seus seves meu meva nostre nostra nostres li me em et ens us jo tu vostè vostès ell ella
-        ells elles nosaltres aquest aquesta això aquests aquestes aquell com quan on qui quin quina
-        quant quants perquè però més menys molt molta molts també ja tot tota tots totes altre altra
-        altres gràcies pot puc podem poden té tinc tenim fer anem vaig va vam van ara aquí avui demà
-        ahir bé bon bona dia si res ningú sempre després abans vull dos dues tres plau anys així fet""",
+    "ca": """vostra vostre vostres el la els les l un una uns unes de del dels d a al als i o que què en amb per
+        sense sobre entre fins des cap és són era eren ser està estan estava hi ha han havia hem he
+        no sí es s seu seva seus seves meu meva nostre nostra nostres li me em et ens us jo tu vostè
+        vostès ell ella ells elles nosaltres aquest aquesta això aquests aquestes aquell com quan on
+        qui quin quina quant quants perquè però més menys molt molta molts també ja tot tota tots
+        totes altre altra altres gràcies pot puc podem poden té tinc tenim fer anem vaig va vam van
+        ara aquí avui demà ahir bé bon bona dia si res ningú sempre després abans vull dos dues tres
+        plau anys així fet""",
 }
 _TELLING_LETTERS: Mapping[str, str] = {
     "es": "ñ ¿ ¡", "de": "ß ä", "pt": "ã õ", "fr": "œ ê û ù î", "ca": "l·l ·",
@@ -180,8 +183,10 @@ def in_another_script(text: str, language: str, script: str | None = None) -> bo
     letters = sum(map(str.isalpha, text))
     if wanted is None or letters < _LEAST_LETTERS:
         return False
-    own = sum(len(_SCRIPTS[each].findall(text)) for each in wanted)
-    if letters - own > _FOREIGN_SHARE * letters:
+    found = {each: len(_SCRIPTS[each].findall(text)) for each in wanted}
+    own = sum(found.values())
+    weight = sum(count * _DENSITY.get(each, 1.0) for each, count in found.items())
+    if letters - own > _FOREIGN_SHARE * (letters - own + weight):
         return True
     if language in _OWN_LETTERS:
         has, lacks = _OWN_LETTERS[language]
@@ -234,6 +239,8 @@ def in_another_language(text: str, target: str, source: str | None) -> bool:
     if not found:
         return False
     best, weight = max(found.items(), key=lambda one: one[1])
+    if best == target:
+        return False
     if told_apart(target):
         foreign = len(_FOREIGN_LETTERS[target].findall(text))  # in lower case: names begin with a capital
         own = max(0.0, found.get(target, 0.0) - _LETTER_WEIGHT * foreign)

@@ -62,9 +62,8 @@ class Mention:
     required: bool = True
     """False: as often a word as a number, such as an article, or written quite differently elsewhere."""
 
-    def agrees(self, other: Mention) -> bool:
-        if not self.values.isdisjoint(other.values):
-            return True
+    def made_of(self, other: Mention) -> bool:
+        """Whether one of them is a part of the other: `14:30` where the other text says fourteen and thirty."""
         if self.parts and other.parts:
             return False
         return not (self.parts.isdisjoint(other.values) and other.parts.isdisjoint(self.values))
@@ -81,15 +80,15 @@ def differ(original: str, source: str | None, interpretation: str, target: str) 
         return False
     if _CLOCK.search(original) or _CLOCK.search(interpretation):
         said, heard = [_by_the_clock(one) for one in said], [_by_the_clock(one) for one in heard]
-    lost = target in WORDS and _unmatched(said, heard)
-    added = source in WORDS and _unmatched(heard, said)
-    return lost or added
+    if target not in WORDS:
+        return source in WORDS and _unmatched([one for one in heard if one.values != {1.0}], said)
+    return _unmatched(said, heard) or (source in WORDS and _unmatched(heard, said))
 
 
 def _unmatched(some: Sequence[Mention], others: Sequence[Mention]) -> bool:
     values = frozenset[float]().union(*(other.values for other in others))
     return any(
-        one.required and one.values.isdisjoint(values) and not any(one.agrees(other) for other in others)
+        one.required and one.values.isdisjoint(values) and not any(one.made_of(other) for other in others)
         for one in some
     )
 
@@ -297,14 +296,13 @@ class _Reader:
             self._current = (self._current or 1) * 100
             self._open.required = True
             self._open.end = end
-        elif self._open is not None and self._current == 0:  # a thousand and a hundred
-            self._current = 100
-            self._open.end = end
         else:
             self._begin(100, True, start, end)
         self._connected = False
 
     def _multiply(self, scale: float, required: bool, start: int, end: int) -> None:
+        if self._connected:
+            self._close()
         last = self._found[-1] if self._found else None
         if self._open is not None:
             current = self._current + 0.5 * self._half
@@ -315,7 +313,6 @@ class _Reader:
             self._current, self._half, self._scale = 0, False, scale
             self._open.required = True
             self._open.end = end
-            self._connected = False
         elif last is not None and _JOINING.fullmatch(self._text, last.end, start):
             last.values = {round(value * scale, 6) for value in last.values}
             last.end = end

@@ -96,6 +96,15 @@ def test_a_tag_may_name_the_script() -> None:
     assert faults(None, "Sastanak počinje u devet sati.", serbian) == ()
 
 
+def test_accents_may_stand_alone() -> None:
+    assert faults(None, "Mostrar informacio\u0301n de la versio\u0301n y salir.") == ()
+
+
+def test_a_clause_is_as_long_as_a_name() -> None:
+    assert faults("Write the SOCKS proxy to the file.", "SOCKS代理写到文件。", Lane(ADA, "en", "zh-CN")) == ()
+    assert faults("My brother works in a large hospital.", "우리 형은 큰 병원에서 일해요.", Lane(ADA, "en", "ko")) == ()
+
+
 # --- the model's own words ----------------------------------------------------------------------
 
 

@@ -75,6 +75,11 @@ SAME = [
     ("en", "a hundred percent", "it", "il cento per cento"),
     ("en", "one hundred hundred", "de", "100"),
     ("en", "y media", "es", "media"),
+    ("en", "at 16:50", "es", "a las 5 menos 10"),
+    ("es", "diez y mil", "en", "10 and 1000"),
+    ("en", "what is the point of five", "de", "was sollen fünf"),
+    ("es", "veinte doscientos", "en", "20, 200"),
+    ("en", "a thousand hundred", "de", "tausend einhundert"),
 ]
 
 
@@ -114,6 +119,7 @@ def test_the_words_of_other_languages_are_not_read() -> None:
     assert differ("three people", "en", "4 osoby", "pl")
     assert differ("4 osoby", "pl", "people", "en")
     assert not differ("drei Leute", None, "three people", "en")
+    assert not differ("the limit per page", "en", "1ページあたりの上限", "ja")
 
 
 @pytest.mark.parametrize("word", ["tisch", "tausendfuß", "milanese", "stein", "acqua", ""])
