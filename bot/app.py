@@ -22,7 +22,7 @@ from bot.config import Settings
 from bot.http_errors import install_error_handlers
 from bot.interpreting.events import Order
 from bot.interpreting.glossary import Terms
-from bot.interpreting.plan import Attendee, Endpointing, RoomPlan
+from bot.interpreting.plan import Attendee, Endpointing, Layout, Mode, RoomPlan, Stability
 from bot.live_room import LiveRoom, Scribe
 from bot.metronome import Metronome
 from bot.notices import Notices
@@ -73,14 +73,17 @@ Wanted = TypeVar("Wanted")
 def plan_of(room: Room) -> PlannedRoom:
     """What an admin asked for, as the interpreter reads it."""
     settings = room.settings
+    chair = room.participant(settings.chair)
     return PlannedRoom(
         room_id=room.room_id,
         acs_room_id=room.acs_room_id,
         plan=RoomPlan(
             languages=room.languages,
             attendees={
-                one.acs_user_id: Attendee(one.acs_user_id, one.display_name, one.speaks) for one in room.participants
+                one.acs_user_id: Attendee(one.acs_user_id, one.display_name, one.speaks, one.hears)
+                for one in room.participants
             },
+            mode=Mode(room.mode),
             endpointing=Endpointing(
                 end_of_turn_ms=settings.end_of_turn_ms,
                 end_of_turn_after_long_ms=settings.end_of_turn_after_long_ms,
@@ -91,6 +94,13 @@ def plan_of(room: Room) -> PlannedRoom:
                 {term.term: term.translations for term in room.glossary.terms}, room.languages, room.glossary.version
             ),
             barge_in_stops=settings.barge_in == "stop",
+            layout=Layout(settings.layout),
+            max_lanes=settings.max_lanes,
+            pivot=settings.pivot or None,
+            chair=chair.acs_user_id if chair else None,
+            keypad={tone: Order(action) for tone, action in settings.keypad.items()},
+            stability=Stability(settings.captions),
+            announcement=settings.announcement,
         ),
     )
 

@@ -9,7 +9,17 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from rooms_admin.languages import AUTO, language_tag
-from rooms_admin.store import BargeIn, Mode, Participant, Role, Room, RoomSettings
+from rooms_admin.store import (
+    BargeIn,
+    CaptionStability,
+    KeypadAction,
+    Layout,
+    Mode,
+    Participant,
+    Role,
+    Room,
+    RoomSettings,
+)
 from rooms_admin.subscriptions import DeliveryState, EventKind
 
 MOST_PARTICIPANTS = 350  # of one call, by ACS's service limits
@@ -20,8 +30,14 @@ def _language_or_auto(written: str) -> str:
     return AUTO if written.lower() == AUTO else language_tag(written)
 
 
+def _language_or_none(written: str) -> str:
+    return language_tag(written) if written else ""
+
+
 Language = Annotated[str, AfterValidator(language_tag), Field(max_length=64, examples=["en-US"])]
 LanguageOrAuto = Annotated[str, AfterValidator(_language_or_auto), Field(max_length=64, examples=["en-US"])]
+LanguageOrNone = Annotated[str, AfterValidator(_language_or_none), Field(max_length=64, examples=["en-US"])]
+KeypadTone = Annotated[str, Field(pattern="^[0-9A-D*#]$")]
 RetentionDays = Annotated[int, Field(ge=1, le=3_650, examples=[30])]
 Name = Annotated[str, Field(min_length=1, max_length=256, examples=["Board meeting"])]
 
@@ -69,6 +85,19 @@ class ChangedSettings(_Request):
     long_speech_ms: Annotated[int, Field(ge=500, le=20_000)] | None = None
     max_utterance_ms: Annotated[int, Field(ge=1_000, le=20_000)] | None = None
     barge_in: BargeIn | None = None
+    layout: Layout | None = None
+    announcement: bool | None = None
+    """say at the start, in every language, that a machine interprets"""
+    captions: CaptionStability | None = None
+    """how much is shown before it is certain: every piece, whole words, whole clauses that never change"""
+    max_lanes: Annotated[int, Field(ge=1, le=200)] | None = None
+    """model sessions at a time: one per speaker and language"""
+    pivot: LanguageOrNone | None = None
+    """language through which a pair goes that the model refuses; empty: none"""
+    chair: Annotated[str, Field(max_length=64)] | None = None
+    """participant who is interpreted before all others; empty: nobody"""
+    keypad: dict[KeypadTone, KeypadAction] | None = None
+    """what a keypad tone does"""
 
 
 class NewRoom(_Request):
@@ -228,6 +257,13 @@ class SettingsAnswer(_Answer):
     long_speech_ms: int
     max_utterance_ms: int
     barge_in: BargeIn
+    layout: Layout
+    announcement: bool
+    captions: CaptionStability
+    max_lanes: int
+    pivot: str
+    chair: str
+    keypad: dict[str, KeypadAction]
 
 
 class RoomAnswer(_Answer):

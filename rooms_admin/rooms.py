@@ -19,6 +19,7 @@ from rooms_admin.errors import Conflict, NotFound
 from rooms_admin.models import ChangedParticipant, ChangedRoom, NewGlossary, NewParticipant, NewRoom, TicketRequest
 from rooms_admin.rules import (
     LONGEST_VALIDITY,
+    check_chair,
     check_languages,
     check_offered,
     check_size,
@@ -75,12 +76,13 @@ class Rooms:
 
     async def create(self, new: NewRoom, request_key: str | None = None) -> Room:
         """A new room, in ACS and here. `request_key` is kept with it, for `created_by`."""
-        check_offered(new.languages, new.mode)
+        settings = merged_settings(RoomSettings(), new.settings)
+        check_offered(new.languages, settings)
+        check_chair(settings, ())  # nobody has an id yet
         roster = [
             roster_entry(new.languages, participant, f"participants.{index}.")
             for index, participant in enumerate(new.participants)
         ]
-        settings = merged_settings(RoomSettings(), new.settings)
         now = self._now().replace(microsecond=0)
         valid_from = new.valid_from or now
         valid_until = new.valid_until or valid_from + LONGEST_VALIDITY
@@ -154,7 +156,10 @@ class Rooms:
             expected.check(room.version)
             languages = tuple(change.languages) if change.languages is not None else room.languages
             mode = change.mode or room.mode
-            check_offered(languages, mode)
+            settings = merged_settings(room.settings, change.settings)
+            check_offered(languages, settings)
+            if change.settings.chair:
+                check_chair(settings, room.participants)
             for one in room.participants:
                 check_languages(languages, one.speaks, one.hears, f"participants.{one.participant_id}.")
             return replace(
@@ -162,7 +167,7 @@ class Rooms:
                 name=change.name or room.name,
                 languages=languages,
                 mode=mode,
-                settings=merged_settings(room.settings, change.settings),
+                settings=settings,
                 retention_days=change.retention_days or room.retention_days,
             )
 

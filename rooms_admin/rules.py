@@ -20,18 +20,21 @@ from rooms_admin.store import Participant, Room, RoomSettings, Term
 LONGEST_VALIDITY = timedelta(days=180)  # ACS's rule for the span from valid_from to valid_until
 
 
-def check_offered(languages: Sequence[str], mode: str) -> None:
+def check_offered(languages: Sequence[str], settings: RoomSettings) -> None:
     """What is not offered says so, whatever else is right with it."""
-    if mode != "consecutive":
+    if settings.layout != "shared":
         raise NotSupported(
-            "simultaneous interpreting is not supported yet", details=[_wrong("mode", "only consecutive")]
+            "channels and rooms per language are not supported yet", details=[_wrong("settings.layout", "only shared")]
         )
     primaries = [primary(tag) for tag in languages]
     if len(set(primaries)) < len(primaries):
         reason = "two of them are the same language: interpreting needs different ones"
         raise InvalidRequest("the languages are not usable", details=[_wrong("languages", reason)])
-    if len(languages) > 2:
-        raise NotSupported("a room has exactly two languages for now", details=[_wrong("languages", "more than two")])
+
+
+def check_chair(settings: RoomSettings, participants: Sequence[Participant]) -> None:
+    if settings.chair and all(one.participant_id != settings.chair for one in participants):
+        raise InvalidRequest("the chair is nobody", details=[_wrong("settings.chair", "is not on the roster")])
 
 
 def check_validity(valid_from: datetime, valid_until: datetime, now: datetime) -> None:

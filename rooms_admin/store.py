@@ -10,6 +10,9 @@ from typing import Literal, Protocol
 Role = Literal["Presenter", "Attendee", "Consumer", "Collaborator"]
 Mode = Literal["consecutive", "simultaneous"]
 BargeIn = Literal["ignore", "stop"]
+Layout = Literal["shared", "channels", "sister"]
+CaptionStability = Literal["fast", "balanced", "aggressive"]
+KeypadAction = Literal["hush", "pause", "resume"]
 Validity = Literal["scheduled", "open", "expired"]
 Sort = Literal["created_at", "-created_at", "name", "-name", "valid_until", "-valid_until"]
 
@@ -27,6 +30,20 @@ class RoomSettings:
     """an utterance ends here in any case"""
     barge_in: BargeIn = "ignore"
     """whether a voice that speaks over the interpreter stops it"""
+    layout: Layout = "shared"
+    """where interpretations are heard: in the one room, in a channel per language besides, in a room per language"""
+    announcement: bool = False
+    """say at the start, in every language, that a machine interprets"""
+    captions: CaptionStability = "fast"
+    """how much is shown before it is certain: every piece, whole words, whole clauses that never change"""
+    max_lanes: int = 24
+    """model sessions at a time; whoever needs one more takes the place of the one idle longest"""
+    pivot: str = ""
+    """language through which a pair goes that the model refuses; empty: none"""
+    chair: str = ""
+    """participant who is interpreted before all others; empty: nobody"""
+    keypad: Mapping[str, KeypadAction] = field(default_factory=lambda: {"*": "hush"})
+    """what a keypad tone does"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bot.app import plan_of
-from rooms_admin.store import Glossary, Room, Term
+from bot.interpreting.plan import Attendee, Layout, Mode, Order, RoomPlan, Stability
+from rooms_admin.store import Glossary, Participant, Room, RoomSettings, Term
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -29,6 +31,31 @@ def test_the_glossary_of_a_room_is_read_by_language() -> None:
     assert glossary.version == 4
     assert list(glossary.into("en-US", "es-ES")) == [(("Contoso",), "Contoso"), (("pier",), "muelle")]
     assert list(glossary.into("es-ES", "en-US")) == [(("Contoso",), "Contoso"), (("muelle", "pier"), "pier")]
+
+
+def test_what_an_admin_sets_is_what_the_interpreter_follows() -> None:
+    ada = Participant("participant-1", "8:acs:ada", "Ada", "Presenter", "en-US", "es-ES")
+    settings = RoomSettings(
+        barge_in="stop",
+        announcement=True,
+        captions="balanced",
+        max_lanes=3,
+        pivot="en-US",
+        chair="participant-1",
+        keypad={"#": "pause"},
+    )
+    room = replace(_room(), participants=(ada,), settings=settings, mode="simultaneous")
+    plan = plan_of(room).plan
+    assert plan.attendees == {"8:acs:ada": Attendee("8:acs:ada", "Ada", "en-US", "es-ES")}
+    assert (plan.mode, plan.layout, plan.stability) == (Mode.SIMULTANEOUS, Layout.SHARED, Stability.BALANCED)
+    assert (plan.barge_in_stops, plan.announcement, plan.max_lanes, plan.pivot) == (True, True, 3, "en-US")
+    assert (plan.chair, plan.keypad) == ("8:acs:ada", {"#": Order.PAUSE})
+
+
+def test_a_room_with_the_usual_settings_has_no_chair_and_no_pivot() -> None:
+    plan = plan_of(_room()).plan
+    assert (plan.chair, plan.pivot, plan.keypad) == (None, None, {"*": Order.HUSH})
+    assert plan == replace(RoomPlan(("en-US", "es-ES")), glossary=plan.glossary)
 
 
 def test_a_room_without_a_glossary_wants_nothing() -> None:

@@ -137,6 +137,13 @@ async def test_a_room_is_created_in_acs_with_its_roster(service: Service, http: 
         "long_speech_ms": 3000,
         "max_utterance_ms": 10000,
         "barge_in": "ignore",
+        "layout": "shared",
+        "announcement": False,
+        "captions": "fast",
+        "max_lanes": 24,
+        "pivot": "",
+        "chair": "",
+        "keypad": {"*": "hush"},
     }
     ada, benito = room["participants"]
     assert (benito["role"], benito["speaks"], benito["hears"]) == ("Attendee", "es-ES", "es-ES")
@@ -425,6 +432,24 @@ def validity(valid_from: str, valid_until: str) -> dict[str, Any]:
     return {"valid_from": f"{valid_from}T00:00:00Z", "valid_until": f"{valid_until}T00:00:00Z"}
 
 
+async def test_a_room_may_have_many_languages_and_be_interpreted_simultaneously(http: httpx2.AsyncClient) -> None:
+    wanted = {"languages": ["en-US", "es-ES", "fr-FR", "de-DE"], "mode": "simultaneous"}
+    answer = await http.post("/api/rooms", json=NEW_ROOM | wanted)
+    assert answer.status_code == 201
+    assert wanted.items() <= answer.json().items()
+
+
+async def test_one_of_the_roster_may_have_the_chair(http: httpx2.AsyncClient) -> None:
+    room = (await http.post("/api/rooms", json=NEW_ROOM)).json()
+    chair = room["participants"][1]["participant_id"]
+    path, settings = f"/api/rooms/{room['room_id']}", {"chair": chair, "keypad": {"#": "pause"}, "announcement": True}
+    changed = (await http.patch(path, json={"settings": settings})).json()
+    assert settings.items() <= changed["settings"].items()
+    refused = await http.patch(path, json={"settings": {"chair": "somebody"}})
+    assert refused.json()["error"]["details"][0]["field"] == "settings.chair"
+    assert (await http.patch(path, json={"settings": {"chair": ""}})).json()["settings"]["chair"] == ""
+
+
 BAD, LATER = "invalid_request", "not_supported"
 WRONG_ROOMS: list[tuple[dict[str, Any], str, str]] = [
     ({"name": ""}, BAD, "name"),
@@ -432,8 +457,12 @@ WRONG_ROOMS: list[tuple[dict[str, Any], str, str]] = [
     ({"languages": ["en-US"]}, BAD, "languages"),
     ({"languages": ["en-US", "es_ES"]}, BAD, "languages.1"),
     ({"languages": ["en-US", "en-GB"]}, BAD, "languages"),
-    ({"languages": ["en-US", "es-ES", "fr-FR"]}, LATER, "languages"),
-    ({"mode": "simultaneous"}, LATER, "mode"),
+    ({"settings": {"layout": "sister"}}, LATER, "settings.layout"),
+    ({"settings": {"layout": "channels"}}, LATER, "settings.layout"),
+    ({"settings": {"chair": "participant_1"}}, BAD, "settings.chair"),
+    ({"settings": {"keypad": {"x": "hush"}}}, BAD, "settings.keypad.x.[key]"),
+    ({"settings": {"max_lanes": 0}}, BAD, "settings.max_lanes"),
+    ({"settings": {"pivot": "english"}}, BAD, "settings.pivot"),
     ({"mode": "dubbed"}, BAD, "mode"),
     (roster_of_one(hears="en-US", role="Boss"), BAD, "participants.0.role"),
     (roster_of_one(speaks="fr-FR"), BAD, "participants.0.speaks"),
