@@ -105,7 +105,9 @@ class RealtimeBooth:
         self._notices: deque[BoothEvent] = deque()
         """What was found out while the room was calling us: reported from our own task."""
         self._to_check = asyncio.Event()
-        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm: asyncio.Handle | None = None
+        self._alarm_at = 0.0
+        """Kept here: a moment that has passed already gets no `TimerHandle` from every event loop."""
 
     @property
     def engine(self) -> str:
@@ -226,7 +228,10 @@ class RealtimeBooth:
         try:
             await session.serve()
         except* Exception as errors:
-            lost = renamed(_first(errors))
+            first = _first(errors)
+            lost = renamed(first)
+            if lost is not first:
+                lost.__cause__ = first  # kept, not raised
         if session not in self._retiring:
             self._endings.put_nowait((session, lost or SessionError("closed_1000", "the session has ended")))
             return
@@ -439,9 +444,10 @@ class RealtimeBooth:
         if self._over:
             return
         if self._alarm is not None:
-            if self._alarm.when() <= at:
+            if self._alarm_at <= at:
                 return
             self._alarm.cancel()
+        self._alarm_at = at
         self._alarm = asyncio.get_running_loop().call_at(at, self._on_alarm)
 
     def _on_alarm(self) -> None:

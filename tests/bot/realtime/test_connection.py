@@ -11,6 +11,7 @@ import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -623,7 +624,7 @@ async def test_a_message_too_large_ends_the_session() -> None:
 # --- renewing
 
 
-async def test_a_session_is_renewed_at_an_idle_moment_before_it_expires() -> None:
+async def test_a_session_is_succeeded_before_it_expires_and_finishes_what_it_has() -> None:
     def expiring(seconds: float) -> Visit:
         async def visit(service: Service, connection: ServerConnection, model: ServiceModel) -> None:
             model.session["expires_at"] = time.time() + seconds
@@ -631,22 +632,36 @@ async def test_a_session_is_renewed_at_an_idle_moment_before_it_expires() -> Non
 
         return visit
 
-    async with meeting(visits=[expiring(0.4)], answering=False) as (service, room, booth), running(booth):
-        began = time.monotonic()
-        say(booth, "u-1")
-        await until(lambda: bool(service.models and service.models[0].pending))
-        await until(lambda: time.monotonic() - began > 0.35)  # past the moment to renew, and not idle
-        assert len(room.of(BoothReady)) == 1
-        service.answering = True
-        model = service.models[0]
-        model.step(0)
-        say(booth, "u-2")
-        await room.until(InterpretationEnded, 2)
+    async with meeting(visits=[expiring(1.0)], answering=False) as (service, room, booth), running(booth):
+        first = say(booth, "u-1")
+        half = speak(booth, "u-2")
+        await until(lambda: bool(service.models and service.models[0].pending and service.models[0].buffer))
         await room.until(BoothReady, 2)
+        half += say(booth, "u-2")  # its first half is with the old session, and so is the rest
+        third = say(booth, "u-3")
+        await until(lambda: len(service.heard) == 3)
+        old, new = service.models
+        assert old.committed == [first, half]
+        assert new.committed == [third]
+        service.answering = True
+        say(booth, "u-4")
+        old.step(0)
+        await room.until(InterpretationEnded, 2)
         assert room.of(BoothLost) == []
-        pcm = say(booth, "u-3")
-        await room.until(InterpretationEnded, 3)
-        assert list(service.models[1].committed) == [pcm]
+
+
+async def test_a_session_that_retires_and_is_not_released_is_closed_all_the_same() -> None:
+    async def expiring(service: Service, connection: ServerConnection, model: ServiceModel) -> None:
+        model.session["expires_at"] = time.time() + 0.4
+        await answer(service, connection, model)
+
+    limits = replace(QUICK, retire_s=0.2)
+    async with meeting(limits, visits=[expiring]) as (service, room, booth), running(booth):
+        say(booth, "u-1")
+        await room.until(InterpretationEnded)
+        await room.until(BoothReady, 2)
+        await until(lambda: service.left == 1)
+        assert room.of(BoothLost) == []
 
 
 async def test_an_expiry_in_the_past_is_not_believed() -> None:

@@ -5,18 +5,29 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import math
+import random
 import struct
 from dataclasses import replace
+from typing import Any
 
 import pytest
+import uvloop
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.frames import Frame, Opcode
 
 from bot.interpreting.events import BoothLost, BoothReady, HearingDropped, InterpretationEnded, Outcome
 from bot.realtime.connection import RealtimeBooth
+from bot.realtime.conversation import ConversationProtocol
+from bot.realtime.fallback import Engine, Ladder
+from bot.realtime.limits import BoothLimits
+from bot.realtime.messages import ConversationSettings
 from tests.bot.realtime.service import Message, ServiceModel
-from tests.bot.realtime.test_connection import QUICK, Room, Service, meeting, running, say, until
+from tests.bot.realtime.test_connection import LANE, QUICK, Room, Service, meeting, running, say, until
+from tests.support.virtual_time import virtual_time
 
 EAGER = replace(QUICK, ping_every_s=0.02, unread_s=0.3, unread_least_s=0.2)
 
@@ -150,3 +161,120 @@ async def test_a_service_that_does_not_read_is_left_without_a_goodbye() -> None:
         pcm = say(booth, "u-2")
         await room.until(InterpretationEnded)
         assert service.heard == [pcm]
+
+
+# --- a law
+
+
+class MemorySocket:
+    """A socket to a service in memory, which may stop reading for a while, or go."""
+
+    def __init__(self, kind: str, seconds: float, models: list[Ages]) -> None:
+        self._model = Ages()
+        models.append(self._model)
+        self._kind = kind
+        loop = asyncio.get_running_loop()
+        self._reads_from = loop.time() + (seconds if kind == "slow to configure" else 0.0)
+        self._deaf_from = loop.time() + 0.5 if kind == "deaf" else math.inf
+        self._deaf_for = seconds
+        self._gone_at = loop.time() + seconds if kind == "gone" else math.inf
+        self._unread: list[str | asyncio.Future[float]] = []
+        self._closed = False
+
+    async def receive(self) -> bytes:
+        loop = asyncio.get_running_loop()
+        while True:
+            if self._closed or loop.time() >= self._gone_at:
+                raise ConnectionClosedError(None, None)
+            self._read(loop.time())
+            while self._model.step(0):
+                pass
+            if self._model.outgoing:
+                return json.dumps(self._model.outgoing.pop(0)).encode()
+            await asyncio.sleep(0.05)
+
+    def _read(self, now: float) -> None:
+        deaf = self._deaf_from <= now < self._deaf_from + self._deaf_for
+        if deaf or now < self._reads_from:
+            return
+        unread, self._unread = self._unread, []
+        for message in unread:
+            if isinstance(message, str):
+                self._model.receive(message)
+            elif not message.done():
+                message.set_result(0.0)
+
+    async def send(self, message: str) -> None:
+        self._unread.append(message)
+
+    async def ping(self) -> asyncio.Future[float]:
+        pong: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._unread.append(pong)
+        return pong
+
+    def abort(self) -> None:
+        self._closed = True
+
+    async def close(self, limit_s: float) -> None:
+        self._closed = True
+
+
+@settings(max_examples=6, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["deaf", "slow to open", "slow to configure", "gone", "good"]), st.floats(0.1, 6.0)),
+        max_size=6,
+    )
+)
+def test_whatever_happens_to_sessions_nothing_much_older_than_three_seconds_is_heard(
+    fates: list[tuple[str, float]],
+) -> None:
+    """Audio is at most 3 s old when it is written, and is not answered when it is read much later."""
+
+    @virtual_time
+    async def check() -> None:
+        models: list[Ages] = []
+        coming = iter(fates)
+        room = Room()
+
+        async def connect() -> Any:
+            kind, seconds = next(coming, ("good", 0.0))
+            if kind == "slow to open":
+                await asyncio.sleep(seconds)
+            return MemorySocket(kind, seconds, models)
+
+        engine = Engine(
+            "conversation", "c", connect, lambda text: ConversationProtocol(LANE, text, ConversationSettings())
+        )
+        booth = RealtimeBooth(
+            LANE, "Interpret.", room.deliver, Ladder([engine], 300.0), BoothLimits(), random.Random(1)
+        )
+        async with running(booth):
+            for number in range(6):
+                for _ in range(15):
+                    for _ in range(5):
+                        hear_now(booth, f"u-{number}")
+                    await asyncio.sleep(0.1)
+                booth.interpret(f"u-{number}")
+                await asyncio.sleep(0.5)
+            await asyncio.sleep(8.0)
+        assert max((model.oldest_s_answered for model in models), default=0.0) <= 4.0
+        assert last_words(room) == sorted(f"u-{number}" for number in range(6))
+
+    check()
+
+
+def test_it_works_on_the_event_loop_of_the_service_too() -> None:
+    """Whose timers for moments that have passed are not those of asyncio."""
+
+    async def check() -> None:
+        async with meeting() as (service, room, booth), running(booth):
+            await room.until(BoothReady)
+            pcm = say(booth, "u-1")
+            booth.alarm_by(0.0)
+            booth.alarm_by(asyncio.get_running_loop().time() + 5)
+            await room.until(InterpretationEnded)
+            assert service.heard == [pcm]
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(check())
