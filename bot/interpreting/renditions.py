@@ -347,14 +347,18 @@ class Renditions:
                 del self.utterances[spoken.id]
                 self.captions.transcript.forget(spoken.id)
 
-    def deadline(self, now: float, *, quiet: bool) -> float | None:
-        """When `tick`, `play` or `tidy` has something to do."""
-        deadlines: list[float | None] = [
+    def next_frame_at(self, now: float, *, quiet: bool) -> float | None:
+        """When `play` has something to do."""
+        deadlines = [
             self.speaking.deadline(channel, now, quiet=quiet)
             for channel in self.speaking.floors
             if self._carried(channel)
         ]
-        deadlines += [_model_deadline(one) for one in self._open.values()]
+        return min((at for at in deadlines if at is not None), default=None)
+
+    def deadline(self) -> float | None:
+        """When `tick` or `tidy` has something to do."""
+        deadlines = [_model_deadline(one) for one in self._open.values()]
         deadlines += [
             spoken.settled_at + FOLLOW_UP_S for spoken in self.utterances.values() if spoken.settled_at is not None
         ]

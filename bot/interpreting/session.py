@@ -17,6 +17,7 @@ Here is what the parts have to do with one another; each part is a file of its o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import assert_never
 
@@ -75,6 +76,8 @@ class InterpreterSession:
         self._ended = False
         self._due_at: float | None = None
         """What is due by the clock, but for the ends of turns: those move with every frame."""
+        self._other_than_frames_due_at = math.inf
+        """The same without the frames to be played."""
 
     # --- the two methods -------------------------------------------------------------------
 
@@ -126,6 +129,8 @@ class InterpreterSession:
             case KeypadTone(tone):
                 if tone in self._plan.keypad:
                     self._ordered(self._plan.keypad[tone])
+            case Tick() if self._only_frames_are_due(now):
+                return self._play_on(now)
             case Tick():
                 for speaker, turns in self._hearing.expired(now):
                     self._turns(speaker, turns, now)
@@ -139,8 +144,32 @@ class InterpreterSession:
         quiet = self._hearing.quiet
         renditions.play(now, quiet=quiet)
         renditions.tidy(now)
-        self._due_at = renditions.deadline(now, quiet=quiet)
+        self._set_other_deadlines()
+        self._set_alarm(now)
         return self._effects()
+
+    def _only_frames_are_due(self, now: float) -> bool:
+        turn_ends_at = self._hearing.deadline()
+        return now < self._other_than_frames_due_at and (turn_ends_at is None or now < turn_ends_at)
+
+    def _play_on(self, now: float) -> list[Effect]:
+        """50 a second for every voice: unless one has ended, nothing but its next frame has to be thought of."""
+        renditions, entries = self._renditions, len(self._renditions.ledger)
+        renditions.play(now, quiet=self._hearing.quiet)
+        if len(renditions.ledger) < entries:
+            renditions.tidy(now)
+            self._set_other_deadlines()
+        self._set_alarm(now)
+        return self._effects()
+
+    def _set_other_deadlines(self) -> None:
+        due_at = self._renditions.deadline()
+        self._other_than_frames_due_at = math.inf if due_at is None else due_at
+
+    def _set_alarm(self, now: float) -> None:
+        frame_at = self._renditions.next_frame_at(now, quiet=self._hearing.quiet)
+        due_at = self._other_than_frames_due_at if frame_at is None else min(frame_at, self._other_than_frames_due_at)
+        self._due_at = None if due_at == math.inf else due_at
 
     def next_deadline(self) -> float | None:
         """When `Tick` is wanted next; None while nothing depends on the clock. In the past means now."""
