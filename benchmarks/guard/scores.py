@@ -81,7 +81,7 @@ class Scores:
     precision: dict[str, Share] = field(default_factory=dict)
     """By fault: the injection was one that shows it."""
     faulty: dict[str, Share] = field(default_factory=dict)
-    """By fault: something was wrong at all. Of these sets one interpretation in seven is clean, in meetings most are."""
+    """By fault: something was wrong at all. Of these sets one in seven is clean, in meetings most are."""
     false_alarms: dict[str, Share] = field(default_factory=dict)
     """By stratum, `all` and fault: clean interpretations in which it was seen."""
     alone: dict[str, Share] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -69,6 +69,10 @@ class Terms:
     terms: tuple[Term, ...] = ()
     """As the admin ordered them: where not all fit, the first go in."""
     version: int = 0
+    _by_lane: dict[tuple[str, str], Sequence[tuple[tuple[str, ...], str]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """Found once: a lane asks with every utterance, and a glossary may hold 500 terms."""
 
     @classmethod
     def of(cls, terms: Mapping[str, Mapping[str, str]], languages: Iterable[str] = (), version: int = 0) -> Terms:
@@ -80,12 +84,14 @@ class Terms:
         room = tuple(languages)
         return cls(tuple(Term(text, _completed(text, wordings, room)) for text, wordings in terms.items()), version)
 
-    def into(self, source: str, target: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    def into(self, source: str, target: str) -> Sequence[tuple[tuple[str, ...], str]]:
         """What may be said in the source language (or `auto`), and what is wanted for it in the target language."""
-        for term in self.terms:
-            wanted = term.wording(target)
-            if wanted is not None:
-                yield term.spoken(source), wanted
+        known = self._by_lane.get((source, target))
+        if known is None:
+            wanted = [(term, term.wording(target)) for term in self.terms]
+            known = tuple((term.spoken(source), wording) for term, wording in wanted if wording is not None)
+            self._by_lane[source, target] = known
+        return known
 
     def missed(self, original: str, interpretation: str, source: str, target: str) -> list[str]:
         """The wanted wordings of terms that the original has and the interpretation has not."""
@@ -157,10 +163,18 @@ def _completed(text: str, wordings: Mapping[str, str], languages: tuple[str, ...
 
 
 def _matches(wording: str, folded: str, *, fixed: bool = False) -> bool:
-    parts = _parts(wording)
-    if not parts:
-        return True  # nothing that could be said, or heard
-    return parts[0][:-1] in folded and _pattern(wording, fixed=fixed).search(folded) is not None
+    needle = _needle(wording)
+    return needle in folded and (not needle or _pattern(wording, fixed=fixed).search(folded) is not None)
+
+
+@lru_cache(maxsize=4096)
+def _needle(wording: str) -> str:
+    """What no text lacks that says it, whatever the ending: glossaries are long, and most of their terms are not said.
+
+    Empty for a wording of nothing but signs, which nobody can say or miss.
+    """
+    longest = max(_parts(wording), key=len, default="")
+    return longest if len(longest) < _SHORT else longest[:-1]
 
 
 @lru_cache(maxsize=4096)

@@ -45,7 +45,7 @@ class Fault(StrEnum):
 
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+")
-_MOST_LETTERS = 5_000
+_MOST_LETTERS = 2_000
 """Of a text; ten seconds of speech have 250. What goes on beyond is not looked at."""
 _SIGNS = re.compile(r"\w")
 _ENDED = re.compile(r"[.!?…。！？؟।]\W*$")
