@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from bot.booth import BoothFactory
-from bot.interpreting.events import Effect, Event, Order, Ordered, SpeakerAudio, SpeakerJoined
+from bot.interpreting.announcement import text as announcement
+from bot.interpreting.events import BoothDegraded, Effect, Event, Order, Ordered, SpeakerAudio, SpeakerJoined
+from bot.interpreting.glossary import Terms
 from bot.interpreting.ledger import Entry, State
-from bot.interpreting.plan import Lane, RoomPlan
+from bot.interpreting.plan import SHARED_CHANNEL, Lane, Layout, Mode, RoomPlan
 from bot.interpreting.session import InterpreterSession
 from bot.interpreting.transcript import CaptionLine
 from bot.live_room import FIRST_MEDIA_S, REDIAL_S, LiveRoom, RoomEnded, Scribe
@@ -19,7 +21,17 @@ from bot.metronome import Metronome
 from tests.support.audio import numbered
 from tests.support.booths import FakeBooths
 from tests.support.media_streams import METADATA, FakeMediaStream, NumberedSpeech, audio_json
-from tests.support.meeting import ADA, BENITO, GUEST, PEOPLE, TWO_LANGUAGES, Answers, silent_model
+from tests.support.meeting import (
+    ADA,
+    ADA_INTO_SPANISH,
+    BENITO,
+    GUEST,
+    PEOPLE,
+    THREE_LANGUAGES,
+    TWO_LANGUAGES,
+    Answers,
+    silent_model,
+)
 from tests.support.virtual_time import virtual_time
 
 
@@ -83,17 +95,17 @@ class Stage:
     async def __aexit__(self, *error: object) -> None:
         await self._stack.aclose()
 
-    async def dialled(self, *, metadata: bool = True) -> FakeMediaStream:
+    async def dialled(self, *, metadata: bool = True, name: str = SHARED_CHANNEL) -> FakeMediaStream:
         """A media socket, served as the route serves it."""
         acs = FakeMediaStream(metadata=metadata)
-        await self._stack.enter_async_context(task(self._serve(acs)))
+        await self._stack.enter_async_context(task(self._serve(acs, name)))
         await asyncio.sleep(0)
         return acs
 
-    async def _serve(self, acs: FakeMediaStream) -> None:
+    async def _serve(self, acs: FakeMediaStream, name: str) -> None:
         async with asyncio.TaskGroup() as group:
             writer = group.create_task(acs.stream.write())
-            await self.room.attach(acs.stream)
+            await self.room.attach(acs.stream, name)
             writer.cancel()
         await acs.stream.close()
 
@@ -229,15 +241,66 @@ async def test_booths_nobody_needs_any_more_are_ended() -> None:
 
 
 @virtual_time
-async def test_keypad_tones_are_nothing_to_interpret() -> None:
-    async with Stage() as stage:
+async def test_a_keypad_tone_stops_the_interpreter() -> None:
+    async with Stage(FakeBooths(Answers(after=0.5, seconds=3.0))) as stage:
         acs = await stage.dialled()
-        acs.sends('{"kind":"DtmfData","dtmfData":{"data":"5","participantRawID":"8:acs:ada"}}')
-        await asyncio.sleep(1)
-        assert not stage.room.over
+        await stage.until(1.0)
+        await acs.says(ADA, seconds=1.0, pause=0.5)
+        await stage.until(4.0)
+        acs.sends('{"kind":"DtmfData","dtmfData":{"data":"3"}}')
+        await stage.until(4.5)
+        assert acs.stops == []
+        acs.sends('{"kind":"DtmfData","dtmfData":{"data":"*"}}')
+        await stage.until(5.0)
+        assert [round(at - stage.began, 2) for at in acs.stops] == [4.5]
+        assert stage.notebook.states == [("abandoned", "hushed")]
 
 
-# --- media -------------------------------------------------------------------------------------------
+@virtual_time
+async def test_each_room_of_a_language_is_spoken_to_through_its_own_socket() -> None:
+    plan = replace(THREE_LANGUAGES, layout=Layout.SISTER, streams={"fr-FR": "a second socket"})
+    async with Stage(FakeBooths(Answers(after=0.5, seconds=1.0)), plan) as stage:
+        english, spanish = await stage.dialled(name="en-US"), await stage.dialled(name="es-ES")
+        french = await stage.dialled(name="a second socket")
+        await stage.until(1.0)
+        await english.says(ADA, seconds=1.0, pause=0.5)
+        await stage.until(3.5)
+        spanish.hangs_up()
+        await stage.until(10.0)
+        assert [len(acs.played) for acs in (english, spanish, french)] == [0, 25, 50]
+        stage.room.end("stopped", hang_up=True)
+        await stage.end()
+        assert english.close_code is not None
+        assert french.close_code is not None
+
+
+@virtual_time
+async def test_booths_are_told_how_to_interpret_what_to_say_and_what_has_changed() -> None:
+    plan = replace(TWO_LANGUAGES, announcement=True, mode=Mode.SIMULTANEOUS)
+    async with Stage(FakeBooths(Answers(after=0.5, seconds=0.5)), plan) as stage:
+        acs = await stage.dialled()
+        stage.room.deliver(SpeakerJoined(ADA))
+        await stage.until(3.0)
+        (booth,) = stage.booths.made
+        assert booth.mode is Mode.SIMULTANEOUS
+        assert [(text, language) for _, text, language in booth.said] == [(announcement(plan, "es-ES"), "es-ES")]
+        await acs.says(ADA, seconds=1.0, pause=0.5)
+        await stage.until(8.0)
+        assert booth.manner == {booth.asked[-1]: (False, 1.0)}
+        assert booth.released == [booth.said[0][0], booth.asked[-1]]
+        stage.room.change_plan(replace(plan, glossary=Terms.of({"Contoso": {}})))
+        assert "Contoso" in booth.instructions
+        assert stage.notebook.states == [("spoken", ""), ("spoken", "")]
+
+
+@virtual_time
+async def test_what_serves_a_lane_otherwise_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with Stage() as stage:
+        stage.room.deliver(SpeakerJoined(ADA))
+        stage.room.deliver(BoothDegraded(ADA_INTO_SPANISH, "captions", "quota"))
+    (record,) = [record for record in caplog.records if record.message == "lane is served otherwise"]
+    assert (record.__dict__["engine"], record.__dict__["reason"]) == ("captions", "quota")
 
 
 @virtual_time

@@ -113,8 +113,13 @@ def silent_model(request: Interpret | Say) -> Script:
     return ()
 
 
+OWN_WORDS = 9_999
+"""The number of what the interpreter says on its own account."""
+
+
 def number_of(utterance: str) -> int:
-    return int(utterance.rpartition("-")[2])
+    number = utterance.rpartition("-")[2]
+    return int(number) if number.isdigit() else OWN_WORDS
 
 
 class Meeting:
