@@ -145,7 +145,7 @@ class _Interpreter:
     def __init__(self, switchboard: Switchboard) -> None:
         self._switchboard = switchboard
 
-    def state(self, room_id: str) -> InterpreterState:
+    async def state(self, room_id: str) -> InterpreterState:
         now = self._switchboard.status(room_id)
         since = None if now.since is None else datetime.fromtimestamp(now.since, UTC)
         return InterpreterState(_ADMIN_STATUS[now.status], now.call_connection_id, since, now.reason)

@@ -228,13 +228,13 @@ class Switchboard:
 
     # --- what Event Grid and Call Automation tell (webhooks.routes.WebhookHandler) ---------------
 
-    def deliver(self, event: CallReport) -> None:
+    async def deliver(self, event: CallReport) -> None:
         self._enqueue(_Pending(None, event))
 
     async def knows_call(self, call_secret: str) -> bool:
         return call_secret in self._by_secret or call_secret in self._left
 
-    def deliver_call_event(self, call_secret: str, event: CallEvent) -> None:
+    async def deliver_call_event(self, call_secret: str, event: CallEvent) -> None:
         self._enqueue(_Pending(call_secret, event))
 
     def _enqueue(self, pending: _Pending) -> None:
@@ -316,7 +316,7 @@ class Switchboard:
 
     # --- media (media_streaming.routes) ------------------------------------------------------------
 
-    def knows_secret(self, call_secret: str) -> bool:
+    async def knows_secret(self, call_secret: str) -> bool:
         call = self._by_secret.get(call_secret)
         return call is not None and not call.live.over
 

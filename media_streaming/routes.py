@@ -65,7 +65,7 @@ def router(
     handler: Handler,
     *,
     verify: Callable[[str | None], Awaitable[object]],
-    knows_secret: Callable[[str], bool],
+    knows_secret: Callable[[str], Awaitable[bool]],
     claim: Claim | None = None,
     expected: AudioFormat = PCM_24K_MONO,
 ) -> APIRouter:
@@ -91,7 +91,7 @@ class _Endpoint:
         self,
         handler: Handler,
         verify: Callable[[str | None], Awaitable[object]],
-        knows_secret: Callable[[str], bool],
+        knows_secret: Callable[[str], Awaitable[bool]],
         claim: Claim,
         expected: AudioFormat,
     ) -> None:
@@ -104,7 +104,7 @@ class _Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         secret: str = scope["path_params"]["call_secret"]
         headers = Headers(scope=scope)
-        if not self._knows_secret(secret):
+        if not await self._knows_secret(secret):
             await _refuse(scope, send, HTTPStatus.NOT_FOUND, "unknown_call", "There is no such call.")
             return
         try:

@@ -44,19 +44,19 @@ Verify = Callable[[str | None], Awaitable[object]]
 
 
 class WebhookHandler(Protocol):
-    """Who wants the events. The two `deliver` methods only enqueue.
+    """Who wants the events. The two `deliver` methods see to it that the event is not lost, and only enqueue.
 
     One that cannot raises `TryAgainLater`: the event then counts as not delivered, and the sender, told so,
     brings it again.
     """
 
-    def deliver(self, event: CallReport) -> None:
+    async def deliver(self, event: CallReport) -> None:
         """A call of the resource started, ended, gained or lost somebody."""
 
     async def knows_call(self, call_secret: str) -> bool:
         """Whether a call of ours was given this secret."""
 
-    def deliver_call_event(self, call_secret: str, event: CallEvent) -> None:
+    async def deliver_call_event(self, call_secret: str, event: CallEvent) -> None:
         """Something happened on our connection to the call with this secret."""
 
 
@@ -112,7 +112,7 @@ def router(
         events = read_event_grid(await _body(request, EVENT_GRID_BODY_LIMIT, body_timeout_s))
         validations: list[SubscriptionValidation] = []
 
-        def take(event: EventGridEvent) -> None:
+        async def take(event: EventGridEvent) -> None:
             match event:
                 case SubscriptionValidation():
                     validations.append(event)
@@ -121,7 +121,7 @@ def router(
                 case _ if event.event_id in reports_seen:
                     counts.repeated += 1
                 case _:
-                    handler.deliver(event)
+                    await handler.deliver(event)
                     reports_seen.remember(event.event_id)
                     counts.delivered += 1
 
@@ -139,7 +139,7 @@ def router(
             raise UnknownCall("no call has this address")
         events = read_callbacks(await _body(request, CALLBACK_BODY_LIMIT, body_timeout_s))
 
-        def take(event: CallEvent) -> None:
+        async def take(event: CallEvent) -> None:
             if event.event_id in callbacks_seen:
                 counts.repeated += 1
                 return
@@ -147,10 +147,10 @@ def router(
                 if rosters.is_stale(event.call_connection_id, event.sequence_number):
                     counts.stale += 1
                     return
-                handler.deliver_call_event(call_secret, event)
+                await handler.deliver_call_event(call_secret, event)
                 rosters.passed(event.call_connection_id, event.sequence_number)
             else:
-                handler.deliver_call_event(call_secret, event)
+                await handler.deliver_call_event(call_secret, event)
             callbacks_seen.remember(event.event_id)
             counts.delivered += 1
 
@@ -196,7 +196,9 @@ class _EventGridDoor:
         return Response(status_code=200, headers=headers)
 
 
-async def _hand_over(events: Batch[Event], take: Callable[[Event], None], source: str, counts: WebhookCounts) -> None:
+async def _hand_over(
+    events: Batch[Event], take: Callable[[Event], Awaitable[None]], source: str, counts: WebhookCounts
+) -> None:
     """Hand each readable event of a request over, in order.
 
     One malformed event of a batch is logged and counted, and the request accepted for the sake of the others:
@@ -211,7 +213,7 @@ async def _hand_over(events: Batch[Event], take: Callable[[Event], None], source
         if isinstance(event, MalformedEvent):
             malformed.append(event)
         else:
-            take(event)
+            await take(event)
             read += 1
         if number % EVENTS_PER_TURN == 0:
             await asyncio.sleep(0)

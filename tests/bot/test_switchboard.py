@@ -211,13 +211,13 @@ class Exchange:
     async def tell(self, *events: CallStarted | CallEnded, wait_s: float = 0.5) -> None:
         """Event Grid reports; and then some time passes."""
         for event in events:
-            self.switchboard.deliver(event)
+            await self.switchboard.deliver(event)
         await asyncio.sleep(wait_s)
 
     async def report(self, *events: CallEvent, number: int = 1, wait_s: float = 0.5) -> None:
         """Call Automation reports on the connection with this number."""
         for event in events:
-            self.switchboard.deliver_call_event(self.calls.secret(number), event)
+            await self.switchboard.deliver_call_event(self.calls.secret(number), event)
         await asyncio.sleep(wait_s)
 
     async def dial(self, number: int = 1) -> FakeMediaStream:
@@ -383,11 +383,11 @@ async def test_two_reports_of_a_start_lead_to_one_connect() -> None:
 async def test_an_admin_and_a_report_at_the_same_time_lead_to_one_connect() -> None:
     async with Exchange() as exchange:
         exchange.book.takes_s = 0.2
-        exchange.switchboard.deliver(started())
+        await exchange.switchboard.deliver(started())
         await exchange.switchboard.start("room-1")
         await asyncio.sleep(1)
         assert exchange.calls.rooms == ["acs-1"]
-        exchange.switchboard.deliver(started(2))
+        await exchange.switchboard.deliver(started(2))
         await asyncio.sleep(0)
         with pytest.raises(NotPossible, match="already_live"):
             await exchange.switchboard.start("room-2")
@@ -474,7 +474,7 @@ async def test_an_interpreter_sent_by_an_admin_leaves_with_the_people_whichever_
 async def test_calls_outside_our_rooms_are_none_of_our_business() -> None:
     async with Exchange() as exchange:
         await exchange.tell(started(room=77), replace(started(), room_id=None))
-        exchange.switchboard.deliver(
+        await exchange.switchboard.deliver(
             ParticipantAdded("event", "acs-1", "server-call-1", ADA, NOW, "correlation", ADA, "Ada", "Presenter")
         )
         await asyncio.sleep(1)
@@ -493,10 +493,10 @@ async def test_an_event_that_cannot_be_acted_on_does_not_stop_the_others(caplog:
 async def test_more_events_than_can_be_kept_are_to_be_brought_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(switchboard_module, "INBOX_LIMIT", 2)
     exchange = Exchange()
-    exchange.switchboard.deliver(started(1))
-    exchange.switchboard.deliver(started(2))
+    await exchange.switchboard.deliver(started(1))
+    await exchange.switchboard.deliver(started(2))
     with pytest.raises(TryAgainLater):
-        exchange.switchboard.deliver(started(3))
+        await exchange.switchboard.deliver(started(3))
 
 
 @virtual_time
@@ -506,14 +506,14 @@ async def test_reports_about_a_call_we_have_left_are_known_and_change_nothing() 
         secret = exchange.calls.secret()
         assert exchange.switchboard.call_secrets == [secret]
         assert await exchange.switchboard.knows_call(secret)
-        assert exchange.switchboard.knows_secret(secret)
+        assert await exchange.switchboard.knows_secret(secret)
         exchange.switchboard.stop("room-1")
-        assert not exchange.switchboard.knows_secret(secret), "no media any more"
+        assert not await exchange.switchboard.knows_secret(secret), "no media any more"
         await asyncio.sleep(1)
         assert await exchange.switchboard.knows_call(secret)
         assert not await exchange.switchboard.knows_call("somebody else's")
         await exchange.report(roster(ADA), OtherCallEvent(**report(type="PlayStarted")))
-        exchange.switchboard.deliver_call_event("somebody else's", roster(ADA))
+        await exchange.switchboard.deliver_call_event("somebody else's", roster(ADA))
         await asyncio.sleep(0.1)
         assert exchange.status() == (Status.ENDED, "stopped")
 
