@@ -1,0 +1,36 @@
+"""The connections to Redis: what is said when there is none."""
+
+from __future__ import annotations
+
+import pytest
+
+from rooms_admin.errors import StoreUnavailable, UnusableStore
+from rooms_admin.redis_client import RedisClient, Script
+from tests.support.redis_server import RedisServer, free_port
+
+
+async def test_nobody_there_is_said_without_the_password() -> None:
+    port = free_port()
+    with pytest.raises(UnusableStore) as raised:
+        async with RedisClient(f"redis://:the-password@127.0.0.1:{port}"):
+            pass
+    assert f"127.0.0.1:{port}" in str(raised.value)
+    assert "the-password" not in str(raised.value)
+
+
+async def test_commands_pipelines_and_scripts(empty_redis: RedisServer) -> None:
+    async with RedisClient(empty_redis.url) as client:
+        assert client.address == f"127.0.0.1:{empty_redis.port}"
+        assert await client.together([("SET", "a", "1"), ("GET", "a"), ("GET", "b")]) == [True, b"1", None]
+        add = Script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
+        assert [await client.run(add, ["a"], 2), await client.run(add, ["a"], 3)] == [3, 6]
+        await client.call("SCRIPT FLUSH")
+        assert await client.run(add, ["a"], 1) == 7
+
+
+async def test_what_redis_refuses_is_an_error_of_the_store(empty_redis: RedisServer) -> None:
+    async with RedisClient(empty_redis.url) as client:
+        await client.call("SET", "a", "text")
+        for refused in (client.call("INCR", "a"), client.together([("INCR", "a")]), client.wait("LPOP", "a")):
+            with pytest.raises(StoreUnavailable):
+                await refused
