@@ -22,6 +22,7 @@ from bot.config import Settings
 from bot.http_errors import install_error_handlers
 from bot.interpreting.events import Order
 from bot.interpreting.plan import Attendee, Endpointing, RoomPlan
+from bot.limits import STRANGERS_PER_S, admin_limits, buckets, media_limits, webhook_limits
 from bot.live_room import LiveRoom, Scribe
 from bot.metronome import Metronome
 from bot.notices import Notices
@@ -42,25 +43,23 @@ from rooms_admin.connection_string import parse_connection_string
 from rooms_admin.database import Database
 from rooms_admin.deliveries import Deliveries
 from rooms_admin.idempotency import Answers
+from rooms_admin.key_file import KeyFile
 from rooms_admin.keys import Admins, ApiKeys, Claims, VerifyBearer
 from rooms_admin.models import Action, Purpose
-from rooms_admin.rates import TokenBuckets
 from rooms_admin.retention import Retention
 from rooms_admin.rooms import Rooms
-from rooms_admin.routes import Guard, InterpreterState, InterpreterStatus, Limits
+from rooms_admin.routes import Guard, InterpreterState, InterpreterStatus
 from rooms_admin.schema import MIGRATIONS
 from rooms_admin.sqlite_store import SqliteRooms
 from rooms_admin.store import Room, RoomStore, Term
 from rooms_admin.subscriptions import Subscriptions
 from rooms_admin.usage import Prices
 from webhooks import routes as webhook_routes
-from webhooks.errors import NotAuthorized
-from webhooks.tokens import KeySet, TokenVerifier, fetch_over_http
+from webhooks.errors import KeysUnavailable, NotAuthorized
+from webhooks.tokens import KeySet, TokenVerifier, event_grid_only, fetch_over_http
 
 API_VERSION = "1.0"
 """Grows when an answer loses something somebody may rely on."""
-STRANGERS_PER_S = 10.0
-"""Requests without valid proof, from one address, that are told why they are refused; more are told to slow down."""
 
 Wanted = TypeVar("Wanted")
 
@@ -166,6 +165,9 @@ class Interpreter:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.switchboard: Switchboard | None = None
+        self._keys = ApiKeys({name: key.get_secret_value() for name, key in settings.admin_api_keys.items()})
+        file = settings.admin_api_keys_file
+        self._key_file = None if file is None else KeyFile(file, self._keys)
         self.app = FastAPI(
             title="Live interpreter for ACS rooms",
             version=API_VERSION,
@@ -174,6 +176,11 @@ class Interpreter:
             redirect_slashes=False,
         )
         install_error_handlers(self.app)
+
+    def read_keys_again(self) -> None:
+        """Look into the file of API keys at once."""
+        if self._key_file is not None:
+            self._key_file.read_again()
 
     async def drain(self) -> None:
         """Take no new calls, finish what is being said, leave the calls. To be awaited before the server stops."""
@@ -246,6 +253,8 @@ class Interpreter:
             retention = Retention(store, rooms, archive, answers, subscriptions, default_days=settings.retention_days)
             # In a thread: FastAPI and pydantic read source files to describe the routes.
             await asyncio.to_thread(self._add_routes, switchboard, verifier, rooms, archive, answers, subscriptions)
+            if self._key_file is not None:
+                await self._key_file.look()
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(metronome.run(), name="metronome"),
@@ -253,6 +262,7 @@ class Interpreter:
                     group.create_task(archive.run(), name="archive"),
                     group.create_task(retention.run(), name="retention"),
                     group.create_task(deliveries.run(), name="deliveries"),
+                    *([group.create_task(self._key_file.run(), name="key file")] if self._key_file else ()),
                 ]
                 try:
                     yield
@@ -270,7 +280,6 @@ class Interpreter:
         subscriptions: Subscriptions,
     ) -> None:
         settings = self._settings
-        keys = ApiKeys({name: key.get_secret_value() for name, key in settings.admin_api_keys.items()})
         # Without a secret of the settings, one of this process: its tickets are short-lived anyway.
         given = settings.ticket_secret
         tickets = Tickets(secrets.token_urlsafe(32) if given is None else given.get_secret_value())
@@ -286,16 +295,29 @@ class Interpreter:
                 await verifier.verify(authorization)
             except NotAuthorized as error:
                 raise media_routes.Unauthorized from error
+            except KeysUnavailable as error:
+                raise media_routes.Unavailable((error.retry_after_ms or 1000) / 1000) from error
 
+        strangers = buckets(STRANGERS_PER_S)
+        secret, of_event_grid = settings.event_grid_secret, _event_grid_verifier(settings)
         self.app.include_router(
             webhook_routes.router(
-                switchboard, verifier.verify, event_grid_secret=settings.event_grid_secret.get_secret_value()
+                switchboard,
+                verifier.verify,
+                event_grid_secret=None if secret is None else secret.get_secret_value(),
+                verify_event_grid=None if of_event_grid is None else event_grid_only(of_event_grid.verify),
+                limits=webhook_limits(strangers),
             )
         )
         self.app.include_router(
-            media_routes.router(switchboard.serve_media, verify=verify_media, knows_secret=switchboard.knows_secret)
+            media_routes.router(
+                switchboard.serve_media,
+                verify=verify_media,
+                knows_secret=switchboard.knows_secret,
+                limits=media_limits(strangers),
+            )
         )
-        guard = Guard(Admins(keys, _entra(settings)), _limits(settings), answers)
+        guard = Guard(Admins(self._keys, _entra(settings)), admin_limits(settings, strangers), answers)
         self.app.include_router(
             admin_routes.router(
                 rooms, guard, _Interpreter(switchboard), archive, issue_ticket=issue_ticket, prices=_prices(settings)
@@ -308,10 +330,9 @@ class Interpreter:
 
 def _entra(settings: Settings) -> VerifyBearer | None:
     """How admins' tokens are verified, if the settings say whose they are."""
-    issuer, audience, keys = settings.admin_token_issuer, settings.admin_token_audience, settings.admin_token_jwks_url
-    if issuer is None or audience is None or keys is None:
+    verifier = _verifier(settings.admin_token_issuer, settings.admin_token_audience, settings.admin_token_jwks_url)
+    if verifier is None:
         return None
-    verifier = TokenVerifier(issuer, audience, KeySet(fetch_over_http(keys)))
 
     async def verify(authorization: str) -> Claims:
         try:
@@ -322,14 +343,17 @@ def _entra(settings: Settings) -> VerifyBearer | None:
     return verify
 
 
-def _limits(settings: Settings) -> Limits:
-    """Bursts of ten seconds: whoever sets rooms up does many things at once, and then nothing."""
-    reads, changes = settings.admin_reads_per_s, settings.admin_changes_per_s
-    return Limits(
-        reads=TokenBuckets(reads, 10 * reads, time.monotonic),
-        changes=TokenBuckets(changes, 10 * changes, time.monotonic),
-        strangers=TokenBuckets(STRANGERS_PER_S, 10 * STRANGERS_PER_S, time.monotonic),
+def _event_grid_verifier(settings: Settings) -> TokenVerifier | None:
+    return _verifier(
+        settings.event_grid_token_issuer, settings.event_grid_token_audience, settings.event_grid_token_jwks_url
     )
+
+
+def _verifier(issuer: str | None, audience: str | None, keys: str | None) -> TokenVerifier | None:
+    """None unless the settings say all three."""
+    if issuer is None or audience is None or keys is None:
+        return None
+    return TokenVerifier(issuer, audience, KeySet(fetch_over_http(keys)))
 
 
 def _prices(settings: Settings) -> Prices | None:

@@ -22,6 +22,8 @@ REQUIRED = {
     "ADMIN_API_KEYS": "ops:the-key-of-ops",
 }
 BOTH = "AZURE_COMMUNICATION_CONNECTION_STRING, AZURE_COMMUNICATION_ENDPOINT: set one, not both"
+NO_PROOF_OF_EVENT_GRID = "EVENT_GRID_SECRET or EVENT_GRID_TOKEN_ISSUER, …_AUDIENCE, …_JWKS_URL: neither is set"
+NO_PROOF_OF_ADMINS = "ADMIN_API_KEYS, ADMIN_API_KEYS_FILE or ADMIN_TOKEN_ISSUER, …_AUDIENCE, …_JWKS_URL: neither is set"
 NEITHER = "AZURE_COMMUNICATION_CONNECTION_STRING or AZURE_COMMUNICATION_ENDPOINT: neither is set"
 
 
@@ -85,8 +87,9 @@ def test_with_nothing_set_everything_that_is_needed_is_named() -> None:
         "AZURE_AI_REALTIME_DEPLOYMENT: is not set",
         "PUBLIC_BASE_URL: is not set",
         "ACS_TOKEN_AUDIENCE: is not set",
-        "EVENT_GRID_SECRET: is not set",
         NEITHER,
+        NO_PROOF_OF_EVENT_GRID,
+        NO_PROOF_OF_ADMINS,
     ]
 
 
@@ -127,7 +130,7 @@ def test_what_is_empty_is_not_set(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("AZURE_COMMUNICATION_CONNECTION_STRING", "")
     environment.setenv("AZURE_AI_REALTIME_DEPLOYMENT", "")
     environment.setenv("EVENT_GRID_SECRET", "")
-    assert problems() == ["AZURE_AI_REALTIME_DEPLOYMENT: is not set", "EVENT_GRID_SECRET: is not set", NEITHER]
+    assert problems() == ["AZURE_AI_REALTIME_DEPLOYMENT: is not set", NEITHER, NO_PROOF_OF_EVENT_GRID]
 
 
 def test_the_resource_is_named_in_one_way(environment: pytest.MonkeyPatch) -> None:
@@ -296,7 +299,7 @@ ENTRA = {
 
 def test_admins_prove_who_they_are_in_one_way_at_least(environment: pytest.MonkeyPatch) -> None:
     environment.delenv("ADMIN_API_KEYS")
-    assert problems() == ["ADMIN_API_KEYS or ADMIN_TOKEN_ISSUER, …_AUDIENCE, …_JWKS_URL: neither is set"]
+    assert problems() == [NO_PROOF_OF_ADMINS]
     for name, value in ENTRA.items():
         environment.setenv(name, value)
     assert load_settings().admin_token_audience == "api://interpreter"
