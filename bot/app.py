@@ -40,7 +40,6 @@ from rooms_admin import routes as admin_routes
 from rooms_admin.acs_rooms import AcsRooms
 from rooms_admin.archive import Archive
 from rooms_admin.connection_string import parse_connection_string
-from rooms_admin.database import Database
 from rooms_admin.deliveries import Deliveries
 from rooms_admin.idempotency import Answers
 from rooms_admin.key_file import KeyFile
@@ -49,8 +48,7 @@ from rooms_admin.models import Action, Purpose
 from rooms_admin.retention import Retention
 from rooms_admin.rooms import Rooms
 from rooms_admin.routes import Guard, InterpreterState, InterpreterStatus
-from rooms_admin.schema import MIGRATIONS
-from rooms_admin.sqlite_store import SqliteRooms
+from rooms_admin.storage import open_storage
 from rooms_admin.store import Room, RoomStore, Term
 from rooms_admin.subscriptions import Subscriptions
 from rooms_admin.usage import Prices
@@ -207,16 +205,14 @@ class Interpreter:
             resources.push_async_callback(model.close)
             metronome, detectors = Metronome(), DetectorPool()
             await asyncio.to_thread(detectors.load)
-            database = await resources.enter_async_context(Database(settings.database_path, MIGRATIONS))
-            store = SqliteRooms(database)
-            archive = await resources.enter_async_context(Archive(database))
+            storage = await resources.enter_async_context(open_storage(settings.database_path, None))
+            store, archive = storage.rooms, storage.archive
+            answers, subscriptions = storage.answers, storage.subscriptions
             booths = booth_factory(
                 model,
                 settings.azure_ai_realtime_deployment,
                 ConversationSettings(transcribe=settings.azure_ai_transcribe_deployment, voice=settings.azure_ai_voice),
             )
-            subscriptions = Subscriptions(database)
-            await subscriptions.load()
             deliveries = await resources.enter_async_context(Deliveries(subscriptions))
             notices = Notices(archive, deliveries.tell)
             loop = asyncio.get_running_loop()
@@ -249,7 +245,6 @@ class Interpreter:
                 KeySet(fetch_over_http(settings.acs_token_jwks_url)),
             )
             rooms = Rooms(store, acs, watcher=_Watcher(switchboard, archive, subscriptions))
-            answers = Answers(database)
             retention = Retention(store, rooms, archive, answers, subscriptions, default_days=settings.retention_days)
             # In a thread: FastAPI and pydantic read source files to describe the routes.
             await asyncio.to_thread(self._add_routes, switchboard, verifier, rooms, archive, answers, subscriptions)

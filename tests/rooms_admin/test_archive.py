@@ -1,4 +1,4 @@
-"""Transcripts and ledgers on disk: written behind, read as if at once, bounded, deleted when their time has come."""
+"""Transcripts and ledgers: written behind, read as if at once, bounded, deleted when their time has come."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from rooms_admin import archive as archive_module
-from rooms_admin.archive import Archive
+from rooms_admin.archive import Archive, Records
 from rooms_admin.database import IN_MEMORY, Database
 from rooms_admin.errors import StoreUnavailable
 from rooms_admin.exports import Passage, TranscriptLine
 from rooms_admin.schema import MIGRATIONS
+from rooms_admin.sqlite_archive import SqliteRecords
 from rooms_admin.sqlite_store import SqliteRooms
-from rooms_admin.store import milliseconds
+from rooms_admin.store import RoomStore, milliseconds
 from tests.rooms_admin.test_store import NOW, room
 
 NOW_MS = milliseconds(NOW)
@@ -43,8 +44,18 @@ async def database() -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def archive(database: Database) -> AsyncIterator[Archive]:
-    async with Archive(database, now=lambda: NOW) as archive:
+def rooms(database: Database) -> RoomStore:
+    return SqliteRooms(database)
+
+
+@pytest.fixture
+def records(database: Database) -> Records:
+    return SqliteRecords(database)
+
+
+@pytest.fixture
+async def archive(records: Records) -> AsyncIterator[Archive]:
+    async with Archive(records, now=lambda: NOW) as archive:
         yield archive
 
 
@@ -92,13 +103,13 @@ async def test_entries_stay_in_the_order_in_which_they_were_closed(archive: Arch
 
 
 async def test_leaving_writes_down_what_is_left(database: Database) -> None:
-    async with Archive(database) as archive:
+    async with Archive(SqliteRecords(database)) as archive:
         archive.line("room-1", line())
     assert await count(database, "lines") == 1
 
 
 async def test_the_task_writes_down_without_being_asked(database: Database) -> None:
-    async with Archive(database, flush_s=0.01) as archive:
+    async with Archive(SqliteRecords(database), flush_s=0.01) as archive:
         running = asyncio.ensure_future(archive.run())
         archive.line("room-1", line())
         async with asyncio.timeout(5):
@@ -177,9 +188,87 @@ async def test_what_was_deleted_is_in_no_file_any_more(tmp_path: Path) -> None:
     async with Database(str(path), MIGRATIONS) as database:
         rooms = SqliteRooms(database)
         await rooms.add(room(1))
-        async with Archive(database, now=lambda: datetime.now(UTC)) as archive:
+        async with Archive(SqliteRecords(database), now=lambda: datetime.now(UTC)) as archive:
             archive.line("room-1", line(1, secret))
         assert secret.encode() in everything(tmp_path)
         proof = await rooms.remove("room-1", NOW)
         assert (proof.removed["lines"], proof.left["lines"]) == (1, 0)
         assert secret.encode() not in everything(tmp_path)
+
+
+def told(passage: Passage) -> tuple[str, str, str, str]:
+    return passage.utterance_id, passage.target, passage.state, passage.reason
+
+
+async def test_what_nobody_finished_is_closed_as_abandoned(archive: Archive) -> None:
+    """Of one call, by the beginning of its utterances' ids; whether the entries are in the store yet or not."""
+    for number in (1, 2):
+        archive.opened("room-1", f"call-1-{number}", "8:acs:a", "en-US", "es-ES")
+        archive.opened("room-1", f"call-1-{number}", "8:acs:a", "en-US", "fr-FR")
+        archive.passage("room-1", replace(passage(), utterance_id=f"call-1-{number}", target="fr-FR"))
+        await archive.flush()
+    archive.opened("room-1", "call-1-3", "8:acs:b", "es-ES", "en-US")
+    archive.opened("room-1", "call-2-1", "8:acs:a", "en-US", "es-ES")
+    archive.opened("room-1", "CALL-1-1", "8:acs:a", "en-US", "es-ES")
+    archive.opened("room-2", "call-1-1", "8:acs:a", "en-US", "es-ES")
+    assert await archive.close_open("room-1", "call-1-", "replica_lost") == 3
+    assert await archive.close_open("room-1", "call-1-", "replica_lost") == 0
+    assert sorted(map(told, await archive.passages("room-1"))) == [
+        ("call-1-1", "es-ES", "abandoned", "replica_lost"),
+        ("call-1-1", "fr-FR", "spoken", ""),
+        ("call-1-2", "es-ES", "abandoned", "replica_lost"),
+        ("call-1-2", "fr-FR", "spoken", ""),
+        ("call-1-3", "en-US", "abandoned", "replica_lost"),
+    ]
+    closed = (await archive.passages("room-1"))[-1]
+    assert (closed.speaker_id, closed.source, closed.closed_at_ms) == ("8:acs:b", "es-ES", NOW_MS)
+    assert await archive.passages("room-2") == []
+    assert await archive.close_open("room-1", "", "replica_lost") == 2
+
+
+async def test_a_late_opening_does_not_open_what_is_closed(archive: Archive) -> None:
+    archive.opened("room-1", "u-1", "8:acs:a", "en-US", "es-ES")
+    assert await archive.close_open("room-1", "", "replica_lost") == 1
+    archive.opened("room-1", "u-1", "8:acs:a", "en-US", "es-ES")
+    assert await archive.close_open("room-1", "", "replica_lost") == 0
+    archive.passage("room-1", passage(1))
+    await archive.flush()
+    assert list(map(told, await archive.passages("room-1"))) == [("u-1", "es-ES", "spoken", "")], "its own word counts"
+
+
+async def test_what_was_closed_while_writing_failed_stays_closed(
+    records: Records, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.opened("room-1", "u-1", "8:acs:a", "en-US", "es-ES")
+    with monkeypatch.context() as broken:
+
+        async def fail(_: object) -> None:
+            archive.passage("room-1", passage(1))
+            raise StoreUnavailable("disk full")
+
+        broken.setattr(records, "write", fail)
+        with pytest.raises(StoreUnavailable):
+            await archive.flush()
+    assert await archive.close_open("room-1", "", "replica_lost") == 0
+    assert list(map(told, await archive.passages("room-1"))) == [("u-1", "es-ES", "spoken", "")]
+
+
+async def test_open_entries_go_with_their_room_and_with_their_time(rooms: RoomStore, archive: Archive) -> None:
+    for name in ("room-1", "room-2"):
+        archive.opened(name, "u-1", "8:acs:a", "en-US", "es-ES")
+    await archive.flush()
+    archive.opened("room-1", "u-2", "8:acs:a", "en-US", "es-ES")
+    proof = await rooms.remove("room-1", NOW)
+    assert (proof.removed["open_passages"], proof.left["open_passages"]) == (1, 0)
+    assert await archive.close_open("room-1", "", "replica_lost") == 0
+    assert await archive.expire([room(2)], default_days=0) == 0
+    assert await archive.expire([room(2)], default_days=-1) == 1
+    assert await archive.close_open("room-2", "", "replica_lost") == 0
+
+
+async def test_open_entries_are_bounded_too(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive_module, "BUFFER_LIMIT", 3)
+    for number in range(5):
+        archive.opened("room-1", f"u-{number}", "8:acs:a", "en-US", "es-ES")
+    assert archive.lost == 2
+    assert await archive.close_open("room-1", "", "replica_lost") == 3

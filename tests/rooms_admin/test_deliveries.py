@@ -21,6 +21,7 @@ from rooms_admin.deliveries import JITTER, RETRY_S, Deliveries, retry_after_s, s
 from rooms_admin.errors import StoreUnavailable
 from rooms_admin.schema import MIGRATIONS
 from rooms_admin.sqlite_store import SqliteRooms
+from rooms_admin.sqlite_subscriptions import SqliteSubscriptions
 from rooms_admin.subscriptions import Subscription, Subscriptions
 from tests.rooms_admin.test_store import room
 
@@ -93,7 +94,7 @@ async def desk() -> AsyncIterator[Desk]:
     integrator, clock = Integrator(), Clock()
     async with Database(IN_MEMORY, MIGRATIONS) as database, integrator.listening():
         await SqliteRooms(database).add(room(1))
-        subscriptions = Subscriptions(database, now=clock)
+        subscriptions = SqliteSubscriptions(database, now=clock)
         deliveries = Deliveries(subscriptions, now=clock, chance=lambda: 0.5, timeout_s=1.0, look_s=0.02)
         running = asyncio.ensure_future(deliveries.run())
         yield Desk(subscriptions, deliveries, integrator, clock)
@@ -181,7 +182,7 @@ async def test_a_store_that_fails_delays_and_loses_nothing(desk: Desk, monkeypat
 async def test_what_has_happened_is_written_down_when_we_stop() -> None:
     async with Database(IN_MEMORY, MIGRATIONS) as database:
         await SqliteRooms(database).add(room(1))
-        subscriptions = Subscriptions(database)
+        subscriptions = SqliteSubscriptions(database)
         await subscriptions.add("https://contoso.com", ["room.live"], None)
         async with Deliveries(subscriptions) as deliveries:
             deliveries.tell("room.live", "room-1", {})
@@ -192,7 +193,7 @@ async def test_too_much_at_once_costs_the_oldest(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(module, "WAITING_LIMIT", 2)
     async with Database(IN_MEMORY, MIGRATIONS) as database:
         await SqliteRooms(database).add(room(1))
-        subscriptions = Subscriptions(database)
+        subscriptions = SqliteSubscriptions(database)
         await subscriptions.add("https://contoso.com", ["room.live"], None)
         async with Deliveries(subscriptions) as deliveries:
             for number in range(5):

@@ -11,6 +11,7 @@ from rooms_admin.database import IN_MEMORY, Database
 from rooms_admin.errors import InProgress, InvalidRequest, KeyReused
 from rooms_admin.idempotency import KEPT_FOR, Answer, Answers, Claim, checked_key, fingerprint
 from rooms_admin.schema import MIGRATIONS
+from rooms_admin.sqlite_answers import SqliteAnswers
 from tests.rooms_admin.test_store import NOW
 
 ANSWER = Answer(201, b'{"room_id":"room-1"}', {"etag": '"1"'})
@@ -36,14 +37,14 @@ async def claimed(answers: Answers, caller: str = "ops", key: str = "k", wanted:
 
 
 async def test_the_same_again_gets_the_same_answer(database: Database) -> None:
-    answers = Answers(database)
+    answers = SqliteAnswers(database)
     await answers.keep(await claimed(answers), ANSWER, "room-1")
     assert await answers.claim("ops", "k", b"one") == ANSWER
-    assert await Answers(database).claim("ops", "k", b"one") == ANSWER, "after a restart as well"
+    assert await SqliteAnswers(database).claim("ops", "k", b"one") == ANSWER, "after a restart as well"
 
 
 async def test_a_key_belongs_to_one_request_of_one_caller(database: Database) -> None:
-    answers = Answers(database)
+    answers = SqliteAnswers(database)
     await answers.keep(await claimed(answers), ANSWER, None)
     with pytest.raises(KeyReused):
         await answers.claim("ops", "k", b"another")
@@ -51,7 +52,7 @@ async def test_a_key_belongs_to_one_request_of_one_caller(database: Database) ->
 
 
 async def test_two_at_once_are_one(database: Database) -> None:
-    answers = Answers(database)
+    answers = SqliteAnswers(database)
     await claimed(answers)
     with pytest.raises(InProgress) as caught:
         await answers.claim("ops", "k", b"one")
@@ -59,14 +60,14 @@ async def test_two_at_once_are_one(database: Database) -> None:
 
 
 async def test_what_failed_is_tried_again(database: Database) -> None:
-    answers = Answers(database)
+    answers = SqliteAnswers(database)
     await answers.release(await claimed(answers))
     assert not (await claimed(answers, wanted=b"corrected")).unfinished
 
 
 async def test_what_the_process_before_did_not_finish_is_taken_over(database: Database) -> None:
-    before = await claimed(Answers(database))
-    after = await claimed(Answers(database))
+    before = await claimed(SqliteAnswers(database))
+    after = await claimed(SqliteAnswers(database))
     assert (before.unfinished, after.unfinished) == (False, True)
     assert before.request_key == after.request_key
     assert "k" not in after.request_key.removeprefix("ops:")
@@ -74,7 +75,7 @@ async def test_what_the_process_before_did_not_finish_is_taken_over(database: Da
 
 async def test_a_key_is_forgotten_after_a_day(database: Database) -> None:
     clock = Clock()
-    answers = Answers(database, now=clock)
+    answers = SqliteAnswers(database, now=clock)
     await answers.keep(await claimed(answers), ANSWER, None)
     clock.now = NOW + KEPT_FOR - timedelta(seconds=1)
     assert await answers.claim("ops", "k", b"one") == ANSWER

@@ -12,8 +12,9 @@ from rooms_admin.database import IN_MEMORY, Database
 from rooms_admin.errors import Conflict, NotFound
 from rooms_admin.schema import MIGRATIONS
 from rooms_admin.sqlite_store import SqliteRooms
+from rooms_admin.sqlite_subscriptions import SqliteSubscriptions
 from rooms_admin.store import milliseconds
-from rooms_admin.subscriptions import Delivery, Event, Subscriptions
+from rooms_admin.subscriptions import Delivery, Event
 from tests.rooms_admin.test_store import NOW, room
 
 URL = "https://contoso.com/hook"
@@ -30,7 +31,7 @@ class Books:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.clock = Clock()
-        self.subscriptions = Subscriptions(database, now=self.clock)
+        self.subscriptions = SqliteSubscriptions(database, now=self.clock)
 
     async def enqueue(self, *rooms: str) -> None:
         now = milliseconds(self.clock.now)
@@ -67,9 +68,9 @@ async def test_only_what_is_wanted_is_written_down(books: Books) -> None:
 async def test_subscriptions_survive_a_restart(books: Books) -> None:
     added = await books.subscriptions.add(URL, ["room.live"], None)
     await books.enqueue("room-1")
-    after = Subscriptions(books.database, now=books.clock)
+    after = SqliteSubscriptions(books.database, now=books.clock)
     await after.load()
-    assert list(after.all()) == [added]
+    assert list(await after.all()) == [added]
     assert [one.subscription_id for one in await after.due(9)] == [added.subscription_id]
 
 
@@ -109,7 +110,7 @@ async def test_a_room_takes_its_subscriptions_and_deliveries_along(books: Books)
     proof = await SqliteRooms(books.database).remove("room-1", NOW)
     books.subscriptions.forget_room("room-1")
     assert (proof.removed["subscriptions"], proof.removed["deliveries"]) == (1, 2)
-    assert list(books.subscriptions.all()) == [everything]
+    assert list(await books.subscriptions.all()) == [everything]
     assert [one.room_id for one in await books.due()] == ["room-2"]
     await books.enqueue("room-1")
     assert [one.room_id for one in await books.due()] == ["room-2"]
