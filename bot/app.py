@@ -30,6 +30,7 @@ from bot.openapi import described
 from bot.realtime.connection import booth_factory, build_client
 from bot.realtime.messages import ConversationSettings
 from bot.records import CallScribe
+from bot.safe_answers import make_answers_safe
 from bot.switchboard import PlannedRoom, Status, Switchboard
 from bot.voice_activity import DetectorPool
 from listeners.tickets import Tickets
@@ -170,10 +171,12 @@ class Interpreter:
             title="Live interpreter for ACS rooms",
             version=API_VERSION,
             lifespan=self._lifespan,
+            docs_url=None,
             redoc_url=None,
             redirect_slashes=False,
         )
         install_error_handlers(self.app)
+        make_answers_safe(self.app)
 
     def read_keys_again(self) -> None:
         """Look into the file of API keys at once."""

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from bot.safe_answers import SAFE_HEADERS
 from bot.switchboard import NotPossible
 from rooms_admin.errors import RoomsAdminError
 from webhooks.errors import WebhookError
@@ -87,7 +88,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
     async def unforeseen(request: Request, error: Exception) -> JSONResponse:
         logger.error("request failed", exc_info=error, extra={"path": request.url.path})
-        return error_answer(500, "internal_error", "Something went wrong on our side.")
+        return error_answer(500, "internal_error", "Something went wrong on our side.", headers=SAFE_HEADERS)
 
     app.add_exception_handler(RoomsAdminError, foreseen)
     app.add_exception_handler(WebhookError, foreseen)

@@ -24,6 +24,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "fastapi": (
         "bot/app.py",
         "bot/http_errors.py",
+        "bot/safe_answers.py",
         "webhooks/routes.py",
         "media_streaming/routes.py",
         "rooms_admin/routes/",

@@ -5,7 +5,7 @@ from typing import Any
 
 import uvicorn
 
-from bot.__main__ import Server
+from bot.server import Server
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
