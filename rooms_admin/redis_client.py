@@ -123,6 +123,25 @@ class RedisClient:
                 script.digest = await self._load(script)
                 return await _execute(self._commands, "EVALSHA", script.digest, len(keys), *keys, *values)
 
+    async def run_each(self, script: Script, calls: Sequence[Sequence[Part]]) -> list[Any]:
+        """A script without keys, with each of these values, on one way. May be run twice: it must not matter."""
+        if not calls:
+            return []
+        with self._errors():
+            if script.digest is None:
+                script.digest = await self._load(script)
+            try:
+                return await self._each(script.digest, calls)
+            except NoScriptError:
+                script.digest = await self._load(script)
+                return await self._each(script.digest, calls)
+
+    async def _each(self, digest: str, calls: Sequence[Sequence[Part]]) -> list[Any]:
+        pipeline = self._commands.pipeline(transaction=False)
+        for values in calls:
+            pipeline.execute_command("EVALSHA", digest, 0, *values)
+        return list(await pipeline.execute())
+
     async def _load(self, script: Script) -> str:
         digest: bytes | str = await _execute(self._commands, "SCRIPT LOAD", script.text)
         return digest.decode() if isinstance(digest, bytes) else digest

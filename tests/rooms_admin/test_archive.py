@@ -12,13 +12,14 @@ import pytest
 
 from rooms_admin import archive as archive_module
 from rooms_admin.archive import Archive, Records
-from rooms_admin.database import IN_MEMORY, Database
+from rooms_admin.database import Database
 from rooms_admin.errors import StoreUnavailable
 from rooms_admin.exports import Passage, TranscriptLine
 from rooms_admin.schema import MIGRATIONS
 from rooms_admin.sqlite_archive import SqliteRecords
 from rooms_admin.sqlite_store import SqliteRooms
 from rooms_admin.store import RoomStore, milliseconds
+from tests.rooms_admin.stores import Stores
 from tests.rooms_admin.test_store import NOW, room
 
 NOW_MS = milliseconds(NOW)
@@ -35,22 +36,15 @@ def passage(number: int = 1, state: str = "spoken") -> Passage:
 
 
 @pytest.fixture
-async def database() -> AsyncIterator[Database]:
-    async with Database(IN_MEMORY, MIGRATIONS) as database:
-        rooms = SqliteRooms(database)
-        for number in (1, 2):
-            await rooms.add(room(number))
-        yield database
+async def rooms(stores: Stores) -> RoomStore:
+    for number in (1, 2):
+        await stores.rooms.add(room(number))
+    return stores.rooms
 
 
 @pytest.fixture
-def rooms(database: Database) -> RoomStore:
-    return SqliteRooms(database)
-
-
-@pytest.fixture
-def records(database: Database) -> Records:
-    return SqliteRecords(database)
+def records(rooms: RoomStore, stores: Stores) -> Records:
+    return stores.records
 
 
 @pytest.fixture
@@ -64,13 +58,7 @@ def everything(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in folder.iterdir())
 
 
-def count(database: Database, table: str) -> asyncio.Task[int]:
-    return asyncio.ensure_future(
-        database.read(lambda connection: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
-    )
-
-
-async def test_what_was_written_down_is_read_at_once_and_after_the_flush(database: Database, archive: Archive) -> None:
+async def test_what_was_written_down_is_read_at_once_and_after_the_flush(stores: Stores, archive: Archive) -> None:
     archive.line("room-1", line())
     archive.passage("room-1", passage())
     closed = replace(passage(), closed_at_ms=NOW_MS)
@@ -79,10 +67,10 @@ async def test_what_was_written_down_is_read_at_once_and_after_the_flush(databas
         assert await archive.passages("room-1") == [closed]
         assert await archive.lines("room-2") == []
         await archive.flush()
-    assert await count(database, "lines") == await count(database, "passages") == 1
+    assert await stores.count("lines") == await stores.count("passages") == 1
 
 
-async def test_a_later_revision_takes_the_place_of_the_earlier(database: Database, archive: Archive) -> None:
+async def test_a_later_revision_takes_the_place_of_the_earlier(stores: Stores, archive: Archive) -> None:
     archive.line("room-1", line(1, "Ho"))
     archive.line("room-1", line(1, "Hol", revision=2))
     archive.line("room-1", line(1, "Ho", revision=1))
@@ -91,7 +79,7 @@ async def test_a_later_revision_takes_the_place_of_the_earlier(database: Databas
     assert [one.text for one in await archive.lines("room-1")] == ["Hola"]
     await archive.flush()
     assert [one.text for one in await archive.lines("room-1")] == ["Hola"]
-    assert await count(database, "lines") == 1
+    assert await stores.count("lines") == 1
 
 
 async def test_entries_stay_in_the_order_in_which_they_were_closed(archive: Archive) -> None:
@@ -102,18 +90,18 @@ async def test_entries_stay_in_the_order_in_which_they_were_closed(archive: Arch
     assert [one.utterance_id for one in await archive.passages("room-1")] == ["u-3", "u-1", "u-2", "u-4"]
 
 
-async def test_leaving_writes_down_what_is_left(database: Database) -> None:
-    async with Archive(SqliteRecords(database)) as archive:
+async def test_leaving_writes_down_what_is_left(stores: Stores, records: Records) -> None:
+    async with Archive(records) as archive:
         archive.line("room-1", line())
-    assert await count(database, "lines") == 1
+    assert await stores.count("lines") == 1
 
 
-async def test_the_task_writes_down_without_being_asked(database: Database) -> None:
-    async with Archive(SqliteRecords(database), flush_s=0.01) as archive:
+async def test_the_task_writes_down_without_being_asked(stores: Stores, records: Records) -> None:
+    async with Archive(records, flush_s=0.01) as archive:
         running = asyncio.ensure_future(archive.run())
         archive.line("room-1", line())
         async with asyncio.timeout(5):
-            while not await count(database, "lines"):  # noqa: ASYNC110 - the disk offers no event
+            while not await stores.count("lines"):  # noqa: ASYNC110 - the disk offers no event
                 await asyncio.sleep(0.005)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -121,7 +109,7 @@ async def test_the_task_writes_down_without_being_asked(database: Database) -> N
 
 
 async def test_a_store_that_fails_keeps_nobody_from_writing_down(
-    database: Database, archive: Archive, monkeypatch: pytest.MonkeyPatch
+    records: Records, archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive.line("room-1", line(1))
     with monkeypatch.context() as broken:
@@ -131,7 +119,7 @@ async def test_a_store_that_fails_keeps_nobody_from_writing_down(
             archive.line("room-1", line(1, "Hola!", revision=2))
             raise StoreUnavailable("disk full")
 
-        broken.setattr(database, "write", fail)
+        broken.setattr(records, "write", fail)
         with pytest.raises(StoreUnavailable):
             await archive.flush()
     await archive.flush()
@@ -154,10 +142,10 @@ async def test_when_the_store_does_not_keep_up_the_oldest_goes_and_is_counted(
     assert archive.lost == 4
 
 
-async def test_the_last_words_of_a_deleted_room_are_not_kept(database: Database, archive: Archive) -> None:
+async def test_the_last_words_of_a_deleted_room_are_not_kept(stores: Stores, archive: Archive) -> None:
     archive.line("room-1", line(1))
     archive.line("room-2", line(1))
-    await SqliteRooms(database).remove("room-1", NOW)
+    await stores.rooms.remove("room-1", NOW)
     archive.forget("room-1")
     archive.line("room-1", line(2))
     archive.passage("room-1", passage())
@@ -167,7 +155,7 @@ async def test_the_last_words_of_a_deleted_room_are_not_kept(database: Database,
     assert await archive.lines("room-2") == [line(1)]
 
 
-async def test_what_is_older_than_its_room_allows_goes(database: Database, archive: Archive) -> None:
+async def test_what_is_older_than_its_room_allows_goes(stores: Stores, archive: Archive) -> None:
     days = [1, 6, 8, 40]
     for name in ("room-1", "room-2"):
         for number, age in enumerate(days):

@@ -58,6 +58,9 @@ class RedisServer:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
+    def set(self, key: str, value: int) -> None:
+        _command(self.port, b"SET %s %d\r\n" % (key.encode(), value))
+
     def flush(self) -> None:
         _command(self.port, b"FLUSHALL\r\n")
 
