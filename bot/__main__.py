@@ -11,15 +11,22 @@ import sys
 
 import uvloop
 
-from bot.app import Interpreter
+from bot.app import Interpreter, opened_storage
 from bot.config import Settings, load_settings
 from bot.errors import SettingsError
 from bot.server import Server, server_config
 from bot.telemetry import configure_logging
+from rooms_admin.errors import UnusableStore
 
 
 async def serve(settings: Settings) -> None:
-    """Serve until a signal; a second one does not wait."""
+    """Serve until a signal; a second one does not wait.
+
+    Raises:
+        UnusableStore: nothing else has been begun then.
+    """
+    async with opened_storage(settings):
+        pass  # opened for good by the application, whose own failure to start would be told as a traceback
     interpreter = Interpreter(settings)
     server = Server(
         server_config(
@@ -62,6 +69,9 @@ def main() -> int:
     configure_logging(settings.log_level)
     try:
         uvloop.run(serve(settings))
+    except UnusableStore as error:
+        sys.stderr.write(f"The interpreter cannot start: {error}\n")
+        return 2
     except SystemExit as error:  # uvicorn's way to say that the port is taken; it has logged it
         return error.code if isinstance(error.code, int) else 1
     return 0

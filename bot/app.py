@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -49,7 +49,7 @@ from rooms_admin.models import Action, Purpose
 from rooms_admin.retention import Retention
 from rooms_admin.rooms import Rooms
 from rooms_admin.routes import Guard, InterpreterState, InterpreterStatus
-from rooms_admin.storage import open_storage
+from rooms_admin.storage import Storage, open_storage
 from rooms_admin.store import Room, RoomStore, Term
 from rooms_admin.subscriptions import Subscriptions
 from rooms_admin.usage import Prices
@@ -208,7 +208,7 @@ class Interpreter:
             resources.push_async_callback(model.close)
             metronome, detectors = Metronome(), DetectorPool()
             await asyncio.to_thread(detectors.load)
-            storage = await resources.enter_async_context(open_storage(settings.database_path, None))
+            storage = await resources.enter_async_context(opened_storage(settings))
             store, archive = storage.rooms, storage.archive
             answers, subscriptions = storage.answers, storage.subscriptions
             booths = booth_factory(
@@ -257,7 +257,7 @@ class Interpreter:
                 tasks = [
                     group.create_task(metronome.run(), name="metronome"),
                     group.create_task(switchboard.run(), name="switchboard"),
-                    group.create_task(archive.run(), name="archive"),
+                    group.create_task(storage.run(), name="storage"),
                     group.create_task(retention.run(), name="retention"),
                     group.create_task(deliveries.run(), name="deliveries"),
                     *([group.create_task(self._key_file.run(), name="key file")] if self._key_file else ()),
@@ -324,6 +324,12 @@ class Interpreter:
         self.app.include_router(admin_routes.subscription_routes(subscriptions, rooms, guard))
         self.app.include_router(_health(switchboard))
         self.app.openapi_schema = described(self.app.openapi())
+
+
+def opened_storage(settings: Settings) -> AbstractAsyncContextManager[Storage]:
+    """What is kept, where the settings say. `UnusableStore` if it cannot be opened."""
+    redis_url = None if settings.redis_url is None else settings.redis_url.get_secret_value()
+    return open_storage(settings.database_path, redis_url)
 
 
 def _entra(settings: Settings) -> VerifyBearer | None:

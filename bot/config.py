@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -49,6 +50,34 @@ def _url(text: str) -> str:
     if url.scheme == "http" and not _is_loopback(url.hostname):
         raise ValueError("must be https (http is for loopback only)")
     return url.geturl().rstrip("/")
+
+
+PRIVATE_NAMES = ("local", "internal", "svc", "lan", "home", "localhost")
+"""How names end that are those of a private network alone; names without a dot are too."""
+
+
+def _is_private(host: str) -> bool:
+    """Whether what is sent there stays in a network of ours."""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.rpartition(".")[2] in PRIVATE_NAMES
+
+
+def _redis_url(text: SecretStr) -> SecretStr:
+    try:
+        url = urlsplit(text.get_secret_value())
+        well_formed = url.scheme in ("redis", "rediss") and url.hostname and url.port != 0
+    except ValueError:
+        well_formed = False
+    # Without `from`: what went wrong is told by a text that may hold the password.
+    if not well_formed or not url.hostname:
+        raise ValueError("must be rediss://[user:password@]host[:port][/number], or redis:// in a private network")
+    if url.query or url.fragment or not re.fullmatch(r"(/\d{0,4})?", url.path):
+        raise ValueError("must have nothing after the host but the number of a database")
+    if url.scheme == "redis" and not _is_private(url.hostname):
+        raise ValueError("must be rediss:// (redis:// is for private networks only)")
+    return text
 
 
 def _connection_string(text: SecretStr) -> SecretStr:
@@ -184,6 +213,9 @@ class Settings(BaseSettings):
 
     database_path: str = Field(default="data/interpreter.sqlite3", min_length=1)
     """What admins provisioned, transcripts, ledger: one SQLite file, made with its folder; `:memory:` keeps nothing."""
+    redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] | None = None
+    """`rediss://user:password@host:port/0`: all that is kept there instead, so that several replicas share it. Plain
+    `redis://` is for private networks: private addresses, names without a dot or ending in `.internal` and such."""
     retention_days: int = Field(default=30, ge=1, le=3650)
     """How long transcript and ledger are kept, and a room after its end; a room may say otherwise."""
 

@@ -62,9 +62,9 @@ class Database:
         except (sqlite3.Error, OSError) as error:
             await self.close()
             raise UnusableDatabase(f"{self._path}: {error}") from error
-        except UnusableDatabase:
+        except UnusableDatabase as error:
             await self.close()
-            raise
+            raise UnusableDatabase(f"{self._path}: {error}") from error
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -11,7 +11,13 @@ from bot.config import ACS_ISSUER, Settings, load_settings
 from bot.errors import SettingsError
 
 CONNECTION_STRING = "endpoint=https://contoso.communication.azure.com/;accesskey=c2VjcmV0LWFjY2Vzcy1rZXk="
-SECRETS = ("c2VjcmV0LWFjY2Vzcy1rZXk=", "the-key-of-the-model", "the-secret-of-event-grid", "the-key-of-ops")
+SECRETS = (
+    "the-password",
+    "c2VjcmV0LWFjY2Vzcy1rZXk=",
+    "the-key-of-the-model",
+    "the-secret-of-event-grid",
+    "the-key-of-ops",
+)
 REQUIRED = {
     "AZURE_COMMUNICATION_CONNECTION_STRING": CONNECTION_STRING,
     "AZURE_AI_ENDPOINT": "https://contoso.openai.azure.com/",
@@ -305,6 +311,46 @@ def test_admins_prove_who_they_are_in_one_way_at_least(environment: pytest.Monke
     assert load_settings().admin_token_audience == "api://interpreter"
     environment.delenv("ADMIN_TOKEN_AUDIENCE")
     assert problems() == ["ADMIN_TOKEN_ISSUER, ADMIN_TOKEN_AUDIENCE, ADMIN_TOKEN_JWKS_URL: set all or none"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://127.0.0.1:6379",
+        "redis://localhost",
+        "redis://redis:6379/1",
+        "redis://:the-password@10.1.2.3",
+        "redis://[::1]:6379",
+        "redis://cache.interpreter.svc",
+        "rediss://user:the-password@contoso.redis.azure.net:10000/0",
+        "rediss://contoso.redis.azure.net/",
+    ],
+)
+def test_where_redis_may_be(environment: pytest.MonkeyPatch, url: str) -> None:
+    assert load_settings().redis_url is None
+    environment.setenv("REDIS_URL", url)
+    settings = load_settings()
+    assert settings.redis_url is not None
+    assert settings.redis_url.get_secret_value() == url
+    assert "the-password" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("redis://:the-password@contoso.redis.azure.net", "must be rediss:// (redis:// is for private networks only)"),
+        ("redis://:the-password@8.8.8.8:6379", "must be rediss:// (redis:// is for private networks only)"),
+        ("rediss://:the-password@host/x", "must have nothing after the host but the number of a database"),
+        ("rediss://:the-password@host/0?ssl=no", "must have nothing after the host but the number of a database"),
+        *(
+            (url, "must be rediss://[user:password@]host[:port][/number], or redis:// in a private network")
+            for url in ("https://:the-password@host", "the-password", "rediss://", "rediss://:the-password@host:port")
+        ),
+    ],
+)
+def test_where_redis_may_not_be(environment: pytest.MonkeyPatch, url: str, reason: str) -> None:
+    environment.setenv("REDIS_URL", url)
+    assert problems() == [f"REDIS_URL: {reason}"]
 
 
 def test_settings_named_in_the_admins_page_exist() -> None:
