@@ -17,11 +17,13 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
 
 from bot import calls as call_automation
+from bot.call import PlannedRoom
 from bot.calls import Calls
 from bot.config import Settings
 from bot.http_errors import install_error_handlers
 from bot.interpreting.events import Order
 from bot.interpreting.plan import Attendee, Endpointing, RoomPlan
+from bot.lifecycle import State
 from bot.limits import STRANGERS_PER_S, admin_limits, buckets, media_limits, webhook_limits
 from bot.live_room import LiveRoom, Scribe
 from bot.metronome import Metronome
@@ -30,8 +32,9 @@ from bot.openapi import described
 from bot.realtime.connection import booth_factory, build_client
 from bot.realtime.messages import ConversationSettings
 from bot.records import CallScribe
+from bot.register import Register
 from bot.safe_answers import make_answers_safe
-from bot.switchboard import PlannedRoom, Status, Switchboard
+from bot.switchboard import Switchboard
 from bot.voice_activity import DetectorPool
 from listeners.tickets import Tickets
 from media_streaming import routes as media_routes
@@ -125,15 +128,15 @@ class _Watcher:
         self._subscriptions.forget_room(room.room_id)
 
 
-_ADMIN_STATUS: dict[Status, InterpreterStatus] = {
-    Status.IDLE: "idle",
-    Status.CONNECTING: "connecting",
-    Status.CONNECTED: "connecting",  # in the call, but not hearing it yet
-    Status.STREAMING: "interpreting",
-    Status.PAUSED: "paused",
-    Status.ENDED: "stopped",
-    Status.REFUSED: "failed",
-    Status.FAILED: "failed",
+_ADMIN_STATUS: dict[State, InterpreterStatus] = {
+    State.SCHEDULED: "idle",
+    State.LIVE: "waiting",
+    State.CONNECTING: "connecting",
+    State.CONNECTED: "connecting",  # in the call, but not hearing it yet
+    State.STREAMING: "interpreting",
+    State.INTERRUPTED: "interrupted",
+    State.DRAINING: "stopping",
+    State.ENDED: "stopped",
 }
 
 
@@ -144,18 +147,23 @@ class _Interpreter:
         self._switchboard = switchboard
 
     async def state(self, room_id: str) -> InterpreterState:
-        now = self._switchboard.status(room_id)
+        now = await self._switchboard.status(room_id)
         since = None if now.since is None else datetime.fromtimestamp(now.since, UTC)
-        return InterpreterState(_ADMIN_STATUS[now.status], now.call_connection_id, since, now.reason)
+        status = _ADMIN_STATUS[now.state]
+        if status == "interpreting" and now.paused:
+            status = "paused"
+        elif status == "stopped" and now.failed:
+            status = "failed"
+        return InterpreterState(status, now.call_connection_id, since, now.reason)
 
     async def command(self, room_id: str, action: Action) -> None:
         match action:
             case "start":
                 await self._switchboard.start(room_id)
             case "stop":
-                self._switchboard.stop(room_id)
+                await self._switchboard.stop(room_id)
             case "pause" | "resume" | "hush":
-                self._switchboard.order(room_id, Order(action))
+                await self._switchboard.order(room_id, Order(action))
 
 
 class Interpreter:
@@ -234,12 +242,15 @@ class Interpreter:
             switchboard = self.switchboard = Switchboard(
                 rooms=_RoomBook(store),
                 calls=calls,
+                register=Register(storage.state, secrets.token_hex(8)),
                 open_room=open_room,
                 scribe=lambda room_id: CallScribe(notices, room_id, round(time.time() * 1000)),
+                close_books=archive.close_open,
                 public_base_url=settings.public_base_url,
                 media_base_url=settings.media_base_url,
                 max_calls=settings.max_calls,
                 wall_clock=time.time,
+                clock=loop.time,
                 tell=deliveries.tell,
             )
             verifier = TokenVerifier(

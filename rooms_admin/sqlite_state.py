@@ -12,8 +12,9 @@ from rooms_admin.errors import StoreUnavailable
 from rooms_admin.finishing import finished
 from rooms_admin.shared_state import QUEUE_LIMIT
 
-POLL_S = 0.1
-"""How often an empty queue is looked at again for what another process has pushed; our own pushes wake us at once."""
+POLL_S = 1.0
+"""How often an empty queue is looked at again for what another process on the same file has pushed, such as the one
+that takes over from us; our own pushes wake us at once."""
 
 _CURRENT = "(until_ms IS NULL OR until_ms > :now)"
 

@@ -25,7 +25,9 @@ from rooms_admin.routes.answers import IdempotencyKey, Responses, errors, writte
 from rooms_admin.routes.rooms import LanguageFilter, RoomId, wanted_language
 from rooms_admin.usage import LaneUsage, Prices, usage_by_lane
 
-InterpreterStatus = Literal["idle", "connecting", "interpreting", "paused", "stopping", "stopped", "failed"]
+InterpreterStatus = Literal[
+    "idle", "waiting", "connecting", "interpreting", "interrupted", "paused", "stopping", "stopped", "failed"
+]
 MS_PER_MINUTE = 60_000
 FEW_LINES = 200
 """Written in less than a millisecond."""
