@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from rooms_admin.errors import StoreUnavailable, UnusableStore
 
@@ -73,6 +73,7 @@ class RedisClient:
         """
         try:
             await _execute(self._commands, "PING")
+            await self.warn()
         except (RedisError, OSError) as error:
             await self.close()
             raise UnusableStore(f"Redis at {self.address} cannot be used: {error}") from error
@@ -84,6 +85,18 @@ class RedisClient:
     async def close(self) -> None:
         await self._commands.aclose()
         await self._waits.aclose()
+
+    async def warn(self) -> None:
+        """Tell an operator what of its configuration would cost us data. Some do not let us ask; that is no error."""
+        try:
+            told: dict[str, Any] = await _execute(self._commands, "INFO")
+        except ResponseError:
+            return
+        policy = str(told.get("maxmemory_policy", "noeviction"))
+        if policy != "noeviction":
+            logger.warning("redis may evict what is kept: set maxmemory-policy noeviction", extra={"policy": policy})
+        if not told.get("aof_enabled"):
+            logger.warning("redis may lose what is kept when it restarts: set appendonly yes")
 
     @property
     def address(self) -> str:
