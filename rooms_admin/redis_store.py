@@ -132,6 +132,17 @@ return proof
 )
 
 
+# Documents in the order of an index, and before them the last place.
+_READ = Script("""
+local places = redis.call(ARGV[2], KEYS[1], ARGV[3], ARGV[4], 'LIMIT', 0, ARGV[5])
+local found = {places[#places] or ''}
+for number, place in ipairs(places) do
+    found[number + 1] = redis.call('HGET', ARGV[1] .. 'room:' .. string.match(place, '[^%z]*$'), 'document')
+end
+return found
+""")
+
+
 class _Proof(msgspec.Struct):
     deleted_ms: int
     removed: dict[str, int]
@@ -217,15 +228,12 @@ class RedisRooms:
             first = f"({room_id}" if index == self._keys.index("id") else f"({key}\0{room_id}"
         found: list[Room] = []
         while len(found) < query.limit:
-            places: list[bytes] = await self._client.call(command, index, first, last, "LIMIT", 0, READ_AT_ONCE)
-            ids = [place.rpartition(b"\0")[2].decode() for place in places]
-            documents = await self._client.together([("HGET", self._keys.room(one), "document") for one in ids])
-            # Whoever was deleted in between has none any more.
-            rooms = (_room.decode(document) for document in documents if document is not None)
-            found += [room for room in rooms if query.matches(room)]
-            if len(places) < READ_AT_ONCE:
+            given = (self._keys.prefix, command, first, last, READ_AT_ONCE)
+            place, *documents = await self._client.run(_READ, [index], *given)
+            found += [room for room in map(_room.decode, documents) if query.matches(room)]
+            if len(documents) < READ_AT_ONCE:
                 break
-            first = "(" + places[-1].decode()
+            first = "(" + place.decode()
         return found[: query.limit]
 
 
