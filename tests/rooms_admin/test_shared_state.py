@@ -137,6 +137,53 @@ async def test_swap_is_compare_and_set(
         assert await other.find("") == model
 
 
+class Clock:
+    now = 1_763_625_600.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+LIVES = st.one_of(st.none(), st.integers(0, 4))
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@settings(max_examples=50)
+@given(
+    steps=st.lists(
+        st.one_of(
+            st.tuples(st.just("put"), st.sampled_from("ab"), LIVES),
+            st.tuples(st.just("swap"), st.sampled_from("ab"), LIVES),
+            st.tuples(st.just("wait"), st.just(""), st.integers(1, 3)),
+        ),
+        max_size=15,
+    )
+)
+async def test_a_value_is_there_exactly_as_long_as_it_was_told(
+    kind: str, steps: list[tuple[str, str, int | None]]
+) -> None:
+    """Against a dictionary, with a clock that is moved on. Redis has its own clock: see the test with real times."""
+    clock, model = Clock(), dict[str, float]()
+    async with AsyncExitStack() as opened:
+        state: SharedState = InMemoryState(clock)
+        if kind == "sqlite":
+            state = SqliteState(await opened.enter_async_context(Database(IN_MEMORY, MIGRATIONS)), now=clock)
+        for what, key, seconds in steps:
+            if what == "wait" and seconds is not None:
+                clock.now += seconds
+            else:
+                there = model.get(key, 0) > clock.now
+                if what == "put":
+                    await state.put({key: b"1"}, seconds)
+                else:
+                    assert await state.swap(key, None, b"1", seconds) == (not there)
+                if what == "put" or not there:
+                    model[key] = float("inf") if seconds is None else clock.now + seconds
+            alive = {key for key, until in model.items() if until > clock.now}
+            assert set(await state.find("")) == alive
+            assert {key for key in "ab" if await state.get(key) is not None} == alive
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.tuples(st.sampled_from("ab"), st.one_of(st.none(), st.binary(max_size=3))), max_size=20))
