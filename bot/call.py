@@ -12,7 +12,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import quote
 
 import msgspec
 
@@ -452,13 +451,12 @@ class Call:
     async def _connect(self, *, again: bool = False) -> bool:
         """Ask ACS to let us in; whether it did."""
         addresses = self._around.addresses
-        secret = quote(self._secret, safe="")
         self._connecting = True
         try:
             connection_id = await self._around.calls.connect(
                 self.room.acs_room_id,
-                callback_url=addresses.callback_url(secret),
-                media_url=addresses.media_url(secret),
+                callback_url=addresses.callback_url(self._secret),
+                media_url=addresses.media_url(self._secret),
                 context=self.room.room_id,
                 request_id=self._request_id,
             )

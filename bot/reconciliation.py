@@ -22,7 +22,7 @@ import msgspec
 from bot.call import Call, CallControl
 from bot.errors import CallError
 from bot.lifecycle import Happening, State
-from bot.register import CallRecord, Register, WantedCall
+from bot.register import OFF_BEAT_S, CallRecord, Register, WantedCall
 from rooms_admin.errors import StoreUnavailable
 from webhooks.events import CallReport
 
@@ -84,7 +84,8 @@ class Reconciliation:
 
     async def _again(self, every_s: float, look: Callable[[], Awaitable[None]]) -> None:
         loop = asyncio.get_running_loop()
-        due = loop.time()
+        due = loop.time() + OFF_BEAT_S
+        await asyncio.sleep(OFF_BEAT_S)
         away = False
         while True:
             try:

@@ -21,6 +21,8 @@ LEASE_S = 5.0
 `recovery.py`, its calls are heard again within ten seconds."""
 BEAT_S = 1.5
 """Between two renewals: two may fail."""
+OFF_BEAT_S = 0.013
+"""By how much what recurs here is set off from the grid of 20 ms on which all audio moves."""
 REMEMBERED_S = 24 * 3600.0
 """Event Grid repeats for a day; what has ended or been left is known for as long."""
 OUTCOME_S = 30 * 24 * 3600.0

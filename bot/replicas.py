@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from bot.errors import InterpreterError
-from bot.register import BEAT_S, Register
+from bot.register import BEAT_S, OFF_BEAT_S, Register
 from rooms_admin.errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Replicas:
     async def beat(self) -> None:
         """Renew our lease, again and again, until cancelled."""
         loop = asyncio.get_running_loop()
-        due = loop.time()
+        due = loop.time() + OFF_BEAT_S
         away = False
         while True:
             try:

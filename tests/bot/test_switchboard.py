@@ -387,7 +387,7 @@ async def test_a_call_that_never_streams_is_left() -> None:
         await exchange.tell(started())
         await exchange.report(MediaStreamingFailed(**report(code=400, sub_code=8581, status="", details="")))
         assert exchange.calls.restarts == ["connection-1"], "waiting would be in vain"
-        await asyncio.sleep(28)
+        await asyncio.sleep(28.5)
         assert exchange.calls.rooms == ["acs-1"] * 3, "left and joined again, twice"
         assert await exchange.status() == (State.LIVE, "no_media")
         assert exchange.calls.hang_ups == ["connection-1", "connection-2", "connection-3"]
