@@ -15,6 +15,7 @@ import orjson
 from benchmarks.admin_reads import AdminReads
 from benchmarks.capacity import Capacity
 from benchmarks.emulator_load import EmulatorLoad
+from benchmarks.flood import Flood
 from benchmarks.hot_paths.timing import Timing
 from benchmarks.line import Run
 from benchmarks.stall import Stall
@@ -30,6 +31,7 @@ class Results:
     hot_paths: Sequence[Timing] = ()
     admin_reads: Sequence[AdminReads] = ()
     emulator: EmulatorLoad | None = None
+    flood: Flood | None = None
 
     def document(self) -> dict[str, Any]:
         """As plain values, with the machine and the time beside them; nothing that was not measured is in it."""
@@ -51,6 +53,8 @@ class Results:
             document["admin_reads"] = [{**asdict(reads), "per_core": reads.per_core} for reads in self.admin_reads]
         if self.emulator is not None:
             document["emulator"] = asdict(self.emulator)
+        if self.flood is not None:
+            document["flood"] = {**asdict(self.flood), "jitter_ratio": self.flood.jitter_ratio}
         return document
 
     def write(self, path: Path) -> None:

@@ -23,6 +23,7 @@ _WEBHOOK_ERRORS = {
     "404": "No call has this address",
     "408": "The body did not arrive in time",
     "413": "The body is too large",
+    "429": "Too often",
     "503": "Not now: deliver it again",
 }
 

@@ -313,6 +313,44 @@ def test_admins_prove_who_they_are_in_one_way_at_least(environment: pytest.Monke
     assert problems() == ["ADMIN_TOKEN_ISSUER, ADMIN_TOKEN_AUDIENCE, ADMIN_TOKEN_JWKS_URL: set all or none"]
 
 
+def test_event_grid_proves_who_it_is_in_one_way_at_least(environment: pytest.MonkeyPatch) -> None:
+    environment.delenv("EVENT_GRID_SECRET")
+    assert problems() == [NO_PROOF_OF_EVENT_GRID]
+    for name, value in ENTRA.items():
+        environment.setenv(name.replace("ADMIN", "EVENT_GRID"), value)
+    settings = load_settings()
+    assert (settings.event_grid_secret, settings.event_grid_token_audience) == (None, "api://interpreter")
+    environment.delenv("EVENT_GRID_TOKEN_JWKS_URL")
+    partly = "EVENT_GRID_TOKEN_ISSUER, EVENT_GRID_TOKEN_AUDIENCE, EVENT_GRID_TOKEN_JWKS_URL: set all or none"
+    assert problems() == [partly]
+    environment.setenv("EVENT_GRID_SECRET", "the-secret-of-event-grid")
+    assert problems() == [partly]
+
+
+def test_a_file_of_keys_is_read_before_the_service_starts(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environment.delenv("ADMIN_API_KEYS")
+    file = tmp_path / "keys"
+    environment.setenv("ADMIN_API_KEYS_FILE", str(file))
+    assert problems() == ["ADMIN_API_KEYS_FILE: cannot be found"]
+    file.write_text("# keys\nops the-key-of-ops\n")
+    assert problems() == ["ADMIN_API_KEYS_FILE: line 2 is not name:key"]
+    file.write_text("ops:the-key-of-ops\n")
+    assert load_settings().admin_api_keys_file == file
+
+
+@pytest.mark.parametrize("text", ["10.0.0.0/8, 127.0.0.1", "::1", "100.64.0.0/10"])
+def test_proxies_are_addresses_or_networks(environment: pytest.MonkeyPatch, text: str) -> None:
+    environment.setenv("TRUSTED_PROXIES", text)
+    assert load_settings().trusted_proxies == text
+
+
+@pytest.mark.parametrize("text", ["*", "everybody", "10.0.0.1/8", ","])
+def test_nobody_is_trusted_blindly(environment: pytest.MonkeyPatch, text: str) -> None:
+    environment.setenv("TRUSTED_PROXIES", text)
+    wanted = "must be addresses or networks, such as 10.0.0.0/8, with commas between them"
+    assert problems() == [f"TRUSTED_PROXIES: {wanted}"]
+
+
 @pytest.mark.parametrize(
     "url",
     [
