@@ -268,7 +268,9 @@ class Switchboard:
         match item:
             case _Changed(room_id, kind):
                 record = await self._register.call(room_id)
-                if record is not None and await self._is_elsewhere(record):
+                if record is None and kind == "deleted":
+                    await self._register.forget_room(room_id)
+                elif record is not None and await self._is_elsewhere(record):
                     await self._replicas.send(record.owner, Message(kind=kind, room_id=room_id))
             case _Reported(None, CallStarted() | ParticipantAdded() as event):
                 await self._call_started(event)
