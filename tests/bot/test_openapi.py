@@ -28,7 +28,7 @@ def test_doors_for_deliveries_say_how_they_refuse() -> None:
     responses = described(document("/webhooks/eventgrid", **{"400": own}))["paths"]["/webhooks/eventgrid"]["post"][
         "responses"
     ]
-    assert set(responses) == {"200", "400", "401", "404", "408", "413", "503"}
+    assert set(responses) == {"200", "400", "401", "404", "408", "413", "429", "503"}
     assert responses["400"] == own
     assert responses["401"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/ErrorAnswer"}
 
