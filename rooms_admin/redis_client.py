@@ -6,9 +6,10 @@ has closed is noticed when it is taken from the pool and opened anew, so that al
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -52,7 +53,8 @@ class RedisClient:
         self._url = url
         options: dict[str, Any] = {
             "socket_connect_timeout": connect_s,
-            "socket_timeout": answer_s,
+            # The library's own deadline is a `wait_for`, which may swallow a cancellation; ours is a timeout.
+            "socket_timeout": None,
             "retry": Retry(NoBackoff(), 0),
             "protocol": 2,
             "driver_info": None,  # finding out its own version would read a file in the loop, with each connection
@@ -63,6 +65,7 @@ class RedisClient:
         self._waits = redis.Redis.from_pool(
             redis.ConnectionPool.from_url(url, max_connections=WAITING_CONNECTIONS, **options)
         )
+        self._answer_s = answer_s
         self._failing = False
 
     async def __aenter__(self) -> RedisClient:
@@ -72,11 +75,12 @@ class RedisClient:
             UnusableStore: nobody answers, or not us; in words for an operator, without the password.
         """
         try:
-            await _execute(self._commands, "PING")
-            await self.warn()
+            async with asyncio.timeout(self._answer_s):
+                await _execute(self._commands, "PING")
+                await self.warn()
         except (RedisError, OSError) as error:
             await self.close()
-            raise UnusableStore(f"Redis at {self.address} cannot be used: {error}") from error
+            raise UnusableStore(f"Redis at {self.address} cannot be used: {str(error) or 'no answer'}") from error
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -109,17 +113,17 @@ class RedisClient:
         Raises:
             StoreUnavailable: Redis cannot be reached or does not do it. It may have been done all the same.
         """
-        with self._errors():
+        async with self._answering():
             return await _execute(self._commands, *command)
 
     async def wait(self, *command: Part) -> Any:
         """The same for a command that waits, for `LONGEST_WAIT_S` at most. Cancelled, its connection is closed."""
-        with self._errors():
+        async with self._answering(LONGEST_WAIT_S):
             return await _execute(self._waits, *command)
 
     async def together(self, commands: Sequence[Sequence[Part]]) -> list[Any]:
         """Several commands on one way; others may come between them."""
-        with self._errors():
+        async with self._answering():
             pipeline = self._commands.pipeline(transaction=False)
             for command in commands:
                 pipeline.execute_command(*command)
@@ -127,7 +131,7 @@ class RedisClient:
 
     async def run(self, script: Script, keys: Sequence[str], *values: Part) -> Any:
         """A script, atomically: nothing comes between."""
-        with self._errors():
+        async with self._answering():
             if script.digest is None:
                 script.digest = await self._load(script)
             try:
@@ -140,7 +144,7 @@ class RedisClient:
         """A script without keys, with each of these values, on one way. May be run twice: it must not matter."""
         if not calls:
             return []
-        with self._errors():
+        async with self._answering():
             if script.digest is None:
                 script.digest = await self._load(script)
             try:
@@ -159,10 +163,12 @@ class RedisClient:
         digest: bytes | str = await _execute(self._commands, "SCRIPT LOAD", script.text)
         return digest.decode() if isinstance(digest, bytes) else digest
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def _answering(self, longer_s: float = 0.0) -> AsyncIterator[None]:
+        """Until the deadline; errors of the library and of the network as ours."""
         try:
-            yield
+            async with asyncio.timeout(self._answer_s + longer_s):
+                yield
         except (RedisError, OSError) as error:
             if not self._failing:
                 logger.error("store failed", extra={"error": type(error).__name__})

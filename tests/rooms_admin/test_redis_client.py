@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from rooms_admin.errors import StoreUnavailable, UnusableStore
@@ -45,6 +47,26 @@ async def test_commands_pipelines_and_scripts(empty_redis: RedisServer) -> None:
         assert [await client.run(add, ["a"], 2), await client.run(add, ["a"], 3)] == [3, 6]
         await client.call("SCRIPT FLUSH")
         assert await client.run(add, ["a"], 1) == 7
+
+
+async def test_a_redis_that_does_not_answer_is_said(own_redis: RedisServer) -> None:
+    own_redis.freeze()
+    with pytest.raises(UnusableStore, match="cannot be used: no answer$"):
+        async with RedisClient(own_redis.url, answer_s=0.1):
+            pass
+
+
+async def test_no_cancellation_is_swallowed(empty_redis: RedisServer) -> None:
+    """In whichever turn of the loop it comes: a task that is told once to end must end."""
+    async with RedisClient(empty_redis.url) as client:
+        for turns in range(40):
+            await client.call("PING")
+            calling = asyncio.ensure_future(client.call("GET", "a"))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            told = calling.cancel()
+            await asyncio.wait({calling})
+            assert calling.cancelled() == told, turns
 
 
 async def test_what_redis_refuses_is_an_error_of_the_store(empty_redis: RedisServer) -> None:
