@@ -24,7 +24,7 @@ from bot.http_errors import install_error_handlers
 from bot.interpreting.events import Order
 from bot.interpreting.plan import Attendee, Endpointing, RoomPlan
 from bot.lifecycle import State
-from bot.limits import STRANGERS_PER_S, admin_limits, buckets, media_limits, webhook_limits
+from bot.limits import STRANGERS_PER_S, admin_limits, buckets, join_limits, media_limits, webhook_limits
 from bot.live_room import LiveRoom, Scribe
 from bot.metronome import Metronome
 from bot.notices import Notices
@@ -333,6 +333,7 @@ class Interpreter:
             )
         )
         self.app.include_router(admin_routes.subscription_routes(subscriptions, rooms, guard))
+        self.app.include_router(admin_routes.joining_routes(rooms, issue_ticket, join_limits()))
         self.app.include_router(_health(switchboard))
         self.app.openapi_schema = described(self.app.openapi())
 

@@ -23,6 +23,10 @@ DELIVERIES_PER_S = 100.0
 """Requests of Event Grid, all together. Each may hold 5,000 events, and a resource has some 10 per second and call."""
 CALLBACKS_PER_S = 50.0
 """Per call. 350 people, as many as a room takes, may join within a moment, and each joining is a callback."""
+JOIN_CODES_PER_S = 0.5
+"""Lookups per address. Of a million codes few are in use: at this rate the first is found by chance after hours."""
+JOIN_CODES_AT_ONCE = 60.0
+"""A whole office that comes through one address."""
 DIALS_PER_S = 1.0
 """Media sockets per call: ACS dials once, and a few times more when a socket broke."""
 
@@ -33,6 +37,10 @@ def buckets(rate: float) -> TokenBuckets:
 
 def admin_limits(settings: Settings, strangers: TokenBuckets) -> Limits:
     return Limits(buckets(settings.admin_reads_per_s), buckets(settings.admin_changes_per_s), strangers)
+
+
+def join_limits() -> TokenBuckets:
+    return TokenBuckets(JOIN_CODES_PER_S, JOIN_CODES_AT_ONCE, time.monotonic)
 
 
 def webhook_limits(strangers: TokenBuckets) -> WebhookLimits:

@@ -141,6 +141,10 @@ def test_the_bounds_of_the_doors_are_those_of_the_code() -> None:
             f"per call {limits.CALLBACKS_PER_S:g} per s | {webhook_routes.CALLBACK_BODY_LIMIT // kib} KiB"
         ),
         "`WS /media/{secret}`": f"per call {limits.DIALS_PER_S:g} per s | a message {LARGEST_MESSAGE // kib} KiB",
+        "`POST /api/join/{code}`": (
+            f"per address {limits.JOIN_CODES_PER_S:g} per s, {limits.JOIN_CODES_AT_ONCE:g} at once "
+            f"| {guard.BODY_LIMIT // kib} KiB"
+        ),
         "`/healthz`, `/readyz`, `/docs`, `/openapi.json`": "|",
     }
     text = " ".join(page.split())
