@@ -28,7 +28,7 @@ run: $(READY)
 	@$(BIN)/python -m demo run
 
 test: $(READY)
-	@sh scripts/system-packages.sh engine browser
+	@sh scripts/system-packages.sh engine browser redis
 	@sh scripts/test.sh $(BIN)
 
 bench: $(READY)

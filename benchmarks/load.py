@@ -19,6 +19,7 @@ from typing import Self
 from benchmarks import stamps
 from benchmarks.observations import Answer, Append, Observations, SpeakerLog, Utterance
 from emulator.acs.connection import CallConnection
+from emulator.acs.keys import SigningKey
 from emulator.acs.playout import PlayoutBuffer
 from emulator.app import Emulator
 from emulator.config import Config
@@ -199,8 +200,11 @@ class Load:
         self._rooms: list[str] = []
         self._late_ms: list[float] = []
         self._ticks = Ticks()
+        self.key = SigningKey.generate()
+        """Signs as ACS would."""
         self.emulator = Emulator(
             Config(acs_port=0, realtime_port=0, access_key=self.access_key, realtime_key=self.model_key),
+            key=self.key,
             engine=self._engine,
             realtime=RealtimeConfig(on_append=self._on_append),
         )
@@ -248,6 +252,12 @@ class Load:
     def _bot(self, room_id: str) -> CallConnection | None:
         call = self.emulator.exchange.call_in(room_id)
         return next(iter(call.bots), None) if call is not None else None
+
+    def last_bot(self) -> CallConnection:
+        """The bot in the call that was joined last, connected."""
+        bot = self._bot(self._rooms[-1])
+        assert bot is not None  # `connected` waited for it
+        return bot
 
     def talk(self) -> None:
         """From now on everybody speaks in turn."""

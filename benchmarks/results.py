@@ -15,6 +15,7 @@ import orjson
 from benchmarks.admin_reads import AdminReads
 from benchmarks.capacity import Capacity
 from benchmarks.emulator_load import EmulatorLoad
+from benchmarks.flood import Flood
 from benchmarks.guard.scores import Scores
 from benchmarks.hot_paths.timing import Timing
 from benchmarks.line import Run
@@ -32,6 +33,7 @@ class Results:
     admin_reads: Sequence[AdminReads] = ()
     emulator: EmulatorLoad | None = None
     guard: Sequence[Scores] = ()
+    flood: Flood | None = None
 
     def document(self) -> dict[str, Any]:
         """As plain values, with the machine and the time beside them; nothing that was not measured is in it."""
@@ -55,6 +57,8 @@ class Results:
             document["emulator"] = asdict(self.emulator)
         if self.guard:
             document["guard"] = [scores.document() for scores in self.guard]
+        if self.flood is not None:
+            document["flood"] = {**asdict(self.flood), "jitter_ratio": self.flood.jitter_ratio}
         return document
 
     def write(self, path: Path) -> None:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from benchmarks.admin_reads import JUDGED, TARGET_PER_S, AdminReads
 from benchmarks.capacity import LIMIT_MS, Capacity
+from benchmarks.flood import Flood
 from benchmarks.hot_paths.timing import SPEAKING, Timing
 from benchmarks.line import Generator, Run
 from benchmarks.observations import Losses
@@ -239,6 +240,30 @@ def show_stall(screen: Console, stall: Stall) -> None:
         "",
     )
     table.add_row("spoken meanwhile, and interpreted aloud", f"{stall.utterances}, {stall.interpreted}", "", "")
+    screen.print(table)
+
+
+def show_flood(screen: Console, flood: Flood) -> None:
+    """How the other calls fared."""
+    title = f"one call flooded, {calls_in_words(flood.calls)} beside it"
+    table = _table(title, "", "quiet", "flooded", "ratio", "target", "met")
+    quiet, flooded, ratio = flood.quiet, flood.flooded, flood.jitter_ratio
+    table.add_row(
+        "jitter of what is spoken, ms  p50 / p95 / p99",
+        _spread(quiet.jitter),
+        _spread(flooded.jitter),
+        _number(ratio, 2),
+        "",
+        "",
+    )
+    table.add_row("own share of the delay, ms  p50 / p95 / p99", _spread(quiet.own_share), _spread(flooded.own_share))
+    lost = [part.lost_to_the_call for part in (quiet, flooded)]
+    table.add_row("frames lost", *map(_loss, lost), "", "0", _mark(not any(one.missing for one in lost)))
+    table.add_row("of a core, by the bot", f"{quiet.core_share:.0%}", f"{flooded.core_share:.0%}")
+    table.add_row("the load itself late, ms  p99", _number(quiet.late_p99_ms), _number(flooded.late_p99_ms))
+    table.add_row("the flood: frames per s", "", f"{flood.frames_per_s:.0f}")
+    answers = ", ".join(f"{count} × {status}" for status, count in flood.answers.items())
+    table.add_row("the flood: its requests were answered", "", answers)
     screen.print(table)
 
 

@@ -1,65 +1,41 @@
-"""`python -m bot`: read the settings, serve, and on SIGTERM or SIGINT finish what is being said before leaving."""
+"""`python -m bot`: read the settings, serve, and on SIGTERM or SIGINT finish what is being said before leaving.
+
+SIGHUP has the file of API keys read again.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import gc
 import signal
-import socket
 import sys
-from collections.abc import Iterator
 
-import uvicorn
 import uvloop
 
-from bot.app import Interpreter
+from bot.app import Interpreter, opened_storage
 from bot.config import Settings, load_settings
 from bot.errors import SettingsError
+from bot.server import Server, server_config
 from bot.telemetry import configure_logging
-from bot.websockets_server import QuickWebSocketProtocol
-
-LARGEST_MESSAGE = 256 * 1024
-"""Bytes of one WebSocket message; a frame of ACS has 1.4 kB."""
-
-
-PING_S = 3.0
-"""Seconds between pings, and for their answer. A call's second media socket is refused as long as its first seems to
-live; ACS's re-dial, which comes within `REDIAL_S` or not at all, must not be refused for a connection that is dead."""
-
-
-class Server(uvicorn.Server):
-    """Leaves signals to us: uvicorn would close the media sockets first and ask afterwards."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        # What is there now stays: 160,000 objects of modules and routes. Whenever the collector goes through them all,
-        # every call stands still for 0.1 to 0.2 s; frozen, they are not looked at again.
-        gc.collect()
-        gc.freeze()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+from rooms_admin.errors import UnusableStore
 
 
 async def serve(settings: Settings) -> None:
-    """Serve until a signal; a second one does not wait."""
+    """Serve until a signal; a second one does not wait.
+
+    Raises:
+        UnusableStore: nothing else has been begun then.
+    """
+    async with opened_storage(settings):
+        pass  # opened for good by the application, whose own failure to start would be told as a traceback
     interpreter = Interpreter(settings)
     server = Server(
-        uvicorn.Config(
+        server_config(
             interpreter.app,
             host=settings.host,
             port=settings.port,
-            ws=QuickWebSocketProtocol,
-            ws_max_size=LARGEST_MESSAGE,
-            ws_per_message_deflate=False,
-            ws_ping_interval=PING_S,
-            ws_ping_timeout=PING_S,
-            log_config=None,
-            access_log=False,
+            limit_concurrency=settings.max_connections,
+            forwarded_allow_ips=[one.strip() for one in settings.trusted_proxies.split(",")],
             timeout_graceful_shutdown=5,
-            server_header=False,
         )
     )
     stop = asyncio.Event()
@@ -73,6 +49,7 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
+    loop.add_signal_handler(signal.SIGHUP, interpreter.read_keys_again)
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(server.serve(), name="server")
         stopping = group.create_task(stop.wait(), name="signal")
@@ -92,6 +69,9 @@ def main() -> int:
     configure_logging(settings.log_level)
     try:
         uvloop.run(serve(settings))
+    except UnusableStore as error:
+        sys.stderr.write(f"The interpreter cannot start: {error}\n")
+        return 2
     except SystemExit as error:  # uvicorn's way to say that the port is taken; it has logged it
         return error.code if isinstance(error.code, int) else 1
     return 0

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -17,12 +17,15 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
 
 from bot import calls as call_automation
+from bot.call import PlannedRoom
 from bot.calls import Calls
 from bot.config import Settings
 from bot.http_errors import install_error_handlers
 from bot.interpreting.events import Order
 from bot.interpreting.glossary import Terms
 from bot.interpreting.plan import Attendee, Endpointing, Layout, Mode, RoomPlan, Stability
+from bot.lifecycle import State
+from bot.limits import STRANGERS_PER_S, admin_limits, buckets, join_limits, media_limits, webhook_limits
 from bot.live_room import LiveRoom, Scribe
 from bot.metronome import Metronome
 from bot.notices import Notices
@@ -34,7 +37,9 @@ from bot.realtime.limits import BoothLimits
 from bot.realtime.messages import ConversationSettings
 from bot.realtime.translation_messages import TranslationSettings
 from bot.records import CallScribe
-from bot.switchboard import PlannedRoom, Status, Switchboard
+from bot.register import Register
+from bot.safe_answers import make_answers_safe
+from bot.switchboard import Switchboard
 from bot.voice_activity import DetectorPool
 from listeners.tickets import Tickets
 from media_streaming import routes as media_routes
@@ -44,28 +49,24 @@ from rooms_admin import routes as admin_routes
 from rooms_admin.acs_rooms import AcsRooms
 from rooms_admin.archive import Archive
 from rooms_admin.connection_string import parse_connection_string
-from rooms_admin.database import Database
 from rooms_admin.deliveries import Deliveries
 from rooms_admin.idempotency import Answers
+from rooms_admin.key_file import KeyFile
 from rooms_admin.keys import Admins, ApiKeys, Claims, VerifyBearer
 from rooms_admin.models import Action, Purpose
-from rooms_admin.rates import TokenBuckets
 from rooms_admin.retention import Retention
 from rooms_admin.rooms import Rooms
-from rooms_admin.routes import Guard, InterpreterState, InterpreterStatus, Limits
-from rooms_admin.schema import MIGRATIONS
-from rooms_admin.sqlite_store import SqliteRooms
+from rooms_admin.routes import Guard, InterpreterState, InterpreterStatus
+from rooms_admin.storage import Storage, open_storage
 from rooms_admin.store import Room, RoomStore
 from rooms_admin.subscriptions import Subscriptions
 from rooms_admin.usage import Prices
 from webhooks import routes as webhook_routes
-from webhooks.errors import NotAuthorized
-from webhooks.tokens import KeySet, TokenVerifier, fetch_over_http
+from webhooks.errors import KeysUnavailable, NotAuthorized
+from webhooks.tokens import KeySet, TokenVerifier, event_grid_only, fetch_over_http
 
 API_VERSION = "1.0"
 """Grows when an answer loses something somebody may rely on."""
-STRANGERS_PER_S = 10.0
-"""Requests without valid proof, from one address, that are told why they are refused; more are told to slow down."""
 
 Wanted = TypeVar("Wanted")
 
@@ -137,15 +138,15 @@ class _Watcher:
         self._subscriptions.forget_room(room.room_id)
 
 
-_ADMIN_STATUS: dict[Status, InterpreterStatus] = {
-    Status.IDLE: "idle",
-    Status.CONNECTING: "connecting",
-    Status.CONNECTED: "connecting",  # in the call, but not hearing it yet
-    Status.STREAMING: "interpreting",
-    Status.PAUSED: "paused",
-    Status.ENDED: "stopped",
-    Status.REFUSED: "failed",
-    Status.FAILED: "failed",
+_ADMIN_STATUS: dict[State, InterpreterStatus] = {
+    State.SCHEDULED: "idle",
+    State.LIVE: "waiting",
+    State.CONNECTING: "connecting",
+    State.CONNECTED: "connecting",  # in the call, but not hearing it yet
+    State.STREAMING: "interpreting",
+    State.INTERRUPTED: "interrupted",
+    State.DRAINING: "stopping",
+    State.ENDED: "stopped",
 }
 
 
@@ -155,19 +156,24 @@ class _Interpreter:
     def __init__(self, switchboard: Switchboard) -> None:
         self._switchboard = switchboard
 
-    def state(self, room_id: str) -> InterpreterState:
-        now = self._switchboard.status(room_id)
+    async def state(self, room_id: str) -> InterpreterState:
+        now = await self._switchboard.status(room_id)
         since = None if now.since is None else datetime.fromtimestamp(now.since, UTC)
-        return InterpreterState(_ADMIN_STATUS[now.status], now.call_connection_id, since, now.reason)
+        status = _ADMIN_STATUS[now.state]
+        if status == "interpreting" and now.paused:
+            status = "paused"
+        elif status == "stopped" and now.failed:
+            status = "failed"
+        return InterpreterState(status, now.call_connection_id, since, now.reason)
 
     async def command(self, room_id: str, action: Action) -> None:
         match action:
             case "start":
                 await self._switchboard.start(room_id)
             case "stop":
-                self._switchboard.stop(room_id)
+                await self._switchboard.stop(room_id)
             case "pause" | "resume" | "hush":
-                self._switchboard.order(room_id, Order(action))
+                await self._switchboard.order(room_id, Order(action))
 
 
 class Interpreter:
@@ -177,14 +183,24 @@ class Interpreter:
         self._settings = settings
         self._capabilities: Capabilities | None = None
         self.switchboard: Switchboard | None = None
+        self._keys = ApiKeys({name: key.get_secret_value() for name, key in settings.admin_api_keys.items()})
+        file = settings.admin_api_keys_file
+        self._key_file = None if file is None else KeyFile(file, self._keys)
         self.app = FastAPI(
             title="Live interpreter for ACS rooms",
             version=API_VERSION,
             lifespan=self._lifespan,
+            docs_url=None,
             redoc_url=None,
             redirect_slashes=False,
         )
         install_error_handlers(self.app)
+        make_answers_safe(self.app)
+
+    def read_keys_again(self) -> None:
+        """Look into the file of API keys at once."""
+        if self._key_file is not None:
+            self._key_file.read_again()
 
     async def drain(self) -> None:
         """Take no new calls, finish what is being said, leave the calls. To be awaited before the server stops."""
@@ -211,9 +227,9 @@ class Interpreter:
             resources.push_async_callback(model.close)
             metronome, detectors = Metronome(), DetectorPool()
             await asyncio.to_thread(detectors.load)
-            database = await resources.enter_async_context(Database(settings.database_path, MIGRATIONS))
-            store = SqliteRooms(database)
-            archive = await resources.enter_async_context(Archive(database))
+            storage = await resources.enter_async_context(opened_storage(settings))
+            store, archive = storage.rooms, storage.archive
+            answers, subscriptions = storage.answers, storage.subscriptions
             limits = BoothLimits()
             # In a thread: it reads the certificate store.
             sockets = await asyncio.to_thread(Sockets, model, open_s=limits.open_s, close_s=limits.close_s)
@@ -226,8 +242,6 @@ class Interpreter:
                 limits,
                 translation=translation,
             )
-            subscriptions = Subscriptions(database)
-            await subscriptions.load()
             deliveries = await resources.enter_async_context(Deliveries(subscriptions))
             notices = Notices(archive, deliveries.tell)
             loop = asyncio.get_running_loop()
@@ -246,12 +260,15 @@ class Interpreter:
             switchboard = self.switchboard = Switchboard(
                 rooms=_RoomBook(store),
                 calls=calls,
+                register=Register(storage.state, secrets.token_hex(8)),
                 open_room=open_room,
                 scribe=lambda room_id: CallScribe(notices, room_id, round(time.time() * 1000)),
+                close_books=archive.close_open,
                 public_base_url=settings.public_base_url,
                 media_base_url=settings.media_base_url,
                 max_calls=settings.max_calls,
                 wall_clock=time.time,
+                clock=loop.time,
                 tell=deliveries.tell,
             )
             verifier = TokenVerifier(
@@ -260,17 +277,19 @@ class Interpreter:
                 KeySet(fetch_over_http(settings.acs_token_jwks_url)),
             )
             rooms = Rooms(store, acs, watcher=_Watcher(switchboard, archive, subscriptions))
-            answers = Answers(database)
             retention = Retention(store, rooms, archive, answers, subscriptions, default_days=settings.retention_days)
             # In a thread: FastAPI and pydantic read source files to describe the routes.
             await asyncio.to_thread(self._add_routes, switchboard, verifier, rooms, archive, answers, subscriptions)
+            if self._key_file is not None:
+                await self._key_file.look()
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(metronome.run(), name="metronome"),
                     group.create_task(switchboard.run(), name="switchboard"),
-                    group.create_task(archive.run(), name="archive"),
+                    group.create_task(storage.run(), name="storage"),
                     group.create_task(retention.run(), name="retention"),
                     group.create_task(deliveries.run(), name="deliveries"),
+                    *([group.create_task(self._key_file.run(), name="key file")] if self._key_file else ()),
                 ]
                 if self._capabilities is not None:
                     tasks.append(group.create_task(self._capabilities.run(), name="capabilities"))
@@ -290,7 +309,6 @@ class Interpreter:
         subscriptions: Subscriptions,
     ) -> None:
         settings = self._settings
-        keys = ApiKeys({name: key.get_secret_value() for name, key in settings.admin_api_keys.items()})
         # Without a secret of the settings, one of this process: its tickets are short-lived anyway.
         given = settings.ticket_secret
         tickets = Tickets(secrets.token_urlsafe(32) if given is None else given.get_secret_value())
@@ -306,32 +324,51 @@ class Interpreter:
                 await verifier.verify(authorization)
             except NotAuthorized as error:
                 raise media_routes.Unauthorized from error
+            except KeysUnavailable as error:
+                raise media_routes.Unavailable((error.retry_after_ms or 1000) / 1000) from error
 
+        strangers = buckets(STRANGERS_PER_S)
+        secret, of_event_grid = settings.event_grid_secret, _event_grid_verifier(settings)
         self.app.include_router(
             webhook_routes.router(
-                switchboard, verifier.verify, event_grid_secret=settings.event_grid_secret.get_secret_value()
+                switchboard,
+                verifier.verify,
+                event_grid_secret=None if secret is None else secret.get_secret_value(),
+                verify_event_grid=None if of_event_grid is None else event_grid_only(of_event_grid.verify),
+                limits=webhook_limits(strangers),
             )
         )
         self.app.include_router(
-            media_routes.router(switchboard.serve_media, verify=verify_media, knows_secret=switchboard.knows_secret)
+            media_routes.router(
+                switchboard.serve_media,
+                verify=verify_media,
+                knows_secret=switchboard.knows_secret,
+                limits=media_limits(strangers),
+            )
         )
-        guard = Guard(Admins(keys, _entra(settings)), _limits(settings), answers)
+        guard = Guard(Admins(self._keys, _entra(settings)), admin_limits(settings, strangers), answers)
         self.app.include_router(
             admin_routes.router(
                 rooms, guard, _Interpreter(switchboard), archive, issue_ticket=issue_ticket, prices=_prices(settings)
             )
         )
         self.app.include_router(admin_routes.subscription_routes(subscriptions, rooms, guard))
+        self.app.include_router(admin_routes.joining_routes(rooms, issue_ticket, join_limits()))
         self.app.include_router(_health(switchboard, self._capabilities))
         self.app.openapi_schema = described(self.app.openapi())
 
 
+def opened_storage(settings: Settings) -> AbstractAsyncContextManager[Storage]:
+    """What is kept, where the settings say. `UnusableStore` if it cannot be opened."""
+    redis_url = None if settings.redis_url is None else settings.redis_url.get_secret_value()
+    return open_storage(settings.database_path, redis_url)
+
+
 def _entra(settings: Settings) -> VerifyBearer | None:
     """How admins' tokens are verified, if the settings say whose they are."""
-    issuer, audience, keys = settings.admin_token_issuer, settings.admin_token_audience, settings.admin_token_jwks_url
-    if issuer is None or audience is None or keys is None:
+    verifier = _verifier(settings.admin_token_issuer, settings.admin_token_audience, settings.admin_token_jwks_url)
+    if verifier is None:
         return None
-    verifier = TokenVerifier(issuer, audience, KeySet(fetch_over_http(keys)))
 
     async def verify(authorization: str) -> Claims:
         try:
@@ -342,14 +379,17 @@ def _entra(settings: Settings) -> VerifyBearer | None:
     return verify
 
 
-def _limits(settings: Settings) -> Limits:
-    """Bursts of ten seconds: whoever sets rooms up does many things at once, and then nothing."""
-    reads, changes = settings.admin_reads_per_s, settings.admin_changes_per_s
-    return Limits(
-        reads=TokenBuckets(reads, 10 * reads, time.monotonic),
-        changes=TokenBuckets(changes, 10 * changes, time.monotonic),
-        strangers=TokenBuckets(STRANGERS_PER_S, 10 * STRANGERS_PER_S, time.monotonic),
+def _event_grid_verifier(settings: Settings) -> TokenVerifier | None:
+    return _verifier(
+        settings.event_grid_token_issuer, settings.event_grid_token_audience, settings.event_grid_token_jwks_url
     )
+
+
+def _verifier(issuer: str | None, audience: str | None, keys: str | None) -> TokenVerifier | None:
+    """None unless the settings say all three."""
+    if issuer is None or audience is None or keys is None:
+        return None
+    return TokenVerifier(issuer, audience, KeySet(fetch_over_http(keys)))
 
 
 def _prices(settings: Settings) -> Prices | None:

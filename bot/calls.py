@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
 from azure.communication.callautomation import (
     AudioFormat,
+    CommunicationIdentifier,
     MediaStreamingAudioChannelType,
     MediaStreamingContentType,
     MediaStreamingOptions,
@@ -40,11 +41,24 @@ ALREADY_ENDED = "8528"
 """ACS's code for an operation on a call that has been terminated (ACS protocol sheet, 1.5)."""
 HANG_UP_TIMEOUT_S = 5.0
 """A call that cannot be hung up in this time is gone, or ACS is; either way nobody waits for it."""
+ASK_TIMEOUT_S = 5.0
+"""For asking how a call stands, and for restarting its media stream."""
+IN_CALL = frozenset({"connected", "connecting", "transferring", "transferAccepted"})
+"""States of a call connection in which we are in the call, or about to be (ACS protocol sheet, 1.4)."""
 
 
 def build_client(endpoint: str, credential: AzureKeyCredential | AsyncTokenCredential) -> CallAutomationClient:
     """A client of the resource at `endpoint` (no trailing slash; `http://` works with a key)."""
     return CallAutomationClient(endpoint, credential)
+
+
+@dataclass(frozen=True, slots=True)
+class CallLook:
+    """How ACS says a call stands."""
+
+    state: str
+    participants: frozenset[str]
+    """raw ids, bots included"""
 
 
 class Calls:
@@ -54,10 +68,11 @@ class Calls:
         self._client = client
         self._jitter = jitter
 
-    async def connect(self, acs_room_id: str, callback_url: str, media_url: str, context: str) -> str:
+    async def connect(self, acs_room_id: str, callback_url: str, media_url: str, context: str, request_id: str) -> str:
         """Join the call of a room with bidirectional, unmixed, 24 kHz media streaming; returns the call connection id.
 
-        Every attempt carries the same repeatability id, so that one that did arrive is not repeated.
+        Every attempt carries the same repeatability id, `request_id`, so that one that did arrive is not repeated: not
+        by us, nor by whoever takes over from us.
 
         Raises:
             CallError: refused, told to come back much later, or every attempt failed.
@@ -72,7 +87,7 @@ class Calls:
             audio_format=AudioFormat.PCM24_K_MONO,
         )
         headers = {
-            "Repeatability-Request-ID": str(uuid.uuid4()),
+            "Repeatability-Request-ID": request_id,
             "Repeatability-First-Sent": format_datetime(datetime.now(UTC), usegmt=True),
         }
         attempt = 0
@@ -116,6 +131,46 @@ class Calls:
             if failure.code != f"acs_{ALREADY_ENDED}":
                 raise failure from error
 
+    async def restart_streaming(self, call_connection_id: str) -> None:
+        """Have ACS dial the media socket of a connection again.
+
+        Raises:
+            CallError: it will not, or the connection is gone.
+        """
+        connection = self._client.get_call_connection(call_connection_id)
+        try:
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                try:
+                    await connection.stop_media_streaming(retry_total=0)
+                except HttpResponseError as error:  # it counts as stopped already, in which case it can be started
+                    logger.info("media streaming could not be stopped", extra={"code": _call_error(error).code})
+                await connection.start_media_streaming(retry_total=0)
+        except (HttpResponseError, ServiceRequestError, ServiceResponseError, TimeoutError) as error:
+            raise _call_error(error) from error
+
+    async def look(self, call_connection_id: str) -> CallLook | None:
+        """How ACS says the call stands; None if the connection is gone.
+
+        Raises:
+            CallError: ACS cannot say.
+        """
+        connection = self._client.get_call_connection(call_connection_id)
+        try:
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                properties = await connection.get_call_properties()
+                state = str(getattr(properties.call_connection_state, "value", properties.call_connection_state))
+                if state not in IN_CALL:
+                    return None
+                people = [_raw_id(one.identifier) async for one in connection.list_participants()]
+        except ResourceNotFoundError:
+            return None
+        except (HttpResponseError, ServiceRequestError, ServiceResponseError, TimeoutError) as error:
+            failure = _call_error(error)
+            if failure.code == f"acs_{ALREADY_ENDED}":
+                return None
+            raise failure from error
+        return CallLook(state, frozenset(people))
+
     async def close(self) -> None:
         await self._client.close()
 
@@ -124,6 +179,10 @@ class Calls:
         if retry_after_s is not None:
             return retry_after_s
         return min(BACKOFF_S * 2.0**attempt, BACKOFF_LIMIT_S) * self._jitter()
+
+
+def _raw_id(identifier: CommunicationIdentifier | None) -> str:
+    return str(identifier.raw_id) if identifier is not None else ""
 
 
 def _call_error(error: HttpResponseError | ServiceRequestError | ServiceResponseError | TimeoutError) -> CallError:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -14,7 +16,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from bot.errors import SettingsError
 from bot.realtime.translation_messages import TARGETS
 from rooms_admin.connection_string import acs_endpoint, parse_connection_string
-from rooms_admin.keys import digest_of
+from rooms_admin.key_file import KeyFileProblem, load
+from rooms_admin.keys import SHORTEST_KEY, digest_of
 
 ACS_ISSUER = "https://acscallautomation.communication.azure.com"
 """Issuer of the tokens on callbacks and media sockets (ACS protocol sheet, 3.5)."""
@@ -50,6 +53,34 @@ def _url(text: str) -> str:
     return url.geturl().rstrip("/")
 
 
+PRIVATE_NAMES = ("local", "internal", "svc", "lan", "home", "localhost")
+"""How names end that are those of a private network alone; names without a dot are too."""
+
+
+def _is_private(host: str) -> bool:
+    """Whether what is sent there stays in a network of ours."""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.rpartition(".")[2] in PRIVATE_NAMES
+
+
+def _redis_url(text: SecretStr) -> SecretStr:
+    try:
+        url = urlsplit(text.get_secret_value())
+        well_formed = url.scheme in ("redis", "rediss") and url.hostname and url.port != 0
+    except ValueError:
+        well_formed = False
+    # Without `from`: what went wrong is told by a text that may hold the password.
+    if not well_formed or not url.hostname:
+        raise ValueError("must be rediss://[user:password@]host[:port][/number], or redis:// in a private network")
+    if url.query or url.fragment or not re.fullmatch(r"(/\d{0,4})?", url.path):
+        raise ValueError("must have nothing after the host but the number of a database")
+    if url.scheme == "redis" and not _is_private(url.hostname):
+        raise ValueError("must be rediss:// (redis:// is for private networks only)")
+    return text
+
+
 def _connection_string(text: SecretStr) -> SecretStr:
     parse_connection_string(text.get_secret_value())
     return text
@@ -69,8 +100,8 @@ def _api_keys(text: object) -> object:
         name, colon, key = part.partition(":")
         if not (name and colon):
             raise ValueError("must be name:key,name:key")
-        if len(key) < SHORTEST_SECRET:
-            raise ValueError(f"the key of {name} is shorter than {SHORTEST_SECRET} characters")
+        if len(key) < SHORTEST_KEY:
+            raise ValueError(f"the key of {name} is shorter than {SHORTEST_KEY} characters")
         try:
             digest_of(key)
         except ValueError as error:
@@ -91,6 +122,24 @@ def _languages(text: object) -> object:
     if wrong or not codes:
         raise ValueError(f"must be language codes, es,fr,…{': not ' + ', '.join(wrong) if wrong else ''}")
     return codes
+
+
+def _key_file(path: Path) -> Path:
+    """Read once to tell what is wrong with it; the service reads it again whenever it changes."""
+    try:
+        load(path)
+    except KeyFileProblem as problem:
+        raise ValueError(str(problem)) from problem
+    return path
+
+
+def _networks(text: str) -> str:
+    for one in text.split(","):
+        try:
+            ipaddress.ip_network(one.strip())
+        except ValueError as error:
+            raise ValueError("must be addresses or networks, such as 10.0.0.0/8, with commas between them") from error
+    return text
 
 
 def _json(text: object) -> object:
@@ -152,10 +201,16 @@ class Settings(BaseSettings):
     """The immutable id of the ACS resource."""
     acs_token_jwks_url: Url = ACS_KEY_SET
 
-    event_grid_secret: Secret
+    event_grid_secret: Secret | None = None
     """Carried by Event Grid in `X-Webhook-Secret`."""
+    event_grid_token_issuer: str | None = None
+    """With audience and key set: Event Grid may come with Entra tokens instead, or as well."""
+    event_grid_token_audience: str | None = None
+    event_grid_token_jwks_url: Url | None = None
     admin_api_keys: Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(_api_keys)] = {}
     """`name:key,name:key`; instead of a key `sha256$` and its digest in hexadecimal, so that nobody here knows it."""
+    admin_api_keys_file: Annotated[Path, AfterValidator(_key_file)] | None = None
+    """One such key per line, beside those of `ADMIN_API_KEYS`; read again when it changes, and on SIGHUP."""
     admin_token_issuer: str | None = None
     """With audience and key set: admins may come with Entra tokens too, and app roles decide what they may."""
     admin_token_audience: str | None = None
@@ -173,11 +228,18 @@ class Settings(BaseSettings):
 
     database_path: str = Field(default="data/interpreter.sqlite3", min_length=1)
     """What admins provisioned, transcripts, ledger: one SQLite file, made with its folder; `:memory:` keeps nothing."""
+    redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] | None = None
+    """`rediss://user:password@host:port/0`: all that is kept there instead, so that several replicas share it. Plain
+    `redis://` is for private networks: private addresses, names without a dot or ending in `.internal` and such."""
     retention_days: int = Field(default=30, ge=1, le=3650)
     """How long transcript and ledger are kept, and a room after its end; a room may say otherwise."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=1, le=65_535)
+    trusted_proxies: Annotated[str, AfterValidator(_networks)] = "127.0.0.1"
+    """Addresses or networks of the ingress in front: its `X-Forwarded-For` says from which address a request comes."""
+    max_connections: int = Field(default=1000, ge=10)
+    """Open at once, media sockets included. One more takes the place of one that waits without asking anything."""
     max_calls: int = Field(default=200, ge=1)
     """Calls at once; one more is refused with a reason, so that the others keep their pace."""
     drain_s: float = Field(default=20.0, ge=0)
@@ -200,43 +262,62 @@ def load_settings(**overrides: Any) -> Settings:
     settings: Settings | None = None
     try:
         settings = Settings(**overrides)
-        given: list[object] = [settings.azure_communication_connection_string, settings.azure_communication_endpoint]
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):
             name = str(problem["loc"][0]).upper() if problem["loc"] else "settings"
             text = "is not set" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ")
             problems.append(f"{name}: {text}")
-        given = _given_endpoints(overrides)
-    if all(given):
-        problems.append("AZURE_COMMUNICATION_CONNECTION_STRING, AZURE_COMMUNICATION_ENDPOINT: set one, not both")
-    if not any(given):
-        problems.append("AZURE_COMMUNICATION_CONNECTION_STRING or AZURE_COMMUNICATION_ENDPOINT: neither is set")
-    if settings is not None:
-        problems += _admin_problems(settings)
+    given = _Given(**{name: value for name, value in overrides.items() if name in _Given.model_fields})
+    problems += _endpoint_problems(given) + _event_grid_problems(given) + _admin_problems(given)
     if problems or settings is None:
         raise SettingsError(problems)
     return settings
 
 
-def _admin_problems(settings: Settings) -> list[str]:
-    """Whether admins can prove who they are, in one way at least."""
-    entra = (settings.admin_token_issuer, settings.admin_token_audience, settings.admin_token_jwks_url)
-    if any(entra) and not all(entra):
-        return ["ADMIN_TOKEN_ISSUER, ADMIN_TOKEN_AUDIENCE, ADMIN_TOKEN_JWKS_URL: set all or none"]
-    if not settings.admin_api_keys and not any(entra):
-        return ["ADMIN_API_KEYS or ADMIN_TOKEN_ISSUER, …_AUDIENCE, …_JWKS_URL: neither is set"]
-    return []
-
-
-class _Endpoints(BaseSettings):
-    """The two ways to name the ACS resource, read leniently to judge them beside other problems."""
+class _Given(BaseSettings):
+    """What there are several ways to say, read leniently to judge it beside other problems."""
 
     model_config = SettingsConfigDict(**_SOURCES)
 
-    azure_communication_connection_string: str | None = None
-    azure_communication_endpoint: str | None = None
+    azure_communication_connection_string: object = None
+    azure_communication_endpoint: object = None
+    event_grid_secret: object = None
+    event_grid_token_issuer: object = None
+    event_grid_token_audience: object = None
+    event_grid_token_jwks_url: object = None
+    admin_api_keys: object = None
+    admin_api_keys_file: object = None
+    admin_token_issuer: object = None
+    admin_token_audience: object = None
+    admin_token_jwks_url: object = None
 
 
-def _given_endpoints(overrides: dict[str, Any]) -> list[object]:
-    endpoints = _Endpoints(**{name: value for name, value in overrides.items() if name in _Endpoints.model_fields})
-    return [endpoints.azure_communication_connection_string, endpoints.azure_communication_endpoint]
+def _endpoint_problems(given: _Given) -> list[str]:
+    """Whether the ACS resource is named in one of the two ways."""
+    ways = (given.azure_communication_connection_string, given.azure_communication_endpoint)
+    if all(ways):
+        return ["AZURE_COMMUNICATION_CONNECTION_STRING, AZURE_COMMUNICATION_ENDPOINT: set one, not both"]
+    if not any(ways):
+        return ["AZURE_COMMUNICATION_CONNECTION_STRING or AZURE_COMMUNICATION_ENDPOINT: neither is set"]
+    return []
+
+
+def _event_grid_problems(given: _Given) -> list[str]:
+    """Whether Event Grid can prove who it is, in one way at least."""
+    entra = (given.event_grid_token_issuer, given.event_grid_token_audience, given.event_grid_token_jwks_url)
+    return _proof_problems("EVENT_GRID_TOKEN", entra, "EVENT_GRID_SECRET", given.event_grid_secret)
+
+
+def _admin_problems(given: _Given) -> list[str]:
+    """Whether admins can. A file may hold no key for now: one can be written into it."""
+    entra = (given.admin_token_issuer, given.admin_token_audience, given.admin_token_jwks_url)
+    keys = given.admin_api_keys or given.admin_api_keys_file
+    return _proof_problems("ADMIN_TOKEN", entra, "ADMIN_API_KEYS, ADMIN_API_KEYS_FILE", keys)
+
+
+def _proof_problems(tokens: str, entra: Sequence[object], others: str, other: object) -> list[str]:
+    if any(entra) and not all(entra):
+        return [f"{tokens}_ISSUER, {tokens}_AUDIENCE, {tokens}_JWKS_URL: set all or none"]
+    if not other and not any(entra):
+        return [f"{others} or {tokens}_ISSUER, …_AUDIENCE, …_JWKS_URL: neither is set"]
+    return []

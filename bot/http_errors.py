@@ -13,6 +13,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from bot.replicas import ANSWER_S, ReplicaSilent
+from bot.safe_answers import SAFE_HEADERS
 from bot.switchboard import NotPossible
 from rooms_admin.errors import RoomsAdminError
 from webhooks.errors import WebhookError
@@ -85,13 +87,19 @@ def install_error_handlers(app: FastAPI) -> None:
             return await unforeseen(request, error)
         return error_answer(404 if error.code == "not_found" else 409, error.code, error.message)
 
+    async def silent(request: Request, error: Exception) -> JSONResponse:
+        if not isinstance(error, ReplicaSilent):
+            return await unforeseen(request, error)
+        return error_answer(503, error.code, error.message, retry_after_ms=round(ANSWER_S * 1000))
+
     async def unforeseen(request: Request, error: Exception) -> JSONResponse:
         logger.error("request failed", exc_info=error, extra={"path": request.url.path})
-        return error_answer(500, "internal_error", "Something went wrong on our side.")
+        return error_answer(500, "internal_error", "Something went wrong on our side.", headers=SAFE_HEADERS)
 
     app.add_exception_handler(RoomsAdminError, foreseen)
     app.add_exception_handler(WebhookError, foreseen)
     app.add_exception_handler(NotPossible, not_possible)
+    app.add_exception_handler(ReplicaSilent, silent)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, unforeseen)

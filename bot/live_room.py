@@ -46,11 +46,6 @@ from media_streaming.stream import NORMAL_CLOSURE, MediaStream
 
 logger = logging.getLogger(__name__)
 
-FIRST_MEDIA_S = 30.0
-"""From the connect request to the media socket. ACS opens it before it reports the call as connected."""
-REDIAL_S = 10.0
-"""How long a lost media socket may take to come back: ACS knows re-dialling, its timing is not documented."""
-
 
 class Detector(Protocol):
     """Who tells speech from everything else, for one speaker."""
@@ -68,6 +63,10 @@ class Detectors(Protocol):
 
 class Scribe(Protocol):
     """Who writes down what the room yields. Called in the event loop, never blocks."""
+
+    def opened(self, lane: Lane, utterance: str) -> None:
+        """An utterance has begun: should we die now, its end is somebody else's to write down."""
+        ...
 
     def caption(self, line: CaptionLine) -> None: ...
 
@@ -107,19 +106,20 @@ class LiveRoom:
         self._detectors: dict[str, Detector] = {}
         self._ignored: set[str] = set()
         self._booths: dict[Lane, tuple[Booth, asyncio.Task[None]]] = {}
+        self._opened: set[tuple[Lane, str]] = set()
+        """Utterances that have begun and not ended, by lane."""
         self._group: asyncio.TaskGroup | None = None
         self._streams: dict[str, MediaStream] = {}
         """Media sockets, as the plan names them."""
         self._over: RoomEnded | Exception | None = None
-        self._woken = asyncio.Event()
-        """Set when the stream has changed, or the room is over."""
+        self._ended = asyncio.Event()
         self._settled = asyncio.Event()
         """Set when an utterance has reached its final state, or the room is over."""
 
     # --- life ------------------------------------------------------------------------------
 
     async def run(self) -> RoomEnded:
-        """Interpret until somebody ends the room, the media socket stays away, or something in here fails.
+        """Interpret until somebody ends the room, or something in here fails. Without a media socket, it waits.
 
         Cancelling it ends the room at once; in every case all its tasks are gone when it returns, and the ledger
         is closed.
@@ -150,7 +150,7 @@ class LiveRoom:
         if self._over is not None:
             return False
         self._over = over
-        self._woken.set()
+        self._ended.set()
         self._settled.set()
         return True
 
@@ -169,19 +169,9 @@ class LiveRoom:
             await self._settled.wait()
 
     async def _until_over(self) -> RoomEnded:
-        """Wait for the end, or for the media socket to stay away too long."""
-        reason, patience_s = "no_media", FIRST_MEDIA_S
-        while self._over is None:
-            self._woken.clear()
-            if self._streams:
-                reason, patience_s = "media_lost", REDIAL_S
-            try:
-                async with asyncio.timeout(None if self._streams else patience_s):
-                    await self._woken.wait()
-            except TimeoutError:
-                self.end(reason, hang_up=True)
-        if isinstance(self._over, Exception):
-            raise self._over
+        await self._ended.wait()
+        if self._over is None or isinstance(self._over, Exception):
+            raise self._over or RuntimeError("woken before the end")
         return self._over
 
     async def _close(self) -> None:
@@ -227,6 +217,9 @@ class LiveRoom:
                 if stream is not None:
                     stream.send_audio(pcm)
             case Hear(lane, utterance, pcm):
+                if (lane, utterance) not in self._opened:
+                    self._opened.add((lane, utterance))
+                    self._scribe.opened(lane, utterance)
                 self._booths[lane][0].hear(utterance, pcm)
             case Interpret(lane, utterance, strict, speed):
                 self._booths[lane][0].interpret(utterance, strict=strict, speed=speed)
@@ -257,6 +250,7 @@ class LiveRoom:
             case Caption(line):
                 self._scribe.caption(line)
             case Settled(entry):
+                self._opened.discard((entry.lane, entry.utterance))
                 self._scribe.settled(entry)
                 self._settled.set()
             case OpenBooth(lane, instructions, mode):
@@ -297,7 +291,6 @@ class LiveRoom:
         if self._over is not None:
             return
         self._streams[name] = stream
-        self._woken.set()
         try:
             async for message in stream:
                 match message:
@@ -314,7 +307,6 @@ class LiveRoom:
         finally:
             if self._streams.get(name) is stream:
                 del self._streams[name]
-                self._woken.set()
                 self.deliver(PlayoutReady(False, name))
 
     def hear(self, speaker: str | None, pcm: bytes, silent: bool) -> None:

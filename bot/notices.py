@@ -30,6 +30,9 @@ class Notices:
         self._texts: OrderedDict[tuple[str, str, str | None], str] = OrderedDict()
         """By room, utterance and language; the speaker's own words have none."""
 
+    def opened(self, room_id: str, utterance_id: str, speaker_id: str, source: str, target: str) -> None:
+        self._keeper.opened(room_id, utterance_id, speaker_id, source, target)
+
     def line(self, room_id: str, line: TranscriptLine) -> None:
         self._keeper.line(room_id, line)
         if line.is_final:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 ERROR = {"$ref": "#/components/schemas/ErrorAnswer"}
@@ -23,8 +24,16 @@ _WEBHOOK_ERRORS = {
     "404": "No call has this address",
     "408": "The body did not arrive in time",
     "413": "The body is too large",
+    "429": "Too often",
     "503": "Not now: deliver it again",
 }
+_SERVER_ERRORS = {
+    "408": "Headers or body did not arrive in time",
+    "414": "The URL is too long",
+    "431": "The headers are too large",
+    "503": "Too many connections are open",
+}
+"""Given by the server before any route sees the request (`http_server.py`)."""
 
 
 def described(document: dict[str, Any]) -> dict[str, Any]:
@@ -34,7 +43,8 @@ def described(document: dict[str, Any]) -> dict[str, Any]:
         for operation in operations.values():
             operation["responses"].pop("422", None)
             if path.startswith("/webhooks/"):
-                _add_errors(operation["responses"])
+                _add_errors(operation["responses"], _WEBHOOK_ERRORS)
+            _add_errors(operation["responses"], _SERVER_ERRORS)
     components = document.setdefault("components", {})
     components["securitySchemes"] = SECURITY_SCHEMES
     schemas = components.get("schemas", {})
@@ -43,8 +53,8 @@ def described(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _add_errors(responses: dict[str, Any]) -> None:
-    """Those a door for deliveries gives, unless it says so itself."""
+def _add_errors(responses: dict[str, Any], meanings: Mapping[str, str]) -> None:
+    """What a door gives, unless it says so itself."""
     content = {"application/json": {"schema": ERROR}}
-    for status, meaning in _WEBHOOK_ERRORS.items():
+    for status, meaning in meanings.items():
         responses.setdefault(status, {"description": meaning, "content": content})

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.interpreting.ledger import Entry
+from bot.interpreting.plan import Lane
 from bot.interpreting.transcript import CaptionLine
 from rooms_admin.exports import Passage, TranscriptLine
 
 
 class Keeper(Protocol):
     """Who keeps it. Called in the event loop, never blocks."""
+
+    def opened(self, room_id: str, utterance_id: str, speaker_id: str, source: str, target: str) -> None: ...
 
     def line(self, room_id: str, line: TranscriptLine) -> None: ...
 
@@ -53,6 +56,9 @@ class CallScribe:
     room_id: str
     began_at_ms: int
     """Since the epoch: what the call counts from."""
+
+    def opened(self, lane: Lane, utterance: str) -> None:
+        self.keeper.opened(self.room_id, utterance, lane.speaker, lane.source, lane.target)
 
     def caption(self, line: CaptionLine) -> None:
         kept = TranscriptLine(

@@ -1,7 +1,7 @@
-"""Brings call events, media streams and admin commands to their live rooms; joins calls, leaves them, drains.
+"""Brings call events, media streams and admin commands to the calls they concern, on any replica; joins, drains.
 
-Events only enqueue; one dispatcher takes them in order, so that no two decisions about a room are made at once. Each
-call has a task of its own, from the connect request to the hang-up.
+Events only enqueue; one dispatcher takes them in order. What follows on an event is for the table in `lifecycle.py` to
+say, what a call does about it for `call.py`. What nobody reported is found by `reconciliation.py`.
 """
 
 from __future__ import annotations
@@ -9,70 +9,60 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import quote
 
-from bot.errors import CallError, InterpreterError
-from bot.interpreting.events import Order, Ordered, SpeakerJoined, SpeakerLeft
+import msgspec
+
+from bot.call import Call, CallControl, PlannedRoom, Surroundings, new_record
+from bot.errors import InterpreterError
+from bot.interpreting.events import Order, Ordered
 from bot.interpreting.plan import RoomPlan
-from bot.live_room import LiveRoom, RoomEnded, Scribe
+from bot.lifecycle import Act, Happening, State, step
+from bot.live_room import LiveRoom, Scribe
 from bot.notices import Tell
+from bot.reconciliation import Reconciliation
+from bot.register import CallRecord, Outcome, Register, WantedCall, decode_event, encode_event
+from bot.replicas import Message, Replicas
 from bot.telemetry import log_context
 from media_streaming.stream import MediaStream
+from rooms_admin.errors import StoreUnavailable
 from webhooks.deduplication import RecentIds
 from webhooks.errors import TryAgainLater
 from webhooks.events import (
     CallConnected,
-    CallDisconnected,
     CallEnded,
     CallEvent,
     CallReport,
     CallStarted,
-    ConnectFailed,
-    MediaStreamingFailed,
-    ParticipantsUpdated,
+    ParticipantAdded,
+    ParticipantRemoved,
 )
 
 logger = logging.getLogger(__name__)
 
 INBOX_LIMIT = 10_000
 """Events not yet looked at. More than that means we are not working: the senders are told to come again."""
-ENDED_CALLS_REMEMBERED = 5_000
-"""Event Grid may report the start of a call after its end; such a start is not to be acted on."""
 LEFT_CALLS_REMEMBERED = 1_000
 """ACS reports on a call for a while after we have left it; those reports are accepted, and not acted on."""
-OUTCOMES_REMEMBERED = 5_000
-"""What an admin is told about a room that is not live; room ids that are gone must not pile up."""
 LEAVE_TIMEOUT_S = 10.0
 """To close a media socket (1 s) and hang up (5 s). One still waiting for the answer to its connect is cut short."""
-FAILURES = ("internal_error", "connect_failed", "no_media", "media_lost")
-"""How the reasons of an end begin that nobody wanted."""
-
-
-class Status(StrEnum):
-    """Where a room's interpreter stands."""
-
-    IDLE = "idle"
-    CONNECTING = "connecting"
-    CONNECTED = "connected"
-    STREAMING = "streaming"
-    PAUSED = "paused"
-    ENDED = "ended"
-    REFUSED = "refused"
-    FAILED = "failed"
+EVENT_ATTEMPTS = 5
+"""An event that could not be acted on so often is a fault of ours, and is let go."""
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedRoom:
-    """A room as the switchboard needs it."""
+class InterpreterStatus:
+    """What an admin is told. `since` is in seconds of the wall clock."""
 
-    room_id: str
-    acs_room_id: str
-    plan: RoomPlan
+    state: State
+    call_connection_id: str | None = None
+    since: float | None = None
+    reason: str | None = None
+    paused: bool = False
+    failed: bool = False
 
 
 class RoomBook(Protocol):
@@ -83,59 +73,29 @@ class RoomBook(Protocol):
     async def by_room(self, room_id: str) -> PlannedRoom | None: ...
 
 
-class CallControl(Protocol):
-    """How calls are joined and left (`calls.Calls`)."""
-
-    async def connect(self, acs_room_id: str, callback_url: str, media_url: str, context: str) -> str: ...
-
-    async def hang_up(self, call_connection_id: str) -> None: ...
+CloseBooks = Callable[[str, str, str], Awaitable[int]]
+"""Give every utterance of a room whose id begins like that, and that was left open, its end: room, prefix, reason."""
 
 
 class NotPossible(InterpreterError):
     """The order makes no sense for the room as it is."""
 
 
-@dataclass(slots=True, eq=False)
-class _Call:
-    """One call we are in, were in, or want to be in."""
+@dataclass(slots=True)
+class _Reported:
+    """An event, on a call of the resource or, with `secret`, on our connection to one."""
 
-    room: PlannedRoom
-    secret: str
-    live: LiveRoom
-    since: float
-    server_call_id: str | None
-    """Of the report that made us join; None when an admin did, until the call is reported."""
-    status: Status = Status.CONNECTING
-    reason: str | None = None
-    connection_id: str | None = None
-    present: frozenset[str] = frozenset()
-    """People in the call, by raw id."""
-    was_heard: bool = False
-    """Audio has come from it."""
-    joined_late: bool = False
-    """The connect request was answered when the room was over already."""
-    rejoin: bool = False
-    """Another call of the room is to be joined as soon as this one has been left ..."""
-    next_server_call_id: str | None = None
-    """... this one, or whichever an admin wants."""
-    left: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the call has been left, hang-up included."""
+    secret: str | None
+    event: CallReport | CallEvent = field(repr=False)
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class InterpreterStatus:
-    """What an admin is told. `since` is in seconds of the wall clock."""
+class _Changed:
+    """An admin has changed or deleted a room that we are not in; somebody else may be."""
 
-    status: Status
-    call_connection_id: str | None = None
-    since: float | None = None
-    reason: str | None = None
-
-
-@dataclass(slots=True)
-class _Pending:
-    secret: str | None
-    event: CallReport | CallEvent = field(repr=False)
+    room_id: str
+    kind: str
 
 
 class Switchboard:
@@ -146,32 +106,41 @@ class Switchboard:
         *,
         rooms: RoomBook,
         calls: CallControl,
+        register: Register,
         open_room: Callable[[PlannedRoom, str, Scribe], LiveRoom],
         scribe: Callable[[str], Scribe],
+        close_books: CloseBooks,
         public_base_url: str,
         media_base_url: str,
         max_calls: int,
         wall_clock: Callable[[], float],
+        clock: Callable[[], float],
         tell: Tell = lambda kind, room_id, data: None,
     ) -> None:
         """`open_room` makes a LiveRoom of a room, a name unique to the call and whoever writes down what it yields."""
         self._rooms = rooms
         self._calls = calls
+        self._register = register
         self._open_room = open_room
         self._scribe = scribe
+        self._close_books = close_books
         self._public_base_url = public_base_url
         self._media_base_url = media_base_url
         self._max_calls = max_calls
         self._wall_clock = wall_clock
         self._tell = tell
-        self._inbox: asyncio.Queue[_Pending] = asyncio.Queue(INBOX_LIMIT)
-        self._by_room: dict[str, _Call] = {}
-        self._by_secret: dict[str, _Call] = {}
+        self._around = Surroundings(calls, register, self, tell, wall_clock, clock)
+        self._replicas = Replicas(register)
+        self._reconciliation = Reconciliation(self, register, calls, wall_clock)
+        self._inbox: asyncio.Queue[_Reported | _Changed] = asyncio.Queue(INBOX_LIMIT)
+        self._undone: list[_Reported] = []
+        """Events that could not be acted on, to be tried again."""
+        self._by_room: dict[str, Call] = {}
+        self._by_secret: dict[str, Call] = {}
+        self._joining: set[str] = set()
+        """Rooms about to have a call."""
         self._left = RecentIds(LEFT_CALLS_REMEMBERED)
         """Secrets."""
-        self._ended_calls = RecentIds(ENDED_CALLS_REMEMBERED)
-        self._outcomes: OrderedDict[str, InterpreterStatus] = OrderedDict()
-        """Of rooms that are not live: how the last call ended, or why it was refused."""
         self._group: asyncio.TaskGroup | None = None
         self._accepting = True
 
@@ -181,34 +150,48 @@ class Switchboard:
         """Serve until cancelled; calls that are still on are ended then."""
         async with asyncio.TaskGroup() as group:
             self._group = group
+            group.create_task(self._replicas.beat(), name="lease")
+            group.create_task(self._replicas.listen(self._message), name="messages")
+            group.create_task(self._reconciliation.run(), name="reconciliation")
             while True:
-                pending = await self._inbox.get()
-                try:
-                    await self._dispatch(pending)
-                except Exception as error:  # one event that cannot be acted on must not stop the others
-                    logger.error("event could not be acted on", exc_info=error)
+                await self._dispatch(await self._inbox.get())
 
     async def drain(self, limit_s: float) -> None:
-        """Take no new calls, let what is being interpreted be said within the limit, then leave every call.
+        """Take no new calls; let what is being interpreted be said within the limit; then leave every call, or leave it
+        to another replica where there is one.
 
         Takes `LEAVE_TIMEOUT_S` longer than the limit at most.
         """
         self._accepting = False
+        calls = list(self._by_room.values())
         try:
             async with asyncio.timeout(limit_s), asyncio.TaskGroup() as group:
-                for call in self._live_calls():
+                for call in calls:
                     group.create_task(call.live.quiet(), name="drain")
         except TimeoutError:
-            logger.warning("drain limit reached", extra={"calls": len(self._live_calls())})
+            logger.warning("drain limit reached", extra={"calls": len(self._by_room)})
+        successors = await self._others()
         calls = list(self._by_room.values())
-        for call in calls:
-            call.live.end("service_stopping", hang_up=True)
         try:
             async with asyncio.timeout(LEAVE_TIMEOUT_S):
+                for call in calls:
+                    if successors and call.connection_id is not None:
+                        await call.hand_over()
+                    call.happen(Happening.SERVICE_STOPPING, "service_stopping")
                 for call in calls:
                     await call.left.wait()
         except TimeoutError:
             logger.warning("calls could not be left in time", extra={"calls": len(self._by_room)})
+        try:
+            await self._register.retire()
+        except StoreUnavailable:
+            pass  # the lease ends by itself
+
+    async def _others(self) -> frozenset[str]:
+        try:
+            return await self._register.alive() - {self._register.replica}
+        except StoreUnavailable:
+            return frozenset()
 
     @property
     def accepting(self) -> bool:
@@ -216,137 +199,207 @@ class Switchboard:
 
     @property
     def live_calls(self) -> int:
-        return len(self._live_calls())
+        return len(self._by_room)
+
+    @property
+    def calls(self) -> list[Call]:
+        """The calls of this process."""
+        return list(self._by_room.values())
 
     @property
     def call_secrets(self) -> list[str]:
         """Of the calls that are on. Whoever logs them gives the calls away."""
-        return list(self._by_secret)
+        return [secret for secret, call in self._by_secret.items() if not call.live.over]
 
-    def _live_calls(self) -> list[_Call]:
-        return list(self._by_secret.values())
+    # --- where ACS reaches us (call.Addresses) ----------------------------------------------------
+
+    def callback_url(self, secret: str) -> str:
+        return f"{self._public_base_url}/webhooks/calls/{quote(secret, safe='')}"
+
+    def media_url(self, secret: str) -> str:
+        return f"{self._media_base_url}/media/{quote(secret, safe='')}"
+
+    def moved(self, call: Call, old_secret: str) -> None:
+        self._by_secret.pop(old_secret, None)
+        self._left.remember(old_secret)
+        self._by_secret[call.secret] = call
 
     # --- what Event Grid and Call Automation tell (webhooks.routes.WebhookHandler) ---------------
 
-    def deliver(self, event: CallReport) -> None:
-        self._enqueue(_Pending(None, event))
+    async def deliver(self, event: CallReport) -> None:
+        """Keep the event until it has been acted on, by us or whoever comes after us."""
+        if isinstance(event, ParticipantRemoved):
+            return  # who goes is told, more exactly, by Call Automation
+        try:
+            await self._register.promise(event)
+        except StoreUnavailable as error:
+            raise TryAgainLater("the store is not available") from error
+        self._enqueue(_Reported(None, event))
 
     async def knows_call(self, call_secret: str) -> bool:
-        return call_secret in self._by_secret or call_secret in self._left
-
-    def deliver_call_event(self, call_secret: str, event: CallEvent) -> None:
-        self._enqueue(_Pending(call_secret, event))
-
-    def _enqueue(self, pending: _Pending) -> None:
+        if call_secret in self._by_secret or call_secret in self._left:
+            return True
         try:
-            self._inbox.put_nowait(pending)
+            return await self._register.knows_secret(call_secret)
+        except StoreUnavailable as error:
+            raise TryAgainLater("the store is not available") from error
+
+    async def deliver_call_event(self, call_secret: str, event: CallEvent) -> None:
+        self._enqueue(_Reported(call_secret, event))
+
+    def _enqueue(self, item: _Reported | _Changed) -> None:
+        try:
+            self._inbox.put_nowait(item)
         except asyncio.QueueFull as error:
             raise TryAgainLater("too many events are waiting") from error
 
-    async def _dispatch(self, pending: _Pending) -> None:
-        match pending.event:
-            case CallStarted() as event:
-                await self._call_started(event)
-            case CallEnded() as event:
-                self._call_ended(event)
-            case _ if pending.secret is not None:
-                self._call_reported(pending.secret, pending.event)
-            case _:
-                pass  # who comes and goes is told, more exactly, by Call Automation
+    async def _dispatch(self, item: _Reported | _Changed) -> None:
+        """One event that cannot be acted on must not stop the others: it is tried again."""
+        try:
+            await self._act_on(item)
+        except Exception as error:  # whatever it is, it is this event's trouble
+            logger.error("event could not be acted on", exc_info=error)
+            if isinstance(item, _Reported):
+                item.attempts += 1
+                if item.attempts < EVENT_ATTEMPTS or isinstance(error, StoreUnavailable):
+                    self._undone.append(item)
 
-    async def _call_started(self, event: CallStarted) -> None:
-        if event.room_id is None or event.server_call_id in self._ended_calls:
+    async def _act_on(self, item: _Reported | _Changed) -> None:
+        match item:
+            case _Changed(room_id, kind):
+                record = await self._register.call(room_id)
+                if record is None and kind == "deleted":
+                    await self._register.forget_room(room_id)
+                elif record is not None and await self._is_elsewhere(record):
+                    await self._replicas.send(record.owner, Message(kind=kind, room_id=room_id))
+            case _Reported(None, CallStarted() | ParticipantAdded() as event):
+                await self._call_started(event)
+                await self._register.done(event)
+            case _Reported(None, CallEnded() as event):
+                await self._call_ended(event)
+                await self._register.done(event)
+            case _Reported(str() as secret, event):
+                await self._call_reported(secret, event)
+            case _:
+                pass
+
+    async def _call_started(self, event: CallStarted | ParticipantAdded) -> None:
+        if event.room_id is None or await self._register.is_over(event.server_call_id):
             return
         room = await self._rooms.by_acs_room(event.room_id)
         if room is None:
             return
-        call = self._by_room.get(room.room_id)
+        call = self._by_room.get(room.room_id) or await self._taken_over(room)
         if call is None:
-            self._join(room, event.server_call_id)
+            await self._call_started_elsewhere(room, event)
         elif call.server_call_id is None and not call.live.over:
-            call.server_call_id = event.server_call_id
-        elif call.server_call_id != event.server_call_id:  # the end of the one before is still to be reported, or done
-            call.rejoin, call.next_server_call_id = True, event.server_call_id
+            call.learn_call(event.server_call_id)
+        else:
+            act = call.happen(_happening(event, call.server_call_id))
+            if act is Act.NOTE_NEXT:
+                call.rejoin, call.next_server_call_id = True, event.server_call_id
 
-    def _call_ended(self, event: CallEnded) -> None:
+    async def _call_started_elsewhere(self, room: PlannedRoom, event: CallStarted | ParticipantAdded) -> None:
+        record = await self._register.call(room.room_id)
+        if record is not None:
+            if await self._is_elsewhere(record) and record.server_call_id != event.server_call_id:
+                await self._replicas.send(record.owner, Message(kind="report", event=encode_event(event).decode()))
+            return
+        wanted = await self._register.wanted(room.room_id)
+        happening = _happening(event, None if wanted is None else wanted.server_call_id)
+        if step(State.SCHEDULED if wanted is None else State.LIVE, happening).act is Act.JOIN:
+            await self._join(room, event.server_call_id)
+
+    async def _call_ended(self, event: CallEnded) -> None:
         """The people have left. We may be in there still: hanging up does no harm if not."""
-        self._ended_calls.remember(event.server_call_id)
-        for call in self._live_calls():
-            same_call = call.server_call_id in (None, event.server_call_id)
-            if call.room.acs_room_id == event.room_id and same_call:
-                call.live.end("call_ended", hang_up=True)
+        await self._register.over(event.server_call_id)
+        room = await self._rooms.by_acs_room(event.room_id) if event.room_id is not None else None
+        if room is None:
+            return
+        wanted = await self._register.wanted(room.room_id)
+        if wanted is not None and wanted.server_call_id in (None, event.server_call_id):
+            await self._register.unwant(room.room_id)
+        call = self._by_room.get(room.room_id) or await self._taken_over(room)
+        if call is not None:
+            if call.server_call_id in (None, event.server_call_id):
+                call.happen(Happening.CALL_ENDED, "call_ended")
+            return
+        record = await self._register.call(room.room_id)
+        if record is not None and await self._is_elsewhere(record):
+            await self._replicas.send(record.owner, Message(kind="report", event=encode_event(event).decode()))
 
-    def _call_reported(self, secret: str, event: CallReport | CallEvent) -> None:
+    async def _call_reported(self, secret: str, event: CallReport | CallEvent) -> None:
         call = self._by_secret.get(secret)
+        if call is None and secret not in self._left:
+            record = await self._register.by_secret(secret)
+            if record is not None and await self._is_elsewhere(record):
+                text = encode_event(event).decode()
+                await self._replicas.send(record.owner, Message(kind="call_event", secret=secret, event=text))
+                return
+            call = None if record is None else await self.adopt(record)
         if call is not None:
             with log_context(room_id=call.room.room_id):
-                self._call_event(call, event)
+                call.reported(event)
         elif isinstance(event, CallConnected) and self._group is not None:
             # A connect request we had given up on has come through after all: nobody is to be left behind.
-            self._group.create_task(self._hang_up(event.call_connection_id), name="late hang-up")
+            self._group.create_task(self._reconciliation.hang_up(event.call_connection_id), name="late hang-up")
 
-    def _call_event(self, call: _Call, event: CallReport | CallEvent) -> None:
-        match event:
-            case CallConnected():
-                call.connection_id = event.call_connection_id
-                if call.status is Status.CONNECTING:
-                    call.status = Status.CONNECTED
-            case ConnectFailed():
-                call.live.end(f"connect_failed_{event.sub_code}", hang_up=False)
-            case CallDisconnected():
-                call.live.end("call_ended", hang_up=False)
-            case MediaStreamingFailed():
-                # ACS has given up on our socket; the room ends by its own patience, unless ACS dials again.
-                logger.warning("media streaming failed", extra={"code": event.code, "sub_code": event.sub_code})
-            case ParticipantsUpdated():
-                self._participants(call, event)
-            case _:
-                pass
-
-    def _participants(self, call: _Call, event: ParticipantsUpdated) -> None:
-        """Rooms are by invitation: whoever is not on the roster is a bot, ourselves included."""
-        present = frozenset(p.raw_id for p in event.participants if p.raw_id in call.room.plan.attendees)
-        for speaker in sorted(present - call.present):
-            call.live.deliver(SpeakerJoined(speaker))
-        for speaker in sorted(call.present - present):
-            call.live.deliver(SpeakerLeft(speaker))
-        if call.present and not present:
-            call.live.end("everybody_left", hang_up=True)
-        call.present = present
+    async def _is_elsewhere(self, record: CallRecord) -> bool:
+        """Whether another replica, and one that lives, is in the call."""
+        return record.owner != self._register.replica and record.owner in await self._register.alive()
 
     # --- media (media_streaming.routes) ------------------------------------------------------------
 
-    def knows_secret(self, call_secret: str) -> bool:
+    async def knows_secret(self, call_secret: str) -> bool:
         call = self._by_secret.get(call_secret)
-        return call is not None and not call.live.over
+        if call is not None:
+            return not call.live.over
+        if call_secret in self._left or not self._accepting:
+            return False
+        try:
+            return await self._register.by_secret(call_secret) is not None
+        except StoreUnavailable:
+            return False
 
     async def serve_media(self, stream: MediaStream, call_secret: str) -> None:
-        """Hand the stream to its room; returns when the room has let go of it."""
+        """Hand the stream to its call, ours from now on whoever joined it; returns when it has been let go."""
         call = self._by_secret.get(call_secret)
-        if call is None:
-            return
-        with log_context(room_id=call.room.room_id, call_connection_id=stream.call_connection_id or ""):
-            call.status = Status.STREAMING
-            if not call.was_heard:  # a socket that comes back is the same interpreter
-                call.was_heard = True
-                self._tell("interpreter.joined", call.room.room_id, {"call_connection_id": call.connection_id})
-            logger.info("media stream opened")
-            try:
-                await call.live.attach(stream)
-            finally:
-                if call.status is Status.STREAMING:
-                    call.status = Status.CONNECTED
-            logger.info("media stream closed", extra={"code": stream.close_code})
+        if call is None and call_secret not in self._left:
+            call = await self._adopt_by_media(call_secret)
+        if call is not None:
+            await call.serve(stream)
+
+    async def _adopt_by_media(self, call_secret: str) -> Call | None:
+        try:
+            record = await self._register.by_secret(call_secret)
+            if record is None:
+                return None
+            call = await self.adopt(record)
+            if call is not None and record.owner not in ("", self._register.replica):
+                await self._replicas.send(record.owner, Message(kind="moved", room_id=record.room_id))
+            return call
+        except StoreUnavailable:
+            logger.error("media stream could not be served: the store is away")
+            return None
 
     # --- admins ---------------------------------------------------------------------------------------
 
-    def status(self, room_id: str) -> InterpreterStatus:
+    async def status(self, room_id: str) -> InterpreterStatus:
         call = self._by_room.get(room_id)
-        if call is None:
-            return self._outcomes.get(room_id, InterpreterStatus(Status.IDLE))
-        paused = call.status is Status.STREAMING and call.live.session.paused
-        status = Status.PAUSED if paused else call.status
-        return InterpreterStatus(status, call.connection_id, call.since, call.reason)
+        if call is not None:
+            paused = call.live.session.paused
+            reason = call.reason or call.detail
+            return InterpreterStatus(call.state, call.connection_id, call.since, reason, paused)
+        record = await self._register.call(room_id)
+        if record is not None:
+            return InterpreterStatus(record.state, record.connection_id, record.since, record.reason, record.paused)
+        outcome = await self._register.outcome(room_id)
+        live = await self._register.wanted(room_id) is not None
+        if outcome is None:
+            return InterpreterStatus(State.LIVE if live else State.SCHEDULED)
+        state = State.LIVE if live else State.ENDED
+        failed = outcome.state == "failed"
+        return InterpreterStatus(state, outcome.connection_id, outcome.at, outcome.reason, failed=failed)
 
     async def start(self, room_id: str) -> None:
         """Join the room's call now, or as soon as the one that is being left has been.
@@ -357,143 +410,259 @@ class Switchboard:
         room = await self._rooms.by_room(room_id)
         if room is None:
             raise NotPossible("not_found", "there is no such room")
+        if await self._passed_on(room_id, "start"):
+            return
         call = self._by_room.get(room_id)
-        if call is None:
-            if not self._join(room, None):
-                raise NotPossible("no_capacity", self._outcomes[room_id].reason or "refused")
-        elif call.live.over and not call.rejoin:
+        if call is not None:
+            if call.rejoin or call.happen(Happening.START_ORDERED) is not Act.NOTE_NEXT:
+                raise NotPossible("already_live", "the interpreter is in the call already")
             call.rejoin = True
-        else:
-            raise NotPossible("already_live", "the interpreter is in the call already")
+            return
+        wanted = await self._register.wanted(room_id)
+        refusal = await self._join(room, wanted.server_call_id if wanted else None, ordered=True)
+        if refusal is not None:
+            code = "already_live" if refusal == "already_live" else "no_capacity"
+            raise NotPossible(code, "the interpreter is on its way" if code == "already_live" else refusal)
 
-    def stop(self, room_id: str) -> None:
+    async def stop(self, room_id: str) -> None:
         """Leave the call.
 
         Raises:
             NotPossible: not in one, and not about to join one.
         """
+        if await self._passed_on(room_id, "stop"):
+            return
         call = self._by_room.get(room_id)
-        if call is None or (call.live.over and not call.rejoin):
+        if call is not None and (call.rejoin or not call.live.over):
+            call.rejoin = False
+            call.happen(Happening.STOP_ORDERED, "stopped")
+            return
+        wanted = await self._register.wanted(room_id)
+        if wanted is None or call is not None:
             raise NotPossible("not_live", "the interpreter is not in a call of this room")
-        call.rejoin = False
-        call.live.end("stopped", hang_up=True)
+        await self._register.unwant(room_id)
+        if wanted.server_call_id is not None:
+            await self._register.over(wanted.server_call_id)
+        await self._register.note(room_id, Outcome(state=State.ENDED, reason="stopped", at=self._wall_clock()))
 
-    def order(self, room_id: str, order: Order) -> None:
+    async def order(self, room_id: str, order: Order) -> None:
         """Pass on an order.
 
         Raises:
             NotPossible: nobody is there to follow it.
         """
+        if await self._passed_on(room_id, order.value):
+            return
         call = self._by_room.get(room_id)
         if call is None or call.live.over:
             raise NotPossible("not_live", "the interpreter is not in a call of this room")
         call.live.deliver(Ordered(order))
+        call.noticed()
+
+    async def _passed_on(self, room_id: str, order: str) -> bool:
+        """Have the replica that is in the call follow an order; False if that is us, or nobody.
+
+        Raises:
+            NotPossible: as it says.
+            ReplicaSilent: it does not say anything.
+        """
+        if room_id in self._by_room:
+            return False
+        record = await self._register.call(room_id)
+        if record is None:
+            return False
+        if await self._is_elsewhere(record):
+            await self._replicas.ask(record.owner, Message(kind="order", room_id=room_id, order=order), NotPossible)
+            return True
+        await self.adopt(record)
+        return False
 
     def change_plan(self, room_id: str, plan: RoomPlan) -> None:
-        """Let a running call follow what an admin changed; does nothing for a room that is not live."""
+        """Let a running call follow what an admin changed, on whichever replica; does nothing for a room not live."""
         call = self._by_room.get(room_id)
         if call is not None:
-            call.room = PlannedRoom(room_id, call.room.acs_room_id, plan)
-            call.live.change_plan(plan)
+            call.change_plan(plan)
+        else:
+            self._pass_on_change(_Changed(room_id, "changed"))
 
     def room_deleted(self, room_id: str) -> None:
         """Leave the call of a room that is no more, if there is one."""
         call = self._by_room.get(room_id)
         if call is not None:
             call.rejoin = False
-            call.live.end("room_deleted", hang_up=True)
-        self._outcomes.pop(room_id, None)
+            call.happen(Happening.ROOM_DELETED, "room_deleted")
+        else:
+            self._pass_on_change(_Changed(room_id, "deleted"))
 
-    # --- a call, from the connect request to the hang-up ----------------------------------------------
+    def _pass_on_change(self, change: _Changed) -> None:
+        try:
+            self._enqueue(change)
+        except TryAgainLater:
+            logger.error("change could not be passed on", extra={"room_id": change.room_id})
 
-    def _join(self, room: PlannedRoom, server_call_id: str | None) -> bool:
-        """Begin to join; False when one more call is too many."""
+    # --- what other replicas tell ------------------------------------------------------------------------
+
+    async def _message(self, message: Message) -> None:
+        match message.kind:
+            case "call_event":
+                self._enqueue(_Reported(message.secret, self._decoded(message)))
+            case "report":
+                await self.deliver(self._decoded(message))
+            case "order":
+                await self._ordered(message.room_id, message.order)
+            case "changed" | "deleted" | "moved":
+                call = self._by_room.get(message.room_id)
+                if call is None:
+                    return
+                if message.kind == "moved":
+                    await call.check_owner()
+                elif message.kind == "deleted":
+                    self.room_deleted(message.room_id)
+                elif (room := await self._rooms.by_room(message.room_id)) is not None:
+                    call.change_plan(room.plan)
+            case _:
+                logger.warning("message of an unknown kind", extra={"kind": message.kind})
+
+    def _decoded(self, message: Message) -> Any:
+        return decode_event(message.event.encode())
+
+    async def _ordered(self, room_id: str, order: str) -> None:
+        if room_id not in self._by_room:
+            raise NotPossible("not_live", "the interpreter has left the call")
+        match order:
+            case "start":
+                await self.start(room_id)
+            case "stop":
+                await self.stop(room_id)
+            case _:
+                await self.order(room_id, Order(order))
+
+    # --- calls: joined, taken over, left --------------------------------------------------------------------
+
+    async def _join(
+        self, room: PlannedRoom, server_call_id: str | None, *, attempts: int = 0, ordered: bool = False
+    ) -> str | None:
+        """Begin to join; returns why not, if not. What Event Grid reported is tried again later."""
         if self._group is None:
             raise RuntimeError("the switchboard is not running")
-        reason = None
-        if not self._accepting:
-            reason = "service_stopping"
-        elif len(self._by_secret) >= self._max_calls:
-            reason = f"no capacity: {self._max_calls} calls are live"
-        if reason is not None:
-            self._note(room.room_id, InterpreterStatus(Status.REFUSED, since=self._wall_clock(), reason=reason))
-            logger.warning("call refused", extra={"room_id": room.room_id, "reason": reason})
-            return False
-        self._outcomes.pop(room.room_id, None)
-        secret = secrets.token_urlsafe(32)
-        live = self._open_room(room, secret[:8], self._scribe(room.room_id))
-        call = _Call(room, secret, live, self._wall_clock(), server_call_id)
-        self._by_room[room.room_id] = self._by_secret[secret] = call
-        self._tell("room.live", room.room_id, {})
-        self._group.create_task(self._interpret(call), name=f"call {room.room_id}")
-        return True
-
-    async def _interpret(self, call: _Call) -> None:
-        with log_context(room_id=call.room.room_id):
-            failed: str | None = None
-            ended = RoomEnded("cancelled", hang_up=True)
-            try:
-                async with asyncio.TaskGroup() as group:
-                    running = group.create_task(call.live.run(), name="live room")
-                    failed = await self._connect(call)
-                    ended = await running
-            except* Exception as errors:  # a bug of ours must not reach the other calls
-                logger.error("call failed", exc_info=errors)
-                failed = "internal_error"
-            finally:
-                await self._leave(call, ended, failed)
-            following = call.next_server_call_id
-            if call.rejoin and (following is None or following not in self._ended_calls):
-                self._join(call.room, following)
-
-    async def _leave(self, call: _Call, ended: RoomEnded, failed: str | None) -> None:
-        """Hang up, unless we are out; until then the room counts as taken, so that we are never in it twice."""
-        call.reason = failed or ended.reason
-        call.status = Status.FAILED if call.reason.startswith(FAILURES) else Status.ENDED
-        self._by_secret.pop(call.secret, None)
-        self._left.remember(call.secret)
-        logger.info("room ended", extra={"reason": call.reason, "call_connection_id": call.connection_id})
+        room_id, now = room.room_id, self._wall_clock()
+        if room_id in self._by_room or room_id in self._joining:
+            return "already_live"
+        wanted = WantedCall(room_id=room_id, server_call_id=server_call_id, since=now, attempts=attempts, retry_at=now)
+        refusal = self._refusal()
+        if refusal is not None:
+            logger.warning("call refused", extra={"room_id": room_id, "reason": refusal})
+            await self._register.note(room_id, Outcome(state="failed", reason=refusal, at=now))
+            if not ordered:
+                await self._reconciliation.try_later(wanted)
+            return refusal
+        self._joining.add(room_id)
         try:
-            # Whatever ended the room while we were still joining could not know the call it was to leave.
-            if call.connection_id is not None and (ended.hang_up or failed or call.joined_late):
-                await self._hang_up(call.connection_id)
+            await self._register.want(wanted)
+            record = new_record(room, self._register.replica, server_call_id, now)
+            if not await self._register.claim(record):
+                return "already_live"
+            self._tell("room.live", room_id, {})
+            self._begin(room, record, adopted=False)
         finally:
-            self._by_room.pop(call.room.room_id, None)
-            outcome = InterpreterStatus(call.status, call.connection_id, self._wall_clock(), call.reason)
-            self._note(call.room.room_id, outcome)
-            if call.was_heard:
-                self._tell("interpreter.left", call.room.room_id, {"reason": call.reason})
-            self._tell("room.ended", call.room.room_id, {"reason": call.reason})
-            call.left.set()
-
-    def _note(self, room_id: str, outcome: InterpreterStatus) -> None:
-        self._outcomes[room_id] = outcome
-        self._outcomes.move_to_end(room_id)
-        if len(self._outcomes) > OUTCOMES_REMEMBERED:
-            self._outcomes.popitem(last=False)
-
-    async def _connect(self, call: _Call) -> str | None:
-        """Ask ACS to let us in; returns why it did not."""
-        secret = quote(call.secret, safe="")
-        try:
-            call.connection_id = await self._calls.connect(
-                call.room.acs_room_id,
-                callback_url=f"{self._public_base_url}/webhooks/calls/{secret}",
-                media_url=f"{self._media_base_url}/media/{secret}",
-                context=call.room.room_id,
-            )
-        except CallError as error:
-            logger.warning("call could not be joined", extra={"code": error.code})
-            call.live.end("connect_failed", hang_up=False)
-            return f"connect_failed: {error.code}"
-        call.joined_late = call.live.over
-        logger.info("call joined", extra={"call_connection_id": call.connection_id})
+            self._joining.discard(room_id)
         return None
 
-    async def _hang_up(self, connection_id: str) -> None:
+    def _refusal(self) -> str | None:
+        if not self._accepting:
+            return "service_stopping"
+        if len(self._by_room) >= self._max_calls:
+            return f"no capacity: {self._max_calls} calls are live"
+        return None
+
+    async def retry(self, wanted: WantedCall) -> None:
+        """Join a call again that could not be joined, or was lost."""
+        room = await self._rooms.by_room(wanted.room_id)
+        over = wanted.server_call_id is not None and await self._register.is_over(wanted.server_call_id)
+        if room is None or over:
+            await self._register.unwant(wanted.room_id)
+        elif step(State.LIVE, Happening.RETRY_DUE).act is Act.JOIN and wanted.room_id not in self._by_room:
+            await self._join(room, wanted.server_call_id, attempts=wanted.attempts)
+
+    async def adopt(self, record: CallRecord) -> Call | None:
+        """Take a call over whose replica is gone, or has lost its media socket to us; None if somebody else has."""
+        room = await self._rooms.by_room(record.room_id)
+        if self._group is None or not self._accepting:
+            return None
+        taken = msgspec.structs.replace(record, owner=self._register.replica, name=secrets.token_urlsafe(6))
+        if not await self._register.change(record, taken):
+            return self._by_room.get(record.room_id)
+        if room is None:
+            await self._register.release(taken)
+            if record.connection_id is not None:
+                await self._reconciliation.hang_up(record.connection_id)
+            return None
+        lost = await self._close_books(record.room_id, f"{record.name}-", "replica_lost")
+        logger.warning("call taken over", extra={"room_id": record.room_id, "utterances_lost": lost})
+        return self._begin(room, taken, adopted=True)
+
+    async def _taken_over(self, room: PlannedRoom) -> Call | None:
+        """The room's call, if it was a replica's that is gone; then it is ours now."""
+        record = await self._register.call(room.room_id)
+        if record is None or await self._is_elsewhere(record):
+            return None
+        return await self.adopt(record)
+
+    def _begin(self, room: PlannedRoom, record: CallRecord, *, adopted: bool) -> Call:
+        if self._group is None:
+            raise RuntimeError("the switchboard is not running")
+        live = self._open_room(room, record.name, self._scribe(room.room_id))
+        call = Call(room, record, live, self._around, adopted=adopted)
+        self._by_room[room.room_id] = self._by_secret[record.secret] = call
+        self._group.create_task(self._attend(call), name=f"call {room.room_id}")
+        return call
+
+    async def _attend(self, call: Call) -> None:
+        room_id = call.room.room_id
         try:
-            await self._calls.hang_up(connection_id)
-        except CallError as error:
-            logger.warning("hang-up failed", extra={"code": error.code, "call_connection_id": connection_id})
-        except Exception as error:  # a bug of ours must not reach the other calls
-            logger.error("hang-up failed", exc_info=error, extra={"call_connection_id": connection_id})
+            await call.run()
+        finally:
+            try:
+                await self._reconciliation.settle(call)
+            except StoreUnavailable:
+                logger.error("the end of a call could not be written down", extra={"room_id": room_id})
+            finally:
+                self._by_room.pop(room_id, None)
+                self._by_secret.pop(call.secret, None)
+                self._left.remember(call.secret)
+                call.left.set()
+        following = call.next_server_call_id
+        if call.rejoin and not call.moved:
+            try:
+                if following is None or not await self._register.is_over(following):
+                    await self._join(call.room, following)
+            except StoreUnavailable:
+                logger.error("a call could not be joined: the store is away", extra={"room_id": room_id})
+
+    # --- for the reconciliation ----------------------------------------------------------------------------
+
+    def try_again(self) -> None:
+        """Act anew on the events that could not be acted on."""
+        undone, self._undone = self._undone, []
+        for item in undone:
+            try:
+                self._enqueue(item)
+            except TryAgainLater:
+                self._undone.append(item)
+
+    def take_up(self, event: CallReport) -> None:
+        """Act on an event another replica had promised to act on."""
+        self._undone.append(_Reported(None, event))
+
+    def call_of(self, room_id: str) -> Call | None:
+        return self._by_room.get(room_id)
+
+    def is_joining(self, room_id: str) -> bool:
+        return room_id in self._joining
+
+
+def _happening(event: CallStarted | ParticipantAdded, known: str | None) -> Happening:
+    """What a report means to whoever knows the call with this id."""
+    if event.server_call_id != known:
+        return Happening.OTHER_CALL_STARTED
+    return Happening.CALL_STARTED if isinstance(event, CallStarted) else Happening.PERSON_JOINED

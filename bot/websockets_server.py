@@ -108,6 +108,9 @@ class QuickWebSocketProtocol(WebSocketsSansIOProtocol):
             or self.conn.extensions
         ):
             await super().send(message)
+            if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+                # An upgrade that was refused has been answered too: without this, each leaves an error in the log.
+                self.handshake_complete = True
             return
         payload = text.encode()
         size = len(payload)

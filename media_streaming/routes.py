@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from fastapi import APIRouter
@@ -40,6 +42,32 @@ class Unauthorized(Exception):
     """Raised by `verify`: the token is missing or not good."""
 
 
+class Unavailable(Exception):
+    """Raised by `verify`: whether the token is good cannot be told now."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__("tokens cannot be verified now")
+        self.retry_after_s = retry_after_s
+
+
+Take = Callable[[str], float]
+"""Counts an attempt of this source: 0.0 if it is within what it may, else the seconds to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLimits:
+    """How often who may dial.
+
+    A stranger does not know a call's secret, and costs a look into a table: what costs more comes after it, and is
+    counted by secret. So nobody can use up what another is allowed, from whichever address ACS and others dial.
+    """
+
+    strangers: Take
+    """By address: refused for want of a call or of proof."""
+    dials: Take
+    """By call secret, before its token is looked at."""
+
+
 class AlreadyStreaming(Exception):
     """Raised by `claim`: the call has its stream already and is not to be given another."""
 
@@ -65,21 +93,23 @@ def router(
     handler: Handler,
     *,
     verify: Callable[[str | None], Awaitable[object]],
-    knows_secret: Callable[[str], bool],
+    knows_secret: Callable[[str], Awaitable[bool]],
     claim: Claim | None = None,
     expected: AudioFormat = PCM_24K_MONO,
+    limits: MediaLimits | None = None,
 ) -> APIRouter:
     """Build the route ACS dials.
 
     Args:
         handler: keeps the stream; the socket is closed when it returns.
-        verify: is given the Authorization header, raises Unauthorized; any other error refuses with 500.
+        verify: is given the Authorization header, raises Unauthorized or Unavailable; any other error refuses with 500.
         knows_secret: whether a call with this secret is expected.
         claim: decides about a second stream for the same call; refuses it unless told otherwise.
         expected: the audio format that was asked of ACS.
+        limits: how often who may dial; None: as often as they like.
     """
     routes = APIRouter()
-    endpoint = _Endpoint(handler, verify, knows_secret, claim or one_at_a_time(), expected)
+    endpoint = _Endpoint(handler, verify, knows_secret, claim or one_at_a_time(), expected, limits)
     routes.routes.append(WebSocketRoute("/media/{call_secret}", endpoint, name="media"))
     return routes
 
@@ -91,26 +121,36 @@ class _Endpoint:
         self,
         handler: Handler,
         verify: Callable[[str | None], Awaitable[object]],
-        knows_secret: Callable[[str], bool],
+        knows_secret: Callable[[str], Awaitable[bool]],
         claim: Claim,
         expected: AudioFormat,
+        limits: MediaLimits | None,
     ) -> None:
         self._handler = handler
         self._verify = verify
         self._knows_secret = knows_secret
         self._claim = claim
         self._expected = expected
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         secret: str = scope["path_params"]["call_secret"]
         headers = Headers(scope=scope)
-        if not self._knows_secret(secret):
-            await _refuse(scope, send, HTTPStatus.NOT_FOUND, "unknown_call", "There is no such call.")
+        if not await self._knows_secret(secret):
+            await self._turn_away(scope, send, HTTPStatus.NOT_FOUND, "unknown_call", "There is no such call.")
+            return
+        if self._limits is not None and (wait := self._limits.dials(secret)):
+            await _slow_down(scope, send, wait)
             return
         try:
             await self._verify(headers.get("authorization"))
         except Unauthorized:
-            await _refuse(scope, send, HTTPStatus.UNAUTHORIZED, "unauthorized", "A valid token is required.")
+            await self._turn_away(scope, send, HTTPStatus.UNAUTHORIZED, "unauthorized", "A valid token is required.")
+            return
+        except Unavailable as error:
+            message = "Tokens cannot be verified now."
+            wait = error.retry_after_s
+            await _refuse(scope, send, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", message, retry_after_s=wait)
             return
         with ExitStack() as held:
             try:
@@ -119,6 +159,14 @@ class _Endpoint:
                 await _refuse(scope, send, HTTPStatus.CONFLICT, "already_streaming", "The call has its stream.")
                 return
             await self._serve(receive, send, secret, headers)
+
+    async def _turn_away(self, scope: Scope, send: Send, status: HTTPStatus, code: str, message: str) -> None:
+        """A stranger, who is told why; or, having been told often, to slow down."""
+        client = scope.get("client")
+        if self._limits is not None and (wait := self._limits.strangers(client[0] if client else "")):
+            await _slow_down(scope, send, wait)
+        else:
+            await _refuse(scope, send, status, code, message)
 
     async def _serve(self, receive: Receive, send: Send, secret: str, headers: Headers) -> None:
         await receive()  # websocket.connect, always the first
@@ -170,13 +218,29 @@ class _AsgiSocket:
             await self._send({"type": "websocket.close", "code": code, "reason": reason})
 
 
-async def _refuse(scope: Scope, send: Send, status: HTTPStatus, code: str, message: str) -> None:
+async def _slow_down(scope: Scope, send: Send, wait_s: float) -> None:
+    message = "too many requests"
+    await _refuse(scope, send, HTTPStatus.TOO_MANY_REQUESTS, "rate_limited", message, retry_after_s=wait_s)
+
+
+async def _refuse(
+    scope: Scope, send: Send, status: HTTPStatus, code: str, message: str, *, retry_after_s: float | None = None
+) -> None:
     """Answer the upgrade request with an HTTP error; servers that cannot, answer 403."""
     logger.warning("media stream refused", extra={"code": code})
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close"})
         return
-    body = json.dumps({"error": {"code": code, "message": message}}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    error: dict[str, object] = {"code": code, "message": message}
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    if retry_after_s is not None:
+        error["retry_after_ms"] = max(1, round(retry_after_s * 1000))
+        headers.append((b"retry-after", str(max(1, math.ceil(retry_after_s))).encode()))
+    body = json.dumps({"error": error}).encode()
+    headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "websocket.http.response.start", "status": status.value, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": body})

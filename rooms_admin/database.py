@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from rooms_admin.errors import StoreUnavailable
+from rooms_admin.errors import StoreUnavailable, UnusableStore
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ Migration = Sequence[str]
 """Statements that lead from one version of the schema to the next."""
 
 
-class UnusableDatabase(Exception):
+class UnusableDatabase(UnusableStore):
     """The file cannot be opened, is no database, or was written by a newer version of this service."""
 
 
@@ -62,9 +62,9 @@ class Database:
         except (sqlite3.Error, OSError) as error:
             await self.close()
             raise UnusableDatabase(f"{self._path}: {error}") from error
-        except UnusableDatabase:
+        except UnusableDatabase as error:
             await self.close()
-            raise
+            raise UnusableDatabase(f"{self._path}: {error}") from error
         return self
 
     async def __aexit__(self, *_: object) -> None:

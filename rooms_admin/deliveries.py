@@ -129,7 +129,7 @@ class Deliveries:
             pass
 
     async def _deliver(self, http: aiohttp.ClientSession, delivery: Delivery) -> None:
-        subscription = self._subscriptions.find(delivery.subscription_id)
+        subscription = await self._subscriptions.find(delivery.subscription_id)
         if subscription is None:
             return  # it has been removed, and the delivery with it
         status, error = await self._post(http, subscription, delivery)

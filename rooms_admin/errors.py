@@ -123,3 +123,7 @@ class StoreUnavailable(RoomsAdminError):
     status = 503
     code = "store_unavailable"
     retryable = True
+
+
+class UnusableStore(Exception):
+    """The store cannot be used at all, and the service does not start: the reason, in words for an operator."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
@@ -43,6 +43,8 @@ class HasHeaders(Protocol):
     def headers(self) -> Headers: ...
 
 
+SHORTEST_KEY = 8
+"""Characters. Less is a typing error rather than a secret."""
 DIGEST = "sha256$"
 """How a key begins of which only the digest is known to us: 64 hexadecimal digits follow."""
 
@@ -63,14 +65,26 @@ def digest_of(key: str) -> bytes:
     return digest
 
 
+NamedDigest = tuple[str, bytes]
+
+
 class ApiKeys:
-    """Keys by name, given in the header X-API-Key. Callable on a request, so that routes can be handed it."""
+    """Keys by name, given in the header X-API-Key. Callable on a request, so that routes can be handed it.
+
+    Some are there for as long as the process is, others come and go with `replace`. A name may have several keys:
+    that is how one is exchanged for another without a moment in which neither is good.
+    """
 
     def __init__(self, keys: Mapping[str, str]) -> None:
         """`keys`: name to key as text or digest. `ValueError` for an empty name or key, which would let in anybody."""
         if not all(keys):
             raise ValueError("an API key needs a name")
-        self._digests = {name: digest_of(key) for name, key in keys.items()}
+        self._given: tuple[NamedDigest, ...] = tuple((name, digest_of(key)) for name, key in keys.items())
+        self._digests = self._given
+
+    def replace(self, digests: Iterable[NamedDigest]) -> None:
+        """From now on these are good beside those that were given at the start, and no others."""
+        self._digests = (*self._given, *digests)
 
     async def __call__(self, request: HasHeaders) -> Caller:
         return self.caller(request.headers.get("x-api-key"))
@@ -82,7 +96,7 @@ class ApiKeys:
         # Headers are decoded as Latin-1; the digest is of the bytes that were sent.
         digest = hashlib.sha256(key.encode("latin-1", "replace")).digest()
         found: str | None = None
-        for name, known in self._digests.items():
+        for name, known in self._digests:
             if hmac.compare_digest(digest, known):
                 found = name
         if found is None:

@@ -162,6 +162,14 @@ class TicketRequest(_Request):
     """who it is for; needed to speak"""
 
 
+class JoinRequest(_Request):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"purpose": "captions", "language": "es-ES"}]})
+
+    purpose: Purpose
+    """not to speak"""
+    language: Language | None = None
+
+
 def _printable(text: str) -> str:
     if not text.isprintable():
         raise ValueError("must have no line breaks or control characters")
@@ -296,6 +304,16 @@ class TokenAnswer(_Answer):
 
 
 class TicketAnswer(_Answer):
+    ticket: str
+    expires_on: datetime
+
+
+class JoinAnswer(_Answer):
+    """What a join code leads to."""
+
+    room_id: str
+    name: str
+    languages: tuple[str, ...]
     ticket: str
     expires_on: datetime
 

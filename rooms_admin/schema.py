@@ -104,7 +104,29 @@ MIGRATIONS: tuple[Migration, ...] = (
         "CREATE INDEX deliveries_by_subscription ON deliveries (subscription_id, delivery_id)",
         "CREATE INDEX deliveries_by_room ON deliveries (room_id)",
     ),
+    (  # 7: utterances without a final state; what replicas share beside rooms, with queues: oldest first, numbers grow
+        """CREATE TABLE open_passages (
+            room_id TEXT NOT NULL,
+            utterance_id TEXT NOT NULL,
+            target TEXT NOT NULL,
+            opened_ms INTEGER NOT NULL,
+            document TEXT NOT NULL,
+            PRIMARY KEY (room_id, utterance_id, target)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE state (
+            key TEXT PRIMARY KEY,
+            value BLOB NOT NULL,
+            until_ms INTEGER
+        ) WITHOUT ROWID""",
+        "CREATE INDEX state_by_time ON state (until_ms)",
+        """CREATE TABLE state_queue (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            queue TEXT NOT NULL,
+            item BLOB NOT NULL
+        )""",
+        "CREATE INDEX state_queue_by_queue ON state_queue (queue, number)",
+    ),
 )
 
-OF_A_ROOM = ("lines", "passages", "glossaries", "answers", "subscriptions", "deliveries")
+OF_A_ROOM = ("lines", "passages", "open_passages", "glossaries", "answers", "subscriptions", "deliveries")
 """Tables whose rows belong to a room and go with it."""

@@ -1,4 +1,4 @@
-"""Who wants to be told of what, and what they were told: integrators' subscriptions and deliveries in SQLite.
+"""Who wants to be told of what, and what they were told: integrators' subscriptions and deliveries, wherever kept.
 
 Knows no HTTP. A delivery is written down before it is sent for the first time, so that nothing is lost with the
 process; it is sent at least once, and its id tells a repetition.
@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import base64
 import secrets
-import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
-from rooms_admin.database import Database
-from rooms_admin.errors import Conflict, NotFound
 from rooms_admin.store import milliseconds
 
 EventKind = Literal["room.live", "interpreter.joined", "interpreter.left", "utterance.final", "room.ended"]
@@ -27,6 +24,8 @@ MOST_SUBSCRIPTIONS = 100
 KEPT_DELIVERIES_MS = 7 * 24 * 3600 * 1000
 """How long what was sent is shown; a delivery of a deleted room goes with it."""
 SECRET_PREFIX = "whsec_"
+CLAIM_S = 30.0
+"""Longer than one attempt takes, writing down included: whoever has said nothing then is dead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,158 +71,87 @@ class Delivery:
     """Why there was none."""
     body: str
 
-
-def new_secret() -> str:
-    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
-
-
-_subscription = msgspec.json.Decoder(Subscription)
-_COLUMNS = "delivery_id, subscription_id, room_id, event, created_ms, due_ms, attempts, state, status, error, body"
-
-
-class Subscriptions:
-    """Subscriptions and their deliveries. What is subscribed is known without reading, to ask for each event."""
-
-    def __init__(self, database: Database, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._database = database
-        self._now = now
-        self._known: dict[str, Subscription] = {}
-
-    async def load(self) -> None:
-        """To be awaited before anything else."""
-        rows = await self._database.read(
-            lambda connection: connection.execute("SELECT document FROM subscriptions").fetchall()
+    def attempted(self, *, status: int | None, error: str | None, again_at_ms: int | None, ok: bool) -> Delivery:
+        """After one more attempt; `again_at_ms` None: there will be no other."""
+        return replace(
+            self,
+            attempts=self.attempts + 1,
+            state="delivered" if ok else "failed" if again_at_ms is None else "pending",
+            status=status,
+            error=error,
+            due_ms=self.due_ms if again_at_ms is None else again_at_ms,
         )
-        self._known = {one.subscription_id: one for one in (_subscription.decode(row[0]) for row in rows)}
 
-    def all(self) -> Sequence[Subscription]:
-        """The oldest first."""
-        return sorted(self._known.values(), key=lambda one: one.subscription_id)
 
-    def get(self, subscription_id: str) -> Subscription:
-        found = self._known.get(subscription_id)
-        if found is None:
-            raise NotFound("no such subscription")
-        return found
-
-    def find(self, subscription_id: str) -> Subscription | None:
-        return self._known.get(subscription_id)
+class Subscriptions(Protocol):
+    """The books of subscriptions and their deliveries. Errors leave as `StoreUnavailable`."""
 
     def wanted(self, event: EventKind, room_id: str) -> bool:
-        return any(one.wants(event, room_id) for one in self._known.values())
+        """Whether anybody may want it, without asking the store: `enqueue` decides."""
+
+    async def all(self) -> Sequence[Subscription]:
+        """The oldest first."""
+
+    async def find(self, subscription_id: str) -> Subscription | None: ...
+
+    async def get(self, subscription_id: str) -> Subscription:
+        """`NotFound` if there is none."""
 
     async def add(self, url: str, events: Sequence[EventKind], room_id: str | None) -> Subscription:
         """`Conflict` if there are too many already."""
-        if len(self._known) >= MOST_SUBSCRIPTIONS:
-            raise Conflict(f"there are {MOST_SUBSCRIPTIONS} subscriptions already")
-        now = self._now()
-        subscription_id = f"subscription-{milliseconds(now):012x}{secrets.token_hex(4)}"
-        added = Subscription(subscription_id, url, tuple(events), room_id, new_secret(), now)
-        document = msgspec.json.encode(added).decode()
-        await self._database.write(
-            lambda connection: (
-                connection.execute(
-                    "INSERT INTO subscriptions VALUES (?, ?, ?)", (subscription_id, room_id, document)
-                ).rowcount
-            )
-        )
-        self._known[subscription_id] = added
-        return added
 
     async def remove(self, subscription_id: str) -> None:
-        """With all its deliveries."""
-        self.get(subscription_id)
-
-        def remove(connection: sqlite3.Connection) -> None:
-            for table in ("subscriptions", "deliveries"):
-                connection.execute(f"DELETE FROM {table} WHERE subscription_id = ?", (subscription_id,))
-
-        await self._database.write(remove)
-        self._known.pop(subscription_id, None)
+        """With all its deliveries. `NotFound` if there is none."""
 
     def forget_room(self, room_id: str) -> None:
         """The room has been deleted, and its subscriptions with it."""
-        self._known = {key: one for key, one in self._known.items() if one.room_id != room_id}
-
-    # --- deliveries --------------------------------------------------------------------------------
 
     async def enqueue(self, events: Sequence[Event]) -> int:
         """Write down a delivery for each event and whoever wants it; how many."""
-        deliveries = [
-            self._delivery(event, one) for event in events for one in self.all() if one.wants(event.kind, event.room_id)
-        ]
-        marks = ", ".join("?" * 11)
-        # Nothing is said any more of a room that has been deleted in the meantime.
-        statement = f"INSERT INTO deliveries ({_COLUMNS}) SELECT {marks} FROM rooms WHERE room_id = ?"
-        rows = [(*_row(one), one.room_id) for one in deliveries]
-        if rows:
-            await self._database.write(lambda connection: connection.executemany(statement, rows).rowcount)
-        return len(rows)
-
-    def _delivery(self, event: Event, subscription: Subscription) -> Delivery:
-        delivery_id = f"msg_{event.at_ms:012x}{secrets.token_hex(8)}"
-        timestamp = datetime.fromtimestamp(event.at_ms / 1000, UTC).isoformat(timespec="milliseconds")
-        body = {"type": event.kind, "timestamp": timestamp, "data": {"room_id": event.room_id} | event.data}
-        return Delivery(
-            delivery_id=delivery_id,
-            subscription_id=subscription.subscription_id,
-            room_id=event.room_id,
-            event=event.kind,
-            created_ms=event.at_ms,
-            due_ms=event.at_ms,
-            attempts=0,
-            state="pending",
-            status=None,
-            error=None,
-            body=msgspec.json.encode(body).decode(),
-        )
 
     async def due(self, limit: int) -> Sequence[Delivery]:
-        """Those to be sent by now, the longest due first."""
-        query = f"SELECT {_COLUMNS} FROM deliveries WHERE state = 'pending' AND due_ms <= ? ORDER BY due_ms LIMIT ?"
-        now = milliseconds(self._now())
-        rows = await self._database.read(lambda connection: connection.execute(query, (now, limit)).fetchall())
-        return [Delivery(*row) for row in rows]
+        """Those to be sent by now, the longest due first. Where several processes ask, each is given to one of them,
+        and to another when `CLAIM_S` have passed without a word on how it went."""
 
     async def attempted(
         self, delivery: Delivery, *, status: int | None, error: str | None, again_at_ms: int | None, ok: bool
     ) -> Delivery:
         """Write down how an attempt went; `again_at_ms` None: there will be no other."""
-        state: DeliveryState = "delivered" if ok else "failed" if again_at_ms is None else "pending"
-        due_ms = delivery.due_ms if again_at_ms is None else again_at_ms
-        changed = replace(
-            delivery, attempts=delivery.attempts + 1, state=state, status=status, error=error, due_ms=due_ms
-        )
-        statement = (
-            "UPDATE deliveries SET attempts = ?, state = ?, status = ?, error = ?, due_ms = ? WHERE delivery_id = ?"
-        )
-        values = (changed.attempts, state, status, error, due_ms, delivery.delivery_id)
-        await self._database.write(lambda connection: connection.execute(statement, values).rowcount)
-        return changed
 
     async def history(
         self, subscription_id: str, before: str | None, limit: int, state: DeliveryState | None = None
     ) -> Sequence[Delivery]:
-        """The youngest first, from the first one before `before` on."""
-        self.get(subscription_id)
-        conditions, values = ["subscription_id = ?"], [subscription_id]
-        if before is not None:
-            conditions.append("delivery_id < ?")
-            values.append(before)
-        if state is not None:
-            conditions.append("state = ?")
-            values.append(state)
-        wanted = " AND ".join(conditions)
-        query = f"SELECT {_COLUMNS} FROM deliveries WHERE {wanted} ORDER BY delivery_id DESC LIMIT {limit:d}"
-        rows = await self._database.read(lambda connection: connection.execute(query, values).fetchall())
-        return [Delivery(*row) for row in rows]
+        """The youngest first, from the first one before `before` on. `NotFound` if there is no such subscription."""
 
     async def expire(self) -> int:
         """Forget what was sent, or given up on, long ago."""
-        oldest = milliseconds(self._now()) - KEPT_DELIVERIES_MS
-        statement = "DELETE FROM deliveries WHERE created_ms < ? AND state != 'pending'"
-        return await self._database.write(lambda connection: connection.execute(statement, (oldest,)).rowcount)
 
 
-def _row(one: Delivery) -> tuple[object, ...]:
-    return tuple(getattr(one, name) for name in _COLUMNS.split(", "))
+def new_secret() -> str:
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def new_subscription(url: str, events: Sequence[EventKind], room_id: str | None, now: datetime) -> Subscription:
+    """With an id that sorts after earlier ones, and a secret of its own."""
+    subscription_id = f"subscription-{milliseconds(now):012x}{secrets.token_hex(4)}"
+    return Subscription(subscription_id, url, tuple(events), room_id, new_secret(), now)
+
+
+def delivery_of(event: Event, subscription: Subscription) -> Delivery:
+    """What is to be sent of it."""
+    delivery_id = f"msg_{event.at_ms:012x}{secrets.token_hex(8)}"
+    timestamp = datetime.fromtimestamp(event.at_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    body = {"type": event.kind, "timestamp": timestamp, "data": {"room_id": event.room_id} | event.data}
+    return Delivery(
+        delivery_id=delivery_id,
+        subscription_id=subscription.subscription_id,
+        room_id=event.room_id,
+        event=event.kind,
+        created_ms=event.at_ms,
+        due_ms=event.at_ms,
+        attempts=0,
+        state="pending",
+        status=None,
+        error=None,
+        body=msgspec.json.encode(body).decode(),
+    )

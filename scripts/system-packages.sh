@@ -2,7 +2,7 @@
 # Sees to what pip cannot bring: groups of Debian packages, by apt when root or sudo is there. What cannot be
 # installed is named, with what works without it; with --required first, that is an error.
 #   engine    translation beyond the phrasebook          browser   tests that open the page
-#   python    pip and venv, which Debian ships apart
+#   python    pip and venv, which Debian ships apart         redis     tests of what several replicas share
 set -eu
 required=no
 if [ "${1:-}" = --required ]; then
@@ -15,6 +15,7 @@ packages() {
     engine) echo apertium apertium-eng-spa apertium-eng-cat apertium-fr-es apertium-es-pt apertium-spa-ita \
         apertium-spa-cat apertium-fra-cat apertium-por-cat apertium-cat-ita ;;
     browser) echo chromium ;;
+    redis) echo redis-server ;;
     python) echo python3-venv python3-pip ;;
     *) echo "unknown group $1" >&2; exit 2 ;;
     esac
@@ -23,6 +24,7 @@ without() {
     case $1 in
     engine) echo "the emulator's engine translates the sentences of its phrasebook only" ;;
     browser) echo "tests that open the page are skipped" ;;
+    redis) echo "tests of the store that several replicas share are skipped" ;;
     python) echo "no virtual environment can be made" ;;
     esac
 }
@@ -31,6 +33,7 @@ present() {
     case $1 in
     engine) command -v apertium >/dev/null && [ -e /usr/share/apertium/modes/eng-spa.mode ] ;;
     browser) command -v chromium >/dev/null || command -v chromium-browser >/dev/null ;;
+    redis) command -v redis-server >/dev/null ;;
     python) false ;;
     esac
 }

@@ -18,11 +18,13 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "azure.eventgrid": ("webhooks/events.py",),
     "azure.identity": ("bot/app.py",),
     "jwt": ("webhooks/tokens.py",),
+    "redis": ("rooms_admin/redis_",),
     "pydantic": ("bot/config.py", "rooms_admin/models.py"),
     "pydantic_settings": ("bot/config.py",),
     "fastapi": (
         "bot/app.py",
         "bot/http_errors.py",
+        "bot/safe_answers.py",
         "webhooks/routes.py",
         "media_streaming/routes.py",
         "rooms_admin/routes/",

@@ -14,10 +14,17 @@ from types import ModuleType
 import msgspec
 import pytest
 
+from bot import http_server, limits
 from bot.config import Settings
+from bot.server import LARGEST_MESSAGE, PING_S
 from emulator.config import parse_switches
 from emulator.faults import FaultDocument, FaultPlan, RealtimePart
 from emulator.realtime.faults import RealtimeFaults
+from rooms_admin.key_file import LOOK_EVERY_S
+from rooms_admin.keys import EVERY_ROLE
+from rooms_admin.routes import guard
+from webhooks import routes as webhook_routes
+from webhooks.tokens import EVENT_GRID_APP, EVENT_GRID_ROLE
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -28,7 +35,7 @@ PAGES = sorted(
 EMULATOR_PAGE = ROOT / "docs" / "emulator.md"
 
 # In capitals, and no setting of the service.
-NO_SETTINGS = {"SPEAK", "SPEECH_RECORDINGS", "PYTHON", "FILE", "DELETE", "POST", "PATCH", "SIGTERM", "SIGINT"}
+NO_SETTINGS = {"SPEAK", "SPEECH_RECORDINGS", "PYTHON", "FILE", "DELETE", "POST", "PATCH", "SIGTERM", "SIGINT", "SIGHUP"}
 
 
 def by_name(path: Path) -> str:
@@ -119,6 +126,45 @@ def test_settings_that_are_named_exist(page: Path) -> None:
     settings = {name.upper() for name in Settings.model_fields}
     named = set(re.findall(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)`", page.read_text()))
     assert named - settings - NO_SETTINGS == set()
+
+
+def test_the_bounds_of_the_doors_are_those_of_the_code() -> None:
+    page = (ROOT / "docs" / "security.md").read_text()
+    rows = dict(re.findall(r"^\| (`[^|]+`) \| [^|]+ \| (.+) \|$", page, re.MULTILINE))
+    kib = 1024
+    assert rows == {
+        "`/api/…`": f"per caller `ADMIN_READS_PER_S`, `ADMIN_CHANGES_PER_S` | {guard.BODY_LIMIT // kib} KiB",
+        "`POST /webhooks/eventgrid`": (
+            f"{limits.DELIVERIES_PER_S:g} per s | {webhook_routes.EVENT_GRID_BODY_LIMIT // kib} KiB"
+        ),
+        "`POST /webhooks/calls/{secret}`": (
+            f"per call {limits.CALLBACKS_PER_S:g} per s | {webhook_routes.CALLBACK_BODY_LIMIT // kib} KiB"
+        ),
+        "`WS /media/{secret}`": f"per call {limits.DIALS_PER_S:g} per s | a message {LARGEST_MESSAGE // kib} KiB",
+        "`POST /api/join/{code}`": (
+            f"per address {limits.JOIN_CODES_PER_S:g} per s, {limits.JOIN_CODES_AT_ONCE:g} at once "
+            f"| {guard.BODY_LIMIT // kib} KiB"
+        ),
+        "`/healthz`, `/readyz`, `/docs`, `/openapi.json`": "|",
+    }
+    text = " ".join(page.split())
+    for said in (
+        f"{limits.STRANGERS_PER_S:g} per second and address",
+        f"{http_server.HEADER_TIMEOUT_S:g} s for its headers",
+        f"{http_server.MOST_HEADERS} header lines of {http_server.LARGEST_HEADER // kib} KiB",
+        f"a URL of {http_server.LONGEST_URL // kib} KiB",
+        f"`MAX_CONNECTIONS` ({Settings.model_fields['max_connections'].default})",
+        f"`TRUSTED_PROXIES` (default `{Settings.model_fields['trusted_proxies'].default}`)",
+        f"A body has {guard.BODY_TIMEOUT_S:g} s",
+        f"cut after {http_server.WRITE_TIMEOUT_S:g} s",
+        f"answer pings within {2 * PING_S:g} s",
+        f"looked at every {LOOK_EVERY_S:g} s",
+        EVENT_GRID_APP,
+        EVENT_GRID_ROLE,
+    ):
+        assert said in text, said
+    assert limits.BURST_S == 10 and guard.BODY_TIMEOUT_S == webhook_routes.BODY_TIMEOUT_S
+    assert set(re.findall(r"^\| `(\w+\.\w+)` \|", page, re.MULTILINE)) == EVERY_ROLE
 
 
 @pytest.mark.parametrize("page", PAGES, ids=by_name)

@@ -7,6 +7,7 @@
     ├── UnknownCall       404 not_found           no call has this secret
     ├── BodyTooSlow       408 request_timeout
     ├── BodyTooLarge      413 payload_too_large
+    ├── TooManyRequests   429 rate_limited        more than a sender who means well has to say
     └── TryAgainLater     503 overloaded          ours: the sender should deliver it once more
         └── KeysUnavailable                       no key set could be fetched yet
 
@@ -29,6 +30,7 @@ Reason = Literal[
     "audience",
     "expired",
     "not yet valid",
+    "application",
 ]
 
 
@@ -92,6 +94,13 @@ class BodyTooLarge(WebhookError):
 
     status = 413
     code = "payload_too_large"
+
+
+class TooManyRequests(WebhookError):
+    """Slower. Event Grid comes again after 10 s at the earliest, sooner than after a 503 (30 s) or a 401 (5 min)."""
+
+    status = 429
+    code = "rate_limited"
 
 
 class TryAgainLater(WebhookError):

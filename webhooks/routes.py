@@ -18,7 +18,15 @@ from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
 from webhooks.deduplication import RecentIds, SequenceGate
-from webhooks.errors import BodyTooLarge, BodyTooSlow, MalformedEvent, NotAuthorized, UnknownCall
+from webhooks.errors import (
+    BodyTooLarge,
+    BodyTooSlow,
+    MalformedEvent,
+    NotAuthorized,
+    TooManyRequests,
+    UnknownCall,
+    WebhookError,
+)
 from webhooks.events import (
     Batch,
     CallEvent,
@@ -43,20 +51,36 @@ Verify = Callable[[str | None], Awaitable[object]]
 """Takes an Authorization header, raises if it proves nothing."""
 
 
+Take = Callable[[str], float]
+"""Counts a request of this source: 0.0 if it is within what it may, else the seconds to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookLimits:
+    """How often who may knock. Proof comes first: nobody can use up what another is allowed."""
+
+    strangers: Take
+    """By address: refused for want of proof, or of a call."""
+    deliveries: Take
+    """Of Event Grid, all together."""
+    callbacks: Take
+    """By call secret."""
+
+
 class WebhookHandler(Protocol):
-    """Who wants the events. The two `deliver` methods only enqueue.
+    """Who wants the events. The two `deliver` methods see to it that the event is not lost, and only enqueue.
 
     One that cannot raises `TryAgainLater`: the event then counts as not delivered, and the sender, told so,
     brings it again.
     """
 
-    def deliver(self, event: CallReport) -> None:
+    async def deliver(self, event: CallReport) -> None:
         """A call of the resource started, ended, gained or lost somebody."""
 
     async def knows_call(self, call_secret: str) -> bool:
         """Whether a call of ours was given this secret."""
 
-    def deliver_call_event(self, call_secret: str, event: CallEvent) -> None:
+    async def deliver_call_event(self, call_secret: str, event: CallEvent) -> None:
         """Something happened on our connection to the call with this secret."""
 
 
@@ -82,6 +106,7 @@ def router(
     *,
     event_grid_secret: str | None = None,
     verify_event_grid: Verify | None = None,
+    limits: WebhookLimits | None = None,
     counts: WebhookCounts | None = None,
     body_timeout_s: float = BODY_TIMEOUT_S,
 ) -> APIRouter:
@@ -91,6 +116,7 @@ def router(
         verify_callback: judges the Authorization header of callbacks.
         event_grid_secret: what Event Grid sends as X-Webhook-Secret.
         verify_event_grid: judges Event Grid's Authorization header. With both, either is proof enough.
+        limits: how often who may; None: as often as they like.
 
     Raises:
         ValueError: neither a secret nor a verifier for Event Grid, which would let in everybody.
@@ -102,17 +128,32 @@ def router(
     reports_seen, callbacks_seen, rosters = RecentIds(), RecentIds(), SequenceGate()
     routes = APIRouter(tags=["webhooks"])
 
+    def refused(request: Request, error: WebhookError) -> None:
+        """Count who is refused; one who goes on is told to slow down rather than why."""
+        if limits is not None and (wait := limits.strangers(request.client.host if request.client else "")):
+            raise _too_many(wait) from error
+
     @routes.options("/webhooks/eventgrid", summary="CloudEvents handshake")
     async def allow_event_grid(request: Request) -> Response:
-        return await door.allow(request)
+        try:
+            return await door.allow(request)
+        except NotAuthorized as error:
+            refused(request, error)
+            raise
 
     @routes.post("/webhooks/eventgrid", summary="Events of Event Grid, in either schema")
     async def event_grid(request: Request) -> Response:
-        await door.check(request)
+        try:
+            await door.check(request)
+        except NotAuthorized as error:
+            refused(request, error)
+            raise
+        if limits is not None and (wait := limits.deliveries("event grid")):
+            raise _too_many(wait)
         events = read_event_grid(await _body(request, EVENT_GRID_BODY_LIMIT, body_timeout_s))
         validations: list[SubscriptionValidation] = []
 
-        def take(event: EventGridEvent) -> None:
+        async def take(event: EventGridEvent) -> None:
             match event:
                 case SubscriptionValidation():
                     validations.append(event)
@@ -121,7 +162,7 @@ def router(
                 case _ if event.event_id in reports_seen:
                     counts.repeated += 1
                 case _:
-                    handler.deliver(event)
+                    await handler.deliver(event)
                     reports_seen.remember(event.event_id)
                     counts.delivered += 1
 
@@ -134,12 +175,18 @@ def router(
     @routes.post("/webhooks/calls/{call_secret}", summary="Callbacks of Call Automation")
     async def callbacks(call_secret: str, request: Request) -> Response:
         # The token first: a stranger without one must not learn which secrets exist.
-        await verify_callback(request.headers.get("authorization"))
-        if not await handler.knows_call(call_secret):
-            raise UnknownCall("no call has this address")
+        try:
+            await verify_callback(request.headers.get("authorization"))
+            if not await handler.knows_call(call_secret):
+                raise UnknownCall("no call has this address")
+        except (NotAuthorized, UnknownCall) as error:
+            refused(request, error)
+            raise
+        if limits is not None and (wait := limits.callbacks(call_secret)):
+            raise _too_many(wait)
         events = read_callbacks(await _body(request, CALLBACK_BODY_LIMIT, body_timeout_s))
 
-        def take(event: CallEvent) -> None:
+        async def take(event: CallEvent) -> None:
             if event.event_id in callbacks_seen:
                 counts.repeated += 1
                 return
@@ -147,10 +194,10 @@ def router(
                 if rosters.is_stale(event.call_connection_id, event.sequence_number):
                     counts.stale += 1
                     return
-                handler.deliver_call_event(call_secret, event)
+                await handler.deliver_call_event(call_secret, event)
                 rosters.passed(event.call_connection_id, event.sequence_number)
             else:
-                handler.deliver_call_event(call_secret, event)
+                await handler.deliver_call_event(call_secret, event)
             callbacks_seen.remember(event.event_id)
             counts.delivered += 1
 
@@ -158,6 +205,10 @@ def router(
         return Response(status_code=200)
 
     return routes
+
+
+def _too_many(wait_s: float) -> TooManyRequests:
+    return TooManyRequests("too many requests", retry_after_ms=max(1, round(wait_s * 1000)))
 
 
 class _EventGridDoor:
@@ -196,7 +247,9 @@ class _EventGridDoor:
         return Response(status_code=200, headers=headers)
 
 
-async def _hand_over(events: Batch[Event], take: Callable[[Event], None], source: str, counts: WebhookCounts) -> None:
+async def _hand_over(
+    events: Batch[Event], take: Callable[[Event], Awaitable[None]], source: str, counts: WebhookCounts
+) -> None:
     """Hand each readable event of a request over, in order.
 
     One malformed event of a batch is logged and counted, and the request accepted for the sake of the others:
@@ -211,7 +264,7 @@ async def _hand_over(events: Batch[Event], take: Callable[[Event], None], source
         if isinstance(event, MalformedEvent):
             malformed.append(event)
         else:
-            take(event)
+            await take(event)
             read += 1
         if number % EVENTS_PER_TURN == 0:
             await asyncio.sleep(0)

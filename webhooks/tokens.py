@@ -36,6 +36,11 @@ LARGEST_KEY_SET = 256 * 1024  # bytes; a real one has some 2-10 KiB
 MOST_KEYS = 100
 SMALLEST_RSA_BITS = 2048  # RFC 7518, section 3.3
 
+EVENT_GRID_APP = "4962773b-9cdb-44cf-a8bf-237846a00ab7"
+"""Application id of Microsoft.EventGrid in the public cloud (secure webhook delivery, Microsoft Learn)."""
+EVENT_GRID_ROLE = "AzureEventGridSecureWebhookSubscriber"
+"""App role that delivery with Entra tokens asks for; given to Event Grid, and to who may subscribe our webhook."""
+
 Fetch = Callable[[], Awaitable[bytes]]
 
 
@@ -96,6 +101,26 @@ class TokenVerifier:
             raise TokenRejected(_reason(error)) from error
         subject = claims.get("sub")
         return Claims(claims["iss"], subject if isinstance(subject, str) else None, int(claims["exp"]), claims)
+
+
+def event_grid_only(verify: Callable[[str | None], Awaitable[Claims]]) -> Callable[[str | None], Awaitable[Claims]]:
+    """Accept of the good tokens those that Event Grid alone can have.
+
+    Issuer and audience are not enough: any application of the tenant gets a token for our audience by asking. The
+    application id cannot be chosen by who asks (`appid` in tokens of version 1, `azp` in those of version 2), and the
+    role is given by an administrator of the tenant. Either will do: other clouds' Event Grid has another id.
+    """
+
+    async def verify_event_grid(authorization: str | None) -> Claims:
+        claims = await verify(authorization)
+        roles = claims.all.get("roles")
+        if EVENT_GRID_APP in (claims.all.get("appid"), claims.all.get("azp")):
+            return claims
+        if isinstance(roles, list) and EVENT_GRID_ROLE in roles:
+            return claims
+        raise TokenRejected("application")
+
+    return verify_event_grid
 
 
 def _bearer(header: str | None) -> str:

@@ -16,6 +16,7 @@ from rooms_admin.routes.interpreter import (
     Transcripts,
     add_interpreter_routes,
 )
+from rooms_admin.routes.joining import joining_routes
 from rooms_admin.routes.rooms import add_room_routes
 from rooms_admin.routes.roster import IssueTicket, add_roster_routes
 from rooms_admin.routes.subscriptions import subscription_routes
@@ -32,6 +33,7 @@ __all__ = [
     "Limits",
     "Prices",
     "Transcripts",
+    "joining_routes",
     "router",
     "subscription_routes",
 ]

@@ -68,18 +68,18 @@ class Guard:
             caller = await self.authorise(request)
         except NotAuthorized:
             if self.limits is not None:
-                _take(self.limits.strangers, request.client.host if request.client else "")
+                take(self.limits.strangers, request.client.host if request.client else "")
             raise
         if self.limits is not None:
             reads = request.method in ("GET", "HEAD")
-            _take(self.limits.reads if reads else self.limits.changes, caller.name)
+            take(self.limits.reads if reads else self.limits.changes, caller.name)
         caller.check(role_for(request.method, request.url.path))
         return caller
 
     async def handle(self, request: Request, handler: Handler) -> Response:
         """Admit, read the body within limits, carry the request out unless that was done before."""
         caller = request.state.caller = await self.admit(request)
-        body = await _body(request, self.body_timeout_s)
+        body = await body_of(request, self.body_timeout_s)
         request.state.unfinished = None
         key = request.headers.get("idempotency-key")
         if self.answers is None or key is None or request.method != "POST" or request.url.path.endswith(NEVER_KEPT):
@@ -108,12 +108,12 @@ class Guard:
         changes = request.method not in ("GET", "HEAD")
         outcome: int | str = "failed"
         try:
-            response = await handler(_with_body(request, body))
+            response = await handler(with_body(request, body))
             outcome = response.status_code
             return response
         except RequestValidationError as error:
             outcome = "invalid_request"
-            raise _invalid(error) from error
+            raise invalid(error) from error
         except HTTPException as error:
             outcome = error.status_code
             if error.status_code != 400:
@@ -159,12 +159,12 @@ def guarded_by(guard: Guard) -> type[APIRoute]:
     return GuardedRoute
 
 
-def _take(buckets: TokenBuckets, name: str) -> None:
+def take(buckets: TokenBuckets, name: str) -> None:
     if wait := buckets.take(name):
         raise TooManyRequests("too many requests", retry_after_ms=max(1, round(wait * 1000)))
 
 
-async def _body(request: Request, timeout_s: float) -> bytes:
+async def body_of(request: Request, timeout_s: float) -> bytes:
     """The whole body, given up as soon as it is known to be too large or too slow."""
     if request.method == "GET" and not {"content-length", "transfer-encoding"} & set(request.headers):
         return b""
@@ -185,7 +185,7 @@ async def _body(request: Request, timeout_s: float) -> bytes:
     return bytes(body)
 
 
-def _with_body(request: Request, body: bytes) -> Request:
+def with_body(request: Request, body: bytes) -> Request:
     """The same request, with its body still to be read; after it, whatever else the connection says."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -195,7 +195,7 @@ def _with_body(request: Request, body: bytes) -> Request:
     return Request(request.scope, receive)
 
 
-def _invalid(error: RequestValidationError) -> InvalidRequest:
+def invalid(error: RequestValidationError) -> InvalidRequest:
     """Which fields are wrong and why, without a word about how they were checked."""
     details: list[dict[str, object]] = []
     for one in error.errors():

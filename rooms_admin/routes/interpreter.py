@@ -25,7 +25,9 @@ from rooms_admin.routes.answers import IdempotencyKey, Responses, errors, writte
 from rooms_admin.routes.rooms import LanguageFilter, RoomId, wanted_language
 from rooms_admin.usage import LaneUsage, Prices, usage_by_lane
 
-InterpreterStatus = Literal["idle", "connecting", "interpreting", "paused", "stopping", "stopped", "failed"]
+InterpreterStatus = Literal[
+    "idle", "waiting", "connecting", "interpreting", "interrupted", "paused", "stopping", "stopped", "failed"
+]
 MS_PER_MINUTE = 60_000
 FEW_LINES = 200
 """Written in less than a millisecond."""
@@ -44,7 +46,7 @@ class InterpreterState:
 class InterpreterControl(Protocol):
     """Who runs the interpreters. May raise errors of its own, with a status and a code."""
 
-    def state(self, room_id: str) -> InterpreterState: ...
+    async def state(self, room_id: str) -> InterpreterState: ...
 
     async def command(self, room_id: str, action: Action) -> None:
         """Accept the command, or raise; carrying it out may take longer."""
@@ -84,7 +86,7 @@ def add_interpreter_routes(
     )
     async def interpreter_state(room_id: RoomId) -> Response:
         await rooms.get(room_id)
-        return written(_interpreter(room_id, interpreter.state(room_id)))
+        return written(_interpreter(room_id, await interpreter.state(room_id)))
 
     @routes.post(
         "/{room_id}/interpreter",
@@ -100,7 +102,7 @@ def add_interpreter_routes(
         """It is told; the answer says how it is now, not how it will be."""
         await rooms.get(room_id)
         await interpreter.command(room_id, command.action)
-        return written(_interpreter(room_id, interpreter.state(room_id)), 202)
+        return written(_interpreter(room_id, await interpreter.state(room_id)), 202)
 
     @routes.get(
         "/{room_id}/transcript",

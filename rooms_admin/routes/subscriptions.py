@@ -46,14 +46,14 @@ def subscription_routes(subscriptions: Subscriptions, rooms: Rooms, guard: Guard
 
     @routes.get("", summary="All subscriptions", response_model=Page[SubscriptionAnswer], responses=errors())
     async def list_subscriptions() -> Response:
-        items = [SubscriptionAnswer.model_validate(one) for one in subscriptions.all()]
+        items = [SubscriptionAnswer.model_validate(one) for one in await subscriptions.all()]
         return written(Page[SubscriptionAnswer](items=items))
 
     @routes.get(
         "/{subscription_id}", summary="A subscription", response_model=SubscriptionAnswer, responses=errors(404)
     )
     async def get_subscription(subscription_id: SubscriptionId) -> Response:
-        return written(SubscriptionAnswer.model_validate(subscriptions.get(subscription_id)))
+        return written(SubscriptionAnswer.model_validate(await subscriptions.get(subscription_id)))
 
     @routes.delete(
         "/{subscription_id}", status_code=204, summary="End a subscription, with its history", responses=errors(404)

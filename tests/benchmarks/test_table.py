@@ -7,6 +7,7 @@ from rich.console import Console
 
 from benchmarks import table
 from benchmarks.capacity import Capacity
+from benchmarks.flood import Flood, Part
 from benchmarks.hot_paths.timing import Timing
 from benchmarks.line import Generator
 from benchmarks.observations import Losses
@@ -94,6 +95,20 @@ def test_strangers_on_the_cores_are_told() -> None:
     disturbed = run(generator=Generator(late_p99_ms=1.0, core_share=0.5, frames_dropped=0, others_share=0.4))
     assert row("strangers", rows(FLOOR, disturbed)).bot == "40%"
     assert "Other programs used these cores" in shown(table.show_line, [disturbed])
+
+
+def test_the_flood() -> None:
+    quiet, flooded = (
+        Part(Spread(100, 1.0, 2.0, p99, 9.0), Spread(9, 20.0, 25.0, 30.0, 31.0), Losses(missing, 500), share, 1.0)
+        for p99, missing, share in ((4.0, 0, 0.2), (5.0, 3, 0.4))
+    )
+    flood = Flood(5, 10.0, quiet, flooded, 1_000.0, {"200": 1_500, "429": 40})
+    text = shown(table.show_flood, flood)
+    assert "1.25" in text
+    assert "3 of 500" in text
+    assert "1500 × 200, 40 × 429" in text
+    assert flood.jitter_ratio == 1.25
+    assert Flood(5, 10.0, Part(None, None, Losses(0, 0), 0.0, 0.0), flooded, 0.0, {}).jitter_ratio is None
 
 
 def test_the_stall() -> None:

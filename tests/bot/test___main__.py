@@ -1,30 +1,89 @@
+"""`python -m bot`: what it says, and how it ends, when it cannot start."""
+
 from __future__ import annotations
 
-import gc
-from typing import Any
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
 
-import uvicorn
+import pytest
 
-from bot.__main__ import Server
+from bot import __main__ as program
+from bot.config import Settings
+from rooms_admin.redis_keys import VERSION, Keys
+from rooms_admin.schema import MIGRATIONS
+from tests.bot.test_config import REQUIRED
+from tests.support.redis_server import RedisServer, empty_redis, free_port, shared_redis
+
+__all__ = ["empty_redis", "shared_redis"]
+
+ROOT = Path(__file__).parents[2]
+Said = Callable[[dict[str, str]], str]
 
 
-async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Never called."""
+@pytest.fixture
+def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Said:
+    """What it says on standard error with these settings, ending as a program does that is told something wrong."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in REQUIRED.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(program, "configure_logging", lambda _: None)  # the tests' own stays
+
+    def said(settings: dict[str, str]) -> str:
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        assert program.main() == 2
+        return capsys.readouterr().err
+
+    return said
 
 
-async def test_the_collector_never_looks_again_at_what_was_there_at_the_start() -> None:
-    """A full collection stops every call for as long as it takes."""
-    config = uvicorn.Config(application, host="127.0.0.1", port=0, lifespan="off", log_config=None)
-    config.load()
-    server = Server(config)
-    server.lifespan = config.lifespan_class(config)
-    before = gc.get_freeze_count()
-    try:
-        await server.startup()
-        frozen = gc.get_freeze_count() - before
-        looked_at = len(gc.get_objects())
-    finally:
-        gc.unfreeze()
-        await server.shutdown()
-    assert frozen > 50_000
-    assert looked_at < frozen / 10
+def test_settings_that_are_wrong(said: Said, tmp_path: Path) -> None:
+    assert "PORT: " in said({"PORT": "0"})
+    assert not (tmp_path / "data").exists(), "nothing is made before the settings are right"
+
+
+def test_a_file_that_is_no_database(said: Said, tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("this is not a folder")
+    line = said({"DATABASE_PATH": str(tmp_path / "data" / "interpreter.sqlite3")})
+    assert line.startswith(f"The interpreter cannot start: {tmp_path}")
+    assert line.count("\n") == 1
+
+
+def test_a_database_of_a_newer_version(said: Said, tmp_path: Path) -> None:
+    path = tmp_path / "interpreter.sqlite3"
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    connection.close()
+    versions = f"its schema has version {len(MIGRATIONS) + 1}, this service knows {len(MIGRATIONS)}"
+    assert said({"DATABASE_PATH": str(path)}) == f"The interpreter cannot start: {path}: {versions}\n"
+
+
+def test_a_redis_of_a_newer_version(said: Said, empty_redis: RedisServer) -> None:
+    empty_redis.set(Keys().schema, VERSION + 1)
+    versions = f"its schema has version {VERSION + 1}, this service knows {VERSION}"
+    line = said({"REDIS_URL": empty_redis.url})
+    assert line == f"The interpreter cannot start: Redis at 127.0.0.1:{empty_redis.port}: {versions}\n"
+
+
+def test_a_redis_that_is_not_there(tmp_path: Path) -> None:
+    """As a process of its own: one line, no traceback, no password."""
+    port = free_port()
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)} | REQUIRED
+    done = subprocess.run(
+        [sys.executable, "-m", "bot"],
+        cwd=tmp_path,
+        env=environment | {"REDIS_URL": f"redis://:the-password@127.0.0.1:{port}"},
+        capture_output=True,
+        text=True,
+        timeout=15,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"The interpreter cannot start: Redis at 127.0.0.1:{port} cannot be used: ")
+    assert (done.stdout, done.stderr.count("\n")) == ("", 1)
+    assert "the-password" not in done.stderr

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -16,7 +17,15 @@ from azure.communication.callautomation.aio import CallAutomationClient
 from azure.core.credentials import AzureKeyCredential
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError, ServiceRequestError, ServiceResponseError
 
-from bot.calls import ATTEMPT_TIMEOUT_S, BACKOFF_LIMIT_S, CONNECT_ATTEMPTS, HANG_UP_TIMEOUT_S, Calls, build_client
+from bot.calls import (
+    ATTEMPT_TIMEOUT_S,
+    BACKOFF_LIMIT_S,
+    CONNECT_ATTEMPTS,
+    HANG_UP_TIMEOUT_S,
+    CallLook,
+    Calls,
+    build_client,
+)
 from bot.errors import CallError
 from tests.support.virtual_time import virtual_time
 
@@ -46,6 +55,17 @@ HANGS = object()
 @dataclass
 class _Properties:
     call_connection_id: str | None
+    call_connection_state: object = "connected"
+
+
+@dataclass
+class _Identifier:
+    raw_id: str
+
+
+@dataclass
+class _Participant:
+    identifier: _Identifier | None
 
 
 class FakeClient:
@@ -91,8 +111,25 @@ class FakeConnection:
     async def hang_up(self, is_for_everyone: bool) -> None:
         await self.client._next({"hang_up": self.call_connection_id, "is_for_everyone": is_for_everyone})
 
+    async def stop_media_streaming(self, **options: object) -> None:
+        await self.client._next({"stop": self.call_connection_id})
+
+    async def start_media_streaming(self, **options: object) -> None:
+        await self.client._next({"start": self.call_connection_id})
+
+    async def get_call_properties(self) -> object:
+        return await self.client._next({"get": self.call_connection_id})
+
+    def list_participants(self) -> AsyncIterator[object]:
+        return self._participants()
+
+    async def _participants(self) -> AsyncIterator[object]:
+        for raw_id in cast("list[str]", await self.client._next({"list": self.call_connection_id})):
+            yield _Participant(_Identifier(raw_id))
+
 
 JOINED = _Properties("connection-1")
+REQUEST = "11111111-2222-4333-8444-555555555555"
 
 
 def calls(client: FakeClient) -> Calls:
@@ -100,7 +137,7 @@ def calls(client: FakeClient) -> Calls:
 
 
 async def connect(client: FakeClient) -> str:
-    return await calls(client).connect("99", "https://bot/webhooks/calls/s", "wss://bot/media/s", "room-1")
+    return await calls(client).connect("99", "https://bot/webhooks/calls/s", "wss://bot/media/s", "room-1", REQUEST)
 
 
 @virtual_time
@@ -152,7 +189,7 @@ async def test_all_attempts_are_one_request() -> None:
     assert first["headers"] == second["headers"] == third["headers"]
     assert set(first["headers"]) == {"Repeatability-Request-ID", "Repeatability-First-Sent"}
     assert first["headers"]["Repeatability-First-Sent"].endswith(" GMT")
-    assert first["headers"]["Repeatability-Request-ID"] != other["headers"]["Repeatability-Request-ID"]
+    assert first["headers"]["Repeatability-Request-ID"] == other["headers"]["Repeatability-Request-ID"] == REQUEST
     assert {asked["retry_total"] for _, asked in client.asked} == {0}, "the SDK does not repeat on its own account"
 
 
@@ -221,7 +258,7 @@ async def test_an_answer_without_a_call_is_no_answer() -> None:
 @virtual_time
 async def test_pauses_have_jitter() -> None:
     client = FakeClient(refused(503), refused(503), JOINED)
-    await Calls(cast("CallAutomationClient", client), jitter=lambda: 0.5).connect("99", "u", "m", "c")
+    await Calls(cast("CallAutomationClient", client), jitter=lambda: 0.5).connect("99", "u", "m", "c", REQUEST)
     assert client.asked_at == [0.0, 0.25, 0.75]
 
 
@@ -270,3 +307,59 @@ async def test_a_client_is_built_without_a_request() -> None:
     client = await asyncio.to_thread(build_client, "http://127.0.0.1:9", AzureKeyCredential("a2V5"))
     assert isinstance(client, CallAutomationClient)
     await client.close()
+
+
+# --- a call we are in ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stopped", [None, refused(400, "8501"), refused(409)])
+def test_streaming_is_stopped_if_it_can_be_and_started(stopped: object) -> None:
+    @virtual_time
+    async def script() -> None:
+        client = FakeClient(stopped, None)
+        await calls(client).restart_streaming("connection-1")
+        assert [asked for _, asked in client.asked] == [{"stop": "connection-1"}, {"start": "connection-1"}]
+
+    script()
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [(refused(404, "8522"), "acs_8522"), (ServiceRequestError("refused"), "unreachable"), (HANGS, "timeout")],
+)
+def test_streaming_that_cannot_be_started_is_told(failure: object, code: str) -> None:
+    @virtual_time
+    async def script() -> None:
+        client = FakeClient(None, failure)
+        with pytest.raises(CallError, match=code):
+            await calls(client).restart_streaming("connection-1")
+
+    script()
+
+
+@virtual_time
+async def test_a_call_is_looked_at() -> None:
+    client = FakeClient(_Properties("connection-1"), ["8:acs:ada", "28:us"])
+    assert await calls(client).look("connection-1") == CallLook("connected", frozenset({"8:acs:ada", "28:us"}))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [refused(404, "8522"), refused(400, "8528"), _Properties("connection-1", "disconnected"), _Properties(None, "odd")],
+)
+def test_a_call_that_is_gone_is_none(answer: object) -> None:
+    @virtual_time
+    async def script() -> None:
+        assert await calls(FakeClient(answer)).look("connection-1") is None
+
+    script()
+
+
+@pytest.mark.parametrize("answer", [refused(503), ServiceResponseError("reset"), HANGS])
+def test_a_call_acs_cannot_tell_of_is_not_taken_for_gone(answer: object) -> None:
+    @virtual_time
+    async def script() -> None:
+        with pytest.raises(CallError):
+            await calls(FakeClient(answer)).look("connection-1")
+
+    script()

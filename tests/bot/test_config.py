@@ -11,7 +11,13 @@ from bot.config import ACS_ISSUER, Settings, load_settings
 from bot.errors import SettingsError
 
 CONNECTION_STRING = "endpoint=https://contoso.communication.azure.com/;accesskey=c2VjcmV0LWFjY2Vzcy1rZXk="
-SECRETS = ("c2VjcmV0LWFjY2Vzcy1rZXk=", "the-key-of-the-model", "the-secret-of-event-grid", "the-key-of-ops")
+SECRETS = (
+    "the-password",
+    "c2VjcmV0LWFjY2Vzcy1rZXk=",
+    "the-key-of-the-model",
+    "the-secret-of-event-grid",
+    "the-key-of-ops",
+)
 REQUIRED = {
     "AZURE_COMMUNICATION_CONNECTION_STRING": CONNECTION_STRING,
     "AZURE_AI_ENDPOINT": "https://contoso.openai.azure.com/",
@@ -22,6 +28,8 @@ REQUIRED = {
     "ADMIN_API_KEYS": "ops:the-key-of-ops",
 }
 BOTH = "AZURE_COMMUNICATION_CONNECTION_STRING, AZURE_COMMUNICATION_ENDPOINT: set one, not both"
+NO_PROOF_OF_EVENT_GRID = "EVENT_GRID_SECRET or EVENT_GRID_TOKEN_ISSUER, …_AUDIENCE, …_JWKS_URL: neither is set"
+NO_PROOF_OF_ADMINS = "ADMIN_API_KEYS, ADMIN_API_KEYS_FILE or ADMIN_TOKEN_ISSUER, …_AUDIENCE, …_JWKS_URL: neither is set"
 NEITHER = "AZURE_COMMUNICATION_CONNECTION_STRING or AZURE_COMMUNICATION_ENDPOINT: neither is set"
 
 
@@ -85,8 +93,9 @@ def test_with_nothing_set_everything_that_is_needed_is_named() -> None:
         "AZURE_AI_REALTIME_DEPLOYMENT: is not set",
         "PUBLIC_BASE_URL: is not set",
         "ACS_TOKEN_AUDIENCE: is not set",
-        "EVENT_GRID_SECRET: is not set",
         NEITHER,
+        NO_PROOF_OF_EVENT_GRID,
+        NO_PROOF_OF_ADMINS,
     ]
 
 
@@ -127,7 +136,7 @@ def test_what_is_empty_is_not_set(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("AZURE_COMMUNICATION_CONNECTION_STRING", "")
     environment.setenv("AZURE_AI_REALTIME_DEPLOYMENT", "")
     environment.setenv("EVENT_GRID_SECRET", "")
-    assert problems() == ["AZURE_AI_REALTIME_DEPLOYMENT: is not set", "EVENT_GRID_SECRET: is not set", NEITHER]
+    assert problems() == ["AZURE_AI_REALTIME_DEPLOYMENT: is not set", NEITHER, NO_PROOF_OF_EVENT_GRID]
 
 
 def test_the_resource_is_named_in_one_way(environment: pytest.MonkeyPatch) -> None:
@@ -296,12 +305,90 @@ ENTRA = {
 
 def test_admins_prove_who_they_are_in_one_way_at_least(environment: pytest.MonkeyPatch) -> None:
     environment.delenv("ADMIN_API_KEYS")
-    assert problems() == ["ADMIN_API_KEYS or ADMIN_TOKEN_ISSUER, …_AUDIENCE, …_JWKS_URL: neither is set"]
+    assert problems() == [NO_PROOF_OF_ADMINS]
     for name, value in ENTRA.items():
         environment.setenv(name, value)
     assert load_settings().admin_token_audience == "api://interpreter"
     environment.delenv("ADMIN_TOKEN_AUDIENCE")
     assert problems() == ["ADMIN_TOKEN_ISSUER, ADMIN_TOKEN_AUDIENCE, ADMIN_TOKEN_JWKS_URL: set all or none"]
+
+
+def test_event_grid_proves_who_it_is_in_one_way_at_least(environment: pytest.MonkeyPatch) -> None:
+    environment.delenv("EVENT_GRID_SECRET")
+    assert problems() == [NO_PROOF_OF_EVENT_GRID]
+    for name, value in ENTRA.items():
+        environment.setenv(name.replace("ADMIN", "EVENT_GRID"), value)
+    settings = load_settings()
+    assert (settings.event_grid_secret, settings.event_grid_token_audience) == (None, "api://interpreter")
+    environment.delenv("EVENT_GRID_TOKEN_JWKS_URL")
+    partly = "EVENT_GRID_TOKEN_ISSUER, EVENT_GRID_TOKEN_AUDIENCE, EVENT_GRID_TOKEN_JWKS_URL: set all or none"
+    assert problems() == [partly]
+    environment.setenv("EVENT_GRID_SECRET", "the-secret-of-event-grid")
+    assert problems() == [partly]
+
+
+def test_a_file_of_keys_is_read_before_the_service_starts(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environment.delenv("ADMIN_API_KEYS")
+    file = tmp_path / "keys"
+    environment.setenv("ADMIN_API_KEYS_FILE", str(file))
+    assert problems() == ["ADMIN_API_KEYS_FILE: cannot be found"]
+    file.write_text("# keys\nops the-key-of-ops\n")
+    assert problems() == ["ADMIN_API_KEYS_FILE: line 2 is not name:key"]
+    file.write_text("ops:the-key-of-ops\n")
+    assert load_settings().admin_api_keys_file == file
+
+
+@pytest.mark.parametrize("text", ["10.0.0.0/8, 127.0.0.1", "::1", "100.64.0.0/10"])
+def test_proxies_are_addresses_or_networks(environment: pytest.MonkeyPatch, text: str) -> None:
+    environment.setenv("TRUSTED_PROXIES", text)
+    assert load_settings().trusted_proxies == text
+
+
+@pytest.mark.parametrize("text", ["*", "everybody", "10.0.0.1/8", ","])
+def test_nobody_is_trusted_blindly(environment: pytest.MonkeyPatch, text: str) -> None:
+    environment.setenv("TRUSTED_PROXIES", text)
+    wanted = "must be addresses or networks, such as 10.0.0.0/8, with commas between them"
+    assert problems() == [f"TRUSTED_PROXIES: {wanted}"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://127.0.0.1:6379",
+        "redis://localhost",
+        "redis://redis:6379/1",
+        "redis://:the-password@10.1.2.3",
+        "redis://[::1]:6379",
+        "redis://cache.interpreter.svc",
+        "rediss://user:the-password@contoso.redis.azure.net:10000/0",
+        "rediss://contoso.redis.azure.net/",
+    ],
+)
+def test_where_redis_may_be(environment: pytest.MonkeyPatch, url: str) -> None:
+    assert load_settings().redis_url is None
+    environment.setenv("REDIS_URL", url)
+    settings = load_settings()
+    assert settings.redis_url is not None
+    assert settings.redis_url.get_secret_value() == url
+    assert "the-password" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("redis://:the-password@contoso.redis.azure.net", "must be rediss:// (redis:// is for private networks only)"),
+        ("redis://:the-password@8.8.8.8:6379", "must be rediss:// (redis:// is for private networks only)"),
+        ("rediss://:the-password@host/x", "must have nothing after the host but the number of a database"),
+        ("rediss://:the-password@host/0?ssl=no", "must have nothing after the host but the number of a database"),
+        *(
+            (url, "must be rediss://[user:password@]host[:port][/number], or redis:// in a private network")
+            for url in ("https://:the-password@host", "the-password", "rediss://", "rediss://:the-password@host:port")
+        ),
+    ],
+)
+def test_where_redis_may_not_be(environment: pytest.MonkeyPatch, url: str, reason: str) -> None:
+    environment.setenv("REDIS_URL", url)
+    assert problems() == [f"REDIS_URL: {reason}"]
 
 
 def test_settings_named_in_the_admins_page_exist() -> None:

@@ -91,6 +91,10 @@ class Kept:
     def __init__(self) -> None:
         self.lines: list[tuple[str, TranscriptLine]] = []
         self.passages: list[tuple[str, Passage]] = []
+        self.open: list[tuple[str, str, str, str, str]] = []
+
+    def opened(self, room_id: str, utterance_id: str, speaker_id: str, source: str, target: str) -> None:
+        self.open.append((room_id, utterance_id, speaker_id, source, target))
 
     def line(self, room_id: str, line: TranscriptLine) -> None:
         self.lines.append((room_id, line))
@@ -112,3 +116,9 @@ def test_a_closed_entry_is_kept_as_a_passage() -> None:
     kept = Kept()
     CallScribe(kept, "room-1", BEGAN_AT_MS).settled(spoken())
     assert kept.passages == [("room-1", passage_of(spoken()))]
+
+
+def test_an_utterance_that_begins_is_kept_at_once() -> None:
+    kept = Kept()
+    CallScribe(kept, "room-1", BEGAN_AT_MS).opened(Lane("8:acs:ada", "en-US", "es-ES"), "u-1")
+    assert kept.open == [("room-1", "u-1", "8:acs:ada", "en-US", "es-ES")]

@@ -489,3 +489,68 @@ async def test_too_many_texts_and_texts_too_old_are_not_read() -> None:
                 assert isinstance(ended, InterpretationEnded)
                 assert ended.reason == "not_said"
             assert ear.count(InterpretationAudio) == 0
+
+
+@virtual_time
+async def test_a_translation_cannot_read_texts_and_says_so() -> None:
+    async with realtime_service(config=PROMPT) as service:
+        ear = Ear()
+        async with booth(service, ear, Mode.SIMULTANEOUS) as made:
+            await ear.until(lambda: ear.count(BoothReady) == 1)
+            made.say("notice", "Espere.", "es-ES")
+            ended = await ear.last_word("notice")
+            assert ended == InterpretationEnded(LANE, "notice", Outcome.FAILED, "not_supported")
+
+
+@virtual_time
+async def test_what_is_too_short_is_told_to_be() -> None:
+    async with realtime_service(config=AT_ONCE) as service:
+        ear = Ear()
+        async with booth(service, ear) as made:
+            await ear.until(lambda: ear.count(BoothReady) == 1)
+            made.hear("u-1", bytes(960))
+            made.interpret("u-1")
+            ended = await ear.last_word("u-1")
+            assert ended == InterpretationEnded(LANE, "u-1", Outcome.FAILED, "too_short")
+
+
+@virtual_time
+async def test_a_lost_lane_leaves_nothing_open() -> None:
+    limits = replace(QUICK, sayings=1)
+    async with realtime_service(config=AT_ONCE) as service:
+        service.misbehave(FaultRule("refuse", status=404))
+        ear = Ear()
+        async with booth(service, ear, limits=limits) as made:
+            made.say("n-1", "Espere.", "es-ES")
+            made.say("n-2", "Espere.", "es-ES")
+            lost = await ear.last_word("n-1")
+            assert lost == BoothLost(LANE, "http_404", ("n-1",), final=True)
+            assert [end for end in ear.last_words("n-2") if isinstance(end, InterpretationEnded)]
+            before = len(ear.events)
+            made.say("n-3", "Espere.", "es-ES")
+            made.hear("u-1", bytes(960))
+            made.interpret("u-1")
+            made.alarm_by(0.0)
+            await asyncio.sleep(1.0)
+            assert len(ear.events) == before
+
+
+async def test_a_session_lost_while_its_successor_opens_costs_what_it_had() -> None:
+    async with realtime_service(config=RealtimeConfig(pace=inf, session_s=2.0)) as service:
+        service.misbehave(FaultRule("delay_session_updated", seconds=0.4, connection=2))
+        ear = Ear()
+        async with booth(service, ear) as made:
+            await ear.until(lambda: ear.count(BoothReady) == 1)
+            async with asyncio.timeout(8):
+                while True:
+                    if len(service.journal.entries("realtime.connection")) == 2:
+                        break
+                    await asyncio.sleep(0.005)
+            first = min(service.server._connections, key=lambda one: one.id)  # there is no switch for just one
+            first.close(1011, "")
+            await ear.until(lambda: ear.count(BoothLost) == 1)
+            say(made, "u-1", 1)
+            ended = await ear.last_word("u-1")
+            assert isinstance(ended, InterpretationEnded)
+            assert ended.outcome is Outcome.COMPLETED
+        assert len(service.journal.entries("realtime.connection")) == 2

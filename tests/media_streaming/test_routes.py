@@ -32,9 +32,13 @@ async def verify(authorization: str | None) -> str:
     return "claims"
 
 
+async def knows(secret: str) -> bool:
+    return secret in {"abc", "def"}
+
+
 def application(handler: Handler, **options: Any) -> FastAPI:
     app = FastAPI()
-    options.setdefault("knows_secret", lambda secret: secret in {"abc", "def"})
+    options.setdefault("knows_secret", knows)
     app.include_router(router(handler, verify=verify, **options))
     return app
 

@@ -1,4 +1,4 @@
-"""Transcripts and ledgers on disk: written behind, read as if at once, bounded, deleted when their time has come."""
+"""Transcripts and ledgers: written behind, read as if at once, bounded, deleted when their time has come."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 
 from rooms_admin import archive as archive_module
-from rooms_admin.archive import Archive
-from rooms_admin.database import IN_MEMORY, Database
+from rooms_admin.archive import Archive, Records
+from rooms_admin.database import Database
 from rooms_admin.errors import StoreUnavailable
 from rooms_admin.exports import Passage, TranscriptLine
 from rooms_admin.schema import MIGRATIONS
+from rooms_admin.sqlite_archive import SqliteRecords
 from rooms_admin.sqlite_store import SqliteRooms
-from rooms_admin.store import milliseconds
+from rooms_admin.store import RoomStore, milliseconds
+from tests.rooms_admin.stores import Stores
 from tests.rooms_admin.test_store import NOW, room
 
 NOW_MS = milliseconds(NOW)
@@ -34,17 +36,20 @@ def passage(number: int = 1, state: str = "spoken") -> Passage:
 
 
 @pytest.fixture
-async def database() -> AsyncIterator[Database]:
-    async with Database(IN_MEMORY, MIGRATIONS) as database:
-        rooms = SqliteRooms(database)
-        for number in (1, 2):
-            await rooms.add(room(number))
-        yield database
+async def rooms(stores: Stores) -> RoomStore:
+    for number in (1, 2):
+        await stores.rooms.add(room(number))
+    return stores.rooms
 
 
 @pytest.fixture
-async def archive(database: Database) -> AsyncIterator[Archive]:
-    async with Archive(database, now=lambda: NOW) as archive:
+def records(rooms: RoomStore, stores: Stores) -> Records:
+    return stores.records
+
+
+@pytest.fixture
+async def archive(records: Records) -> AsyncIterator[Archive]:
+    async with Archive(records, now=lambda: NOW) as archive:
         yield archive
 
 
@@ -53,13 +58,7 @@ def everything(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in folder.iterdir())
 
 
-def count(database: Database, table: str) -> asyncio.Task[int]:
-    return asyncio.ensure_future(
-        database.read(lambda connection: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
-    )
-
-
-async def test_what_was_written_down_is_read_at_once_and_after_the_flush(database: Database, archive: Archive) -> None:
+async def test_what_was_written_down_is_read_at_once_and_after_the_flush(stores: Stores, archive: Archive) -> None:
     archive.line("room-1", line())
     archive.passage("room-1", passage())
     closed = replace(passage(), closed_at_ms=NOW_MS)
@@ -68,10 +67,10 @@ async def test_what_was_written_down_is_read_at_once_and_after_the_flush(databas
         assert await archive.passages("room-1") == [closed]
         assert await archive.lines("room-2") == []
         await archive.flush()
-    assert await count(database, "lines") == await count(database, "passages") == 1
+    assert await stores.count("lines") == await stores.count("passages") == 1
 
 
-async def test_a_later_revision_takes_the_place_of_the_earlier(database: Database, archive: Archive) -> None:
+async def test_a_later_revision_takes_the_place_of_the_earlier(stores: Stores, archive: Archive) -> None:
     archive.line("room-1", line(1, "Ho"))
     archive.line("room-1", line(1, "Hol", revision=2))
     archive.line("room-1", line(1, "Ho", revision=1))
@@ -80,7 +79,7 @@ async def test_a_later_revision_takes_the_place_of_the_earlier(database: Databas
     assert [one.text for one in await archive.lines("room-1")] == ["Hola"]
     await archive.flush()
     assert [one.text for one in await archive.lines("room-1")] == ["Hola"]
-    assert await count(database, "lines") == 1
+    assert await stores.count("lines") == 1
 
 
 async def test_entries_stay_in_the_order_in_which_they_were_closed(archive: Archive) -> None:
@@ -91,18 +90,18 @@ async def test_entries_stay_in_the_order_in_which_they_were_closed(archive: Arch
     assert [one.utterance_id for one in await archive.passages("room-1")] == ["u-3", "u-1", "u-2", "u-4"]
 
 
-async def test_leaving_writes_down_what_is_left(database: Database) -> None:
-    async with Archive(database) as archive:
+async def test_leaving_writes_down_what_is_left(stores: Stores, records: Records) -> None:
+    async with Archive(records) as archive:
         archive.line("room-1", line())
-    assert await count(database, "lines") == 1
+    assert await stores.count("lines") == 1
 
 
-async def test_the_task_writes_down_without_being_asked(database: Database) -> None:
-    async with Archive(database, flush_s=0.01) as archive:
+async def test_the_task_writes_down_without_being_asked(stores: Stores, records: Records) -> None:
+    async with Archive(records, flush_s=0.01) as archive:
         running = asyncio.ensure_future(archive.run())
         archive.line("room-1", line())
         async with asyncio.timeout(5):
-            while not await count(database, "lines"):  # noqa: ASYNC110 - the disk offers no event
+            while not await stores.count("lines"):  # noqa: ASYNC110 - the disk offers no event
                 await asyncio.sleep(0.005)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -110,7 +109,7 @@ async def test_the_task_writes_down_without_being_asked(database: Database) -> N
 
 
 async def test_a_store_that_fails_keeps_nobody_from_writing_down(
-    database: Database, archive: Archive, monkeypatch: pytest.MonkeyPatch
+    records: Records, archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive.line("room-1", line(1))
     with monkeypatch.context() as broken:
@@ -120,7 +119,7 @@ async def test_a_store_that_fails_keeps_nobody_from_writing_down(
             archive.line("room-1", line(1, "Hola!", revision=2))
             raise StoreUnavailable("disk full")
 
-        broken.setattr(database, "write", fail)
+        broken.setattr(records, "write", fail)
         with pytest.raises(StoreUnavailable):
             await archive.flush()
     await archive.flush()
@@ -143,10 +142,10 @@ async def test_when_the_store_does_not_keep_up_the_oldest_goes_and_is_counted(
     assert archive.lost == 4
 
 
-async def test_the_last_words_of_a_deleted_room_are_not_kept(database: Database, archive: Archive) -> None:
+async def test_the_last_words_of_a_deleted_room_are_not_kept(stores: Stores, archive: Archive) -> None:
     archive.line("room-1", line(1))
     archive.line("room-2", line(1))
-    await SqliteRooms(database).remove("room-1", NOW)
+    await stores.rooms.remove("room-1", NOW)
     archive.forget("room-1")
     archive.line("room-1", line(2))
     archive.passage("room-1", passage())
@@ -156,7 +155,7 @@ async def test_the_last_words_of_a_deleted_room_are_not_kept(database: Database,
     assert await archive.lines("room-2") == [line(1)]
 
 
-async def test_what_is_older_than_its_room_allows_goes(database: Database, archive: Archive) -> None:
+async def test_what_is_older_than_its_room_allows_goes(stores: Stores, archive: Archive) -> None:
     days = [1, 6, 8, 40]
     for name in ("room-1", "room-2"):
         for number, age in enumerate(days):
@@ -177,9 +176,87 @@ async def test_what_was_deleted_is_in_no_file_any_more(tmp_path: Path) -> None:
     async with Database(str(path), MIGRATIONS) as database:
         rooms = SqliteRooms(database)
         await rooms.add(room(1))
-        async with Archive(database, now=lambda: datetime.now(UTC)) as archive:
+        async with Archive(SqliteRecords(database), now=lambda: datetime.now(UTC)) as archive:
             archive.line("room-1", line(1, secret))
         assert secret.encode() in everything(tmp_path)
         proof = await rooms.remove("room-1", NOW)
         assert (proof.removed["lines"], proof.left["lines"]) == (1, 0)
         assert secret.encode() not in everything(tmp_path)
+
+
+def told(passage: Passage) -> tuple[str, str, str, str]:
+    return passage.utterance_id, passage.target, passage.state, passage.reason
+
+
+async def test_what_nobody_finished_is_closed_as_abandoned(archive: Archive) -> None:
+    """Of one call, by the beginning of its utterances' ids; whether the entries are in the store yet or not."""
+    for number in (1, 2):
+        archive.opened("room-1", f"call-1-{number}", "8:acs:a", "en-US", "es-ES")
+        archive.opened("room-1", f"call-1-{number}", "8:acs:a", "en-US", "fr-FR")
+        archive.passage("room-1", replace(passage(), utterance_id=f"call-1-{number}", target="fr-FR"))
+        await archive.flush()
+    archive.opened("room-1", "call-1-3", "8:acs:b", "es-ES", "en-US")
+    archive.opened("room-1", "call-2-1", "8:acs:a", "en-US", "es-ES")
+    archive.opened("room-1", "CALL-1-1", "8:acs:a", "en-US", "es-ES")
+    archive.opened("room-2", "call-1-1", "8:acs:a", "en-US", "es-ES")
+    assert await archive.close_open("room-1", "call-1-", "replica_lost") == 3
+    assert await archive.close_open("room-1", "call-1-", "replica_lost") == 0
+    assert sorted(map(told, await archive.passages("room-1"))) == [
+        ("call-1-1", "es-ES", "abandoned", "replica_lost"),
+        ("call-1-1", "fr-FR", "spoken", ""),
+        ("call-1-2", "es-ES", "abandoned", "replica_lost"),
+        ("call-1-2", "fr-FR", "spoken", ""),
+        ("call-1-3", "en-US", "abandoned", "replica_lost"),
+    ]
+    closed = (await archive.passages("room-1"))[-1]
+    assert (closed.speaker_id, closed.source, closed.closed_at_ms) == ("8:acs:b", "es-ES", NOW_MS)
+    assert await archive.passages("room-2") == []
+    assert await archive.close_open("room-1", "", "replica_lost") == 2
+
+
+async def test_a_late_opening_does_not_open_what_is_closed(archive: Archive) -> None:
+    archive.opened("room-1", "u-1", "8:acs:a", "en-US", "es-ES")
+    assert await archive.close_open("room-1", "", "replica_lost") == 1
+    archive.opened("room-1", "u-1", "8:acs:a", "en-US", "es-ES")
+    assert await archive.close_open("room-1", "", "replica_lost") == 0
+    archive.passage("room-1", passage(1))
+    await archive.flush()
+    assert list(map(told, await archive.passages("room-1"))) == [("u-1", "es-ES", "spoken", "")], "its own word counts"
+
+
+async def test_what_was_closed_while_writing_failed_stays_closed(
+    records: Records, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.opened("room-1", "u-1", "8:acs:a", "en-US", "es-ES")
+    with monkeypatch.context() as broken:
+
+        async def fail(_: object) -> None:
+            archive.passage("room-1", passage(1))
+            raise StoreUnavailable("disk full")
+
+        broken.setattr(records, "write", fail)
+        with pytest.raises(StoreUnavailable):
+            await archive.flush()
+    assert await archive.close_open("room-1", "", "replica_lost") == 0
+    assert list(map(told, await archive.passages("room-1"))) == [("u-1", "es-ES", "spoken", "")]
+
+
+async def test_open_entries_go_with_their_room_and_with_their_time(rooms: RoomStore, archive: Archive) -> None:
+    for name in ("room-1", "room-2"):
+        archive.opened(name, "u-1", "8:acs:a", "en-US", "es-ES")
+    await archive.flush()
+    archive.opened("room-1", "u-2", "8:acs:a", "en-US", "es-ES")
+    proof = await rooms.remove("room-1", NOW)
+    assert (proof.removed["open_passages"], proof.left["open_passages"]) == (1, 0)
+    assert await archive.close_open("room-1", "", "replica_lost") == 0
+    assert await archive.expire([room(2)], default_days=0) == 0
+    assert await archive.expire([room(2)], default_days=-1) == 1
+    assert await archive.close_open("room-2", "", "replica_lost") == 0
+
+
+async def test_open_entries_are_bounded_too(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive_module, "BUFFER_LIMIT", 3)
+    for number in range(5):
+        archive.opened("room-1", f"u-{number}", "8:acs:a", "en-US", "es-ES")
+    assert archive.lost == 2
+    assert await archive.close_open("room-1", "", "replica_lost") == 3

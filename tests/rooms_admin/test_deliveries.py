@@ -21,7 +21,9 @@ from rooms_admin.deliveries import JITTER, RETRY_S, Deliveries, retry_after_s, s
 from rooms_admin.errors import StoreUnavailable
 from rooms_admin.schema import MIGRATIONS
 from rooms_admin.sqlite_store import SqliteRooms
+from rooms_admin.sqlite_subscriptions import SqliteSubscriptions
 from rooms_admin.subscriptions import Subscription, Subscriptions
+from tests.rooms_admin.stores import Stores
 from tests.rooms_admin.test_store import room
 
 
@@ -89,11 +91,11 @@ class Desk:
 
 
 @pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
+async def desk(stores: Stores) -> AsyncIterator[Desk]:
     integrator, clock = Integrator(), Clock()
-    async with Database(IN_MEMORY, MIGRATIONS) as database, integrator.listening():
-        await SqliteRooms(database).add(room(1))
-        subscriptions = Subscriptions(database, now=clock)
+    async with integrator.listening():
+        await stores.rooms.add(room(1))
+        subscriptions = await stores.subscriptions(clock)
         deliveries = Deliveries(subscriptions, now=clock, chance=lambda: 0.5, timeout_s=1.0, look_s=0.02)
         running = asyncio.ensure_future(deliveries.run())
         yield Desk(subscriptions, deliveries, integrator, clock)
@@ -158,9 +160,11 @@ async def test_one_that_is_gone_for_good_is_not_asked_again(desk: Desk) -> None:
     await desk.until_state(subscription, "failed", 1)
 
 
-async def test_what_nobody_wants_costs_nothing(desk: Desk) -> None:
+async def test_what_nobody_wants_is_not_kept(desk: Desk) -> None:
     desk.deliveries.tell("room.live", "room-1", {})
-    assert not desk.deliveries._waiting
+    await desk.deliveries.flush()
+    subscription = await desk.subscribe()
+    assert await desk.subscriptions.history(subscription.subscription_id, None, 9) == []
 
 
 async def test_a_store_that_fails_delays_and_loses_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +185,7 @@ async def test_a_store_that_fails_delays_and_loses_nothing(desk: Desk, monkeypat
 async def test_what_has_happened_is_written_down_when_we_stop() -> None:
     async with Database(IN_MEMORY, MIGRATIONS) as database:
         await SqliteRooms(database).add(room(1))
-        subscriptions = Subscriptions(database)
+        subscriptions = SqliteSubscriptions(database)
         await subscriptions.add("https://contoso.com", ["room.live"], None)
         async with Deliveries(subscriptions) as deliveries:
             deliveries.tell("room.live", "room-1", {})
@@ -192,7 +196,7 @@ async def test_too_much_at_once_costs_the_oldest(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(module, "WAITING_LIMIT", 2)
     async with Database(IN_MEMORY, MIGRATIONS) as database:
         await SqliteRooms(database).add(room(1))
-        subscriptions = Subscriptions(database)
+        subscriptions = SqliteSubscriptions(database)
         await subscriptions.add("https://contoso.com", ["room.live"], None)
         async with Deliveries(subscriptions) as deliveries:
             for number in range(5):

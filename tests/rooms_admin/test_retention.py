@@ -14,6 +14,7 @@ from rooms_admin.database import IN_MEMORY, Database
 from rooms_admin.retention import Retention
 from rooms_admin.rooms import Rooms
 from rooms_admin.schema import MIGRATIONS
+from rooms_admin.sqlite_archive import SqliteRecords
 from rooms_admin.sqlite_store import SqliteRooms
 from rooms_admin.store import RoomQuery, milliseconds
 from tests.rooms_admin.fakes import FakeAcs, refused
@@ -31,7 +32,7 @@ class Clock:
 async def swept(database: Database, clock: Clock, acs: FakeAcs) -> list[str]:
     """The rooms that are there after a sweep."""
     store = SqliteRooms(database)
-    async with Archive(database, now=clock) as archive:
+    async with Archive(SqliteRecords(database), now=clock) as archive:
         rooms = Rooms(store, acs.acs, now=clock)
         await Retention(store, rooms, archive, default_days=30, now=clock).sweep()
     return [one.room_id for one in await store.page(RoomQuery(99))]
@@ -65,17 +66,17 @@ async def test_old_words_go_while_their_room_stays() -> None:
     clock, acs = Clock(), FakeAcs()
     async with Database(IN_MEMORY, MIGRATIONS) as database:
         await SqliteRooms(database).add(replace(room(1), valid_until=NOW + timedelta(days=100)))
-        async with Archive(database) as archive:
+        async with Archive(SqliteRecords(database)) as archive:
             archive.line("room-1", line(1, at_ms=milliseconds(NOW - timedelta(days=31))))
             archive.line("room-1", line(2, at_ms=milliseconds(NOW - timedelta(days=29))))
         assert await swept(database, clock, acs) == ["room-1"]
-        async with Archive(database) as archive:
+        async with Archive(SqliteRecords(database)) as archive:
             assert [one.utterance_id for one in await archive.lines("room-1")] == ["u-2"]
 
 
 async def test_it_sweeps_at_once_and_again_though_a_sweep_fails() -> None:
     clock, acs = Clock(), FakeAcs()
-    async with Database(IN_MEMORY, MIGRATIONS) as database, Archive(database, now=clock) as archive:
+    async with Database(IN_MEMORY, MIGRATIONS) as database, Archive(SqliteRecords(database), now=clock) as archive:
         store = SqliteRooms(database)
         await store.add(replace(room(1), valid_until=NOW - timedelta(days=31)))
         acs.rooms.fail("delete_room", refused(500))

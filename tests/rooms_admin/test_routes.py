@@ -40,7 +40,7 @@ class FakeInterpreter:
         self.commands: list[tuple[str, Action]] = []
         self.refusal: Exception | None = None
 
-    def state(self, room_id: str) -> InterpreterState:
+    async def state(self, room_id: str) -> InterpreterState:
         if not self.commands:
             return InterpreterState("idle")
         return InterpreterState("paused", "conn-1", datetime(2026, 11, 20, 8, tzinfo=UTC), "asked to")

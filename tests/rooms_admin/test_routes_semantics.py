@@ -12,11 +12,11 @@ import pytest
 
 from rooms_admin.database import IN_MEMORY, Database
 from rooms_admin.exports import Passage
-from rooms_admin.idempotency import Answers
 from rooms_admin.keys import Caller, Role
 from rooms_admin.rates import TokenBuckets
 from rooms_admin.routes import Limits
 from rooms_admin.schema import MIGRATIONS
+from rooms_admin.sqlite_answers import SqliteAnswers
 from rooms_admin.usage import Prices
 from tests.rooms_admin.fakes import refused
 from tests.rooms_admin.test_routes import NEW_ROOM, Service, create
@@ -43,7 +43,7 @@ class Repeating:
 @pytest.fixture
 async def repeating() -> AsyncIterator[Repeating]:
     async with Database(IN_MEMORY, MIGRATIONS) as database:
-        yield Repeating(database, await built(answers=Answers(database)))
+        yield Repeating(database, await built(answers=SqliteAnswers(database)))
 
 
 @pytest.fixture
@@ -103,12 +103,12 @@ async def test_a_creation_cut_short_after_the_room_was_made_is_finished_by_repea
         async def die(*_: object) -> None:
             raise OSError("killed")
 
-        dying.setattr(Answers, "keep", die)
+        dying.setattr(SqliteAnswers, "keep", die)
         with pytest.raises(OSError, match="killed"):
             await repeating.post("/api/rooms", NEW_ROOM)
     assert len(repeating.service.acs.rooms.rooms) == 1
     # The process after it: another owner of claims, the same rooms.
-    repeating.service = await built(before=repeating.service, answers=Answers(repeating.database))
+    repeating.service = await built(before=repeating.service, answers=SqliteAnswers(repeating.database))
     answer = await repeating.post("/api/rooms", NEW_ROOM)
     assert answer.status_code == 201
     assert list(repeating.service.acs.rooms.rooms) == [answer.json()["acs_room_id"]]

@@ -16,6 +16,7 @@ from rooms_admin.rooms import Rooms
 from rooms_admin.routes import Guard, subscription_routes
 from rooms_admin.schema import MIGRATIONS
 from rooms_admin.sqlite_store import SqliteRooms
+from rooms_admin.sqlite_subscriptions import SqliteSubscriptions
 from rooms_admin.store import milliseconds
 from rooms_admin.subscriptions import Event, Subscriptions
 from tests.rooms_admin.fakes import FakeAcs
@@ -38,7 +39,7 @@ class Service:
 async def service() -> AsyncIterator[Service]:
     async with Database(IN_MEMORY, MIGRATIONS) as database:
         await SqliteRooms(database).add(room(1))
-        yield await asyncio.to_thread(Service, database, Subscriptions(database))
+        yield await asyncio.to_thread(Service, database, SqliteSubscriptions(database))
 
 
 @pytest.fixture
@@ -117,4 +118,4 @@ async def test_loopback_may_be_plain(http: httpx2.AsyncClient) -> None:
 async def test_a_stranger_is_turned_away(service: Service, method: str, path: str) -> None:
     async with client(service.app) as stranger:
         assert (await stranger.request(method, f"/api/subscriptions{path}", json=NEW)).status_code == 401
-    assert list(service.subscriptions.all()) == []
+    assert list(await service.subscriptions.all()) == []

@@ -12,6 +12,7 @@ import pytest
 from rooms_admin.archive import Archive
 from rooms_admin.database import Database, migrate
 from rooms_admin.schema import MIGRATIONS, OF_A_ROOM
+from rooms_admin.sqlite_archive import SqliteRecords
 from rooms_admin.sqlite_store import SqliteRooms
 from rooms_admin.store import Glossary, milliseconds
 from tests.rooms_admin.test_archive import line, passage
@@ -50,7 +51,7 @@ def written_by(version: int, path: Path) -> None:
 async def test_what_an_older_version_wrote_is_all_there(tmp_path: Path, version: int) -> None:
     path = tmp_path / "rooms.sqlite3"
     await asyncio.to_thread(written_by, version, path)
-    async with Database(str(path), MIGRATIONS) as database, Archive(database) as archive:
+    async with Database(str(path), MIGRATIONS) as database, Archive(SqliteRecords(database)) as archive:
         rooms = SqliteRooms(database)
         if version >= 1:
             assert await rooms.get("room-1") == room(1)

@@ -1,4 +1,4 @@
-"""Both stores, in memory and in SQLite, keep what a RoomStore promises."""
+"""All stores, in memory, in SQLite and in Redis, keep what a RoomStore promises."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rooms_admin.database import IN_MEMORY, Database
-from rooms_admin.schema import MIGRATIONS
-from rooms_admin.sqlite_store import SqliteRooms
+from rooms_admin.database import IN_MEMORY
 from rooms_admin.store import (
     Glossary,
     InMemoryRooms,
@@ -26,6 +24,7 @@ from rooms_admin.store import (
     Term,
     UnknownRoom,
 )
+from tests.rooms_admin.stores import opened
 
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
 ADA = Participant("participant-1", "8:acs:a", "Ada", "Presenter", "en-US", "en-US")
@@ -46,14 +45,14 @@ def room(number: int, *, join_code: str | None = None, created_at: datetime = NO
     )
 
 
-@pytest.fixture(params=["memory", "sqlite", "sqlite in memory"])
+@pytest.fixture(params=["memory", "sqlite", "sqlite in memory", "redis"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RoomStore]:
     if request.param == "memory":
         yield InMemoryRooms()
         return
-    path = IN_MEMORY if request.param == "sqlite in memory" else str(tmp_path / "rooms.sqlite3")
-    async with Database(path, MIGRATIONS) as database:
-        yield SqliteRooms(database)
+    path = str(tmp_path / "rooms.sqlite3") if request.param == "sqlite" else IN_MEMORY
+    async with opened(request.param, request, path) as stores:
+        yield stores.rooms
 
 
 async def test_a_room_is_found_by_each_of_its_names(store: RoomStore) -> None:

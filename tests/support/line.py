@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from bot.app import Interpreter
 from bot.config import Settings, load_settings
+from bot.server import server_config
 from emulator.acs.callbacks import TokenIssuer
 from emulator.acs.keys import SigningKey
 from emulator.app import Emulator
@@ -127,11 +128,6 @@ class Line:
         return found
 
 
-class _Server(uvicorn.Server):
-    def install_signal_handlers(self) -> None:
-        """Signals are the test runner's."""
-
-
 @asynccontextmanager
 async def line(
     *, engine: Engine | None = None, switches: Switches | None = None, seed: int | None = None, **settings: Any
@@ -152,9 +148,7 @@ async def line(
         scripted = engine or ScriptedEngine(delay_s=0.1)
         emulator = await stack.enter_async_context(Emulator(config, key=key, engine=scripted))
         service = Interpreter(await asyncio.to_thread(service_settings, emulator, base_url, **settings))
-        server = _Server(
-            uvicorn.Config(service.app, ws="websockets-sansio", log_config=None, access_log=False, lifespan="on")
-        )
+        server = uvicorn.Server(server_config(service.app, lifespan="on"))
         server.config.load()
         async with asyncio.TaskGroup() as group, aiohttp.ClientSession() as http:
             serving = group.create_task(server.serve(sockets=[listening]), name="service")

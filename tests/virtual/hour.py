@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+from uuid import UUID
 
 import orjson
 
@@ -75,6 +76,7 @@ async def _meet(recording: Path, seed: int, seconds: float) -> Hour:
     with (
         wall_time_of(loop),
         patch("secrets.token_urlsafe", lambda count: base64.urlsafe_b64encode(own.randbytes(count)).decode()),
+        patch("uuid.uuid4", lambda: UUID(bytes=own.randbytes(16), version=4)),
     ):
         async with line(switches=Switches(silent_frames="omitted"), seed=seed) as whole:
             room = await _create_room(whole)

@@ -52,14 +52,14 @@ class Handler:
         if len(self.reports) + len(self.events) >= self.room_for:
             raise TryAgainLater("too much to do", retry_after_ms=500)
 
-    def deliver(self, event: CallReport) -> None:
+    async def deliver(self, event: CallReport) -> None:
         self._room()
         self.reports.append(event)
 
     async def knows_call(self, call_secret: str) -> bool:
         return call_secret == "call-secret"
 
-    def deliver_call_event(self, call_secret: str, event: CallEvent) -> None:
+    async def deliver_call_event(self, call_secret: str, event: CallEvent) -> None:
         self._room()
         self.events.append((call_secret, event))
 

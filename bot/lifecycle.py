@@ -1,0 +1,230 @@
+"""The way of a room's interpreter through a call, as a table: every state, everything that can happen, what follows.
+
+The table is the rule; `call.py` and `switchboard.py` carry out what it says and decide nothing of the kind themselves.
+docs/lifecycle.md is drawn from it.
+
+    scheduled ─► connecting ─► connected ─► streaming ◄─► interrupted
+                     │             │            │              │
+                     └─────────────┴─────┬──────┴──────────────┘
+                                      draining ─► ended, or live: people are there, and we are not
+
+A room that is `live` without us is tried again (`reconciliation.py`), with growing pauses and not for ever.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class State(StrEnum):
+    """Where a room's interpreter stands."""
+
+    SCHEDULED = "scheduled"
+    """No call is known."""
+    LIVE = "live"
+    """People are there, or an admin wants us in; we are not, and will try again."""
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    """ACS has let us in; it has not opened the media socket yet."""
+    STREAMING = "streaming"
+    INTERRUPTED = "interrupted"
+    """The media socket is lost, and being won back step by step (`recovery.py`)."""
+    DRAINING = "draining"
+    """Leaving: hanging up, books being closed."""
+    ENDED = "ended"
+    """We have been there, and are not wanted any more."""
+
+
+class Happening(StrEnum):
+    CALL_STARTED = "call started"
+    """Event Grid reports the call we know, or have known, again."""
+    OTHER_CALL_STARTED = "another call started"
+    """Event Grid reports a call we know nothing of."""
+    PERSON_JOINED = "person joined"
+    """Event Grid reports somebody: there is a call, whether its start was reported or not."""
+    START_ORDERED = "start ordered"
+    STOP_ORDERED = "stop ordered"
+    RETRY_DUE = "retry due"
+    TAKEN_OVER = "taken over"
+    """The replica that was in the call is gone; we are its successor."""
+    CONNECT_ANSWERED = "connect answered"
+    CONNECT_FAILED = "connect failed"
+    """By the answer, or by a callback after it; or one call more is too many."""
+    CALL_CONNECTED = "call connected"
+    MEDIA_OPENED = "media opened"
+    MEDIA_CLOSED = "media closed"
+    MEDIA_REFUSED = "media refused"
+    """ACS says that it could not stream, and has given up."""
+    NO_FRAMES = "no frames"
+    """The media socket is open, and nothing has come through it for too long."""
+    PATIENCE_OVER = "patience over"
+    """What was waited for in this state has not come in time."""
+    GIVEN_UP = "given up"
+    """Nothing is left to try."""
+    EVERYBODY_LEFT = "everybody left"
+    CALL_ENDED = "call ended"
+    DISCONNECTED = "disconnected"
+    """ACS has put us out of the call."""
+    ROOM_DELETED = "room deleted"
+    SERVICE_STOPPING = "service stopping"
+    FAILED = "failed"
+    """A fault of our own."""
+    MOVED = "moved"
+    """Another replica is in the call now."""
+    LEFT = "left"
+    """Hung up, and not wanted any more."""
+    LEFT_TO_RETURN = "left, to return"
+    """Out of the call, while people are still in it."""
+
+
+class Act(StrEnum):
+    NOTHING = "nothing"
+    JOIN = "join"
+    RECOVER = "recover"
+    """Take the next step to win the media stream back."""
+    RESTART_STREAMING = "restart streaming"
+    LEAVE = "leave"
+    """Close the books and hang up."""
+    CLOSE = "close"
+    """Close the books; there is nothing to hang up."""
+    LET_GO = "let go"
+    """Close the books; the call goes on with somebody else in it."""
+    NOTE_NEXT = "note next"
+    """When we are out, join again."""
+    FORGET_NEXT = "forget next"
+    FORGET = "forget"
+    """Do not try again."""
+
+
+class Step(NamedTuple):
+    state: State
+    act: Act
+
+
+S, H, A = State, Happening, Act
+
+_LEAVING: dict[Happening, Step] = {
+    H.STOP_ORDERED: Step(S.DRAINING, A.LEAVE),
+    H.EVERYBODY_LEFT: Step(S.DRAINING, A.LEAVE),
+    H.CALL_ENDED: Step(S.DRAINING, A.LEAVE),
+    H.ROOM_DELETED: Step(S.DRAINING, A.LEAVE),
+    H.SERVICE_STOPPING: Step(S.DRAINING, A.LEAVE),
+    H.FAILED: Step(S.DRAINING, A.LEAVE),
+    H.GIVEN_UP: Step(S.DRAINING, A.LEAVE),
+    H.DISCONNECTED: Step(S.DRAINING, A.CLOSE),
+    H.CONNECT_FAILED: Step(S.DRAINING, A.CLOSE),
+    H.MOVED: Step(S.ENDED, A.LET_GO),
+}
+"""What ends our stay, from wherever we are in the call."""
+
+_DECIDED: dict[State, dict[Happening, Step]] = {
+    S.SCHEDULED: {
+        H.CALL_STARTED: Step(S.CONNECTING, A.JOIN),
+        H.OTHER_CALL_STARTED: Step(S.CONNECTING, A.JOIN),
+        H.PERSON_JOINED: Step(S.CONNECTING, A.JOIN),
+        H.START_ORDERED: Step(S.CONNECTING, A.JOIN),
+        H.TAKEN_OVER: Step(S.INTERRUPTED, A.RECOVER),
+        H.CONNECT_FAILED: Step(S.LIVE, A.NOTHING),
+    },
+    S.LIVE: {
+        # A repeated report must not cut the pause short.
+        H.OTHER_CALL_STARTED: Step(S.CONNECTING, A.JOIN),
+        H.START_ORDERED: Step(S.CONNECTING, A.JOIN),
+        H.RETRY_DUE: Step(S.CONNECTING, A.JOIN),
+        H.TAKEN_OVER: Step(S.INTERRUPTED, A.RECOVER),
+        H.STOP_ORDERED: Step(S.ENDED, A.FORGET),
+        H.CALL_ENDED: Step(S.ENDED, A.FORGET),
+        H.ROOM_DELETED: Step(S.ENDED, A.FORGET),
+        H.GIVEN_UP: Step(S.ENDED, A.FORGET),
+    },
+    S.CONNECTING: _LEAVING
+    | {
+        H.OTHER_CALL_STARTED: Step(S.CONNECTING, A.NOTE_NEXT),
+        H.CONNECT_ANSWERED: Step(S.CONNECTED, A.NOTHING),
+        H.CALL_CONNECTED: Step(S.CONNECTED, A.NOTHING),
+        H.MEDIA_OPENED: Step(S.STREAMING, A.NOTHING),
+        H.MEDIA_REFUSED: Step(S.INTERRUPTED, A.RECOVER),
+        H.PATIENCE_OVER: Step(S.INTERRUPTED, A.RECOVER),
+    },
+    S.CONNECTED: _LEAVING
+    | {
+        H.OTHER_CALL_STARTED: Step(S.CONNECTED, A.NOTE_NEXT),
+        H.MEDIA_OPENED: Step(S.STREAMING, A.NOTHING),
+        H.MEDIA_REFUSED: Step(S.INTERRUPTED, A.RECOVER),
+        H.PATIENCE_OVER: Step(S.INTERRUPTED, A.RECOVER),
+    },
+    S.STREAMING: _LEAVING
+    | {
+        H.OTHER_CALL_STARTED: Step(S.STREAMING, A.NOTE_NEXT),
+        H.MEDIA_CLOSED: Step(S.INTERRUPTED, A.RECOVER),
+        H.NO_FRAMES: Step(S.STREAMING, A.RESTART_STREAMING),
+    },
+    S.INTERRUPTED: _LEAVING
+    | {
+        H.OTHER_CALL_STARTED: Step(S.INTERRUPTED, A.NOTE_NEXT),
+        H.MEDIA_OPENED: Step(S.STREAMING, A.NOTHING),
+        H.MEDIA_REFUSED: Step(S.INTERRUPTED, A.RECOVER),
+        H.PATIENCE_OVER: Step(S.INTERRUPTED, A.RECOVER),
+    },
+    S.DRAINING: {
+        H.OTHER_CALL_STARTED: Step(S.DRAINING, A.NOTE_NEXT),
+        # The last has left, and before we are out the next has come: no call will be reported, for none has ended.
+        H.PERSON_JOINED: Step(S.DRAINING, A.NOTE_NEXT),
+        H.START_ORDERED: Step(S.DRAINING, A.NOTE_NEXT),
+        H.STOP_ORDERED: Step(S.DRAINING, A.FORGET_NEXT),
+        H.ROOM_DELETED: Step(S.DRAINING, A.FORGET_NEXT),
+        H.MOVED: Step(S.ENDED, A.LET_GO),
+        H.LEFT: Step(S.ENDED, A.NOTHING),
+        H.LEFT_TO_RETURN: Step(S.LIVE, A.NOTHING),
+    },
+    S.ENDED: {
+        # The report of a call that has ended, or that we were told to leave, comes late, or twice.
+        H.OTHER_CALL_STARTED: Step(S.CONNECTING, A.JOIN),
+        H.PERSON_JOINED: Step(S.CONNECTING, A.JOIN),
+        H.START_ORDERED: Step(S.CONNECTING, A.JOIN),
+        H.TAKEN_OVER: Step(S.INTERRUPTED, A.RECOVER),
+        H.CONNECT_FAILED: Step(S.LIVE, A.NOTHING),
+    },
+}
+
+TABLE: dict[tuple[State, Happening], Step] = {
+    (state, happening): _DECIDED[state].get(happening, Step(state, Act.NOTHING))
+    for state in State
+    for happening in Happening
+}
+"""All pairs. What is not written above changes nothing, and that is meant: docs/lifecycle.md shows the whole of it."""
+
+IN_CALL = frozenset({S.CONNECTING, S.CONNECTED, S.STREAMING, S.INTERRUPTED})
+"""We are in the call, or on the way in."""
+
+
+def step(state: State, happening: Happening) -> Step:
+    """What follows; defined for every pair."""
+    return TABLE[state, happening]
+
+
+def diagram() -> str:
+    """The changes of state, as a Mermaid state diagram: one arrow per pair of states, what leads along it beside it."""
+    ways: dict[tuple[State, State], list[str]] = {}
+    for (state, happening), (following, act) in TABLE.items():
+        if following is not state:
+            ways.setdefault((state, following), []).append(
+                f"{happening} / {act}" if act is not A.NOTHING else happening
+            )
+    arrows = [f"    {state} --> {following}: {'<br>'.join(labels)}" for (state, following), labels in ways.items()]
+    return "\n".join(["stateDiagram-v2", f"    [*] --> {S.SCHEDULED}", *arrows])
+
+
+def matrix() -> str:
+    """All pairs, as a Markdown table; `·` where nothing changes and nothing is done."""
+
+    def cell(state: State, happening: Happening) -> str:
+        following, act = TABLE[state, happening]
+        moved = "" if following is state else f"**{following}**"
+        done = "" if act is A.NOTHING else str(act)
+        return ", ".join(filter(None, (moved, done))) or "·"
+
+    head = ["| |" + "".join(f" {state} |" for state in State), "|---" * (len(State) + 1) + "|"]
+    rows = [f"| {one} |" + "".join(f" {cell(state, one)} |" for state in State) for one in Happening]
+    return "\n".join(head + rows)

@@ -1,0 +1,129 @@
+"""Several replicas of the service as one: who lives, and messages among them. What those mean is not known here.
+
+A message goes into the queue of its receiver in the shared store; an order is answered through a queue of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from bot.errors import InterpreterError
+from bot.register import BEAT_S, OFF_BEAT_S, Register
+from rooms_admin.errors import StoreUnavailable
+
+logger = logging.getLogger(__name__)
+
+ANSWER_S = 3.0
+"""What another replica needs to answer an order: milliseconds. One that has not by now is gone, or as good as."""
+POLL_S = 5.0
+"""One wait for messages."""
+STORE_AWAY_S = 0.5
+"""Before the store is asked again."""
+
+
+class ReplicaSilent(InterpreterError):
+    """The replica that is in the call does not answer; another will take the call over soon."""
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    kind: str
+    room_id: str = ""
+    secret: str = ""
+    event: str = ""
+    """as `register.encode_event` has it"""
+    order: str = ""
+    reply_to: str = ""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """`code` is empty when the order was followed."""
+
+    code: str = ""
+    message: str = ""
+
+
+_message = msgspec.json.Decoder(Message)
+_answer = msgspec.json.Decoder(Answer)
+
+Take = Callable[[Message], Awaitable[None]]
+"""Acts on a message; an InterpreterError is told to whoever waits for an answer."""
+
+
+class Replicas:
+    """Us among the others. `beat` and `listen` must be running for the others to know."""
+
+    def __init__(self, register: Register) -> None:
+        self._register = register
+
+    async def beat(self) -> None:
+        """Renew our lease, again and again, until cancelled."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + OFF_BEAT_S
+        away = False
+        while True:
+            try:
+                await self._register.beat()
+                away = False
+            except StoreUnavailable:
+                if not away:
+                    logger.error("lease could not be renewed: the store is away")
+                away = True
+            due = max(due + BEAT_S, loop.time())
+            await asyncio.sleep(due - loop.time())
+
+    async def listen(self, take: Take) -> None:
+        """Act on messages in the order in which they come, until cancelled."""
+        while True:
+            try:
+                found = await self._register.receive(self._register.replica, POLL_S)
+            except StoreUnavailable:
+                await asyncio.sleep(STORE_AWAY_S)
+                continue
+            if found is not None:
+                await self._act(found, take)
+
+    async def _act(self, found: bytes, take: Take) -> None:
+        answer = Answer()
+        reply_to = ""
+        try:
+            message = _message.decode(found)
+            reply_to = message.reply_to
+            await take(message)
+        except InterpreterError as error:
+            answer = Answer(code=error.code, message=error.message)
+        except (msgspec.DecodeError, StoreUnavailable) as error:
+            logger.error("message of another replica could not be acted on", exc_info=error)
+            answer = Answer(code="store_unavailable", message="the store is not available")
+        if reply_to:
+            try:
+                await self._register.send(reply_to, msgspec.json.encode(answer))
+            except StoreUnavailable:
+                logger.error("order could not be answered: the store is away")
+
+    async def send(self, to: str, message: Message) -> None:
+        """Leave a message.
+
+        Raises:
+            StoreUnavailable: it could not be left.
+        """
+        await self._register.send(to, msgspec.json.encode(message))
+
+    async def ask(self, to: str, message: Message, failed: Callable[[str, str], Exception]) -> None:
+        """Have an order followed elsewhere; `failed` makes of its code and message what is raised here.
+
+        Raises:
+            ReplicaSilent: nobody has answered in time.
+        """
+        address = f"answer-{secrets.token_hex(8)}"
+        await self.send(to, msgspec.structs.replace(message, reply_to=address))
+        found = await self._register.receive(address, ANSWER_S)
+        if found is None:
+            raise ReplicaSilent("replica_silent", "the replica that is in the call does not answer; try again soon")
+        answer = _answer.decode(found)
+        if answer.code:
+            raise failed(answer.code, answer.message)

@@ -1,0 +1,114 @@
+"""What a browser is told: nothing for pages of other origins, how not to read, keep or frame an answer, and /docs."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import pytest
+from playwright.async_api import Route, async_playwright
+from starlette.routing import WebSocketRoute
+
+from bot.safe_answers import SAFE_HEADERS, SWAGGER_UI
+from tests.doors.support import ADMIN
+from tests.support.line import Line, line
+
+pytestmark = pytest.mark.timeout(60)
+
+PAGE = "https://elsewhere.example"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def doors(whole: Line) -> list[tuple[str, str]]:
+    """Every method of every route of the application that is no socket."""
+    found = [
+        (method, route.path.replace("{", "").replace("}", ""))
+        for route in flat(whole.service.app.routes)
+        if not isinstance(route, WebSocketRoute)
+        for method in sorted(route.methods or ())
+    ]
+    assert {("GET", "/api/rooms"), ("POST", "/webhooks/eventgrid"), ("GET", "/docs")} <= set(found)
+    return found
+
+
+def flat(routes: Any) -> list[Any]:
+    """Routes, those of included routers too: FastAPI keeps these as they were made."""
+    found: list[Any] = []
+    for one in routes:
+        included = getattr(one, "original_router", None)
+        found += flat(included.routes) if included is not None else [one]
+    return found
+
+
+async def test_pages_of_other_origins_are_allowed_nothing() -> None:
+    async with line() as whole:
+        preflight = {
+            "Origin": PAGE,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "x-api-key",
+        }
+        answered = set()
+        for method, path in doors(whole):
+            for asked, headers in ((method, {"Origin": PAGE} | ADMIN), ("OPTIONS", preflight)):
+                async with whole.http.request(asked, whole.base_url + path, headers=headers) as response:
+                    shared = [name for name in response.headers if name.lower().startswith("access-control-")]
+                    assert shared == [], (asked, path)
+                    if asked == "OPTIONS" and response.status not in (404, 405):
+                        answered.add(path)
+                    missing = {name for name in SAFE_HEADERS if name not in response.headers}
+                    assert missing == set(), (asked, path)
+        assert answered == {"/webhooks/eventgrid"}  # the handshake, and for it 400: it is none
+        async with whole.http.options(f"{whole.base_url}/webhooks/eventgrid", headers=preflight) as response:
+            assert response.status == 400
+
+
+async def test_errors_and_answers_of_nobody_carry_the_headers_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("unforeseen")
+
+    async with line() as whole:
+        monkeypatch.setattr("rooms_admin.rooms.Rooms.get", broken, raising=False)
+        for path, status in (("/nowhere", 404), ("/api/rooms/room-0", 500)):
+            async with whole.http.get(whole.base_url + path, headers=ADMIN) as response:
+                assert response.status == status
+                assert {name: response.headers[name] for name in SAFE_HEADERS} == SAFE_HEADERS
+
+
+STAND_IN = """
+window.SwaggerUIBundle = (options) => fetch(options.url).then((answer) => answer.json()).then((document_) => {
+  document.querySelector(options.dom_id).textContent = document_.info.title;
+});
+SwaggerUIBundle.presets = {};
+"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+async def test_the_page_of_the_api_works_under_its_policy() -> None:
+    """Its script from elsewhere is stood in for: this machine need not reach it."""
+
+    async def answer(route: Route) -> None:
+        script = route.request.url.endswith(".js")
+        await route.fulfill(
+            body=STAND_IN if script else "body { color: rgb(1, 2, 3) }",
+            content_type="text/javascript" if script else "text/css",
+        )
+
+    async with line() as whole, async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        try:
+            page = await browser.new_page()
+            complaints: list[str] = []
+            page.on("console", lambda message: complaints.append(message.text))
+            await page.route(f"{SWAGGER_UI}/**", answer)
+            await page.goto(f"{whole.base_url}/docs")
+            await page.get_by_text(whole.service.app.title).wait_for(timeout=10_000)
+            assert await page.evaluate("getComputedStyle(document.body).color") == "rgb(1, 2, 3)"
+            assert complaints == []
+            # And what the policy is for: a script that got into the page does not run.
+            await page.evaluate(
+                "document.body.append(Object.assign(document.createElement('script'), {text: 'window.got_in = true'}))"
+            )
+            assert await page.evaluate("window.got_in") is None
+            assert any("Content Security Policy" in text for text in complaints)
+        finally:
+            await browser.close()

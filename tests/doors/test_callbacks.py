@@ -1,0 +1,109 @@
+"""Call Automation's door for callbacks: the token first, then the call's secret, then the size, then the shape."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from emulator.acs.callbacks import TokenIssuer
+from emulator.config import RESOURCE_ID
+from emulator.faults import TokenFlaw
+from tests.doors.support import Refusal, ask, head, others_are_served, read_refusal, trickle
+from tests.support.line import Line, line
+from webhooks import routes as webhook_routes
+
+pytestmark = pytest.mark.timeout(60)
+
+WIRE = Path(__file__).parents[1] / "wire"
+DOOR = "/webhooks/calls/{secret}"
+LARGE = " " * (webhook_routes.CALLBACK_BODY_LIMIT + 1)
+
+
+def wire(name: str) -> str:
+    return (WIRE / f"callback_{name}.json").read_text()
+
+
+PLAYED = wire("play_completed")
+OK, BAD, UNAUTHORIZED = (200, "-"), (400, "invalid_request"), (401, "unauthorized")
+# What it is, the secret in the address ("" for the call's own), the token's flaw, the body, the answer.
+TABLE: list[tuple[str, str, TokenFlaw | None, Any, Refusal]] = [
+    ("without proof", "", None, PLAYED, UNAUTHORIZED),
+    ("without proof, for a call there is not", "guessed", None, PLAYED, UNAUTHORIZED),
+    ("of a stranger, oversized", "", None, LARGE, UNAUTHORIZED),
+    *((f"with a token that is {flaw}", "", flaw, PLAYED, UNAUTHORIZED) for flaw in get_args(TokenFlaw)[1:]),
+    ("for a call there is not", "guessed", "valid", PLAYED, (404, "not_found")),
+    ("for a path that is none", "a/b", "valid", PLAYED, (404, "not_found")),
+    ("malformed", "", "valid", "{", BAD),
+    ("nested too deeply", "", "valid", "[" * 100_000, BAD),
+    ("of the wrong shape", "", "valid", wire("malformed_no_participants"), BAD),
+    ("oversized", "", "valid", LARGE, (413, "payload_too_large")),
+    ("at the limit, and no JSON", "", "valid", LARGE[1:], BAD),
+    ("good", "", "valid", PLAYED, OK),
+    ("duplicate", "", "valid", PLAYED, OK),
+    ("out of order", "", "valid", wire("participants_updated_phone_on_hold"), OK),
+    ("older than the one before", "", "valid", wire("connected_and_participants"), OK),
+]
+
+
+def token(whole: Line, flaw: TokenFlaw | None) -> dict[str, str]:
+    if flaw is None or flaw == "missing":
+        return {}
+    issuer = TokenIssuer(whole.key, whole.emulator.config.callback_issuer, RESOURCE_ID)
+    return {"Authorization": f"Bearer {issuer.token(300, flaw)}"}
+
+
+async def test_what_is_turned_away() -> None:
+    async with line() as whole:
+        room = await whole.room()
+        async with room.joined("Ana"):
+            await room.until_status("interpreting")
+            (secret,) = whole.secrets()
+            async with others_are_served(whole):
+                answers = {
+                    name: await ask(whole, "POST", DOOR.format(secret=given or secret), token(whole, flaw), body)
+                    for name, given, flaw, body, _ in TABLE
+                }
+    assert answers == {name: expected for name, _, _, _, expected in TABLE}
+
+
+async def test_a_slow_body_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook_routes, "router", functools.partial(webhook_routes.router, body_timeout_s=0.2))
+    async with line() as whole, others_are_served(whole):
+        (secret,) = whole.secrets()
+        path, proof = DOOR.format(secret=secret), f"Authorization: {token(whole, 'valid')['Authorization']}"
+        assert read_refusal(await trickle(whole, head("POST", path, proof, length=9) + b"[")) == (
+            408,
+            "request_timeout",
+        )
+        assert read_refusal(await trickle(whole, head("POST", path, length=9) + b"[")) == UNAUTHORIZED
+
+
+async def test_callbacks_of_one_call_have_their_own_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.limits.CALLBACKS_PER_S", 2.0)
+    async with line() as whole:
+        room = await whole.room()
+        async with room.joined("Ana"):
+            await room.until_status("interpreting")
+            (flooded,) = whole.secrets()
+            good = token(whole, "valid")
+            async with others_are_served(whole):
+                (other,) = set(whole.secrets()) - {flooded}
+                answers = [await ask(whole, "POST", DOOR.format(secret=flooded), good, PLAYED) for _ in range(60)]
+                assert (429, "rate_limited") in answers
+                assert set(answers) == {OK, (429, "rate_limited")}
+                assert await ask(whole, "POST", DOOR.format(secret=other), good, PLAYED) == OK
+
+
+async def test_strangers_who_go_on_are_told_to_slow_down_and_acs_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.app.STRANGERS_PER_S", 0.2)
+    async with line() as whole, others_are_served(whole):
+        (secret,) = whole.secrets()
+        guesses = [
+            await ask(whole, "POST", DOOR.format(secret=f"guess-{n}"), token(whole, "valid"), PLAYED) for n in range(12)
+        ]
+        assert guesses[0] == (404, "not_found")
+        assert guesses[-1] == (429, "rate_limited")
+        assert await ask(whole, "POST", DOOR.format(secret=secret), token(whole, "valid"), PLAYED) == OK

@@ -1,0 +1,74 @@
+"""The door of people with a join code: what it gives, whom it turns away, and that guessing takes long."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.limits import JOIN_CODES_AT_ONCE
+from tests.doors.support import ADMIN, Refusal, ask, others_are_served, refusal
+from tests.support.line import Line, line
+
+pytestmark = pytest.mark.timeout(60)
+
+CAPTIONS = {"purpose": "captions", "language": "es-ES"}
+LARGE = " " * (256 * 1024 + 1)
+
+# What it is, the code (None: the right one), the body, the answer.
+TABLE: list[tuple[str, str | None, Any, Refusal]] = [
+    ("right", None, CAPTIONS, (200, "-")),
+    ("right, again", None, CAPTIONS, (200, "-")),
+    ("for all languages", None, {"purpose": "audio"}, (200, "-")),
+    ("to speak", None, {"purpose": "speak"}, (403, "forbidden")),
+    ("in a language of no one", None, {"purpose": "audio", "language": "fr-FR"}, (400, "invalid_request")),
+    ("for somebody else", None, CAPTIONS | {"participant_id": "p"}, (400, "invalid_request")),
+    ("malformed", None, "{", (400, "invalid_request")),
+    ("oversized", None, LARGE, (413, "payload_too_large")),
+    ("without a body", None, "", (400, "invalid_request")),
+    ("wrong", "another", CAPTIONS, (404, "not_found")),
+    ("no code at all", "letters", CAPTIONS, (400, "invalid_request")),
+]
+
+
+async def test_who_is_turned_away() -> None:
+    async with line() as whole, others_are_served(whole) as live:
+        code = await _code(whole, live.room_id)
+        paths = {None: code, "another": f"{(int(code) + 1) % 1_000_000:06}", "letters": "abcdef"}
+        answers = {name: await ask(whole, "POST", f"/api/join/{paths[at]}", {}, body) for name, at, body, _ in TABLE}
+        assert answers == {name: expected for name, _, _, expected in TABLE}
+
+
+async def test_what_a_code_gives_is_a_ticket_for_this_room_and_nothing_else() -> None:
+    async with line() as whole:
+        room = await whole.room()
+        code = await _code(whole, room.room_id)
+        async with whole.http.post(f"{whole.base_url}/api/join/{code}", json=CAPTIONS) as response:
+            assert response.status == 200
+            assert response.headers["Cache-Control"] == "no-store"
+            answer = await response.json()
+        assert set(answer) == {"room_id", "name", "languages", "ticket", "expires_on"}
+        assert (answer["room_id"], answer["languages"]) == (room.room_id, ["en-US", "es-ES"])
+        assert code not in answer["ticket"]
+        for proof in ({"X-API-Key": code}, {"X-API-Key": answer["ticket"]}, {"Authorization": f"Bearer {code}"}):
+            assert (await ask(whole, "GET", f"/api/rooms/{room.room_id}", proof))[0] == 401
+
+
+async def test_guessing_takes_long_and_admins_do_not_feel_it() -> None:
+    async with line() as whole:
+        answers = [
+            await ask(whole, "POST", f"/api/join/{guess:06}", {}, CAPTIONS)
+            for guess in range(int(JOIN_CODES_AT_ONCE) + 5)
+        ]
+        assert answers[0] == (404, "not_found")
+        assert answers[-1] == (429, "rate_limited")
+        async with whole.http.post(f"{whole.base_url}/api/join/000001", json=CAPTIONS) as response:
+            refused = await refusal(response)
+            assert refused == (429, "rate_limited")
+            assert int(response.headers["Retry-After"]) >= 1
+        assert (await ask(whole, "GET", "/api/rooms", ADMIN))[0] == 200
+
+
+async def _code(whole: Line, room_id: str) -> str:
+    code: str = (await whole.api("GET", f"/api/rooms/{room_id}"))["join_code"]
+    return code
