@@ -1,0 +1,75 @@
+"""The whole line in simultaneous rooms: the translation deployment is asked, used, and done without."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from emulator.engine.local import Synthesiser
+from emulator.engine.scripted import read_markers
+from emulator.realtime.faults import FaultRule, RealtimeFaults
+from tests.support.line import Line, Room, line
+
+pytestmark = pytest.mark.timeout(60)
+
+DEPLOYMENT = "gpt-realtime-translate"
+
+
+@pytest.fixture(scope="module")
+def english() -> bytes:
+    """Two seconds of speech."""
+
+    async def synthesise() -> bytes:
+        async with Synthesiser() as synthesiser:
+            return await synthesiser.say("The results are better than expected.", "en")
+
+    return asyncio.run(synthesise())
+
+
+async def ready(whole: Line) -> Any:
+    async with whole.http.get(whole.base_url + "/readyz") as response:
+        return await response.json()
+
+
+async def known(whole: Line) -> Any:
+    """What is known of the deployment, once something is."""
+    answer = await whole.until(lambda: ready(whole), lambda body: body["translation"]["state"] != "not_asked")
+    return answer["translation"]
+
+
+async def interpreted(whole: Line, speech: bytes) -> tuple[bytes, Any]:
+    """What Luis hears of what Ana says, and the ledger."""
+    room: Room = await whole.room()
+    await whole.api("PATCH", f"/api/rooms/{room.room_id}", {"mode": "simultaneous"})
+    async with room.joined("Ana") as ana, room.joined("Luis") as luis:
+        await room.until_status("interpreting")
+        await ana.speak(speech)
+        passages = await room.until_passages(1)
+        await asyncio.sleep(0.5)  # what was written to the call has to be heard
+    return bytes(luis.heard), passages
+
+
+def targets(whole: Line) -> list[str]:
+    return [str(entry["target"]).partition("?")[0] for entry in whole.emulator.journal.entries("realtime.connection")]
+
+
+async def test_a_simultaneous_room_uses_the_translation_deployment(english: bytes) -> None:
+    async with line(azure_ai_translate_deployment=DEPLOYMENT) as whole:
+        report = await known(whole)
+        assert (report["state"], report["deployment"], report["refused"]) == ("offered", DEPLOYMENT, [])
+        heard, passages = await interpreted(whole, english)
+        assert [passage["state"] for passage in passages] == ["spoken"]
+        assert read_markers(heard) == [0]
+        assert set(targets(whole)) == {"/openai/v1/realtime/translations"}
+
+
+async def test_a_deployment_that_is_refused_is_reported_and_done_without(english: bytes) -> None:
+    async with line(azure_ai_translate_deployment="interpreter-2", azure_ai_translate_languages=("es", "en")) as whole:
+        assert (await known(whole))["state"] == "offered"  # of any name, as far as this one knows
+        whole.emulator.realtime.faults = RealtimeFaults((FaultRule("refuse", status=404, times=1),))
+        heard, passages = await interpreted(whole, english)
+        assert [passage["state"] for passage in passages] == ["spoken"]
+        assert read_markers(heard)
+        assert "/openai/v1/realtime" in targets(whole)
