@@ -143,6 +143,10 @@ class Call:
         self._present = frozenset(record.present)
         self._was_heard = record.was_heard
         self._roster_number = -1
+        self._roster_told = False
+        """Whether anybody has said who is there."""
+        self._leaving_to_return = False
+        """A hang-up is under way that is not to end the call."""
         self._detail: str | None = None
         self._joining = not adopted
         self._ladder = Ladder()
@@ -262,9 +266,7 @@ class Call:
             case ConnectFailed():
                 self.happen(Happening.CONNECT_FAILED, f"connect_failed_{event.sub_code}")
             case CallDisconnected():
-                put_out = event.sub_code == PUT_OUT
-                over = put_out or not self._present
-                self.happen(Happening.DISCONNECTED, "removed" if put_out else "call_ended" if over else "disconnected")
+                self.disconnected(put_out=event.sub_code == PUT_OUT)
             case MediaStreamingFailed():
                 logger.warning("media streaming failed", extra={"code": event.code, "sub_code": event.sub_code})
                 self.happen(Happening.MEDIA_REFUSED)
@@ -275,8 +277,16 @@ class Call:
             case _:
                 pass
 
+    def disconnected(self, *, put_out: bool = False) -> None:
+        """We are out of the call, by ACS; whether it is over says who was there last, or who reported it."""
+        if self._leaving_to_return:
+            return
+        nobody = not self._present and (self._roster_told or self._server_call_id is None)
+        self.happen(Happening.DISCONNECTED, "removed" if put_out else "call_ended" if nobody else "disconnected")
+
     def participants(self, raw_ids: frozenset[str]) -> None:
         """Rooms are by invitation: whoever is not on the roster is a bot, ourselves included."""
+        self._roster_told = True
         present = raw_ids & self.room.plan.attendees.keys()
         for speaker in sorted(present - self._present):
             self.live.deliver(SpeakerJoined(speaker))
@@ -426,11 +436,14 @@ class Call:
     async def _reconnect(self) -> bool:
         """Leave and join again, as somebody new to ACS. Never twice in the call: who cannot leave does not join."""
         if self._connection_id is not None:
+            self._leaving_to_return = True
             try:
                 await self._around.calls.hang_up(self._connection_id)
             except CallError as error:
                 logger.warning("hang-up failed", extra={"code": error.code})
                 return False
+            finally:
+                self._leaving_to_return = False
         if self.live.over:
             return False
         old = self._secret

@@ -192,7 +192,7 @@ class Reconciliation:
         if call.connection_id != connection_id or call.live.over:
             return
         if seen is None:
-            call.happen(Happening.DISCONNECTED, "call_ended")
+            call.disconnected()
             return
         call.participants(seen.participants)
         if seen.participants & call.room.plan.attendees.keys():

@@ -337,7 +337,8 @@ class Switchboard:
                 await self._replicas.send(record.owner, Message(kind="call_event", secret=secret, event=text))
                 return
             call = None if record is None else await self.adopt(record)
-        if call is not None:
+        given_up = call is None or (call.live.over and call.connection_id is None)
+        if call is not None and not (given_up and isinstance(event, CallConnected)):
             with log_context(room_id=call.room.room_id):
                 call.reported(event)
         elif isinstance(event, CallConnected) and self._group is not None:
