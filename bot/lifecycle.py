@@ -128,7 +128,6 @@ _DECIDED: dict[State, dict[Happening, Step]] = {
         H.START_ORDERED: Step(S.CONNECTING, A.JOIN),
         H.TAKEN_OVER: Step(S.INTERRUPTED, A.RECOVER),
         H.JOIN_TAKEN_OVER: Step(S.CONNECTING, A.JOIN),
-        H.JOIN_TAKEN_OVER: Step(S.CONNECTING, A.JOIN),
         H.CONNECT_FAILED: Step(S.LIVE, A.NOTHING),
     },
     S.LIVE: {
@@ -137,7 +136,6 @@ _DECIDED: dict[State, dict[Happening, Step]] = {
         H.START_ORDERED: Step(S.CONNECTING, A.JOIN),
         H.RETRY_DUE: Step(S.CONNECTING, A.JOIN),
         H.TAKEN_OVER: Step(S.INTERRUPTED, A.RECOVER),
-        H.JOIN_TAKEN_OVER: Step(S.CONNECTING, A.JOIN),
         H.JOIN_TAKEN_OVER: Step(S.CONNECTING, A.JOIN),
         H.STOP_ORDERED: Step(S.ENDED, A.FORGET),
         H.CALL_ENDED: Step(S.ENDED, A.FORGET),
@@ -190,7 +188,6 @@ _DECIDED: dict[State, dict[Happening, Step]] = {
         H.PERSON_JOINED: Step(S.CONNECTING, A.JOIN),
         H.START_ORDERED: Step(S.CONNECTING, A.JOIN),
         H.TAKEN_OVER: Step(S.INTERRUPTED, A.RECOVER),
-        H.JOIN_TAKEN_OVER: Step(S.CONNECTING, A.JOIN),
         H.JOIN_TAKEN_OVER: Step(S.CONNECTING, A.JOIN),
         H.CONNECT_FAILED: Step(S.LIVE, A.NOTHING),
     },

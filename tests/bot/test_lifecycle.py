@@ -24,7 +24,6 @@ stop ordered        |.          |END forget |DRA leave  |DRA leave  |DRA leave  
 retry due           |.          |CNG join   |.          |.          |.          |.         |.          |.
 taken over          |INT recover|INT recover|.          |.          |.          |.         |.          |INT recover
 join taken over     |CNG join   |CNG join   |.          |.          |.          |.         |.          |CNG join
-join taken over     |CNG join   |CNG join   |.          |.          |.          |.         |.          |CNG join
 connect answered    |.          |.          |CND        |.          |.          |.         |.          |.
 connect failed      |LIV        |.          |DRA close  |DRA close  |DRA close  |DRA close |.          |LIV
 call connected      |.          |.          |CND        |.          |.          |.         |.          |.
