@@ -155,15 +155,23 @@ class Reconciliation:
         if call.outcome is not None:
             await self._register.note(room_id, call.outcome)
         over = call.server_call_id is not None and await self._register.is_over(call.server_call_id)
-        if call.wanted_again and not call.rejoin and not over:
+        same = call.rejoin and call.next_server_call_id is not None and call.next_server_call_id == call.server_call_id
+        if call.wanted_again and not over and (same or not call.rejoin):
+            call.rejoin = False  # not at once: somebody has come into the call that we could not stay in
             wanted = await self._register.wanted(room_id)
             if wanted is None:  # the store has forgotten
                 wanted = WantedCall(room_id=room_id, server_call_id=call.server_call_id, since=self._wall_clock())
             healthy = call.was_heard and call.state is State.LIVE
-            await self.try_later(msgspec.structs.replace(wanted, attempts=0) if healthy else wanted)
+            wanted = msgspec.structs.replace(
+                wanted,
+                server_call_id=call.server_call_id or wanted.server_call_id,
+                attempts=0 if healthy else wanted.attempts,
+            )
+            await self.try_later(wanted)
         elif call.reason != "service_stopping":  # in which case whoever comes next goes on
             await self._register.unwant(room_id)
-            if call.server_call_id is not None and call.reason not in LEFT_ALONE:
+            ordered = call.rejoin and call.next_server_call_id is None
+            if call.server_call_id is not None and call.reason not in LEFT_ALONE and not ordered:
                 await self._register.over(call.server_call_id)
         if call.reason == "room_deleted":
             await self._register.forget_room(room_id)

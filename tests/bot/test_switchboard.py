@@ -672,6 +672,36 @@ def test_people_whose_interpreter_acs_has_forgotten_get_another(roster_told: boo
 
 
 @virtual_time
+async def test_somebody_who_comes_while_a_lost_call_is_left_has_it_joined_again() -> None:
+    """The regression: the report of that person made the call one that was over, and nobody interpreted it any more."""
+    async with Exchange() as exchange:
+        await exchange.tell(started())
+        await exchange.dial()
+        await exchange.report(roster(ADA))
+        exchange.calls.hang_up_takes_s = 1.0
+        exchange.booths.running[0].breaks(RuntimeError("a bug of ours"))
+        await asyncio.sleep(0.1)
+        assert await exchange.status() == (State.DRAINING, "internal_error")
+        await exchange.switchboard.deliver(
+            ParticipantAdded("event", "acs-1", "server-call-1", ADA, NOW, "correlation", BENITO, "Benito", "Presenter")
+        )
+        await asyncio.sleep(5)
+        assert exchange.calls.rooms == ["acs-1", "acs-1"]
+        assert await exchange.status() == (State.CONNECTED, None)
+
+
+@virtual_time
+async def test_an_admin_who_starts_an_interpreter_that_was_stopped_has_it_follow_the_call_again() -> None:
+    async with Exchange() as exchange:
+        await exchange.tell(started())
+        await exchange.switchboard.stop("room-1")
+        await exchange.switchboard.start("room-1")
+        await asyncio.sleep(1)
+        await exchange.tell(started(), ended(call="server-call-0"))
+        assert await exchange.status() == (State.CONNECTED, None), "the end of an earlier call is not the end of this"
+
+
+@virtual_time
 async def test_our_own_hang_up_on_the_way_to_joining_again_does_not_end_the_call() -> None:
     async with Exchange() as exchange:
         await exchange.tell(started())
