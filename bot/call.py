@@ -17,7 +17,7 @@ import msgspec
 
 from bot.calls import CallLook
 from bot.errors import CallError
-from bot.interpreting.events import SpeakerJoined, SpeakerLeft
+from bot.interpreting.events import Order, Ordered, SpeakerJoined, SpeakerLeft
 from bot.interpreting.plan import RoomPlan
 from bot.lifecycle import Act, Happening, State, step
 from bot.live_room import LiveRoom, RoomEnded
@@ -45,6 +45,8 @@ FIRST_FRAME_S = 15.0
 """From the media socket to the first frame on it. With everybody muted ACS may send nothing, or silence: not known."""
 SAVE_AGAIN_S = 1.0
 """The record could not be written: the store is away."""
+OWNER_S = 1.0
+"""Given to the store to say whether the call is still ours, before something is done that a successor would suffer."""
 PUT_OUT = 5300
 """Sub code of a disconnect: a participant was removed (ACS protocol sheet, 3.4). Who is put out does not come back."""
 FAILURES = ("internal_error", "connect_failed", "no_media", "media_lost", "disconnected")
@@ -116,9 +118,16 @@ class Call:
     """One call we are in, were in, or want to be in. `run` must be running for anything to happen."""
 
     def __init__(
-        self, room: PlannedRoom, record: CallRecord, live: LiveRoom, around: Surroundings, *, adopted: bool = False
+        self,
+        room: PlannedRoom,
+        record: CallRecord,
+        live: LiveRoom,
+        around: Surroundings,
+        *,
+        adopted: bool = False,
+        handed_over: bool = False,
     ) -> None:
-        """`adopted`: somebody else joined, and is gone."""
+        """`adopted`: somebody else joined; it is gone, or has `handed_over` the call and closed its media socket."""
         self.room = room
         self.live = live
         self.since = record.since
@@ -135,6 +144,8 @@ class Call:
         self._around = around
         self._record = record
         """As the register has it."""
+        self._unclosed = record.unclosed
+        self._saving = asyncio.Lock()
         self._state = State.SCHEDULED if adopted else State.CONNECTING
         self._connection_id = record.connection_id
         self._secret = record.secret
@@ -143,10 +154,14 @@ class Call:
         self._present = frozenset(record.present)
         self._was_heard = record.was_heard
         self._roster_number = -1
+        self._roster_told = False
+        """Whether anybody has said who is there."""
+        self._leaving_to_return = False
+        """A hang-up is under way that is not to end the call."""
         self._detail: str | None = None
-        self._joining = not adopted
         self._ladder = Ladder()
-        self._patience_s: float | None = FIRST_MEDIA_S
+        # ACS may have given up dialling whoever asked it before us.
+        self._patience_s: float | None = PATIENCE_S[Rung.WAIT] if adopted else FIRST_MEDIA_S
         self._recovering = False
         self._refused = False
         self._restarting = False
@@ -161,7 +176,11 @@ class Call:
         self._woken = asyncio.Event()
         self._changed = asyncio.Event()
         if adopted:
-            self.happen(Happening.TAKEN_OVER)
+            self.happen(Happening.JOIN_TAKEN_OVER if record.connection_id is None else Happening.TAKEN_OVER)
+            # After the time it takes to find out that a replica is gone, waiting for a re-dial is in vain.
+            self._refused = self._recovering and not handed_over
+        if record.paused:
+            live.deliver(Ordered(Order.PAUSE))
 
     # --- what others may ask ---------------------------------------------------------------------
 
@@ -220,8 +239,7 @@ class Call:
                 self.live.end("moved", hang_up=False)
             case Act.RECOVER:
                 self._recovering = True
-                # After the time it takes to find out that a replica is gone, waiting for a re-dial is in vain, too.
-                self._refused = self._refused or happening in (Happening.MEDIA_REFUSED, Happening.TAKEN_OVER)
+                self._refused = self._refused or happening is Happening.MEDIA_REFUSED
             case Act.RESTART_STREAMING:
                 self._restarting = True
             case Act.FORGET_NEXT:
@@ -249,6 +267,11 @@ class Call:
         """What the record says may have changed."""
         self._changed.set()
 
+    def books_closed(self, names: tuple[str, ...]) -> None:
+        """What our predecessors left open, under these names, has got its end."""
+        self._unclosed = tuple(name for name in self._unclosed if name not in names)
+        self._changed.set()
+
     def change_plan(self, plan: RoomPlan) -> None:
         self.room = PlannedRoom(self.room.room_id, self.room.acs_room_id, plan)
         self.live.change_plan(plan)
@@ -262,9 +285,7 @@ class Call:
             case ConnectFailed():
                 self.happen(Happening.CONNECT_FAILED, f"connect_failed_{event.sub_code}")
             case CallDisconnected():
-                put_out = event.sub_code == PUT_OUT
-                over = put_out or not self._present
-                self.happen(Happening.DISCONNECTED, "removed" if put_out else "call_ended" if over else "disconnected")
+                self.disconnected(put_out=event.sub_code == PUT_OUT)
             case MediaStreamingFailed():
                 logger.warning("media streaming failed", extra={"code": event.code, "sub_code": event.sub_code})
                 self.happen(Happening.MEDIA_REFUSED)
@@ -275,8 +296,16 @@ class Call:
             case _:
                 pass
 
+    def disconnected(self, *, put_out: bool = False) -> None:
+        """We are out of the call, by ACS; whether it is over says who was there last, or who reported it."""
+        if self._leaving_to_return:
+            return
+        nobody = not self._present and (self._roster_told or self._server_call_id is None)
+        self.happen(Happening.DISCONNECTED, "removed" if put_out else "call_ended" if nobody else "disconnected")
+
     def participants(self, raw_ids: frozenset[str]) -> None:
         """Rooms are by invitation: whoever is not on the roster is a bot, ourselves included."""
+        self._roster_told = True
         present = raw_ids & self.room.plan.attendees.keys()
         for speaker in sorted(present - self._present):
             self.live.deliver(SpeakerJoined(speaker))
@@ -323,10 +352,11 @@ class Call:
     async def hand_over(self) -> None:
         """Let another replica have the call: it is nobody's from now on, and ACS will dial whoever answers."""
         try:
-            if not await self._save(owner=""):
-                return
+            if not await self._give_away():
+                await self._conflict()
+                return  # another's already, and let go of; or it stays ours, and is left
         except StoreUnavailable:
-            return  # it stays ours, and is left
+            return
         stream = self._stream
         self.happen(Happening.MOVED)
         if stream is not None:
@@ -359,7 +389,7 @@ class Call:
                 await self._leave("internal_error" if failed else ended.reason, hang_up=failed or ended.hang_up)
 
     async def _stay(self) -> None:
-        if self._joining or self._connection_id is None:
+        if self._connection_id is None:
             await self._connect()
         while not self.live.over:
             self._woken.clear()
@@ -389,6 +419,8 @@ class Call:
     async def _recover(self) -> None:
         """Take the next step to win the media stream back."""
         self._recovering = False
+        if not await self._is_ours():
+            return
         rung = self._ladder.next(self._around.clock(), refused=self._refused)
         self._refused = False
         if rung is None:
@@ -426,11 +458,14 @@ class Call:
     async def _reconnect(self) -> bool:
         """Leave and join again, as somebody new to ACS. Never twice in the call: who cannot leave does not join."""
         if self._connection_id is not None:
+            self._leaving_to_return = True
             try:
                 await self._around.calls.hang_up(self._connection_id)
             except CallError as error:
                 logger.warning("hang-up failed", extra={"code": error.code})
                 return False
+            finally:
+                self._leaving_to_return = False
         if self.live.over:
             return False
         old = self._secret
@@ -481,7 +516,7 @@ class Call:
         around = self._around
         try:
             # Whatever ended the room while we were still joining could not know the call it was to leave.
-            if self._connection_id is not None and not self._moved and (hang_up or self._joined_late):
+            if self._connection_id is not None and (hang_up or self._joined_late) and await self._is_ours():
                 await self.hang_up(self._connection_id)
         finally:
             failure = reason.startswith(FAILURES)
@@ -528,8 +563,10 @@ class Call:
     async def _conflict(self) -> None:
         register = self._around.register
         standing = await register.call(self.room.room_id)
-        if standing is None:  # the store has forgotten: we have not
-            if await register.claim(self._record):
+        if standing is None:
+            if self._server_call_id is not None and await register.is_over(self._server_call_id):
+                self.happen(Happening.CALL_ENDED, "call_ended")  # and another has left it, while we were out of time
+            elif await register.claim(self._record):  # the store has forgotten: we have not
                 self._changed.set()
         elif standing.owner != register.replica:
             self.happen(Happening.MOVED)
@@ -539,12 +576,44 @@ class Call:
 
     async def check_owner(self) -> None:
         """Whether the call is still ours; `StoreUnavailable` if nobody can say."""
-        standing = await self._around.register.call(self.room.room_id)
-        if standing != self._record:
+        async with self._saving:
+            as_kept = await self._around.register.call(self.room.room_id) == self._record
+        if not as_kept and not self._moved:
             await self._conflict()
 
-    async def _save(self, **changes: str) -> bool:
-        as_it_is = msgspec.structs.replace(
+    async def _is_ours(self) -> bool:
+        """Whether the call is still ours, as far as can be found out; for who has been stopped and goes on."""
+        if not self._moved:
+            try:
+                async with asyncio.timeout(OWNER_S):
+                    await self.check_owner()
+            except (StoreUnavailable, TimeoutError):
+                pass
+        return not self._moved
+
+    async def _give_away(self) -> bool:
+        """Make the record nobody's, as the last thing we write into it."""
+        async with self._saving:
+            standing = self._as_it_is()
+            given = msgspec.structs.replace(standing, owner="", state=State.INTERRUPTED)
+            if self._moved or not await self._around.register.change(self._record, given):
+                return False
+            self._record = given
+            self._moved = True
+            return True
+
+    async def _save(self) -> bool:
+        async with self._saving:
+            as_it_is = self._as_it_is()
+            if self._moved or as_it_is == self._record:
+                return True
+            if not await self._around.register.change(self._record, as_it_is):
+                return False
+            self._record = as_it_is
+            return True
+
+    def _as_it_is(self) -> CallRecord:
+        return msgspec.structs.replace(
             self._record,
             secret=self._secret,
             request_id=self._request_id,
@@ -555,11 +624,5 @@ class Call:
             was_heard=self._was_heard,
             paused=self.live.session.paused,
             reason=self._detail,
-            **changes,
+            unclosed=self._unclosed,
         )
-        if as_it_is == self._record:
-            return True
-        if not await self._around.register.change(self._record, as_it_is):
-            return False
-        self._record = as_it_is
-        return True

@@ -47,7 +47,9 @@ class Happening(StrEnum):
     STOP_ORDERED = "stop ordered"
     RETRY_DUE = "retry due"
     TAKEN_OVER = "taken over"
-    """The replica that was in the call is gone; we are its successor."""
+    """The replica that was in the call is gone, or has handed it over; we are its successor."""
+    JOIN_TAKEN_OVER = "join taken over"
+    """The same, and nobody knows whether ACS has let it in: it is asked again, by the id of the first request."""
     CONNECT_ANSWERED = "connect answered"
     CONNECT_FAILED = "connect failed"
     """By the answer, or by a callback after it; or one call more is too many."""
@@ -125,6 +127,7 @@ _DECIDED: dict[State, dict[Happening, Step]] = {
         H.PERSON_JOINED: Step(S.CONNECTING, A.JOIN),
         H.START_ORDERED: Step(S.CONNECTING, A.JOIN),
         H.TAKEN_OVER: Step(S.INTERRUPTED, A.RECOVER),
+        H.JOIN_TAKEN_OVER: Step(S.CONNECTING, A.JOIN),
         H.CONNECT_FAILED: Step(S.LIVE, A.NOTHING),
     },
     S.LIVE: {
@@ -133,6 +136,7 @@ _DECIDED: dict[State, dict[Happening, Step]] = {
         H.START_ORDERED: Step(S.CONNECTING, A.JOIN),
         H.RETRY_DUE: Step(S.CONNECTING, A.JOIN),
         H.TAKEN_OVER: Step(S.INTERRUPTED, A.RECOVER),
+        H.JOIN_TAKEN_OVER: Step(S.CONNECTING, A.JOIN),
         H.STOP_ORDERED: Step(S.ENDED, A.FORGET),
         H.CALL_ENDED: Step(S.ENDED, A.FORGET),
         H.ROOM_DELETED: Step(S.ENDED, A.FORGET),
@@ -184,6 +188,7 @@ _DECIDED: dict[State, dict[Happening, Step]] = {
         H.PERSON_JOINED: Step(S.CONNECTING, A.JOIN),
         H.START_ORDERED: Step(S.CONNECTING, A.JOIN),
         H.TAKEN_OVER: Step(S.INTERRUPTED, A.RECOVER),
+        H.JOIN_TAKEN_OVER: Step(S.CONNECTING, A.JOIN),
         H.CONNECT_FAILED: Step(S.LIVE, A.NOTHING),
     },
 }
@@ -197,6 +202,7 @@ TABLE: dict[tuple[State, Happening], Step] = {
 
 IN_CALL = frozenset({S.CONNECTING, S.CONNECTED, S.STREAMING, S.INTERRUPTED})
 """We are in the call, or on the way in."""
+_OUTSIDE = frozenset({S.SCHEDULED, S.LIVE, S.ENDED})
 
 
 def step(state: State, happening: Happening) -> Step:
@@ -205,15 +211,32 @@ def step(state: State, happening: Happening) -> Step:
 
 
 def diagram() -> str:
-    """The changes of state, as a Mermaid state diagram: one arrow per pair of states, what leads along it beside it."""
-    ways: dict[tuple[State, State], list[str]] = {}
-    for (state, happening), (following, act) in TABLE.items():
-        if following is not state:
-            ways.setdefault((state, following), []).append(
-                f"{happening} / {act}" if act is not A.NOTHING else happening
-            )
-    arrows = [f"    {state} --> {following}: {'<br>'.join(labels)}" for (state, following), labels in ways.items()]
-    return "\n".join(["stateDiagram-v2", f"    [*] --> {S.SCHEDULED}", *arrows])
+    """The changes of state, as a Mermaid state diagram; acts and what changes nothing are `matrix`'s to show.
+
+    What leads alike out of all states in the call, or out of all of `_OUTSIDE`, is drawn once.
+    """
+    groups = {"outside": _OUTSIDE, "inside": IN_CALL}
+    ways: dict[tuple[str, str], list[str]] = {}
+    for happening in Happening:
+        following = {state: TABLE[state, happening].state for state in State}
+        for name, group in groups.items():
+            after = {following[state] for state in group}
+            alike = len(after) == 1 and not after & group
+            for state in sorted(after) if alike else group:
+                way = (name, state) if alike else (state, following[state])
+                ways.setdefault(way, []).append(happening)
+        ways.setdefault((S.DRAINING, following[S.DRAINING]), []).append(happening)
+    order = [*State, *groups]
+    arrows = {
+        way: f"{way[0]} --> {way[1]}: {'<br>'.join(labels)}"
+        for way, labels in sorted(ways.items(), key=lambda item: [order.index(end) for end in item[0]])
+        if way[0] != way[1]
+    }
+    names = [
+        f'    state "from {", ".join(sorted(group, key=order.index))}" as {name}' for name, group in groups.items()
+    ]
+    lines = [f"    [*] --> {S.SCHEDULED}", *names, *(f"    {arrow}" for arrow in arrows.values())]
+    return "\n".join(["stateDiagram-v2", "    direction LR", *lines])
 
 
 def matrix() -> str:

@@ -22,7 +22,7 @@ import msgspec
 from bot.call import Call, CallControl
 from bot.errors import CallError
 from bot.lifecycle import Happening, State
-from bot.register import OFF_BEAT_S, CallRecord, Register, WantedCall
+from bot.register import OFF_BEAT_S, CallRecord, Living, Register, WantedCall
 from rooms_admin.errors import StoreUnavailable
 from webhooks.events import CallReport
 
@@ -103,12 +103,17 @@ class Reconciliation:
     async def look(self) -> None:
         """One comparison with the register."""
         self._exchange.try_again()
-        alive = await self._register.alive()
-        for event in await self._register.left_undone(alive):
+        living = await self._register.living()
+        for event in await self._register.left_undone(living):
             self._exchange.take_up(event)
         records = {record.room_id: record for record in await self._register.calls()}
         for record in records.values():
-            await self._compare(record, alive)
+            try:
+                await self._compare(record, living)
+            except StoreUnavailable:
+                raise
+            except Exception as error:  # one room that cannot be taken over must not keep the others waiting
+                logger.error("a call could not be compared", exc_info=error, extra={"room_id": record.room_id})
         for call in self._exchange.calls:
             if call.room.room_id not in records and not call.live.over:
                 await call.check_owner()
@@ -116,12 +121,12 @@ class Reconciliation:
             if wanted.room_id not in records:
                 await self._join_wanted(wanted)
 
-    async def _compare(self, record: CallRecord, alive: frozenset[str]) -> None:
+    async def _compare(self, record: CallRecord, living: Living) -> None:
         ours = self._exchange.call_of(record.room_id)
         if ours is not None:
             if record.owner != self._register.replica and not ours.live.over:
                 await ours.check_owner()
-        elif record.owner not in alive:
+        elif living.gone(record.owner):
             await self._exchange.adopt(record)
         elif record.owner == self._register.replica and not self._exchange.is_joining(record.room_id):
             await self._register.release(record)  # of a call that we have left while the store was away
@@ -150,14 +155,23 @@ class Reconciliation:
         if call.outcome is not None:
             await self._register.note(room_id, call.outcome)
         over = call.server_call_id is not None and await self._register.is_over(call.server_call_id)
-        if call.wanted_again and not call.rejoin and not over:
+        same = call.rejoin and call.next_server_call_id is not None and call.next_server_call_id == call.server_call_id
+        if call.wanted_again and not over and (same or not call.rejoin):
+            call.rejoin = False  # not at once: somebody has come into the call that we could not stay in
             wanted = await self._register.wanted(room_id)
-            if wanted is not None:
-                healthy = call.was_heard and call.state is State.LIVE
-                await self.try_later(msgspec.structs.replace(wanted, attempts=0) if healthy else wanted)
+            if wanted is None:  # the store has forgotten
+                wanted = WantedCall(room_id=room_id, server_call_id=call.server_call_id, since=self._wall_clock())
+            healthy = call.was_heard and call.state is State.LIVE
+            wanted = msgspec.structs.replace(
+                wanted,
+                server_call_id=call.server_call_id or wanted.server_call_id,
+                attempts=0 if healthy else wanted.attempts,
+            )
+            await self.try_later(wanted)
         elif call.reason != "service_stopping":  # in which case whoever comes next goes on
             await self._register.unwant(room_id)
-            if call.server_call_id is not None and call.reason not in LEFT_ALONE:
+            ordered = call.rejoin and call.next_server_call_id is None
+            if call.server_call_id is not None and call.reason not in LEFT_ALONE and not ordered:
                 await self._register.over(call.server_call_id)
         if call.reason == "room_deleted":
             await self._register.forget_room(room_id)
@@ -192,7 +206,7 @@ class Reconciliation:
         if call.connection_id != connection_id or call.live.over:
             return
         if seen is None:
-            call.happen(Happening.DISCONNECTED, "call_ended")
+            call.disconnected()
             return
         call.participants(seen.participants)
         if seen.participants & call.room.plan.attendees.keys():

@@ -6,6 +6,7 @@ is. An owner counts as alive while its lease is renewed.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,6 +53,8 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     paused: bool = False
     reason: str | None = None
     """what is being done to win the media stream back"""
+    unclosed: tuple[str, ...] = ()
+    """names the call had with owners that are gone, whose open utterances have not been given their end yet"""
 
 
 class WantedCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +75,18 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     at: float
     connection_id: str | None = None
+
+
+class Living(msgspec.Struct, frozen=True):
+    """Who holds a lease, ourselves included."""
+
+    replicas: frozenset[str]
+    certain: bool
+    """The store has not just lost leases, ours among them: who holds none is gone."""
+
+    def gone(self, owner: str) -> bool:
+        """Whether the calls of this one may be taken over; those of nobody may."""
+        return not owner or (self.certain and owner not in self.replicas)
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -107,21 +122,39 @@ class Register:
     def __init__(self, state: SharedState, replica: str) -> None:
         self._state = state
         self.replica = replica
+        self._lease = f"replica:{replica}"
+        self._leased = False
+        self._retired = False
+        self._doubt_until = float("-inf")
 
     # --- replicas --------------------------------------------------------------------------------
 
     async def beat(self) -> None:
         """Renew our lease."""
-        await self._state.put({f"replica:{self.replica}": b"1"}, LEASE_S)
+        if self._retired:
+            return
+        held = await self._state.get(self._lease) is not None
+        await self._state.put({self._lease: b"1"}, LEASE_S)
+        self._doubt(held)
+        self._leased = True
 
     async def retire(self) -> None:
         """Give the lease back: what is left of ours may be taken over at once."""
-        await self._state.remove(f"replica:{self.replica}")
+        self._retired = True
+        await self._state.remove(self._lease)
 
-    async def alive(self) -> frozenset[str]:
-        """Replicas whose lease holds; we do, whatever it says."""
+    async def living(self) -> Living:
+        """Whose lease holds; ours does, whatever the store says."""
         found = await self._state.find("replica:")
-        return frozenset(key.removeprefix("replica:") for key in found) | {self.replica}
+        self._doubt(self._lease in found)
+        replicas = frozenset(key.removeprefix("replica:") for key in found) | {self.replica}
+        return Living(replicas, asyncio.get_running_loop().time() >= self._doubt_until)
+
+    def _doubt(self, held: bool) -> None:
+        """A store that has been away, or was restarted, has lost our lease, and so those of others who live: they get
+        the time to renew theirs."""
+        if self._leased and not held and not self._retired:
+            self._doubt_until = asyncio.get_running_loop().time() + LEASE_S
 
     # --- calls -----------------------------------------------------------------------------------
 
@@ -209,12 +242,12 @@ class Register:
     async def done(self, event: CallReport) -> None:
         await self._state.remove(f"event:{self.replica}:{event.event_id}")
 
-    async def left_undone(self, alive: frozenset[str]) -> Sequence[CallReport]:
+    async def left_undone(self, living: Living) -> Sequence[CallReport]:
         """Events promised by replicas that are gone, taken over by us: they are ours to do from now on."""
         found: list[CallReport] = []
         for key, kept in (await self._state.find("event:")).items():
             owner = key.split(":", 2)[1]
-            if owner not in alive and await self._state.swap(key, kept, None):
+            if living.gone(owner) and await self._state.swap(key, kept, None):
                 event = decode_event(kept)
                 await self.promise(event)
                 found.append(event)

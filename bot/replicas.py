@@ -87,18 +87,33 @@ class Replicas:
             if found is not None:
                 await self._act(found, take)
 
-    async def _act(self, found: bytes, take: Take) -> None:
+    async def inherit(self, owner: str, take: Take) -> None:
+        """Act on what was left for a replica before others knew that it was gone. Orders are too old: whoever gave
+        them has been told that nobody answers.
+
+        Raises:
+            StoreUnavailable: perhaps before all was taken.
+        """
+        while (found := await self._register.receive(owner, 0.0)) is not None:
+            await self._act(found, take, orders=False)
+
+    async def _act(self, found: bytes, take: Take, *, orders: bool = True) -> None:
         answer = Answer()
         reply_to = ""
         try:
             message = _message.decode(found)
+            if message.reply_to and not orders:
+                return
             reply_to = message.reply_to
             await take(message)
         except InterpreterError as error:
             answer = Answer(code=error.code, message=error.message)
-        except (msgspec.DecodeError, StoreUnavailable) as error:
+        except StoreUnavailable as error:
             logger.error("message of another replica could not be acted on", exc_info=error)
             answer = Answer(code="store_unavailable", message="the store is not available")
+        except Exception as error:  # one message, of a newer replica perhaps, must not be the last that is read
+            logger.error("message of another replica could not be acted on", exc_info=error)
+            answer = Answer(code="internal_error", message="the order could not be followed")
         if reply_to:
             try:
                 await self._register.send(reply_to, msgspec.json.encode(answer))

@@ -18,7 +18,7 @@ LARGEST_MESSAGE = 256 * 1024
 """Bytes of one WebSocket message; a frame of ACS has 1.4 kB."""
 PING_S = 3.0
 """Seconds between pings, and for their answer. A call's second media socket is refused as long as its first seems to
-live; ACS's re-dial, which comes within `REDIAL_S` or not at all, must not be refused for a connection that is dead."""
+live; ACS's re-dial, which has the seconds of `recovery.py` to come, must not be refused for one that is dead."""
 
 
 def server_config(app: ASGIApp, **options: Any) -> uvicorn.Config:

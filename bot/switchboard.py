@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import quote
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -24,8 +25,8 @@ from bot.lifecycle import Act, Happening, State, step
 from bot.live_room import LiveRoom, Scribe
 from bot.notices import Tell
 from bot.reconciliation import Reconciliation
-from bot.register import CallRecord, Outcome, Register, WantedCall, decode_event, encode_event
-from bot.replicas import Message, Replicas
+from bot.register import LEASE_S, CallRecord, Outcome, Register, WantedCall, decode_event, encode_event
+from bot.replicas import Message, Replicas, ReplicaSilent
 from bot.telemetry import log_context
 from media_streaming.stream import MediaStream
 from rooms_admin.errors import StoreUnavailable
@@ -51,6 +52,12 @@ LEAVE_TIMEOUT_S = 10.0
 """To close a media socket (1 s) and hang up (5 s). One still waiting for the answer to its connect is cut short."""
 EVENT_ATTEMPTS = 5
 """An event that could not be acted on so often is a fault of ours, and is let go."""
+TAKING_ATTEMPTS = 3
+"""To take a call over whose record is being changed by others meanwhile."""
+BOOKS_S = 1.0
+"""Between two looks whether a call's earlier owner can write no more into its books ..."""
+LAST_WORDS_S = 2 * LEASE_S
+"""... and how long one that lives, and has let go of the call, is given for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,10 @@ class NotPossible(InterpreterError):
     """The order makes no sense for the room as it is."""
 
 
+class _NotYet(Exception):
+    """The call an event concerns is between two replicas."""
+
+
 @dataclass(slots=True)
 class _Reported:
     """An event, on a call of the resource or, with `secret`, on our connection to one."""
@@ -90,12 +101,13 @@ class _Reported:
     attempts: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Changed:
     """An admin has changed or deleted a room that we are not in; somebody else may be."""
 
     room_id: str
     kind: str
+    attempts: int = 0
 
 
 class Switchboard:
@@ -133,12 +145,14 @@ class Switchboard:
         self._replicas = Replicas(register)
         self._reconciliation = Reconciliation(self, register, calls, wall_clock)
         self._inbox: asyncio.Queue[_Reported | _Changed] = asyncio.Queue(INBOX_LIMIT)
-        self._undone: list[_Reported] = []
+        self._undone: list[_Reported | _Changed] = []
         """Events that could not be acted on, to be tried again."""
         self._by_room: dict[str, Call] = {}
         self._by_secret: dict[str, Call] = {}
         self._joining: set[str] = set()
         """Rooms about to have a call."""
+        self._taking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """By room: its call is joined or taken over once, however many events ask for it."""
         self._left = RecentIds(LEFT_CALLS_REMEMBERED)
         """Secrets."""
         self._group: asyncio.TaskGroup | None = None
@@ -163,35 +177,44 @@ class Switchboard:
         Takes `LEAVE_TIMEOUT_S` longer than the limit at most.
         """
         self._accepting = False
-        calls = list(self._by_room.values())
-        try:
-            async with asyncio.timeout(limit_s), asyncio.TaskGroup() as group:
-                for call in calls:
-                    group.create_task(call.live.quiet(), name="drain")
-        except TimeoutError:
-            logger.warning("drain limit reached", extra={"calls": len(self._by_room)})
-        successors = await self._others()
-        calls = list(self._by_room.values())
-        try:
-            async with asyncio.timeout(LEAVE_TIMEOUT_S):
-                for call in calls:
-                    if successors and call.connection_id is not None:
-                        await call.hand_over()
-                    call.happen(Happening.SERVICE_STOPPING, "service_stopping")
-                for call in calls:
-                    await call.left.wait()
-        except TimeoutError:
-            logger.warning("calls could not be left in time", extra={"calls": len(self._by_room)})
+        until = asyncio.get_running_loop().time() + limit_s
+        loud: list[Call] = []
+        """Interrupted while something was being said or interpreted."""
+        while calls := [call for call in self._by_room.values() if not call.left.is_set()]:
+            async with asyncio.TaskGroup() as group:
+                leaving = [group.create_task(self._depart(call, until, loud), name="drain") for call in calls]
+            if not all(task.result() for task in leaving):
+                logger.warning("calls could not be left in time", extra={"calls": len(self._by_room)})
+                break
+        if loud:
+            logger.warning("drain limit reached", extra={"calls": len(loud)})
         try:
             await self._register.retire()
         except StoreUnavailable:
             pass  # the lease ends by itself
 
-    async def _others(self) -> frozenset[str]:
+    async def _depart(self, call: Call, until: float, loud: list[Call]) -> bool:
+        """Leave a call, or hand it over, in a moment in which nobody is heard; False if it could not be left."""
         try:
-            return await self._register.alive() - {self._register.replica}
+            async with asyncio.timeout_at(until):
+                await call.live.quiet()
+        except TimeoutError:
+            loud.append(call)
+        try:
+            async with asyncio.timeout(LEAVE_TIMEOUT_S):
+                if call.connection_id is not None and await self._has_successor():
+                    await call.hand_over()
+                call.happen(Happening.SERVICE_STOPPING, "service_stopping")
+                await call.left.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _has_successor(self) -> bool:
+        try:
+            return len((await self._register.living()).replicas) > 1
         except StoreUnavailable:
-            return frozenset()
+            return False
 
     @property
     def accepting(self) -> bool:
@@ -237,7 +260,7 @@ class Switchboard:
         self._enqueue(_Reported(None, event))
 
     async def knows_call(self, call_secret: str) -> bool:
-        if call_secret in self._by_secret or call_secret in self._left:
+        if self._holds(call_secret) is not None or call_secret in self._left:
             return True
         try:
             return await self._register.knows_secret(call_secret)
@@ -257,21 +280,24 @@ class Switchboard:
         """One event that cannot be acted on must not stop the others: it is tried again."""
         try:
             await self._act_on(item)
+        except _NotYet:
+            self._again_later(item)
         except Exception as error:  # whatever it is, it is this event's trouble
             logger.error("event could not be acted on", exc_info=error)
-            if isinstance(item, _Reported):
-                item.attempts += 1
-                if item.attempts < EVENT_ATTEMPTS or isinstance(error, StoreUnavailable):
-                    self._undone.append(item)
+            self._again_later(item, free=isinstance(error, StoreUnavailable))
+
+    def _again_later(self, item: _Reported | _Changed, *, free: bool = False) -> None:
+        """With the next look of the reconciliation; not for ever, unless this attempt is `free`."""
+        item.attempts += not free
+        if item.attempts < EVENT_ATTEMPTS:
+            self._undone.append(item)
+        else:
+            logger.error("event has been let go", extra={"attempts": item.attempts})
 
     async def _act_on(self, item: _Reported | _Changed) -> None:
         match item:
             case _Changed(room_id, kind):
-                record = await self._register.call(room_id)
-                if record is None and kind == "deleted":
-                    await self._register.forget_room(room_id)
-                elif record is not None and await self._is_elsewhere(record):
-                    await self._replicas.send(record.owner, Message(kind=kind, room_id=room_id))
+                await self._room_changed(room_id, kind)
             case _Reported(None, CallStarted() | ParticipantAdded() as event):
                 await self._call_started(event)
                 await self._register.done(event)
@@ -289,7 +315,7 @@ class Switchboard:
         room = await self._rooms.by_acs_room(event.room_id)
         if room is None:
             return
-        call = self._by_room.get(room.room_id) or await self._taken_over(room)
+        call = await self._ours(room.room_id)
         if call is None:
             await self._call_started_elsewhere(room, event)
         elif call.server_call_id is None and not call.live.over:
@@ -302,7 +328,9 @@ class Switchboard:
     async def _call_started_elsewhere(self, room: PlannedRoom, event: CallStarted | ParticipantAdded) -> None:
         record = await self._register.call(room.room_id)
         if record is not None:
-            if await self._is_elsewhere(record) and record.server_call_id != event.server_call_id:
+            if not await self._is_elsewhere(record):
+                raise _NotYet
+            if record.server_call_id != event.server_call_id:
                 await self._replicas.send(record.owner, Message(kind="report", event=encode_event(event).decode()))
             return
         wanted = await self._register.wanted(room.room_id)
@@ -319,25 +347,43 @@ class Switchboard:
         wanted = await self._register.wanted(room.room_id)
         if wanted is not None and wanted.server_call_id in (None, event.server_call_id):
             await self._register.unwant(room.room_id)
-        call = self._by_room.get(room.room_id) or await self._taken_over(room)
+        call = await self._ours(room.room_id)
         if call is not None:
             if call.server_call_id in (None, event.server_call_id):
                 call.happen(Happening.CALL_ENDED, "call_ended")
             return
         record = await self._register.call(room.room_id)
-        if record is not None and await self._is_elsewhere(record):
-            await self._replicas.send(record.owner, Message(kind="report", event=encode_event(event).decode()))
+        if record is None:
+            return
+        if not await self._is_elsewhere(record):
+            raise _NotYet
+        await self._replicas.send(record.owner, Message(kind="report", event=encode_event(event).decode()))
+
+    async def _room_changed(self, room_id: str, kind: str) -> None:
+        call = self._held(room_id)
+        if call is not None:  # ours since
+            await self._changed(call, kind)
+            return
+        record = await self._register.call(room_id)
+        if record is None and kind == "deleted":
+            await self._register.forget_room(room_id)
+        elif record is not None and await self._is_elsewhere(record):  # whoever takes it over reads what is so then
+            await self._replicas.send(record.owner, Message(kind=kind, room_id=room_id))
 
     async def _call_reported(self, secret: str, event: CallReport | CallEvent) -> None:
-        call = self._by_secret.get(secret)
+        call = self._holds(secret)
         if call is None and secret not in self._left:
             record = await self._register.by_secret(secret)
-            if record is not None and await self._is_elsewhere(record):
-                text = encode_event(event).decode()
-                await self._replicas.send(record.owner, Message(kind="call_event", secret=secret, event=text))
-                return
-            call = None if record is None else await self.adopt(record)
-        if call is not None:
+            if record is not None:
+                if await self._is_elsewhere(record):
+                    text = encode_event(event).decode()
+                    await self._replicas.send(record.owner, Message(kind="call_event", secret=secret, event=text))
+                    return
+                call = await self.adopt(record, event.call_connection_id if isinstance(event, CallConnected) else None)
+                if call is None and await self._register.by_secret(secret) is not None:
+                    raise _NotYet
+        given_up = call is None or (call.live.over and call.connection_id is None)
+        if call is not None and not (given_up and isinstance(event, CallConnected)):
             with log_context(room_id=call.room.room_id):
                 call.reported(event)
         elif isinstance(event, CallConnected) and self._group is not None:
@@ -346,12 +392,22 @@ class Switchboard:
 
     async def _is_elsewhere(self, record: CallRecord) -> bool:
         """Whether another replica, and one that lives, is in the call."""
-        return record.owner != self._register.replica and record.owner in await self._register.alive()
+        return record.owner != self._register.replica and not (await self._register.living()).gone(record.owner)
+
+    def _held(self, room_id: str) -> Call | None:
+        """The room's call, unless another replica has it by now."""
+        call = self._by_room.get(room_id)
+        return None if call is None or call.moved else call
+
+    def _holds(self, secret: str) -> Call | None:
+        """The same by the secret of its addresses."""
+        call = self._by_secret.get(secret)
+        return None if call is None or call.moved else call
 
     # --- media (media_streaming.routes) ------------------------------------------------------------
 
     async def knows_secret(self, call_secret: str) -> bool:
-        call = self._by_secret.get(call_secret)
+        call = self._holds(call_secret)
         if call is not None:
             return not call.live.over
         if call_secret in self._left or not self._accepting:
@@ -363,29 +419,39 @@ class Switchboard:
 
     async def serve_media(self, stream: MediaStream, call_secret: str) -> None:
         """Hand the stream to its call, ours from now on whoever joined it; returns when it has been let go."""
-        call = self._by_secret.get(call_secret)
+        call = self._holds(call_secret)
         if call is None and call_secret not in self._left:
-            call = await self._adopt_by_media(call_secret)
+            call = await self._adopt_by_media(call_secret, stream.call_connection_id)
         if call is not None:
             await call.serve(stream)
 
-    async def _adopt_by_media(self, call_secret: str) -> Call | None:
+    async def _adopt_by_media(self, call_secret: str, connection_id: str | None) -> Call | None:
+        """Whoever has the media socket is in the call. Nothing may come between this and its being served, or the
+        call would begin to win back what it has."""
         try:
-            record = await self._register.by_secret(call_secret)
-            if record is None:
-                return None
-            call = await self.adopt(record)
-            if call is not None and record.owner not in ("", self._register.replica):
-                await self._replicas.send(record.owner, Message(kind="moved", room_id=record.room_id))
-            return call
+            for _ in range(TAKING_ATTEMPTS):
+                record = await self._register.by_secret(call_secret)
+                if record is None:
+                    return None
+                call = await self.adopt(record, connection_id)
+                if call is not None:
+                    if record.owner and self._group is not None:
+                        self._group.create_task(self._tell_moved(record), name="tell that the call has moved")
+                    return call
         except StoreUnavailable:
             logger.error("media stream could not be served: the store is away")
-            return None
+        return None
+
+    async def _tell_moved(self, record: CallRecord) -> None:
+        try:
+            await self._replicas.send(record.owner, Message(kind="moved", room_id=record.room_id))
+        except StoreUnavailable:
+            pass  # it will see for itself
 
     # --- admins ---------------------------------------------------------------------------------------
 
     async def status(self, room_id: str) -> InterpreterStatus:
-        call = self._by_room.get(room_id)
+        call = self._held(room_id)
         if call is not None:
             paused = call.live.session.paused
             reason = call.reason or call.detail
@@ -412,7 +478,7 @@ class Switchboard:
             raise NotPossible("not_found", "there is no such room")
         if await self._passed_on(room_id, "start"):
             return
-        call = self._by_room.get(room_id)
+        call = self._held(room_id)
         if call is not None:
             if call.rejoin or call.happen(Happening.START_ORDERED) is not Act.NOTE_NEXT:
                 raise NotPossible("already_live", "the interpreter is in the call already")
@@ -432,7 +498,7 @@ class Switchboard:
         """
         if await self._passed_on(room_id, "stop"):
             return
-        call = self._by_room.get(room_id)
+        call = self._held(room_id)
         if call is not None and (call.rejoin or not call.live.over):
             call.rejoin = False
             call.happen(Happening.STOP_ORDERED, "stopped")
@@ -453,7 +519,7 @@ class Switchboard:
         """
         if await self._passed_on(room_id, order.value):
             return
-        call = self._by_room.get(room_id)
+        call = self._held(room_id)
         if call is None or call.live.over:
             raise NotPossible("not_live", "the interpreter is not in a call of this room")
         call.live.deliver(Ordered(order))
@@ -466,20 +532,21 @@ class Switchboard:
             NotPossible: as it says.
             ReplicaSilent: it does not say anything.
         """
-        if room_id in self._by_room:
-            return False
-        record = await self._register.call(room_id)
-        if record is None:
-            return False
-        if await self._is_elsewhere(record):
-            await self._replicas.ask(record.owner, Message(kind="order", room_id=room_id, order=order), NotPossible)
-            return True
-        await self.adopt(record)
-        return False
+        for _ in range(TAKING_ATTEMPTS):
+            if self._held(room_id) is not None:
+                return False
+            record = await self._register.call(room_id)
+            if record is None:
+                return False
+            if await self._is_elsewhere(record):
+                await self._replicas.ask(record.owner, Message(kind="order", room_id=room_id, order=order), NotPossible)
+                return True
+            await self.adopt(record)
+        raise ReplicaSilent("replica_silent", "the call is being handed from one replica to another; try again soon")
 
     def change_plan(self, room_id: str, plan: RoomPlan) -> None:
         """Let a running call follow what an admin changed, on whichever replica; does nothing for a room not live."""
-        call = self._by_room.get(room_id)
+        call = self._held(room_id)
         if call is not None:
             call.change_plan(plan)
         else:
@@ -487,7 +554,7 @@ class Switchboard:
 
     def room_deleted(self, room_id: str) -> None:
         """Leave the call of a room that is no more, if there is one."""
-        call = self._by_room.get(room_id)
+        call = self._held(room_id)
         if call is not None:
             call.rejoin = False
             call.happen(Happening.ROOM_DELETED, "room_deleted")
@@ -511,23 +578,31 @@ class Switchboard:
             case "order":
                 await self._ordered(message.room_id, message.order)
             case "changed" | "deleted" | "moved":
-                call = self._by_room.get(message.room_id)
-                if call is None:
-                    return
-                if message.kind == "moved":
-                    await call.check_owner()
-                elif message.kind == "deleted":
-                    self.room_deleted(message.room_id)
-                elif (room := await self._rooms.by_room(message.room_id)) is not None:
-                    call.change_plan(room.plan)
+                call = self._held(message.room_id)
+                if call is not None:
+                    await self._changed(call, message.kind)
+                elif message.kind != "moved":
+                    self._enqueue(_Changed(message.room_id, message.kind))
             case _:
                 logger.warning("message of an unknown kind", extra={"kind": message.kind})
+
+    async def _changed(self, call: Call, kind: str) -> None:
+        room_id = call.room.room_id
+        if kind == "moved":
+            await call.check_owner()
+        elif kind == "deleted":
+            self.room_deleted(room_id)
+        elif (room := await self._rooms.by_room(room_id)) is not None:
+            call.change_plan(room.plan)
 
     def _decoded(self, message: Message) -> Any:
         return decode_event(message.event.encode())
 
     async def _ordered(self, room_id: str, order: str) -> None:
-        if room_id not in self._by_room:
+        call = self._held(room_id)
+        if call is not None:
+            await call.check_owner()  # an order may have waited for longer than we have had the call
+        if call is None or call.moved:
             raise NotPossible("not_live", "the interpreter has left the call")
         match order:
             case "start":
@@ -546,7 +621,7 @@ class Switchboard:
         if self._group is None:
             raise RuntimeError("the switchboard is not running")
         room_id, now = room.room_id, self._wall_clock()
-        if room_id in self._by_room or room_id in self._joining:
+        if self._held(room_id) is not None or self.is_joining(room_id):
             return "already_live"
         wanted = WantedCall(room_id=room_id, server_call_id=server_call_id, since=now, attempts=attempts, retry_at=now)
         refusal = self._refusal()
@@ -558,15 +633,22 @@ class Switchboard:
             return refusal
         self._joining.add(room_id)
         try:
-            await self._register.want(wanted)
-            record = new_record(room, self._register.replica, server_call_id, now)
-            if not await self._register.claim(record):
-                return "already_live"
-            self._tell("room.live", room_id, {})
-            self._begin(room, record, adopted=False)
+            async with self._lock(room_id):
+                await self._register.want(wanted)
+                record = new_record(room, self._register.replica, server_call_id, now)
+                if not await self._register.claim(record):
+                    return "already_live"
+                self._tell("room.live", room_id, {})
+                self._begin(room, record)
         finally:
             self._joining.discard(room_id)
         return None
+
+    def _lock(self, room_id: str) -> asyncio.Lock:
+        lock = self._taking.get(room_id)
+        if lock is None:
+            lock = self._taking[room_id] = asyncio.Lock()
+        return lock
 
     def _refusal(self) -> str | None:
         if not self._accepting:
@@ -581,38 +663,87 @@ class Switchboard:
         over = wanted.server_call_id is not None and await self._register.is_over(wanted.server_call_id)
         if room is None or over:
             await self._register.unwant(wanted.room_id)
-        elif step(State.LIVE, Happening.RETRY_DUE).act is Act.JOIN and wanted.room_id not in self._by_room:
+        elif step(State.LIVE, Happening.RETRY_DUE).act is Act.JOIN and self._held(wanted.room_id) is None:
             await self._join(room, wanted.server_call_id, attempts=wanted.attempts)
 
-    async def adopt(self, record: CallRecord) -> Call | None:
-        """Take a call over whose replica is gone, or has lost its media socket to us; None if somebody else has."""
+    async def adopt(self, record: CallRecord, connection_id: str | None = None) -> Call | None:
+        """Take a call over whose replica is gone, or has lost its media socket to us; None if somebody else has, or
+        we are leaving ourselves. `connection_id`: as whoever has it told us."""
+        async with self._lock(record.room_id):
+            call = self._held(record.room_id)
+            if call is not None:
+                return call
+            if record.owner == self._register.replica:  # we have left it while the store was away
+                await self._register.release(record)
+                return None
+            return await self._adopt(record, connection_id)
+
+    async def _adopt(self, record: CallRecord, connection_id: str | None) -> Call | None:
         room = await self._rooms.by_room(record.room_id)
         if self._group is None or not self._accepting:
             return None
-        taken = msgspec.structs.replace(record, owner=self._register.replica, name=secrets.token_urlsafe(6))
+        taken = msgspec.structs.replace(
+            record,
+            owner=self._register.replica,
+            name=secrets.token_urlsafe(6),
+            connection_id=record.connection_id or connection_id,
+            unclosed=(*record.unclosed, record.name),
+        )
         if not await self._register.change(record, taken):
-            return self._by_room.get(record.room_id)
+            return None
         if room is None:
             await self._register.release(taken)
-            if record.connection_id is not None:
-                await self._reconciliation.hang_up(record.connection_id)
+            if taken.connection_id is not None:
+                await self._reconciliation.hang_up(taken.connection_id)
             return None
-        lost = await self._close_books(record.room_id, f"{record.name}-", "replica_lost")
-        logger.warning("call taken over", extra={"room_id": record.room_id, "utterances_lost": lost})
-        return self._begin(room, taken, adopted=True)
+        logger.warning("call taken over", extra={"room_id": record.room_id})
+        call = self._begin(room, taken, adopted=True, handed_over=not record.owner)
+        self._group.create_task(self._close_books_after(call, record.owner, taken.unclosed), name="books")
+        return call
 
-    async def _taken_over(self, room: PlannedRoom) -> Call | None:
-        """The room's call, if it was a replica's that is gone; then it is ours now."""
-        record = await self._register.call(room.room_id)
+    async def _close_books_after(self, call: Call, owner: str, names: tuple[str, ...]) -> None:
+        """Give what earlier owners have left open its end, as soon as they cannot do so themselves.
+
+        In the background, and again until it is done: who waits for the interpreter does not wait for the books.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + LAST_WORDS_S
+        room_id, lost = call.room.room_id, 0
+        while True:
+            try:
+                gone = bool(owner) and (await self._register.living()).gone(owner)
+                if gone or loop.time() >= until:
+                    for name in names:
+                        lost += await self._close_books(room_id, f"{name}-", "replica_lost")
+                    break
+            except StoreUnavailable:
+                pass  # said by whoever looks at it all the time
+            await asyncio.sleep(BOOKS_S)
+        call.books_closed(names)
+        if gone:
+            try:
+                await self._replicas.inherit(owner, self._message)
+            except StoreUnavailable:
+                pass  # what it was told last is found by asking ACS
+        logger.info("books closed", extra={"room_id": room_id, "utterances_lost": lost})
+
+    async def _ours(self, room_id: str) -> Call | None:
+        """The room's call if it is ours; if it was a replica's that is gone, it is ours now."""
+        call = self._held(room_id)
+        if call is not None:
+            return call
+        record = await self._register.call(room_id)
         if record is None or await self._is_elsewhere(record):
             return None
         return await self.adopt(record)
 
-    def _begin(self, room: PlannedRoom, record: CallRecord, *, adopted: bool) -> Call:
+    def _begin(
+        self, room: PlannedRoom, record: CallRecord, *, adopted: bool = False, handed_over: bool = False
+    ) -> Call:
         if self._group is None:
             raise RuntimeError("the switchboard is not running")
         live = self._open_room(room, record.name, self._scribe(room.room_id))
-        call = Call(room, record, live, self._around, adopted=adopted)
+        call = Call(room, record, live, self._around, adopted=adopted, handed_over=handed_over)
         self._by_room[room.room_id] = self._by_secret[record.secret] = call
         self._group.create_task(self._attend(call), name=f"call {room.room_id}")
         return call
@@ -627,9 +758,12 @@ class Switchboard:
             except StoreUnavailable:
                 logger.error("the end of a call could not be written down", extra={"room_id": room_id})
             finally:
-                self._by_room.pop(room_id, None)
-                self._by_secret.pop(call.secret, None)
-                self._left.remember(call.secret)
+                if self._by_room.get(room_id) is call:  # otherwise it has come back to us
+                    del self._by_room[room_id]
+                if self._by_secret.get(call.secret) is call:
+                    del self._by_secret[call.secret]
+                if not call.moved:
+                    self._left.remember(call.secret)
                 call.left.set()
         following = call.next_server_call_id
         if call.rejoin and not call.moved:
@@ -655,10 +789,11 @@ class Switchboard:
         self._undone.append(_Reported(None, event))
 
     def call_of(self, room_id: str) -> Call | None:
-        return self._by_room.get(room_id)
+        return self._held(room_id)
 
     def is_joining(self, room_id: str) -> bool:
-        return room_id in self._joining
+        lock = self._taking.get(room_id)
+        return room_id in self._joining or (lock is not None and lock.locked())
 
 
 def _happening(event: CallStarted | ParticipantAdded, known: str | None) -> Happening:

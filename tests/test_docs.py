@@ -42,13 +42,25 @@ def by_name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-@pytest.fixture(scope="module")
-def generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("emulator_docs", ROOT / "scripts" / "emulator_docs.py")
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def generator() -> ModuleType:
+    return script("emulator_docs")
+
+
+def test_the_lifecycle_is_drawn_as_it_is() -> None:
+    """`python scripts/lifecycle_docs.py` writes it."""
+    lifecycle = script("lifecycle_docs")
+    text = lifecycle.PAGE.read_text()
+    assert text == lifecycle.rendered(text)
+    assert set(re.findall(r"<!-- generated: (\w+) -->", text)) == set(lifecycle.PARTS)
 
 
 def test_generated_tables_are_up_to_date(generator: ModuleType) -> None:

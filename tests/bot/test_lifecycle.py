@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.lifecycle import IN_CALL, TABLE, Act, Happening, State, Step, matrix, step
+from bot.lifecycle import IN_CALL, TABLE, Act, Happening, State, Step, diagram, matrix, step
 
 CODES = dict(zip("SCH LIV CNG CND STR INT DRA END".split(), State, strict=True))
 
@@ -23,6 +23,7 @@ start ordered       |CNG join   |CNG join   |.          |.          |.          
 stop ordered        |.          |END forget |DRA leave  |DRA leave  |DRA leave  |DRA leave |forget next|.
 retry due           |.          |CNG join   |.          |.          |.          |.         |.          |.
 taken over          |INT recover|INT recover|.          |.          |.          |.         |.          |INT recover
+join taken over     |CNG join   |CNG join   |.          |.          |.          |.         |.          |CNG join
 connect answered    |.          |.          |CND        |.          |.          |.         |.          |.
 connect failed      |LIV        |.          |DRA close  |DRA close  |DRA close  |DRA close |.          |LIV
 call connected      |.          |.          |CND        |.          |.          |.         |.          |.
@@ -52,6 +53,7 @@ INTO_A_CALL = {
     Happening.START_ORDERED,
     Happening.RETRY_DUE,
     Happening.TAKEN_OVER,
+    Happening.JOIN_TAKEN_OVER,
 }
 INTERPRETERS = {Act.JOIN: 1, Act.LEAVE: -1, Act.CLOSE: -1, Act.LET_GO: -1}
 """By how much the number of ours in the room changes; a take-over takes the place of one that is gone."""
@@ -178,3 +180,23 @@ def test_the_matrix_shows_every_pair() -> None:
                     (False, False): f"**{following}**, {act}",
                 }[following is state, act is Act.NOTHING]
             )
+
+
+def test_the_picture_shows_every_change_of_state_and_nothing_else() -> None:
+    head, direction, start, *lines = diagram().splitlines()
+    assert (head, direction.strip(), start.strip()) == ("stateDiagram-v2", "direction LR", "[*] --> scheduled")
+    groups: dict[str, list[State]] = {}
+    drawn: dict[tuple[State, Happening], State] = {}
+    for line in lines:
+        if " as " in line:
+            names, name = line.strip().removeprefix('state "from ').split('" as ')
+            groups[name] = [State(one) for one in names.split(", ")]
+            continue
+        way, labels = line.strip().split(": ", 1)
+        origin, _, following = way.partition(" --> ")
+        for state in groups.get(origin) or [State(origin)]:
+            for label in labels.split("<br>"):
+                assert (state, Happening(label)) not in drawn
+                drawn[state, Happening(label)] = State(following)
+    assert drawn == {pair: after.state for pair, after in TABLE.items() if after.state is not pair[0]}
+    assert len(lines) < 25, "not a hairball"

@@ -19,7 +19,7 @@ from bot.calls import CallLook
 from bot.errors import CallError
 from bot.interpreting.events import Order
 from bot.interpreting.plan import RoomPlan
-from bot.lifecycle import State
+from bot.lifecycle import Happening, State
 from bot.live_room import LiveRoom, Scribe
 from bot.metronome import Metronome
 from bot.records import CallScribe
@@ -180,10 +180,10 @@ class Exchange:
         max_calls: int = 3,
         replica: str = "us",
         state: SharedState | None = None,
-        calls: FakeCalls | None = None,
+        calls: Any = None,
         records: Kept | None = None,
     ) -> None:
-        """Replicas share `state`, `calls` and `records`."""
+        """Replicas share `state`, `calls` (FakeCalls, unless it is another CallControl) and `records`."""
         self.loop = asyncio.get_running_loop()
         self.began = self.loop.time()
         self.book = Book()
@@ -612,7 +612,7 @@ async def test_a_room_that_is_over_before_we_have_joined_is_left_as_soon_as_we_h
     async with Exchange() as exchange:
         exchange.calls.connect_takes_s = 5.0
         await exchange.tell(started())
-        await exchange.report(CallDisconnected(**report()))
+        await exchange.report(roster("28:us"), CallDisconnected(**report()))
         assert exchange.calls.hang_ups == []
         await asyncio.sleep(5)
         assert exchange.calls.hang_ups == ["connection-1"]
@@ -639,6 +639,82 @@ async def test_a_connect_that_was_given_up_but_came_through_is_undone() -> None:
         assert await exchange.status() == (State.LIVE, "connect_failed: timeout")
         await exchange.report(CallConnected(**report("connection-77")))
         assert exchange.calls.hang_ups == ["connection-77"]
+
+
+@virtual_time
+async def test_a_connect_that_comes_through_while_it_is_given_up_is_undone_as_well() -> None:
+    """The regression: a callback between the lost answer and the end of the call was learnt, and then forgotten."""
+    async with Exchange() as exchange:
+        exchange.calls.refuses = CallError("timeout", "ACS did not answer in time", retryable=True)
+        await exchange.tell(started(), wait_s=0.099)
+        exchange.switchboard.call_of("room-1").happen(Happening.CONNECT_FAILED, "connect_failed: timeout")  # type: ignore[union-attr]  # it is there
+        await exchange.report(CallConnected(**report("connection-77")))
+        assert exchange.calls.hang_ups == ["connection-77"]
+
+
+@pytest.mark.parametrize("roster_told", [True, False])
+def test_people_whose_interpreter_acs_has_forgotten_get_another(roster_told: bool) -> None:
+    """The regression: a connection that was gone counted as the end of the call, however many people were in it."""
+
+    @virtual_time
+    async def script() -> None:
+        async with Exchange() as exchange:
+            await exchange.tell(started())
+            await exchange.dial()
+            if roster_told:
+                await exchange.report(roster(ADA, BENITO))
+            exchange.calls.looks["connection-1"] = None
+            await asyncio.sleep(25)
+            assert exchange.calls.rooms == ["acs-1", "acs-1"]
+            assert await exchange.status() == (State.CONNECTED, None)
+
+    script()
+
+
+@virtual_time
+async def test_somebody_who_comes_while_a_lost_call_is_left_has_it_joined_again() -> None:
+    """The regression: the report of that person made the call one that was over, and nobody interpreted it any more."""
+    async with Exchange() as exchange:
+        await exchange.tell(started())
+        await exchange.dial()
+        await exchange.report(roster(ADA))
+        exchange.calls.hang_up_takes_s = 1.0
+        exchange.booths.running[0].breaks(RuntimeError("a bug of ours"))
+        await asyncio.sleep(0.1)
+        assert await exchange.status() == (State.DRAINING, "internal_error")
+        await exchange.switchboard.deliver(
+            ParticipantAdded("event", "acs-1", "server-call-1", ADA, NOW, "correlation", BENITO, "Benito", "Presenter")
+        )
+        await asyncio.sleep(5)
+        assert exchange.calls.rooms == ["acs-1", "acs-1"]
+        assert await exchange.status() == (State.CONNECTED, None)
+
+
+@virtual_time
+async def test_an_admin_who_starts_an_interpreter_that_was_stopped_has_it_follow_the_call_again() -> None:
+    async with Exchange() as exchange:
+        await exchange.tell(started())
+        await exchange.switchboard.stop("room-1")
+        await exchange.switchboard.start("room-1")
+        await asyncio.sleep(1)
+        await exchange.tell(started(), ended(call="server-call-0"))
+        assert await exchange.status() == (State.CONNECTED, None), "the end of an earlier call is not the end of this"
+
+
+@virtual_time
+async def test_our_own_hang_up_on_the_way_to_joining_again_does_not_end_the_call() -> None:
+    async with Exchange() as exchange:
+        await exchange.tell(started())
+        exchange.calls.restart = lambda: exchange.calls.looks.clear()
+        exchange.calls.hang_up_takes_s = 1.0
+        acs = await exchange.dial()
+        acs.hangs_up()
+        await asyncio.sleep(8.2)
+        assert exchange.calls.hang_ups == ["connection-1"]
+        await exchange.report(CallDisconnected(**report(sub_code=7000)), wait_s=1.5)
+        assert exchange.calls.rooms == ["acs-1", "acs-1"]
+        assert await exchange.status() == (State.INTERRUPTED, "joining again")
+        assert len(exchange.rooms) == 1, "the same session"
 
 
 @pytest.mark.parametrize("failure", [CallError("timeout", "", retryable=False), RuntimeError("a bug of ours")])

@@ -51,9 +51,9 @@ class FakeSocket:
 class FakeMediaStream:
     """ACS's end of one media socket."""
 
-    def __init__(self, *, metadata: bool = True) -> None:
+    def __init__(self, *, metadata: bool = True, connection: str = "connection-1") -> None:
         self._socket = FakeSocket()
-        self.stream = MediaStream(self._socket, call_connection_id="connection-1")
+        self.stream = MediaStream(self._socket, call_connection_id=connection)
         if metadata:
             self.sends(METADATA)
 

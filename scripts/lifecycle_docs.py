@@ -1,0 +1,81 @@
+"""Writes docs/lifecycle.md's picture, table and times from the code; `--check` says if they are old.
+
+What is generated stands between `<!-- generated: name -->` and `<!-- end -->`; everything else is written by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "lifecycle.md"
+_BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def main() -> int:
+    """0 when nothing is left to do."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the page is old")
+    options = parser.parse_args()
+    old = rendered(PAGE.read_text()) != PAGE.read_text()
+    if old:
+        print(f"{'old' if options.check else 'written'}: {PAGE.relative_to(ROOT)}")
+        if not options.check:
+            PAGE.write_text(rendered(PAGE.read_text()))
+    return 1 if options.check and old else 0
+
+
+def rendered(text: str) -> str:
+    """The page as it is to be."""
+    return _BLOCK.sub(lambda found: f"{found[1]}\n{PARTS[found[2]]()}\n\n{found[3]}", text)
+
+
+def picture() -> str:
+    from bot.lifecycle import diagram
+
+    return f"```mermaid\n{diagram()}\n```"
+
+
+def pairs() -> str:
+    from bot.lifecycle import matrix
+
+    return matrix()
+
+
+def ladder() -> str:
+    """The steps to win a media stream back, with their patience."""
+    from bot.recovery import CALM_S, PATIENCE_S, RUNGS
+
+    rows = [f"| {number} | {rung.value} | {PATIENCE_S[rung]:g} s |" for number, rung in enumerate(RUNGS, 1)]
+    rest = f"A stream that has held for {CALM_S:g} s is well again: the next loss begins at the first step."
+    return "\n".join(["| step | | patience |", "|---|---|---|", *rows, "", rest])
+
+
+def times() -> str:
+    """Every patience outside the ladder."""
+    from bot import call, reconciliation, register
+
+    pauses = ", ".join(f"{pause:g}" for pause in reconciliation.RETRY_S)
+    rows = [
+        ("from the join to the media socket", f"{call.FIRST_MEDIA_S:g} s"),
+        ("from the media socket to the first frame on it", f"{call.FIRST_FRAME_S:g} s"),
+        ("between two looks at the register", f"{reconciliation.LOOK_S:g} s"),
+        ("between two questions to ACS about a call", f"{reconciliation.ASK_ACS_S:g} s"),
+        ("alone in a call", f"{reconciliation.EMPTY_S:g} s"),
+        ("pauses before joining again, the last repeated", f"{pauses} s"),
+        ("attempts to join", f"{reconciliation.ATTEMPTS}"),
+        ("a replica's lease, renewed every", f"{register.LEASE_S:g} s, {register.BEAT_S:g} s"),
+    ]
+    return "\n".join(["| what | how long |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows)])
+
+
+PARTS: dict[str, Callable[[], str]] = {"picture": picture, "pairs": pairs, "ladder": ladder, "times": times}
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    sys.exit(main())
