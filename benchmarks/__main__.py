@@ -52,6 +52,7 @@ HOT_PATHS = (
     "speaker_audio",
     "speech_detector",
     "pacer",
+    "feed",
 )
 PARTS = ("line", "stall", "flood", "emulator", "hot-paths", "admin-reads", "guard")
 CALLS = (1, 10, 50)

@@ -17,6 +17,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
 
 from bot import calls as call_automation
+from bot.broadcast import Broadcast
 from bot.call import PlannedRoom
 from bot.calls import Calls
 from bot.config import Settings
@@ -41,6 +42,7 @@ from bot.register import Register
 from bot.safe_answers import make_answers_safe
 from bot.switchboard import Switchboard
 from bot.voice_activity import DetectorPool
+from listeners.feed import Feed
 from listeners.tickets import Tickets
 from media_streaming import routes as media_routes
 from rooms_admin import acs_rooms
@@ -124,10 +126,11 @@ class _RoomBook:
 class _Watcher:
     """Running calls follow what admins change; a deleted room's call ends, and nothing more is kept of it."""
 
-    def __init__(self, switchboard: Switchboard, archive: Archive, subscriptions: Subscriptions) -> None:
+    def __init__(self, switchboard: Switchboard, archive: Archive, subscriptions: Subscriptions, feed: Feed) -> None:
         self._switchboard = switchboard
         self._archive = archive
         self._subscriptions = subscriptions
+        self._feed = feed
 
     def changed(self, room: Room) -> None:
         self._switchboard.change_plan(room.room_id, plan_of(room).plan)
@@ -136,6 +139,7 @@ class _Watcher:
         self._switchboard.room_deleted(room.room_id)
         self._archive.forget(room.room_id)
         self._subscriptions.forget_room(room.room_id)
+        self._feed.close_room(room.room_id, "room_deleted")
 
 
 _ADMIN_STATUS: dict[State, InterpreterStatus] = {
@@ -183,6 +187,8 @@ class Interpreter:
         self._settings = settings
         self._capabilities: Capabilities | None = None
         self.switchboard: Switchboard | None = None
+        self.feed = Feed()
+        """What listeners outside the calls follow."""
         self._keys = ApiKeys({name: key.get_secret_value() for name, key in settings.admin_api_keys.items()})
         file = settings.admin_api_keys_file
         self._key_file = None if file is None else KeyFile(file, self._keys)
@@ -245,6 +251,8 @@ class Interpreter:
             deliveries = await resources.enter_async_context(Deliveries(subscriptions))
             notices = Notices(archive, deliveries.tell)
             loop = asyncio.get_running_loop()
+            feed = self.feed
+            resources.callback(feed.close, "service_stopping")
 
             def open_room(room: PlannedRoom, name: str, scribe: Scribe) -> LiveRoom:
                 return LiveRoom(
@@ -254,6 +262,7 @@ class Interpreter:
                     detectors=detectors,
                     metronome=metronome,
                     scribe=scribe,
+                    audience=Broadcast(feed, room.room_id, round(time.time() * 1000)),
                     clock=loop.time,
                 )
 
@@ -276,7 +285,7 @@ class Interpreter:
                 settings.acs_token_audience,
                 KeySet(fetch_over_http(settings.acs_token_jwks_url)),
             )
-            rooms = Rooms(store, acs, watcher=_Watcher(switchboard, archive, subscriptions))
+            rooms = Rooms(store, acs, watcher=_Watcher(switchboard, archive, subscriptions, feed))
             retention = Retention(store, rooms, archive, answers, subscriptions, default_days=settings.retention_days)
             # In a thread: FastAPI and pydantic read source files to describe the routes.
             await asyncio.to_thread(self._add_routes, switchboard, verifier, rooms, archive, answers, subscriptions)

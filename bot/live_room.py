@@ -34,6 +34,8 @@ from bot.interpreting.events import (
     SpeakerAudio,
     StopPlaying,
     Tick,
+    VoiceBegins,
+    VoiceEnds,
 )
 from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import SHARED_CHANNEL, Lane, Mode, RoomPlan
@@ -73,6 +75,32 @@ class Scribe(Protocol):
     def settled(self, entry: Entry) -> None: ...
 
 
+class Audience(Protocol):
+    """Who follows the room from outside the call. Called in the event loop, never blocks."""
+
+    def began(self) -> None:
+        """The room is about to run; nothing else is told before."""
+        ...
+
+    def ended(self) -> None: ...
+
+    def caption(self, line: CaptionLine) -> None: ...
+
+    def audio(self, channel: str, pcm: bytes) -> None:
+        """One frame of a channel that is not the shared room's."""
+        ...
+
+    def stopped(self, channel: str) -> None:
+        """What has not been heard of the channel yet is not to be heard."""
+        ...
+
+    def voice_begins(self, lane: Lane) -> None:
+        """On one channel more."""
+        ...
+
+    def voice_ends(self, lane: Lane) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class RoomEnded:
     """Why a room is over. `hang_up`: ACS may still believe us to be in the call."""
@@ -93,6 +121,7 @@ class LiveRoom:
         detectors: Detectors,
         metronome: Metronome,
         scribe: Scribe,
+        audience: Audience,
         clock: Callable[[], float],
     ) -> None:
         """`name` is unique to the call, `clock` the event loop's."""
@@ -101,6 +130,7 @@ class LiveRoom:
         self._make_booth = booths
         self._pool = detectors
         self._scribe = scribe
+        self._audience = audience
         self._clock = clock
         self._alarm = metronome.alarm(self._on_alarm)
         self._detectors: dict[str, Detector] = {}
@@ -128,11 +158,15 @@ class LiveRoom:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
+                self._audience.began()
                 try:
                     ended = await self._until_over()
                 finally:
                     self.end("cancelled", hang_up=True)  # unless it is over already
-                    await self._close()
+                    try:
+                        await self._close()
+                    finally:
+                        self._audience.ended()
         except* Exception as errors:  # the room's error boundary: reported here, and the other rooms go on
             logger.error("room failed", exc_info=errors)
         return ended
@@ -216,6 +250,8 @@ class LiveRoom:
                 stream = self._stream(channel)
                 if stream is not None:
                     stream.send_audio(pcm)
+                if channel != SHARED_CHANNEL:
+                    self._audience.audio(channel, pcm)
             case Hear(lane, utterance, pcm):
                 if (lane, utterance) not in self._opened:
                     self._opened.add((lane, utterance))
@@ -247,8 +283,14 @@ class LiveRoom:
                 stream = self._stream(channel)
                 if stream is not None:
                     stream.stop_audio()
+                self._audience.stopped(channel)
+            case VoiceBegins(_, lane):
+                self._audience.voice_begins(lane)
+            case VoiceEnds(_, lane):
+                self._audience.voice_ends(lane)
             case Caption(line):
                 self._scribe.caption(line)
+                self._audience.caption(line)
             case Settled(entry):
                 self._opened.discard((entry.lane, entry.utterance))
                 self._scribe.settled(entry)

@@ -22,9 +22,9 @@ LONGEST_VALIDITY = timedelta(days=180)  # ACS's rule for the span from valid_fro
 
 def check_offered(languages: Sequence[str], settings: RoomSettings) -> None:
     """What is not offered says so, whatever else is right with it."""
-    if settings.layout != "shared":
+    if settings.layout == "sister":
         raise NotSupported(
-            "channels and rooms per language are not supported yet", details=[_wrong("settings.layout", "only shared")]
+            "rooms per language are not supported yet", details=[_wrong("settings.layout", "shared or channels")]
         )
     primaries = [primary(tag) for tag in languages]
     if len(set(primaries)) < len(primaries):

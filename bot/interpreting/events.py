@@ -302,6 +302,22 @@ class StopPlaying:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceBegins:
+    """A speaker's interpretation is about to be heard on a channel: its first frame comes next."""
+
+    channel: str
+    lane: Lane
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceEnds:
+    """It has been heard to its end, or was stopped. Comes once for every `VoiceBegins`."""
+
+    channel: str
+    lane: Lane
+
+
+@dataclass(frozen=True, slots=True)
 class Caption:
     line: CaptionLine
 
@@ -325,6 +341,8 @@ Effect = (
     | LaneServed
     | Play
     | StopPlaying
+    | VoiceBegins
+    | VoiceEnds
     | Caption
     | Settled
 )

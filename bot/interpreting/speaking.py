@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bot.interpreting.endpointing import FRAME_MS
-from bot.interpreting.events import Effect, Play, StopPlaying
+from bot.interpreting.events import Effect, Play, StopPlaying, VoiceBegins, VoiceEnds
 from bot.interpreting.floor import Floor, Passage, Stage
 from bot.interpreting.lag import VOICE_LIMIT_MS, WAITING_LIMIT_MS, WAITING_LIMIT_S, LagControl
-from bot.interpreting.ledger import Playout
+from bot.interpreting.ledger import Kind, Playout
 
 DRY_S = 2.5
 """How long a voice may break off for want of more; then the rest, if it comes, is only read."""
@@ -48,6 +48,8 @@ class Speaking:
             self._out.append(StopPlaying(passage.channel))
         floor.drop(passage)
         playout = passage.entry.playouts[passage.channel]
+        if playout.played and passage.entry.kind is Kind.UTTERANCE:
+            self._out.append(VoiceEnds(passage.channel, passage.entry.lane))
         playout.trimmed += passage.pacer.trimmed_bytes
         playout.dropped += passage.pacer.dropped_bytes
 
@@ -86,6 +88,8 @@ class Speaking:
             entry.last_played_at = now
             if entry.first_played_at is None:
                 entry.first_played_at = now
+            if not playout.played and entry.kind is Kind.UTTERANCE:
+                self._out.append(VoiceBegins(channel, entry.lane))
             playout.played += sum(map(len, frames))
             entry.played_ms = max(entry.played_ms, playout.played // len(frames[0]) * FRAME_MS)
             self._out += [Play(channel, pcm) for pcm in frames]

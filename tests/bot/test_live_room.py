@@ -5,10 +5,12 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import pytest
 
 from bot.booth import BoothFactory
+from bot.broadcast import Broadcast
 from bot.interpreting.announcement import text as announcement
 from bot.interpreting.events import BoothDegraded, Effect, Event, Order, Ordered, SpeakerAudio, SpeakerJoined
 from bot.interpreting.glossary import Terms
@@ -18,7 +20,10 @@ from bot.interpreting.session import InterpreterSession
 from bot.interpreting.transcript import CaptionLine
 from bot.live_room import LiveRoom, RoomEnded, Scribe
 from bot.metronome import Metronome
-from tests.support.audio import numbered
+from listeners.feed import Feed
+from listeners.messages import Signal
+from listeners.readers import Reader
+from tests.support.audio import numbered, numbers
 from tests.support.booths import FakeBooths
 from tests.support.media_streams import METADATA, FakeMediaStream, NumberedSpeech, audio_json
 from tests.support.meeting import (
@@ -33,6 +38,8 @@ from tests.support.meeting import (
     silent_model,
 )
 from tests.support.virtual_time import virtual_time
+
+AnyReader = TypeVar("AnyReader", bound=Reader[Any])
 
 
 @dataclass
@@ -66,6 +73,7 @@ class Stage:
     def __init__(self, booths: FakeBooths | None = None, plan: RoomPlan = TWO_LANGUAGES) -> None:
         self.booths = booths or FakeBooths()
         self.notebook = Notebook()
+        self.feed = Feed()
         self.speech = NumberedSpeech()
         self.metronome = Metronome()
         self.loop = asyncio.get_running_loop()
@@ -82,6 +90,7 @@ class Stage:
             detectors=self.speech,
             metronome=self.metronome,
             scribe=scribe,
+            audience=Broadcast(self.feed, "room-1", 0),
             clock=self.loop.time,
         )
 
@@ -276,6 +285,51 @@ async def test_each_room_of_a_language_is_spoken_to_through_its_own_socket() -> 
         await stage.end()
         assert english.close_code is not None
         assert french.close_code is not None
+
+
+@virtual_time
+async def test_listeners_of_a_channel_hear_it_read_it_and_are_told_of_the_original() -> None:
+    plan = replace(TWO_LANGUAGES, layout=Layout.CHANNELS)
+    async with Stage(FakeBooths(Answers(after=0.5, text="Hola", seconds=1.0, heard="Hello")), plan) as stage:
+        acs = await stage.dialled()
+        audio, passed = stage.feed.read_audio("room-1", "es-ES"), stage.feed.read_audio("room-1", "en-US")
+        captions, signals = stage.feed.read_captions("room-1"), stage.feed.read_signals("room-1")
+        await stage.until(1.0)
+        await acs.says(ADA, seconds=1.0, pause=0.5)
+        await stage.until(2.9)
+        assert passed.dropped > 0
+        await stage.until(4.5)
+        stage.room.end("call_ended", hang_up=False)
+        await stage.end()
+        frames = [pcm async for pcm in closed(audio)]
+        assert [numbers(pcm) for pcm in frames] == [[1]] * 50
+        assert len(acs.played) == 50, "the shared room hears it as well"
+        assert [line.text async for _, line in closed(captions)] == ["Hello", "Hola"]
+        assert [signal async for signal in closed(signals)] == [
+            Signal("suppress_original", ADA, "es-ES"),
+            Signal("restore_original", ADA, "es-ES"),
+        ]
+
+
+@virtual_time
+async def test_a_voice_that_is_stopped_gives_the_original_back_and_listeners_hear_no_more_of_it() -> None:
+    plan = replace(TWO_LANGUAGES, layout=Layout.CHANNELS)
+    async with Stage(FakeBooths(Answers(seconds=5.0)), plan) as stage:
+        acs = await stage.dialled()
+        audio, signals = stage.feed.read_audio("room-1", "es-ES"), stage.feed.read_signals("room-1")
+        await acs.says(ADA, seconds=1.0)
+        await stage.until(3.0)
+        assert audio.queued_ms > 0
+        stage.room.deliver(Ordered(Order.HUSH))
+        assert audio.queued_ms == 0
+        await stage.until(4.0)
+        assert [signal.type async for signal in closed(signals)] == ["suppress_original", "restore_original"]
+
+
+def closed(reader: AnyReader) -> AnyReader:
+    """What has come so far, and no more."""
+    reader.close()
+    return reader
 
 
 @virtual_time

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from bot import switchboard as switchboard_module
+from bot.broadcast import Broadcast
 from bot.call import PlannedRoom
 from bot.calls import CallLook
 from bot.errors import CallError
@@ -26,6 +27,7 @@ from bot.records import CallScribe
 from bot.register import Register
 from bot.switchboard import LEAVE_TIMEOUT_S, InterpreterStatus, NotPossible, Switchboard
 from bot.telemetry import JsonFormatter
+from listeners.feed import Feed
 from rooms_admin.exports import Passage, TranscriptLine
 from rooms_admin.shared_state import InMemoryState, SharedState
 from tests.support.booths import FakeBooths
@@ -208,6 +210,7 @@ class Exchange:
             clock=self.loop.time,
             tell=lambda kind, room_id, data: self.told.append((kind, room_id, data.get("reason"))),
         )
+        self.feed = Feed()
         self.told: list[tuple[str, str, object]] = []
         """What integrators are told."""
         self.running: asyncio.Task[None]
@@ -221,6 +224,7 @@ class Exchange:
             detectors=NumberedSpeech(),
             metronome=self.metronome,
             scribe=scribe,
+            audience=Broadcast(self.feed, room.room_id, 0),
             clock=self.loop.time,
         )
         self.rooms.append(live)

@@ -458,7 +458,6 @@ WRONG_ROOMS: list[tuple[dict[str, Any], str, str]] = [
     ({"languages": ["en-US", "es_ES"]}, BAD, "languages.1"),
     ({"languages": ["en-US", "en-GB"]}, BAD, "languages"),
     ({"settings": {"layout": "sister"}}, LATER, "settings.layout"),
-    ({"settings": {"layout": "channels"}}, LATER, "settings.layout"),
     ({"settings": {"chair": "participant_1"}}, BAD, "settings.chair"),
     ({"settings": {"keypad": {"x": "hush"}}}, BAD, "settings.keypad.x.[key]"),
     ({"settings": {"max_lanes": 0}}, BAD, "settings.max_lanes"),

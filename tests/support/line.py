@@ -90,7 +90,7 @@ class Line:
             assert response.status < 300, (response.status, await response.text())
             return await response.json()
 
-    async def room(self) -> Room:
+    async def room(self, **settings: Any) -> Room:
         people = [("Ana", "en-US"), ("Luis", "es-ES")]
         created = await self.api(
             "POST",
@@ -98,6 +98,7 @@ class Line:
             {
                 "name": "a test",
                 "languages": ["en-US", "es-ES"],
+                "settings": settings,
                 "participants": [
                     {"display_name": name, "role": "Presenter", "speaks": tag, "hears": tag} for name, tag in people
                 ],

@@ -39,6 +39,8 @@ from bot.interpreting.events import (
     StopPlaying,
     Tick,
     Usage,
+    VoiceBegins,
+    VoiceEnds,
 )
 from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import Attendee, Lane, RoomPlan
@@ -201,7 +203,7 @@ class Meeting:
         lines: list[str] = []
         before, since = "", 0.0
         for at, effect in self.done:
-            if isinstance(effect, Release):
+            if isinstance(effect, Release | VoiceBegins | VoiceEnds):
                 continue
             what = told(effect)
             if isinstance(effect, Hear | Play) and what == before:
@@ -266,6 +268,10 @@ def told(effect: Effect) -> str:
             return f"play u-{numbers(pcm)[0]}"
         case StopPlaying():
             return "stop playing"
+        case VoiceBegins(channel, lane):
+            return f"{lane.speaker} into {lane.target} begins on {channel}"
+        case VoiceEnds(channel, lane):
+            return f"{lane.speaker} into {lane.target} ends on {channel}"
         case Caption(line):
             what = "final" if line.is_final else "partial"
             flags = f" ({', '.join(line.flags)})" if line.flags else ""

@@ -45,6 +45,8 @@ from bot.interpreting.events import (
     SpeakerLeft,
     StopPlaying,
     Tick,
+    VoiceBegins,
+    VoiceEnds,
 )
 from bot.interpreting.floor import Stage
 from bot.interpreting.glossary import Terms
@@ -109,6 +111,8 @@ class AnyOrder(RuleBasedStateMachine):
         """By number: the frames of a voice carry it."""
         self.played: dict[str, list[tuple[float, int]]] = {}
         self.silent: dict[str, set[int]] = {}
+        self.voices: dict[str, Lane] = {}
+        """By channel: what listeners have been told is about to be heard."""
         """Voices that are over, by channel: another has spoken since, or they were stopped."""
 
     @initialize(plan=st.sampled_from(PLANS))
@@ -258,6 +262,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.the_books_agree()
         assert self.settled >= self.heard, "an utterance without a final state"
         assert self.booths == set()
+        assert self.voices == {}
         assert self.session.open_entries == []
         assert self.session.queued_ms == 0
         assert self.session.next_deadline() is None
@@ -317,6 +322,11 @@ class AnyOrder(RuleBasedStateMachine):
                 assert lane in self.booths
             case LaneServed(lane):
                 assert lane in self.booths
+            case VoiceBegins(channel, lane):
+                assert channel not in self.voices, "two voices at once"
+                self.voices[channel] = lane
+            case VoiceEnds(channel, lane):
+                assert self.voices.pop(channel) == lane
             case StopPlaying(channel):
                 number = self.played[channel][-1][1] if channel in self.played else OWN
                 if number < OWN:

@@ -1,0 +1,163 @@
+"""One listener's bounded queue, by what it carries; what each does when it is full is said in `feed.py`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from listeners.messages import Caption, Signal
+
+FRAME_MS = 20
+
+Item = TypeVar("Item")
+Leave = Callable[["Reader[Any]"], None]
+Line = tuple[int, Caption]
+"""With its position: what a reader that comes back gives as the last it has seen."""
+
+
+class Reader(Generic[Item]):
+    """One listener's queue: iterate it. It ends when the room is closed or the reader is cut; `reason` says why.
+
+    Cancelling the wait for the next item loses nothing. Only one task may iterate.
+    """
+
+    def __init__(self, leave: Leave) -> None:
+        self.reason = ""
+        """Why it ended: `too_slow`, `left`, or what the room was closed with."""
+        self.dropped = 0
+        """Items this reader was too slow for."""
+        self._leave = leave
+        self._ready: asyncio.Future[None] | None = None
+
+    def __aiter__(self) -> Reader[Item]:
+        return self
+
+    async def __anext__(self) -> Item:
+        while not self._waiting():
+            if self.reason:
+                raise StopAsyncIteration
+            if self._ready is not None:
+                raise RuntimeError("somebody is reading already")
+            self._ready = asyncio.get_running_loop().create_future()
+            try:
+                await self._ready
+            finally:
+                self._ready = None
+        return self._take()
+
+    def close(self, reason: str = "left") -> None:
+        """End it; what waits is still to be read, unless it was cut. The first reason counts."""
+        if self.reason:
+            return
+        self.reason = reason
+        self._wake()
+        self._leave(self)
+
+    def _wake(self) -> None:
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_result(None)
+
+    def _waiting(self) -> int:
+        raise NotImplementedError
+
+    def _take(self) -> Item:
+        raise NotImplementedError
+
+
+class AudioReader(Reader[bytes]):
+    """PCM16 mono 24 kHz, 20 ms at a time, of one channel."""
+
+    def __init__(self, leave: Leave, channel: str, limit_ms: int) -> None:
+        super().__init__(leave)
+        self.channel = channel
+        self._frames: deque[bytes] = deque()
+        self._limit = max(1, limit_ms // FRAME_MS)
+
+    @property
+    def queued_ms(self) -> int:
+        return len(self._frames) * FRAME_MS
+
+    def put(self, pcm: bytes) -> int:
+        """Returns how many frames had to go."""
+        frames, gone = self._frames, 0
+        if len(frames) >= self._limit:
+            frames.popleft()
+            self.dropped += 1
+            gone = 1
+        frames.append(pcm)
+        if self._ready is not None:
+            self._wake()
+        return gone
+
+    def flush(self) -> None:
+        """Nothing of what waits is to be heard: the interpreter was stopped."""
+        self._frames.clear()
+
+    def _waiting(self) -> int:
+        return len(self._frames)
+
+    def _take(self) -> bytes:
+        return self._frames.popleft()
+
+
+class CaptionReader(Reader[Line]):
+    """Lines with their positions, of one language or of all. Positions only grow."""
+
+    def __init__(self, leave: Leave, language: str | None, limit: int, lost_limit: int) -> None:
+        super().__init__(leave)
+        self.language = language
+        self._lines: OrderedDict[tuple[str, str], Line] = OrderedDict()
+        self._limit = limit
+        self._lost_limit = lost_limit
+
+    def put(self, line: Line) -> int:
+        """Returns how many lines had to go."""
+        _, caption = line
+        if self.language is not None and caption.language != self.language:
+            return 0
+        key = caption.utterance_id, caption.language
+        self._lines.pop(key, None)  # the revision before has been replaced before it was read: nothing is lost
+        self._lines[key] = line
+        gone = 0
+        if len(self._lines) > self._limit:
+            self._lines.popitem(last=False)
+            self.dropped += 1
+            gone = 1
+        if self.dropped >= self._lost_limit:
+            self._lines.clear()
+            self.close("too_slow")
+        else:
+            self._wake()
+        return gone
+
+    def _waiting(self) -> int:
+        return len(self._lines)
+
+    def _take(self) -> Line:
+        return self._lines.popitem(last=False)[1]
+
+
+class SignalReader(Reader[Signal]):
+    """What is to become of the original voices. Begins with those that are to be turned down already."""
+
+    def __init__(self, leave: Leave, limit: int) -> None:
+        super().__init__(leave)
+        self._signals: deque[Signal] = deque()
+        self._limit = limit
+
+    def put(self, signal: Signal) -> None:
+        if len(self._signals) >= self._limit:
+            self.dropped += len(self._signals)
+            self._signals.clear()
+            self.close("too_slow")
+            return
+        self._signals.append(signal)
+        self._wake()
+
+    def _waiting(self) -> int:
+        return len(self._signals)
+
+    def _take(self) -> Signal:
+        return self._signals.popleft()

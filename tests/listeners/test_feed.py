@@ -1,0 +1,269 @@
+"""The bus: readers get what is theirs, in order; a slow one loses its own, and hurts nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from listeners.feed import Feed
+from listeners.messages import Caption, Signal
+from listeners.readers import Reader
+
+ROOM = "room-1"
+
+
+def caption(utterance: int, revision: int = 1, language: str = "es-ES", *, final: bool = False) -> Caption:
+    text = f"{utterance}.{revision}"
+    return Caption(ROOM, f"u-{utterance}", revision, "8:acs:ada", "Ada", language, text, final, 1000 * utterance)
+
+
+async def read(reader: Reader[Any]) -> list[Any]:
+    """What waits for a reader that has been closed, or is to be."""
+    reader.close()
+    return [item async for item in reader]
+
+
+def frame(number: int) -> bytes:
+    return number.to_bytes(4, "little") * 240
+
+
+async def texts(reader: Reader[Any]) -> list[str]:
+    return [line.text for _, line in await read(reader)]
+
+
+async def test_captions_reach_readers_of_their_language_and_of_all() -> None:
+    feed = Feed()
+    spanish, english, all_of_them = (feed.read_captions(ROOM, language) for language in ("es-ES", "en-US", None))
+    feed.caption(caption(1))
+    feed.caption(caption(2, language="en-US"))
+    assert await texts(spanish) == ["1.1"]
+    assert await texts(english) == ["2.1"]
+    assert await texts(all_of_them) == ["1.1", "2.1"]
+
+
+async def test_a_waiting_reader_is_woken() -> None:
+    feed = Feed()
+    reader = feed.read_audio(ROOM, "es-ES")
+    async with asyncio.TaskGroup() as group:
+        heard = group.create_task(anext(reader))
+        await asyncio.sleep(0)
+        feed.audio(ROOM, "en-US", frame(1))
+        feed.audio(ROOM, "es-ES", frame(2))
+    assert heard.result() == frame(2)
+
+
+async def test_a_cancelled_wait_loses_nothing() -> None:
+    feed = Feed()
+    reader = feed.read_audio(ROOM, "es-ES")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await anext(reader)
+    feed.audio(ROOM, "es-ES", frame(1))
+    assert await anext(reader) == frame(1)
+
+
+async def test_two_tasks_on_one_reader_are_refused() -> None:
+    feed = Feed()
+    reader = feed.read_audio(ROOM, "es-ES")
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(anext(reader))
+        await asyncio.sleep(0)
+        with pytest.raises(RuntimeError, match="reading already"):
+            await anext(reader)
+        feed.audio(ROOM, "es-ES", frame(1))
+    assert first.result() == frame(1)
+
+
+async def test_a_slow_listener_hears_the_latest_second_and_the_others_everything() -> None:
+    feed = Feed(audio_limit_ms=100)
+    slow, fast = feed.read_audio(ROOM, "es-ES"), feed.read_audio(ROOM, "es-ES")
+    heard = []
+    for number in range(20):
+        feed.audio(ROOM, "es-ES", frame(number))
+        heard.append(await anext(fast))
+    assert heard == [frame(number) for number in range(20)]
+    assert slow.queued_ms == 100
+    assert await read(slow) == [frame(number) for number in range(15, 20)]
+    assert (slow.dropped, fast.dropped) == (15, 0)
+    assert feed.statistics().dropped_frames == 15
+
+
+async def test_what_was_stopped_is_not_heard() -> None:
+    feed = Feed()
+    reader = feed.read_audio(ROOM, "es-ES")
+    feed.audio(ROOM, "es-ES", frame(1))
+    feed.flush(ROOM, "es-ES")
+    feed.flush("another room", "es-ES")
+    feed.audio(ROOM, "es-ES", frame(2))
+    assert await read(reader) == [frame(2)]
+
+
+async def test_of_a_line_that_grows_a_slow_reader_gets_the_latest_revision() -> None:
+    feed = Feed()
+    reader = feed.read_captions(ROOM)
+    for revision in range(1, 500):
+        feed.caption(caption(1, revision))
+        feed.caption(caption(2, revision))
+    assert await texts(reader) == ["1.499", "2.499"]
+    assert reader.dropped == 0
+
+
+async def test_a_reader_of_captions_that_does_not_read_is_cut_and_told_why() -> None:
+    feed = Feed(caption_limit=10, captions_lost_limit=3, replayed_lines=10)
+    slow, other = feed.read_captions(ROOM), feed.read_captions(ROOM)
+    for number in range(12):
+        feed.caption(caption(number))
+        await anext(other)
+    assert (slow.reason, slow.dropped) == ("", 2)
+    feed.caption(caption(12))
+    assert [line async for line in slow] == []
+    assert slow.reason == "too_slow"
+    assert other.reason == ""
+    assert feed.statistics().cut_readers == 1
+    assert feed.statistics().readers == 1
+
+
+async def test_a_reader_of_signals_that_does_not_read_is_cut() -> None:
+    feed = Feed(signal_limit=3)
+    reader = feed.read_signals(ROOM)
+    for _ in range(2):
+        feed.voice_begins(ROOM, "ada", "es-ES")
+        feed.voice_ends(ROOM, "ada", "es-ES")
+    assert [signal async for signal in reader] == []
+    assert reader.reason == "too_slow"
+
+
+async def test_the_original_is_restored_when_the_last_channel_has_ended() -> None:
+    feed = Feed()
+    reader = feed.read_signals(ROOM)
+    feed.voice_begins(ROOM, "ada", "es-ES")
+    feed.voice_begins(ROOM, "ada", "es-ES")
+    feed.voice_ends(ROOM, "ada", "es-ES")
+    late = feed.read_signals(ROOM)
+    feed.voice_ends(ROOM, "ada", "es-ES")
+    feed.voice_ends(ROOM, "ada", "es-ES")
+    expected = [Signal("suppress_original", "ada", "es-ES"), Signal("restore_original", "ada", "es-ES")]
+    assert await read(reader) == expected
+    assert await read(late) == expected
+
+
+async def test_the_end_of_a_call_restores_what_was_suppressed_and_keeps_readers() -> None:
+    feed = Feed()
+    feed.call_began(ROOM)
+    reader, captions = feed.read_signals(ROOM), feed.read_captions(ROOM)
+    feed.voice_begins(ROOM, "ada", "es-ES")
+    feed.call_ended(ROOM)
+    feed.call_began(ROOM)
+    feed.caption(caption(1))
+    assert [one.type for one in await read(reader)] == ["suppress_original", "restore_original"]
+    assert await texts(captions) == ["1.1"]
+
+
+async def test_nothing_is_kept_of_a_room_nobody_uses() -> None:
+    feed = Feed()
+    feed.caption(caption(1))
+    feed.audio(ROOM, "es-ES", frame(1))
+    feed.voice_begins(ROOM, "ada", "es-ES")
+    feed.call_ended(ROOM)
+    assert feed.statistics().rooms == 0
+    feed.call_began(ROOM)
+    feed.caption(caption(1))
+    feed.audio(ROOM, "es-ES", frame(1))
+    assert feed.statistics().published == 1
+    with_reader = feed.read_audio(ROOM, "es-ES")
+    feed.call_ended(ROOM)
+    assert feed.statistics().rooms == 1
+    with_reader.close()
+    assert feed.statistics().rooms == 0
+
+
+async def test_closing_lets_everybody_go() -> None:
+    feed = Feed()
+    feed.call_began(ROOM)
+    readers: list[Reader[Any]] = [feed.read_captions(ROOM), feed.read_audio(ROOM, "es-ES"), feed.read_signals(ROOM)]
+    feed.caption(caption(1))
+    async with asyncio.timeout(1), asyncio.TaskGroup() as group:
+        ends = [group.create_task(drained(reader), name="reader") for reader in readers]
+        await asyncio.sleep(0)
+        feed.close_room("another room", "room_deleted")
+        feed.close("service_stopping")
+    assert [len(task.result()) for task in ends] == [1, 0, 0]
+    assert [reader.reason for reader in readers] == ["service_stopping"] * 3
+    assert feed.statistics().rooms == 0
+
+
+async def drained(reader: Reader[Any]) -> list[Any]:
+    return [item async for item in reader]
+
+
+async def test_late_readers_get_each_line_as_it_is_now_from_any_position() -> None:
+    feed = Feed(replayed_lines=3)
+    feed.call_began(ROOM)
+    for number in range(5):
+        feed.caption(caption(number))
+    feed.caption(caption(3, 2, final=True))
+    reader = feed.read_captions(ROOM)
+    found = await read(reader)
+    assert [line.text for _, line in found] == ["2.1", "4.1", "3.2"]
+    after_first = found[0][0]
+    assert await texts(feed.read_captions(ROOM, since=after_first)) == ["4.1", "3.2"]
+    assert await texts(feed.read_captions(ROOM, since=found[-1][0])) == []
+    assert await texts(feed.read_captions(ROOM, since=10_000)) == ["2.1", "4.1", "3.2"]
+
+
+lines = st.lists(
+    st.tuples(st.integers(0, 5), st.sampled_from(["en-US", "es-ES"]), st.booleans()), min_size=1, max_size=60
+)
+
+
+@given(lines, st.integers(0, 60))
+def test_a_reader_that_comes_back_ends_up_with_what_one_that_stayed_has(
+    written: list[tuple[int, str, bool]], left_after: int
+) -> None:
+    """Whoever leaves anywhere, and gives the last position it has seen, has the same latest lines in the end."""
+
+    async def scenario() -> None:
+        feed = Feed()
+        feed.call_began(ROOM)
+        stays, leaves = feed.read_captions(ROOM), feed.read_captions(ROOM)
+        stayed: dict[tuple[str, str], str] = {}
+        came_back: dict[tuple[str, str], str] = {}
+        seen = 0
+        for number, (utterance, language, reads) in enumerate(written):
+            feed.caption(caption(utterance, number + 1, language))
+            if number < left_after and reads:
+                seen, line = await anext(leaves)
+                came_back[line.utterance_id, line.language] = line.text
+        leaves.close()
+        for reader, have in ((stays, stayed), (feed.read_captions(ROOM, since=seen), came_back)):
+            before = 0
+            for position, line in await read(reader):
+                assert position > before
+                before = position
+                have[line.utterance_id, line.language] = line.text
+        assert came_back == stayed
+
+    asyncio.run(scenario())
+
+
+@given(st.lists(st.integers(0, 3), max_size=80), st.integers(20, 200))
+def test_every_frame_is_heard_in_order_or_counted(reads: list[int], limit_ms: int) -> None:
+    async def scenario() -> None:
+        feed = Feed(audio_limit_ms=limit_ms)
+        reader = feed.read_audio(ROOM, "es-ES")
+        heard = []
+        for number, some in enumerate(reads):
+            feed.audio(ROOM, "es-ES", frame(number))
+            assert reader.queued_ms <= limit_ms
+            for _ in range(min(some, reader.queued_ms // 20)):
+                heard.append(await anext(reader))
+        heard += await read(reader)
+        assert len(heard) + reader.dropped == len(reads)
+        numbers = [int.from_bytes(pcm[:4], "little") for pcm in heard]
+        assert numbers == sorted(set(numbers))
+
+    asyncio.run(scenario())
