@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -18,14 +18,11 @@ from fastapi.responses import JSONResponse
 
 from bot import calls as call_automation
 from bot.broadcast import Broadcast
-from bot.call import PlannedRoom
+from bot.call import Interpreted, PlannedRoom
 from bot.calls import Calls
 from bot.config import Settings
 from bot.http_errors import install_error_handlers
-from bot.interpreting.events import Order
-from bot.interpreting.glossary import Terms
-from bot.interpreting.plan import Attendee, Endpointing, Layout, Mode, RoomPlan, Stability
-from bot.lifecycle import State
+from bot.interpreter_desk import InterpreterDesk
 from bot.limits import STRANGERS_PER_S, admin_limits, buckets, join_limits, media_limits, webhook_limits
 from bot.live_room import LiveRoom, Scribe
 from bot.metronome import Metronome
@@ -39,7 +36,9 @@ from bot.realtime.messages import ConversationSettings
 from bot.realtime.translation_messages import TranslationSettings
 from bot.records import CallScribe
 from bot.register import Register
+from bot.room_book import RoomBook, follow_change, follow_removal, is_sister, room_of, stream_of
 from bot.safe_answers import make_answers_safe
+from bot.sisters import Houses
 from bot.switchboard import Switchboard
 from bot.voice_activity import DetectorPool
 from listeners.feed import Feed
@@ -55,13 +54,13 @@ from rooms_admin.deliveries import Deliveries
 from rooms_admin.idempotency import Answers
 from rooms_admin.key_file import KeyFile
 from rooms_admin.keys import Admins, ApiKeys, Claims, VerifyBearer
-from rooms_admin.models import Action, Purpose
+from rooms_admin.models import Purpose
 from rooms_admin.retention import Retention
 from rooms_admin.rooms import Rooms
-from rooms_admin.routes import Guard, InterpreterState, InterpreterStatus
+from rooms_admin.routes import Guard
 from rooms_admin.storage import Storage, open_storage
-from rooms_admin.store import Room, RoomStore
-from rooms_admin.subscriptions import Subscriptions
+from rooms_admin.store import Room
+from rooms_admin.subscriptions import EventKind, Subscriptions
 from rooms_admin.usage import Prices
 from webhooks import routes as webhook_routes
 from webhooks.errors import KeysUnavailable, NotAuthorized
@@ -71,56 +70,6 @@ API_VERSION = "1.0"
 """Grows when an answer loses something somebody may rely on."""
 
 Wanted = TypeVar("Wanted")
-
-
-def plan_of(room: Room) -> PlannedRoom:
-    """What an admin asked for, as the interpreter reads it."""
-    settings = room.settings
-    chair = room.participant(settings.chair)
-    return PlannedRoom(
-        room_id=room.room_id,
-        acs_room_id=room.acs_room_id,
-        plan=RoomPlan(
-            languages=room.languages,
-            attendees={
-                one.acs_user_id: Attendee(one.acs_user_id, one.display_name, one.speaks, one.hears)
-                for one in room.participants
-            },
-            mode=Mode(room.mode),
-            endpointing=Endpointing(
-                end_of_turn_ms=settings.end_of_turn_ms,
-                end_of_turn_after_long_ms=settings.end_of_turn_after_long_ms,
-                long_speech_ms=settings.long_speech_ms,
-                max_utterance_ms=settings.max_utterance_ms,
-            ),
-            glossary=Terms.of(
-                {term.term: term.translations for term in room.glossary.terms}, room.languages, room.glossary.version
-            ),
-            barge_in_stops=settings.barge_in == "stop",
-            layout=Layout(settings.layout),
-            max_lanes=settings.max_lanes,
-            pivot=settings.pivot or None,
-            chair=chair.acs_user_id if chair else None,
-            keypad={tone: Order(action) for tone, action in settings.keypad.items()},
-            stability=Stability(settings.captions),
-            announcement=settings.announcement,
-        ),
-    )
-
-
-class _RoomBook:
-    """The store, as the switchboard reads it."""
-
-    def __init__(self, store: RoomStore) -> None:
-        self._store = store
-
-    async def by_acs_room(self, acs_room_id: str) -> PlannedRoom | None:
-        room = await self._store.find_by_acs_room(acs_room_id)
-        return plan_of(room) if room else None
-
-    async def by_room(self, room_id: str) -> PlannedRoom | None:
-        room = await self._store.get(room_id)
-        return plan_of(room) if room else None
 
 
 class _Watcher:
@@ -133,51 +82,13 @@ class _Watcher:
         self._feed = feed
 
     def changed(self, room: Room) -> None:
-        self._switchboard.change_plan(room.room_id, plan_of(room).plan)
+        follow_change(self._switchboard, room)
 
     def removed(self, room: Room) -> None:
-        self._switchboard.room_deleted(room.room_id)
+        follow_removal(self._switchboard, room)
         self._archive.forget(room.room_id)
         self._subscriptions.forget_room(room.room_id)
         self._feed.close_room(room.room_id, "room_deleted")
-
-
-_ADMIN_STATUS: dict[State, InterpreterStatus] = {
-    State.SCHEDULED: "idle",
-    State.LIVE: "waiting",
-    State.CONNECTING: "connecting",
-    State.CONNECTED: "connecting",  # in the call, but not hearing it yet
-    State.STREAMING: "interpreting",
-    State.INTERRUPTED: "interrupted",
-    State.DRAINING: "stopping",
-    State.ENDED: "stopped",
-}
-
-
-class _Interpreter:
-    """The switchboard, as admins see it."""
-
-    def __init__(self, switchboard: Switchboard) -> None:
-        self._switchboard = switchboard
-
-    async def state(self, room_id: str) -> InterpreterState:
-        now = await self._switchboard.status(room_id)
-        since = None if now.since is None else datetime.fromtimestamp(now.since, UTC)
-        status = _ADMIN_STATUS[now.state]
-        if status == "interpreting" and now.paused:
-            status = "paused"
-        elif status == "stopped" and now.failed:
-            status = "failed"
-        return InterpreterState(status, now.call_connection_id, since, now.reason)
-
-    async def command(self, room_id: str, action: Action) -> None:
-        match action:
-            case "start":
-                await self._switchboard.start(room_id)
-            case "stop":
-                await self._switchboard.stop(room_id)
-            case "pause" | "resume" | "hush":
-                await self._switchboard.order(room_id, Order(action))
 
 
 class Interpreter:
@@ -254,32 +165,52 @@ class Interpreter:
             feed = self.feed
             resources.callback(feed.close, "service_stopping")
 
-            def open_room(room: PlannedRoom, name: str, scribe: Scribe) -> LiveRoom:
-                return LiveRoom(
-                    room.plan,
-                    name=name,
-                    booths=booths,
-                    detectors=detectors,
-                    metronome=metronome,
-                    scribe=scribe,
-                    audience=Broadcast(feed, room.room_id, round(time.time() * 1000)),
-                    clock=loop.time,
-                )
+            def open_room(room: PlannedRoom, name: str, scribe: Scribe) -> Interpreted:
+                room_id = room_of(room.room_id)
 
+                def build(name: str) -> LiveRoom:
+                    return LiveRoom(
+                        room.plan,
+                        name=name,
+                        booths=booths,
+                        detectors=detectors,
+                        metronome=metronome,
+                        scribe=scribe,
+                        audience=Broadcast(feed, room_id, round(time.time() * 1000)),
+                        clock=loop.time,
+                    )
+
+                if is_sister(room.room_id):
+                    return houses.seat(room_id, stream_of(room.room_id), name, build)
+                return build(name)
+
+            async def close_books(call_key: str, prefix: str, reason: str) -> int:
+                if not is_sister(call_key):
+                    return await archive.close_open(call_key, prefix, reason)
+                room_id = room_of(call_key)  # whose calls share one session, under the name of whichever was first
+                return 0 if houses.is_open(room_id) else await archive.close_open(room_id, "", reason)
+
+            def tell(kind: EventKind, room_id: str, data: Mapping[str, object]) -> None:
+                language = {"language": stream_of(room_id)} if is_sister(room_id) else {}
+                deliveries.tell(kind, room_of(room_id), {**data, **language})
+
+            book = RoomBook(store)
             switchboard = self.switchboard = Switchboard(
-                rooms=_RoomBook(store),
+                rooms=book,
                 calls=calls,
                 register=Register(storage.state, secrets.token_hex(8)),
                 open_room=open_room,
-                scribe=lambda room_id: CallScribe(notices, room_id, round(time.time() * 1000)),
-                close_books=archive.close_open,
+                scribe=lambda call_key: CallScribe(notices, room_of(call_key), round(time.time() * 1000)),
+                close_books=close_books,
                 public_base_url=settings.public_base_url,
                 media_base_url=settings.media_base_url,
                 max_calls=settings.max_calls,
                 wall_clock=time.time,
                 clock=loop.time,
-                tell=deliveries.tell,
+                tell=tell,
             )
+            houses = Houses(switchboard.spawn)
+            desk = InterpreterDesk(switchboard, book)
             verifier = TokenVerifier(
                 settings.acs_token_issuer,
                 settings.acs_token_audience,
@@ -288,7 +219,9 @@ class Interpreter:
             rooms = Rooms(store, acs, watcher=_Watcher(switchboard, archive, subscriptions, feed))
             retention = Retention(store, rooms, archive, answers, subscriptions, default_days=settings.retention_days)
             # In a thread: FastAPI and pydantic read source files to describe the routes.
-            await asyncio.to_thread(self._add_routes, switchboard, verifier, rooms, archive, answers, subscriptions)
+            await asyncio.to_thread(
+                self._add_routes, switchboard, desk, verifier, rooms, archive, answers, subscriptions
+            )
             if self._key_file is not None:
                 await self._key_file.look()
             async with asyncio.TaskGroup() as group:
@@ -311,6 +244,7 @@ class Interpreter:
     def _add_routes(
         self,
         switchboard: Switchboard,
+        desk: InterpreterDesk,
         verifier: TokenVerifier,
         rooms: Rooms,
         archive: Archive,
@@ -357,9 +291,7 @@ class Interpreter:
         )
         guard = Guard(Admins(self._keys, _entra(settings)), admin_limits(settings, strangers), answers)
         self.app.include_router(
-            admin_routes.router(
-                rooms, guard, _Interpreter(switchboard), archive, issue_ticket=issue_ticket, prices=_prices(settings)
-            )
+            admin_routes.router(rooms, guard, desk, archive, issue_ticket=issue_ticket, prices=_prices(settings))
         )
         self.app.include_router(admin_routes.subscription_routes(subscriptions, rooms, guard))
         self.app.include_router(admin_routes.joining_routes(rooms, issue_ticket, join_limits()))

@@ -17,10 +17,11 @@ import msgspec
 
 from bot.calls import CallLook
 from bot.errors import CallError
-from bot.interpreting.events import Order, Ordered, SpeakerJoined, SpeakerLeft
+from bot.interpreting.events import Event, Order, Ordered, SpeakerJoined, SpeakerLeft
 from bot.interpreting.plan import RoomPlan
+from bot.interpreting.session import InterpreterSession
 from bot.lifecycle import Act, Happening, State, step
-from bot.live_room import LiveRoom, RoomEnded
+from bot.live_room import RoomEnded
 from bot.notices import Tell
 from bot.recovery import PATIENCE_S, Ladder, Rung
 from bot.register import CallRecord, Outcome, Register
@@ -60,6 +61,28 @@ class PlannedRoom:
     room_id: str
     acs_room_id: str
     plan: RoomPlan
+
+
+class Interpreted(Protocol):
+    """What is interpreted in the call (`live_room.LiveRoom`, or a seat in one that several calls share)."""
+
+    async def run(self) -> RoomEnded: ...
+
+    def end(self, reason: str, *, hang_up: bool) -> None: ...
+
+    @property
+    def over(self) -> bool: ...
+
+    @property
+    def session(self) -> InterpreterSession: ...
+
+    async def quiet(self) -> None: ...
+
+    def deliver(self, event: Event) -> None: ...
+
+    def change_plan(self, plan: RoomPlan) -> None: ...
+
+    async def attach(self, stream: MediaStream) -> None: ...
 
 
 class CallControl(Protocol):
@@ -121,7 +144,7 @@ class Call:
         self,
         room: PlannedRoom,
         record: CallRecord,
-        live: LiveRoom,
+        live: Interpreted,
         around: Surroundings,
         *,
         adopted: bool = False,

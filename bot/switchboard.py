@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -17,16 +17,17 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from bot.call import Call, CallControl, PlannedRoom, Surroundings, new_record
+from bot.call import Call, CallControl, Interpreted, PlannedRoom, Surroundings, new_record
 from bot.errors import InterpreterError
 from bot.interpreting.events import Order, Ordered
 from bot.interpreting.plan import RoomPlan
 from bot.lifecycle import Act, Happening, State, step
-from bot.live_room import LiveRoom, Scribe
+from bot.live_room import Scribe
 from bot.notices import Tell
 from bot.reconciliation import Reconciliation
 from bot.register import LEASE_S, CallRecord, Outcome, Register, WantedCall, decode_event, encode_event
 from bot.replicas import Message, Replicas, ReplicaSilent
+from bot.room_book import is_sister, room_of
 from bot.telemetry import log_context
 from media_streaming.stream import MediaStream
 from rooms_admin.errors import StoreUnavailable
@@ -119,7 +120,7 @@ class Switchboard:
         rooms: RoomBook,
         calls: CallControl,
         register: Register,
-        open_room: Callable[[PlannedRoom, str, Scribe], LiveRoom],
+        open_room: Callable[[PlannedRoom, str, Scribe], Interpreted],
         scribe: Callable[[str], Scribe],
         close_books: CloseBooks,
         public_base_url: str,
@@ -129,7 +130,7 @@ class Switchboard:
         clock: Callable[[], float],
         tell: Tell = lambda kind, room_id, data: None,
     ) -> None:
-        """`open_room` makes a LiveRoom of a room, a name unique to the call and whoever writes down what it yields."""
+        """`open_room` makes what is interpreted of a room, a name unique to the call and who writes it down."""
         self._rooms = rooms
         self._calls = calls
         self._register = register
@@ -333,6 +334,10 @@ class Switchboard:
             if record.server_call_id != event.server_call_id:
                 await self._replicas.send(record.owner, Message(kind="report", event=encode_event(event).decode()))
             return
+        for sister in await self._register.calls() if is_sister(room.room_id) else ():
+            if room_of(sister.room_id) == room_of(room.room_id) and await self._is_elsewhere(sister):
+                await self._replicas.send(sister.owner, Message(kind="report", event=encode_event(event).decode()))
+                return
         wanted = await self._register.wanted(room.room_id)
         happening = _happening(event, None if wanted is None else wanted.server_call_id)
         if step(State.SCHEDULED if wanted is None else State.LIVE, happening).act is Act.JOIN:
@@ -413,7 +418,11 @@ class Switchboard:
         if call_secret in self._left or not self._accepting:
             return False
         try:
-            return await self._register.by_secret(call_secret) is not None
+            record = await self._register.by_secret(call_secret)
+            if record is None:
+                return False
+            # Calls that share a session stay together: ACS dials again, and comes to the replica that has them.
+            return not is_sister(record.room_id) or not await self._is_elsewhere(record)
         except StoreUnavailable:
             return False
 
@@ -772,6 +781,13 @@ class Switchboard:
                     await self._join(call.room, following)
             except StoreUnavailable:
                 logger.error("a call could not be joined: the store is away", extra={"room_id": room_id})
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        """Start a task that outlives the call that asks for it."""
+        if self._group is None:
+            coroutine.close()
+            raise RuntimeError("the switchboard is not running")
+        self._group.create_task(coroutine, name=name)
 
     # --- for the reconciliation ----------------------------------------------------------------------------
 
