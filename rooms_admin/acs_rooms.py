@@ -126,6 +126,18 @@ class AcsRooms:
             pass
         await self._delete_users(acs_user_ids)
 
+    async def delete_rooms(self, acs_room_ids: Iterable[str], acs_user_ids: Sequence[str] = ()) -> None:
+        """Delete all of them, then the users; the first error is raised when everything has been tried."""
+        refused: RoomsAdminError | None = None
+        for acs_room_id in acs_room_ids:
+            try:
+                await self.delete_room(acs_room_id)
+            except RoomsAdminError as error:
+                refused = refused or error
+        await self._delete_users(acs_user_ids)
+        if refused is not None:
+            raise refused
+
     async def add_participant(self, acs_room_id: str, role: Role) -> str:
         """A new user on the room's roster; its raw id. The user is deleted if it cannot be invited."""
         async with _acs("create user"):
@@ -143,13 +155,17 @@ class AcsRooms:
                 room_id=acs_room_id, participants=[_participant(acs_user_id, role)]
             )
 
-    async def remove_participant(self, acs_room_id: str, acs_user_id: str) -> None:
-        """Off the roster, then delete the user, which also ends its tokens. A room already gone is fine."""
+    async def take_off(self, acs_room_id: str, acs_user_id: str) -> None:
+        """Off the roster. Not to be on it, and a room already gone, is fine."""
         try:
             async with _acs("remove participants"):
                 await self._rooms.remove_participants(room_id=acs_room_id, participants=[_participant(acs_user_id)])
         except NotFound:
             pass
+
+    async def remove_participant(self, acs_room_id: str, acs_user_id: str) -> None:
+        """Off the roster, then delete the user, which also ends its tokens. A room already gone is fine."""
+        await self.take_off(acs_room_id, acs_user_id)
         await self._delete_users([acs_user_id])
 
     async def issue_token(self, acs_user_id: str, minutes: int) -> AcsToken:

@@ -19,6 +19,7 @@ from rooms_admin.store import (
     Role,
     Room,
     RoomSettings,
+    UsageKind,
 )
 from rooms_admin.subscriptions import DeliveryState, EventKind
 
@@ -73,6 +74,17 @@ class ChangedParticipant(_Request):
     hears: Language | None = None
 
 
+class UsageCap(_Request):
+    """A kind left out has no limit. Reckoned as `GET …/usage` does, over all calls whose ledger is kept."""
+
+    money: Annotated[float, Field(ge=0)] | None = None
+    """in the currency of the price table; without a table it is never reached"""
+    tokens: Annotated[int, Field(ge=0)] | None = None
+    """input and output of all kinds"""
+    minutes: Annotated[float, Field(ge=0)] | None = None
+    """spoken, added up over the lanes"""
+
+
 class ChangedSettings(_Request):
     """A key left out keeps its value, in a new room its default. Times in milliseconds.
 
@@ -98,6 +110,8 @@ class ChangedSettings(_Request):
     """participant who is interpreted before all others; empty: nobody"""
     keypad: dict[KeypadTone, KeypadAction] | None = None
     """what a keypad tone does"""
+    usage_cap: UsageCap | None = None
+    """how much is interpreted aloud before it is only read; given anew as a whole, `{}` takes it away"""
 
 
 class NewRoom(_Request):
@@ -272,11 +286,15 @@ class SettingsAnswer(_Answer):
     pivot: str
     chair: str
     keypad: dict[str, KeypadAction]
+    usage_cap: dict[UsageKind, float]
 
 
 class RoomAnswer(_Answer):
     room_id: str
     acs_room_id: str
+    """with layout `sister` the one of the first language"""
+    sisters: dict[str, str]
+    """with layout `sister` the ACS room of each language, in which those sit who hear it; empty otherwise"""
     join_code: str
     name: str
     languages: tuple[str, ...]

@@ -30,7 +30,7 @@ class Keys:
         return f"{self.prefix}room:{room_id}"
 
     def found_by(self, kind: str, value: str) -> str:
-        """The ids of the rooms with this `code`, `acs` room or creating `request`."""
+        """The ids of the rooms with this `code`, this `acs` room among theirs, or this creating `request`."""
         return f"{self.prefix}{kind}:{value}"
 
     def of(self, room_id: str, kind: str) -> str:

@@ -44,7 +44,7 @@ local function unindex()
     redis.call('ZREM', prefix .. 'rooms-by-name', old[1] .. '\\0' .. id)
     redis.call('ZREM', prefix .. 'rooms-by-end', old[2] .. '\\0' .. id)
     redis.call('ZREM', prefix .. 'code:' .. old[3], id)
-    redis.call('SREM', prefix .. 'acs:' .. old[4], id)
+    for acs in string.gmatch(old[4], '%S+') do redis.call('SREM', prefix .. 'acs:' .. acs, id) end
     if old[5] ~= '' then redis.call('SREM', prefix .. 'request:' .. old[5], id) end
 end
 """
@@ -60,7 +60,7 @@ local function put()
     redis.call('ZADD', prefix .. 'rooms-by-name', 0, name .. '\\0' .. id)
     redis.call('ZADD', prefix .. 'rooms-by-end', 0, ends .. '\\0' .. id)
     redis.call('ZADD', prefix .. 'code:' .. code, ends, id)
-    redis.call('SADD', prefix .. 'acs:' .. acs, id)
+    for one in string.gmatch(acs, '%S+') do redis.call('SADD', prefix .. 'acs:' .. one, id) end
     if request ~= '' then redis.call('SADD', prefix .. 'request:' .. request, id) end
     redis.call('HSETNX', prefix .. 'of:' .. id .. ':glossaries', ARGV[11], ARGV[12])
 end
@@ -91,11 +91,13 @@ local of = prefix .. 'of:' .. id .. ':'
 local hashes = {lines = true, passages = true, open_passages = true, glossaries = true}
 local removed = {rooms = 1, participants = tonumber(redis.call('HGET', room, 'participants'))}
 local answers = redis.call('ZRANGE', of .. 'answers', 0, -1)
+local acs_rooms = {}
+for one in string.gmatch(redis.call('HGET', room, 'acs'), '%S+') do table.insert(acs_rooms, prefix .. 'acs:' .. one) end
 local subscriptions = redis.call('SMEMBERS', of .. 'subscriptions')
 local deliveries = redis.call('SMEMBERS', of .. 'deliveries')
 
 for name in pairs(hashes) do removed[name] = redis.call('HLEN', of .. name) end
-removed.answers, removed.subscriptions, removed.deliveries = 0, 0, 0
+removed.answers, removed.subscriptions, removed.deliveries, removed.acs_rooms = 0, 0, 0, #acs_rooms
 for _, key in ipairs(answers) do removed.answers = removed.answers + redis.call('DEL', key) end
 for _, one in ipairs(deliveries) do
     local key = prefix .. 'delivery:' .. one
@@ -116,8 +118,9 @@ for _, kind in ipairs({'lines', 'lines-by-time', 'passages', 'passages-by-time',
     redis.call('DEL', of .. kind)
 end
 
-local left = {rooms = redis.call('EXISTS', room), answers = 0, subscriptions = 0, deliveries = 0}
+local left = {rooms = redis.call('EXISTS', room), answers = 0, subscriptions = 0, deliveries = 0, acs_rooms = 0}
 for name in pairs(hashes) do left[name] = redis.call('HLEN', of .. name) end
+for _, key in ipairs(acs_rooms) do left.acs_rooms = left.acs_rooms + redis.call('SISMEMBER', key, id) end
 for _, key in ipairs(answers) do left.answers = left.answers + redis.call('EXISTS', key) end
 for _, one in ipairs(subscriptions) do
     left.subscriptions = left.subscriptions + redis.call('HEXISTS', prefix .. 'subscriptions', one)
@@ -173,7 +176,7 @@ class RedisRooms:
             folded(room.name),
             f"{milliseconds(room.valid_until):015}",
             room.join_code,
-            room.acs_room_id,
+            " ".join(room.acs_room_ids),
             room.request_key or "",
             room.glossary.version,
             msgspec.json.encode(room.glossary),

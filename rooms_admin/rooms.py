@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -17,10 +17,12 @@ from typing import Protocol
 from rooms_admin.acs_rooms import AcsRooms, AcsToken
 from rooms_admin.errors import Conflict, NotFound
 from rooms_admin.models import ChangedParticipant, ChangedRoom, NewGlossary, NewParticipant, NewRoom, TicketRequest
+from rooms_admin.provisioning import extend, left_over, provide, provide_languages, settle, with_languages
 from rooms_admin.rules import (
     LONGEST_VALIDITY,
     check_chair,
     check_languages,
+    check_layout,
     check_offered,
     check_size,
     check_ticket,
@@ -88,29 +90,30 @@ class Rooms:
         valid_until = new.valid_until or valid_from + LONGEST_VALIDITY
         check_validity(valid_from, valid_until, now)
 
-        backing, users = await self._acs.create_room([one.role for one in roster], valid_from, valid_until)
+        made = await provide(self._acs, new.languages, settings, roster, valid_from, valid_until)
         room = Room(
             room_id=self._ids.next("room"),
-            acs_room_id=backing.acs_room_id,
+            acs_room_id=made.backing.acs_room_id,
             join_code="",
             name=new.name,
             languages=tuple(new.languages),
             mode=new.mode,
             participants=tuple(
                 replace(one, participant_id=self._ids.next("participant"), acs_user_id=user)
-                for one, user in zip(roster, users, strict=True)
+                for one, user in zip(roster, made.users, strict=True)
             ),
-            valid_from=backing.valid_from,
-            valid_until=backing.valid_until,
+            valid_from=made.backing.valid_from,
+            valid_until=made.backing.valid_until,
             created_at=now,
             settings=settings,
             retention_days=new.retention_days,
             request_key=request_key,
+            sisters=made.sisters,
         )
         try:
             return await self._add(room)
         except BaseException as error:
-            await self._acs.delete_room(room.acs_room_id, users)
+            await self._acs.delete_rooms(made.acs_room_ids, made.users)
             if isinstance(error, asyncio.CancelledError):  # it may be in the store all the same
                 await self._forget(room.room_id)
             raise
@@ -151,43 +154,64 @@ class Rooms:
 
     async def change(self, room_id: str, change: ChangedRoom, expected: Expected = ANY) -> Room:
         room = await self.get(room_id)
+        gone: tuple[str, ...] = ()  # ACS rooms that no longer are
 
-        def changed(room: Room) -> Room:
+        def changed(room: Room, made: Mapping[str, str]) -> Room:
             expected.check(room.version)
             languages = tuple(change.languages) if change.languages is not None else room.languages
             mode = change.mode or room.mode
             settings = merged_settings(room.settings, change.settings)
             check_offered(languages, settings)
+            check_layout(room.settings, settings)
             if change.settings.chair:
                 check_chair(settings, room.participants)
             for one in room.participants:
                 check_languages(languages, one.speaks, one.hears, f"participants.{one.participant_id}.")
             return replace(
-                room,
+                with_languages(room, languages, made, gone),
                 name=change.name or room.name,
-                languages=languages,
                 mode=mode,
                 settings=settings,
                 retention_days=change.retention_days or room.retention_days,
             )
 
-        changed(room)  # what cannot be must not reach ACS
+        changed(room, dict.fromkeys(change.languages or (), ""))  # what cannot be must not reach ACS
+        gone = await self._delete_left_over(room)
         valid_from = change.valid_from or room.valid_from
         valid_until = change.valid_until or room.valid_until
-        if (valid_from, valid_until) == (room.valid_from, room.valid_until):
-            return await self._update(room_id, changed)
-        check_validity(valid_from, valid_until, self._now())
-        backing = await self._acs.change_validity(room.acs_room_id, valid_from, valid_until)
-        return await self._update(
-            room_id,
-            lambda room: replace(changed(room), valid_from=backing.valid_from, valid_until=backing.valid_until),
-        )
+        if extended := (valid_from, valid_until) != (room.valid_from, room.valid_until):
+            check_validity(valid_from, valid_until, self._now())
+            backing = await extend(self._acs, room, valid_from, valid_until)
+            valid_from, valid_until = backing.valid_from, backing.valid_until
+        new = [language for language in change.languages or () if room.sisters and language not in room.languages]
+        made = await provide_languages(self._acs, new, valid_from, valid_until)
+
+        def carried_out(room: Room) -> Room:
+            room = changed(room, made)
+            return replace(room, valid_from=valid_from, valid_until=valid_until) if extended else room
+
+        try:
+            room = await self._update(room_id, carried_out)
+        finally:
+            # Not needed if it failed, or somebody else was quicker. What failed may be in the store all the same.
+            kept = await self._store.get(room_id) if made else None
+            await self._acs.delete_rooms(set(made.values()) - set(kept.acs_room_ids if kept else ()))
+        if gone := await self._delete_left_over(room):
+            room = await self._update(room_id, lambda room: with_languages(room, room.languages, {}, gone))
+        return room
+
+    async def _delete_left_over(self, room: Room) -> tuple[str, ...]:
+        """Delete in ACS what belongs to languages that have gone; from the store it goes afterwards, so that a failure
+        here, or the end of this process, leaves it to the next change or to the room's own end."""
+        found = tuple(left_over(room).values())
+        await self._acs.delete_rooms(found)
+        return found
 
     async def remove(self, room_id: str, expected: Expected = ANY) -> None:
         """Delete a room everywhere; the proof is there to be read afterwards."""
         room = await self.get(room_id)
         expected.check(room.version)
-        await self._acs.delete_room(room.acs_room_id, [one.acs_user_id for one in room.participants])
+        await self._acs.delete_rooms(room.acs_room_ids, [one.acs_user_id for one in room.participants])
         try:
             await self._store.remove(room_id, self._now())
         except UnknownRoom:
@@ -234,18 +258,21 @@ class Rooms:
         room = await self.get(room_id)
         entry = roster_entry(room.languages, new)
         check_size(room)
-        user = await self._acs.add_participant(room.acs_room_id, entry.role)
+        seat = room.seat(entry)
+        user = await self._acs.add_participant(seat, entry.role)
         added = replace(entry, participant_id=self._ids.next("participant"), acs_user_id=user)
 
         def with_added(room: Room) -> Room:
             check_languages(room.languages, added.speaks, added.hears)
             check_size(room)
+            if room.seat(added) != seat:
+                raise Conflict("the room's languages were changed by somebody else at the same time")
             return replace(room, participants=(*room.participants, added))
 
         try:
             return await self._update(room_id, with_added), added
         except BaseException:
-            await self._acs.remove_participant(room.acs_room_id, user)
+            await self._acs.remove_participant(seat, user)
             raise
 
     async def participant(self, room_id: str, participant_id: str) -> tuple[Room, Participant]:
@@ -264,16 +291,20 @@ class Rooms:
             check_languages(room.languages, then.speaks, then.hears)
             return replace(room, participants=tuple(then if one is now else one for one in room.participants))
 
-        changed(room)
-        if change.role is not None and change.role != participant.role:
-            await self._acs.set_role(room.acs_room_id, participant.acs_user_id, change.role)
-        room = await self._update(room_id, changed)
+        then = _found(changed(room), participant_id)
+        if (room.seat(then), then.role) != (room.seat(participant), participant.role):
+            await self._acs.set_role(room.seat(then), participant.acs_user_id, then.role)
+        try:
+            room = await self._update(room_id, changed)
+        finally:
+            if room.sisters and change.hears is not None:
+                await settle(self._acs, lambda: self._store.get(room_id), participant_id)
         return room, _found(room, participant_id)
 
     async def remove_participant(self, room_id: str, participant_id: str, expected: Expected = ANY) -> None:
         room, participant = await self.participant(room_id, participant_id)
         expected.check(room.version)
-        await self._acs.remove_participant(room.acs_room_id, participant.acs_user_id)
+        await self._acs.remove_participant(room.seat(participant), participant.acs_user_id)
         await self._update(
             room_id,
             lambda room: replace(

@@ -21,15 +21,19 @@ LONGEST_VALIDITY = timedelta(days=180)  # ACS's rule for the span from valid_fro
 
 
 def check_offered(languages: Sequence[str], settings: RoomSettings) -> None:
-    """What is not offered says so, whatever else is right with it."""
-    if settings.layout == "sister":
-        raise NotSupported(
-            "rooms per language are not supported yet", details=[_wrong("settings.layout", "shared or channels")]
-        )
+    """Languages that cannot be told apart are nothing to interpret between."""
     primaries = [primary(tag) for tag in languages]
     if len(set(primaries)) < len(primaries):
         reason = "two of them are the same language: interpreting needs different ones"
         raise InvalidRequest("the languages are not usable", details=[_wrong("languages", reason)])
+
+
+def check_layout(before: RoomSettings, after: RoomSettings) -> None:
+    """ACS rooms per language are for good: people hold tokens for the one they sit in, and a call that is on cannot be
+    carried over into others."""
+    if (before.layout == "sister") != (after.layout == "sister"):
+        reason = "sister is chosen when a room is created, and kept: create another room"
+        raise NotSupported("the room cannot change to this layout", details=[_wrong("settings.layout", reason)])
 
 
 def check_chair(settings: RoomSettings, participants: Sequence[Participant]) -> None:

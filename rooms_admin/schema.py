@@ -126,7 +126,17 @@ MIGRATIONS: tuple[Migration, ...] = (
         )""",
         "CREATE INDEX state_queue_by_queue ON state_queue (queue, number)",
     ),
+    (  # 8: which room has an ACS room, now that one may have several
+        """CREATE TABLE acs_rooms (
+            acs_room_id TEXT NOT NULL,
+            room_id TEXT NOT NULL,
+            PRIMARY KEY (acs_room_id, room_id)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX acs_rooms_by_room ON acs_rooms (room_id)",
+        "INSERT INTO acs_rooms SELECT acs_room_id, room_id FROM rooms",
+        "DROP INDEX rooms_by_acs_room",
+    ),
 )
 
-OF_A_ROOM = ("lines", "passages", "open_passages", "glossaries", "answers", "subscriptions", "deliveries")
+OF_A_ROOM = ("lines", "passages", "open_passages", "glossaries", "answers", "subscriptions", "deliveries", "acs_rooms")
 """Tables whose rows belong to a room and go with it."""

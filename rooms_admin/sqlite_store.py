@@ -84,7 +84,11 @@ class SqliteRooms:
             self._known.pop(room_id, None)
 
     async def find_by_acs_room(self, acs_room_id: str) -> Room | None:
-        return await self._youngest("acs_room_id", acs_room_id)
+        query = (
+            "SELECT document FROM acs_rooms JOIN rooms USING (room_id)"
+            " WHERE acs_rooms.acs_room_id = ? ORDER BY room_id DESC LIMIT 1"
+        )
+        return await self._first(query, acs_room_id)
 
     async def find_by_join_code(self, join_code: str) -> Room | None:
         return await self._youngest("join_code", join_code)
@@ -93,7 +97,9 @@ class SqliteRooms:
         return await self._youngest("request_key", request_key)
 
     async def _youngest(self, column: str, value: str) -> Room | None:
-        query = f"SELECT document FROM rooms WHERE {column} = ? ORDER BY room_id DESC LIMIT 1"
+        return await self._first(f"SELECT document FROM rooms WHERE {column} = ? ORDER BY room_id DESC LIMIT 1", value)
+
+    async def _first(self, query: str, value: str) -> Room | None:
         row = await self._database.read(lambda connection: connection.execute(query, (value,)).fetchone())
         return None if row is None else _room.decode(row[0])
 
@@ -178,6 +184,11 @@ def _put(connection: sqlite3.Connection, room: Room) -> None:
     connection.execute(
         f"INSERT INTO rooms ({names}) VALUES ({marks}) ON CONFLICT (room_id) DO UPDATE SET {changes}", values
     )
+    connection.execute(
+        "DELETE FROM acs_rooms WHERE room_id = ?",
+        (room.room_id,),
+    )
+    connection.executemany("INSERT INTO acs_rooms VALUES (?, ?)", [(one, room.room_id) for one in room.acs_room_ids])
     connection.execute(
         "INSERT OR IGNORE INTO glossaries VALUES (?, ?, ?)",
         (room.room_id, room.glossary.version, msgspec.json.encode(room.glossary).decode()),

@@ -13,6 +13,7 @@ BargeIn = Literal["ignore", "stop"]
 Layout = Literal["shared", "channels", "sister"]
 CaptionStability = Literal["fast", "balanced", "aggressive"]
 KeypadAction = Literal["hush", "pause", "resume"]
+UsageKind = Literal["money", "tokens", "minutes"]
 Validity = Literal["scheduled", "open", "expired"]
 Sort = Literal["created_at", "-created_at", "name", "-name", "valid_until", "-valid_until"]
 
@@ -44,6 +45,8 @@ class RoomSettings:
     """participant who is interpreted before all others; empty: nobody"""
     keypad: Mapping[str, KeypadAction] = field(default_factory=lambda: {"*": "hush"})
     """what a keypad tone does"""
+    usage_cap: Mapping[UsageKind, float] = field(default_factory=dict)
+    """how much is interpreted aloud before it is only read; a kind left out has no limit"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Room:
     room_id: str
     """ours; later ones sort after earlier ones"""
     acs_room_id: str
+    """with layout `sister` the one of the first language"""
     join_code: str
     """6 digits: a lookup, never a credential"""
     name: str
@@ -98,6 +102,18 @@ class Room:
     """how long transcript and ledger are kept; None: as long as the service's setting says"""
     request_key: str | None = None
     """names the request that created it, so that the same request finds it instead of creating another"""
+    sisters: Mapping[str, str] = field(default_factory=dict)
+    """with layout `sister` the ACS room of each language, in the order of the languages; empty otherwise. One of a
+    language that is no longer the room's is there until ACS has deleted it"""
+
+    @property
+    def acs_room_ids(self) -> tuple[str, ...]:
+        """All of them; none twice."""
+        return tuple(dict.fromkeys((self.acs_room_id, *self.sisters.values())))
+
+    def seat(self, participant: Participant) -> str:
+        """The ACS room the participant sits in: that of the language they hear, if each has its own."""
+        return self.sisters.get(participant.hears, self.acs_room_id)
 
     def participant(self, participant_id: str) -> Participant | None:
         return next((one for one in self.participants if one.participant_id == participant_id), None)
@@ -185,7 +201,8 @@ class RoomStore(Protocol):
 
     async def get(self, room_id: str) -> Room | None: ...
 
-    async def find_by_acs_room(self, acs_room_id: str) -> Room | None: ...
+    async def find_by_acs_room(self, acs_room_id: str) -> Room | None:
+        """The room that has this ACS room, alone or among others."""
 
     async def find_by_request(self, request_key: str) -> Room | None: ...
 
@@ -229,7 +246,7 @@ class InMemoryRooms:
         return self._rooms.get(room_id)
 
     async def find_by_acs_room(self, acs_room_id: str) -> Room | None:
-        return self._youngest(lambda room: room.acs_room_id == acs_room_id)
+        return self._youngest(lambda room: acs_room_id in room.acs_room_ids)
 
     async def find_by_join_code(self, join_code: str) -> Room | None:
         return self._youngest(lambda room: room.join_code == join_code)
@@ -254,7 +271,12 @@ class InMemoryRooms:
         if room is None:
             raise UnknownRoom(room_id)
         versions = self._glossaries.pop(room_id)
-        removed = {"rooms": 1, "participants": len(room.participants), "glossary_versions": len(versions)}
+        removed = {
+            "rooms": 1,
+            "acs_rooms": len(room.acs_room_ids),
+            "participants": len(room.participants),
+            "glossary_versions": len(versions),
+        }
         proof = self._deletions[room_id] = Deletion(room_id, now, removed, dict.fromkeys(removed, 0))
         return proof
 

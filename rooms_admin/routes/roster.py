@@ -98,7 +98,7 @@ def add_roster_routes(routes: APIRouter, rooms: Rooms, issue_ticket: IssueTicket
             token=token.token,
             expires_on=token.expires_on,
             acs_user_id=participant.acs_user_id,
-            acs_room_id=room.acs_room_id,
+            acs_room_id=room.seat(participant),
         )
         return written(answer, Cache_Control="no-store")
 

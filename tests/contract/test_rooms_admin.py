@@ -14,6 +14,9 @@ from emulator.client import JoinRefused, Participant
 from rooms_admin.acs_rooms import AcsRooms, build_clients
 from rooms_admin.connection_string import parse_connection_string
 from rooms_admin.errors import AcsRefused, AcsUnavailable, InvalidRequest, NotFound
+from rooms_admin.models import ChangedParticipant, ChangedRoom, ChangedSettings, NewParticipant, NewRoom
+from rooms_admin.rooms import Rooms
+from rooms_admin.store import InMemoryRooms
 from tests.emulator.acs.support import ACCESS_KEY, Acs, running_acs
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -101,3 +104,45 @@ async def test_an_acs_that_cuts_the_line() -> None:
         acs.faults.replace({"http": [{"path": "/identities", "method": "POST", "reset": True, "times": 1}]})
         with pytest.raises(AcsUnavailable, match="could not be reached"):
             await rooms.add_participant("0", "Attendee")
+
+
+async def test_a_room_per_language_from_its_beginning_to_its_end() -> None:
+    """Who hears which language is on which roster, as ACS has it; a token opens the room one sits in and no other."""
+    async with running_acs() as acs, connected(acs) as backing:
+        rooms = Rooms(InMemoryRooms(), backing)
+        room = await rooms.create(
+            NewRoom(
+                name="Board",
+                languages=["en-US", "es-ES"],
+                participants=[
+                    NewParticipant(display_name="Ada", speaks="en-US", role="Presenter"),
+                    NewParticipant(display_name="Benito", speaks="es-ES"),
+                    NewParticipant(display_name="Carla", speaks="en-US", hears="es-ES"),
+                ],
+                settings=ChangedSettings(layout="sister"),
+            )
+        )
+        ada, benito, carla = (one.acs_user_id for one in room.participants)
+        assert await roster(acs, room.sisters["en-US"]) == {ada: "Presenter"}
+        assert await roster(acs, room.sisters["es-ES"]) == {benito: "Attendee", carla: "Attendee"}
+        token = await backing.issue_token(carla, 60)
+        async with Participant.join(acs.url, room.sisters["es-ES"], token.token, "Carla"):
+            pass
+        with pytest.raises(JoinRefused):
+            async with Participant.join(acs.url, room.sisters["en-US"], token.token, "Carla"):
+                pass
+
+        changed = await rooms.change(room.room_id, ChangedRoom(languages=["en-US", "es-ES", "fr-FR"]))
+        to_french = ChangedParticipant(hears="fr-FR")
+        await rooms.change_participant(room.room_id, room.participants[2].participant_id, to_french)
+        assert await roster(acs, changed.sisters["fr-FR"]) == {carla: "Attendee"}
+        assert await roster(acs, changed.sisters["es-ES"]) == {benito: "Attendee"}
+        await rooms.change(room.room_id, ChangedRoom(valid_until=TOMORROW))
+        async with RoomsClient(acs.url, acs.credential) as client:
+            until = [(await client.get_room(one)).valid_until for one in changed.acs_room_ids]
+        assert {datetime.fromisoformat(str(one)) for one in until} == {TOMORROW}
+
+        await rooms.remove(room.room_id)
+        for acs_room_id in changed.acs_room_ids:
+            with pytest.raises(NotFound):
+                await backing.change_validity(acs_room_id, NOW, TOMORROW)

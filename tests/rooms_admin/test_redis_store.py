@@ -135,6 +135,7 @@ async def test_nothing_of_a_deleted_room_is_left_in_any_key(clients: list[RedisC
     assert proof.removed == {
         "rooms": 1,
         "participants": 1,
+        "acs_rooms": 1,
         "lines": 1,
         "passages": 1,
         "open_passages": 1,

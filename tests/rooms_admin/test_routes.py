@@ -233,6 +233,23 @@ async def test_the_roster_grows_changes_and_shrinks(service: Service, http: http
     assert [kind for kind, _ in service.watcher.seen] == ["changed"] * 3
 
 
+async def test_with_rooms_per_language_a_token_leads_to_the_language_one_hears(http: httpx2.AsyncClient) -> None:
+    room = await create(http, settings={"layout": "sister"})
+    assert list(room["sisters"]) == room["languages"]
+    assert room["acs_room_id"] == room["sisters"][room["languages"][0]]
+    for one in room["participants"]:
+        answer = await http.post(f"/api/rooms/{room['room_id']}/participants/{one['participant_id']}/token")
+        assert answer.json()["acs_room_id"] == room["sisters"][one["hears"]]
+
+
+async def test_a_room_cannot_be_taken_apart_into_rooms_per_language_later(http: httpx2.AsyncClient) -> None:
+    room = await create(http)
+    assert room["sisters"] == {}
+    answer = await http.patch(f"/api/rooms/{room['room_id']}", json={"settings": {"layout": "sister"}})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "not_supported")
+    assert answer.json()["error"]["details"][0]["field"] == "settings.layout"
+
+
 async def test_a_token_is_for_calling_and_as_long_as_asked(service: Service, http: httpx2.AsyncClient) -> None:
     room = await create(http)
     ada = room["participants"][0]
@@ -450,14 +467,13 @@ async def test_one_of_the_roster_may_have_the_chair(http: httpx2.AsyncClient) ->
     assert (await http.patch(path, json={"settings": {"chair": ""}})).json()["settings"]["chair"] == ""
 
 
-BAD, LATER = "invalid_request", "not_supported"
+BAD = "invalid_request"
 WRONG_ROOMS: list[tuple[dict[str, Any], str, str]] = [
     ({"name": ""}, BAD, "name"),
     ({"name": "x" * 257}, BAD, "name"),
     ({"languages": ["en-US"]}, BAD, "languages"),
     ({"languages": ["en-US", "es_ES"]}, BAD, "languages.1"),
     ({"languages": ["en-US", "en-GB"]}, BAD, "languages"),
-    ({"settings": {"layout": "sister"}}, LATER, "settings.layout"),
     ({"settings": {"chair": "participant_1"}}, BAD, "settings.chair"),
     ({"settings": {"keypad": {"x": "hush"}}}, BAD, "settings.keypad.x.[key]"),
     ({"settings": {"max_lanes": 0}}, BAD, "settings.max_lanes"),

@@ -18,7 +18,7 @@ from rooms_admin.store import Glossary, milliseconds
 from tests.rooms_admin.test_archive import line, passage
 from tests.rooms_admin.test_store import NOW, room
 
-YOUNGER = ("glossary", "retention_days", "request_key")
+YOUNGER = ("glossary", "retention_days", "request_key", "sisters")
 """Keys of a room's document that the first version did not know."""
 
 
@@ -44,6 +44,8 @@ def written_by(version: int, path: Path) -> None:
         connection.execute("INSERT INTO lines VALUES ('room-1', 'u-1', 'es-ES', ?, 1, ?)", (line().timestamp_ms, text))
         text = msgspec.json.encode(passage()).decode()
         connection.execute("INSERT INTO passages VALUES (1, 'room-1', 'u-1', 'es-ES', 0, ?)", (text,))
+    if version >= 8:
+        connection.execute("INSERT INTO acs_rooms VALUES (?, 'room-1')", (room(1).acs_room_id,))
     connection.close()
 
 
@@ -56,6 +58,7 @@ async def test_what_an_older_version_wrote_is_all_there(tmp_path: Path, version:
         if version >= 1:
             assert await rooms.get("room-1") == room(1)
             assert await rooms.find_by_join_code("000001") == room(1)
+            assert await rooms.find_by_acs_room(room(1).acs_room_id) == room(1)
             changed = await rooms.update("room-1", lambda room: room)
             assert (changed.version, changed.glossary) == (2, Glossary())
         else:

@@ -63,6 +63,28 @@ async def test_a_room_is_found_by_each_of_its_names(store: RoomStore) -> None:
     assert await store.find_by_join_code("000002") == room(2)
 
 
+SISTERS = {"en-US": "99117812428621001", "es-ES": "99117812428621002"}
+
+
+async def test_a_room_is_found_by_each_of_its_acs_rooms(store: RoomStore) -> None:
+    sisters = replace(room(1), acs_room_id=SISTERS["en-US"], sisters=SISTERS)
+    await store.add(sisters)
+    await store.add(room(2))
+    assert [await store.find_by_acs_room(one) for one in SISTERS.values()] == [sisters, sisters]
+
+
+async def test_acs_rooms_that_come_and_go_change_what_a_room_is_found_by(store: RoomStore) -> None:
+    await store.add(replace(room(1), acs_room_id=SISTERS["en-US"], sisters=SISTERS))
+    now = {"fr-FR": "99117812428621003", "es-ES": SISTERS["es-ES"]}
+    changed = await store.update("room-1", lambda room: replace(room, acs_room_id=now["fr-FR"], sisters=now))
+    assert await store.find_by_acs_room(SISTERS["en-US"]) is None
+    assert [await store.find_by_acs_room(one) for one in now.values()] == [changed, changed]
+    assert list((await store.get("room-1") or room(2)).sisters) == ["fr-FR", "es-ES"]
+    proof = await store.remove("room-1", NOW)
+    assert (proof.removed["acs_rooms"], proof.left["acs_rooms"]) == (2, 0)
+    assert [await store.find_by_acs_room(one) for one in now.values()] == [None, None]
+
+
 async def test_nothing_is_found_by_other_names(store: RoomStore) -> None:
     await store.add(room(1))
     assert await store.get("room-2") is None
