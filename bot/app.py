@@ -23,6 +23,7 @@ from bot.calls import Calls
 from bot.config import Settings
 from bot.http_errors import install_error_handlers
 from bot.interpreter_desk import InterpreterDesk
+from bot.interpreting.usage import UsageMeter
 from bot.limits import STRANGERS_PER_S, admin_limits, buckets, join_limits, media_limits, webhook_limits
 from bot.live_room import LiveRoom, Scribe
 from bot.metronome import Metronome
@@ -162,6 +163,8 @@ class Interpreter:
             deliveries = await resources.enter_async_context(Deliveries(subscriptions))
             notices = Notices(archive, deliveries.tell)
             loop = asyncio.get_running_loop()
+            prices = _prices(settings)
+            price = None if prices is None else prices.cost
             feed = self.feed
             resources.callback(feed.close, "service_stopping")
 
@@ -178,6 +181,7 @@ class Interpreter:
                         scribe=scribe,
                         audience=Broadcast(feed, room_id, round(time.time() * 1000)),
                         clock=loop.time,
+                        meter=UsageMeter(room.plan.usage_cap, price, room.used),
                     )
 
                 if is_sister(room.room_id):
@@ -194,7 +198,7 @@ class Interpreter:
                 language = {"language": stream_of(room_id)} if is_sister(room_id) else {}
                 deliveries.tell(kind, room_of(room_id), {**data, **language})
 
-            book = RoomBook(store)
+            book = RoomBook(store, archive)
             switchboard = self.switchboard = Switchboard(
                 rooms=book,
                 calls=calls,

@@ -70,6 +70,9 @@ class Booth(Protocol):
 class BoothFactory(Protocol):
     """Makes booths that have not started yet."""
 
-    def __call__(self, lane: Lane, instructions: str, deliver: Deliver, mode: Mode = Mode.CONSECUTIVE, /) -> Booth:
-        """Take a lane, its briefing as text, where to report, and how the room is interpreted."""
+    def __call__(
+        self, lane: Lane, instructions: str, deliver: Deliver, mode: Mode = Mode.CONSECUTIVE, voice: bool = True, /
+    ) -> Booth:
+        """Take a lane, its briefing as text, where to report, how the room is interpreted, and whether with a voice:
+        else the engine is asked for text alone."""
         ...

@@ -10,7 +10,7 @@ import logging
 import secrets
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
@@ -20,6 +20,7 @@ from bot.errors import CallError
 from bot.interpreting.events import Event, Order, Ordered, SpeakerJoined, SpeakerLeft
 from bot.interpreting.plan import RoomPlan
 from bot.interpreting.session import InterpreterSession
+from bot.interpreting.usage import Used
 from bot.lifecycle import Act, Happening, State, step
 from bot.live_room import RoomEnded
 from bot.notices import Tell
@@ -61,6 +62,8 @@ class PlannedRoom:
     room_id: str
     acs_room_id: str
     plan: RoomPlan
+    used: Used = field(default_factory=Used)
+    """What earlier calls have used, as far as the plan has a cap."""
 
 
 class Interpreted(Protocol):
@@ -213,8 +216,8 @@ class Call:
 
     @property
     def detail(self) -> str | None:
-        """What is being done about a lost media stream."""
-        return self._detail
+        """What is being done about a lost media stream; else why not everything is interpreted as it was asked for."""
+        return self._detail or self.live.session.restriction or None
 
     @property
     def secret(self) -> str:
@@ -646,6 +649,6 @@ class Call:
             present=tuple(sorted(self._present)),
             was_heard=self._was_heard,
             paused=self.live.session.paused,
-            reason=self._detail,
+            reason=self.detail,
             unclosed=self._unclosed,
         )

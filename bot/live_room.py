@@ -29,6 +29,7 @@ from bot.interpreting.events import (
     Play,
     PlayoutReady,
     Release,
+    Restricted,
     Say,
     Settled,
     SpeakerAudio,
@@ -42,6 +43,7 @@ from bot.interpreting.plan import SHARED_CHANNEL, Lane, Mode, RoomPlan
 from bot.interpreting.routing import stream as carrier
 from bot.interpreting.session import InterpreterSession
 from bot.interpreting.transcript import CaptionLine
+from bot.interpreting.usage import UsageMeter
 from bot.metronome import Metronome
 from media_streaming.messages import AudioData, AudioMetadata, DtmfData
 from media_streaming.stream import NORMAL_CLOSURE, MediaStream
@@ -123,9 +125,10 @@ class LiveRoom:
         scribe: Scribe,
         audience: Audience,
         clock: Callable[[], float],
+        meter: UsageMeter | None = None,
     ) -> None:
-        """`name` is unique to the call, `clock` the event loop's."""
-        self._session = InterpreterSession(plan, clock(), name)
+        """`name` is unique to the call, `clock` the event loop's, `meter` what the room has used before."""
+        self._session = InterpreterSession(plan, clock(), name, meter)
         self._plan = plan
         self._make_booth = booths
         self._pool = detectors
@@ -295,8 +298,10 @@ class LiveRoom:
                 self._opened.discard((entry.lane, entry.utterance))
                 self._scribe.settled(entry)
                 self._settled.set()
-            case OpenBooth(lane, instructions, mode):
-                self._open_booth(lane, instructions, mode)
+            case Restricted(reason, speaker):
+                logger.warning("interpreting is restricted", extra={"reason": reason, "participant_id": speaker})
+            case OpenBooth(lane, instructions, mode, voice):
+                self._open_booth(lane, instructions, mode, voice)
             case CloseBooth(lane):
                 _, task = self._booths.pop(lane)
                 task.cancel()
@@ -308,10 +313,10 @@ class LiveRoom:
         name = carrier(self._plan, channel)
         return None if name is None else self._streams.get(name)
 
-    def _open_booth(self, lane: Lane, instructions: str, mode: Mode) -> None:
+    def _open_booth(self, lane: Lane, instructions: str, mode: Mode, voice: bool) -> None:
         if self._group is None:
             raise RuntimeError("the room is not running")
-        booth = self._make_booth(lane, instructions, self.deliver, mode)
+        booth = self._make_booth(lane, instructions, self.deliver, mode, voice)
         self._booths[lane] = booth, self._group.create_task(self._work(booth), name=f"booth {lane.target}")
 
     async def _work(self, booth: Booth) -> None:

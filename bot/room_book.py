@@ -7,12 +7,15 @@ under the room's id and the language, `room-1/es-ES`. All others are known by th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from bot.call import PlannedRoom
 from bot.interpreting.events import Order
 from bot.interpreting.glossary import Terms
-from bot.interpreting.plan import SHARED_CHANNEL, Attendee, Endpointing, Layout, Mode, RoomPlan, Stability
+from bot.interpreting.plan import SHARED_CHANNEL, Attendee, Endpointing, Layout, Mode, RoomPlan, Stability, UsageCap
+from bot.interpreting.usage import Used
+from rooms_admin.exports import Passage
 from rooms_admin.store import Room, RoomStore
 
 _BETWEEN = "/"
@@ -72,22 +75,48 @@ def plan_of(room: Room) -> RoomPlan:
         keypad={tone: Order(action) for tone, action in settings.keypad.items()},
         stability=Stability(settings.captions),
         announcement=settings.announcement,
+        usage_cap=UsageCap(
+            money=settings.usage_cap.get("money"),
+            tokens=_whole(settings.usage_cap.get("tokens")),
+            minutes=settings.usage_cap.get("minutes"),
+        ),
     )
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else int(number)
+
+
+class Books(Protocol):
+    """What the ledger has kept (`rooms_admin.archive.Archive`)."""
+
+    async def every_passage(self, room_id: str) -> Sequence[Passage]: ...
 
 
 class RoomBook:
     """The store, as the switchboard reads it."""
 
-    def __init__(self, store: RoomStore) -> None:
+    def __init__(self, store: RoomStore, books: Books) -> None:
         self._store = store
+        self._books = books
 
     async def by_acs_room(self, acs_room_id: str) -> PlannedRoom | None:
         room = await self._store.find_by_acs_room(acs_room_id)
         calls = planned(room) if room else []
-        return next((one for one in calls if one.acs_room_id == acs_room_id), None)
+        return await self._counted(next((one for one in calls if one.acs_room_id == acs_room_id), None))
 
     async def by_room(self, call_key: str) -> PlannedRoom | None:
-        return next((one for one in await self.calls(room_of(call_key)) if one.room_id == call_key), None)
+        calls = await self.calls(room_of(call_key))
+        return await self._counted(next((one for one in calls if one.room_id == call_key), None))
+
+    async def _counted(self, call: PlannedRoom | None) -> PlannedRoom | None:
+        """With what the room has used before, if there is a cap to it."""
+        if call is None or call.plan.usage_cap == UsageCap():
+            return call
+        used = Used()
+        for passage in await self._books.every_passage(room_of(call.room_id)):
+            used.add(passage.spoken_ms or 0, passage.played_ms, passage.tokens)
+        return replace(call, used=used)
 
     async def calls(self, room_id: str) -> Sequence[PlannedRoom]:
         """All calls of an admins' room; none if there is no such room."""

@@ -25,6 +25,7 @@ LEFT_S = 10.0
 class _Booth:
     instructions: str
     mode: Mode
+    voice: bool
     used_at: float
     """When it was last needed, or last had its work done."""
     unwanted: bool = False
@@ -39,6 +40,8 @@ class Booths:
 
     def __init__(self, plan: RoomPlan, out: list[Effect], working: Callable[[Lane], bool]) -> None:
         self.refused: set[Lane] = set()
+        self.voice = True
+        """Whether booths that are opened are to be heard."""
         self._plan = plan
         self._out = out
         self._working = working
@@ -58,7 +61,8 @@ class Booths:
         not.
         """
         booth = self._open.get(lane)
-        if booth is not None and booth.mode is not self._plan.mode and not self._working(lane):
+        another = booth is not None and (booth.mode is not self._plan.mode or booth.voice is not self.voice)
+        if another and not self._working(lane):
             self._close(lane)
             booth = None
         if booth is not None:
@@ -156,8 +160,8 @@ class Booths:
         return briefing(lane, self._plan.languages, self._plan.glossary)
 
     def _open_one(self, lane: Lane, now: float) -> None:
-        booth = self._open[lane] = _Booth(self._briefing(lane), self._plan.mode, now)
-        self._out.append(OpenBooth(lane, booth.instructions, booth.mode))
+        booth = self._open[lane] = _Booth(self._briefing(lane), self._plan.mode, self.voice, now)
+        self._out.append(OpenBooth(lane, booth.instructions, booth.mode, booth.voice))
 
     def _close(self, lane: Lane) -> None:
         del self._open[lane]

@@ -212,6 +212,8 @@ class OpenBooth:
     lane: Lane
     instructions: str
     mode: Mode = Mode.CONSECUTIVE
+    voice: bool = True
+    """Whether it is to be heard: else text is all that is wanted of it, and paid for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +281,15 @@ class LaneServed:
 
 
 @dataclass(frozen=True, slots=True)
+class Restricted:
+    """From here on something is not interpreted as it was asked for, or again is: for admins to see."""
+
+    reason: str
+    speaker: str = ""
+    """Raw id, if it is about one speaker."""
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
     """Forget this utterance, whatever has become of it."""
 
@@ -339,6 +350,7 @@ Effect = (
     | Cancel
     | Say
     | LaneServed
+    | Restricted
     | Play
     | StopPlaying
     | VoiceBegins

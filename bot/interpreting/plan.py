@@ -130,6 +130,18 @@ class Endpointing:
 
 
 @dataclass(frozen=True, slots=True)
+class UsageCap:
+    """How much a room may use before its interpretations are only read. What is None has no limit."""
+
+    money: float | None = None
+    """In the currency of the price table; without one it is never reached."""
+    tokens: int | None = None
+    """Input and output of all kinds."""
+    minutes: float | None = None
+    """Of speech that went to the model, added up over the lanes."""
+
+
+@dataclass(frozen=True, slots=True)
 class RoomPlan:
     """What a room asks of its interpreter."""
 
@@ -158,6 +170,7 @@ class RoomPlan:
     """Say at the start, in every language, that a machine interprets."""
     announcements: Mapping[str, str] = field(default_factory=dict)
     """Other words for it than the usual ones, by room language."""
+    usage_cap: UsageCap = UsageCap()
 
     def speaks(self, speaker: str) -> str:
         """The language a speaker speaks, `auto` for somebody the roster does not know."""

@@ -25,6 +25,7 @@ from bot.interpreting.ledger import Entry, Kind, Ledger, State
 from bot.interpreting.plan import Lane, RoomPlan
 from bot.interpreting.routing import Route, channels, stream
 from bot.interpreting.speaking import Speaking
+from bot.interpreting.usage import CAPTIONS_ONLY, UsageMeter
 
 MODEL_PATIENCE_S = 10.0
 """From the end of a turn to the model's first sign, and between two of them. Models need 0.5-2.5 s to their first audio
@@ -76,8 +77,9 @@ class Rendition:
 class Renditions:
     """All renditions of one room that are not settled, and what is left of those that are."""
 
-    def __init__(self, plan: RoomPlan, began_at: float, out: list[Effect]) -> None:
+    def __init__(self, plan: RoomPlan, began_at: float, out: list[Effect], usage: UsageMeter) -> None:
         self.plan = plan
+        self.usage = usage
         self.ledger = Ledger()
         self.booths = Booths(plan, out, self.working)
         self.captions = Captions(plan.stability, began_at, out)
@@ -111,6 +113,7 @@ class Renditions:
     def begin(self, spoken: Utterance, route: Route, pcm: bytes, now: float) -> None:
         """Open the books for one lane and let its booth hear the beginning."""
         lane = route.lane
+        self.booths.voice = not self.usage.reached
         refused = "" if lane.passthrough else self.booths.need(lane, now)
         one = Rendition(
             self.ledger.open(spoken.id, lane, now, Kind.PASSTHROUGH if lane.passthrough else Kind.UTTERANCE),
@@ -131,6 +134,8 @@ class Renditions:
         one.entry.engine = self.booths.engine(lane)
         if one.entry.engine == "captions":
             one.channels, one.unheard = (), "degraded"
+        if not self.booths.voice:
+            one.channels, one.unheard = (), CAPTIONS_ONLY
         if route.via is not None:
             if (spoken.id, route.via) not in self._open:
                 self.abandon([one], "relay_failed")
@@ -312,6 +317,7 @@ class Renditions:
         for passage in list(one.passages):
             self._over(one, passage)
         self.ledger.advance(one.entry, state, reason)
+        self.usage.count(one.entry)
         self.captions.close(one.spoken, one.lane.target, state.value)
         self._out.append(Settled(one.entry))
         if not one.complete:
@@ -320,6 +326,7 @@ class Renditions:
     def follow(self, plan: RoomPlan, now: float) -> None:
         before, self.plan = self.plan.glossary, plan
         self.captions.transcript.stability = plan.stability
+        self.usage.cap = plan.usage_cap
         if plan.glossary != before:
             self.captions.correct(self.utterances, before, plan.glossary, now)
         self.booths.follow(plan)

@@ -42,6 +42,7 @@ from bot.interpreting.events import (
     Ordered,
     PlanChanged,
     PlayoutReady,
+    Restricted,
     Say,
     SourceText,
     SpeakerAudio,
@@ -55,23 +56,28 @@ from bot.interpreting.plan import RoomPlan
 from bot.interpreting.renditions import Renditions
 from bot.interpreting.routing import routes
 from bot.interpreting.transcript import CaptionLine
+from bot.interpreting.usage import CAPTIONS_ONLY, UsageMeter, notice
 
 
 class InterpreterSession:
     """The interpreter of one room. A caller in one event loop needs no lock: nothing here waits."""
 
-    def __init__(self, plan: RoomPlan, now: float, name: str = "u") -> None:
-        """`name` begins every utterance id, and is unique to the call."""
+    def __init__(self, plan: RoomPlan, now: float, name: str = "u", meter: UsageMeter | None = None) -> None:
+        """`name` begins every utterance id, and is unique to the call. `meter`: what the room has used before, and what
+        it costs; nothing, if not given."""
         self._plan = plan
         self._name = name
         self._out: list[Effect] = []
         self._hearing = Hearing(plan, name)
-        self._renditions = Renditions(plan, now, self._out)
+        self._usage = meter or UsageMeter(plan.usage_cap)
+        self._renditions = Renditions(plan, now, self._out, self._usage)
         self._answers = Answers(self._renditions, self._out)
         self._passing_through: set[str] = set()
         """Speakers whose own voice is being brought to other rooms."""
         self._announced: set[str] | None = None
         """Languages in which the announcement has been read aloud; None before it was due."""
+        self._cap_reached = ""
+        """Which part of the usage cap, as far as it has been told."""
         self._paused = False
         self._ended = False
         self._due_at: float | None = None
@@ -141,6 +147,7 @@ class InterpreterSession:
                 assert_never(event)
         if self._announced is not None:
             self._announce(now)
+        self._mind_the_cap(now)
         quiet = self._hearing.quiet
         renditions.play(now, quiet=quiet)
         renditions.tidy(now)
@@ -157,6 +164,7 @@ class InterpreterSession:
         renditions, entries = self._renditions, len(self._renditions.ledger)
         renditions.play(now, quiet=self._hearing.quiet)
         if len(renditions.ledger) < entries:
+            self._mind_the_cap(now)
             renditions.tidy(now)
             self._set_other_deadlines()
         self._set_alarm(now)
@@ -192,6 +200,16 @@ class InterpreterSession:
     @property
     def open_entries(self) -> list[Entry]:
         return self._renditions.ledger.entries()
+
+    @property
+    def usage(self) -> UsageMeter:
+        """What the room has used so far."""
+        return self._usage
+
+    @property
+    def restriction(self) -> str:
+        """Why not everything is interpreted as it was asked for; empty while it is."""
+        return f"{CAPTIONS_ONLY}: {self._cap_reached}" if self._cap_reached else ""
 
     @property
     def queued_ms(self) -> float:
@@ -264,26 +282,37 @@ class InterpreterSession:
         self._announced = set()
         for language in announcement.languages(self._plan):
             self._renditions.captions.announce(
-                self._announcement(language, now), announcement.text(self._plan, language)
+                self._announcement(language, language, now), announcement.text(self._plan, language)
             )
 
     def _announce(self, now: float) -> None:
         booths = self._renditions.booths
-        if self._announced is None or self._paused:
+        if self._announced is None or self._paused or not booths.voice:
             return
         due = [tag for tag in announcement.languages(self._plan) if tag not in self._announced]
         for lane in booths.lanes if due else ():
             route = next((one for one in routes(self._plan, lane.speaker, booths.refused) if one.lane == lane), None)
             if lane.target in due and lane.target not in self._announced and route is not None and route.channels:
                 self._announced.add(lane.target)
-                spoken = self._announcement(lane.target, now)
+                spoken = self._announcement(lane.target, lane.target, now)
                 self._renditions.say(spoken, route, now)
                 self._out.append(Say(lane, spoken.id, announcement.text(self._plan, lane.target)))
 
-    def _announcement(self, language: str, now: float) -> Utterance:
-        spoken = Utterance(f"{self._name}-{language}", announcement.SPEAKER, announcement.NAME, language, now)
+    def _announcement(self, name: str, language: str, now: float) -> Utterance:
+        spoken = Utterance(f"{self._name}-{name}", announcement.SPEAKER, announcement.NAME, language, now)
         spoken.ended_at, spoken.source_text = now, ""
         return spoken
+
+    def _mind_the_cap(self, now: float) -> None:
+        """Admins are told of every change, readers once: that nothing more will be heard."""
+        if self._usage.reached == self._cap_reached:
+            return
+        self._cap_reached = self._usage.reached
+        self._out.append(Restricted(self.restriction))
+        if self._cap_reached:
+            for language in dict.fromkeys(self._plan.languages):
+                spoken = self._announcement(f"cap-{language}", language, now)
+                self._renditions.captions.announce(spoken, notice(language))
 
     # --- the end ----------------------------------------------------------------------------------
 

@@ -58,11 +58,14 @@ def booth_factory(
         name = CAPTIONS if text_only else CONVERSATION
         return Engine(name, f"{CONVERSATION} {deployment}", lambda: sockets.conversation(deployment), protocol)
 
-    def booth(lane: Lane, instructions: str, deliver: Deliver, mode: Mode = Mode.CONSECUTIVE, /) -> RealtimeBooth:
+    def booth(
+        lane: Lane, instructions: str, deliver: Deliver, mode: Mode = Mode.CONSECUTIVE, voice: bool = True, /
+    ) -> RealtimeBooth:
         simultaneous = mode == SIMULTANEOUS
-        engines = [conversation(lane, simultaneous=simultaneous, text_only=text_only) for text_only in (False, True)]
+        kinds = (False, True) if voice else (True,)
+        engines = [conversation(lane, simultaneous=simultaneous, text_only=text_only) for text_only in kinds]
         refusal = None
-        if simultaneous and translation is not None:
+        if voice and simultaneous and translation is not None:
             refusal = translation.capabilities.refusal(lane.target)
             if refusal != NOT_LISTED:  # else nobody wants it tried, now or later
                 engines.insert(0, _translating(sockets, lane, translation))

@@ -15,6 +15,7 @@ from bot.interpreting.events import (
     Outcome,
     SourceText,
 )
+from bot.interpreting.plan import Mode
 from bot.realtime import conversation
 from emulator.engine.scripted import ScriptedEngine, read_markers
 from emulator.realtime.config import RealtimeConfig
@@ -130,6 +131,17 @@ async def test_faults_that_cost_the_lane(rule: FaultRule) -> None:
             lost = await ear.last_word("u-1")
             assert isinstance(lost, BoothLost)
             assert lost.final
+
+
+@pytest.mark.parametrize("mode", Mode)
+async def test_a_booth_without_a_voice_gives_text_alone_and_says_nothing_of_it(mode: Mode) -> None:
+    ear = Ear()
+    async with realtime_service() as service, booth(service, ear, mode, voice=False) as made:
+        say(made, "u-1", 1)
+        assert isinstance(await ear.last_word("u-1"), InterpretationEnded)
+    assert ear.text("u-1") == "[es] utterance 1"
+    assert ear.audio("u-1") == b""
+    assert ear.engines == []
 
 
 async def test_cancelling_in_mid_speech_reaches_the_model() -> None:

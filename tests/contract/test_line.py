@@ -176,3 +176,24 @@ async def _speak_until_cut(ana: Participant, speech: bytes) -> None:
 async def put_faults(whole: Line, document: dict[str, Any]) -> None:
     async with whole.http.put(f"{whole.emulator.acs_url}/emulator/faults", json=document) as response:
         assert response.status < 300, await response.text()
+
+
+async def test_a_room_whose_cap_is_reached_is_read_and_its_admin_is_told_also_in_the_next_call(
+    running: Line, english: bytes
+) -> None:
+    room = await running.room(usage_cap={"minutes": 0.01})
+    async with room.joined("Ana") as ana, room.joined("Luis") as luis:
+        await room.until_status("interpreting")
+        await ana.speak(english)
+        await room.until_passages(1)
+        state = await running.until(room.status, lambda now: now["reason"] is not None)
+        assert state["reason"] == "usage_cap: minutes"
+        await ana.speak(english)
+        passages = await room.until_passages(2)
+    assert [(one["state"], one["reason"]) for one in passages] == [("spoken", ""), ("caption_only", "usage_cap")]
+    assert read_markers(bytes(luis.heard)) == [0]
+    spanish = [one["text"] for one in (await room.transcript())["items"] if one["language"] == "es-ES"]
+    assert len(spanish) == 3, "both interpretations, and what happened to the voice"
+    await room.until_status("stopped")
+    async with room.joined("Ana"):
+        assert (await room.until_status("interpreting"))["reason"] == "usage_cap: minutes"

@@ -144,6 +144,7 @@ async def test_a_room_is_created_in_acs_with_its_roster(service: Service, http: 
         "pivot": "",
         "chair": "",
         "keypad": {"*": "hush"},
+        "usage_cap": {},
     }
     ada, benito = room["participants"]
     assert (benito["role"], benito["speaks"], benito["hears"]) == ("Attendee", "es-ES", "es-ES")
@@ -456,6 +457,15 @@ async def test_a_room_may_have_many_languages_and_be_interpreted_simultaneously(
     assert wanted.items() <= answer.json().items()
 
 
+async def test_a_cap_is_given_as_a_whole_and_taken_away(http: httpx2.AsyncClient) -> None:
+    path = f"/api/rooms/{(await http.post('/api/rooms', json=NEW_ROOM)).json()['room_id']}"
+    for cap in ({"money": 5.0, "minutes": 90.0}, {"tokens": 1000}, {}):
+        changed = await http.patch(path, json={"settings": {"usage_cap": cap}})
+        assert changed.json()["settings"]["usage_cap"] == cap
+        unrelated = await http.patch(path, json={"settings": {"max_lanes": 3}})
+        assert unrelated.json()["settings"]["usage_cap"] == cap
+
+
 async def test_one_of_the_roster_may_have_the_chair(http: httpx2.AsyncClient) -> None:
     room = (await http.post("/api/rooms", json=NEW_ROOM)).json()
     chair = room["participants"][1]["participant_id"]
@@ -477,6 +487,8 @@ WRONG_ROOMS: list[tuple[dict[str, Any], str, str]] = [
     ({"settings": {"chair": "participant_1"}}, BAD, "settings.chair"),
     ({"settings": {"keypad": {"x": "hush"}}}, BAD, "settings.keypad.x.[key]"),
     ({"settings": {"max_lanes": 0}}, BAD, "settings.max_lanes"),
+    ({"settings": {"usage_cap": {"tokens": -1}}}, BAD, "settings.usage_cap.tokens"),
+    ({"settings": {"usage_cap": {"hours": 1}}}, BAD, "settings.usage_cap.hours"),
     ({"settings": {"pivot": "english"}}, BAD, "settings.pivot"),
     ({"mode": "dubbed"}, BAD, "mode"),
     (roster_of_one(hears="en-US", role="Boss"), BAD, "participants.0.role"),

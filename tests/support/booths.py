@@ -106,7 +106,9 @@ class FakeBooths:
         self.model = model or Answers()
         self.made: list[FakeBooth] = []
 
-    def __call__(self, lane: Lane, instructions: str, deliver: Deliver, mode: Mode = Mode.CONSECUTIVE, /) -> FakeBooth:
+    def __call__(
+        self, lane: Lane, instructions: str, deliver: Deliver, mode: Mode = Mode.CONSECUTIVE, voice: bool = True, /
+    ) -> FakeBooth:
         booth = FakeBooth(lane, instructions, deliver, self.model, mode)
         self.made.append(booth)
         return booth

@@ -32,6 +32,7 @@ from bot.interpreting.events import (
     Play,
     PlayoutReady,
     Release,
+    Restricted,
     Say,
     Settled,
     SourceText,
@@ -252,6 +253,8 @@ def told(effect: Effect) -> str:
             return f"brief {lane.target}"
         case LaneServed(lane, engine, reason):
             return f"{lane.target} is served by {engine} ({reason})"
+        case Restricted(reason, speaker):
+            return f"restricted ({reason})" + (f" for {speaker}" if speaker else "")
         case Release(lane, utterance):
             return f"release {utterance} into {lane.target}"
         case Say(lane, utterance, text):

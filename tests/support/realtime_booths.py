@@ -98,6 +98,7 @@ async def booth(
     lane: Lane = LANE,
     targets: tuple[str, ...] = TARGETS,
     probe: bool = False,
+    voice: bool = True,
 ) -> AsyncIterator[RealtimeBooth]:
     """A running booth. `probe`: the translation deployment is asked before what it can do."""
     async with build_client(f"http://127.0.0.1:{service.port}", KEY) as client:
@@ -114,7 +115,7 @@ async def booth(
             translation=Translation(capabilities, TranslationSettings(transcribe="gpt-transcribe")),
         )
         instructions = f"Interpret from {language_name(lane.source)} into {language_name(lane.target)}."
-        made = factory(lane, instructions, ear.deliver, mode)
+        made = factory(lane, instructions, ear.deliver, mode, voice)
         assert isinstance(made, RealtimeBooth)
         running = asyncio.create_task(made.run())
         try:

@@ -37,6 +37,7 @@ from bot.interpreting.events import (
     Play,
     PlayoutReady,
     Release,
+    Restricted,
     Say,
     Settled,
     SourceText,
@@ -327,6 +328,8 @@ class AnyOrder(RuleBasedStateMachine):
                 self.voices[channel] = lane
             case VoiceEnds(channel, lane):
                 assert self.voices.pop(channel) == lane
+            case Restricted(reason):
+                assert reason == self.session.restriction
             case StopPlaying(channel):
                 number = self.played[channel][-1][1] if channel in self.played else OWN
                 if number < OWN:
