@@ -52,5 +52,7 @@ class Notices:
             "original": self._texts.get((room_id, passage.utterance_id, None)),
             "interpretation": self._texts.pop((room_id, passage.utterance_id, passage.target), None),
             "ear_voice_span_ms": passage.ear_voice_span_ms,
+            "kind": passage.kind,
+            "faults": list(passage.faults),
         }
         self._tell("utterance.final", room_id, data)

@@ -8,7 +8,10 @@ from typing import Protocol
 from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import Lane
 from bot.interpreting.transcript import CaptionLine
-from rooms_admin.exports import Passage, TranscriptLine
+from rooms_admin.exports import Passage, Playout, TranscriptLine
+
+BYTES_PER_MS = 48
+"""PCM16 at 24 kHz."""
 
 
 class Keeper(Protocol):
@@ -45,6 +48,17 @@ def passage_of(entry: Entry) -> Passage:
         waited_ms=round(entry.waited_ms),
         own_share_ms=None if own is None else round(own, 1),
         tokens=dict(entry.tokens),
+        kind=entry.kind.value,
+        faults=tuple(str(fault) for fault in entry.faults),
+        strict=entry.strict,
+        speed=entry.speed,
+        engine=entry.engine,
+        playouts={
+            channel: Playout(
+                round(one.played / BYTES_PER_MS), round(one.trimmed / BYTES_PER_MS), round(one.dropped / BYTES_PER_MS)
+            )
+            for channel, one in entry.playouts.items()
+        },
     )
 
 
@@ -71,6 +85,8 @@ class CallScribe:
             is_final=line.is_final,
             timestamp_ms=line.timestamp_ms + self.began_at_ms,
             is_original=line.is_original,
+            duration_ms=line.duration_ms,
+            flags=tuple(str(flag) for flag in line.flags),
         )
         self.keeper.line(self.room_id, kept)
 

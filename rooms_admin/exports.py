@@ -1,4 +1,7 @@
-"""A transcript as WebVTT, SubRip or plain text. Pure: lines in, text out."""
+"""A transcript as JSON, WebVTT, SubRip or plain text. Pure: lines in, text out.
+
+JSON tells everything; the others are for players and people, and say nothing of flags.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import msgspec
+
 # How long a line stays to be read. Subtitling practice is 15-17 characters per second at most.
 READING_MS_PER_CHARACTER = 65
 SHORTEST_CUE_MS = 1_500
 LONGEST_CUE_MS = 7_000
+SHORTEST_OVERLAP_MS = 700
+"""However soon somebody else speaks: about as long as the eye needs to take a line in at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,20 @@ class TranscriptLine:
     timestamp_ms: int
     """when the utterance began, in milliseconds since the Unix epoch"""
     is_original: bool
+    duration_ms: int = 0
+    """how long the speaker spoke; 0 while that is not known"""
+    flags: tuple[str, ...] = ()
+    """what a reader should know: `abandoned` if the rest will never come, or what is wrong with the interpretation"""
+
+
+@dataclass(frozen=True, slots=True)
+class Playout:
+    """What became of an interpretation on one channel."""
+
+    played_ms: int
+    trimmed_ms: int
+    """of pauses that were shortened, because listeners were far behind"""
+    dropped_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +78,18 @@ class Passage:
     """as the model counted them, by kind: `input_audio`, `output_text`, ..."""
     closed_at_ms: int = 0
     """since the Unix epoch"""
+    kind: str = "utterance"
+    """`utterance`, `passthrough` (the speaker's own voice in another room) or `announcement` (the interpreter's own)"""
+    faults: tuple[str, ...] = ()
+    """what is wrong with the interpretation, as far as a machine can tell"""
+    strict: bool = False
+    """interpreted a second time, because the first was no interpretation"""
+    speed: float = 1.0
+    """of the voice, as asked for"""
+    engine: str = ""
+    """what served the lane, where it was not what had been asked for"""
+    playouts: Mapping[str, Playout] = field(default_factory=dict)
+    """by channel"""
 
 
 class Cue(NamedTuple):
@@ -79,8 +112,9 @@ def latest(lines: Iterable[TranscriptLine], language: str | None = None) -> list
 
 
 def cues(lines: Sequence[TranscriptLine], language: str | None = None) -> list[Cue]:
-    """The final lines with the time each is shown: long enough to read, gone when the next one in its
-    language comes. All languages of a transcript share the moment zero."""
+    """The final lines with the time each is shown: from when the speaker began, for as long as they spoke or it takes
+    to read, gone when the next one in its language comes, but never at once. All languages of a transcript share the
+    moment zero, and all calls of a room, so that times grow across them."""
     if not lines:
         return []
     zero = min(line.timestamp_ms for line in lines)
@@ -90,14 +124,27 @@ def cues(lines: Sequence[TranscriptLine], language: str | None = None) -> list[C
     for line in reversed(shown):
         start = line.timestamp_ms - zero
         reading = len(_one_line(line.text)) * READING_MS_PER_CHARACTER
-        end = start + min(max(reading, SHORTEST_CUE_MS), LONGEST_CUE_MS)
+        end = start + max(min(max(reading, SHORTEST_CUE_MS), LONGEST_CUE_MS), line.duration_ms)
         coming, beyond = following.get(line.language, (None, None))
         # Two people who begin in the same millisecond are both shown.
         limit = coming if coming is not None and coming > start else beyond
         following[line.language] = (start, limit)
-        timed.append(Cue(start, end if limit is None else min(end, limit), line))
+        timed.append(Cue(start, end if limit is None else min(end, max(limit, start + SHORTEST_OVERLAP_MS)), line))
     timed.reverse()
     return timed
+
+
+def to_json(
+    room_id: str, lines: Sequence[TranscriptLine], passages: Sequence[Passage], language: str | None = None
+) -> bytes:
+    """What `models.TranscriptAnswer` describes, without making an object of each line a second time."""
+    answer: dict[str, object] = {
+        "room_id": room_id,
+        "items": latest(lines, language),
+        "next_cursor": None,
+        "passages": passages,
+    }
+    return msgspec.json.encode(answer)
 
 
 def to_vtt(lines: Sequence[TranscriptLine], language: str | None = None) -> str:

@@ -405,7 +405,12 @@ class TranscriptLineAnswer(_Answer):
     text: str
     is_final: bool
     timestamp_ms: int
+    """when the utterance began, since the Unix epoch"""
     is_original: bool
+    duration_ms: int
+    """how long the speaker spoke; 0 while that is not known"""
+    flags: Annotated[tuple[str, ...], Field(examples=[("number",)])]
+    """what a reader should know: `abandoned` if the rest will never come, or what is wrong with the interpretation"""
 
 
 Item = TypeVar("Item")
@@ -415,6 +420,15 @@ class Page(_Answer, Generic[Item]):
     items: list[Item]
     next_cursor: str | None = None
     """to be passed as `cursor` for what follows; null at the end"""
+
+
+class PlayoutAnswer(_Answer):
+    """What became of an interpretation on one channel."""
+
+    played_ms: int
+    trimmed_ms: int
+    """of pauses that were shortened, because listeners were far behind"""
+    dropped_ms: int
 
 
 class PassageAnswer(_Answer):
@@ -432,6 +446,18 @@ class PassageAnswer(_Answer):
     own_share_ms: float | None
     tokens: dict[str, int]
     closed_at_ms: int
+    kind: str
+    """`utterance`, `passthrough` (the speaker's own voice in another room) or `announcement` (the interpreter's own)"""
+    faults: Annotated[tuple[str, ...], Field(examples=[("number",)])]
+    """what is wrong with the interpretation, as far as a machine can tell"""
+    strict: bool
+    """interpreted a second time, because the first was no interpretation"""
+    speed: float
+    """of the voice, as asked for"""
+    engine: str
+    """what served the lane, where it was not what had been asked for"""
+    playouts: dict[str, PlayoutAnswer]
+    """by channel"""
 
 
 class TranscriptAnswer(Page[TranscriptLineAnswer]):

@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
-import msgspec
 from fastapi import APIRouter, Response
 
-from rooms_admin.exports import Passage, TranscriptLine, latest, to_srt, to_txt, to_vtt
+from rooms_admin.exports import Passage, TranscriptLine, to_json, to_srt, to_txt, to_vtt
 from rooms_admin.models import (
     Action,
     InterpreterAnswer,
@@ -121,7 +120,7 @@ def add_interpreter_routes(
             write, media_type = _EXPORTS[format]
             return Response(await _aside(len(lines), write, lines, wanted), media_type=media_type)
         passages = await transcripts.passages(room_id)
-        body = await _aside(len(lines) + len(passages), _transcript, room_id, lines, passages, wanted)
+        body = await _aside(len(lines) + len(passages), to_json, room_id, lines, passages, wanted)
         return Response(body, media_type="application/json")
 
     @routes.get(
@@ -151,19 +150,6 @@ def _interpreter(room_id: str, state: InterpreterState) -> InterpreterAnswer:
         since=state.since,
         reason=state.reason,
     )
-
-
-def _transcript(
-    room_id: str, lines: Sequence[TranscriptLine], passages: Sequence[Passage], language: str | None
-) -> bytes:
-    """What TranscriptAnswer describes, without making an object of each line a second time."""
-    answer: dict[str, Any] = {
-        "room_id": room_id,
-        "items": latest(lines, language),
-        "next_cursor": None,
-        "passages": passages,
-    }
-    return msgspec.json.encode(answer)
 
 
 def _usage(room_id: str, lanes: Sequence[LaneUsage], prices: Prices | None) -> UsageAnswer:

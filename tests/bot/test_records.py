@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from bot.interpreting.ledger import Entry, State
+from bot.interpreting.ledger import Entry, Kind, Playout, State
 from bot.interpreting.plan import Lane
 from bot.interpreting.transcript import CaptionLine
 from bot.records import CallScribe, passage_of
+from rooms_admin import exports
 from rooms_admin.exports import Passage, TranscriptLine
 
 LANE = Lane("8:acs:ada", "en-US", "es-ES")
@@ -30,11 +31,19 @@ def spoken() -> Entry:
         waited_ms=1200.0,
         played_ms=2000,
         tokens={"input_audio": 20},
+        kind=Kind.UTTERANCE,
+        playouts={"room": Playout(played=96_000, trimmed=9_600, dropped=4_800), "es-ES": Playout(dropped=110_400)},
+        speed=1.05,
+        strict=True,
+        faults=("number",),
+        engine="conversation",
     )
 
 
 def line(utterance: str = "u-1", language: str = "es-ES", revision: int = 1, text: str = "Hola") -> CaptionLine:
-    return CaptionLine(utterance, revision, "8:acs:ada", "Ada", language, text, False, False, 10_000, 2_000)
+    return CaptionLine(
+        utterance, revision, "8:acs:ada", "Ada", language, text, False, False, 10_000, 2_000, ("number",)
+    )
 
 
 def test_the_delay_of_an_interpretation_is_told_apart() -> None:
@@ -64,8 +73,11 @@ def test_the_parts_of_the_delay_add_up() -> None:
 
 def test_what_never_happened_has_no_duration() -> None:
     heard = Entry("u-1", LANE, State.ABANDONED, 10.0, reason="call_ended")
-    assert replace(passage_of(heard), tokens={}) == replace(
-        passage_of(spoken()),
+    assert replace(passage_of(heard), tokens={}) == Passage(
+        utterance_id="u-1",
+        speaker_id="8:acs:ada",
+        source="en-US",
+        target="es-ES",
         state=State.ABANDONED,
         reason="call_ended",
         spoken_ms=None,
@@ -76,6 +88,18 @@ def test_what_never_happened_has_no_duration() -> None:
         own_share_ms=None,
         tokens={},
     )
+
+
+def test_how_it_was_interpreted_is_kept() -> None:
+    passage = passage_of(spoken())
+    assert (passage.kind, passage.strict, passage.speed) == ("utterance", True, 1.05)
+    assert (passage.faults, passage.engine) == (("number",), "conversation")
+    assert passage.playouts == {
+        "room": exports.Playout(played_ms=2000, trimmed_ms=200, dropped_ms=100),
+        "es-ES": exports.Playout(played_ms=0, trimmed_ms=0, dropped_ms=2300),
+    }
+    own = replace(spoken(), kind=Kind.ANNOUNCEMENT)
+    assert passage_of(own).kind == "announcement"
 
 
 def test_what_was_not_heard_has_no_ear_voice_span() -> None:
@@ -107,7 +131,7 @@ def test_a_line_is_kept_with_the_time_of_the_wall_clock() -> None:
     kept = Kept()
     CallScribe(kept, "room-1", BEGAN_AT_MS).caption(line(revision=2))
     expected = TranscriptLine(
-        "u-1", 2, "8:acs:ada", "Ada", "es-ES", "Hola", False, BEGAN_AT_MS + 10_000, is_original=False
+        "u-1", 2, "8:acs:ada", "Ada", "es-ES", "Hola", False, BEGAN_AT_MS + 10_000, False, 2_000, ("number",)
     )
     assert kept.lines == [("room-1", expected)]
 

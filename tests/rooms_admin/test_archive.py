@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,8 @@ from rooms_admin import archive as archive_module
 from rooms_admin.archive import Archive, Records
 from rooms_admin.database import Database
 from rooms_admin.errors import StoreUnavailable
-from rooms_admin.exports import Passage, TranscriptLine
+from rooms_admin.exports import Passage, Playout, TranscriptLine
+from rooms_admin.redis_keys import Keys
 from rooms_admin.schema import MIGRATIONS
 from rooms_admin.sqlite_archive import SqliteRecords
 from rooms_admin.sqlite_store import SqliteRooms
@@ -68,6 +70,57 @@ async def test_what_was_written_down_is_read_at_once_and_after_the_flush(stores:
         assert await archive.lines("room-2") == []
         await archive.flush()
     assert await stores.count("lines") == await stores.count("passages") == 1
+
+
+LINE_OF_BEFORE = b"""{"utterance_id":"u-1","revision":2,"speaker_id":"8:acs:a","speaker_name":"Ada","language":"es-ES",
+"text":"Hola","is_final":true,"timestamp_ms":1000,"is_original":false}"""
+PASSAGE_OF_BEFORE = b"""{"utterance_id":"u-1","speaker_id":"8:acs:a","source":"en-US","target":"es-ES","state":"spoken",
+"reason":"","spoken_ms":900,"played_ms":800,"ear_voice_span_ms":700,"model_ms":300,"waited_ms":0,"own_share_ms":5.0,
+"tokens":{"input_audio":9},"closed_at_ms":2000}"""
+
+
+async def test_what_was_written_before_flags_and_faults_were_kept_is_read(stores: Stores, archive: Archive) -> None:
+    if isinstance(stores.database, Database):
+        kept = (LINE_OF_BEFORE.decode(), PASSAGE_OF_BEFORE.decode())
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT INTO lines VALUES ('room-1', 'u-1', 'es-ES', 1000, 2, ?)", kept[:1])
+            connection.execute(
+                "INSERT INTO passages (room_id, utterance_id, target, closed_ms, document)"
+                " VALUES ('room-1', 'u-1', 'es-ES', 2000, ?)",
+                kept[1:],
+            )
+
+        await stores.database.write(write)
+    else:
+        keys = Keys()
+        for kind, order, document in (
+            ("lines", "lines-by-time", b"2:" + LINE_OF_BEFORE),
+            ("passages", "passages-in-order", PASSAGE_OF_BEFORE),
+        ):
+            await stores.database.call("HSET", keys.of("room-1", kind), b"u-1\0es-ES", document)
+            await stores.database.call("ZADD", keys.of("room-1", order), 1000, b"u-1\0es-ES")
+    before = TranscriptLine("u-1", 2, "8:acs:a", "Ada", "es-ES", "Hola", True, 1000, False)
+    assert await archive.lines("room-1") == [before]
+    assert await archive.passages("room-1") == [replace(passage(), closed_at_ms=2000)]
+
+
+async def test_all_there_is_to_know_survives_the_store(stores: Stores, archive: Archive) -> None:
+    flagged = replace(line(), duration_ms=900, flags=("number",))
+    known = replace(
+        passage(),
+        kind="announcement",
+        faults=("number", "term"),
+        strict=True,
+        speed=1.15,
+        engine="captions",
+        playouts={"room": Playout(800, 40, 20)},
+        closed_at_ms=NOW_MS,
+    )
+    archive.line("room-1", flagged)
+    archive.passage("room-1", known)
+    await archive.flush()
+    assert (await archive.lines("room-1"), await archive.passages("room-1")) == ([flagged], [known])
 
 
 async def test_a_later_revision_takes_the_place_of_the_earlier(stores: Stores, archive: Archive) -> None:

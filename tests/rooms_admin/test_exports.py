@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -84,11 +85,22 @@ def test_a_cue_ends_when_the_next_in_its_language_begins() -> None:
         said("Sí.", 600, utterance="u5", language="es-ES"),
     ]
     assert [(cue.start_ms, cue.end_ms) for cue in cues(lines, "en-US")] == [
-        (0, 500),
-        (500, 900),
-        (500, 900),
+        (0, 700),  # not gone at once
+        (500, 1_200),
+        (500, 1_200),
         (900, 2_400),
     ]
+
+
+def test_a_cue_stays_while_the_speaker_speaks() -> None:
+    lines = [replace(said("Well", 0), duration_ms=9_000), said("So", 20_000, utterance="u2")]
+    assert [(cue.start_ms, cue.end_ms) for cue in cues(lines)] == [(0, 9_000), (20_000, 21_500)]
+
+
+def test_files_for_players_and_people_say_nothing_of_flags() -> None:
+    plain, flagged = said(), replace(said(), flags=("number", "abandoned"))
+    for write in (to_vtt, to_srt, to_txt):
+        assert write([flagged]) == write([plain])
 
 
 def test_a_long_text_does_not_stay_for_ever() -> None:

@@ -12,9 +12,9 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from rooms_admin.errors import Conflict, RoomsAdminError
-from rooms_admin.exports import Passage, TranscriptLine
+from rooms_admin.exports import Passage, Playout, TranscriptLine
 from rooms_admin.keys import ApiKeys
-from rooms_admin.models import Action, Purpose
+from rooms_admin.models import Action, Purpose, TranscriptAnswer
 from rooms_admin.rooms import Rooms
 from rooms_admin.routes import BODY_LIMIT, Guard, InterpreterState, router
 from rooms_admin.store import InMemoryRooms, Room
@@ -325,15 +325,26 @@ async def test_the_transcript_comes_in_four_formats(service: Service, http: http
     ]
     assert set(answer["items"][0]) == {
         "utterance_id", "revision", "speaker_id", "speaker_name", "language",
-        "text", "is_final", "timestamp_ms", "is_original",
+        "text", "is_final", "timestamp_ms", "is_original", "duration_ms", "flags",
     }  # fmt: skip
 
     assert answer["passages"] == []
     service.transcripts.closed = [
-        Passage("u1", "8:acs:a", "en-US", "es-ES", "abandoned", "model_timeout", 1900, 0, None, None, 0, None)
-    ]
-    (passage,) = (await http.get(path)).json()["passages"]
+        Passage("u1", "8:acs:a", "en-US", "es-ES", "abandoned", "model_timeout", 1900, 0, None, None, 0, None),
+        Passage(
+            "u2", "8:acs:a", "en-US", "es-ES", "spoken", "", 1900, 800, 700, 300, 0, 5.0,
+            faults=("number",), strict=True, speed=1.1, engine="captions", playouts={"room": Playout(800, 40, 0)},
+        ),
+    ]  # fmt: skip
+    body = (await http.get(path)).json()
+    passage, flagged = body["passages"]
     assert (passage["utterance_id"], passage["state"], passage["reason"]) == ("u1", "abandoned", "model_timeout")
+    assert (passage["kind"], passage["faults"], passage["strict"], passage["playouts"]) == ("utterance", [], False, {})
+    assert (flagged["faults"], flagged["strict"], flagged["speed"], flagged["engine"]) == (
+        ["number"], True, 1.1, "captions",
+    )  # fmt: skip
+    assert flagged["playouts"] == {"room": {"played_ms": 800, "trimmed_ms": 40, "dropped_ms": 0}}
+    TranscriptAnswer.model_validate(body)
 
     vtt = await http.get(path, params={"format": "vtt", "language": "ES-es"})
     assert vtt.headers["content-type"] == "text/vtt; charset=utf-8"
