@@ -25,6 +25,7 @@ from bot.interpreting.events import (
     KeypadTone,
     LaneServed,
     OpenBooth,
+    Opened,
     PlanChanged,
     Play,
     PlayoutReady,
@@ -139,8 +140,6 @@ class LiveRoom:
         self._detectors: dict[str, Detector] = {}
         self._ignored: set[str] = set()
         self._booths: dict[Lane, tuple[Booth, asyncio.Task[None]]] = {}
-        self._opened: set[tuple[Lane, str]] = set()
-        """Utterances that have begun and not ended, by lane."""
         self._group: asyncio.TaskGroup | None = None
         self._streams: dict[str, MediaStream] = {}
         """Media sockets, as the plan names them."""
@@ -256,9 +255,6 @@ class LiveRoom:
                 if channel != SHARED_CHANNEL:
                     self._audience.audio(channel, pcm)
             case Hear(lane, utterance, pcm):
-                if (lane, utterance) not in self._opened:
-                    self._opened.add((lane, utterance))
-                    self._scribe.opened(lane, utterance)
                 self._booths[lane][0].hear(utterance, pcm)
             case Interpret(lane, utterance, strict, speed):
                 self._booths[lane][0].interpret(utterance, strict=strict, speed=speed)
@@ -294,8 +290,9 @@ class LiveRoom:
             case Caption(line):
                 self._scribe.caption(line)
                 self._audience.caption(line)
+            case Opened(lane, utterance):
+                self._scribe.opened(lane, utterance)
             case Settled(entry):
-                self._opened.discard((entry.lane, entry.utterance))
                 self._scribe.settled(entry)
                 self._settled.set()
             case Restricted(reason, speaker):

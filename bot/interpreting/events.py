@@ -334,6 +334,14 @@ class Caption:
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """The books for one utterance in one lane have been opened: one `Settled` follows."""
+
+    lane: Lane
+    utterance: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """One utterance in one lane has reached its final state."""
 
@@ -356,5 +364,6 @@ Effect = (
     | VoiceBegins
     | VoiceEnds
     | Caption
+    | Opened
     | Settled
 )

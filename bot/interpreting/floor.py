@@ -77,8 +77,8 @@ class Floor:
 
     def enter(self, passage: Passage) -> None:
         """Give an interpretation its place: by when its speaker began, the chair's before the others'."""
-        place = sum(1 for other in self.passages if self._order(other) <= self._order(passage))
-        self.passages.insert(place, passage)
+        self.passages.append(passage)
+        self.passages.sort(key=self._order)  # the one being heard may have gone before others, whose turn it was
 
     def audio(self, passage: Passage, pcm: bytes, now: float) -> None:
         passage.pacer.push(pcm)

@@ -18,6 +18,7 @@ from bot.interpreting.events import (
     Effect,
     Hear,
     Interpret,
+    Opened,
     Settled,
 )
 from bot.interpreting.floor import Passage, Stage
@@ -116,7 +117,7 @@ class Renditions:
         self.booths.voice = not self.usage.reached
         refused = "" if lane.passthrough else self.booths.need(lane, now)
         one = Rendition(
-            self.ledger.open(spoken.id, lane, now, Kind.PASSTHROUGH if lane.passthrough else Kind.UTTERANCE),
+            self._entry(spoken.id, lane, now, Kind.PASSTHROUGH if lane.passthrough else Kind.UTTERANCE),
             spoken,
             route.channels,
             route.via,
@@ -186,7 +187,7 @@ class Renditions:
 
     def say(self, spoken: Utterance, route: Route, now: float) -> None:
         """Open the books for words of our own, which a booth has been asked to read aloud."""
-        one = Rendition(self.ledger.open(spoken.id, route.lane, now, Kind.ANNOUNCEMENT), spoken, route.channels)
+        one = Rendition(self._entry(spoken.id, route.lane, now, Kind.ANNOUNCEMENT), spoken, route.channels)
         one.entry.ended_at = one.entry.committed_at = one.last_sign_at = now
         one.asked = True
         self.ledger.advance(one.entry, State.COMMITTED)
@@ -278,6 +279,12 @@ class Renditions:
         one.passages.remove(passage)
 
     # --- the books --------------------------------------------------------------------------------------
+
+    def _entry(self, utterance: str, lane: Lane, now: float, kind: Kind) -> Entry:
+        """Open the books, and have it written down that they are: should we die, somebody else closes them."""
+        entry = self.ledger.open(utterance, lane, now, kind)
+        self._out.append(Opened(lane, utterance))
+        return entry
 
     def hush(self, reason: str, *, answered: bool = False) -> None:
         """Stop at once what is being said, and let go of what people have said before; with `answered`, only as far

@@ -14,7 +14,7 @@ from bot.broadcast import Broadcast
 from bot.interpreting.announcement import text as announcement
 from bot.interpreting.events import BoothDegraded, Effect, Event, Order, Ordered, SpeakerAudio, SpeakerJoined
 from bot.interpreting.glossary import Terms
-from bot.interpreting.ledger import Entry, State
+from bot.interpreting.ledger import Entry, Kind, State
 from bot.interpreting.plan import SHARED_CHANNEL, Lane, Layout, Mode, RoomPlan
 from bot.interpreting.session import InterpreterSession
 from bot.interpreting.transcript import CaptionLine
@@ -349,6 +349,26 @@ async def test_booths_are_told_how_to_interpret_what_to_say_and_what_has_changed
         stage.room.change_plan(replace(plan, glossary=Terms.of({"Contoso": {}})))
         assert "Contoso" in booth.instructions
         assert stage.notebook.states == [("spoken", ""), ("spoken", "")]
+
+
+@virtual_time
+async def test_whatever_is_begun_is_written_down_before_it_ends_own_voices_and_announcements_included() -> None:
+    plan = replace(TWO_LANGUAGES, layout=Layout.CHANNELS, announcement=True)
+    async with Stage(FakeBooths(Answers(after=0.5, seconds=0.5)), plan) as stage:
+        acs = await stage.dialled()
+        stage.room.deliver(SpeakerJoined(ADA))
+        await stage.until(3.0)
+        await acs.says(ADA, seconds=1.0, pause=0.0)
+        begun = set(stage.notebook.opened_ones)
+        assert {(lane.source, lane.target, name) for lane, name in begun} == {
+            ("en-US", "es-ES", "u-es-ES"),
+            ("en-US", "es-ES", "u-1"),
+            ("en-US", "en-US", "u-1"),
+        }
+        assert [entry.kind for entry in stage.notebook.entries] == [Kind.ANNOUNCEMENT]
+        stage.room.end("stopped", hang_up=True)
+        await stage.end()
+        assert {(entry.lane, entry.utterance) for entry in stage.notebook.entries} == begun
 
 
 @virtual_time

@@ -28,6 +28,7 @@ from bot.interpreting.events import (
     InterpretationText,
     LaneServed,
     OpenBooth,
+    Opened,
     Outcome,
     Play,
     PlayoutReady,
@@ -204,7 +205,7 @@ class Meeting:
         lines: list[str] = []
         before, since = "", 0.0
         for at, effect in self.done:
-            if isinstance(effect, Release | VoiceBegins | VoiceEnds):
+            if isinstance(effect, Release | VoiceBegins | VoiceEnds | Opened):
                 continue
             what = told(effect)
             if isinstance(effect, Hear | Play) and what == before:
@@ -279,6 +280,8 @@ def told(effect: Effect) -> str:
             what = "final" if line.is_final else "partial"
             flags = f" ({', '.join(line.flags)})" if line.flags else ""
             return f"{what} caption {line.utterance} {line.language} {line.text!r}{flags}"
+        case Opened(lane, utterance):
+            return f"opened {utterance} into {lane.target}"
         case Settled(entry):
             return f"settled {entry.utterance} {entry.state.value}" + (f" ({entry.reason})" if entry.reason else "")
         case _:

@@ -97,6 +97,16 @@ def test_one_that_is_late_for_3_s_loses_its_place_but_not_its_turn() -> None:
     assert floor.next_turn(said_at + 1) is late
 
 
+def test_who_began_first_goes_first_even_past_one_that_lost_its_place() -> None:
+    floor = Floor()
+    entered(floor, "late", began_at=5.0, now=6.0)
+    second = entered(floor, "second", began_at=5.5, now=6.5)
+    floor.audio(second, frames(100), now=7.0)
+    assert floor.next_turn(6.0 + HEAD_WAIT_S) is second
+    entered(floor, "long", began_at=4.0, now=9.5)
+    assert names(floor) == ["second", "long", "late"]
+
+
 def test_while_somebody_speaks_the_next_frame_is_what_is_due() -> None:
     floor = Floor()
     first, second = entered(floor, "first", 1.0, now=2.0), entered(floor, "second", 1.5, now=2.0)

@@ -30,6 +30,7 @@ from bot.interpreting.events import (
     KeypadTone,
     LaneServed,
     OpenBooth,
+    Opened,
     Order,
     Ordered,
     Outcome,
@@ -106,6 +107,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.asked: set[Key] = set()
         self.forgotten: set[Key] = set()
         self.settled: set[Key] = set()
+        self.opened: set[Key] = set()
         self.said: set[Key] = set()
         self.revisions: dict[tuple[str, str], tuple[int, bool]] = {}
         self.keys: list[Key] = []
@@ -292,8 +294,12 @@ class AnyOrder(RuleBasedStateMachine):
             case Cancel(lane, utterance):
                 assert lane in self.booths
                 self.forgotten.add((lane, utterance))
+            case Opened(lane, utterance):
+                assert (lane, utterance) not in self.opened
+                self.opened.add((lane, utterance))
             case Settled(entry):
                 assert entry.state in FINAL
+                assert (entry.lane, entry.utterance) in self.opened
                 assert (entry.lane, entry.utterance) not in self.settled
                 self.settled.add((entry.lane, entry.utterance))
                 for playout in entry.playouts.values():
@@ -342,6 +348,7 @@ class AnyOrder(RuleBasedStateMachine):
         open_keys = {(entry.lane, entry.utterance) for entry in self.session.open_entries}
         assert not open_keys & self.settled
         assert open_keys | self.settled >= self.heard
+        assert open_keys | self.settled == self.opened, "a process that is killed leaves none unknown"
         for floor in self.session._renditions.speaking.floors.values():
             keys = [(passage.entry.lane, passage.entry.utterance) for passage in floor.passages]
             assert len(set(keys)) == len(keys)
