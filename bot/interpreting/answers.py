@@ -39,6 +39,8 @@ Examine = Callable[[str | None, str, Lane, Terms], tuple[str, ...]]
 """The speaker's words if they are known, the interpretation, the lane, the glossary -> what is wrong with it."""
 _HEARD_AT_ONCE = frozenset({Fault.LANGUAGE, Fault.ASSISTANT})
 """Faults that the first words may show."""
+_PASSING = frozenset({"server_error"})
+"""Why a response may fail and the next one to the same audio not."""
 
 
 class Answers:
@@ -97,15 +99,17 @@ class Answers:
         entry, captions = one.entry, renditions.captions
         _count(entry.tokens, event.usage)
         if event.outcome not in (Outcome.COMPLETED, Outcome.INCOMPLETE):
-            renditions.abandon([one], event.reason or event.outcome)
+            if event.reason not in _PASSING or not self._ask_again(one, now):
+                renditions.abandon([one], event.reason or event.outcome)
             return
         text = captions.text(entry.utterance, one.lane.target).strip()
         if self._again(one, event.outcome, text, now):
             return
         self._out.append(Release(one.lane, entry.utterance))
-        captions.finish(one.spoken, one.lane.target, entry.faults)
+        cut = event.outcome is Outcome.INCOMPLETE
+        captions.finish(one.spoken, one.lane.target, (*entry.faults, event.outcome.value) if cut else entry.faults)
         renditions.booths.done(one.lane, now)
-        if event.outcome is Outcome.INCOMPLETE:
+        if cut:
             one.reason = event.reason or event.outcome
         for leg in renditions.legs(one):
             if one.sound:
@@ -182,9 +186,15 @@ class Answers:
         if entry.kind is not Kind.UTTERANCE or outcome is not Outcome.COMPLETED or (one.sound and not text):
             return False
         entry.faults = self._judge(one, text)
+        return bool(entry.faults) and self._ask_again(one, now)
+
+    def _ask_again(self, one: Rendition, now: float) -> bool:
+        """Ask for another interpretation, once, if nothing of this one is heard and there is still time."""
+        entry = one.entry
         took_s = now - (entry.committed_at or now)
         in_time = not one.complete and now + took_s <= _due_at(one)
-        if not entry.faults or entry.strict or one.begun or one.along or not in_time or self._renditions.legs(one):
+        too_much = entry.strict or one.begun or one.along or self._renditions.legs(one)
+        if entry.kind is not Kind.UTTERANCE or too_much or not in_time:
             return False
         if not self._renditions.captions.transcript.begin_anew((entry.utterance, one.lane.target)):
             return False
