@@ -6,7 +6,6 @@ from typing import Any
 
 from bot.openapi import described
 
-
 FROM_THE_SERVER = {"408", "414", "431", "503"}
 """Refused before any route sees the request."""
 
