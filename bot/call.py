@@ -419,7 +419,7 @@ class Call:
     async def _recover(self) -> None:
         """Take the next step to win the media stream back."""
         self._recovering = False
-        if not await self._is_ours():
+        if not await self._is_ours() or self._state is not State.INTERRUPTED:  # the stream may be back by now
             return
         rung = self._ladder.next(self._around.clock(), refused=self._refused)
         self._refused = False
