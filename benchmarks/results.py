@@ -17,6 +17,7 @@ from benchmarks.capacity import Capacity
 from benchmarks.emulator_load import EmulatorLoad
 from benchmarks.flood import Flood
 from benchmarks.hot_paths.timing import Timing
+from benchmarks.joins import Joins
 from benchmarks.line import Run
 from benchmarks.stall import Stall
 
@@ -32,6 +33,7 @@ class Results:
     admin_reads: Sequence[AdminReads] = ()
     emulator: EmulatorLoad | None = None
     flood: Flood | None = None
+    joins: Sequence[Joins] = ()
 
     def document(self) -> dict[str, Any]:
         """As plain values, with the machine and the time beside them; nothing that was not measured is in it."""
@@ -53,6 +55,8 @@ class Results:
             document["admin_reads"] = [{**asdict(reads), "per_core": reads.per_core} for reads in self.admin_reads]
         if self.emulator is not None:
             document["emulator"] = asdict(self.emulator)
+        if self.joins:
+            document["joins"] = [asdict(joins) for joins in self.joins]
         if self.flood is not None:
             document["flood"] = {**asdict(self.flood), "jitter_ratio": self.flood.jitter_ratio}
         return document
