@@ -22,7 +22,7 @@ from tests.bot.test_switchboard import Exchange, FakeCalls, Kept, ended, report,
 from tests.support.media_streams import FakeMediaStream
 from tests.support.meeting import ADA, BENITO, PEOPLE, TWO_LANGUAGES
 from tests.support.virtual_time import virtual_time
-from webhooks.events import CallConnected
+from webhooks.events import CallConnected, MediaStreamingFailed
 
 HEARD_AGAIN_S = 10.0
 ONE_WAY_S = 0.001
@@ -380,6 +380,19 @@ async def test_what_was_passed_on_to_a_dead_replica_reaches_its_successor() -> N
         await replicas.b.report(roster("28:us"))
         await replicas.until("left", lambda: replicas.acs.hang_ups, limit_s=HEARD_AGAIN_S)
         await replicas.until("written down", lambda: replicas.record() is None, limit_s=1.0)
+
+
+@virtual_time
+async def test_that_the_stream_of_a_dead_replica_has_failed_is_not_said_of_its_successors() -> None:
+    async with cluster() as replicas:
+        await in_a_call(replicas)
+        replicas.a.freeze()
+        await replicas.b.report(MediaStreamingFailed(**report(code=400, sub_code=8581, status="", details="")))
+        await replicas.until("asked to dial again", lambda: replicas.acs.restarts, limit_s=HEARD_AGAIN_S)
+        survivor = next(one for one in (replicas.b, replicas.c) if one.switchboard.calls)
+        await asyncio.sleep(0.5)
+        await interpreted(await survivor.dial())
+        assert (len(replicas.acs.connects), replicas.acs.hang_ups) == (1, [])
 
 
 @virtual_time
