@@ -472,7 +472,7 @@ class Call:
         self._secret, self._request_id, self._connection_id = secrets.token_urlsafe(32), str(uuid.uuid4()), None
         self._roster_number = -1
         self._around.addresses.moved(self, old)
-        if not await self._saved_before_connecting():
+        if not await self._saved_before_connecting() or self.live.over:  # over, or another's, by now
             return False
         return await self._connect(again=True)
 

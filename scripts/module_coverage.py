@@ -24,7 +24,7 @@ import pytest_asyncio  # noqa: F401  # the same
 ROOT = Path(__file__).resolve().parent.parent
 WITHOUT_BEHAVIOUR = {"__init__", "events"}
 """Of `bot/interpreting`: a docstring, and dataclasses that are nothing but fields."""
-LIFECYCLE = ("lifecycle", "reconciliation", "recovery", "register")
+LIFECYCLE = ("call", "lifecycle", "reconciliation", "recovery", "register")
 """Of `bot`: what decides how calls are joined, won back and taken over."""
 
 
