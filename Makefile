@@ -1,6 +1,7 @@
 # Every target sets up what it needs; nothing has to be done before.
 #   make demo    hold an interpreted meeting and judge it          make test    quality checks, then all tests
 #   make run     the same parts, for people: open the page         make bench   the benchmarks, a table at the end
+#   make replicas  three replicas, one is killed amid a word: what is heard again when, what is lost
 
 PYTHON ?= python3
 VENV   := .venv
@@ -8,10 +9,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test bench lock clean
+.PHONY: help setup demo replicas run test bench lock clean
 
 help:
-	@sed -n '2,3s/^#//p' Makefile
+	@sed -n '2,4s/^#//p' Makefile
 
 setup: $(READY)
 
@@ -22,6 +23,10 @@ $(READY): requirements/all.lock scripts/setup.sh
 demo: $(READY)
 	@sh scripts/system-packages.sh engine
 	@$(BIN)/python -m demo $(if $(SPEAK),--speak "$(SPEAK)")
+
+replicas: $(READY)
+	@sh scripts/system-packages.sh redis
+	@$(BIN)/python -m demo replicas
 
 run: $(READY)
 	@sh scripts/system-packages.sh engine

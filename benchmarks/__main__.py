@@ -14,8 +14,8 @@ A measure of delay holds what the load itself needs to write and to read: the fl
 and a row says so when the load was late. Speed is shown, not asserted: the exit status is 0 unless something could not
 be measured (1) or the arguments make no sense (2). Everything stays on this machine and ends with the command.
 
-`--only`: `line` (the runs under calls), `stall`, `flood`, `emulator` (alone), `hot-paths`, `admin-reads`, `guard` (what
-the integrity guard finds and what it costs), or one hot path by its file's name.
+`--only`: `line` (the runs under calls), `stall`, `flood`, `joins`, `emulator` (alone), `hot-paths`, `admin-reads`,
+`guard` (what the integrity guard finds and what it costs), or one hot path by its file's name.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
-from benchmarks import admin_reads, capacity, emulator_load, flood, line, stall, table
+from benchmarks import admin_reads, capacity, emulator_load, flood, joins, line, stall, table
 from benchmarks.guard import scores as guard
 from benchmarks.guard import table as guard_table
 from benchmarks.hot_paths import timing
@@ -54,7 +54,7 @@ HOT_PATHS = (
     "pacer",
     "feed",
 )
-PARTS = ("line", "stall", "flood", "emulator", "hot-paths", "admin-reads", "guard")
+PARTS = ("line", "stall", "flood", "joins", "emulator", "hot-paths", "admin-reads", "guard")
 CALLS = (1, 10, 50)
 STALL_S, LONG_STALL_S = 10.0, 30.0
 ADMIN_READS_S = 4.0
@@ -111,7 +111,7 @@ async def measure(wanted: Wanted, results: Results, progress: Progress) -> None:
     Raises:
         SubjectFailed, EngineError: something cannot be measured on this machine.
     """
-    if wanted.parts & {"line", "stall", "flood", "capacity", "admin-reads", "emulator"}:
+    if wanted.parts & {"line", "stall", "flood", "joins", "capacity", "admin-reads", "emulator"}:
         wanted.output.mkdir(parents=True, exist_ok=True)
         cores = line.Cores.of_this_machine()
         allowed = os.sched_getaffinity(0)
@@ -153,6 +153,10 @@ async def _measure_programs(
     if "flood" in wanted.parts:
         report = progress.about("flood, bot")
         results.flood = await flood.measure(wanted.seconds, speech=speech, cores=cores, folder=folder, report=report)
+    if "joins" in wanted.parts:
+        report = progress.about("joins, bot")
+        beside = (0, joins.BUSY_CALLS)
+        results.joins = await joins.measure(beside, speech=speech, cores=cores, folder=folder, report=report)
     if "admin-reads" in wanted.parts:
         report = progress.about("admin reads, bot")
         seconds = min(wanted.seconds, ADMIN_READS_S)
@@ -216,6 +220,8 @@ def show(screen: Console, results: Results) -> None:
         table.show_stall(screen, results.stall)
     if results.flood is not None:
         table.show_flood(screen, results.flood)
+    if results.joins:
+        table.show_joins(screen, results.joins)
     if results.capacity:
         table.show_capacity(screen, results.capacity)
     if results.admin_reads:

@@ -18,6 +18,7 @@ from benchmarks.emulator_load import EmulatorLoad
 from benchmarks.flood import Flood
 from benchmarks.guard.scores import Scores
 from benchmarks.hot_paths.timing import Timing
+from benchmarks.joins import Joins
 from benchmarks.line import Run
 from benchmarks.stall import Stall
 
@@ -34,6 +35,7 @@ class Results:
     emulator: EmulatorLoad | None = None
     guard: Sequence[Scores] = ()
     flood: Flood | None = None
+    joins: Sequence[Joins] = ()
 
     def document(self) -> dict[str, Any]:
         """As plain values, with the machine and the time beside them; nothing that was not measured is in it."""
@@ -57,6 +59,8 @@ class Results:
             document["emulator"] = asdict(self.emulator)
         if self.guard:
             document["guard"] = [scores.document() for scores in self.guard]
+        if self.joins:
+            document["joins"] = [asdict(joins) for joins in self.joins]
         if self.flood is not None:
             document["flood"] = {**asdict(self.flood), "jitter_ratio": self.flood.jitter_ratio}
         return document

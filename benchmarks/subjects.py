@@ -205,6 +205,7 @@ class Bot(_Program):
         port = free_port()
         emulator = load.emulator
         self._key = secrets.token_urlsafe(16)
+        self.grid_secret = secrets.token_urlsafe(16)
         environment = {
             "AZURE_COMMUNICATION_CONNECTION_STRING": f"endpoint={emulator.acs_url}/;accesskey={load.access_key}",
             "AZURE_AI_ENDPOINT": emulator.realtime_url,
@@ -215,7 +216,7 @@ class Bot(_Program):
             "ACS_TOKEN_AUDIENCE": emulator.config.resource_id,
             "ACS_TOKEN_ISSUER": emulator.config.callback_issuer,
             "ACS_TOKEN_JWKS_URL": f"{emulator.acs_url}/calling/keys",
-            "EVENT_GRID_SECRET": secrets.token_urlsafe(16),
+            "EVENT_GRID_SECRET": self.grid_secret,
             "ADMIN_API_KEYS": f"benchmark:{self._key}",
             "TICKET_SECRET": secrets.token_urlsafe(32),
             "HOST": "127.0.0.1",
@@ -236,13 +237,22 @@ class Bot(_Program):
 
     async def create_room(self, name: str) -> str:
         """A room nobody is in; its id."""
+        room_id: str = (await self._create_room(name))["room_id"]
+        return room_id
+
+    async def create_acs_room(self, name: str) -> str:
+        """The same; the id by which ACS knows it."""
+        acs_room_id: str = (await self._create_room(name))["acs_room_id"]
+        return acs_room_id
+
+    async def _create_room(self, name: str) -> dict[str, Any]:
         request = {
             "name": name,
             "languages": LANGUAGES,
             "participants": [{"display_name": language, "speaks": language} for language in LANGUAGES],
         }
-        room_id: str = (await self._post("/api/rooms", request, {"X-API-Key": self._key}))["room_id"]
-        return room_id
+        room: dict[str, Any] = await self._post("/api/rooms", request, {"X-API-Key": self._key})
+        return room
 
     async def take_calls(self, count: int) -> None:
         headers = {"X-API-Key": self._key}

@@ -14,6 +14,8 @@ from benchmarks.admin_reads import JUDGED, TARGET_PER_S, AdminReads
 from benchmarks.capacity import LIMIT_MS, Capacity
 from benchmarks.flood import Flood
 from benchmarks.hot_paths.timing import SPEAKING, Timing
+from benchmarks.joins import TARGET_MS as JOIN_TARGET_MS
+from benchmarks.joins import Joins
 from benchmarks.line import Generator, Run
 from benchmarks.observations import Losses
 from benchmarks.percentiles import Spread
@@ -289,6 +291,17 @@ def show_admin_reads(screen: Console, found: Sequence[AdminReads]) -> None:
             f"≥ {TARGET_PER_S}" if judged else "",
             _mark(reads.per_core >= TARGET_PER_S) if judged else "",
         )
+    screen.print(table)
+
+
+def show_joins(screen: Console, found: Sequence[Joins]) -> None:
+    """How long from Event Grid's delivery to the connect request."""
+    table = _table("delivery to connect request", "", "joins", "ms  p50 / p95 / p99", "target p95", "met")
+    for joins in found:
+        met = None if joins.delay_ms is None else joins.delay_ms.p95 <= JOIN_TARGET_MS
+        beside = "at rest" if not joins.calls else f"beside {joins.calls} calls"
+        count = "0" if joins.delay_ms is None else str(joins.delay_ms.count)
+        table.add_row(beside, count, _spread(joins.delay_ms), f"≤ {JOIN_TARGET_MS:.0f}", _mark(met))
     screen.print(table)
 
 

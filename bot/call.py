@@ -445,7 +445,7 @@ class Call:
     async def _recover(self) -> None:
         """Take the next step to win the media stream back."""
         self._recovering = False
-        if not await self._is_ours():
+        if not await self._is_ours() or self._state is not State.INTERRUPTED:  # the stream may be back by now
             return
         rung = self._ladder.next(self._around.clock(), refused=self._refused)
         self._refused = False
@@ -498,7 +498,7 @@ class Call:
         self._secret, self._request_id, self._connection_id = secrets.token_urlsafe(32), str(uuid.uuid4()), None
         self._roster_number = -1
         self._around.addresses.moved(self, old)
-        if not await self._saved_before_connecting():
+        if not await self._saved_before_connecting() or self.live.over:  # over, or another's, by now
             return False
         return await self._connect(again=True)
 

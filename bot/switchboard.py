@@ -39,6 +39,7 @@ from webhooks.events import (
     CallEvent,
     CallReport,
     CallStarted,
+    MediaStreamingFailed,
     ParticipantAdded,
     ParticipantRemoved,
 )
@@ -595,6 +596,11 @@ class Switchboard:
             case _:
                 logger.warning("message of an unknown kind", extra={"kind": message.kind})
 
+    async def _inherited(self, message: Message) -> None:
+        """What was left for a replica that is gone. That its stream has failed is no news, and not true of ours."""
+        if message.kind != "call_event" or not isinstance(self._decoded(message), MediaStreamingFailed):
+            await self._message(message)
+
     async def _changed(self, call: Call, kind: str) -> None:
         room_id = call.room.room_id
         if kind == "moved":
@@ -731,7 +737,7 @@ class Switchboard:
         call.books_closed(names)
         if gone:
             try:
-                await self._replicas.inherit(owner, self._message)
+                await self._replicas.inherit(owner, self._inherited)
             except StoreUnavailable:
                 pass  # what it was told last is found by asking ACS
         logger.info("books closed", extra={"room_id": room_id, "utterances_lost": lost})

@@ -1,4 +1,5 @@
-"""`python -m demo` holds an interpreted meeting and judges it; `python -m demo run` stays up for people."""
+"""`python -m demo` holds an interpreted meeting and judges it; `python -m demo run` stays up for people;
+`python -m demo replicas` takes replicas away amid a word."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import sys
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 
-from demo import course, progress, script, speak, stay
+from demo import course, loss, progress, script, speak, stay
 from demo.parts import Ports, PortTaken
 
 STOPPED = 130
@@ -26,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ports.check()
             course.prepare(options.out)
             return _until_done(stay.stay(ports, options.out, screen), stopped_code=0)  # there is no other end to it
+        if options.command == "replicas":
+            course.prepare(options.out)
+            return _until_done(loss.show(options.out, screen), stopped_code=STOPPED)
         people, turns = [script.ANA, script.LUIS], list(script.MEETING)
         if options.speak is not None:
             recordings = speak.parse(options.speak)
@@ -73,12 +77,14 @@ def _parser() -> argparse.ArgumentParser:
         help="hold the meeting with these recordings, in this order, each by whoever speaks its language",
     )
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="where to write (default: %(default)s)")
-    commands = parser.add_subparsers(dest="command", metavar="run")
+    commands = parser.add_subparsers(dest="command", metavar="run | replicas")
     run = commands.add_parser("run", help="start the parts and stay up: join from a browser")
     run.add_argument("--acs-port", type=int, default=9100, help="emulator: ACS and the page (default: %(default)s)")
     run.add_argument("--realtime-port", type=int, default=9200, help="emulator: Realtime API (default: %(default)s)")
     run.add_argument("--bot-port", type=int, default=8080, help="the interpreter (default: %(default)s)")
     run.add_argument("--out", type=Path, default=Path("out/run"), help="where logs go (default: %(default)s)")
+    replicas = commands.add_parser("replicas", help="three replicas, one of which is killed amid an utterance")
+    replicas.add_argument("--out", type=Path, default=Path("out/replicas"), help="for logs (default: %(default)s)")
     return parser
 
 

@@ -24,6 +24,8 @@ import pytest_asyncio  # noqa: F401  # the same
 ROOT = Path(__file__).resolve().parent.parent
 WITHOUT_BEHAVIOUR = {"__init__", "events"}
 """Of `bot/interpreting`: a docstring, and dataclasses that are nothing but fields."""
+LIFECYCLE = ("call", "lifecycle", "reconciliation", "recovery", "register")
+"""Of `bot`: what decides how calls are joined, won back and taken over."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ def modules() -> list[Path]:
     interpreting = (ROOT / "bot/interpreting").glob("*.py")
     found = [module for module in sorted(interpreting) if module.stem not in WITHOUT_BEHAVIOUR]
     found += [ROOT / "media_streaming/messages.py", ROOT / "webhooks/events.py"]
+    found += [ROOT / "bot" / f"{name}.py" for name in LIFECYCLE]
     return [module.relative_to(ROOT) for module in found]
 
 

@@ -10,4 +10,5 @@ step "types";            "$bin/mypy"
 step "import contracts"; "$bin/lint-imports" --no-cache | tail -n 8
 step "branch coverage of the core, each module by its own test file"
 "$bin/python" scripts/module_coverage.py
-step "tests";            "$bin/python" -m pytest -q
+# Two at a time, file by file: many tests wait for real time or other processes. More would wait for each other.
+step "tests";            "$bin/python" -m pytest -q -n 2 --dist loadfile

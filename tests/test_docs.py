@@ -14,12 +14,14 @@ from types import ModuleType
 import msgspec
 import pytest
 
-from bot import http_server, limits
+from bot import http_server, limits, reconciliation, recovery, register, replicas, switchboard
 from bot.config import Settings
 from bot.server import LARGEST_MESSAGE, PING_S
 from emulator.config import parse_switches
 from emulator.faults import FaultDocument, FaultPlan, RealtimePart
 from emulator.realtime.faults import RealtimeFaults
+from media_streaming.stream import SERVICE_RESTART
+from rooms_admin import redis_archive
 from rooms_admin.key_file import LOOK_EVERY_S
 from rooms_admin.keys import EVERY_ROLE
 from rooms_admin.routes import guard
@@ -177,6 +179,26 @@ def test_the_bounds_of_the_doors_are_those_of_the_code() -> None:
         assert said in text, said
     assert limits.BURST_S == 10 and guard.BODY_TIMEOUT_S == webhook_routes.BODY_TIMEOUT_S
     assert set(re.findall(r"^\| `(\w+\.\w+)` \|", page, re.MULTILINE)) == EVERY_ROLE
+
+
+def test_the_times_of_replicas_are_those_of_the_code() -> None:
+    text = " ".join((ROOT / "docs" / "operations.md").read_text().split())
+    longest = register.LEASE_S + reconciliation.LOOK_S
+    for said in (
+        f"renews its lease every {register.BEAT_S:g} s; {register.LEASE_S:g} s without",
+        f"The others look every {reconciliation.LOOK_S:g} s",
+        f"after the lease and a look, {longest:g} s at most",
+        f"or with 503 after {replicas.ANSWER_S:g} s",
+        f"nobody is taken for dead for {register.LEASE_S:g} s",
+        f"joins again, {recovery.PATIENCE_S[recovery.Rung.RESTART]:g} s later",
+        f"closed with {SERVICE_RESTART} in a pause",
+        f"each is pinged every {PING_S:g} s",
+    ):
+        assert said in text, said
+    assert redis_archive.FLUSH_S == 0.1, "the last tenth of a second"
+    assert longest + recovery.PATIENCE_S[recovery.Rung.RESTART] / 2 < 10, "heard again within ten seconds"
+    # A drain waits for a pause, then leaves; the server waits for its connections.
+    assert switchboard.LEAVE_TIMEOUT_S + 5 <= 20, "given the process before it is killed"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=by_name)

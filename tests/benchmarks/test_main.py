@@ -11,7 +11,7 @@ from benchmarks.__main__ import HOT_PATHS, main, read_arguments
 
 def test_by_default_everything_but_the_capacity() -> None:
     wanted = read_arguments([])
-    assert wanted.parts == {"line", "stall", "flood", "emulator", "hot-paths", "admin-reads", "guard"}
+    assert wanted.parts == {"line", "stall", "flood", "joins", "emulator", "hot-paths", "admin-reads", "guard"}
     assert (wanted.calls, wanted.seconds, wanted.stall_s) == ((1, 10, 50), 12.0, 10.0)
     assert wanted.hot_paths == HOT_PATHS
 

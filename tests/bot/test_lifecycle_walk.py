@@ -138,7 +138,7 @@ moves = st.builds(
 
 
 @pytest.mark.timeout(120)
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**16), ends_with_people=st.booleans(), path=st.lists(moves, min_size=2, max_size=25))
 def test_one_interpreter_where_people_are_and_none_where_nobody_is(
     seed: int, ends_with_people: bool, path: list[Move]

@@ -11,6 +11,7 @@ import pytest
 
 from bot.errors import CallError
 from bot.interpreting.events import Order
+from bot.interpreting.glossary import Terms
 from bot.lifecycle import State
 from bot.register import LEASE_S, CallRecord, Register
 from bot.replicas import ANSWER_S, Message, Replicas, ReplicaSilent
@@ -22,7 +23,7 @@ from tests.bot.test_switchboard import Exchange, FakeCalls, Kept, ended, report,
 from tests.support.media_streams import FakeMediaStream
 from tests.support.meeting import ADA, BENITO, PEOPLE, TWO_LANGUAGES
 from tests.support.virtual_time import virtual_time
-from webhooks.events import CallConnected
+from webhooks.events import CallConnected, MediaStreamingFailed
 
 HEARD_AGAIN_S = 10.0
 ONE_WAY_S = 0.001
@@ -383,6 +384,19 @@ async def test_what_was_passed_on_to_a_dead_replica_reaches_its_successor() -> N
 
 
 @virtual_time
+async def test_that_the_stream_of_a_dead_replica_has_failed_is_not_said_of_its_successors() -> None:
+    async with cluster() as replicas:
+        await in_a_call(replicas)
+        replicas.a.freeze()
+        await replicas.b.report(MediaStreamingFailed(**report(code=400, sub_code=8581, status="", details="")))
+        await replicas.until("asked to dial again", lambda: replicas.acs.restarts, limit_s=HEARD_AGAIN_S)
+        survivor = next(one for one in (replicas.b, replicas.c) if one.switchboard.calls)
+        await asyncio.sleep(0.5)
+        await interpreted(await survivor.dial())
+        assert (len(replicas.acs.connects), replicas.acs.hang_ups) == (1, [])
+
+
+@virtual_time
 async def test_a_paused_interpreter_stays_paused() -> None:
     async with cluster() as replicas:
         await in_a_call(replicas)
@@ -499,7 +513,9 @@ async def test_orders_and_changes_may_be_given_to_any_replica() -> None:
         await replicas.c.switchboard.order("room-1", Order.HUSH)
         with pytest.raises(NotPossible, match="already_live"):
             await replicas.b.switchboard.start("room-1")
-        plan = type(TWO_LANGUAGES)(("en-US", "es-ES"), {ADA: PEOPLE[ADA]}, glossary={"ACS": "ACS"})
+        plan = type(TWO_LANGUAGES)(
+            ("en-US", "es-ES"), {ADA: PEOPLE[ADA]}, glossary=Terms.of({"ACS": {}}, ("en-US", "es-ES"), 1)
+        )
         for one in replicas.all:
             one.book.rooms["room-1"] = type(one.book.rooms["room-1"])("room-1", "acs-1", plan)
         replicas.b.switchboard.change_plan("room-1", plan)

@@ -1,20 +1,34 @@
-"""What admins provisioned is there after a restart: the whole service on one database file, twice, against ACS."""
+"""What admins provisioned, and who was interpreting, is there after a restart: one database file, served twice."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import httpx2
 import pytest
 from pydantic import SecretStr
 
 from bot.app import Interpreter
 from bot.config import load_settings
+from bot.register import Register
+from emulator.app import Emulator
+from emulator.client import Participant
+from emulator.config import RESOURCE_ID, Config
+from emulator.engine.scripted import ScriptedEngine
+from rooms_admin.database import Database
+from rooms_admin.schema import MIGRATIONS
+from rooms_admin.sqlite_state import SqliteState
 from tests.emulator.acs.support import ACCESS_KEY, Acs, running_acs
+from webhooks.events import CallStarted
 
 ADMIN_KEY = "an-admin-key-of-tests"
 
@@ -68,3 +82,149 @@ async def test_a_room_survives_a_restart_and_a_deleted_one_stays_deleted(tmp_pat
             token = await http.post(f"{roster}/{added['participant_id']}/token")
             assert token.json()["acs_user_id"] == added["acs_user_id"]
             assert (await http.get(f"/api/rooms/{gone['room_id']}")).status_code == 404
+
+
+# --- a process that is killed ----------------------------------------------------------------------------------
+
+ROOT = Path(__file__).parents[2]
+HEARD_AGAIN_S = 10.0
+START_S = 30.0
+GRID_SECRET = "a-secret-of-event-grid"
+
+
+class Killable:
+    """`python -m bot` as it would be deployed, started as often as wanted on one port and one database file."""
+
+    def __init__(self, emulator: Emulator, http: aiohttp.ClientSession, folder: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self.database = folder / "interpreter.sqlite3"
+        self._http = http
+        self._folder = folder
+        self._process: asyncio.subprocess.Process | None = None
+        self._environment = {
+            "PATH": os.environ.get("PATH", ""),
+            "PYTHONPATH": str(ROOT),
+            "AZURE_COMMUNICATION_CONNECTION_STRING": f"endpoint={emulator.acs_url}/;accesskey={ACCESS_KEY}",
+            "AZURE_AI_ENDPOINT": emulator.realtime_url,
+            "AZURE_AI_KEY": "realtime-key",
+            "AZURE_AI_REALTIME_DEPLOYMENT": "interpreter",
+            "PUBLIC_BASE_URL": self.url,
+            "ACS_TOKEN_AUDIENCE": RESOURCE_ID,
+            "ACS_TOKEN_ISSUER": emulator.config.callback_issuer,
+            "ACS_TOKEN_JWKS_URL": f"{emulator.acs_url}/calling/keys",
+            "EVENT_GRID_SECRET": GRID_SECRET,
+            "ADMIN_API_KEYS": f"tests:{ADMIN_KEY}",
+            "DATABASE_PATH": str(self.database),
+            "HOST": "127.0.0.1",
+            "PORT": str(port),
+            "DRAIN_S": "0",
+        }
+
+    async def start(self) -> None:
+        """Returns when it answers."""
+        with (self._folder / "bot.log").open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "bot", cwd=self._folder, env=self._environment, stdout=log, stderr=log
+            )
+        await until(self._answers, START_S)
+
+    async def _answers(self) -> bool:
+        try:
+            async with self._http.get(f"{self.url}/readyz") as response:
+                return response.status == 200
+        except aiohttp.ClientError:
+            return False
+
+    async def kill(self) -> None:
+        """SIGKILL: nothing is said, nothing is written, nothing is hung up."""
+        if self._process is not None:
+            self._process.kill()
+            await self._process.wait()
+            self._process = None
+
+    async def api(self, method: str, path: str, body: object = None) -> Any:
+        headers = {"X-API-Key": ADMIN_KEY}
+        async with self._http.request(method, self.url + path, json=body, headers=headers) as response:
+            assert response.status < 300, await response.text()
+            return await response.json()
+
+
+async def until(good: Callable[[], Any], limit_s: float) -> None:
+    """Look again and again."""
+    async with asyncio.timeout(limit_s):
+        while not await good():  # noqa: ASYNC110 - what is looked at is another process
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def killable(folder: Path) -> AsyncIterator[tuple[Emulator, Killable]]:
+    """An emulator, and a service that runs, with a room's token and addresses to come from it; both end."""
+    config = Config(acs_port=0, realtime_port=0, access_key=ACCESS_KEY, realtime_key="realtime-key")
+    async with AsyncExitStack() as stack:
+        emulator = await stack.enter_async_context(Emulator(config, engine=ScriptedEngine(delay_s=0.1)))
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        bot = Killable(emulator, http, folder)
+        stack.push_async_callback(bot.kill)
+        await bot.start()
+        yield emulator, bot
+
+
+async def room_with_token(bot: Killable) -> tuple[str, str, str]:
+    """Room id, ACS room id, Ada's token."""
+    room = await bot.api("POST", "/api/rooms", NEW_ROOM)
+    (ada,) = room["participants"]
+    path = f"/api/rooms/{room['room_id']}/participants/{ada['participant_id']}/token"
+    return room["room_id"], room["acs_room_id"], (await bot.api("POST", path))["token"]
+
+
+def interpreters(emulator: Emulator) -> list[str]:
+    """Connections that are in a call."""
+    return [bot.id for call in emulator.exchange.calls for bot in call.bots]
+
+
+async def interpreting(emulator: Emulator, bot: Killable, room_id: str) -> bool:
+    """Whether it is; there are never two meanwhile."""
+    assert len(interpreters(emulator)) <= 1
+    status = await bot.api("GET", f"/api/rooms/{room_id}/interpreter")
+    return bool(status["status"] == "interpreting") and len(interpreters(emulator)) == 1
+
+
+@pytest.mark.timeout(120)
+async def test_the_interpreter_a_killed_process_leaves_behind_is_taken_over(tmp_path: Path) -> None:
+    async with killable(tmp_path) as (emulator, bot):
+        room_id, acs_room_id, token = await room_with_token(bot)
+        async with Participant.join(emulator.acs_url, acs_room_id, token, "Ada"):
+            await bot.api("POST", f"/api/rooms/{room_id}/interpreter", {"action": "start"})
+            await until(lambda: interpreting(emulator, bot, room_id), START_S)
+            async with Database(str(bot.database), MIGRATIONS) as database:
+                register = Register(SqliteState(database), "the test")
+
+                async def written_down() -> bool:
+                    record = await register.call(room_id)
+                    return record is not None and bool(record.present)
+
+                await until(written_down, START_S)
+            await bot.kill()
+            assert len(interpreters(emulator)) <= 1
+            await bot.start()
+            await until(lambda: interpreting(emulator, bot, room_id), HEARD_AGAIN_S)
+
+        async def nobody() -> bool:
+            return not emulator.exchange.calls
+
+        await until(nobody, HEARD_AGAIN_S)
+
+
+@pytest.mark.timeout(120)
+async def test_a_call_whose_report_was_answered_and_not_acted_on_is_joined_after_the_restart(tmp_path: Path) -> None:
+    async with killable(tmp_path) as (emulator, bot):
+        room_id, acs_room_id, token = await room_with_token(bot)
+        await bot.kill()
+        report = CallStarted("event", acs_room_id, "server-call", None, datetime.now(UTC), "correlation")
+        async with Database(str(bot.database), MIGRATIONS) as database:
+            await Register(SqliteState(database), "killed between 200 and the work").promise(report)
+        async with Participant.join(emulator.acs_url, acs_room_id, token, "Ada"):
+            await bot.start()
+            await until(lambda: interpreting(emulator, bot, room_id), HEARD_AGAIN_S)

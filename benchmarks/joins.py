@@ -1,0 +1,123 @@
+"""How long people wait until ACS is asked for their interpreter: from Event Grid's delivery to our connect request.
+
+Between the two lie the proof, the promise kept on disk, the dispatcher, the look-up of the room and the call's record.
+The bot runs as deployed; both ends of the time are noted in this process, so the network's share (loopback) is in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import orjson
+
+from benchmarks.line import Cores, Report
+from benchmarks.load import Load
+from benchmarks.percentiles import Spread
+from benchmarks.subjects import Bot, SubjectFailed
+
+TARGET_MS = 50.0
+"""p95: nothing beside the second or two that ACS takes to answer."""
+JOINS = 100
+BUSY_CALLS = 50
+PAUSE_S = 0.05
+"""From one join to the next delivery: each is measured alone."""
+_ANSWER_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Joins:
+    """So many joins beside so many calls with people who talk."""
+
+    calls: int
+    delay_ms: Spread | None
+
+
+class Connects:
+    """Notes when the connect request for a room comes in."""
+
+    def __init__(self, load: Load) -> None:
+        self._asked: dict[str, asyncio.Future[float]] = {}
+        exchange = load.emulator.exchange
+        connect = exchange.connect
+
+        async def noting(options: Any, *, room_id: str | None, server_call_id: str | None) -> Any:
+            waiting = self._asked.get(room_id or "")
+            if waiting is not None and not waiting.done():
+                waiting.set_result(time.monotonic())
+            return await connect(options, room_id=room_id, server_call_id=server_call_id)
+
+        exchange.connect = noting  # type: ignore[method-assign]  # a witness for this run alone
+
+    def expect(self, acs_room_id: str) -> asyncio.Future[float]:
+        """The time at which that room's request comes."""
+        return self._asked.setdefault(acs_room_id, asyncio.get_running_loop().create_future())
+
+
+async def measure(
+    calls: Sequence[int], *, speech: Mapping[str, Sequence[bytes]], cores: Cores, folder: Path, report: Report
+) -> list[Joins]:
+    """The same number of joins beside each number of calls.
+
+    Raises:
+        SubjectFailed: it did not start, did not take an event, or did not join.
+    """
+    return [await _measure(beside, speech, cores, folder, report) for beside in calls]
+
+
+async def _measure(
+    calls: int, speech: Mapping[str, Sequence[bytes]], cores: Cores, folder: Path, report: Report
+) -> Joins:
+    report("starting" if not calls else f"starting {calls} calls")
+    async with Load(speech) as load, Bot(load, folder, cores.subject) as bot, aiohttp.ClientSession() as http:
+        if calls:
+            await bot.take_calls(calls)
+        connects = Connects(load)
+        rooms = [await bot.create_acs_room(f"join {number}") for number in range(JOINS + 1)]
+        report(f"{JOINS} joins")
+        delays = []
+        for acs_room_id in rooms:
+            asked = connects.expect(acs_room_id)
+            sent = time.monotonic()
+            async with http.post(
+                f"http://127.0.0.1:{bot.port}/webhooks/eventgrid",
+                data=call_started(acs_room_id),
+                headers={"X-Webhook-Secret": bot.grid_secret, "Content-Type": "application/json"},
+            ) as response:
+                if response.status != 200:
+                    raise SubjectFailed(f"bot answered {response.status} to Event Grid")
+            try:
+                async with asyncio.timeout(_ANSWER_S):
+                    delays.append((await asked - sent) * 1000)
+            except TimeoutError as error:
+                raise SubjectFailed(f"bot did not join within {_ANSWER_S:.0f} s") from error
+            await asyncio.sleep(PAUSE_S)
+        return Joins(calls, Spread.of(delays[1:]))  # the first opens the connections the others use
+
+
+def call_started(acs_room_id: str) -> bytes:
+    """A delivery as Event Grid makes it."""
+    server_call_id = f"call-of-{acs_room_id}"
+    event = {
+        "id": str(uuid4()),
+        "topic": "/subscriptions/s/resourcegroups/r/providers/microsoft.communication/communicationservices/c",
+        "subject": f"call/{server_call_id}/startedBy/8:acs:somebody",
+        "data": {
+            "startedBy": {"rawId": "8:acs:somebody", "communicationUser": {"id": "8:acs:somebody"}},
+            "serverCallId": server_call_id,
+            "room": {"id": acs_room_id},
+            "correlationId": str(uuid4()),
+        },
+        "eventType": "Microsoft.Communication.CallStarted",
+        "dataVersion": "1.0",
+        "metadataVersion": "1",
+        "eventTime": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+    }
+    return orjson.dumps([event])

@@ -1,0 +1,50 @@
+"""Three real processes, a real Redis and a balancer: a replica is lost amid an utterance, in real time."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from demo import cluster
+from demo.takeover import AGAIN_S, How, Result, take_away
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("redis-server") is None, reason="redis-server is not installed: scripts/system-packages.sh redis"
+)
+
+
+def judge(result: Result) -> None:
+    assert result.failures == ()
+    first, second = result.accounts
+    assert result.streaming_s is not None
+    assert result.heard_s is not None
+    assert result.streaming_s < AGAIN_S
+    assert (first.dials, second.dials) == (2, 1)
+    assert (first.interpreters, second.interpreters) == (1, 1)
+    assert first.heard >= 2, "one before, one after"
+    assert second.interpreted == second.said
+
+
+@pytest.mark.timeout(150)
+async def test_a_replica_told_to_stop_loses_nothing_and_one_killed_the_utterance_that_is_being_said(
+    tmp_path: Path,
+) -> None:
+    async with cluster.running(tmp_path) as three:
+        stopped = await take_away(three, How.STOPPED, utterances=1)
+        judge(stopped)
+        assert stopped.accounts[0].cut == 0
+        assert stopped.accounts[0].interpreted == stopped.accounts[0].said
+        killed = await take_away(three, How.KILLED, utterances=1)
+        judge(killed)
+        assert killed.accounts[0].cut == 1
+        assert killed.accounts[0].unheard == 0
+
+
+@pytest.mark.timeout(120)
+async def test_a_call_that_acs_does_not_dial_again_is_found_and_taken_over(tmp_path: Path) -> None:
+    async with cluster.running(tmp_path) as three:
+        result = await take_away(three, How.KILLED_UNDIALLED, utterances=1)
+        judge(result)
+        assert result.accounts[0].cut == 1
