@@ -14,6 +14,7 @@ from bot.room_book import (
     room_of,
     stream_of,
 )
+from rooms_admin.exports import Passage
 from rooms_admin.store import Glossary, InMemoryRooms, Participant, Room, RoomSettings, Term
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -71,13 +72,18 @@ def test_a_room_without_a_glossary_wants_nothing() -> None:
     assert not plan_of(_room()).glossary.terms
 
 
+class NoBooks:
+    async def every_passage(self, room_id: str) -> list[Passage]:
+        raise AssertionError("not read for a room without a cap")
+
+
 SISTERS = {"en-US": "acs-1", "es-ES": "acs-2"}
 
 
 async def test_a_room_is_found_by_any_of_its_acs_rooms_and_by_the_keys_of_its_calls() -> None:
     store = InMemoryRooms()
     await store.add(replace(_room(), sisters=SISTERS))
-    book = RoomBook(store)
+    book = RoomBook(store, NoBooks())
     calls = await book.calls("room-1")
     assert [(one.room_id, one.acs_room_id) for one in calls] == [("room-1/en-US", "acs-1"), ("room-1/es-ES", "acs-2")]
     for one in calls:
@@ -97,7 +103,7 @@ async def test_a_shared_room_is_one_call_under_its_own_id() -> None:
     await store.add(_room())
     (call,) = planned(_room())
     assert (call.room_id, stream_of(call.room_id), is_sister(call.room_id)) == ("room-1", "room", False)
-    assert await RoomBook(store).by_room("room-1") == call
+    assert await RoomBook(store, NoBooks()).by_room("room-1") == call
 
 
 def test_all_calls_of_a_room_follow_its_changes() -> None:
