@@ -21,6 +21,7 @@ from bot.broadcast import Broadcast
 from bot.call import Interpreted, PlannedRoom
 from bot.calls import Calls
 from bot.config import Settings
+from bot.echo_detection import EchoDetector
 from bot.http_errors import install_error_handlers
 from bot.interpreter_desk import InterpreterDesk
 from bot.interpreting.usage import UsageMeter
@@ -182,6 +183,7 @@ class Interpreter:
                         audience=Broadcast(feed, room_id, round(time.time() * 1000)),
                         clock=loop.time,
                         meter=UsageMeter(room.plan.usage_cap, price, room.used),
+                        echo=EchoDetector,
                     )
 
                 if is_sister(room.room_id):

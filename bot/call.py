@@ -92,7 +92,7 @@ class CallControl(Protocol):
     """How calls are joined and left (`calls.Calls`)."""
 
     async def connect(
-        self, acs_room_id: str, callback_url: str, media_url: str, context: str, request_id: str
+        self, acs_room_id: str, callback_url: str, media_url: str, context: str, request_id: str, *, mixed: bool = False
     ) -> str: ...
 
     async def restart_streaming(self, call_connection_id: str) -> None: ...
@@ -520,6 +520,7 @@ class Call:
                 media_url=addresses.media_url(self._secret),
                 context=self.room.room_id,
                 request_id=self._request_id,
+                mixed=self.room.plan.mixed,
             )
         except CallError as error:
             logger.warning("call could not be joined", extra={"code": error.code})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
 
 from bot.booth import Booth, BoothFactory
@@ -60,6 +60,22 @@ class Detector(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class EchoJudge(Protocol):
+    """Who knows our own voice when it comes back in mixed audio."""
+
+    def played(self, pcm: bytes) -> None:
+        """A frame that went out."""
+        ...
+
+    def stopped(self) -> None:
+        """What went out and was not heard yet has been thrown away."""
+        ...
+
+    def is_ours(self, pcm: bytes) -> bool:
+        """Judge the next frame that came in."""
+        ...
 
 
 class Detectors(Protocol):
@@ -127,8 +143,10 @@ class LiveRoom:
         audience: Audience,
         clock: Callable[[], float],
         meter: UsageMeter | None = None,
+        echo: Callable[[], EchoJudge] | None = None,
     ) -> None:
-        """`name` is unique to the call, `clock` the event loop's, `meter` what the room has used before."""
+        """`name` is unique to the call, `clock` the event loop's, `meter` what the room has used before,
+        `echo` makes the judge for mixed audio."""
         self._session = InterpreterSession(plan, clock(), name, meter)
         self._plan = plan
         self._make_booth = booths
@@ -137,6 +155,7 @@ class LiveRoom:
         self._audience = audience
         self._clock = clock
         self._alarm = metronome.alarm(self._on_alarm)
+        self._echo = echo() if echo is not None and plan.mixed else None
         self._detectors: dict[str, Detector] = {}
         self._ignored: set[str] = set()
         self._booths: dict[Lane, tuple[Booth, asyncio.Task[None]]] = {}
@@ -242,7 +261,8 @@ class LiveRoom:
         self.deliver(Tick())
 
     def change_plan(self, plan: RoomPlan) -> None:
-        """Follow what an admin changed, from the next frame on."""
+        """Follow what an admin changed, from the next frame on. Whether audio comes mixed is settled for the call."""
+        plan = replace(plan, mixed=self._plan.mixed)
         self._plan = plan
         self.deliver(PlanChanged(plan))
 
@@ -252,6 +272,8 @@ class LiveRoom:
                 stream = self._stream(channel)
                 if stream is not None:
                     stream.send_audio(pcm)
+                    if self._echo is not None:
+                        self._echo.played(pcm)
                 if channel != SHARED_CHANNEL:
                     self._audience.audio(channel, pcm)
             case Hear(lane, utterance, pcm):
@@ -282,6 +304,8 @@ class LiveRoom:
                 stream = self._stream(channel)
                 if stream is not None:
                     stream.stop_audio()
+                    if self._echo is not None:
+                        self._echo.stopped()
                 self._audience.stopped(channel)
             case VoiceBegins(_, lane):
                 self._audience.voice_begins(lane)
@@ -354,14 +378,20 @@ class LiveRoom:
                 self.deliver(PlayoutReady(False, name))
 
     def hear(self, speaker: str | None, pcm: bytes, silent: bool) -> None:
-        """One frame of one speaker. Only people on the roster are listened to: never us, nor another bot."""
-        if speaker is None or speaker not in self._plan.attendees:
+        """One frame of one speaker, or of mixed audio if that is planned. Only people on the roster are listened to:
+        never us, nor another bot."""
+        heard = self._plan.listens(speaker)
+        if heard is None:
             self._ignore(speaker or "")
             return
+        speaker = heard
         detector = self._detectors.get(speaker)
         if detector is None:
             detector = self._detectors[speaker] = self._pool.detector()
-        self.deliver(SpeakerAudio(speaker, pcm, detector.voiced(pcm, silent)))
+        voiced = detector.voiced(pcm, silent)
+        if self._echo is not None and self._echo.is_ours(pcm):
+            voiced = False
+        self.deliver(SpeakerAudio(speaker, pcm, voiced))
 
     def _ignore(self, speaker: str) -> None:
         if speaker not in self._ignored and len(self._ignored) < 1000:

@@ -110,6 +110,10 @@ class ChangedSettings(_Request):
     """participant who is interpreted before all others; empty: nobody"""
     keypad: dict[KeypadTone, KeypadAction] | None = None
     """what a keypad tone does"""
+    bots: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=MOST_PARTICIPANTS)] | None = None
+    """participants that are no people, other interpreters or recorders: never interpreted"""
+    mixed: bool | None = None
+    """hear the call as one stream in which nobody is told apart, from the next call on"""
     usage_cap: UsageCap | None = None
     """how much is interpreted aloud before it is only read; given anew as a whole, `{}` takes it away"""
 
@@ -286,6 +290,8 @@ class SettingsAnswer(_Answer):
     pivot: str
     chair: str
     keypad: dict[str, KeypadAction]
+    bots: tuple[str, ...]
+    mixed: bool
     usage_cap: dict[UsageKind, float]
 
 

@@ -105,7 +105,9 @@ class Acs(FakeCalls):
         super().__init__()
         self.answers: dict[str, int] = {}
 
-    async def connect(self, acs_room_id: str, callback_url: str, media_url: str, context: str, request_id: str) -> str:
+    async def connect(
+        self, acs_room_id: str, callback_url: str, media_url: str, context: str, request_id: str, *, mixed: bool = False
+    ) -> str:
         self.request_ids.append(request_id)
         if request_id not in self.answers:
             self.connects.append({"room": acs_room_id, "media": media_url, "callback": callback_url})

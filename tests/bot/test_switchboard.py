@@ -119,7 +119,9 @@ class FakeCalls:
         self.refuses: Exception | None = None
         self.refuses_to_let_go: Exception | None = None
 
-    async def connect(self, acs_room_id: str, callback_url: str, media_url: str, context: str, request_id: str) -> str:
+    async def connect(
+        self, acs_room_id: str, callback_url: str, media_url: str, context: str, request_id: str, *, mixed: bool = False
+    ) -> str:
         self.request_ids.append(request_id)
         self.connects.append({"room": acs_room_id, "callback": callback_url, "media": media_url, "context": context})
         number = len(self.connects)

@@ -144,6 +144,8 @@ async def test_a_room_is_created_in_acs_with_its_roster(service: Service, http: 
         "pivot": "",
         "chair": "",
         "keypad": {"*": "hush"},
+        "bots": [],
+        "mixed": False,
         "usage_cap": {},
     }
     ada, benito = room["participants"]
@@ -477,6 +479,15 @@ async def test_a_cap_is_given_as_a_whole_and_taken_away(http: httpx2.AsyncClient
         assert unrelated.json()["settings"]["usage_cap"] == cap
 
 
+async def test_bots_are_named_among_the_roster(http: httpx2.AsyncClient) -> None:
+    room = (await http.post("/api/rooms", json=NEW_ROOM)).json()
+    path, bots = f"/api/rooms/{room['room_id']}", [room["participants"][1]["participant_id"]]
+    changed = (await http.patch(path, json={"settings": {"bots": bots, "mixed": True}})).json()
+    assert (changed["settings"]["bots"], changed["settings"]["mixed"]) == (bots, True)
+    assert (await http.patch(path, json={"settings": {"bots": ["somebody"]}})).status_code == 400
+    assert (await http.patch(path, json={"settings": {"bots": []}})).json()["settings"]["bots"] == []
+
+
 async def test_one_of_the_roster_may_have_the_chair(http: httpx2.AsyncClient) -> None:
     room = (await http.post("/api/rooms", json=NEW_ROOM)).json()
     chair = room["participants"][1]["participant_id"]
@@ -497,6 +508,7 @@ WRONG_ROOMS: list[tuple[dict[str, Any], str, str]] = [
     ({"languages": ["en-US", "en-GB"]}, BAD, "languages"),
     ({"settings": {"chair": "participant_1"}}, BAD, "settings.chair"),
     ({"settings": {"keypad": {"x": "hush"}}}, BAD, "settings.keypad.x.[key]"),
+    ({"settings": {"bots": ["participant_1"]}}, BAD, "settings.bots"),
     ({"settings": {"max_lanes": 0}}, BAD, "settings.max_lanes"),
     ({"settings": {"usage_cap": {"tokens": -1}}}, BAD, "settings.usage_cap.tokens"),
     ({"settings": {"usage_cap": {"hours": 1}}}, BAD, "settings.usage_cap.hours"),
