@@ -96,7 +96,7 @@ class Demo:
                 seconds = sum(map(len, speeches)) / RATE
                 doing.done = f"{plural(len(speeches), 'turn')} to take, {seconds:.0f} s of speech"
             async with step("emulator and bot", PARTS_S) as doing:
-                parts = await stack.enter_async_context(running(Ports.free(), self.out / "logs"))
+                parts = await stack.enter_async_context(running(Ports.free(), self.out / "logs", self.seating.spoken))
                 doing.done = f"emulator at {parts.acs_url}, bot at {parts.bot_url}"
             async with parts.watched() as tasks:
                 meeting_held = await self._meet(parts, speeches, tasks)

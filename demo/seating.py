@@ -26,6 +26,11 @@ class Seating:
         """Of the room, in its order."""
         return tuple(dict.fromkeys(tag for one in self.people for tag in (one.language, one.listens_to)))
 
+    @property
+    def spoken(self) -> tuple[str, ...]:
+        """Languages, without region."""
+        return tuple(dict.fromkeys(primary(tag) for tag in self.languages))
+
     def targets(self, speaker: Person) -> tuple[str, ...]:
         """The languages in which somebody else needs to hear what this person says, in the room's order."""
         needed = {one.listens_to for one in self.audience(speaker)}

@@ -35,7 +35,7 @@ async def stay(ports: Ports, out: Path, screen: Console) -> int:
     try:
         async with AsyncExitStack() as stack:
             async with progress.step("starting emulator and bot", START_S) as doing:
-                parts = await stack.enter_async_context(running(ports, out / "logs"))
+                parts = await stack.enter_async_context(running(ports, out / "logs", Seating(PEOPLE).spoken))
                 doing.done = f"emulator at {parts.acs_url}, bot at {parts.bot_url}"
             http = await stack.enter_async_context(aiohttp.ClientSession())
             async with parts.watched():

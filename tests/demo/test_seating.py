@@ -14,6 +14,7 @@ EN, ES, DE = "en-US", "es-ES", "de-DE"
 def test_everybody_gets_the_language_they_hear(layout: Layout) -> None:
     seating = Seating(PEOPLE, layout)
     assert seating.languages == (EN, ES, DE)
+    assert seating.spoken == ("en", "es", "de")
     assert seating.targets(ANA) == (ES, DE)
     assert seating.audience(LUIS) == [ANA, JONAS]  # Eva hears Spanish
     assert seating.targets(EVA) == (ES, DE)
