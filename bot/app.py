@@ -180,7 +180,7 @@ class Interpreter:
                         detectors=detectors,
                         metronome=metronome,
                         scribe=scribe,
-                        audience=Broadcast(feed, room_id, round(time.time() * 1000)),
+                        audience=Broadcast(feed, room_id, round(time.time() * 1000), deliveries.tell),
                         clock=loop.time,
                         meter=UsageMeter(room.plan.usage_cap, price, room.used),
                         echo=EchoDetector,
@@ -216,7 +216,7 @@ class Interpreter:
                 tell=tell,
             )
             houses = Houses(switchboard.spawn)
-            desk = InterpreterDesk(switchboard, book)
+            desk = InterpreterDesk(switchboard, book, self._capabilities)
             verifier = TokenVerifier(
                 settings.acs_token_issuer,
                 settings.acs_token_audience,

@@ -23,6 +23,7 @@ from bot.interpreting.events import (
     Hear,
     Interpret,
     KeypadTone,
+    LaneReady,
     LaneServed,
     OpenBooth,
     Opened,
@@ -39,12 +40,13 @@ from bot.interpreting.events import (
     VoiceBegins,
     VoiceEnds,
 )
+from bot.interpreting.lanes import RESTORED, Lanes
 from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import SHARED_CHANNEL, Lane, Mode, RoomPlan
 from bot.interpreting.routing import stream as carrier
 from bot.interpreting.session import InterpreterSession
 from bot.interpreting.transcript import CaptionLine
-from bot.interpreting.usage import UsageMeter
+from bot.interpreting.usage import CAPTIONS_ONLY, UsageMeter
 from bot.metronome import Metronome
 from media_streaming.messages import AudioData, AudioMetadata, DtmfData
 from media_streaming.stream import NORMAL_CLOSURE, MediaStream
@@ -119,6 +121,10 @@ class Audience(Protocol):
 
     def voice_ends(self, lane: Lane) -> None: ...
 
+    def lane_served(self, lane: Lane, engine: str, reason: str) -> None:
+        """By something else than asked for, by nothing (no engine), or, `restored`, as asked for again. Told once."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class RoomEnded:
@@ -163,6 +169,8 @@ class LiveRoom:
         self._streams: dict[str, MediaStream] = {}
         """Media sockets, as the plan names them."""
         self._over: RoomEnded | Exception | None = None
+        self._lanes = Lanes()
+        self._watchers: list[Callable[[], None]] = []
         self._ended = asyncio.Event()
         self._settled = asyncio.Event()
         """Set when an utterance has reached its final state, or the room is over."""
@@ -216,6 +224,14 @@ class LiveRoom:
     @property
     def session(self) -> InterpreterSession:
         return self._session
+
+    @property
+    def lanes(self) -> Lanes:
+        return self._lanes
+
+    def watch_lanes(self, changed: Callable[[], None]) -> None:
+        """Be told when a lane is opened, parked, or served otherwise."""
+        self._watchers.append(changed)
 
     async def quiet(self) -> None:
         """Wait until no utterance is on its way, or the room is over. Safe to cancel."""
@@ -300,6 +316,11 @@ class LiveRoom:
                         "reason": reason,
                     },
                 )
+                self._served(lane, engine, reason)
+            case LaneReady(lane, engine):
+                if self._lanes.ready(lane, engine):
+                    self._audience.lane_served(lane, engine, RESTORED)
+                self._lanes_changed()
             case StopPlaying(channel):
                 stream = self._stream(channel)
                 if stream is not None:
@@ -315,8 +336,10 @@ class LiveRoom:
                 self._scribe.caption(line)
                 self._audience.caption(line)
             case Opened(lane, utterance):
+                self._lanes.opened(lane)
                 self._scribe.opened(lane, utterance)
             case Settled(entry):
+                self._lanes.settled(entry)
                 self._scribe.settled(entry)
                 self._settled.set()
             case Restricted(reason, speaker):
@@ -326,6 +349,8 @@ class LiveRoom:
             case CloseBooth(lane):
                 _, task = self._booths.pop(lane)
                 task.cancel()
+                self._lanes.booth_closed(lane)
+                self._lanes_changed()
             case _:
                 assert_never(effect)
 
@@ -339,6 +364,19 @@ class LiveRoom:
             raise RuntimeError("the room is not running")
         booth = self._make_booth(lane, instructions, self.deliver, mode, voice)
         self._booths[lane] = booth, self._group.create_task(self._work(booth), name=f"booth {lane.target}")
+        self._lanes.booth_opened(lane)
+        if not voice:
+            self._served(lane, "captions", CAPTIONS_ONLY)
+        self._lanes_changed()
+
+    def _served(self, lane: Lane, engine: str, reason: str) -> None:
+        if self._lanes.served(lane, engine, reason):
+            self._audience.lane_served(lane, engine, reason)
+        self._lanes_changed()
+
+    def _lanes_changed(self) -> None:
+        for changed in self._watchers:
+            changed()
 
     async def _work(self, booth: Booth) -> None:
         try:

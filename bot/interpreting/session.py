@@ -38,6 +38,7 @@ from bot.interpreting.events import (
     InterpretationEnded,
     InterpretationText,
     KeypadTone,
+    LaneReady,
     LaneServed,
     Order,
     Ordered,
@@ -56,7 +57,6 @@ from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import RoomPlan
 from bot.interpreting.renditions import Renditions
 from bot.interpreting.routing import routes
-from bot.interpreting.transcript import CaptionLine
 from bot.interpreting.usage import CAPTIONS_ONLY, UsageMeter, notice
 
 
@@ -119,10 +119,14 @@ class InterpreterSession:
                 self._mind_the_muted(now)
             case HearingDropped(lane, utterance, reason):
                 answers.dropped(lane, utterance, reason)
-            case BoothReady():
-                pass
-            case BoothLost():
+            case BoothReady(lane, engine):
+                if engine and lane in renditions.booths:
+                    self._out.append(LaneReady(lane, engine))
+            case BoothLost(lane, reason):
+                known = lane in renditions.booths
                 answers.lost(event)
+                if event.final and known:
+                    self._out.append(LaneServed(lane, "", reason))
             case BoothDegraded():
                 self._degraded(event)
             case SpeakerJoined(speaker):
@@ -225,10 +229,6 @@ class InterpreterSession:
     def queued_ms(self) -> float:
         """Interpretation that is still to be heard, over all channels."""
         return self._renditions.speaking.queued_ms
-
-    def replay(self, since: int = 0) -> list[tuple[int, CaptionLine]]:
-        """Caption lines for somebody who joins late or comes back: those written after a position, as they are now."""
-        return self._renditions.captions.log.replay(since)
 
     # --- hearing -----------------------------------------------------------------------------
 

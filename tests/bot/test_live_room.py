@@ -12,16 +12,18 @@ import pytest
 from bot.booth import BoothFactory
 from bot.broadcast import Broadcast
 from bot.interpreting.announcement import text as announcement
-from bot.interpreting.events import BoothDegraded, Effect, Event, Order, Ordered, SpeakerAudio, SpeakerJoined
+from bot.interpreting.events import BoothDegraded, BoothLost, Effect, Event, Order, Ordered, SpeakerAudio, SpeakerJoined
 from bot.interpreting.glossary import Terms
+from bot.interpreting.lanes import LaneState
 from bot.interpreting.ledger import Entry, Kind, State
 from bot.interpreting.plan import SHARED_CHANNEL, Lane, Layout, Mode, RoomPlan
 from bot.interpreting.session import InterpreterSession
 from bot.interpreting.transcript import CaptionLine
 from bot.live_room import EchoJudge, LiveRoom, RoomEnded, Scribe
 from bot.metronome import Metronome
+from bot.notices import Tell
 from listeners.feed import Feed
-from listeners.messages import Signal
+from listeners.messages import LaneSignal, Signal
 from listeners.readers import Reader
 from tests.support.audio import numbered, numbers
 from tests.support.booths import FakeBooths
@@ -77,6 +79,7 @@ class Stage:
         self.booths = booths or FakeBooths()
         self.notebook = Notebook()
         self.feed = Feed()
+        self.told: Tell = lambda kind, room_id, data: None
         self.speech = NumberedSpeech()
         self.metronome = Metronome()
         self.loop = asyncio.get_running_loop()
@@ -94,7 +97,7 @@ class Stage:
             detectors=self.speech,
             metronome=self.metronome,
             scribe=scribe,
-            audience=Broadcast(self.feed, "room-1", 0),
+            audience=Broadcast(self.feed, "room-1", 0, lambda *event: self.told(*event)),
             clock=self.loop.time,
             echo=None if judge is None else lambda: judge,
         )
@@ -432,6 +435,31 @@ async def test_what_serves_a_lane_otherwise_is_logged(caplog: pytest.LogCaptureF
         stage.room.deliver(BoothDegraded(ADA_INTO_SPANISH, "captions", "quota"))
     (record,) = [record for record in caplog.records if record.message == "lane is served otherwise"]
     assert (record.__dict__["engine"], record.__dict__["reason"]) == ("captions", "quota")
+
+
+@virtual_time
+async def test_listeners_and_integrators_are_told_once_of_a_lane_that_is_degraded_and_restored() -> None:
+    told: list[tuple[str, str, object]] = []
+
+    async with Stage() as stage:
+        stage.told = lambda kind, room_id, data: told.append((kind, room_id, data["reason"]))
+        signals = stage.feed.read_signals("room-1")
+        stage.room.deliver(SpeakerJoined(ADA))
+        for engine, reason in (("captions", "quota"), ("captions", "quota"), ("conversation", "restored")):
+            stage.room.deliver(BoothDegraded(ADA_INTO_SPANISH, engine, reason))
+        stage.room.deliver(BoothLost(ADA_INTO_SPANISH, "http_401", final=True))
+        (lane,) = stage.room.lanes.views()
+        assert (lane.state, lane.reason) == (LaneState.REFUSED, "http_401")
+        assert [signal async for signal in closed(signals)] == [
+            LaneSignal("lane_degraded", ADA, "es-ES", "captions", "quota"),
+            LaneSignal("lane_restored", ADA, "es-ES", "conversation", ""),
+            LaneSignal("lane_degraded", ADA, "es-ES", "", "http_401"),
+        ]
+    assert told == [
+        ("interpreter.degraded", "room-1", "quota"),
+        ("interpreter.restored", "room-1", "restored"),
+        ("interpreter.degraded", "room-1", "http_401"),
+    ]
 
 
 @virtual_time
