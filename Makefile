@@ -22,7 +22,7 @@ $(READY): requirements/all.lock scripts/setup.sh
 
 demo: $(READY)
 	@sh scripts/system-packages.sh engine
-	@$(BIN)/python -m demo $(if $(SPEAK),--speak "$(SPEAK)")
+	@$(BIN)/python -m demo $(if $(SPEAK),--speak "$(SPEAK)") $(if $(LAYOUT),--layout "$(LAYOUT)") $(if $(MODE),--mode "$(MODE)")
 
 replicas: $(READY)
 	@sh scripts/system-packages.sh redis

@@ -21,6 +21,7 @@ from bot.broadcast import Broadcast
 from bot.call import Interpreted, PlannedRoom
 from bot.calls import Calls
 from bot.config import Settings
+from bot.echo_detection import EchoDetector
 from bot.http_errors import install_error_handlers
 from bot.interpreter_desk import InterpreterDesk
 from bot.interpreting.usage import UsageMeter
@@ -179,9 +180,10 @@ class Interpreter:
                         detectors=detectors,
                         metronome=metronome,
                         scribe=scribe,
-                        audience=Broadcast(feed, room_id, round(time.time() * 1000)),
+                        audience=Broadcast(feed, room_id, round(time.time() * 1000), deliveries.tell),
                         clock=loop.time,
                         meter=UsageMeter(room.plan.usage_cap, price, room.used),
+                        echo=EchoDetector,
                     )
 
                 if is_sister(room.room_id):
@@ -214,7 +216,7 @@ class Interpreter:
                 tell=tell,
             )
             houses = Houses(switchboard.spawn)
-            desk = InterpreterDesk(switchboard, book)
+            desk = InterpreterDesk(switchboard, book, self._capabilities)
             verifier = TokenVerifier(
                 settings.acs_token_issuer,
                 settings.acs_token_audience,

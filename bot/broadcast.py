@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.interpreting.lanes import RESTORED
 from bot.interpreting.plan import Lane
 from bot.interpreting.transcript import CaptionLine
+from bot.notices import Tell
 from listeners.feed import Feed
 from listeners.messages import Caption
 
@@ -18,6 +20,8 @@ class Broadcast:
     room_id: str
     began_at_ms: int
     """Since the epoch: what the call's captions count from."""
+    tell: Tell = lambda kind, room_id, data: None
+    """Integrators."""
 
     def began(self) -> None:
         self.feed.call_began(self.room_id)
@@ -37,7 +41,8 @@ class Broadcast:
                 text=line.text,
                 is_final=line.is_final,
                 timestamp_ms=line.timestamp_ms + self.began_at_ms,
-            )
+            ),
+            pinned=line.pinned,
         )
 
     def audio(self, channel: str, pcm: bytes) -> None:
@@ -51,3 +56,14 @@ class Broadcast:
 
     def voice_ends(self, lane: Lane) -> None:
         self.feed.voice_ends(self.room_id, lane.speaker, lane.target)
+
+    def lane_served(self, lane: Lane, engine: str, reason: str) -> None:
+        self.feed.lane_served(self.room_id, lane.speaker, lane.target, engine, "" if reason == RESTORED else reason)
+        data = {
+            "speaker_id": lane.speaker,
+            "source": lane.source,
+            "target": lane.target,
+            "engine": engine,
+            "reason": reason,
+        }
+        self.tell("interpreter.restored" if reason == RESTORED else "interpreter.degraded", self.room_id, data)

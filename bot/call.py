@@ -18,6 +18,7 @@ import msgspec
 from bot.calls import CallLook
 from bot.errors import CallError
 from bot.interpreting.events import Event, Order, Ordered, SpeakerJoined, SpeakerLeft
+from bot.interpreting.lanes import Lanes, LaneState
 from bot.interpreting.plan import RoomPlan
 from bot.interpreting.session import InterpreterSession
 from bot.interpreting.usage import Used
@@ -25,7 +26,7 @@ from bot.lifecycle import Act, Happening, State, step
 from bot.live_room import RoomEnded
 from bot.notices import Tell
 from bot.recovery import PATIENCE_S, Ladder, Rung
-from bot.register import CallRecord, Outcome, Register
+from bot.register import LANES_RECORDED, CallRecord, LaneSummary, Outcome, Register
 from bot.telemetry import log_context
 from media_streaming.stream import SERVICE_RESTART, MediaStream
 from rooms_admin.errors import StoreUnavailable
@@ -79,6 +80,11 @@ class Interpreted(Protocol):
     @property
     def session(self) -> InterpreterSession: ...
 
+    @property
+    def lanes(self) -> Lanes: ...
+
+    def watch_lanes(self, changed: Callable[[], None]) -> None: ...
+
     async def quiet(self) -> None: ...
 
     def deliver(self, event: Event) -> None: ...
@@ -92,7 +98,7 @@ class CallControl(Protocol):
     """How calls are joined and left (`calls.Calls`)."""
 
     async def connect(
-        self, acs_room_id: str, callback_url: str, media_url: str, context: str, request_id: str
+        self, acs_room_id: str, callback_url: str, media_url: str, context: str, request_id: str, *, mixed: bool = False
     ) -> str: ...
 
     async def restart_streaming(self, call_connection_id: str) -> None: ...
@@ -137,6 +143,23 @@ def new_record(room: PlannedRoom, owner: str, server_call_id: str | None, since:
         name=secret[:8],
         since=since,
         server_call_id=server_call_id,
+    )
+
+
+def summaries(lanes: Lanes) -> tuple[LaneSummary, ...]:
+    """What other replicas are told of lanes; not of voices passed through, which come and go with each utterance."""
+    told = [one for one in lanes.views() if not one.lane.passthrough]
+    told.sort(key=lambda one: (not one.reason, one.state is not LaneState.OPEN))
+    return tuple(
+        LaneSummary(
+            speaker=one.lane.speaker,
+            source=one.lane.source,
+            target=one.lane.target,
+            state=one.state.value,
+            engine=one.engine,
+            reason=one.reason,
+        )
+        for one in told[:LANES_RECORDED]
     )
 
 
@@ -205,6 +228,7 @@ class Call:
             self.happen(Happening.JOIN_TAKEN_OVER if record.connection_id is None else Happening.TAKEN_OVER)
             # After the time it takes to find out that a replica is gone, waiting for a re-dial is in vain.
             self._refused = self._recovering and not handed_over
+        live.watch_lanes(self.noticed)
         if record.paused:
             live.deliver(Ordered(Order.PAUSE))
 
@@ -520,6 +544,7 @@ class Call:
                 media_url=addresses.media_url(self._secret),
                 context=self.room.room_id,
                 request_id=self._request_id,
+                mixed=self.room.plan.mixed,
             )
         except CallError as error:
             logger.warning("call could not be joined", extra={"code": error.code})
@@ -651,4 +676,5 @@ class Call:
             paused=self.live.session.paused,
             reason=self.detail,
             unclosed=self._unclosed,
+            lanes=summaries(self.live.lanes),
         )

@@ -61,6 +61,9 @@ class CallLook:
     """raw ids, bots included"""
 
 
+_CHANNELS = {False: MediaStreamingAudioChannelType.UNMIXED, True: MediaStreamingAudioChannelType.MIXED}
+
+
 class Calls:
     """The calls of one ACS resource."""
 
@@ -68,8 +71,19 @@ class Calls:
         self._client = client
         self._jitter = jitter
 
-    async def connect(self, acs_room_id: str, callback_url: str, media_url: str, context: str, request_id: str) -> str:
-        """Join the call of a room with bidirectional, unmixed, 24 kHz media streaming; returns the call connection id.
+    async def connect(
+        self,
+        acs_room_id: str,
+        callback_url: str,
+        media_url: str,
+        context: str,
+        request_id: str,
+        *,
+        mixed: bool = False,
+    ) -> str:
+        """Join the call of a room with bidirectional 24 kHz media streaming; returns the call connection id.
+
+        Each speaker is a stream of its own, or all are one if `mixed`.
 
         Every attempt carries the same repeatability id, `request_id`, so that one that did arrive is not repeated: not
         by us, nor by whoever takes over from us.
@@ -81,7 +95,7 @@ class Calls:
             transport_url=media_url,
             transport_type=StreamingTransportType.WEBSOCKET,
             content_type=MediaStreamingContentType.AUDIO,
-            audio_channel_type=MediaStreamingAudioChannelType.UNMIXED,
+            audio_channel_type=_CHANNELS[mixed],
             start_media_streaming=True,
             enable_bidirectional=True,
             audio_format=AudioFormat.PCM24_K_MONO,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bot.interpreting.events import Order
 from bot.lifecycle import State
+from bot.realtime.capabilities import Capabilities
 from bot.room_book import RoomBook
-from bot.switchboard import InterpreterStatus, NotPossible, Switchboard
+from bot.switchboard import InterpreterStatus, LaneReport, NotPossible, Switchboard
 from rooms_admin.models import Action
-from rooms_admin.routes import InterpreterState
+from rooms_admin.routes import InterpreterState, LaneStatus, TranslationCapabilities
 from rooms_admin.routes import InterpreterStatus as Told
 
 _STATUS: dict[State, Told] = {
@@ -39,13 +41,22 @@ _TOLD_FIRST = (
 class InterpreterDesk:
     """What `rooms_admin.routes` asks for as InterpreterControl."""
 
-    def __init__(self, switchboard: Switchboard, book: RoomBook) -> None:
+    def __init__(self, switchboard: Switchboard, book: RoomBook, capabilities: Capabilities | None = None) -> None:
+        """`capabilities`: of the translation deployment, if there is one."""
         self._switchboard = switchboard
         self._book = book
+        self._capabilities = capabilities
 
     async def state(self, room_id: str) -> InterpreterState:
         found = [await self._switchboard.status(key) for key in await self._keys(room_id)]
-        return _told(min(found, key=lambda one: _TOLD_FIRST.index(one.state)))
+        told = _told(min(found, key=lambda one: _TOLD_FIRST.index(one.state)))
+        lanes = next((one.lanes for one in found if one.lanes), ())  # the calls of a room share one interpreter
+        answer = None if self._capabilities is None else self._capabilities.report()
+        return replace(
+            told,
+            lanes=[_lane(one) for one in lanes],
+            capabilities=None if answer is None else TranslationCapabilities(**answer),
+        )
 
     async def command(self, room_id: str, action: Action) -> None:
         """To all calls of the room; it is not possible if it is in none of them."""
@@ -75,6 +86,19 @@ class InterpreterDesk:
 
     async def _keys(self, room_id: str) -> Sequence[str]:
         return [one.room_id for one in await self._book.calls(room_id)] or [room_id]
+
+
+def _lane(one: LaneReport) -> LaneStatus:
+    return LaneStatus(
+        speaker_id=one.lane.speaker,
+        source=one.lane.source,
+        target=one.lane.target,
+        state=one.state,
+        engine=one.engine or None,
+        reason=one.reason or None,
+        ear_voice_spans_ms=one.spans_ms,
+        waiting=one.waiting,
+    )
 
 
 def _told(now: InterpreterStatus) -> InterpreterState:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
 
 from bot.booth import Booth, BoothFactory
@@ -23,6 +23,7 @@ from bot.interpreting.events import (
     Hear,
     Interpret,
     KeypadTone,
+    LaneReady,
     LaneServed,
     OpenBooth,
     Opened,
@@ -39,12 +40,13 @@ from bot.interpreting.events import (
     VoiceBegins,
     VoiceEnds,
 )
+from bot.interpreting.lanes import RESTORED, Lanes
 from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import SHARED_CHANNEL, Lane, Mode, RoomPlan
 from bot.interpreting.routing import stream as carrier
 from bot.interpreting.session import InterpreterSession
 from bot.interpreting.transcript import CaptionLine
-from bot.interpreting.usage import UsageMeter
+from bot.interpreting.usage import CAPTIONS_ONLY, UsageMeter
 from bot.metronome import Metronome
 from media_streaming.messages import AudioData, AudioMetadata, DtmfData
 from media_streaming.stream import NORMAL_CLOSURE, MediaStream
@@ -60,6 +62,22 @@ class Detector(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class EchoJudge(Protocol):
+    """Who knows our own voice when it comes back in mixed audio."""
+
+    def played(self, pcm: bytes) -> None:
+        """A frame that went out."""
+        ...
+
+    def stopped(self) -> None:
+        """What went out and was not heard yet has been thrown away."""
+        ...
+
+    def is_ours(self, pcm: bytes) -> bool:
+        """Judge the next frame that came in."""
+        ...
 
 
 class Detectors(Protocol):
@@ -103,6 +121,10 @@ class Audience(Protocol):
 
     def voice_ends(self, lane: Lane) -> None: ...
 
+    def lane_served(self, lane: Lane, engine: str, reason: str) -> None:
+        """By something else than asked for, by nothing (no engine), or, `restored`, as asked for again. Told once."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class RoomEnded:
@@ -127,8 +149,10 @@ class LiveRoom:
         audience: Audience,
         clock: Callable[[], float],
         meter: UsageMeter | None = None,
+        echo: Callable[[], EchoJudge] | None = None,
     ) -> None:
-        """`name` is unique to the call, `clock` the event loop's, `meter` what the room has used before."""
+        """`name` is unique to the call, `clock` the event loop's, `meter` what the room has used before,
+        `echo` makes the judge for mixed audio."""
         self._session = InterpreterSession(plan, clock(), name, meter)
         self._plan = plan
         self._make_booth = booths
@@ -137,6 +161,7 @@ class LiveRoom:
         self._audience = audience
         self._clock = clock
         self._alarm = metronome.alarm(self._on_alarm)
+        self._echo = echo() if echo is not None and plan.mixed else None
         self._detectors: dict[str, Detector] = {}
         self._ignored: set[str] = set()
         self._booths: dict[Lane, tuple[Booth, asyncio.Task[None]]] = {}
@@ -144,6 +169,8 @@ class LiveRoom:
         self._streams: dict[str, MediaStream] = {}
         """Media sockets, as the plan names them."""
         self._over: RoomEnded | Exception | None = None
+        self._lanes = Lanes()
+        self._watchers: list[Callable[[], None]] = []
         self._ended = asyncio.Event()
         self._settled = asyncio.Event()
         """Set when an utterance has reached its final state, or the room is over."""
@@ -198,6 +225,14 @@ class LiveRoom:
     def session(self) -> InterpreterSession:
         return self._session
 
+    @property
+    def lanes(self) -> Lanes:
+        return self._lanes
+
+    def watch_lanes(self, changed: Callable[[], None]) -> None:
+        """Be told when a lane is opened, parked, or served otherwise."""
+        self._watchers.append(changed)
+
     async def quiet(self) -> None:
         """Wait until no utterance is on its way, or the room is over. Safe to cancel."""
         while self._session.open_entries and self._over is None:
@@ -242,7 +277,8 @@ class LiveRoom:
         self.deliver(Tick())
 
     def change_plan(self, plan: RoomPlan) -> None:
-        """Follow what an admin changed, from the next frame on."""
+        """Follow what an admin changed, from the next frame on. Whether audio comes mixed is settled for the call."""
+        plan = replace(plan, mixed=self._plan.mixed)
         self._plan = plan
         self.deliver(PlanChanged(plan))
 
@@ -252,6 +288,8 @@ class LiveRoom:
                 stream = self._stream(channel)
                 if stream is not None:
                     stream.send_audio(pcm)
+                    if self._echo is not None:
+                        self._echo.played(pcm)
                 if channel != SHARED_CHANNEL:
                     self._audience.audio(channel, pcm)
             case Hear(lane, utterance, pcm):
@@ -278,10 +316,17 @@ class LiveRoom:
                         "reason": reason,
                     },
                 )
+                self._served(lane, engine, reason)
+            case LaneReady(lane, engine):
+                if self._lanes.ready(lane, engine):
+                    self._audience.lane_served(lane, engine, RESTORED)
+                self._lanes_changed()
             case StopPlaying(channel):
                 stream = self._stream(channel)
                 if stream is not None:
                     stream.stop_audio()
+                    if self._echo is not None:
+                        self._echo.stopped()
                 self._audience.stopped(channel)
             case VoiceBegins(_, lane):
                 self._audience.voice_begins(lane)
@@ -291,8 +336,10 @@ class LiveRoom:
                 self._scribe.caption(line)
                 self._audience.caption(line)
             case Opened(lane, utterance):
+                self._lanes.opened(lane)
                 self._scribe.opened(lane, utterance)
             case Settled(entry):
+                self._lanes.settled(entry)
                 self._scribe.settled(entry)
                 self._settled.set()
             case Restricted(reason, speaker):
@@ -302,6 +349,8 @@ class LiveRoom:
             case CloseBooth(lane):
                 _, task = self._booths.pop(lane)
                 task.cancel()
+                self._lanes.booth_closed(lane)
+                self._lanes_changed()
             case _:
                 assert_never(effect)
 
@@ -315,6 +364,19 @@ class LiveRoom:
             raise RuntimeError("the room is not running")
         booth = self._make_booth(lane, instructions, self.deliver, mode, voice)
         self._booths[lane] = booth, self._group.create_task(self._work(booth), name=f"booth {lane.target}")
+        self._lanes.booth_opened(lane)
+        if not voice:
+            self._served(lane, "captions", CAPTIONS_ONLY)
+        self._lanes_changed()
+
+    def _served(self, lane: Lane, engine: str, reason: str) -> None:
+        if self._lanes.served(lane, engine, reason):
+            self._audience.lane_served(lane, engine, reason)
+        self._lanes_changed()
+
+    def _lanes_changed(self) -> None:
+        for changed in self._watchers:
+            changed()
 
     async def _work(self, booth: Booth) -> None:
         try:
@@ -354,14 +416,20 @@ class LiveRoom:
                 self.deliver(PlayoutReady(False, name))
 
     def hear(self, speaker: str | None, pcm: bytes, silent: bool) -> None:
-        """One frame of one speaker. Only people on the roster are listened to: never us, nor another bot."""
-        if speaker is None or speaker not in self._plan.attendees:
+        """One frame of one speaker, or of mixed audio if that is planned. Only people on the roster are listened to:
+        never us, nor another bot."""
+        heard = self._plan.listens(speaker)
+        if heard is None:
             self._ignore(speaker or "")
             return
+        speaker = heard
         detector = self._detectors.get(speaker)
         if detector is None:
             detector = self._detectors[speaker] = self._pool.detector()
-        self.deliver(SpeakerAudio(speaker, pcm, detector.voiced(pcm, silent)))
+        voiced = detector.voiced(pcm, silent)
+        if self._echo is not None and self._echo.is_ours(pcm):
+            voiced = False
+        self.deliver(SpeakerAudio(speaker, pcm, voiced))
 
     def _ignore(self, speaker: str) -> None:
         if speaker not in self._ignored and len(self._ignored) < 1000:

@@ -29,6 +29,25 @@ REMEMBERED_S = 24 * 3600.0
 OUTCOME_S = 30 * 24 * 3600.0
 
 
+LANES_RECORDED = 32
+"""Of a call: some 6 kB. Those that are not as they should be first."""
+
+
+class LaneSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One lane of a call, as other replicas can tell of it: nothing that changes with each utterance, and no words."""
+
+    speaker: str
+    """raw id"""
+    source: str
+    target: str
+    state: str
+    """`open`, `parked` or `refused`"""
+    engine: str = ""
+    """`translation`, `conversation`, `captions` or `passthrough`; empty while nothing serves it"""
+    reason: str = ""
+    """why it is not served as it was asked for"""
+
+
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One call of a room. Times in seconds of the wall clock."""
 
@@ -55,6 +74,8 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """what is being done to win the media stream back"""
     unclosed: tuple[str, ...] = ()
     """names the call had with owners that are gone, whose open utterances have not been given their end yet"""
+    lanes: tuple[LaneSummary, ...] = ()
+    """`LANES_RECORDED` at most"""
 
 
 class WantedCall(msgspec.Struct, frozen=True, kw_only=True):

@@ -75,6 +75,8 @@ def plan_of(room: Room) -> RoomPlan:
         keypad={tone: Order(action) for tone, action in settings.keypad.items()},
         stability=Stability(settings.captions),
         announcement=settings.announcement,
+        bots=frozenset(one.acs_user_id for one in room.participants if one.participant_id in settings.bots),
+        mixed=settings.mixed,
         usage_cap=UsageCap(
             money=settings.usage_cap.get("money"),
             tokens=_whole(settings.usage_cap.get("tokens")),

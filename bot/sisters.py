@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 from bot.interpreting.events import Event
+from bot.interpreting.lanes import Lanes
 from bot.interpreting.plan import RoomPlan
 from bot.interpreting.session import InterpreterSession
 from bot.live_room import LiveRoom, RoomEnded
@@ -110,6 +111,13 @@ class Seat:
     @property
     def session(self) -> InterpreterSession:
         return self._shared.live.session
+
+    @property
+    def lanes(self) -> Lanes:
+        return self._shared.live.lanes
+
+    def watch_lanes(self, changed: Callable[[], None]) -> None:
+        self._shared.live.watch_lanes(changed)
 
     async def quiet(self) -> None:
         await self._shared.live.quiet()

@@ -20,7 +20,7 @@ import msgspec
 from bot.call import Call, CallControl, Interpreted, PlannedRoom, Surroundings, new_record
 from bot.errors import InterpreterError
 from bot.interpreting.events import Order, Ordered
-from bot.interpreting.plan import RoomPlan
+from bot.interpreting.plan import Lane, RoomPlan
 from bot.lifecycle import Act, Happening, State, step
 from bot.live_room import Scribe
 from bot.notices import Tell
@@ -63,6 +63,20 @@ LAST_WORDS_S = 2 * LEASE_S
 
 
 @dataclass(frozen=True, slots=True)
+class LaneReport:
+    """How a lane is served. What changes with every utterance is known of our own calls alone."""
+
+    lane: Lane
+    state: str
+    engine: str
+    reason: str
+    spans_ms: tuple[int, ...] | None = None
+    """Ear-voice spans of its last utterances."""
+    waiting: int | None = None
+    """Utterances on their way."""
+
+
+@dataclass(frozen=True, slots=True)
 class InterpreterStatus:
     """What an admin is told. `since` is in seconds of the wall clock."""
 
@@ -72,6 +86,7 @@ class InterpreterStatus:
     reason: str | None = None
     paused: bool = False
     failed: bool = False
+    lanes: tuple[LaneReport, ...] = ()
 
 
 class RoomBook(Protocol):
@@ -465,10 +480,24 @@ class Switchboard:
         if call is not None:
             paused = call.live.session.paused
             reason = call.reason or call.detail
-            return InterpreterStatus(call.state, call.connection_id, call.since, reason, paused)
+            lanes = tuple(
+                LaneReport(one.lane, one.state.value, one.engine, one.reason, tuple(one.spans_ms), one.waiting)
+                for one in call.live.lanes.views()
+            )
+            return InterpreterStatus(call.state, call.connection_id, call.since, reason, paused, lanes=lanes)
         record = await self._register.call(room_id)
         if record is not None:
-            return InterpreterStatus(record.state, record.connection_id, record.since, record.reason, record.paused)
+            return InterpreterStatus(
+                record.state,
+                record.connection_id,
+                record.since,
+                record.reason,
+                record.paused,
+                lanes=tuple(
+                    LaneReport(Lane(one.speaker, one.source, one.target), one.state, one.engine, one.reason)
+                    for one in record.lanes
+                ),
+            )
         outcome = await self._register.outcome(room_id)
         live = await self._register.wanted(room_id) is not None
         if outcome is None:

@@ -9,9 +9,11 @@ import signal
 import sys
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
+from typing import get_args
 
 from demo import course, loss, progress, script, speak, stay
 from demo.parts import Ports, PortTaken
+from demo.seating import Layout, Mode, Seating
 
 STOPPED = 130
 """Exit code of a meeting that was broken off by Ctrl-C, as shells have it."""
@@ -30,13 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "replicas":
             course.prepare(options.out)
             return _until_done(loss.show(options.out, screen), stopped_code=STOPPED)
-        people, turns = [script.ANA, script.LUIS], list(script.MEETING)
+        people, turns = list(script.PEOPLE), list(script.MEETING)
         if options.speak is not None:
             recordings = speak.parse(options.speak)
             people = speak.people(recordings)
             turns = speak.turns(recordings, people)
         course.prepare(options.out)
-        return _until_done(course.Demo(people, turns, options.out, screen).run(), stopped_code=STOPPED)
+        seating = Seating(people, options.layout)
+        demo = course.Demo(seating, turns, options.out, screen, options.mode)
+        return _until_done(demo.run(), stopped_code=STOPPED)
     except (speak.WrongRequest, speak.UnusableRecording, PortTaken) as error:
         print(error, file=sys.stderr)
         return 2
@@ -75,6 +79,15 @@ def _parser() -> argparse.ArgumentParser:
         "--speak",
         metavar='"en:a.wav es:b.wav"',
         help="hold the meeting with these recordings, in this order, each by whoever speaks its language",
+    )
+    parser.add_argument(
+        "--layout",
+        choices=get_args(Layout),
+        default="shared",
+        help="one room for all, or one per language (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--mode", choices=get_args(Mode), default="consecutive", help="when to interpret (default: %(default)s)"
     )
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="where to write (default: %(default)s)")
     commands = parser.add_subparsers(dest="command", metavar="run | replicas")

@@ -49,17 +49,21 @@ def final_lines(document: Mapping[str, Any]) -> list[Line]:
 
 
 def entries(document: Mapping[str, Any]) -> list[Entry]:
-    """Every closed ledger entry with what its caption lines say, in the order in which they were closed."""
+    """Every closed ledger entry with what its caption lines say, in the order in which they were closed. What was only
+    passed through is none."""
     lines = final_lines(document)
     began = {line.utterance_id: line.timestamp_ms for line in lines}
     originals = {line.utterance_id: line.text for line in lines if line.is_original}
     translations = {(line.utterance_id, line.language): line.text for line in lines if not line.is_original}
     found: list[Entry] = []
     for row in document["passages"]:
+        if row["source"] == row["target"]:
+            continue  # a voice passed through as it is
         utterance_id = str(row["utterance_id"])
         booked = Booked(
             utterance_id=utterance_id,
             state=str(row["state"]),
+            target=str(row["target"]),
             reason=str(row["reason"]),
             recognised=originals.get(utterance_id),
             translated=translations.get((utterance_id, str(row["target"]))),

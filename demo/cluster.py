@@ -58,7 +58,7 @@ async def running(logs: Path, count: int = REPLICAS) -> AsyncIterator[Cluster]:
         shared = Ports(acs, realtime, balancer.port)
         redis = await stack.enter_async_context(child(Starting("redis", redis_command, environment, logs)))
         await _until_listening(redis, redis_port)
-        command = [word if word != "local" else "scripted" for word in emulator_command(shared, keys)]
+        command = [word if word != "local" else "scripted" for word in emulator_command(shared, keys, ["en", "es"])]
         emulator = await stack.enter_async_context(child(Starting("emulator", command, environment, logs)))
         replicas: dict[str, Child] = {}
         for name, port in backends.items():

@@ -26,9 +26,10 @@ from demo.parts import Parts, Ports, running
 from demo.progress import Progress, StepHung, plural
 from demo.report import Report, TurnResult
 from demo.rest import Invitation, Rest, RestFailed
-from demo.script import Person, Turn
+from demo.script import Turn, primary
+from demo.seating import Mode, Seating
 from emulator.client import JoinRefused, Participant, write_wav
-from emulator.engine.base import EngineError
+from emulator.engine.base import EngineError, Heard
 from emulator.engine.local import LocalEngine, Synthesiser, normalise
 from emulator.engine.local.engine import NOT_TRANSLATED, NOT_UNDERSTOOD
 
@@ -54,10 +55,11 @@ EXPECTED_ERRORS = (PartFailed, RestFailed, StepHung, JoinRefused, LostParticipan
 class Demo:
     """One demo. `out` is its folder, made and emptied of what an earlier one left."""
 
-    people: Sequence[Person]
+    seating: Seating
     turns: Sequence[Turn]
     out: Path
     screen: Console
+    mode: Mode = "consecutive"
     progress: Progress = field(init=False)
     setup_s: float = 0.0
     meeting_s: float = 0.0
@@ -77,7 +79,7 @@ class Demo:
             setup_s=self.setup_s,
             meeting_s=self.meeting_s,
             total_s=self.progress.seconds,
-            conditions=conditions(),
+            conditions=conditions() | {"layout": self.seating.layout, "mode": self.mode},
             broken_off=broken_off,
         )
         self._write("report.json", json.dumps(report.document(), indent=2, ensure_ascii=False) + "\n")
@@ -94,7 +96,7 @@ class Demo:
                 seconds = sum(map(len, speeches)) / RATE
                 doing.done = f"{plural(len(speeches), 'turn')} to take, {seconds:.0f} s of speech"
             async with step("emulator and bot", PARTS_S) as doing:
-                parts = await stack.enter_async_context(running(Ports.free(), self.out / "logs"))
+                parts = await stack.enter_async_context(running(Ports.free(), self.out / "logs", self.seating.spoken))
                 doing.done = f"emulator at {parts.acs_url}, bot at {parts.bot_url}"
             async with parts.watched() as tasks:
                 meeting_held = await self._meet(parts, speeches, tasks)
@@ -107,13 +109,15 @@ class Demo:
 
     async def _meet(self, parts: Parts, speeches: Sequence[Samples], tasks: asyncio.TaskGroup) -> Held:
         step = self.progress.step
-        names = " and ".join(person.name for person in self.people)
+        *others, last = (person.name for person in self.seating.people)
+        names = f"{', '.join(others)} and {last}"
         async with aiohttp.ClientSession() as http:
             rest = Rest(http, parts)
             async with step("a room", ROOM_S) as doing:
                 await rest.subscribe_to_events()
-                room_id, invitations = await rest.create_room("Demo", self.people)
-                doing.done = f"a room for {names}, call events subscribed to"
+                room_id, invitations = await rest.create_room("Demo", self.seating, self.mode)
+                rooms = plural(len({one.acs_room_id for one in invitations}), "ACS room")
+                doing.done = f"a room for {names} ({rooms}), call events subscribed to"
             minutes = Minutes(rest, room_id, self.progress)
             async with self._joined(parts, invitations) as present:
                 async with step("the interpreter joins", LISTENING_S) as doing:
@@ -181,7 +185,7 @@ class Demo:
         limit = sum(map(len, speeches)) / RATE + TURN_S * len(self.turns)
         try:
             async with asyncio.timeout(limit):
-                return await meeting.hold(self.turns, speeches, present, minutes, self.progress)
+                return await meeting.hold(self.turns, speeches, present, minutes, self.progress, self.seating)
         except TimeoutError as error:
             raise StepHung(f"the meeting was not over after {limit:.0f} s") from error
         finally:
@@ -197,16 +201,23 @@ class Demo:
         booked = books.by_turn(books.entries(held.document), began, held.closed_ms)
         unwritten: dict[str, list[str]] = {}
         for one, entries in zip(held.said, booked, strict=True):
-            listener = meeting.listeners(one.turn.speaker, self.people)[0]
-            if one.turn.means is None and (text := hearing.expected(one, entries)):
-                unwritten.setdefault(listener.primary, []).append(text)
-        languages = [person.primary for person in self.people]
-        async with LocalEngine(extra_phrases=unwritten, languages=languages) as engine:
+            for tag in self.seating.targets(one.turn.speaker):
+                if primary(tag) not in one.turn.means and (text := hearing.expected(one, entries, tag)):
+                    unwritten.setdefault(primary(tag), []).append(text)
+        languages = [primary(tag) for tag in self.seating.languages]
+        async with (
+            LocalEngine(extra_phrases=unwritten, languages=languages) as engine,
+            asyncio.TaskGroup() as tasks,
+        ):
+            known: dict[tuple[bytes, str], asyncio.Task[Heard]] = {}  # people in one room hear the same samples
 
             async def recognise(pcm: bytes, language: str) -> str | None:
-                return (await engine.hear(pcm, [language])).text
+                heard = known.get((pcm, language))
+                if heard is None:
+                    heard = known[pcm, language] = tasks.create_task(engine.hear(pcm, [language]), name="recognise")
+                return (await heard).text
 
-            return await hearing.judge(held.said, self.people, held.recordings, booked, recognise, APOLOGIES)
+            return await hearing.judge(held.said, self.seating, held.recordings, booked, recognise, APOLOGIES)
 
     def _write(self, name: str, text: str) -> None:
         (self.out / name).write_text(text, encoding="utf-8")

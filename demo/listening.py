@@ -126,6 +126,25 @@ def trace(recording: Samples, speech: Samples, start: int, end: int) -> Trace | 
     )
 
 
+QUIETEST_DB = -90.0
+
+
+def level_db(recording: Samples, speech: Samples, start: int, end: int) -> float:
+    """How loud `speech` is in the recording from `start` to `end`, wherever it lies there, against how it was spoken.
+
+    0: as it was spoken. What is merely as loud does not count, only what goes up and down with it.
+    """
+    heard = recording[max(0, start) : max(0, end)].astype(np.float64)
+    spoken = speech.astype(np.float64)
+    energy = float(spoken @ spoken)
+    if not len(heard) or not energy:
+        return QUIETEST_DB
+    size = 1 << (len(heard) + len(spoken) - 1).bit_length()
+    alike = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(spoken, size)), size)
+    share = float(np.abs(alike).max()) / energy
+    return max(QUIETEST_DB, 20 * float(np.log10(share))) if share else QUIETEST_DB
+
+
 def ended_before(stretches: Sequence[Span], begin: int) -> int:
     """The end of the speech that an interpretation follows: the last stretch over by `begin`, or the last of all."""
     over = [stretch.end for stretch in stretches if stretch.end <= begin]

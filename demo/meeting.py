@@ -14,7 +14,8 @@ from demo import books, listening
 from demo.listening import RATE, Samples
 from demo.progress import Progress
 from demo.rest import Rest
-from demo.script import Person, Turn
+from demo.script import Turn
+from demo.seating import Seating
 from emulator.client import Participant
 
 PATIENCE_S = 15.0
@@ -60,16 +61,18 @@ class Minutes:
         self._progress = progress
         self._told: set[tuple[str, str]] = set()
         self._utterances: dict[str, str] = {}  # utterance id -> speaker id
+        self._closed: dict[str, set[str]] = {}  # utterance id -> targets
         self.closed_ms: dict[str, float] = {}
-        """The utterances whose entry in the ledger is closed, and when that was seen, since the Unix epoch."""
+        """The utterances with a closed entry in the ledger, and when the first was seen, since the Unix epoch."""
 
-    def pending(self, speaker_id: str, before: frozenset[str]) -> bool:
-        """Whether an utterance of this speaker, other than those closed before, is still to be interpreted.
+    def pending(self, speaker_id: str, before: frozenset[str], targets: int) -> bool:
+        """Whether an utterance of this speaker, other than those closed before, is still to be interpreted into one of
+        so many languages.
 
         That is so, too, while there is none at all.
         """
         new = {one for one, speaker in self._utterances.items() if speaker == speaker_id} - before
-        return not new or bool(new - self.closed_ms.keys())
+        return not new or any(len(self._closed.get(one, ())) < targets for one in new)
 
     async def follow(self) -> None:
         """Until cancelled."""
@@ -88,6 +91,7 @@ class Minutes:
         for entry in books.entries(document):
             self._utterances[entry.booked.utterance_id] = entry.speaker_id
             self.closed_ms.setdefault(entry.booked.utterance_id, time.time() * 1000)
+            self._closed.setdefault(entry.booked.utterance_id, set()).add(entry.booked.target)
 
 
 async def hold(
@@ -96,6 +100,7 @@ async def hold(
     present: Mapping[str, Participant],
     minutes: Minutes,
     progress: Progress,
+    seating: Seating,
 ) -> list[Said]:
     """Take every turn; what was really said and when. `present` holds everybody by name.
 
@@ -126,7 +131,7 @@ async def hold(
             for number, start in zip(members, starts.tolist(), strict=True):
                 speaking.create_task(take(number, start))
         said += sorted(begun, key=lambda one: one.number)
-        await _until_interpreted(said[-len(members) :], present, minutes, closed)
+        await _until_interpreted(said[-len(members) :], present, minutes, closed, seating)
     return said
 
 
@@ -142,10 +147,15 @@ def groups(turns: Sequence[Turn]) -> list[list[int]]:
 
 
 async def _until_interpreted(
-    just_said: Sequence[Said], present: Mapping[str, Participant], minutes: Minutes, closed: frozenset[str]
+    just_said: Sequence[Said],
+    present: Mapping[str, Participant],
+    minutes: Minutes,
+    closed: frozenset[str],
+    seating: Seating,
 ) -> None:
     """Wait as polite people do: until each has been interpreted and the room is quiet; not for ever."""
-    speakers = {one.name for one in just_said}
+    targets = {one.name: len(seating.targets(one.turn.speaker)) for one in just_said}
+    audience = {one.name for said in just_said for one in seating.audience(said.turn.speaker)}
     paused = any(len(listening.spans(one.speech, level=listening.threshold(one.speech))) > 1 for one in just_said)
     quiet = SETTLED_AFTER_PAUSES if paused else SETTLED
     ended = {name: len(one.heard) // 2 for name, one in present.items()}
@@ -153,8 +163,8 @@ async def _until_interpreted(
     while time.monotonic() < deadline:
         await asyncio.sleep(POLL_S / 4)
         check_connected(present)
-        waiting = any(minutes.pending(present[name].participant_id, closed) for name in speakers)
-        heard = all(_is_over(one, ended[name], quiet) for name, one in present.items())
+        waiting = any(minutes.pending(present[name].participant_id, closed, targets[name]) for name in targets)
+        heard = all(_is_over(one, ended[name], quiet, name in audience) for name, one in present.items())
         if heard and not waiting:
             return
 
@@ -170,18 +180,13 @@ def check_connected(present: Mapping[str, Participant]) -> None:
             )
 
 
-def _is_over(participant: Participant, since: int, quiet: int) -> bool:
-    """Whether something was heard since then, and has been followed by that much silence."""
+def _is_over(participant: Participant, since: int, quiet: int, waits: bool) -> bool:
+    """Whether something was heard since then, if they wait for it, and has been followed by that much silence."""
     samples = np.frombuffer(bytes(participant.heard[since * 2 :]), "<i2")
     sounds = listening.spans(samples)
-    return bool(sounds) and len(samples) - sounds[-1].end >= quiet
+    return len(samples) - sounds[-1].end >= quiet if sounds else not waits and len(samples) >= quiet
 
 
 def recordings(present: Mapping[str, Participant]) -> dict[str, Samples]:
     """What each person heard, from joining on."""
     return {name: np.frombuffer(bytes(one.heard), "<i2").astype(np.int16) for name, one in present.items()}
-
-
-def listeners(speaker: Person, people: Sequence[Person]) -> list[Person]:
-    """Those who need to hear an interpretation of what this person says."""
-    return [one for one in people if one.primary != speaker.primary]

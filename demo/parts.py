@@ -97,8 +97,9 @@ class Parts:
 
 
 @asynccontextmanager
-async def running(ports: Ports, logs: Path) -> AsyncIterator[Parts]:
+async def running(ports: Ports, logs: Path, languages: Sequence[str]) -> AsyncIterator[Parts]:
     """Emulator and bot, ready to be used; ended when this is left, however that happens. The folder for logs is there.
+    `languages`: see `emulator_command`.
 
     Raises:
         PartFailed: one of them did not start.
@@ -106,7 +107,7 @@ async def running(ports: Ports, logs: Path) -> AsyncIterator[Parts]:
     keys = Keys()
     environment = inherited(os.environ)
     async with (
-        child(Starting("emulator", emulator_command(ports, keys), environment, logs)) as emulator,
+        child(Starting("emulator", emulator_command(ports, keys, languages), environment, logs)) as emulator,
         child(Starting("bot", bot_command(), environment | bot_settings(ports, keys), logs)) as bot,
     ):
         await until_ready(emulator, f"{_url(ports.acs)}/emulator/calls", 200)
@@ -116,12 +117,16 @@ async def running(ports: Ports, logs: Path) -> AsyncIterator[Parts]:
         yield Parts(ports, keys, (emulator, bot))
 
 
-def emulator_command(ports: Ports, keys: Keys) -> list[str]:
-    """The emulator's command line. A key may begin with a dash, so it is tied to its option."""
+def emulator_command(ports: Ports, keys: Keys, languages: Sequence[str]) -> list[str]:
+    """The emulator's command line. `languages` are spoken at the meeting (ISO 639-1).
+
+    A key may begin with a dash, so it is tied to its option.
+    """
     return [
         *(sys.executable, "-m", "emulator"),
         *("--host", HOST, "--acs-port", str(ports.acs), "--realtime-port", str(ports.realtime)),
         *(f"--access-key={keys.access}", f"--realtime-key={keys.realtime}", "--engine", "local"),
+        *(part for language in languages for part in ("--language", language)),
     ]
 
 

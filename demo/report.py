@@ -22,6 +22,8 @@ class Booked:
 
     utterance_id: str
     state: str
+    target: str = ""
+    """BCP 47 tag of the language it was interpreted into."""
     reason: str = ""
     recognised: str | None = None
     translated: str | None = None
@@ -42,6 +44,8 @@ class Hearing:
     """What one listener heard of one turn, judged by that listener's recording alone."""
 
     listener: str
+    target: str
+    """BCP 47 tag of the language they hear."""
     text: str | None
     """What the recogniser makes of it; None: nothing, or nothing understood."""
     starts_s: float | None
@@ -50,6 +54,26 @@ class Hearing:
     delay_ms: int | None
     """From the last sound of the speaker to the first of the interpretation, both in this recording."""
     words: Words
+    queued: bool = False
+    """Another interpretation was due before it in the same room."""
+
+
+LEAK_DB = -20.0
+"""A voice that is not to be heard may be correlated with a recording by so much: two voices are never quite unlike. One
+that is passed on by mistake is there with 0 dB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """The speaker's own voice in one listener's recording."""
+
+    listener: str
+    wanted: bool
+    """They sit together, or the listener's language is spoken; otherwise only the interpretation is to be heard."""
+    found: bool
+    """By correlation with what was spoken, piece by piece."""
+    level_db: float
+    """How loud it is there, against how it was spoken; -90: silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +83,16 @@ class TurnResult:
     number: int
     speaker: str
     source: str
-    target: str
+    targets: tuple[str, ...]
+    """BCP 47 tags of the languages others hear, in the room's order."""
     said: str | None
     """None for a recording."""
-    expected: str | None
-    """What should be heard; None when not even the interpreter knows."""
+    expected: Mapping[str, str]
+    """What should be heard, by target; none where not even the interpreter knows."""
     why: str = ""
     overlapping: bool = False
     """Somebody else spoke at the same time, so one of them had to wait for the other's interpretation."""
-    reached: bool = True
-    """The speaker's own words arrived in the listeners' recordings."""
+    originals: tuple[Original, ...] = ()
     apology: str | None = None
     """What the interpreter said because it could not understand or translate (a part of) it."""
     booked: tuple[Booked, ...] = ()
@@ -76,11 +100,13 @@ class TurnResult:
 
     @property
     def recognised(self) -> str | None:
-        return _joined(one.recognised for one in self.booked)
+        return _joined({one.utterance_id: one.recognised for one in self.booked}.values())
 
     @property
-    def translated(self) -> str | None:
-        return _joined(one.translated for one in self.booked)
+    def translated(self) -> dict[str, str]:
+        """By target, as far as there is something."""
+        said = {tag: _joined(one.translated for one in self.booked if one.target == tag) for tag in self.targets}
+        return {tag: text for tag, text in said.items() if text}
 
     @property
     def interpreted(self) -> bool:
@@ -90,11 +116,23 @@ class TurnResult:
     @property
     def problems(self) -> list[str]:
         """What went wrong, one sentence each; none when the turn was interpreted and heard as it should be."""
-        if not self.reached:
-            return [f"{self.speaker}'s words did not arrive in the room"]
+        found = [
+            f"{self.speaker}'s words did not arrive at {one.listener}"
+            for one in self.originals
+            if one.wanted and not one.found
+        ]
+        if found:
+            return found
         if not self.booked:
             return ["the interpreter did not notice that somebody spoke"]
-        found = [_unfinished(one) for one in self.booked if one.state != SPOKEN]
+        found = [
+            f"{one.listener} heard {self.speaker}'s own words ({one.level_db:.0f} dB)"
+            for one in self.originals
+            if not one.wanted and one.level_db > LEAK_DB
+        ]
+        found += [_unfinished(one) for one in self.booked if one.state != SPOKEN]
+        booked = {one.target for one in self.booked}
+        found += [f"nothing was interpreted into {tag}" for tag in self.targets if tag not in booked]
         if self.apology:
             found.append(f"the interpreter could only say “{self.apology}”")
         for one in self.heard:
@@ -109,8 +147,10 @@ class TurnResult:
 
     @property
     def delay_ms(self) -> int | None:
-        """The latest that a listener's interpretation began."""
-        return max((one.delay_ms for one in self.heard if one.delay_ms is not None), default=None)
+        """The latest that a listener's interpretation began, of those that did not have to wait for another."""
+        known = [one for one in self.heard if one.delay_ms is not None]
+        free = [one for one in known if not one.queued] or known
+        return max((one.delay_ms for one in free if one.delay_ms is not None), default=None)
 
     @property
     def own_share_ms(self) -> float | None:
@@ -160,6 +200,12 @@ class Report:
         return Spread.of(turn.delay_ms for turn in self.turns if not turn.overlapping)
 
     @property
+    def leak_db(self) -> float | None:
+        """The loudest that somebody's own voice was where it is not to be heard; None: it is to be heard everywhere."""
+        unwanted = (one.level_db for turn in self.turns for one in turn.originals if not one.wanted)
+        return max(unwanted, default=None)
+
+    @property
     def own_share(self) -> Spread:
         return Spread.of(one.own_share_ms for turn in self.turns for one in turn.booked)
 
@@ -189,6 +235,7 @@ class Report:
                 "interpreted": sum(turn.interpreted for turn in self.turns),
                 "words_wanted": words.wanted,
                 "words_right": words.right,
+                "loudest_unwanted_original_db": self.leak_db,
                 "delay_ms": asdict(self.delay),
                 "own_share_ms": asdict(self.own_share),
                 "setup_s": round(self.setup_s, 2),
@@ -205,11 +252,11 @@ def _turn(turn: TurnResult) -> dict[str, Any]:
         "number": turn.number,
         "speaker": turn.speaker,
         "source": turn.source,
-        "target": turn.target,
+        "targets": turn.targets,
         "shows": turn.why or None,
         "overlapping": turn.overlapping,
         "said": turn.said,
-        "expected": turn.expected,
+        "expected": dict(turn.expected),
         "recognised": turn.recognised,
         "translated": turn.translated,
         "interpreted": turn.interpreted,
@@ -217,15 +264,18 @@ def _turn(turn: TurnResult) -> dict[str, Any]:
         "delay_ms": turn.delay_ms,
         "own_share_ms": turn.own_share_ms,
         "booked": [asdict(one) for one in turn.booked],
+        "originals": [asdict(one) for one in turn.originals],
         "heard": [
             {
                 "listener": one.listener,
+                "target": one.target,
                 "text": one.text,
                 "words_wanted": one.words.wanted,
                 "words_right": one.words.right,
                 "starts_s": one.starts_s,
                 "ends_s": one.ends_s,
                 "delay_ms": one.delay_ms,
+                "queued": one.queued,
             }
             for one in turn.heard
         ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ import aiohttp
 
 from demo.parts import Parts
 from demo.script import Person
+from demo.seating import Mode, Seating
 
 SUBSCRIPTION = "bot"
 ANSWER_S = 10.0
@@ -50,18 +50,20 @@ class Rest:
         }
         await self._emulator("PUT", f"/emulator/eventgrid/subscriptions/{SUBSCRIPTION}", document)
 
-    async def create_room(self, name: str, people: Sequence[Person]) -> tuple[str, list[Invitation]]:
+    async def create_room(self, name: str, seating: Seating, mode: Mode) -> tuple[str, list[Invitation]]:
         """A room with these people on its roster, and a token for each: the room's id, the invitations."""
+        people = seating.people
         document = {
             "name": name,
-            "languages": [person.language for person in people],
-            "mode": "consecutive",
+            "languages": seating.languages,
+            "mode": mode,
+            "settings": {"layout": seating.layout},
             "participants": [
                 {
                     "display_name": person.name,
                     "role": "Presenter",
                     "speaks": person.language,
-                    "hears": person.language,
+                    "hears": person.listens_to,
                 }
                 for person in people
             ],

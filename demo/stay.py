@@ -17,6 +17,7 @@ from demo.parts import Parts, Ports, running
 from demo.progress import Progress, StepHung
 from demo.rest import Invitation, Rest, RestFailed
 from demo.script import Person
+from demo.seating import Seating
 from emulator.engine.local import BUILT_IN, Phrasebook
 
 START_S = 90.0
@@ -34,14 +35,14 @@ async def stay(ports: Ports, out: Path, screen: Console) -> int:
     try:
         async with AsyncExitStack() as stack:
             async with progress.step("starting emulator and bot", START_S) as doing:
-                parts = await stack.enter_async_context(running(ports, out / "logs"))
+                parts = await stack.enter_async_context(running(ports, out / "logs", Seating(PEOPLE).spoken))
                 doing.done = f"emulator at {parts.acs_url}, bot at {parts.bot_url}"
             http = await stack.enter_async_context(aiohttp.ClientSession())
             async with parts.watched():
                 rest = Rest(http, parts)
                 async with progress.step("preparing a room", ROOM_S) as doing:
                     await rest.subscribe_to_events()
-                    room_id, invitations = await rest.create_room("Meeting", PEOPLE)
+                    room_id, invitations = await rest.create_room("Meeting", Seating(PEOPLE), "consecutive")
                     await rest.invite(_on_the_page(invitations))
                     doing.done = f"a room for {' and '.join(f'{one.name} ({one.language})' for one in PEOPLE)}"
                 _welcome(parts, room_id, out, screen)
@@ -73,7 +74,7 @@ def sentences(person: Person) -> list[str]:
     book = Phrasebook.load(BUILT_IN)
     said: list[str] = []
     for turn in script.MEETING:
-        own = turn.says if turn.speaker is person else turn.means
+        own = turn.says if turn.speaker is person else turn.means.get(person.primary)
         written = book.written(own or "", person.primary)
         if written is not None:
             said.append(written)

@@ -7,8 +7,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from demo.listening import QUIETEST_DB
 from demo.progress import plural
-from demo.report import Report, Spread, TurnResult
+from demo.report import LEAK_DB, Report, Spread, TurnResult
+from demo.script import primary
 
 
 def show(report: Report, screen: Console) -> None:
@@ -26,28 +28,32 @@ def table(report: Report) -> Table:
     """One row for each turn."""
     grid = Table(box=box.HORIZONTALS, pad_edge=False, header_style="bold", expand=True, caption_justify="left")
     grid.add_column("", justify="right", no_wrap=True)
-    grid.add_column("said", ratio=5)
-    grid.add_column("recognised", ratio=4)
-    grid.add_column("interpreted", ratio=4)
-    grid.add_column("heard by", ratio=5)
-    grid.add_column("delay", justify="right", no_wrap=True)
+    grid.add_column("said", ratio=4)
+    grid.add_column("recognised", ratio=3)
+    grid.add_column("interpreted", ratio=5)
+    grid.add_column("heard by, delay", ratio=3, min_width=16)
+    if bridged := report.leak_db is not None:
+        grid.add_column("own voice", no_wrap=True)
     grid.add_column("ours", justify="right", no_wrap=True)
     for turn in report.turns:
         grid.add_row(
             str(turn.number),
             _said(turn),
             Text(turn.recognised) if turn.recognised else _missing(),
-            Text(turn.translated) if turn.translated else _missing(),
+            _interpreted(turn),
             _heard(turn),
-            _milliseconds(turn.delay_ms) + ("*" if turn.overlapping else ""),
+            *([_originals(turn)] if bridged else []),
             _milliseconds(turn.own_share_ms),
         )
     notes = [
-        "delay: ms from the end of speech to the first interpreted sound, both measured in the listener's recording",
+        "heard by: words recognised in each listener's recording, of those that should be heard",
+        "delay: ms from the end of speech to the first interpreted sound in the listener's recording",
         "ours: ms of it that are the interpreter's own, without the end-of-turn pause, the model and waiting",
     ]
-    if any(turn.overlapping for turn in report.turns):
-        notes.append("*: two spoke at once, so that one interpretation waits for the other")
+    if bridged:
+        notes.insert(1, "own voice: the speaker's own in that recording, in dB; ✓: it is to be heard there")
+    if any(turn.overlapping or one.queued for turn in report.turns for one in turn.heard):
+        notes.append("*: had to wait for another interpretation to end; not counted below")
     grid.caption = "\n".join(notes)
     return grid
 
@@ -61,6 +67,7 @@ def summary(report: Report) -> str:
     return (
         f"{plural(len(report.turns), 'utterance')}, {interpreted} interpreted · "
         f"{words.right} of {plural(words.wanted, 'word')} heard right · "
+        f"{_leak(report.leak_db)}"
         f"delay {_spread(report.delay)} · ours {_spread(report.own_share)} · "
         f"{report.total_s:.0f} s in all"
     )
@@ -72,13 +79,36 @@ def _said(turn: TurnResult) -> RenderableType:
     return Group(head, Text(turn.said or turn.why), *([note] if note else []))
 
 
+def _interpreted(turn: TurnResult) -> RenderableType:
+    rows = [Text.assemble((f"{primary(tag)} ", "dim"), text) for tag, text in turn.translated.items()]
+    return Group(*rows) if rows else _missing()
+
+
 def _heard(turn: TurnResult) -> RenderableType:
+    """Each listener's words right and wanted; the words themselves where they are others than those to be heard."""
     rows = []
     for one in turn.heard:
+        right = one.words.right == one.words.wanted
         count = f" {one.words.right}/{one.words.wanted}"
-        style = "green" if one.words.right == one.words.wanted else "yellow"
-        rows.append(Text.assemble((one.listener, "cyan"), (count, style), "\n", one.text or "—"))
+        waited = "*" if turn.overlapping or one.queued else ""
+        delay = f" {_milliseconds(one.delay_ms)}{waited}"
+        words = "" if right else f"\n{one.text or '—'}"
+        rows.append(Text.assemble((one.listener, "cyan"), (count, "green" if right else "yellow"), delay, words))
     return Group(*rows) if rows else _missing()
+
+
+def _originals(turn: TurnResult) -> RenderableType:
+    rows = []
+    for one in turn.originals:
+        well = one.found if one.wanted else one.level_db <= LEAK_DB
+        level = "silent" if one.level_db <= QUIETEST_DB else f"{round(one.level_db)}"
+        mark = " ✓" if one.found else ""
+        rows.append(Text.assemble((one.listener, "cyan"), (f" {level}{mark}", "" if well else "red")))
+    return Group(*rows)
+
+
+def _leak(level_db: float | None) -> str:
+    return "" if level_db is None else f"foreign voices {level_db:.0f} dB at most · "
 
 
 def _missing() -> Text:

@@ -22,6 +22,7 @@ import aiohttp
 from demo.cluster import Cluster
 from demo.rest import Rest, RestFailed
 from demo.script import ANA, LUIS
+from demo.seating import Seating
 from emulator.client import Participant
 from emulator.engine.local import Synthesiser
 from emulator.engine.scripted import read_markers
@@ -224,7 +225,7 @@ class _Course:
     @asynccontextmanager
     async def meeting(self, rest: Rest, name: str) -> AsyncIterator[Meeting]:
         """A room with two people, being interpreted."""
-        room_id, invitations = await rest.create_room(name, [ANA, LUIS])
+        room_id, invitations = await rest.create_room(name, Seating([ANA, LUIS]), "consecutive")
         async with AsyncExitStack() as stack:
             people = [
                 await stack.enter_async_context(

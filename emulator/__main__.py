@@ -14,7 +14,7 @@ from pathlib import Path
 
 from emulator.acs.signing import decode_key
 from emulator.app import Emulator
-from emulator.config import CALLBACK_ISSUER, RESOURCE_ID, Config, parse_switches, switch_help
+from emulator.config import CALLBACK_ISSUER, LANGUAGES, RESOURCE_ID, Config, parse_switches, switch_help
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         realtime_key=realtime_key,
         engine=options.engine,
         deployments=tuple(options.deployment) or None,
+        languages=tuple(options.language) or LANGUAGES,
         resource_id=options.resource_id,
         callback_issuer=options.callback_issuer,
         callback_audience=options.callback_audience,
@@ -102,6 +103,13 @@ def _parser() -> argparse.ArgumentParser:
         help="how speech is understood and spoken (default: %(default)s)",
     )
     add("--deployment", action="append", default=[], metavar="NAME", help="a Realtime deployment (default: any name)")
+    add(
+        "--language",
+        action="append",
+        default=[],
+        metavar="CODE",
+        help="spoken by people: loaded at start, told apart by a translation session (default: en, es)",
+    )
     add(
         "--resource-id", metavar="GUID", default=RESOURCE_ID, help="immutable id of the resource (default: %(default)s)"
     )

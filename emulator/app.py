@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -101,10 +101,13 @@ class Emulator:
         from emulator.realtime.config import RealtimeConfig
         from emulator.realtime.faults import RealtimeFaults
         from emulator.realtime.server import RealtimeServer
+        from emulator.realtime.translation_model import TranslationModel
 
-        engine = self._engine or _engine(self.config.engine)
+        engine = self._engine or _engine(self.config.engine, self.config.languages)
         await stack.enter_async_context(engine)
-        behaviour = self._realtime_config or RealtimeConfig(seed=self.config.seed)
+        behaviour = self._realtime_config or RealtimeConfig(
+            translation=TranslationModel(listens_for=self.config.languages), seed=self.config.seed
+        )
         server = RealtimeServer(
             engine,
             self.journal,
@@ -137,11 +140,11 @@ class Emulator:
         return f"{'https' if tls else 'http'}://{self.config.host}:{bound}"
 
 
-def _engine(name: str) -> Engine:
+def _engine(name: str, languages: Sequence[str]) -> Engine:
     if name == "scripted":
         from emulator.engine.scripted import ScriptedEngine
 
         return ScriptedEngine()
     from emulator.engine.local import LocalEngine
 
-    return LocalEngine()
+    return LocalEngine(languages=languages)

@@ -13,6 +13,8 @@ from msgspec import Meta
 # Issuer of callback and media tokens, as documented for the service ("secure webhook endpoint").
 CALLBACK_ISSUER = "https://acscallautomation.communication.azure.com"
 # Any GUID will do; a fixed one lets the audience of callback tokens be written down beforehand.
+LANGUAGES = ("en", "es")
+"""Spoken by people unless said otherwise (ISO 639-1)."""
 RESOURCE_ID = "8f1d3c52-6f0e-4b8e-9a57-2d1c4e7b9a10"
 
 Count = Annotated[int, Meta(ge=0)]
@@ -147,6 +149,7 @@ class Config:
     realtime_key: str = field(repr=False)
     engine: Literal["local", "scripted"] = "local"
     deployments: tuple[str, ...] | None = None  # None: any name is served
+    languages: tuple[str, ...] = LANGUAGES  # ISO 639-1; loaded at start, told apart by a translation session
     resource_id: str = RESOURCE_ID
     callback_issuer: str = CALLBACK_ISSUER
     callback_audience: str | None = None  # None: the resource id

@@ -20,9 +20,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
-from listeners.messages import Caption, Signal
+from listeners.messages import Caption, LaneSignal, Signal
 from listeners.readers import AudioReader, CaptionReader, Line, Reader, SignalReader
 
 AUDIO_LIMIT_MS = 1_000
@@ -34,6 +35,9 @@ CAPTIONS_LOST_LIMIT = 50
 SIGNAL_LIMIT = 100
 REPLAYED_LINES = 200
 """Of a room, for those who join late: two languages and ten utterances a minute are ten minutes."""
+
+PINNED_LINES = 50
+"""The interpreter's own words: one or two in each language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,10 @@ class _Room:
     audio: dict[str, set[AudioReader]]
     suppressed: dict[tuple[str, str], int]
     """Speaker and language, and on how many channels the interpretation is being heard."""
+    degraded: dict[tuple[str, str], LaneSignal]
+    """By speaker and language: what is not interpreted as it was asked for, as last told."""
+    pinned: OrderedDict[tuple[str, str], Line]
+    """For everybody who joins while the call lasts, however late."""
 
     @property
     def readers(self) -> list[Reader[Any]]:
@@ -107,10 +115,15 @@ class Feed:
         for speaker, language in list(room.suppressed):
             self._signal(room, Signal("restore_original", speaker, language))
         room.suppressed.clear()
+        for speaker, language in list(room.degraded):
+            self._served(room, speaker, language, "", "")
         room.calls = max(0, room.calls - 1)
+        if not room.calls:
+            room.pinned.clear()
         self._forget_if_unused(room_id)
 
-    def caption(self, caption: Caption) -> None:
+    def caption(self, caption: Caption, *, pinned: bool = False) -> None:
+        """A line as it reads now; a pinned one is replayed while the call lasts."""
         room = self._rooms.get(caption.room_id)
         if room is None:
             return
@@ -118,10 +131,11 @@ class Feed:
         self._published += 1
         line = self._position, caption
         key = caption.utterance_id, caption.language
-        room.log.pop(key, None)
-        room.log[key] = line
-        if len(room.log) > self._replayed_lines:
-            room.log.popitem(last=False)
+        log, limit = (room.pinned, PINNED_LINES) if pinned else (room.log, self._replayed_lines)
+        log.pop(key, None)
+        log[key] = line
+        if len(log) > limit:
+            log.popitem(last=False)
         for reader in list(room.captions):
             self._dropped_lines += reader.put(line)
 
@@ -161,6 +175,23 @@ class Feed:
             del room.suppressed[key]
             self._signal(room, Signal("restore_original", speaker_id, language))
 
+    def lane_served(self, room_id: str, speaker_id: str, language: str, engine: str, reason: str) -> None:
+        """A speaker is interpreted into a language by this engine (empty: by none), for this reason; without a reason
+        as it was asked for again."""
+        room = self._rooms.get(room_id)
+        if room is not None:
+            self._served(room, speaker_id, language, engine, reason)
+
+    def _served(self, room: _Room, speaker_id: str, language: str, engine: str, reason: str) -> None:
+        key = speaker_id, language
+        signal = LaneSignal("lane_degraded" if reason else "lane_restored", speaker_id, language, engine, reason)
+        known = room.degraded.pop(key, None)
+        if reason:
+            room.degraded[key] = signal
+        elif known is None:
+            return
+        self._signal(room, signal)
+
     def close_room(self, room_id: str, reason: str) -> None:
         """The room is no more: its readers are let go, and nothing of it is kept."""
         room = self._rooms.pop(room_id, None)
@@ -172,7 +203,7 @@ class Feed:
         for room_id in list(self._rooms):
             self.close_room(room_id, reason)
 
-    def _signal(self, room: _Room, signal: Signal) -> None:
+    def _signal(self, room: _Room, signal: Signal | LaneSignal) -> None:
         self._published += 1
         for reader in list(room.signals):
             reader.put(signal)
@@ -189,10 +220,12 @@ class Feed:
         """
         room = self._room(room_id)
 
-        reader = CaptionReader(partial(self._left, room_id), language, self._caption_limit, self._captions_lost_limit)
-        for position, caption in room.log.values():
-            if position > since or since > self._position:
-                reader.put((position, caption))
+        kept = sorted((*room.pinned.values(), *room.log.values()), key=itemgetter(0))
+        owed = [line for line in kept if line[0] > since or since > self._position]
+        limit = max(self._caption_limit, len(owed))
+        reader = CaptionReader(partial(self._left, room_id), language, limit, self._captions_lost_limit)
+        for line in owed:
+            reader.put(line)
         room.captions.add(reader)
         return reader
 
@@ -209,6 +242,8 @@ class Feed:
         reader = SignalReader(partial(self._left, room_id), self._signal_limit)
         for speaker, language in room.suppressed:
             reader.put(Signal("suppress_original", speaker, language))
+        for degraded in room.degraded.values():
+            reader.put(degraded)
         room.signals.add(reader)
         return reader
 
@@ -217,7 +252,7 @@ class Feed:
     def _room(self, room_id: str) -> _Room:
         room = self._rooms.get(room_id)
         if room is None:
-            room = self._rooms[room_id] = _Room(0, OrderedDict(), set(), set(), {}, {})
+            room = self._rooms[room_id] = _Room(0, OrderedDict(), set(), set(), {}, {}, {}, OrderedDict())
         return room
 
     def _left(self, room_id: str, reader: Reader[Any]) -> None:

@@ -24,6 +24,19 @@ class Caption(msgspec.Struct, frozen=True, tag_field="event", tag="caption"):
     """When the utterance began, since the epoch."""
 
 
+class LaneSignal(msgspec.Struct, frozen=True):
+    """How a speaker is interpreted into a language: worse than the room asks for, or as it does again."""
+
+    type: Literal["lane_degraded", "lane_restored"]
+    speaker_id: str
+    language: str
+    """Into which the speaker is interpreted."""
+    engine: str
+    """What does it now: `translation`, `conversation`, `captions` (nothing is heard); empty if nothing does."""
+    reason: str
+    """`quota`, `usage_cap`, or the code of the model's refusal; empty when restored."""
+
+
 class Signal(msgspec.Struct, frozen=True):
     """Whether listeners of a language should turn a speaker's own voice down: its interpretation is about to play."""
 

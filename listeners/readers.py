@@ -7,7 +7,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from listeners.messages import Caption, Signal
+from listeners.messages import Caption, LaneSignal, Signal
 
 FRAME_MS = 20
 
@@ -139,15 +139,15 @@ class CaptionReader(Reader[Line]):
         return self._lines.popitem(last=False)[1]
 
 
-class SignalReader(Reader[Signal]):
-    """What is to become of the original voices. Begins with those that are to be turned down already."""
+class SignalReader(Reader[Signal | LaneSignal]):
+    """What is to become of the original voices, and how lanes are served. Begins with how both are now."""
 
     def __init__(self, leave: Leave, limit: int) -> None:
         super().__init__(leave)
-        self._signals: deque[Signal] = deque()
+        self._signals: deque[Signal | LaneSignal] = deque()
         self._limit = limit
 
-    def put(self, signal: Signal) -> None:
+    def put(self, signal: Signal | LaneSignal) -> None:
         if len(self._signals) >= self._limit:
             self.dropped += len(self._signals)
             self._signals.clear()
@@ -159,5 +159,5 @@ class SignalReader(Reader[Signal]):
     def _waiting(self) -> int:
         return len(self._signals)
 
-    def _take(self) -> Signal:
+    def _take(self) -> Signal | LaneSignal:
         return self._signals.popleft()

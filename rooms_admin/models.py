@@ -110,6 +110,10 @@ class ChangedSettings(_Request):
     """participant who is interpreted before all others; empty: nobody"""
     keypad: dict[KeypadTone, KeypadAction] | None = None
     """what a keypad tone does"""
+    bots: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=MOST_PARTICIPANTS)] | None = None
+    """participants that are no people, other interpreters or recorders: never interpreted"""
+    mixed: bool | None = None
+    """hear the call as one stream in which nobody is told apart, from the next call on"""
     usage_cap: UsageCap | None = None
     """how much is interpreted aloud before it is only read; given anew as a whole, `{}` takes it away"""
 
@@ -286,6 +290,8 @@ class SettingsAnswer(_Answer):
     pivot: str
     chair: str
     keypad: dict[str, KeypadAction]
+    bots: tuple[str, ...]
+    mixed: bool
     usage_cap: dict[UsageKind, float]
 
 
@@ -388,12 +394,77 @@ class UsageAnswer(_Answer):
     cost: float | None
 
 
+LaneState = Literal["open", "parked", "refused"]
+Engine = Literal["translation", "conversation", "captions", "passthrough"]
+
+
+class LaneAnswer(_Answer):
+    """How one speaker is interpreted into one language."""
+
+    speaker_id: str
+    source: str
+    target: str
+    state: LaneState
+    """`open`: there is a model session; `parked`: one is opened with the next word; `refused`: there will be none"""
+    engine: Engine | None
+    """what serves it; null while it is parked, refused or not known yet. With `captions` nothing is heard"""
+    reason: Annotated[str | None, Field(examples=["quota"])]
+    """why it is not served as the room asks for: `quota`, `usage_cap`, or the code of the model's refusal"""
+    ear_voice_spans_ms: tuple[int, ...] | None
+    """of its last utterances, oldest first; null where another replica is in the call"""
+    waiting: int | None
+    """utterances on their way; null where another replica is in the call"""
+
+
+class CapabilitiesAnswer(_Answer):
+    """What the translation deployment was found to do."""
+
+    deployment: str
+    state: Literal["not_asked", "inconclusive", "offered", "refused"]
+    reason: str
+    """of a refusal, or of not knowing"""
+    offered: tuple[str, ...]
+    """target languages, ISO 639-1"""
+    refused: tuple[str, ...]
+
+
 class InterpreterAnswer(_Answer):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "room_id": "room-1",
+                    "status": "interpreting",
+                    "call_connection_id": "421f3500-5d00-4f6f-ba4f-5a1d1a7d5b6f",
+                    "since": "2026-11-20T08:00:00Z",
+                    "reason": None,
+                    "lanes": [
+                        {
+                            "speaker_id": "8:acs:ada",
+                            "source": "en-US",
+                            "target": "es-ES",
+                            "state": "open",
+                            "engine": "captions",
+                            "reason": "quota",
+                            "ear_voice_spans_ms": [1240, 1180],
+                            "waiting": 1,
+                        }
+                    ],
+                    "capabilities": None,
+                }
+            ]
+        }
+    )
+
     room_id: str
     status: str
     call_connection_id: str | None
     since: datetime | None
     reason: str | None
+    lanes: tuple[LaneAnswer, ...]
+    """in the order in which they were first needed, during this call; at most 64, from another replica 32"""
+    capabilities: CapabilitiesAnswer | None
+    """null without a translation deployment"""
 
 
 class TranscriptLineAnswer(_Answer):

@@ -20,6 +20,7 @@ from rooms_admin.models import ChangedParticipant, ChangedRoom, NewGlossary, New
 from rooms_admin.provisioning import extend, left_over, provide, provide_languages, settle, with_languages
 from rooms_admin.rules import (
     LONGEST_VALIDITY,
+    check_bots,
     check_chair,
     check_languages,
     check_layout,
@@ -81,6 +82,7 @@ class Rooms:
         settings = merged_settings(RoomSettings(), new.settings)
         check_offered(new.languages, settings)
         check_chair(settings, ())  # nobody has an id yet
+        check_bots(settings, ())
         roster = [
             roster_entry(new.languages, participant, f"participants.{index}.")
             for index, participant in enumerate(new.participants)
@@ -165,6 +167,8 @@ class Rooms:
             check_layout(room.settings, settings)
             if change.settings.chair:
                 check_chair(settings, room.participants)
+            if change.settings.bots:
+                check_bots(settings, room.participants)
             for one in room.participants:
                 check_languages(languages, one.speaks, one.hears, f"participants.{one.participant_id}.")
             return replace(

@@ -22,6 +22,9 @@ LONGEST_VALIDITY = timedelta(days=180)  # ACS's rule for the span from valid_fro
 
 def check_offered(languages: Sequence[str], settings: RoomSettings) -> None:
     """Languages that cannot be told apart are nothing to interpret between."""
+    if settings.mixed and settings.layout == "sister":
+        reason = "rooms per language are heard each by itself"
+        raise InvalidRequest("the settings contradict each other", details=[_wrong("settings.mixed", reason)])
     primaries = [primary(tag) for tag in languages]
     if len(set(primaries)) < len(primaries):
         reason = "two of them are the same language: interpreting needs different ones"
@@ -34,6 +37,11 @@ def check_layout(before: RoomSettings, after: RoomSettings) -> None:
     if (before.layout == "sister") != (after.layout == "sister"):
         reason = "sister is chosen when a room is created, and kept: create another room"
         raise NotSupported("the room cannot change to this layout", details=[_wrong("settings.layout", reason)])
+
+
+def check_bots(settings: RoomSettings, participants: Sequence[Participant]) -> None:
+    if set(settings.bots) - {one.participant_id for one in participants}:
+        raise InvalidRequest("a bot is nobody", details=[_wrong("settings.bots", "is not on the roster")])
 
 
 def check_chair(settings: RoomSettings, participants: Sequence[Participant]) -> None:

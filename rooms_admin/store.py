@@ -45,6 +45,10 @@ class RoomSettings:
     """participant who is interpreted before all others; empty: nobody"""
     keypad: Mapping[str, KeypadAction] = field(default_factory=lambda: {"*": "hush"})
     """what a keypad tone does"""
+    bots: Sequence[str] = ()
+    """participants that are no people: never interpreted"""
+    mixed: bool = False
+    """hear the call as one stream in which nobody is told apart, instead of one for each who speaks"""
     usage_cap: Mapping[UsageKind, float] = field(default_factory=dict)
     """how much is interpreted aloud before it is only read; a kind left out has no limit"""
 

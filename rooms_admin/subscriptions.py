@@ -17,7 +17,15 @@ import msgspec
 
 from rooms_admin.store import milliseconds
 
-EventKind = Literal["room.live", "interpreter.joined", "interpreter.left", "utterance.final", "room.ended"]
+EventKind = Literal[
+    "room.live",
+    "interpreter.joined",
+    "interpreter.left",
+    "interpreter.degraded",
+    "interpreter.restored",
+    "utterance.final",
+    "room.ended",
+]
 DeliveryState = Literal["pending", "delivered", "failed"]
 
 MOST_SUBSCRIPTIONS = 100

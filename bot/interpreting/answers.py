@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from bot.interpreting.backchannel import QUESTION_S, SHORT_MS, is_backchannel, is_question
 from bot.interpreting.captions import Utterance
+from bot.interpreting.echo import LoopBreaker
 from bot.interpreting.events import (
     BoothLost,
     Effect,
@@ -46,8 +47,11 @@ _PASSING = frozenset({"server_error"})
 class Answers:
     """Takes what the booths of one room say."""
 
-    def __init__(self, renditions: Renditions, out: list[Effect], examine: Examine = examine) -> None:
+    def __init__(
+        self, renditions: Renditions, out: list[Effect], loops: LoopBreaker, examine: Examine = examine
+    ) -> None:
         self._renditions = renditions
+        self._loops = loops
         self._out = out
         self._examine = examine
         self._question: tuple[str, float] | None = None
@@ -108,6 +112,8 @@ class Answers:
         self._out.append(Release(one.lane, entry.utterance))
         cut = event.outcome is Outcome.INCOMPLETE
         captions.finish(one.spoken, one.lane.target, (*entry.faults, event.outcome.value) if cut else entry.faults)
+        if one.channels and entry.kind is Kind.UTTERANCE:
+            self._loops.spoke(text, entry, now)
         renditions.booths.done(one.lane, now)
         if cut:
             one.reason = event.reason or event.outcome
@@ -134,6 +140,9 @@ class Answers:
         if not text.strip() and not _is_short(spoken):
             return  # somebody has spoken: another lane may have understood it
         spoken.source_text = text
+        if self._loops.is_echo(spoken.speaker, text, spoken.began_at, now):
+            self._suppress(spoken)
+            return
         renditions.captions.original(spoken, text)
         for one in renditions.of(utterance):
             if _is_short(spoken) and _may_still_be_dropped(one):
@@ -144,6 +153,14 @@ class Answers:
         asked = is_question(text)
         if asked or (self._question is not None and self._question[0] == spoken.speaker):
             self._question = (spoken.speaker, now) if asked else None
+
+    def _suppress(self, spoken: Utterance) -> None:
+        """What comes back from us is not interpreted again, nor written down; what of it is being heard is stopped."""
+        for one in self._renditions.of(spoken.id):
+            if not one.lane.passthrough and self._renditions.find(one.lane, spoken.id) is one:
+                begun = one.begun
+                self._renditions.cancel(one)
+                self._renditions.settle(one, State.ABANDONED if begun else State.NOT_NEEDED, "echo")
 
     def lost(self, event: BoothLost) -> None:
         """The booth will not finish some of what it has begun; or nothing, ever."""

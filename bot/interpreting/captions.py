@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bot.interpreting.events import Caption, Effect
 from bot.interpreting.glossary import Terms, revise
 from bot.interpreting.plan import AUTO, Stability
-from bot.interpreting.transcript import CaptionLine, CaptionLog, Transcript
+from bot.interpreting.transcript import CaptionLine, Transcript
 
 UNDETERMINED = "und"
 """BCP 47 for a language nobody has told us."""
@@ -41,7 +41,6 @@ class Captions:
 
     def __init__(self, stability: Stability, began_at: float, out: list[Effect]) -> None:
         self.transcript = Transcript(stability)
-        self.log = CaptionLog()
         self._began_at = began_at
         self._out = out
 
@@ -117,6 +116,6 @@ class Captions:
             timestamp_ms=round((spoken.began_at - self._began_at) * 1000),
             duration_ms=spoken.duration_ms,
             flags=flags,
+            pinned=pinned,
         )
-        self.log.write(line, pinned=pinned)
         self._out.append(Caption(line))

@@ -88,6 +88,8 @@ class BoothReady:
     """The booth's session is open and configured; what was held is on its way."""
 
     lane: Lane
+    engine: str = ""
+    """What serves the lane: `translation`, `conversation` or `captions`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,11 +275,20 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class LaneServed:
-    """A lane is served otherwise than asked for, or as asked for again: for admins to see."""
+    """A lane is served otherwise than asked for, or as asked for again: for admins and listeners to see."""
 
     lane: Lane
     engine: str
+    """Empty where nothing serves it any more."""
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaneReady:
+    """A lane's booth works: for admins to see by which engine."""
+
+    lane: Lane
+    engine: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +369,7 @@ Effect = (
     | Cancel
     | Say
     | LaneServed
+    | LaneReady
     | Restricted
     | Play
     | StopPlaying

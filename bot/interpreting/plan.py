@@ -12,6 +12,9 @@ from bot.interpreting.glossary import Terms
 AUTO = "auto"
 """A speaker whose language is not known: the model detects it among the room's languages."""
 
+MIXED = "mixed"
+"""The speaker of mixed audio, which names none: whoever it is. No raw id looks like it."""
+
 SHARED_CHANNEL = "room"
 """The channel that everybody in the shared room hears."""
 
@@ -171,6 +174,10 @@ class RoomPlan:
     announcements: Mapping[str, str] = field(default_factory=dict)
     """Other words for it than the usual ones, by room language."""
     usage_cap: UsageCap = UsageCap()
+    bots: frozenset[str] = frozenset()
+    """Raw ids on the roster that are no people: never interpreted."""
+    mixed: bool = False
+    """One stream of everybody is heard instead of one for each: `MIXED` is the speaker, and speaks `auto`."""
 
     def speaks(self, speaker: str) -> str:
         """The language a speaker speaks, `auto` for somebody the roster does not know."""
@@ -179,4 +186,10 @@ class RoomPlan:
 
     def name(self, speaker: str) -> str:
         attendee = self.attendees.get(speaker)
-        return attendee.name if attendee else speaker
+        return attendee.name if attendee else "" if speaker == MIXED else speaker
+
+    def listens(self, speaker: str | None) -> str | None:
+        """Whose voice a frame is for us, given the raw id it carries; None: it is not to be interpreted."""
+        if speaker is None:
+            return MIXED if self.mixed else None
+        return speaker if speaker in self.attendees and speaker not in self.bots else None

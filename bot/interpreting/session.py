@@ -24,6 +24,7 @@ from typing import assert_never
 from bot.interpreting import announcement
 from bot.interpreting.answers import Answers
 from bot.interpreting.captions import Utterance
+from bot.interpreting.echo import LoopBreaker
 from bot.interpreting.endpointing import Began, Ended, Piece, Turn
 from bot.interpreting.events import (
     BoothDegraded,
@@ -37,6 +38,7 @@ from bot.interpreting.events import (
     InterpretationEnded,
     InterpretationText,
     KeypadTone,
+    LaneReady,
     LaneServed,
     Order,
     Ordered,
@@ -55,7 +57,6 @@ from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import RoomPlan
 from bot.interpreting.renditions import Renditions
 from bot.interpreting.routing import routes
-from bot.interpreting.transcript import CaptionLine
 from bot.interpreting.usage import CAPTIONS_ONLY, UsageMeter, notice
 
 
@@ -71,11 +72,14 @@ class InterpreterSession:
         self._hearing = Hearing(plan, name)
         self._usage = meter or UsageMeter(plan.usage_cap)
         self._renditions = Renditions(plan, now, self._out, self._usage)
-        self._answers = Answers(self._renditions, self._out)
+        self._loops = LoopBreaker()
+        self._answers = Answers(self._renditions, self._out, self._loops)
         self._passing_through: set[str] = set()
         """Speakers whose own voice is being brought to other rooms."""
         self._announced: set[str] | None = None
         """Languages in which the announcement has been read aloud; None before it was due."""
+        self._muted: list[str] = []
+        """Speakers who only repeat what was interpreted, as far as it has been told."""
         self._cap_reached = ""
         """Which part of the usage cap, as far as it has been told."""
         self._paused = False
@@ -93,6 +97,8 @@ class InterpreterSession:
             return []
         renditions, answers = self._renditions, self._answers
         match event:
+            case SpeakerAudio(speaker) if self._loops.is_muted(speaker):
+                return []
             case SpeakerAudio(speaker, pcm, voiced):
                 turns = [] if self._paused else self._hearing.frame(speaker, pcm, voiced, now)
                 if speaker in self._passing_through:
@@ -110,12 +116,17 @@ class InterpreterSession:
                 answers.ended(event, now)
             case SourceText(lane, utterance, text):
                 answers.source_text(lane, utterance, text, now)
+                self._mind_the_muted(now)
             case HearingDropped(lane, utterance, reason):
                 answers.dropped(lane, utterance, reason)
-            case BoothReady():
-                pass
-            case BoothLost():
+            case BoothReady(lane, engine):
+                if engine and lane in renditions.booths:
+                    self._out.append(LaneReady(lane, engine))
+            case BoothLost(lane, reason):
+                known = lane in renditions.booths
                 answers.lost(event)
+                if event.final and known:
+                    self._out.append(LaneServed(lane, "", reason))
             case BoothDegraded():
                 self._degraded(event)
             case SpeakerJoined(speaker):
@@ -140,6 +151,8 @@ class InterpreterSession:
             case Tick():
                 for speaker, turns in self._hearing.expired(now):
                     self._turns(speaker, turns, now)
+                self._loops.release(now)
+                self._mind_the_muted(now)
                 renditions.tick(now)
             case CallEnded(reason):
                 return self._end(reason)
@@ -171,8 +184,8 @@ class InterpreterSession:
         return self._effects()
 
     def _set_other_deadlines(self) -> None:
-        due_at = self._renditions.deadline()
-        self._other_than_frames_due_at = math.inf if due_at is None else due_at
+        due_at = (at for at in (self._renditions.deadline(), self._loops.deadline()) if at is not None)
+        self._other_than_frames_due_at = min(due_at, default=math.inf)
 
     def _set_alarm(self, now: float) -> None:
         frame_at = self._renditions.next_frame_at(now, quiet=self._hearing.quiet)
@@ -209,16 +222,13 @@ class InterpreterSession:
     @property
     def restriction(self) -> str:
         """Why not everything is interpreted as it was asked for; empty while it is."""
-        return f"{CAPTIONS_ONLY}: {self._cap_reached}" if self._cap_reached else ""
+        found = [f"{CAPTIONS_ONLY}: {self._cap_reached}"] if self._cap_reached else []
+        return "; ".join([*found, *(f"echo: {speaker} is muted" for speaker in self._muted)])
 
     @property
     def queued_ms(self) -> float:
         """Interpretation that is still to be heard, over all channels."""
         return self._renditions.speaking.queued_ms
-
-    def replay(self, since: int = 0) -> list[tuple[int, CaptionLine]]:
-        """Caption lines for somebody who joins late or comes back: those written after a position, as they are now."""
-        return self._renditions.captions.log.replay(since)
 
     # --- hearing -----------------------------------------------------------------------------
 
@@ -302,6 +312,17 @@ class InterpreterSession:
         spoken = Utterance(f"{self._name}-{name}", announcement.SPEAKER, announcement.NAME, language, now)
         spoken.ended_at, spoken.source_text = now, ""
         return spoken
+
+    def _mind_the_muted(self, now: float) -> None:
+        """Let go of what somebody who is not listened to any more is saying, and tell admins of every change."""
+        muted = self._loops.muted
+        if muted == self._muted:
+            return
+        changed = sorted(set(muted) ^ set(self._muted))
+        self._muted = muted
+        for speaker in changed:
+            self._turns(speaker, self._hearing.stop(speaker), now)
+            self._out.append(Restricted(self.restriction, speaker))
 
     def _mind_the_cap(self, now: float) -> None:
         """Admins are told of every change, readers once: that nothing more will be heard."""

@@ -13,8 +13,6 @@ from bot.interpreting.plan import Stability
 
 REVISIONS_EVERY_S = 0.25
 """At most four revisions of a balanced caption a second: faster than that nobody reads them."""
-REPLAYED_LINES = 200
-"""Kept for those who join late: some 20 minutes of two people, 100 kB."""
 
 _CLAUSE_ENDS = frozenset(".,;:?!…")
 """Where a blank follows: or a number would be cut in two."""
@@ -43,6 +41,8 @@ class CaptionLine:
     """How long the speaker spoke; 0 while that is not known."""
     flags: tuple[str, ...] = ()
     """What a reader should know: `abandoned` if the rest will never come, or what is wrong with the interpretation."""
+    pinned: bool = False
+    """To be shown to whoever joins while the call lasts, however late."""
 
 
 def whole_words(text: str) -> str:
@@ -187,28 +187,3 @@ class Transcript:
         line.shown, line.shown_at = text, now
         line.revision += 1
         return text, line.revision
-
-
-class CaptionLog:
-    """The latest revision of each line, for readers who join late or come back."""
-
-    def __init__(self, limit: int = REPLAYED_LINES) -> None:
-        self._limit = limit
-        self._lines: dict[Key, tuple[int, CaptionLine]] = {}
-        """Oldest first."""
-        self._pinned: dict[Key, tuple[int, CaptionLine]] = {}
-        self.position = 0
-        """Of the last line that was written."""
-
-    def write(self, line: CaptionLine, *, pinned: bool = False) -> None:
-        """Take note of a line; a pinned one is kept as long as the log."""
-        self.position += 1
-        key = line.utterance, line.language
-        self._lines.pop(key, None)
-        (self._pinned if pinned else self._lines)[key] = self.position, line
-        if len(self._lines) > self._limit:
-            del self._lines[next(iter(self._lines))]
-
-    def replay(self, since: int = 0) -> list[tuple[int, CaptionLine]]:
-        """What was written after a position, each line as it is now, in order, with its position."""
-        return [(at, line) for at, line in (*self._pinned.values(), *self._lines.values()) if at > since]

@@ -9,7 +9,7 @@ import logging
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypedDict
 
 from bot.interpreting.plan import primary
 from bot.realtime.client import Socket, Sockets
@@ -28,6 +28,18 @@ NOT_LISTED = "target_not_listed"
 NOT_OFFERED = "target_not_offered"
 
 State = Literal["not_asked", "inconclusive", "offered", "refused"]
+
+
+class Report(TypedDict):
+    """For people."""
+
+    deployment: str
+    state: State
+    reason: str
+    """Of a refusal, or of not knowing."""
+    offered: list[str]
+    """Target languages, ISO 639-1."""
+    refused: list[str]
 
 
 @dataclass(slots=True)
@@ -66,8 +78,8 @@ class Capabilities:
             return self._answer.reason
         return None if self._answer.targets.get(language, True) else NOT_OFFERED
 
-    def report(self) -> dict[str, object]:
-        """For people: `state`, the `reason` of a refusal or of not knowing, targets `offered` and `refused`."""
+    def report(self) -> Report:
+        """What is known so far."""
         targets = self._answer.targets
         return {
             "deployment": self.deployment,

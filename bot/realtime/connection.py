@@ -12,6 +12,7 @@ import random
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from zlib import crc32
 
 from bot.booth import Deliver
 from bot.interpreting.events import (
@@ -82,6 +83,8 @@ class RealtimeBooth:
         self._limits = limits
         self._refused = refused
         self._rng = rng
+        self._haste = crc32(f"{lane.speaker} {lane.target}".encode()) / 2**32
+        """Of renewals: the same for a lane, and for different lanes not."""
         self._backlog = SpeechBacklog(limits.backlog_ms * BYTES_PER_MS, max_age_s=limits.backlog_ms / 1000)
         self._manner: dict[str, tuple[bool, float]] = {}
         """Strictness and speed of utterances that are complete and wait here, if they are not the usual ones."""
@@ -216,7 +219,8 @@ class RealtimeBooth:
 
     def _open_with(self, engine: Engine) -> None:
         assert self._group is not None
-        session = RealtimeSession(engine.protocol(self._instructions), engine.connect, self, self._limits)
+        protocol = engine.protocol(self._instructions)
+        session = RealtimeSession(protocol, engine.connect, self, self._limits, haste=self._haste)
         self._opening = session
         self._engines[session] = engine
         task = self._group.create_task(self._serve(session), name="booth session")

@@ -40,6 +40,8 @@ class BoothLimits:
     """Refusals for want of quota, in a row, after which another engine is tried."""
     renew_before_s: float = 300.0
     """Open a session's successor this long before it would expire, or in its last quarter if it is short."""
+    renew_spread: float = 0.5
+    """As much of that time again: lanes that began together renew one after the other, not all at once."""
     assumed_lifetime_s: float = 1_500.0
     """If `expires_at` is missing or makes no sense by our clock: one report has Azure closing after 30 minutes."""
     retire_s: float = 20.0

@@ -204,7 +204,7 @@ class SessionRules:
         if wrong:
             logger.warning("session differs from what was asked", extra={"fields": wrong})
         self.ready = True
-        return [BoothReady(self._lane)]
+        return [BoothReady(self._lane, self.engine)]
 
     def _read_error(self, message: ServerMessage) -> tuple[ErrorDetail, str]:
         """An `error` event and its code.

@@ -13,7 +13,9 @@ from rooms_admin.routes.interpreter import (
     InterpreterControl,
     InterpreterState,
     InterpreterStatus,
+    LaneStatus,
     Transcripts,
+    TranslationCapabilities,
     add_interpreter_routes,
 )
 from rooms_admin.routes.joining import joining_routes
@@ -28,6 +30,8 @@ __all__ = [
     "Guard",
     "InterpreterControl",
     "InterpreterState",
+    "LaneStatus",
+    "TranslationCapabilities",
     "InterpreterStatus",
     "IssueTicket",
     "Limits",

@@ -13,8 +13,10 @@ from fastapi import APIRouter, Response
 from rooms_admin.exports import Passage, TranscriptLine, to_json, to_srt, to_txt, to_vtt
 from rooms_admin.models import (
     Action,
+    CapabilitiesAnswer,
     InterpreterAnswer,
     InterpreterCommand,
+    LaneAnswer,
     LaneUsageAnswer,
     TranscriptAnswer,
     UsageAnswer,
@@ -34,12 +36,41 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
+class LaneStatus:
+    """How one lane is served."""
+
+    speaker_id: str
+    source: str
+    target: str
+    state: str
+    engine: str | None
+    reason: str | None
+    ear_voice_spans_ms: Sequence[int] | None
+    waiting: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TranslationCapabilities:
+    """What the translation deployment can do."""
+
+    deployment: str
+    state: str
+    reason: str
+    offered: Sequence[str]
+    refused: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class InterpreterState:
     status: InterpreterStatus
     call_connection_id: str | None = None
     since: datetime | None = None
     reason: str | None = None
     """why it stopped, failed or is paused"""
+    lanes: Sequence[LaneStatus] = ()
+    """in the order in which they were first needed"""
+    capabilities: TranslationCapabilities | None = None
+    """None without a translation deployment"""
 
 
 class InterpreterControl(Protocol):
@@ -149,6 +180,8 @@ def _interpreter(room_id: str, state: InterpreterState) -> InterpreterAnswer:
         call_connection_id=state.call_connection_id,
         since=state.since,
         reason=state.reason,
+        lanes=tuple(LaneAnswer.model_validate(lane) for lane in state.lanes),
+        capabilities=None if state.capabilities is None else CapabilitiesAnswer.model_validate(state.capabilities),
     )
 
 

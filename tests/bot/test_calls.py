@@ -141,6 +141,14 @@ async def connect(client: FakeClient) -> str:
 
 
 @virtual_time
+async def test_joining_may_ask_for_one_stream_of_everybody() -> None:
+    client = FakeClient(JOINED)
+    await calls(client).connect("99", "https://bot/c", "wss://bot/m", "room-1", REQUEST, mixed=True)
+    ((_, asked),) = client.asked
+    assert asked["media_streaming"].audio_channel_type == "mixed"
+
+
+@virtual_time
 async def test_joining_asks_for_each_speaker_apart_at_the_models_rate_and_for_a_voice() -> None:
     client = FakeClient(JOINED)
     assert await connect(client) == "connection-1"

@@ -12,16 +12,18 @@ import pytest
 from bot.booth import BoothFactory
 from bot.broadcast import Broadcast
 from bot.interpreting.announcement import text as announcement
-from bot.interpreting.events import BoothDegraded, Effect, Event, Order, Ordered, SpeakerAudio, SpeakerJoined
+from bot.interpreting.events import BoothDegraded, BoothLost, Effect, Event, Order, Ordered, SpeakerAudio, SpeakerJoined
 from bot.interpreting.glossary import Terms
+from bot.interpreting.lanes import LaneState
 from bot.interpreting.ledger import Entry, Kind, State
 from bot.interpreting.plan import SHARED_CHANNEL, Lane, Layout, Mode, RoomPlan
 from bot.interpreting.session import InterpreterSession
 from bot.interpreting.transcript import CaptionLine
-from bot.live_room import LiveRoom, RoomEnded, Scribe
+from bot.live_room import EchoJudge, LiveRoom, RoomEnded, Scribe
 from bot.metronome import Metronome
+from bot.notices import Tell
 from listeners.feed import Feed
-from listeners.messages import Signal
+from listeners.messages import LaneSignal, Signal
 from listeners.readers import Reader
 from tests.support.audio import numbered, numbers
 from tests.support.booths import FakeBooths
@@ -70,10 +72,14 @@ class Notebook:
 class Stage:
     """A live room with everything round it, and the clock of the test."""
 
-    def __init__(self, booths: FakeBooths | None = None, plan: RoomPlan = TWO_LANGUAGES) -> None:
+    def __init__(
+        self, booths: FakeBooths | None = None, plan: RoomPlan = TWO_LANGUAGES, judge: EchoJudge | None = None
+    ) -> None:
+        self.judge = judge
         self.booths = booths or FakeBooths()
         self.notebook = Notebook()
         self.feed = Feed()
+        self.told: Tell = lambda kind, room_id, data: None
         self.speech = NumberedSpeech()
         self.metronome = Metronome()
         self.loop = asyncio.get_running_loop()
@@ -83,6 +89,7 @@ class Stage:
         self._stack = AsyncExitStack()
 
     def build(self, plan: RoomPlan, booths: BoothFactory, scribe: Scribe) -> LiveRoom:
+        judge = self.judge
         return LiveRoom(
             plan,
             name="u",
@@ -90,8 +97,9 @@ class Stage:
             detectors=self.speech,
             metronome=self.metronome,
             scribe=scribe,
-            audience=Broadcast(self.feed, "room-1", 0),
+            audience=Broadcast(self.feed, "room-1", 0, lambda *event: self.told(*event)),
             clock=self.loop.time,
+            echo=None if judge is None else lambda: judge,
         )
 
     @property
@@ -216,6 +224,54 @@ async def test_only_people_on_the_roster_are_listened_to(caplog: pytest.LogCaptu
         assert stage.speech.open == 0
         messages = [record.getMessage() for record in caplog.records]
         assert messages == ["speaker is not on the roster: not interpreted"] * 2, "once for each, not once per frame"
+
+
+@virtual_time
+async def test_bots_on_the_roster_are_not_listened_to() -> None:
+    async with Stage(plan=replace(TWO_LANGUAGES, bots=frozenset({BENITO}))) as stage:
+        acs = await stage.dialled()
+        await acs.says(BENITO, seconds=1.0)
+        await acs.says(ADA, seconds=1.0)
+        await stage.until(8.0)
+        assert [entry.lane.speaker for entry in stage.notebook.entries] == [ADA]
+
+
+class OwnVoice:
+    """Knows everything for our own voice, or nothing."""
+
+    def __init__(self, ours: bool) -> None:
+        self.ours = ours
+        self.sent = self.stops = 0
+
+    def played(self, pcm: bytes) -> None:
+        self.sent += 1
+
+    def stopped(self) -> None:
+        self.stops += 1
+
+    def is_ours(self, pcm: bytes) -> bool:
+        return self.ours
+
+
+@virtual_time
+@pytest.mark.parametrize("ours", [False, True])
+async def test_mixed_audio_is_one_speaker_of_any_language_and_our_voice_in_it_is_none(ours: bool) -> None:
+    judge = OwnVoice(ours)
+    plan = replace(TWO_LANGUAGES, mixed=True)
+    async with Stage(FakeBooths(Answers(seconds=1.0)), plan, judge=judge) as stage:
+        acs = await stage.dialled()
+        for number in range(80):
+            stage.room.hear(None, numbered(1 if number < 50 else 0), False)
+            await asyncio.sleep(0.02)
+        stage.room.change_plan(replace(plan, mixed=False))  # what the call is like is settled
+        await stage.until(8.0)
+        lanes = sorted((one.lane.speaker, one.lane.source, one.lane.target) for one in stage.notebook.entries)
+        expected = [] if ours else [("mixed", "auto", "en-US"), ("mixed", "auto", "es-ES")]
+        assert lanes[: len(expected)] == expected
+        assert bool(lanes) is not ours
+        assert judge.sent == len(acs.played)
+        stage.room.hear(None, numbered(1), False)
+        assert stage.speech.open == 1
 
 
 @virtual_time
@@ -379,6 +435,31 @@ async def test_what_serves_a_lane_otherwise_is_logged(caplog: pytest.LogCaptureF
         stage.room.deliver(BoothDegraded(ADA_INTO_SPANISH, "captions", "quota"))
     (record,) = [record for record in caplog.records if record.message == "lane is served otherwise"]
     assert (record.__dict__["engine"], record.__dict__["reason"]) == ("captions", "quota")
+
+
+@virtual_time
+async def test_listeners_and_integrators_are_told_once_of_a_lane_that_is_degraded_and_restored() -> None:
+    told: list[tuple[str, str, object]] = []
+
+    async with Stage() as stage:
+        stage.told = lambda kind, room_id, data: told.append((kind, room_id, data["reason"]))
+        signals = stage.feed.read_signals("room-1")
+        stage.room.deliver(SpeakerJoined(ADA))
+        for engine, reason in (("captions", "quota"), ("captions", "quota"), ("conversation", "restored")):
+            stage.room.deliver(BoothDegraded(ADA_INTO_SPANISH, engine, reason))
+        stage.room.deliver(BoothLost(ADA_INTO_SPANISH, "http_401", final=True))
+        (lane,) = stage.room.lanes.views()
+        assert (lane.state, lane.reason) == (LaneState.REFUSED, "http_401")
+        assert [signal async for signal in closed(signals)] == [
+            LaneSignal("lane_degraded", ADA, "es-ES", "captions", "quota"),
+            LaneSignal("lane_restored", ADA, "es-ES", "conversation", ""),
+            LaneSignal("lane_degraded", ADA, "es-ES", "", "http_401"),
+        ]
+    assert told == [
+        ("interpreter.degraded", "room-1", "quota"),
+        ("interpreter.restored", "room-1", "restored"),
+        ("interpreter.degraded", "room-1", "http_401"),
+    ]
 
 
 @virtual_time

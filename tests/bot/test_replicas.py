@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.errors import CallError
-from bot.interpreting.events import Order
+from bot.interpreting.events import BoothDegraded, Order
 from bot.interpreting.glossary import Terms
 from bot.lifecycle import State
 from bot.register import LEASE_S, CallRecord, Register
@@ -21,7 +21,7 @@ from rooms_admin.exports import Passage
 from rooms_admin.shared_state import InMemoryState
 from tests.bot.test_switchboard import Exchange, FakeCalls, Kept, ended, report, roster, started
 from tests.support.media_streams import FakeMediaStream
-from tests.support.meeting import ADA, BENITO, PEOPLE, TWO_LANGUAGES
+from tests.support.meeting import ADA, ADA_INTO_SPANISH, BENITO, BENITO_INTO_ENGLISH, PEOPLE, TWO_LANGUAGES
 from tests.support.virtual_time import virtual_time
 from webhooks.events import CallConnected, MediaStreamingFailed
 
@@ -106,7 +106,9 @@ class Acs(FakeCalls):
         super().__init__()
         self.answers: dict[str, int] = {}
 
-    async def connect(self, acs_room_id: str, callback_url: str, media_url: str, context: str, request_id: str) -> str:
+    async def connect(
+        self, acs_room_id: str, callback_url: str, media_url: str, context: str, request_id: str, *, mixed: bool = False
+    ) -> str:
         self.request_ids.append(request_id)
         if request_id not in self.answers:
             self.connects.append({"room": acs_room_id, "media": media_url, "callback": callback_url})
@@ -503,6 +505,28 @@ async def test_callbacks_and_reports_may_come_to_any_replica() -> None:
 
 
 @virtual_time
+async def test_how_lanes_are_served_is_known_to_any_replica_and_written_only_when_it_changes() -> None:
+    async with cluster() as replicas:
+        acs = await in_a_call(replicas)
+        await asyncio.sleep(0.1)
+        (call,) = replicas.a.switchboard.calls
+        call.live.deliver(BoothDegraded(ADA_INTO_SPANISH, "captions", "quota"))
+        await asyncio.sleep(0.1)
+        told = {one.lane: one for one in (await replicas.b.switchboard.status("room-1")).lanes}
+        assert told.keys() == {ADA_INTO_SPANISH, BENITO_INTO_ENGLISH}
+        worst = told[ADA_INTO_SPANISH]
+        assert (worst.state, worst.engine, worst.reason) == ("open", "captions", "quota")
+        assert (worst.spans_ms, worst.waiting) == (None, None)
+        before = replicas.record()
+        await acs.says(BENITO, seconds=1.0)
+        await asyncio.sleep(3.0)
+        assert replicas.record() is not None
+        assert replicas.record() == before, "an utterance is nothing to write down"
+        mine = {one.lane: one for one in (await replicas.a.switchboard.status("room-1")).lanes}
+        assert len(mine[BENITO_INTO_ENGLISH].spans_ms or ()) == 1
+
+
+@virtual_time
 async def test_orders_and_changes_may_be_given_to_any_replica() -> None:
     async with cluster() as replicas:
         await in_a_call(replicas)
@@ -513,9 +537,7 @@ async def test_orders_and_changes_may_be_given_to_any_replica() -> None:
         await replicas.c.switchboard.order("room-1", Order.HUSH)
         with pytest.raises(NotPossible, match="already_live"):
             await replicas.b.switchboard.start("room-1")
-        plan = type(TWO_LANGUAGES)(
-            ("en-US", "es-ES"), {ADA: PEOPLE[ADA]}, glossary=Terms.of({"ACS": {}}, ("en-US", "es-ES"), 1)
-        )
+        plan = type(TWO_LANGUAGES)(("en-US", "es-ES"), {ADA: PEOPLE[ADA]}, glossary=Terms.of({"ACS": {}}))
         for one in replicas.all:
             one.book.rooms["room-1"] = type(one.book.rooms["room-1"])("room-1", "acs-1", plan)
         replicas.b.switchboard.change_plan("room-1", plan)

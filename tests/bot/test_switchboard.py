@@ -119,7 +119,9 @@ class FakeCalls:
         self.refuses: Exception | None = None
         self.refuses_to_let_go: Exception | None = None
 
-    async def connect(self, acs_room_id: str, callback_url: str, media_url: str, context: str, request_id: str) -> str:
+    async def connect(
+        self, acs_room_id: str, callback_url: str, media_url: str, context: str, request_id: str, *, mixed: bool = False
+    ) -> str:
         self.request_ids.append(request_id)
         self.connects.append({"room": acs_room_id, "callback": callback_url, "media": media_url, "context": context})
         number = len(self.connects)
@@ -306,10 +308,16 @@ async def test_a_call_that_starts_is_joined_interpreted_and_left() -> None:
         acs = await exchange.dial()
         await exchange.report(CallConnected(**report()), roster(ADA, BENITO, "28:us"))
         status = await exchange.switchboard.status("room-1")
-        assert status == InterpreterStatus(State.STREAMING, "connection-1", WALL_CLOCK)
+        assert replace(status, lanes=()) == InterpreterStatus(State.STREAMING, "connection-1", WALL_CLOCK)
+        assert [(one.lane.speaker, one.lane.target, one.state) for one in status.lanes] == [
+            (ADA, "es-ES", "open"),
+            (BENITO, "en-US", "open"),
+        ]
         assert len(exchange.booths.running) == 2, "opened ahead, for both"
         await acs.says(ADA, seconds=1.0)
         await asyncio.sleep(3)
+        spoken, silent = (await exchange.switchboard.status("room-1")).lanes
+        assert (len(spoken.spans_ms or ()), spoken.waiting, silent.spans_ms) == (1, 0, ())
         await exchange.tell(ended())
         await exchange.report(CallDisconnected(**report(sub_code=7000)))
         assert await exchange.status() == (State.ENDED, "call_ended")

@@ -336,3 +336,68 @@ def test_what_comes_in_time_is_asked_for_once_more(meetings: dict[str, Meeting])
     assert strict == once | {"answers always", "echo always", "silent always", "failed always"}
     for fault in once:
         assert meetings[fault].met.passage["ear_voice_span_ms"] <= 3_000
+
+
+# --- the whole service, for a while
+
+STALL_S = 30.0
+OLDEST_S = 3.0
+"""No older than this is what is heard after a stall (product page, section 6)."""
+
+
+async def hold_through(rules: tuple[FaultRule, ...], bad_s: float, *, stop_reading: bool) -> tuple[list[Any], int, int]:
+    """Ana says it every 4 s while the model is bad, and twice when it is good again: the ledger, what of the model's
+    voice Luis has heard until then, and in all (beginnings of interpretations)."""
+    speech = await synthesise()
+    async with two_rooms() as (whole, _):
+        room = await whole.room()
+        async with room.joined("Ana") as ana, room.joined("Luis") as luis:
+            await room.until_status("interpreting")
+            await asyncio.sleep(1)
+            whole.emulator.realtime.faults = RealtimeFaults(rules)
+            if stop_reading:
+                whole.emulator.realtime.stop_reading(bad_s)
+            count = 0
+            loop = asyncio.get_running_loop()
+            good_at = loop.time() + bad_s
+            while loop.time() < good_at:
+                await ana.speak(speech + bytes(64_000))
+                count += 1
+            heard_until_then = len(read_markers(bytes(luis.heard)))
+            whole.emulator.realtime.faults = RealtimeFaults()
+            await asyncio.sleep(10)  # pauses between attempts have grown to 8 s
+            for _ in range(2):
+                await ana.speak(speech + bytes(96_000))
+                count += 1
+            found = await passages(room, count)
+            await asyncio.sleep(3)
+            assert len((await room.transcript())["passages"]) == count
+            assert (await room.status())["status"] == "interpreting"
+    return found, heard_until_then, len(read_markers(bytes(luis.heard)))
+
+
+def test_after_a_stall_of_the_model_nothing_old_is_heard_and_all_is_accounted_for() -> None:
+    stall = FaultRule("stall", at="connect", seconds=STALL_S)  # who connects anew fares no better
+    found, heard_until_then, heard = run(hold_through((stall,), STALL_S, stop_reading=True))
+    during, after = found[:-2], found[-2:]
+    assert len(during) >= 6
+    assert {passage["state"] for passage in during} == {"abandoned"}
+    assert {passage["reason"] for passage in during} <= {"unread", "model_backlog", "unconfigured", "stalled"}
+    assert [passage["state"] for passage in after] == ["spoken"] * 2
+    assert (heard_until_then, heard) == (0, 2)
+    assert max(passage["ear_voice_span_ms"] for passage in after) <= OLDEST_S * 1000
+
+
+def test_sessions_refused_for_quota_are_asked_for_again_when_the_service_wants_it() -> None:
+    refusals = (
+        FaultRule("close", at="done", times=1),
+        FaultRule("refuse", status=429, retry_after_s=5.0, error_code="429", times=2),
+    )
+    found, _, heard = run(hold_through(refusals, 12.0, stop_reading=False))
+    states = [(passage["state"], passage["reason"]) for passage in found]
+    assert states[0] == ("spoken", "")
+    assert ("abandoned", "model_backlog") in states[1:3]
+    assert set(states) == {("spoken", ""), ("abandoned", "model_backlog")}
+    assert states[-2:] == [("spoken", "")] * 2
+    assert heard == states.count(("spoken", ""))
+    assert all(passage["ear_voice_span_ms"] <= OLDEST_S * 1000 for passage in found if passage["state"] == "spoken")

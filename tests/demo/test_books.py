@@ -54,6 +54,7 @@ def test_an_entry_has_its_words_its_times_and_its_end() -> None:
     assert entry.booked == Booked(
         "u-1",
         "spoken",
+        "es-ES",
         recognised="Good morning.",
         translated="Buenos días.",
         spoken_ms=900,
@@ -62,6 +63,10 @@ def test_an_entry_has_its_words_its_times_and_its_end() -> None:
         waited_ms=0,
         own_share_ms=10.0,
     )
+
+
+def test_a_voice_that_was_passed_through_is_no_interpretation() -> None:
+    assert books.entries({"items": [], "passages": [passage("u-1", target="en-US")]}) == []
 
 
 def test_lines_that_still_change_are_left_out() -> None:

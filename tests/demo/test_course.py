@@ -12,6 +12,7 @@ from rich.console import Console
 
 from demo import course, speak
 from demo.course import Demo
+from demo.seating import Seating
 from emulator.client import read_wav, write_wav
 from emulator.engine.local import Synthesiser
 
@@ -30,13 +31,13 @@ async def test_what_is_understood_passes_and_what_is_not_is_told_and_fails(tmp_p
     out = tmp_path / "out"
     course.prepare(out)
 
-    demo = Demo(people, speak.turns(recordings, people), out, Console(file=screen, width=120))
+    demo = Demo(Seating(people), speak.turns(recordings, people), out, Console(file=screen, width=120))
     assert await demo.run() == 1
 
     report = json.loads((out / "report.json").read_text())
     first, second = report["utterances"]
     assert first["interpreted"], first["problems"]
-    assert first["translated"] == "We have reached an agreement."
+    assert first["translated"] == {"en-US": "We have reached an agreement."}
     assert first["heard"][0]["words_right"] == 5
     assert 500 < first["delay_ms"] < 10_000  # the pause that ends a turn alone takes 500
     assert first["booked"][0]["state"] == "spoken"

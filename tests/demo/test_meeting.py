@@ -14,6 +14,7 @@ from demo.meeting import LostParticipant, Minutes
 from demo.progress import Progress
 from demo.rest import Rest
 from demo.script import Person, Turn
+from demo.seating import Seating
 from emulator.client import Participant
 from tests.demo.test_books import line, passage
 
@@ -50,20 +51,29 @@ def test_each_line_is_told_once_and_only_when_final() -> None:
 
 def test_a_turn_is_pending_until_every_utterance_of_it_is_closed() -> None:
     follower, _ = minutes()
-    assert follower.pending("8:acs:ana", frozenset())
+    assert follower.pending("8:acs:ana", frozenset(), 1)
     first = line("u-1", "en-US", "Good", is_original=True)
     second = line("u-2", "en-US", "morning", is_original=True)
     follower.take(document(first, second, passages=(passage("u-1"),)))
-    assert follower.pending("8:acs:ana", frozenset())
+    assert follower.pending("8:acs:ana", frozenset(), 1)
     follower.take(document(first, second, passages=(passage("u-1"), passage("u-2", state="abandoned"))))
-    assert not follower.pending("8:acs:ana", frozenset())
+    assert not follower.pending("8:acs:ana", frozenset(), 1)
+
+
+def test_a_turn_is_pending_until_it_is_there_in_every_language() -> None:
+    follower, _ = minutes()
+    original = line("u-1", "en-US", "Good morning.", is_original=True)
+    follower.take(document(original, passages=(passage("u-1"),)))
+    assert follower.pending("8:acs:ana", frozenset(), 2)
+    follower.take(document(original, passages=(passage("u-1"), passage("u-1", target="de-DE"))))
+    assert not follower.pending("8:acs:ana", frozenset(), 2)
 
 
 def test_what_was_closed_before_the_turn_does_not_count_for_it() -> None:
     follower, _ = minutes()
     follower.take(document(passages=(passage("u-1"),)))
-    assert follower.pending("8:acs:ana", frozenset(follower.closed_ms))
-    assert follower.pending("8:acs:luis", frozenset())
+    assert follower.pending("8:acs:ana", frozenset(follower.closed_ms), 1)
+    assert follower.pending("8:acs:luis", frozenset(), 1)
 
 
 class FakeParticipant:
@@ -89,11 +99,18 @@ def test_a_meeting_does_not_go_on_without_somebody(participant: FakeParticipant,
 
 
 def test_the_script_has_what_a_meeting_shows() -> None:
-    """Both directions, turns and an overlap, a question and an order; and words for everything that is to be heard."""
-    turns = script.MEETING
+    """All directions, an overlap, a question and an order, somebody who hears another language than they speak; and
+    words for everything that is to be heard."""
+    turns, seating = script.MEETING, Seating(script.PEOPLE)
     assert len(turns) >= 8
-    assert {turn.speaker.language for turn in turns} == {"en-US", "es-ES"}
-    assert all(turn.says and turn.means for turn in turns)
+    directions = {
+        (turn.speaker.primary, script.primary(tag)) for turn in turns for tag in seating.targets(turn.speaker)
+    }
+    assert directions == {(one, other) for one in ("en", "es", "de") for other in ("en", "es", "de") if one != other}
+    for turn in turns:
+        assert turn.says and set(turn.means) == {script.primary(tag) for tag in seating.targets(turn.speaker)}
     assert sum(turn.cuts_in_ms is not None for turn in turns) == 1
-    assert [turn.why for turn in turns if "question" in turn.why or "order" in turn.why]
-    assert script.ANA.voice != script.LUIS.voice
+    assert [turn.why for turn in turns if "question" in turn.why] and [
+        turn.why for turn in turns if "order" in turn.why
+    ]
+    assert len({one.voice for one in script.PEOPLE}) == len(script.PEOPLE)

@@ -43,11 +43,11 @@ def test_the_bot_accepts_its_settings(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 def test_the_emulator_accepts_its_command_line_whatever_its_keys_begin_with() -> None:
-    command = parts.emulator_command(Ports(1001, 1002, 1003), Keys(realtime="-x", access="+/=="))
+    command = parts.emulator_command(Ports(1001, 1002, 1003), Keys(realtime="-x", access="+/=="), ["en", "de"])
     assert command[1:3] == ["-m", "emulator"]
     options = emulator_options().parse_args(command[3:])
     assert (options.acs_port, options.realtime_port, options.realtime_key) == (1001, 1002, "-x")
-    assert options.engine == "local"
+    assert (options.engine, options.language) == ("local", ["en", "de"])
 
 
 def test_somebodys_own_settings_do_not_leak_into_the_demo() -> None:

@@ -7,13 +7,22 @@ from dataclasses import replace
 
 import pytest
 
-from demo.report import Booked, Hearing, Report, TurnResult
+from demo.report import Booked, Hearing, Original, Report, TurnResult
 from demo.scoring import Words
 
-GOOD_ENTRY = Booked("u-1", "spoken", recognised="good morning", translated="Buenos días.", own_share_ms=12.5)
-GOOD_HEARING = Hearing("Luis", "buenos días", 3.5, 4.5, 800, Words(2, 2))
+GOOD_ENTRY = Booked("u-1", "spoken", "es-ES", recognised="good morning", translated="Buenos días.", own_share_ms=12.5)
+GOOD_HEARING = Hearing("Luis", "es-ES", "buenos días", 3.5, 4.5, 800, Words(2, 2))
+ARRIVED = Original("Luis", wanted=True, found=True, level_db=0.0)
 GOOD = TurnResult(
-    1, "Ana", "en-US", "es-ES", "Good morning.", "Buenos días.", booked=(GOOD_ENTRY,), heard=(GOOD_HEARING,)
+    1,
+    "Ana",
+    "en-US",
+    ("es-ES",),
+    "Good morning.",
+    {"es-ES": "Buenos días."},
+    originals=(ARRIVED,),
+    booked=(GOOD_ENTRY,),
+    heard=(GOOD_HEARING,),
 )
 
 
@@ -29,7 +38,12 @@ def test_a_meeting_that_was_interpreted_and_heard_passes() -> None:
 @pytest.mark.parametrize(
     ("turn", "problem"),
     [
-        (replace(GOOD, reached=False), "Ana's words did not arrive in the room"),
+        (replace(GOOD, originals=(replace(ARRIVED, found=False),)), "Ana's words did not arrive at Luis"),
+        (
+            replace(GOOD, originals=(replace(ARRIVED, wanted=False, level_db=-3.2),)),
+            "Luis heard Ana's own words (-3 dB)",
+        ),
+        (replace(GOOD, targets=("es-ES", "de-DE")), "nothing was interpreted into de-DE"),
         (replace(GOOD, booked=()), "the interpreter did not notice that somebody spoke"),
         (
             replace(GOOD, booked=(replace(GOOD_ENTRY, state="abandoned", reason="model_timeout"),)),
@@ -85,13 +99,39 @@ def test_the_document_is_json_and_has_every_figure() -> None:
     assert (document["summary"]["words_wanted"], document["summary"]["words_right"]) == (2, 2)
     (turn,) = document["utterances"]
     assert turn["recognised"] == "good morning"
-    assert turn["translated"] == "Buenos días."
+    assert turn["translated"] == {"es-ES": "Buenos días."}
+    assert turn["originals"] == [{"listener": "Luis", "wanted": True, "found": True, "level_db": 0.0}]
     assert turn["delay_ms"] == 800 and turn["own_share_ms"] == 12.5
     assert turn["heard"][0]["listener"] == "Luis"
 
 
 def test_a_turn_of_several_utterances_is_read_as_one() -> None:
-    two = replace(GOOD, booked=(GOOD_ENTRY, replace(GOOD_ENTRY, recognised="everyone", own_share_ms=20.0)))
+    two = replace(
+        GOOD, booked=(GOOD_ENTRY, replace(GOOD_ENTRY, utterance_id="u-2", recognised="everyone", own_share_ms=20.0))
+    )
     assert two.recognised == "good morning everyone"
     assert two.own_share_ms == 20.0
-    assert replace(GOOD, booked=(replace(GOOD_ENTRY, translated=" "),)).translated is None
+    assert replace(GOOD, booked=(replace(GOOD_ENTRY, translated=" "),)).translated == {}
+
+
+def test_what_is_said_once_and_interpreted_twice_was_recognised_once() -> None:
+    both = replace(
+        GOOD,
+        targets=("es-ES", "de-DE"),
+        booked=(GOOD_ENTRY, replace(GOOD_ENTRY, target="de-DE", translated="Guten Morgen.")),
+    )
+    assert both.recognised == "good morning"
+    assert both.translated == {"es-ES": "Buenos días.", "de-DE": "Guten Morgen."}
+    assert both.problems == []
+
+
+def test_who_had_to_wait_for_another_language_does_not_count_in_the_delay() -> None:
+    second = replace(GOOD_HEARING, listener="Jonas", delay_ms=2_500, queued=True)
+    assert replace(GOOD, heard=(GOOD_HEARING, second)).delay_ms == 800
+    assert replace(GOOD, heard=(second,)).delay_ms == 2_500
+
+
+def test_the_loudest_voice_where_it_does_not_belong_is_in_the_summary() -> None:
+    assert report(GOOD).leak_db is None
+    quiet = [replace(ARRIVED, wanted=False, found=False, level_db=level) for level in (-60.0, -32.5)]
+    assert report(replace(GOOD, originals=tuple(quiet))).leak_db == -32.5

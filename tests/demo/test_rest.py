@@ -16,6 +16,7 @@ from demo import rest
 from demo.parts import Keys, Parts, Ports
 from demo.rest import Rest, RestFailed
 from demo.script import Person
+from demo.seating import Seating
 
 KEYS = Keys()
 
@@ -46,14 +47,16 @@ async def test_a_room_is_created_with_its_roster_and_a_token_for_each() -> None:
             return web.json_response({"token": f"t{len(asked)}", "acs_room_id": "99"})
         return web.json_response({"room_id": "r", "participants": [{"participant_id": "p1"}, {"participant_id": "p2"}]})
 
-    people = [Person("Ana", "en-US"), Person("Luis", "es-ES")]
+    people = [Person("Ana", "en-US"), Person("Luis", "es-ES", hears="en-US")]
     async with answering(handler) as surface:
-        room_id, (ana, luis) = await surface.create_room("Demo", people)
+        room_id, (ana, luis) = await surface.create_room("Demo", Seating(people, "sister"), "simultaneous")
         renewed = await surface.renewed(room_id, luis)
     method, path, document = asked[0]
     assert (method, path) == ("POST", "/api/rooms")
     assert isinstance(document, dict)
     assert document["languages"] == ["en-US", "es-ES"]
+    assert (document["settings"], document["mode"]) == ({"layout": "sister"}, "simultaneous")
+    assert [one["hears"] for one in document["participants"]] == ["en-US", "en-US"]
     assert [one["speaks"] for one in document["participants"]] == ["en-US", "es-ES"]
     assert [path for _, path, _ in asked[1:]] == [
         f"/api/rooms/r/participants/{one}/token" for one in ("p1", "p2", "p2")

@@ -9,7 +9,8 @@ from rich.console import Console
 
 from demo import table
 from demo.report import Report, Spread
-from tests.demo.test_report import GOOD, GOOD_HEARING, report
+from demo.scoring import Words
+from tests.demo.test_report import ARRIVED, GOOD, GOOD_HEARING, report
 
 
 def printed(shown: Report, width: int = 120) -> str:
@@ -20,7 +21,7 @@ def printed(shown: Report, width: int = 120) -> str:
 
 def test_a_row_has_what_was_said_recognised_interpreted_heard_and_how_late() -> None:
     text = printed(report(GOOD))
-    for piece in ("Ana en-US", "Good morning.", "good morning", "Buenos días.", "Luis 2/2", "800", "12"):
+    for piece in ("Ana en-US", "Good morning.", "good morning", "Buenos días.", "Luis 2/2 800", "12"):
         assert piece in text
     assert "1 utterance, 1 interpreted · 2 of 2 words heard right · delay 800 ms median" in text
     assert "✗" not in text
@@ -43,16 +44,18 @@ def test_without_a_meeting_there_is_no_table_only_the_reason() -> None:
     ]
 
 
-def test_overlapping_turns_are_marked_and_explained() -> None:
+def test_waiting_is_marked_and_explained() -> None:
     text = printed(report(GOOD, replace(GOOD, overlapping=True)))
     assert "800*" in text
-    assert "two spoke at once" in text
-    assert "two spoke at once" not in printed(report(GOOD))
+    queued = replace(GOOD, heard=(replace(GOOD_HEARING, queued=True),))
+    assert "800*" in printed(report(queued))
+    assert "had to wait for another" in text
+    assert "had to wait for another" not in printed(report(GOOD))
 
 
 def test_words_in_brackets_are_words_and_no_markup() -> None:
     entry = replace(GOOD.booked[0], recognised="[b]bold", translated="[/]")
-    heard = replace(GOOD_HEARING, text="[i]")
+    heard = replace(GOOD_HEARING, text="[i]", words=Words(2, 1))
     text = printed(report(replace(GOOD, said="[red] alert", booked=(entry,), heard=(heard,))))
     for words in ("[red] alert", "[b]bold", "[/]", "[i]"):
         assert words in text
@@ -65,3 +68,15 @@ def test_figures_that_could_not_be_measured_say_so() -> None:
 
 def test_it_fits_a_narrow_terminal() -> None:
     assert all(len(row) <= 80 for row in printed(report(GOOD), width=80).splitlines() if "·" not in row)
+
+
+def test_with_a_room_per_language_it_says_whose_own_voice_was_heard_where() -> None:
+    originals = (
+        ARRIVED,
+        replace(ARRIVED, listener="Jonas", wanted=False, found=False, level_db=-41.3),
+        replace(ARRIVED, listener="Eva", wanted=False, found=False, level_db=-90.0),
+    )
+    text = printed(report(replace(GOOD, originals=originals)), width=100)
+    for piece in ("own voice", "Luis 0 ✓", "Jonas -41", "Eva silent", "foreign voices -41 dB at most"):
+        assert piece in text
+    assert "own voice" not in printed(report(GOOD))

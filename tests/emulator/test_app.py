@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ssl
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import aiohttp
 
 from emulator.app import Emulator
 from emulator.config import Config
-from emulator.engine.scripted import ScriptedEngine
+from emulator.engine.scripted import ScriptedEngine, ScriptedHeard, marker_tone
 from tests.emulator.acs.support import ACCESS_KEY, signing_key
 
 ROOT = Path(__file__).parent.parent.parent
@@ -61,6 +62,35 @@ async def test_https_stands_beside_http_with_a_certificate_on_demand(tmp_path: P
                 async with http.get(url + "/calling/.well-known/acsopenidconfiguration", ssl=trust) as answer:
                     # Whoever comes over https is sent on over https.
                     assert (await answer.json())["jwks_uri"] == url + "/calling/keys"
+
+
+class Asked(ScriptedEngine):
+    """Notes which languages it is to tell apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.languages: list[tuple[str, ...]] = []
+
+    async def hear(self, pcm: bytes, languages: Sequence[str]) -> ScriptedHeard:
+        self.languages.append(tuple(languages))
+        return await super().hear(pcm, languages)
+
+
+async def test_a_translation_tells_apart_what_people_speak() -> None:
+    config = Config(
+        access_key=ACCESS_KEY, realtime_key="rt-key", acs_port=0, realtime_port=0, languages=("en", "es", "de")
+    )
+    engine = Asked()
+    async with Emulator(config, key=signing_key(), engine=engine) as emulator, aiohttp.ClientSession() as http:
+        url = emulator.realtime_url + "/openai/v1/realtime/translations?model=translate"
+        async with http.ws_connect(url, headers={"api-key": "rt-key"}) as socket:
+            speech = marker_tone(1) * 5 + bytes(400 * 48)
+            audio = base64.b64encode(speech).decode()
+            await socket.send_json({"type": "session.input_audio_buffer.append", "audio": audio})
+            await socket.send_json({"type": "session.close"})
+            async for _ in socket:
+                pass
+    assert engine.languages == [("en", "es", "de")]
 
 
 async def test_one_fault_document_serves_both_sides() -> None:

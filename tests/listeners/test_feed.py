@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from listeners.feed import Feed
-from listeners.messages import Caption, Signal
+from listeners.messages import Caption, LaneSignal, Signal
 from listeners.readers import Reader
 
 ROOM = "room-1"
@@ -110,6 +110,44 @@ async def test_of_a_line_that_grows_a_slow_reader_gets_the_latest_revision() -> 
         feed.caption(caption(2, revision))
     assert await texts(reader) == ["1.499", "2.499"]
     assert reader.dropped == 0
+
+
+async def test_what_is_pinned_is_read_by_whoever_joins_while_the_call_lasts() -> None:
+    feed = Feed(replayed_lines=3)
+    feed.call_began(ROOM)
+    feed.caption(caption(99), pinned=True)
+    for number in range(10):
+        feed.caption(caption(number))
+    late = feed.read_captions(ROOM)
+    assert [(await anext(late))[1].utterance_id for _ in range(4)] == ["u-99", "u-7", "u-8", "u-9"]
+    feed.call_ended(ROOM)
+    feed.call_began(ROOM)
+    later = feed.read_captions(ROOM)
+    assert (await anext(later))[1].utterance_id == "u-7"
+
+
+async def test_listeners_are_told_how_a_lane_is_served_and_those_who_join_how_it_is_now() -> None:
+    feed = Feed()
+    feed.call_began(ROOM)
+    early = feed.read_signals(ROOM)
+    feed.lane_served(ROOM, "8:acs:ada", "es-ES", "conversation", "quota")
+    feed.lane_served(ROOM, "8:acs:ada", "es-ES", "captions", "quota")
+    feed.lane_served(ROOM, "8:acs:ada", "fr-FR", "captions", "http_404")
+    feed.lane_served(ROOM, "8:acs:ada", "fr-FR", "translation", "")
+    feed.lane_served(ROOM, "8:acs:ada", "de-DE", "translation", "")  # was never said to be otherwise
+    late = feed.read_signals(ROOM)
+    feed.call_ended(ROOM)
+    worse = [
+        LaneSignal("lane_degraded", "8:acs:ada", "es-ES", engine, "quota") for engine in ("conversation", "captions")
+    ]
+    over = LaneSignal("lane_restored", "8:acs:ada", "es-ES", "", "")
+    assert [await anext(late) for _ in range(2)] == [worse[1], over]
+    assert [await anext(early) for _ in range(5)] == [
+        *worse,
+        LaneSignal("lane_degraded", "8:acs:ada", "fr-FR", "captions", "http_404"),
+        LaneSignal("lane_restored", "8:acs:ada", "fr-FR", "translation", ""),
+        over,
+    ]
 
 
 async def test_a_reader_of_captions_that_does_not_read_is_cut_and_told_why() -> None:

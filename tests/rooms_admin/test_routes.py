@@ -16,7 +16,7 @@ from rooms_admin.exports import Passage, Playout, TranscriptLine
 from rooms_admin.keys import ApiKeys
 from rooms_admin.models import Action, Purpose, TranscriptAnswer
 from rooms_admin.rooms import Rooms
-from rooms_admin.routes import BODY_LIMIT, Guard, InterpreterState, router
+from rooms_admin.routes import BODY_LIMIT, Guard, InterpreterState, LaneStatus, TranslationCapabilities, router
 from rooms_admin.store import InMemoryRooms, Room
 from rooms_admin.usage import Prices
 from tests.rooms_admin.fakes import FakeAcs, refused
@@ -43,7 +43,15 @@ class FakeInterpreter:
     async def state(self, room_id: str) -> InterpreterState:
         if not self.commands:
             return InterpreterState("idle")
-        return InterpreterState("paused", "conn-1", datetime(2026, 11, 20, 8, tzinfo=UTC), "asked to")
+        lanes = [
+            LaneStatus("8:acs:a", "en-US", "es-ES", "open", "captions", "quota", (900, 1100), 2),
+            LaneStatus("8:acs:b", "es-ES", "en-US", "parked", None, None, None, None),
+        ]
+        since, translation = (
+            datetime(2026, 11, 20, 8, tzinfo=UTC),
+            TranslationCapabilities("translate", "offered", "", ["es"], ["pt"]),
+        )
+        return InterpreterState("paused", "conn-1", since, "asked to", lanes, translation)
 
     async def command(self, room_id: str, action: Action) -> None:
         if self.refusal is not None:
@@ -144,6 +152,8 @@ async def test_a_room_is_created_in_acs_with_its_roster(service: Service, http: 
         "pivot": "",
         "chair": "",
         "keypad": {"*": "hush"},
+        "bots": [],
+        "mixed": False,
         "usage_cap": {},
     }
     ada, benito = room["participants"]
@@ -285,6 +295,8 @@ async def test_the_interpreter_is_told_and_says_how_it_is(service: Service, http
         "call_connection_id": None,
         "since": None,
         "reason": None,
+        "lanes": [],
+        "capabilities": None,
     }
     answer = await http.post(path, json={"action": "pause"})
     assert answer.status_code == 202
@@ -294,7 +306,20 @@ async def test_the_interpreter_is_told_and_says_how_it_is(service: Service, http
         "call_connection_id": "conn-1",
         "since": "2026-11-20T08:00:00Z",
         "reason": "asked to",
-    }
+        "lanes": [
+            {
+                "speaker_id": "8:acs:a", "source": "en-US", "target": "es-ES", "state": "open", "engine": "captions",
+                "reason": "quota", "ear_voice_spans_ms": [900, 1100], "waiting": 2,
+            },
+            {
+                "speaker_id": "8:acs:b", "source": "es-ES", "target": "en-US", "state": "parked", "engine": None,
+                "reason": None, "ear_voice_spans_ms": None, "waiting": None,
+            },
+        ],
+        "capabilities": {
+            "deployment": "translate", "state": "offered", "reason": "", "offered": ["es"], "refused": ["pt"],
+        },
+    }  # fmt: skip
     assert service.interpreter.commands == [(room["room_id"], "pause")]
     assert (await http.post(path, json={"action": "sing"})).status_code == 400
     assert len(service.interpreter.commands) == 1
@@ -477,6 +502,15 @@ async def test_a_cap_is_given_as_a_whole_and_taken_away(http: httpx2.AsyncClient
         assert unrelated.json()["settings"]["usage_cap"] == cap
 
 
+async def test_bots_are_named_among_the_roster(http: httpx2.AsyncClient) -> None:
+    room = (await http.post("/api/rooms", json=NEW_ROOM)).json()
+    path, bots = f"/api/rooms/{room['room_id']}", [room["participants"][1]["participant_id"]]
+    changed = (await http.patch(path, json={"settings": {"bots": bots, "mixed": True}})).json()
+    assert (changed["settings"]["bots"], changed["settings"]["mixed"]) == (bots, True)
+    assert (await http.patch(path, json={"settings": {"bots": ["somebody"]}})).status_code == 400
+    assert (await http.patch(path, json={"settings": {"bots": []}})).json()["settings"]["bots"] == []
+
+
 async def test_one_of_the_roster_may_have_the_chair(http: httpx2.AsyncClient) -> None:
     room = (await http.post("/api/rooms", json=NEW_ROOM)).json()
     chair = room["participants"][1]["participant_id"]
@@ -497,6 +531,7 @@ WRONG_ROOMS: list[tuple[dict[str, Any], str, str]] = [
     ({"languages": ["en-US", "en-GB"]}, BAD, "languages"),
     ({"settings": {"chair": "participant_1"}}, BAD, "settings.chair"),
     ({"settings": {"keypad": {"x": "hush"}}}, BAD, "settings.keypad.x.[key]"),
+    ({"settings": {"bots": ["participant_1"]}}, BAD, "settings.bots"),
     ({"settings": {"max_lanes": 0}}, BAD, "settings.max_lanes"),
     ({"settings": {"usage_cap": {"tokens": -1}}}, BAD, "settings.usage_cap.tokens"),
     ({"settings": {"usage_cap": {"hours": 1}}}, BAD, "settings.usage_cap.hours"),

@@ -148,7 +148,9 @@ class AcsWorld:
 
     # --- CallControl ---------------------------------------------------------------------------------
 
-    async def connect(self, acs_room_id: str, callback_url: str, media_url: str, context: str, request_id: str) -> str:
+    async def connect(
+        self, acs_room_id: str, callback_url: str, media_url: str, context: str, request_id: str, *, mixed: bool = False
+    ) -> str:
         fate = self._fate("in", "in", "in", "slow", "refused", "lost", "fails later")
         await asyncio.sleep(self._chance.uniform(2.0, 9.0) if fate == "slow" else 0.1)
         if fate == "refused":

@@ -26,6 +26,7 @@ from bot.interpreting.events import (
     InterpretationAudio,
     InterpretationEnded,
     InterpretationText,
+    LaneReady,
     LaneServed,
     OpenBooth,
     Opened,
@@ -254,6 +255,8 @@ def told(effect: Effect) -> str:
             return f"brief {lane.target}"
         case LaneServed(lane, engine, reason):
             return f"{lane.target} is served by {engine} ({reason})"
+        case LaneReady(lane, engine):
+            return f"{lane.target} is ready ({engine})"
         case Restricted(reason, speaker):
             return f"restricted ({reason})" + (f" for {speaker}" if speaker else "")
         case Release(lane, utterance):

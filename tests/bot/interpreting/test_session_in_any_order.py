@@ -28,6 +28,7 @@ from bot.interpreting.events import (
     InterpretationEnded,
     InterpretationText,
     KeypadTone,
+    LaneReady,
     LaneServed,
     OpenBooth,
     Opened,
@@ -327,8 +328,8 @@ class AnyOrder(RuleBasedStateMachine):
                 self.said.add((lane, utterance))
             case Brief(lane) | Release(lane):
                 assert lane in self.booths
-            case LaneServed(lane):
-                assert lane in self.booths
+            case LaneServed(lane, engine) | LaneReady(lane, engine):
+                assert lane in self.booths or not engine
             case VoiceBegins(channel, lane):
                 assert channel not in self.voices, "two voices at once"
                 self.voices[channel] = lane

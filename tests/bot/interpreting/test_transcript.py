@@ -5,10 +5,7 @@ from hypothesis import strategies as st
 
 from bot.interpreting.plan import Stability
 from bot.interpreting.transcript import (
-    REPLAYED_LINES,
     REVISIONS_EVERY_S,
-    CaptionLine,
-    CaptionLog,
     Transcript,
     whole_clauses,
     whole_words,
@@ -183,30 +180,3 @@ def test_what_is_shown_is_what_was_said_whatever_the_stability(
     assert (final[0] if final else "") == said.strip()
     for before, after in zip(seen, [*seen[1:], said.strip()], strict=True):
         assert after.startswith(before), "nothing that was shown has changed"
-
-
-# --- for those who join late ---------------------------------------------------------------------------
-
-
-def line(utterance: str, text: str, revision: int = 1) -> CaptionLine:
-    return CaptionLine(utterance, revision, "8:acs:ada", "Ada", "es-ES", text, False, False, 0, 0)
-
-
-def test_the_log_replays_each_line_as_it_is_now() -> None:
-    log = CaptionLog()
-    first, second, third = line("u-1", "Ho"), line("u-2", "Sí"), line("u-1", "Hola", 2)
-    for each in (first, second, third):
-        log.write(each)
-    assert log.replay() == [(2, second), (3, third)]
-    assert log.replay(since=2) == [(3, third)]
-    assert log.replay(since=log.position) == []
-
-
-def test_the_log_is_bounded_and_what_everybody_should_know_stays() -> None:
-    log = CaptionLog(limit=3)
-    log.write(line("notice", "A machine interprets."), pinned=True)
-    for number in range(10):
-        log.write(line(f"u-{number}", "Hola"))
-    assert [each.utterance for _, each in log.replay()] == ["notice", "u-7", "u-8", "u-9"]
-    assert len(CaptionLog().replay()) == 0
-    assert REPLAYED_LINES >= 100

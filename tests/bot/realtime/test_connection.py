@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import random
 import socket
@@ -149,7 +150,7 @@ QUICK = BoothLimits(first_pause_s=0.01, longest_pause_s=0.04, close_s=0.2)
 
 @asynccontextmanager
 async def meeting(
-    limits: BoothLimits = QUICK, rng: random.Random | None = None, **service_options: Any
+    limits: BoothLimits = QUICK, rng: random.Random | None = None, *, lane: Lane = LANE, **service_options: Any
 ) -> AsyncIterator[tuple[Service, Room, RealtimeBooth]]:
     """A service and a booth that has not started."""
     service, room = Service(), Room()
@@ -163,7 +164,7 @@ async def meeting(
             factory = booth_factory(
                 sockets_of(client), "gpt-realtime", ConversationSettings(), limits, rng or random.Random(1)
             )
-            booth = factory(LANE, "Interpret from English into Spanish.", room.deliver)
+            booth = factory(lane, "Interpret from English into Spanish.", room.deliver)
             assert isinstance(booth, RealtimeBooth)
             yield service, room, booth
 
@@ -675,7 +676,28 @@ async def test_an_expiry_in_the_past_is_not_believed() -> None:
         assert len(service.requests) == 1
         assert booth._session is not None
         assert booth._session.renew_at is not None
-        assert booth._session.renew_at - asyncio.get_running_loop().time() == pytest.approx(1_200, abs=5)
+        renewed_in_s = booth._session.renew_at - asyncio.get_running_loop().time()
+        assert 1_500 - 1.5 * 300 - 5 < renewed_in_s <= 1_200
+
+
+async def test_lanes_that_began_together_are_renewed_one_after_the_other() -> None:
+    async def short(service: Service, connection: ServerConnection, model: ServiceModel) -> None:
+        model.session["expires_at"] = time.time() + 1_500
+        await answer(service, connection, model)
+
+    async def renewed_in_s(lane: Lane) -> float:
+        async with meeting(lane=lane, visits=[short]) as (service, room, booth), running(booth):
+            await room.until(BoothReady)
+            assert booth._session is not None
+            assert booth._session.renew_at is not None
+            return booth._session.renew_at - asyncio.get_running_loop().time()
+
+    lanes = [Lane(f"8:acs:{number}", "en-US", target) for number in range(4) for target in ("es-ES", "fr-FR")]
+    moments = [await renewed_in_s(lane) for lane in lanes]
+    assert 1_045 < min(moments) < max(moments) <= 1_200
+    between = [later - earlier for earlier, later in itertools.pairwise(sorted(moments))]
+    assert min(between) > 0.5
+    assert await renewed_in_s(lanes[0]) == pytest.approx(moments[0], abs=0.5)
 
 
 # --- the end

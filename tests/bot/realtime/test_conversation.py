@@ -60,7 +60,7 @@ class Talk:
         self.keeps = keeps
         if ready:
             self.exchange()
-            assert self.events == [BoothReady(lane)]
+            assert self.events == [BoothReady(lane, self.protocol.engine)]
             self.events.clear()
 
     def exchange(self) -> list[BoothEvent]:
@@ -150,7 +150,7 @@ def test_it_is_not_ready_before_the_configuration_is_confirmed() -> None:
     assert talk.protocol.receive(created, 0.0) == []
     assert not talk.protocol.ready
     assert talk.tell(type="conversation.created", conversation={"id": "conv_1"}) == []
-    assert talk.exchange() == [BoothReady(LANE)]
+    assert talk.exchange() == [BoothReady(LANE, "conversation")]
     assert talk.protocol.ready
 
 
@@ -189,7 +189,7 @@ def test_a_lesser_difference_is_logged_only(caplog: pytest.LogCaptureFixture) ->
     talk = Talk(ready=False)
     talk.configure({"max_output_tokens": "inf"})
     with caplog.at_level(logging.WARNING):
-        assert talk.exchange() == [BoothReady(LANE)]
+        assert talk.exchange() == [BoothReady(LANE, "conversation")]
     assert [record.__dict__["fields"] for record in caplog.records] == [["max_output_tokens"]]
 
 

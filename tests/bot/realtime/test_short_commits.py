@@ -38,7 +38,7 @@ class Talk:
         self.service = ServiceModel()
         self.events: list[BoothEvent] = []
         self.exchange()
-        assert self.events == [BoothReady(LANE)]
+        assert self.events == [BoothReady(LANE, "conversation")]
         assert self.protocol.ready
         self.events.clear()
 

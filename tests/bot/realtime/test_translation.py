@@ -42,7 +42,9 @@ class Stream:
         self.sent: list[dict[str, Any]] = []
         self.flush()
         if ready:
-            assert self.tell(type="session.updated", session=self.sent[0]["session"]) == [BoothReady(LANE)]
+            assert self.tell(type="session.updated", session=self.sent[0]["session"]) == [
+                BoothReady(LANE, "translation")
+            ]
             self.events.clear()
             self.sent.clear()
 

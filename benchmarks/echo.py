@@ -1,0 +1,146 @@
+"""What the echo detector notices, and what it mistakes for our own voice coming back in mixed audio.
+
+    python -m benchmarks.echo
+
+Voices are the emulator's local engine's, ours one and the others' different ones; noise is pink. Frames count in which
+the voice in question is within 25 dB of its loudest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.speech import SENTENCES
+from bot.echo_detection import EchoDetector
+from emulator.engine.local.synthesis import Synthesiser, Voice
+
+FRAME = 480
+DELAYS_MS = (40, 110, 250, 430, 590)
+LEVELS_DB = (-6, -12, -20)
+NOISE_DB = (-40, -30)
+"""Under the voice that is heard."""
+SEED = 7
+
+Audio = NDArray[np.float64]
+
+
+async def voices() -> tuple[Audio, list[Audio]]:
+    """Ours, and three others as long."""
+    async with Synthesiser() as synthesiser:
+
+        async def said(language: str, locale: str, voice: Voice) -> Audio:
+            pieces = [await synthesiser.say(text, language, voice) for text in SENTENCES[locale]]
+            return np.frombuffer(b"".join(pieces), np.int16).astype(np.float64)
+
+        ours = await said("es", "es-ES", Voice(name="es", variant="f2", rate=160))
+        others = [
+            await said("en", "en-US", Voice(name="en-us", variant="m3", rate=155)),
+            await said("en", "en-US", Voice(name="en-us", variant="f3", rate=165)),
+            await said("es", "es-ES", Voice(name="es", variant="m3", rate=150)),
+        ]
+    return ours, [np.resize(other, len(ours)) for other in others]
+
+
+def decibel(level: float) -> float:
+    return float(10 ** (level / 20))
+
+
+def levelled(audio: Audio, level: float) -> Audio:
+    """With so much power on average where there is a voice."""
+    loud = audio[np.abs(audio) > 200]
+    power = float(np.mean(loud**2))
+    scaled: Audio = audio * (level / power**0.5)
+    return scaled
+
+
+def noise(samples: int, level: float, rng: np.random.Generator) -> Audio:
+    spectrum = np.fft.rfft(rng.standard_normal(samples))
+    pink: Audio = np.fft.irfft(spectrum / np.sqrt(np.maximum(np.arange(len(spectrum)), 1)), samples)
+    scaled: Audio = pink / np.std(pink) * level
+    return scaled
+
+
+def late(audio: Audio, delay_ms: int) -> Audio:
+    delay = delay_ms * 24
+    return np.concatenate([np.zeros(delay), audio[:-delay]])
+
+
+def active(audio: Audio) -> list[bool]:
+    powers = [float(np.mean(frame**2)) for frame in split(audio)]
+    return [power > max(powers) * decibel(-50) for power in powers]
+
+
+def split(audio: Audio) -> Iterator[Audio]:
+    for start in range(0, len(audio) - FRAME + 1, FRAME):
+        yield audio[start : start + FRAME]
+
+
+def pcm(frame: Audio) -> bytes:
+    return frame.clip(-32768, 32767).astype(np.int16).tobytes()
+
+
+def judged(played: Audio, heard: Audio) -> tuple[list[bool], bool]:
+    """Frame by frame, and whether a delay was ever found."""
+    detector, verdicts, found = EchoDetector(), [], False
+    for ours, theirs in zip(split(played), split(heard), strict=True):
+        detector.played(pcm(ours))
+        verdicts.append(detector.is_ours(pcm(theirs)))
+        found = found or detector.delay_ms is not None
+    return verdicts, found
+
+
+def share(verdicts: Iterable[bool], counted: Iterable[bool]) -> tuple[int, int]:
+    picked = [verdict for verdict, counts in zip(verdicts, counted, strict=True) if counts]
+    return sum(picked), len(picked)
+
+
+def run() -> None:
+    ours, others = asyncio.run(voices())
+    ours = levelled(ours, 3_000)
+    rng = np.random.default_rng(SEED)
+    rows: list[tuple[str, int, int, int, int]] = []
+    for level in LEVELS_DB:
+        good = total = found = runs = 0
+        for delay in DELAYS_MS:
+            for quiet in NOISE_DB:
+                echo = late(ours, delay) * decibel(level)
+                heard = echo + noise(len(ours), 3_000 * decibel(level + quiet), rng)
+                verdicts, seen = judged(ours, heard)
+                count = share(verdicts, active(echo))
+                good, total, found, runs = good + count[0], total + count[1], found + seen, runs + 1
+        rows.append((f"our voice alone, {level} dB: taken for ours", good, total, found, runs))
+    for under_it in (*LEVELS_DB, None):
+        wrong = total = found = runs = 0
+        for other in others:
+            voice = levelled(other, 3_000)
+            for delay in DELAYS_MS:
+                echo = np.zeros(len(ours)) if under_it is None else late(ours, delay) * decibel(under_it)
+                heard = voice + echo + noise(len(ours), 3_000 * decibel(-35), rng)
+                verdicts, seen = judged(ours, heard)
+                count = share(verdicts, active(voice))
+                wrong, total, found, runs = wrong + count[0], total + count[1], found + seen, runs + 1
+        under = "nothing of ours" if under_it is None else f"ours {under_it} dB under it"
+        rows.append((f"another's voice, {under}: taken for ours", wrong, total, found, runs))
+    for name, some, total, found, runs in rows:
+        sys.stdout.write(f"{name:62} {some:6} of {total:6} frames {some / total:7.1%}; delay found {found} of {runs}\n")
+    sys.stdout.write(f"cost: {cost(ours):.1f} us per frame while we play\n")
+
+
+def cost(ours: Audio) -> float:
+    frames = [pcm(frame) for frame in split(ours)]
+    detector = EchoDetector()
+    began = time.process_time()
+    for frame in frames:
+        detector.played(frame)
+        detector.is_ours(frame)
+    return (time.process_time() - began) / len(frames) * 1e6
+
+
+if __name__ == "__main__":
+    run()
