@@ -13,9 +13,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from bot.orders import NotPossible
 from bot.replicas import ANSWER_S, ReplicaSilent
 from bot.safe_answers import SAFE_HEADERS
-from bot.switchboard import NotPossible
 from rooms_admin.errors import RoomsAdminError
 from webhooks.errors import WebhookError
 

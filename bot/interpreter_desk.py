@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 
 from bot.interpreting.events import Order
 from bot.lifecycle import State
+from bot.orders import InterpreterStatus, LaneReport, NotPossible
 from bot.realtime.capabilities import Capabilities
 from bot.room_book import RoomBook
-from bot.switchboard import InterpreterStatus, LaneReport, NotPossible, Switchboard
+from bot.switchboard import Switchboard
 from rooms_admin.models import Action
 from rooms_admin.routes import InterpreterState, LaneStatus, TranslationCapabilities
 from rooms_admin.routes import InterpreterStatus as Told

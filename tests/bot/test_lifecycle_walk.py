@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from bot.interpreting.plan import RoomPlan
 from bot.lifecycle import State
-from bot.switchboard import NotPossible
+from bot.orders import NotPossible
 from tests.bot.test_switchboard import Exchange
 from tests.support.acs_world import AcsWorld
 from tests.support.meeting import ADA, BENITO, PEOPLE, TWO_LANGUAGES

@@ -13,9 +13,9 @@ from bot.errors import CallError
 from bot.interpreting.events import BoothDegraded, Order
 from bot.interpreting.glossary import Terms
 from bot.lifecycle import State
+from bot.orders import NotPossible
 from bot.register import LEASE_S, CallRecord, Register
 from bot.replicas import ANSWER_S, Message, Replicas, ReplicaSilent
-from bot.switchboard import NotPossible
 from rooms_admin.errors import StoreUnavailable
 from rooms_admin.exports import Passage
 from rooms_admin.shared_state import InMemoryState

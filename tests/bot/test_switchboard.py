@@ -23,9 +23,10 @@ from bot.interpreting.plan import RoomPlan
 from bot.lifecycle import Happening, State
 from bot.live_room import LiveRoom, Scribe
 from bot.metronome import Metronome
+from bot.orders import InterpreterStatus, NotPossible
 from bot.records import CallScribe
 from bot.register import Register
-from bot.switchboard import LEAVE_TIMEOUT_S, InterpreterStatus, NotPossible, Switchboard
+from bot.switchboard import LEAVE_TIMEOUT_S, Switchboard
 from bot.telemetry import JsonFormatter
 from listeners.feed import Feed
 from rooms_admin.exports import Passage, TranscriptLine
