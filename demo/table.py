@@ -29,9 +29,9 @@ def table(report: Report) -> Table:
     grid = Table(box=box.HORIZONTALS, pad_edge=False, header_style="bold", expand=True, caption_justify="left")
     grid.add_column("", justify="right", no_wrap=True)
     grid.add_column("said", ratio=4)
-    grid.add_column("recognised", ratio=3)
+    grid.add_column("recognised", ratio=4)
     grid.add_column("interpreted", ratio=5)
-    grid.add_column("heard by, delay", ratio=3, min_width=16)
+    grid.add_column("heard by, delay", width=17)  # a name, "12/12", "1234*"
     if bridged := report.leak_db is not None:
         grid.add_column("own voice", no_wrap=True)
     grid.add_column("ours", justify="right", no_wrap=True)

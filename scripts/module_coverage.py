@@ -1,4 +1,5 @@
-"""Runs each module of the table under its own test file alone and asks 100 % branch coverage of it.
+"""Runs each module of the table under its own test file alone (`test_floor.py`; `test_session.py` and
+`test_session_*.py`) and asks 100 % branch coverage of it.
 
 A module that other modules' tests happen to cover is not tested; one that cannot be tested alone is cut wrong.
 Each run is a fork of one process that has the tools loaded, but nothing of ours.
@@ -53,13 +54,14 @@ def modules() -> list[Path]:
 def measure(module: Path) -> Result:
     """Run the module's test file in this process, and read what coverage says of the module."""
     tests = Path("tests", module.parent, f"test_{module.name}")
+    files = [tests, *sorted(tests.parent.glob(f"test_{module.stem}_*.py"))]
     if not tests.exists():
         return Result(module, missing=f"there is no {tests}")
     began = time.monotonic()
     measured = coverage.Coverage(data_file=None, branch=True, include=[str(module)])
     output = io.StringIO()
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output), measured.collect():
-        failed = pytest.main(["-q", "--no-header", "--assert=plain", "-p", "no:cacheprovider", str(tests)])
+        failed = pytest.main(["-q", "--no-header", "--assert=plain", "-p", "no:cacheprovider", *map(str, files)])
     if failed:
         return Result(module, missing=f"{tests} fails:\n{output.getvalue()[-4000:]}")
     report = io.StringIO()

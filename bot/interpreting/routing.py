@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import assert_never
 
 from bot.interpreting.plan import AUTO, SHARED_CHANNEL, Lane, Layout, RoomPlan, primary
 
@@ -46,6 +47,8 @@ def channels(plan: RoomPlan) -> tuple[str, ...]:
             return (SHARED_CHANNEL, *dict.fromkeys(plan.languages))
         case Layout.SISTER:
             return tuple(dict.fromkeys(plan.languages))
+        case _:
+            assert_never(plan.layout)
 
 
 def stream(plan: RoomPlan, channel: str) -> str | None:

@@ -39,16 +39,21 @@ async def known(whole: Line) -> Any:
     return answer["translation"]
 
 
-async def interpreted(whole: Line, speech: bytes) -> tuple[bytes, Any]:
-    """What Luis hears of what Ana says, and the ledger."""
+async def interpreted(whole: Line, speech: bytes) -> tuple[bytes, Any, Any]:
+    """What Luis hears of what Ana says, the ledger, and what admins were told meanwhile."""
     room: Room = await whole.room()
     await whole.api("PATCH", f"/api/rooms/{room.room_id}", {"mode": "simultaneous"})
     async with room.joined("Ana") as ana, room.joined("Luis") as luis:
         await room.until_status("interpreting")
         await ana.speak(speech)
         passages = await room.until_passages(1)
-        await asyncio.sleep(0.5)  # what was written to the call has to be heard
-    return bytes(luis.heard), passages
+        told = await room.status()
+
+        async def heard() -> list[int]:
+            return read_markers(bytes(luis.heard))
+
+        await whole.until(heard, bool)  # what was written to the call has to arrive
+    return bytes(luis.heard), passages, told
 
 
 def targets(whole: Line) -> list[str]:
@@ -59,9 +64,13 @@ async def test_a_simultaneous_room_uses_the_translation_deployment(english: byte
     async with line(azure_ai_translate_deployment=DEPLOYMENT) as whole:
         report = await known(whole)
         assert (report["state"], report["deployment"], report["refused"]) == ("offered", DEPLOYMENT, [])
-        heard, passages = await interpreted(whole, english)
+        heard, passages, told = await interpreted(whole, english)
         assert [passage["state"] for passage in passages] == ["spoken"]
         assert read_markers(heard) == [0]
+        assert told["capabilities"] == report
+        spanish = next(lane for lane in told["lanes"] if lane["target"] == "es-ES")
+        assert (spanish["state"], spanish["engine"], spanish["reason"]) == ("open", "translation", None)
+        assert len(spanish["ear_voice_spans_ms"]) == 1
         assert set(targets(whole)) == {"/openai/v1/realtime/translations"}
 
 
@@ -69,7 +78,9 @@ async def test_a_deployment_that_is_refused_is_reported_and_done_without(english
     async with line(azure_ai_translate_deployment="interpreter-2", azure_ai_translate_languages=("es", "en")) as whole:
         assert (await known(whole))["state"] == "offered"  # of any name, as far as this one knows
         whole.emulator.realtime.faults = RealtimeFaults((FaultRule("refuse", status=404, times=1),))
-        heard, passages = await interpreted(whole, english)
+        heard, passages, told = await interpreted(whole, english)
         assert [passage["state"] for passage in passages] == ["spoken"]
         assert read_markers(heard)
+        degraded = [lane for lane in told["lanes"] if lane["reason"] is not None]
+        assert [(lane["state"], lane["engine"]) for lane in degraded] == [("open", "conversation")]
         assert "/openai/v1/realtime" in targets(whole)

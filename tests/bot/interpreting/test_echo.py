@@ -203,3 +203,15 @@ def test_one_that_does_not_fall_silent_is_muted_where_admins_see_it_and_heard_ag
     meeting.says(BOT, meeting.now + REMEMBERED_S, 2.0)
     meeting.run(meeting.now + REMEMBERED_S + 10.0)
     assert meeting.settled()[-1].state is State.SPOKEN
+
+
+def test_who_was_an_echo_long_ago_is_forgotten() -> None:
+    loops = LoopBreaker()
+    for at, speaker in [(0.0, ADA), (1.0, BENITO), (2.0, ADA), (100.0, ADA), (101.0, BENITO), (102.0, ADA)]:
+        loops.is_echo(speaker, "let us begin with the budget", at, at)
+    assert loops.is_echo(BENITO, "let us begin with the budget", 103.0, 103.0)
+    assert loops.muted == []
+    loops.is_echo(ADA, "let us begin with the budget", 200.0, 200.0)
+    for at in (201.0, 202.0):
+        loops.is_echo(BENITO, "let us begin with the budget", at, at)
+    assert list(loops._suppressed) == [BENITO]

@@ -187,6 +187,18 @@ def test_one_that_is_to_be_said_differently_begins_anew() -> None:
         floor.begin_anew(first, now=2.7)
 
 
+def test_what_waits_is_told_apart_from_what_is_heard_and_from_what_keeps_others_waiting() -> None:
+    floor = Floor()
+    assert floor.lag_ms == 0
+    first, second = entered(floor, "first", 1.0, now=2.0), entered(floor, "second", 1.5, now=2.0)
+    entered(floor, "silent", 1.7, now=2.0)
+    floor.audio(first, frames(10), now=2.5)
+    assert (floor.queued_ms, floor.waiting_ms, floor.lag_ms) == (200, 200, 0)
+    floor.audio(second, frames(5), now=2.5)
+    assert floor.next_turn(2.5) is first
+    assert (floor.queued_ms, floor.waiting_ms, floor.lag_ms) == (300, 100, 200)
+
+
 class AnyOrder(RuleBasedStateMachine):
     """Whatever comes in whatever order: one voice at a time, and whoever is woken at the deadline finds work."""
 

@@ -192,6 +192,15 @@ def test_frames_keep_their_order_and_are_never_ahead_of_schedule(
         assert all(at >= taken_at[0] + i * FRAME_S - 0.0006 for i, at in enumerate(taken_at))
 
 
+def test_less_than_a_frame_is_as_good_as_nothing_until_there_is_more() -> None:
+    running = Pacer()
+    assert running.dry
+    running.push(numbered(1)[:-2])
+    assert running.dry
+    running.push(numbered(1)[-2:])
+    assert not running.dry
+
+
 class EveryByte(RuleBasedStateMachine):
     """Whatever is pushed, in whatever pieces, is taken, still queued, or counted as dropped."""
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.interpreting.plan import AUTO, Attendee, Lane, RoomPlan, language_tag, primary
+from bot.interpreting.plan import AUTO, MIXED, Attendee, Lane, RoomPlan, language_tag, primary
 
 ADA, BENITO, GUEST = "8:acs:ada", "8:acs:benito", "8:acs:guest"
 
@@ -71,3 +73,14 @@ def test_people_have_the_name_the_roster_gives_them() -> None:
     room = plan("en-US", "es-ES", benito="es-ES")
     assert (room.speaks(BENITO), room.name(BENITO)) == ("es-ES", "benito")
     assert (room.speaks(GUEST), room.name(GUEST)) == (AUTO, GUEST)
+
+
+def test_only_people_on_the_roster_are_listened_to_and_never_a_bot() -> None:
+    room = replace(plan("en-US", ada="en-US", benito="en-US"), bots=frozenset({BENITO}))
+    assert [room.listens(speaker) for speaker in (ADA, BENITO, GUEST, None)] == [ADA, None, None, None]
+
+
+def test_a_voice_without_a_name_is_anybodys_where_the_room_is_mixed() -> None:
+    room = replace(plan("en-US", ada="en-US"), mixed=True)
+    assert room.listens(None) == MIXED
+    assert room.name(MIXED) == ""

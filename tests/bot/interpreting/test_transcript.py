@@ -180,3 +180,12 @@ def test_what_is_shown_is_what_was_said_whatever_the_stability(
     assert (final[0] if final else "") == said.strip()
     for before, after in zip(seen, [*seen[1:], said.strip()], strict=True):
         assert after.startswith(before), "nothing that was shown has changed"
+
+
+def test_what_was_withheld_is_not_shown_where_it_may_no_longer_be() -> None:
+    transcript = Transcript(Stability.BALANCED)
+    assert transcript.grow(("u-1", "es"), "Buenos ", 1.0) is not None
+    assert transcript.grow(("u-1", "es"), "días a ", 1.01) is None
+    transcript.stability = Stability.AGGRESSIVE
+    assert transcript.due(2.0) == []
+    assert transcript.deadline() is None

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from bot.interpreting.captions import UNDETERMINED, Captions, Utterance
+from bot.interpreting.events import Caption, Effect
+from bot.interpreting.glossary import Terms
+from bot.interpreting.plan import AUTO, Stability
+from bot.interpreting.transcript import CaptionLine
+
+ES = "es-ES"
+
+
+class Read:
+    """Captions, and the lines that came of them."""
+
+    def __init__(self, stability: Stability = Stability.FAST) -> None:
+        self.out: list[Effect] = []
+        self.captions = Captions(stability, 100.0, self.out)
+
+    @property
+    def lines(self) -> list[CaptionLine]:
+        return [effect.line for effect in self.out if isinstance(effect, Caption)]
+
+    def texts(self) -> list[tuple[str, str, bool]]:
+        return [(line.language, line.text, line.is_final) for line in self.lines]
+
+
+def spoken(source: str = "en-US") -> Utterance:
+    return Utterance("u-1", "8:acs:ada", "Ada", source, 101.5)
+
+
+def test_lines_say_whose_words_they_are_and_when_they_were_said() -> None:
+    read, one = Read(), spoken()
+    one.ended_at = 103.75
+    read.captions.original(one, "Good morning")
+    (line,) = read.lines
+    assert (line.speaker, line.speaker_name, line.timestamp_ms, line.duration_ms) == ("8:acs:ada", "Ada", 1_500, 2_250)
+    assert (line.is_original, line.is_final, line.flags, line.pinned) == (True, True, (), False)
+
+
+def test_the_words_of_somebody_whose_language_is_not_known_are_of_none() -> None:
+    read = Read()
+    read.captions.original(spoken(AUTO), "Buenos días")
+    assert read.texts() == [(UNDETERMINED, "Buenos días", True)]
+
+
+def test_an_interpretation_grows_and_is_finished_with_what_is_wrong_with_it() -> None:
+    read, one = Read(), spoken()
+    for delta in ("Buenos", "", " días"):
+        read.captions.grow(one, ES, delta, 102.0)
+    assert read.captions.text("u-1", ES) == "Buenos días"
+    assert read.captions.finish(one, ES, ("number",)) == "Buenos días"
+    assert read.texts() == [(ES, "Buenos", False), (ES, "Buenos días", False), (ES, "Buenos días", True)]
+    assert [line.revision for line in read.lines] == [1, 2, 3]
+    assert read.lines[-1].flags == ("number",)
+    assert read.captions.finish(one, ES) == "", "nothing follows a final line"
+
+
+def test_one_that_breaks_off_is_closed_and_says_so_once_if_anybody_has_read_of_it() -> None:
+    read, one = Read(), spoken()
+    read.captions.close(one, "fr-FR", "abandoned")
+    assert read.lines == []
+    read.captions.grow(one, ES, "Buenos", 102.0)
+    read.captions.close(one, ES, "abandoned")
+    read.captions.close(one, ES, "abandoned")
+    assert [(line.text, line.is_final, line.flags) for line in read.lines] == [
+        ("Buenos", False, ()),
+        ("Buenos", True, ("abandoned",)),
+    ]
+
+
+def test_an_empty_original_is_not_shown() -> None:
+    read = Read()
+    read.captions.original(spoken(), "")
+    read.captions.announce(spoken(), "")
+    assert read.lines == []
+
+
+def test_a_corrected_glossary_changes_lines_that_still_grow() -> None:
+    read, one, other = Read(), spoken(), Utterance("u-2", "8:acs:bo", "Bo", "en-US", 102.0)
+    before = Terms.of({"budget": {"es": "presupuesto"}}, ["es-ES"])
+    after = Terms.of({"budget": {"es": "dotación"}}, ["es-ES"])
+    read.captions.grow(one, ES, "El presupuesto ", 102.0)
+    read.captions.grow(other, ES, "Otra cosa ", 102.0)
+    read.captions.correct({"u-1": one, "u-2": other}, before, after, 102.5)
+    assert read.texts()[2:] == [(ES, "El dotación", False)]
+
+
+def test_announcements_are_kept_for_whoever_comes_late() -> None:
+    read = Read()
+    read.captions.announce(spoken(), "A machine interprets.")
+    assert [(line.text, line.is_final, line.pinned) for line in read.lines] == [("A machine interprets.", True, True)]
+
+
+def test_what_was_withheld_is_shown_when_it_may_be() -> None:
+    read, one = Read(Stability.BALANCED), spoken()
+    read.captions.grow(one, ES, "Buenos ", 102.0)
+    read.captions.grow(one, ES, "días ", 102.01)
+    assert len(read.lines) == 1
+    due_at = read.captions.transcript.deadline()
+    assert due_at is not None
+    read.captions.show_what_is_due({"u-1": one}, due_at)
+    assert [line.text.strip() for line in read.lines] == ["Buenos", "Buenos días"]
