@@ -45,7 +45,7 @@ AWAY_EVERY_S = 1_800.0
 AWAY_S = 900.0
 """Elena and Frank are away for the second half of every half hour."""
 SESSION_S = 1_800.0
-"""A session's life: renewed five minutes before, it makes nine of them in four hours."""
+"""A session's life: renewed 5 to 7.5 minutes before its end, a lane has ten or eleven of them in four hours."""
 FRAME_BYTES = 960
 _CITIES = """
 Lisbon Madrid Berlin Vienna Prague Oslo Bergen Malmö Turin Milan Porto Braga Basel Bern Genoa Nice Lyon Paris

@@ -48,15 +48,15 @@ def test_all_of_it_is_heard_but_what_a_crowded_channel_leaves_to_be_read(meeting
     """One channel, and six voices to bring through it whenever two people speak at once."""
     ends = Counter((one.state, one.reason) for one in meeting.settled)
     assert set(ends) <= {("spoken", ""), ("caption_only", "queue_full")}
-    assert ends["caption_only", "queue_full"] < 0.1 * ends.total()
+    assert ends["caption_only", "queue_full"] < 0.15 * ends.total()
     assert meeting.lost == []
 
 
 def test_sessions_succeed_one_another(meeting: FourHours) -> None:
-    """Those who stay have had one lane all the time, and nine renewals of each."""
+    """Those who stay have had the same lanes all the time, each renewed nine or ten times."""
     staying = {lane: count for lane, count in meeting.sessions.items() if lane.speaker in (ADA, BENITO, CHLOE, DIETER)}
     assert len(staying) == 4 * TARGETS
-    assert min(staying.values()) >= 1 + 5
+    assert min(staying.values()) >= 1 + 9
     assert len(meeting.sessions) == 6 * TARGETS
 
 
