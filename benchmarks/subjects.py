@@ -67,6 +67,11 @@ class Child:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> psutil.Process:
+        """Start it.
+
+        Raises:
+            SubjectFailed: it has ended already.
+        """
         with self._log.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -78,9 +83,12 @@ class Child:
                 stderr=log,
                 start_new_session=True,  # Ctrl+C is ours to act on
             )
-        if self._core is not None:
-            os.sched_setaffinity(self._process.pid, {self._core})  # threads to come inherit it
-        return psutil.Process(self._process.pid)
+        try:
+            if self._core is not None:
+                os.sched_setaffinity(self._process.pid, {self._core})  # threads to come inherit it
+            return psutil.Process(self._process.pid)
+        except (psutil.NoSuchProcess, ProcessLookupError) as error:
+            raise SubjectFailed(f"{self.name} ended while starting: {self.last_words()}") from error
 
     async def ready(self, http: aiohttp.ClientSession, url: str) -> None:
         """Wait until it answers.

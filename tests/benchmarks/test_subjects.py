@@ -19,9 +19,9 @@ def child(program: str, tmp_path: Path) -> Child:
 
 async def test_one_that_ends_while_starting(tmp_path: Path) -> None:
     it = child("print('no such thing'); raise SystemExit(3)", tmp_path)
-    await it.start()
     async with aiohttp.ClientSession() as http:
         with pytest.raises(SubjectFailed, match="no such thing"):
+            await it.start()
             await it.ready(http, f"http://127.0.0.1:{free_port()}/")
     await it.stop()
 
@@ -46,7 +46,7 @@ async def test_even_if_it_does_not_want_to(tmp_path: Path, monkeypatch: pytest.M
 
 async def test_our_own_settings_stay_with_us(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_AI_KEY", "a secret of the developer")
-    it = child("import os; print('AZURE_AI_KEY' in os.environ, flush=True)", tmp_path)
+    it = child("import os, time; print('AZURE_AI_KEY' in os.environ, flush=True); time.sleep(60)", tmp_path)
     await it.start()
     await until(lambda: (tmp_path / "it.log").read_text())
     await it.stop()

@@ -33,13 +33,13 @@ async def claimed(answers: RedisAnswers) -> Claim:
 async def test_what_another_replica_carries_out_is_in_progress_as_long_as_that_lives(
     client: RedisClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "ALIVE_S", 0.2)
+    monkeypatch.setattr(module, "ALIVE_S", 1.0)
     monkeypatch.setattr(module, "BEAT_S", 0.05)
     ours, theirs = RedisAnswers(client, Keys()), RedisAnswers(client, Keys())
     await claimed(theirs)
     living = asyncio.ensure_future(theirs.run())
-    for _ in range(10):
-        await asyncio.sleep(0.04)
+    for _ in range(20):
+        await asyncio.sleep(0.06)
         with pytest.raises(InProgress):
             await ours.claim("ops", "k", b"one")
     with pytest.raises(KeyReused):
