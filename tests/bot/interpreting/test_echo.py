@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.interpreting.echo import (
-    LOOP_LENGTH,
     MUTE_S,
     REMEMBERED,
     REMEMBERED_S,
@@ -17,10 +14,9 @@ from bot.interpreting.echo import (
     alike,
     words_of,
 )
-from bot.interpreting.events import Interpret, Restricted, Say
 from bot.interpreting.ledger import Entry, State
-from bot.interpreting.plan import MIXED, Attendee, Lane
-from tests.support.meeting import ADA, ADA_INTO_SPANISH, BENITO, PEOPLE, TWO_LANGUAGES, Answers, Meeting, Script
+from bot.interpreting.plan import MIXED
+from tests.support.meeting import ADA, ADA_INTO_SPANISH, BENITO
 
 TEXT = "El informe llega el martes por la tarde"
 BOT = "8:acs:bot"
@@ -138,71 +134,6 @@ def test_words_are_compared_without_case_punctuation_and_spaces_that_are_not_the
     assert words_of("¡Hola, a TODOS!") == ("hola", "a", "todos")
     assert words_of("会议在三点") == ("会", "议", "在", "三", "点")
     assert alike(words_of("会议在三点开始吧"), words_of("会议在三点开始"))
-
-
-# --- meetings ------------------------------------------------------------------------------------------
-
-
-class Translator:
-    """Knows both languages of one sentence, and hears what is really said."""
-
-    SENTENCES = {"en-US": "The report arrives on Tuesday afternoon", "es-ES": TEXT}
-
-    def __init__(self) -> None:
-        self.asked: list[Lane] = []
-
-    def __call__(self, request: Interpret | Say) -> Script:
-        lane = request.lane
-        self.asked.append(lane)
-        source = "en-US" if lane.target == "es-ES" else "es-ES"
-        return Answers(text=self.SENTENCES[lane.target], heard=self.SENTENCES[source], seconds=2.0)(request)
-
-
-class TwoInterpreters(Meeting):
-    """A second interpreter sits in the room: whatever ours says in Spanish, it says in English."""
-
-    turns = 0
-
-    def follow(self, until: float) -> None:
-        answered = 0
-        while self.now < until:
-            self.run(self.now + 1.0)
-            voices = [entry for entry in self.settled() if entry.played_ms]
-            if len(voices) > answered:
-                answered = len(voices)
-                self.turns += 1
-                self.says(BOT, self.now + 0.5, 2.0)
-
-
-def test_two_interpreters_that_hear_each_other_fall_silent() -> None:
-    plan = replace(TWO_LANGUAGES, attendees={**PEOPLE, BOT: Attendee(BOT, "Another bot", "en-US")})
-    translator = Translator()
-    meeting = TwoInterpreters(plan, translator)
-    meeting.says(ADA, 0.5, 2.0)
-    meeting.follow(120.0)
-    assert meeting.turns <= LOOP_LENGTH
-    ends = [(entry.lane.speaker, entry.state.value, entry.reason) for entry in meeting.settled()]
-    assert ends == [(ADA, "spoken", ""), (BOT, "spoken", ""), (BOT, ends[-1][1], "echo")]
-    assert ends[-1][1] in ("not_needed", "abandoned")
-    originals = [line.utterance for line in meeting.captions() if line.is_original]
-    assert originals == ["u-1", "u-2"], "what is suppressed is not written down as anybody's words"
-
-
-def test_one_that_does_not_fall_silent_is_muted_where_admins_see_it_and_heard_again_later() -> None:
-    plan = replace(TWO_LANGUAGES, attendees={**PEOPLE, BOT: Attendee(BOT, "Another bot", "en-US")})
-    meeting = Meeting(plan, Translator())
-    for turn in range(8):
-        meeting.says((ADA, BOT)[turn > 0], 0.5 + 5.0 * turn, 2.0)
-    meeting.run(45.0)
-    assert meeting.session.restriction == f"echo: {BOT} is muted"
-    assert len([entry for entry in meeting.settled() if entry.reason == "echo"]) == SUPPRESSED_BEFORE_MUTE
-    assert len(meeting.settled()) == 2 + SUPPRESSED_BEFORE_MUTE, "what is said while muted is not even an utterance"
-    meeting.run(45.0 + MUTE_S)
-    assert meeting.session.restriction == ""
-    assert meeting.effects(Restricted) == [Restricted(f"echo: {BOT} is muted", BOT), Restricted("", BOT)]
-    meeting.says(BOT, meeting.now + REMEMBERED_S, 2.0)
-    meeting.run(meeting.now + REMEMBERED_S + 10.0)
-    assert meeting.settled()[-1].state is State.SPOKEN
 
 
 def test_who_was_an_echo_long_ago_is_forgotten() -> None:

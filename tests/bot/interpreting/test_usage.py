@@ -9,7 +9,6 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.interpreting.events import OpenBooth, PlanChanged, Restricted
 from bot.interpreting.ledger import Entry, Kind, State
 from bot.interpreting.plan import RoomPlan, UsageCap
 from bot.interpreting.usage import UsageMeter, Used, notice
@@ -102,61 +101,7 @@ def test_it_is_the_same_whichever_call_used_it(used: list[dict[str, int]], earli
     assert sum(lane.total_tokens for lane in one.lanes.values()) == one.total.total_tokens
 
 
-# --- the cap -------------------------------------------------------------------------------------------
-
-
-def test_a_cap_that_is_reached_leaves_captions_and_says_so_in_each_language() -> None:
-    meeting = Meeting(capped(tokens=50), Answers(seconds=1.0))
-    for at in (0.5, 5.0, 10.0):
-        meeting.says(ADA, at, 1.0)
-    meeting.run(20.0)
-    assert meeting.states() == {"u-1": ("spoken", ""), "u-2": ("spoken", ""), "u-3": ("caption_only", "usage_cap")}
-    assert meeting.voices() == [1, 2]
-    notices = {line.language: line.text for line in meeting.captions() if line.speaker == "interpreter"}
-    assert notices == {tag: notice(tag) for tag in ("en-US", "es-ES")}
-    assert notices["en-US"] != notices["es-ES"]
-    assert [line.text for line in meeting.captions() if line.utterance == "u-3" and line.is_final] == ["Hello", "Hola"]
-    assert meeting.session.restriction == "usage_cap: tokens"
-    assert meeting.effects(Restricted) == [Restricted("usage_cap: tokens")]
-
-
-def test_it_is_told_as_soon_as_the_last_sound_has_been_heard() -> None:
-    meeting = Meeting(capped(tokens=1), Answers(seconds=1.0))
-    meeting.says(ADA, 0.5, 1.0)
-    meeting.run(20.0)
-    told_at = next(at for at, effect in meeting.done if isinstance(effect, Restricted))
-    assert told_at - meeting.played()[-1][0] < 0.03
-
-
-def test_from_then_on_text_is_all_that_booths_are_asked_for() -> None:
-    meeting = Meeting(capped(tokens=1), Answers(seconds=1.0))
-    meeting.says(ADA, 0.5, 1.0)
-    meeting.says(ADA, 5.0, 1.0)
-    meeting.run(20.0)
-    assert [opened.voice for opened in meeting.effects(OpenBooth)] == [True, False]
-
-
-def test_what_is_being_said_when_the_cap_is_reached_is_said_to_the_end() -> None:
-    meeting = Meeting(capped(tokens=30), Answers(seconds=4.0))
-    meeting.says(ADA, 0.5, 1.0)
-    meeting.says(BENITO, 1.0, 1.0)
-    meeting.says(ADA, 12.0, 1.0)
-    meeting.run(30.0)
-    assert meeting.states() == {
-        "u-1": ("spoken", ""),
-        "u-2": ("spoken", ""),  # it had begun before the first was closed
-        "u-3": ("caption_only", "usage_cap"),
-    }
-    assert len(meeting.played()) == 2 * 200
-
-
-def test_a_cap_that_is_raised_gives_the_voice_back() -> None:
-    meeting = Meeting(capped(tokens=1), Answers(seconds=1.0))
-    meeting.says(ADA, 0.5, 1.0)
-    meeting.says(ADA, 5.0, 1.0)
-    meeting.happens(10.0, PlanChanged(capped(tokens=1_000)))
-    meeting.says(ADA, 11.0, 1.0)
-    meeting.run(20.0)
-    assert [state for state, _ in meeting.states().values()] == ["spoken", "caption_only", "spoken"]
-    assert [one.reason for one in meeting.effects(Restricted)] == ["usage_cap: tokens", ""]
-    assert meeting.session.restriction == ""
+def test_readers_are_told_in_their_language_and_in_english_where_we_have_no_words() -> None:
+    assert len({notice(tag) for tag in ("en-US", "es-ES", "fr-FR", "de-DE", "it-IT", "pt-BR")}) == 6
+    assert notice("es-MX") == notice("es-ES")
+    assert notice("fi-FI") == notice("en-US")
