@@ -187,6 +187,30 @@ def test_a_booth_that_is_done_before_the_speaker_is_asked_and_told_nothing_more(
     assert books.one().entry.committed_at == 2.5
 
 
+def test_what_is_complete_is_held_back_no_longer_and_what_was_wrong_with_it_is_told() -> None:
+    books = Books()
+    books.said()
+    one = books.one()
+    books.books.voice(one, numbered(1) * 5, 3.0)
+    one.passages[0].held_until = 9.0
+    books.plays(3.0, 3.2)
+    assert not one.begun
+    one.reason = "max_output_tokens"
+    books.books.complete(one)
+    books.plays(3.2, 3.4)
+    assert books.ends() == [("u-1", "es-ES", "spoken", "max_output_tokens")]
+
+
+def test_the_next_is_asked_for_faster_where_much_waits() -> None:
+    books = Books()
+    for number in (1, 2, 3):
+        books.said(name=f"u-{number}", at=float(number))
+        books.answered(books.one(f"u-{number}"), 250, number + 2.5)
+    speeds = [effect.speed for effect in books.out if isinstance(effect, Interpret)]
+    assert speeds == [1.0, 1.0, 1.05], "5 s wait"
+    assert books.one("u-3").entry.speed == 1.05
+
+
 def test_own_words_wait_for_silence_and_go_through_the_books_like_others() -> None:
     books = Books()
     books.books.say(Utterance("own", "interpreter", "Interpreter", "es-ES", 1.0), ROUTE, 1.0)
@@ -415,6 +439,14 @@ def test_hush_stops_an_interpreter_who_runs_along_before_the_first_sound() -> No
     books = said_by_many(along=True)
     books.books.hush("hushed")
     assert [(one.spoken.id, one.lane) for one in books.books.all()] == [("u-3", OWN)]
+
+
+def test_hush_lets_go_of_what_would_only_be_read_too() -> None:
+    for answered, left in [(False, 0), (True, 1)]:
+        books = Books()
+        books.said(Route(LANE, ()))
+        books.books.hush("hushed", answered=answered)
+        assert len(books.books.all()) == left
 
 
 @pytest.mark.parametrize("along", [False, True])
