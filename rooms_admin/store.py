@@ -45,7 +45,7 @@ class RoomSettings:
     """participant who is interpreted before all others; empty: nobody"""
     keypad: Mapping[str, KeypadAction] = field(default_factory=lambda: {"*": "hush"})
     """what a keypad tone does"""
-    bots: Sequence[str] = ()
+    bots: tuple[str, ...] = ()
     """participants that are no people: never interpreted"""
     mixed: bool = False
     """hear the call as one stream in which nobody is told apart, instead of one for each who speaks"""

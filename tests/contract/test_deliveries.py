@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import aiohttp
+import numpy as np
 import pytest
 
 from emulator.acs.grid_events import GridEvent, call_ended, call_started, participant_added, participant_removed
@@ -114,15 +115,19 @@ def joins(whole: Line) -> int:
     return len(whole.emulator.journal.entries("http", path="/calling/callConnections:connect"))
 
 
+def quieter(speech: bytes, gain: float) -> bytes:
+    return (np.frombuffer(speech, dtype="<i2") * gain).astype("<i2").tobytes()
+
+
 async def hold(whole: Line, room: Room, ana: Participant, speech: bytes, deliveries: list[Delivery]) -> set[int]:
-    """Ana speaks before, while and after all of it is delivered."""
+    """Ana speaks before, while and after all of it is delivered, never twice alike: that would sound like an echo."""
     await ana.speak(speech)
     await room.until_passages(1)
     async with asyncio.TaskGroup() as group:
         posting = group.create_task(post(whole, deliveries))
-        await ana.speak(speech)
+        await ana.speak(quieter(speech, 0.9))
     await room.until_passages(2)
-    await ana.speak(speech)
+    await ana.speak(quieter(speech, 0.8))
     await room.until_passages(3)
     return posting.result()
 
@@ -152,7 +157,7 @@ async def test_a_thousand_deliveries_do_not_disturb_a_meeting(english: bytes) ->
             assert joins(whole) == before
             assert whole.secrets() == [secret]
             passages = await room.until_passages(3)
-        assert [passage["state"] for passage in passages] == ["spoken"] * 3
+        assert [(passage["state"], passage["reason"]) for passage in passages] == [("spoken", "")] * 3
         assert read_markers(bytes(luis.heard)) == [0, 1, 2]
 
 
