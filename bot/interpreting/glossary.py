@@ -207,7 +207,8 @@ def _inflected(part: str, group: str | None = None) -> str:
 
 
 def _declined(part: str) -> str:
-    return rf"{re.escape(part[:-1])}\w{{0,4}}" if len(part) >= _SHORT else re.escape(part)
+    ends_in_letter = len(part) >= _SHORT and part[-1].isalnum()
+    return rf"{re.escape(part[:-1])}\w{{0,4}}" if ends_in_letter else re.escape(part)
 
 
 def _fold(text: str) -> str:
