@@ -10,7 +10,7 @@ import logging
 import secrets
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import msgspec
@@ -133,17 +133,32 @@ class Surroundings:
 
 
 def new_record(room: PlannedRoom, owner: str, server_call_id: str | None, since: float) -> CallRecord:
-    secret = secrets.token_urlsafe(32)
     return CallRecord(
         room_id=room.room_id,
         acs_room_id=room.acs_room_id,
         owner=owner,
-        secret=secret,
+        secret=secrets.token_urlsafe(32),
         request_id=str(uuid.uuid4()),
-        name=secret[:8],
+        name=secrets.token_urlsafe(6),
         since=since,
         server_call_id=server_call_id,
     )
+
+
+async def leave_connection(calls: CallControl, register: Register, connection_id: str) -> bool:
+    """Leave a connection, now or, if ACS will not hear of it, later; whether it has been left. Raises nothing."""
+    try:
+        await calls.hang_up(connection_id)
+        return True
+    except CallError as error:
+        logger.warning("hang-up failed", extra={"code": error.code, "call_connection_id": connection_id})
+    except Exception as error:  # a bug of ours must not reach the other calls
+        logger.error("hang-up failed", exc_info=error, extra={"call_connection_id": connection_id})
+    try:
+        await register.orphan(connection_id)
+    except StoreUnavailable:
+        logger.error("a connection may be left behind", extra={"call_connection_id": connection_id})
+    return False
 
 
 def summaries(lanes: Lanes) -> tuple[LaneSummary, ...]:
@@ -323,7 +338,7 @@ class Call:
         self._changed.set()
 
     def change_plan(self, plan: RoomPlan) -> None:
-        self.room = PlannedRoom(self.room.room_id, self.room.acs_room_id, plan)
+        self.room = replace(self.room, plan=plan)
         self.live.change_plan(plan)
 
     def reported(self, event: CallReport | CallEvent) -> None:
@@ -568,7 +583,7 @@ class Call:
         try:
             # Whatever ended the room while we were still joining could not know the call it was to leave.
             if self._connection_id is not None and (hang_up or self._joined_late) and await self._is_ours():
-                await self.hang_up(self._connection_id)
+                await leave_connection(self._around.calls, self._around.register, self._connection_id)
         finally:
             failure = reason.startswith(FAILURES)
             self.wanted_again = failure and not self._moved
@@ -582,20 +597,6 @@ class Call:
                 if self._was_heard:
                     around.tell("interpreter.left", self.room.room_id, {"reason": reason})
                 around.tell("room.ended", self.room.room_id, {"reason": reason})
-
-    async def hang_up(self, connection_id: str) -> None:
-        """Leave a connection, now or, if ACS will not hear of it, later."""
-        try:
-            await self._around.calls.hang_up(connection_id)
-            return
-        except CallError as error:
-            logger.warning("hang-up failed", extra={"code": error.code, "call_connection_id": connection_id})
-        except Exception as error:  # a bug of ours must not reach the other calls
-            logger.error("hang-up failed", exc_info=error, extra={"call_connection_id": connection_id})
-        try:
-            await self._around.register.orphan(connection_id)
-        except StoreUnavailable:
-            logger.error("a connection may be left behind", extra={"call_connection_id": connection_id})
 
     # --- the record --------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from typing import Protocol
 
 import msgspec
 
-from bot.call import Call, CallControl
+from bot.call import Call, CallControl, leave_connection
 from bot.errors import CallError
 from bot.lifecycle import Happening, State
 from bot.register import OFF_BEAT_S, CallRecord, Living, Register, WantedCall
@@ -216,14 +216,9 @@ class Reconciliation:
 
     async def hang_up(self, connection_id: str) -> None:
         """Leave a connection nobody is responsible for; one that will not be left is tried again later."""
+        if not await leave_connection(self._calls, self._register, connection_id):
+            return
         try:
-            await self._calls.hang_up(connection_id)
-        except CallError as error:
-            logger.warning("hang-up failed", extra={"code": error.code, "call_connection_id": connection_id})
-            await self._register.orphan(connection_id)
-            return
-        except Exception as error:  # a bug of ours must not reach the other calls
-            logger.error("hang-up failed", exc_info=error, extra={"call_connection_id": connection_id})
-            await self._register.orphan(connection_id)
-            return
-        await self._register.adopted(connection_id)
+            await self._register.adopted(connection_id)
+        except StoreUnavailable:
+            pass  # it is hung up once more, which does no harm

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from bot.broadcast import Broadcast
 from bot.call import FIRST_FRAME_S, FIRST_MEDIA_S, PUT_OUT, Call, Surroundings, new_record
 from bot.errors import CallError
 from bot.interpreting.plan import RoomPlan
+from bot.interpreting.usage import Used
 from bot.lifecycle import Happening, State
 from bot.live_room import LiveRoom
 from bot.metronome import Metronome
@@ -555,3 +557,16 @@ async def test_a_silent_stream_of_a_connection_without_a_name_is_taken_as_it_is(
         "no audio has come",
         State.STREAMING,
     )
+
+
+def test_what_names_a_calls_utterances_says_nothing_of_its_secret() -> None:
+    record = new_record(ROOMS["room-1"], "us", None, 0.0)
+    assert record.name not in record.secret
+
+
+@scene
+async def test_what_earlier_calls_have_used_is_known_after_a_change_of_the_plan(stage: Scene) -> None:
+    await stage.begin()
+    stage.call.room = replace(stage.call.room, used=Used(spoken_ms=7))
+    stage.call.change_plan(RoomPlan(("en-US", "es-ES"), {BENITO: PEOPLE[BENITO]}))
+    assert stage.call.room.used == Used(spoken_ms=7)

@@ -429,3 +429,24 @@ def test_a_hang_up_that_fails_is_tried_again_until_it_succeeds(
 
     script()
     assert {record.getMessage() for record in caplog.records} == {"hang-up failed"}
+
+
+@pytest.mark.parametrize("refusal", [None, CallError("timeout", "", retryable=False)])
+def test_a_late_hang_up_while_the_store_is_away_troubles_nobody(
+    refusal: Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The regression: it ran in the switchboard's own group, and would have ended that."""
+
+    async def away(connection_id: str) -> None:
+        raise StoreUnavailable("away")
+
+    @virtual_time
+    async def script() -> None:
+        world = World()
+        world.acs.refuses = refusal
+        monkeypatch.setattr(world.register, "orphan", away)
+        monkeypatch.setattr(world.register, "adopted", away)
+        await world.reconciliation.hang_up("connection-1")
+        assert world.acs.hang_ups == ["connection-1"]
+
+    script()
