@@ -101,6 +101,6 @@ async def _read(port: int, requests: Sequence[bytes], seconds: float) -> list[fl
         async with asyncio.TaskGroup() as group:
             for number in range(CONNECTIONS):
                 group.create_task(one(number), name="reader")
-    except ExceptionGroup as failures:
+    except ExceptionGroup as failures:  # one reader that fails ends them all: whoever measures is told of the first
         raise SubjectFailed(str(failures.exceptions[0])) from failures
     return delays

@@ -17,6 +17,7 @@ from bot.interpreting.plan import SHARED_CHANNEL, Attendee, Endpointing, Layout,
 from bot.interpreting.usage import Used
 from rooms_admin.exports import Passage
 from rooms_admin.store import Room, RoomStore
+from rooms_admin.usage import paid_for
 
 _BETWEEN = "/"
 """No id of a room has it."""
@@ -116,7 +117,7 @@ class RoomBook:
         if call is None or call.plan.usage_cap == UsageCap():
             return call
         used = Used()
-        for passage in await self._books.every_passage(room_of(call.room_id)):
+        for passage in paid_for(await self._books.every_passage(room_of(call.room_id))):
             used.add(passage.spoken_ms or 0, passage.played_ms, passage.tokens)
         return replace(call, used=used)
 

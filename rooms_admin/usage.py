@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from rooms_admin.exports import Passage
@@ -54,10 +54,15 @@ class LaneUsage:
         self.tokens.update(passage.tokens)
 
 
+def paid_for(passages: Iterable[Passage]) -> Iterator[Passage]:
+    """All but voices that were passed through: no model heard them."""
+    return (passage for passage in passages if passage.kind != "passthrough")
+
+
 def usage_by_lane(passages: Iterable[Passage]) -> list[LaneUsage]:
     """The lanes in the order of their first utterance."""
     lanes: dict[tuple[str, str, str], LaneUsage] = {}
-    for passage in passages:
+    for passage in paid_for(passages):
         key = (passage.speaker_id, passage.source, passage.target)
         lanes.setdefault(key, LaneUsage(*key)).add(passage)
     return list(lanes.values())

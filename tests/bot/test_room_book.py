@@ -121,3 +121,19 @@ def test_all_calls_of_a_room_follow_its_changes() -> None:
     follow_change(switched, replace(_room(), sisters=SISTERS))
     follow_removal(switched, _room())
     assert switched.told == ["room-1/en-US changed", "room-1/es-ES changed", "room-1 deleted"]
+
+
+class Books:
+    """What two passages of earlier calls used; one of them was a voice passed through."""
+
+    async def every_passage(self, room_id: str) -> list[Passage]:
+        spoken = Passage("u-1", "8:acs:a", "en-US", "es-ES", "spoken", "", 2_000, 1_500, None, None, 0, None, {})
+        return [spoken, replace(spoken, target="en-US", kind="passthrough")]
+
+
+async def test_what_earlier_calls_used_counts_where_there_is_a_cap() -> None:
+    store = InMemoryRooms()
+    await store.add(replace(_room(), settings=RoomSettings(usage_cap={"minutes": 5.0})))
+    call = await RoomBook(store, Books()).by_room("room-1")
+    assert call is not None
+    assert (call.used.spoken_ms, call.used.interpreted_ms) == (2_000, 1_500)

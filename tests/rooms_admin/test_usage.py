@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rooms_admin.exports import Passage
-from rooms_admin.usage import Prices, usage_by_lane
+from rooms_admin.usage import Prices, paid_for, usage_by_lane
 
 PRICES = Prices(
     "USD", {"input_text": 4.0, "input_audio": 32.0, "input_cached": 0.4, "output_text": 16.0, "output_audio": 64.0}
@@ -27,6 +29,12 @@ def test_lanes_are_added_up_apart() -> None:
     assert (spanish.spoken_ms, spanish.interpreted_ms) == (2000, 3000)
     assert spanish.tokens == {"input_audio": 15, "output_text": 2}
     assert french.tokens == {"input_audio": 7}
+
+
+def test_a_voice_that_is_passed_through_is_no_usage() -> None:
+    passed = replace(passage("en-US"), kind="passthrough")
+    assert list(paid_for([passed, passage()])) == [passage()]
+    assert [lane.target for lane in usage_by_lane([passed, passage()])] == ["es-ES"]
 
 
 def test_nothing_used_is_no_lane() -> None:
