@@ -11,7 +11,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import aiohttp
-import numpy as np
 import pytest
 
 from emulator.acs.grid_events import GridEvent, call_ended, call_started, participant_added, participant_removed
@@ -19,6 +18,7 @@ from emulator.acs.room_call import RoomCall
 from emulator.client import Participant
 from emulator.engine.local import Synthesiser
 from emulator.engine.scripted import read_markers
+from tests.support.audio import quieter
 from tests.support.line import GRID_SECRET, Line, Room, line
 
 pytestmark = pytest.mark.timeout(120)
@@ -113,10 +113,6 @@ async def an_earlier_call(whole: Line, room: Room) -> tuple[list[GridEvent], str
 def joins(whole: Line) -> int:
     """Connect requests so far."""
     return len(whole.emulator.journal.entries("http", path="/calling/callConnections:connect"))
-
-
-def quieter(speech: bytes, gain: float) -> bytes:
-    return (np.frombuffer(speech, dtype="<i2") * gain).astype("<i2").tobytes()
 
 
 async def hold(whole: Line, room: Room, ana: Participant, speech: bytes, deliveries: list[Delivery]) -> set[int]:

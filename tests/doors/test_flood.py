@@ -22,6 +22,7 @@ from media_streaming.audio import PCM_24K_MONO
 from tests.contract.test_line import put_faults
 from tests.doors.support import ADMIN
 from tests.doors.test_callbacks import token
+from tests.support.audio import quieter
 from tests.support.line import Line, Room, line
 
 pytestmark = pytest.mark.timeout(90)
@@ -118,7 +119,7 @@ class Flood:
 async def converse(room: Room, ana: Participant, speech: bytes) -> None:
     """Ana says as much as is counted in the end, each time when the last is interpreted."""
     for number in range(1, UTTERANCES + 1):
-        await ana.speak(speech)
+        await ana.speak(quieter(speech, 1 - number / 20))  # never twice alike: that would sound like an echo
         await room.until_passages(number)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 FRAME_BYTES = 960
 """20 ms of PCM16 mono at 24 kHz."""
 
@@ -20,3 +22,8 @@ def numbers(pcm: bytes) -> list[int]:
     found = [int.from_bytes(frame[:2], "little") for frame in frames]
     assert frames == [numbered(number) for number in found], "not made of whole numbered frames"
     return found
+
+
+def quieter(speech: bytes, gain: float) -> bytes:
+    """The same words, so that a recogniser that knows audio by its bytes takes them for others."""
+    return (np.frombuffer(speech, dtype="<i2") * gain).astype("<i2").tobytes()
