@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.speech import SENTENCES
-from bot.echo_detection import EchoDetector
+from bot.live_room.echo_detection import EchoDetector
 from emulator.engine.local.synthesis import Synthesiser, Voice
 
 FRAME = 480

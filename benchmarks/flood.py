@@ -22,9 +22,9 @@ from benchmarks.load import Load
 from benchmarks.observations import Losses, Observations
 from benchmarks.percentiles import Spread, percentile
 from benchmarks.subjects import Bot
-from emulator.acs.callbacks import TokenIssuer
-from emulator.acs.connection import CallConnection
-from emulator.acs.media_wire import audio_message, speaker_part
+from emulator.acs.calls.connection import CallConnection
+from emulator.acs.events.callbacks import TokenIssuer
+from emulator.acs.wire.media_messages import audio_message, speaker_part
 from emulator.clock import monotonic
 
 CALLS = 5

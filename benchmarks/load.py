@@ -18,9 +18,9 @@ from typing import Self
 
 from benchmarks import stamps
 from benchmarks.observations import Answer, Append, Observations, SpeakerLog, Utterance
-from emulator.acs.connection import CallConnection
-from emulator.acs.keys import SigningKey
-from emulator.acs.playout import PlayoutBuffer
+from emulator.acs.auth.keys import SigningKey
+from emulator.acs.calls.connection import CallConnection
+from emulator.acs.calls.playout import PlayoutBuffer
 from emulator.app import Emulator
 from emulator.config import Config
 from emulator.engine.base import BYTES_PER_MS, Heard, Spoken

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.line import DRAIN_S, MIB, SUBJECTS, WARM_UP_S, Cores, Report
 from benchmarks.load import Load
-from emulator.realtime.faults import FaultRule, RealtimeFaults
+from emulator.realtime.faults.rules import FaultRule, RealtimeFaults
 
 CALLS = 10
 AFTER_S = 6.0

@@ -14,9 +14,9 @@ import uvloop
 from bot.app import Interpreter, opened_storage
 from bot.config import Settings, load_settings
 from bot.errors import SettingsError
-from bot.server import Server, server_config
-from bot.telemetry import configure_logging
-from rooms_admin.errors import UnusableStore
+from bot.log_format import configure_logging
+from http_serving.server import Server, server_config
+from storage.errors import UnusableStore
 
 
 async def serve(settings: Settings) -> None:

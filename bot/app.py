@@ -16,57 +16,56 @@ from azure.identity.aio import DefaultAzureCredential
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
 
-from bot import calls as call_automation
-from bot.broadcast import Broadcast
-from bot.call import Interpreted, PlannedRoom
-from bot.calls import Calls
+from bot.calls import acs_client as call_automation
+from bot.calls.acs_client import Calls
+from bot.calls.call import Interpreted, PlannedRoom
+from bot.calls.dispatcher import Switchboard
+from bot.calls.keys import is_sister, room_of, stream_of
+from bot.calls.registry import Register
 from bot.config import Settings
-from bot.echo_detection import EchoDetector
-from bot.http_errors import install_error_handlers
-from bot.interpreter_desk import InterpreterDesk
-from bot.interpreting.usage import UsageMeter
-from bot.limits import STRANGERS_PER_S, admin_limits, buckets, join_limits, media_limits, webhook_limits
-from bot.live_room import LiveRoom, Scribe
-from bot.metronome import Metronome
-from bot.notices import Notices
-from bot.openapi import described
+from bot.error_responses import install_error_handlers
+from bot.interpreter_control import InterpreterDesk
+from bot.interpreting.usage_meter import UsageMeter
+from bot.live_room.echo_detection import EchoDetector
+from bot.live_room.frame_timer import Metronome
+from bot.live_room.live_room import LiveRoom, Scribe
+from bot.live_room.shared_room import Houses
+from bot.live_room.voice_activity import DetectorPool
+from bot.outputs.listener_feed import Broadcast
+from bot.outputs.transcript_writer import CallScribe
+from bot.outputs.webhook_events import Notices
+from bot.rate_limits import STRANGERS_PER_S, admin_limits, buckets, join_limits, media_limits, webhook_limits
 from bot.realtime.capabilities import Capabilities
 from bot.realtime.client import Sockets, build_client
 from bot.realtime.engines import Translation, booth_factory
-from bot.realtime.limits import BoothLimits
 from bot.realtime.messages import ConversationSettings
+from bot.realtime.timeouts import BoothLimits
 from bot.realtime.translation_messages import TranslationSettings
-from bot.records import CallScribe
-from bot.register import Register
-from bot.room_book import RoomBook, follow_change, follow_removal, is_sister, room_of, stream_of
-from bot.safe_answers import make_answers_safe
-from bot.sisters import Houses
-from bot.switchboard import Switchboard
-from bot.voice_activity import DetectorPool
+from bot.room_plans import RoomBook, follow_change, follow_removal
+from http_serving.bearer_tokens import KeySet, TokenVerifier, event_grid_only, fetch_over_http
+from http_serving.openapi import described
+from http_serving.security_headers import make_answers_safe
 from listeners.feed import Feed
 from listeners.tickets import Tickets
 from media_streaming import routes as media_routes
-from rooms_admin import acs_rooms
-from rooms_admin import errors as admin_errors
-from rooms_admin import routes as admin_routes
-from rooms_admin.acs_rooms import AcsRooms
-from rooms_admin.archive import Archive
-from rooms_admin.connection_string import parse_connection_string
-from rooms_admin.deliveries import Deliveries
+from rooms_admin import api as admin_routes
+from rooms_admin.api import Guard
+from rooms_admin.auth.api_key_file import KeyFile
+from rooms_admin.auth.api_keys import Admins, ApiKeys, Claims, VerifyBearer
 from rooms_admin.idempotency import Answers
-from rooms_admin.key_file import KeyFile
-from rooms_admin.keys import Admins, ApiKeys, Claims, VerifyBearer
-from rooms_admin.models import Purpose
+from rooms_admin.integrations.delivery import Deliveries
+from rooms_admin.integrations.subscriptions import EventKind, Subscriptions
 from rooms_admin.retention import Retention
-from rooms_admin.rooms import Rooms
-from rooms_admin.routes import Guard
-from rooms_admin.storage import Storage, open_storage
-from rooms_admin.store import Room
-from rooms_admin.subscriptions import EventKind, Subscriptions
-from rooms_admin.usage import Prices
+from rooms_admin.rooms import acs_client
+from rooms_admin.rooms.acs_client import AcsRooms
+from rooms_admin.rooms.connection_string import parse_connection_string
+from rooms_admin.rooms.requests import Purpose
+from rooms_admin.rooms.room import Room
+from rooms_admin.rooms.service import Rooms
+from rooms_admin.stores.open import Storage, open_storage
+from rooms_admin.transcripts.recorder import Archive
+from rooms_admin.transcripts.usage import Prices
 from webhooks import routes as webhook_routes
-from webhooks.errors import KeysUnavailable, NotAuthorized
-from webhooks.tokens import KeySet, TokenVerifier, event_grid_only, fetch_over_http
 
 API_VERSION = "1.0"
 """Grows when an answer loses something somebody may rely on."""
@@ -139,7 +138,7 @@ class Interpreter:
             calls = Calls(await asyncio.to_thread(call_automation.build_client, endpoint, credential))
             resources.push_async_callback(calls.close)
             admin_credential = acs_key if acs_key is not None else _needed(identity)
-            clients = await asyncio.to_thread(acs_rooms.build_clients, endpoint, admin_credential)
+            clients = await asyncio.to_thread(acs_client.build_clients, endpoint, admin_credential)
             acs = await resources.enter_async_context(AcsRooms(*clients))
             credential_of_model = _model_credential(settings, identity)
             model = await asyncio.to_thread(build_client, settings.azure_ai_endpoint, credential_of_model)
@@ -268,14 +267,6 @@ class Interpreter:
             text, ticket = tickets.issue(purpose, room_id, language=language, participant_id=participant_id)
             return text, datetime.fromtimestamp(ticket.expires_at, UTC)
 
-        async def verify_media(authorization: str | None) -> None:
-            try:
-                await verifier.verify(authorization)
-            except NotAuthorized as error:
-                raise media_routes.Unauthorized from error
-            except KeysUnavailable as error:
-                raise media_routes.Unavailable((error.retry_after_ms or 1000) / 1000) from error
-
         strangers = buckets(STRANGERS_PER_S)
         secret, of_event_grid = settings.event_grid_secret, _event_grid_verifier(settings)
         self.app.include_router(
@@ -290,7 +281,7 @@ class Interpreter:
         self.app.include_router(
             media_routes.router(
                 switchboard.serve_media,
-                verify=verify_media,
+                verify=verifier.verify,
                 knows_secret=switchboard.knows_secret,
                 limits=media_limits(strangers),
             )
@@ -318,10 +309,7 @@ def _entra(settings: Settings) -> VerifyBearer | None:
         return None
 
     async def verify(authorization: str) -> Claims:
-        try:
-            return (await verifier.verify(authorization)).all
-        except NotAuthorized as error:
-            raise admin_errors.NotAuthorized(error.message, details=error.details) from error
+        return (await verifier.verify(authorization)).all
 
     return verify
 

@@ -15,9 +15,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import SettingsError
 from bot.realtime.translation_messages import TARGETS
-from rooms_admin.connection_string import acs_endpoint, parse_connection_string
-from rooms_admin.key_file import KeyFileProblem, load
-from rooms_admin.keys import SHORTEST_KEY, digest_of
+from rooms_admin.auth.api_key_file import KeyFileProblem, load
+from rooms_admin.auth.api_keys import SHORTEST_KEY, digest_of
+from rooms_admin.rooms.connection_string import acs_endpoint, parse_connection_string
 
 ACS_ISSUER = "https://acscallautomation.communication.azure.com"
 """Issuer of the tokens on callbacks and media sockets (ACS protocol sheet, 3.5)."""

@@ -11,9 +11,9 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import get_args
 
-from demo import course, loss, progress, script, speak, stay
-from demo.parts import Ports, PortTaken
-from demo.seating import Layout, Mode, Seating
+from demo import failover_report, own_recordings, progress, run_meeting, script, serve
+from demo.layouts import Layout, Mode, Seating
+from demo.processes import Ports, PortTaken
 
 STOPPED = 130
 """Exit code of a meeting that was broken off by Ctrl-C, as shells have it."""
@@ -27,21 +27,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "run":
             ports = Ports(options.acs_port, options.realtime_port, options.bot_port)
             ports.check()
-            course.prepare(options.out)
-            return _until_done(stay.stay(ports, options.out, screen), stopped_code=0)  # there is no other end to it
+            run_meeting.prepare(options.out)
+            return _until_done(serve.stay(ports, options.out, screen), stopped_code=0)  # there is no other end to it
         if options.command == "replicas":
-            course.prepare(options.out)
-            return _until_done(loss.show(options.out, screen), stopped_code=STOPPED)
+            run_meeting.prepare(options.out)
+            return _until_done(failover_report.show(options.out, screen), stopped_code=STOPPED)
         people, turns = list(script.PEOPLE), list(script.MEETING)
         if options.speak is not None:
-            recordings = speak.parse(options.speak)
-            people = speak.people(recordings)
-            turns = speak.turns(recordings, people)
-        course.prepare(options.out)
+            recordings = own_recordings.parse(options.speak)
+            people = own_recordings.people(recordings)
+            turns = own_recordings.turns(recordings, people)
+        run_meeting.prepare(options.out)
         seating = Seating(people, options.layout)
-        demo = course.Demo(seating, turns, options.out, screen, options.mode)
+        demo = run_meeting.Demo(seating, turns, options.out, screen, options.mode)
         return _until_done(demo.run(), stopped_code=STOPPED)
-    except (speak.WrongRequest, speak.UnusableRecording, PortTaken) as error:
+    except (own_recordings.WrongRequest, own_recordings.UnusableRecording, PortTaken) as error:
         print(error, file=sys.stderr)
         return 2
 

@@ -12,9 +12,9 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo.balancer import Balancer
-from demo.children import LOOK_S, READY_S, Child, PartFailed, Starting, child, until_ready
-from demo.parts import HOST, Keys, Parts, Ports, bot_command, bot_settings, emulator_command, inherited
+from demo.load_balancer import Balancer
+from demo.processes import HOST, Keys, Parts, Ports, bot_command, bot_settings, emulator_command, inherited
+from demo.subprocesses import LOOK_S, READY_S, Child, PartFailed, Starting, child, until_ready
 
 REPLICAS = 3
 OPENED = '"media stream opened"'

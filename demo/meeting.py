@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from demo import books, listening
-from demo.listening import RATE, Samples
+from demo import ledger_client, recording_analysis
+from demo.layouts import Seating
 from demo.progress import Progress
-from demo.rest import Rest
+from demo.recording_analysis import RATE, Samples
+from demo.rest_client import Rest
 from demo.script import Turn
-from demo.seating import Seating
 from emulator.client import Participant
 
 PATIENCE_S = 15.0
@@ -82,13 +82,13 @@ class Minutes:
 
     def take(self, document: Mapping[str, Any]) -> None:
         """The transcript, as it is now."""
-        for line in books.final_lines(document):
+        for line in ledger_client.final_lines(document):
             self._utterances[line.utterance_id] = line.speaker_id
             if (line.utterance_id, line.language) in self._told:
                 continue
             self._told.add((line.utterance_id, line.language))
             self._progress.followed("recognised" if line.is_original else f"into {line.language}", line.text)
-        for entry in books.entries(document):
+        for entry in ledger_client.entries(document):
             self._utterances[entry.booked.utterance_id] = entry.speaker_id
             self.closed_ms.setdefault(entry.booked.utterance_id, time.time() * 1000)
             self._closed.setdefault(entry.booked.utterance_id, set()).add(entry.booked.target)
@@ -156,7 +156,10 @@ async def _until_interpreted(
     """Wait as polite people do: until each has been interpreted and the room is quiet; not for ever."""
     targets = {one.name: len(seating.targets(one.turn.speaker)) for one in just_said}
     audience = {one.name for said in just_said for one in seating.audience(said.turn.speaker)}
-    paused = any(len(listening.spans(one.speech, level=listening.threshold(one.speech))) > 1 for one in just_said)
+    paused = any(
+        len(recording_analysis.spans(one.speech, level=recording_analysis.threshold(one.speech))) > 1
+        for one in just_said
+    )
     quiet = SETTLED_AFTER_PAUSES if paused else SETTLED
     ended = {name: len(one.heard) // 2 for name, one in present.items()}
     deadline = time.monotonic() + PATIENCE_S
@@ -183,7 +186,7 @@ def check_connected(present: Mapping[str, Participant]) -> None:
 def _is_over(participant: Participant, since: int, quiet: int, waits: bool) -> bool:
     """Whether something was heard since then, if they wait for it, and has been followed by that much silence."""
     samples = np.frombuffer(bytes(participant.heard[since * 2 :]), "<i2")
-    sounds = listening.spans(samples)
+    sounds = recording_analysis.spans(samples)
     return len(samples) - sounds[-1].end >= quiet if sounds else not waits and len(samples) >= quiet
 
 

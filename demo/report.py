@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from demo.listening import percentile
+from demo.recording_analysis import percentile
 from demo.scoring import Words, enough
 
 SPOKEN = "spoken"

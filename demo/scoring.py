@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from demo.listening import Span
+from demo.recording_analysis import Span
 from emulator.engine.local import normalise
 
 Recognise = Callable[[Span, str], Awaitable[str | None]]

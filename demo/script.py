@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from demo.listening import Samples
+from demo.recording_analysis import Samples
 from emulator.engine.local import Voice
 
 

@@ -7,8 +7,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from demo.listening import QUIETEST_DB
 from demo.progress import plural
+from demo.recording_analysis import QUIETEST_DB
 from demo.report import LEAK_DB, Report, Spread, TurnResult
 from demo.script import primary
 

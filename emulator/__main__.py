@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from emulator.acs.signing import decode_key
+from emulator.acs.auth.signing import decode_key
 from emulator.app import Emulator
 from emulator.config import CALLBACK_ISSUER, LANGUAGES, RESOURCE_ID, Config, parse_switches, switch_help
 

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from emulator.acs.exchange import Exchange
-from emulator.acs.keys import SigningKey
-from emulator.acs.server import AcsServer
-from emulator.acs.tls import make_authority
-from emulator.chance import use_seed
+from emulator.acs.api.server import AcsServer
+from emulator.acs.api.tls import make_authority
+from emulator.acs.auth.keys import SigningKey
+from emulator.acs.calls.calls import Exchange
 from emulator.config import Config
 from emulator.engine.base import Engine
 from emulator.faults import FaultPlan, RealtimePart
 from emulator.journal import Journal
+from emulator.randomness import use_seed
 
 if TYPE_CHECKING:
     from emulator.realtime.config import RealtimeConfig
@@ -99,7 +99,7 @@ class Emulator:
     async def _start_realtime(self, stack: AsyncExitStack) -> None:
         # Imported here: the ACS side alone needs no speech engine to be installed.
         from emulator.realtime.config import RealtimeConfig
-        from emulator.realtime.faults import RealtimeFaults
+        from emulator.realtime.faults.rules import RealtimeFaults
         from emulator.realtime.server import RealtimeServer
         from emulator.realtime.translation_model import TranslationModel
 

@@ -9,7 +9,7 @@ returns, so a `select` that shows nothing means that nothing is on its way. What
 * child processes: while one lives, time runs as on the wall.
 
 `emulator.clock` follows this loop by itself. Code of others that asks `time.time()` keeps the machine's time: in a
-long run, tokens that carry a date then look expired, or not valid yet; `tests/virtual/wall_time.py` shows what to do.
+long run, tokens that carry a date then look expired, or not valid yet; `tests/support/wall_time.py` shows what to do.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from starlette.datastructures import Headers
 from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
+from http_serving.errors import KeysUnavailable, Unauthorized
 from media_streaming.audio import PCM_24K_MONO, AudioFormat
 from media_streaming.stream import NORMAL_CLOSURE, MediaStream, SocketGone
 
@@ -36,18 +37,6 @@ Handler = Callable[[MediaStream, str], Awaitable[None]]
 
 Claim = Callable[[str], AbstractContextManager[object]]
 """Entered with the call's secret before the upgrade, left after the stream's end; raises AlreadyStreaming."""
-
-
-class Unauthorized(Exception):
-    """Raised by `verify`: the token is missing or not good."""
-
-
-class Unavailable(Exception):
-    """Raised by `verify`: whether the token is good cannot be told now."""
-
-    def __init__(self, retry_after_s: float) -> None:
-        super().__init__("tokens cannot be verified now")
-        self.retry_after_s = retry_after_s
 
 
 Take = Callable[[str], float]
@@ -102,7 +91,8 @@ def router(
 
     Args:
         handler: keeps the stream; the socket is closed when it returns.
-        verify: is given the Authorization header, raises Unauthorized or Unavailable; any other error refuses with 500.
+        verify: is given the Authorization header, raises Unauthorized or KeysUnavailable; any other error
+            refuses with 500.
         knows_secret: whether a call with this secret is expected.
         claim: decides about a second stream for the same call; refuses it unless told otherwise.
         expected: the audio format that was asked of ACS.
@@ -147,10 +137,10 @@ class _Endpoint:
         except Unauthorized:
             await self._turn_away(scope, send, HTTPStatus.UNAUTHORIZED, "unauthorized", "A valid token is required.")
             return
-        except Unavailable as error:
+        except KeysUnavailable as error:
             message = "Tokens cannot be verified now."
-            wait = error.retry_after_s
-            await _refuse(scope, send, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", message, retry_after_s=wait)
+            wait = (error.retry_after_ms or 1000) / 1000
+            await _refuse(scope, send, HTTPStatus.SERVICE_UNAVAILABLE, error.code, message, retry_after_s=wait)
             return
         with ExitStack() as held:
             try:

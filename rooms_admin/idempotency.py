@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
-from rooms_admin.errors import InvalidRequest
+from http_serving.errors import InvalidRequest
 
 KEPT_FOR = timedelta(hours=24)
 LONGEST_KEY = 255

@@ -7,12 +7,12 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from rooms_admin.archive import Archive
-from rooms_admin.errors import RoomsAdminError
+from http_serving.errors import ServiceError
 from rooms_admin.idempotency import Answers
-from rooms_admin.rooms import Rooms
-from rooms_admin.store import Room, RoomQuery, RoomStore
-from rooms_admin.subscriptions import Subscriptions
+from rooms_admin.integrations.subscriptions import Subscriptions
+from rooms_admin.rooms.room import Room, RoomQuery, RoomStore
+from rooms_admin.rooms.service import Rooms
+from rooms_admin.transcripts.recorder import Archive
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Retention:
         while True:
             try:
                 await self.sweep()
-            except RoomsAdminError as error:  # the store's: the next sweep does what this one could not
+            except ServiceError as error:  # the store's: the next sweep does what this one could not
                 logger.warning("retention sweep failed", extra={"code": error.code})
             await asyncio.sleep(self._interval_s)
 
@@ -80,7 +80,7 @@ class Retention:
     async def _remove(self, room: Room) -> None:
         try:
             await self._rooms.remove(room.room_id)
-        except RoomsAdminError as error:  # ACS cannot now: the room stays until the next sweep
+        except ServiceError as error:  # ACS cannot now: the room stays until the next sweep
             logger.warning("expired room stays", extra={"room_id": room.room_id, "code": error.code})
         else:
             logger.info("expired room deleted", extra={"room_id": room.room_id})

@@ -91,7 +91,7 @@ def faults() -> str:
 
 def realtime_faults() -> str:
     """What rules of the Realtime side can do, from the module that reads them."""
-    from emulator.realtime import faults as module
+    from emulator.realtime.faults import rules as module
 
     text = module.__doc__ or ""
     return "```\n" + text[text.index("    upgrades") :].rstrip() + "\n```\n"
@@ -111,7 +111,7 @@ def journal() -> str:
 
 def local_operations() -> str:
     """The REST surface under /emulator."""
-    from emulator.openapi import document
+    from emulator.openapi.document import document
 
     rows = [
         (f"`{method.upper()} {path}`", operation["summary"])
@@ -129,7 +129,7 @@ def example() -> str:
 
 def acs() -> str:
     """What of the ACS side is served, one table per client or area."""
-    from emulator.acs.coverage import ROWS
+    from tests.emulator_coverage import ROWS
 
     text = summary(row.state for row in ROWS)
     for subject, rows in itertools.groupby(ROWS, key=lambda row: row.subject):
@@ -152,7 +152,7 @@ def acs() -> str:
 
 def realtime() -> str:
     """What of the Realtime side is served, one table per area."""
-    from emulator.realtime.coverage import ROWS, markdown
+    from tests.emulator_coverage.realtime import ROWS, markdown
 
     return summary(row.state for row in ROWS) + "\n" + markdown()
 

@@ -35,20 +35,20 @@ def rendered(text: str) -> str:
 
 
 def picture() -> str:
-    from bot.lifecycle import diagram
+    from bot.calls.state_machine import diagram
 
     return f"```mermaid\n{diagram()}\n```"
 
 
 def pairs() -> str:
-    from bot.lifecycle import matrix
+    from bot.calls.state_machine import matrix
 
     return matrix()
 
 
 def ladder() -> str:
     """The steps to win a media stream back, with their patience."""
-    from bot.recovery import CALM_S, PATIENCE_S, RUNGS
+    from bot.calls.media_recovery import CALM_S, PATIENCE_S, RUNGS
 
     rows = [f"| {number} | {rung.value} | {PATIENCE_S[rung]:g} s |" for number, rung in enumerate(RUNGS, 1)]
     rest = f"A stream that has held for {CALM_S:g} s is well again: the next loss begins at the first step."
@@ -57,18 +57,18 @@ def ladder() -> str:
 
 def times() -> str:
     """Every patience outside the ladder."""
-    from bot import call, reconciliation, register
+    from bot.calls import call, reconciler, registry
 
-    pauses = ", ".join(f"{pause:g}" for pause in reconciliation.RETRY_S)
+    pauses = ", ".join(f"{pause:g}" for pause in reconciler.RETRY_S)
     rows = [
         ("from the join to the media socket", f"{call.FIRST_MEDIA_S:g} s"),
         ("from the media socket to the first frame on it", f"{call.FIRST_FRAME_S:g} s"),
-        ("between two looks at the register", f"{reconciliation.LOOK_S:g} s"),
-        ("between two questions to ACS about a call", f"{reconciliation.ASK_ACS_S:g} s"),
-        ("alone in a call", f"{reconciliation.EMPTY_S:g} s"),
+        ("between two looks at the register", f"{reconciler.LOOK_S:g} s"),
+        ("between two questions to ACS about a call", f"{reconciler.ASK_ACS_S:g} s"),
+        ("alone in a call", f"{reconciler.EMPTY_S:g} s"),
         ("pauses before joining again, the last repeated", f"{pauses} s"),
-        ("attempts to join", f"{reconciliation.ATTEMPTS}"),
-        ("a replica's lease, renewed every", f"{register.LEASE_S:g} s, {register.BEAT_S:g} s"),
+        ("attempts to join", f"{reconciler.ATTEMPTS}"),
+        ("a replica's lease, renewed every", f"{registry.LEASE_S:g} s, {registry.BEAT_S:g} s"),
     ]
     return "\n".join(["| what | how long |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows)])
 

@@ -23,10 +23,10 @@ import pytest
 import pytest_asyncio  # noqa: F401  # the same
 
 ROOT = Path(__file__).resolve().parent.parent
-WITHOUT_BEHAVIOUR = {"__init__", "events"}
+WITHOUT_BEHAVIOUR = {"__init__", "events", "effects"}
 """Of `bot/interpreting`: a docstring, and dataclasses that are nothing but fields."""
-LIFECYCLE = ("call", "lifecycle", "reconciliation", "recovery", "register")
-"""Of `bot`: what decides how calls are joined, won back and taken over."""
+LIFECYCLE = ("call", "state_machine", "reconciler", "media_recovery", "registry")
+"""Of `bot/calls`: what decides how calls are joined, won back and taken over."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class Result:
 
 def modules() -> list[Path]:
     """Relative to the root."""
-    interpreting = (ROOT / "bot/interpreting").glob("*.py")
+    interpreting = (ROOT / "bot/interpreting").rglob("*.py")
     found = [module for module in sorted(interpreting) if module.stem not in WITHOUT_BEHAVIOUR]
     found += [ROOT / "media_streaming/messages.py", ROOT / "webhooks/events.py"]
-    found += [ROOT / "bot" / f"{name}.py" for name in LIFECYCLE]
+    found += [ROOT / "bot" / "calls" / f"{name}.py" for name in LIFECYCLE]
     return [module.relative_to(ROOT) for module in found]
 
 

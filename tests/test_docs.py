@@ -14,19 +14,22 @@ from types import ModuleType
 import msgspec
 import pytest
 
-from bot import http_server, limits, reconciliation, recovery, register, replicas, switchboard
+from bot import rate_limits
+from bot.calls import cluster, dispatcher, media_recovery, reconciler, registry
 from bot.config import Settings
-from bot.server import LARGEST_MESSAGE, PING_S
 from emulator.config import parse_switches
 from emulator.faults import FaultDocument, FaultPlan, RealtimePart
-from emulator.realtime.faults import RealtimeFaults
+from emulator.realtime.faults.rules import RealtimeFaults
+from http_serving import http_protocol
+from http_serving.bearer_tokens import EVENT_GRID_APP, EVENT_GRID_ROLE
+from http_serving.request_body import BODY_TIMEOUT_S
+from http_serving.server import LARGEST_MESSAGE, PING_S
 from media_streaming.stream import SERVICE_RESTART
-from rooms_admin import redis_archive
-from rooms_admin.key_file import LOOK_EVERY_S
-from rooms_admin.keys import EVERY_ROLE
-from rooms_admin.routes import guard
+from rooms_admin.api import request_guard
+from rooms_admin.auth.api_key_file import LOOK_EVERY_S
+from rooms_admin.auth.api_keys import EVERY_ROLE
+from rooms_admin.stores.redis import transcripts
 from webhooks import routes as webhook_routes
-from webhooks.tokens import EVENT_GRID_APP, EVENT_GRID_ROLE
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -147,58 +150,58 @@ def test_the_bounds_of_the_doors_are_those_of_the_code() -> None:
     rows = dict(re.findall(r"^\| (`[^|]+`) \| [^|]+ \| (.+) \|$", page, re.MULTILINE))
     kib = 1024
     assert rows == {
-        "`/api/…`": f"per caller `ADMIN_READS_PER_S`, `ADMIN_CHANGES_PER_S` | {guard.BODY_LIMIT // kib} KiB",
+        "`/api/…`": f"per caller `ADMIN_READS_PER_S`, `ADMIN_CHANGES_PER_S` | {request_guard.BODY_LIMIT // kib} KiB",
         "`POST /webhooks/eventgrid`": (
-            f"{limits.DELIVERIES_PER_S:g} per s | {webhook_routes.EVENT_GRID_BODY_LIMIT // kib} KiB"
+            f"{rate_limits.DELIVERIES_PER_S:g} per s | {webhook_routes.EVENT_GRID_BODY_LIMIT // kib} KiB"
         ),
         "`POST /webhooks/calls/{secret}`": (
-            f"per call {limits.CALLBACKS_PER_S:g} per s | {webhook_routes.CALLBACK_BODY_LIMIT // kib} KiB"
+            f"per call {rate_limits.CALLBACKS_PER_S:g} per s | {webhook_routes.CALLBACK_BODY_LIMIT // kib} KiB"
         ),
-        "`WS /media/{secret}`": f"per call {limits.DIALS_PER_S:g} per s | a message {LARGEST_MESSAGE // kib} KiB",
+        "`WS /media/{secret}`": f"per call {rate_limits.DIALS_PER_S:g} per s | a message {LARGEST_MESSAGE // kib} KiB",
         "`POST /api/join/{code}`": (
-            f"per address {limits.JOIN_CODES_PER_S:g} per s, {limits.JOIN_CODES_AT_ONCE:g} at once "
-            f"| {guard.BODY_LIMIT // kib} KiB"
+            f"per address {rate_limits.JOIN_CODES_PER_S:g} per s, {rate_limits.JOIN_CODES_AT_ONCE:g} at once "
+            f"| {request_guard.BODY_LIMIT // kib} KiB"
         ),
         "`/healthz`, `/readyz`, `/docs`, `/openapi.json`": "|",
     }
     text = " ".join(page.split())
     for said in (
-        f"{limits.STRANGERS_PER_S:g} per second and address",
-        f"{http_server.HEADER_TIMEOUT_S:g} s for its headers",
-        f"{http_server.MOST_HEADERS} header lines of {http_server.LARGEST_HEADER // kib} KiB",
-        f"a URL of {http_server.LONGEST_URL // kib} KiB",
+        f"{rate_limits.STRANGERS_PER_S:g} per second and address",
+        f"{http_protocol.HEADER_TIMEOUT_S:g} s for its headers",
+        f"{http_protocol.MOST_HEADERS} header lines of {http_protocol.LARGEST_HEADER // kib} KiB",
+        f"a URL of {http_protocol.LONGEST_URL // kib} KiB",
         f"`MAX_CONNECTIONS` ({Settings.model_fields['max_connections'].default})",
         f"`TRUSTED_PROXIES` (default `{Settings.model_fields['trusted_proxies'].default}`)",
-        f"A body has {guard.BODY_TIMEOUT_S:g} s",
-        f"cut after {http_server.WRITE_TIMEOUT_S:g} s",
+        f"A body has {BODY_TIMEOUT_S:g} s",
+        f"cut after {http_protocol.WRITE_TIMEOUT_S:g} s",
         f"answer pings within {2 * PING_S:g} s",
         f"looked at every {LOOK_EVERY_S:g} s",
         EVENT_GRID_APP,
         EVENT_GRID_ROLE,
     ):
         assert said in text, said
-    assert limits.BURST_S == 10 and guard.BODY_TIMEOUT_S == webhook_routes.BODY_TIMEOUT_S
+    assert rate_limits.BURST_S == 10
     assert set(re.findall(r"^\| `(\w+\.\w+)` \|", page, re.MULTILINE)) == EVERY_ROLE
 
 
 def test_the_times_of_replicas_are_those_of_the_code() -> None:
     text = " ".join((ROOT / "docs" / "operations.md").read_text().split())
-    longest = register.LEASE_S + reconciliation.LOOK_S
+    longest = registry.LEASE_S + reconciler.LOOK_S
     for said in (
-        f"renews its lease every {register.BEAT_S:g} s; {register.LEASE_S:g} s without",
-        f"The others look every {reconciliation.LOOK_S:g} s",
+        f"renews its lease every {registry.BEAT_S:g} s; {registry.LEASE_S:g} s without",
+        f"The others look every {reconciler.LOOK_S:g} s",
         f"after the lease and a look, {longest:g} s at most",
-        f"or with 503 after {replicas.ANSWER_S:g} s",
-        f"nobody is taken for dead for {register.LEASE_S:g} s",
-        f"joins again, {recovery.PATIENCE_S[recovery.Rung.RESTART]:g} s later",
+        f"or with 503 after {cluster.ANSWER_S:g} s",
+        f"nobody is taken for dead for {registry.LEASE_S:g} s",
+        f"joins again, {media_recovery.PATIENCE_S[media_recovery.Rung.RESTART]:g} s later",
         f"closed with {SERVICE_RESTART} in a pause",
         f"each is pinged every {PING_S:g} s",
     ):
         assert said in text, said
-    assert redis_archive.FLUSH_S == 0.1, "the last tenth of a second"
-    assert longest + recovery.PATIENCE_S[recovery.Rung.RESTART] / 2 < 10, "heard again within ten seconds"
+    assert transcripts.FLUSH_S == 0.1, "the last tenth of a second"
+    assert longest + media_recovery.PATIENCE_S[media_recovery.Rung.RESTART] / 2 < 10, "heard again within ten seconds"
     # A drain waits for a pause, then leaves; the server waits for its connections.
-    assert switchboard.LEAVE_TIMEOUT_S + 5 <= 20, "given the process before it is killed"
+    assert dispatcher.LEAVE_TIMEOUT_S + 5 <= 20, "given the process before it is killed"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=by_name)

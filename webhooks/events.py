@@ -21,7 +21,7 @@ import orjson
 from azure.eventgrid import SystemEventNames
 
 from webhooks.errors import MalformedEvent
-from webhooks.fields import (
+from webhooks.json_fields import (
     JsonObject,
     instant,
     integer,

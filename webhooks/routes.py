@@ -1,6 +1,6 @@
 """The doors Event Grid and Call Automation knock at: proof first, then size, then shape, then a fast 200.
 
-Work is done elsewhere and afterwards: a handler only enqueues. Errors leave as `WebhookError`; whoever serves
+Work is done elsewhere and afterwards: a handler only enqueues. Errors leave as `ServiceError`; whoever serves
 the router turns them into answers.
 """
 
@@ -15,18 +15,11 @@ from typing import Protocol, TypeVar
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from starlette.requests import ClientDisconnect
 
+from http_serving.errors import ServiceError, TooManyRequests, Unauthorized
+from http_serving.request_body import BODY_TIMEOUT_S, read_body
 from webhooks.deduplication import RecentIds, SequenceGate
-from webhooks.errors import (
-    BodyTooLarge,
-    BodyTooSlow,
-    MalformedEvent,
-    NotAuthorized,
-    TooManyRequests,
-    UnknownCall,
-    WebhookError,
-)
+from webhooks.errors import MalformedEvent, UnknownCall
 from webhooks.events import (
     Batch,
     CallEvent,
@@ -43,7 +36,6 @@ logger = logging.getLogger(__name__)
 
 EVENT_GRID_BODY_LIMIT = 1024 * 1024  # bytes; Event Grid's own limit for an event and for a batch
 CALLBACK_BODY_LIMIT = 256 * 1024  # bytes; a roster of 350 participants has some 90 KiB
-BODY_TIMEOUT_S = 10.0  # both senders give up after 30 s; a body that trickles in holds a connection of ours
 HIGHEST_RATE = 1000  # requests per minute we let a CloudEvents sender ask for
 EVENTS_PER_TURN = 25  # of one batch, about 1 ms, before the rest of the loop gets its turn: audio frames wait
 
@@ -70,7 +62,7 @@ class WebhookLimits:
 class WebhookHandler(Protocol):
     """Who wants the events. The two `deliver` methods see to it that the event is not lost, and only enqueue.
 
-    One that cannot raises `TryAgainLater`: the event then counts as not delivered, and the sender, told so,
+    One that cannot raises `Overloaded`: the event then counts as not delivered, and the sender, told so,
     brings it again.
     """
 
@@ -128,16 +120,16 @@ def router(
     reports_seen, callbacks_seen, rosters = RecentIds(), RecentIds(), SequenceGate()
     routes = APIRouter(tags=["webhooks"])
 
-    def refused(request: Request, error: WebhookError) -> None:
+    def refused(request: Request, error: ServiceError) -> None:
         """Count who is refused; one who goes on is told to slow down rather than why."""
         if limits is not None and (wait := limits.strangers(request.client.host if request.client else "")):
-            raise _too_many(wait) from error
+            raise TooManyRequests.after(wait) from error
 
     @routes.options("/webhooks/eventgrid", summary="CloudEvents handshake")
     async def allow_event_grid(request: Request) -> Response:
         try:
             return await door.allow(request)
-        except NotAuthorized as error:
+        except Unauthorized as error:
             refused(request, error)
             raise
 
@@ -145,12 +137,12 @@ def router(
     async def event_grid(request: Request) -> Response:
         try:
             await door.check(request)
-        except NotAuthorized as error:
+        except Unauthorized as error:
             refused(request, error)
             raise
         if limits is not None and (wait := limits.deliveries("event grid")):
-            raise _too_many(wait)
-        events = read_event_grid(await _body(request, EVENT_GRID_BODY_LIMIT, body_timeout_s))
+            raise TooManyRequests.after(wait)
+        events = read_event_grid(await read_body(request, EVENT_GRID_BODY_LIMIT, body_timeout_s))
         validations: list[SubscriptionValidation] = []
 
         async def take(event: EventGridEvent) -> None:
@@ -179,12 +171,12 @@ def router(
             await verify_callback(request.headers.get("authorization"))
             if not await handler.knows_call(call_secret):
                 raise UnknownCall("no call has this address")
-        except (NotAuthorized, UnknownCall) as error:
+        except (Unauthorized, UnknownCall) as error:
             refused(request, error)
             raise
         if limits is not None and (wait := limits.callbacks(call_secret)):
-            raise _too_many(wait)
-        events = read_callbacks(await _body(request, CALLBACK_BODY_LIMIT, body_timeout_s))
+            raise TooManyRequests.after(wait)
+        events = read_callbacks(await read_body(request, CALLBACK_BODY_LIMIT, body_timeout_s))
 
         async def take(event: CallEvent) -> None:
             if event.event_id in callbacks_seen:
@@ -207,10 +199,6 @@ def router(
     return routes
 
 
-def _too_many(wait_s: float) -> TooManyRequests:
-    return TooManyRequests("too many requests", retry_after_ms=max(1, round(wait_s * 1000)))
-
-
 class _EventGridDoor:
     """Who may post events to us, by secret or by token."""
 
@@ -224,9 +212,9 @@ class _EventGridDoor:
             # Headers are decoded as Latin-1; the bytes that were sent are compared, in constant time.
             if hmac.compare_digest(given.encode("latin-1"), self._secret):
                 return
-            raise NotAuthorized("the webhook secret is wrong")
+            raise Unauthorized("the webhook secret is wrong")
         if self._verify is None:
-            raise NotAuthorized("X-Webhook-Secret is missing")
+            raise Unauthorized("X-Webhook-Secret is missing")
         await self._verify(request.headers.get("authorization"))
 
     async def allow(self, request: Request) -> Response:
@@ -282,22 +270,3 @@ async def _hand_over(
     )
     if read == 0:
         raise malformed[0]
-
-
-async def _body(request: Request, limit: int, timeout_s: float) -> bytes:
-    """The whole body, given up as soon as it is known to be too large or too slow."""
-    declared = request.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and (len(declared) > 18 or int(declared) > limit):
-        raise BodyTooLarge(f"the body may have {limit} bytes")
-    body = bytearray()
-    try:
-        async with asyncio.timeout(timeout_s):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > limit:
-                    raise BodyTooLarge(f"the body may have {limit} bytes")
-    except TimeoutError as error:
-        raise BodyTooSlow(f"the body did not arrive within {timeout_s:g} s") from error
-    except ClientDisconnect as error:
-        raise MalformedEvent("the body was cut off") from error
-    return bytes(body)

@@ -11,8 +11,8 @@ from typing import Any
 from benchmarks.guard.corpus import Set
 from benchmarks.guard.injection import Case, Injected, cases
 from bot.interpreting.glossary import Term, Terms
-from bot.interpreting.guard import Fault, examine
 from bot.interpreting.plan import Lane
+from bot.interpreting.quality.checks import Fault, examine
 
 SETS: Sequence[Set] = ("held_out", "dev")
 _Z = 1.959964

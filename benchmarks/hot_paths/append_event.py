@@ -6,9 +6,9 @@ from itertools import count
 
 from benchmarks.hot_paths.sounds import speech_frames
 from benchmarks.hot_paths.timing import HotPath
-from bot.queues import SpeechBacklog
-from bot.realtime.conversation import APPEND_BYTES
+from bot.realtime.conversation_session import APPEND_BYTES
 from bot.realtime.messages import append
+from bot.realtime.speech_backlog import SpeechBacklog
 
 
 def paths() -> list[HotPath]:

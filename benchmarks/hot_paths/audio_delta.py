@@ -11,8 +11,8 @@ from benchmarks.hot_paths.sounds import speech_frames
 from benchmarks.hot_paths.timing import HotPath
 from bot.interpreting.events import InterpretationAudio
 from bot.interpreting.plan import Lane
-from bot.realtime import turns
-from bot.realtime.conversation import ConversationProtocol
+from bot.realtime import response_turn
+from bot.realtime.conversation_session import ConversationProtocol
 from bot.realtime.messages import ConversationSettings
 
 FRAMES = 12
@@ -44,7 +44,7 @@ def paths() -> list[HotPath]:
 
 def _answering() -> ConversationProtocol:
     """A session in the middle of an answer, which has no end here."""
-    turns.ENDLESS_EXTRA_MS = 10**12
+    response_turn.ENDLESS_EXTRA_MS = 10**12
     protocol = ConversationProtocol(Lane("8:acs:ada", "en-US", "es-ES"), "Interpret.", ConversationSettings())
     update = json.loads(protocol.data_to_send()[0])
     _tell(protocol, {"type": "session.created", "session": update["session"]})

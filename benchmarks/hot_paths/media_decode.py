@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.hot_paths.sounds import speech_frames
 from benchmarks.hot_paths.timing import HotPath
-from emulator.acs.media_wire import audio_message, speaker_part
+from emulator.acs.wire.media_messages import audio_message, speaker_part
 from media_streaming.messages import decode
 
 

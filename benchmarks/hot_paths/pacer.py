@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.hot_paths.sounds import speech_frames
 from benchmarks.hot_paths.timing import HotPath
-from bot.interpreting.pacing import Pacer
+from bot.interpreting.playout.pacer import Pacer
 
 DELTA_BYTES = 12_000
 """250 ms: the emulated model's, and the real one's as far as captured."""

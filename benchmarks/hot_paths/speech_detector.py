@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from benchmarks.hot_paths.sounds import noise_frames, speech_frames
 from benchmarks.hot_paths.timing import HotPath
-from bot.voice_activity import DetectorPool
+from bot.live_room.voice_activity import DetectorPool
 
 
 def paths() -> list[HotPath]:

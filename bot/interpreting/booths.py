@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from bot.interpreting.briefing import briefing
-from bot.interpreting.events import Brief, CloseBooth, Effect, OpenBooth
+from bot.interpreting.effects import Brief, CloseBooth, Effect, OpenBooth
 from bot.interpreting.plan import Lane, Mode, RoomPlan
 from bot.interpreting.routing import routes
 

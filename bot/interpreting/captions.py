@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.interpreting.events import Caption, Effect
+from bot.interpreting.caption_text import CaptionLine, Transcript
+from bot.interpreting.effects import Caption, Effect
 from bot.interpreting.glossary import Terms, revise
 from bot.interpreting.plan import AUTO, Stability
-from bot.interpreting.transcript import CaptionLine, Transcript
 
 UNDETERMINED = "und"
 """BCP 47 for a language nobody has told us."""

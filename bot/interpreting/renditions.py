@@ -13,20 +13,13 @@ from dataclasses import dataclass, field
 
 from bot.interpreting.booths import Booths
 from bot.interpreting.captions import Captions, Utterance
-from bot.interpreting.events import (
-    Cancel,
-    Effect,
-    Hear,
-    Interpret,
-    Opened,
-    Settled,
-)
-from bot.interpreting.floor import Passage, Stage
+from bot.interpreting.effects import Cancel, Effect, Hear, Interpret, Opened, Settled
 from bot.interpreting.ledger import Entry, Kind, Ledger, State
 from bot.interpreting.plan import Lane, RoomPlan
+from bot.interpreting.playout.channels import Speaking
+from bot.interpreting.playout.floor import Passage, Stage
 from bot.interpreting.routing import Route, channels, stream
-from bot.interpreting.speaking import Speaking
-from bot.interpreting.usage import CAPTIONS_ONLY, UsageMeter
+from bot.interpreting.usage_meter import CAPTIONS_ONLY, UsageMeter
 
 MODEL_PATIENCE_S = 10.0
 """From the end of a turn to the model's first sign, and between two of them. Models need 0.5-2.5 s to their first audio

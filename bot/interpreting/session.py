@@ -22,42 +22,38 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from bot.interpreting import announcement
-from bot.interpreting.answers import Answers
+from bot.interpreting.booth_events import Answers
 from bot.interpreting.captions import Utterance
-from bot.interpreting.echo import LoopBreaker
+from bot.interpreting.effects import Effect, LaneReady, LaneServed, Restricted, Say
 from bot.interpreting.endpointing import Began, Ended, Piece, Turn
 from bot.interpreting.events import (
     BoothDegraded,
     BoothLost,
     BoothReady,
     CallEnded,
-    Effect,
     Event,
     HearingDropped,
     InterpretationAudio,
     InterpretationEnded,
     InterpretationText,
     KeypadTone,
-    LaneReady,
-    LaneServed,
     Order,
     Ordered,
     PlanChanged,
     PlayoutReady,
-    Restricted,
-    Say,
     SourceText,
     SpeakerAudio,
     SpeakerJoined,
     SpeakerLeft,
     Tick,
 )
-from bot.interpreting.hearing import Hearing
 from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import RoomPlan
+from bot.interpreting.quality.echo_loops import LoopBreaker
 from bot.interpreting.renditions import Renditions
 from bot.interpreting.routing import routes
-from bot.interpreting.usage import CAPTIONS_ONLY, UsageMeter, notice
+from bot.interpreting.turns import Hearing
+from bot.interpreting.usage_meter import CAPTIONS_ONLY, UsageMeter, notice
 
 
 class InterpreterSession:

@@ -1,482 +1,250 @@
-"""RealtimeBooth: a lane served by one Realtime session after the other, by the best engine that can be had.
-
-The rules of a session live in `conversation.py` and `translation.py`, its socket in `session.py`, the order of engines
-in `fallback.py`; here is which session gets what, and what happens when one ends.
-"""
+"""One Realtime session over a socket: its reader, its writer, its deadlines. What it means is its protocol's business,
+whose audio it gets and what becomes of it when it ends is the booth's."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import random
-from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass
-from zlib import crc32
+import time
+from collections.abc import Awaitable
+from typing import Protocol
 
-from bot.booth import Deliver
-from bot.interpreting.events import (
-    BoothDegraded,
-    BoothEvent,
-    BoothLost,
-    HearingDropped,
-    InterpretationAudio,
-    InterpretationEnded,
-    Outcome,
-)
-from bot.interpreting.plan import Lane
-from bot.queues import BacklogCounters, SpeechBacklog
-from bot.realtime.errors import INTERNAL, QUOTA, QUOTA_CODES, SessionError, renamed
-from bot.realtime.fallback import Engine, Ladder
-from bot.realtime.limits import BoothLimits
-from bot.realtime.messages import BYTES_PER_MS
-from bot.realtime.session import RealtimeSession
+from bot.interpreting.events import BoothEvent
+from bot.realtime.client import Connect, Socket
+from bot.realtime.errors import SessionError
+from bot.realtime.session_base import SessionProtocol
+from bot.realtime.timeouts import BoothLimits
 
-logger = logging.getLogger(__name__)
+HOPELESS = frozenset({"stalled", "unread", "unacknowledged", "unconfigured"})
+"""A service that ends a session like this does not read: no use in a goodbye, and what is unsent is to be dropped."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Saying:
-    """A text that waits to be read aloud."""
+class Host(Protocol):
+    """What a session asks of its booth."""
 
-    utterance: str
-    text: str
-    language: str
-    by: float
-
-
-class RealtimeBooth:
-    """Interprets one lane.
-
-    What happens to an utterance, exactly:
-
-    - Its audio waits here until a session is configured and the socket takes it: at most 3 s of it, and none for
-      longer than 3 s. Beyond that the oldest utterance is dropped as a whole, `HearingDropped` says so, and the rest
-      of it, if still being spoken, is ignored. If part of it was sent already, the service is told to forget it.
-    - Once any of its audio has been written to a session, the utterance lives and dies with that session. If the
-      session is lost before the last word, `BoothLost.utterances` names it, and the rest of it is ignored. Audio is
-      never sent twice.
-    - An utterance none of which was sent when a session is lost stays, and goes to the next session, unless it gets
-      too old first.
-    - After `cancel` nothing more is reported about it, not even its loss.
-
-    A session is succeeded before it expires: another is opened beside it, takes all utterances that begin from then
-    on, and the old one finishes those it has. The same happens when a better engine is there again.
-    """
-
-    def __init__(
-        self,
-        lane: Lane,
-        instructions: str,
-        deliver: Deliver,
-        ladder: Ladder,
-        limits: BoothLimits,
-        rng: random.Random,
-        *,
-        refused: str | None = None,
-    ) -> None:
-        """`refused`: why the best engine is known to be of no use; it is tried later all the same."""
-        self._lane = lane
-        self._instructions = instructions
-        self._deliver = deliver
-        self._ladder = ladder
-        self._limits = limits
-        self._refused = refused
-        self._rng = rng
-        self._haste = crc32(f"{lane.speaker} {lane.target}".encode()) / 2**32
-        """Of renewals: the same for a lane, and for different lanes not."""
-        self._backlog = SpeechBacklog(limits.backlog_ms * BYTES_PER_MS, max_age_s=limits.backlog_ms / 1000)
-        self._manner: dict[str, tuple[bool, float]] = {}
-        """Strictness and speed of utterances that are complete and wait here, if they are not the usual ones."""
-        self._sayings: deque[_Saying] = deque()
-        self._session: RealtimeSession | None = None
-        """Gets what begins."""
-        self._opening: RealtimeSession | None = None
-        """Will get it."""
-        self._retiring: list[RealtimeSession] = []
-        self._engines: dict[RealtimeSession, Engine] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._group: asyncio.TaskGroup | None = None
-        self._endings: asyncio.Queue[tuple[RealtimeSession, SessionError]] = asyncio.Queue()  # two at most
-        self._over = False
-        self._was_ready = False
-        """The present engine has worked before."""
-        self._announced = False
-        """That there is no session has been reported."""
-        self._failures = self._refusals = self._quota_refusals = self._quota_failures = 0
-        """In a row."""
-        self._notices: deque[BoothEvent] = deque()
-        """What was found out while the room was calling us: reported from our own task."""
-        self._to_check = asyncio.Event()
-        self._alarm: asyncio.Handle | None = None
-        self._alarm_at = 0.0
-        """Kept here: a moment that has passed already gets no `TimerHandle` from every event loop."""
-
-    @property
-    def engine(self) -> str:
-        """Who serves the lane, or is to."""
-        return self._ladder.engine.name
-
-    @property
-    def counters(self) -> BacklogCounters:
-        return self._backlog.counters
-
-    @property
-    def held_ms(self) -> float:
-        """Audio waiting here."""
-        return self._backlog.size / BYTES_PER_MS
-
-    # --- the port
-
-    def hear(self, utterance: str, pcm: bytes) -> None:
-        if self._over:
-            return
-        now = asyncio.get_running_loop().time()
-        dropped = self._backlog.hold(utterance, pcm, now)
-        if dropped:
-            self._drop(dropped)
-        session = self._serving()
-        if session is not None and self._backlog.size >= session.protocol.append_bytes:
-            session.wake()
-        self.alarm_by(now + self._limits.backlog_ms / 1000)
-
-    def interpret(self, utterance: str, *, strict: bool = False, speed: float = 1.0) -> None:
-        if self._over or self._backlog.ignores(utterance):
-            return
-        if self._backlog.complete(utterance):
-            if strict or speed != 1.0:
-                self._manner[utterance] = strict, speed
-            session = self._serving()
-        else:
-            session = next((one for one in self._live() if one.protocol.knows(utterance)), None)
-            if session is None:
-                self._notice(InterpretationEnded(self._lane, utterance, Outcome.FAILED, "nothing_heard"))
-            else:
-                now = asyncio.get_running_loop().time()
-                for event in session.protocol.interpret(utterance, now, strict=strict, speed=speed):
-                    self._notice(event)
-        if session is not None:
-            session.wake()
-
-    def release(self, utterance: str) -> None:
-        for session in self._live():
-            session.protocol.release(utterance)
-            session.wake()
-
-    def cancel(self, utterance: str) -> None:
-        self._backlog.forget(utterance)
-        self._manner.pop(utterance, None)
-        self._notices = deque(one for one in self._notices if getattr(one, "utterance", None) != utterance)
-        self._sayings = deque(one for one in self._sayings if one.utterance != utterance)
-        self._cancel_in_sessions(utterance)
-
-    def brief(self, instructions: str) -> None:
-        self._instructions = instructions
-        for session in self._live():
-            session.protocol.brief(instructions)
-            session.wake()
-
-    def say(self, utterance: str, text: str, language: str) -> None:
-        if self._over:
-            return
-        if len(self._sayings) >= self._limits.sayings:
-            self._notice(InterpretationEnded(self._lane, utterance, Outcome.FAILED, "not_said"))
-            return
-        by = asyncio.get_running_loop().time() + self._limits.say_s
-        self._sayings.append(_Saying(utterance, text, language, by))
-        if self._session is not None:
-            self._session.wake()
-        self.alarm_by(by)
-
-    async def run(self) -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                self._group = group
-                watcher = group.create_task(self._watch(), name="booth watcher")
-                await self._keep_connected()
-                watcher.cancel()
-                for task in self._tasks:
-                    task.cancel()
-        finally:
-            self._over = True  # from here on nothing sets an alarm
-            if self._alarm is not None:
-                self._alarm.cancel()
-
-    # --- sessions
-
-    def _live(self) -> list[RealtimeSession]:
-        sessions = [*self._retiring, self._session, self._opening]
-        return [session for session in sessions if session is not None]
-
-    def _serving(self) -> RealtimeSession | None:
-        """Who gets the audio that is next."""
-        first = self._backlog.first
-        return next((one for one in self._retiring if first is not None and one.protocol.knows(first)), self._session)
-
-    def _open(self) -> None:
-        """Have a session of the ladder's engine opened."""
-        self._open_with(self._ladder.engine)
-
-    def _open_with(self, engine: Engine) -> None:
-        assert self._group is not None
-        protocol = engine.protocol(self._instructions)
-        session = RealtimeSession(protocol, engine.connect, self, self._limits, haste=self._haste)
-        self._opening = session
-        self._engines[session] = engine
-        task = self._group.create_task(self._serve(session), name="booth session")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _serve(self, session: RealtimeSession) -> None:
-        lost: SessionError | None = None
-        try:
-            await session.serve()
-        except* Exception as errors:
-            first = _first(errors)
-            lost = renamed(first)
-            if lost is not first:
-                lost.__cause__ = first  # kept, not raised
-        if session not in self._retiring:
-            self._endings.put_nowait((session, lost or SessionError("closed_1000", "the session has ended")))
-            return
-        self._retiring.remove(session)
-        del self._engines[session]
-        self._lose(session, lost or SessionError("retired", "it did not come to an end in time"), announce=False)
-
-    async def _keep_connected(self) -> None:
-        """See to it that there is a session until the service refuses us for good."""
-        if self._refused is not None:
-            self._descend(self._refused, door_shut=True)
-        self._open()
-        while True:
-            session, lost = await self._endings.get()
-            engine = self._engines.pop(session)
-            if session is self._opening:
-                self._opening = None
-                if self._session is not None:
-                    self._successor_failed(engine, lost)
-                    continue
-            elif session is self._session:
-                self._session = None
-            if session.ready_at is not None:
-                now = asyncio.get_running_loop().time()
-                if now - session.ready_at >= self._limits.stable_s:
-                    self._failures = 0
-            self._failures += 1
-            door_shut = session.ready_at is None and lost.code.startswith(("http_", QUOTA))
-            final = False
-            if self._refuses(lost):
-                if self._descend(lost.code, door_shut=door_shut):
-                    self._lose(session, lost, announce=False)
-                    if self._opening is None:
-                        self._open()
-                    continue
-                final = not lost.retryable
-            self._lose(session, lost, announce=not self._announced, final=final)
-            self._announced = True
-            if final:
-                return
-            if self._opening is None:
-                await asyncio.sleep(self._pause_s(self._failures, lost.retry_after_s))
-                self._open()
-
-    def _refuses(self, lost: SessionError) -> bool:
-        """Whether asking the same engine again is no use."""
-        self._refusals += not lost.retryable
-        self._quota_refusals = self._quota_refusals + 1 if lost.code == QUOTA else 0
-        if self._quota_refusals >= self._limits.quota_refusals:
-            return True
-        return not lost.retryable and (not self._was_ready or self._refusals >= self._limits.refusals)
-
-    def _descend(self, reason: str, *, door_shut: bool) -> bool:
-        if not self._ladder.descend(asyncio.get_running_loop().time(), door_shut=door_shut):
-            return False
-        self._failures = self._refusals = self._quota_refusals = self._quota_failures = 0
-        self._was_ready = False
-        self._degraded(reason)
-        return True
-
-    def _degraded(self, reason: str) -> None:
-        logger.warning(
-            "booth is served by another engine",
-            extra={"engine": self.engine, "reason": reason, "target": self._lane.target},
-        )
-        self._deliver(BoothDegraded(self._lane, self.engine, reason))
-
-    def _successor_failed(self, engine: Engine, lost: SessionError) -> None:
-        """The one we have goes on."""
-        now = asyncio.get_running_loop().time()
-        logger.warning("booth could not open another session", extra={"code": lost.code, "engine": engine.name})
-        assert self._session is not None
-        if engine is not self._ladder.engine:
-            self._ladder.refused_again(now)
-        else:
-            self._failures += 1
-            self._session.renew_at = now + self._pause_s(self._failures, lost.retry_after_s)
-        self._to_check.set()
-
-    def _lose(self, session: RealtimeSession, lost: SessionError, *, announce: bool, final: bool = False) -> None:
-        utterances = session.protocol.unfinished()
-        for utterance in utterances:
-            self._backlog.forget(utterance)
-            self._manner.pop(utterance, None)
-        if final:
-            self._over = True
-            utterances += tuple(saying.utterance for saying in self._sayings)
-            self._sayings.clear()
-            while self._notices:
-                self._deliver(self._notices.popleft())
-        if announce or final or utterances:
-            logger.warning(
-                "booth lost its session",
-                extra={"code": lost.code, "target": self._lane.target, "final": final, "in_flight": len(utterances)},
-                exc_info=lost if lost.code == INTERNAL else None,
-            )
-            self._deliver(BoothLost(self._lane, lost.code, utterances, final))
-
-    def _pause_s(self, failures: int, retry_after_s: float | None) -> float:
-        """Full jitter below a doubling bound, and never sooner than the service asked for."""
-        limits = self._limits
-        bound_s = min(limits.longest_pause_s, limits.first_pause_s * 2 ** min(failures - 1, 16))
-        return max(self._rng.uniform(0, bound_s), min(retry_after_s or 0.0, limits.longest_retry_after_s))
-
-    # --- what sessions ask of us
-
-    def deliver(self, event: BoothEvent) -> None:
-        if not isinstance(event, InterpretationAudio):  # of those there are many
-            self._count_quota(event)
-        self._deliver(event)
-
-    def _count_quota(self, event: BoothEvent) -> None:
-        """A model that has no quota opens sessions, and refuses to work in them."""
-        if not isinstance(event, InterpretationEnded):
-            return
-        self._quota_failures = self._quota_failures + 1 if event.reason in QUOTA_CODES else 0
-        if self._quota_failures >= self._limits.quota_refusals:
-            self._quota_failures = 0
-            if self._opening is None and self._descend(QUOTA, door_shut=False):
-                self._open()
-
-    def begun(self, session: RealtimeSession) -> None:
-        previous, self._session, self._opening = self._session, session, None
-        self._was_ready, self._announced = True, False
-        self._refusals = self._quota_refusals = 0
-        if self._engines[session] is not self._ladder.engine:
-            self._ladder.restored()
-            self._degraded("restored")
-        if previous is not None:
-            self._retiring.append(previous)
-            previous.retire()
-        self._to_check.set()
+    def deliver(self, event: BoothEvent) -> None: ...
 
     def feed(self, session: RealtimeSession) -> bool:
-        protocol = session.protocol
-        if not protocol.ready:
-            return False
-        now = asyncio.get_running_loop().time()
-        if session is self._session and self._sayings:
-            saying = self._sayings.popleft()
-            for event in protocol.say(saying.utterance, saying.text, saying.language, now):
-                self.deliver(event)
-            return True
-        late = self._backlog.overdue(now)
-        if late:
-            self._drop(late)
-        serving = self._serving()
-        if serving is not session:
-            if serving is not None and len(self._backlog):
-                serving.wake()
-            return False
-        piece = self._backlog.take(protocol.append_bytes)
-        if piece is None:
-            return False
-        if piece.since is not None:
-            session.sends(piece.since)
-        protocol.hear(piece.utterance, piece.pcm, now)
-        if piece.last:
-            strict, speed = self._manner.pop(piece.utterance, (False, 1.0))
-            for event in protocol.interpret(piece.utterance, now, strict=strict, speed=speed):
-                self.deliver(event)
-            if self._session is not None:
-                self._session.wake()  # the next may be for the successor
-        self._set_alarm()
-        return True
+        """Give the session's protocol the next piece of work, if there is any for it."""
+        ...
+
+    def begun(self, session: RealtimeSession) -> None:
+        """The session is configured."""
+        ...
+
+    def alarm_by(self, at: float) -> None:
+        """See that `check` is called then."""
+        ...
+
+
+class RealtimeSession:
+    """Serves once. Times are the event loop's, in seconds."""
+
+    def __init__(
+        self, protocol: SessionProtocol, connect: Connect, host: Host, limits: BoothLimits, *, haste: float = 0.0
+    ) -> None:
+        """`haste`: 0 to 1, how much of the spread it is to be succeeded earlier."""
+        self._haste = haste
+        self.protocol = protocol
+        self.ready_at: float | None = None
+        self.renew_at: float | None = None
+        self.retire_by: float | None = None
+        """Set when another has taken its place."""
+        self._connect = connect
+        self._host = host
+        self._limits = limits
+        loop = asyncio.get_running_loop()
+        self._clock = loop.time
+        self._over: asyncio.Future[None] = loop.create_future()
+        """Resolved to end the session: a result when it has done its work, an exception when it is of no use."""
+        self._open = False
+        self._configured_by = 0.0
+        self._write_by: float | None = None
+        self._to_write = asyncio.Event()
+        self._unread_since: float | None = None
+        """When the oldest audio was heard that was sent and not confirmed to be read."""
+        self._unread_sent_at = 0.0
+        self._sent_since: float | None = None
+        """The same of what was sent after the ping that is on its way."""
+        self._pinging = False
+        self._ping_at = 0.0
+        self._ping_alarm_at: float | None = None
+        """When `check` is to look for a ping that is due."""
+
+    # --- life
+
+    async def serve(self) -> None:
+        """Connect, serve, close. Returns when the session has done its work, raises when it is lost.
+
+        Raises:
+            Exception: one or more, whatever the SDK and the socket raise, as a group or alone.
+        """
+        try:
+            socket = await self._connect()
+        except BaseException:
+            self._over.cancel()
+            raise
+        hopeless = False
+        try:
+            self._open = True
+            self._configured_by = self._clock() + self._limits.configure_s
+            self._host.alarm_by(self._configured_by)
+            async with asyncio.TaskGroup() as group:
+                reader = group.create_task(self._read(socket), name="booth reader")
+                writer = group.create_task(self._write(socket), name="booth writer")
+                try:
+                    await self._over
+                except SessionError as error:
+                    hopeless = error.code in HOPELESS
+                    raise
+                reader.cancel()
+                writer.cancel()
+        finally:
+            self._open = False
+            if not self._over.cancel() and not self._over.cancelled():
+                self._over.exception()  # looked at, or the event loop would complain
+            if hopeless:
+                socket.abort()
+            await socket.close(self._limits.close_s)
+
+    def end(self, error: SessionError | None = None) -> None:
+        if self._over.done():
+            return
+        if error is None:
+            self._over.set_result(None)
+        else:
+            self._over.set_exception(error)
+
+    def wake(self) -> None:
+        """There is something to write."""
+        self._to_write.set()
+
+    def retire(self) -> None:
+        """Another has taken its place: finish what has begun."""
+        now = self._clock()
+        self.retire_by = now + self._limits.retire_s
+        self.protocol.retire(now)
+        self.wake()
+        self._host.alarm_by(now)
+
+    async def _read(self, socket: Socket) -> None:
+        """Only decode and hand on: a reader that waits for anything else gets the connection closed on it."""
+        protocol = self.protocol
+        while True:
+            data = await socket.receive()
+            for event in protocol.receive(data, self._clock()):
+                self._host.deliver(event)
+            if protocol.has_data_to_send:
+                self._to_write.set()
+            if protocol.ready and self.ready_at is None:
+                self._begin()
+            if self.retire_by is not None and protocol.finished:
+                self.end()
+
+    def _begin(self) -> None:
+        """The session is configured, and its end is foreseeable."""
+        self.ready_at = now = self._clock()
+        limits = self._limits
+        expires_at = self.protocol.expires_at
+        lifetime_s = expires_at - time.time() if expires_at is not None else 0.0
+        if lifetime_s <= 0:
+            lifetime_s = limits.assumed_lifetime_s
+        before_s = min(limits.renew_before_s, lifetime_s / 4) * (1 + self._haste * limits.renew_spread)
+        self.renew_at = now + lifetime_s - before_s
+        self._to_write.set()
+        self._host.alarm_by(self.renew_at)
+        self._host.begun(self)
+
+    async def _write(self, socket: Socket) -> None:
+        """Take audio from the booth no sooner than the socket takes it from here."""
+        protocol = self.protocol
+        while True:
+            for message in protocol.data_to_send():
+                self._write_by = self._clock() + self._limits.write_s
+                self._host.alarm_by(self._write_by)
+                await socket.send(message)
+                self._write_by = None
+            if self._ping_due(self._clock()):
+                await self._ping(socket)
+            elif not self._host.feed(self) and not protocol.has_data_to_send:
+                self._to_write.clear()
+                await self._to_write.wait()
+
+    # --- is it read?
+
+    def sends(self, since: float) -> None:
+        """Speech is about to be sent, the oldest of it heard at `since`."""
+        now = self._clock()
+        if self._unread_since is None:
+            self._unread_since, self._unread_sent_at = since, now
+            self._host.alarm_by(self._unread_by())
+        elif self._pinging and self._sent_since is None:
+            self._sent_since = since
+        if not self._pinging:
+            self._want_ping(now)
+
+    def _want_ping(self, now: float) -> None:
+        if self._ping_alarm_at is None:
+            self._ping_alarm_at = max(now, self._ping_at)
+            self._host.alarm_by(self._ping_alarm_at)
+
+    def _unread_by(self) -> float:
+        assert self._unread_since is not None
+        limits = self._limits
+        return max(self._unread_since + limits.unread_s, self._unread_sent_at + limits.unread_least_s)
+
+    def _ping_due(self, now: float) -> bool:
+        return self._unread_since is not None and not self._pinging and now >= self._ping_at
+
+    async def _ping(self, socket: Socket) -> None:
+        """Have it confirmed that what was sent is read: appends are not acknowledged, and what is merely sent may lie
+        in buffers, ours and the service's, for minutes."""
+        self._pinging = True
+        self._ping_at = self._clock() + self._limits.ping_every_s
+        pong: Awaitable[float] = await socket.ping()
+        asyncio.ensure_future(pong).add_done_callback(self._on_pong)
+
+    def _on_pong(self, pong: asyncio.Future[float]) -> None:
+        if pong.cancelled() or pong.exception() is not None:
+            return  # the connection is gone, and its reader knows
+        self._pinging = False
+        self._unread_since, self._sent_since = self._sent_since, None
+        self._unread_sent_at = self._clock()
+        if self._unread_since is not None:
+            self._want_ping(self._clock())
 
     # --- time
 
-    async def _watch(self) -> None:
-        """Report what could not be kept, and notice what does not happen."""
-        loop = asyncio.get_running_loop()
-        while True:
-            await self._to_check.wait()
-            self._to_check.clear()
-            now = loop.time()
-            self._drop(self._backlog.overdue(now))
-            while self._sayings and now >= self._sayings[0].by:
-                late = self._sayings.popleft()
-                self._notices.append(InterpretationEnded(self._lane, late.utterance, Outcome.FAILED, "not_said"))
-            while self._notices:
-                self.deliver(self._notices.popleft())
-            for session in self._live():
-                session.check(now)
-            self._renew(now)
-            self._set_alarm()
+    @property
+    def deadline(self) -> float | None:
+        """When `check` is to be called."""
+        if not self._open:
+            return None
+        moments = [self.protocol.deadline if self.ready_at is not None else self._configured_by]
+        moments += [self._write_by, self.retire_by, self._ping_alarm_at]
+        if self._unread_since is not None:
+            moments.append(self._unread_by())
+        return min((at for at in moments if at is not None), default=None)
 
-    def _renew(self, now: float) -> None:
-        session = self._session
-        if session is None or self._opening is not None:
+    def check(self, now: float) -> None:
+        """Notice what does not happen, and let happen what is due."""
+        if not self._open:
             return
-        if self._ladder.restore_at is not None and now >= self._ladder.restore_at:
-            self._open_with(self._ladder.best)
-        elif session.renew_at is not None and now >= session.renew_at:
-            session.renew_at = None
-            logger.info("booth renews its session", extra={"target": self._lane.target})
-            self._open()
-
-    def _set_alarm(self) -> None:
-        """Have `_watch` look when the next deadline passes. Too early does no harm: it looks, and sets a new one."""
-        deadlines = [self._backlog.deadline, *(session.deadline for session in self._live())]
-        if self._sayings:
-            deadlines.append(self._sayings[0].by)
-        if self._session is not None and self._opening is None:
-            deadlines += [self._session.renew_at, self._ladder.restore_at]
-        next_deadline = min((at for at in deadlines if at is not None), default=None)
-        if next_deadline is not None:
-            self.alarm_by(next_deadline)
-
-    def alarm_by(self, at: float) -> None:
-        if self._over:
-            return
-        if self._alarm is not None:
-            if self._alarm_at <= at:
-                return
-            self._alarm.cancel()
-        self._alarm_at = at
-        self._alarm = asyncio.get_running_loop().call_at(at, self._on_alarm)
-
-    def _on_alarm(self) -> None:
-        self._alarm = None
-        self._to_check.set()
-
-    def _drop(self, utterances: Iterable[str]) -> None:
-        for utterance in utterances:
-            self._manner.pop(utterance, None)
-            self._cancel_in_sessions(utterance)
-            self._notice(HearingDropped(self._lane, utterance, "model_backlog"))
-
-    def _cancel_in_sessions(self, utterance: str) -> None:
-        for session in self._live():
-            session.protocol.cancel(utterance)
-            session.wake()
-
-    def _notice(self, notice: BoothEvent) -> None:
-        self._notices.append(notice)
-        self._to_check.set()
-
-
-def _first(errors: BaseExceptionGroup[Exception]) -> Exception:
-    """One of several errors that ended a session at once: the first that happened is the first in its group."""
-    error: Exception | BaseExceptionGroup[Exception] = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+        try:
+            if self.ready_at is not None:
+                for event in self.protocol.check(now):
+                    self._host.deliver(event)
+        except SessionError as error:
+            self.end(error)
+        ping_due = self._ping_alarm_at is not None and now >= self._ping_alarm_at
+        if ping_due:
+            self._ping_alarm_at = None
+        if ping_due or self.protocol.has_data_to_send:
+            self._to_write.set()
+        if self.ready_at is None and now >= self._configured_by:
+            self.end(SessionError("unconfigured", "the service did not accept the configuration in time"))
+        if self._write_by is not None and now >= self._write_by:
+            self.end(SessionError("stalled", "the service does not read"))
+        if self._unread_since is not None and now >= self._unread_by():
+            self.end(SessionError("unread", "the service does not confirm that it reads"))
+        if self.retire_by is not None and (self.protocol.finished or now >= self.retire_by):
+            self.end()

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 from bot.booth import BoothFactory, Deliver
 from bot.interpreting.plan import Lane, Mode
+from bot.realtime.booth import RealtimeBooth
 from bot.realtime.capabilities import NOT_LISTED, Capabilities
 from bot.realtime.client import Sockets
-from bot.realtime.connection import RealtimeBooth
-from bot.realtime.conversation import CAPTIONS, CONVERSATION, ConversationProtocol
-from bot.realtime.fallback import Engine, Ladder
-from bot.realtime.limits import BoothLimits
+from bot.realtime.conversation_session import CAPTIONS, CONVERSATION, ConversationProtocol
+from bot.realtime.engine_fallback import Engine, Ladder
 from bot.realtime.messages import ConversationSettings
-from bot.realtime.protocol import SessionProtocol
-from bot.realtime.short_commits import ShortCommits
-from bot.realtime.translation import TRANSLATION, TranslationProtocol
+from bot.realtime.segmented_session import ShortCommits
+from bot.realtime.session_base import SessionProtocol
+from bot.realtime.timeouts import BoothLimits
 from bot.realtime.translation_messages import TranslationSettings
+from bot.realtime.translation_session import TRANSLATION, TranslationProtocol
 
 SIMULTANEOUS = "simultaneous"
 

@@ -9,7 +9,7 @@ from typing import Any
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.context import SessionContext
 from emulator.realtime.errors import ApiError, invalid_value, missing_parameter
-from emulator.realtime.fault_plan import ConnectionFaults
+from emulator.realtime.faults.plan import ConnectionFaults
 from emulator.realtime.ids import Ids
 from emulator.realtime.schema import Check, an_object, anything, record, string
 from emulator.realtime.session import Output, Result

@@ -7,10 +7,10 @@ from typing import Any
 from emulator.realtime.agenda import Agenda
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.errors import ApiError
-from emulator.realtime.fault_plan import ConnectionFaults
-from emulator.realtime.faults import FaultRule, Point
+from emulator.realtime.faults.message_faults import UNKNOWN_MEMBERS, OutgoingMessages
+from emulator.realtime.faults.plan import ConnectionFaults
+from emulator.realtime.faults.rules import FaultRule, Point
 from emulator.realtime.ids import Ids
-from emulator.realtime.message_faults import UNKNOWN_MEMBERS, OutgoingMessages
 from emulator.realtime.session import Abort, Close, Note, Output, Stall
 from emulator.realtime.wire import encode_event
 

@@ -17,7 +17,7 @@ from emulator.engine.base import EngineError, Heard, Spoken
 from emulator.realtime.audio_input import AudioInput, Turns
 from emulator.realtime.base_session import APPEND, UPDATE, BaseSession, ClientEvents, client_event
 from emulator.realtime.config import RealtimeConfig
-from emulator.realtime.fault_plan import ConnectionFaults
+from emulator.realtime.faults.plan import ConnectionFaults
 from emulator.realtime.hearing import Hearings
 from emulator.realtime.item_events import ItemEvents
 from emulator.realtime.items import ITEM_ID, Conversation

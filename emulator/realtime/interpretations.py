@@ -15,7 +15,7 @@ from random import Random
 from emulator.engine.base import BYTES_PER_MS, EngineError, Heard, Spoken
 from emulator.realtime.context import SessionContext
 from emulator.realtime.errors import ApiError
-from emulator.realtime.faults import Action, FaultRule
+from emulator.realtime.faults.rules import Action, FaultRule
 from emulator.realtime.output_timeline import OutputTimeline, Speech
 from emulator.realtime.segments import Segment
 from emulator.realtime.session import Hear, Interpret, Result

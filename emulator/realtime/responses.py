@@ -16,7 +16,7 @@ from typing import Any
 from emulator.engine.base import EngineError, Heard, Spoken
 from emulator.realtime.context import SessionContext
 from emulator.realtime.errors import ApiError
-from emulator.realtime.faults import Action, FaultRule
+from emulator.realtime.faults.rules import Action, FaultRule
 from emulator.realtime.hearing import Hearings, hinted_languages
 from emulator.realtime.items import Conversation, Item, client_item
 from emulator.realtime.languages import Direction, read_direction, read_recital

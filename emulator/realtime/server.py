@@ -18,8 +18,8 @@ from emulator.realtime.connection import Journal, KeepAlive, RealtimeConnection
 from emulator.realtime.conversation import ConversationSession
 from emulator.realtime.deployments import Kind, read_deployments
 from emulator.realtime.errors import http_error
-from emulator.realtime.fault_plan import ConnectionFaults, FaultPlan
-from emulator.realtime.faults import RealtimeFaults
+from emulator.realtime.faults.plan import ConnectionFaults, FaultPlan
+from emulator.realtime.faults.rules import RealtimeFaults
 from emulator.realtime.transcription import TranscriptionSession
 from emulator.realtime.translation import TranslationSession
 from emulator.realtime.upgrade import PREVIEW_PATHS, REALTIME_PATHS, TRANSLATION_PATHS, Doorkeeper, Refused

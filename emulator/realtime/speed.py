@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from emulator.engine.base import BYTES_PER_MS, SAMPLE_RATE, Spoken
-from emulator.realtime.faults import Action, FaultRule
+from emulator.realtime.faults.rules import Action, FaultRule
 
 WINDOW = SAMPLE_RATE * 40 // 1000
 """Samples. Two windows overlap by half."""

@@ -16,8 +16,8 @@ from emulator.realtime.base_session import UPDATE, BaseSession, ClientEvents, cl
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.engine_frames import EngineFrames
 from emulator.realtime.errors import ApiError
-from emulator.realtime.fault_plan import ConnectionFaults
-from emulator.realtime.faults import Point
+from emulator.realtime.faults.plan import ConnectionFaults
+from emulator.realtime.faults.rules import Point
 from emulator.realtime.interpretations import Interpretations
 from emulator.realtime.output_timeline import OutputTimeline, Reached, Speech
 from emulator.realtime.schema import string

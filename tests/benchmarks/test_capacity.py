@@ -8,7 +8,7 @@ import pytest
 from benchmarks import capacity
 from benchmarks.line import Generator, Run
 from benchmarks.percentiles import Spread
-from tests.benchmarks.support import run
+from tests.support.benchmarks import run
 
 SLOW = Spread(100, 10.0, 40.0, 50.0, 60.0)
 

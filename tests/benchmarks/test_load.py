@@ -5,7 +5,7 @@ import time
 from benchmarks import stamps
 from benchmarks.load import Conversation, MarkingEngine, NotingPlayout, Speaker, Ticks
 from benchmarks.observations import SpeakerLog
-from tests.emulator.acs.support import until
+from tests.support.acs_emulator import until
 
 SENTENCE = (b"\x10\x20" * 480) * 100
 """2 s."""

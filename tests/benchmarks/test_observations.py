@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.observations import Answer, Losses, Utterance
-from tests.benchmarks.support import FRAME_S, answer, append, observed, playing, speaker, stamp
+from tests.support.benchmarks import FRAME_S, answer, append, observed, playing, speaker, stamp
 
 # --- up ---------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from benchmarks.hot_paths.timing import Timing
 from benchmarks.line import Generator
 from benchmarks.results import Results
 from benchmarks.stall import Stall
-from tests.benchmarks.support import run
+from tests.support.benchmarks import run
 
 
 def test_what_was_not_measured_is_not_in_it() -> None:

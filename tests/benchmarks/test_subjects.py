@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from benchmarks.subjects import Child, SubjectFailed, free_port
-from tests.emulator.acs.support import until
+from tests.support.acs_emulator import until
 
 
 def child(program: str, tmp_path: Path) -> Child:

@@ -14,7 +14,7 @@ from benchmarks.observations import Losses
 from benchmarks.percentiles import Spread
 from benchmarks.stall import Stall
 from benchmarks.table import Row, rows
-from tests.benchmarks.support import run
+from tests.support.benchmarks import run
 
 FLOOR = run(subject="floor", cpu_per_call_minute=0.1, up=Spread(100, 0.5, 1.0, 1.5, 2.0))
 

@@ -13,8 +13,8 @@ import pytest
 
 from bot import __main__ as program
 from bot.config import Settings
-from rooms_admin.redis_keys import VERSION, Keys
-from rooms_admin.schema import MIGRATIONS
+from rooms_admin.stores.redis.keys import VERSION, Keys
+from rooms_admin.stores.sqlite.migrations import MIGRATIONS
 from tests.bot.test_config import REQUIRED
 from tests.support.redis_server import RedisServer, empty_redis, free_port, shared_redis
 

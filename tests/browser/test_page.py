@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from demo import listening
-from demo.listening import RATE
+from demo import recording_analysis
+from demo.recording_analysis import RATE
 from emulator.client import Participant, write_wav
 from emulator.engine.local import LocalEngine, Synthesiser, Voice
-from tests.emulator.acs.support import Acs, Guest, make_guest, make_room, running_acs, tone, until
+from tests.support.acs_emulator import Acs, Guest, make_guest, make_room, running_acs, tone, until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [
@@ -241,7 +241,7 @@ async def test_words_come_through_both_ways(tmp_path: Path) -> None:
 def loud_stretches(pcm: bytes) -> list[bytes]:
     """What lies between silences of 700 ms, with 200 ms of them on either side."""
     samples = np.frombuffer(pcm[: len(pcm) // 2 * 2], "<i2")
-    found = listening.spans(samples, pause=RATE * 7 // 10)
+    found = recording_analysis.spans(samples, pause=RATE * 7 // 10)
     return [samples[max(0, span.start - RATE // 5) : span.end + RATE // 5].tobytes() for span in found]
 
 

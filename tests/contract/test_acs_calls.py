@@ -24,7 +24,7 @@ from azure.core.messaging import CloudEvent
 
 from emulator.client import Participant
 from emulator.config import CALLBACK_ISSUER, RESOURCE_ID
-from tests.emulator.acs.support import Acs, FakeBot, Guest, make_guest, make_room, running_acs, running_bot, until
+from tests.support.acs_emulator import Acs, FakeBot, Guest, make_guest, make_room, running_acs, running_bot, until
 
 
 def media_options(bot: FakeBot, **changes: Any) -> MediaStreamingOptions:

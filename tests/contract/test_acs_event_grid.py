@@ -13,7 +13,7 @@ from azure.core.messaging import CloudEvent
 from azure.eventgrid import EventGridEvent, SystemEventNames
 
 from emulator.client import Participant
-from tests.emulator.acs.support import Acs, make_guest, make_room, running_acs, until
+from tests.support.acs_emulator import Acs, make_guest, make_room, running_acs, until
 
 
 class Endpoint:

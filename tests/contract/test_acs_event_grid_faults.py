@@ -9,9 +9,9 @@ import pytest
 from azure.core.messaging import CloudEvent
 from azure.eventgrid import EventGridEvent
 
-from emulator.acs.entra import EVENT_GRID_APPLICATION, EVENT_GRID_ROLE, ISSUER
+from emulator.acs.auth.entra import EVENT_GRID_APPLICATION, EVENT_GRID_ROLE, ISSUER
 from tests.contract.test_acs_event_grid import Endpoint, endpoint, hold_a_call, subscribe
-from tests.emulator.acs.support import running_acs, until
+from tests.support.acs_emulator import running_acs, until
 
 
 def kinds(there: Endpoint) -> list[str]:

@@ -12,7 +12,7 @@ from azure.core.exceptions import HttpResponseError, ServiceRequestError, Servic
 
 from emulator.config import CALLBACK_ISSUER, RESOURCE_ID
 from tests.contract.test_acs_calls import Meeting, media_options, meeting
-from tests.emulator.acs.support import running_acs, until
+from tests.support.acs_emulator import running_acs, until
 
 FLAWS = [
     "missing",
@@ -96,7 +96,7 @@ async def test_media_stalls_and_comes_all_at_once() -> None:
 
 async def test_a_bot_that_does_not_read_is_cut_off_where_switched_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if it read nothing: the buffers between two sockets of one machine would take half a minute to fill."""
-    monkeypatch.setattr("emulator.acs.frames._UNREAD_BYTES", -1)
+    monkeypatch.setattr("emulator.acs.wire.websocket_frames._UNREAD_BYTES", -1)
     async with meeting({"slow_reader": "close", "slow_reader_ms": 100, "redials": 0}) as m, m.joined(m.anna):
         await m.connect(media_options(m.bot))
         await until(lambda: m.acs.journal.entries("media.slow_reader"))

@@ -17,9 +17,9 @@ from azure.communication.rooms.aio import RoomsClient
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError, ResourceNotFoundError
 
-from emulator.acs.callbacks import TokenIssuer
-from emulator.acs.entra import ISSUER
-from tests.emulator.acs.support import ACCESS_KEY, Acs, authority, make_guest, running_acs, signing_key
+from emulator.acs.auth.entra import ISSUER
+from emulator.acs.events.callbacks import TokenIssuer
+from tests.support.acs_emulator import ACCESS_KEY, Acs, authority, make_guest, running_acs, signing_key
 
 
 def connection_string(acs: Acs) -> str:

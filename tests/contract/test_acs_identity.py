@@ -10,7 +10,7 @@ from azure.communication.identity.aio import CommunicationIdentityClient
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from emulator.config import RESOURCE_ID
-from tests.emulator.acs.support import Acs, running_acs, signing_key
+from tests.support.acs_emulator import Acs, running_acs, signing_key
 
 
 def identity_client(acs: Acs) -> CommunicationIdentityClient:

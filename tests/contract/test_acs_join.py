@@ -15,7 +15,7 @@ from azure.communication.rooms import ParticipantRole
 from azure.communication.rooms.aio import RoomsClient
 
 from emulator.client import JoinRefused, Participant
-from tests.emulator.acs.support import Acs, Guest, constant, make_guest, make_room, running_acs, samples, until
+from tests.support.acs_emulator import Acs, Guest, constant, make_guest, make_room, running_acs, samples, until
 
 
 async def refusal(acs: Acs, room_id: str, token: str) -> int:

@@ -16,11 +16,11 @@ from aiohttp.test_utils import TestServer
 from azure.communication.rooms.aio import RoomsClient
 from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
 
-from emulator.acs.local_api import page_routes
+from emulator.acs.api.test_api import page_routes
 from emulator.client import Participant
 from emulator.wav import write_wav
 from tests.contract.test_acs_calls import media_options, meeting
-from tests.emulator.acs.support import (
+from tests.support.acs_emulator import (
     ACCESS_KEY,
     Acs,
     constant,

@@ -9,9 +9,9 @@ from itertools import pairwise
 import pytest
 from azure.communication.callautomation import AudioFormat, MediaStreamingAudioChannelType
 
-from emulator.acs.audio import SILENCE
+from emulator.acs.wire.resampling import SILENCE
 from tests.contract.test_acs_calls import media_options, meeting
-from tests.emulator.acs.support import constant, running_bot, samples, tone, until
+from tests.support.acs_emulator import constant, running_bot, samples, tone, until
 
 
 async def test_metadata_then_a_frame_per_speaker_every_20_ms() -> None:

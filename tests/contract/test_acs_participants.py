@@ -15,7 +15,7 @@ from azure.eventgrid import EventGridEvent, SystemEventNames
 
 from tests.contract.test_acs_calls import Meeting, media_options, meeting
 from tests.contract.test_acs_event_grid import endpoint, subscribe
-from tests.emulator.acs.support import Guest, make_guest, make_room, until
+from tests.support.acs_emulator import Guest, make_guest, make_room, until
 
 CALLER_ID = PhoneNumberIdentifier("+15550001111")
 BOT = "28:acs:the-bot"

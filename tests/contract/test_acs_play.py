@@ -16,7 +16,7 @@ from azure.communication.callautomation.aio import CallConnectionClient
 from azure.core.exceptions import HttpResponseError
 
 from tests.contract.test_acs_calls import Meeting, media_options, meeting
-from tests.emulator.acs.support import samples, tone, until
+from tests.support.acs_emulator import samples, tone, until
 
 
 def wav(ms: int, *, rate: int = 16_000, channels: int = 1, width: int = 2, hertz: float = 300.0) -> bytes:

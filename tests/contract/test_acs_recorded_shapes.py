@@ -12,7 +12,7 @@ from azure.core.messaging import CloudEvent
 from tests.contract.test_acs_calls import Meeting, media_options, meeting
 from tests.contract.test_acs_participants import called, phone_of
 from tests.contract.test_acs_play import files, wav
-from tests.emulator.acs.support import until
+from tests.support.acs_emulator import until
 
 ENVELOPE = {"id", "source", "type", "data", "time", "specversion", "datacontenttype", "subject"}
 COMMON = {"version", "callConnectionId", "serverCallId", "correlationId", "publicEventType"}

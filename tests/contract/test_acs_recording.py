@@ -22,7 +22,7 @@ from websockets.asyncio.server import ServerConnection
 
 from tests.contract.test_acs_calls import meeting
 from tests.contract.test_acs_event_grid import endpoint, subscribe
-from tests.emulator.acs.support import until
+from tests.support.acs_emulator import until
 
 
 async def test_a_recording_goes_through_its_states() -> None:

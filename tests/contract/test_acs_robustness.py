@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from emulator.acs.signing import content_hash, decode_key, signature
-from tests.emulator.acs.support import ACCESS_KEY, Acs, make_guest, make_room, running_acs, running_bot
+from emulator.acs.auth.signing import content_hash, decode_key, signature
+from tests.support.acs_emulator import ACCESS_KEY, Acs, make_guest, make_room, running_acs, running_bot
 
 CALL = "/calling/callConnections"
 PATHS = [

@@ -10,8 +10,8 @@ from azure.communication.rooms._shared.models import CommunicationUserIdentifier
 from azure.communication.rooms.aio import RoomsClient
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
-from emulator.acs.times import read_time
-from tests.emulator.acs.support import Acs, running_acs
+from emulator.acs.wire.times import read_time
+from tests.support.acs_emulator import Acs, running_acs
 
 
 def rooms_client(acs: Acs) -> RoomsClient:

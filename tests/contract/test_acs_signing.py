@@ -15,8 +15,8 @@ from azure.communication.rooms.aio import RoomsClient
 from azure.core.credentials import AzureKeyCredential
 from azure.core.exceptions import ClientAuthenticationError, ResourceNotFoundError
 
-from emulator.acs.signing import content_hash, signature
-from tests.emulator.acs.support import ACCESS_KEY, Acs, running_acs
+from emulator.acs.auth.signing import content_hash, signature
+from tests.support.acs_emulator import ACCESS_KEY, Acs, running_acs
 
 OTHER_KEY = AzureKeyCredential(base64.b64encode(b"another key").decode())
 

@@ -10,7 +10,7 @@ from azure.communication.callautomation import AudioFormat, MediaStreamingAudioC
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from tests.contract.test_acs_calls import media_options, meeting
-from tests.emulator.acs.support import constant, make_guest, make_room, running_acs, samples, until
+from tests.support.acs_emulator import constant, make_guest, make_room, running_acs, samples, until
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ async def test_a_webhook_that_is_gone_does_not_hold_the_call_up() -> None:
 
 
 async def test_a_full_room_takes_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emulator.acs.exchange.MOST_PARTICIPANTS", 1)
+    monkeypatch.setattr("emulator.acs.calls.calls.MOST_PARTICIPANTS", 1)
     async with running_acs() as acs:
         anna, ben = await make_guest(acs), await make_guest(acs)
         room_id = await make_room(acs, anna, ben)

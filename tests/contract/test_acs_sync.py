@@ -28,7 +28,7 @@ from tests.contract.test_acs_calls import Meeting, media_options, meeting
 from tests.contract.test_acs_participants import CALLER_ID, called, phone_of
 from tests.contract.test_acs_play import files, wav
 from tests.contract.test_acs_recording import listener
-from tests.emulator.acs.support import make_guest, make_room, running_acs
+from tests.support.acs_emulator import make_guest, make_room, running_acs
 
 NUMBER = PhoneNumberIdentifier("+15557654321")
 

@@ -16,7 +16,7 @@ from azure.core.exceptions import HttpResponseError
 from tests.contract.test_acs_calls import media_options, meeting
 from tests.contract.test_acs_participants import CALLER_ID
 from tests.contract.test_acs_play import files, wav
-from tests.emulator.acs.support import constant, until
+from tests.support.acs_emulator import constant, until
 
 
 async def test_keys_are_told_as_they_are_pressed_until_nobody_wants_to_know() -> None:

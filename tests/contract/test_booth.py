@@ -16,12 +16,12 @@ from bot.interpreting.events import (
     SourceText,
 )
 from bot.interpreting.plan import Mode
-from bot.realtime import conversation
+from bot.realtime import conversation_session
 from emulator.engine.scripted import ScriptedEngine, read_markers
 from emulator.realtime.config import RealtimeConfig
-from emulator.realtime.faults import FaultRule
-from tests.contract.realtime import realtime_service
+from emulator.realtime.faults.rules import FaultRule
 from tests.support.realtime_booths import Ear, booth, say
+from tests.support.realtime_client import realtime_service
 
 AT_ONCE = RealtimeConfig(pace=inf)
 
@@ -95,7 +95,7 @@ async def test_faults_that_cost_one_utterance_at_most(rule: FaultRule, outcome: 
     ids=lambda rule: f"{rule.do} {rule.at}",
 )
 async def test_faults_that_cost_a_session(rule: FaultRule, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation, "COMMIT_PATIENCE_S", 0.3)
+    monkeypatch.setattr(conversation_session, "COMMIT_PATIENCE_S", 0.3)
     async with realtime_service(config=RealtimeConfig(pace=20)) as service:
         service.misbehave(rule)
         ear = Ear()

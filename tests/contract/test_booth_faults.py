@@ -18,13 +18,13 @@ from bot.interpreting.events import (
     SourceText,
 )
 from bot.interpreting.plan import Lane, Mode
-from bot.realtime import translation
+from bot.realtime import translation_session
 from emulator.engine.scripted import ScriptedEngine, read_markers
 from emulator.realtime.config import RealtimeConfig
-from emulator.realtime.faults import Action, FaultRule, Point
+from emulator.realtime.faults.rules import Action, FaultRule, Point
 from emulator.realtime.translation_model import TranslationModel
-from tests.contract.realtime import MODEL, Service, realtime_service
 from tests.support.realtime_booths import LANE, QUICK, Ear, booth, say, speech
+from tests.support.realtime_client import MODEL, Service, realtime_service
 from tests.support.virtual_time import virtual_time
 
 AT_ONCE = RealtimeConfig(pace=inf)
@@ -35,9 +35,9 @@ PROMPT = RealtimeConfig(pace=inf, translation=TranslationModel(lag_ms=(300, 400)
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for the ends of interpretations as long as that model makes one wait."""
-    monkeypatch.setattr(translation, "FIRST_GUESS_LATE_S", 0.8)
-    monkeypatch.setattr(translation, "LATE_S", (0.3, 8.0))
-    monkeypatch.setattr(translation, "QUIET_S", 0.5)
+    monkeypatch.setattr(translation_session, "FIRST_GUESS_LATE_S", 0.8)
+    monkeypatch.setattr(translation_session, "LATE_S", (0.3, 8.0))
+    monkeypatch.setattr(translation_session, "QUIET_S", 0.5)
 
 
 # --- conversation

@@ -13,8 +13,8 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from emulator.acs.grid_events import GridEvent, call_ended, call_started, participant_added, participant_removed
-from emulator.acs.room_call import RoomCall
+from emulator.acs.calls.call_events import GridEvent, call_ended, call_started, participant_added, participant_removed
+from emulator.acs.calls.room_call import RoomCall
 from emulator.client import Participant
 from emulator.engine.local import Synthesiser
 from emulator.engine.scripted import read_markers

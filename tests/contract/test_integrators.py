@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.rooms_admin.test_deliveries import Integrator
+from tests.rooms_admin.integrations.test_delivery import Integrator
 from tests.support.line import line
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from emulator.engine.local import Synthesiser
 from emulator.engine.scripted import ScriptedEngine, read_markers
-from emulator.realtime.faults import FaultRule, RealtimeFaults
+from emulator.realtime.faults.rules import FaultRule, RealtimeFaults
 from tests.support.line import Line, line
 
 pytestmark = pytest.mark.timeout(90)

@@ -20,10 +20,10 @@ from emulator.client import Participant
 from emulator.config import Switches
 from emulator.engine.local import Synthesiser
 from emulator.engine.scripted import ScriptedEngine, read_markers
-from emulator.realtime.faults import FaultRule, RealtimeFaults
+from emulator.realtime.faults.rules import FaultRule, RealtimeFaults
 from emulator.virtual_time import VirtualTimeLoop
 from tests.support.line import Line, Room, line
-from tests.virtual.wall_time import wall_time_of
+from tests.support.wall_time import wall_time_of
 
 pytestmark = pytest.mark.timeout(400)  # the first test holds all meetings of the table: 25 s on a free core
 

@@ -9,7 +9,7 @@ import pytest
 
 from emulator.engine.local import Synthesiser
 from emulator.engine.scripted import read_markers
-from emulator.realtime.faults import FaultRule, RealtimeFaults
+from emulator.realtime.faults.rules import FaultRule, RealtimeFaults
 from tests.support.line import Line, Room, line
 
 pytestmark = pytest.mark.timeout(60)

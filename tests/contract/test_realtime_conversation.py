@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from emulator.engine.scripted import ScriptedEngine, marker_tone, read_markers
 from emulator.realtime.config import RealtimeConfig
-from tests.contract.realtime import KEY, MODEL, SESSION, Service, realtime_service
+from tests.support.realtime_client import KEY, MODEL, SESSION, Service, realtime_service
 
 
 @pytest.fixture

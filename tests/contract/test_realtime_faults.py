@@ -14,8 +14,8 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedError, Inval
 
 from emulator.engine.scripted import marker_tone
 from emulator.realtime.config import RealtimeConfig
-from emulator.realtime.faults import FaultRule
-from tests.contract.realtime import KEY, Service, Talk, realtime_service
+from emulator.realtime.faults.rules import FaultRule
+from tests.support.realtime_client import KEY, Service, Talk, realtime_service
 
 
 @pytest.fixture

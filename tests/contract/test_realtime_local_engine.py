@@ -11,7 +11,7 @@ import pytest
 from emulator.engine.local import LocalEngine, Synthesiser
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.translation_model import TranslationModel
-from tests.contract.realtime import Stream, realtime_service
+from tests.support.realtime_client import Stream, realtime_service
 
 FIRST, FIRST_SPANISH = "Good morning, everyone.", "Buenos días a todos."
 SECOND, SECOND_SPANISH = "I would like to introduce my colleague.", "Me gustaría presentar a mi colega."

@@ -13,10 +13,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 
 from emulator.realtime.config import RealtimeConfig
-from emulator.realtime.faults import FaultRule, RealtimeFaults
+from emulator.realtime.faults.rules import FaultRule, RealtimeFaults
 from emulator.realtime.wire import encode_audio
-from tests.contract.realtime import KEY, LOOPBACK, TRANSLATE_MODEL, Events, Service, realtime_service
 from tests.contract.test_realtime_translation import quick
+from tests.support.realtime_client import KEY, LOOPBACK, TRANSLATE_MODEL, Events, Service, realtime_service
 
 KINDS = ["conversation", "translation"]
 UPDATE: dict[str, Any] = {"conversation": {"type": "realtime"}, "translation": {}}

@@ -12,9 +12,9 @@ from websockets.exceptions import ConnectionClosed
 from emulator.clock import monotonic, wall
 from emulator.engine.scripted import ScriptedEngine, marker_tone, read_markers
 from emulator.realtime.config import RealtimeConfig
-from emulator.realtime.faults import FaultRule
-from tests.contract.realtime import LOOPBACK, realtime_service
+from emulator.realtime.faults.rules import FaultRule
 from tests.contract.test_realtime_translation import PAUSE
+from tests.support.realtime_client import LOOPBACK, realtime_service
 from tests.support.virtual_time import virtual_time
 
 

@@ -12,8 +12,8 @@ from websockets.exceptions import ConnectionClosed
 
 from emulator.engine.scripted import ScriptedEngine, marker_tone
 from emulator.realtime.config import RealtimeConfig
-from emulator.realtime.faults import FaultRule
-from tests.contract.realtime import Service, Talk, realtime_service
+from emulator.realtime.faults.rules import FaultRule
+from tests.support.realtime_client import Service, Talk, realtime_service
 
 INTENT: Any = {"intent": "transcription"}
 COMPLETED = "conversation.item.input_audio_transcription.completed"

@@ -25,7 +25,7 @@ from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.deployments import read_deployments
 from emulator.realtime.translation_model import OUTPUT_MODES, OutputMode, TranslationModel
 from emulator.realtime.wire import encode_audio
-from tests.contract.realtime import KEY, LOOPBACK, TRANSLATE_MODEL, Service, realtime_service
+from tests.support.realtime_client import KEY, LOOPBACK, TRANSLATE_MODEL, Service, realtime_service
 
 QUICK = OutputMode(9_600, (9_600, 9_600), catch_up=40.0)
 PAUSE = bytes(400 * 48)

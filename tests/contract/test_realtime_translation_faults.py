@@ -10,10 +10,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from emulator.engine.scripted import read_markers
-from emulator.realtime.faults import FaultRule
-from tests.contract.realtime import Service, Stream, realtime_service
+from emulator.realtime.faults.rules import FaultRule
 from tests.contract.test_realtime_message_faults import end_of
 from tests.contract.test_realtime_translation import quick, sentences
+from tests.support.realtime_client import Service, Stream, realtime_service
 
 WRITTEN = "session.output_transcript.delta"
 AUDIO = "session.output_audio.delta"

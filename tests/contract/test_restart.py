@@ -18,16 +18,16 @@ import pytest
 from pydantic import SecretStr
 
 from bot.app import Interpreter
+from bot.calls.registry import Register
 from bot.config import load_settings
-from bot.register import Register
 from emulator.app import Emulator
 from emulator.client import Participant
 from emulator.config import RESOURCE_ID, Config
 from emulator.engine.scripted import ScriptedEngine
-from rooms_admin.database import Database
-from rooms_admin.schema import MIGRATIONS
-from rooms_admin.sqlite_state import SqliteState
-from tests.emulator.acs.support import ACCESS_KEY, Acs, running_acs
+from rooms_admin.stores.sqlite.migrations import MIGRATIONS
+from storage.sqlite import Database
+from storage.sqlite_key_value import SqliteState
+from tests.support.acs_emulator import ACCESS_KEY, Acs, running_acs
 from webhooks.events import CallStarted
 
 ADMIN_KEY = "an-admin-key-of-tests"

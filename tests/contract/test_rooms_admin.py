@@ -11,13 +11,14 @@ import pytest
 from azure.communication.rooms.aio import RoomsClient
 
 from emulator.client import JoinRefused, Participant
-from rooms_admin.acs_rooms import AcsRooms, build_clients
-from rooms_admin.connection_string import parse_connection_string
-from rooms_admin.errors import AcsRefused, AcsUnavailable, InvalidRequest, NotFound
-from rooms_admin.models import ChangedParticipant, ChangedRoom, ChangedSettings, NewParticipant, NewRoom
-from rooms_admin.rooms import Rooms
-from rooms_admin.store import InMemoryRooms
-from tests.emulator.acs.support import ACCESS_KEY, Acs, running_acs
+from http_serving.errors import InvalidRequest, NotFound
+from rooms_admin.errors import AcsRefused, AcsUnavailable
+from rooms_admin.rooms.acs_client import AcsRooms, build_clients
+from rooms_admin.rooms.connection_string import parse_connection_string
+from rooms_admin.rooms.requests import ChangedParticipant, ChangedRoom, ChangedSettings, NewParticipant, NewRoom
+from rooms_admin.rooms.service import Rooms
+from rooms_admin.stores.memory import InMemoryRooms
+from tests.support.acs_emulator import ACCESS_KEY, Acs, running_acs
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 TOMORROW = NOW + timedelta(days=1)

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from tests.contract.test_restart import NEW_ROOM, service
-from tests.emulator.acs.support import running_acs
+from tests.support.acs_emulator import running_acs
 from tests.support.redis_server import RedisServer, empty_redis, shared_redis
 
 __all__ = ["empty_redis", "shared_redis"]

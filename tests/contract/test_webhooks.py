@@ -13,13 +13,13 @@ from azure.communication.callautomation.aio import CallAutomationClient
 
 from emulator.client import Participant
 from emulator.config import CALLBACK_ISSUER, RESOURCE_ID
-from tests.emulator.acs.support import Acs, make_guest, make_room, running_acs, until
-from tests.webhooks.serving import application
+from http_serving.bearer_tokens import KeySet, TokenVerifier, fetch_over_http
+from http_serving.errors import ServiceError
+from tests.support.acs_emulator import Acs, make_guest, make_room, running_acs, until
+from tests.support.webhook_serving import application
 from tests.webhooks.test_routes import Handler
-from webhooks.errors import WebhookError
 from webhooks.events import CallConnected, CallEnded, CallStarted, ParticipantsUpdated
 from webhooks.routes import router
-from webhooks.tokens import KeySet, TokenVerifier, fetch_over_http
 
 
 @dataclass
@@ -41,7 +41,7 @@ async def open_doors(acs: Acs) -> AsyncIterator[Doors]:
     handler = Handler()
     keys = KeySet(fetch_over_http(f"{acs.url}/calling/keys"))
     verifier = TokenVerifier(CALLBACK_ISSUER, RESOURCE_ID, keys)
-    app = application(router(handler, verifier, event_grid_secret="s3cret"), WebhookError)
+    app = application(router(handler, verifier, event_grid_secret="s3cret"), ServiceError)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off"))
     async with asyncio.TaskGroup() as group:
         group.create_task(server.serve())

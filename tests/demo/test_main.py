@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from demo import course
+from demo import run_meeting
 from demo.__main__ import main
 
 
@@ -34,10 +34,10 @@ def test_only_what_a_demo_wrote_is_cleared_away(tmp_path: Path) -> None:
     kept = ["notes.txt", "logs/notes.txt"]
     for name in (*old, *kept):
         (tmp_path / name).write_text("x")
-    course.prepare(tmp_path)
+    run_meeting.prepare(tmp_path)
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == sorted(kept)
 
 
 def test_the_folder_is_made_with_its_parents(tmp_path: Path) -> None:
-    course.prepare(tmp_path / "a" / "b")
+    run_meeting.prepare(tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b" / "logs").is_dir()

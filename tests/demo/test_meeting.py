@@ -10,13 +10,13 @@ import pytest
 from rich.console import Console
 
 from demo import meeting, script
+from demo.layouts import Seating
 from demo.meeting import LostParticipant, Minutes
 from demo.progress import Progress
-from demo.rest import Rest
+from demo.rest_client import Rest
 from demo.script import Person, Turn
-from demo.seating import Seating
 from emulator.client import Participant
-from tests.demo.test_books import line, passage
+from tests.demo.test_ledger_client import line, passage
 
 ANA = Person("Ana", "en-US")
 

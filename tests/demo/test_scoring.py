@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from demo.listening import Span
+from demo.recording_analysis import Span
 from demo.scoring import Expected, Words, attribute, compare, enough, splits
 
 sentence = st.lists(st.sampled_from(["uno", "dos", "tres", "cuatro"]), max_size=6).map(" ".join)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from rooms_admin.key_file import KeyFile
-from rooms_admin.keys import EVERY_ROLE, Role
-from rooms_admin.routes import guard
-from tests.doors.support import (
+from rooms_admin.api import request_guard
+from rooms_admin.auth.api_key_file import KeyFile
+from rooms_admin.auth.api_keys import EVERY_ROLE, Role
+from tests.support.doors import (
     ADMIN,
     ADMIN_AUDIENCE,
     Entra,
@@ -28,7 +28,7 @@ from tests.support.line import Line, line
 pytestmark = pytest.mark.timeout(60)
 
 NEW = {"name": "a room", "languages": ["en-US", "es-ES"]}
-LARGE = " " * (guard.BODY_LIMIT + 1)
+LARGE = " " * (request_guard.BODY_LIMIT + 1)
 KEYED = ADMIN | {"Idempotency-Key": "once"}
 
 # What it is, the headers, the body of POST /api/rooms, the answer.
@@ -66,7 +66,7 @@ async def test_what_is_turned_away() -> None:
 
 
 async def test_a_slow_body_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.app.Guard", functools.partial(guard.Guard, body_timeout_s=0.2))
+    monkeypatch.setattr("bot.app.Guard", functools.partial(request_guard.Guard, body_timeout_s=0.2))
     async with line() as whole, others_are_served(whole):
         proof = f"X-API-Key: {ADMIN['X-API-Key']}"
         slow = await trickle(whole, head("POST", "/api/rooms", proof, length=100) + b"{")

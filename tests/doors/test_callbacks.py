@@ -8,10 +8,10 @@ from typing import Any, get_args
 
 import pytest
 
-from emulator.acs.callbacks import TokenIssuer
+from emulator.acs.events.callbacks import TokenIssuer
 from emulator.config import RESOURCE_ID
 from emulator.faults import TokenFlaw
-from tests.doors.support import Refusal, ask, head, others_are_served, read_refusal, trickle
+from tests.support.doors import Refusal, ask, head, others_are_served, read_refusal, trickle
 from tests.support.line import Line, line
 from webhooks import routes as webhook_routes
 
@@ -82,7 +82,7 @@ async def test_a_slow_body_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_callbacks_of_one_call_have_their_own_measure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.limits.CALLBACKS_PER_S", 2.0)
+    monkeypatch.setattr("bot.rate_limits.CALLBACKS_PER_S", 2.0)
     async with line() as whole:
         room = await whole.room()
         async with room.joined("Ana"):

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 import uvicorn
 
-from bot import http_server
-from bot.http_server import LARGEST_HEADER, LONGEST_URL, MOST_HEADERS
-from bot.server import server_config
-from tests.doors.support import Refusal, ask, head, others_are_served, read_refusal, trickle
+from http_serving import http_protocol
+from http_serving.http_protocol import LARGEST_HEADER, LONGEST_URL, MOST_HEADERS
+from http_serving.server import server_config
+from tests.support.doors import Refusal, ask, head, others_are_served, read_refusal, trickle
 from tests.support.line import Line, line
 
 pytestmark = pytest.mark.timeout(60)
@@ -53,8 +53,8 @@ async def test_what_is_turned_away() -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_server, "HEADER_TIMEOUT_S", 0.3)
-    monkeypatch.setattr(http_server, "WRITE_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(http_protocol, "HEADER_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(http_protocol, "WRITE_TIMEOUT_S", 0.3)
 
 
 async def drip(whole: Line, first: bytes) -> bytes:

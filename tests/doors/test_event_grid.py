@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.doors.support import (
+from http_serving.bearer_tokens import EVENT_GRID_APP, EVENT_GRID_ROLE, KeySet
+from tests.support.doors import (
     GRID,
     GRID_AUDIENCE,
     Entra,
@@ -24,7 +25,6 @@ from tests.doors.support import (
 )
 from tests.support.line import line
 from webhooks import routes as webhook_routes
-from webhooks.tokens import EVENT_GRID_APP, EVENT_GRID_ROLE, KeySet
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -81,7 +81,7 @@ async def test_strangers_who_go_on_are_told_to_slow_down_and_event_grid_is_not(m
 
 async def test_more_deliveries_than_there_can_be_are_put_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """With 429: Event Grid comes again after 10 s, rather than the 30 s of a 503 or the 5 min of a 401."""
-    monkeypatch.setattr("bot.limits.DELIVERIES_PER_S", 1.0)
+    monkeypatch.setattr("bot.rate_limits.DELIVERIES_PER_S", 1.0)
     async with line() as whole, others_are_served(whole):
         answers = [await ask(whole, "POST", DOOR, GRID, STARTED) for _ in range(12)]
         assert answers[0] == (200, "-")

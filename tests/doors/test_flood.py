@@ -20,9 +20,9 @@ from emulator.engine.local import Synthesiser
 from emulator.engine.scripted import read_markers
 from media_streaming.audio import PCM_24K_MONO
 from tests.contract.test_line import put_faults
-from tests.doors.support import ADMIN
 from tests.doors.test_callbacks import token
 from tests.support.audio import quieter
+from tests.support.doors import ADMIN
 from tests.support.line import Line, Room, line
 
 pytestmark = pytest.mark.timeout(90)
@@ -124,7 +124,7 @@ async def converse(room: Room, ana: Participant, speech: bytes) -> None:
 
 
 async def test_a_flood_on_one_room_is_not_felt_in_another(english: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.limits.CALLBACKS_PER_S", 5.0)  # so that a busy machine reaches it
+    monkeypatch.setattr("bot.rate_limits.CALLBACKS_PER_S", 5.0)  # so that a busy machine reaches it
     async with line() as whole:
         flooded, other = await whole.room(), await whole.room()
         await put_faults(whole, {"media": {"refuse_dials": True}})

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.limits import JOIN_CODES_AT_ONCE
-from tests.doors.support import ADMIN, Refusal, ask, others_are_served, refusal
+from bot.rate_limits import JOIN_CODES_AT_ONCE
+from tests.support.doors import ADMIN, Refusal, ask, others_are_served, refusal
 from tests.support.line import Line, line
 
 pytestmark = pytest.mark.timeout(60)

@@ -11,8 +11,8 @@ import pytest
 
 from emulator.faults import TokenFlaw
 from tests.contract.test_line import put_faults
-from tests.doors.support import Refusal, others_are_served, read_refusal, refusal, trickle
 from tests.doors.test_callbacks import token
+from tests.support.doors import Refusal, others_are_served, read_refusal, refusal, trickle
 from tests.support.line import Line, line
 
 pytestmark = pytest.mark.timeout(60)
@@ -55,7 +55,7 @@ def upgrade(whole: Line, *lines: str, method: str = "GET") -> bytes:
 
 
 async def test_what_is_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.limits.DIALS_PER_S", 100.0)
+    monkeypatch.setattr("bot.rate_limits.DIALS_PER_S", 100.0)
     async with line() as whole, others_are_served(whole):
         (secret,) = whole.secrets()
         answers = {name: await dial(whole, given or secret, token(whole, flaw)) for name, given, flaw, _ in TABLE}
@@ -83,7 +83,7 @@ async def test_requests_that_are_no_upgrade_are_answered_and_closed() -> None:
 async def test_who_dials_one_call_too_often_is_put_off_before_tokens_are_looked_at(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("bot.limits.DIALS_PER_S", 0.3)
+    monkeypatch.setattr("bot.rate_limits.DIALS_PER_S", 0.3)
     async with line() as whole:
         room = await whole.room()
         async with room.joined("Ana"):

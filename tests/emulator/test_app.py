@@ -15,7 +15,7 @@ import aiohttp
 from emulator.app import Emulator
 from emulator.config import Config
 from emulator.engine.scripted import ScriptedEngine, ScriptedHeard, marker_tone
-from tests.emulator.acs.support import ACCESS_KEY, signing_key
+from tests.support.acs_emulator import ACCESS_KEY, signing_key
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from emulator.client import JoinRefused, Participant
-from tests.emulator.acs.support import Acs, constant, make_guest, make_room, running_acs, samples, until
+from tests.support.acs_emulator import Acs, constant, make_guest, make_room, running_acs, samples, until
 
 
 @asynccontextmanager

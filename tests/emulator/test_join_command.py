@@ -20,7 +20,7 @@ import pytest
 from emulator.client import Participant
 from emulator.join_command import Hearing, attend, main
 from emulator.wav import read_wav, write_wav
-from tests.emulator.acs.support import Acs, constant, make_guest, make_room, running_acs, samples, tone, until
+from tests.support.acs_emulator import Acs, constant, make_guest, make_room, running_acs, samples, tone, until
 
 ROOT = Path(__file__).parent.parent.parent
 

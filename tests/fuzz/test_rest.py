@@ -16,13 +16,13 @@ from schemathesis import Case
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
 
-from emulator.acs.server import AcsServer
+from emulator.acs.api.server import AcsServer
 from emulator.config import Config
 from emulator.faults import FaultPlan
 from emulator.journal import Journal
-from emulator.openapi import document
-from tests.emulator.acs.support import ACCESS_KEY, signing_key
-from tests.fuzz.processes import Running, emulator_process
+from emulator.openapi.document import document
+from tests.support.acs_emulator import ACCESS_KEY, signing_key
+from tests.support.processes import Running, emulator_process
 
 SCHEMA = schemathesis.openapi.from_dict(document())
 NOWHERE = "127.0.0.1:9"

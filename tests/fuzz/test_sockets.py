@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tests.fuzz.processes import Running, emulator_process
+from tests.support.processes import Running, emulator_process
 
 EXAMPLES = settings(
     max_examples=40,

@@ -18,8 +18,9 @@ from starlette.types import Message, Scope
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from http_serving.errors import Unauthorized
 from media_streaming.messages import STOP_AUDIO, AudioData, encode_audio
-from media_streaming.routes import AlreadyStreaming, Unauthorized, one_at_a_time, router
+from media_streaming.routes import AlreadyStreaming, one_at_a_time, router
 from media_streaming.stream import MediaStream
 
 WIRE = Path(__file__).parent.parent / "wire"
@@ -28,7 +29,7 @@ Handler = Callable[[MediaStream, str], Awaitable[None]]
 
 async def verify(authorization: str | None) -> str:
     if authorization != "Bearer good":
-        raise Unauthorized
+        raise Unauthorized("no token")
     return "claims"
 
 

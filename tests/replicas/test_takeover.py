@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from demo import cluster
-from demo.takeover import AGAIN_S, How, Result, take_away
+from demo.failover import AGAIN_S, How, Result, take_away
 
 pytestmark = pytest.mark.skipif(
     shutil.which("redis-server") is None, reason="redis-server is not installed: scripts/system-packages.sh redis"

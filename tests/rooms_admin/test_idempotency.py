@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from rooms_admin.database import Database
-from rooms_admin.errors import InProgress, InvalidRequest, KeyReused
+from http_serving.errors import InvalidRequest
+from rooms_admin.errors import InProgress, KeyReused
 from rooms_admin.idempotency import KEPT_FOR, Answer, Answers, Claim, checked_key, fingerprint
-from tests.rooms_admin.stores import Stores
-from tests.rooms_admin.test_store import NOW, room
+from storage.sqlite import Database
+from tests.rooms_admin.rooms.test_room import NOW, room
+from tests.support.stores import Stores
 
 ANSWER = Answer(201, b'{"room_id":"room-1"}', {"etag": '"1"'})
 

@@ -9,17 +9,17 @@ from datetime import datetime, timedelta
 import pytest
 
 from rooms_admin import retention as retention_module
-from rooms_admin.archive import Archive
-from rooms_admin.database import IN_MEMORY, Database
 from rooms_admin.retention import Retention
-from rooms_admin.rooms import Rooms
-from rooms_admin.schema import MIGRATIONS
-from rooms_admin.sqlite_archive import SqliteRecords
-from rooms_admin.sqlite_store import SqliteRooms
-from rooms_admin.store import RoomQuery, milliseconds
-from tests.rooms_admin.fakes import FakeAcs, refused
-from tests.rooms_admin.test_archive import line
-from tests.rooms_admin.test_store import NOW, room
+from rooms_admin.rooms.room import RoomQuery, milliseconds
+from rooms_admin.rooms.service import Rooms
+from rooms_admin.stores.sqlite.migrations import MIGRATIONS
+from rooms_admin.stores.sqlite.rooms import SqliteRooms
+from rooms_admin.stores.sqlite.transcripts import SqliteRecords
+from rooms_admin.transcripts.recorder import Archive
+from storage.sqlite import IN_MEMORY, Database
+from tests.rooms_admin.rooms.test_room import NOW, room
+from tests.rooms_admin.transcripts.test_recorder import line
+from tests.support.acs_fakes import FakeAcs, refused
 
 
 class Clock:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from bot.call import PUT_OUT
-from bot.calls import CallLook
+from bot.calls.acs_client import CallLook
+from bot.calls.call import PUT_OUT
+from bot.calls.dispatcher import Switchboard
 from bot.errors import CallError
-from bot.switchboard import Switchboard
 from tests.support.media_streams import FakeMediaStream
 from webhooks.events import (
     CallConnected,

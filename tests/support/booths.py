@@ -7,7 +7,8 @@ import heapq
 import itertools
 
 from bot.booth import Deliver
-from bot.interpreting.events import BoothEvent, BoothReady, Interpret
+from bot.interpreting.effects import Interpret
+from bot.interpreting.events import BoothEvent, BoothReady
 from bot.interpreting.plan import Lane, Mode
 from tests.support.meeting import Answers, Model
 

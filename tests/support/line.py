@@ -16,14 +16,14 @@ from pydantic import SecretStr
 
 from bot.app import Interpreter
 from bot.config import Settings, load_settings
-from bot.server import server_config
-from emulator.acs.callbacks import TokenIssuer
-from emulator.acs.keys import SigningKey
+from emulator.acs.auth.keys import SigningKey
+from emulator.acs.events.callbacks import TokenIssuer
 from emulator.app import Emulator
 from emulator.client import Participant
 from emulator.config import RESOURCE_ID, Config, Switches
 from emulator.engine.base import Engine
 from emulator.engine.scripted import ScriptedEngine
+from http_serving.server import server_config
 
 ADMIN_KEY = "an-admin-key-of-tests"
 GRID_SECRET = "a-secret-of-event-grid"

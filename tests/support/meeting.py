@@ -13,43 +13,45 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar, assert_never
 
-from bot.interpreting.events import (
-    BoothEvent,
+from bot.interpreting.caption_text import CaptionLine
+from bot.interpreting.effects import (
     Brief,
     Cancel,
     Caption,
     CloseBooth,
     Effect,
-    Event,
     Hear,
     Interpret,
-    InterpretationAudio,
-    InterpretationEnded,
-    InterpretationText,
     LaneReady,
     LaneServed,
     OpenBooth,
     Opened,
-    Outcome,
     Play,
-    PlayoutReady,
     Release,
     Restricted,
     Say,
     Settled,
-    SourceText,
-    SpeakerAudio,
     StopPlaying,
-    Tick,
-    Usage,
     VoiceBegins,
     VoiceEnds,
+)
+from bot.interpreting.events import (
+    BoothEvent,
+    Event,
+    InterpretationAudio,
+    InterpretationEnded,
+    InterpretationText,
+    Outcome,
+    PlayoutReady,
+    SourceText,
+    SpeakerAudio,
+    Tick,
+    Usage,
 )
 from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import Attendee, Lane, RoomPlan
 from bot.interpreting.routing import channels, stream
 from bot.interpreting.session import InterpreterSession
-from bot.interpreting.transcript import CaptionLine
 from tests.support.audio import numbered, numbers
 
 ADA, BENITO, CHLOE, GUEST = "8:acs:ada", "8:acs:benito", "8:acs:chloe", "8:acs:guest"

@@ -18,15 +18,15 @@ from bot.interpreting.events import (
     InterpretationText,
 )
 from bot.interpreting.plan import Lane, Mode
+from bot.realtime.booth import RealtimeBooth
 from bot.realtime.capabilities import Capabilities
 from bot.realtime.client import Sockets, build_client
-from bot.realtime.connection import RealtimeBooth
 from bot.realtime.engines import Translation, booth_factory
-from bot.realtime.limits import BoothLimits
 from bot.realtime.messages import ConversationSettings
+from bot.realtime.timeouts import BoothLimits
 from bot.realtime.translation_messages import TARGETS, TranslationSettings
 from emulator.engine.scripted import marker_tone, tone
-from tests.contract.realtime import KEY, MODEL, TRANSLATE_MODEL, Service
+from tests.support.realtime_client import KEY, MODEL, TRANSLATE_MODEL, Service
 
 LANE = Lane("8:acs:1", "en-US", "es-ES")
 QUICK = BoothLimits(first_pause_s=0.01, longest_pause_s=0.05, close_s=0.3)

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.interpreting.lag import VOICE_LIMIT_MS, WAITING_LIMIT_S
+from bot.interpreting.playout.catch_up import VOICE_LIMIT_MS, WAITING_LIMIT_S
 from emulator.virtual_time import VirtualTimeLoop
+from tests.support.four_hours import EVERY_S, HOURS, OVERLAP_EVERY, FourHours, Settled, hold
 from tests.support.meeting import ADA, BENITO, CHLOE, DIETER, FOUR_LANGUAGES
-from tests.virtual.four_hours import EVERY_S, HOURS, OVERLAP_EVERY, FourHours, Settled, hold
 
 pytestmark = pytest.mark.timeout(500)
 CPU_S = 180.0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.virtual.hour import EVERY_S, HOUR_S, JOIN_EVERY_S, PEOPLE, comparable, hold
+from tests.support.hour import EVERY_S, HOUR_S, JOIN_EVERY_S, PEOPLE, comparable, hold
 
 ROOT = Path(__file__).parent.parent.parent
 CPU_S = 60.0
@@ -20,7 +20,7 @@ CPU_S = 60.0
 @pytest.mark.timeout(240)
 def test_an_hour_passes_in_seconds_and_the_same_way_twice() -> None:
     """The second time is another process, with other hash seeds, at the same time on another core."""
-    again = subprocess.Popen([sys.executable, "-m", "tests.virtual.hour", "7"], cwd=ROOT, stdout=subprocess.PIPE)
+    again = subprocess.Popen([sys.executable, "-m", "tests.support.hour", "7"], cwd=ROOT, stdout=subprocess.PIPE)
     began = time.process_time()
     try:
         hour = hold(seed=7)

@@ -11,8 +11,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.webhooks.serving import application, asgi_scope, client
-from webhooks.errors import TokenRejected, TryAgainLater, WebhookError
+from http_serving.errors import Overloaded, ServiceError, TokenRejected
+from tests.support.webhook_serving import application, asgi_scope, client
 from webhooks.events import (
     CallConnected,
     CallEnded,
@@ -50,7 +50,7 @@ class Handler:
 
     def _room(self) -> None:
         if len(self.reports) + len(self.events) >= self.room_for:
-            raise TryAgainLater("too much to do", retry_after_ms=500)
+            raise Overloaded("too much to do", retry_after_ms=500)
 
     async def deliver(self, event: CallReport) -> None:
         self._room()
@@ -83,7 +83,7 @@ class Service:
             counts=self.counts,
             body_timeout_s=0.05,
         )
-        self.app = application(routes, WebhookError)
+        self.app = application(routes, ServiceError)
 
 
 @pytest.fixture

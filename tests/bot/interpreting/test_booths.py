@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 from bot.interpreting.booths import LEFT_S, Booths
-from bot.interpreting.events import Brief, CloseBooth, Effect, OpenBooth
+from bot.interpreting.effects import Brief, CloseBooth, Effect, OpenBooth
 from bot.interpreting.glossary import Terms
 from bot.interpreting.plan import Lane, Mode, RoomPlan
 from tests.support.meeting import ADA, BENITO, PEOPLE

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
+from bot.interpreting.caption_text import CaptionLine
 from bot.interpreting.captions import UNDETERMINED, Captions, Utterance
-from bot.interpreting.events import Caption, Effect
+from bot.interpreting.effects import Caption, Effect
 from bot.interpreting.glossary import Terms
 from bot.interpreting.plan import AUTO, Stability
-from bot.interpreting.transcript import CaptionLine
 
 ES = "es-ES"
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bot.interpreting.captions import Utterance
-from bot.interpreting.events import (
+from bot.interpreting.effects import (
     Brief,
     Cancel,
     Caption,
@@ -21,14 +21,14 @@ from bot.interpreting.events import (
     Settled,
     StopPlaying,
 )
-from bot.interpreting.floor import Stage
 from bot.interpreting.glossary import Terms
-from bot.interpreting.lag import VOICE_LIMIT_MS, WAITING_LIMIT_S
 from bot.interpreting.ledger import Entry, Kind, State
 from bot.interpreting.plan import Lane, Layout, Mode, RoomPlan, Stability, UsageCap
+from bot.interpreting.playout.catch_up import VOICE_LIMIT_MS, WAITING_LIMIT_S
+from bot.interpreting.playout.floor import Stage
 from bot.interpreting.renditions import FOLLOW_UP_S, MODEL_PATIENCE_S, Rendition, Renditions
 from bot.interpreting.routing import Route
-from bot.interpreting.usage import UsageMeter
+from bot.interpreting.usage_meter import UsageMeter
 from tests.support.audio import FRAME_BYTES, numbered, numbers
 from tests.support.meeting import ADA, ADA_INTO_SPANISH, BENITO, THREE_LANGUAGES, TWO_LANGUAGES
 

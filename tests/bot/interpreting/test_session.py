@@ -6,40 +6,42 @@ from dataclasses import replace
 
 import pytest
 
-from bot.interpreting.events import (
-    BoothLost,
-    BoothReady,
-    CallEnded,
+from bot.interpreting.caption_text import CaptionLine
+from bot.interpreting.effects import (
     Cancel,
     Caption,
     CloseBooth,
     Hear,
-    HearingDropped,
     Interpret,
+    OpenBooth,
+    Play,
+    Say,
+    Settled,
+    StopPlaying,
+)
+from bot.interpreting.events import (
+    BoothLost,
+    BoothReady,
+    CallEnded,
+    HearingDropped,
     InterpretationAudio,
     InterpretationEnded,
     InterpretationText,
-    OpenBooth,
     Order,
     Ordered,
     Outcome,
     PlanChanged,
-    Play,
     PlayoutReady,
-    Say,
-    Settled,
     SourceText,
     SpeakerAudio,
     SpeakerJoined,
     SpeakerLeft,
-    StopPlaying,
     Tick,
     Usage,
 )
 from bot.interpreting.ledger import State
 from bot.interpreting.plan import AUTO, Attendee, Endpointing, Lane, RoomPlan
 from bot.interpreting.renditions import FOLLOW_UP_S, MODEL_PATIENCE_S
-from bot.interpreting.transcript import CaptionLine
 from tests.support.audio import numbered, numbers
 from tests.support.meeting import (
     ADA,

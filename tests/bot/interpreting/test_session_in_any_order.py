@@ -9,54 +9,56 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from bot.interpreting.effects import (
+    Brief,
+    Cancel,
+    Caption,
+    CloseBooth,
+    Effect,
+    Hear,
+    Interpret,
+    LaneReady,
+    LaneServed,
+    OpenBooth,
+    Opened,
+    Play,
+    Release,
+    Restricted,
+    Say,
+    Settled,
+    StopPlaying,
+    VoiceBegins,
+    VoiceEnds,
+)
 from bot.interpreting.events import (
     BoothDegraded,
     BoothEvent,
     BoothLost,
     BoothReady,
-    Brief,
     CallEnded,
-    Cancel,
-    Caption,
-    CloseBooth,
-    Effect,
     Event,
-    Hear,
     HearingDropped,
-    Interpret,
     InterpretationAudio,
     InterpretationEnded,
     InterpretationText,
     KeypadTone,
-    LaneReady,
-    LaneServed,
-    OpenBooth,
-    Opened,
     Order,
     Ordered,
     Outcome,
     PlanChanged,
-    Play,
     PlayoutReady,
-    Release,
-    Restricted,
-    Say,
-    Settled,
     SourceText,
     SpeakerAudio,
     SpeakerJoined,
     SpeakerLeft,
-    StopPlaying,
     Tick,
-    VoiceBegins,
-    VoiceEnds,
 )
-from bot.interpreting.floor import Stage
 from bot.interpreting.glossary import Terms
-from bot.interpreting.lag import FASTEST, VOICE_LIMIT_MS, WAITING_LIMIT_MS
 from bot.interpreting.ledger import FINAL
-from bot.interpreting.pacing import CATCH_UP_MS, FRAME_BYTES
 from bot.interpreting.plan import AUTO, Attendee, Lane, Layout, Mode, RoomPlan, Stability
+from bot.interpreting.playout.catch_up import FASTEST, VOICE_LIMIT_MS, WAITING_LIMIT_MS
+from bot.interpreting.playout.floor import Stage
+from bot.interpreting.playout.pacer import CATCH_UP_MS, FRAME_BYTES
 from bot.interpreting.routing import routes
 from bot.interpreting.session import InterpreterSession
 from tests.support.audio import numbered, numbers

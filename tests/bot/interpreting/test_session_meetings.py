@@ -9,38 +9,40 @@ from dataclasses import replace
 import pytest
 
 from bot.interpreting.announcement import text as announcement
-from bot.interpreting.events import (
-    BoothDegraded,
-    BoothLost,
-    BoothReady,
+from bot.interpreting.effects import (
     Brief,
-    CallEnded,
     Cancel,
     CloseBooth,
     Hear,
     Interpret,
+    LaneServed,
+    OpenBooth,
+    Play,
+    Release,
+    Say,
+    StopPlaying,
+)
+from bot.interpreting.events import (
+    BoothDegraded,
+    BoothLost,
+    BoothReady,
+    CallEnded,
     InterpretationAudio,
     InterpretationEnded,
     InterpretationText,
     KeypadTone,
-    LaneServed,
-    OpenBooth,
     Order,
     Outcome,
     PlanChanged,
-    Play,
     PlayoutReady,
-    Release,
-    Say,
     SourceText,
     SpeakerJoined,
     SpeakerLeft,
-    StopPlaying,
 )
 from bot.interpreting.glossary import Terms
-from bot.interpreting.lag import WAITING_LIMIT_S
 from bot.interpreting.ledger import Kind, State
 from bot.interpreting.plan import Attendee, Lane, Layout, Mode, Stability
+from bot.interpreting.playout.catch_up import WAITING_LIMIT_S
 from tests.support.audio import numbered, numbers
 from tests.support.meeting import (
     ADA,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.interpreting.echo import LOOP_LENGTH, MUTE_S, REMEMBERED_S, SUPPRESSED_BEFORE_MUTE
-from bot.interpreting.events import BoothReady, Interpret, LaneReady, OpenBooth, PlanChanged, Restricted, Say
+from bot.interpreting.effects import Interpret, LaneReady, OpenBooth, Restricted, Say
+from bot.interpreting.events import BoothReady, PlanChanged
 from bot.interpreting.ledger import State
 from bot.interpreting.plan import Attendee, Lane, RoomPlan, UsageCap
-from bot.interpreting.usage import notice
+from bot.interpreting.quality.echo_loops import LOOP_LENGTH, MUTE_S, REMEMBERED_S, SUPPRESSED_BEFORE_MUTE
+from bot.interpreting.usage_meter import notice
 from tests.support.meeting import (
     ADA,
     ADA_INTO_SPANISH,

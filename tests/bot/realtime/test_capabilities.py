@@ -13,8 +13,8 @@ from bot.realtime.capabilities import NOT_LISTED, NOT_OFFERED, Capabilities
 from bot.realtime.client import Sockets, build_client
 from bot.realtime.translation_messages import TARGETS
 from emulator.realtime.config import RealtimeConfig
-from emulator.realtime.faults import FaultRule
-from tests.contract.realtime import KEY, TRANSLATE_MODEL, Service, realtime_service
+from emulator.realtime.faults.rules import FaultRule
+from tests.support.realtime_client import KEY, TRANSLATE_MODEL, Service, realtime_service
 
 build_client("http://127.0.0.1:1", KEY)  # the SDK reads files when it builds its first client
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from emulator.realtime.config import RealtimeConfig
-from emulator.realtime.faults import FaultRule
+from emulator.realtime.faults.rules import FaultRule
 from emulator.realtime.session import Abandon, Close
 from emulator.realtime.wire import encode_audio
-from tests.emulator.realtime.driver import AT_ONCE, Driver, kinds, last, pcm_of
+from tests.support.realtime_driver import AT_ONCE, Driver, kinds, last, pcm_of
 
 
 def test_session_created_comes_first_with_an_expiry() -> None:

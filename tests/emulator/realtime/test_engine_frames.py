@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from emulator.realtime.engine_frames import FRAME_BYTES, MAX_WAITING_BYTES, EngineFrames
 from emulator.realtime.errors import ApiError
-from tests.emulator.realtime.driver import pcm_of
+from tests.support.realtime_driver import pcm_of
 
 
 def test_a_frame_is_9600_bytes() -> None:

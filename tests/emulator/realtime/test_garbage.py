@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.engine.base import EngineError, Heard, Spoken
-from emulator.realtime.faults import ON_A_MESSAGE, FaultRule
+from emulator.realtime.faults.rules import ON_A_MESSAGE, FaultRule
 from emulator.realtime.wire import encode_audio
-from tests.emulator.realtime.driver import Driver, SessionDriver, TranscriptionDriver, TranslationDriver, kinds, pcm_of
+from tests.support.realtime_driver import Driver, SessionDriver, TranscriptionDriver, TranslationDriver, kinds, pcm_of
 
 EVENTS = st.sampled_from(
     [

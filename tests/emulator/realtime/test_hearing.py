@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from emulator.engine.base import EngineError, Heard
-from emulator.realtime.faults import FaultRule
+from emulator.realtime.faults.rules import FaultRule
 from emulator.realtime.hearing import hinted_languages
 from emulator.realtime.session import Abandon
-from tests.emulator.realtime.driver import AT_ONCE, Driver, kinds, last, pcm_of
+from tests.support.realtime_driver import AT_ONCE, Driver, kinds, last, pcm_of
 
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
 

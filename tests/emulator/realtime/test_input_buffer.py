@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from emulator.realtime.errors import ApiError
 from emulator.realtime.input_buffer import MAX_BUFFERED_BYTES, InputBuffer
-from tests.emulator.realtime.driver import pcm_of
+from tests.support.realtime_driver import pcm_of
 
 
 def test_less_than_100_ms_cannot_be_committed_and_is_kept() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from emulator.realtime.errors import ApiError
 from emulator.realtime.items import Conversation, Item, audio_item, client_item
-from tests.emulator.realtime.driver import pcm_of
+from tests.support.realtime_driver import pcm_of
 
 
 def item(item_id: str) -> Item:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from emulator.engine.base import BYTES_PER_MS
 from emulator.realtime.output_timeline import OutputTimeline, Speech
-from tests.emulator.realtime.driver import pcm_of
+from tests.support.realtime_driver import pcm_of
 
 
 def timeline(lead_ms: int = 400, peak: int = 63) -> OutputTimeline:

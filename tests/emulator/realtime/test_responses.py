@@ -10,9 +10,9 @@ import pybase64
 import pytest
 
 from emulator.engine.base import EngineError, Heard
-from emulator.realtime.faults import FaultRule
+from emulator.realtime.faults.rules import FaultRule
 from emulator.realtime.session import Abandon
-from tests.emulator.realtime.driver import AT_ONCE, Driver, kinds, last, pcm_of
+from tests.support.realtime_driver import AT_ONCE, Driver, kinds, last, pcm_of
 
 BEGIN = ["response.output_item.added", "response.content_part.added"]
 END = [

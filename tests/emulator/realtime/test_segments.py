@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.realtime.segments import Segment, Segmenter
-from tests.emulator.realtime.driver import pcm_of
+from tests.support.realtime_driver import pcm_of
 
 LOUD = 3000
 

@@ -19,10 +19,10 @@ from emulator.engine.base import EngineError, Heard, Spoken
 from emulator.journal import Journal
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.connection import MAX_OUTBOX_BYTES
-from emulator.realtime.faults import FaultRule, RealtimeFaults
+from emulator.realtime.faults.rules import FaultRule, RealtimeFaults
 from emulator.realtime.server import RealtimeServer
 from emulator.realtime.wire import encode_audio
-from tests.emulator.realtime.driver import MANUAL, pcm_of
+from tests.support.realtime_driver import MANUAL, pcm_of
 
 
 @dataclass

@@ -9,8 +9,8 @@ import pytest
 
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.deployments import read_deployments
-from emulator.realtime.faults import FaultRule
-from tests.emulator.realtime.driver import AT_ONCE, Driver, TranscriptionDriver, kinds, last, pcm_of
+from emulator.realtime.faults.rules import FaultRule
+from tests.support.realtime_driver import AT_ONCE, Driver, TranscriptionDriver, kinds, last, pcm_of
 
 COMPLETED = "conversation.item.input_audio_transcription.completed"
 FAILED = "conversation.item.input_audio_transcription.failed"

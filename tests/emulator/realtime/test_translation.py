@@ -15,7 +15,7 @@ from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.session import Close
 from emulator.realtime.translation_model import DOUBLE, IRREGULAR, OutputMode, TranslationModel
 from emulator.realtime.wire import encode_audio
-from tests.emulator.realtime.driver import Event, TranslationDriver, kinds, pcm_of
+from tests.support.realtime_driver import Event, TranslationDriver, kinds, pcm_of
 
 AUDIO = "session.output_audio.delta"
 WRITTEN = "session.output_transcript.delta"

@@ -14,7 +14,7 @@ from emulator.realtime.usage import (
     text_tokens,
     user_audio_tokens,
 )
-from tests.emulator.realtime.driver import pcm_of
+from tests.support.realtime_driver import pcm_of
 
 
 @pytest.mark.parametrize(("seconds", "heard", "spoken"), [(0, 0, 0), (1, 10, 20), (60, 600, 1200), (0.01, 1, 1)])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from emulator.realtime.audio_settings import SERVER_VAD
 from emulator.realtime.vad import EnergyDetector, SpeechStarted, SpeechStopped
-from tests.emulator.realtime.driver import pcm_of
+from tests.support.realtime_driver import pcm_of
 
 SETTINGS = {**SERVER_VAD, "prefix_padding_ms": 100, "silence_duration_ms": 200}
 UTTERANCE = pcm_of(500, 0) + pcm_of(400, 3000) + pcm_of(600, 0)

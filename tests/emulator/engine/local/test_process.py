@@ -15,7 +15,7 @@ import uvloop
 
 from emulator.engine.local.process import WorkerFailed, WorkerProcess
 
-MODULE = "tests.emulator.engine.local.odd_worker"
+MODULE = "tests.support.odd_worker"
 LIMIT = 10.0
 
 

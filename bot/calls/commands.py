@@ -1,0 +1,194 @@
+"""What admins ask of a room's interpreter and tell it, whichever replica is in the call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.calls.active_calls import TAKING_ATTEMPTS, CallDesk, RoomBook
+from bot.calls.cluster import Message, Replicas, ReplicaSilent
+from bot.calls.registry import Outcome, Register
+from bot.calls.state_machine import Act, Happening, State
+from bot.interpreting.events import Order, Ordered
+from bot.interpreting.plan import Lane
+from http_serving.errors import ServiceError
+
+
+@dataclass(frozen=True, slots=True)
+class LaneReport:
+    """How a lane is served. What changes with every utterance is known of our own calls alone."""
+
+    lane: Lane
+    state: str
+    engine: str
+    reason: str
+    spans_ms: tuple[int, ...] | None = None
+    """Ear-voice spans of its last utterances."""
+    waiting: int | None = None
+    """Utterances on their way."""
+
+
+@dataclass(frozen=True, slots=True)
+class InterpreterStatus:
+    """What an admin is told. `since` is in seconds of the wall clock."""
+
+    state: State
+    call_connection_id: str | None = None
+    since: float | None = None
+    reason: str | None = None
+    paused: bool = False
+    failed: bool = False
+    lanes: tuple[LaneReport, ...] = ()
+
+
+class NotPossible(ServiceError):
+    """The command does not fit the state of the room's call: 404 `not_found`, else 409 with the reason as code."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = 404 if code == "not_found" else 409
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+class Orders:
+    """Raises StoreUnavailable besides what each order says."""
+
+    def __init__(
+        self,
+        desk: CallDesk,
+        *,
+        rooms: RoomBook,
+        register: Register,
+        replicas: Replicas,
+        wall_clock: Callable[[], float],
+    ) -> None:
+        self._desk = desk
+        self._rooms = rooms
+        self._register = register
+        self._replicas = replicas
+        self._wall_clock = wall_clock
+
+    async def status(self, room_id: str) -> InterpreterStatus:
+        call = self._desk.held(room_id)
+        if call is not None:
+            paused = call.live.session.paused
+            reason = call.reason or call.detail
+            lanes = tuple(
+                LaneReport(one.lane, one.state.value, one.engine, one.reason, tuple(one.spans_ms), one.waiting)
+                for one in call.live.lanes.views()
+            )
+            return InterpreterStatus(call.state, call.connection_id, call.since, reason, paused, lanes=lanes)
+        record = await self._register.call(room_id)
+        if record is not None:
+            return InterpreterStatus(
+                record.state,
+                record.connection_id,
+                record.since,
+                record.reason,
+                record.paused,
+                lanes=tuple(
+                    LaneReport(Lane(one.speaker, one.source, one.target), one.state, one.engine, one.reason)
+                    for one in record.lanes
+                ),
+            )
+        outcome = await self._register.outcome(room_id)
+        live = await self._register.wanted(room_id) is not None
+        if outcome is None:
+            return InterpreterStatus(State.LIVE if live else State.SCHEDULED)
+        state = State.LIVE if live else State.ENDED
+        failed = outcome.state == "failed"
+        return InterpreterStatus(state, outcome.connection_id, outcome.at, outcome.reason, failed=failed)
+
+    async def start(self, room_id: str) -> None:
+        """Join the room's call now, or as soon as the one that is being left has been.
+
+        Raises:
+            NotPossible: unknown room, already there, or no capacity.
+        """
+        room = await self._rooms.by_room(room_id)
+        if room is None:
+            raise NotPossible("not_found", "there is no such room")
+        if await self._passed_on(room_id, "start"):
+            return
+        call = self._desk.held(room_id)
+        if call is not None:
+            if call.rejoin or call.happen(Happening.START_ORDERED) is not Act.NOTE_NEXT:
+                raise NotPossible("already_live", "the interpreter is in the call already")
+            call.rejoin = True
+            return
+        wanted = await self._register.wanted(room_id)
+        refusal = await self._desk.join(room, wanted.server_call_id if wanted else None, ordered=True)
+        if refusal is not None:
+            code = "already_live" if refusal == "already_live" else "no_capacity"
+            raise NotPossible(code, "the interpreter is on its way" if code == "already_live" else refusal)
+
+    async def stop(self, room_id: str) -> None:
+        """Leave the call.
+
+        Raises:
+            NotPossible: not in one, and not about to join one.
+        """
+        if await self._passed_on(room_id, "stop"):
+            return
+        call = self._desk.held(room_id)
+        if call is not None and (call.rejoin or not call.live.over):
+            call.rejoin = False
+            call.happen(Happening.STOP_ORDERED, "stopped")
+            return
+        wanted = await self._register.wanted(room_id)
+        if wanted is None or call is not None:
+            raise NotPossible("not_live", "the interpreter is not in a call of this room")
+        await self._register.unwant(room_id)
+        if wanted.server_call_id is not None:
+            await self._register.over(wanted.server_call_id)
+        await self._register.note(room_id, Outcome(state=State.ENDED, reason="stopped", at=self._wall_clock()))
+
+    async def order(self, room_id: str, order: Order) -> None:
+        """Pass on an order.
+
+        Raises:
+            NotPossible: nobody is there to follow it.
+        """
+        if await self._passed_on(room_id, order.value):
+            return
+        call = self._desk.held(room_id)
+        if call is None or call.live.over:
+            raise NotPossible("not_live", "the interpreter is not in a call of this room")
+        call.live.deliver(Ordered(order))
+        call.noticed()
+
+    async def _passed_on(self, room_id: str, order: str) -> bool:
+        """Have the replica that is in the call follow an order; False if that is us, or nobody.
+
+        Raises:
+            NotPossible: as it says.
+            ReplicaSilent: it does not say anything.
+        """
+        for _ in range(TAKING_ATTEMPTS):
+            if self._desk.held(room_id) is not None:
+                return False
+            record = await self._register.call(room_id)
+            if record is None:
+                return False
+            if await self._desk.is_elsewhere(record):
+                await self._replicas.ask(record.owner, Message(kind="order", room_id=room_id, order=order), NotPossible)
+                return True
+            await self._desk.adopt(record)
+        raise ReplicaSilent("the call is being handed from one replica to another; try again soon")
+
+    async def follow(self, room_id: str, order: str) -> None:
+        call = self._desk.held(room_id)
+        if call is not None:
+            await call.check_owner()  # an order may have waited for longer than we have had the call
+        if call is None or call.moved:
+            raise NotPossible("not_live", "the interpreter has left the call")
+        match order:
+            case "start":
+                await self.start(room_id)
+            case "stop":
+                await self.stop(room_id)
+            case _:
+                await self.order(room_id, Order(order))

@@ -1,0 +1,119 @@
+"""The voices of a room: each channel's floor and lag, what is played when, and what becomes of each byte of it."""
+
+from __future__ import annotations
+
+from bot.interpreting.effects import Effect, Play, StopPlaying, VoiceBegins, VoiceEnds
+from bot.interpreting.endpointing import FRAME_MS
+from bot.interpreting.ledger import Kind, Playout
+from bot.interpreting.playout.catch_up import VOICE_LIMIT_MS, WAITING_LIMIT_MS, WAITING_LIMIT_S, LagControl
+from bot.interpreting.playout.floor import Floor, Passage, Stage
+
+DRY_S = 2.5
+"""How long a voice may break off for want of more; then the rest, if it comes, is only read."""
+DRY_ALONG_S = 5.0
+"""The same for a voice that runs along, some seconds behind the speaker: its pauses are the speaker's."""
+
+
+class Speaking:
+    """Floors by channel. It says which passages are over, and leaves it to others what that means."""
+
+    def __init__(self, out: list[Effect]) -> None:
+        self.floors: dict[str, Floor] = {}
+        self.lags: dict[str, LagControl] = {}
+        self._out = out
+
+    @property
+    def queued_ms(self) -> float:
+        return sum(floor.queued_ms for floor in self.floors.values())
+
+    def enter(self, passage: Passage) -> None:
+        channel = passage.channel
+        if channel not in self.floors:
+            self.floors[channel], self.lags[channel] = Floor(), LagControl()
+        passage.entry.playouts.setdefault(channel, Playout())
+        self.floors[channel].enter(passage)
+
+    def audio(self, passage: Passage, pcm: bytes, now: float) -> None:
+        floor = self.floors[passage.channel]
+        floor.audio(passage, pcm, now)
+        self.lags[passage.channel].observe(floor.lag_ms, now)
+
+    def begin_anew(self, passage: Passage, now: float) -> None:
+        self.floors[passage.channel].begin_anew(passage, now)
+
+    def drop(self, passage: Passage) -> None:
+        """Take a passage off its floor, whatever its stage, and account for its voice."""
+        floor = self.floors[passage.channel]
+        if passage is floor.speaking and not passage.pacer.drained:
+            self._out.append(StopPlaying(passage.channel))
+        floor.drop(passage)
+        playout = passage.entry.playouts[passage.channel]
+        if playout.played and passage.entry.kind is Kind.UTTERANCE:
+            self._out.append(VoiceEnds(passage.channel, passage.entry.lane))
+        playout.trimmed += passage.pacer.trimmed_bytes
+        playout.dropped += passage.pacer.dropped_bytes
+
+    def speed(self, channels: tuple[str, ...]) -> float:
+        """How fast the next interpretation for these channels is to be spoken."""
+        return max((self.lags[channel].speed for channel in channels if channel in self.lags), default=1.0)
+
+    def forget(self, wanted: tuple[str, ...]) -> None:
+        """Let go of channels the plan has no more, once nobody is on their floor."""
+        for channel in [one for one in self.floors if one not in wanted and not self.floors[one].passages]:
+            del self.floors[channel], self.lags[channel]
+
+    def too_much(self, channel: str) -> Passage | None:
+        """A passage that has to go because too much waits here: the oldest that waits, not the one being heard; or one
+        whose voice does not end."""
+        floor = self.floors[channel]
+        endless = next((one for one in floor.passages if one.pacer.queued_ms > VOICE_LIMIT_MS), None)
+        if endless is not None or floor.waiting_ms <= WAITING_LIMIT_MS:
+            return endless
+        waiting = [one for one in floor.passages if one.stage is Stage.READY]
+        return min(waiting, key=lambda one: one.ready_at)
+
+    def play(self, channel: str, now: float, *, quiet: bool) -> Passage | None:
+        """Play what is due on one channel; returns the passage that has been heard to its end."""
+        floor, lag = self.floors[channel], self.lags[channel]
+        begun = floor.next_turn(now, quiet=quiet)
+        if begun is not None and begun.entry.first_played_at is None:
+            begun.entry.waited_ms = (now - begun.ready_at) * 1000
+        passage = floor.speaking
+        if passage is None:
+            return None
+        frames = passage.pacer.take(now, trim=lag.trimming)
+        if frames:
+            lag.observe(floor.lag_ms, now)
+            entry, playout = passage.entry, passage.entry.playouts[channel]
+            entry.last_played_at = now
+            if entry.first_played_at is None:
+                entry.first_played_at = now
+            if not playout.played and entry.kind is Kind.UTTERANCE:
+                self._out.append(VoiceBegins(channel, entry.lane))
+            playout.played += sum(map(len, frames))
+            entry.played_ms = max(entry.played_ms, playout.played // len(frames[0]) * FRAME_MS)
+            self._out += [Play(channel, pcm) for pcm in frames]
+        return passage if passage.pacer.drained else None
+
+    def too_late(self, channel: str, now: float) -> Passage | None:
+        """A passage that has waited or been interrupted too long to be of use."""
+        for passage in self.floors[channel].passages:
+            expires_at = _expires_at(passage)
+            if expires_at is not None and now >= expires_at:
+                return passage
+        return None
+
+    def deadline(self, channel: str, now: float, *, quiet: bool) -> float | None:
+        floor = self.floors[channel]
+        deadlines = [floor.deadline(now, quiet=quiet), *map(_expires_at, floor.passages)]
+        return min((at for at in deadlines if at is not None), default=None)
+
+
+def _expires_at(passage: Passage) -> float | None:
+    """When it has waited, or been interrupted, too long."""
+    if passage.stage is Stage.READY:
+        return passage.ready_at + WAITING_LIMIT_S
+    pacer, committed_at = passage.pacer, passage.entry.committed_at
+    if passage.stage is Stage.SPEAKING and pacer.dry and not pacer.drained and committed_at is not None:
+        return max(pacer.free_at, committed_at) + (DRY_ALONG_S if passage.along else DRY_S)
+    return None

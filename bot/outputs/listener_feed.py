@@ -1,0 +1,69 @@
+"""One call as listeners outside it follow it: what its room yields, in their words. Feeds them, never waits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.interpreting.caption_text import CaptionLine
+from bot.interpreting.lane_status import RESTORED
+from bot.interpreting.plan import Lane
+from bot.outputs.webhook_events import Tell
+from listeners.feed import Feed
+from listeners.messages import Caption
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """The audience of one call of a room (`live_room.Audience`)."""
+
+    feed: Feed
+    room_id: str
+    began_at_ms: int
+    """Since the epoch: what the call's captions count from."""
+    tell: Tell = lambda kind, room_id, data: None
+    """Integrators."""
+
+    def began(self) -> None:
+        self.feed.call_began(self.room_id)
+
+    def ended(self) -> None:
+        self.feed.call_ended(self.room_id)
+
+    def caption(self, line: CaptionLine) -> None:
+        self.feed.caption(
+            Caption(
+                room_id=self.room_id,
+                utterance_id=line.utterance,
+                revision=line.revision,
+                speaker_id=line.speaker,
+                speaker_name=line.speaker_name,
+                language=line.language,
+                text=line.text,
+                is_final=line.is_final,
+                timestamp_ms=line.timestamp_ms + self.began_at_ms,
+            ),
+            pinned=line.pinned,
+        )
+
+    def audio(self, channel: str, pcm: bytes) -> None:
+        self.feed.audio(self.room_id, channel, pcm)
+
+    def stopped(self, channel: str) -> None:
+        self.feed.flush(self.room_id, channel)
+
+    def voice_begins(self, lane: Lane) -> None:
+        self.feed.voice_begins(self.room_id, lane.speaker, lane.target)
+
+    def voice_ends(self, lane: Lane) -> None:
+        self.feed.voice_ends(self.room_id, lane.speaker, lane.target)
+
+    def lane_served(self, lane: Lane, engine: str, reason: str) -> None:
+        self.feed.lane_served(self.room_id, lane.speaker, lane.target, engine, "" if reason == RESTORED else reason)
+        data = {
+            "speaker_id": lane.speaker,
+            "source": lane.source,
+            "target": lane.target,
+            "engine": engine,
+            "reason": reason,
+        }
+        self.tell("interpreter.restored" if reason == RESTORED else "interpreter.degraded", self.room_id, data)

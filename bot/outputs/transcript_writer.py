@@ -1,0 +1,94 @@
+"""Writes down what a call yields, caption lines and closed ledger entries, in the shape in which they are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.interpreting.caption_text import CaptionLine
+from bot.interpreting.ledger import Entry
+from bot.interpreting.plan import Lane
+from rooms_admin.transcripts.records import Passage, Playout, TranscriptLine
+
+BYTES_PER_MS = 48
+"""PCM16 at 24 kHz."""
+
+
+class Keeper(Protocol):
+    """Who keeps it. Called in the event loop, never blocks."""
+
+    def opened(self, room_id: str, utterance_id: str, speaker_id: str, source: str, target: str) -> None: ...
+
+    def line(self, room_id: str, line: TranscriptLine) -> None: ...
+
+    def passage(self, room_id: str, passage: Passage) -> None: ...
+
+
+def passage_of(entry: Entry) -> Passage:
+    """Read a closed entry as milliseconds."""
+    ended, committed, audio, played = entry.ended_at, entry.committed_at, entry.first_audio_at, entry.first_played_at
+    span = model = own = None
+    if ended is not None and committed is not None:
+        if audio is not None:
+            model = (audio - committed) * 1000
+        if audio is not None and played is not None:
+            span = (played - ended) * 1000
+            own = (committed - ended) * 1000 - entry.patience_ms + (played - audio) * 1000 - entry.waited_ms
+    return Passage(
+        utterance_id=entry.utterance,
+        speaker_id=entry.lane.speaker,
+        source=entry.lane.source,
+        target=entry.lane.target,
+        state=entry.state.value,
+        reason=entry.reason,
+        spoken_ms=None if ended is None else round((ended - entry.began_at) * 1000),
+        played_ms=entry.played_ms,
+        ear_voice_span_ms=None if span is None else round(span),
+        model_ms=None if model is None else round(model),
+        waited_ms=round(entry.waited_ms),
+        own_share_ms=None if own is None else round(own, 1),
+        tokens=dict(entry.tokens),
+        kind=entry.kind.value,
+        faults=tuple(str(fault) for fault in entry.faults),
+        strict=entry.strict,
+        speed=entry.speed,
+        engine=entry.engine,
+        playouts={
+            channel: Playout(
+                round(one.played / BYTES_PER_MS), round(one.trimmed / BYTES_PER_MS), round(one.dropped / BYTES_PER_MS)
+            )
+            for channel, one in entry.playouts.items()
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CallScribe:
+    """Writes down one call of a room."""
+
+    keeper: Keeper
+    room_id: str
+    began_at_ms: int
+    """Since the epoch: what the call counts from."""
+
+    def opened(self, lane: Lane, utterance: str) -> None:
+        self.keeper.opened(self.room_id, utterance, lane.speaker, lane.source, lane.target)
+
+    def caption(self, line: CaptionLine) -> None:
+        kept = TranscriptLine(
+            utterance_id=line.utterance,
+            revision=line.revision,
+            speaker_id=line.speaker,
+            speaker_name=line.speaker_name,
+            language=line.language,
+            text=line.text,
+            is_final=line.is_final,
+            timestamp_ms=line.timestamp_ms + self.began_at_ms,
+            is_original=line.is_original,
+            duration_ms=line.duration_ms,
+            flags=tuple(str(flag) for flag in line.flags),
+        )
+        self.keeper.line(self.room_id, kept)
+
+    def settled(self, entry: Entry) -> None:
+        self.keeper.passage(self.room_id, passage_of(entry))

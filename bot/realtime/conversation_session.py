@@ -1,0 +1,480 @@
+"""One conversation session as an interpreter uses it: turns, ids and rules. No sockets, no event loop, no clock.
+
+What happens to one utterance, between us (C) and the service (S):
+
+    hear        C input_audio_buffer.append …
+    interpret   C input_audio_buffer.commit
+                S input_audio_buffer.committed {item_id}
+                C response.create {input: [that item], conversation: none, metadata: {utterance}}
+                S response.created, output_audio.delta …, output_audio_transcript.delta …, response.done
+                S conversation.item.input_audio_transcription.completed | failed     (any time after the commit)
+    interpret   C response.create …, of the same item, with another `attempt`        (as often as wanted)
+    release     C conversation.item.delete                                           (after all of these)
+
+Each response sees its own utterance and nothing else: nothing said before can make the model answer instead of
+translating, and nothing is billed twice.
+
+    HEARING ─interpret─► COMMITTING ─committed─► ANSWERING ─response.done─► KEPT ─release─► ENDED ─► forgotten
+       │ too short           │ error                 │ ▲                      │ interpret
+       │                     │                       │ └──────────────────────┘
+       └─────────────────────┴───────────────────────┴──► InterpretationEnded(FAILED)
+
+A turn is kept `KEEP_S` at most, and `KEPT_LIMIT` of them: the context is as small after hours as in the beginning. One
+that is said rather than heard begins with ANSWERING and has no item. A cancelled turn goes the same way, silently, so
+that nothing of it is left behind at the service.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from typing import Any
+
+import pybase64
+
+from bot.interpreting.briefing import language_name
+from bot.interpreting.events import (
+    BoothEvent,
+    InterpretationAudio,
+    InterpretationEnded,
+    InterpretationText,
+    Outcome,
+    SourceText,
+)
+from bot.interpreting.plan import AUTO, Lane, primary
+from bot.realtime.errors import SessionError
+from bot.realtime.messages import (
+    BYTES_PER_MS,
+    CLEAR,
+    STRICTLY,
+    ConversationSettings,
+    Response,
+    ServerMessage,
+    append,
+    modalities,
+    read_item,
+    read_response,
+    reading_aloud,
+    session_config,
+    text,
+    usage,
+)
+from bot.realtime.response_turn import Stage, Turn
+from bot.realtime.session_base import SessionRules
+
+APPEND_BYTES = 100 * BYTES_PER_MS
+"""Appends of 100 ms cost two thirds of the CPU of appends of 20 ms."""
+
+MIN_COMMIT_BYTES = 100 * BYTES_PER_MS
+"""The service refuses to commit less (`input_audio_buffer_commit_empty`)."""
+
+COMMIT_PATIENCE_S = 3.0
+"""A commit is acknowledged at once by a service that reads; the bound of `BoothLost` in the contract."""
+
+TURNS_LIMIT = 64
+"""Turns of which the service still owes us something. The room gives up on each after seconds, so this many mean
+that it does not end any."""
+
+KEEP_S = 15.0
+"""An interpretation is judged, and asked for again, as soon as its text is there."""
+KEPT_LIMIT = 8
+
+CAPTIONS = "captions"
+CONVERSATION = "conversation"
+
+
+class ConversationProtocol(SessionRules):
+    """One session for one lane; see `SessionProtocol` for how it is used."""
+
+    append_bytes = APPEND_BYTES
+    # Without these the session is no interpreter: an assistant's persona, answers unasked, noise instead of speech.
+    _VITAL = ("instructions", "output_modalities", "audio.input.turn_detection", "audio.input.format", "audio.output")
+
+    def __init__(
+        self, lane: Lane, instructions: str, settings: ConversationSettings, *, text_only: bool = False
+    ) -> None:
+        language = None if lane.source == AUTO else primary(lane.source)
+        super().__init__(lane, session_config(instructions, settings, language, spoken=not text_only))
+        self.engine = CAPTIONS if text_only else CONVERSATION
+        self._instructions = self._told_instructions = instructions
+        self._told_speed = 1.0
+        self._transcribes = settings.transcribe is not None
+        self._response: dict[str, Any] = {
+            "conversation": "none",
+            "output_modalities": modalities(spoken=not text_only),
+            "max_output_tokens": settings.max_output_tokens,
+            "tool_choice": "none",
+        }
+        self._speaks = not text_only
+        self._retiring = False
+        self._turns: OrderedDict[str, Turn] = OrderedDict()
+        self._hearing: Turn | None = None
+        self._committing: deque[Turn] = deque()
+        self._kept: OrderedDict[str, Turn] = OrderedDict()
+        self._by_item: dict[str, Turn] = {}
+        self._by_response: dict[str, Turn] = {}
+
+    # --- what we want
+
+    def hear(self, utterance: str, pcm: bytes, now: float) -> None:
+        turn = self._turns.get(utterance)
+        if turn is None:
+            if self._hearing is not None:
+                raise ValueError(f"{self._hearing.utterance} is still being heard")
+            self._make_room()
+            turn = self._turns[utterance] = self._hearing = Turn(utterance)
+        if turn.stage is not Stage.HEARING:
+            raise ValueError(f"{utterance} is complete")
+        if pcm:
+            turn.appended += len(pcm)
+            self._outgoing.append(append(pcm))
+
+    def interpret(self, utterance: str, now: float, *, strict: bool = False, speed: float = 1.0) -> list[BoothEvent]:
+        """Commit what was heard of an utterance and ask for its interpretation; or ask once more for it."""
+        turn = self._turns.get(utterance)
+        instructions = self._instructions + (STRICTLY if strict else "")
+        if turn is not None and turn.stage is Stage.KEPT:
+            del self._kept[utterance]
+            turn.begin_attempt(instructions, speed)
+            self._create(turn)
+            return []
+        if turn is None or turn is not self._hearing:
+            raise ValueError(f"{utterance} is not being heard")
+        self._hearing = None
+        if turn.appended < MIN_COMMIT_BYTES:
+            if turn.appended:
+                self._outgoing.append(CLEAR)
+            del self._turns[utterance]
+            return [InterpretationEnded(self._lane, utterance, Outcome.FAILED, "too_short")]
+        turn.begin_attempt(instructions, speed)
+        turn.stage = Stage.COMMITTING
+        turn.committed_at = now
+        self._committing.append(turn)
+        self._send({"type": "input_audio_buffer.commit", "event_id": f"commit:{utterance}"})
+        return []
+
+    def say(self, utterance: str, text: str, language: str, now: float) -> list[BoothEvent]:
+        if utterance in self._turns:
+            raise ValueError(f"{utterance} is there already")
+        self._make_room()
+        turn = self._turns[utterance] = Turn(utterance, text=text, transcribed=True, released=True)
+        turn.begin_attempt(reading_aloud(language_name(language)), self._told_speed)
+        self._create(turn)
+        return []
+
+    def release(self, utterance: str) -> None:
+        turn = self._turns.get(utterance)
+        if turn is not None:
+            turn.released = True
+            if turn.stage is Stage.KEPT:
+                self._let_go(turn)
+
+    def cancel(self, utterance: str) -> None:
+        turn = self._turns.get(utterance)
+        if turn is None or turn.cancelled:
+            return
+        turn.cancelled = True
+        if turn.stage is Stage.HEARING:
+            self._hearing = None
+            if turn.appended:
+                self._outgoing.append(CLEAR)
+            del self._turns[utterance]
+        elif turn.stage is Stage.ANSWERING and turn.response_id is not None:
+            self._cancel_response(turn, turn.response_id)
+        elif turn.stage is Stage.KEPT:
+            self._let_go(turn)
+
+    def brief(self, instructions: str) -> None:
+        """Each response carries its instructions; the session's own follow when nobody is being answered."""
+        self._instructions = instructions
+        self._tell_instructions()
+
+    def retire(self, now: float) -> None:
+        self._retiring = True
+
+    @property
+    def finished(self) -> bool:
+        return self._retiring and not self._kept and not self.unfinished()
+
+    # --- what is left open
+
+    def knows(self, utterance: str) -> bool:
+        turn = self._turns.get(utterance)
+        return turn is not None and turn.stage is not Stage.ENDED and not turn.cancelled
+
+    def unfinished(self) -> tuple[str, ...]:
+        over = (Stage.KEPT, Stage.ENDED)
+        return tuple(turn.utterance for turn in self._turns.values() if turn.stage not in over and not turn.cancelled)
+
+    @property
+    def deadline(self) -> float | None:
+        acknowledged_by = self._committing[0].committed_at + COMMIT_PATIENCE_S if self._committing else None
+        if not self._kept:
+            return acknowledged_by
+        kept_until = next(iter(self._kept.values())).ended_at + KEEP_S
+        return kept_until if acknowledged_by is None else min(acknowledged_by, kept_until)
+
+    def check(self, now: float) -> list[BoothEvent]:
+        """Notice a service that has stopped listening; let go of what nobody has asked for again."""
+        if self._committing and now >= self._committing[0].committed_at + COMMIT_PATIENCE_S:
+            raise SessionError("unacknowledged", "a commit was not acknowledged in time")
+        while self._kept and now >= next(iter(self._kept.values())).ended_at + KEEP_S:
+            self._let_go(next(iter(self._kept.values())))
+        return []
+
+    # --- what comes
+
+    def _committed(self, message: ServerMessage, now: float) -> list[BoothEvent]:
+        if not self._committing or message.item_id is None:
+            return self._ignored()
+        turn = self._committing.popleft()
+        turn.item_id = message.item_id
+        self._by_item[message.item_id] = turn
+        if turn.cancelled:
+            turn.stage = Stage.ENDED
+            turn.transcribed = True  # nobody waits for it
+            self._forget_if_over(turn)
+            return []
+        self._create(turn)
+        return []
+
+    def _response_created(self, message: ServerMessage, now: float) -> list[BoothEvent]:
+        response = read_response(message.response)
+        turn = self._turn_of(response)
+        if turn is None:
+            return self._ignored()
+        if turn.response_id is None and turn.cutting != response.id:
+            turn.response_id = response.id
+            self._by_response[response.id] = turn
+            if turn.cancelled:
+                self._cancel_response(turn, response.id)
+        return []
+
+    def _item_added(self, message: ServerMessage, now: float) -> list[BoothEvent]:
+        turn = self._by_response.get(message.response_id or "")
+        if turn is None:
+            return self._ignored()
+        item = read_item(message.item)
+        if item.id is not None and item.phase == "commentary":
+            turn.commentary.add(item.id)
+        return []
+
+    def _audio(self, message: ServerMessage, now: float) -> list[BoothEvent]:
+        turn = self._speaking(message)
+        if turn is None:
+            return self._ignored()
+        pcm = turn.odd_byte + pybase64.b64decode(message.delta, validate=True)
+        whole = len(pcm) & ~1
+        turn.odd_byte = pcm[whole:]
+        if not whole:
+            return []
+        room = turn.longest - turn.spoken
+        turn.spoken += whole
+        if whole <= room:
+            return [InterpretationAudio(self._lane, turn.utterance, pcm[:whole])]
+        last: list[BoothEvent] = [InterpretationAudio(self._lane, turn.utterance, pcm[:room])] if room > 0 else []
+        return last + self._cut(turn, now)
+
+    def _text(self, message: ServerMessage, now: float) -> list[BoothEvent]:
+        turn = self._speaking(message)
+        if turn is None:
+            return self._ignored()
+        return [InterpretationText(self._lane, turn.utterance, message.delta)] if message.delta else []
+
+    def _response_done(self, message: ServerMessage, now: float) -> list[BoothEvent]:
+        response = read_response(message.response)
+        turn = self._turn_of(response)
+        if turn is None:
+            return self._ignored()
+        if turn.cutting == response.id:
+            return self._cut_off(turn)
+        try:
+            outcome = Outcome(response.status or "")
+        except ValueError:
+            outcome = Outcome.FAILED
+        reason = "" if outcome is Outcome.COMPLETED else response.reason or response.status or "unknown"
+        if outcome is Outcome.COMPLETED:
+            self._short_of_quota = False
+        ended = InterpretationEnded(self._lane, turn.utterance, outcome, reason, usage(response.usage))
+        return self._quota(reason) + self._end(turn, ended, now)
+
+    def _transcription_completed(self, message: ServerMessage, now: float) -> list[BoothEvent]:
+        return self._transcribed(message, message.transcript)
+
+    def _transcription_failed(self, message: ServerMessage, now: float) -> list[BoothEvent]:
+        return self._transcribed(message, None)
+
+    def _transcribed(self, message: ServerMessage, transcript: str | None) -> list[BoothEvent]:
+        turn = self._by_item.get(message.item_id or "")
+        if turn is None or turn.transcribed:
+            return self._ignored()
+        turn.transcribed = True
+        self._forget_if_over(turn)
+        return [] if turn.cancelled else [SourceText(self._lane, turn.utterance, transcript)]
+
+    def _error(self, message: ServerMessage, now: float) -> list[BoothEvent]:
+        error, code = self._read_error(message)
+        about, _, utterance = (error.event_id or "").partition(":")
+        turn = self._turns.get(utterance)
+        if turn is not None and about == "commit" and turn.stage is Stage.COMMITTING:
+            self._committing.remove(turn)
+            if self._hearing is None:
+                self._outgoing.append(CLEAR)  # what was refused must not begin the next utterance
+            return self._quota(code) + self._end(turn, self._failed(turn, code), now)
+        if turn is not None and about == "create" and turn.stage is Stage.ANSWERING:
+            return self._quota(code) + self._end(turn, self._failed(turn, code), now)
+        if about == "cancel":
+            # there was nothing to cancel any more: the response is over, whether we saw it end or not
+            if turn is not None and turn.cutting is not None:
+                return self._cut_off(turn)
+            if turn is not None and turn.cancelled and turn.stage is Stage.ANSWERING:
+                return self._end(turn, self._failed(turn, code), now)
+            return []
+        return self._report(error, code)
+
+    # --- responses
+
+    def _create(self, turn: Turn) -> None:
+        if turn.speed != self._told_speed and not self._answering():
+            # The speed is the session's, and may only change between two turns.
+            self._told_speed = turn.speed
+            self._update({"audio": {"output": {"speed": turn.speed}}}, "speed")
+        turn.stage = Stage.ANSWERING
+        metadata = {"utterance": turn.utterance}
+        if turn.attempt > 1:
+            metadata["attempt"] = str(turn.attempt)
+        if turn.text is None:
+            subject: dict[str, Any] = {"type": "item_reference", "id": turn.item_id}
+        else:
+            content = [{"type": "input_text", "text": turn.text}]
+            subject = {"type": "message", "role": "user", "content": content}
+        self._send(
+            {
+                "type": "response.create",
+                "event_id": f"create:{turn.utterance}",
+                "response": {
+                    **self._response,
+                    "instructions": turn.instructions,
+                    "metadata": metadata,
+                    "input": [subject],
+                },
+            }
+        )
+
+    def _turn_of(self, response: Response) -> Turn | None:
+        turn = self._by_response.get(response.id)
+        if turn is not None:
+            return turn
+        turn = self._turns.get(response.utterance or "")
+        if turn is None or turn.stage is not Stage.ANSWERING or turn.response_id is not None:
+            return None
+        return turn if response.attempt == str(turn.attempt) else None
+
+    def _speaking(self, message: ServerMessage) -> Turn | None:
+        """The turn a delta belongs to, unless nobody wants to hear it."""
+        turn = self._by_response.get(message.response_id or "")
+        if turn is None or turn.cancelled or message.item_id in turn.commentary:
+            return None
+        return turn if turn.response_id == message.response_id else None
+
+    def _cancel_response(self, turn: Turn, response_id: str) -> None:
+        self._send({"type": "response.cancel", "event_id": f"cancel:{turn.utterance}", "response_id": response_id})
+
+    def _cut(self, turn: Turn, now: float) -> list[BoothEvent]:
+        """The model does not stop: that was its last word."""
+        response_id = turn.response_id or ""
+        self._cancel_response(turn, response_id)
+        turn.cutting, turn.response_id = response_id, None
+        return self._end(turn, InterpretationEnded(self._lane, turn.utterance, Outcome.INCOMPLETE, "endless"), now)
+
+    def _cut_off(self, turn: Turn) -> list[BoothEvent]:
+        """A response that was cut has come to its end, too."""
+        self._by_response.pop(turn.cutting or "", None)
+        turn.cutting = None
+        self._forget_if_over(turn)
+        return []
+
+    # --- ends
+
+    def _failed(self, turn: Turn, reason: str) -> InterpretationEnded:
+        return InterpretationEnded(self._lane, turn.utterance, Outcome.FAILED, reason)
+
+    def _end(self, turn: Turn, ended: InterpretationEnded, now: float) -> list[BoothEvent]:
+        if turn.response_id is not None:
+            self._by_response.pop(turn.response_id, None)
+            turn.response_id = None
+        turn.ended_at = now
+        if turn.item_id is None or turn.released or turn.cancelled:
+            turn.stage = Stage.ENDED
+            self._forget_if_over(turn)
+        else:
+            turn.stage = Stage.KEPT
+            self._kept[turn.utterance] = turn
+            if len(self._kept) > KEPT_LIMIT:
+                self._let_go(next(iter(self._kept.values())))
+        self._tell_instructions()
+        return [] if turn.cancelled else [ended]
+
+    def _let_go(self, turn: Turn) -> None:
+        del self._kept[turn.utterance]
+        turn.stage = Stage.ENDED
+        self._forget_if_over(turn)
+
+    def _forget_if_over(self, turn: Turn) -> None:
+        """Delete the item once nothing more is wanted of it: before that the effect is not documented."""
+        if turn.stage is not Stage.ENDED or turn.cutting is not None:
+            return
+        if turn.item_id is not None:
+            if self._transcribes and not turn.transcribed:
+                return
+            self._by_item.pop(turn.item_id, None)
+            self._send({"type": "conversation.item.delete", "item_id": turn.item_id})
+        del self._turns[turn.utterance]
+
+    def _make_room(self) -> None:
+        """Give up waiting for what only tidies up, if the service does not send it."""
+        if len(self._turns) < TURNS_LIMIT:
+            return
+        for turn in self._turns.values():
+            over = turn.stage in (Stage.KEPT, Stage.ENDED)
+            if over or (turn.cancelled and turn.stage is Stage.ANSWERING):
+                self._kept.pop(turn.utterance, None)
+                turn.stage = Stage.ENDED
+                turn.transcribed = True
+                self._by_response.pop(turn.response_id or "", None)
+                self._by_response.pop(turn.cutting or "", None)
+                turn.cutting = None
+                self._forget_if_over(turn)
+                return
+        raise SessionError("unanswered", "the service ends no response")
+
+    # --- the session itself
+
+    def _answering(self) -> bool:
+        return any(turn.stage is Stage.ANSWERING for turn in self._turns.values())
+
+    def _tell_instructions(self) -> None:
+        if self.ready and self._told_instructions != self._instructions and not self._answering():
+            self._told_instructions = self._instructions
+            self._update({"instructions": self._instructions}, "brief")
+
+    def _update(self, change: dict[str, Any], event_id: str) -> None:
+        self._send({"type": "session.update", "event_id": event_id, "session": {"type": "realtime", **change}})
+
+    def _send(self, message: dict[str, object]) -> None:
+        self._outgoing.append(text(message))
+
+    # This table is where server messages and their meaning meet.
+    _HANDLERS = {
+        "response.output_audio.delta": _audio,
+        "response.output_audio_transcript.delta": _text,
+        "response.output_text.delta": _text,
+        "response.output_item.added": _item_added,
+        "response.created": _response_created,
+        "response.done": _response_done,
+        "input_audio_buffer.committed": _committed,
+        "conversation.item.input_audio_transcription.completed": _transcription_completed,
+        "conversation.item.input_audio_transcription.failed": _transcription_failed,
+        "session.created": SessionRules._created,
+        "session.updated": SessionRules._updated,
+        "error": _error,
+    }

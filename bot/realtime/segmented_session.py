@@ -1,0 +1,266 @@
+"""Simultaneous interpreting with a session that works turn by turn: an utterance is handed on in short parts.
+
+    utterance   ──────────────────────────────►
+    parts       u~1 ────┤ u~2 ───────┤ u~3 ──┤        cut at the first quiet moment after 2 s, at 4 s in any case
+    answers        └──► u~1    └──► u~2   └─► u~3     may come at once; given on in order, under the utterance's id
+
+No sockets, no event loop, no clock.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from bot.interpreting.events import (
+    BoothEvent,
+    InterpretationAudio,
+    InterpretationEnded,
+    InterpretationText,
+    Outcome,
+    SourceText,
+    Usage,
+)
+from bot.interpreting.plan import Lane
+from bot.realtime.messages import BYTES_PER_MS
+from bot.realtime.noise_gate import LEVEL
+from bot.realtime.session_base import SessionProtocol
+
+SHORTEST_PART_BYTES = 2_000 * BYTES_PER_MS
+"""Less gives the model no clause to translate."""
+LONGEST_PART_BYTES = 4_000 * BYTES_PER_MS
+"""More, and it is consecutive interpreting."""
+QUIET_BYTES = 60 * BYTES_PER_MS
+"""So much quiet is a place to cut: between words, if not between clauses."""
+FORGOTTEN_AFTER = 16
+"""Utterances that have ended; they may be asked for again, but not for ever."""
+
+_PART = "~part-"
+"""In the ids of parts, and in no utterance's."""
+
+
+@dataclass(slots=True)
+class _Part:
+    id: str
+    heard: int = 0
+    """Bytes."""
+    ended: InterpretationEnded | None = None
+    waiting: list[BoothEvent] = field(default_factory=list)
+    """What came before its turn."""
+    text_begun: bool = False
+
+
+@dataclass(slots=True)
+class _Utterance:
+    id: str
+    parts: list[_Part] = field(default_factory=list)
+    complete: bool = False
+    over: bool = False
+    sources: dict[str, str | None] = field(default_factory=dict)
+    source_told: bool = False
+
+    @property
+    def head(self) -> int:
+        """Index of the first part that has not ended."""
+        return next((index for index, part in enumerate(self.parts) if part.ended is None), len(self.parts))
+
+
+class ShortCommits:
+    """A `SessionProtocol` over another; see there."""
+
+    def __init__(self, lane: Lane, inner: SessionProtocol) -> None:
+        self._lane = lane
+        self._inner = inner
+        self.engine = inner.engine
+        self.append_bytes = inner.append_bytes
+        self._utterances: OrderedDict[str, _Utterance] = OrderedDict()
+        self._of_part: dict[str, _Utterance] = {}
+
+    @property
+    def ready(self) -> bool:
+        return self._inner.ready
+
+    @property
+    def expires_at(self) -> float | None:
+        return self._inner.expires_at
+
+    @property
+    def has_data_to_send(self) -> bool:
+        return self._inner.has_data_to_send
+
+    def data_to_send(self) -> list[str]:
+        return self._inner.data_to_send()
+
+    # --- what we want
+
+    def hear(self, utterance: str, pcm: bytes, now: float) -> None:
+        current = self._utterances.get(utterance)
+        if current is None:
+            current = self._utterances[utterance] = _Utterance(utterance)
+            self._forget_old()
+        if current.complete:
+            raise ValueError(f"{utterance} is complete")
+        part = current.parts[-1] if current.parts else self._new_part(current)
+        if part.heard >= LONGEST_PART_BYTES or (part.heard >= SHORTEST_PART_BYTES and _begins_quietly(pcm)):
+            self._inner.interpret(part.id, now)  # too long to be refused, so there is nothing to report
+            part = self._new_part(current)
+        part.heard += len(pcm)
+        self._inner.hear(part.id, pcm, now)
+
+    def interpret(self, utterance: str, now: float, *, strict: bool = False, speed: float = 1.0) -> list[BoothEvent]:
+        current = self._utterances.get(utterance)
+        if current is None:
+            raise ValueError(f"{utterance} is not being heard")
+        if not current.complete:
+            current.complete = True
+            return self._named(self._inner.interpret(current.parts[-1].id, now, strict=strict, speed=speed))
+        current.over = False
+        again = [part for part in current.parts if self._inner.knows(part.id)]
+        for part in again:
+            part.ended, part.waiting, part.text_begun = None, [], False
+        events: list[BoothEvent] = []
+        for part in again:
+            events += self._inner.interpret(part.id, now, strict=strict, speed=speed)
+        if not again:
+            current.over = True
+            return [InterpretationEnded(self._lane, utterance, Outcome.FAILED, "nothing_heard")]
+        return self._named(events)
+
+    def say(self, utterance: str, text: str, language: str, now: float) -> list[BoothEvent]:
+        return self._inner.say(utterance, text, language, now)
+
+    def release(self, utterance: str) -> None:
+        self._inner.release(utterance)  # what is said rather than heard has no parts
+        current = self._utterances.get(utterance)
+        for part in current.parts if current is not None else ():
+            self._inner.release(part.id)
+
+    def cancel(self, utterance: str) -> None:
+        self._inner.cancel(utterance)
+        current = self._utterances.pop(utterance, None)
+        for part in current.parts if current is not None else ():
+            self._inner.cancel(part.id)
+            del self._of_part[part.id]
+
+    def brief(self, instructions: str) -> None:
+        self._inner.brief(instructions)
+
+    def retire(self, now: float) -> None:
+        self._inner.retire(now)
+
+    @property
+    def finished(self) -> bool:
+        return self._inner.finished
+
+    # --- what is left open
+
+    def knows(self, utterance: str) -> bool:
+        current = self._utterances.get(utterance)
+        if current is None:
+            return self._inner.knows(utterance)
+        return not current.complete or any(self._inner.knows(part.id) for part in current.parts)
+
+    def unfinished(self) -> tuple[str, ...]:
+        own = [current.id for current in self._utterances.values() if not current.over]
+        return (*own, *(one for one in self._inner.unfinished() if one not in self._of_part))
+
+    @property
+    def deadline(self) -> float | None:
+        return self._inner.deadline
+
+    def check(self, now: float) -> list[BoothEvent]:
+        return self._named(self._inner.check(now))
+
+    # --- what comes
+
+    def receive(self, data: bytes | str, now: float) -> list[BoothEvent]:
+        return self._named(self._inner.receive(data, now))
+
+    def _named(self, events: Iterable[BoothEvent]) -> list[BoothEvent]:
+        """The same under the utterances' ids, in the order of the parts."""
+        return [named for event in events for named in self._name(event)]
+
+    def _name(self, event: BoothEvent) -> list[BoothEvent]:
+        if not isinstance(event, InterpretationAudio | InterpretationText | InterpretationEnded | SourceText):
+            return [event]
+        current = self._of_part.get(event.utterance)
+        if current is None:
+            return [] if _PART in event.utterance else [event]
+        index, part = next((i, part) for i, part in enumerate(current.parts) if part.id == event.utterance)
+        if isinstance(event, SourceText):
+            return self._source(current, part, event.text)
+        if index != current.head:
+            part.waiting.append(event)
+            return []
+        return self._give(current, part, event)
+
+    def _give(self, current: _Utterance, part: _Part, event: BoothEvent) -> list[BoothEvent]:
+        """What comes of the part whose turn it is; after its end, of those that follow."""
+        if isinstance(event, InterpretationText):
+            delta = event.delta if part.text_begun or part is current.parts[0] else f" {event.delta}"
+            part.text_begun = True
+            return [replace(event, utterance=current.id, delta=delta)]
+        if isinstance(event, InterpretationAudio):
+            return [replace(event, utterance=current.id)]
+        assert isinstance(event, InterpretationEnded)
+        part.ended = event
+        given: list[BoothEvent] = []
+        if current.head < len(current.parts):
+            following = current.parts[current.head]
+            waiting, following.waiting = following.waiting, []
+            for later in waiting:
+                given += self._give(current, following, later)
+            return given
+        return self._source_if_all(current) + self._end(current) if current.complete and not current.over else given
+
+    def _end(self, current: _Utterance) -> list[BoothEvent]:
+        current.over = True
+        ends = [part.ended for part in current.parts if part.ended is not None and part.ended.reason != "too_short"]
+        bad = [end for end in ends if end.outcome is not Outcome.COMPLETED]
+        usage = Usage(
+            sum(end.usage.input_text for end in ends),
+            sum(end.usage.input_audio for end in ends),
+            sum(end.usage.input_cached for end in ends),
+            sum(end.usage.output_text for end in ends),
+            sum(end.usage.output_audio for end in ends),
+        )
+        if not ends:
+            return [InterpretationEnded(self._lane, current.id, Outcome.FAILED, "too_short")]
+        if not bad:
+            return [InterpretationEnded(self._lane, current.id, Outcome.COMPLETED, "", usage)]
+        outcome = Outcome.INCOMPLETE if len(bad) < len(ends) else bad[0].outcome
+        return [InterpretationEnded(self._lane, current.id, outcome, bad[0].reason, usage)]
+
+    def _source(self, current: _Utterance, part: _Part, text: str | None) -> list[BoothEvent]:
+        current.sources[part.id] = text
+        return self._source_if_all(current)
+
+    def _source_if_all(self, current: _Utterance) -> list[BoothEvent]:
+        """What was heard, once it is known of each part that was handed on."""
+        wanted = [part.id for part in current.parts if part.ended is None or part.ended.reason != "too_short"]
+        if current.source_told or not current.complete or not all(one in current.sources for one in wanted):
+            return []
+        current.source_told = True
+        texts = [text for one in wanted if (text := current.sources[one]) is not None]
+        return [SourceText(self._lane, current.id, " ".join(texts) if texts else None)] if wanted else []
+
+    # --- helpers
+
+    def _new_part(self, current: _Utterance) -> _Part:
+        part = _Part(f"{current.id}{_PART}{len(current.parts) + 1}")
+        current.parts.append(part)
+        self._of_part[part.id] = current
+        return part
+
+    def _forget_old(self) -> None:
+        over = [current for current in self._utterances.values() if current.over]
+        for current in over[:-FORGOTTEN_AFTER]:
+            del self._utterances[current.id]
+            for part in current.parts:
+                self._of_part.pop(part.id, None)
+
+
+def _begins_quietly(pcm: bytes) -> bool:
+    samples = memoryview(pcm[: QUIET_BYTES & ~1]).cast("h")
+    return len(samples) * 2 >= QUIET_BYTES and max(samples) <= LEVEL and min(samples) >= -LEVEL

@@ -1,0 +1,313 @@
+"""One translation session as an interpreter uses it: a stream without turns, divided among utterances by time.
+
+The service is sent audio without a gap, silence included, since its model takes what follows a gap for what followed
+directly. It sends audio and text back some seconds later, and never says to what they belong or where they end. So:
+
+    heard    ──── u-1 ────          ── u-2 ──
+    output            ···─── u-1 ───···   ··─ u-2 ─··
+                                      ▲             ▲ quiet for long enough after the end of what was heard, and
+                                      │               later than the stream is usually late: u-2 has ended
+                                      └ a pause, and others wait: u-1 has ended
+
+Output belongs to the oldest utterance that has not ended. How late the stream is, is measured with each utterance that
+begins when nothing else is open. No sockets, no event loop, no clock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import pybase64
+
+from bot.interpreting.events import (
+    BoothEvent,
+    InterpretationAudio,
+    InterpretationEnded,
+    InterpretationText,
+    Outcome,
+    SourceText,
+)
+from bot.interpreting.plan import Lane, primary
+from bot.realtime.errors import SessionError
+from bot.realtime.messages import RATE, ServerMessage
+from bot.realtime.noise_gate import SpeechGate
+from bot.realtime.response_turn import longest_interpretation
+from bot.realtime.session_base import SessionRules
+from bot.realtime.translation_messages import (
+    CLOSE,
+    SILENCE,
+    STEP_BYTES,
+    STEP_MS,
+    TranslationSettings,
+    append,
+    translation_config,
+)
+
+STEP_S = STEP_MS / 1000
+
+HEARING_JITTER_S = 0.4
+"""Audio of somebody who speaks may come so much late before silence is put in its place."""
+FIRST_GUESS_LATE_S = 4.0
+"""How late the stream is, until it has been measured: between the 3 s of people and the 5.4 s somebody measured."""
+LATE_S = (1.0, 8.0)
+"""Bounds of what is believed of a measurement."""
+PAUSE_S = 0.6
+"""A pause between two interpretations; those within one are shorter, mostly."""
+QUIET_S = 2.0
+"""Nothing for so long, and nobody waits: the interpretation is over."""
+OVERTIME_S = 3.0
+"""The next utterance's interpretation is late by so much, and there was no pause: it has begun nevertheless."""
+
+TRANSLATION = "translation"
+
+
+@dataclass(slots=True)
+class _Utterance:
+    id: str
+    began_at: float
+    alone: bool
+    """It began when nothing else was open: its first output tells how late the stream is."""
+    ended_at: float | None = None
+    """When all of it was heard."""
+    heard: int = 0
+    """Bytes."""
+    spoken: int = 0
+    """Bytes."""
+    last_sign_at: float | None = None
+    source: str = ""
+    over: bool = False
+    """Its last word has been said, or is not wanted: what still comes of it is dropped."""
+
+
+class TranslationProtocol(SessionRules):
+    """One session for one lane; see `SessionProtocol` for how it is used."""
+
+    engine = TRANSLATION
+    append_bytes = STEP_BYTES
+    _VITAL = ("audio.output.language",)
+
+    def __init__(self, lane: Lane, settings: TranslationSettings) -> None:
+        super().__init__(lane, translation_config(primary(lane.target), settings))
+        self._gate = SpeechGate()
+        self._utterances: OrderedDict[str, _Utterance] = OrderedDict()
+        self._hearing: _Utterance | None = None
+        self._latest: _Utterance | None = None
+        self._rest = b""
+        """Audio that is no whole step yet."""
+        self._odd_byte = b""
+        self._fed_until: float | None = None
+        """The service has been sent audio up to this moment; None until it is sent any."""
+        self._late_s = FIRST_GUESS_LATE_S
+        self._retiring = self._closing = self._closed = False
+
+    # --- what we want
+
+    def hear(self, utterance: str, pcm: bytes, now: float) -> None:
+        current = self._utterances.get(utterance)
+        if current is None:
+            if self._hearing is not None:
+                raise ValueError(f"{self._hearing.id} is still being heard")
+            current = _Utterance(utterance, now, alone=not self._utterances)
+            self._utterances[utterance] = self._hearing = self._latest = current
+        if current is not self._hearing:
+            raise ValueError(f"{utterance} is complete")
+        current.heard += len(pcm)
+        self._rest += pcm
+        while len(self._rest) >= STEP_BYTES:
+            self._feed(append(self._rest[:STEP_BYTES]), now)
+            self._rest = self._rest[STEP_BYTES:]
+
+    def interpret(self, utterance: str, now: float, *, strict: bool = False, speed: float = 1.0) -> list[BoothEvent]:
+        """The utterance is complete. Manner and voice of this kind of session cannot be chosen, nor anything be asked
+        of it twice."""
+        current = self._utterances.get(utterance)
+        if current is None or current is not self._hearing:
+            return [InterpretationEnded(self._lane, utterance, Outcome.FAILED, "not_supported")]
+        self._end_hearing(now)
+        current.ended_at = now
+        return []
+
+    def say(self, utterance: str, text: str, language: str, now: float) -> list[BoothEvent]:
+        return [InterpretationEnded(self._lane, utterance, Outcome.FAILED, "not_supported")]
+
+    def release(self, utterance: str) -> None:
+        pass  # nothing is kept
+
+    def cancel(self, utterance: str) -> None:
+        current = self._utterances.get(utterance)
+        if current is None:
+            return
+        current.over = True
+        if current is self._hearing:
+            current.ended_at = self._fed_until or current.began_at
+            self._end_hearing(current.ended_at)
+
+    def brief(self, instructions: str) -> None:
+        pass  # it takes none
+
+    def retire(self, now: float) -> None:
+        self._retiring = True
+        if self._hearing is None:
+            self._close()
+
+    @property
+    def finished(self) -> bool:
+        return self._closed
+
+    def knows(self, utterance: str) -> bool:
+        current = self._utterances.get(utterance)
+        return current is not None and current is self._hearing
+
+    def unfinished(self) -> tuple[str, ...]:
+        return tuple(current.id for current in self._utterances.values() if not current.over)
+
+    # --- time
+
+    @property
+    def deadline(self) -> float | None:
+        moments = [moment for moment in (self._silence_due(), self._end_due()) if moment is not None]
+        return min(moments, default=None)
+
+    def check(self, now: float) -> list[BoothEvent]:
+        """Fill gaps with silence; end what has been quiet for long enough."""
+        silence_due = self._silence_due()
+        if silence_due is not None and now >= silence_due:
+            if self._rest:
+                step, self._rest = self._rest.ljust(STEP_BYTES, b"\0"), b""
+                self._feed(append(step), now)
+            else:
+                self._feed(SILENCE, now)
+        return self._endings(now)
+
+    def _silence_due(self) -> float | None:
+        if not self.ready or self._closing:
+            return None
+        if self._fed_until is None:
+            return -math.inf
+        return self._fed_until + (HEARING_JITTER_S if self._hearing is not None else 0.0)
+
+    def _feed(self, message: str, now: float) -> None:
+        """One step of audio. The service's time is ours: late by more than a step, we do not try to catch up."""
+        self._outgoing.append(message)
+        began = now if self._fed_until is None else max(self._fed_until, now - STEP_S)
+        self._fed_until = began + STEP_S
+
+    def _end_hearing(self, now: float) -> None:
+        self._hearing = None
+        if self._rest:
+            step, self._rest = self._rest.ljust(STEP_BYTES, b"\0"), b""
+            self._feed(append(step), now)
+        if self._retiring:
+            self._close()
+
+    def _close(self) -> None:
+        if not self._closing:
+            self._closing = True
+            self._outgoing.append(CLOSE)
+
+    # --- whose output it is
+
+    def _end_due(self) -> float | None:
+        """When the oldest utterance is over, if nothing more comes."""
+        head = next(iter(self._utterances.values()), None)
+        if head is None or head.ended_at is None:
+            return None
+        usual = head.ended_at + self._late_s
+        silent_since = -math.inf if head.last_sign_at is None else head.last_sign_at
+        if len(self._utterances) > 1:
+            return min(max(usual - 1.0, silent_since + PAUSE_S), usual + OVERTIME_S)
+        return max(usual + 1.0, silent_since + QUIET_S)
+
+    def _endings(self, now: float) -> list[BoothEvent]:
+        events: list[BoothEvent] = []
+        while (due := self._end_due()) is not None and now >= due:
+            _, head = self._utterances.popitem(last=False)
+            events += self._end(head)
+        return events
+
+    def _end(self, current: _Utterance, outcome: Outcome = Outcome.COMPLETED, reason: str = "") -> list[BoothEvent]:
+        if current.over:
+            return []
+        current.over = True
+        events: list[BoothEvent] = []
+        if current.source:
+            events.append(SourceText(self._lane, current.id, current.source.strip()))
+        return [*events, InterpretationEnded(self._lane, current.id, outcome, reason)]
+
+    def _owner(self, now: float) -> _Utterance | None:
+        """Whose output comes now."""
+        current = next(iter(self._utterances.values()), None)
+        if current is None:
+            return None
+        if current.alone and current.last_sign_at is None:
+            low, high = LATE_S
+            seen = min(max(now - current.began_at, low), high)
+            self._late_s = max(seen, 0.7 * self._late_s + 0.3 * seen)
+        current.last_sign_at = now
+        return current
+
+    # --- what comes
+
+    def _audio(self, message: ServerMessage, now: float) -> list[BoothEvent]:
+        formats = (message.sample_rate or RATE, message.channels or 1, message.format or "pcm16")
+        if formats != (RATE, 1, "pcm16"):
+            raise SessionError("unknown_format", "audio of another format than documented", retryable=False)
+        pcm = self._odd_byte + pybase64.b64decode(message.delta, validate=True)
+        whole = len(pcm) & ~1
+        self._odd_byte = pcm[whole:]
+        pcm = self._gate.feed(pcm[:whole])
+        events = self._endings(now)
+        if not pcm:
+            return events
+        current = self._owner(now)
+        if current is None or current.over:
+            return events + self._ignored()
+        room = longest_interpretation(current.heard) - current.spoken
+        current.spoken += len(pcm)
+        if len(pcm) > room:
+            if room > 0:
+                events.append(InterpretationAudio(self._lane, current.id, pcm[:room]))
+            if current.ended_at is None:
+                return events  # it is still being heard: its last word cannot be said yet
+            return events + self._end(current, Outcome.INCOMPLETE, "endless")
+        return [*events, InterpretationAudio(self._lane, current.id, pcm)]
+
+    def _text(self, message: ServerMessage, now: float) -> list[BoothEvent]:
+        events = self._endings(now)
+        if not message.delta:
+            return events
+        current = self._owner(now)
+        if current is None or current.over:
+            return events + self._ignored()
+        return [*events, InterpretationText(self._lane, current.id, message.delta)]
+
+    def _source_text(self, message: ServerMessage, now: float) -> list[BoothEvent]:
+        if self._latest is None or self._latest.over:
+            return self._ignored()
+        self._latest.source += message.delta
+        return []
+
+    def _session_closed(self, message: ServerMessage, now: float) -> list[BoothEvent]:
+        """Everything has been said."""
+        if not self._closing:
+            raise SessionError("closed", "the service has ended the session")
+        self._closed = True
+        ended = [event for current in self._utterances.values() for event in self._end(current)]
+        self._utterances.clear()
+        return ended
+
+    def _error(self, message: ServerMessage, now: float) -> list[BoothEvent]:
+        error, code = self._read_error(message)
+        return self._report(error, code)
+
+    _HANDLERS = {
+        "session.output_audio.delta": _audio,
+        "session.output_transcript.delta": _text,
+        "session.input_transcript.delta": _source_text,
+        "session.created": SessionRules._created,
+        "session.updated": SessionRules._updated,
+        "session.closed": _session_closed,
+        "error": _error,
+    }

@@ -1,0 +1,135 @@
+"""One's own recordings as the meeting's turns: reads `SPEAK="en:a.wav es:b.wav"` and cuts files into turns."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from demo import recording_analysis
+from demo.recording_analysis import RATE, Samples, Span
+from demo.script import Person, Turn
+from emulator.wav import read_wav
+
+TURN_PAUSE = RATE * 7 // 10
+"""700 ms of silence end a turn: the interpreter takes 500 ms for an end, and nobody waits to be interpreted inside one
+breath."""
+SHORTEST = RATE * 3 // 20
+"""150 ms: a shorter sound is a click or a breath, not a turn."""
+MARGIN = RATE // 5
+"""200 ms of the recording's own silence stay on either side of a turn, so that no soft beginning is cut off."""
+
+LONGEST_S = 600
+"""A recording longer than ten minutes is a mistake rather than part of a conversation."""
+
+_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_REGIONS = {"en": "US", "es": "ES", "fr": "FR", "it": "IT", "pt": "BR", "de": "DE", "ca": "ES"}
+_NAMES = ("Ana", "Luis")
+
+
+class WrongRequest(Exception):
+    """`SPEAK` cannot be followed; the message says what is wrong and what would be right."""
+
+
+class UnusableRecording(Exception):
+    """A file that cannot be spoken; the message names it and says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One file of the request."""
+
+    language: str
+    """BCP 47 tag."""
+    path: Path
+
+
+def parse(request: str) -> list[Recording]:
+    """`en:a.wav es:b.wav …`, in the order in which they are to be spoken; quotes keep spaces in a path together.
+
+    Raises:
+        WrongRequest: not of that form, no file, or not one or two languages.
+    """
+    try:
+        words = shlex.split(request)
+    except ValueError as error:
+        raise WrongRequest(f"SPEAK: {error}") from error
+    recordings: list[Recording] = []
+    for word in words:
+        language, colon, path = word.partition(":")
+        if not (colon and path and _TAG.fullmatch(language)):
+            raise WrongRequest(f"SPEAK: {word!r} is not language:file, as in en:hello.wav")
+        recordings.append(Recording(_with_region(language), Path(path).expanduser()))
+    if not recordings:
+        raise WrongRequest('SPEAK names no file; for example SPEAK="en:hello.wav es:hola.wav"')
+    languages = {recording.language.split("-")[0] for recording in recordings}
+    if len(languages) > 2:
+        raise WrongRequest(f"SPEAK: two people meet, so two languages at most; here are {', '.join(sorted(languages))}")
+    return recordings
+
+
+def people(recordings: Sequence[Recording]) -> list[Person]:
+    """The two who meet, one per language, who speaks first first. If all speak one language, somebody else listens."""
+    languages = list({recording.language.split("-")[0]: recording.language for recording in recordings}.values())
+    if len(languages) == 1:
+        languages.append("es-ES" if languages[0].startswith("en") else "en-US")
+    return [Person(name, language) for name, language in zip(_NAMES, languages, strict=True)]
+
+
+def read(path: Path) -> Samples:
+    """A recording of any rate, width and number of channels as PCM16 mono 24 kHz.
+
+    Raises:
+        UnusableRecording: not there, no uncompressed WAV, empty, or longer than LONGEST_S.
+    """
+    try:
+        samples = np.frombuffer(read_wav(path), "<i2").astype(np.int16)
+    except OSError as error:
+        raise UnusableRecording(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        hint = f"ffmpeg -i {shlex.quote(path.name)} -c:a pcm_s16le {shlex.quote(path.stem)}-pcm.wav makes one"
+        raise UnusableRecording(f"{path}: {error}; {hint}") from error
+    if len(samples) > LONGEST_S * RATE:
+        raise UnusableRecording(f"{path}: is {len(samples) / RATE / 60:.0f} minutes long, {LONGEST_S // 60} at most")
+    return samples
+
+
+def turns(recordings: Sequence[Recording], attendees: Sequence[Person]) -> list[Turn]:
+    """Every file's turns, in order, each by whoever speaks its language.
+
+    Raises:
+        UnusableRecording: a file cannot be read, or there is nothing to be heard in it.
+    """
+    planned: list[Turn] = []
+    for recording in recordings:
+        speaker = next(one for one in attendees if one.primary == recording.language.split("-")[0])
+        pieces = cut(read(recording.path))
+        if not pieces:
+            raise UnusableRecording(f"{recording.path}: nothing is to be heard in it")
+        for number, piece in enumerate(pieces, 1):
+            name = recording.path.name if len(pieces) == 1 else f"{recording.path.name}, part {number}"
+            planned.append(Turn(speaker, None, why=name, recording=piece))
+    return planned
+
+
+def cut(samples: Samples) -> list[Samples]:
+    """The turns in a recording: what lies between pauses of TURN_PAUSE."""
+    stretches = recording_analysis.spans(samples, TURN_PAUSE, recording_analysis.threshold(samples))
+    return [_with_margin(samples, stretch) for stretch in stretches if stretch.end - stretch.start >= SHORTEST]
+
+
+def _with_margin(samples: Samples, stretch: Span) -> Samples:
+    return samples[max(0, stretch.start - MARGIN) : stretch.end + MARGIN]
+
+
+def _with_region(tag: str) -> str:
+    language, *rest = tag.split("-")
+    language = language.lower()
+    if rest:
+        return "-".join([language, *(part.upper() if len(part) == 2 else part for part in rest)])
+    region = _REGIONS.get(language)
+    return f"{language}-{region}" if region else language

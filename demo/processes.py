@@ -1,0 +1,183 @@
+"""Emulator and bot as they are started for a demo: ports, keys made for the run, command lines, settings."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import os
+import secrets
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from demo.subprocesses import Child, Starting, child, until_ready, watched
+from emulator.config import CALLBACK_ISSUER, RESOURCE_ID
+
+HOST = "127.0.0.1"
+
+_ROOT = Path(__file__).resolve().parents[1]
+# A demo is the same whatever the person at the terminal has set up for the service: none of that is passed on.
+_SETTINGS = ("AZURE_", "ACS_", "PUBLIC_BASE_URL", "EVENT_GRID_", "ADMIN_", "TICKET_", "REDIS_", "DATABASE_")
+
+
+class PortTaken(Exception):
+    """Somebody else listens where a part was to; the message names port and option."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the parts listen."""
+
+    acs: int
+    realtime: int
+    bot: int
+
+    @classmethod
+    def free(cls) -> Ports:
+        """Three that nobody uses now."""
+        with contextlib.ExitStack() as held:
+            sockets = [held.enter_context(socket.socket()) for _ in range(3)]
+            for one in sockets:
+                one.bind((HOST, 0))
+            return cls(*(one.getsockname()[1] for one in sockets))
+
+    def check(self) -> None:
+        """Raises PortTaken, naming every port that is taken."""
+        taken = [
+            f"port {port} of the {name} is taken; choose another with {option}"
+            for name, port, option in (
+                ("emulator", self.acs, "--acs-port"),
+                ("emulator's Realtime side", self.realtime, "--realtime-port"),
+                ("bot", self.bot, "--bot-port"),
+            )
+            if not _is_free(port)
+        ]
+        if taken:
+            raise PortTaken("\n".join(taken))
+
+
+def _secret() -> str:
+    return secrets.token_urlsafe(24)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Secrets of one run, made anew for it."""
+
+    access: str = field(default_factory=lambda: base64.b64encode(secrets.token_bytes(32)).decode(), repr=False)
+    realtime: str = field(default_factory=_secret, repr=False)
+    admin: str = field(default_factory=_secret, repr=False)
+    event_grid: str = field(default_factory=_secret, repr=False)
+    tickets: str = field(default_factory=_secret, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Running parts."""
+
+    ports: Ports
+    keys: Keys
+    children: Sequence[Child]
+
+    @property
+    def acs_url(self) -> str:
+        return _url(self.ports.acs)
+
+    @property
+    def bot_url(self) -> str:
+        return _url(self.ports.bot)
+
+    def watched(self) -> AbstractAsyncContextManager[asyncio.TaskGroup]:
+        """See `children.watched`."""
+        return watched(self.children)
+
+
+@asynccontextmanager
+async def running(ports: Ports, logs: Path, languages: Sequence[str]) -> AsyncIterator[Parts]:
+    """Emulator and bot, ready to be used; ended when this is left, however that happens. The folder for logs is there.
+    `languages`: see `emulator_command`.
+
+    Raises:
+        PartFailed: one of them did not start.
+    """
+    keys = Keys()
+    environment = inherited(os.environ)
+    async with (
+        child(Starting("emulator", emulator_command(ports, keys, languages), environment, logs)) as emulator,
+        child(Starting("bot", bot_command(), environment | bot_settings(ports, keys), logs)) as bot,
+    ):
+        await until_ready(emulator, f"{_url(ports.acs)}/emulator/calls", 200)
+        await until_ready(emulator, f"{_url(ports.realtime)}/", None)
+        await until_ready(bot, f"{_url(ports.bot)}/healthz", 200)
+        await until_ready(bot, f"{_url(ports.bot)}/readyz", 200)
+        yield Parts(ports, keys, (emulator, bot))
+
+
+def emulator_command(ports: Ports, keys: Keys, languages: Sequence[str]) -> list[str]:
+    """The emulator's command line. `languages` are spoken at the meeting (ISO 639-1).
+
+    A key may begin with a dash, so it is tied to its option.
+    """
+    return [
+        *(sys.executable, "-m", "emulator"),
+        *("--host", HOST, "--acs-port", str(ports.acs), "--realtime-port", str(ports.realtime)),
+        *(f"--access-key={keys.access}", f"--realtime-key={keys.realtime}", "--engine", "local"),
+        *(part for language in languages for part in ("--language", language)),
+    ]
+
+
+def bot_command() -> list[str]:
+    """The bot's: everything else is in its environment."""
+    return [sys.executable, "-m", "bot"]
+
+
+def bot_settings(ports: Ports, keys: Keys) -> dict[str, str]:
+    """The bot's environment: it knows nothing of an emulator, only addresses."""
+    return {
+        "AZURE_COMMUNICATION_CONNECTION_STRING": f"endpoint={_url(ports.acs)};accesskey={keys.access}",
+        "AZURE_AI_ENDPOINT": _url(ports.realtime),
+        "AZURE_AI_KEY": keys.realtime,
+        "AZURE_AI_REALTIME_DEPLOYMENT": "gpt-realtime",
+        "AZURE_AI_TRANSLATE_DEPLOYMENT": "gpt-realtime-translate",
+        "AZURE_AI_TRANSCRIBE_DEPLOYMENT": "gpt-4o-transcribe",
+        "PUBLIC_BASE_URL": _url(ports.bot),
+        "ACS_TOKEN_ISSUER": CALLBACK_ISSUER,
+        "ACS_TOKEN_AUDIENCE": RESOURCE_ID,
+        "ACS_TOKEN_JWKS_URL": f"{_url(ports.acs)}/calling/keys",
+        "EVENT_GRID_SECRET": keys.event_grid,
+        "ADMIN_API_KEYS": f"demo:{keys.admin}",
+        "TICKET_SECRET": keys.tickets,
+        "HOST": HOST,
+        "PORT": str(ports.bot),
+        "DATABASE_PATH": ":memory:",  # every demo begins anew
+        "DRAIN_S": "2",  # nobody is left to listen when a demo ends
+    }
+
+
+def inherited(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without settings of the service, and with this project to be found from any folder.
+
+    From any folder, because the parts work in the folder of their logs, away from a `.env` meant for somebody's own
+    service.
+    """
+    kept = {name: value for name, value in environment.items() if not name.startswith(_SETTINGS)}
+    path = os.pathsep.join(filter(None, [str(_ROOT), kept.get("PYTHONPATH", "")]))
+    return kept | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _url(port: int) -> str:
+    return f"http://{HOST}:{port}"

@@ -1,0 +1,158 @@
+"""A user's phone: a socket that can be rung, can call a bot, and becomes the user's line once there is a call."""
+
+from __future__ import annotations
+
+import asyncio
+
+import orjson
+from aiohttp import WSMsgType, web
+
+from emulator.acs.auth.identity import IdentityStore, TokenRefused
+from emulator.acs.calls.calls import Exchange
+from emulator.acs.calls.incoming import IncomingCalls
+from emulator.acs.calls.phones import Ring
+from emulator.acs.calls.socket_leg import (
+    SocketLeg,
+    Unfit,
+    close_when_dropped,
+    hello,
+    object_of,
+    open_socket,
+    refuse,
+    take_part,
+)
+from emulator.acs.wire.errors import AcsError
+from emulator.acs.wire.websocket_frames import FrameWriter
+from emulator.journal import Journal
+
+# From accepting to being in the call; the rest is ours to do.
+_CONNECT_S = 10.0
+_LONGEST_ID = 512
+
+
+class PhoneApi:
+    """`WS /emulator/phone?token=`: `hello`, then `ringing` comes, `accept` and `decline` go, or `call` goes."""
+
+    def __init__(
+        self, exchange: Exchange, identities: IdentityStore, incoming: IncomingCalls, journal: Journal
+    ) -> None:
+        self._exchange = exchange
+        self._identities = identities
+        self._incoming = incoming
+        self._journal = journal
+
+    def routes(self) -> list[web.RouteDef]:
+        """The routes, for `web.Application.add_routes`."""
+        return [web.get("/emulator/phone", self._serve)]
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        try:
+            bearer = self._identities.check(request.query.get("token", ""))
+        except TokenRefused as error:
+            raise AcsError(401, "Unauthorized", str(error)) from error
+        if "voip" not in bearer.scopes:
+            raise AcsError(403, "Forbidden", "The token has no voip scope.")
+        socket, writer = await open_socket(request)
+        try:
+            name = await hello(socket)
+            leg = SocketLeg(bearer.user_id, name or bearer.user_id, True, writer)
+            if await self._wait_for_call(socket, leg):
+                await take_part(socket, leg, self._journal)
+        except Unfit as error:
+            await refuse(socket, error)
+        return socket
+
+    async def _wait_for_call(self, socket: web.WebSocketResponse, leg: SocketLeg) -> bool:
+        """Ring and be rung until the leg is in a call; False when the client is gone."""
+        phone = _SocketPhone(leg.writer)
+        self._exchange.phones.add(leg.raw_id, phone)
+        leg.tell(orjson.dumps({"type": "registered", "participant_id": leg.raw_id}))
+        try:
+            while True:
+                message = await socket.receive()
+                if message.type is WSMsgType.BINARY:
+                    continue  # a microphone that is on before there is a call
+                if message.type is not WSMsgType.TEXT:
+                    return False
+                document = object_of(message.data)
+                match document.get("type"):
+                    case "accept" | "decline" as answer:
+                        ring = phone.take(document.get("invitation_id"))
+                        if ring is None:
+                            continue  # it has stopped ringing meanwhile
+                        if answer == "decline":
+                            ring.decline()
+                        elif ring.accept(leg):
+                            return await _connected(leg, socket, _CONNECT_S)
+                    case "call":
+                        return await self._call(socket, leg, document.get("to"))
+                    case _:
+                        raise Unfit("bad_message", "The type must be accept, decline or call.")
+        finally:
+            self._exchange.phones.remove(leg.raw_id, phone)
+
+    async def _call(self, socket: web.WebSocketResponse, leg: SocketLeg, to: object) -> bool:
+        """Call a bot, or whoever it redirects to; False when it came to nothing."""
+        if not isinstance(to, str) or not 0 < len(to) <= _LONGEST_ID:
+            raise Unfit("bad_message", "to is the raw id that is called.")
+        with self._incoming.calling(leg, to):
+            if await _connected(leg, socket, self._incoming.patience_s):
+                return True
+        if not leg.dropped.is_set():
+            leg.drop("not answered")
+        await close_when_dropped(leg, socket)
+        return False
+
+
+class _SocketPhone:
+    """What is ringing on one socket."""
+
+    def __init__(self, writer: FrameWriter) -> None:
+        self._writer = writer
+        self._rings: dict[str, Ring] = {}
+
+    def ring(self, ring: Ring) -> None:
+        self._rings[ring.id] = ring
+        said = {
+            "type": "ringing",
+            "invitation_id": ring.id,
+            "from": ring.caller,
+            "display_name": ring.caller_name,
+        }
+        self._writer.control(orjson.dumps(said))
+
+    def hush(self, ring: Ring) -> None:
+        if self._rings.pop(ring.id, None) is not None:
+            self._writer.control(orjson.dumps({"type": "ringing_ended", "invitation_id": ring.id}))
+
+    def take(self, invitation_id: object) -> Ring | None:
+        """The ringing of that id, which is over here; without an id the only one there is."""
+        if invitation_id is None and len(self._rings) == 1:
+            invitation_id = next(iter(self._rings))
+        return self._rings.pop(invitation_id, None) if isinstance(invitation_id, str) else None
+
+
+async def _connected(leg: SocketLeg, socket: web.WebSocketResponse, patience_s: float) -> bool:
+    """Wait until the leg is in a call, has been let go, or its client is gone."""
+    try:
+        async with asyncio.timeout(patience_s), asyncio.TaskGroup() as tasks:
+            entered = tasks.create_task(leg.entered.wait())
+            dropped = tasks.create_task(leg.dropped.wait())
+            gone = tasks.create_task(_hung_up(socket))
+            await asyncio.wait({entered, dropped, gone}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (entered, dropped, gone):
+                task.cancel()
+    except TimeoutError:
+        pass
+    return leg.entered.is_set()
+
+
+async def _hung_up(socket: web.WebSocketResponse) -> bool:
+    """Wait until the client says that it leaves, or is gone."""
+    while True:
+        message = await socket.receive()
+        if message.type is WSMsgType.TEXT:
+            if object_of(message.data).get("type") == "leave":
+                return True
+        elif message.type is not WSMsgType.BINARY:
+            return True

@@ -1,0 +1,269 @@
+"""Reads what requests to call automation say, piece by piece, and refuses what is wrong; it does nothing about it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from aiohttp import web
+
+from emulator.acs.calls.actions.host import Operation
+from emulator.acs.calls.actions.play import PlayRequest, Source
+from emulator.acs.calls.actions.recognition import InputType, RecognizeRequest
+from emulator.acs.calls.actions.tones import KEYS
+from emulator.acs.wire.errors import bad_argument, invalid_operation
+from emulator.acs.wire.options import ConnectOptions, MediaOptions, TranscriptionOptions
+
+Document = dict[str, Any]
+
+_RATES = {"pcm16KMono": 16_000, "pcm24KMono": 24_000}
+_MOST_SOURCES = 10
+_INPUTS: dict[str, InputType] = {each: each for each in get_args(InputType)}
+
+
+@dataclass(frozen=True, slots=True)
+class Locator:
+    """Which call is meant; exactly one is there."""
+
+    room_id: str | None = None
+    server_call_id: str | None = None
+
+
+def connect_options(request: web.Request, document: Document, *, strict: bool) -> ConnectOptions:
+    """What connect, create and answer have in common. `strict` takes https and wss only."""
+    speech = _object(document, "callIntelligenceOptions")
+    return ConnectOptions(
+        callback_uri=url(document, "callbackUri", ("https",) if strict else ("https", "http")),
+        version=request.query["api-version"],
+        operation_context=text(document, "operationContext"),
+        media=_media(_object(document, "mediaStreamingOptions"), strict),
+        transcription=_transcription(_object(document, "transcriptionOptions"), strict),
+        speech=bool(speech is not None and text(speech, "cognitiveServicesEndpoint")),
+    )
+
+
+def locator(document: Document, key: str = "callLocator") -> Locator:
+    """The call a request names."""
+    value = _object(document, key)
+    if value is None:
+        raise bad_argument("The field CallLocator is required.")
+    match value.get("kind"), value.get("roomId"), value.get("serverCallId"):
+        case "roomCallLocator", str(room_id), None:
+            return Locator(room_id=room_id)
+        case "serverCallLocator", None, str(server_call_id):
+            return Locator(server_call_id=server_call_id)
+        case "groupCallLocator", _, _:
+            raise invalid_operation("Group calls are not served by the emulator.")
+        case _:
+            raise _invalid(key)
+
+
+def operation(document: Document) -> Operation:
+    """The operation context and callback of an action."""
+    callback = text(document, "operationCallbackUri")
+    if callback is not None:
+        callback = url(document, "operationCallbackUri", ("https", "http"))
+    return Operation(text(document, "operationContext"), callback)
+
+
+def url(document: Document, key: str, schemes: tuple[str, ...]) -> str:
+    """An absolute URL."""
+    found = document.get(key)
+    if not isinstance(found, str) or not found.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+        raise _invalid(key)
+    return found
+
+
+def text(document: Document, key: str) -> str | None:
+    """A text, or nothing."""
+    value = document.get(key)
+    if value is not None and not isinstance(value, str):
+        raise _invalid(key)
+    return value
+
+
+def required(document: Document, key: str) -> str:
+    """A text that has to be there."""
+    value = text(document, key)
+    if not value:
+        raise _invalid(key)
+    return value
+
+
+def flag(document: Document, key: str) -> bool:
+    """True or false; false when it is not there."""
+    value = document.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise _invalid(key)
+    return bool(value)
+
+
+def seconds(document: Document, key: str, least: float, most: float) -> float | None:
+    """A number of seconds, or nothing."""
+    value = document.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise _invalid(key)
+    if not least <= value <= most:
+        raise _invalid(key)
+    return float(value)
+
+
+def raw_id(value: object, key: str) -> str:
+    """The raw id of an identifier as a request has it: without kind."""
+    if isinstance(value, dict):
+        user, phone = value.get("communicationUser"), value.get("phoneNumber")
+        found = value.get("rawId") or (user.get("id") if isinstance(user, dict) else None)
+        if not found and isinstance(phone, dict) and isinstance(phone.get("value"), str):
+            found = "4:" + phone["value"]
+        if isinstance(found, str) and found:
+            return found
+    raise _invalid(key)
+
+
+def raw_ids(document: Document, key: str) -> list[str]:
+    """The raw ids of a list of identifiers; it may be missing."""
+    return [raw_id(each, key) for each in _list(document, key)]
+
+
+def play_request(document: Document) -> PlayRequest:
+    """The body of a play action."""
+    sources = sources_of(document, "playSources")
+    if not sources:
+        raise _invalid("playSources")
+    options = _object(document, "playOptions") or {}
+    return PlayRequest(
+        sources=sources,
+        targets=tuple(raw_ids(document, "playTo")),
+        loop=flag(options, "loop"),
+        interrupt=flag(document, "interruptCallMediaOperation"),
+        operation=operation(document),
+    )
+
+
+def sources_of(document: Document, key: str) -> list[Source]:
+    """A list of play sources; it may be missing."""
+    found = [source(each, key) for each in _list(document, key)]
+    if len(found) > _MOST_SOURCES:
+        raise _invalid(key)
+    return found
+
+
+def source(value: object, key: str) -> Source:
+    """One play source."""
+    if not isinstance(value, dict):
+        raise _invalid(key)
+    match value.get("kind"):
+        case "file":
+            file = _object(value, "file") or {}
+            return Source(url(file, "uri", ("https", "http")), text(value, "playSourceCacheId"))
+        case "text" if required(_object(value, "text") or {}, "text"):
+            return Source(None)
+        case "ssml" if required(_object(value, "ssml") or {}, "ssmlText"):
+            return Source(None)
+        case _:
+            raise _invalid(key)
+
+
+def recognize_request(document: Document) -> RecognizeRequest:
+    """The body of a recognize action. Bounds and defaults of times as documented."""
+    input_type = _INPUTS.get(str(document.get("recognizeInputType")))
+    if input_type is None:
+        raise _invalid("recognizeInputType")
+    options = _object(document, "recognizeOptions") or {}
+    tones = _object(options, "dtmfOptions") or {}
+    most = seconds(tones, "maxTonesToCollect", 1, 1000)
+    prompt = document.get("playPrompt")
+    prompts = [source(prompt, "playPrompt")] if prompt is not None else sources_of(document, "playPrompts")
+    silence = seconds(options, "initialSilenceTimeoutInSeconds", 0, 300)
+    between = seconds(tones, "interToneTimeoutInSeconds", 1, 60)
+    choices = _choices(options)
+    if input_type == "choices" and not choices:
+        raise _invalid("choices")
+    return RecognizeRequest(
+        input_type=input_type,
+        target=raw_id(options.get("targetParticipant"), "targetParticipant"),
+        prompts=prompts,
+        initial_silence_s=5.0 if silence is None else silence,
+        between_tones_s=2.0 if between is None else between,
+        most_tones=None if most is None else int(most),
+        stop_tones=frozenset(tone_words(tones, "stopTones")),
+        choices={tone: label for label, tone in choices if tone is not None},
+        interrupt_prompt=flag(options, "interruptPrompt"),
+        interrupt=flag(document, "interruptCallMediaOperation"),
+        operation=operation(document),
+    )
+
+
+def tone_words(document: Document, key: str) -> list[str]:
+    """Names of keys; they may be missing."""
+    words = _list(document, key)
+    if not all(isinstance(word, str) and word in KEYS for word in words):
+        raise _invalid(key)
+    return words
+
+
+def _choices(options: Document) -> list[tuple[str, str | None]]:
+    found = []
+    for choice in _list(options, "choices"):
+        if not isinstance(choice, dict):
+            raise _invalid("choices")
+        tone = text(choice, "tone")
+        if tone is not None and tone not in KEYS:
+            raise _invalid("choices")
+        found.append((required(choice, "label"), tone))
+    return found
+
+
+def _media(value: Document | None, strict: bool) -> MediaOptions | None:
+    if value is None:
+        return None
+    if value.get("transportType") != "websocket" or value.get("contentType", "audio") != "audio":
+        raise bad_argument("Media streaming carries audio over a websocket.")
+    channels, form = value.get("audioChannelType"), value.get("audioFormat") or "pcm16KMono"
+    rate = _RATES.get(form) if isinstance(form, str) else None
+    if channels not in ("mixed", "unmixed") or rate is None:
+        raise bad_argument("The field AudioChannelType or AudioFormat is invalid.")
+    return MediaOptions(
+        url=url(value, "transportUrl", ("wss",) if strict else ("wss", "ws")),
+        rate=rate,
+        unmixed=channels == "unmixed",
+        start=flag(value, "startMediaStreaming"),
+        bidirectional=flag(value, "enableBidirectional"),
+        tones=flag(value, "enableDtmfTones"),
+    )
+
+
+def _transcription(value: Document | None, strict: bool) -> TranscriptionOptions | None:
+    if value is None:
+        return None
+    if value.get("transportType", "websocket") != "websocket":
+        raise bad_argument("Transcription comes over a websocket.")
+    return TranscriptionOptions(
+        url=url(value, "transportUrl", ("wss",) if strict else ("wss", "ws")),
+        locale=required(value, "locale"),
+        start=flag(value, "startTranscription"),
+        intermediate=flag(value, "enableIntermediateResults"),
+    )
+
+
+def _object(document: Document, key: str) -> Document | None:
+    value = document.get(key)
+    if value is not None and not isinstance(value, dict):
+        raise _invalid(key)
+    return value
+
+
+def _list(document: Document, key: str) -> list[Any]:
+    value = document.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise _invalid(key)
+    return value
+
+
+def _invalid(key: str) -> Exception:
+    return bad_argument(f"The field {key[:1].upper() + key[1:]} is invalid.")

@@ -1,0 +1,181 @@
+"""The ACS side as one aiohttp application: the only place where its parts meet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+
+import aiohttp
+from aiohttp import web
+
+from emulator.acs.api.call_automation_api import CallAutomationApi
+from emulator.acs.api.calls_api import PhoneApi
+from emulator.acs.api.identity_api import IdentityApi
+from emulator.acs.api.keys_api import KeysApi
+from emulator.acs.api.media_api import MediaApi
+from emulator.acs.api.middleware import Front
+from emulator.acs.api.participants_api import ParticipantsApi
+from emulator.acs.api.recording_api import RecordingApi
+from emulator.acs.api.rooms_api import RoomsApi
+from emulator.acs.api.test_api import LocalApi, page_routes
+from emulator.acs.auth.entra import LocalEntra
+from emulator.acs.auth.identity import IdentityStore
+from emulator.acs.auth.keys import KeyRing, SigningKey
+from emulator.acs.auth.signing import decode_key
+from emulator.acs.calls.actions.files import SoundFiles
+from emulator.acs.calls.actions.recording import Recordings
+from emulator.acs.calls.calls import Exchange
+from emulator.acs.calls.frame_clock import FrameClock
+from emulator.acs.calls.incoming import IncomingCalls
+from emulator.acs.calls.join import JoinApi
+from emulator.acs.calls.robots import RobotsApi
+from emulator.acs.calls.rooms import RoomStore
+from emulator.acs.calls.services import Services
+from emulator.acs.events.callbacks import CallbackPoster, TokenIssuer
+from emulator.acs.events.event_grid import EventGrid
+from emulator.config import Config
+from emulator.faults import FaultPlan
+from emulator.journal import Journal
+from emulator.openapi import descriptions
+
+# A robot's recording may come in the body: five minutes of it.
+_LARGEST_BODY = 20 * 1024 * 1024
+# How long bots have to take their last events when the server goes down.
+_FAREWELL_S = 1.0
+_PAGE = Path(__file__).parents[2] / "page"
+
+
+class AcsServer:
+    """Identity, rooms, call automation, media streaming and Event Grid of one resource.
+
+    An async context manager: inside it calls run; leaving it ends them and everything behind them.
+    """
+
+    def __init__(self, config: Config, journal: Journal, faults: FaultPlan, key: SigningKey | None = None) -> None:
+        """Args: key: to sign tokens with; made anew when there is none (a tenth of a second)."""
+        self._config = config
+        self._journal = journal
+        self._faults = faults
+        self._key = key
+        self._secret = decode_key(config.access_key)
+        self._stack = AsyncExitStack()
+        self._routes: list[web.AbstractRouteDef] = []
+        self._exchange: Exchange | None = None
+        self._entra: LocalEntra | None = None
+        self._recordings: Recordings | None = None
+
+    async def __aenter__(self) -> AcsServer:
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    @property
+    def exchange(self) -> Exchange:
+        """The calls; inside the context only."""
+        assert self._exchange is not None
+        return self._exchange
+
+    def application(self) -> web.Application:
+        """The application to serve, once; inside the context only."""
+        assert self._entra is not None
+        front = Front(
+            key=self._secret,
+            skew_s=self._config.clock_skew_s,
+            entra=self._entra,
+            faults=self._faults,
+            journal=self._journal,
+        )
+        application = web.Application(middlewares=[front.middleware()], client_max_size=_LARGEST_BODY)
+        application.add_routes(self._routes)
+        application.on_shutdown.append(self._end_calls)
+        return application
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        config, journal, faults = self._config, self._journal, self._faults
+        key = self._key if self._key is not None else await asyncio.to_thread(SigningKey.generate)
+        keys = KeyRing(key)
+        self._entra = LocalEntra(keys)
+        issuer = TokenIssuer(keys, config.callback_issuer, config.callback_audience or config.resource_id)
+        # Without a limit the connector never queues a dial behind other calls' sockets.
+        session = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
+        tasks = await stack.enter_async_context(_cancelled_at_the_end())
+        clock = FrameClock(journal)
+        tasks.create_task(clock.run(), name="frame clock")
+        grid = EventGrid(
+            topic=f"/subscriptions/emulator/resourceGroups/emulator/providers/"
+            f"Microsoft.Communication/communicationServices/{config.resource_id}",
+            session=session,
+            journal=journal,
+            tasks=tasks,
+            faults=faults,
+            entra=self._entra,
+            speed_up=config.eventgrid_speed_up,
+        )
+        identities = IdentityStore(config.resource_id, key)
+        rooms = RoomStore()
+        poster = CallbackPoster(session, issuer, faults, journal)
+        exchange = Exchange(
+            resource_id=config.resource_id,
+            rooms=rooms,
+            services=Services(session, issuer, poster, faults, journal, SoundFiles(session)),
+            publisher=grid,
+            clock=clock,
+            tasks=tasks,
+        )
+        self._exchange = exchange
+        incoming = IncomingCalls(exchange, faults)
+        recordings = self._recordings = Recordings(poster, tasks, grid.publish)
+        exchange.on_call_over.append(recordings.call_over)
+        local = LocalApi(exchange=exchange, grid=grid, faults=faults, journal=journal, clock=clock)
+        self._routes = [
+            *KeysApi(keys, config.callback_issuer, self._entra, journal).routes(),
+            *IdentityApi(identities).routes(),
+            *RoomsApi(rooms, faults).routes(),
+            *CallAutomationApi(exchange, incoming, faults).routes(),
+            *ParticipantsApi(exchange, faults).routes(),
+            *MediaApi(exchange).routes(),
+            *RecordingApi(exchange, recordings, faults).routes(),
+            *PhoneApi(exchange, identities, incoming, journal).routes(),
+            *JoinApi(exchange, identities, rooms, journal).routes(),
+            *RobotsApi(exchange, identities, rooms).routes(),
+            *local.routes(),
+            *descriptions.routes(),
+            *page_routes(_PAGE),
+        ]
+
+    async def _end_calls(self, application: web.Application) -> None:
+        """Let everybody go, so that their sockets close before the server waits for them."""
+        if self._exchange is not None:
+            self._exchange.end_all()
+            try:
+                async with asyncio.timeout(_FAREWELL_S):
+                    await self._exchange.quiet.wait()
+            except TimeoutError:
+                self._journal.note("server.hurried")
+
+
+class _Over(Exception):
+    """The server is being left."""
+
+
+@asynccontextmanager
+async def _cancelled_at_the_end() -> AsyncIterator[asyncio.TaskGroup]:
+    """A task group for tasks that have no end of their own."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            yield tasks
+            raise _Over
+    except* _Over:
+        pass

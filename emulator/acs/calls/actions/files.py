@@ -1,0 +1,98 @@
+"""Sound files that bots have played into calls: fetched, checked, brought to the rate of calls, remembered."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import wave
+from collections import OrderedDict
+
+import aiohttp
+import numpy as np
+import soxr
+
+from emulator.acs.wire.callback_events import Result
+from emulator.acs.wire.resampling import FRAME_BYTES, RATE
+
+# Documented for the play action: WAV, one channel, 16 bits, 16 kHz.
+FILE_RATE = 16_000
+_PATIENCE_S = 10.0
+# The service's own limit is not published: half an hour of such a file.
+_LARGEST = FILE_RATE * 2 * 1800
+_REMEMBERED = 50
+
+BAD_FORMAT = Result(400, 8535, "Action failed, file format is invalid.")
+NOT_FETCHED = Result(400, 8536, "Action failed, file could not be downloaded.")
+
+
+class Unplayable(Exception):
+    """A file that cannot be played.
+
+    Attributes:
+        result: what the event will say.
+        index: which of several files it was, from 0.
+    """
+
+    def __init__(self, result: Result, index: int = 0) -> None:
+        super().__init__(result.message)
+        self.result = result
+        self.index = index
+
+
+class SoundFiles:
+    """Fetches files, and remembers those that were given a name to be remembered by."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+        self._remembered: OrderedDict[str, list[bytes]] = OrderedDict()
+
+    async def frames(self, url: str, cache_id: str | None = None) -> list[bytes]:
+        """The file's sound as frames of a call, the last one filled up with silence.
+
+        Raises:
+            Unplayable: 8536 it cannot be had, 8535 it is no WAV of the one form that is taken.
+        """
+        known = self._remembered.get(cache_id) if cache_id else None
+        if known is not None:
+            return known
+        data = await self._fetch(url)
+        frames = await asyncio.to_thread(frames_of, data)
+        if cache_id:
+            self._remembered[cache_id] = frames
+            if len(self._remembered) > _REMEMBERED:
+                self._remembered.popitem(last=False)
+        return frames
+
+    async def _fetch(self, url: str) -> bytes:
+        try:
+            async with asyncio.timeout(_PATIENCE_S), self._session.get(url) as answer:
+                if answer.status != 200:
+                    raise Unplayable(NOT_FETCHED)
+                data = await answer.content.read(_LARGEST + 1)
+                while not answer.content.at_eof() and len(data) <= _LARGEST:
+                    data += await answer.content.read(_LARGEST + 1 - len(data))
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise Unplayable(NOT_FETCHED) from error
+        if len(data) > _LARGEST:
+            raise Unplayable(NOT_FETCHED)
+        return data
+
+
+def frames_of(data: bytes) -> list[bytes]:
+    """The frames of a WAV file. Takes some milliseconds per minute of sound.
+
+    Raises:
+        Unplayable: 8535.
+    """
+    try:
+        with wave.open(io.BytesIO(data)) as sound:
+            form = (sound.getnchannels(), sound.getsampwidth(), sound.getframerate())
+            pcm = sound.readframes(sound.getnframes())
+    except (wave.Error, EOFError, RuntimeError, ValueError, ZeroDivisionError) as error:
+        raise Unplayable(BAD_FORMAT) from error
+    if form != (1, 2, FILE_RATE) or len(pcm) < 2:
+        raise Unplayable(BAD_FORMAT)
+    samples = np.frombuffer(pcm[: len(pcm) // 2 * 2], dtype="<i2")
+    converted: bytes = soxr.resample(samples, FILE_RATE, RATE, quality="HQ").tobytes()
+    converted += bytes(-len(converted) % FRAME_BYTES)
+    return [converted[start : start + FRAME_BYTES] for start in range(0, len(converted), FRAME_BYTES)]

@@ -1,0 +1,79 @@
+"""Brings further people into a call by ringing them, and stops ringing when told to."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from emulator.acs.calls.actions.host import Host, Operation
+from emulator.acs.calls.leg import Leg, arrive
+from emulator.acs.calls.phones import NoAnswer, Phones
+from emulator.acs.wire.callback_events import Result, user_identifier
+from emulator.randomness import uuid4
+
+if TYPE_CHECKING:
+    from emulator.acs.calls.room_call import RoomCall
+
+
+# Documented: an invitation rings 180 seconds at most.
+LONGEST_S = 180
+_UNKNOWN = Result(404, 8522, "The invitation is not known, or has been answered.")
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """An add action, checked."""
+
+    raw_id: str
+    display_name: str = ""
+    patience_s: float | None = None
+    operation: Operation = field(default_factory=Operation)
+
+
+class Invitations:
+    """The invitations of one connection that have not been answered."""
+
+    def __init__(self, host: Host, raw_id: str) -> None:
+        """Args: raw_id: the bot's own, shown to whoever is rung."""
+        self._host = host
+        self._raw_id = raw_id
+        self._pending: dict[str, asyncio.Task[None]] = {}
+
+    def add(self, invitation: Invitation, call: RoomCall, phones: Phones) -> str:
+        """Ring somebody; an event tells whether they came. The answer is the invitation's id."""
+        invitation_id = uuid4()
+        self._pending[invitation_id] = self._host.spawn(
+            self._add(invitation_id, invitation, call, phones), "invitation"
+        )
+        return invitation_id
+
+    def cancel(self, invitation_id: str, operation: Operation) -> None:
+        """Stop ringing; an event tells whether it was in time."""
+        task = self._pending.pop(invitation_id, None)
+        if task is not None:
+            task.cancel()
+        self._host.say(
+            "CancelAddParticipantFailed" if task is None else "CancelAddParticipantSucceeded",
+            _UNKNOWN if task is None else Result(),
+            operation.context,
+            operation.callback_uri,
+            invitationId=invitation_id,
+        )
+
+    async def _add(self, invitation_id: str, invitation: Invitation, call: RoomCall, phones: Phones) -> None:
+        kind, result = "AddParticipantSucceeded", Result()
+        try:
+            leg = await self._answer(invitation, phones)
+        except NoAnswer as error:
+            kind, result = "AddParticipantFailed", error.result
+        else:
+            arrive(leg, call)
+        finally:
+            self._pending.pop(invitation_id, None)
+        operation, person = invitation.operation, user_identifier(invitation.raw_id)
+        self._host.say(kind, result, operation.context, operation.callback_uri, participant=person)
+
+    async def _answer(self, invitation: Invitation, phones: Phones) -> Leg:
+        name = invitation.display_name or "Bot"
+        return await phones.ring(invitation.raw_id, self._raw_id, name, invitation.patience_s)

@@ -1,0 +1,190 @@
+"""Plays files into a call, to everybody or to some, at the pace of the call; fetching them is `files`' business."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from emulator.acs.calls.actions.files import Unplayable
+from emulator.acs.calls.actions.host import CANCELLED, DONE, NO_SPEECH_SERVICE, NOT_PRESENT, Host, Operation
+from emulator.acs.calls.actions.rules import Kind, MediaRules
+from emulator.acs.wire.callback_events import Result
+from emulator.acs.wire.errors import AcsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Far more than anybody queues; the service's own bound is not published.
+_MOST_WAITING = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Something to play. `url` is None for text and SSML, which the emulator has no voice for."""
+
+    url: str | None
+    cache_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlayRequest:
+    """A play action, checked. No targets: everybody."""
+
+    sources: Sequence[Source]
+    targets: tuple[str, ...] = ()
+    loop: bool = False
+    interrupt: bool = False
+    operation: Operation = field(default_factory=Operation)
+
+
+class Announcement:
+    """Frames on their way into a call.
+
+    Attributes:
+        finished: set when the last frame has been taken.
+    """
+
+    def __init__(self, frames: Sequence[bytes], targets: tuple[str, ...], loop: bool) -> None:
+        self.targets = targets
+        self.finished = asyncio.Event()
+        self._frames = frames
+        self._loop = loop
+        self._next = 0
+
+    def pull(self) -> bytes | None:
+        """The frame for this tick; None at the end."""
+        if self._next >= len(self._frames):
+            self.finished.set()
+            return None
+        frame = self._frames[self._next]
+        self._next += 1
+        if self._next == len(self._frames) and self._loop:
+            self._next = 0
+        return frame
+
+
+class Player:
+    """The play actions of one connection: those for everybody one after the other, others at once."""
+
+    def __init__(self, host: Host, rules: MediaRules) -> None:
+        self._host = host
+        self._rules = rules
+        self._on_air: list[Announcement] = []
+        self._turn = asyncio.Lock()
+        self._actions: dict[asyncio.Task[None], PlayRequest] = {}
+
+    # --- what the call asks each tick ---------------------------------------------------------------
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is to be heard."""
+        return not self._on_air
+
+    def pull(self) -> list[tuple[tuple[str, ...], bytes]]:
+        """This tick's frames with those who hear them; no targets means everybody."""
+        frames = []
+        for announcement in self._on_air:
+            frame = announcement.pull()
+            if frame is not None:
+                frames.append((announcement.targets, frame))
+        return frames
+
+    # --- actions ------------------------------------------------------------------------------------
+
+    def start(self, request: PlayRequest) -> None:
+        """Play; events tell how it went.
+
+        Raises:
+            AcsError: 412/8583 another action is in the way; 405/8520 text without a speech service;
+                400/8585 too much is waiting.
+        """
+        kind: Kind = "play to some" if request.targets else "play to all"
+        self._rules.check(kind)
+        if any(source.url is None for source in request.sources) and not self._host.options.speech:
+            raise AcsError(405, "8520", "Text needs a Cognitive Services endpoint, which the call was made without.")
+        if len(self._actions) >= _MOST_WAITING:
+            raise AcsError(400, "8585", "Too many play operations are waiting.")
+        if request.interrupt:
+            self.cancel()
+        task = self._host.spawn(self._act(request), kind)
+        self._actions[task] = request
+        task.add_done_callback(lambda done: self._actions.pop(done, None))
+
+    def cancel(self) -> bool:
+        """Stop everything, `PlayCanceled` each; whether there was anything."""
+        actions = dict(self._actions)
+        self._actions.clear()
+        for task, request in actions.items():
+            task.cancel()
+            self._say("PlayCanceled", CANCELLED, request.operation)
+        return bool(actions)
+
+    async def frames(self, sources: Sequence[Source]) -> list[bytes]:
+        """The frames of all sources, one after the other.
+
+        Raises:
+            Unplayable: one cannot be played; `index` says which.
+        """
+        frames: list[bytes] = []
+        for index, source in enumerate(sources):
+            try:
+                if source.url is None:
+                    raise Unplayable(NO_SPEECH_SERVICE)
+                frames += await self._host.services.files.frames(source.url, source.cache_id)
+            except Unplayable as error:
+                raise Unplayable(error.result, index) from error
+        return frames
+
+    async def sound(self, frames: Sequence[bytes], targets: tuple[str, ...], *, loop: bool = False) -> None:
+        """Be heard until the end. Cancelling falls silent at once."""
+        announcement = Announcement(frames, targets, loop)
+        with self._airing(announcement):
+            await announcement.finished.wait()
+
+    # --- inside -------------------------------------------------------------------------------------
+
+    async def _act(self, request: PlayRequest) -> None:
+        if request.targets:
+            with self._rules.running("play to some"):
+                await self._play(request)
+        else:
+            async with self._turn:
+                with self._rules.running("play to all"):
+                    await self._play(request)
+
+    async def _play(self, request: PlayRequest) -> None:
+        try:
+            frames = await self.frames(request.sources)
+        except Unplayable as error:
+            self._forget()
+            context, uri = request.operation.context, request.operation.callback_uri
+            self._host.say("PlayFailed", error.result, context, uri, failedPlaySourceIndex=error.index)
+            return
+        if request.targets and not any(self._host.present(target) for target in request.targets):
+            self._forget()
+            self._say("PlayFailed", NOT_PRESENT, request.operation)
+            return
+        self._say("PlayStarted", DONE, request.operation)
+        await self.sound(frames, request.targets, loop=request.loop)
+        self._forget()
+        self._say("PlayCompleted", DONE, request.operation)
+
+    def _forget(self) -> None:
+        """This action is at its end: nothing is left to cancel."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._actions.pop(task, None)
+
+    def _say(self, kind: str, result: Result, operation: Operation) -> None:
+        self._host.say(kind, result, operation.context, operation.callback_uri)
+
+    @contextmanager
+    def _airing(self, announcement: Announcement) -> Iterator[None]:
+        self._on_air.append(announcement)
+        try:
+            yield
+        finally:
+            self._on_air.remove(announcement)

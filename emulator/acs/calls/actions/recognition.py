@@ -1,0 +1,177 @@
+"""Asks one participant something and waits for keys as the answer; speech is not understood here, and says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from emulator.acs.calls.actions.files import Unplayable
+from emulator.acs.calls.actions.host import CANCELLED, NO_SPEECH_SERVICE, NOT_PRESENT, Host, Operation
+from emulator.acs.calls.actions.play import Player, Source
+from emulator.acs.calls.actions.rules import MediaRules
+from emulator.acs.wire.callback_events import Result
+from emulator.acs.wire.errors import AcsError
+
+InputType = Literal["dtmf", "speech", "speechOrDtmf", "choices"]
+
+# Sub-codes by the published enumeration of the .NET client (MediaEventReasonCode).
+STOP_TONE = Result(200, 8514, "Action completed as stop tone was detected.")
+ENOUGH_TONES = Result(200, 8531, "Action completed, max digits received.")
+CHOSEN = Result(200, 8533, "Action completed, DTMF option matched.")
+_NOTHING = Result(400, 8510, "Action failed, initial silence timeout reached.")
+_TOO_SLOW = Result(400, 8532, "Action failed, inter-digit silence timeout reached.")
+_WRONG_TONE = Result(400, 8534, "Action failed, incorrect tone entered.")
+_NO_PROMPT = Result(500, 8511, "Action failed, encountered failure while trying to play the prompt.")
+
+# Beyond these the oldest key is lost: nobody types so far ahead.
+_TYPED_AHEAD = 100
+_MOST_WAITING = 100
+
+
+@dataclass(frozen=True, slots=True)
+class RecognizeRequest:
+    """A recognize action, checked. Times in seconds."""
+
+    input_type: InputType
+    target: str
+    prompts: Sequence[Source] = ()
+    initial_silence_s: float = 5.0
+    between_tones_s: float = 2.0
+    most_tones: int | None = None
+    stop_tones: frozenset[str] = frozenset()
+    choices: Mapping[str, str] = field(default_factory=dict)
+    """Tone to label; choices without a tone can only be spoken."""
+    interrupt_prompt: bool = False
+    interrupt: bool = False
+    operation: Operation = field(default_factory=Operation)
+
+
+class Recognition:
+    """The recognize actions of one connection, one after the other."""
+
+    def __init__(self, host: Host, rules: MediaRules, player: Player) -> None:
+        self._host = host
+        self._rules = rules
+        self._player = player
+        self._turn = asyncio.Lock()
+        self._actions: dict[asyncio.Task[None], RecognizeRequest] = {}
+        self._asked: str | None = None
+        self._keys: deque[str] = deque(maxlen=_TYPED_AHEAD)
+        self._pressed = asyncio.Event()
+
+    def pressed(self, raw_id: str, tone: str) -> None:
+        """Somebody in the call pressed a key."""
+        if raw_id == self._asked:
+            self._keys.append(tone)
+            self._pressed.set()
+
+    def start(self, request: RecognizeRequest) -> None:
+        """Ask; an event tells the answer.
+
+        Raises:
+            AcsError: 412/8583, 400/8585 too much is waiting.
+        """
+        self._rules.check("recognize")
+        if len(self._actions) >= _MOST_WAITING:
+            raise AcsError(400, "8585", "Too many recognize operations are waiting.")
+        if request.interrupt:
+            self.cancel()
+            self._player.cancel()
+        task = self._host.spawn(self._act(request), "recognize")
+        self._actions[task] = request
+        task.add_done_callback(lambda done: self._actions.pop(done, None))
+
+    def cancel(self) -> bool:
+        """Stop asking, `RecognizeCanceled` each; whether there was anything."""
+        actions = dict(self._actions)
+        self._actions.clear()
+        for task, request in actions.items():
+            task.cancel()
+            self._say("RecognizeCanceled", CANCELLED, request)
+        return bool(actions)
+
+    async def _act(self, request: RecognizeRequest) -> None:
+        async with self._turn:
+            with self._rules.running("recognize"):
+                kind, result, data = await self._ask(request)
+        task = asyncio.current_task()
+        if task is not None:
+            self._actions.pop(task, None)
+        self._say(kind, result, request, **data)
+
+    async def _ask(self, request: RecognizeRequest) -> tuple[str, Result, dict[str, Any]]:
+        """The event that ends the action."""
+        if not self._host.present(request.target):
+            return "RecognizeFailed", NOT_PRESENT, {}
+        if request.input_type == "speech":
+            return "RecognizeFailed", NO_SPEECH_SERVICE, {}
+        self._keys.clear()
+        self._pressed.clear()
+        self._asked = request.target if request.interrupt_prompt or not request.prompts else None
+        try:
+            await self._prompt(request)
+            self._asked = request.target
+            if request.input_type == "choices":
+                return await self._choice(request)
+            return await self._tones(request)
+        except Unplayable as error:
+            return "RecognizeFailed", _NO_PROMPT, {"failedPlaySourceIndex": error.index}
+        finally:
+            self._asked = None
+
+    async def _prompt(self, request: RecognizeRequest) -> None:
+        if not request.prompts:
+            return
+        frames = await self._player.frames(request.prompts)
+        async with asyncio.TaskGroup() as both:
+            prompt = both.create_task(self._player.sound(frames, (request.target,)))
+            if request.interrupt_prompt:
+                listening = both.create_task(self._interrupt(prompt))
+                prompt.add_done_callback(lambda _: listening.cancel())
+
+    async def _interrupt(self, prompt: asyncio.Task[None]) -> None:
+        """Silence the prompt at the first key."""
+        await self._pressed.wait()
+        prompt.cancel()
+
+    async def _choice(self, request: RecognizeRequest) -> tuple[str, Result, dict[str, Any]]:
+        tone = await self._key(request.initial_silence_s)
+        if tone is None:
+            return "RecognizeFailed", _NOTHING, {}
+        label = request.choices.get(tone)
+        if label is None:
+            return "RecognizeFailed", _WRONG_TONE, {}
+        return "RecognizeCompleted", CHOSEN, {"recognitionType": "choices", "choiceResult": {"label": label}}
+
+    async def _tones(self, request: RecognizeRequest) -> tuple[str, Result, dict[str, Any]]:
+        tones: list[str] = []
+        while True:
+            tone = await self._key(request.between_tones_s if tones else request.initial_silence_s)
+            if tone is None:
+                return "RecognizeFailed", _TOO_SLOW if tones else _NOTHING, {}
+            if tone in request.stop_tones:
+                result = STOP_TONE
+                break
+            tones.append(tone)
+            if request.most_tones is not None and len(tones) >= request.most_tones:
+                result = ENOUGH_TONES
+                break
+        return "RecognizeCompleted", result, {"recognitionType": "dtmf", "dtmfResult": {"tones": tones}}
+
+    async def _key(self, patience_s: float) -> str | None:
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._pressed.wait()
+        except TimeoutError:
+            return None
+        tone = self._keys.popleft()
+        if not self._keys:
+            self._pressed.clear()
+        return tone
+
+    def _say(self, kind: str, result: Result, request: RecognizeRequest, **data: Any) -> None:
+        operation = request.operation
+        self._host.say(kind, result, operation.context, operation.callback_uri, **data)

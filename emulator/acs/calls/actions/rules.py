@@ -1,0 +1,41 @@
+"""Which media actions go together: the documented rule, and nothing of the actions themselves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from emulator.acs.wire.errors import AcsError
+
+Kind = Literal["play to all", "play to some", "recognize", "continuous dtmf", "send dtmf"]
+
+# Documented ("control mid-call media actions"): beside these, only what is for all or asks one participant may start.
+_EXCLUSIVE: tuple[Kind, ...] = ("play to some", "send dtmf")
+_ALWAYS_WELCOME: tuple[Kind, ...] = ("play to all", "recognize")
+
+
+class MediaRules:
+    """The media actions of one connection that are under way."""
+
+    def __init__(self) -> None:
+        self._running: Counter[Kind] = Counter()
+
+    def check(self, kind: Kind) -> None:
+        """Pass if an action may start now.
+
+        Raises:
+            AcsError: 412/8583.
+        """
+        if kind not in _ALWAYS_WELCOME and any(self._running[each] for each in _EXCLUSIVE):
+            raise AcsError(412, "8583", "Another media operation is in progress.")
+
+    @contextmanager
+    def running(self, kind: Kind) -> Iterator[None]:
+        """An action runs."""
+        self._running[kind] += 1
+        try:
+            yield
+        finally:
+            self._running[kind] -= 1

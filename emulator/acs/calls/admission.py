@@ -1,0 +1,60 @@
+"""Who may join the call of a room: token, scope, roster and time, decided before anything is opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from emulator.acs.auth.identity import IdentityStore, TokenRefused
+from emulator.acs.calls.rooms import RoomStore
+from emulator.acs.wire.errors import AcsError, not_found
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Somebody who may join."""
+
+    user_id: str
+    role: str
+
+    @property
+    def may_speak(self) -> bool:
+        """A Consumer listens only."""
+        return self.role != "Consumer"
+
+
+def admit(
+    token: str,
+    room_id: str,
+    *,
+    identities: IdentityStore,
+    rooms: RoomStore,
+    call_runs: bool,
+    now: datetime,
+) -> Admitted:
+    """Whom this token brings into this room.
+
+    Args:
+        call_runs: whether there is a call already; the scope `voip.join` cannot start one.
+
+    Raises:
+        AcsError: 401 bad, expired or revoked token; 403 no voip scope, not invited, room not open; 404 no such room.
+    """
+    try:
+        bearer = identities.check(token)
+    except TokenRefused as error:
+        raise AcsError(401, "Unauthorized", str(error)) from error
+    if not bearer.scopes & {"voip", "voip.join"}:
+        raise AcsError(403, "Forbidden", "The token has no voip scope.")
+    try:
+        room = rooms.get(room_id)
+    except AcsError as error:
+        raise not_found() from error
+    role = room.roster.get(bearer.user_id)
+    if role is None:
+        raise AcsError(403, "Forbidden", "The user is not invited to this room.")
+    if not room.is_open(now):
+        raise AcsError(403, "Forbidden", "The room is not open now.")
+    if not call_runs and "voip" not in bearer.scopes:
+        raise AcsError(403, "Forbidden", "A token with the scope voip.join cannot start a call.")
+    return Admitted(bearer.user_id, role)

@@ -1,0 +1,137 @@
+"""The call events Event Grid carries, in both its schemas; delivering them is `event_grid`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from emulator.acs.calls.leg import Leg
+from emulator.acs.calls.room_call import RoomCall
+from emulator.acs.wire.callback_events import PREFIX, user_identifier
+from emulator.acs.wire.times import event_time
+from emulator.clock import monotonic, utc_now
+from emulator.randomness import uuid4
+
+# What a room call shows as its group.
+_NO_GROUP = "00000000-0000-0000-0000-000000000000"
+_ENDPOINT = "acs-emulator"
+
+Role = Callable[[RoomCall, Leg], str]
+
+
+@dataclass(frozen=True, slots=True)
+class GridEvent:
+    """An event before it is put into a schema. `kind` comes without prefix."""
+
+    id: str
+    kind: str
+    subject: str
+    data: dict[str, Any]
+    time: datetime
+
+    def in_grid_schema(self, topic: str) -> dict[str, Any]:
+        """As Event Grid's own schema has it; sent as an array of one."""
+        return {
+            "id": self.id,
+            "topic": topic,
+            "subject": self.subject,
+            "data": self.data,
+            "eventType": PREFIX + self.kind,
+            "dataVersion": "1.0",
+            "metadataVersion": "1",
+            "eventTime": event_time(self.time),
+        }
+
+    def as_cloud_event(self, topic: str) -> dict[str, Any]:
+        """As CloudEvents 1.0 has it; sent as one object."""
+        return {
+            "id": self.id,
+            "source": topic,
+            "type": PREFIX + self.kind,
+            "subject": self.subject,
+            "time": event_time(self.time),
+            "specversion": "1.0",
+            "datacontenttype": "application/json",
+            "data": self.data,
+        }
+
+
+def call_started(call: RoomCall, role: str) -> GridEvent:
+    """The first person is in the room."""
+    raw_id = call.started_by.raw_id if call.started_by is not None else ""
+    subject = f"call/{call.event_grid_id}/startedBy/{raw_id}"
+    return _event("CallStarted", subject, _common(call, role))
+
+
+def call_ended(call: RoomCall, role: str) -> GridEvent:
+    """Nobody is left in the room."""
+    data = {"durationOfCall": monotonic() - call.started_at, **_common(call, role)}
+    return _event("CallEnded", f"call/{call.event_grid_id}", data)
+
+
+def participant_added(call: RoomCall, leg: Leg, role: Role) -> GridEvent:
+    """Somebody joined."""
+    return _participant("CallParticipantAdded", call, leg, role)
+
+
+def participant_removed(call: RoomCall, leg: Leg, role: Role) -> GridEvent:
+    """Somebody left, or was made to."""
+    return _participant("CallParticipantRemoved", call, leg, role)
+
+
+def incoming_call(leg: Leg, to: str, server_call_id: str, context: str, correlation_id: str) -> GridEvent:
+    """Somebody calls the resource. `context` is what an answer will name."""
+    data = {
+        "to": user_identifier(to),
+        "from": user_identifier(leg.raw_id),
+        "serverCallId": server_call_id,
+        "callerDisplayName": leg.display_name,
+        "incomingCallContext": context,
+        "correlationId": correlation_id,
+    }
+    # The subject's form is not published.
+    return _event("IncomingCall", f"/caller/{leg.raw_id}/recipient/{to}", data)
+
+
+def recording_file_status(server_call_id: str, recording_id: str, storage: dict[str, Any], **data: Any) -> GridEvent:
+    """The files of a recording are there."""
+    subject = f"/recording/call/{server_call_id}/recordingId/{recording_id}"
+    return _event("RecordingFileStatusUpdated", subject, {"recordingStorageInfo": storage, **data})
+
+
+def _participant(kind: str, call: RoomCall, leg: Leg, role: Role) -> GridEvent:
+    starter = call.started_by or leg
+    data = {
+        "user": _user(leg.raw_id, role(call, leg)),
+        "displayName": leg.display_name,
+        "participantId": leg.leg_id,
+        "endpointType": _ENDPOINT,
+        **_common(call, role(call, starter)),
+    }
+    return _event(kind, f"call/{call.event_grid_id}/participant/{leg.raw_id}", data)
+
+
+def _common(call: RoomCall, role: str) -> dict[str, Any]:
+    starter = call.started_by
+    return {
+        "startedBy": _user(starter.raw_id, role) if starter is not None else None,
+        "serverCallId": call.event_grid_id,
+        **(
+            {"group": {"id": call.group_id}}
+            if call.room_id is None
+            else {"group": {"id": _NO_GROUP}, "room": {"id": call.room_id}}
+        ),
+        "isTwoParty": call.two_party,
+        "correlationId": call.correlation_id,
+        "isRoomsCall": call.room_id is not None,
+    }
+
+
+def _user(raw_id: str, role: str) -> dict[str, Any]:
+    return {"rawId": raw_id, "communicationUser": {"id": raw_id}, "role": role}
+
+
+def _event(kind: str, subject: str, data: dict[str, Any]) -> GridEvent:
+    return GridEvent(uuid4(), kind, subject, data, utc_now())

@@ -1,0 +1,123 @@
+"""Calls that people make to the resource: announced by Event Grid, then answered, redirected or rejected by a bot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from emulator.acs.calls.call_events import incoming_call
+from emulator.acs.calls.calls import Exchange
+from emulator.acs.calls.connection import CallConnection
+from emulator.acs.calls.leg import arrive
+from emulator.acs.calls.phones import NoAnswer
+from emulator.acs.calls.room_call import RoomCall
+from emulator.acs.calls.socket_leg import SocketLeg
+from emulator.acs.wire.callback_events import user_identifier
+from emulator.acs.wire.errors import AcsError, bad_argument
+from emulator.acs.wire.options import ConnectOptions
+from emulator.faults import FaultPlan
+from emulator.randomness import token_urlsafe
+
+
+@dataclass(frozen=True, slots=True)
+class _Incoming:
+    leg: SocketLeg
+    to: str
+    call: RoomCall
+
+
+class IncomingCalls:
+    """Whoever is waiting for a bot to take their call."""
+
+    def __init__(self, exchange: Exchange, faults: FaultPlan) -> None:
+        self._exchange = exchange
+        self._faults = faults
+        self._waiting: dict[str, _Incoming] = {}
+
+    @property
+    def patience_s(self) -> float:
+        """How long a caller waits."""
+        return self._faults.switches.ring_s
+
+    @contextmanager
+    def calling(self, leg: SocketLeg, to: str) -> Iterator[None]:
+        """Somebody calls while inside; nobody can take the call afterwards."""
+        call = self._exchange.open_call(None, None, two_party=True)
+        context = token_urlsafe(60)
+        self._waiting[context] = _Incoming(leg, to, call)
+        event = incoming_call(leg, to, call.server_call_id, context, call.correlation_id)
+        self._exchange.publish(event)
+        try:
+            yield
+        finally:
+            self._waiting.pop(context, None)
+            if not call.legs and not call.bots:
+                call.end()
+
+    def answer(self, context: str, options: ConnectOptions) -> CallConnection:
+        """A bot takes the call.
+
+        Raises:
+            AcsError: 400/8523, nobody is waiting under that context.
+        """
+        incoming = self._take(context)
+        connection = self._exchange.bot(options, "answer")
+        connection.shown = {
+            "targets": [user_identifier(incoming.leg.raw_id)],
+            "source": user_identifier(incoming.leg.raw_id),
+            "sourceDisplayName": incoming.leg.display_name,
+            "answeredBy": user_identifier(connection.raw_id),
+        }
+        arrive(incoming.leg, incoming.call)
+        self._exchange.serve(connection, incoming.call)
+        return connection
+
+    def reject(self, context: str, reason: str) -> None:
+        """The caller is told no.
+
+        Raises:
+            AcsError: 400/8523, nobody is waiting under that context.
+        """
+        self._take(context).leg.drop(f"rejected: {reason}")
+
+    def redirect(self, context: str, target: str) -> None:
+        """Somebody else is rung instead.
+
+        Raises:
+            AcsError: 400/8523, nobody is waiting under that context.
+        """
+        incoming = self._take(context)
+        self._exchange.spawn(self._redirect(incoming, target), "redirected call")
+
+    async def _redirect(self, incoming: _Incoming, target: str) -> None:
+        leg = incoming.leg
+        try:
+            callee = await self._exchange.phones.ring(target, leg.raw_id, leg.display_name, self.patience_s)
+        except NoAnswer as error:
+            leg.drop(error.result.message)
+            return
+        if leg.dropped.is_set() or incoming.call.over:
+            callee.drop("the caller is gone")
+            return
+        arrive(leg, incoming.call)
+        arrive(callee, incoming.call)
+
+    def _take(self, context: str) -> _Incoming:
+        found = self._waiting.pop(context, None)
+        if found is None or found.call.over:
+            raise bad_argument("The field IncomingCallContext is invalid.")
+        return found
+
+
+def check_reject_reason(reason: object) -> str:
+    """One of the service's words; none given means "none".
+
+    Raises:
+        AcsError: 400/8523.
+    """
+    if reason is None:
+        return "none"
+    if reason not in ("none", "busy", "forbidden"):
+        raise AcsError(400, "8523", "The field CallRejectReason is invalid.")
+    return str(reason)

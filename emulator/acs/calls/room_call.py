@@ -1,0 +1,316 @@
+"""One call in a room: who is in it, what each party hears at every tick; who may join is `admission`'s to say."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import orjson
+
+from emulator.acs.calls.connection import CallConnection
+from emulator.acs.calls.leg import Leg
+from emulator.acs.calls.mixer import Mix, added
+from emulator.acs.wire.callback_events import CONVERSATION_ENDED, HUNG_UP, Result, participant
+from emulator.acs.wire.media_messages import audio_message, speaker_part
+from emulator.acs.wire.resampling import SILENCE, RateConverter
+from emulator.clock import monotonic, wall
+from emulator.faults import FaultPlan
+from emulator.randomness import randbelow, token_urlsafe, uuid4
+
+# About -47 dB: clearly louder than a quiet room; only for showing who speaks.
+_SPEAKING_RMS = 150.0
+_SPEAKING_HOLD_S = 0.3
+# The roster is told at most this often (in ticks): ten times a second.
+_ROSTER_TICKS = 5
+
+
+class Witness(Protocol):
+    """Who is told of what happens in a call."""
+
+    def call_started(self, call: RoomCall, by: Leg) -> None: ...
+    def leg_added(self, call: RoomCall, leg: Leg) -> None: ...
+    def leg_removed(self, call: RoomCall, leg: Leg, reason: str) -> None: ...
+    def call_over(self, call: RoomCall) -> None:
+        """Nobody is left; there will be no further tick."""
+
+
+class RoomCall:
+    """A call from the first person joining until nobody, human or bot, is left in it."""
+
+    def __init__(
+        self,
+        room_id: str | None,
+        started_by: Leg | None,
+        witness: Witness,
+        faults: FaultPlan,
+        *,
+        two_party: bool = False,
+    ) -> None:
+        """Args: room_id: None for a call that is held in no room; two_party: one calls another."""
+        self.room_id = room_id
+        self.two_party = two_party
+        self.group_id = uuid4()
+        self.correlation_id = uuid4()
+        self.started_at = monotonic()
+        self.started_by = started_by
+        conversation = token_urlsafe(16)
+        # Call automation and Event Grid name the same call by different addresses, as the service does.
+        self.server_call_id = _base64(
+            "https://api.flightproxy.skype.com/api/v2/cp/conv-emul-01.conv.skype.com/conv/"
+            f"{conversation}?i=0&e={randbelow(10**18)}"
+        )
+        self.event_grid_id = _base64(f"https://conv-emul-01.conv.skype.net:443/conv/{conversation}?i=0").rstrip("=")
+        self.over = False
+        self._witness = witness
+        self._faults = faults
+        self._legs: dict[str, Leg] = {}
+        self._bots: dict[str, CallConnection] = {}
+        self._on_hold: set[str] = set()
+        self._wall_offset = wall() - monotonic()
+        self._voice_parts: dict[str, bytes] = {}
+        self._narrow: dict[str, RateConverter] = {}
+        self._spoke_at: dict[str, float] = {}
+        self._ticks = 0
+        self._told: bytes = b""
+        self._alone_since: float | None = None
+
+    # --- who is in it -----------------------------------------------------------------------------
+
+    @property
+    def legs(self) -> list[Leg]:
+        """Everybody but bots, in order of joining."""
+        return list(self._legs.values())
+
+    @property
+    def bots(self) -> list[CallConnection]:
+        """The bots that are connected."""
+        return list(self._bots.values())
+
+    def participants(self) -> Iterable[dict[str, Any]]:
+        """CallParticipant of everybody a bot is told about."""
+        people = [self.participant(leg) for leg in self._legs.values()]
+        if self._faults.switches.bot_in_participants:
+            people += [participant(bot.raw_id, bot.muted) for bot in self._bots.values()]
+        return people
+
+    def participant(self, leg: Leg) -> dict[str, Any]:
+        """CallParticipant of somebody in the call."""
+        return participant(leg.raw_id, leg.muted, leg.leg_id in self._on_hold)
+
+    def present(self, raw_id: str) -> bool:
+        """Whether a user is here."""
+        return self.find(raw_id) is not None
+
+    def find(self, raw_id: str) -> Leg | None:
+        """The leg of a user."""
+        return next((leg for leg in self._legs.values() if leg.raw_id == raw_id), None)
+
+    def join(self, leg: Leg) -> None:
+        """Take somebody in. A user who is here already is replaced: a client that came back."""
+        earlier = self.find(leg.raw_id)
+        if earlier is not None:
+            self.leave(earlier, "replaced")
+        self._legs[leg.leg_id] = leg
+        self._voice_parts[leg.leg_id] = speaker_part(leg.raw_id)
+        self._alone_since = None
+        self._told = b""
+        self._witness.leg_added(self, leg)
+        self._tell_bots()
+
+    def leave(self, leg: Leg, reason: str) -> None:
+        """Let somebody go; nothing happens if that leg is not here (any more). Who is `moved` goes on elsewhere."""
+        if self._legs.pop(leg.leg_id, None) is None:
+            return
+        self._voice_parts.pop(leg.leg_id, None)
+        self._narrow.pop(leg.leg_id, None)
+        self._spoke_at.pop(leg.leg_id, None)
+        self._on_hold.discard(leg.leg_id)
+        if reason != "moved":
+            leg.drop(reason)
+        self._witness.leg_removed(self, leg, reason)
+        self._tell_bots()
+        if reason == "replaced" or self.over:
+            return
+        if self._legs:
+            if self.two_party and not self._bots and len(self._legs) == 1:
+                self.end()  # nobody to talk to
+            return
+        if not self._bots:
+            self.end()
+        elif self.room_id is None or self._faults.switches.last_human_leaves == "call_ends":
+            self.end()
+        else:
+            self._alone_since = monotonic()
+
+    def mute(self, leg: Leg, muted: bool) -> None:
+        """Mute or unmute somebody."""
+        if leg.muted != muted:
+            leg.muted = muted
+            self._tell_bots()
+
+    def hold(self, leg: Leg, held: bool) -> None:
+        """Put somebody on hold, neither heard nor hearing the others, or take them back."""
+        if held != (leg.leg_id in self._on_hold):
+            (self._on_hold.add if held else self._on_hold.discard)(leg.leg_id)
+            self._tell_bots()
+
+    def press(self, leg: Leg, tone: str) -> None:
+        """Somebody pressed a key; `tone` is the service's word for it."""
+        if leg.leg_id in self._legs:
+            for bot in self.bots:
+                bot.tone_pressed(leg.raw_id, tone)
+
+    def admit(self, connection: CallConnection) -> None:
+        """Take a bot in; if the call ended while it was dialling, it leaves at once."""
+        if self.over:
+            connection.end(Result(200, 7000, CONVERSATION_ENDED))
+            return
+        self._bots[connection.leg_id] = connection
+        self._voice_parts[connection.leg_id] = connection.voice_part
+        if not self._legs:
+            self._alone_since = monotonic()
+
+    def dismiss(self, connection: CallConnection, result: Result) -> None:
+        """Let a bot go."""
+        self._bots.pop(connection.leg_id, None)
+        self._voice_parts.pop(connection.leg_id, None)
+        self._narrow.pop(connection.leg_id, None)
+        connection.end(result)
+        if not self._legs and not self._bots:
+            self.end()
+
+    def end(self, by: CallConnection | None = None) -> None:
+        """Everybody out. `by` is the bot that asked for it."""
+        if self.over:
+            return
+        self.over = True
+        for bot in self.bots:  # first, so that they are not told of everybody's leaving one by one
+            self.dismiss(bot, Result(200, 7000, HUNG_UP if bot is by else CONVERSATION_ENDED))
+        for leg in self.legs:
+            self.leave(leg, "call ended")
+        self._witness.call_over(self)
+
+    # --- each 20 ms -------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        """One frame from everybody to everybody."""
+        self._ticks += 1
+        legs, bots = self.legs, self.bots
+        parties: list[Leg | CallConnection] = [*legs, *bots]
+        frames = [party.speak(now) for party in parties]
+        for index, party in enumerate(parties):
+            if party.muted or party.leg_id in self._on_hold:
+                frames[index] = None
+        mix = Mix(frames)
+        asides = self._asides(bots)
+        for index, leg in enumerate(legs):
+            frame = SILENCE if leg.leg_id in self._on_hold else mix.without(index)
+            for aside in asides.get(leg.raw_id, ()):
+                frame = added(frame, aside)
+            leg.hear(frame)
+        for party, level in zip(parties, mix.levels, strict=True):
+            if level >= _SPEAKING_RMS:
+                self._spoke_at[party.leg_id] = now
+        if any(bot.listening for bot in bots):
+            self._stream(now, parties, frames, mix)
+        if self._ticks % _ROSTER_TICKS == 0:
+            self._tell_roster(now)
+        if self._alone_since is not None and now - self._alone_since >= self._faults.switches.alone_limit_s:
+            self.end()
+
+    @staticmethod
+    def _asides(bots: list[CallConnection]) -> dict[str, list[bytes]]:
+        """What is played to some alone in this tick, by raw id."""
+        found: dict[str, list[bytes]] = {}
+        for bot in bots:
+            for targets, frame in bot.asides:
+                for target in targets:
+                    found.setdefault(target, []).append(frame)
+        return found
+
+    def failed(self, error: Exception) -> None:
+        """The call cannot go on; see the log."""
+        self.end()
+
+    def _stream(self, now: float, parties: list[Leg | CallConnection], frames: list[bytes | None], mix: Mix) -> None:
+        """This tick's frames to every bot that listens."""
+        switches = self._faults.switches
+        moment = datetime.fromtimestamp(now + self._wall_offset, UTC)
+        timestamp = moment.isoformat(timespec="milliseconds")[:23].encode()
+        made: dict[tuple[int, str], bytes] = {}
+        narrowed: dict[str, bytes] = {}
+
+        def message(place: int, rate: int) -> bytes:
+            party = parties[place]
+            known = made.get((rate, party.leg_id))
+            if known is None:
+                pcm = frames[place] or SILENCE
+                if rate == 16_000:
+                    if party.leg_id not in narrowed:
+                        narrowed[party.leg_id] = self._to_16k(party.leg_id, pcm)
+                    pcm = narrowed[party.leg_id]
+                silent = mix.levels[place] < switches.silence_rms
+                known = audio_message(timestamp, self._voice_parts[party.leg_id], pcm, silent)
+                made[rate, party.leg_id] = known
+            return known
+
+        places = {party.leg_id: place for place, party in enumerate(parties)}
+        for bot in self._bots.values():
+            media, stream = bot.audio.options, bot.audio.stream
+            if not bot.listening or stream is None or media is None:
+                continue
+            own = places[bot.leg_id]
+            if not media.unmixed:
+                pcm = mix.everyone() if switches.echo_bot else mix.without(own)
+                silent = pcm == SILENCE
+                if media.rate == 16_000:
+                    pcm = self._to_16k("mixed " + bot.leg_id, pcm)
+                part = speaker_part(None, null=switches.mixed_participant_id == "null")
+                if not (silent and switches.silent_frames == "omitted"):
+                    stream.audio(now, audio_message(timestamp, part, pcm, silent))
+                continue
+            levels = {
+                party.leg_id: mix.levels[place]
+                for place, party in enumerate(parties)
+                if (place != own or switches.echo_bot) and not (party.muted and switches.muted_participants == "absent")
+            }
+            chosen = bot.dominant.choose(levels, switches.dominant_speakers)
+            if switches.silent_frames == "omitted":
+                chosen = [leg_id for leg_id in chosen if levels[leg_id] >= switches.silence_rms]
+            stream.audio(now, *[message(places[leg_id], media.rate) for leg_id in chosen])
+
+    def _to_16k(self, stream: str, pcm: bytes) -> bytes:
+        converter = self._narrow.get(stream)
+        if converter is None:
+            converter = self._narrow[stream] = RateConverter(24_000, 16_000)
+        return converter.frame(pcm)
+
+    # --- telling ----------------------------------------------------------------------------------
+
+    def _tell_bots(self) -> None:
+        for bot in self.bots:
+            bot.participants_changed()
+
+    def _tell_roster(self, now: float) -> None:
+        """The roster to everybody, if it has changed."""
+        parties: list[Leg | CallConnection] = [*self._legs.values(), *self._bots.values()]
+        people = [
+            {
+                "id": party.raw_id,
+                "display_name": party.display_name,
+                "muted": party.muted,
+                "speaking": now - self._spoke_at.get(party.leg_id, float("-inf")) < _SPEAKING_HOLD_S,
+            }
+            for party in parties
+        ]
+        roster = orjson.dumps({"type": "roster", "participants": people})
+        if roster != self._told:
+            self._told = roster
+            for leg in self._legs.values():
+                leg.tell(roster)
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()

@@ -1,0 +1,158 @@
+"""Rooms and who is invited to them; the HTTP face is `rooms_api`, the calls held in them are `calls`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from emulator.acs.wire.errors import bad_request, not_found
+from emulator.acs.wire.times import read_time, wire_time
+from emulator.randomness import randbelow
+
+# Collaborator since api-version 2025-03-13.
+ROLES = frozenset({"Presenter", "Attendee", "Consumer", "Collaborator"})
+LONGEST_SPAN = timedelta(days=180)
+_ID_DIGITS = 17
+# The last instant that has another one so much later.
+_LATEST = datetime.max.replace(tzinfo=UTC) - LONGEST_SPAN
+
+
+@dataclass(slots=True)
+class Room:
+    """An invite-only place for calls."""
+
+    id: str
+    created_at: datetime
+    valid_from: datetime
+    valid_until: datetime
+    pstn_dial_out: bool = False
+    roster: dict[str, str] = field(default_factory=dict)
+    """Raw id to role."""
+
+    def body(self) -> dict[str, Any]:
+        """The room as the service shows it: all five keys, always."""
+        return {
+            "id": self.id,
+            "createdAt": wire_time(self.created_at),
+            "validFrom": wire_time(self.valid_from),
+            "validUntil": wire_time(self.valid_until),
+            "pstnDialOutEnabled": self.pstn_dial_out,
+        }
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether people may join now."""
+        return self.valid_from <= now < self.valid_until
+
+
+class RoomStore:
+    """The rooms of one resource, in memory, in the order of their making.
+
+    Every method raises AcsError: 404 for an unknown room, 400 for a malformed id or document.
+    """
+
+    def __init__(self) -> None:
+        self._rooms: dict[str, Room] = {}
+
+    def create(self, document: Mapping[str, Any], now: datetime) -> Room:
+        """A new room from the body of a create request."""
+        valid_from = _moment(document, "validFrom") or now
+        valid_until = _moment(document, "validUntil") or min(valid_from, _LATEST) + LONGEST_SPAN
+        _check_span(valid_from, valid_until, now)
+        room = Room(
+            id=self._new_id(),
+            created_at=now,
+            valid_from=valid_from,
+            valid_until=valid_until,
+            pstn_dial_out=_flag(document, "pstnDialOutEnabled") or False,
+        )
+        participants = document.get("participants")
+        if participants is not None:
+            _merge_roster(room.roster, participants)
+        self._rooms[room.id] = room
+        return room
+
+    def get(self, room_id: str) -> Room:
+        """The room of that id."""
+        if len(room_id) != _ID_DIGITS or not room_id.isdigit():
+            raise bad_request("Invalid room ID length.")
+        room = self._rooms.get(room_id)
+        if room is None:
+            raise not_found()
+        return room
+
+    def update(self, room_id: str, document: Mapping[str, Any], now: datetime) -> Room:
+        """Merge a patch into a room; a null leaves its key as it is."""
+        room = self.get(room_id)
+        valid_from = _moment(document, "validFrom") or room.valid_from
+        valid_until = _moment(document, "validUntil") or room.valid_until
+        if (valid_from, valid_until) != (room.valid_from, room.valid_until):
+            _check_span(valid_from, valid_until, now)
+        dial_out = _flag(document, "pstnDialOutEnabled")
+        room.valid_from, room.valid_until = valid_from, valid_until
+        room.pstn_dial_out = room.pstn_dial_out if dial_out is None else dial_out
+        return room
+
+    def invite(self, room_id: str, document: Mapping[str, Any]) -> None:
+        """Add, change and (where the value is null) remove people; all of the document or nothing."""
+        room = self.get(room_id)
+        roster = dict(room.roster)
+        _merge_roster(roster, document.get("participants"))
+        room.roster = roster
+
+    def delete(self, room_id: str) -> None:
+        """Forget a room."""
+        del self._rooms[self.get(room_id).id]
+
+    def all(self) -> list[Room]:
+        """Every room, oldest first."""
+        return list(self._rooms.values())
+
+    def _new_id(self) -> str:
+        while True:
+            # Recorded ids begin with 99 and are 17 digits long.
+            room_id = f"99{randbelow(10**15):015}"
+            if room_id not in self._rooms:
+                return room_id
+
+
+def _check_span(valid_from: datetime, valid_until: datetime, now: datetime) -> None:
+    if not valid_from < valid_until or valid_until - valid_from > LONGEST_SPAN or valid_until <= now:
+        raise bad_request("The time range is incorrect, or larger than 180 days.", "ValidUntil")
+
+
+def _moment(document: Mapping[str, Any], key: str) -> datetime | None:
+    value = document.get(key)
+    if value is None:
+        return None
+    try:
+        return read_time(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise bad_request(f"Invalid value for {key}.", key[0].upper() + key[1:]) from error
+
+
+def _flag(document: Mapping[str, Any], key: str) -> bool | None:
+    value = document.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise bad_request(f"Invalid value for {key}.", key[0].upper() + key[1:])
+    return value
+
+
+def _merge_roster(roster: dict[str, str], changes: object) -> None:
+    if not isinstance(changes, Mapping):
+        raise _bad_participants()
+    for raw_id, change in changes.items():
+        if not isinstance(raw_id, str) or not raw_id.startswith("8:acs:"):
+            raise _bad_participants()
+        if change is None:
+            roster.pop(raw_id, None)
+            continue
+        role = (change.get("role") or "Attendee") if isinstance(change, Mapping) else None
+        if not isinstance(role, str) or role not in ROLES:
+            raise _bad_participants()
+        roster[raw_id] = role
+
+
+def _bad_participants() -> Exception:
+    return bad_request("Invalid value for the Participants.", "Participants")

@@ -1,0 +1,192 @@
+"""A participant on a WebSocket while in a call: audio both ways, mute, keys, leaving; how one gets in is elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import orjson
+from aiohttp import WSMsgType, web
+
+from emulator.acs.calls.actions.tones import KEYS
+from emulator.acs.calls.playout import START_MS, PlayoutBuffer
+from emulator.acs.calls.room_call import RoomCall
+from emulator.acs.wire.resampling import FRAME_BYTES, SILENCE
+from emulator.acs.wire.websocket_frames import FrameWriter
+from emulator.clock import monotonic
+from emulator.journal import Journal
+from emulator.randomness import uuid4
+
+_HELLO_S = 10.0
+# A client that is late by more than this has lost something anyway; the oldest goes.
+_JITTER_LIMIT_MS = 200
+# Beyond this the buffer only adds delay: a silent frame is skipped to catch up.
+_COMFORTABLE_MS = START_MS + 20
+_HEARTBEAT_S = 20.0
+_LONGEST_NAME = 256
+
+
+class Unfit(Exception):
+    """The client broke the rules of the socket."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class SocketLeg:
+    """A participant on a join socket.
+
+    Attributes:
+        call: the one it is in, `entered` is set then.
+        dropped: set when the call has let go of it, `reason` says why.
+    """
+
+    def __init__(self, raw_id: str, display_name: str, may_speak: bool, writer: FrameWriter) -> None:
+        self.leg_id = uuid4()
+        self.raw_id = raw_id
+        self.display_name = display_name
+        self.muted = False
+        self.call: RoomCall | None = None
+        self.entered = asyncio.Event()
+        self.dropped = asyncio.Event()
+        self.reason = ""
+        self.jitter = PlayoutBuffer(_JITTER_LIMIT_MS)
+        self.writer = writer
+        self._may_speak = may_speak
+
+    def take(self, frame: bytes) -> None:
+        """A frame from the client. What is said while muted is silence even if it is played after unmuting."""
+        if self._may_speak:
+            self.jitter.push(SILENCE if self.muted else frame, monotonic())
+
+    def speak(self, now: float) -> bytes | None:
+        frame = self.jitter.pull(now)
+        if frame == SILENCE and self.jitter.depth_ms > _COMFORTABLE_MS:
+            frame = self.jitter.pull(now)
+        return frame
+
+    def hear(self, frame: bytes) -> None:
+        self.writer.binary(frame)
+
+    def tell(self, message: bytes) -> None:
+        self.writer.control(message)
+
+    def enter(self, call: RoomCall) -> None:
+        self.call = call
+        self.entered.set()
+
+    def drop(self, reason: str) -> None:
+        self.reason = reason
+        self.dropped.set()
+
+
+async def open_socket(request: web.Request) -> tuple[web.WebSocketResponse, FrameWriter]:
+    """Upgrade a request, and what writes audio to it."""
+    socket = web.WebSocketResponse(compress=False, timeout=2.0, heartbeat=_HEARTBEAT_S, max_msg_size=64 * 1024)
+    await socket.prepare(request)
+    assert request.transport is not None
+    return socket, FrameWriter(request.transport, masked=False)
+
+
+async def hello(socket: web.WebSocketResponse) -> str:
+    """The display name of the first message.
+
+    Raises:
+        Unfit: it is something else, or does not come.
+    """
+    try:
+        async with asyncio.timeout(_HELLO_S):
+            message = await socket.receive()
+    except TimeoutError as error:
+        raise Unfit("hello_expected", "No hello came.") from error
+    if message.type is WSMsgType.TEXT:
+        document = object_of(message.data)
+        name = document.get("display_name", "")
+        if document.get("type") == "hello" and isinstance(name, str) and len(name) <= _LONGEST_NAME:
+            return name
+    raise Unfit("hello_expected", 'The first message must be {"type":"hello","display_name":…}.')
+
+
+async def take_part(socket: web.WebSocketResponse, leg: SocketLeg, journal: Journal) -> None:
+    """Be in the call that the leg has entered, until the client leaves or is let go."""
+    leg.tell(orjson.dumps({"type": "joined", "participant_id": leg.raw_id}))
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            closing = tasks.create_task(close_when_dropped(leg, socket))
+            try:
+                await _read(socket, leg)
+            except Unfit as error:
+                await refuse(socket, error)
+            finally:
+                closing.cancel()
+    finally:
+        if leg.call is not None:
+            leg.call.leave(leg, "left")
+        journal.note(
+            "join.closed",
+            id=leg.raw_id,
+            reason=leg.reason,
+            code=socket.close_code,
+            frames_sent=leg.writer.written,
+            frames_dropped=leg.writer.dropped,
+            input_dropped_ms=leg.jitter.dropped_ms,
+            input_underruns=leg.jitter.underruns,
+        )
+
+
+async def _read(socket: web.WebSocketResponse, leg: SocketLeg) -> None:
+    async for message in socket:
+        call = leg.call
+        assert call is not None
+        if message.type is WSMsgType.BINARY:
+            if len(message.data) != FRAME_BYTES:
+                raise Unfit("bad_frame", f"A frame has {FRAME_BYTES} bytes: 20 ms of PCM16 mono at 24 kHz.")
+            leg.take(message.data)
+            continue
+        document = object_of(message.data)
+        match document.get("type"):
+            case "mute":
+                call.mute(leg, True)
+            case "unmute":
+                call.mute(leg, False)
+            case "dtmf":
+                tone = document.get("tone")
+                if not isinstance(tone, str) or tone not in KEYS:
+                    raise Unfit("bad_message", f"The tone must be one of {', '.join(KEYS)}.")
+                call.press(leg, tone)
+            case "leave":
+                call.leave(leg, "left")
+                return
+            case _:
+                raise Unfit("bad_message", "The type must be mute, unmute, dtmf or leave.")
+
+
+async def close_when_dropped(leg: SocketLeg, socket: web.WebSocketResponse) -> None:
+    """Wait until the call lets go of a leg, say so, and close."""
+    await leg.dropped.wait()
+    leg.tell(orjson.dumps({"type": "ended", "reason": leg.reason}))
+    await socket.close(code=1000, message=leg.reason.encode())
+
+
+async def refuse(socket: web.WebSocketResponse, error: Exception) -> None:
+    """Say what is wrong, then close."""
+    code = getattr(error, "code", "internal")
+    if not socket.closed:
+        await socket.send_json({"type": "error", "error": {"code": code, "message": str(error)}})
+        await socket.close(code=1003, message=str(code).encode())
+
+
+def object_of(text: str) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        Unfit: it is none.
+    """
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise Unfit("bad_message", "The message is not JSON.") from error
+    if not isinstance(document, dict):
+        raise Unfit("bad_message", "The message is not a JSON object.")
+    return document

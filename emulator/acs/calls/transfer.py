@@ -1,0 +1,55 @@
+"""Hands the other party of a call over to somebody else; only a call of two can be."""
+
+from __future__ import annotations
+
+from emulator.acs.calls.actions.host import Operation
+from emulator.acs.calls.calls import Exchange
+from emulator.acs.calls.connection import CallConnection
+from emulator.acs.calls.leg import arrive
+from emulator.acs.calls.phones import NoAnswer
+from emulator.acs.calls.room_call import RoomCall
+from emulator.acs.wire.callback_events import CONVERSATION_ENDED, Result, user_identifier
+
+# Documented: transfer is for calls of two parties; the sub-code is not published.
+_NOT_TWO = Result(400, 8523, "Only a call of two parties can be transferred.")
+
+
+async def transfer(
+    exchange: Exchange,
+    connection: CallConnection,
+    call: RoomCall,
+    target: str,
+    transferee: str | None,
+    operation: Operation,
+) -> None:
+    """Ring the target; with the answer the transferee goes over and the bot leaves. An event tells how it went."""
+
+    def failed(result: Result) -> None:
+        connection.say("CallTransferFailed", result, operation.context, operation.callback_uri)
+
+    others = call.legs
+    if call.room_id is not None or len(others) != 1 or transferee not in (None, others[0].raw_id):
+        failed(_NOT_TWO)
+        return
+    (other,) = others
+    try:
+        answered = await exchange.phones.ring(target, other.raw_id, other.display_name)
+    except NoAnswer as error:
+        failed(error.result)
+        return
+    if call.over or other not in call.legs:
+        answered.drop("the caller is gone")
+        failed(Result(404, 8522, "Call not found."))
+        return
+    new = exchange.open_call(None, None, two_party=True)
+    arrive(answered, new)
+    connection.say(
+        "CallTransferAccepted",
+        Result(),
+        operation.context,
+        operation.callback_uri,
+        transferTarget=user_identifier(target),
+        transferee=user_identifier(other.raw_id),
+    )
+    exchange.move(other, call, new)
+    call.dismiss(connection, Result(200, 7000, CONVERSATION_ENDED))

@@ -1,0 +1,231 @@
+"""Event Grid: subscriptions, their handshake, and the requests events travel in; when they do is `grid_delivery`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import aiohttp
+import orjson
+
+from emulator.acs.auth.entra import EVENT_GRID_APPLICATION, EVENT_GRID_ROLE, Claims, LocalEntra
+from emulator.acs.calls.call_events import GridEvent
+from emulator.acs.events.event_grid_delivery import Delivery, Subscription
+from emulator.clock import utc_now
+from emulator.faults import FaultPlan, GridFault
+from emulator.journal import Journal
+from emulator.randomness import uuid4
+
+ORIGIN = "eventgrid.azure.net"
+# Documented: how long an endpoint has to answer.
+_PATIENCE_S = 30.0
+# How long an endpoint that did not return the code may take to visit the validation address instead.
+_VISIT_S = 10.0
+
+
+class HandshakeFailed(Exception):
+    """An endpoint did not prove that it wants these events."""
+
+
+class EventGrid:
+    """The resource's event subscriptions."""
+
+    def __init__(
+        self,
+        *,
+        topic: str,
+        session: aiohttp.ClientSession,
+        journal: Journal,
+        tasks: asyncio.TaskGroup,
+        faults: FaultPlan,
+        entra: LocalEntra,
+        speed_up: float = 1.0,
+    ) -> None:
+        """Args: speed_up: divides every wait of the retry table, beside the switch of that name."""
+        self._base_speed_up = speed_up
+        self._faults = faults
+        self._entra = entra
+        self._topic = topic
+        self._session = session
+        self._journal = journal
+        self._tasks = tasks
+        self._deliveries: dict[str, tuple[Delivery, asyncio.Task[None]]] = {}
+        self._held: list[tuple[GridEvent, int]] = []
+        self._visits: dict[str, asyncio.Event] = {}
+
+    @property
+    def speed_up(self) -> float:
+        """What divides every wait."""
+        return self._base_speed_up * self._faults.switches.eventgrid_speed_up
+
+    def publish(self, event: GridEvent) -> None:
+        """Deliver an event to every subscription, as the faults have it."""
+        self._journal.note("eventgrid.event", type=event.kind, id=event.id)
+        fault = self._faults.grid_event(event.kind) or GridFault()
+        if fault.after_next:
+            self._held.append((event, 1 + fault.duplicate))
+            return
+        self._deliver(event, 1 + fault.duplicate, fault.delay_ms / 1000)
+        while self._held:
+            self._deliver(*self._held.pop(0), fault.delay_ms / 1000)
+
+    def _deliver(self, event: GridEvent, times: int, delay_s: float) -> None:
+        for delivery, _ in self._deliveries.values():
+            for _ in range(times):
+                delivery.put(event, delay_s)
+
+    def subscriptions(self) -> list[Subscription]:
+        """All of them."""
+        return [delivery.subscription for delivery, _ in self._deliveries.values()]
+
+    def dead_letters(self, name: str) -> list[dict[str, Any]] | None:
+        """What a subscription could not be given, as it would have got it; None if there is no such subscription."""
+        found = self._deliveries.get(name)
+        if found is None:
+            return None
+        return [event.in_grid_schema(self._topic) for event in found[0].dead]
+
+    async def subscribe(self, subscription: Subscription, visit_url: str) -> None:
+        """Shake hands, then deliver from now on; a subscription of the same name is replaced.
+
+        Args:
+            visit_url: prefix of the address an endpoint may visit instead of answering with the code.
+
+        Raises:
+            HandshakeFailed: the endpoint did not answer as it must; the message says how.
+        """
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                if subscription.schema == "EventGridSchema":
+                    await self._return_code(subscription, visit_url)
+                else:
+                    await self._ask_permission(subscription)
+        except (aiohttp.ClientError, OSError) as error:
+            raise HandshakeFailed(f"the endpoint cannot be reached: {type(error).__name__}") from error
+        except TimeoutError as error:
+            raise HandshakeFailed(f"the endpoint did not answer within {_PATIENCE_S:.0f} s") from error
+        self.unsubscribe(subscription.name)
+        delivery = Delivery(self, subscription)
+        task = self._tasks.create_task(delivery.run(), name=f"event grid {subscription.name}")
+        self._deliveries[subscription.name] = (delivery, task)
+        self._journal.note("eventgrid.subscribed", name=subscription.name, schema=subscription.schema)
+
+    def unsubscribe(self, name: str) -> bool:
+        """Stop delivering; whether there was such a subscription."""
+        found = self._deliveries.pop(name, None)
+        if found is None:
+            return False
+        found[1].cancel()
+        return True
+
+    def visited(self, code: str) -> bool:
+        """Somebody opened the validation address; whether that code was waited for."""
+        visit = self._visits.get(code)
+        if visit is None:
+            return False
+        visit.set()
+        return True
+
+    async def send(self, subscription: Subscription, events: Sequence[GridEvent], tries: int) -> int:
+        """Post events in one request; the status of the answer, 0 when there was none. For `Delivery`."""
+        if subscription.schema == "EventGridSchema":
+            content_type = "application/json; charset=utf-8"
+            body = orjson.dumps([event.in_grid_schema(self._topic) for event in events])
+        elif subscription.max_events == 1:
+            content_type = "application/cloudevents+json; charset=utf-8"
+            body = orjson.dumps(events[0].as_cloud_event(self._topic))
+        else:
+            content_type = "application/cloudevents-batch+json; charset=utf-8"
+            body = orjson.dumps([event.as_cloud_event(self._topic) for event in events])
+        headers = {
+            "Content-Type": content_type,
+            "aeg-event-type": "Notification",
+            "aeg-subscription-name": subscription.name.upper(),
+            "aeg-delivery-count": str(tries),
+            "aeg-data-version": "1.0",
+            "aeg-metadata-version": "1",
+            "aeg-output-event-id": events[0].id,
+            **self._credentials(subscription),
+        }
+        try:
+            async with (
+                asyncio.timeout(_PATIENCE_S),
+                self._session.post(subscription.endpoint, data=body, headers=headers, allow_redirects=False) as answer,
+            ):
+                status = answer.status
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            status = 0
+        for event in events:
+            self.note("eventgrid.delivery", subscription, event, status=status, count=tries, batch=len(events))
+        return status
+
+    def _credentials(self, subscription: Subscription) -> dict[str, str]:
+        """The subscription's own headers, and a bearer token if it wants one."""
+        headers = dict(subscription.headers)
+        if subscription.audience is not None:
+            claims = Claims(subscription.audience, EVENT_GRID_APPLICATION, (EVENT_GRID_ROLE,))
+            headers["Authorization"] = "Bearer " + self._entra.token(claims)
+        return headers
+
+    def note(self, kind: str, subscription: Subscription, event: GridEvent, **fields: object) -> None:
+        """Journal what became of an event. For `Delivery`."""
+        self._journal.note(kind, name=subscription.name, type=event.kind, id=event.id, **fields)
+
+    async def _return_code(self, subscription: Subscription, visit_url: str) -> None:
+        code = uuid4().upper()
+        visit = self._visits[code] = asyncio.Event()
+        event = {
+            "id": uuid4(),
+            "topic": self._topic,
+            "subject": "",
+            "data": {"validationCode": code, "validationUrl": visit_url + code},
+            "eventType": "Microsoft.EventGrid.SubscriptionValidationEvent",
+            "eventTime": utc_now().strftime("%Y-%m-%dT%H:%M:%S.%f0Z"),
+            "metadataVersion": "1",
+            "dataVersion": "2",
+        }
+        headers = {
+            "Content-Type": "application/json; charset=utf-8",
+            "aeg-event-type": "SubscriptionValidation",
+            "aeg-subscription-name": subscription.name.upper(),
+            **self._credentials(subscription),
+        }
+        try:
+            async with self._session.post(
+                subscription.endpoint, data=orjson.dumps([event]), headers=headers, allow_redirects=False
+            ) as answer:
+                status, text = answer.status, await answer.text()
+            if status == 200 and _validation_response(text) == code:
+                return
+            if not 200 <= status < 300:
+                raise HandshakeFailed(f"the endpoint answered {status}")
+            try:
+                async with asyncio.timeout(_VISIT_S / self.speed_up):
+                    await visit.wait()
+            except TimeoutError as error:
+                said = f"the endpoint answered {status} without the validation code, nor visited validationUrl"
+                raise HandshakeFailed(said) from error
+        finally:
+            del self._visits[code]
+
+    async def _ask_permission(self, subscription: Subscription) -> None:
+        headers = {
+            "WebHook-Request-Origin": ORIGIN,
+            "WebHook-Request-Rate": "120",
+            **self._credentials(subscription),
+        }
+        async with self._session.options(subscription.endpoint, headers=headers) as answer:
+            if answer.status != 200:
+                raise HandshakeFailed(f"the endpoint answered {answer.status} to OPTIONS")
+            allowed = answer.headers.get("WebHook-Allowed-Origin", "")
+        if allowed not in ("*", ORIGIN):
+            raise HandshakeFailed("the endpoint did not allow the origin eventgrid.azure.net")
+
+
+def _validation_response(text: str) -> str | None:
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return document.get("validationResponse") if isinstance(document, dict) else None

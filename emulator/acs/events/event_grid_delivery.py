@@ -1,0 +1,176 @@
+"""The events of one Event Grid subscription on their way: when each is due, tried again, put off or given up."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol
+
+from emulator.acs.calls.call_events import GridEvent
+from emulator.clock import monotonic
+from emulator.randomness import uniform
+
+Schema = Literal["EventGridSchema", "CloudEventSchemaV1_0"]
+# Documented: the waits between tries, how many tries, how long at all.
+_WAITS_S = (10, 30, 60, 300, 600, 1800, 3600)
+_TRIES = 30
+_LIFETIME_S = 1440 * 60
+# Documented: the least to wait after these statuses; anything else waits 10 s at least.
+_LEAST_WAIT_S = {400: 300, 401: 300, 403: 300, 404: 300, 408: 120, 413: 10, 503: 30}
+# Documented: with dead-lettering on, these are not tried again.
+_DEAD_AT_ONCE = (400, 413)
+# "Delayed delivery" of an endpoint that keeps failing is documented, its numbers are not.
+_FAILING_AFTER = 10
+_PUT_OFF_S = 300.0
+# Far more than any test makes; the oldest goes, and is journaled.
+_WAITING = 10_000
+_DEAD_KEPT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Where events go, and in which form.
+
+    Attributes:
+        max_events: how many go in one request at most.
+        audience: of a bearer token to show with each; None shows none.
+        dead_letter: keep what could not be delivered, and do not try again after 400 or 413.
+    """
+
+    name: str
+    endpoint: str
+    schema: Schema
+    headers: Mapping[str, str] = field(default_factory=dict)
+    max_events: int = 1
+    audience: str | None = None
+    dead_letter: bool = False
+
+    def body(self) -> dict[str, Any]:
+        """As `GET` shows it; header values may be secrets and stay out."""
+        return {
+            "name": self.name,
+            "endpoint": self.endpoint,
+            "schema": self.schema,
+            "headers": list(self.headers),
+            "max_events": self.max_events,
+            "audience": self.audience,
+            "dead_letter": self.dead_letter,
+        }
+
+
+def wait_after(status: int, tries: int) -> float:
+    """Seconds from failed try number `tries` (from 1) to the next, before the random offset."""
+    return max(_WAITS_S[min(tries, len(_WAITS_S)) - 1], _LEAST_WAIT_S.get(status, 10))
+
+
+class Sender(Protocol):
+    """Event Grid, as a delivery sees it."""
+
+    @property
+    def speed_up(self) -> float:
+        """What divides every wait."""
+
+    async def send(self, subscription: Subscription, events: Sequence[GridEvent], tries: int) -> int:
+        """Post events; the status of the answer, 0 when there was none."""
+
+    def note(self, kind: str, subscription: Subscription, event: GridEvent, **fields: object) -> None:
+        """Journal what became of an event."""
+
+
+class _Waiting(NamedTuple):
+    """An entry of the heap; `order` keeps events of one instant as they came."""
+
+    due: float
+    order: int
+    tries: int
+    since: float
+    event: GridEvent
+
+
+class Delivery:
+    """Delivers to one subscription until cancelled.
+
+    Attributes:
+        dead: what was given up while dead-lettering is on, oldest first.
+    """
+
+    def __init__(self, sender: Sender, subscription: Subscription) -> None:
+        self.subscription = subscription
+        self.dead: deque[GridEvent] = deque(maxlen=_DEAD_KEPT)
+        self._sender = sender
+        self._order = 0
+        # A heap, so that a failing event delays no other.
+        self._waiting: list[_Waiting] = []
+        self._changed = asyncio.Event()
+        self._failures = 0
+        self._asleep_until = float("-inf")
+
+    def put(self, event: GridEvent, delay_s: float = 0.0) -> None:
+        """Deliver an event, as soon as that."""
+        now = monotonic()
+        self._push(now + delay_s, 0, now, event)
+
+    async def run(self) -> None:
+        """Deliver what is due, for ever."""
+        while True:
+            self._changed.clear()
+            if not self._waiting:
+                await self._changed.wait()
+                continue
+            wait = max(self._waiting[0].due, self._asleep_until) - monotonic()
+            if wait > 0:
+                try:
+                    async with asyncio.timeout(wait):
+                        await self._changed.wait()
+                except TimeoutError:
+                    pass
+                continue
+            await self._try(self._due())
+
+    def _due(self) -> list[_Waiting]:
+        """What goes into the next request: the first that is due, and as many like it as may."""
+        now = monotonic()
+        batch = [heapq.heappop(self._waiting)]
+        while len(batch) < self.subscription.max_events and self._waiting:
+            following = self._waiting[0]
+            if following.due > now or following.tries != batch[0].tries:
+                break
+            batch.append(heapq.heappop(self._waiting))
+        return batch
+
+    async def _try(self, batch: list[_Waiting]) -> None:
+        status = await self._sender.send(self.subscription, [each.event for each in batch], batch[0].tries)
+        if 200 <= status <= 204:
+            self._failures = 0
+            return
+        self._failures += 1
+        if self._failures >= _FAILING_AFTER:
+            self._failures = 0
+            self._asleep_until = monotonic() + _PUT_OFF_S / self._sender.speed_up
+            self._sender.note("eventgrid.put_off", self.subscription, batch[0].event)
+        for each in batch:
+            self._again(each, status)
+
+    def _again(self, tried: _Waiting, status: int) -> None:
+        speed_up = self._sender.speed_up
+        due = monotonic() + wait_after(status, tried.tries + 1) * uniform(1, 1.1) / speed_up
+        hopeless = self.subscription.dead_letter and status in _DEAD_AT_ONCE
+        if hopeless or tried.tries + 1 >= _TRIES or due - tried.since > _LIFETIME_S / speed_up:
+            self._sender.note("eventgrid.given_up", self.subscription, tried.event)
+            if self.subscription.dead_letter:
+                self.dead.append(tried.event)
+            return
+        self._push(due, tried.tries + 1, tried.since, tried.event)
+
+    def _push(self, due: float, tries: int, since: float, event: GridEvent) -> None:
+        self._order += 1
+        if len(self._waiting) >= _WAITING:
+            oldest = min(self._waiting, key=lambda entry: entry.order)
+            self._waiting.remove(oldest)
+            heapq.heapify(self._waiting)
+            self._sender.note("eventgrid.dropped", self.subscription, oldest.event)
+        heapq.heappush(self._waiting, _Waiting(due, self._order, tries, since, event))
+        self._changed.set()

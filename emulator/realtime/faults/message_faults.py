@@ -1,0 +1,72 @@
+"""Single server messages delayed, dropped, repeated, put in another order or spoilt on their way out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from emulator.realtime.agenda import Agenda
+from emulator.realtime.faults.plan import ConnectionFaults
+from emulator.realtime.faults.rules import FaultRule
+from emulator.realtime.ids import Ids
+from emulator.realtime.wire import encode_event
+
+UNKNOWN_MEMBERS = {"region": "atlantis", "hints": {"retry": None}}
+"""What no documented event has."""
+
+
+class OutgoingMessages:
+    """The server messages of one connection. `send` passes on what really leaves."""
+
+    def __init__(self, faults: ConnectionFaults, agenda: Agenda, ids: Ids, send: Callable[[str], None]) -> None:
+        self._faults = faults
+        self._agenda = agenda
+        self._ids = ids
+        self._send = send
+        self._total = 0
+        self._of_type: Counter[str] = Counter()
+        self._held: list[str] = []
+
+    def put(self, event: str, frame: str, now: float) -> FaultRule | None:
+        """Send a message of type `event`, unless a rule wants otherwise; the rule that was followed."""
+        self._total += 1
+        self._of_type[event] += 1
+        rule = self._faults.take_message(event, self._total, self._of_type[event]) if self._faults.any else None
+        leaving = [frame] if rule is None else self._follow(rule, frame, now)
+        if leaving:
+            leaving += self._held
+            self._held = []
+        for one in leaving:
+            self._send(one)
+        return rule
+
+    def _follow(self, rule: FaultRule, frame: str, now: float) -> list[str]:
+        """What leaves in place of the message."""
+        match rule.do:
+            case "delay_message":
+                self._agenda.at(now + rule.seconds, lambda at: self._send(frame))
+                return []
+            case "drop_message":
+                return []
+            case "repeat_message":
+                return [frame, frame]
+            case "reorder_message":  # until another one leaves
+                self._held.append(frame)
+                return []
+            case "garble_message":
+                half = len(frame) // 2
+                return [frame[:half] + self._ids.letters(len(frame) - half)]
+            case "extend_message":
+                return [encode_event({**_members(frame), **UNKNOWN_MEMBERS})]
+            case "anonymise_message":
+                return [encode_event({key: value for key, value in _members(frame).items() if key != "event_id"})]
+            case _:  # ON_A_MESSAGE lists the cases above, and take_message gives no others
+                raise AssertionError(f"{rule.do} does not happen to a message")
+
+
+def _members(frame: str) -> dict[str, Any]:
+    members: dict[str, Any] = msgspec.json.decode(frame)
+    return members

@@ -1,0 +1,95 @@
+"""When the rules of a fault document apply, and how often they still may. What they then do is done elsewhere."""
+
+from __future__ import annotations
+
+from random import Random
+
+from emulator.realtime.faults.rules import AT_A_POINT, ON_A_MESSAGE, Action, FaultRule, Point, RealtimeFaults
+
+
+class FaultPlan:
+    """The rules in force on one server, with how often each may still apply."""
+
+    def __init__(self, faults: RealtimeFaults) -> None:
+        self.faults = faults
+        self._left: list[float] = []
+        self._connections_before = 0
+        self._random = Random(faults.seed)
+        self.replace(faults, 0)
+
+    def replace(self, faults: RealtimeFaults, connections_so_far: int) -> None:
+        """Put a new document in force; connections are counted anew, and those already open have no number."""
+        self.faults = faults
+        self._left = [float("inf") if rule.times is None else rule.times for rule in faults.rules]
+        self._connections_before = connections_so_far
+        self._random = Random(faults.seed)
+
+    def take(
+        self,
+        do: str,
+        connection: int,
+        *,
+        response: int | None = None,
+        target: str | None = None,
+        at: Point | None = None,
+    ) -> FaultRule | None:
+        """The first rule with this action that applies now; it is thereby used once."""
+        for index, rule in enumerate(self.faults.rules):
+            if (
+                rule.do == do
+                and rule.response in (None, response)
+                and rule.target in (None, target)
+                and (at is None or rule.at == at)
+                and self._may(index, connection)
+            ):
+                return rule
+        return None
+
+    def take_message(self, connection: int, event: str, nth: int, nth_of_type: int) -> FaultRule | None:
+        """The first rule about this server message; it is thereby used once."""
+        for index, rule in enumerate(self.faults.rules):
+            if (
+                rule.do in ON_A_MESSAGE
+                and rule.event in (None, event)
+                and rule.nth in (None, nth if rule.event is None else nth_of_type)
+                and self._may(index, connection)
+            ):
+                return rule
+        return None
+
+    def _may(self, index: int, connection: int) -> bool:
+        rule = self.faults.rules[index]
+        if self._left[index] <= 0 or rule.connection not in (None, connection - self._connections_before):
+            return False
+        if rule.probability < 1.0 and self._random.random() >= rule.probability:
+            return False
+        self._left[index] -= 1
+        return True
+
+
+class ConnectionFaults:
+    """The plan as one connection sees it."""
+
+    def __init__(self, plan: FaultPlan, connection: int) -> None:
+        """`connection` is the running number of its upgrade request on the server."""
+        self._plan = plan
+        self._connection = connection
+
+    @property
+    def any(self) -> bool:
+        """Whether there are rules at all: the usual case costs nothing."""
+        return bool(self._plan.faults.rules)
+
+    def take(self, do: Action, *, response: int | None = None, target: str | None = None) -> FaultRule | None:
+        return self._plan.take(do, self._connection, response=response, target=target) if self.any else None
+
+    def take_at(self, point: Point, *, response: int | None = None, target: str | None = None) -> list[FaultRule]:
+        """Every rule for this point, in the order of the document."""
+        if not self.any:
+            return []
+        wanted = dict.fromkeys(rule.do for rule in self._plan.faults.rules if rule.do in AT_A_POINT)
+        found = (self._plan.take(do, self._connection, response=response, target=target, at=point) for do in wanted)
+        return [rule for rule in found if rule is not None]
+
+    def take_message(self, event: str, nth: int, nth_of_type: int) -> FaultRule | None:
+        return self._plan.take_message(self._connection, event, nth, nth_of_type)

@@ -1,0 +1,280 @@
+"""Verifies JWTs signed by ACS (or Entra): key set, issuer, audience, expiry; knows no route.
+
+A callback carries a fresh token of five minutes, a media socket one of 24 hours. The key set is fetched over
+HTTP and kept; a token with an unknown key id makes it fetched again, which is how key rotation arrives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import aiohttp
+import jwt
+import orjson
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from http_serving.errors import KeysUnavailable, TokenProblem, TokenRejected
+
+logger = logging.getLogger(__name__)
+
+LEEWAY_S = 60.0  # clocks of two services may differ by so much; a fifth of a callback token's life
+LONGEST_TOKEN = 16 * 1024  # characters; an Entra token with many roles has some 3,000
+
+# An unknown key id is fetched for at most this often, so that made-up ones cannot make us hammer the issuer.
+REFRESH_INTERVAL_S = 30.0
+# After a failed fetch the next may come sooner: until it succeeds, genuine callbacks are turned away.
+RETRY_INTERVAL_S = 2.0
+# Withdrawn keys disappear at the latest after this, even if no unknown key ever shows up.
+MAX_AGE_S = 6 * 3600.0
+FETCH_TIMEOUT_S = 5.0
+LARGEST_KEY_SET = 256 * 1024  # bytes; a real one has some 2-10 KiB
+MOST_KEYS = 100
+SMALLEST_RSA_BITS = 2048  # RFC 7518, section 3.3
+
+EVENT_GRID_APP = "4962773b-9cdb-44cf-a8bf-237846a00ab7"
+"""Application id of Microsoft.EventGrid in the public cloud (secure webhook delivery, Microsoft Learn)."""
+EVENT_GRID_ROLE = "AzureEventGridSecureWebhookSubscriber"
+"""App role that delivery with Entra tokens asks for; given to Event Grid, and to who may subscribe our webhook."""
+
+Fetch = Callable[[], Awaitable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a valid token says; `all` holds every claim, for callers that also ask for roles."""
+
+    issuer: str
+    subject: str | None
+    expires_at: int
+    """seconds since the Unix epoch"""
+    all: Mapping[str, Any]
+
+
+class KeySource(Protocol):
+    """Where the public keys come from."""
+
+    async def key(self, kid: str) -> jwt.PyJWK | None:
+        """The key of this id, or None; `KeysUnavailable` if that cannot be told."""
+
+
+class TokenVerifier:
+    """Accepts RS256 tokens of one issuer for one audience. Callable, so that a route can be handed it."""
+
+    def __init__(self, issuer: str, audience: str, jwks: KeySource, leeway_s: float = LEEWAY_S) -> None:
+        if not issuer or not audience:
+            raise ValueError("a verifier needs an issuer and an audience, or it would accept anybody's token")
+        self._issuer = issuer
+        self._audience = audience
+        self._jwks = jwks
+        self._leeway_s = leeway_s
+
+    async def __call__(self, authorization_header: str | None) -> Claims:
+        return await self.verify(authorization_header)
+
+    async def verify(self, authorization_header: str | None) -> Claims:
+        """The claims of `Bearer <token>`. Safe to cancel.
+
+        Raises:
+            TokenRejected: with the reason.
+            KeysUnavailable: no key set has been fetched yet.
+        """
+        token = _bearer(authorization_header)
+        key = await self._jwks.key(_key_id(token))
+        if key is None:
+            raise TokenRejected("unknown key")
+        try:
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=["RS256"],
+                issuer=self._issuer,
+                audience=self._audience,
+                leeway=self._leeway_s,
+                options={"require": ["exp", "iss", "aud"]},
+            )
+        except jwt.InvalidTokenError as error:
+            raise TokenRejected(_reason(error)) from error
+        subject = claims.get("sub")
+        return Claims(claims["iss"], subject if isinstance(subject, str) else None, int(claims["exp"]), claims)
+
+
+def event_grid_only(verify: Callable[[str | None], Awaitable[Claims]]) -> Callable[[str | None], Awaitable[Claims]]:
+    """Accept of the good tokens those that Event Grid alone can have.
+
+    Issuer and audience are not enough: any application of the tenant gets a token for our audience by asking. The
+    application id cannot be chosen by who asks (`appid` in tokens of version 1, `azp` in those of version 2), and the
+    role is given by an administrator of the tenant. Either will do: other clouds' Event Grid has another id.
+    """
+
+    async def verify_event_grid(authorization: str | None) -> Claims:
+        claims = await verify(authorization)
+        roles = claims.all.get("roles")
+        if EVENT_GRID_APP in (claims.all.get("appid"), claims.all.get("azp")):
+            return claims
+        if isinstance(roles, list) and EVENT_GRID_ROLE in roles:
+            return claims
+        raise TokenRejected("application")
+
+    return verify_event_grid
+
+
+def _bearer(header: str | None) -> str:
+    if not header:
+        raise TokenRejected("missing")
+    scheme, _, token = header.partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token or len(token) > LONGEST_TOKEN:
+        raise TokenRejected("malformed")
+    return token
+
+
+def _key_id(token: str) -> str:
+    """The id of the key said to have signed it; a wrong algorithm is refused before any key is looked up."""
+    try:
+        header = jwt.get_unverified_header(token)
+    except jwt.InvalidTokenError as error:
+        raise TokenRejected("malformed") from error
+    if header.get("alg") != "RS256":
+        raise TokenRejected("algorithm")
+    kid = header.get("kid")
+    if not isinstance(kid, str) or not kid:
+        raise TokenRejected("malformed")
+    return kid
+
+
+_CLAIM_REASONS: dict[str, TokenProblem] = {"iss": "issuer", "aud": "audience", "exp": "expired"}
+
+
+def _reason(error: jwt.InvalidTokenError) -> TokenProblem:
+    match error:
+        case jwt.ExpiredSignatureError():
+            return "expired"
+        case jwt.ImmatureSignatureError():
+            return "not yet valid"
+        case jwt.InvalidIssuerError():
+            return "issuer"
+        case jwt.InvalidAudienceError():
+            return "audience"
+        case jwt.MissingRequiredClaimError():
+            return _CLAIM_REASONS.get(error.claim, "malformed")
+        case jwt.InvalidSignatureError():
+            return "signature"
+        case _:
+            return "malformed"
+
+
+class KeySet:
+    """A JSON Web Key Set behind an address, cached. Keeps what it has when a fetch fails.
+
+    Args:
+        fetch: reads the key set, `fetch_over_http(url)` outside tests; any `OSError`, `ValueError`,
+            `TimeoutError` or `aiohttp.ClientError` it raises counts as a failed fetch.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        fetch: Fetch,
+        *,
+        refresh_interval_s: float = REFRESH_INTERVAL_S,
+        retry_interval_s: float = RETRY_INTERVAL_S,
+        max_age_s: float = MAX_AGE_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._fetch = fetch
+        self._refresh_interval_s = refresh_interval_s
+        self._retry_interval_s = retry_interval_s
+        self._max_age_s = max_age_s
+        self._clock = clock
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._fetched_at: float | None = None
+        self._next_fetch_at = clock()
+        self._fetching = asyncio.Lock()
+
+    async def key(self, kid: str) -> jwt.PyJWK | None:
+        """The key of this id, fetching the set if that can help. Safe to cancel: the fetch ends too.
+
+        Raises:
+            KeysUnavailable: the set has never been fetched.
+        """
+        known = self._keys.get(kid)
+        if known is None or (self._is_old() and not self._fetching.locked()):
+            await self._refresh(kid)
+            known = self._keys.get(kid)
+        if self._fetched_at is None:
+            raise KeysUnavailable(
+                "the issuer's keys could not be fetched", retry_after_ms=round(self._retry_interval_s * 1000)
+            )
+        return known
+
+    def _is_old(self) -> bool:
+        return self._fetched_at is None or self._clock() - self._fetched_at > self._max_age_s
+
+    async def _refresh(self, kid: str) -> None:
+        async with self._fetching:
+            # Whoever held the lock before us may have brought the key.
+            if (kid in self._keys and not self._is_old()) or self._clock() < self._next_fetch_at:
+                return
+            # Counted from the start and as a failure: a cancelled fetch must not be repeated at once either.
+            self._next_fetch_at = self._clock() + self._retry_interval_s
+            try:
+                async with asyncio.timeout(FETCH_TIMEOUT_S):
+                    keys = _read_keys(await self._fetch())
+            except (OSError, ValueError, aiohttp.ClientError) as error:
+                logger.warning("key set could not be fetched", extra={"error": type(error).__name__})
+                return
+            self._keys = keys
+            self._fetched_at = self._clock()
+            self._next_fetch_at = self._fetched_at + self._refresh_interval_s
+            logger.info("key set fetched", extra={"keys": len(keys)})
+
+
+def _read_keys(body: bytes) -> dict[str, jwt.PyJWK]:
+    """The usable RSA signing keys by id; `ValueError` if there are none, so that the old ones are kept."""
+    parsed = orjson.loads(body)
+    listed = parsed.get("keys") if isinstance(parsed, dict) else None
+    if not isinstance(listed, list):
+        raise ValueError("not a key set")
+    keys = {}
+    for one in listed[:MOST_KEYS]:
+        if not isinstance(one, dict) or one.get("kty") != "RSA" or one.get("use", "sig") != "sig":
+            continue
+        try:
+            key = jwt.PyJWK(one, algorithm="RS256")
+        except (jwt.PyJWTError, ValueError, TypeError, KeyError):
+            continue  # one bad key of a set is no reason to lose the others
+        public = key.key
+        if key.key_id and isinstance(public, RSAPublicKey) and public.key_size >= SMALLEST_RSA_BITS:
+            keys[key.key_id] = key
+    if not keys:
+        raise ValueError("the key set has no usable key")
+    return keys
+
+
+def fetch_over_http(url: str) -> Fetch:
+    """A fetch of this address, bounded in size; without redirects, for the address is a setting, not a hint.
+
+    A session per fetch: it happens every few hours, at worst every few seconds, and leaves nothing open.
+    """
+
+    async def fetch() -> bytes:
+        timeout = aiohttp.ClientTimeout(total=FETCH_TIMEOUT_S)
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(url, allow_redirects=False) as response,
+        ):
+            if response.status != 200:
+                raise ValueError(f"the key set answers {response.status}")
+            body = await response.content.read(LARGEST_KEY_SET + 1)
+            while not response.content.at_eof() and len(body) <= LARGEST_KEY_SET:
+                body += await response.content.read(LARGEST_KEY_SET + 1 - len(body))
+            if len(body) > LARGEST_KEY_SET:
+                raise ValueError("the key set is too large")
+            return body
+
+    return fetch

@@ -1,0 +1,141 @@
+"""Errors that are answered over HTTP, each with its status and code; holds no HTTP library.
+
+    ServiceError
+    ├── InvalidRequest      400 invalid_request      cannot be read, or contradicts itself
+    ├── Unauthorized        401 unauthorized         no proof of identity, or a wrong one
+    │   └── TokenRejected                            with the reason
+    ├── Forbidden           403 forbidden            identified, but without the role
+    ├── NotFound            404 not_found
+    ├── RequestTooSlow      408 request_timeout      the body did not arrive in time
+    ├── Conflict            409 conflict             the state does not allow it
+    ├── RequestTooLarge     413 payload_too_large
+    ├── TooManyRequests     429 rate_limited
+    └── Overloaded          503 overloaded           the same request may succeed later
+        └── KeysUnavailable 503 unavailable          no key set could be fetched yet
+
+Folders that speak a protocol of their own derive theirs from these. `bot/error_responses.py` turns every one into
+the same response body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
+
+TokenProblem = Literal[
+    "missing",
+    "malformed",
+    "algorithm",
+    "signature",
+    "unknown key",
+    "issuer",
+    "audience",
+    "expired",
+    "not yet valid",
+    "application",
+]
+
+
+class ServiceError(Exception):
+    """A request that is not carried out. `details` is a list of small objects such as `{"field"?, "reason"}`."""
+
+    status: int = 500
+    code: str = "internal"
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        details: Sequence[Mapping[str, object]] = (),
+        retry_after_ms: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = tuple(details)
+        self.retry_after_ms = retry_after_ms
+
+
+class InvalidRequest(ServiceError):
+    """The request cannot be read, or contradicts itself."""
+
+    status = 400
+    code = "invalid_request"
+
+
+class Unauthorized(ServiceError):
+    """The caller did not prove who it is."""
+
+    status = 401
+    code = "unauthorized"
+
+
+class TokenRejected(Unauthorized):
+    """A bearer token that proves nothing; `reason` says why, in one of a closed set of words."""
+
+    def __init__(self, reason: TokenProblem) -> None:
+        super().__init__(f"the bearer token is not accepted: {reason}", details=[{"reason": reason}])
+        self.reason = reason
+
+
+class Forbidden(ServiceError):
+    """The caller is known, but lacks the role."""
+
+    status = 403
+    code = "forbidden"
+
+
+class NotFound(ServiceError):
+    """There is no such thing."""
+
+    status = 404
+    code = "not_found"
+
+
+class RequestTooSlow(ServiceError):
+    """The body did not arrive in time."""
+
+    status = 408
+    code = "request_timeout"
+    retryable = True
+
+
+class Conflict(ServiceError):
+    """The state of the thing does not allow it."""
+
+    status = 409
+    code = "conflict"
+
+
+class RequestTooLarge(ServiceError):
+    """The body is larger than this route accepts."""
+
+    status = 413
+    code = "payload_too_large"
+
+
+class TooManyRequests(ServiceError):
+    """The caller has used up its rate. Event Grid retries after 10 s; after a 503 it waits 30 s, after a 401 5 min."""
+
+    status = 429
+    code = "rate_limited"
+    retryable = True
+
+    @classmethod
+    def after(cls, wait_s: float) -> TooManyRequests:
+        """Build the error for a rate limiter that asks for `wait_s` seconds of patience."""
+        return cls("too many requests", retry_after_ms=max(1, round(wait_s * 1000)))
+
+
+class Overloaded(ServiceError):
+    """There is no capacity for the request now; the sender should send it again."""
+
+    status = 503
+    code = "overloaded"
+    retryable = True
+
+
+class KeysUnavailable(Overloaded):
+    """No key set was ever fetched, so no token can be judged, good or bad."""
+
+    code = "unavailable"

@@ -1,0 +1,222 @@
+"""Routes of what the interpreter does and has done: control, transcript, usage."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol, TypeVar
+
+from fastapi import APIRouter, Response
+
+from rooms_admin.api.responses import IdempotencyKey, Responses, errors, written
+from rooms_admin.api.rooms import LanguageFilter, RoomId, wanted_language
+from rooms_admin.api.schemas import (
+    CapabilitiesAnswer,
+    InterpreterAnswer,
+    LaneAnswer,
+    LaneUsageAnswer,
+    TranscriptAnswer,
+    UsageAnswer,
+)
+from rooms_admin.rooms.requests import Action, InterpreterCommand
+from rooms_admin.rooms.service import Rooms
+from rooms_admin.transcripts.formats import to_json, to_srt, to_txt, to_vtt
+from rooms_admin.transcripts.records import Passage, TranscriptLine
+from rooms_admin.transcripts.usage import LaneUsage, Prices, usage_by_lane
+
+InterpreterStatus = Literal[
+    "idle", "waiting", "connecting", "interpreting", "interrupted", "paused", "stopping", "stopped", "failed"
+]
+MS_PER_MINUTE = 60_000
+FEW_LINES = 200
+"""Written in less than a millisecond."""
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class LaneStatus:
+    """How one lane is served."""
+
+    speaker_id: str
+    source: str
+    target: str
+    state: str
+    engine: str | None
+    reason: str | None
+    ear_voice_spans_ms: Sequence[int] | None
+    waiting: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TranslationCapabilities:
+    """What the translation deployment can do."""
+
+    deployment: str
+    state: str
+    reason: str
+    offered: Sequence[str]
+    refused: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class InterpreterState:
+    status: InterpreterStatus
+    call_connection_id: str | None = None
+    since: datetime | None = None
+    reason: str | None = None
+    """why it stopped, failed or is paused"""
+    lanes: Sequence[LaneStatus] = ()
+    """in the order in which they were first needed"""
+    capabilities: TranslationCapabilities | None = None
+    """None without a translation deployment"""
+
+
+class InterpreterControl(Protocol):
+    """Who runs the interpreters. May raise errors of its own, with a status and a code."""
+
+    async def state(self, room_id: str) -> InterpreterState: ...
+
+    async def command(self, room_id: str, action: Action) -> None:
+        """Accept the command, or raise; carrying it out may take longer."""
+
+
+class Transcripts(Protocol):
+    """Who keeps what was said."""
+
+    async def lines(self, room_id: str) -> Sequence[TranscriptLine]: ...
+
+    async def passages(self, room_id: str) -> Sequence[Passage]: ...
+
+    async def every_passage(self, room_id: str) -> Sequence[Passage]:
+        """Not only the youngest."""
+        ...
+
+
+_EXPORTS: dict[str, tuple[Callable[[Sequence[TranscriptLine], str | None], str], str]] = {
+    "vtt": (to_vtt, "text/vtt; charset=utf-8"),
+    "srt": (to_srt, "application/x-subrip; charset=utf-8"),
+    "txt": (to_txt, "text/plain; charset=utf-8"),
+}
+_ALSO_AS_TEXT: Responses = {
+    200: {"content": {media_type: {"schema": {"type": "string"}} for _, media_type in _EXPORTS.values()}}
+}
+
+
+def add_interpreter_routes(
+    routes: APIRouter, rooms: Rooms, interpreter: InterpreterControl, transcripts: Transcripts, prices: Prices | None
+) -> None:
+    @routes.get(
+        "/{room_id}/interpreter",
+        summary="What the interpreter does",
+        tags=["interpreter"],
+        response_model=InterpreterAnswer,
+        responses=errors(404),
+    )
+    async def interpreter_state(room_id: RoomId) -> Response:
+        await rooms.get(room_id)
+        return written(_interpreter(room_id, await interpreter.state(room_id)))
+
+    @routes.post(
+        "/{room_id}/interpreter",
+        status_code=202,
+        summary="Tell the interpreter",
+        tags=["interpreter"],
+        response_model=InterpreterAnswer,
+        responses=errors(404, 409),
+    )
+    async def command_interpreter(
+        room_id: RoomId, command: InterpreterCommand, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        """It is told; the answer says how it is now, not how it will be."""
+        await rooms.get(room_id)
+        await interpreter.command(room_id, command.action)
+        return written(_interpreter(room_id, await interpreter.state(room_id)), 202)
+
+    @routes.get(
+        "/{room_id}/transcript",
+        summary="What was said, and how it was interpreted",
+        tags=["transcript"],
+        response_model=TranscriptAnswer,
+        responses=_ALSO_AS_TEXT | errors(404),
+    )
+    async def transcript(
+        room_id: RoomId, format: Literal["json", "vtt", "srt", "txt"] = "json", language: LanguageFilter = None
+    ) -> Response:
+        wanted = wanted_language(language)
+        await rooms.get(room_id)
+        lines = await transcripts.lines(room_id)
+        if format != "json":
+            write, media_type = _EXPORTS[format]
+            return Response(await _aside(len(lines), write, lines, wanted), media_type=media_type)
+        passages = await transcripts.passages(room_id)
+        body = await _aside(len(lines) + len(passages), to_json, room_id, lines, passages, wanted)
+        return Response(body, media_type="application/json")
+
+    @routes.get(
+        "/{room_id}/usage",
+        summary="Minutes, tokens and money, by lane",
+        tags=["usage"],
+        response_model=UsageAnswer,
+        responses=errors(404),
+    )
+    async def usage(room_id: RoomId) -> Response:
+        await rooms.get(room_id)
+        passages = await transcripts.every_passage(room_id)
+        lanes = await asyncio.to_thread(usage_by_lane, passages)
+        return written(_usage(room_id, lanes, prices))
+
+
+async def _aside(size: int, work: Callable[..., Result], *values: object) -> Result:
+    """Hours of meeting are written in a thread: they must not keep the audio of others waiting."""
+    return await asyncio.to_thread(work, *values) if size > FEW_LINES else work(*values)
+
+
+def _interpreter(room_id: str, state: InterpreterState) -> InterpreterAnswer:
+    return InterpreterAnswer(
+        room_id=room_id,
+        status=state.status,
+        call_connection_id=state.call_connection_id,
+        since=state.since,
+        reason=state.reason,
+        lanes=tuple(LaneAnswer.model_validate(lane) for lane in state.lanes),
+        capabilities=None if state.capabilities is None else CapabilitiesAnswer.model_validate(state.capabilities),
+    )
+
+
+def _usage(room_id: str, lanes: Sequence[LaneUsage], prices: Prices | None) -> UsageAnswer:
+    total = LaneUsage("", "", "")
+    for lane in lanes:
+        total.spoken_ms += lane.spoken_ms
+        total.interpreted_ms += lane.interpreted_ms
+        total.tokens.update(lane.tokens)
+
+    def cost(lane: LaneUsage) -> float | None:
+        return None if prices is None else round(prices.cost(lane.tokens), 6)
+
+    return UsageAnswer(
+        room_id=room_id,
+        currency=None if prices is None else prices.currency,
+        lanes=[
+            LaneUsageAnswer(
+                speaker_id=lane.speaker_id,
+                source=lane.source,
+                target=lane.target,
+                utterances=dict(lane.utterances),
+                spoken_minutes=_minutes(lane.spoken_ms),
+                interpreted_minutes=_minutes(lane.interpreted_ms),
+                tokens=dict(lane.tokens),
+                cost=cost(lane),
+            )
+            for lane in lanes
+        ],
+        spoken_minutes=_minutes(total.spoken_ms),
+        interpreted_minutes=_minutes(total.interpreted_ms),
+        tokens=dict(total.tokens),
+        cost=cost(total),
+    )
+
+
+def _minutes(ms: int) -> float:
+    return round(ms / MS_PER_MINUTE, 3)

@@ -1,0 +1,72 @@
+"""The route of people who have nothing but a join code: it looks a room up, and a ticket to listen comes of it.
+
+A code has six digits, so it proves nothing: it finds a room until that expires, and gives what everybody in the
+room may hear and read anyway. Speaking needs an admin's word. Whoever asks too often has to wait, by address.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+
+from http_serving.errors import Forbidden, NotFound
+from http_serving.rate_limiter import TokenBuckets
+from http_serving.request_body import BODY_TIMEOUT_S, read_body
+from rooms_admin.api.participants import IssueTicket
+from rooms_admin.api.request_guard import BODY_LIMIT, Handler, invalid, take, with_body
+from rooms_admin.api.responses import errors, written
+from rooms_admin.api.schemas import JoinAnswer
+from rooms_admin.rooms.requests import JoinRequest, TicketRequest
+from rooms_admin.rooms.service import Rooms
+
+JoinCode = Annotated[str, Path(pattern="^[0-9]{6}$", examples=["042117"], description="six digits")]
+
+
+def joining_routes(
+    rooms: Rooms, issue_ticket: IssueTicket, lookups: TokenBuckets, body_timeout_s: float = BODY_TIMEOUT_S
+) -> APIRouter:
+    """The route `POST /api/join/{join_code}`; `lookups`: how often each address may ask."""
+    limited = _limited_by(lookups, body_timeout_s)
+    routes = APIRouter(prefix="/api/join", tags=["listeners"], strict_content_type=False, route_class=limited)
+
+    @routes.post(
+        "/{join_code}", summary="Exchange a join code for a ticket", response_model=JoinAnswer, responses=errors(404)
+    )
+    async def join(join_code: JoinCode, wanted: JoinRequest) -> Response:
+        """A wrong code and one of a room that has expired are answered alike."""
+        if wanted.purpose == "speak":
+            raise Forbidden("a join code lets nobody speak: ask whoever runs the room for a ticket")
+        room = await rooms.find_by_join_code(join_code)
+        if room is None:
+            raise NotFound("no room has this join code")
+        await rooms.check_ticket(room.room_id, TicketRequest(purpose=wanted.purpose, language=wanted.language))
+        ticket, expires_on = issue_ticket(wanted.purpose, room.room_id, wanted.language, None)
+        answer = JoinAnswer(
+            room_id=room.room_id, name=room.name, languages=room.languages, ticket=ticket, expires_on=expires_on
+        )
+        return written(answer, Cache_Control="no-store")
+
+    return routes
+
+
+def _limited_by(lookups: TokenBuckets, body_timeout_s: float) -> type[APIRoute]:
+    """Routes that count before they read: a stranger's body is read within limits, and not too often."""
+
+    class LimitedRoute(APIRoute):
+        def get_route_handler(self) -> Handler:
+            answer = super().get_route_handler()
+
+            async def limited(request: Request) -> Response:
+                take(lookups, request.client.host if request.client else "")
+                body = await read_body(request, BODY_LIMIT, body_timeout_s)
+                try:
+                    return await answer(with_body(request, body))
+                except RequestValidationError as error:
+                    raise invalid(error) from error
+
+            return limited
+
+    return LimitedRoute

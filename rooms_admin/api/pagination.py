@@ -1,0 +1,46 @@
+"""Cursors: where a list goes on, as text that is nobody's business but ours. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from http_serving.errors import InvalidRequest
+
+Item = TypeVar("Item")
+
+
+def page_of(
+    found: Sequence[Item], limit: int, order: str, place: Callable[[Item], tuple[str, str]]
+) -> tuple[Sequence[Item], str | None]:
+    """The first `limit` of what was found, and the cursor to go on with if there was more."""
+    if len(found) <= limit:
+        return found, None
+    return found[:limit], write_cursor(order, place(found[limit - 1]))
+
+
+def write_cursor(order: str, place: tuple[str, str]) -> str:
+    """`order` names what the list is sorted by: a cursor of one order makes no sense in another."""
+    return base64.urlsafe_b64encode(msgspec.json.encode((order, *place))).decode().rstrip("=")
+
+
+def read_cursor(cursor: str | None, order: str) -> tuple[str, str] | None:
+    if cursor is None:
+        return None
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        document = base64.b64decode(padded, altchars=b"-_", validate=True)
+        its_order, key, item_id = msgspec.json.decode(document, type=tuple[str, str, str])
+    except (binascii.Error, ValueError, msgspec.DecodeError) as error:
+        raise _refused("not a cursor of ours") from error
+    if its_order != order:
+        raise _refused("of a list in another order")
+    return key, item_id
+
+
+def _refused(reason: str) -> InvalidRequest:
+    return InvalidRequest("the request is not valid", details=[{"field": "cursor", "reason": reason}])

@@ -1,0 +1,160 @@
+"""Routes of rooms and their glossaries."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from http_serving.errors import InvalidRequest
+from rooms_admin.api.etags import entity_tag, if_match
+from rooms_admin.api.pagination import page_of, read_cursor
+from rooms_admin.api.responses import (
+    NOT_MODIFIED,
+    IdempotencyKey,
+    IfMatch,
+    IfNoneMatch,
+    Responses,
+    errors,
+    tagged,
+    versioned,
+    written,
+)
+from rooms_admin.api.schemas import DeletionAnswer, GlossaryAnswer, Page, RoomAnswer
+from rooms_admin.rooms.language_tags import language_tag
+from rooms_admin.rooms.requests import ChangedRoom, NewGlossary, NewRoom
+from rooms_admin.rooms.room import Mode, Room, RoomQuery, Sort, Validity
+from rooms_admin.rooms.service import Rooms
+
+MOST_PER_PAGE = 200
+
+ID_PATTERN = "^[A-Za-z0-9_-]{1,64}$"
+RoomId = Annotated[str, Path(pattern=ID_PATTERN, examples=["room-0006428fbe5aef4c1f2e3d"])]
+ParticipantId = Annotated[str, Path(pattern=ID_PATTERN, examples=["participant-0006428fbe5aef4c1f2e3d"])]
+Cursor = Annotated[str | None, Query(max_length=2_000, description="next_cursor of the page before")]
+Limit = Annotated[int, Query(ge=1, le=MOST_PER_PAGE)]
+GONE: Responses = {204: {"description": "It is gone; Location says where the proof is"}}
+LanguageFilter = Annotated[str | None, Query(max_length=64, examples=["es-ES"])]
+
+
+def add_room_routes(routes: APIRouter, rooms: Rooms) -> None:
+    @routes.post(
+        "",
+        status_code=201,
+        summary="Create a room",
+        tags=["rooms"],
+        response_model=RoomAnswer,
+        responses=tagged(201) | errors(409, 502),
+    )
+    async def create_room(new: NewRoom, request: Request, idempotency_key: IdempotencyKey = None) -> Response:
+        """Creates the ACS room, an ACS user for everybody on the roster, and a join code; all of it or nothing."""
+        claim = getattr(request.state, "claim", None)
+        room = await rooms.created_by(claim.request_key) if claim is not None and claim.unfinished else None
+        if room is None:
+            room = await rooms.create(new, None if claim is None else claim.request_key)
+        request.state.room_id = room.room_id
+        return written(RoomAnswer.of(room), 201, Location=f"/api/rooms/{room.room_id}", ETag=entity_tag(room.version))
+
+    @routes.get("", summary="List rooms", tags=["rooms"], response_model=Page[RoomAnswer], responses=errors())
+    async def list_rooms(
+        cursor: Cursor = None,
+        limit: Limit = 50,
+        sort: Annotated[Sort, Query(description="descending with a dash")] = "created_at",
+        name: Annotated[str | None, Query(max_length=256, description="a part of the name, in any case")] = None,
+        language: LanguageFilter = None,
+        mode: Mode | None = None,
+        validity: Annotated[Validity | None, Query(description="whether people can join now")] = None,
+    ) -> Response:
+        after = read_cursor(cursor, sort)
+        if after is not None and sort.endswith("valid_until") and not (after[0].isdigit() and len(after[0]) == 15):
+            details = [{"field": "cursor", "reason": "not a cursor of ours"}]
+            raise InvalidRequest("the request is not valid", details=details)
+        query = RoomQuery(limit + 1, sort, after, name, wanted_language(language), mode, validity)
+        found, next_cursor = page_of(
+            await rooms.page(query), limit, sort, lambda room: (query.sort_key(room), room.room_id)
+        )
+        return written(Page[RoomAnswer](items=[RoomAnswer.of(room) for room in found], next_cursor=next_cursor))
+
+    @routes.get(
+        "/{room_id}",
+        summary="A room",
+        tags=["rooms"],
+        response_model=RoomAnswer,
+        responses=tagged() | NOT_MODIFIED | errors(404),
+    )
+    async def get_room(room_id: RoomId, request: Request, if_none_match: IfNoneMatch = None) -> Response:
+        room = await rooms.get(room_id)
+        return versioned(request, RoomAnswer.of(room), room.version)
+
+    @routes.patch(
+        "/{room_id}",
+        summary="Change a room",
+        tags=["rooms"],
+        response_model=RoomAnswer,
+        responses=tagged() | errors(404, 412, 502),
+    )
+    async def change_room(room_id: RoomId, change: ChangedRoom, if_match_: IfMatch = None) -> Response:
+        """Takes effect in a running call at once."""
+        return _tagged(await rooms.change(room_id, change, if_match(if_match_)))
+
+    @routes.delete(
+        "/{room_id}",
+        status_code=204,
+        summary="Delete a room, end its tokens, forget what was said",
+        tags=["rooms"],
+        responses=GONE | errors(404, 412, 502),
+    )
+    async def delete_room(room_id: RoomId, if_match_: IfMatch = None) -> Response:
+        await rooms.remove(room_id, if_match(if_match_))
+        return Response(status_code=204, headers={"Location": f"/api/rooms/{room_id}/deletion"})
+
+    @routes.get(
+        "/{room_id}/deletion",
+        summary="Proof that a room was deleted",
+        tags=["rooms"],
+        response_model=DeletionAnswer,
+        responses=errors(404),
+    )
+    async def deletion(room_id: RoomId) -> Response:
+        return written(DeletionAnswer.model_validate(await rooms.deletion(room_id)))
+
+    @routes.get(
+        "/{room_id}/glossary",
+        summary="Protected terms and wanted translations",
+        tags=["glossary"],
+        response_model=GlossaryAnswer,
+        responses=tagged() | NOT_MODIFIED | errors(404),
+    )
+    async def get_glossary(
+        room_id: RoomId,
+        request: Request,
+        version: Annotated[int | None, Query(ge=0, le=1_000_000_000, description="an earlier one")] = None,
+        if_none_match: IfNoneMatch = None,
+    ) -> Response:
+        glossary = await rooms.glossary(room_id, version)
+        return versioned(request, GlossaryAnswer.model_validate(glossary), glossary.version)
+
+    @routes.put(
+        "/{room_id}/glossary",
+        summary="Put a glossary in the place of the one before",
+        tags=["glossary"],
+        response_model=GlossaryAnswer,
+        responses=tagged() | errors(404, 412),
+    )
+    async def put_glossary(room_id: RoomId, new: NewGlossary, if_match_: IfMatch = None) -> Response:
+        """Takes effect in a running call with the next Realtime session of each lane; If-Match is its own version."""
+        glossary = await rooms.put_glossary(room_id, new, if_match(if_match_))
+        return written(GlossaryAnswer.model_validate(glossary), ETag=entity_tag(glossary.version))
+
+
+def wanted_language(written: str | None) -> str | None:
+    """The tag of a filter, as rooms have it."""
+    try:
+        return None if written is None else language_tag(written)
+    except ValueError as error:
+        details = [{"field": "language", "reason": str(error)}]
+        raise InvalidRequest("the request is not valid", details=details) from error
+
+
+def _tagged(room: Room) -> Response:
+    return written(RoomAnswer.of(room), ETag=entity_tag(room.version))

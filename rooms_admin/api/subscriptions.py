@@ -1,0 +1,80 @@
+"""Routes for integrators: subscribe to what happens in rooms, and see what was sent."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from rooms_admin.api.pagination import page_of, read_cursor
+from rooms_admin.api.request_guard import Guard, guarded_by
+from rooms_admin.api.responses import errors, written
+from rooms_admin.api.rooms import ID_PATTERN, Cursor, Limit
+from rooms_admin.api.schemas import DeliveryAnswer, NewSubscriptionAnswer, Page, SubscriptionAnswer
+from rooms_admin.integrations.requests import NewSubscription
+from rooms_admin.integrations.subscriptions import DeliveryState, Subscriptions
+from rooms_admin.rooms.service import Rooms
+
+SubscriptionId = Annotated[str, Path(pattern=ID_PATTERN, examples=["subscription-019aa1b2c3d4e5f60718"])]
+
+
+def subscription_routes(subscriptions: Subscriptions, rooms: Rooms, guard: Guard) -> APIRouter:
+    """All routes under `/api/subscriptions`."""
+    routes = APIRouter(
+        prefix="/api/subscriptions", tags=["subscriptions"], strict_content_type=False, route_class=guarded_by(guard)
+    )
+
+    @routes.post(
+        "",
+        status_code=201,
+        summary="Subscribe to what happens in rooms",
+        response_model=NewSubscriptionAnswer,
+        responses=errors(404, 409),
+    )
+    async def subscribe(new: NewSubscription, request: Request) -> Response:
+        """Events are posted to the address, signed as Standard Webhooks has it. The secret is shown this once."""
+        if new.room_id is not None:
+            await rooms.get(new.room_id)
+        added = await subscriptions.add(new.url, new.events, new.room_id)
+        location = f"/api/subscriptions/{added.subscription_id}"
+        return written(NewSubscriptionAnswer.model_validate(added), 201, Location=location, Cache_Control="no-store")
+
+    @routes.get("", summary="All subscriptions", response_model=Page[SubscriptionAnswer], responses=errors())
+    async def list_subscriptions() -> Response:
+        items = [SubscriptionAnswer.model_validate(one) for one in await subscriptions.all()]
+        return written(Page[SubscriptionAnswer](items=items))
+
+    @routes.get(
+        "/{subscription_id}", summary="A subscription", response_model=SubscriptionAnswer, responses=errors(404)
+    )
+    async def get_subscription(subscription_id: SubscriptionId) -> Response:
+        return written(SubscriptionAnswer.model_validate(await subscriptions.get(subscription_id)))
+
+    @routes.delete(
+        "/{subscription_id}", status_code=204, summary="End a subscription, with its history", responses=errors(404)
+    )
+    async def unsubscribe(subscription_id: SubscriptionId) -> Response:
+        await subscriptions.remove(subscription_id)
+        return Response(status_code=204)
+
+    @routes.get(
+        "/{subscription_id}/deliveries",
+        summary="What was sent in the last seven days, youngest first",
+        response_model=Page[DeliveryAnswer],
+        responses=errors(404),
+    )
+    async def deliveries(
+        subscription_id: SubscriptionId,
+        cursor: Cursor = None,
+        limit: Limit = 50,
+        state: Annotated[DeliveryState | None, Query(description="only these")] = None,
+    ) -> Response:
+        after = read_cursor(cursor, "deliveries")
+        found = await subscriptions.history(subscription_id, None if after is None else after[1], limit + 1, state)
+        items, next_cursor = page_of(found, limit, "deliveries", lambda one: ("", one.delivery_id))
+        page = Page[DeliveryAnswer](
+            items=[DeliveryAnswer.model_validate(one) for one in items], next_cursor=next_cursor
+        )
+        return written(page)
+
+    return routes

@@ -1,0 +1,165 @@
+"""Who wants to be told of what, and what they were told: integrators' subscriptions and deliveries, wherever kept.
+
+Knows no HTTP. A delivery is written down before it is sent for the first time, so that nothing is lost with the
+process; it is sent at least once, and its id tells a repetition.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Literal, Protocol
+
+import msgspec
+
+from rooms_admin.rooms.room import milliseconds
+
+EventKind = Literal[
+    "room.live",
+    "interpreter.joined",
+    "interpreter.left",
+    "interpreter.degraded",
+    "interpreter.restored",
+    "utterance.final",
+    "room.ended",
+]
+DeliveryState = Literal["pending", "delivered", "failed"]
+
+MOST_SUBSCRIPTIONS = 100
+KEPT_DELIVERIES_MS = 7 * 24 * 3600 * 1000
+"""How long what was sent is shown; a delivery of a deleted room goes with it."""
+SECRET_PREFIX = "whsec_"
+CLAIM_S = 30.0
+"""Longer than one attempt takes, writing down included: whoever has said nothing then is dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    subscription_id: str
+    url: str
+    events: tuple[EventKind, ...]
+    room_id: str | None
+    """Only this room's events; None: every room's."""
+    secret: str
+    """`whsec_` and base64: what deliveries are signed with. Shown once, when it is made."""
+    created_at: datetime
+
+    def wants(self, event: EventKind, room_id: str) -> bool:
+        return event in self.events and self.room_id in (None, room_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something integrators may want to know."""
+
+    kind: EventKind
+    room_id: str
+    at_ms: int
+    data: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event for one subscription, and how the sending of it stands."""
+
+    delivery_id: str
+    subscription_id: str
+    room_id: str
+    event: EventKind
+    created_ms: int
+    due_ms: int
+    attempts: int
+    state: DeliveryState
+    status: int | None
+    """Of the last answer."""
+    error: str | None
+    """Why there was none."""
+    body: str
+
+    def attempted(self, *, status: int | None, error: str | None, again_at_ms: int | None, ok: bool) -> Delivery:
+        """After one more attempt; `again_at_ms` None: there will be no other."""
+        return replace(
+            self,
+            attempts=self.attempts + 1,
+            state="delivered" if ok else "failed" if again_at_ms is None else "pending",
+            status=status,
+            error=error,
+            due_ms=self.due_ms if again_at_ms is None else again_at_ms,
+        )
+
+
+class Subscriptions(Protocol):
+    """The books of subscriptions and their deliveries. Errors leave as `StoreUnavailable`."""
+
+    def wanted(self, event: EventKind, room_id: str) -> bool:
+        """Whether anybody may want it, without asking the store: `enqueue` decides."""
+
+    async def all(self) -> Sequence[Subscription]:
+        """The oldest first."""
+
+    async def find(self, subscription_id: str) -> Subscription | None: ...
+
+    async def get(self, subscription_id: str) -> Subscription:
+        """`NotFound` if there is none."""
+
+    async def add(self, url: str, events: Sequence[EventKind], room_id: str | None) -> Subscription:
+        """`Conflict` if there are too many already."""
+
+    async def remove(self, subscription_id: str) -> None:
+        """With all its deliveries. `NotFound` if there is none."""
+
+    def forget_room(self, room_id: str) -> None:
+        """The room has been deleted, and its subscriptions with it."""
+
+    async def enqueue(self, events: Sequence[Event]) -> int:
+        """Write down a delivery for each event and whoever wants it; how many."""
+
+    async def due(self, limit: int) -> Sequence[Delivery]:
+        """Those to be sent by now, the longest due first. Where several processes ask, each is given to one of them,
+        and to another when `CLAIM_S` have passed without a word on how it went."""
+
+    async def attempted(
+        self, delivery: Delivery, *, status: int | None, error: str | None, again_at_ms: int | None, ok: bool
+    ) -> Delivery:
+        """Write down how an attempt went; `again_at_ms` None: there will be no other."""
+
+    async def history(
+        self, subscription_id: str, before: str | None, limit: int, state: DeliveryState | None = None
+    ) -> Sequence[Delivery]:
+        """The youngest first, from the first one before `before` on. `NotFound` if there is no such subscription."""
+
+    async def expire(self) -> int:
+        """Forget what was sent, or given up on, long ago."""
+
+
+def new_secret() -> str:
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def new_subscription(url: str, events: Sequence[EventKind], room_id: str | None, now: datetime) -> Subscription:
+    """With an id that sorts after earlier ones, and a secret of its own."""
+    subscription_id = f"subscription-{milliseconds(now):012x}{secrets.token_hex(4)}"
+    return Subscription(subscription_id, url, tuple(events), room_id, new_secret(), now)
+
+
+def delivery_of(event: Event, subscription: Subscription) -> Delivery:
+    """What is to be sent of it."""
+    delivery_id = f"msg_{event.at_ms:012x}{secrets.token_hex(8)}"
+    timestamp = datetime.fromtimestamp(event.at_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    body = {"type": event.kind, "timestamp": timestamp, "data": {"room_id": event.room_id} | event.data}
+    return Delivery(
+        delivery_id=delivery_id,
+        subscription_id=subscription.subscription_id,
+        room_id=event.room_id,
+        event=event.kind,
+        created_ms=event.at_ms,
+        due_ms=event.at_ms,
+        attempts=0,
+        state="pending",
+        status=None,
+        error=None,
+        body=msgspec.json.encode(body).decode(),
+    )

@@ -1,0 +1,286 @@
+"""ACS rooms and identities through their SDKs: what a room of ours needs, made whole or not at all.
+
+Knows nothing of REST or of our store. The SDK itself repeats requests that fail with 500, 503 or 504 (three
+times, about five seconds); everything it gives up on is renamed here, in one place, where it is also decided
+whether trying again makes sense.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from azure.communication.identity import CommunicationUserIdentifier
+from azure.communication.identity.aio import CommunicationIdentityClient
+from azure.communication.rooms import CommunicationRoom, RoomParticipant
+from azure.communication.rooms.aio import RoomsClient
+from azure.core.credentials import AzureKeyCredential
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import AzureError, HttpResponseError
+
+from http_serving.errors import InvalidRequest, NotFound, ServiceError
+from rooms_admin.errors import AcsRefused, AcsUnavailable
+from rooms_admin.rooms.room import Role
+
+logger = logging.getLogger(__name__)
+
+# One request with the SDK's own three repeats takes at most some 5 s besides the waiting for answers.
+REQUEST_TIMEOUT_S = 20.0
+# Undoing runs while the caller already waits for an error, perhaps while it is being cancelled.
+UNDO_TIMEOUT_S = 10.0
+# Identities made at the same time; ACS allows 1,000 per 30 s for the whole resource.
+IDENTITIES_AT_ONCE = 10
+BUSY_RETRY_MS = 5_000  # what we tell an admin when ACS is busy and does not say for how long
+
+
+@dataclass(frozen=True, slots=True)
+class AcsRoom:
+    acs_room_id: str
+    """17 digits"""
+    valid_from: datetime
+    valid_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AcsToken:
+    token: str
+    expires_on: datetime
+
+
+class AcsClients(NamedTuple):
+    rooms: RoomsClient
+    identity: CommunicationIdentityClient
+
+
+def build_clients(endpoint: str, credential: str | AsyncTokenCredential) -> AcsClients:
+    """Both clients for an endpoint, with an access key (base64) or a token credential.
+
+    An http endpoint works with a key; with a token credential the SDK refuses it. Call it before the loop
+    runs, or in a thread: for its user agent the SDK starts `uname` once and waits for it.
+    """
+    endpoint = endpoint.rstrip("/")
+    proof = AzureKeyCredential(credential) if isinstance(credential, str) else credential
+    return AcsClients(RoomsClient(endpoint, proof), CommunicationIdentityClient(endpoint, proof))
+
+
+class AcsRooms:
+    """Rooms, their rosters and their users' tokens. An async context manager: closes the clients it got.
+
+    Every method may raise `AcsUnavailable` (try again), `AcsRefused` (our credentials), `InvalidRequest`
+    (what ACS finds wrong with the values) and `NotFound`.
+    """
+
+    def __init__(self, rooms: RoomsClient, identity: CommunicationIdentityClient) -> None:
+        self._rooms = rooms
+        self._identity = identity
+
+    async def __aenter__(self) -> AcsRooms:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close both clients; the second even if the first fails."""
+        try:
+            await self._rooms.close()
+        finally:
+            await self._identity.close()
+
+    async def create_room(
+        self, roles: Sequence[Role], valid_from: datetime, valid_until: datetime
+    ) -> tuple[AcsRoom, tuple[str, ...]]:
+        """A room with one new user per role; the users' raw ids come in the order of the roles.
+
+        If anything fails, or the caller is cancelled, users already made are deleted.
+        """
+        users: list[str | None] = [None] * len(roles)
+        try:
+            await self._create_users(users)
+            made = [user for user in users if user is not None]
+            invited = [_participant(user, role) for user, role in zip(made, roles, strict=True)]
+            async with _acs("create room"):
+                room = await self._rooms.create_room(
+                    valid_from=valid_from, valid_until=valid_until, participants=invited
+                )
+                return _room(room), tuple(made)
+        except BaseException:
+            await self._delete_users(user for user in users if user is not None)
+            raise
+
+    async def change_validity(self, acs_room_id: str, valid_from: datetime, valid_until: datetime) -> AcsRoom:
+        async with _acs("update room"):
+            room = await self._rooms.update_room(room_id=acs_room_id, valid_from=valid_from, valid_until=valid_until)
+            return _room(room)
+
+    async def delete_room(self, acs_room_id: str, acs_user_ids: Sequence[str] = ()) -> None:
+        """Delete the room, then its users. A room already gone is fine; a user that stays is logged."""
+        try:
+            async with _acs("delete room"):
+                await self._rooms.delete_room(acs_room_id)
+        except NotFound:
+            pass
+        await self._delete_users(acs_user_ids)
+
+    async def delete_rooms(self, acs_room_ids: Iterable[str], acs_user_ids: Sequence[str] = ()) -> None:
+        """Delete all of them, then the users; the first error is raised when everything has been tried."""
+        refused: ServiceError | None = None
+        for acs_room_id in acs_room_ids:
+            try:
+                await self.delete_room(acs_room_id)
+            except ServiceError as error:
+                refused = refused or error
+        await self._delete_users(acs_user_ids)
+        if refused is not None:
+            raise refused
+
+    async def add_participant(self, acs_room_id: str, role: Role) -> str:
+        """A new user on the room's roster; its raw id. The user is deleted if it cannot be invited."""
+        async with _acs("create user"):
+            user = (await self._identity.create_user()).properties["id"]
+        try:
+            await self.set_role(acs_room_id, user, role)
+        except BaseException:
+            await self._delete_users([user])
+            raise
+        return user
+
+    async def set_role(self, acs_room_id: str, acs_user_id: str, role: Role) -> None:
+        async with _acs("update participants"):
+            await self._rooms.add_or_update_participants(
+                room_id=acs_room_id, participants=[_participant(acs_user_id, role)]
+            )
+
+    async def take_off(self, acs_room_id: str, acs_user_id: str) -> None:
+        """Off the roster. Not to be on it, and a room already gone, is fine."""
+        try:
+            async with _acs("remove participants"):
+                await self._rooms.remove_participants(room_id=acs_room_id, participants=[_participant(acs_user_id)])
+        except NotFound:
+            pass
+
+    async def remove_participant(self, acs_room_id: str, acs_user_id: str) -> None:
+        """Off the roster, then delete the user, which also ends its tokens. A room already gone is fine."""
+        await self.take_off(acs_room_id, acs_user_id)
+        await self._delete_users([acs_user_id])
+
+    async def issue_token(self, acs_user_id: str, minutes: int) -> AcsToken:
+        """A token to call with, good for 60 to 1440 minutes."""
+        async with _acs("issue token"):
+            token = await self._identity.get_token(
+                CommunicationUserIdentifier(acs_user_id),
+                ["voip"],
+                token_expires_in=timedelta(minutes=minutes),
+            )
+            return AcsToken(token.token, _instant(token.expires_on))
+
+    async def _create_users(self, users: list[str | None]) -> None:
+        """Fill `users`, a few at a time, leaving what was made there when one fails."""
+        places = iter(range(len(users)))
+
+        async def create() -> None:
+            for place in places:
+                async with _acs("create user"):
+                    users[place] = (await self._identity.create_user()).properties["id"]
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(IDENTITIES_AT_ONCE, len(users))):
+                    group.create_task(create(), name="create identities")
+        except BaseExceptionGroup as errors:
+            # One reason is enough for the admin; all of them come from the same service in the same second.
+            raise _first(errors) from errors
+
+    async def _delete_users(self, acs_user_ids: Iterable[str]) -> None:
+        """Best effort, bounded in time: what stays is counted in the log, never raised."""
+        users = list(acs_user_ids)
+        left = set(users)
+        each = iter(users)
+
+        async def delete() -> None:
+            for user in each:
+                try:
+                    async with _acs("delete user"):
+                        await self._identity.delete_user(CommunicationUserIdentifier(user))
+                except NotFound:
+                    pass
+                except ServiceError:
+                    continue
+                left.discard(user)
+
+        try:
+            async with asyncio.timeout(UNDO_TIMEOUT_S), asyncio.TaskGroup() as group:
+                for _ in range(min(IDENTITIES_AT_ONCE, len(users))):
+                    group.create_task(delete(), name="delete identities")
+        except TimeoutError:
+            pass
+        if left:
+            logger.warning("acs users could not be deleted", extra={"users": len(left)})
+
+
+def _participant(acs_user_id: str, role: Role = "Attendee") -> RoomParticipant:
+    return RoomParticipant({"rawId": acs_user_id, "role": role})
+
+
+def _room(room: CommunicationRoom) -> AcsRoom:
+    return AcsRoom(room.id, _instant(room.valid_from), _instant(room.valid_until))
+
+
+def _instant(text: object) -> datetime:
+    """Typed as datetime or as seconds, what the SDKs hand through is the text from the wire."""
+    return datetime.fromisoformat(str(text)).astimezone(UTC)
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = errors.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+# --- errors ----------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _acs(action: str) -> AsyncIterator[None]:
+    """One request to ACS: bounded in time, its errors renamed."""
+    try:
+        async with asyncio.timeout(REQUEST_TIMEOUT_S):
+            yield
+    except TimeoutError as error:
+        raise AcsUnavailable("ACS did not answer in time", retry_after_ms=BUSY_RETRY_MS) from error
+    except HttpResponseError as error:
+        logger.warning("acs refused", extra={"action": action, "status": error.status_code})
+        raise _renamed(error) from error
+    except (AzureError, KeyError, ValueError) as error:  # the latter two: an answer that lacks or garbles something
+        logger.warning("acs failed", extra={"action": action, "error": type(error).__name__})
+        raise AcsUnavailable("ACS could not be reached", retry_after_ms=BUSY_RETRY_MS) from error
+
+
+def _renamed(error: HttpResponseError) -> ServiceError:
+    status = error.status_code or 0
+    if status == 404:
+        return NotFound("ACS does not know this room or user")
+    if status == 400:
+        return InvalidRequest("ACS does not accept these values", details=[{"reason": _reason(error)}])
+    if status in (408, 429) or status >= 500:
+        return AcsUnavailable("ACS is busy", retry_after_ms=_retry_after_ms(error))
+    return AcsRefused(f"ACS answered {status}", details=[{"reason": _reason(error)}])
+
+
+def _reason(error: HttpResponseError) -> str:
+    """What ACS said, the most particular part of it."""
+    said = error.error
+    for detail in (said.details or []) if said else []:
+        if detail.message:
+            return str(detail.message)
+    return str(said.message) if said and said.message else "no reason given"
+
+
+def _retry_after_ms(error: HttpResponseError) -> int:
+    headers: Mapping[str, str] = getattr(error.response, "headers", {})  # the SDK's type of response has none
+    seconds = str(headers.get("Retry-After", ""))
+    return min(int(seconds), 3600) * 1000 if seconds.isascii() and seconds.isdigit() else BUSY_RETRY_MS

@@ -1,0 +1,366 @@
+"""What an admin can do with rooms: the rules that join our store with ACS. No HTTP here.
+
+ACS comes first and the store second, because a room that ACS does not have is of no use to anybody; if the
+store then refuses, what was made in ACS is taken back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from http_serving.errors import Conflict, NotFound
+from rooms_admin.rooms.acs_client import AcsRooms, AcsToken
+from rooms_admin.rooms.acs_provisioning import extend, left_over, provide, provide_languages, settle, with_languages
+from rooms_admin.rooms.requests import (
+    ChangedParticipant,
+    ChangedRoom,
+    NewGlossary,
+    NewParticipant,
+    NewRoom,
+    TicketRequest,
+)
+from rooms_admin.rooms.room import (
+    Deletion,
+    Glossary,
+    JoinCodeTaken,
+    Participant,
+    Room,
+    RoomQuery,
+    RoomSettings,
+    RoomStore,
+    UnknownRoom,
+)
+from rooms_admin.rooms.validation import (
+    LONGEST_VALIDITY,
+    check_bots,
+    check_chair,
+    check_languages,
+    check_layout,
+    check_offered,
+    check_size,
+    check_ticket,
+    check_validity,
+    glossary_terms,
+    merged_settings,
+    roster_entry,
+)
+from rooms_admin.rooms.versions import ANY, Expected
+
+logger = logging.getLogger(__name__)
+
+JOIN_CODE_TRIES = 20  # with 100,000 rooms at once, one in 10^20 creations would fail
+
+
+class RoomWatcher(Protocol):
+    """Who wants to know of changed rooms while they are interpreted. Called in the loop; only enqueues."""
+
+    def changed(self, room: Room) -> None: ...
+
+    def removed(self, room: Room) -> None: ...
+
+
+class Rooms:
+    """Rooms and their rosters. Raises the errors of `rooms_admin.errors`."""
+
+    def __init__(
+        self,
+        store: RoomStore,
+        acs: AcsRooms,
+        *,
+        watcher: RoomWatcher | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        join_code: Callable[[], str] = lambda: f"{secrets.randbelow(1_000_000):06}",
+    ) -> None:
+        self._store = store
+        self._acs = acs
+        self._watcher = watcher
+        self._now = now
+        self._join_code = join_code
+        self._ids = _SortableIds(now)
+
+    async def create(self, new: NewRoom, request_key: str | None = None) -> Room:
+        """A new room, in ACS and here. `request_key` is kept with it, for `created_by`."""
+        settings = merged_settings(RoomSettings(), new.settings)
+        check_offered(new.languages, settings)
+        check_chair(settings, ())  # nobody has an id yet
+        check_bots(settings, ())
+        roster = [
+            roster_entry(new.languages, participant, f"participants.{index}.")
+            for index, participant in enumerate(new.participants)
+        ]
+        now = self._now().replace(microsecond=0)
+        valid_from = new.valid_from or now
+        valid_until = new.valid_until or valid_from + LONGEST_VALIDITY
+        check_validity(valid_from, valid_until, now)
+
+        made = await provide(self._acs, new.languages, settings, roster, valid_from, valid_until)
+        room = Room(
+            room_id=self._ids.next("room"),
+            acs_room_id=made.backing.acs_room_id,
+            join_code="",
+            name=new.name,
+            languages=tuple(new.languages),
+            mode=new.mode,
+            participants=tuple(
+                replace(one, participant_id=self._ids.next("participant"), acs_user_id=user)
+                for one, user in zip(roster, made.users, strict=True)
+            ),
+            valid_from=made.backing.valid_from,
+            valid_until=made.backing.valid_until,
+            created_at=now,
+            settings=settings,
+            retention_days=new.retention_days,
+            request_key=request_key,
+            sisters=made.sisters,
+        )
+        try:
+            return await self._add(room)
+        except BaseException as error:
+            await self._acs.delete_rooms(made.acs_room_ids, made.users)
+            if isinstance(error, asyncio.CancelledError):  # it may be in the store all the same
+                await self._forget(room.room_id)
+            raise
+
+    async def _forget(self, room_id: str) -> None:
+        try:
+            await self._store.remove(room_id, self._now())
+        except UnknownRoom:
+            pass
+
+    async def _add(self, room: Room) -> Room:
+        for _ in range(JOIN_CODE_TRIES):
+            coded = replace(room, join_code=self._join_code())
+            try:
+                await self._store.add(coded)
+            except JoinCodeTaken:
+                continue
+            return coded
+        raise Conflict("no join code is free")
+
+    async def get(self, room_id: str) -> Room:
+        room = await self._store.get(room_id)
+        if room is None:
+            raise NotFound("no such room")
+        return room
+
+    async def created_by(self, request_key: str) -> Room | None:
+        """The room a request has created, if it came so far."""
+        return await self._store.find_by_request(request_key)
+
+    async def page(self, query: RoomQuery) -> Sequence[Room]:
+        return await self._store.page(replace(query, now=self._now()))
+
+    async def find_by_join_code(self, join_code: str) -> Room | None:
+        """The room people join with this code now; None for a wrong code and for an expired room."""
+        room = await self._store.find_by_join_code(join_code)
+        return room if room is not None and self._now() < room.valid_until else None
+
+    async def change(self, room_id: str, change: ChangedRoom, expected: Expected = ANY) -> Room:
+        room = await self.get(room_id)
+        gone: tuple[str, ...] = ()  # ACS rooms that no longer are
+
+        def changed(room: Room, made: Mapping[str, str]) -> Room:
+            expected.check(room.version)
+            languages = tuple(change.languages) if change.languages is not None else room.languages
+            mode = change.mode or room.mode
+            settings = merged_settings(room.settings, change.settings)
+            check_offered(languages, settings)
+            check_layout(room.settings, settings)
+            if change.settings.chair:
+                check_chair(settings, room.participants)
+            if change.settings.bots:
+                check_bots(settings, room.participants)
+            for one in room.participants:
+                check_languages(languages, one.speaks, one.hears, f"participants.{one.participant_id}.")
+            return replace(
+                with_languages(room, languages, made, gone),
+                name=change.name or room.name,
+                mode=mode,
+                settings=settings,
+                retention_days=change.retention_days or room.retention_days,
+            )
+
+        changed(room, dict.fromkeys(change.languages or (), ""))  # what cannot be must not reach ACS
+        gone = await self._delete_left_over(room)
+        valid_from = change.valid_from or room.valid_from
+        valid_until = change.valid_until or room.valid_until
+        if extended := (valid_from, valid_until) != (room.valid_from, room.valid_until):
+            check_validity(valid_from, valid_until, self._now())
+            backing = await extend(self._acs, room, valid_from, valid_until)
+            valid_from, valid_until = backing.valid_from, backing.valid_until
+        new = [language for language in change.languages or () if room.sisters and language not in room.languages]
+        made = await provide_languages(self._acs, new, valid_from, valid_until)
+
+        def carried_out(room: Room) -> Room:
+            room = changed(room, made)
+            return replace(room, valid_from=valid_from, valid_until=valid_until) if extended else room
+
+        try:
+            room = await self._update(room_id, carried_out)
+        finally:
+            # Not needed if it failed, or somebody else was quicker. What failed may be in the store all the same.
+            kept = await self._store.get(room_id) if made else None
+            await self._acs.delete_rooms(set(made.values()) - set(kept.acs_room_ids if kept else ()))
+        if gone := await self._delete_left_over(room):
+            room = await self._update(room_id, lambda room: with_languages(room, room.languages, {}, gone))
+        return room
+
+    async def _delete_left_over(self, room: Room) -> tuple[str, ...]:
+        """Delete in ACS what belongs to languages that have gone; from the store it goes afterwards, so that a failure
+        here, or the end of this process, leaves it to the next change or to the room's own end."""
+        found = tuple(left_over(room).values())
+        await self._acs.delete_rooms(found)
+        return found
+
+    async def remove(self, room_id: str, expected: Expected = ANY) -> None:
+        """Delete a room everywhere; the proof is there to be read afterwards."""
+        room = await self.get(room_id)
+        expected.check(room.version)
+        await self._acs.delete_rooms(room.acs_room_ids, [one.acs_user_id for one in room.participants])
+        try:
+            await self._store.remove(room_id, self._now())
+        except UnknownRoom:
+            return  # somebody else deleted it in the meantime, which is what was asked for
+        if self._watcher is not None:
+            self._watcher.removed(room)
+
+    async def deletion(self, room_id: str) -> Deletion:
+        """The proof that a room was deleted."""
+        proof = await self._store.deletion(room_id)
+        if proof is None:
+            raise NotFound("no room of this id was deleted")
+        return proof
+
+    # --- glossary ------------------------------------------------------------------------------
+
+    async def glossary(self, room_id: str, version: int | None = None) -> Glossary:
+        """The current one, or an earlier version of it."""
+        room = await self.get(room_id)
+        if version is None or version == room.glossary.version:
+            return room.glossary
+        found = await self._store.glossary(room_id, version)
+        if found is None:
+            raise NotFound("the glossary has no such version")
+        return found
+
+    async def put_glossary(self, room_id: str, new: NewGlossary, expected: Expected = ANY) -> Glossary:
+        """Put a glossary in the place of the one before; the same once more is no new version."""
+
+        def changed(room: Room) -> Room:
+            expected.check(room.glossary.version)
+            terms = glossary_terms(room.languages, new)
+            return replace(room, glossary=Glossary(room.glossary.version + 1, terms))
+
+        room = await self.get(room_id)
+        expected.check(room.glossary.version)
+        if glossary_terms(room.languages, new) == room.glossary.terms and room.glossary.version:
+            return room.glossary
+        return (await self._update(room_id, changed)).glossary
+
+    # --- roster --------------------------------------------------------------------------------
+
+    async def add_participant(self, room_id: str, new: NewParticipant) -> tuple[Room, Participant]:
+        room = await self.get(room_id)
+        entry = roster_entry(room.languages, new)
+        check_size(room)
+        seat = room.seat(entry)
+        user = await self._acs.add_participant(seat, entry.role)
+        added = replace(entry, participant_id=self._ids.next("participant"), acs_user_id=user)
+
+        def with_added(room: Room) -> Room:
+            check_languages(room.languages, added.speaks, added.hears)
+            check_size(room)
+            if room.seat(added) != seat:
+                raise Conflict("the room's languages were changed by somebody else at the same time")
+            return replace(room, participants=(*room.participants, added))
+
+        try:
+            return await self._update(room_id, with_added), added
+        except BaseException:
+            await self._acs.remove_participant(seat, user)
+            raise
+
+    async def participant(self, room_id: str, participant_id: str) -> tuple[Room, Participant]:
+        room = await self.get(room_id)
+        return room, _found(room, participant_id)
+
+    async def change_participant(
+        self, room_id: str, participant_id: str, change: ChangedParticipant, expected: Expected = ANY
+    ) -> tuple[Room, Participant]:
+        room, participant = await self.participant(room_id, participant_id)
+
+        def changed(room: Room) -> Room:
+            expected.check(room.version)
+            now = _found(room, participant_id)
+            then = replace(now, **change.model_dump(exclude_none=True))
+            check_languages(room.languages, then.speaks, then.hears)
+            return replace(room, participants=tuple(then if one is now else one for one in room.participants))
+
+        then = _found(changed(room), participant_id)
+        if (room.seat(then), then.role) != (room.seat(participant), participant.role):
+            await self._acs.set_role(room.seat(then), participant.acs_user_id, then.role)
+        try:
+            room = await self._update(room_id, changed)
+        finally:
+            if room.sisters and change.hears is not None:
+                await settle(self._acs, lambda: self._store.get(room_id), participant_id)
+        return room, _found(room, participant_id)
+
+    async def remove_participant(self, room_id: str, participant_id: str, expected: Expected = ANY) -> None:
+        room, participant = await self.participant(room_id, participant_id)
+        expected.check(room.version)
+        await self._acs.remove_participant(room.seat(participant), participant.acs_user_id)
+        await self._update(
+            room_id,
+            lambda room: replace(
+                room,
+                participants=tuple(one for one in room.participants if one.participant_id != participant_id),
+            ),
+        )
+
+    async def issue_token(self, room_id: str, participant_id: str, minutes: int) -> tuple[Room, Participant, AcsToken]:
+        room, participant = await self.participant(room_id, participant_id)
+        if self._now() >= room.valid_until:
+            raise Conflict("the room has expired")
+        return room, participant, await self._acs.issue_token(participant.acs_user_id, minutes)
+
+    async def check_ticket(self, room_id: str, wanted: TicketRequest) -> None:
+        """Whether such a ticket makes sense for the room."""
+        room = await self.get(room_id)
+        if self._now() >= room.valid_until:
+            raise Conflict("the room has expired")
+        check_ticket(room, wanted)
+
+    async def _update(self, room_id: str, change: Callable[[Room], Room]) -> Room:
+        try:
+            room = await self._store.update(room_id, change)
+        except UnknownRoom as error:
+            raise NotFound("no such room") from error
+        if self._watcher is not None:
+            self._watcher.changed(room)
+        return room
+
+
+def _found(room: Room, participant_id: str) -> Participant:
+    participant = room.participant(participant_id)
+    if participant is None:
+        raise NotFound("no such participant")
+    return participant
+
+
+class _SortableIds:
+    """Ids in the order they were made: microseconds, never the same twice; then chance, among processes."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._last = 0
+
+    def next(self, prefix: str) -> str:
+        self._last = max(self._last + 1, int(self._now().timestamp() * 1_000_000))
+        return f"{prefix}-{self._last:014x}{secrets.token_hex(4)}"

@@ -1,0 +1,129 @@
+"""What a room may be: validity, languages, roster, settings. Pure; every refusal names field and reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from http_serving.errors import Conflict, InvalidRequest
+from rooms_admin.errors import NotSupported
+from rooms_admin.rooms.language_tags import AUTO, primary
+from rooms_admin.rooms.requests import (
+    MOST_PARTICIPANTS,
+    ChangedSettings,
+    NewGlossary,
+    NewParticipant,
+    TicketRequest,
+    changed_settings,
+)
+from rooms_admin.rooms.room import Participant, Room, RoomSettings, Term
+
+LONGEST_VALIDITY = timedelta(days=180)  # ACS's rule for the span from valid_from to valid_until
+
+
+def check_offered(languages: Sequence[str], settings: RoomSettings) -> None:
+    """Languages that cannot be told apart are nothing to interpret between."""
+    if settings.mixed and settings.layout == "sister":
+        reason = "rooms per language are heard each by itself"
+        raise InvalidRequest("the settings contradict each other", details=[_wrong("settings.mixed", reason)])
+    primaries = [primary(tag) for tag in languages]
+    if len(set(primaries)) < len(primaries):
+        reason = "two of them are the same language: interpreting needs different ones"
+        raise InvalidRequest("the languages are not usable", details=[_wrong("languages", reason)])
+
+
+def check_layout(before: RoomSettings, after: RoomSettings) -> None:
+    """ACS rooms per language are for good: people hold tokens for the one they sit in, and a call that is on cannot be
+    carried over into others."""
+    if (before.layout == "sister") != (after.layout == "sister"):
+        reason = "sister is chosen when a room is created, and kept: create another room"
+        raise NotSupported("the room cannot change to this layout", details=[_wrong("settings.layout", reason)])
+
+
+def check_bots(settings: RoomSettings, participants: Sequence[Participant]) -> None:
+    if set(settings.bots) - {one.participant_id for one in participants}:
+        raise InvalidRequest("a bot is nobody", details=[_wrong("settings.bots", "is not on the roster")])
+
+
+def check_chair(settings: RoomSettings, participants: Sequence[Participant]) -> None:
+    if settings.chair and all(one.participant_id != settings.chair for one in participants):
+        raise InvalidRequest("the chair is nobody", details=[_wrong("settings.chair", "is not on the roster")])
+
+
+def check_validity(valid_from: datetime, valid_until: datetime, now: datetime) -> None:
+    if valid_until <= now:
+        reason = "lies in the past"
+    elif valid_until <= valid_from:
+        reason = "must lie after valid_from"
+    elif valid_until - valid_from > LONGEST_VALIDITY:
+        reason = "lies more than 180 days after valid_from"
+    else:
+        return
+    raise InvalidRequest("the validity is not possible", details=[_wrong("valid_until", reason)])
+
+
+def check_languages(languages: Sequence[str], speaks: str, hears: str, where: str = "") -> None:
+    offered = ", ".join(languages)
+    wrong = []
+    if speaks != AUTO and speaks not in languages:
+        wrong.append(_wrong(f"{where}speaks", f"must be auto or one of the room's languages: {offered}"))
+    if hears not in languages:
+        wrong.append(_wrong(f"{where}hears", f"must be one of the room's languages: {offered}"))
+    if wrong:
+        raise InvalidRequest("a participant's languages are not the room's", details=wrong)
+
+
+def check_size(room: Room) -> None:
+    if len(room.participants) >= MOST_PARTICIPANTS:
+        raise Conflict(f"the room is full: {MOST_PARTICIPANTS} participants")
+
+
+def roster_entry(languages: Sequence[str], new: NewParticipant, where: str = "") -> Participant:
+    """The roster entry, ids still empty."""
+    hears = new.hears
+    if hears is None:
+        if new.speaks == AUTO:
+            details = [_wrong(f"{where}hears", "is needed when speaks is auto")]
+            raise InvalidRequest("a participant's languages are not complete", details=details)
+        hears = new.speaks
+    check_languages(languages, new.speaks, hears, where)
+    return Participant("", "", new.display_name, new.role, new.speaks, hears)
+
+
+def merged_settings(settings: RoomSettings, change: ChangedSettings) -> RoomSettings:
+    try:
+        return changed_settings(settings, change)
+    except ValueError as error:
+        raise InvalidRequest("the settings contradict each other", details=[_wrong("settings", str(error))]) from error
+
+
+def check_ticket(room: Room, wanted: TicketRequest) -> None:
+    wrong = []
+    if wanted.language is not None and wanted.language not in room.languages:
+        wrong.append(_wrong("language", f"must be one of the room's languages: {', '.join(room.languages)}"))
+    if wanted.participant_id is not None and room.participant(wanted.participant_id) is None:
+        wrong.append(_wrong("participant_id", "is not on the roster"))
+    if wanted.purpose == "speak" and wanted.participant_id is None:
+        wrong.append(_wrong("participant_id", "is needed to speak"))
+    if wrong:
+        raise InvalidRequest("the ticket is not possible", details=wrong)
+
+
+def glossary_terms(languages: Sequence[str], new: NewGlossary) -> tuple[Term, ...]:
+    wrong = []
+    seen: set[str] = set()
+    for index, one in enumerate(new.terms):
+        if one.term.casefold() in seen:
+            wrong.append(_wrong(f"terms.{index}.term", "is there twice"))
+        seen.add(one.term.casefold())
+        for language in one.translations:
+            if language not in languages:
+                reason = f"must be one of the room's languages: {', '.join(languages)}"
+                wrong.append(_wrong(f"terms.{index}.translations.{language}", reason))
+    if wrong:
+        raise InvalidRequest("the glossary is not usable", details=wrong)
+    return tuple(Term(one.term, one.translations) for one in new.terms)
+
+
+def _wrong(field: str, reason: str) -> dict[str, object]:
+    return {"field": field, "reason": reason}

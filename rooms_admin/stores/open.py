@@ -1,0 +1,82 @@
+"""Opens what is kept, all of it in one place: a SQLite file, or a Redis that several replicas share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from rooms_admin.idempotency import Answers
+from rooms_admin.integrations.subscriptions import Subscriptions
+from rooms_admin.rooms.room import RoomStore
+from rooms_admin.stores.redis.idempotency import RedisAnswers
+from rooms_admin.stores.redis.keys import Keys, check_version
+from rooms_admin.stores.redis.rooms import RedisRooms
+from rooms_admin.stores.redis.subscriptions import RedisSubscriptions
+from rooms_admin.stores.redis.transcripts import FLUSH_S, RedisRecords
+from rooms_admin.stores.sqlite.idempotency import SqliteAnswers
+from rooms_admin.stores.sqlite.migrations import MIGRATIONS
+from rooms_admin.stores.sqlite.rooms import SqliteRooms
+from rooms_admin.stores.sqlite.subscriptions import SqliteSubscriptions
+from rooms_admin.stores.sqlite.transcripts import SqliteRecords
+from rooms_admin.transcripts.recorder import Archive
+from storage.key_value import SharedState
+from storage.redis import RedisClient
+from storage.redis_key_value import RedisState
+from storage.sqlite import Database
+from storage.sqlite_key_value import SqliteState
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """What is kept, each by its protocol. `run` must be running."""
+
+    rooms: RoomStore
+    archive: Archive
+    answers: Answers
+    subscriptions: Subscriptions
+    state: SharedState
+    chores: tuple[Callable[[], Coroutine[Any, Any, None]], ...]
+
+    async def run(self) -> None:
+        """What has to be done again and again: the archive's writing down, and signs of life. Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for chore in self.chores:
+                group.create_task(chore(), name="storage")
+
+
+@asynccontextmanager
+async def open_storage(database_path: str, redis_url: str | None) -> AsyncIterator[Storage]:
+    """Everything in Redis if there is a `redis_url`, in the file at `database_path` otherwise.
+
+    Leaving writes down what the archive still holds.
+
+    Raises:
+        UnusableStore: it cannot be opened, or a newer version of this service has written it.
+    """
+    opened = _sqlite(database_path) if redis_url is None else _redis(redis_url)
+    async with opened as storage:
+        yield storage
+
+
+@asynccontextmanager
+async def _sqlite(path: str) -> AsyncIterator[Storage]:
+    async with Database(path, MIGRATIONS) as database:
+        subscriptions = SqliteSubscriptions(database)
+        await subscriptions.load()
+        async with Archive(SqliteRecords(database)) as archive:
+            answers, state = SqliteAnswers(database), SqliteState(database)
+            yield Storage(SqliteRooms(database), archive, answers, subscriptions, state, (archive.run,))
+
+
+@asynccontextmanager
+async def _redis(url: str) -> AsyncIterator[Storage]:
+    async with RedisClient(url) as client:
+        keys = Keys()
+        await check_version(client, keys)
+        async with Archive(RedisRecords(client, keys), flush_s=FLUSH_S) as archive:
+            answers, state = RedisAnswers(client, keys), RedisState(client, keys.prefix)
+            subscriptions = RedisSubscriptions(client, keys)
+            yield Storage(RedisRooms(client, keys), archive, answers, subscriptions, state, (archive.run, answers.run))

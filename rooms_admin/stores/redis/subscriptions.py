@@ -1,0 +1,221 @@
+"""Integrators' subscriptions and deliveries, in Redis: the books of several replicas. Nothing is remembered here.
+
+A delivery is due at its place in a sorted set. Whoever asks what is due moves it on by `CLAIM_S`: so nobody else sends
+it meanwhile, and somebody does if the sender has died.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from http_serving.errors import Conflict, NotFound
+from rooms_admin.integrations import subscriptions
+from rooms_admin.integrations.subscriptions import (
+    CLAIM_S,
+    KEPT_DELIVERIES_MS,
+    Delivery,
+    DeliveryState,
+    Event,
+    EventKind,
+    Subscription,
+    delivery_of,
+    new_subscription,
+)
+from rooms_admin.rooms.room import milliseconds
+from rooms_admin.stores.redis.keys import Keys
+from storage.redis import Part, RedisClient, Script
+
+AT_ONCE = 200
+"""Deliveries of one script, and of one part of a history."""
+
+_subscription = msgspec.json.Decoder(Subscription)
+_delivery = msgspec.json.Decoder(Delivery)
+
+_ADD = Script("""
+local prefix, id, room, document, most = unpack(ARGV)
+if redis.call('HLEN', prefix .. 'subscriptions') >= tonumber(most) then return 'too many' end
+if room ~= '' then
+    if redis.call('EXISTS', prefix .. 'room:' .. room) == 0 then return 'no room' end
+    redis.call('SADD', prefix .. 'of:' .. room .. ':subscriptions', id)
+end
+redis.call('HSET', prefix .. 'subscriptions', id, document)
+return 'added'
+""")
+_FORGET = """
+local prefix = ARGV[1]
+local function forget(id)
+    local key = prefix .. 'delivery:' .. id
+    local of = redis.call('HMGET', key, 'subscription', 'room')
+    redis.call('ZREM', prefix .. 'deliveries-due', id)
+    redis.call('ZREM', prefix .. 'deliveries-ended', id)
+    if of[1] then
+        redis.call('ZREM', prefix .. 'subscription:' .. of[1] .. ':deliveries', id)
+        redis.call('SREM', prefix .. 'of:' .. of[2] .. ':deliveries', id)
+    end
+    return redis.call('DEL', key)
+end
+"""
+_REMOVE = Script(
+    _FORGET
+    + """
+local id, room = ARGV[2], ARGV[3]
+if redis.call('HDEL', prefix .. 'subscriptions', id) == 0 then return 0 end
+if room ~= '' then redis.call('SREM', prefix .. 'of:' .. room .. ':subscriptions', id) end
+for _, one in ipairs(redis.call('ZRANGE', prefix .. 'subscription:' .. id .. ':deliveries', 0, -1)) do forget(one) end
+return 1
+"""
+)
+# Nothing is said any more of a room, or to a subscriber, deleted in the meantime.
+_ENQUEUE = Script("""
+local prefix, written = ARGV[1], 0
+for number = 2, #ARGV, 5 do
+    local id, subscription, room, due, document = unpack(ARGV, number, number + 4)
+    if redis.call('EXISTS', prefix .. 'room:' .. room) == 1
+        and redis.call('HEXISTS', prefix .. 'subscriptions', subscription) == 1 then
+        redis.call('HSET', prefix .. 'delivery:' .. id,
+            'document', document, 'subscription', subscription, 'room', room)
+        redis.call('ZADD', prefix .. 'deliveries-due', due, id)
+        redis.call('ZADD', prefix .. 'subscription:' .. subscription .. ':deliveries', 0, id)
+        redis.call('SADD', prefix .. 'of:' .. room .. ':deliveries', id)
+        written = written + 1
+    end
+end
+return written
+""")
+_DUE = Script("""
+local prefix, now, claimed_until, limit = unpack(ARGV)
+local found = {}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', prefix .. 'deliveries-due', '-inf', now, 'LIMIT', 0, limit)) do
+    redis.call('ZADD', prefix .. 'deliveries-due', claimed_until, id)
+    found[#found + 1] = redis.call('HGET', prefix .. 'delivery:' .. id, 'document')
+end
+return found
+""")
+_ATTEMPTED = Script("""
+local prefix, id, document, due, created = unpack(ARGV)
+if redis.call('EXISTS', prefix .. 'delivery:' .. id) == 0 then return end
+redis.call('HSET', prefix .. 'delivery:' .. id, 'document', document)
+if due ~= '' then
+    redis.call('ZADD', prefix .. 'deliveries-due', due, id)
+else
+    redis.call('ZREM', prefix .. 'deliveries-due', id)
+    redis.call('ZADD', prefix .. 'deliveries-ended', created, id)
+end
+""")
+_EXPIRE = Script(
+    _FORGET
+    + """
+local gone = 0
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', prefix .. 'deliveries-ended', '-inf', '(' .. ARGV[2],
+    'LIMIT', 0, ARGV[3])) do
+    gone = gone + forget(id)
+end
+return gone
+"""
+)
+
+
+class RedisSubscriptions:
+    """See Subscriptions."""
+
+    def __init__(
+        self, client: RedisClient, keys: Keys, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._client = client
+        self._keys = keys
+        self._now = now
+
+    def wanted(self, event: EventKind, room_id: str) -> bool:
+        """Somebody may have subscribed at another replica a moment ago: who wants it is found out when it is written
+        down."""
+        return True
+
+    async def all(self) -> Sequence[Subscription]:
+        documents = await self._client.call("HVALS", self._keys.subscriptions)
+        return sorted(map(_subscription.decode, documents), key=lambda one: one.subscription_id)
+
+    async def find(self, subscription_id: str) -> Subscription | None:
+        document = await self._client.call("HGET", self._keys.subscriptions, subscription_id)
+        return None if document is None else _subscription.decode(document)
+
+    async def get(self, subscription_id: str) -> Subscription:
+        found = await self.find(subscription_id)
+        if found is None:
+            raise NotFound("no such subscription")
+        return found
+
+    async def add(self, url: str, events: Sequence[EventKind], room_id: str | None) -> Subscription:
+        added = new_subscription(url, events, room_id, self._now())
+        values = (added.subscription_id, room_id or "", msgspec.json.encode(added), subscriptions.MOST_SUBSCRIPTIONS)
+        done = await self._client.run(_ADD, [], self._keys.prefix, *values)
+        if done == b"too many":
+            raise Conflict(f"there are {subscriptions.MOST_SUBSCRIPTIONS} subscriptions already")
+        if done == b"no room":
+            raise NotFound("no such room")
+        return added
+
+    async def remove(self, subscription_id: str) -> None:
+        found = await self.get(subscription_id)
+        if not await self._client.run(_REMOVE, [], self._keys.prefix, subscription_id, found.room_id or ""):
+            raise NotFound("no such subscription")
+
+    def forget_room(self, room_id: str) -> None:
+        """The store has removed them, and we remember none."""
+
+    # --- deliveries --------------------------------------------------------------------------------
+
+    async def enqueue(self, events: Sequence[Event]) -> int:
+        subscribed = await self.all()
+        values: list[Part] = []
+        for event in events:
+            for one in subscribed:
+                if one.wants(event.kind, event.room_id):
+                    delivery = delivery_of(event, one)
+                    named = (delivery.delivery_id, one.subscription_id, event.room_id, delivery.due_ms)
+                    values += *named, msgspec.json.encode(delivery)
+        calls = [
+            [self._keys.prefix, *values[start : start + 5 * AT_ONCE]] for start in range(0, len(values), 5 * AT_ONCE)
+        ]
+        return sum(await self._client.run_each(_ENQUEUE, calls))
+
+    async def due(self, limit: int) -> Sequence[Delivery]:
+        now = milliseconds(self._now())
+        documents = await self._client.run(_DUE, [], self._keys.prefix, now, now + round(CLAIM_S * 1000), limit)
+        return [_delivery.decode(document) for document in documents]
+
+    async def attempted(
+        self, delivery: Delivery, *, status: int | None, error: str | None, again_at_ms: int | None, ok: bool
+    ) -> Delivery:
+        changed = delivery.attempted(status=status, error=error, again_at_ms=again_at_ms, ok=ok)
+        due = str(changed.due_ms) if changed.state == "pending" else ""
+        values = (changed.delivery_id, msgspec.json.encode(changed), due, changed.created_ms)
+        await self._client.run(_ATTEMPTED, [], self._keys.prefix, *values)
+        return changed
+
+    async def history(
+        self, subscription_id: str, before: str | None, limit: int, state: DeliveryState | None = None
+    ) -> Sequence[Delivery]:
+        await self.get(subscription_id)
+        place = self._keys.deliveries(subscription_id)
+        first = "+" if before is None else f"({before}"
+        found: list[Delivery] = []
+        while len(found) < limit:
+            ids: list[bytes] = await self._client.call("ZREVRANGEBYLEX", place, first, "-", "LIMIT", 0, AT_ONCE)
+            named = [self._keys.delivery(one.decode()) for one in ids]
+            documents = await self._client.together([("HGET", one, "document") for one in named])
+            deliveries = [_delivery.decode(document) for document in documents if document is not None]
+            found += [one for one in deliveries if state in (None, one.state)]
+            if len(ids) < AT_ONCE:
+                break
+            first = "(" + ids[-1].decode()
+        return found[:limit]
+
+    async def expire(self) -> int:
+        oldest = milliseconds(self._now()) - KEPT_DELIVERIES_MS
+        gone = 0
+        while some := await self._client.run(_EXPIRE, [], self._keys.prefix, oldest, AT_ONCE):
+            gone += some
+        return gone

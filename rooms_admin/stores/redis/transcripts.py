@@ -1,0 +1,154 @@
+"""What an Archive keeps, in Redis. Lines, passages and open passages are a hash each, by utterance and language, with
+sorted sets beside it for their order and their age."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from rooms_admin.stores.redis.keys import Keys
+from rooms_admin.transcripts.recorder import Batch, OpenPassage
+from rooms_admin.transcripts.records import Passage, TranscriptLine
+from storage.redis import Part, RedisClient, Script
+
+FLUSH_S = 0.1
+"""Between two writes: the last words of a killed replica are few."""
+ITEMS_AT_ONCE = 500
+"""Of one script, and of one answer: longer ones would keep others waiting, in Redis and in our loop."""
+
+_line = msgspec.json.Decoder(TranscriptLine)
+_passage = msgspec.json.Decoder(Passage)
+_open = msgspec.json.Decoder(OpenPassage)
+
+_OF = """
+local of = ARGV[1] .. 'of:' .. ARGV[2] .. ':'
+if redis.call('EXISTS', ARGV[1] .. 'room:' .. ARGV[2]) == 0 then return 0 end
+local function close(name, closed_ms, document)
+    redis.call('HDEL', of .. 'open_passages', name)
+    redis.call('ZREM', of .. 'open_passages-by-time', name)
+    if redis.call('HSET', of .. 'passages', name, document) == 1 then
+        redis.call('ZADD', of .. 'passages-in-order', redis.call('INCR', of .. 'passages-counted'), name)
+        redis.call('ZADD', of .. 'passages-by-time', closed_ms, name)
+    end
+end
+"""
+# Each item: its kind, its name, its time, the document. That of a line begins with its revision.
+_WRITE = Script(
+    _OF
+    + """
+local function revision(document) return tonumber(string.match(document, '^%-?%d+')) end
+for number = 3, #ARGV, 4 do
+    local kind, name, time, document = unpack(ARGV, number, number + 3)
+    if kind == 'line' then
+        local known = redis.call('HGET', of .. 'lines', name)
+        if not known or revision(document) >= revision(known) then
+            redis.call('HSET', of .. 'lines', name, document)
+            redis.call('ZADD', of .. 'lines-by-time', time, name)
+        end
+    elseif kind == 'passage' then
+        close(name, time, document)
+    elseif redis.call('HEXISTS', of .. 'passages', name) == 0 then
+        redis.call('HSETNX', of .. 'open_passages', name, document)
+        redis.call('ZADD', of .. 'open_passages-by-time', 'NX', time, name)
+    end
+end
+return 1
+"""
+)
+_CLOSE = Script(
+    _OF
+    + """
+local closed = 0
+for number = 4, #ARGV, 2 do
+    if redis.call('HEXISTS', of .. 'open_passages', ARGV[number]) == 1 then
+        close(ARGV[number], ARGV[3], ARGV[number + 1])
+        closed = closed + 1
+    end
+end
+return closed
+"""
+)
+_EXPIRE = Script(
+    _OF
+    + """
+local gone = 0
+for _, kind in ipairs({'lines', 'passages', 'open_passages'}) do
+    for _, name in ipairs(redis.call('ZRANGEBYSCORE', of .. kind .. '-by-time', '-inf', '(' .. ARGV[3])) do
+        gone = gone + redis.call('HDEL', of .. kind, name)
+        redis.call('ZREM', of .. kind .. '-by-time', name)
+        redis.call('ZREM', of .. kind .. '-in-order', name)
+    end
+end
+return gone
+"""
+)
+
+
+class RedisRecords:
+    """See Records."""
+
+    def __init__(self, client: RedisClient, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+
+    async def write(self, batch: Batch) -> None:
+        rooms: defaultdict[str, list[Part]] = defaultdict(list)
+        for (room_id, *name), line in batch.lines.items():
+            document = b"%d:" % line.revision + msgspec.json.encode(line)
+            rooms[room_id] += "line", _name(*name), line.timestamp_ms, document
+        for (room_id, *name), passage in batch.passages.items():
+            rooms[room_id] += "passage", _name(*name), passage.closed_at_ms, msgspec.json.encode(passage)
+        for (room_id, *name), opened in batch.opened.items():
+            rooms[room_id] += "open", _name(*name), opened.opened_at_ms, msgspec.json.encode(opened)
+        calls = [
+            [self._keys.prefix, room_id, *values[start : start + 4 * ITEMS_AT_ONCE]]
+            for room_id, values in rooms.items()
+            for start in range(0, len(values), 4 * ITEMS_AT_ONCE)
+        ]
+        await self._client.run_each(_WRITE, calls)
+
+    async def lines(self, room_id: str, most: int) -> Sequence[TranscriptLine]:
+        documents = await self._youngest(room_id, "lines", "lines-by-time", most)
+        return [_line.decode(document.partition(b":")[2]) for document in documents]
+
+    async def passages(self, room_id: str, most: int | None) -> Sequence[Passage]:
+        return [_passage.decode(one) for one in await self._youngest(room_id, "passages", "passages-in-order", most)]
+
+    async def _youngest(self, room_id: str, kind: str, order: str, most: int | None) -> list[bytes]:
+        first = 0 if most is None else -most
+        names: list[bytes] = await self._client.call("ZRANGE", self._keys.of(room_id, order), first, -1)
+        return [
+            document
+            for part in _parts(names)
+            for document in await self._client.call("HMGET", self._keys.of(room_id, kind), *part)
+            if document is not None
+        ]
+
+    async def close_open(self, room_id: str, prefix: str, reason: str, now_ms: int) -> int:
+        order = self._keys.of(room_id, "open_passages-by-time")
+        beginning = prefix.encode()
+        names = [name for name in await self._client.call("ZRANGE", order, 0, -1) if name.startswith(beginning)]
+        closed = 0
+        for part in _parts(names):
+            documents = await self._client.call("HMGET", self._keys.of(room_id, "open_passages"), *part)
+            values: list[Part] = []
+            for name, document in zip(part, documents, strict=True):
+                if document is not None:
+                    values += name, msgspec.json.encode(_open.decode(document).abandoned(reason, now_ms))
+            closed += await self._client.run(_CLOSE, [], self._keys.prefix, room_id, now_ms, *values)
+        return closed
+
+    async def expire(self, oldest_ms: Mapping[str, int]) -> int:
+        calls: list[list[Part]] = [[self._keys.prefix, room_id, oldest] for room_id, oldest in oldest_ms.items()]
+        return sum(await self._client.run_each(_EXPIRE, calls))
+
+
+def _name(utterance_id: str, language: str) -> str:
+    return f"{utterance_id}\0{language}"
+
+
+def _parts(names: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    for start in range(0, len(names), ITEMS_AT_ONCE):
+        yield names[start : start + ITEMS_AT_ONCE]

@@ -1,0 +1,231 @@
+"""Rooms in SQLite: a RoomStore that survives a restart. The tables are in `schema.py`, the threads in `database.py`."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import msgspec
+
+from rooms_admin.rooms.room import (
+    Deletion,
+    Glossary,
+    JoinCodeTaken,
+    Room,
+    RoomQuery,
+    UnknownRoom,
+    folded,
+    milliseconds,
+)
+from rooms_admin.stores.sqlite.migrations import OF_A_ROOM
+from storage.sqlite import Database
+
+_room = msgspec.json.Decoder(Room)
+_glossary = msgspec.json.Decoder(Glossary)
+_SORTED_BY = {"created_at": "room_id", "name": "name", "valid_until": "valid_until"}
+
+
+KNOWN_FOR_S = 1.0
+"""How long a room that was read is known without reading it again. Our own changes are seen at once; those of another
+process on the same file, such as the one we take over from, after this."""
+MOST_KNOWN = 1_000
+
+
+class SqliteRooms:
+    """See RoomStore. Errors of the database leave as `StoreUnavailable`."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._clock = clock
+        self._known: OrderedDict[str, tuple[Room, float]] = OrderedDict()
+        """By id, with the time of reading."""
+        self._changes = 0
+        """Begun and ended: what was read while the number changed may be old already."""
+
+    async def add(self, room: Room) -> None:
+        def add(connection: sqlite3.Connection) -> None:
+            taken = connection.execute(
+                "SELECT 1 FROM rooms WHERE join_code = ? AND valid_until > ?",
+                (room.join_code, milliseconds(room.created_at)),
+            ).fetchone()
+            if taken:
+                raise JoinCodeTaken(room.join_code)
+            _put(connection, room)
+
+        await self._database.write(add)
+
+    async def get(self, room_id: str) -> Room | None:
+        now = self._clock()
+        known = self._known.get(room_id)
+        if known is not None and now - known[1] < KNOWN_FOR_S:
+            return known[0]
+        changes = self._changes
+        room = await self._database.read(lambda connection: _get(connection, room_id))
+        if changes == self._changes and room is not None:
+            self._known[room_id] = room, now
+            self._known.move_to_end(room_id)
+            if len(self._known) > MOST_KNOWN:
+                self._known.popitem(last=False)
+        return room
+
+    @contextmanager
+    def _changing(self, room_id: str) -> Iterator[None]:
+        """What is known of the room counts no more, whether the change succeeds or not."""
+        self._changes += 1
+        try:
+            yield
+        finally:
+            self._changes += 1
+            self._known.pop(room_id, None)
+
+    async def find_by_acs_room(self, acs_room_id: str) -> Room | None:
+        query = (
+            "SELECT document FROM acs_rooms JOIN rooms USING (room_id)"
+            " WHERE acs_rooms.acs_room_id = ? ORDER BY room_id DESC LIMIT 1"
+        )
+        return await self._first(query, acs_room_id)
+
+    async def find_by_join_code(self, join_code: str) -> Room | None:
+        return await self._youngest("join_code", join_code)
+
+    async def find_by_request(self, request_key: str) -> Room | None:
+        return await self._youngest("request_key", request_key)
+
+    async def _youngest(self, column: str, value: str) -> Room | None:
+        return await self._first(f"SELECT document FROM rooms WHERE {column} = ? ORDER BY room_id DESC LIMIT 1", value)
+
+    async def _first(self, query: str, value: str) -> Room | None:
+        row = await self._database.read(lambda connection: connection.execute(query, (value,)).fetchone())
+        return None if row is None else _room.decode(row[0])
+
+    async def update(self, room_id: str, change: Callable[[Room], Room]) -> Room:
+        """`change` runs in another thread."""
+
+        def update(connection: sqlite3.Connection) -> Room:
+            room = _get(connection, room_id)
+            if room is None:
+                raise UnknownRoom(room_id)
+            changed = replace(change(room), version=room.version + 1)
+            _put(connection, changed)
+            return changed
+
+        with self._changing(room_id):
+            return await self._database.write(update)
+
+    async def remove(self, room_id: str, now: datetime) -> Deletion:
+        def remove(connection: sqlite3.Connection) -> Deletion:
+            room = _get(connection, room_id)
+            if room is None:
+                raise UnknownRoom(room_id)
+            removed = {"participants": len(room.participants)}
+            for table in ("rooms", *OF_A_ROOM):
+                removed[table] = connection.execute(f"DELETE FROM {table} WHERE room_id = ?", (room_id,)).rowcount
+            count = "SELECT count(*) FROM {} WHERE room_id = ?"
+            left = {
+                table: connection.execute(count.format(table), (room_id,)).fetchone()[0]
+                for table in ("rooms", *OF_A_ROOM)
+            }
+            proof = Deletion(room_id, now, removed, left)
+            connection.execute(
+                "INSERT OR REPLACE INTO deletions VALUES (?, ?, ?)",
+                (room_id, milliseconds(now), msgspec.json.encode({"removed": removed, "left": left}).decode()),
+            )
+            return proof
+
+        with self._changing(room_id):
+            proof = await self._database.write(remove)
+        await self._database.forget_traces()
+        return proof
+
+    async def deletion(self, room_id: str) -> Deletion | None:
+        query = "SELECT deleted_ms, document FROM deletions WHERE room_id = ?"
+        row = await self._database.read(lambda connection: connection.execute(query, (room_id,)).fetchone())
+        if row is None:
+            return None
+        counts: dict[str, dict[str, int]] = msgspec.json.decode(row[1])
+        return Deletion(room_id, datetime.fromtimestamp(row[0] / 1000, UTC), counts["removed"], counts["left"])
+
+    async def glossary(self, room_id: str, version: int) -> Glossary | None:
+        query = "SELECT document FROM glossaries WHERE room_id = ? AND version = ?"
+        row = await self._database.read(lambda connection: connection.execute(query, (room_id, version)).fetchone())
+        return None if row is None else _glossary.decode(row[0])
+
+    async def page(self, query: RoomQuery) -> Sequence[Room]:
+        statement, values = _listing(query)
+        rows = await self._database.read(lambda connection: connection.execute(statement, values).fetchall())
+        return [_room.decode(row[0]) for row in rows]
+
+
+def _get(connection: sqlite3.Connection, room_id: str) -> Room | None:
+    row = connection.execute("SELECT document FROM rooms WHERE room_id = ?", (room_id,)).fetchone()
+    return None if row is None else _room.decode(row[0])
+
+
+def _put(connection: sqlite3.Connection, room: Room) -> None:
+    values = {
+        "room_id": room.room_id,
+        "acs_room_id": room.acs_room_id,
+        "join_code": room.join_code,
+        "name": folded(room.name),
+        "languages": f" {' '.join(room.languages)} ",
+        "mode": room.mode,
+        "valid_from": milliseconds(room.valid_from),
+        "valid_until": milliseconds(room.valid_until),
+        "request_key": room.request_key,
+        "document": msgspec.json.encode(room).decode(),
+    }
+    names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
+    changes = ", ".join(f"{name} = excluded.{name}" for name in values)
+    connection.execute(
+        f"INSERT INTO rooms ({names}) VALUES ({marks}) ON CONFLICT (room_id) DO UPDATE SET {changes}", values
+    )
+    connection.execute(
+        "DELETE FROM acs_rooms WHERE room_id = ?",
+        (room.room_id,),
+    )
+    connection.executemany("INSERT INTO acs_rooms VALUES (?, ?)", [(one, room.room_id) for one in room.acs_room_ids])
+    connection.execute(
+        "INSERT OR IGNORE INTO glossaries VALUES (?, ?, ?)",
+        (room.room_id, room.glossary.version, msgspec.json.encode(room.glossary).decode()),
+    )
+
+
+def _listing(query: RoomQuery) -> tuple[str, list[str | int]]:
+    """The SQL of a query; every value of a caller's is a parameter."""
+    column = _SORTED_BY[query.sort.removeprefix("-")]
+    order, beyond = ("DESC", "<") if query.descending else ("ASC", ">")
+    conditions: list[str] = []
+    values: list[str | int] = []
+
+    def where(condition: str, *given: str | int) -> None:
+        conditions.append(condition)
+        values.extend(given)
+
+    if query.after is not None:
+        key, room_id = query.after
+        where(f"({column}, room_id) {beyond} (?, ?)", int(key) if column == "valid_until" else key, room_id)
+    if query.name is not None:
+        where("instr(name, ?) > 0", folded(query.name))
+    if query.language is not None:
+        where("instr(languages, ?) > 0", f" {query.language} ")
+    if query.mode is not None:
+        where("mode = ?", query.mode)
+    if query.validity is not None and query.now is not None:
+        now = milliseconds(query.now)
+        match query.validity:
+            case "scheduled":
+                where("valid_from > ?", now)
+            case "open":
+                where("valid_from <= ? AND valid_until > ?", now, now)
+            case "expired":
+                where("valid_from <= ? AND valid_until <= ?", now, now)
+    condition = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"SELECT document FROM rooms {condition} ORDER BY {column} {order}, room_id {order} LIMIT ?", [
+        *values,
+        query.limit,
+    ]

@@ -1,0 +1,145 @@
+"""Integrators' subscriptions and deliveries, in SQLite: the books of one process. The tables are in `schema.py`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from http_serving.errors import Conflict, NotFound
+from rooms_admin.integrations import subscriptions
+from rooms_admin.integrations.subscriptions import (
+    KEPT_DELIVERIES_MS,
+    Delivery,
+    DeliveryState,
+    Event,
+    EventKind,
+    Subscription,
+    delivery_of,
+    new_subscription,
+)
+from rooms_admin.rooms.room import milliseconds
+from storage.sqlite import Database
+
+_subscription = msgspec.json.Decoder(Subscription)
+_COLUMNS = "delivery_id, subscription_id, room_id, event, created_ms, due_ms, attempts, state, status, error, body"
+
+
+class SqliteSubscriptions:
+    """See Subscriptions. What is subscribed is known without reading, to ask for each event."""
+
+    def __init__(self, database: Database, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._database = database
+        self._now = now
+        self._known: dict[str, Subscription] = {}
+
+    async def load(self) -> None:
+        """To be awaited before anything else."""
+        rows = await self._database.read(
+            lambda connection: connection.execute("SELECT document FROM subscriptions").fetchall()
+        )
+        self._known = {one.subscription_id: one for one in (_subscription.decode(row[0]) for row in rows)}
+
+    async def all(self) -> Sequence[Subscription]:
+        return sorted(self._known.values(), key=lambda one: one.subscription_id)
+
+    async def get(self, subscription_id: str) -> Subscription:
+        found = self._known.get(subscription_id)
+        if found is None:
+            raise NotFound("no such subscription")
+        return found
+
+    async def find(self, subscription_id: str) -> Subscription | None:
+        return self._known.get(subscription_id)
+
+    def wanted(self, event: EventKind, room_id: str) -> bool:
+        return any(one.wants(event, room_id) for one in self._known.values())
+
+    async def add(self, url: str, events: Sequence[EventKind], room_id: str | None) -> Subscription:
+        if len(self._known) >= subscriptions.MOST_SUBSCRIPTIONS:
+            raise Conflict(f"there are {subscriptions.MOST_SUBSCRIPTIONS} subscriptions already")
+        added = new_subscription(url, events, room_id, self._now())
+        document = msgspec.json.encode(added).decode()
+        await self._database.write(
+            lambda connection: (
+                connection.execute(
+                    "INSERT INTO subscriptions VALUES (?, ?, ?)", (added.subscription_id, room_id, document)
+                ).rowcount
+            )
+        )
+        self._known[added.subscription_id] = added
+        return added
+
+    async def remove(self, subscription_id: str) -> None:
+        await self.get(subscription_id)
+
+        def remove(connection: sqlite3.Connection) -> None:
+            for table in ("subscriptions", "deliveries"):
+                connection.execute(f"DELETE FROM {table} WHERE subscription_id = ?", (subscription_id,))
+
+        await self._database.write(remove)
+        self._known.pop(subscription_id, None)
+
+    def forget_room(self, room_id: str) -> None:
+        self._known = {key: one for key, one in self._known.items() if one.room_id != room_id}
+
+    # --- deliveries --------------------------------------------------------------------------------
+
+    async def enqueue(self, events: Sequence[Event]) -> int:
+        deliveries = [
+            delivery_of(event, one)
+            for event in events
+            for one in await self.all()
+            if one.wants(event.kind, event.room_id)
+        ]
+        marks = ", ".join("?" * 11)
+        # Nothing is said any more of a room that has been deleted in the meantime.
+        statement = f"INSERT INTO deliveries ({_COLUMNS}) SELECT {marks} FROM rooms WHERE room_id = ?"
+        rows = [(*_row(one), one.room_id) for one in deliveries]
+        if rows:
+            await self._database.write(lambda connection: connection.executemany(statement, rows).rowcount)
+        return len(rows)
+
+    async def due(self, limit: int) -> Sequence[Delivery]:
+        query = f"SELECT {_COLUMNS} FROM deliveries WHERE state = 'pending' AND due_ms <= ? ORDER BY due_ms LIMIT ?"
+        now = milliseconds(self._now())
+        rows = await self._database.read(lambda connection: connection.execute(query, (now, limit)).fetchall())
+        return [Delivery(*row) for row in rows]
+
+    async def attempted(
+        self, delivery: Delivery, *, status: int | None, error: str | None, again_at_ms: int | None, ok: bool
+    ) -> Delivery:
+        changed = delivery.attempted(status=status, error=error, again_at_ms=again_at_ms, ok=ok)
+        statement = (
+            "UPDATE deliveries SET attempts = ?, state = ?, status = ?, error = ?, due_ms = ? WHERE delivery_id = ?"
+        )
+        values = (changed.attempts, changed.state, status, error, changed.due_ms, delivery.delivery_id)
+        await self._database.write(lambda connection: connection.execute(statement, values).rowcount)
+        return changed
+
+    async def history(
+        self, subscription_id: str, before: str | None, limit: int, state: DeliveryState | None = None
+    ) -> Sequence[Delivery]:
+        await self.get(subscription_id)
+        conditions, values = ["subscription_id = ?"], [subscription_id]
+        if before is not None:
+            conditions.append("delivery_id < ?")
+            values.append(before)
+        if state is not None:
+            conditions.append("state = ?")
+            values.append(state)
+        wanted = " AND ".join(conditions)
+        query = f"SELECT {_COLUMNS} FROM deliveries WHERE {wanted} ORDER BY delivery_id DESC LIMIT {limit:d}"
+        rows = await self._database.read(lambda connection: connection.execute(query, values).fetchall())
+        return [Delivery(*row) for row in rows]
+
+    async def expire(self) -> int:
+        oldest = milliseconds(self._now()) - KEPT_DELIVERIES_MS
+        statement = "DELETE FROM deliveries WHERE created_ms < ? AND state != 'pending'"
+        return await self._database.write(lambda connection: connection.execute(statement, (oldest,)).rowcount)
+
+
+def _row(one: Delivery) -> tuple[object, ...]:
+    return tuple(getattr(one, name) for name in _COLUMNS.split(", "))

@@ -1,0 +1,68 @@
+"""What interpreting a room has used, lane by lane, from its ledger: minutes, tokens, money. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from rooms_admin.transcripts.records import Passage
+
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What the model costs, per million tokens of each kind; a kind without a price is free."""
+
+    currency: str
+    per_million: Mapping[str, float]
+
+    def cost(self, tokens: Mapping[str, int]) -> float:
+        """What these tokens cost.
+
+        Cached input is counted by the model among the input as well, text first: that much is not paid twice.
+        """
+        paid = dict(tokens)
+        cached = paid.get("input_cached", 0)
+        for kind in ("input_text", "input_audio"):
+            spared = min(cached, paid.get(kind, 0))
+            paid[kind] = paid.get(kind, 0) - spared
+            cached -= spared
+        return sum(count * self.per_million.get(kind, 0.0) for kind, count in paid.items()) / MILLION
+
+
+@dataclass(slots=True)
+class LaneUsage:
+    """One speaker into one language."""
+
+    speaker_id: str
+    source: str
+    target: str
+    utterances: Counter[str] = field(default_factory=Counter)
+    """By final state."""
+    spoken_ms: int = 0
+    """By the speaker, as far as it went to the model."""
+    interpreted_ms: int = 0
+    """Of interpretation, as far as it went into the call."""
+    tokens: Counter[str] = field(default_factory=Counter)
+
+    def add(self, passage: Passage) -> None:
+        self.utterances[passage.state] += 1
+        self.spoken_ms += passage.spoken_ms or 0
+        self.interpreted_ms += passage.played_ms
+        self.tokens.update(passage.tokens)
+
+
+def paid_for(passages: Iterable[Passage]) -> Iterator[Passage]:
+    """All but voices that were passed through: no model heard them."""
+    return (passage for passage in passages if passage.kind != "passthrough")
+
+
+def usage_by_lane(passages: Iterable[Passage]) -> list[LaneUsage]:
+    """The lanes in the order of their first utterance."""
+    lanes: dict[tuple[str, str, str], LaneUsage] = {}
+    for passage in paid_for(passages):
+        key = (passage.speaker_id, passage.source, passage.target)
+        lanes.setdefault(key, LaneUsage(*key)).add(passage)
+    return list(lanes.values())

@@ -1,0 +1,21 @@
+"""Errors of the store."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class StoreUnavailable(Exception):
+    """The store cannot do it now; the same operation may succeed later."""
+
+    code: ClassVar[str] = "store_unavailable"
+    retryable: ClassVar[bool] = True
+
+    def __init__(self, message: str, *, retry_after_ms: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after_ms = retry_after_ms
+
+
+class UnusableStore(Exception):
+    """The store cannot be used at all, so the service does not start: the reason, in words for an operator."""

@@ -1,0 +1,221 @@
+"""The register keeps the same promises in memory and on disk: one record per room, changed only by who knows it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+import msgspec
+import pytest
+
+from bot.calls.registry import (
+    LEASE_S,
+    CallRecord,
+    Living,
+    Outcome,
+    Register,
+    WantedCall,
+    decode_event,
+    encode_event,
+)
+from bot.calls.state_machine import State
+from rooms_admin.stores.sqlite.migrations import MIGRATIONS
+from storage.key_value import InMemoryState, SharedState
+from storage.sqlite import IN_MEMORY, Database
+from storage.sqlite_key_value import SqliteState
+from webhooks.events import (
+    CallConnected,
+    CallEvent,
+    CallReport,
+    CallStarted,
+    OtherCallEvent,
+    Participant,
+    ParticipantAdded,
+)
+
+NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+STARTED = CallStarted("event-1", "acs-1", "server-call-1", "8:acs:ada", NOW, "correlation")
+RECORD = CallRecord(
+    room_id="room-1", acs_room_id="acs-1", owner="us", secret="s3cret", request_id="request", name="name", since=1.5
+)
+"""What stands in it matters to nobody here."""
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def state(request: pytest.FixtureRequest) -> AsyncIterator[SharedState]:
+    if request.param == "memory":
+        yield InMemoryState(asyncio.get_running_loop().time)
+        return
+    async with Database(IN_MEMORY, MIGRATIONS) as database:
+        yield SqliteState(database)
+
+
+@pytest.fixture
+def register(state: SharedState) -> Register:
+    return Register(state, "us")
+
+
+async def test_a_room_has_one_call(state: SharedState, register: Register) -> None:
+    other = Register(state, "others")
+    assert await register.call("room-1") is None
+    assert await register.claim(RECORD)
+    assert not await other.claim(msgspec.structs.replace(RECORD, owner="others", secret="another"))
+    assert await other.call("room-1") == RECORD
+    assert await other.calls() == [RECORD]
+
+
+async def test_a_record_is_changed_by_who_knows_it_as_it_is(register: Register) -> None:
+    await register.claim(RECORD)
+    changed = msgspec.structs.replace(RECORD, state=State.STREAMING, present=("ada",), connection_id="connection-1")
+    assert await register.change(RECORD, changed)
+    assert not await register.change(RECORD, msgspec.structs.replace(RECORD, owner="others"))
+    assert not await register.release(RECORD)
+    assert await register.call("room-1") == changed
+    assert await register.release(changed)
+    assert await register.call("room-1") is None
+
+
+async def test_of_many_who_claim_at_once_one_succeeds(state: SharedState) -> None:
+    records = [msgspec.structs.replace(RECORD, owner=f"replica-{n}", secret=f"secret-{n}") for n in range(8)]
+    won = await asyncio.gather(*(Register(state, record.owner).claim(record) for record in records))
+    assert sum(won) == 1
+
+
+async def test_a_secret_leads_to_its_call_and_is_known_when_that_is_over(register: Register) -> None:
+    await register.claim(RECORD)
+    assert await register.by_secret("s3cret") == RECORD
+    moved = msgspec.structs.replace(RECORD, secret="new")
+    await register.change(RECORD, moved)
+    assert await register.by_secret("s3cret") is None
+    assert await register.by_secret("new") == moved
+    await register.release(moved)
+    assert await register.by_secret("new") is None
+    assert await register.knows_secret("new") and await register.knows_secret("s3cret")
+    assert not await register.knows_secret("guessed")
+    assert await register.by_secret("guessed") is None
+
+
+async def test_who_renews_the_lease_lives(state: SharedState, register: Register) -> None:
+    other = Register(state, "others")
+    assert (await register.living()).replicas == {"us"}, "we do, whatever it says"
+    await other.beat()
+    await register.beat()
+    assert (await register.living()).replicas == {"us", "others"}
+    await other.retire()
+    await other.beat()
+    assert (await register.living()).replicas == {"us"}, "who has retired does not come back"
+
+
+async def test_a_store_that_has_lost_our_lease_may_have_lost_those_of_others(register: Register, state: Any) -> None:
+    await register.beat()
+    assert (await register.living()).certain
+    await state.remove("replica:us")
+    assert not (await register.living()).certain
+    await register.beat()
+    assert not (await register.living()).certain, "the others get the time to renew theirs"
+
+
+async def test_who_has_retired_doubts_nothing(register: Register) -> None:
+    await register.beat()
+    await register.retire()
+    assert (await register.living()).certain
+
+
+def test_whose_calls_may_be_taken_over() -> None:
+    living = Living(frozenset({"us", "others"}), certain=True)
+    assert [living.gone(owner) for owner in ("us", "others", "dead", "")] == [False, False, True, True]
+    doubtful = Living(frozenset({"us"}), certain=False)
+    assert [doubtful.gone(owner) for owner in ("dead", "")] == [False, True]
+    assert LEASE_S == 5.0
+
+
+async def test_calls_that_are_wanted(register: Register) -> None:
+    wanted = WantedCall(room_id="room-1", server_call_id="server-call-1", since=1.0, attempts=2, retry_at=3.0)
+    assert await register.wanted("room-1") is None
+    await register.want(wanted)
+    assert await register.wanted("room-1") == wanted
+    assert await register.all_wanted() == [wanted]
+    await register.unwant("room-1")
+    assert await register.all_wanted() == []
+
+
+async def test_calls_that_are_over_and_how_they_ended(register: Register) -> None:
+    outcome = Outcome(state="ended", reason="stopped", at=1.0, connection_id="connection-1")
+    assert not await register.is_over("server-call-1")
+    await register.over("server-call-1")
+    assert await register.is_over("server-call-1")
+    assert await register.outcome("room-1") is None
+    await register.note("room-1", outcome)
+    await register.want(WantedCall(room_id="room-1", server_call_id=None, since=1.0))
+    assert await register.outcome("room-1") == outcome
+    await register.forget_room("room-1")
+    assert await register.outcome("room-1") is None and await register.wanted("room-1") is None
+
+
+async def test_connections_left_behind(register: Register) -> None:
+    await register.orphan("connection-1")
+    await register.orphan("connection-1")
+    assert await register.orphans() == ["connection-1"]
+    await register.adopted("connection-1")
+    assert await register.orphans() == []
+
+
+async def test_what_was_promised_is_done_by_a_successor_and_by_one_alone(state: SharedState) -> None:
+    dead, us, others = (Register(state, name) for name in ("dead", "us", "others"))
+    living = Living(frozenset({"us", "others"}), certain=True)
+    await dead.promise(STARTED)
+    await dead.promise(replace(STARTED, event_id="event-2"))
+    await dead.done(replace(STARTED, event_id="event-2"))
+    assert await us.left_undone(Living(frozenset({"dead"}), certain=True)) == []
+    found = await asyncio.gather(us.left_undone(living), others.left_undone(living))
+    assert sorted(found, key=len) == [[], [STARTED]]
+    assert await us.left_undone(living) == [], "it is ours now"
+    await us.done(STARTED)
+    await others.done(STARTED)
+    assert await state.find("event:") == {}
+
+
+async def test_messages_come_in_order_to_whom_they_are_for(register: Register) -> None:
+    await register.send("others", b"1")
+    await register.send("others", b"2")
+    assert await register.receive("us", 0.0) is None
+    assert [await register.receive("others", 0.0) for _ in range(3)] == [b"1", b"2", None]
+
+
+SAMPLES: dict[str, Any] = {
+    "str": "text",
+    "str | None": None,
+    "int": 7,
+    "float | None": 1.5,
+    "datetime": NOW,
+    "bool": True,
+    "tuple[Participant, ...]": (Participant("8:acs:ada", "communicationUser", True, False),),
+}
+
+
+@pytest.mark.parametrize("kind", [*get_args(CallReport), *get_args(CallEvent)])
+def test_every_event_is_kept_as_it_is(kind: type[Any]) -> None:
+    fields = {name: SAMPLES[found.type] for name, found in kind.__dataclass_fields__.items()}
+    event = kind(**fields)
+    assert decode_event(encode_event(event)) == event
+    assert type(decode_event(encode_event(event))) is kind
+
+
+def test_events_by_hand() -> None:
+    common = ("event", "connection", "server", "correlation", "room-1", 200, 0, "")
+    for event in (
+        STARTED,
+        ParticipantAdded("event", None, "server", None, NOW, "correlation", "8:acs:ada", "Ada", None),
+        CallConnected(*common),
+        OtherCallEvent(*common, type="PlayStarted"),
+    ):
+        assert decode_event(encode_event(event)) == event
+
+
+@pytest.mark.parametrize("kept", [b"{", b'{"type":"Nothing","event":{}}', b'{"type":"CallStarted","event":{}}'])
+def test_what_is_no_event_is_refused(kept: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode_event(kept)

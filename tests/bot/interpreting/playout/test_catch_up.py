@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.interpreting.playout.catch_up import FASTEST, HOLD_S, STEPS_MS, LagControl
+
+
+@pytest.mark.parametrize(
+    ("queued_ms", "trimming", "speed"),
+    [
+        (0, False, 1.0),
+        (2_000, False, 1.0),
+        (2_001, True, 1.0),
+        (4_001, True, 1.05),
+        (6_001, True, 1.1),
+        (8_001, True, 1.15),
+        (10_001, True, FASTEST),
+        (60_000, True, FASTEST),
+    ],
+)
+def test_first_pauses_are_cut_then_the_pace_is_raised(queued_ms: float, trimming: bool, speed: float) -> None:
+    lag = LagControl()
+    lag.observe(queued_ms, now=1.0)
+    assert (lag.trimming, lag.speed) == (trimming, speed)
+
+
+def test_a_level_is_held_and_then_falls_to_what_was_needed_since() -> None:
+    lag = LagControl()
+    lag.observe(9_000, now=0.0)
+    assert lag.level == 4
+    lag.observe(3_000, now=1.0)
+    lag.observe(5_000, now=2.0)
+    lag.observe(0, now=HOLD_S - 0.1)
+    assert lag.level == 4
+    lag.observe(0, now=HOLD_S)
+    assert lag.level == 2, "5 s were waiting in between"
+    lag.observe(0, now=2 * HOLD_S)
+    assert lag.level == 0
+
+
+observations = st.lists(st.tuples(st.integers(0, 3_000), st.integers(0, 30_000)), max_size=60)
+
+
+@given(observations)
+def test_the_level_swings_no_faster_than_it_is_held(steps: list[tuple[int, int]]) -> None:
+    lag, now = LagControl(), 100.0
+    rose_at = fell_at = float("-inf")
+    for pause_ms, queued_ms in steps:
+        now += pause_ms / 1000
+        before = lag.level
+        lag.observe(queued_ms, now)
+        if lag.level > before:
+            rose_at = now
+        if lag.level < before:
+            assert now - max(rose_at, fell_at) >= HOLD_S
+            fell_at = now
+        assert lag.level >= sum(queued_ms > step for step in STEPS_MS), "never less than is needed now"
+        assert 1.0 <= lag.speed <= FASTEST
+
+
+@given(observations)
+def test_a_channel_that_has_caught_up_is_calm_again(steps: list[tuple[int, int]]) -> None:
+    lag, now = LagControl(), 0.0
+    for pause_ms, queued_ms in steps:
+        now += pause_ms / 1000
+        lag.observe(queued_ms, now)
+    for _ in range(2 * len(STEPS_MS)):
+        now += HOLD_S
+        lag.observe(0, now)
+    assert (lag.level, lag.trimming, lag.speed) == (0, False, 1.0)

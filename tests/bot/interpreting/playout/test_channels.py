@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import pytest
+
+from bot.interpreting.effects import Effect, Play, StopPlaying, VoiceBegins, VoiceEnds
+from bot.interpreting.ledger import Entry, Kind, State
+from bot.interpreting.plan import Lane
+from bot.interpreting.playout.catch_up import VOICE_LIMIT_MS, WAITING_LIMIT_S
+from bot.interpreting.playout.channels import DRY_ALONG_S, DRY_S, Speaking
+from bot.interpreting.playout.floor import Passage
+from tests.support.audio import FRAME_BYTES, numbered
+
+ROOM, SPANISH = "room", "es-ES"
+LANE = Lane("8:acs:ada", "en-US", "es-ES")
+
+
+class Voices:
+    """`Speaking`, and what it asks for."""
+
+    def __init__(self) -> None:
+        self.out: list[Effect] = []
+        self.speaking = Speaking(self.out)
+
+    def enter(
+        self, name: str, since: float, channel: str = ROOM, kind: Kind = Kind.UTTERANCE, *, along: bool = False
+    ) -> Passage:
+        entry = Entry(name, LANE, State.COMMITTED, since, kind=kind)
+        entry.committed_at = since
+        passage = Passage(entry, since, channel, along=along)
+        self.speaking.enter(passage)
+        return passage
+
+    def say(self, passage: Passage, frames: int, now: float) -> None:
+        self.speaking.audio(passage, numbered(1) * frames, now)
+
+    def play(self, begin: float, end: float, channel: str = ROOM) -> Passage | None:
+        """Every 20 ms; what has been heard to its end."""
+        now = begin
+        while now < end:
+            over = self.speaking.play(channel, now, quiet=True)
+            if over is not None:
+                return over
+            now += 0.02
+        return None
+
+    def told(self) -> list[str]:
+        """What was asked for, frames counted."""
+        names = [type(effect).__name__ for effect in self.out]
+        return [name for place, name in enumerate(names) if place == 0 or name != names[place - 1]]
+
+
+def test_a_voice_is_announced_played_and_taken_off() -> None:
+    voices = Voices()
+    one = voices.enter("one", 1.0)
+    assert voices.speaking.play(ROOM, 1.0, quiet=True) is None
+    voices.say(one, 3, 1.5)
+    assert voices.speaking.queued_ms == 60
+    one.pacer.finish()
+    assert voices.play(1.6, 2.0) is one
+    voices.speaking.drop(one)
+    assert voices.told() == ["VoiceBegins", "Play", "VoiceEnds"]
+    assert [effect for effect in voices.out if isinstance(effect, VoiceBegins | VoiceEnds)] == [
+        VoiceBegins(ROOM, LANE),
+        VoiceEnds(ROOM, LANE),
+    ]
+    entry, playout = one.entry, one.entry.playouts[ROOM]
+    assert (playout.played, playout.dropped, entry.played_ms) == (3 * FRAME_BYTES, 0, 60)
+    assert entry.waited_ms == pytest.approx(100)
+    assert entry.first_played_at == pytest.approx(1.6)
+    assert entry.last_played_at == pytest.approx(1.64)
+
+
+def test_what_is_stopped_in_its_middle_is_stopped_in_the_call_too_and_accounted_for() -> None:
+    voices = Voices()
+    one = voices.enter("one", 1.0)
+    voices.say(one, 10, 1.0)
+    voices.play(1.0, 1.05)
+    voices.speaking.drop(one)
+    assert voices.told() == ["VoiceBegins", "Play", "StopPlaying", "VoiceEnds"]
+    playout = one.entry.playouts[ROOM]
+    assert playout.played + playout.dropped == 10 * FRAME_BYTES
+    assert playout.dropped > 0
+
+
+def test_what_has_not_begun_goes_without_a_word() -> None:
+    voices = Voices()
+    one = voices.enter("one", 1.0)
+    voices.say(one, 10, 1.0)
+    voices.speaking.drop(one)
+    assert voices.out == []
+    assert one.entry.playouts[ROOM].dropped == 10 * FRAME_BYTES
+
+
+def test_the_interpreters_own_words_are_nobodys_voice() -> None:
+    voices = Voices()
+    own = voices.enter("own", 1.0, kind=Kind.ANNOUNCEMENT)
+    voices.say(own, 2, 1.0)
+    own.pacer.finish()
+    assert voices.play(1.0, 1.5) is own
+    voices.speaking.drop(own)
+    assert {type(effect) for effect in voices.out} == {Play}
+
+
+def test_channels_speak_at_the_same_time() -> None:
+    voices = Voices()
+    here, there = voices.enter("here", 1.0), voices.enter("there", 1.0, SPANISH)
+    for passage in (here, there):
+        voices.say(passage, 5, 1.0)
+        assert voices.speaking.play(passage.channel, 1.0, quiet=True) is None
+    assert [effect.channel for effect in voices.out if isinstance(effect, Play)] == [ROOM, SPANISH]
+
+
+def test_a_channel_is_forgotten_when_nobody_wants_it_and_nobody_is_on_it() -> None:
+    voices = Voices()
+    voices.enter("here", 1.0)
+    there = voices.enter("there", 1.0, SPANISH)
+    voices.speaking.forget(())
+    assert set(voices.speaking.floors) == {ROOM, SPANISH}
+    voices.speaking.drop(there)
+    voices.speaking.forget((ROOM,))
+    assert set(voices.speaking.floors) == set(voices.speaking.lags) == {ROOM}
+
+
+def test_the_oldest_that_waits_goes_when_too_much_waits() -> None:
+    voices = Voices()
+    talking, first, second = (
+        voices.enter(name, at) for name, at in [("talking", 1.0), ("first", 1.1), ("second", 1.2)]
+    )
+    voices.say(talking, 500, 2.0)
+    voices.play(2.0, 2.01)
+    voices.say(second, 400, 2.1)
+    assert voices.speaking.too_much(ROOM) is None
+    voices.say(first, 400, 2.2)
+    assert voices.speaking.too_much(ROOM) is second, "its sound came first"
+
+
+def test_a_voice_without_an_end_goes_first() -> None:
+    voices = Voices()
+    endless = voices.enter("endless", 1.0)
+    voices.say(endless, VOICE_LIMIT_MS // 20 + 1, 2.0)
+    assert voices.speaking.too_much(ROOM) is endless
+
+
+def test_the_next_is_spoken_faster_where_much_waits() -> None:
+    voices = Voices()
+    assert voices.speaking.speed((ROOM,)) == 1.0
+    for name, at in [("one", 1.0), ("two", 1.1)]:
+        voices.say(voices.enter(name, at), 300, 2.0)
+    assert voices.speaking.speed((ROOM, "another")) > 1.0
+
+
+def test_pauses_are_shortened_where_much_waits_and_that_is_accounted_for() -> None:
+    voices = Voices()
+    one, two, three = (voices.enter(name, at) for name, at in [("one", 1.0), ("two", 1.1), ("three", 1.2)])
+    voices.speaking.audio(one, numbered(1) + bytes(100 * FRAME_BYTES), 2.0)
+    one.pacer.finish()
+    voices.say(two, 200, 2.0)
+    voices.say(three, 1, 2.0)
+    assert voices.play(2.0, 5.0) is one
+    voices.speaking.drop(one)
+    playout = one.entry.playouts[ROOM]
+    assert playout.trimmed > 0
+    assert playout.played + playout.trimmed == 101 * FRAME_BYTES
+
+
+@pytest.mark.parametrize(("along", "patience_s"), [(False, DRY_S), (True, DRY_ALONG_S)])
+def test_a_voice_that_breaks_off_is_waited_for_only_so_long(along: bool, patience_s: float) -> None:
+    voices = Voices()
+    one = voices.enter("one", 1.0, along=along)
+    voices.say(one, 1, 1.0)
+    voices.play(1.0, 1.01)
+    due_at = voices.speaking.deadline(ROOM, 1.1, quiet=True)
+    assert due_at == pytest.approx(1.02 + patience_s)
+    assert due_at is not None
+    assert voices.speaking.too_late(ROOM, due_at - 0.01) is None
+    assert voices.speaking.too_late(ROOM, due_at) is one
+
+
+def test_one_that_could_not_be_heard_for_long_is_too_late() -> None:
+    voices = Voices()
+    one, two = voices.enter("one", 1.0), voices.enter("two", 1.1)
+    voices.say(two, 1, 2.0)
+    assert voices.speaking.too_late(ROOM, 2.0 + WAITING_LIMIT_S - 0.01) is None
+    assert voices.speaking.too_late(ROOM, 2.0 + WAITING_LIMIT_S) is two
+    voices.speaking.drop(two)
+    assert voices.speaking.too_late(ROOM, 100.0) is None, "nothing of the other has come yet"
+    assert StopPlaying(ROOM) not in voices.out
+    voices.say(one, 1, 3.0)
+    voices.speaking.begin_anew(one, 3.0)
+    assert voices.speaking.queued_ms == 0

@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+
+from bot.interpreting.ledger import Entry, State
+from bot.interpreting.plan import Lane
+from bot.interpreting.playout.floor import BETWEEN_S, HEAD_WAIT_S, Floor, Passage, Stage
+from tests.support.audio import numbered
+
+LANE = Lane("8:acs:ada", "en-US", "es-ES")
+
+
+def entry(name: str, began_at: float) -> Entry:
+    return Entry(name, LANE, State.COMMITTED, began_at)
+
+
+def entered(floor: Floor, name: str, began_at: float, now: float) -> Passage:
+    passage = Passage(entry(name, began_at), now)
+    floor.enter(passage)
+    return passage
+
+
+def names(floor: Floor) -> list[str]:
+    return [passage.entry.utterance for passage in floor.passages]
+
+
+def frames(count: int) -> bytes:
+    return numbered(1) * count
+
+
+def say(floor: Floor, passage: Passage, now: float) -> float:
+    """Play a passage that has the floor to its end; returns when."""
+    passage.pacer.finish()
+    while not passage.pacer.drained:
+        passage.pacer.take(now)
+        now += 0.02
+    floor.drop(passage)
+    return now
+
+
+def test_the_floor_goes_to_whoever_has_something_to_say() -> None:
+    floor = Floor()
+    first = entered(floor, "first", began_at=1.0, now=2.0)
+    assert floor.next_turn(2.0) is None
+    assert floor.deadline(2.0) is None
+    floor.audio(first, frames(1), now=2.5)
+    assert (first.stage, first.ready_at) == (Stage.READY, 2.5)
+    assert floor.next_turn(2.5) is first
+    assert floor.speaking is first
+
+
+def test_one_voice_at_a_time_with_a_breath_between() -> None:
+    floor = Floor()
+    first, second = entered(floor, "first", 1.0, now=2.0), entered(floor, "second", 1.5, now=2.0)
+    floor.audio(first, frames(2), now=2.5)
+    floor.audio(second, frames(2), now=2.5)
+    assert floor.next_turn(2.5) is first
+    assert floor.next_turn(2.5) is None
+    said_at = say(floor, first, now=2.5)
+    assert said_at == pytest.approx(2.54)
+    assert floor.next_turn(said_at) is None
+    free_at = floor.deadline(said_at)
+    assert free_at == pytest.approx(2.54 + BETWEEN_S)
+    assert free_at is not None
+    assert floor.next_turn(free_at) is second
+
+
+def test_places_are_given_by_who_began_first_not_by_who_ended_first() -> None:
+    floor = Floor()
+    entered(floor, "began at 2", began_at=2.0, now=3.0)
+    entered(floor, "began at 1", began_at=1.0, now=5.0)
+    entered(floor, "began at 2 as well", began_at=2.0, now=5.0)
+    assert names(floor) == ["began at 1", "began at 2", "began at 2 as well"]
+
+
+def test_one_that_is_ready_waits_for_its_turn() -> None:
+    floor = Floor()
+    first, second = entered(floor, "first", 1.0, now=2.0), entered(floor, "second", 1.5, now=2.0)
+    floor.audio(second, frames(1), now=2.2)
+    assert floor.next_turn(2.2) is None
+    floor.audio(first, frames(1), now=2.4)
+    assert floor.next_turn(2.4) is first
+
+
+def test_one_that_is_late_for_3_s_loses_its_place_but_not_its_turn() -> None:
+    floor = Floor()
+    late, ready = entered(floor, "late", 1.0, now=2.0), entered(floor, "ready", 1.5, now=2.1)
+    floor.audio(ready, frames(1), now=2.2)
+    patience_ends_at = floor.deadline(2.2)
+    assert patience_ends_at == 2.0 + HEAD_WAIT_S
+    assert floor.next_turn(4.999) is None
+    assert floor.next_turn(5.0) is ready
+    said_at = say(floor, ready, now=5.0)
+    floor.audio(late, frames(1), said_at)
+    assert floor.next_turn(said_at + 1) is late
+
+
+def test_who_began_first_goes_first_even_past_one_that_lost_its_place() -> None:
+    floor = Floor()
+    entered(floor, "late", began_at=5.0, now=6.0)
+    second = entered(floor, "second", began_at=5.5, now=6.5)
+    floor.audio(second, frames(100), now=7.0)
+    assert floor.next_turn(6.0 + HEAD_WAIT_S) is second
+    entered(floor, "long", began_at=4.0, now=9.5)
+    assert names(floor) == ["second", "long", "late"]
+
+
+def test_while_somebody_speaks_the_next_frame_is_what_is_due() -> None:
+    floor = Floor()
+    first, second = entered(floor, "first", 1.0, now=2.0), entered(floor, "second", 1.5, now=2.0)
+    floor.audio(first, frames(2), now=2.5)
+    floor.audio(second, frames(2), now=2.5)
+    floor.next_turn(2.5)
+    first.pacer.take(2.5)
+    assert floor.deadline(2.5) == pytest.approx(2.52)
+    assert floor.queued_ms == 20 + 40
+
+
+def test_one_that_is_dropped_makes_room_at_any_stage() -> None:
+    floor = Floor()
+    waiting, ready, speaking = (entered(floor, name, 1.0, now=2.0) for name in ("waiting", "ready", "speaking"))
+    floor.drop(waiting)
+    floor.audio(ready, frames(3), now=2.1)
+    floor.drop(ready)
+    floor.audio(speaking, frames(3), now=2.2)
+    assert floor.next_turn(2.2) is speaking
+    speaking.pacer.take(2.2)
+    floor.drop(speaking)
+    assert floor.passages == []
+    assert (ready.pacer.dropped_bytes, speaking.pacer.dropped_bytes) == (3 * 960, 2 * 960)
+    assert floor.queued_ms == 0
+
+
+def test_the_chair_goes_before_all_who_have_not_begun() -> None:
+    floor = Floor()
+    first, second = entered(floor, "first", 1.0, now=2.0), entered(floor, "second", 1.5, now=2.0)
+    floor.audio(first, frames(2), now=2.5)
+    floor.audio(second, frames(2), now=2.5)
+    assert floor.next_turn(2.5) is first
+    chair = Passage(entry("chair", 2.2), 3.0, chair=True)
+    floor.enter(chair)
+    assert names(floor) == ["first", "chair", "second"]
+    said_at = say(floor, first, now=2.5)
+    assert floor.next_turn(said_at + 0.3) is None, "what the chair has said is on its way"
+    floor.audio(chair, frames(2), now=3.0)
+    assert floor.next_turn(3.0) is chair
+
+
+def test_one_that_is_not_sure_to_be_wanted_is_held_back() -> None:
+    floor = Floor()
+    held, _ = entered(floor, "held", 1.0, now=2.0), entered(floor, "next", 1.5, now=2.0)
+    held.held_until = 2.9
+    floor.audio(held, frames(1), now=2.5)
+    assert floor.deadline(2.5) == 2.9
+    assert floor.next_turn(2.5) is None
+    assert floor.next_turn(2.9) is held
+
+
+def test_one_that_yields_is_not_spoken_over_anybody_and_keeps_nobody_waiting() -> None:
+    floor = Floor()
+    polite = Passage(entry("polite", 1.0), 2.0, yields=True)
+    floor.enter(polite)
+    other = entered(floor, "other", 1.5, now=2.0)
+    floor.audio(other, frames(1), now=2.5)
+    assert floor.deadline(2.5) == 0.0
+    floor.audio(polite, frames(1), now=2.5)
+    assert floor.next_turn(2.5, quiet=False) is other
+    said_at = say(floor, other, now=2.5)
+    assert floor.deadline(said_at, quiet=False) is None
+    assert floor.next_turn(said_at + 1, quiet=False) is None
+    assert floor.next_turn(said_at + 1, quiet=True) is polite
+
+
+def test_one_that_is_to_be_said_differently_begins_anew() -> None:
+    floor = Floor()
+    first, second = entered(floor, "first", 1.0, now=2.0), entered(floor, "second", 1.5, now=2.0)
+    floor.audio(first, frames(5), now=2.1)
+    floor.begin_anew(first, now=2.4)
+    assert (first.stage, first.pacer.queued_ms, first.pacer.dropped_bytes) == (Stage.WAITING, 0, 5 * 960)
+    floor.audio(second, frames(1), now=2.5)
+    assert floor.next_turn(2.5) is None
+    floor.audio(first, frames(1), now=2.6)
+    assert floor.next_turn(2.6) is first
+    with pytest.raises(ValueError, match="being heard"):
+        floor.begin_anew(first, now=2.7)
+
+
+def test_what_waits_is_told_apart_from_what_is_heard_and_from_what_keeps_others_waiting() -> None:
+    floor = Floor()
+    assert floor.lag_ms == 0
+    first, second = entered(floor, "first", 1.0, now=2.0), entered(floor, "second", 1.5, now=2.0)
+    entered(floor, "silent", 1.7, now=2.0)
+    floor.audio(first, frames(10), now=2.5)
+    assert (floor.queued_ms, floor.waiting_ms, floor.lag_ms) == (200, 200, 0)
+    floor.audio(second, frames(5), now=2.5)
+    assert floor.next_turn(2.5) is first
+    assert (floor.queued_ms, floor.waiting_ms, floor.lag_ms) == (300, 100, 200)
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Whatever comes in whatever order: one voice at a time, and whoever is woken at the deadline finds work."""
+
+    passages: Bundle[Passage] = Bundle("passages")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.floor = Floor()
+        self.now = 10.0
+
+    def on_floor(self, passage: Passage) -> bool:
+        return passage in self.floor.passages
+
+    @rule(target=passages, age_ms=st.integers(0, 9_000), chair=st.booleans())
+    def enter(self, age_ms: int, chair: bool) -> Passage:
+        passage = Passage(entry("u", self.now - age_ms / 1000), self.now, chair=chair)
+        self.floor.enter(passage)
+        return passage
+
+    @rule(later_ms=st.integers(0, 4_000))
+    def wait(self, later_ms: int) -> None:
+        self.now += later_ms / 1000
+
+    @rule(passage=passages, count=st.integers(1, 20))
+    def audio(self, passage: Passage, count: int) -> None:
+        if self.on_floor(passage):
+            self.floor.audio(passage, frames(count), self.now)
+
+    @rule(passage=passages)
+    def complete(self, passage: Passage) -> None:
+        if self.on_floor(passage):
+            passage.pacer.finish()
+
+    @rule(passage=passages)
+    def drop(self, passage: Passage) -> None:
+        if self.on_floor(passage):
+            self.floor.drop(passage)
+
+    @rule()
+    def next_turn(self) -> None:
+        before = self.floor.speaking
+        begun = self.floor.next_turn(self.now)
+        if begun is not None:
+            assert before is None
+            assert self.floor.speaking is begun
+            passed_over = self.floor.passages[: self.floor.passages.index(begun)]
+            for passage in passed_over:
+                assert self.now >= passage.since + HEAD_WAIT_S
+
+    @rule()
+    def be_woken(self) -> None:
+        deadline = self.floor.deadline(self.now)
+        if deadline is None:
+            return
+        self.now = max(self.now, deadline)
+        speaking = self.floor.speaking
+        progress = self.floor.next_turn(self.now) if speaking is None else speaking.pacer.take(self.now)
+        assert progress
+
+    @invariant()
+    def at_most_one_speaks(self) -> None:
+        speaking = [passage for passage in self.floor.passages if passage.stage is Stage.SPEAKING]
+        assert speaking == ([] if self.floor.speaking is None else [self.floor.speaking])
+
+    @invariant()
+    def order_is_by_beginning(self) -> None:
+        """Of those that have not begun, the chair's come first."""
+        waiting = [one for one in self.floor.passages if one.stage is not Stage.SPEAKING]
+        order = [(not one.chair, one.entry.began_at) for one in waiting]
+        assert order == sorted(order)
+
+
+TestAnyOrder = AnyOrder.TestCase

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.interpreting.plan import AUTO
+from bot.interpreting.quality.backchannels import SHORT_MS, is_backchannel, is_question
+
+
+def is_one(
+    text: str, language: str = "en-US", voiced_ms: int = 300, talked_over: bool = False, asked: bool = False
+) -> bool:
+    return is_backchannel(text, language, voiced_ms=voiced_ms, talked_over=talked_over, asked=asked)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Mm-hm.", "en-US"),
+        ("Uh-huh, mhm", "en-GB"),
+        ("Ajá.", "es-ES"),
+        ("Hum…", "fr-FR"),
+        ("Ähm", "de-DE"),
+        ("Ehm", "it-IT"),
+        ("Aham!", "pt-BR"),
+        ("Mhm", AUTO),
+        ("", "en-US"),
+        (" … ", "ja-JP"),
+    ],
+)
+def test_hums_and_nothing_at_all_need_no_interpretation(text: str, language: str) -> None:
+    assert is_one(text, language)
+
+
+@pytest.mark.parametrize("text", ["Ok.", "Yes", "Right, sure."])
+def test_an_assent_is_one_only_under_the_words_of_another_who_has_not_asked(text: str) -> None:
+    assert not is_one(text)
+    assert is_one(text, talked_over=True)
+    assert not is_one(text, talked_over=True, asked=True)
+
+
+def test_an_assent_in_a_language_of_its_own() -> None:
+    assert is_one("Sí, vale.", "es-MX", talked_over=True)
+    assert not is_one("Sí, vale.", "de-DE", talked_over=True)
+
+
+@pytest.mark.parametrize("text", ["No.", "Nein", "Stop", "Ok?", "Mm-hm, no", "Tuesday", "Hm?"])
+@pytest.mark.parametrize("talked_over", [True, False])
+def test_what_has_content_is_interpreted(text: str, talked_over: bool) -> None:
+    assert not is_one(text, talked_over=talked_over)
+
+
+def test_whatever_is_longer_is_interpreted() -> None:
+    assert is_one("Mm-hm", voiced_ms=SHORT_MS)
+    assert not is_one("Mm-hm", voiced_ms=SHORT_MS + 20)
+
+
+@given(st.text(), st.sampled_from(["en-US", "es-ES", "fr-FR", "de-DE", "it-IT", "pt-PT", "ja-JP"]))
+def test_an_answer_to_a_question_is_swallowed_only_if_it_is_a_hum(text: str, language: str) -> None:
+    if is_one(text, language, talked_over=True, asked=True):
+        assert is_one(text, language)
+
+
+@pytest.mark.parametrize(("text", "asks"), [("Really?", True), ("¿Sí? »", True), ("Really.", False), ("", False)])
+def test_a_question_ends_as_one(text: str, asks: bool) -> None:
+    assert is_question(text) is asks

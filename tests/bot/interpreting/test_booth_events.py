@@ -1,0 +1,399 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.interpreting.booth_events import HEAR_OUT_S, MODEL_SHARE_S, STALE_S, Answers
+from bot.interpreting.captions import Utterance
+from bot.interpreting.effects import Cancel, Caption, Effect, Hear, Interpret, Release, Settled
+from bot.interpreting.events import BoothLost, InterpretationEnded, Outcome, Usage
+from bot.interpreting.glossary import Terms
+from bot.interpreting.ledger import Entry
+from bot.interpreting.plan import AUTO, Lane, Mode, RoomPlan
+from bot.interpreting.quality.echo_loops import LoopBreaker
+from bot.interpreting.renditions import Rendition, Renditions
+from bot.interpreting.routing import Route
+from bot.interpreting.usage_meter import UsageMeter
+from tests.support.audio import numbered
+from tests.support.meeting import ADA, ADA_INTO_SPANISH, BENITO, CHLOE, THREE_LANGUAGES, TWO_LANGUAGES
+
+LANE, ROOM = ADA_INTO_SPANISH, ("room",)
+ORIGINAL = "Good morning everybody, let us begin with the budget."
+SPOKEN_S = 2.0
+
+
+class Desk:
+    """`Answers` with its books, and what it asks for. Ada speaks from 0 to 2 s; it is with the model at 2.5 s."""
+
+    def __init__(self, plan: RoomPlan = TWO_LANGUAGES, faults: dict[str, tuple[str, ...]] | None = None) -> None:
+        self.out: list[Effect] = []
+        self.faults = faults or {}
+        self.books = Renditions(plan, 0.0, self.out, UsageMeter(plan.usage_cap))
+        self.books.streams.add("room")
+        self.loops = LoopBreaker()
+        self.answers = Answers(self.books, self.out, self.loops, self.judge)
+
+    def judge(self, original: str | None, text: str, lane: Lane, glossary: Terms) -> tuple[str, ...]:
+        return self.faults.get(text, ())
+
+    def hears(
+        self,
+        *routes: Route,
+        speaker: str = ADA,
+        voiced_ms: int = 2_000,
+        name: str = "u-1",
+        began_at: float = 0.0,
+        source: str = "en-US",
+    ) -> Utterance:
+        spoken = Utterance(name, speaker, speaker, source, began_at)
+        self.books.utterances[name] = spoken
+        for route in routes or (Route(LANE, ROOM),):
+            self.books.begin(spoken, route, numbered(1), began_at)
+        spoken.ended_at, spoken.voiced_ms = began_at + SPOKEN_S, voiced_ms
+        self.books.commit(spoken, 500, began_at + 2.5)
+        return spoken
+
+    def one(self, lane: Lane = LANE, name: str = "u-1") -> Rendition:
+        found = self.books.find(lane, name)
+        assert found is not None
+        return found
+
+    def says(self, text: str, frames: int, now: float, lane: Lane = LANE) -> None:
+        if text:
+            self.answers.text(lane, "u-1", text, now)
+        if frames:
+            self.answers.audio(lane, "u-1", numbered(1) * frames, now)
+
+    def ends(
+        self, now: float, outcome: Outcome = Outcome.COMPLETED, reason: str = "", lane: Lane = LANE, name: str = "u-1"
+    ) -> None:
+        usage = Usage(input_audio=20, output_audio=40)
+        self.answers.ended(InterpretationEnded(lane, name, outcome, reason, usage), now)
+
+    def plays(self, begin: float, end: float) -> None:
+        now = begin
+        while now < end:
+            self.books.play(now, quiet=True)
+            now += 0.02
+
+    def settled(self) -> list[tuple[str, str]]:
+        return [(entry.state.value, entry.reason) for entry in self.entries()]
+
+    def entries(self) -> list[Entry]:
+        return [effect.entry for effect in self.out if isinstance(effect, Settled)]
+
+    def asked(self) -> list[bool]:
+        """Each time, whether it was to be strict."""
+        return [effect.strict for effect in self.out if isinstance(effect, Interpret)]
+
+    def flags(self) -> tuple[str, ...]:
+        return [effect.line for effect in self.out if isinstance(effect, Caption)][-1].flags
+
+
+def test_a_good_answer_is_read_heard_and_released() -> None:
+    desk = Desk()
+    desk.hears()
+    desk.says("Hola", 10, 3.0)
+    desk.ends(3.2)
+    desk.plays(3.2, 4.0)
+    assert desk.settled() == [("spoken", "")]
+    (entry,) = desk.entries()
+    assert entry.tokens == {"input_text": 0, "input_audio": 20, "input_cached": 0, "output_text": 0, "output_audio": 40}
+    assert [effect for effect in desk.out if isinstance(effect, Release)] == [Release(LANE, "u-1")]
+
+
+def test_nobody_listens_to_answers_that_were_not_asked_for() -> None:
+    desk = Desk()
+    desk.says("Hola", 10, 1.0)
+    desk.ends(1.0)
+    desk.answers.dropped(LANE, "u-1", "model_backlog")
+    desk.answers.lost(BoothLost(LANE, "closed_1011", ("u-1",)))
+    assert desk.out == []
+    desk.hears()
+    before = list(desk.out)
+    desk.answers.audio(LANE, "u-1", b"", 3.0)
+    assert desk.out == before
+
+
+@pytest.mark.parametrize(("first_at", "heard"), [(SPOKEN_S + STALE_S - 0.1, True), (2.5 + MODEL_SHARE_S + 0.1, False)])
+def test_sound_that_comes_too_late_is_read(first_at: float, heard: bool) -> None:
+    desk = Desk()
+    desk.hears()
+    desk.says("Hola", 10, first_at)
+    desk.ends(first_at + 0.1)
+    desk.plays(first_at, first_at + 1)
+    assert desk.settled() == [("spoken", "") if heard else ("caption_only", "stale")]
+
+
+def test_a_voice_under_way_is_late_by_what_has_come_already() -> None:
+    desk = Desk()
+    desk.hears()
+    desk.says("Hola", 100, 3.0)
+    desk.answers.audio(LANE, "u-1", numbered(1), 3.0 + 2.0 + MODEL_SHARE_S - 0.1)
+    assert desk.one().unheard == ""
+    desk.answers.audio(LANE, "u-1", numbered(1), 3.0 + 2.1 + MODEL_SHARE_S + 0.1)
+    assert desk.one().unheard == "stale"
+
+
+def test_what_runs_along_is_late_later() -> None:
+    desk = Desk(replace(TWO_LANGUAGES, mode=Mode.SIMULTANEOUS))
+    spoken = Utterance("u-1", ADA, "Ada", "en-US", 0.0)
+    desk.books.utterances["u-1"] = spoken
+    desk.books.begin(spoken, Route(LANE, ROOM), numbered(1), 0.0)
+    desk.says("Hola", 1, 1.0)
+    spoken.ended_at = SPOKEN_S
+    desk.books.commit(spoken, 500, 2.5)
+    desk.faults = {"Hola": ("language",)}
+    desk.answers.audio(LANE, "u-1", numbered(1), 6.0)
+    assert desk.one().unheard == ""
+    desk.ends(6.5)
+    assert desk.asked() == [False], "who runs along cannot begin anew"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "told"),
+    [(Outcome.FAILED, "content_filter", "content_filter"), (Outcome.CANCELLED, "", "cancelled")],
+)
+def test_a_failure_is_the_end_of_it(outcome: Outcome, reason: str, told: str) -> None:
+    desk = Desk()
+    desk.hears()
+    desk.ends(3.0, outcome, reason)
+    assert desk.settled() == [("abandoned", told)]
+    assert desk.asked() == [False]
+
+
+def test_what_failed_in_passing_is_asked_for_once_more() -> None:
+    desk = Desk()
+    desk.hears()
+    desk.says("Ho", 0, 2.7)
+    desk.ends(2.8, Outcome.FAILED, "server_error")
+    assert (desk.settled(), desk.asked()) == ([], [False, True])
+    desk.says("Hola", 10, 3.2)
+    desk.ends(3.3)
+    desk.plays(3.3, 4.0)
+    (entry,) = desk.entries()
+    assert (entry.state.value, entry.strict, entry.tokens["output_audio"]) == ("spoken", True, 80)
+    assert [effect.line.text for effect in desk.out if isinstance(effect, Caption)][-1] == "Hola"
+
+
+def test_what_fails_again_or_too_late_or_when_it_is_heard_is_given_up() -> None:
+    for failures, heard in [((2.8, 3.0), False), ((4.9,), False), ((2.9,), True)]:
+        desk = Desk()
+        desk.hears()
+        if heard:
+            desk.says("Ho", 10, 2.7)
+            desk.plays(2.7, 2.8)
+        for at in failures:
+            desk.ends(at, Outcome.FAILED, "server_error")
+        assert desk.settled() == [("abandoned", "server_error")]
+        assert len(desk.asked()) == len(failures)
+
+
+def test_what_was_cut_is_heard_and_flagged() -> None:
+    desk = Desk()
+    desk.hears()
+    desk.says("Hola a", 10, 3.0)
+    desk.ends(3.1, Outcome.INCOMPLETE, "max_output_tokens")
+    desk.plays(3.1, 4.0)
+    assert desk.settled() == [("spoken", "max_output_tokens")]
+    assert desk.flags() == ("incomplete",)
+
+
+@pytest.mark.parametrize(("text", "reason"), [("Hola", "no_audio"), ("", "empty")])
+def test_without_sound_it_is_read_if_at_all(text: str, reason: str) -> None:
+    desk = Desk()
+    desk.hears()
+    desk.says(text, 0, 3.0)
+    desk.ends(3.1)
+    assert desk.settled() == [("caption_only" if text else "abandoned", reason)]
+
+
+def test_what_begins_wrong_is_held_back_and_asked_for_again() -> None:
+    desk = Desk(faults={"I'm": ("assistant",), "I'm sorry": ("assistant",)})
+    desk.hears()
+    desk.says("I'm", 10, 2.8)
+    desk.plays(2.8, 2.9)
+    assert not desk.one().begun
+    desk.says(" sorry", 10, 2.9)
+    desk.ends(3.0)
+    assert desk.asked() == [False, True]
+    assert not desk.one().doubted
+
+
+def test_a_line_that_nothing_may_follow_is_not_begun_anew() -> None:
+    desk = Desk(faults={"Nada": ("number",)})
+    spoken = desk.hears()
+    desk.says("Nada", 10, 2.8)
+    desk.books.captions.finish(spoken, "es-ES")
+    desk.ends(2.9)
+    assert desk.asked() == [False]
+
+
+def test_our_own_words_are_neither_judged_nor_remembered() -> None:
+    desk = Desk(faults={"Una máquina": ("number",)})
+    own = Utterance("u-1", "interpreter", "Interpreter", "es-ES", 1.0)
+    desk.hears(name="u-0")
+    desk.books.say(own, Route(LANE, ROOM), 3.0)
+    desk.says("Una máquina", 10, 3.1)
+    desk.ends(3.2)
+    assert desk.one().entry.faults == ()
+    assert not desk.loops.is_echo(BENITO, "Una máquina", 3.3, 3.3)
+
+
+def test_what_is_still_wrong_the_second_time_is_heard_and_flagged() -> None:
+    desk = Desk(faults={"Nada": ("number",)})
+    desk.hears()
+    desk.says("Nada", 10, 2.8)
+    desk.ends(2.9)
+    desk.says("Nada", 10, 3.2)
+    desk.ends(3.3)
+    desk.plays(3.3, 4.0)
+    assert (desk.settled(), desk.flags(), desk.asked()) == ([("spoken", "")], ("number",), [False, True])
+
+
+def test_an_unknown_language_that_yields_nothing_needed_no_interpreting() -> None:
+    desk = Desk()
+    lane = Lane(ADA, AUTO, "es-ES")
+    desk.hears(Route(lane, ROOM), source=AUTO)
+    desk.ends(3.0, lane=lane)
+    desk.ends(3.4, lane=lane)
+    assert desk.settled() == [("not_needed", "")]
+
+
+# --- relay -------------------------------------------------------------------------------------------
+
+FRENCH = Lane(ADA, "es-ES", "fr-FR")
+
+
+@pytest.mark.parametrize(("frames", "end"), [(10, None), (0, ("abandoned", "relay_silent"))])
+def test_a_relay_hears_the_interpretation_and_is_asked_when_it_is_complete(
+    frames: int, end: tuple[str, str] | None
+) -> None:
+    desk = Desk(THREE_LANGUAGES)
+    desk.hears(Route(LANE, ROOM), Route(FRENCH, ROOM, via=LANE))
+    desk.says("Hola", frames, 3.0)
+    desk.ends(3.1)
+    relayed = [effect for effect in desk.out if isinstance(effect, Hear) and effect.lane == FRENCH]
+    assert len(relayed) == bool(frames)
+    assert (FRENCH in [one.lane for one in desk.out if isinstance(one, Interpret)]) is bool(frames)
+    assert (end in desk.settled()) is (end is not None)
+
+
+# --- the speaker's own words -------------------------------------------------------------------------
+
+
+def test_the_original_is_read_once_whoever_hears_it_first() -> None:
+    desk = Desk(THREE_LANGUAGES)
+    spoken = desk.hears()
+    desk.answers.source_text(LANE, "u-1", None, 2.6)
+    desk.answers.source_text(LANE, "u-1", "  ", 2.6)
+    desk.answers.source_text(FRENCH, "u-1", "Buenos días", 2.6)
+    assert spoken.source_text is None
+    desk.answers.source_text(LANE, "u-1", ORIGINAL, 2.7)
+    desk.answers.source_text(LANE, "u-1", "Something else", 2.8)
+    desk.answers.source_text(LANE, "u-9", "Nobody's", 2.8)
+    assert [effect.line.text for effect in desk.out if isinstance(effect, Caption)] == [ORIGINAL]
+
+
+def test_a_mere_sign_of_listening_is_not_interpreted() -> None:
+    desk = Desk(THREE_LANGUAGES)
+    desk.hears(Route(LANE, ROOM), Route(FRENCH, ROOM, via=LANE), voiced_ms=300)
+    desk.says("Sí", 10, 2.7)
+    assert desk.one().passages[0].held_until == pytest.approx(2.7 + HEAR_OUT_S)
+    desk.answers.source_text(LANE, "u-1", "Mm-hm", 2.8)
+    assert set(desk.settled()) == {("not_needed", "backchannel")}
+    assert len(desk.settled()) == 2
+    assert Cancel(LANE, "u-1") in desk.out
+
+
+def test_it_is_known_by_the_interpretation_where_the_words_are_late() -> None:
+    desk = Desk()
+    desk.hears(voiced_ms=300)
+    desk.says("Ajá", 10, 2.7)
+    desk.ends(2.8)
+    assert desk.settled() == [("not_needed", "backchannel")]
+
+
+def test_a_short_word_that_matters_is_heard_as_soon_as_it_is_known() -> None:
+    desk = Desk()
+    desk.hears(voiced_ms=300)
+    desk.says("Alto", 10, 2.7)
+    desk.answers.source_text(LANE, "u-1", "Stop", 2.8)
+    assert desk.one().passages[0].held_until == 0.0
+
+
+def test_an_answer_to_a_question_is_interpreted_however_short() -> None:
+    """Said while the other goes on talking, which is when a word of assent is none."""
+    for question, states in [("Is it ready?", []), ("It is ready.", [("not_needed", "backchannel")])]:
+        desk = Desk()
+        desk.hears(Route(Lane(BENITO, "en-US", "es-ES"), ROOM), speaker=BENITO)
+        desk.answers.source_text(Lane(BENITO, "en-US", "es-ES"), "u-1", "What about it?", 2.6)
+        desk.hears(Route(Lane(BENITO, "en-US", "es-ES"), ROOM), speaker=BENITO, name="u-2", began_at=3.0)
+        desk.answers.source_text(Lane(BENITO, "en-US", "es-ES"), "u-2", question, 5.6)
+        spoken = desk.hears(name="u-3", began_at=6.0, voiced_ms=300)
+        spoken.talked_over = True
+        desk.answers.source_text(LANE, "u-3", "Yes", 8.6)
+        assert desk.settled() == states
+
+
+def test_what_comes_back_from_us_is_let_go_of() -> None:
+    for heard, end in [(False, ("not_needed", "echo")), (True, ("abandoned", "echo"))]:
+        desk = Desk()
+        passed = Lane(ADA, "en-US", "en-US")
+        desk.hears(Route(LANE, ROOM), Route(passed, ("en-US",)))
+        if heard:
+            desk.says("Hola", 10, 2.6)
+            desk.plays(2.6, 2.7)
+        for at, speaker in [(0.5, BENITO), (1.0, CHLOE)]:  # a loop: each repeats the other
+            desk.loops.is_echo(speaker, ORIGINAL, at, at)
+        desk.answers.source_text(LANE, "u-1", ORIGINAL, 2.8)
+        assert end in desk.settled()
+        assert all(not effect.line.is_original for effect in desk.out if isinstance(effect, Caption))
+
+
+# --- booths ------------------------------------------------------------------------------------------
+
+
+def test_what_a_booth_has_lost_is_abandoned() -> None:
+    desk = Desk()
+    desk.hears()
+    desk.answers.lost(BoothLost(LANE, "closed_1011", ("u-1", "u-7")))
+    assert desk.settled() == [("abandoned", "closed_1011")]
+    assert LANE in desk.books.booths
+
+
+def test_a_booth_that_is_lost_for_good_is_refused_and_takes_all_with_it_that_is_not_complete() -> None:
+    desk = Desk()
+    desk.hears()
+    desk.hears(name="u-2", began_at=3.0)
+    desk.says("Hola", 50, 3.0)
+    desk.ends(3.1)
+    desk.answers.lost(BoothLost(LANE, "http_401", (), final=True))
+    assert desk.settled() == [("abandoned", "http_401")]
+    assert desk.books.booths.refused == {LANE}
+    desk.answers.lost(BoothLost(LANE, "http_401", ("u-1",), final=True))
+    assert len(desk.settled()) == 1, "what is complete is played to its end"
+
+
+def test_what_a_booth_could_not_keep_is_abandoned_unless_it_is_complete() -> None:
+    desk = Desk()
+    desk.hears()
+    desk.says("Hola", 10, 3.0)
+    desk.ends(3.1)
+    desk.answers.dropped(LANE, "u-1", "model_backlog")
+    assert desk.settled() == []
+    desk.hears(name="u-2", began_at=3.0)
+    desk.answers.dropped(LANE, "u-2", "model_backlog")
+    assert desk.settled() == [("abandoned", "model_backlog")]
+
+
+def test_what_serves_a_lane_is_noted_where_it_matters() -> None:
+    desk = Desk()
+    assert not desk.answers.served(LANE, "captions")
+    desk.hears()
+    desk.says("Hola", 10, 3.0)
+    desk.ends(3.1)
+    desk.hears(name="u-2", began_at=3.0)
+    assert desk.answers.served(LANE, "captions")
+    assert (desk.one().entry.engine, desk.one(name="u-2").entry.engine) == ("", "captions")

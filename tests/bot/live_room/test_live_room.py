@@ -1,0 +1,646 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import pytest
+
+from bot.booth import BoothFactory
+from bot.interpreting.announcement import text as announcement
+from bot.interpreting.caption_text import CaptionLine
+from bot.interpreting.effects import Effect
+from bot.interpreting.events import BoothDegraded, BoothLost, Event, Order, Ordered, SpeakerAudio, SpeakerJoined
+from bot.interpreting.glossary import Terms
+from bot.interpreting.lane_status import LaneState
+from bot.interpreting.ledger import Entry, Kind, State
+from bot.interpreting.plan import SHARED_CHANNEL, Lane, Layout, Mode, RoomPlan
+from bot.interpreting.session import InterpreterSession
+from bot.live_room.frame_timer import Metronome
+from bot.live_room.live_room import EchoJudge, LiveRoom, RoomEnded, Scribe
+from bot.outputs.listener_feed import Broadcast
+from bot.outputs.webhook_events import Tell
+from listeners.feed import Feed
+from listeners.messages import LaneSignal, Signal
+from listeners.readers import Reader
+from tests.support.audio import numbered, numbers
+from tests.support.booths import FakeBooths
+from tests.support.media_streams import METADATA, FakeMediaStream, NumberedSpeech, audio_json
+from tests.support.meeting import (
+    ADA,
+    ADA_INTO_SPANISH,
+    BENITO,
+    GUEST,
+    PEOPLE,
+    THREE_LANGUAGES,
+    TWO_LANGUAGES,
+    Answers,
+    silent_model,
+)
+from tests.support.virtual_time import virtual_time
+
+AnyReader = TypeVar("AnyReader", bound=Reader[Any])
+
+
+@dataclass
+class Notebook:
+    """A Scribe; may run out of ink."""
+
+    lines: list[CaptionLine] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    opened_ones: list[tuple[Lane, str]] = field(default_factory=list)
+    fails_to_write: bool = False
+
+    def caption(self, line: CaptionLine) -> None:
+        if self.fails_to_write:
+            raise OSError("no ink")
+        self.lines.append(line)
+
+    def opened(self, lane: Lane, utterance: str) -> None:
+        self.opened_ones.append((lane, utterance))
+
+    def settled(self, entry: Entry) -> None:
+        self.entries.append(entry)
+
+    @property
+    def states(self) -> list[tuple[str, str]]:
+        return [(entry.state.value, entry.reason) for entry in self.entries]
+
+
+class Stage:
+    """A live room with everything round it, and the clock of the test."""
+
+    def __init__(
+        self, booths: FakeBooths | None = None, plan: RoomPlan = TWO_LANGUAGES, judge: EchoJudge | None = None
+    ) -> None:
+        self.judge = judge
+        self.booths = booths or FakeBooths()
+        self.notebook = Notebook()
+        self.feed = Feed()
+        self.told: Tell = lambda kind, room_id, data: None
+        self.speech = NumberedSpeech()
+        self.metronome = Metronome()
+        self.loop = asyncio.get_running_loop()
+        self.began = self.loop.time()
+        self.room = self.build(plan, self.booths, self.notebook)
+        self.running: asyncio.Task[RoomEnded]
+        self._stack = AsyncExitStack()
+
+    def build(self, plan: RoomPlan, booths: BoothFactory, scribe: Scribe) -> LiveRoom:
+        judge = self.judge
+        return LiveRoom(
+            plan,
+            name="u",
+            booths=booths,
+            detectors=self.speech,
+            metronome=self.metronome,
+            scribe=scribe,
+            audience=Broadcast(self.feed, "room-1", 0, lambda *event: self.told(*event)),
+            clock=self.loop.time,
+            echo=None if judge is None else lambda: judge,
+        )
+
+    @property
+    def now(self) -> float:
+        return round(self.loop.time() - self.began, 3)
+
+    async def __aenter__(self) -> Stage:
+        await self._stack.enter_async_context(task(self.metronome.run()))
+        self.running = asyncio.create_task(self.room.run(), name="room")
+        self._stack.push_async_callback(stop, self.running)
+        await asyncio.sleep(0)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._stack.aclose()
+
+    async def dialled(self, *, metadata: bool = True, name: str = SHARED_CHANNEL) -> FakeMediaStream:
+        """A media socket, served as the route serves it."""
+        acs = FakeMediaStream(metadata=metadata)
+        await self._stack.enter_async_context(task(self._serve(acs, name)))
+        await asyncio.sleep(0)
+        return acs
+
+    async def _serve(self, acs: FakeMediaStream, name: str) -> None:
+        async with asyncio.TaskGroup() as group:
+            writer = group.create_task(acs.stream.write())
+            await self.room.attach(acs.stream, name)
+            writer.cancel()
+        await acs.stream.close()
+
+    async def until(self, at: float) -> None:
+        await asyncio.sleep(self.began + at - self.loop.time())
+
+    async def end(self) -> RoomEnded:
+        """Wait for the room to end by itself."""
+        async with asyncio.timeout(3_600):
+            return await self.running
+
+
+@asynccontextmanager
+async def task(coroutine: object) -> AsyncIterator[None]:
+    assert asyncio.iscoroutine(coroutine)
+    running = asyncio.create_task(coroutine)
+    await asyncio.sleep(0)
+    try:
+        yield
+    finally:
+        await stop(running)
+
+
+async def stop(running: asyncio.Task[object]) -> None:
+    running.cancel()
+    await asyncio.wait([running])
+
+
+# --- a meeting ---------------------------------------------------------------------------------------
+
+
+@virtual_time
+async def test_what_a_speaker_says_comes_back_interpreted_frame_by_frame() -> None:
+    async with Stage(FakeBooths(Answers(after=0.5, text="Hola", seconds=1.0, heard="Hello"))) as stage:
+        acs = await stage.dialled()
+        await stage.until(1.0)
+        await acs.says(ADA, seconds=1.0, pause=0.5)
+        await stage.until(5.0)
+        played_at = [at - stage.began for at, _ in acs.played]
+        assert played_at == pytest.approx([3.0 + i * 0.02 for i in range(50)], abs=0.002)
+        assert stage.notebook.states == [("spoken", "")]
+        assert [(line.language, line.text, line.is_final) for line in stage.notebook.lines] == [
+            ("en-US", "Hello", True),
+            ("es-ES", "Hola", False),
+            ("es-ES", "Hola", True),
+        ]
+        (booth,) = stage.booths.made
+        assert booth.lane == Lane(ADA, "en-US", "es-ES")
+        assert "from English (en-US) into Spanish (es-ES)" in booth.instructions
+        assert len(booth.heard["u-1"]) == 960 * (50 + 10)
+
+
+@virtual_time
+async def test_the_end_of_a_call_leaves_nothing_running() -> None:
+    async with Stage(FakeBooths(Answers(seconds=5.0))) as stage:
+        acs = await stage.dialled()
+        await acs.says(ADA, seconds=1.0)
+        await stage.until(3.0)
+        assert len(stage.booths.running) == 1
+        assert stage.speech.open == 1
+        stage.room.end("call_ended", hang_up=False)
+        stage.room.end("stopped", hang_up=True)
+        assert await stage.end() == RoomEnded("call_ended", hang_up=False)
+        assert stage.notebook.states == [("abandoned", "call_ended")]
+        assert stage.booths.running == []
+        assert stage.booths.made[0].cancelled == ["u-1"]
+        assert stage.speech.open == 0
+        assert acs.close_code == 1000
+        assert stage.now == 3.0
+
+
+@virtual_time
+async def test_orders_reach_the_call() -> None:
+    async with Stage(FakeBooths(Answers(seconds=5.0))) as stage:
+        acs = await stage.dialled()
+        await acs.says(ADA, seconds=1.0)
+        await stage.until(3.0)
+        stage.room.deliver(Ordered(Order.HUSH))
+        await stage.until(4.0)
+        assert [round(at - stage.began, 3) for at in acs.stops] == [3.0]
+        assert acs.played[-1][0] < stage.began + 3.0
+        assert stage.notebook.states == [("abandoned", "hushed")]
+        assert not stage.room.session.paused
+
+
+@virtual_time
+async def test_only_people_on_the_roster_are_listened_to(caplog: pytest.LogCaptureFixture) -> None:
+    async with Stage() as stage:
+        acs = await stage.dialled()
+        with caplog.at_level(logging.INFO, "bot.live_room.live_room"):
+            await acs.says("28:the-interpreter-itself", seconds=2.0)
+            acs.sends(audio_json(None, numbered(1)))
+            await asyncio.sleep(0.1)
+        assert stage.booths.made == []
+        assert stage.speech.open == 0
+        messages = [record.getMessage() for record in caplog.records]
+        assert messages == ["speaker is not on the roster: not interpreted"] * 2, "once for each, not once per frame"
+
+
+@virtual_time
+async def test_bots_on_the_roster_are_not_listened_to() -> None:
+    async with Stage(plan=replace(TWO_LANGUAGES, bots=frozenset({BENITO}))) as stage:
+        acs = await stage.dialled()
+        await acs.says(BENITO, seconds=1.0)
+        await acs.says(ADA, seconds=1.0)
+        await stage.until(8.0)
+        assert [entry.lane.speaker for entry in stage.notebook.entries] == [ADA]
+
+
+class OwnVoice:
+    """Knows everything for our own voice, or nothing."""
+
+    def __init__(self, ours: bool) -> None:
+        self.ours = ours
+        self.sent = self.stops = 0
+
+    def played(self, pcm: bytes) -> None:
+        self.sent += 1
+
+    def stopped(self) -> None:
+        self.stops += 1
+
+    def is_ours(self, pcm: bytes) -> bool:
+        return self.ours
+
+
+@virtual_time
+@pytest.mark.parametrize("ours", [False, True])
+async def test_mixed_audio_is_one_speaker_of_any_language_and_our_voice_in_it_is_none(ours: bool) -> None:
+    judge = OwnVoice(ours)
+    plan = replace(TWO_LANGUAGES, mixed=True)
+    async with Stage(FakeBooths(Answers(seconds=1.0)), plan, judge=judge) as stage:
+        acs = await stage.dialled()
+        for number in range(80):
+            stage.room.hear(None, numbered(1 if number < 50 else 0), False)
+            await asyncio.sleep(0.02)
+        stage.room.change_plan(replace(plan, mixed=False))  # what the call is like is settled
+        await stage.until(8.0)
+        lanes = sorted((one.lane.speaker, one.lane.source, one.lane.target) for one in stage.notebook.entries)
+        expected = [] if ours else [("mixed", "auto", "en-US"), ("mixed", "auto", "es-ES")]
+        assert lanes[: len(expected)] == expected
+        assert bool(lanes) is not ours
+        assert judge.sent == len(acs.played)
+        stage.room.hear(None, numbered(1), False)
+        assert stage.speech.open == 1
+
+
+@virtual_time
+async def test_frames_acs_calls_silent_are_not_speech() -> None:
+    async with Stage() as stage:
+        acs = await stage.dialled()
+        for _ in range(50):
+            acs.sends(audio_json(ADA, numbered(1), silent=True))
+        await asyncio.sleep(1)
+        assert stage.booths.made == []
+
+
+@virtual_time
+async def test_a_changed_roster_holds_from_the_next_frame_on() -> None:
+    async with Stage(FakeBooths(silent_model)) as stage:
+        acs = await stage.dialled()
+        await acs.says(GUEST, seconds=0.5)
+        assert stage.booths.made == []
+        guest = replace(PEOPLE[ADA], speaker=GUEST, name="Guest")
+        stage.room.change_plan(replace(TWO_LANGUAGES, attendees={GUEST: guest, BENITO: PEOPLE[BENITO]}))
+        await acs.says(GUEST, seconds=0.5)
+        await acs.says(ADA, seconds=0.5)
+        assert [booth.lane.speaker for booth in stage.booths.made] == [GUEST]
+
+
+@virtual_time
+async def test_booths_nobody_needs_any_more_are_ended() -> None:
+    async with Stage() as stage:
+        stage.room.deliver(SpeakerJoined(ADA))
+        stage.room.deliver(SpeakerJoined(BENITO))
+        await asyncio.sleep(0)
+        assert len(stage.booths.running) == 2
+        stage.room.change_plan(RoomPlan(("en-US", "fr-FR"), {ADA: PEOPLE[ADA]}))
+        await asyncio.sleep(0.1)
+        assert stage.booths.running == []
+
+
+@virtual_time
+async def test_a_keypad_tone_stops_the_interpreter() -> None:
+    async with Stage(FakeBooths(Answers(after=0.5, seconds=3.0))) as stage:
+        acs = await stage.dialled()
+        await stage.until(1.0)
+        await acs.says(ADA, seconds=1.0, pause=0.5)
+        await stage.until(4.0)
+        acs.sends('{"kind":"DtmfData","dtmfData":{"data":"3"}}')
+        await stage.until(4.5)
+        assert acs.stops == []
+        acs.sends('{"kind":"DtmfData","dtmfData":{"data":"*"}}')
+        await stage.until(5.0)
+        assert [round(at - stage.began, 2) for at in acs.stops] == [4.5]
+        assert stage.notebook.states == [("abandoned", "hushed")]
+
+
+@virtual_time
+async def test_each_room_of_a_language_is_spoken_to_through_its_own_socket() -> None:
+    plan = replace(THREE_LANGUAGES, layout=Layout.SISTER, streams={"fr-FR": "a second socket"})
+    async with Stage(FakeBooths(Answers(after=0.5, seconds=1.0)), plan) as stage:
+        english, spanish = await stage.dialled(name="en-US"), await stage.dialled(name="es-ES")
+        french = await stage.dialled(name="a second socket")
+        await stage.until(1.0)
+        await english.says(ADA, seconds=1.0, pause=0.5)
+        await stage.until(3.5)
+        spanish.hangs_up()
+        await stage.until(10.0)
+        assert [len(acs.played) for acs in (english, spanish, french)] == [0, 25, 50]
+        stage.room.end("stopped", hang_up=True)
+        await stage.end()
+        assert english.close_code is not None
+        assert french.close_code is not None
+
+
+@virtual_time
+async def test_listeners_of_a_channel_hear_it_read_it_and_are_told_of_the_original() -> None:
+    plan = replace(TWO_LANGUAGES, layout=Layout.CHANNELS)
+    async with Stage(FakeBooths(Answers(after=0.5, text="Hola", seconds=1.0, heard="Hello")), plan) as stage:
+        acs = await stage.dialled()
+        audio, passed = stage.feed.read_audio("room-1", "es-ES"), stage.feed.read_audio("room-1", "en-US")
+        captions, signals = stage.feed.read_captions("room-1"), stage.feed.read_signals("room-1")
+        await stage.until(1.0)
+        await acs.says(ADA, seconds=1.0, pause=0.5)
+        await stage.until(2.9)
+        assert passed.dropped > 0
+        await stage.until(4.5)
+        stage.room.end("call_ended", hang_up=False)
+        await stage.end()
+        frames = [pcm async for pcm in closed(audio)]
+        assert [numbers(pcm) for pcm in frames] == [[1]] * 50
+        assert len(acs.played) == 50, "the shared room hears it as well"
+        assert [line.text async for _, line in closed(captions)] == ["Hello", "Hola"]
+        assert [signal async for signal in closed(signals)] == [
+            Signal("suppress_original", ADA, "es-ES"),
+            Signal("restore_original", ADA, "es-ES"),
+        ]
+
+
+@virtual_time
+async def test_a_voice_that_is_stopped_gives_the_original_back_and_listeners_hear_no_more_of_it() -> None:
+    plan = replace(TWO_LANGUAGES, layout=Layout.CHANNELS)
+    async with Stage(FakeBooths(Answers(seconds=5.0)), plan) as stage:
+        acs = await stage.dialled()
+        audio, signals = stage.feed.read_audio("room-1", "es-ES"), stage.feed.read_signals("room-1")
+        await acs.says(ADA, seconds=1.0)
+        await stage.until(3.0)
+        assert audio.queued_ms > 0
+        stage.room.deliver(Ordered(Order.HUSH))
+        assert audio.queued_ms == 0
+        await stage.until(4.0)
+        assert [signal.type async for signal in closed(signals)] == ["suppress_original", "restore_original"]
+
+
+def closed(reader: AnyReader) -> AnyReader:
+    """What has come so far, and no more."""
+    reader.close()
+    return reader
+
+
+@virtual_time
+async def test_booths_are_told_how_to_interpret_what_to_say_and_what_has_changed() -> None:
+    plan = replace(TWO_LANGUAGES, announcement=True, mode=Mode.SIMULTANEOUS)
+    async with Stage(FakeBooths(Answers(after=0.5, seconds=0.5)), plan) as stage:
+        acs = await stage.dialled()
+        stage.room.deliver(SpeakerJoined(ADA))
+        await stage.until(3.0)
+        (booth,) = stage.booths.made
+        assert booth.mode is Mode.SIMULTANEOUS
+        assert [(text, language) for _, text, language in booth.said] == [(announcement(plan, "es-ES"), "es-ES")]
+        await acs.says(ADA, seconds=1.0, pause=0.5)
+        await stage.until(8.0)
+        assert booth.manner == {booth.asked[-1]: (False, 1.0)}
+        assert booth.released == [booth.said[0][0], booth.asked[-1]]
+        stage.room.change_plan(replace(plan, glossary=Terms.of({"Contoso": {}})))
+        assert "Contoso" in booth.instructions
+        assert stage.notebook.states == [("spoken", ""), ("spoken", "")]
+
+
+@virtual_time
+async def test_whatever_is_begun_is_written_down_before_it_ends_own_voices_and_announcements_included() -> None:
+    plan = replace(TWO_LANGUAGES, layout=Layout.CHANNELS, announcement=True)
+    async with Stage(FakeBooths(Answers(after=0.5, seconds=0.5)), plan) as stage:
+        acs = await stage.dialled()
+        stage.room.deliver(SpeakerJoined(ADA))
+        await stage.until(3.0)
+        await acs.says(ADA, seconds=1.0, pause=0.0)
+        begun = set(stage.notebook.opened_ones)
+        assert {(lane.source, lane.target, name) for lane, name in begun} == {
+            ("en-US", "es-ES", "u-es-ES"),
+            ("en-US", "es-ES", "u-1"),
+            ("en-US", "en-US", "u-1"),
+        }
+        assert [entry.kind for entry in stage.notebook.entries] == [Kind.ANNOUNCEMENT]
+        stage.room.end("stopped", hang_up=True)
+        await stage.end()
+        assert {(entry.lane, entry.utterance) for entry in stage.notebook.entries} == begun
+
+
+@virtual_time
+async def test_what_serves_a_lane_otherwise_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with Stage() as stage:
+        stage.room.deliver(SpeakerJoined(ADA))
+        stage.room.deliver(BoothDegraded(ADA_INTO_SPANISH, "captions", "quota"))
+    (record,) = [record for record in caplog.records if record.message == "lane is served otherwise"]
+    assert (record.__dict__["engine"], record.__dict__["reason"]) == ("captions", "quota")
+
+
+@virtual_time
+async def test_listeners_and_integrators_are_told_once_of_a_lane_that_is_degraded_and_restored() -> None:
+    told: list[tuple[str, str, object]] = []
+
+    async with Stage() as stage:
+        stage.told = lambda kind, room_id, data: told.append((kind, room_id, data["reason"]))
+        signals = stage.feed.read_signals("room-1")
+        stage.room.deliver(SpeakerJoined(ADA))
+        for engine, reason in (("captions", "quota"), ("captions", "quota"), ("conversation", "restored")):
+            stage.room.deliver(BoothDegraded(ADA_INTO_SPANISH, engine, reason))
+        stage.room.deliver(BoothLost(ADA_INTO_SPANISH, "http_401", final=True))
+        (lane,) = stage.room.lanes.views()
+        assert (lane.state, lane.reason) == (LaneState.REFUSED, "http_401")
+        assert [signal async for signal in closed(signals)] == [
+            LaneSignal("lane_degraded", ADA, "es-ES", "captions", "quota"),
+            LaneSignal("lane_restored", ADA, "es-ES", "conversation", ""),
+            LaneSignal("lane_degraded", ADA, "es-ES", "", "http_401"),
+        ]
+    assert told == [
+        ("interpreter.degraded", "room-1", "quota"),
+        ("interpreter.restored", "room-1", "restored"),
+        ("interpreter.degraded", "room-1", "http_401"),
+    ]
+
+
+@virtual_time
+async def test_a_lost_media_socket_may_come_back_and_the_interpretation_goes_on() -> None:
+    async with Stage(FakeBooths(Answers(seconds=2.0))) as stage:
+        first = await stage.dialled()
+        await first.says(ADA, seconds=1.0)  # interpreted from 2.0 on
+        await stage.until(3.01)  # between two frames
+        first.hangs_up()
+        await stage.until(12.9)
+        second = await stage.dialled(metadata=False)
+        await asyncio.sleep(1)
+        assert second.played == [], "not before ACS has said what it streams"
+        second.sends(METADATA)
+        await asyncio.sleep(5)
+        assert len(first.played) + len(second.played) == 100
+        assert stage.notebook.states == [("spoken", "")]
+        assert not stage.room.over
+
+
+@virtual_time
+async def test_a_room_without_a_media_socket_waits_to_be_told() -> None:
+    async with Stage(FakeBooths(silent_model)) as stage:
+        acs = await stage.dialled()
+        await acs.says(ADA, seconds=1.0, pause=0.2)
+        acs.hangs_up()
+        await asyncio.sleep(9)
+        assert not stage.room.over
+        stage.room.end("media_lost", hang_up=True)
+        assert await stage.end() == RoomEnded("media_lost", hang_up=True)
+        assert stage.notebook.states == [("abandoned", "media_lost")]
+
+
+@virtual_time
+async def test_a_media_socket_that_comes_too_late_is_let_go_at_once() -> None:
+    async with Stage() as stage:
+        stage.room.end("stopped", hang_up=True)
+        await stage.end()
+        acs = await stage.dialled()
+        await asyncio.sleep(0.1)
+        assert acs.close_code == 1000
+
+
+# --- failures ----------------------------------------------------------------------------------------
+
+
+async def interpreted_meanwhile(stage: Stage, break_it: Callable[[FakeMediaStream], None]) -> RoomEnded:
+    """Ada is being interpreted from 2.0 on, Benito is speaking from 2.1 on, and at 3.0 something breaks."""
+    acs = await stage.dialled()
+    await acs.says(ADA, seconds=1.0)
+    await stage.until(2.0)
+    async with task(acs.says(BENITO, seconds=20.0)):
+        await stage.until(3.0)
+        break_it(acs)
+        ended = await stage.end()
+    assert stage.now == pytest.approx(3.0, abs=0.03)
+    assert stage.booths.running == []
+    assert stage.speech.open == 0
+    return ended
+
+
+FAILED = RoomEnded("internal_error", hang_up=True)
+BOTH_ABANDONED = [("abandoned", "internal_error")] * 2
+
+
+@virtual_time
+async def test_a_booth_that_fails_ends_its_room_with_a_closed_ledger(caplog: pytest.LogCaptureFixture) -> None:
+    async with Stage(FakeBooths(Answers(seconds=5.0))) as stage:
+        other = stage.build(TWO_LANGUAGES, FakeBooths(), Notebook())
+        async with task(other.run()):
+            ended = await interpreted_meanwhile(stage, lambda _: stage.booths.made[0].breaks(RuntimeError("broken")))
+            assert ended == FAILED
+            assert stage.notebook.states == BOTH_ABANDONED
+            assert not other.over
+    assert [record.getMessage() for record in caplog.records] == ["room failed"]
+
+
+@virtual_time
+async def test_a_booth_that_cannot_hear_ends_its_room_with_a_closed_ledger() -> None:
+    def deafen(acs: FakeMediaStream) -> None:
+        stage.booths.made[1].fails_to_hear = True
+
+    async with Stage(FakeBooths(Answers(seconds=5.0))) as stage:
+        assert await interpreted_meanwhile(stage, deafen) == FAILED
+        assert stage.notebook.states == BOTH_ABANDONED
+
+
+@virtual_time
+async def test_a_media_stream_that_fails_ends_its_room_with_a_closed_ledger() -> None:
+    async with Stage(FakeBooths(Answers(seconds=5.0))) as stage:
+        ended = await interpreted_meanwhile(stage, lambda acs: acs.breaks(RuntimeError("broken")))
+        assert ended == FAILED
+        assert stage.notebook.states == BOTH_ABANDONED
+
+
+@virtual_time
+async def test_a_scribe_that_cannot_write_captions_still_gets_the_ledger() -> None:
+    """One effect that fails does not keep the following ones from being performed."""
+    async with Stage(FakeBooths(Answers(text="Hola", heard=None, seconds=0.0))) as stage:
+        stage.notebook.fails_to_write = True
+        acs = await stage.dialled()
+        await acs.says(ADA, seconds=1.0)
+        assert await stage.end() == FAILED
+        assert stage.notebook.states == [("caption_only", "no_audio")]
+
+
+@virtual_time
+async def test_a_session_that_breaks_ends_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Stage() as stage:
+        await stage.dialled()
+        stage.room.deliver(SpeakerJoined(ADA))
+        await asyncio.sleep(0)
+
+        def handle(session: InterpreterSession, event: Event, now: float) -> list[Effect]:
+            raise KeyError("a bug of ours")
+
+        monkeypatch.setattr(InterpreterSession, "handle", handle)
+        stage.room.deliver(SpeakerAudio(ADA, bytes(960), True))
+        assert await stage.end() == FAILED
+        assert stage.booths.running == []
+
+
+@virtual_time
+async def test_a_booth_that_is_asked_for_before_the_room_runs_is_a_failure() -> None:
+    async with Stage() as stage:
+        room = stage.build(TWO_LANGUAGES, stage.booths, stage.notebook)
+        room.deliver(SpeakerJoined(ADA))
+        assert await room.run() == FAILED
+        assert stage.booths.made == []
+
+
+@virtual_time
+async def test_what_fails_after_the_end_is_told_and_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    async with Stage(FakeBooths(silent_model)) as stage:
+        stage.room.deliver(SpeakerJoined(ADA))
+        await asyncio.sleep(0)
+        stage.booths.made[0].breaks(RuntimeError("broken"))
+        stage.room.end("stopped", hang_up=True)
+        assert await stage.end() == RoomEnded("stopped", hang_up=True)
+    assert [record.getMessage() for record in caplog.records] == ["failure after the end of the room"]
+
+
+# --- cancellation and draining --------------------------------------------------------------------------
+
+
+@virtual_time
+async def test_cancelling_a_room_ends_it_at_once_with_a_closed_ledger() -> None:
+    async with Stage(FakeBooths(Answers(seconds=5.0))) as stage:
+        acs = await stage.dialled()
+        await acs.says(ADA, seconds=1.0)
+        await stage.until(3.0)
+        stage.running.cancel()
+        await asyncio.wait([stage.running])
+        assert stage.running.cancelled()
+        assert stage.now == 3.0
+        assert stage.notebook.states == [("abandoned", "cancelled")]
+        assert stage.booths.running == []
+        assert stage.speech.open == 0
+        assert acs.close_code == 1000
+
+
+@virtual_time
+async def test_a_room_is_quiet_when_everything_has_been_said() -> None:
+    async with Stage(FakeBooths(Answers(after=0.5, seconds=2.0))) as stage:
+        await stage.room.quiet()
+        assert stage.now == 0.0
+        acs = await stage.dialled()
+        await acs.says(ADA, seconds=1.0)  # with the model from 1.5 on, heard from 2.0 to 4.0
+        assert [entry.state for entry in stage.room.session.open_entries] == [State.COMMITTED]
+        await stage.room.quiet()
+        assert stage.now == pytest.approx(3.98, abs=0.002)
+
+
+@virtual_time
+async def test_a_room_that_is_over_is_quiet() -> None:
+    async with Stage(FakeBooths(silent_model)) as stage:
+        acs = await stage.dialled()
+        await acs.says(ADA, seconds=1.0)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(stage.room.quiet())
+            await stage.until(3.0)
+            stage.room.end("stopped", hang_up=True)
+        assert stage.now == 3.0

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.interpreting.caption_text import CaptionLine
+from bot.interpreting.ledger import Entry, Kind, Playout, State
+from bot.interpreting.plan import Lane
+from bot.outputs.transcript_writer import CallScribe, passage_of
+from rooms_admin.transcripts import records
+from rooms_admin.transcripts.records import Passage, TranscriptLine
+
+LANE = Lane("8:acs:ada", "en-US", "es-ES")
+BEGAN_AT_MS = 1_800_000_000_000
+
+
+def spoken() -> Entry:
+    """Ada speaks for 2 s; 500 ms later the turn is over; 800 ms later the model answers; 1.2 s it waits for Benito."""
+    return Entry(
+        utterance="u-1",
+        lane=LANE,
+        state=State.SPOKEN,
+        began_at=10.0,
+        ended_at=12.0,
+        committed_at=12.503,
+        first_audio_at=13.303,
+        first_played_at=14.505,
+        last_played_at=16.485,
+        patience_ms=500,
+        waited_ms=1200.0,
+        played_ms=2000,
+        tokens={"input_audio": 20},
+        kind=Kind.UTTERANCE,
+        playouts={"room": Playout(played=96_000, trimmed=9_600, dropped=4_800), "es-ES": Playout(dropped=110_400)},
+        speed=1.05,
+        strict=True,
+        faults=("number",),
+        engine="conversation",
+    )
+
+
+def line(utterance: str = "u-1", language: str = "es-ES", revision: int = 1, text: str = "Hola") -> CaptionLine:
+    return CaptionLine(
+        utterance, revision, "8:acs:ada", "Ada", language, text, False, False, 10_000, 2_000, ("number",)
+    )
+
+
+def test_the_delay_of_an_interpretation_is_told_apart() -> None:
+    passage = passage_of(spoken())
+    assert (passage.utterance_id, passage.speaker_id, passage.source, passage.target) == (
+        "u-1",
+        "8:acs:ada",
+        "en-US",
+        "es-ES",
+    )
+    assert (passage.state, passage.reason) == (State.SPOKEN, "")
+    assert (passage.spoken_ms, passage.played_ms) == (2000, 2000)
+    assert passage.ear_voice_span_ms == 2505
+    assert (passage.model_ms, passage.waited_ms) == (800, 1200)
+    assert passage.own_share_ms == pytest.approx(5.0), (
+        "3 ms to notice the end of the turn, 2 ms to play the first frame"
+    )
+    assert passage.tokens == {"input_audio": 20}
+
+
+def test_the_parts_of_the_delay_add_up() -> None:
+    entry = spoken()
+    passage = passage_of(entry)
+    parts = entry.patience_ms + (passage.model_ms or 0) + passage.waited_ms + (passage.own_share_ms or 0)
+    assert parts == pytest.approx(passage.ear_voice_span_ms)
+
+
+def test_what_never_happened_has_no_duration() -> None:
+    heard = Entry("u-1", LANE, State.ABANDONED, 10.0, reason="call_ended")
+    assert replace(passage_of(heard), tokens={}) == Passage(
+        utterance_id="u-1",
+        speaker_id="8:acs:ada",
+        source="en-US",
+        target="es-ES",
+        state=State.ABANDONED,
+        reason="call_ended",
+        spoken_ms=None,
+        played_ms=0,
+        ear_voice_span_ms=None,
+        model_ms=None,
+        waited_ms=0,
+        own_share_ms=None,
+        tokens={},
+    )
+
+
+def test_how_it_was_interpreted_is_kept() -> None:
+    passage = passage_of(spoken())
+    assert (passage.kind, passage.strict, passage.speed) == ("utterance", True, 1.05)
+    assert (passage.faults, passage.engine) == (("number",), "conversation")
+    assert passage.playouts == {
+        "room": records.Playout(played_ms=2000, trimmed_ms=200, dropped_ms=100),
+        "es-ES": records.Playout(played_ms=0, trimmed_ms=0, dropped_ms=2300),
+    }
+    own = replace(spoken(), kind=Kind.ANNOUNCEMENT)
+    assert passage_of(own).kind == "announcement"
+
+
+def test_what_was_not_heard_has_no_ear_voice_span() -> None:
+    read = replace(spoken(), state=State.CAPTION_ONLY, first_played_at=None)
+    assert (passage_of(read).model_ms, passage_of(read).ear_voice_span_ms) == (800, None)
+    silent = replace(read, first_audio_at=None)
+    assert (passage_of(silent).model_ms, passage_of(silent).own_share_ms) == (None, None)
+
+
+class Kept:
+    """Whatever is written down."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, TranscriptLine]] = []
+        self.passages: list[tuple[str, Passage]] = []
+        self.open: list[tuple[str, str, str, str, str]] = []
+
+    def opened(self, room_id: str, utterance_id: str, speaker_id: str, source: str, target: str) -> None:
+        self.open.append((room_id, utterance_id, speaker_id, source, target))
+
+    def line(self, room_id: str, line: TranscriptLine) -> None:
+        self.lines.append((room_id, line))
+
+    def passage(self, room_id: str, passage: Passage) -> None:
+        self.passages.append((room_id, passage))
+
+
+def test_a_line_is_kept_with_the_time_of_the_wall_clock() -> None:
+    kept = Kept()
+    CallScribe(kept, "room-1", BEGAN_AT_MS).caption(line(revision=2))
+    expected = TranscriptLine(
+        "u-1", 2, "8:acs:ada", "Ada", "es-ES", "Hola", False, BEGAN_AT_MS + 10_000, False, 2_000, ("number",)
+    )
+    assert kept.lines == [("room-1", expected)]
+
+
+def test_a_closed_entry_is_kept_as_a_passage() -> None:
+    kept = Kept()
+    CallScribe(kept, "room-1", BEGAN_AT_MS).settled(spoken())
+    assert kept.passages == [("room-1", passage_of(spoken()))]
+
+
+def test_an_utterance_that_begins_is_kept_at_once() -> None:
+    kept = Kept()
+    CallScribe(kept, "room-1", BEGAN_AT_MS).opened(Lane("8:acs:ada", "en-US", "es-ES"), "u-1")
+    assert kept.open == [("room-1", "u-1", "8:acs:ada", "en-US", "es-ES")]

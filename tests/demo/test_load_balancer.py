@@ -1,0 +1,93 @@
+"""Connections through the balancer: dealt in turn, passed over who is not there, both ends closed together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from demo.load_balancer import HOST, Balancer
+from tests.support.redis_server import free_port
+
+
+@asynccontextmanager
+async def backend(name: str) -> AsyncIterator[int]:
+    """Says its name, and what it is told, until the other side closes."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(name.encode())
+        while piece := await reader.read(100):
+            if b"hang up" in piece:
+                break
+            writer.write(piece)
+        writer.close()
+
+    server = await asyncio.start_server(serve, HOST, 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+@asynccontextmanager
+async def balanced(**ports: int) -> AsyncIterator[Balancer]:
+    async with AsyncExitStack() as stack:
+        made = {name: port or await stack.enter_async_context(backend(name)) for name, port in ports.items()}
+        yield await stack.enter_async_context(Balancer(made))
+
+
+async def ask(balancer: Balancer, text: bytes) -> tuple[bytes, asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection(HOST, balancer.port)
+    writer.write(text)
+    found = b""
+    while len(found) < len(text) + 1 and (piece := await reader.read(100)):
+        found += piece
+    return found, reader, writer
+
+
+async def test_connections_are_dealt_in_turn_and_bytes_are_passed_on_as_they_are() -> None:
+    async with balanced(a=0, b=0) as balancer:
+        answers = []
+        for _ in range(4):
+            answer, _, writer = await ask(balancer, b"GET /media/secret HTTP/1.1\r\n")
+            answers.append(answer)
+            writer.close()
+        assert sorted(answers) == [name + b"GET /media/secret HTTP/1.1\r\n" for name in (b"a", b"a", b"b", b"b")]
+        assert [one.door for one in balancer.taken] == ["media"] * 4
+        assert [one.backend for one in balancer.taken] in (["a", "b"] * 2, ["b", "a"] * 2)
+
+
+async def test_whoever_is_not_there_is_passed_over_and_who_is_pinned_comes_first() -> None:
+    async with balanced(a=free_port(), b=0, c=0) as balancer:
+        for pinned, expected in ((None, {"b", "c"}), ("c", {"c"}), ("a", {"b", "c"})):
+            balancer.pinned = pinned
+            before = len(balancer.taken)
+            for _ in range(3):
+                (_, _, writer) = await ask(balancer, b"hello")
+                writer.close()
+            assert {one.backend for one in balancer.taken[before:]} <= expected
+        assert balancer.refused == 0
+
+
+async def test_where_nobody_is_the_connection_is_closed() -> None:
+    async with balanced(a=free_port()) as balancer:
+        reader, writer = await asyncio.open_connection(HOST, balancer.port)
+        writer.write(b"hello")
+        try:
+            assert await reader.read(100) == b""
+        except ConnectionResetError:
+            pass
+        writer.close()
+        assert (balancer.refused, balancer.taken) == (1, [])
+
+
+async def test_what_a_backend_closes_is_closed_for_its_client() -> None:
+    async with balanced(a=0) as balancer:
+        _, reader, writer = await ask(balancer, b"hello")
+        writer.write(b"hang up")
+        try:
+            assert await reader.read(100) == b""
+        except ConnectionResetError:
+            pass
+        writer.close()

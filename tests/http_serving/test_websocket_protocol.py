@@ -1,0 +1,278 @@
+"""The short way must not be noticed: same messages, same answers, same end as by the library alone."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+from websockets.utils import apply_mask
+
+from http_serving.websocket_protocol import WAITING_MESSAGES, QuickWebSocketProtocol
+
+LIMIT = 70_000
+"""Bytes of a message; beyond the 65,535 of the middle header size."""
+HANDSHAKE = (
+    b"GET /media/secret HTTP/1.1\r\nHost: bot\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+MASK = b"\x12\x34\x56\x78"
+TEXT, BINARY, CONTINUATION, CLOSE, PING, PONG = 1, 2, 0, 8, 9, 10
+
+
+class FakeTransport(asyncio.Transport):
+    """What was asked of a socket."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.closed = False
+        self.paused = False
+
+    def write(self, data: Any) -> None:
+        self.written += bytes(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
+
+
+def frame(opcode: int, payload: bytes, *, fin: bool = True, masked: bool = True, reserved: int = 0) -> bytes:
+    """One frame as a client sends it."""
+    size, bit = len(payload), 0x80 if masked else 0
+    head = bytes([(0x80 if fin else 0) | reserved | opcode])
+    if size < 126:
+        head += bytes([bit | size])
+    elif size < 65_536:
+        head += bytes([bit | 126]) + struct.pack("!H", size)
+    else:
+        head += bytes([bit | 127]) + struct.pack("!Q", size)
+    if not masked:
+        return head + payload
+    return head + MASK + apply_mask(payload, MASK)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what takes a few turns of the loop, and no time."""
+    for _ in range(100):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    pytest.fail("it did not come")
+
+
+@asynccontextmanager
+async def connection(
+    kind: type[WebSocketsSansIOProtocol], *, early: bytes = b""
+) -> AsyncIterator[tuple[WebSocketsSansIOProtocol, FakeTransport]]:
+    """A connection whose application has accepted it and takes nothing. `early`: sent with the handshake."""
+    over = asyncio.Event()
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await over.wait()
+
+    config = uvicorn.Config(
+        application, ws=kind, ws_max_size=LIMIT, ws_per_message_deflate=False, log_config=None, lifespan="off"
+    )
+    config.load()
+    protocol = kind(config=config, server_state=ServerState(), app_state={}, _loop=asyncio.get_running_loop())
+    transport = FakeTransport()
+    protocol.connection_made(transport)
+    protocol.data_received(HANDSHAKE + early)
+    await until(lambda: protocol.handshake_complete)
+    assert transport.written.startswith(b"HTTP/1.1 101 ")
+    transport.written = b""
+    try:
+        yield protocol, transport
+    finally:
+        over.set()
+        await until(lambda: not protocol.tasks)
+        protocol.connection_lost(None)
+        if protocol.close_timer is not None:
+            protocol.close_timer.cancel()
+
+
+async def outcome(kind: type[WebSocketsSansIOProtocol], pieces: list[bytes], early: bytes = b"") -> object:
+    """What the application is told and the peer is sent, when these pieces come one after the other."""
+    async with connection(kind, early=early) as (protocol, transport):
+        for piece in pieces:
+            if not transport.closed:
+                protocol.data_received(piece)
+        told = [protocol.queue.get_nowait() for _ in range(protocol.queue.qsize())]
+        return told, transport.written, transport.closed
+
+
+def cut(data: bytes, places: list[int]) -> list[bytes]:
+    edges = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
+    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+
+
+def same(data: bytes, places: list[int], *, last: bytes = b"", early: bytes = b"") -> None:
+    """`last` comes in a piece of its own: uvicorn alone loses what comes together with a broken frame."""
+    pieces = [*cut(data, places), last] if last else cut(data, places)
+
+    async def both() -> tuple[object, object]:
+        return await outcome(QuickWebSocketProtocol, pieces, early), await outcome(
+            WebSocketsSansIOProtocol, pieces, early
+        )
+
+    quick, plain = asyncio.run(both())
+    assert quick == plain
+
+
+TEXTS = st.one_of(st.text(max_size=400), st.just("x" * 2_000)).map(str.encode)
+WHOLE = st.builds(frame, st.just(TEXT), TEXTS)
+FRAGMENTED = st.builds(
+    lambda kind, first, second: frame(kind, first, fin=False) + frame(CONTINUATION, second),
+    st.sampled_from([TEXT, BINARY]),
+    TEXTS,
+    TEXTS,
+)
+GOOD = st.one_of(
+    WHOLE,
+    WHOLE,
+    FRAGMENTED,
+    st.builds(frame, st.just(BINARY), st.binary(max_size=300)),
+    st.builds(frame, st.sampled_from([PING, PONG]), st.binary(max_size=125)),
+)
+LAST = st.one_of(
+    GOOD,
+    st.just(frame(CLOSE, struct.pack("!H", 1000) + b"done")),
+    st.builds(
+        frame,
+        st.integers(0, 15),
+        st.binary(max_size=130),
+        fin=st.booleans(),
+        masked=st.booleans(),
+        reserved=st.sampled_from([0, 0x40]),
+    ),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(GOOD, max_size=8).map(b"".join), LAST, st.lists(st.integers(0, 100_000), max_size=8))
+def test_whatever_comes_in_whatever_pieces(data: bytes, last: bytes, places: list[int]) -> None:
+    same(data, places, last=last)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.binary(max_size=200), st.lists(st.integers(0, 200), max_size=4))
+def test_noise(data: bytes, places: list[int]) -> None:
+    same(data, places)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(WHOLE, min_size=1, max_size=4).map(b"".join), st.integers(0, 1_000), st.lists(st.integers(0, 1_000)))
+def test_a_peer_that_does_not_wait_for_the_handshake(data: bytes, early: int, places: list[int]) -> None:
+    same(data[early:], places, early=data[:early])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        frame(TEXT, b"x" * LIMIT),
+        frame(TEXT, b"x" * (LIMIT + 1)) + frame(TEXT, b"more"),
+        frame(TEXT, b"\xff\xfe") + frame(TEXT, b"more"),
+        frame(TEXT, b"half ", fin=False) + frame(CONTINUATION, b"whole") + frame(TEXT, b"more"),
+        frame(TEXT, b"half ", fin=False) + frame(TEXT, b"not a continuation"),
+        frame(TEXT, b"unmasked", masked=False),
+        frame(TEXT, b"whole") + b"\x83",
+        frame(CLOSE, b"") + frame(TEXT, b"after the goodbye"),
+        b"\x81\xff" + struct.pack("!Q", 2**63) + MASK,
+    ],
+    ids=[
+        "largest",
+        "too large",
+        "not text",
+        "fragments",
+        "broken fragments",
+        "unmasked",
+        "reserved",
+        "closed",
+        "absurd length",
+    ],
+)
+@pytest.mark.parametrize("step", [1, 7, 100_000])
+def test_the_unusual(data: bytes, step: int) -> None:
+    if len(data) > 1_000 and step < 100:
+        step *= 1_000
+    same(data, list(range(0, len(data), step)))
+
+
+# --- what is different on purpose: how much is read ahead --------------------------------------------
+
+
+async def test_reading_stops_when_the_application_takes_nothing_and_goes_on_when_it_has_taken_all() -> None:
+    async with connection(QuickWebSocketProtocol) as (protocol, transport):
+        for _ in range(WAITING_MESSAGES - 1):
+            protocol.data_received(frame(TEXT, b"audio"))
+        assert not transport.paused
+        protocol.data_received(frame(TEXT, b"audio"))
+        assert transport.paused
+        for _ in range(WAITING_MESSAGES - 1):
+            await protocol.receive()
+        assert transport.paused
+        await protocol.receive()
+        assert not transport.paused
+
+
+# --- sending -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 200_000])
+@pytest.mark.parametrize("letter", ["a", "ñ"])
+async def test_what_is_sent_is_the_same(size: int, letter: str) -> None:
+    text = letter * (size // len(letter.encode()))
+    written = []
+    for kind in (QuickWebSocketProtocol, WebSocketsSansIOProtocol):
+        async with connection(kind) as (protocol, transport):
+            await protocol.send({"type": "websocket.send", "text": text})
+            await protocol.send({"type": "websocket.send", "bytes": b"\x01\x02"})
+            written.append(transport.written)
+    assert written[0] == written[1]
+
+
+async def test_sending_waits_for_a_peer_that_does_not_read() -> None:
+    async with connection(QuickWebSocketProtocol) as (protocol, transport):
+        protocol.pause_writing()
+        sending = asyncio.create_task(protocol.send({"type": "websocket.send", "text": "late"}))
+        await asyncio.sleep(0)
+        assert transport.written == b""
+        protocol.resume_writing()
+        await sending
+        assert transport.written == b"\x81\x04late"
+
+
+async def test_sending_to_a_peer_that_is_gone() -> None:
+    for kind in (QuickWebSocketProtocol, WebSocketsSansIOProtocol):
+        async with connection(kind) as (protocol, _):
+            protocol.data_received(frame(CLOSE, struct.pack("!H", 1001)))
+            with pytest.raises(ClientDisconnected):
+                await protocol.send({"type": "websocket.send", "text": "too late"})
+
+
+async def test_sending_after_our_own_goodbye_is_a_mistake() -> None:
+    for kind in (QuickWebSocketProtocol, WebSocketsSansIOProtocol):
+        async with connection(kind) as (protocol, _):
+            await protocol.send({"type": "websocket.close"})
+            with pytest.raises(RuntimeError):
+                await protocol.send({"type": "websocket.send", "text": "too late"})

@@ -1,0 +1,213 @@
+"""Integrators are told over real sockets: signed, again and again until they listen, never held up by one another."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from rooms_admin.integrations import delivery as module
+from rooms_admin.integrations.delivery import JITTER, RETRY_S, Deliveries, retry_after_s, signature
+from rooms_admin.integrations.subscriptions import Subscription, Subscriptions
+from rooms_admin.stores.sqlite.migrations import MIGRATIONS
+from rooms_admin.stores.sqlite.rooms import SqliteRooms
+from rooms_admin.stores.sqlite.subscriptions import SqliteSubscriptions
+from storage.errors import StoreUnavailable
+from storage.sqlite import IN_MEMORY, Database
+from tests.rooms_admin.rooms.test_room import room
+from tests.support.stores import Stores
+
+
+class Clock:
+    """The real time, as far as a test has not moved it on."""
+
+    ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+class Integrator:
+    """A receiver that answers as it is told."""
+
+    def __init__(self) -> None:
+        self.answers: list[int] = []
+        self.received: list[tuple[dict[str, str], bytes]] = []
+        self.url = ""
+
+    async def handle(self, request: web.Request) -> web.Response:
+        self.received.append(({name.lower(): value for name, value in request.headers.items()}, await request.read()))
+        status = self.answers.pop(0) if self.answers else 204
+        return web.Response(status=status, headers={"Location": self.url} if status == 302 else {})
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        app = web.Application()
+        app.router.add_post("/hook", self.handle)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"{site.name}/hook"
+        try:
+            yield
+        finally:
+            await runner.cleanup()
+
+
+class Desk:
+    def __init__(
+        self, subscriptions: Subscriptions, deliveries: Deliveries, integrator: Integrator, clock: Clock
+    ) -> None:
+        self.subscriptions = subscriptions
+        self.deliveries = deliveries
+        self.integrator = integrator
+        self.clock = clock
+
+    async def subscribe(self, url: str | None = None) -> Subscription:
+        return await self.subscriptions.add(url or self.integrator.url, ["room.live"], None)
+
+    async def until(self, good: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not good():  # noqa: ASYNC110 - another party's progress offers no event
+                await asyncio.sleep(0.01)
+
+    async def until_state(self, subscription: Subscription, state: str, attempts: int) -> Any:
+        async with asyncio.timeout(5):
+            while True:
+                found = await self.subscriptions.history(subscription.subscription_id, None, 9)
+                if found and (found[0].state, found[0].attempts) == (state, attempts):
+                    return found[0]
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def desk(stores: Stores) -> AsyncIterator[Desk]:
+    integrator, clock = Integrator(), Clock()
+    async with integrator.listening():
+        await stores.rooms.add(room(1))
+        subscriptions = await stores.subscriptions(clock)
+        deliveries = Deliveries(subscriptions, now=clock, chance=lambda: 0.5, timeout_s=1.0, look_s=0.02)
+        running = asyncio.ensure_future(deliveries.run())
+        yield Desk(subscriptions, deliveries, integrator, clock)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+
+async def test_what_happens_is_told_and_signed(desk: Desk) -> None:
+    subscription = await desk.subscribe()
+    desk.deliveries.tell("room.live", "room-1", {"reason": "a test"})
+    desk.deliveries.tell("room.ended", "room-1", {})
+    await desk.until_state(subscription, "delivered", 1)
+    ((headers, body),) = desk.integrator.received
+    document = json.loads(body)
+    assert (document["type"], document["data"]) == ("room.live", {"room_id": "room-1", "reason": "a test"})
+    assert abs(datetime.fromisoformat(document["timestamp"]) - datetime.now(UTC)) < timedelta(seconds=5)
+    # As a receiver checks it, by the words of the standard.
+    key = base64.b64decode(subscription.secret.removeprefix("whsec_"))
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{expected}"
+
+
+def test_the_example_of_the_standard() -> None:
+    """From the Standard Webhooks specification's reference libraries."""
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    body = '{"test": 2432232314}'
+    found = signature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, body)
+    assert found == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+async def test_a_failure_is_tried_again_with_the_same_id(desk: Desk) -> None:
+    subscription = await desk.subscribe()
+    desk.integrator.answers = [500, 302]
+    desk.deliveries.tell("room.live", "room-1", {})
+    first = await desk.until_state(subscription, "pending", 1)
+    assert first.status == 500
+    desk.clock.ahead += timedelta(seconds=RETRY_S[0])
+    second = await desk.until_state(subscription, "pending", 2)
+    assert second.status == 302, "a redirect is not followed: nobody else is to be told"
+    desk.clock.ahead += timedelta(seconds=RETRY_S[1])
+    await desk.until_state(subscription, "delivered", 3)
+    assert len({headers["webhook-id"] for headers, _ in desk.integrator.received}) == 1
+    assert len({headers["webhook-timestamp"] for headers, _ in desk.integrator.received}) == 3
+
+
+async def test_it_is_given_up_in_the_end(desk: Desk) -> None:
+    subscription = await desk.subscribe("http://127.0.0.1:1/nobody")
+    desk.deliveries.tell("room.live", "room-1", {})
+    for number, wait in enumerate(RETRY_S, start=1):
+        failed = await desk.until_state(subscription, "pending", number)
+        assert (failed.status, failed.error) == (None, "ClientConnectorError")
+        desk.clock.ahead += timedelta(seconds=wait + 1)
+    await desk.until_state(subscription, "failed", len(RETRY_S) + 1)
+
+
+async def test_one_that_is_gone_for_good_is_not_asked_again(desk: Desk) -> None:
+    subscription = await desk.subscribe()
+    desk.integrator.answers = [410]
+    desk.deliveries.tell("room.live", "room-1", {})
+    await desk.until_state(subscription, "failed", 1)
+
+
+async def test_what_nobody_wants_is_not_kept(desk: Desk) -> None:
+    desk.deliveries.tell("room.live", "room-1", {})
+    await desk.deliveries.flush()
+    subscription = await desk.subscribe()
+    assert await desk.subscriptions.history(subscription.subscription_id, None, 9) == []
+
+
+async def test_a_store_that_fails_delays_and_loses_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    subscription = await desk.subscribe()
+    real, failures = desk.subscriptions.enqueue, [StoreUnavailable("disk full"), StoreUnavailable("disk full")]
+
+    async def enqueue(events: Any) -> int:
+        if failures:
+            raise failures.pop()
+        return await real(events)
+
+    monkeypatch.setattr(desk.subscriptions, "enqueue", enqueue)
+    desk.deliveries.tell("room.live", "room-1", {})
+    await desk.until_state(subscription, "delivered", 1)
+    assert len(desk.integrator.received) == 1
+
+
+async def test_what_has_happened_is_written_down_when_we_stop() -> None:
+    async with Database(IN_MEMORY, MIGRATIONS) as database:
+        await SqliteRooms(database).add(room(1))
+        subscriptions = SqliteSubscriptions(database)
+        await subscriptions.add("https://contoso.com", ["room.live"], None)
+        async with Deliveries(subscriptions) as deliveries:
+            deliveries.tell("room.live", "room-1", {})
+        assert len(await subscriptions.due(9)) == 1
+
+
+async def test_too_much_at_once_costs_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WAITING_LIMIT", 2)
+    async with Database(IN_MEMORY, MIGRATIONS) as database:
+        await SqliteRooms(database).add(room(1))
+        subscriptions = SqliteSubscriptions(database)
+        await subscriptions.add("https://contoso.com", ["room.live"], None)
+        async with Deliveries(subscriptions) as deliveries:
+            for number in range(5):
+                deliveries.tell("room.live", "room-1", {"number": number})
+            assert deliveries.lost == 3
+        numbers = {json.loads(one.body)["data"]["number"] for one in await subscriptions.due(9)}
+        assert numbers == {3, 4}
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
+def test_waits_grow_and_end(chance: float) -> None:
+    waits = [retry_after_s(failures, chance) for failures in range(1, len(RETRY_S) + 1)]
+    assert waits == pytest.approx([wait * (1 + JITTER * (2 * chance - 1)) for wait in RETRY_S])
+    assert retry_after_s(len(RETRY_S) + 1, chance) is None

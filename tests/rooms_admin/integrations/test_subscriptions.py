@@ -1,0 +1,137 @@
+"""Subscriptions and their deliveries are written down before anything is sent, and go with their room."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from http_serving.errors import Conflict, NotFound
+from rooms_admin.integrations import subscriptions as module
+from rooms_admin.integrations.subscriptions import Delivery, Event, Subscriptions
+from rooms_admin.rooms.room import milliseconds
+from tests.rooms_admin.rooms.test_room import NOW, room
+from tests.support.stores import Stores
+
+URL = "https://contoso.com/hook"
+
+
+class Clock:
+    now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class Books:
+    def __init__(self, stores: Stores, subscriptions: Subscriptions, clock: Clock) -> None:
+        self.stores = stores
+        self.subscriptions = subscriptions
+        self.clock = clock
+
+    async def enqueue(self, *rooms: str) -> None:
+        now = milliseconds(self.clock.now)
+        await self.subscriptions.enqueue([Event("room.live", room_id, now, {}) for room_id in rooms])
+
+    async def due(self) -> list[Delivery]:
+        return list(await self.subscriptions.due(99))
+
+
+@pytest.fixture
+async def books(stores: Stores) -> Books:
+    for number in (1, 2):
+        await stores.rooms.add(room(number))
+    clock = Clock()
+    return Books(stores, await stores.subscriptions(clock), clock)
+
+
+async def test_only_what_is_wanted_is_written_down(books: Books) -> None:
+    everything = await books.subscriptions.add(URL, ["room.live", "room.ended"], None)
+    one_room = await books.subscriptions.add(URL, ["room.live"], "room-1")
+    await books.subscriptions.add(URL, ["utterance.final"], None)
+    await books.enqueue("room-1", "room-2", "room-0")
+    assert {(one.room_id, one.subscription_id) for one in await books.due()} == {
+        ("room-1", everything.subscription_id),
+        ("room-1", one_room.subscription_id),
+        ("room-2", everything.subscription_id),
+    }
+    assert books.subscriptions.wanted("room.live", "room-1")
+
+
+async def test_subscriptions_survive_a_restart(books: Books) -> None:
+    added = await books.subscriptions.add(URL, ["room.live"], None)
+    await books.enqueue("room-1")
+    after = await books.stores.subscriptions(books.clock)
+    assert list(await after.all()) == [added]
+    assert [one.subscription_id for one in await after.due(9)] == [added.subscription_id]
+
+
+async def test_an_attempt_is_due_again_when_it_says(books: Books) -> None:
+    await books.subscriptions.add(URL, ["room.live"], None)
+    await books.enqueue("room-1")
+    (delivery,) = await books.due()
+    later = milliseconds(NOW + timedelta(seconds=5))
+    await books.subscriptions.attempted(delivery, status=503, error=None, again_at_ms=later, ok=False)
+    assert await books.due() == []
+    books.clock.now = NOW + timedelta(seconds=5)
+    (again,) = await books.due()
+    assert (again.delivery_id, again.attempts, again.status, again.state) == (delivery.delivery_id, 1, 503, "pending")
+    await books.subscriptions.attempted(again, status=200, error=None, again_at_ms=None, ok=True)
+    assert await books.due() == []
+    (shown,) = await books.subscriptions.history(delivery.subscription_id, None, 9)
+    assert (shown.state, shown.attempts) == ("delivered", 2)
+    assert await books.subscriptions.history(delivery.subscription_id, None, 9, "failed") == []
+
+
+async def test_history_goes_page_by_page_from_the_youngest(books: Books) -> None:
+    added = await books.subscriptions.add(URL, ["room.live"], None)
+    for second in range(3):
+        books.clock.now = NOW + timedelta(seconds=second)
+        await books.enqueue("room-1")
+    first = await books.subscriptions.history(added.subscription_id, None, 2)
+    rest = await books.subscriptions.history(added.subscription_id, first[-1].delivery_id, 2)
+    moments = [one.created_ms for one in [*first, *rest]]
+    assert moments == sorted(moments, reverse=True)
+    assert len(moments) == 3
+
+
+async def test_a_room_takes_its_subscriptions_and_deliveries_along(books: Books) -> None:
+    everything = await books.subscriptions.add(URL, ["room.live"], None)
+    await books.subscriptions.add(URL, ["room.live"], "room-1")
+    await books.enqueue("room-1", "room-2")
+    proof = await books.stores.rooms.remove("room-1", NOW)
+    books.subscriptions.forget_room("room-1")
+    assert (proof.removed["subscriptions"], proof.removed["deliveries"]) == (1, 2)
+    assert list(await books.subscriptions.all()) == [everything]
+    await books.enqueue("room-1")
+    assert [one.room_id for one in await books.due()] == ["room-2"]
+
+
+async def test_the_end_of_a_subscription_is_the_end_of_its_deliveries(books: Books) -> None:
+    added = await books.subscriptions.add(URL, ["room.live"], None)
+    await books.enqueue("room-1")
+    await books.subscriptions.remove(added.subscription_id)
+    assert await books.due() == []
+    for ask in (
+        books.subscriptions.remove(added.subscription_id),
+        books.subscriptions.history(added.subscription_id, None, 1),
+    ):
+        with pytest.raises(NotFound):
+            await ask
+
+
+async def test_there_are_not_too_many(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_SUBSCRIPTIONS", 1)
+    await books.subscriptions.add(URL, ["room.live"], None)
+    with pytest.raises(Conflict):
+        await books.subscriptions.add(URL, ["room.live"], None)
+
+
+async def test_old_books_are_closed_but_not_what_is_pending(books: Books) -> None:
+    added = await books.subscriptions.add(URL, ["room.live"], None)
+    await books.enqueue("room-1", "room-2")
+    delivery, _ = await books.due()
+    await books.subscriptions.attempted(delivery, status=200, error=None, again_at_ms=None, ok=True)
+    books.clock.now = NOW + timedelta(days=8)
+    assert await books.subscriptions.expire() == 1
+    assert [one.state for one in await books.subscriptions.history(added.subscription_id, None, 9)] == ["pending"]

@@ -1,0 +1,77 @@
+"""The connections to Redis: what is said when there is none."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from storage.errors import StoreUnavailable, UnusableStore
+from storage.redis import RedisClient, Script
+from tests.support.redis_server import RedisServer, free_port
+
+
+async def test_nobody_there_is_said_without_the_password() -> None:
+    port = free_port()
+    with pytest.raises(UnusableStore) as raised:
+        async with RedisClient(f"redis://:the-password@127.0.0.1:{port}"):
+            pass
+    assert f"127.0.0.1:{port}" in str(raised.value)
+    assert "the-password" not in str(raised.value)
+
+
+async def test_what_would_cost_data_is_told(own_redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    async with RedisClient(own_redis.url) as client:
+        assert [record.message for record in caplog.records] == [
+            "redis may lose what is kept when it restarts: set appendonly yes"
+        ]
+        await client.call("CONFIG", "SET", "maxmemory-policy", "volatile-lru")
+        await client.call("CONFIG", "SET", "appendonly", "yes")
+        caplog.clear()
+        await client.warn()
+        assert [record.message for record in caplog.records] == [
+            "redis may evict what is kept: set maxmemory-policy noeviction"
+        ]
+        await client.call("ACL", "SETUSER", "default", "-info")
+        caplog.clear()
+        async with RedisClient(own_redis.url) as other:
+            assert await other.call("PING")
+        assert not caplog.records
+
+
+async def test_commands_pipelines_and_scripts(empty_redis: RedisServer) -> None:
+    async with RedisClient(empty_redis.url) as client:
+        assert client.address == f"127.0.0.1:{empty_redis.port}"
+        assert await client.together([("SET", "a", "1"), ("GET", "a"), ("GET", "b")]) == [True, b"1", None]
+        add = Script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
+        assert [await client.run(add, ["a"], 2), await client.run(add, ["a"], 3)] == [3, 6]
+        await client.call("SCRIPT FLUSH")
+        assert await client.run(add, ["a"], 1) == 7
+
+
+async def test_a_redis_that_does_not_answer_is_said(own_redis: RedisServer) -> None:
+    own_redis.freeze()
+    with pytest.raises(UnusableStore, match="cannot be used: no answer$"):
+        async with RedisClient(own_redis.url, answer_s=0.1):
+            pass
+
+
+async def test_no_cancellation_is_swallowed(empty_redis: RedisServer) -> None:
+    """In whichever turn of the loop it comes: a task that is told once to end must end."""
+    async with RedisClient(empty_redis.url) as client:
+        for turns in range(40):
+            await client.call("PING")
+            calling = asyncio.ensure_future(client.call("GET", "a"))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            told = calling.cancel()
+            await asyncio.wait({calling})
+            assert calling.cancelled() == told, turns
+
+
+async def test_what_redis_refuses_is_an_error_of_the_store(empty_redis: RedisServer) -> None:
+    async with RedisClient(empty_redis.url) as client:
+        await client.call("SET", "a", "text")
+        for refused in (client.call("INCR", "a"), client.together([("INCR", "a")]), client.wait("LPOP", "a")):
+            with pytest.raises(StoreUnavailable):
+                await refused
