@@ -17,31 +17,31 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
 
 from bot.calls import acs_client as call_automation
-from bot.calls.acs_client import Calls
+from bot.calls.acs_client import AcsCalls
 from bot.calls.call import Interpreted, PlannedRoom
-from bot.calls.dispatcher import Switchboard
+from bot.calls.dispatcher import Dispatcher
 from bot.calls.keys import is_sister, room_of, stream_of
-from bot.calls.registry import Register
+from bot.calls.registry import Registry
 from bot.config import Settings
 from bot.error_responses import install_error_handlers
-from bot.interpreter_control import InterpreterDesk
+from bot.interpreter_control import InterpreterController
 from bot.interpreting.usage_meter import UsageMeter
 from bot.live_room.echo_detection import EchoDetector
-from bot.live_room.frame_timer import Metronome
-from bot.live_room.live_room import LiveRoom, Scribe
-from bot.live_room.shared_room import Houses
+from bot.live_room.frame_timer import FrameTimer
+from bot.live_room.live_room import LiveRoom, TranscriptSink
+from bot.live_room.shared_room import SharedRooms
 from bot.live_room.voice_activity import DetectorPool
-from bot.outputs.listener_feed import Broadcast
-from bot.outputs.transcript_writer import CallScribe
-from bot.outputs.webhook_events import Notices
+from bot.outputs.listener_feed import ListenerFeed
+from bot.outputs.transcript_writer import TranscriptWriter
+from bot.outputs.webhook_events import WebhookEvents
 from bot.rate_limits import STRANGERS_PER_S, admin_limits, buckets, join_limits, media_limits, webhook_limits
 from bot.realtime.capabilities import Capabilities
-from bot.realtime.client import Sockets, build_client
+from bot.realtime.client import ModelSockets, build_client
 from bot.realtime.engines import Translation, booth_factory
 from bot.realtime.messages import ConversationSettings
 from bot.realtime.timeouts import BoothLimits
 from bot.realtime.translation_messages import TranslationSettings
-from bot.room_plans import RoomBook, follow_change, follow_removal
+from bot.room_plans import StoredRoomPlans, follow_change, follow_removal
 from http_serving.bearer_tokens import KeySet, TokenVerifier, event_grid_only, fetch_over_http
 from http_serving.openapi import described
 from http_serving.security_headers import make_answers_safe
@@ -49,21 +49,21 @@ from listeners.feed import Feed
 from listeners.tickets import Tickets
 from media_streaming import routes as media_routes
 from rooms_admin import api as admin_routes
-from rooms_admin.api import Guard
+from rooms_admin.api import RequestGuard
 from rooms_admin.auth.api_key_file import KeyFile
-from rooms_admin.auth.api_keys import Admins, ApiKeys, Claims, VerifyBearer
-from rooms_admin.idempotency import Answers
-from rooms_admin.integrations.delivery import Deliveries
+from rooms_admin.auth.api_keys import Admins, ApiKeys, ClaimsOfToken, VerifyBearer
+from rooms_admin.idempotency import IdempotencyStore
+from rooms_admin.integrations.delivery import WebhookDeliveries
 from rooms_admin.integrations.subscriptions import EventKind, Subscriptions
 from rooms_admin.retention import Retention
 from rooms_admin.rooms import acs_client
 from rooms_admin.rooms.acs_client import AcsRooms
 from rooms_admin.rooms.connection_string import parse_connection_string
-from rooms_admin.rooms.requests import Purpose
+from rooms_admin.rooms.requests import TicketPurpose
 from rooms_admin.rooms.room import Room
-from rooms_admin.rooms.service import Rooms
-from rooms_admin.stores.open import Storage, open_storage
-from rooms_admin.transcripts.recorder import Archive
+from rooms_admin.rooms.service import RoomService
+from rooms_admin.stores.open import Stores, open_storage
+from rooms_admin.transcripts.recorder import TranscriptRecorder
 from rooms_admin.transcripts.usage import Prices
 from webhooks import routes as webhook_routes
 
@@ -76,7 +76,9 @@ Wanted = TypeVar("Wanted")
 class _Watcher:
     """Running calls follow what admins change; a deleted room's call ends, and nothing more is kept of it."""
 
-    def __init__(self, switchboard: Switchboard, archive: Archive, subscriptions: Subscriptions, feed: Feed) -> None:
+    def __init__(
+        self, switchboard: Dispatcher, archive: TranscriptRecorder, subscriptions: Subscriptions, feed: Feed
+    ) -> None:
         self._switchboard = switchboard
         self._archive = archive
         self._subscriptions = subscriptions
@@ -98,7 +100,7 @@ class Interpreter:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._capabilities: Capabilities | None = None
-        self.switchboard: Switchboard | None = None
+        self.switchboard: Dispatcher | None = None
         self.feed = Feed()
         """What listeners outside the calls follow."""
         self._keys = ApiKeys({name: key.get_secret_value() for name, key in settings.admin_api_keys.items()})
@@ -135,7 +137,7 @@ class Interpreter:
                 identity = await resources.enter_async_context(DefaultAzureCredential())
             credential = AzureKeyCredential(acs_key) if acs_key is not None else _needed(identity)
             # In threads: the first client of a process asks `uname` for its user agent, and waits for the answer.
-            calls = Calls(await asyncio.to_thread(call_automation.build_client, endpoint, credential))
+            calls = AcsCalls(await asyncio.to_thread(call_automation.build_client, endpoint, credential))
             resources.push_async_callback(calls.close)
             admin_credential = acs_key if acs_key is not None else _needed(identity)
             clients = await asyncio.to_thread(acs_client.build_clients, endpoint, admin_credential)
@@ -143,14 +145,14 @@ class Interpreter:
             credential_of_model = _model_credential(settings, identity)
             model = await asyncio.to_thread(build_client, settings.azure_ai_endpoint, credential_of_model)
             resources.push_async_callback(model.close)
-            metronome, detectors = Metronome(), DetectorPool()
+            metronome, detectors = FrameTimer(), DetectorPool()
             await asyncio.to_thread(detectors.load)
             storage = await resources.enter_async_context(opened_storage(settings))
             store, archive = storage.rooms, storage.archive
             answers, subscriptions = storage.answers, storage.subscriptions
             limits = BoothLimits()
             # In a thread: it reads the certificate store.
-            sockets = await asyncio.to_thread(Sockets, model, open_s=limits.open_s, close_s=limits.close_s)
+            sockets = await asyncio.to_thread(ModelSockets, model, open_s=limits.open_s, close_s=limits.close_s)
             translation = _translation(settings, sockets)
             self._capabilities = None if translation is None else translation.capabilities
             booths = booth_factory(
@@ -160,15 +162,15 @@ class Interpreter:
                 limits,
                 translation=translation,
             )
-            deliveries = await resources.enter_async_context(Deliveries(subscriptions))
-            notices = Notices(archive, deliveries.tell)
+            deliveries = await resources.enter_async_context(WebhookDeliveries(subscriptions))
+            notices = WebhookEvents(archive, deliveries.tell)
             loop = asyncio.get_running_loop()
             prices = _prices(settings)
             price = None if prices is None else prices.cost
             feed = self.feed
             resources.callback(feed.close, "service_stopping")
 
-            def open_room(room: PlannedRoom, name: str, scribe: Scribe) -> Interpreted:
+            def open_room(room: PlannedRoom, name: str, scribe: TranscriptSink) -> Interpreted:
                 room_id = room_of(room.room_id)
 
                 def build(name: str) -> LiveRoom:
@@ -179,7 +181,7 @@ class Interpreter:
                         detectors=detectors,
                         metronome=metronome,
                         scribe=scribe,
-                        audience=Broadcast(feed, room_id, round(time.time() * 1000), deliveries.tell),
+                        audience=ListenerFeed(feed, room_id, round(time.time() * 1000), deliveries.tell),
                         clock=loop.time,
                         meter=UsageMeter(room.plan.usage_cap, price, room.used),
                         echo=EchoDetector,
@@ -199,13 +201,13 @@ class Interpreter:
                 language = {"language": stream_of(room_id)} if is_sister(room_id) else {}
                 deliveries.tell(kind, room_of(room_id), {**data, **language})
 
-            book = RoomBook(store, archive)
-            switchboard = self.switchboard = Switchboard(
+            book = StoredRoomPlans(store, archive)
+            switchboard = self.switchboard = Dispatcher(
                 rooms=book,
                 calls=calls,
-                register=Register(storage.state, secrets.token_hex(8)),
+                register=Registry(storage.state, secrets.token_hex(8)),
                 open_room=open_room,
-                scribe=lambda call_key: CallScribe(notices, room_of(call_key), round(time.time() * 1000)),
+                scribe=lambda call_key: TranscriptWriter(notices, room_of(call_key), round(time.time() * 1000)),
                 close_books=close_books,
                 public_base_url=settings.public_base_url,
                 media_base_url=settings.media_base_url,
@@ -214,14 +216,14 @@ class Interpreter:
                 clock=loop.time,
                 tell=tell,
             )
-            houses = Houses(switchboard.spawn)
-            desk = InterpreterDesk(switchboard, book, self._capabilities)
+            houses = SharedRooms(switchboard.spawn)
+            desk = InterpreterController(switchboard, book, self._capabilities)
             verifier = TokenVerifier(
                 settings.acs_token_issuer,
                 settings.acs_token_audience,
                 KeySet(fetch_over_http(settings.acs_token_jwks_url)),
             )
-            rooms = Rooms(store, acs, watcher=_Watcher(switchboard, archive, subscriptions, feed))
+            rooms = RoomService(store, acs, watcher=_Watcher(switchboard, archive, subscriptions, feed))
             retention = Retention(store, rooms, archive, answers, subscriptions, default_days=settings.retention_days)
             # In a thread: FastAPI and pydantic read source files to describe the routes.
             await asyncio.to_thread(
@@ -248,12 +250,12 @@ class Interpreter:
 
     def _add_routes(
         self,
-        switchboard: Switchboard,
-        desk: InterpreterDesk,
+        switchboard: Dispatcher,
+        desk: InterpreterController,
         verifier: TokenVerifier,
-        rooms: Rooms,
-        archive: Archive,
-        answers: Answers,
+        rooms: RoomService,
+        archive: TranscriptRecorder,
+        answers: IdempotencyStore,
         subscriptions: Subscriptions,
     ) -> None:
         settings = self._settings
@@ -262,7 +264,7 @@ class Interpreter:
         tickets = Tickets(secrets.token_urlsafe(32) if given is None else given.get_secret_value())
 
         def issue_ticket(
-            purpose: Purpose, room_id: str, language: str | None, participant_id: str | None
+            purpose: TicketPurpose, room_id: str, language: str | None, participant_id: str | None
         ) -> tuple[str, datetime]:
             text, ticket = tickets.issue(purpose, room_id, language=language, participant_id=participant_id)
             return text, datetime.fromtimestamp(ticket.expires_at, UTC)
@@ -286,7 +288,7 @@ class Interpreter:
                 limits=media_limits(strangers),
             )
         )
-        guard = Guard(Admins(self._keys, _entra(settings)), admin_limits(settings, strangers), answers)
+        guard = RequestGuard(Admins(self._keys, _entra(settings)), admin_limits(settings, strangers), answers)
         self.app.include_router(
             admin_routes.router(rooms, guard, desk, archive, issue_ticket=issue_ticket, prices=_prices(settings))
         )
@@ -296,7 +298,7 @@ class Interpreter:
         self.app.openapi_schema = described(self.app.openapi())
 
 
-def opened_storage(settings: Settings) -> AbstractAsyncContextManager[Storage]:
+def opened_storage(settings: Settings) -> AbstractAsyncContextManager[Stores]:
     """What is kept, where the settings say. `UnusableStore` if it cannot be opened."""
     redis_url = None if settings.redis_url is None else settings.redis_url.get_secret_value()
     return open_storage(settings.database_path, redis_url)
@@ -308,7 +310,7 @@ def _entra(settings: Settings) -> VerifyBearer | None:
     if verifier is None:
         return None
 
-    async def verify(authorization: str) -> Claims:
+    async def verify(authorization: str) -> ClaimsOfToken:
         return (await verifier.verify(authorization)).all
 
     return verify
@@ -334,7 +336,7 @@ def _prices(settings: Settings) -> Prices | None:
     return Prices(settings.model_prices.currency, per_million)
 
 
-def _translation(settings: Settings, sockets: Sockets) -> Translation | None:
+def _translation(settings: Settings, sockets: ModelSockets) -> Translation | None:
     if settings.azure_ai_translate_deployment is None:
         return None
     return Translation(
@@ -343,7 +345,7 @@ def _translation(settings: Settings, sockets: Sockets) -> Translation | None:
     )
 
 
-def _health(switchboard: Switchboard, capabilities: Capabilities | None) -> APIRouter:
+def _health(switchboard: Dispatcher, capabilities: Capabilities | None) -> APIRouter:
     routes = APIRouter(tags=["operations"])
 
     @routes.get("/healthz", summary="The process lives")

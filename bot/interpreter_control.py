@@ -6,43 +6,45 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot.calls.commands import InterpreterStatus, LaneReport, NotPossible
-from bot.calls.dispatcher import Switchboard
-from bot.calls.state_machine import State
+from bot.calls.commands import CallStatus, CommandRefused, LaneReport
+from bot.calls.dispatcher import Dispatcher
+from bot.calls.state_machine import CallState
 from bot.interpreting.events import Order
 from bot.realtime.capabilities import Capabilities
-from bot.room_plans import RoomBook
+from bot.room_plans import StoredRoomPlans
 from rooms_admin.api import InterpreterState, LaneStatus, TranslationCapabilities
 from rooms_admin.api import InterpreterStatus as Told
 from rooms_admin.rooms.requests import Action
 
-_STATUS: dict[State, Told] = {
-    State.SCHEDULED: "idle",
-    State.LIVE: "waiting",
-    State.CONNECTING: "connecting",
-    State.CONNECTED: "connecting",  # in the call, but not hearing it yet
-    State.STREAMING: "interpreting",
-    State.INTERRUPTED: "interrupted",
-    State.DRAINING: "stopping",
-    State.ENDED: "stopped",
+_STATUS: dict[CallState, Told] = {
+    CallState.SCHEDULED: "idle",
+    CallState.LIVE: "waiting",
+    CallState.CONNECTING: "connecting",
+    CallState.CONNECTED: "connecting",  # in the call, but not hearing it yet
+    CallState.STREAMING: "interpreting",
+    CallState.INTERRUPTED: "interrupted",
+    CallState.DRAINING: "stopping",
+    CallState.ENDED: "stopped",
 }
 _TOLD_FIRST = (
-    State.INTERRUPTED,
-    State.CONNECTING,
-    State.CONNECTED,
-    State.LIVE,
-    State.STREAMING,
-    State.DRAINING,
-    State.ENDED,
-    State.SCHEDULED,
+    CallState.INTERRUPTED,
+    CallState.CONNECTING,
+    CallState.CONNECTED,
+    CallState.LIVE,
+    CallState.STREAMING,
+    CallState.DRAINING,
+    CallState.ENDED,
+    CallState.SCHEDULED,
 )
 """Of several calls, which is told: what needs looking after before what is well, and that before what is over."""
 
 
-class InterpreterDesk:
+class InterpreterController:
     """What `rooms_admin.api` asks for as InterpreterControl."""
 
-    def __init__(self, switchboard: Switchboard, book: RoomBook, capabilities: Capabilities | None = None) -> None:
+    def __init__(
+        self, switchboard: Dispatcher, book: StoredRoomPlans, capabilities: Capabilities | None = None
+    ) -> None:
         """`capabilities`: of the translation deployment, if there is one."""
         self._switchboard = switchboard
         self._book = book
@@ -62,12 +64,12 @@ class InterpreterDesk:
     async def command(self, room_id: str, action: Action) -> None:
         """To all calls of the room; it is not possible if it is in none of them."""
         keys = await self._keys(room_id)
-        refused: NotPossible | None = None
+        refused: CommandRefused | None = None
         followed = 0
         for key in keys:
             try:
                 await self._tell(key, action)
-            except NotPossible as error:
+            except CommandRefused as error:
                 refused = error
                 continue
             followed += 1
@@ -102,7 +104,7 @@ def _lane(one: LaneReport) -> LaneStatus:
     )
 
 
-def _told(now: InterpreterStatus) -> InterpreterState:
+def _told(now: CallStatus) -> InterpreterState:
     since = None if now.since is None else datetime.fromtimestamp(now.since, UTC)
     status = _STATUS[now.state]
     if status == "interpreting" and now.paused:

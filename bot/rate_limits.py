@@ -12,7 +12,7 @@ import time
 from bot.config import Settings
 from http_serving.rate_limiter import TokenBuckets
 from media_streaming.routes import MediaLimits
-from rooms_admin.api import Limits
+from rooms_admin.api import RequestLimits
 from webhooks.routes import WebhookLimits
 
 BURST_S = 10.0
@@ -35,8 +35,8 @@ def buckets(rate: float) -> TokenBuckets:
     return TokenBuckets(rate, BURST_S * rate, time.monotonic)
 
 
-def admin_limits(settings: Settings, strangers: TokenBuckets) -> Limits:
-    return Limits(buckets(settings.admin_reads_per_s), buckets(settings.admin_changes_per_s), strangers)
+def admin_limits(settings: Settings, strangers: TokenBuckets) -> RequestLimits:
+    return RequestLimits(buckets(settings.admin_reads_per_s), buckets(settings.admin_changes_per_s), strangers)
 
 
 def join_limits() -> TokenBuckets:

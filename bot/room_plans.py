@@ -13,11 +13,11 @@ from typing import Protocol
 from bot.calls.call import PlannedRoom
 from bot.calls.keys import call_key, room_of
 from bot.interpreting.events import Order
-from bot.interpreting.glossary import Terms
+from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.plan import Attendee, Endpointing, Layout, Mode, RoomPlan, Stability, UsageCap
 from bot.interpreting.usage_meter import Used
 from rooms_admin.rooms.room import Room, RoomStore
-from rooms_admin.transcripts.records import Passage
+from rooms_admin.transcripts.records import LedgerRecord
 from rooms_admin.transcripts.usage import paid_for
 
 
@@ -49,7 +49,7 @@ def plan_of(room: Room) -> RoomPlan:
             long_speech_ms=settings.long_speech_ms,
             max_utterance_ms=settings.max_utterance_ms,
         ),
-        glossary=Terms.of(
+        glossary=GlossaryEntries.of(
             {term.term: term.translations for term in room.glossary.terms}, room.languages, room.glossary.version
         ),
         barge_in_stops=settings.barge_in == "stop",
@@ -74,16 +74,16 @@ def _whole(number: float | None) -> int | None:
     return None if number is None else int(number)
 
 
-class Books(Protocol):
+class LedgerReader(Protocol):
     """What the ledger has kept (`rooms_admin.transcripts.recorder.Archive`)."""
 
-    async def every_passage(self, room_id: str) -> Sequence[Passage]: ...
+    async def every_passage(self, room_id: str) -> Sequence[LedgerRecord]: ...
 
 
-class RoomBook:
+class StoredRoomPlans:
     """The store, as the switchboard reads it."""
 
-    def __init__(self, store: RoomStore, books: Books) -> None:
+    def __init__(self, store: RoomStore, books: LedgerReader) -> None:
         self._store = store
         self._books = books
 
@@ -111,7 +111,7 @@ class RoomBook:
         return planned(room) if room else []
 
 
-class Switched(Protocol):
+class PlanListener(Protocol):
     """What follows admins' changes of a call (`switchboard.Switchboard`)."""
 
     def change_plan(self, room_id: str, plan: RoomPlan) -> None: ...
@@ -119,13 +119,13 @@ class Switched(Protocol):
     def room_deleted(self, room_id: str) -> None: ...
 
 
-def follow_change(switchboard: Switched, room: Room) -> None:
+def follow_change(switchboard: PlanListener, room: Room) -> None:
     """Let the running calls of a room be as it is now."""
     for call in planned(room):
         switchboard.change_plan(call.room_id, call.plan)
 
 
-def follow_removal(switchboard: Switched, room: Room) -> None:
+def follow_removal(switchboard: PlanListener, room: Room) -> None:
     """End the calls of a room that is no more."""
     for call in planned(room):
         switchboard.room_deleted(call.room_id)

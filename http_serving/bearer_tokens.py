@@ -45,7 +45,7 @@ Fetch = Callable[[], Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
+class TokenClaims:
     """What a valid token says; `all` holds every claim, for callers that also ask for roles."""
 
     issuer: str
@@ -73,10 +73,10 @@ class TokenVerifier:
         self._jwks = jwks
         self._leeway_s = leeway_s
 
-    async def __call__(self, authorization_header: str | None) -> Claims:
+    async def __call__(self, authorization_header: str | None) -> TokenClaims:
         return await self.verify(authorization_header)
 
-    async def verify(self, authorization_header: str | None) -> Claims:
+    async def verify(self, authorization_header: str | None) -> TokenClaims:
         """The claims of `Bearer <token>`. Safe to cancel.
 
         Raises:
@@ -100,10 +100,12 @@ class TokenVerifier:
         except jwt.InvalidTokenError as error:
             raise TokenRejected(_reason(error)) from error
         subject = claims.get("sub")
-        return Claims(claims["iss"], subject if isinstance(subject, str) else None, int(claims["exp"]), claims)
+        return TokenClaims(claims["iss"], subject if isinstance(subject, str) else None, int(claims["exp"]), claims)
 
 
-def event_grid_only(verify: Callable[[str | None], Awaitable[Claims]]) -> Callable[[str | None], Awaitable[Claims]]:
+def event_grid_only(
+    verify: Callable[[str | None], Awaitable[TokenClaims]],
+) -> Callable[[str | None], Awaitable[TokenClaims]]:
     """Accept of the good tokens those that Event Grid alone can have.
 
     Issuer and audience are not enough: any application of the tenant gets a token for our audience by asking. The
@@ -111,7 +113,7 @@ def event_grid_only(verify: Callable[[str | None], Awaitable[Claims]]) -> Callab
     role is given by an administrator of the tenant. Either will do: other clouds' Event Grid has another id.
     """
 
-    async def verify_event_grid(authorization: str | None) -> Claims:
+    async def verify_event_grid(authorization: str | None) -> TokenClaims:
         claims = await verify(authorization)
         roles = claims.all.get("roles")
         if EVENT_GRID_APP in (claims.all.get("appid"), claims.all.get("azp")):

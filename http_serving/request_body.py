@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-
 from starlette.requests import ClientDisconnect, Request
 
 from http_serving.errors import InvalidRequest, RequestTooLarge, RequestTooSlow

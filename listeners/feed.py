@@ -23,7 +23,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Any
 
-from listeners.messages import Caption, LaneSignal, Signal
+from listeners.messages import CaptionMessage, LaneSignal, SignalMessage
 from listeners.readers import AudioReader, CaptionReader, Line, Reader, SignalReader
 
 AUDIO_LIMIT_MS = 1_000
@@ -113,7 +113,7 @@ class Feed:
         if room is None:
             return
         for speaker, language in list(room.suppressed):
-            self._signal(room, Signal("restore_original", speaker, language))
+            self._signal(room, SignalMessage("restore_original", speaker, language))
         room.suppressed.clear()
         for speaker, language in list(room.degraded):
             self._served(room, speaker, language, "", "")
@@ -122,7 +122,7 @@ class Feed:
             room.pinned.clear()
         self._forget_if_unused(room_id)
 
-    def caption(self, caption: Caption, *, pinned: bool = False) -> None:
+    def caption(self, caption: CaptionMessage, *, pinned: bool = False) -> None:
         """A line as it reads now; a pinned one is replayed while the call lasts."""
         room = self._rooms.get(caption.room_id)
         if room is None:
@@ -163,7 +163,7 @@ class Feed:
         key = speaker_id, language
         room.suppressed[key] = room.suppressed.get(key, 0) + 1
         if room.suppressed[key] == 1:
-            self._signal(room, Signal("suppress_original", speaker_id, language))
+            self._signal(room, SignalMessage("suppress_original", speaker_id, language))
 
     def voice_ends(self, room_id: str, speaker_id: str, language: str) -> None:
         room = self._rooms.get(room_id)
@@ -173,7 +173,7 @@ class Feed:
         room.suppressed[key] -= 1
         if not room.suppressed[key]:
             del room.suppressed[key]
-            self._signal(room, Signal("restore_original", speaker_id, language))
+            self._signal(room, SignalMessage("restore_original", speaker_id, language))
 
     def lane_served(self, room_id: str, speaker_id: str, language: str, engine: str, reason: str) -> None:
         """A speaker is interpreted into a language by this engine (empty: by none), for this reason; without a reason
@@ -203,7 +203,7 @@ class Feed:
         for room_id in list(self._rooms):
             self.close_room(room_id, reason)
 
-    def _signal(self, room: _Room, signal: Signal | LaneSignal) -> None:
+    def _signal(self, room: _Room, signal: SignalMessage | LaneSignal) -> None:
         self._published += 1
         for reader in list(room.signals):
             reader.put(signal)
@@ -241,7 +241,7 @@ class Feed:
 
         reader = SignalReader(partial(self._left, room_id), self._signal_limit)
         for speaker, language in room.suppressed:
-            reader.put(Signal("suppress_original", speaker, language))
+            reader.put(SignalMessage("suppress_original", speaker, language))
         for degraded in room.degraded.values():
             reader.put(degraded)
         room.signals.add(reader)

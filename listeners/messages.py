@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 
-class Caption(msgspec.Struct, frozen=True, tag_field="event", tag="caption"):
+class CaptionMessage(msgspec.Struct, frozen=True, tag_field="event", tag="caption"):
     """One line as it reads now: a higher revision of an utterance and language replaces the lower, and after
     `is_final` nothing follows for that pair."""
 
@@ -37,7 +37,7 @@ class LaneSignal(msgspec.Struct, frozen=True):
     """`quota`, `usage_cap`, or the code of the model's refusal; empty when restored."""
 
 
-class Signal(msgspec.Struct, frozen=True):
+class SignalMessage(msgspec.Struct, frozen=True):
     """Whether listeners of a language should turn a speaker's own voice down: its interpretation is about to play."""
 
     type: Literal["suppress_original", "restore_original"]

@@ -7,13 +7,13 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from listeners.messages import Caption, LaneSignal, Signal
+from listeners.messages import CaptionMessage, LaneSignal, SignalMessage
 
 FRAME_MS = 20
 
 Item = TypeVar("Item")
 Leave = Callable[["Reader[Any]"], None]
-Line = tuple[int, Caption]
+Line = tuple[int, CaptionMessage]
 """With its position: what a reader that comes back gives as the last it has seen."""
 
 
@@ -139,15 +139,15 @@ class CaptionReader(Reader[Line]):
         return self._lines.popitem(last=False)[1]
 
 
-class SignalReader(Reader[Signal | LaneSignal]):
+class SignalReader(Reader[SignalMessage | LaneSignal]):
     """What is to become of the original voices, and how lanes are served. Begins with how both are now."""
 
     def __init__(self, leave: Leave, limit: int) -> None:
         super().__init__(leave)
-        self._signals: deque[Signal | LaneSignal] = deque()
+        self._signals: deque[SignalMessage | LaneSignal] = deque()
         self._limit = limit
 
-    def put(self, signal: Signal | LaneSignal) -> None:
+    def put(self, signal: SignalMessage | LaneSignal) -> None:
         if len(self._signals) >= self._limit:
             self.dropped += len(self._signals)
             self._signals.clear()
@@ -159,5 +159,5 @@ class SignalReader(Reader[Signal | LaneSignal]):
     def _waiting(self) -> int:
         return len(self._signals)
 
-    def _take(self) -> Signal | LaneSignal:
+    def _take(self) -> SignalMessage | LaneSignal:
         return self._signals.popleft()

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Purpose = Literal["captions", "audio", "signaling", "speak"]
+TicketUse = Literal["captions", "audio", "signaling", "speak"]
 Reason = Literal["missing", "malformed", "signature", "expired", "purpose", "room", "language"]
 
 LIFETIME_S = 15 * 60.0
@@ -31,7 +31,7 @@ LONGEST_TICKET = 1024
 class Ticket:
     """What a valid ticket allows."""
 
-    purpose: Purpose
+    purpose: TicketUse
     room_id: str
     language: str | None
     """Only this one; None: any of the room's."""
@@ -62,7 +62,7 @@ class Tickets:
         self._lifetime_s = lifetime_s
 
     def issue(
-        self, purpose: Purpose, room_id: str, *, language: str | None = None, participant_id: str | None = None
+        self, purpose: TicketUse, room_id: str, *, language: str | None = None, participant_id: str | None = None
     ) -> tuple[str, Ticket]:
         """A new ticket, as text and as what it says."""
         expires_at = float(int(self._now() + self._lifetime_s))
@@ -75,7 +75,7 @@ class Tickets:
         ticket = Ticket(purpose, room_id, language, participant_id, expires_at)
         return f"{signed}.{_encode(self._sign(signed))}", ticket
 
-    def check(self, text: str | None, *, purpose: Purpose, room_id: str, language: str | None = None) -> Ticket:
+    def check(self, text: str | None, *, purpose: TicketUse, room_id: str, language: str | None = None) -> Ticket:
         """What the ticket allows, if it allows this.
 
         Raises:
@@ -102,8 +102,8 @@ class Tickets:
             raise TicketRefused("signature")
         try:
             claims = json.loads(_decode(signed.removeprefix("v1.")))
-            purpose: Purpose = claims["p"]
-            if purpose not in get_args(Purpose):
+            purpose: TicketUse = claims["p"]
+            if purpose not in get_args(TicketUse):
                 raise TicketRefused("purpose")
             return Ticket(purpose, claims["r"], claims.get("l"), claims.get("u"), claims["x"])
         except (binascii.Error, ValueError, KeyError, TypeError, AttributeError) as error:  # ours never are

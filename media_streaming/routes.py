@@ -32,14 +32,14 @@ CORRELATION_ID = "x-ms-call-correlation-id"
 
 INTERNAL_ERROR = 1011
 
-Handler = Callable[[MediaStream, str], Awaitable[None]]
+MediaHandler = Callable[[MediaStream, str], Awaitable[None]]
 """Is given each stream with its call's secret, and keeps it until it returns."""
 
-Claim = Callable[[str], AbstractContextManager[object]]
+ClaimStream = Callable[[str], AbstractContextManager[object]]
 """Entered with the call's secret before the upgrade, left after the stream's end; raises AlreadyStreaming."""
 
 
-Take = Callable[[str], float]
+CountDial = Callable[[str], float]
 """Counts an attempt of this source: 0.0 if it is within what it may, else the seconds to wait."""
 
 
@@ -51,9 +51,9 @@ class MediaLimits:
     counted by secret. So nobody can use up what another is allowed, from whichever address ACS and others dial.
     """
 
-    strangers: Take
+    strangers: CountDial
     """By address: refused for want of a call or of proof."""
-    dials: Take
+    dials: CountDial
     """By call secret, before its token is looked at."""
 
 
@@ -61,7 +61,7 @@ class AlreadyStreaming(Exception):
     """Raised by `claim`: the call has its stream already and is not to be given another."""
 
 
-def one_at_a_time() -> Claim:
+def one_at_a_time() -> ClaimStream:
     """Return a claim that refuses a second stream for as long as this process holds the first."""
     live: set[str] = set()
 
@@ -79,11 +79,11 @@ def one_at_a_time() -> Claim:
 
 
 def router(
-    handler: Handler,
+    handler: MediaHandler,
     *,
     verify: Callable[[str | None], Awaitable[object]],
     knows_secret: Callable[[str], Awaitable[bool]],
-    claim: Claim | None = None,
+    claim: ClaimStream | None = None,
     expected: AudioFormat = PCM_24K_MONO,
     limits: MediaLimits | None = None,
 ) -> APIRouter:
@@ -109,10 +109,10 @@ class _Endpoint:
 
     def __init__(
         self,
-        handler: Handler,
+        handler: MediaHandler,
         verify: Callable[[str | None], Awaitable[object]],
         knows_secret: Callable[[str], Awaitable[bool]],
-        claim: Claim,
+        claim: ClaimStream,
         expected: AudioFormat,
         limits: MediaLimits | None,
     ) -> None:

@@ -44,7 +44,7 @@ class SocketGone(Exception):
     """Raised by `Socket.send` when the peer is no longer there."""
 
 
-class Socket(Protocol):
+class MediaSocket(Protocol):
     """What a web server must offer."""
 
     async def receive(self) -> str | bytes | None:
@@ -90,7 +90,7 @@ class MediaStream:
 
     def __init__(
         self,
-        socket: Socket,
+        socket: MediaSocket,
         *,
         call_connection_id: str | None = None,
         correlation_id: str | None = None,

@@ -19,7 +19,7 @@ BUSY_RETRY_MS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StoredResponse:
     """An answer as it was given."""
 
     status: int
@@ -28,7 +28,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class KeyClaim:
     """The right to carry a request out."""
 
     caller: str
@@ -58,10 +58,10 @@ def fingerprint(method: str, path: str, query: bytes, body: bytes) -> bytes:
     return digest.digest()
 
 
-class Answers(Protocol):
+class IdempotencyStore(Protocol):
     """Answers given, by caller and key. Errors leave as `StoreUnavailable`."""
 
-    async def claim(self, caller: str, key: str, wanted: bytes) -> Claim | Answer:
+    async def claim(self, caller: str, key: str, wanted: bytes) -> KeyClaim | StoredResponse:
         """The right to carry the request out, or the answer it was given before.
 
         Raises:
@@ -69,10 +69,10 @@ class Answers(Protocol):
             InProgress: the same request is being carried out now.
         """
 
-    async def keep(self, claim: Claim, answer: Answer, room_id: str | None) -> None:
+    async def keep(self, claim: KeyClaim, answer: StoredResponse, room_id: str | None) -> None:
         """Keep the answer, as long as the room it is about is there."""
 
-    async def release(self, claim: Claim) -> None:
+    async def release(self, claim: KeyClaim) -> None:
         """The request failed: the key is free for it to be tried again."""
 
     async def expire(self) -> int:

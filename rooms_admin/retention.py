@@ -8,11 +8,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from http_serving.errors import ServiceError
-from rooms_admin.idempotency import Answers
+from rooms_admin.idempotency import IdempotencyStore
 from rooms_admin.integrations.subscriptions import Subscriptions
 from rooms_admin.rooms.room import Room, RoomQuery, RoomStore
-from rooms_admin.rooms.service import Rooms
-from rooms_admin.transcripts.recorder import Archive
+from rooms_admin.rooms.service import RoomService
+from rooms_admin.transcripts.recorder import TranscriptRecorder
 
 logger = logging.getLogger(__name__)
 
@@ -27,9 +27,9 @@ class Retention:
     def __init__(
         self,
         store: RoomStore,
-        rooms: Rooms,
-        archive: Archive,
-        answers: Answers | None = None,
+        rooms: RoomService,
+        archive: TranscriptRecorder,
+        answers: IdempotencyStore | None = None,
         subscriptions: Subscriptions | None = None,
         *,
         default_days: int,

@@ -18,7 +18,7 @@ QUEUE_LIMIT = 10_000
 """Items of one queue nobody has taken. Who pushes one more is told that the store is not available."""
 
 
-class SharedState(Protocol):
+class KeyValueStore(Protocol):
     """Each method is atomic. Errors leave as `StoreUnavailable`."""
 
     async def get(self, key: str) -> bytes | None: ...
@@ -41,7 +41,7 @@ class SharedState(Protocol):
         """Take the oldest item of a queue, waiting for one; None if none has come. Safe to cancel: nothing is lost."""
 
 
-class InMemoryState:
+class InMemoryKeyValue:
     """A SharedState of one process, gone with it."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -80,7 +80,7 @@ return 1
 """)
 
 
-class RedisState:
+class RedisKeyValue:
     """See SharedState. Values are forgotten by the clock of Redis.
 
     `pop` waits by moving the head of the queue onto itself (BLMOVE), which takes nothing, so that a cancelled wait

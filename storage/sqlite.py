@@ -32,11 +32,11 @@ Migration = Sequence[str]
 """Statements that lead from one version of the schema to the next."""
 
 
-class UnusableDatabase(UnusableStore):
+class UnusableSqlite(UnusableStore):
     """The file cannot be opened, is no database, or was written by a newer version of this service."""
 
 
-class Database:
+class SqliteDatabase:
     """An async context manager. `path` is a file, made with its folder if there is none, or `:memory:`."""
 
     def __init__(self, path: str, migrations: Sequence[Migration]) -> None:
@@ -51,7 +51,7 @@ class Database:
         self._to_read: sqlite3.Connection | None = None
         self._waiting = 0
 
-    async def __aenter__(self) -> Database:
+    async def __aenter__(self) -> SqliteDatabase:
         """Open the file and bring it to the current version.
 
         Raises:
@@ -61,10 +61,10 @@ class Database:
             await self._run(self._writer, self._open)
         except (sqlite3.Error, OSError) as error:
             await self.close()
-            raise UnusableDatabase(f"{self._path}: {error}") from error
-        except UnusableDatabase as error:
+            raise UnusableSqlite(f"{self._path}: {error}") from error
+        except UnusableSqlite as error:
             await self.close()
-            raise UnusableDatabase(f"{self._path}: {error}") from error
+            raise UnusableSqlite(f"{self._path}: {error}") from error
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -168,7 +168,7 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> 
     """
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > len(migrations):
-        raise UnusableDatabase(f"its schema has version {version}, this service knows {len(migrations)}")
+        raise UnusableSqlite(f"its schema has version {version}, this service knows {len(migrations)}")
     for number, statements in enumerate(migrations[version:], start=version + 1):
 
         def step(connection: sqlite3.Connection, statements: Migration = statements, number: int = number) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from storage.errors import StoreUnavailable
 from storage.key_value import QUEUE_LIMIT
-from storage.sqlite import Database
+from storage.sqlite import SqliteDatabase
 from storage.uncancellable import finished
 
 POLL_S = 1.0
@@ -19,13 +19,13 @@ that takes over from us; our own pushes wake us at once."""
 _CURRENT = "(until_ms IS NULL OR until_ms > :now)"
 
 
-class SqliteState:
+class SqliteKeyValue:
     """See SharedState. Values are forgotten by the wall clock, in milliseconds, so that a restart forgets them too.
 
     `pop` takes an item in one transaction. Cancelled meanwhile, it waits for the end of it and puts back what it took.
     """
 
-    def __init__(self, database: Database, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, database: SqliteDatabase, *, now: Callable[[], float] = time.time) -> None:
         self._database = database
         self._now = now
         self._pushed: dict[str, asyncio.Event] = {}

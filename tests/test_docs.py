@@ -193,13 +193,15 @@ def test_the_times_of_replicas_are_those_of_the_code() -> None:
         f"after the lease and a look, {longest:g} s at most",
         f"or with 503 after {cluster.ANSWER_S:g} s",
         f"nobody is taken for dead for {registry.LEASE_S:g} s",
-        f"joins again, {media_recovery.PATIENCE_S[media_recovery.Rung.RESTART]:g} s later",
+        f"joins again, {media_recovery.PATIENCE_S[media_recovery.RecoveryStep.RESTART]:g} s later",
         f"closed with {SERVICE_RESTART} in a pause",
         f"each is pinged every {PING_S:g} s",
     ):
         assert said in text, said
     assert transcripts.FLUSH_S == 0.1, "the last tenth of a second"
-    assert longest + media_recovery.PATIENCE_S[media_recovery.Rung.RESTART] / 2 < 10, "heard again within ten seconds"
+    assert longest + media_recovery.PATIENCE_S[media_recovery.RecoveryStep.RESTART] / 2 < 10, (
+        "heard again within ten seconds"
+    )
     # A drain waits for a pause, then leaves; the server waits for its connections.
     assert dispatcher.LEAVE_TIMEOUT_S + 5 <= 20, "given the process before it is killed"
 

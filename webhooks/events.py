@@ -141,7 +141,7 @@ class ConnectFailed(CallConnectionEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class Participant:
+class CallParticipant:
     raw_id: str
     kind: str
     """communicationUser, phoneNumber, microsoftTeamsUser, microsoftTeamsApp, teamsExtensionUser or unknown"""
@@ -154,7 +154,7 @@ class ParticipantsUpdated(CallConnectionEvent):
     """The whole roster of the call; may precede `CallConnected`. A lower `sequence_number` is out of date."""
 
     sequence_number: int
-    participants: tuple[Participant, ...]
+    participants: tuple[CallParticipant, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,7 @@ CallEvent = (
 Event = TypeVar("Event")
 
 
-class Batch(Generic[Event]):
+class EventBatch(Generic[Event]):
     """The events of one request body, in order, a malformed one as the error that describes it.
 
     Each is read when it is its turn, for a batch may hold 5,000.
@@ -238,18 +238,18 @@ class Batch(Generic[Event]):
                 yield event
 
 
-def read_event_grid(body: bytes) -> Batch[EventGridEvent]:
+def read_event_grid(body: bytes) -> EventBatch[EventGridEvent]:
     """The events of a body from Event Grid; the schema is told by each object itself, not by a header.
 
     Raises:
         MalformedEvent: the body is no JSON, or an empty array.
     """
-    return Batch(_items(body), _event_grid_event)
+    return EventBatch(_items(body), _event_grid_event)
 
 
-def read_callbacks(body: bytes) -> Batch[CallEvent]:
+def read_callbacks(body: bytes) -> EventBatch[CallEvent]:
     """The callbacks of a body from Call Automation; errors as in `read_event_grid`."""
-    return Batch(_items(body), _call_event)
+    return EventBatch(_items(body), _call_event)
 
 
 def _items(body: bytes) -> list[object]:
@@ -349,7 +349,7 @@ def _call_event(item: JsonObject) -> CallEvent:
     return OtherCallEvent(*common, kind)
 
 
-def _roster(data: JsonObject) -> tuple[Participant, ...]:
+def _roster(data: JsonObject) -> tuple[CallParticipant, ...]:
     """A missing roster is malformed, not empty: an empty one means that everybody has left."""
     listed = data.get("participants")
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
@@ -357,10 +357,10 @@ def _roster(data: JsonObject) -> tuple[Participant, ...]:
     return tuple(_participant(one) for one in listed)
 
 
-def _participant(one: JsonObject) -> Participant:
+def _participant(one: JsonObject) -> CallParticipant:
     identifier = object_at(one, "identifier")
     kind = optional_text(identifier, "kind") or next((k for k in _IDENTIFIER_KINDS if k in identifier), "unknown")
-    return Participant(
+    return CallParticipant(
         raw_id=_raw_id(identifier, "identifier"),
         kind=kind,
         muted=one.get("isMuted") is True,

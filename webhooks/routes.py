@@ -21,9 +21,9 @@ from http_serving.request_body import BODY_TIMEOUT_S, read_body
 from webhooks.deduplication import RecentIds, SequenceGate
 from webhooks.errors import MalformedEvent, UnknownCall
 from webhooks.events import (
-    Batch,
     CallEvent,
     CallReport,
+    EventBatch,
     EventGridEvent,
     Ignored,
     ParticipantsUpdated,
@@ -43,7 +43,7 @@ Verify = Callable[[str | None], Awaitable[object]]
 """Takes an Authorization header, raises if it proves nothing."""
 
 
-Take = Callable[[str], float]
+CountRequest = Callable[[str], float]
 """Counts a request of this source: 0.0 if it is within what it may, else the seconds to wait."""
 
 
@@ -51,11 +51,11 @@ Take = Callable[[str], float]
 class WebhookLimits:
     """How often who may knock. Proof comes first: nobody can use up what another is allowed."""
 
-    strangers: Take
+    strangers: CountRequest
     """By address: refused for want of proof, or of a call."""
-    deliveries: Take
+    deliveries: CountRequest
     """Of Event Grid, all together."""
-    callbacks: Take
+    callbacks: CountRequest
     """By call secret."""
 
 
@@ -236,7 +236,7 @@ class _EventGridDoor:
 
 
 async def _hand_over(
-    events: Batch[Event], take: Callable[[Event], Awaitable[None]], source: str, counts: WebhookCounts
+    events: EventBatch[Event], take: Callable[[Event], Awaitable[None]], source: str, counts: WebhookCounts
 ) -> None:
     """Hand each readable event of a request over, in order.
 

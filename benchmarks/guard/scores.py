@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.guard.corpus import Set
 from benchmarks.guard.injection import Case, Injected, cases
-from bot.interpreting.glossary import Term, Terms
+from bot.interpreting.glossary import GlossaryEntries, GlossaryEntry
 from bot.interpreting.plan import Lane
 from bot.interpreting.quality.checks import Fault, examine
 
@@ -153,9 +153,10 @@ def _share(group: Sequence[Verdict], found: Sequence[Verdict]) -> Share:
     return Share(len(found), len(group))
 
 
-def _terms(case: Case) -> Terms:
-    return Terms(
+def _terms(case: Case) -> GlossaryEntries:
+    return GlossaryEntries(
         tuple(
-            Term(text) if text == wanted else Term(text, {case.target: wanted}) for text, wanted in case.terms.items()
+            GlossaryEntry(text) if text == wanted else GlossaryEntry(text, {case.target: wanted})
+            for text, wanted in case.terms.items()
         )
     )

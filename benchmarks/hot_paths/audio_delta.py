@@ -12,7 +12,7 @@ from benchmarks.hot_paths.timing import HotPath
 from bot.interpreting.events import InterpretationAudio
 from bot.interpreting.plan import Lane
 from bot.realtime import response_turn
-from bot.realtime.conversation_session import ConversationProtocol
+from bot.realtime.conversation_session import ConversationSession
 from bot.realtime.messages import ConversationSettings
 
 FRAMES = 12
@@ -42,10 +42,10 @@ def paths() -> list[HotPath]:
     return [HotPath("audio delta", FRAMES, step)]
 
 
-def _answering() -> ConversationProtocol:
+def _answering() -> ConversationSession:
     """A session in the middle of an answer, which has no end here."""
     response_turn.ENDLESS_EXTRA_MS = 10**12
-    protocol = ConversationProtocol(Lane("8:acs:ada", "en-US", "es-ES"), "Interpret.", ConversationSettings())
+    protocol = ConversationSession(Lane("8:acs:ada", "en-US", "es-ES"), "Interpret.", ConversationSettings())
     update = json.loads(protocol.data_to_send()[0])
     _tell(protocol, {"type": "session.created", "session": update["session"]})
     _tell(protocol, {"type": "session.updated", "session": update["session"]})
@@ -56,5 +56,5 @@ def _answering() -> ConversationProtocol:
     return protocol
 
 
-def _tell(protocol: ConversationProtocol, message: dict[str, object]) -> None:
+def _tell(protocol: ConversationSession, message: dict[str, object]) -> None:
     protocol.receive(json.dumps(message).encode(), 0.0)

@@ -64,7 +64,7 @@ class CallLook:
 _CHANNELS = {False: MediaStreamingAudioChannelType.UNMIXED, True: MediaStreamingAudioChannelType.MIXED}
 
 
-class Calls:
+class AcsCalls:
     """The calls of one ACS resource."""
 
     def __init__(self, client: CallAutomationClient, *, jitter: Callable[[], float] = random.random) -> None:

@@ -16,11 +16,11 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from bot.calls.call import Call, CallControl, Interpreted, PlannedRoom, Surroundings, new_record
-from bot.calls.cluster import Replicas, Take
-from bot.calls.registry import LEASE_S, CallRecord, Outcome, Register, WantedCall
-from bot.calls.state_machine import Act, Happening, State, step
-from bot.live_room.live_room import Scribe
-from bot.outputs.webhook_events import Tell
+from bot.calls.cluster import Cluster, HandleMessage
+from bot.calls.registry import LEASE_S, CallRecord, LastCall, Registry, WantedCall
+from bot.calls.state_machine import CallAction, CallState, CallTrigger, step
+from bot.live_room.live_room import TranscriptSink
+from bot.outputs.webhook_events import EmitEvent
 from storage.errors import StoreUnavailable
 from webhooks.deduplication import RecentIds
 
@@ -39,7 +39,7 @@ CloseBooks = Callable[[str, str, str], Awaitable[int]]
 """Give every utterance of a room whose id begins like that, and that was left open, its end: room, prefix, reason."""
 
 
-class RoomBook(Protocol):
+class RoomPlans(Protocol):
     """Where rooms are looked up."""
 
     async def by_acs_room(self, acs_room_id: str) -> PlannedRoom | None: ...
@@ -57,26 +57,26 @@ class Afterwards(Protocol):
     async def hang_up(self, connection_id: str) -> None: ...
 
 
-class CallDesk:
+class ActiveCalls:
     """All calls of this process."""
 
     def __init__(
         self,
         *,
-        rooms: RoomBook,
+        rooms: RoomPlans,
         calls: CallControl,
-        register: Register,
-        replicas: Replicas,
-        inherited: Take,
-        open_room: Callable[[PlannedRoom, str, Scribe], Interpreted],
-        scribe: Callable[[str], Scribe],
+        register: Registry,
+        replicas: Cluster,
+        inherited: HandleMessage,
+        open_room: Callable[[PlannedRoom, str, TranscriptSink], Interpreted],
+        scribe: Callable[[str], TranscriptSink],
         close_books: CloseBooks,
         public_base_url: str,
         media_base_url: str,
         max_calls: int,
         wall_clock: Callable[[], float],
         clock: Callable[[], float],
-        tell: Tell,
+        tell: EmitEvent,
     ) -> None:
         """`inherited` acts on what was left for a replica that is gone; the others: see `switchboard.Switchboard`."""
         self._rooms = rooms
@@ -174,7 +174,7 @@ class CallDesk:
         refusal = self._refusal()
         if refusal is not None:
             logger.warning("call refused", extra={"room_id": room_id, "reason": refusal})
-            await self._register.note(room_id, Outcome(state="failed", reason=refusal, at=now))
+            await self._register.note(room_id, LastCall(state="failed", reason=refusal, at=now))
             if not ordered:
                 await self._afterwards.try_later(wanted)
             return refusal
@@ -210,7 +210,7 @@ class CallDesk:
         over = wanted.server_call_id is not None and await self._register.is_over(wanted.server_call_id)
         if room is None or over:
             await self._register.unwant(wanted.room_id)
-        elif step(State.LIVE, Happening.RETRY_DUE).act is Act.JOIN and self.held(wanted.room_id) is None:
+        elif step(CallState.LIVE, CallTrigger.RETRY_DUE).act is CallAction.JOIN and self.held(wanted.room_id) is None:
             await self.join(room, wanted.server_call_id, attempts=wanted.attempts)
 
     async def adopt(self, record: CallRecord, connection_id: str | None = None) -> Call | None:

@@ -16,18 +16,18 @@ from typing import Protocol
 import msgspec
 
 from bot.calls.acs_client import CallLook
-from bot.calls.media_recovery import PATIENCE_S, Ladder, Rung
-from bot.calls.registry import LANES_RECORDED, CallRecord, LaneSummary, Outcome, Register
-from bot.calls.state_machine import Act, Happening, State, step
+from bot.calls.media_recovery import PATIENCE_S, MediaRecovery, RecoveryStep
+from bot.calls.registry import LANES_RECORDED, CallRecord, LaneSummary, LastCall, Registry
+from bot.calls.state_machine import CallAction, CallState, CallTrigger, step
 from bot.errors import CallError
 from bot.interpreting.events import Event, Order, Ordered, SpeakerJoined, SpeakerLeft
-from bot.interpreting.lane_status import Lanes, LaneState
+from bot.interpreting.lane_status import LaneState, LaneStatuses
 from bot.interpreting.plan import RoomPlan
 from bot.interpreting.session import InterpreterSession
 from bot.interpreting.usage_meter import Used
 from bot.live_room.live_room import RoomEnded
 from bot.log_format import log_context
-from bot.outputs.webhook_events import Tell
+from bot.outputs.webhook_events import EmitEvent
 from media_streaming.stream import SERVICE_RESTART, MediaStream
 from storage.errors import StoreUnavailable
 from webhooks.events import (
@@ -81,7 +81,7 @@ class Interpreted(Protocol):
     def session(self) -> InterpreterSession: ...
 
     @property
-    def lanes(self) -> Lanes: ...
+    def lanes(self) -> LaneStatuses: ...
 
     def watch_lanes(self, changed: Callable[[], None]) -> None: ...
 
@@ -124,9 +124,9 @@ class Surroundings:
     """What a call needs of its process."""
 
     calls: CallControl
-    register: Register
+    register: Registry
     addresses: Addresses
-    tell: Tell
+    tell: EmitEvent
     wall_clock: Callable[[], float]
     clock: Callable[[], float]
     """The event loop's."""
@@ -145,7 +145,7 @@ def new_record(room: PlannedRoom, owner: str, server_call_id: str | None, since:
     )
 
 
-async def leave_connection(calls: CallControl, register: Register, connection_id: str) -> bool:
+async def leave_connection(calls: CallControl, register: Registry, connection_id: str) -> bool:
     """Leave a connection, now or, if ACS will not hear of it, later; whether it has been left. Raises nothing."""
     try:
         await calls.hang_up(connection_id)
@@ -161,7 +161,7 @@ async def leave_connection(calls: CallControl, register: Register, connection_id
     return False
 
 
-def summaries(lanes: Lanes) -> tuple[LaneSummary, ...]:
+def summaries(lanes: LaneStatuses) -> tuple[LaneSummary, ...]:
     """What other replicas are told of lanes; not of voices passed through, which come and go with each utterance."""
     told = [one for one in lanes.views() if not one.lane.passthrough]
     told.sort(key=lambda one: (not one.reason, one.state is not LaneState.OPEN))
@@ -202,7 +202,7 @@ class Call:
         """... this one, or whichever an admin wants."""
         self.left = asyncio.Event()
         """Set by whoever runs the call, when it has been left and its record is gone."""
-        self.outcome: Outcome | None = None
+        self.outcome: LastCall | None = None
         self.wanted_again = False
         """People are still there, and we are not."""
         self._around = around
@@ -210,7 +210,7 @@ class Call:
         """As the register has it."""
         self._unclosed = record.unclosed
         self._saving = asyncio.Lock()
-        self._state = State.SCHEDULED if adopted else State.CONNECTING
+        self._state = CallState.SCHEDULED if adopted else CallState.CONNECTING
         self._connection_id = record.connection_id
         self._secret = record.secret
         self._request_id = record.request_id
@@ -223,9 +223,9 @@ class Call:
         self._leaving_to_return = False
         """A hang-up is under way that is not to end the call."""
         self._detail: str | None = None
-        self._ladder = Ladder()
+        self._ladder = MediaRecovery()
         # ACS may have given up dialling whoever asked it before us.
-        self._patience_s: float | None = PATIENCE_S[Rung.WAIT] if adopted else FIRST_MEDIA_S
+        self._patience_s: float | None = PATIENCE_S[RecoveryStep.WAIT] if adopted else FIRST_MEDIA_S
         self._recovering = False
         self._refused = False
         self._restarting = False
@@ -240,7 +240,7 @@ class Call:
         self._woken = asyncio.Event()
         self._changed = asyncio.Event()
         if adopted:
-            self.happen(Happening.JOIN_TAKEN_OVER if record.connection_id is None else Happening.TAKEN_OVER)
+            self.happen(CallTrigger.JOIN_TAKEN_OVER if record.connection_id is None else CallTrigger.TAKEN_OVER)
             # After the time it takes to find out that a replica is gone, waiting for a re-dial is in vain.
             self._refused = self._recovering and not handed_over
         live.watch_lanes(self.noticed)
@@ -250,7 +250,7 @@ class Call:
     # --- what others may ask ---------------------------------------------------------------------
 
     @property
-    def state(self) -> State:
+    def state(self) -> CallState:
         return self._state
 
     @property
@@ -291,29 +291,29 @@ class Call:
 
     # --- what happens ------------------------------------------------------------------------------
 
-    def happen(self, happening: Happening, reason: str = "") -> Act:
+    def happen(self, happening: CallTrigger, reason: str = "") -> CallAction:
         """Go where the table says, and set going what it asks for."""
         before, (self._state, act) = self._state, step(self._state, happening)
         match act:
-            case Act.LEAVE:
+            case CallAction.LEAVE:
                 self.live.end(reason, hang_up=True)
-            case Act.CLOSE:
+            case CallAction.CLOSE:
                 self.live.end(reason, hang_up=False)
-            case Act.LET_GO:
+            case CallAction.LET_GO:
                 self._moved = True
                 self.live.end("moved", hang_up=False)
-            case Act.RECOVER:
+            case CallAction.RECOVER:
                 self._recovering = True
-                self._refused = self._refused or happening is Happening.MEDIA_REFUSED
-            case Act.RESTART_STREAMING:
+                self._refused = self._refused or happening is CallTrigger.MEDIA_REFUSED
+            case CallAction.RESTART_STREAMING:
                 self._restarting = True
-            case Act.FORGET_NEXT:
+            case CallAction.FORGET_NEXT:
                 self.rejoin = False
-            case Act.FORGET:
+            case CallAction.FORGET:
                 self.wanted_again = False
             case _:
                 pass  # joining anew is the switchboard's
-        if self._state is State.STREAMING:
+        if self._state is CallState.STREAMING:
             self._recovering = self._refused = False
         if self._state is not before:
             self._changed.set()
@@ -346,14 +346,14 @@ class Call:
         match event:
             case CallConnected():
                 self._learn_connection(event.call_connection_id)
-                self.happen(Happening.CALL_CONNECTED)
+                self.happen(CallTrigger.CALL_CONNECTED)
             case ConnectFailed():
-                self.happen(Happening.CONNECT_FAILED, f"connect_failed_{event.sub_code}")
+                self.happen(CallTrigger.CONNECT_FAILED, f"connect_failed_{event.sub_code}")
             case CallDisconnected():
                 self.disconnected(put_out=event.sub_code == PUT_OUT)
             case MediaStreamingFailed():
                 logger.warning("media streaming failed", extra={"code": event.code, "sub_code": event.sub_code})
-                self.happen(Happening.MEDIA_REFUSED)
+                self.happen(CallTrigger.MEDIA_REFUSED)
             case ParticipantsUpdated():
                 if event.sequence_number > self._roster_number:
                     self._roster_number = event.sequence_number
@@ -366,7 +366,7 @@ class Call:
         if self._leaving_to_return:
             return
         nobody = not self._present and (self._roster_told or self._server_call_id is None)
-        self.happen(Happening.DISCONNECTED, "removed" if put_out else "call_ended" if nobody else "disconnected")
+        self.happen(CallTrigger.DISCONNECTED, "removed" if put_out else "call_ended" if nobody else "disconnected")
 
     def participants(self, raw_ids: frozenset[str]) -> None:
         """Rooms are by invitation: whoever is not on the roster is a bot, ourselves included."""
@@ -381,7 +381,7 @@ class Call:
             self._present = present
             self._changed.set()
         if everybody_left:
-            self.happen(Happening.EVERYBODY_LEFT, "everybody_left")
+            self.happen(CallTrigger.EVERYBODY_LEFT, "everybody_left")
 
     def _learn_connection(self, connection_id: str | None) -> None:
         if connection_id and connection_id != self._connection_id:
@@ -398,7 +398,7 @@ class Call:
             self._streams += 1
             self._stream = stream
             self._frames_due = not self._restarted_silent
-            self.happen(Happening.MEDIA_OPENED)
+            self.happen(CallTrigger.MEDIA_OPENED)
             self._ladder.restored(self._around.clock())
             self._detail = None
             if not self._was_heard:  # a socket that comes back is the same interpreter
@@ -411,7 +411,7 @@ class Call:
                 self._streams -= 1
                 if not self._streams:
                     self._stream = None
-                    self.happen(Happening.MEDIA_CLOSED)
+                    self.happen(CallTrigger.MEDIA_CLOSED)
             logger.info("media stream closed", extra={"code": stream.close_code})
 
     async def hand_over(self) -> None:
@@ -423,7 +423,7 @@ class Call:
         except StoreUnavailable:
             return
         stream = self._stream
-        self.happen(Happening.MOVED)
+        self.happen(CallTrigger.MOVED)
         if stream is not None:
             await stream.close(SERVICE_RESTART, "another replica takes over")
 
@@ -441,7 +441,7 @@ class Call:
                     books = group.create_task(self._keep_record(), name="call record")
                     ended = await running
                     if ended.reason == "internal_error":  # told by nobody: the room has failed by itself
-                        self.happen(Happening.FAILED)
+                        self.happen(CallTrigger.FAILED)
                     self._woken.set()
                     if not self._connecting:
                         staying.cancel()
@@ -467,7 +467,7 @@ class Call:
 
     async def _wait(self) -> None:
         """For something to happen, but not longer than this state allows."""
-        streaming = self._state is State.STREAMING
+        streaming = self._state is CallState.STREAMING
         watching = streaming and self._frames_due
         patience_s = FIRST_FRAME_S if watching else None if streaming else self._patience_s
         try:
@@ -475,31 +475,31 @@ class Call:
                 await self._woken.wait()
         except TimeoutError:
             if not watching:
-                self.happen(Happening.PATIENCE_OVER)
+                self.happen(CallTrigger.PATIENCE_OVER)
             elif self._stream is not None and self._stream.counters.messages_received <= 1:
-                self.happen(Happening.NO_FRAMES)
+                self.happen(CallTrigger.NO_FRAMES)
             else:
                 self._frames_due = False
 
     async def _recover(self) -> None:
         """Take the next step to win the media stream back."""
         self._recovering = False
-        if not await self._is_ours() or self._state is not State.INTERRUPTED:  # the stream may be back by now
+        if not await self._is_ours() or self._state is not CallState.INTERRUPTED:  # the stream may be back by now
             return
         rung = self._ladder.next(self._around.clock(), refused=self._refused)
         self._refused = False
         if rung is None:
-            self.happen(Happening.GIVEN_UP, "media_lost" if self._was_heard else "no_media")
+            self.happen(CallTrigger.GIVEN_UP, "media_lost" if self._was_heard else "no_media")
             return
         self._detail = rung.value
         self._changed.set()
         self._patience_s = PATIENCE_S[rung]
         logger.warning("media stream is to be won back", extra={"step": rung.value})
-        if rung is Rung.WAIT:
+        if rung is RecoveryStep.WAIT:
             return
-        done = await (self._restart_streaming() if rung is Rung.RESTART else self._reconnect())
-        if not done and self._state is State.INTERRUPTED:
-            self.happen(Happening.PATIENCE_OVER)
+        done = await (self._restart_streaming() if rung is RecoveryStep.RESTART else self._reconnect())
+        if not done and self._state is CallState.INTERRUPTED:
+            self.happen(CallTrigger.PATIENCE_OVER)
 
     async def _restart_streaming(self) -> bool:
         if self._connection_id is None:
@@ -566,13 +566,13 @@ class Call:
             if self._connection_id is not None:  # a callback, or the media socket, knows better than the lost answer
                 return True
             if not again:
-                self.happen(Happening.CONNECT_FAILED, f"connect_failed: {error.code}")
+                self.happen(CallTrigger.CONNECT_FAILED, f"connect_failed: {error.code}")
             return False
         finally:
             self._connecting = False
         self._learn_connection(connection_id)
         self._joined_late = self.live.over
-        self.happen(Happening.CONNECT_ANSWERED)
+        self.happen(CallTrigger.CONNECT_ANSWERED)
         logger.info("call joined", extra={"call_connection_id": connection_id})
         return True
 
@@ -587,10 +587,10 @@ class Call:
         finally:
             failure = reason.startswith(FAILURES)
             self.wanted_again = failure and not self._moved
-            self.happen(Happening.LEFT_TO_RETURN if self.wanted_again else Happening.LEFT)
+            self.happen(CallTrigger.LEFT_TO_RETURN if self.wanted_again else CallTrigger.LEFT)
             logger.info("room ended", extra={"reason": reason, "call_connection_id": self._connection_id})
-            state = "failed" if failure else State.ENDED.value
-            self.outcome = Outcome(
+            state = "failed" if failure else CallState.ENDED.value
+            self.outcome = LastCall(
                 state=state, reason=reason, at=around.wall_clock(), connection_id=self._connection_id
             )
             if not self._moved:
@@ -617,11 +617,11 @@ class Call:
         standing = await register.call(self.room.room_id)
         if standing is None:
             if self._server_call_id is not None and await register.is_over(self._server_call_id):
-                self.happen(Happening.CALL_ENDED, "call_ended")  # and another has left it, while we were out of time
+                self.happen(CallTrigger.CALL_ENDED, "call_ended")  # and another has left it, while we were out of time
             elif await register.claim(self._record):  # the store has forgotten: we have not
                 self._changed.set()
         elif standing.owner != register.replica:
-            self.happen(Happening.MOVED)
+            self.happen(CallTrigger.MOVED)
         else:
             self._record = standing  # written, though we were told otherwise
             self._changed.set()
@@ -647,7 +647,7 @@ class Call:
         """Make the record nobody's, as the last thing we write into it."""
         async with self._saving:
             standing = self._as_it_is()
-            given = msgspec.structs.replace(standing, owner="", state=State.INTERRUPTED)
+            given = msgspec.structs.replace(standing, owner="", state=CallState.INTERRUPTED)
             if self._moved or not await self._around.register.change(self._record, given):
                 return False
             self._record = given

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from bot.calls.registry import BEAT_S, OFF_BEAT_S, Register
+from bot.calls.registry import BEAT_S, OFF_BEAT_S, Registry
 from http_serving.errors import ServiceError
 from storage.errors import StoreUnavailable
 
@@ -37,7 +37,7 @@ class ReplicaSilent(ServiceError):
         super().__init__(message, retry_after_ms=round(ANSWER_S * 1000))
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ReplicaMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: str
     room_id: str = ""
     secret: str = ""
@@ -47,24 +47,24 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reply_to: str = ""
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class ReplicaReply(msgspec.Struct, frozen=True, kw_only=True):
     """`code` is empty when the order was followed."""
 
     code: str = ""
     message: str = ""
 
 
-_message = msgspec.json.Decoder(Message)
-_answer = msgspec.json.Decoder(Answer)
+_message = msgspec.json.Decoder(ReplicaMessage)
+_answer = msgspec.json.Decoder(ReplicaReply)
 
-Take = Callable[[Message], Awaitable[None]]
+HandleMessage = Callable[[ReplicaMessage], Awaitable[None]]
 """Acts on a message; a ServiceError is told to whoever waits for an answer."""
 
 
-class Replicas:
+class Cluster:
     """Us among the others. `beat` and `listen` must be running for the others to know."""
 
-    def __init__(self, register: Register) -> None:
+    def __init__(self, register: Registry) -> None:
         self._register = register
 
     async def beat(self) -> None:
@@ -83,7 +83,7 @@ class Replicas:
             due = max(due + BEAT_S, loop.time())
             await asyncio.sleep(due - loop.time())
 
-    async def listen(self, take: Take) -> None:
+    async def listen(self, take: HandleMessage) -> None:
         """Act on messages in the order in which they come, until cancelled."""
         while True:
             try:
@@ -94,7 +94,7 @@ class Replicas:
             if found is not None:
                 await self._act(found, take)
 
-    async def inherit(self, owner: str, take: Take) -> None:
+    async def inherit(self, owner: str, take: HandleMessage) -> None:
         """Act on what was left for a replica before others knew that it was gone. Orders are too old: whoever gave
         them has been told that nobody answers.
 
@@ -104,8 +104,8 @@ class Replicas:
         while (found := await self._register.receive(owner, 0.0)) is not None:
             await self._act(found, take, orders=False)
 
-    async def _act(self, found: bytes, take: Take, *, orders: bool = True) -> None:
-        answer = Answer()
+    async def _act(self, found: bytes, take: HandleMessage, *, orders: bool = True) -> None:
+        answer = ReplicaReply()
         reply_to = ""
         try:
             message = _message.decode(found)
@@ -114,20 +114,20 @@ class Replicas:
             reply_to = message.reply_to
             await take(message)
         except ServiceError as error:
-            answer = Answer(code=error.code, message=error.message)
+            answer = ReplicaReply(code=error.code, message=error.message)
         except StoreUnavailable as error:
             logger.error("message of another replica could not be acted on", exc_info=error)
-            answer = Answer(code="store_unavailable", message="the store is not available")
+            answer = ReplicaReply(code="store_unavailable", message="the store is not available")
         except Exception as error:  # one message, of a newer replica perhaps, must not be the last that is read
             logger.error("message of another replica could not be acted on", exc_info=error)
-            answer = Answer(code="internal_error", message="the order could not be followed")
+            answer = ReplicaReply(code="internal_error", message="the order could not be followed")
         if reply_to:
             try:
                 await self._register.send(reply_to, msgspec.json.encode(answer))
             except StoreUnavailable:
                 logger.error("order could not be answered: the store is away")
 
-    async def send(self, to: str, message: Message) -> None:
+    async def send(self, to: str, message: ReplicaMessage) -> None:
         """Leave a message.
 
         Raises:
@@ -135,7 +135,7 @@ class Replicas:
         """
         await self._register.send(to, msgspec.json.encode(message))
 
-    async def ask(self, to: str, message: Message, failed: Callable[[str, str], Exception]) -> None:
+    async def ask(self, to: str, message: ReplicaMessage, failed: Callable[[str, str], Exception]) -> None:
         """Have an order followed elsewhere; `failed` makes of its code and message what is raised here.
 
         Raises:

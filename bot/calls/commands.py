@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.calls.active_calls import TAKING_ATTEMPTS, CallDesk, RoomBook
-from bot.calls.cluster import Message, Replicas, ReplicaSilent
-from bot.calls.registry import Outcome, Register
-from bot.calls.state_machine import Act, Happening, State
+from bot.calls.active_calls import TAKING_ATTEMPTS, ActiveCalls, RoomPlans
+from bot.calls.cluster import Cluster, ReplicaMessage, ReplicaSilent
+from bot.calls.registry import LastCall, Registry
+from bot.calls.state_machine import CallAction, CallState, CallTrigger
 from bot.interpreting.events import Order, Ordered
 from bot.interpreting.plan import Lane
 from http_serving.errors import ServiceError
@@ -29,10 +29,10 @@ class LaneReport:
 
 
 @dataclass(frozen=True, slots=True)
-class InterpreterStatus:
+class CallStatus:
     """What an admin is told. `since` is in seconds of the wall clock."""
 
-    state: State
+    state: CallState
     call_connection_id: str | None = None
     since: float | None = None
     reason: str | None = None
@@ -41,7 +41,7 @@ class InterpreterStatus:
     lanes: tuple[LaneReport, ...] = ()
 
 
-class NotPossible(ServiceError):
+class CommandRefused(ServiceError):
     """The command does not fit the state of the room's call: 404 `not_found`, else 409 with the reason as code."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -53,16 +53,16 @@ class NotPossible(ServiceError):
         return f"{self.code}: {self.message}"
 
 
-class Orders:
+class Commands:
     """Raises StoreUnavailable besides what each order says."""
 
     def __init__(
         self,
-        desk: CallDesk,
+        desk: ActiveCalls,
         *,
-        rooms: RoomBook,
-        register: Register,
-        replicas: Replicas,
+        rooms: RoomPlans,
+        register: Registry,
+        replicas: Cluster,
         wall_clock: Callable[[], float],
     ) -> None:
         self._desk = desk
@@ -71,7 +71,7 @@ class Orders:
         self._replicas = replicas
         self._wall_clock = wall_clock
 
-    async def status(self, room_id: str) -> InterpreterStatus:
+    async def status(self, room_id: str) -> CallStatus:
         call = self._desk.held(room_id)
         if call is not None:
             paused = call.live.session.paused
@@ -80,10 +80,10 @@ class Orders:
                 LaneReport(one.lane, one.state.value, one.engine, one.reason, tuple(one.spans_ms), one.waiting)
                 for one in call.live.lanes.views()
             )
-            return InterpreterStatus(call.state, call.connection_id, call.since, reason, paused, lanes=lanes)
+            return CallStatus(call.state, call.connection_id, call.since, reason, paused, lanes=lanes)
         record = await self._register.call(room_id)
         if record is not None:
-            return InterpreterStatus(
+            return CallStatus(
                 record.state,
                 record.connection_id,
                 record.since,
@@ -97,10 +97,10 @@ class Orders:
         outcome = await self._register.outcome(room_id)
         live = await self._register.wanted(room_id) is not None
         if outcome is None:
-            return InterpreterStatus(State.LIVE if live else State.SCHEDULED)
-        state = State.LIVE if live else State.ENDED
+            return CallStatus(CallState.LIVE if live else CallState.SCHEDULED)
+        state = CallState.LIVE if live else CallState.ENDED
         failed = outcome.state == "failed"
-        return InterpreterStatus(state, outcome.connection_id, outcome.at, outcome.reason, failed=failed)
+        return CallStatus(state, outcome.connection_id, outcome.at, outcome.reason, failed=failed)
 
     async def start(self, room_id: str) -> None:
         """Join the room's call now, or as soon as the one that is being left has been.
@@ -110,20 +110,20 @@ class Orders:
         """
         room = await self._rooms.by_room(room_id)
         if room is None:
-            raise NotPossible("not_found", "there is no such room")
+            raise CommandRefused("not_found", "there is no such room")
         if await self._passed_on(room_id, "start"):
             return
         call = self._desk.held(room_id)
         if call is not None:
-            if call.rejoin or call.happen(Happening.START_ORDERED) is not Act.NOTE_NEXT:
-                raise NotPossible("already_live", "the interpreter is in the call already")
+            if call.rejoin or call.happen(CallTrigger.START_ORDERED) is not CallAction.NOTE_NEXT:
+                raise CommandRefused("already_live", "the interpreter is in the call already")
             call.rejoin = True
             return
         wanted = await self._register.wanted(room_id)
         refusal = await self._desk.join(room, wanted.server_call_id if wanted else None, ordered=True)
         if refusal is not None:
             code = "already_live" if refusal == "already_live" else "no_capacity"
-            raise NotPossible(code, "the interpreter is on its way" if code == "already_live" else refusal)
+            raise CommandRefused(code, "the interpreter is on its way" if code == "already_live" else refusal)
 
     async def stop(self, room_id: str) -> None:
         """Leave the call.
@@ -136,15 +136,15 @@ class Orders:
         call = self._desk.held(room_id)
         if call is not None and (call.rejoin or not call.live.over):
             call.rejoin = False
-            call.happen(Happening.STOP_ORDERED, "stopped")
+            call.happen(CallTrigger.STOP_ORDERED, "stopped")
             return
         wanted = await self._register.wanted(room_id)
         if wanted is None or call is not None:
-            raise NotPossible("not_live", "the interpreter is not in a call of this room")
+            raise CommandRefused("not_live", "the interpreter is not in a call of this room")
         await self._register.unwant(room_id)
         if wanted.server_call_id is not None:
             await self._register.over(wanted.server_call_id)
-        await self._register.note(room_id, Outcome(state=State.ENDED, reason="stopped", at=self._wall_clock()))
+        await self._register.note(room_id, LastCall(state=CallState.ENDED, reason="stopped", at=self._wall_clock()))
 
     async def order(self, room_id: str, order: Order) -> None:
         """Pass on an order.
@@ -156,7 +156,7 @@ class Orders:
             return
         call = self._desk.held(room_id)
         if call is None or call.live.over:
-            raise NotPossible("not_live", "the interpreter is not in a call of this room")
+            raise CommandRefused("not_live", "the interpreter is not in a call of this room")
         call.live.deliver(Ordered(order))
         call.noticed()
 
@@ -174,7 +174,9 @@ class Orders:
             if record is None:
                 return False
             if await self._desk.is_elsewhere(record):
-                await self._replicas.ask(record.owner, Message(kind="order", room_id=room_id, order=order), NotPossible)
+                await self._replicas.ask(
+                    record.owner, ReplicaMessage(kind="order", room_id=room_id, order=order), CommandRefused
+                )
                 return True
             await self._desk.adopt(record)
         raise ReplicaSilent("the call is being handed from one replica to another; try again soon")
@@ -184,7 +186,7 @@ class Orders:
         if call is not None:
             await call.check_owner()  # an order may have waited for longer than we have had the call
         if call is None or call.moved:
-            raise NotPossible("not_live", "the interpreter has left the call")
+            raise CommandRefused("not_live", "the interpreter has left the call")
         match order:
             case "start":
                 await self.start(room_id)

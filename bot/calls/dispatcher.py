@@ -13,19 +13,19 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.calls.active_calls import TAKING_ATTEMPTS, CallDesk, CloseBooks, RoomBook
+from bot.calls.active_calls import TAKING_ATTEMPTS, ActiveCalls, CloseBooks, RoomPlans
 from bot.calls.call import Call, CallControl, Interpreted, PlannedRoom
-from bot.calls.cluster import Message, Replicas
-from bot.calls.commands import InterpreterStatus, Orders
+from bot.calls.cluster import Cluster, ReplicaMessage
+from bot.calls.commands import CallStatus, Commands
 from bot.calls.keys import is_sister, room_of
-from bot.calls.reconciler import Reconciliation
-from bot.calls.registry import CallRecord, Register, WantedCall, decode_event, encode_event
-from bot.calls.state_machine import Act, Happening, State, step
+from bot.calls.reconciler import Reconciler
+from bot.calls.registry import CallRecord, Registry, WantedCall, decode_event, encode_event
+from bot.calls.state_machine import CallAction, CallState, CallTrigger, step
 from bot.interpreting.events import Order
 from bot.interpreting.plan import RoomPlan
-from bot.live_room.live_room import Scribe
+from bot.live_room.live_room import TranscriptSink
 from bot.log_format import log_context
-from bot.outputs.webhook_events import Tell
+from bot.outputs.webhook_events import EmitEvent
 from http_serving.errors import Overloaded
 from media_streaming.stream import MediaStream
 from storage.errors import StoreUnavailable
@@ -72,30 +72,30 @@ class _Changed:
     attempts: int = 0
 
 
-class Switchboard:
+class Dispatcher:
     """All calls of this process. `run` must be running for anything to happen."""
 
     def __init__(
         self,
         *,
-        rooms: RoomBook,
+        rooms: RoomPlans,
         calls: CallControl,
-        register: Register,
-        open_room: Callable[[PlannedRoom, str, Scribe], Interpreted],
-        scribe: Callable[[str], Scribe],
+        register: Registry,
+        open_room: Callable[[PlannedRoom, str, TranscriptSink], Interpreted],
+        scribe: Callable[[str], TranscriptSink],
         close_books: CloseBooks,
         public_base_url: str,
         media_base_url: str,
         max_calls: int,
         wall_clock: Callable[[], float],
         clock: Callable[[], float],
-        tell: Tell = lambda kind, room_id, data: None,
+        tell: EmitEvent = lambda kind, room_id, data: None,
     ) -> None:
         """`open_room` makes what is interpreted of a room, a name unique to the call and who writes it down."""
         self._rooms = rooms
         self._register = register
-        self._replicas = Replicas(register)
-        self._desk = CallDesk(
+        self._replicas = Cluster(register)
+        self._desk = ActiveCalls(
             rooms=rooms,
             calls=calls,
             register=register,
@@ -111,10 +111,10 @@ class Switchboard:
             clock=clock,
             tell=tell,
         )
-        self._orders = Orders(
+        self._orders = Commands(
             self._desk, rooms=rooms, register=register, replicas=self._replicas, wall_clock=wall_clock
         )
-        self._reconciliation = Reconciliation(self, register, calls, wall_clock)
+        self._reconciliation = Reconciler(self, register, calls, wall_clock)
         self._inbox: asyncio.Queue[_Reported | _Changed] = asyncio.Queue(INBOX_LIMIT)
         self._undone: list[_Reported | _Changed] = []
         """Events that could not be acted on, to be tried again."""
@@ -167,7 +167,7 @@ class Switchboard:
             async with asyncio.timeout(LEAVE_TIMEOUT_S):
                 if call.connection_id is not None and await self._has_successor():
                     await call.hand_over()
-                call.happen(Happening.SERVICE_STOPPING, "service_stopping")
+                call.happen(CallTrigger.SERVICE_STOPPING, "service_stopping")
                 await call.left.wait()
         except TimeoutError:
             return False
@@ -272,7 +272,7 @@ class Switchboard:
             call.learn_call(event.server_call_id)
         else:
             act = call.happen(_happening(event, call.server_call_id))
-            if act is Act.NOTE_NEXT:
+            if act is CallAction.NOTE_NEXT:
                 call.rejoin, call.next_server_call_id = True, event.server_call_id
 
     async def _call_started_elsewhere(self, room: PlannedRoom, event: CallStarted | ParticipantAdded) -> None:
@@ -281,15 +281,19 @@ class Switchboard:
             if not await self._desk.is_elsewhere(record):
                 raise _NotYet
             if record.server_call_id != event.server_call_id:
-                await self._replicas.send(record.owner, Message(kind="report", event=encode_event(event).decode()))
+                await self._replicas.send(
+                    record.owner, ReplicaMessage(kind="report", event=encode_event(event).decode())
+                )
             return
         for sister in await self._register.calls() if is_sister(room.room_id) else ():
             if room_of(sister.room_id) == room_of(room.room_id) and await self._desk.is_elsewhere(sister):
-                await self._replicas.send(sister.owner, Message(kind="report", event=encode_event(event).decode()))
+                await self._replicas.send(
+                    sister.owner, ReplicaMessage(kind="report", event=encode_event(event).decode())
+                )
                 return
         wanted = await self._register.wanted(room.room_id)
         happening = _happening(event, None if wanted is None else wanted.server_call_id)
-        if step(State.SCHEDULED if wanted is None else State.LIVE, happening).act is Act.JOIN:
+        if step(CallState.SCHEDULED if wanted is None else CallState.LIVE, happening).act is CallAction.JOIN:
             await self._desk.join(room, event.server_call_id)
 
     async def _call_ended(self, event: CallEnded) -> None:
@@ -304,14 +308,14 @@ class Switchboard:
         call = await self._desk.ours(room.room_id)
         if call is not None:
             if call.server_call_id in (None, event.server_call_id):
-                call.happen(Happening.CALL_ENDED, "call_ended")
+                call.happen(CallTrigger.CALL_ENDED, "call_ended")
             return
         record = await self._register.call(room.room_id)
         if record is None:
             return
         if not await self._desk.is_elsewhere(record):
             raise _NotYet
-        await self._replicas.send(record.owner, Message(kind="report", event=encode_event(event).decode()))
+        await self._replicas.send(record.owner, ReplicaMessage(kind="report", event=encode_event(event).decode()))
 
     async def _room_changed(self, room_id: str, kind: str) -> None:
         call = self._desk.held(room_id)
@@ -322,7 +326,7 @@ class Switchboard:
         if record is None and kind == "deleted":
             await self._register.forget_room(room_id)
         elif record is not None and await self._desk.is_elsewhere(record):  # a successor reads what is so then
-            await self._replicas.send(record.owner, Message(kind=kind, room_id=room_id))
+            await self._replicas.send(record.owner, ReplicaMessage(kind=kind, room_id=room_id))
 
     async def _call_reported(self, secret: str, event: CallReport | CallEvent) -> None:
         call = self._desk.holds(secret)
@@ -331,7 +335,9 @@ class Switchboard:
             if record is not None:
                 if await self._desk.is_elsewhere(record):
                     text = encode_event(event).decode()
-                    await self._replicas.send(record.owner, Message(kind="call_event", secret=secret, event=text))
+                    await self._replicas.send(
+                        record.owner, ReplicaMessage(kind="call_event", secret=secret, event=text)
+                    )
                     return
                 connection_id = event.call_connection_id if isinstance(event, CallConnected) else None
                 call = await self._desk.adopt(record, connection_id)
@@ -389,14 +395,14 @@ class Switchboard:
 
     async def _tell_moved(self, record: CallRecord) -> None:
         try:
-            await self._replicas.send(record.owner, Message(kind="moved", room_id=record.room_id))
+            await self._replicas.send(record.owner, ReplicaMessage(kind="moved", room_id=record.room_id))
         except StoreUnavailable:
             pass  # it will see for itself
 
     # --- admins ---------------------------------------------------------------------------------------
 
-    async def status(self, room_id: str) -> InterpreterStatus:
-        """See `Orders`, for this and the next three."""
+    async def status(self, room_id: str) -> CallStatus:
+        """See `Commands`, for this and the next three."""
         return await self._orders.status(room_id)
 
     async def start(self, room_id: str) -> None:
@@ -421,7 +427,7 @@ class Switchboard:
         call = self._desk.held(room_id)
         if call is not None:
             call.rejoin = False
-            call.happen(Happening.ROOM_DELETED, "room_deleted")
+            call.happen(CallTrigger.ROOM_DELETED, "room_deleted")
         else:
             self._pass_on_change(_Changed(room_id, "deleted"))
 
@@ -433,7 +439,7 @@ class Switchboard:
 
     # --- what other replicas tell ------------------------------------------------------------------------
 
-    async def _message(self, message: Message) -> None:
+    async def _message(self, message: ReplicaMessage) -> None:
         match message.kind:
             case "call_event":
                 self._enqueue(_Reported(message.secret, self._decoded(message)))
@@ -450,7 +456,7 @@ class Switchboard:
             case _:
                 logger.warning("message of an unknown kind", extra={"kind": message.kind})
 
-    async def _inherited(self, message: Message) -> None:
+    async def _inherited(self, message: ReplicaMessage) -> None:
         """What was left for a replica that is gone. That its stream has failed is no news, and not true of ours."""
         if message.kind != "call_event" or not isinstance(self._decoded(message), MediaStreamingFailed):
             await self._message(message)
@@ -464,7 +470,7 @@ class Switchboard:
         elif (room := await self._rooms.by_room(room_id)) is not None:
             call.change_plan(room.plan)
 
-    def _decoded(self, message: Message) -> Any:
+    def _decoded(self, message: ReplicaMessage) -> Any:
         return decode_event(message.event.encode())
 
     def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
@@ -499,8 +505,8 @@ class Switchboard:
         return await self._desk.adopt(record)
 
 
-def _happening(event: CallStarted | ParticipantAdded, known: str | None) -> Happening:
+def _happening(event: CallStarted | ParticipantAdded, known: str | None) -> CallTrigger:
     """What a report means to whoever knows the call with this id."""
     if event.server_call_id != known:
-        return Happening.OTHER_CALL_STARTED
-    return Happening.CALL_STARTED if isinstance(event, CallStarted) else Happening.PERSON_JOINED
+        return CallTrigger.OTHER_CALL_STARTED
+    return CallTrigger.CALL_STARTED if isinstance(event, CallStarted) else CallTrigger.PERSON_JOINED

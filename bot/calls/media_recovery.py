@@ -10,21 +10,25 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Rung(StrEnum):
+class RecoveryStep(StrEnum):
     WAIT = "waiting for the re-dial"
     RESTART = "restarting media streaming"
     RECONNECT = "joining again"
 
 
-PATIENCE_S: dict[Rung, float] = {Rung.WAIT: 4.0, Rung.RESTART: 4.0, Rung.RECONNECT: 12.0}
+PATIENCE_S: dict[RecoveryStep, float] = {
+    RecoveryStep.WAIT: 4.0,
+    RecoveryStep.RESTART: 4.0,
+    RecoveryStep.RECONNECT: 12.0,
+}
 """How long each step may take to bring the socket back. The first two fit into the ten seconds in which a call is to be
 heard again; a join takes as long as ACS needs to answer and to dial."""
-RUNGS = (Rung.WAIT, Rung.RESTART, Rung.RECONNECT, Rung.RECONNECT)
+RUNGS = (RecoveryStep.WAIT, RecoveryStep.RESTART, RecoveryStep.RECONNECT, RecoveryStep.RECONNECT)
 CALM_S = 30.0
 """A stream that has held for this long is well again: the next loss begins at the bottom."""
 
 
-class Ladder:
+class MediaRecovery:
     """One call's way up."""
 
     def __init__(self) -> None:
@@ -35,7 +39,7 @@ class Ladder:
         """The stream is back."""
         self._restored_at = now
 
-    def next(self, now: float, *, refused: bool = False) -> Rung | None:
+    def next(self, now: float, *, refused: bool = False) -> RecoveryStep | None:
         """The next step; None when all have been taken. `refused`: ACS has given up dialling, waiting is in vain."""
         if self._restored_at is not None and now - self._restored_at >= CALM_S:
             self._taken = 0

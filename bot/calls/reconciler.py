@@ -20,8 +20,8 @@ from typing import Protocol
 import msgspec
 
 from bot.calls.call import Call, CallControl, leave_connection
-from bot.calls.registry import OFF_BEAT_S, CallRecord, Living, Register, WantedCall
-from bot.calls.state_machine import Happening, State
+from bot.calls.registry import OFF_BEAT_S, CallRecord, LiveReplicas, Registry, WantedCall
+from bot.calls.state_machine import CallState, CallTrigger
 from bot.errors import CallError
 from storage.errors import StoreUnavailable
 from webhooks.events import CallReport
@@ -65,9 +65,9 @@ class Exchange(Protocol):
     async def adopt(self, record: CallRecord) -> Call | None: ...
 
 
-class Reconciliation:
+class Reconciler:
     def __init__(
-        self, exchange: Exchange, register: Register, calls: CallControl, wall_clock: Callable[[], float]
+        self, exchange: Exchange, register: Registry, calls: CallControl, wall_clock: Callable[[], float]
     ) -> None:
         self._exchange = exchange
         self._register = register
@@ -121,7 +121,7 @@ class Reconciliation:
             if wanted.room_id not in records:
                 await self._join_wanted(wanted)
 
-    async def _compare(self, record: CallRecord, living: Living) -> None:
+    async def _compare(self, record: CallRecord, living: LiveReplicas) -> None:
         ours = self._exchange.call_of(record.room_id)
         if ours is not None:
             if record.owner != self._register.replica and not ours.live.over:
@@ -161,7 +161,7 @@ class Reconciliation:
             wanted = await self._register.wanted(room_id)
             if wanted is None:  # the store has forgotten
                 wanted = WantedCall(room_id=room_id, server_call_id=call.server_call_id, since=self._wall_clock())
-            healthy = call.was_heard and call.state is State.LIVE
+            healthy = call.was_heard and call.state is CallState.LIVE
             wanted = msgspec.structs.replace(
                 wanted,
                 server_call_id=call.server_call_id or wanted.server_call_id,
@@ -212,7 +212,7 @@ class Reconciliation:
         if seen.participants & call.room.plan.attendees.keys():
             self._empty_since.pop(connection_id, None)
         elif self._wall_clock() - self._empty_since.setdefault(connection_id, self._wall_clock()) >= EMPTY_S:
-            call.happen(Happening.EVERYBODY_LEFT, "nobody_came")
+            call.happen(CallTrigger.EVERYBODY_LEFT, "nobody_came")
 
     async def hang_up(self, connection_id: str) -> None:
         """Leave a connection nobody is responsible for; one that will not be left is tried again later."""

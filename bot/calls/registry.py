@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from bot.calls.state_machine import State
-from storage.key_value import SharedState
+from bot.calls.state_machine import CallState
+from storage.key_value import KeyValueStore
 from webhooks import events as webhook_events
 from webhooks.events import CallEvent, CallReport
 
@@ -62,7 +62,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     """begins every utterance id of the call"""
     since: float
-    state: State = State.CONNECTING
+    state: CallState = CallState.CONNECTING
     connection_id: str | None = None
     server_call_id: str | None = None
     """of the report that made us join; None when an admin did, until the call is reported"""
@@ -89,7 +89,7 @@ class WantedCall(msgspec.Struct, frozen=True, kw_only=True):
     retry_at: float = 0.0
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class LastCall(msgspec.Struct, frozen=True, kw_only=True):
     """How a room's last call ended, or why there is none."""
 
     state: str
@@ -98,7 +98,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     connection_id: str | None = None
 
 
-class Living(msgspec.Struct, frozen=True):
+class LiveReplicas(msgspec.Struct, frozen=True):
     """Who holds a lease, ourselves included."""
 
     replicas: frozenset[str]
@@ -110,13 +110,13 @@ class Living(msgspec.Struct, frozen=True):
         return not owner or (self.certain and owner not in self.replicas)
 
 
-class _Kept(msgspec.Struct, frozen=True):
+class _EncodedEvent(msgspec.Struct, frozen=True):
     type: str
     event: dict[str, Any]
 
 
 def encode_event(event: CallReport | CallEvent) -> bytes:
-    return msgspec.json.encode(_Kept(type(event).__name__, msgspec.to_builtins(event)))
+    return msgspec.json.encode(_EncodedEvent(type(event).__name__, msgspec.to_builtins(event)))
 
 
 def decode_event(kept: bytes) -> Any:
@@ -125,7 +125,7 @@ def decode_event(kept: bytes) -> Any:
     Raises:
         msgspec.ValidationError: not written by `encode_event`.
     """
-    found = msgspec.json.decode(kept, type=_Kept)
+    found = msgspec.json.decode(kept, type=_EncodedEvent)
     known = getattr(webhook_events, found.type, None)
     if known is None:
         raise msgspec.ValidationError(f"no event is called {found.type}")
@@ -134,13 +134,13 @@ def decode_event(kept: bytes) -> Any:
 
 _record = msgspec.json.Decoder(CallRecord)
 _wanted = msgspec.json.Decoder(WantedCall)
-_outcome = msgspec.json.Decoder(Outcome)
+_outcome = msgspec.json.Decoder(LastCall)
 
 
-class Register:
+class Registry:
     """Errors of the store leave as `StoreUnavailable`."""
 
-    def __init__(self, state: SharedState, replica: str) -> None:
+    def __init__(self, state: KeyValueStore, replica: str) -> None:
         self._state = state
         self.replica = replica
         self._lease = f"replica:{replica}"
@@ -164,12 +164,12 @@ class Register:
         self._retired = True
         await self._state.remove(self._lease)
 
-    async def living(self) -> Living:
+    async def living(self) -> LiveReplicas:
         """Whose lease holds; ours does, whatever the store says."""
         found = await self._state.find("replica:")
         self._doubt(self._lease in found)
         replicas = frozenset(key.removeprefix("replica:") for key in found) | {self.replica}
-        return Living(replicas, asyncio.get_running_loop().time() >= self._doubt_until)
+        return LiveReplicas(replicas, asyncio.get_running_loop().time() >= self._doubt_until)
 
     def _doubt(self, held: bool) -> None:
         """A store that has been away, or was restarted, has lost our lease, and so those of others who live: they get
@@ -232,10 +232,10 @@ class Register:
     async def is_over(self, server_call_id: str) -> bool:
         return await self._state.get(f"over:{server_call_id}") is not None
 
-    async def note(self, room_id: str, outcome: Outcome) -> None:
+    async def note(self, room_id: str, outcome: LastCall) -> None:
         await self._state.put({f"outcome:{room_id}": msgspec.json.encode(outcome)}, OUTCOME_S)
 
-    async def outcome(self, room_id: str) -> Outcome | None:
+    async def outcome(self, room_id: str) -> LastCall | None:
         found = await self._state.get(f"outcome:{room_id}")
         return None if found is None else _outcome.decode(found)
 
@@ -263,7 +263,7 @@ class Register:
     async def done(self, event: CallReport) -> None:
         await self._state.remove(f"event:{self.replica}:{event.event_id}")
 
-    async def left_undone(self, living: Living) -> Sequence[CallReport]:
+    async def left_undone(self, living: LiveReplicas) -> Sequence[CallReport]:
         """Events promised by replicas that are gone, taken over by us: they are ours to do from now on."""
         found: list[CallReport] = []
         for key, kept in (await self._state.find("event:")).items():

@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class State(StrEnum):
+class CallState(StrEnum):
     """Where a room's interpreter stands."""
 
     SCHEDULED = "scheduled"
@@ -36,7 +36,7 @@ class State(StrEnum):
     """We have been there, and are not wanted any more."""
 
 
-class Happening(StrEnum):
+class CallTrigger(StrEnum):
     CALL_STARTED = "call started"
     """Event Grid reports the call we know, or have known, again."""
     OTHER_CALL_STARTED = "another call started"
@@ -80,7 +80,7 @@ class Happening(StrEnum):
     """Out of the call, while people are still in it."""
 
 
-class Act(StrEnum):
+class CallAction(StrEnum):
     NOTHING = "nothing"
     JOIN = "join"
     RECOVER = "recover"
@@ -99,104 +99,104 @@ class Act(StrEnum):
     """Do not try again."""
 
 
-class Step(NamedTuple):
-    state: State
-    act: Act
+class Transition(NamedTuple):
+    state: CallState
+    act: CallAction
 
 
-S, H, A = State, Happening, Act
+S, H, A = CallState, CallTrigger, CallAction
 
-_LEAVING: dict[Happening, Step] = {
-    H.STOP_ORDERED: Step(S.DRAINING, A.LEAVE),
-    H.EVERYBODY_LEFT: Step(S.DRAINING, A.LEAVE),
-    H.CALL_ENDED: Step(S.DRAINING, A.LEAVE),
-    H.ROOM_DELETED: Step(S.DRAINING, A.LEAVE),
-    H.SERVICE_STOPPING: Step(S.DRAINING, A.LEAVE),
-    H.FAILED: Step(S.DRAINING, A.LEAVE),
-    H.GIVEN_UP: Step(S.DRAINING, A.LEAVE),
-    H.DISCONNECTED: Step(S.DRAINING, A.CLOSE),
-    H.CONNECT_FAILED: Step(S.DRAINING, A.CLOSE),
-    H.MOVED: Step(S.ENDED, A.LET_GO),
+_LEAVING: dict[CallTrigger, Transition] = {
+    H.STOP_ORDERED: Transition(S.DRAINING, A.LEAVE),
+    H.EVERYBODY_LEFT: Transition(S.DRAINING, A.LEAVE),
+    H.CALL_ENDED: Transition(S.DRAINING, A.LEAVE),
+    H.ROOM_DELETED: Transition(S.DRAINING, A.LEAVE),
+    H.SERVICE_STOPPING: Transition(S.DRAINING, A.LEAVE),
+    H.FAILED: Transition(S.DRAINING, A.LEAVE),
+    H.GIVEN_UP: Transition(S.DRAINING, A.LEAVE),
+    H.DISCONNECTED: Transition(S.DRAINING, A.CLOSE),
+    H.CONNECT_FAILED: Transition(S.DRAINING, A.CLOSE),
+    H.MOVED: Transition(S.ENDED, A.LET_GO),
 }
 """What ends our stay, from wherever we are in the call."""
 
-_DECIDED: dict[State, dict[Happening, Step]] = {
+_DECIDED: dict[CallState, dict[CallTrigger, Transition]] = {
     S.SCHEDULED: {
-        H.CALL_STARTED: Step(S.CONNECTING, A.JOIN),
-        H.OTHER_CALL_STARTED: Step(S.CONNECTING, A.JOIN),
-        H.PERSON_JOINED: Step(S.CONNECTING, A.JOIN),
-        H.START_ORDERED: Step(S.CONNECTING, A.JOIN),
-        H.TAKEN_OVER: Step(S.INTERRUPTED, A.RECOVER),
-        H.JOIN_TAKEN_OVER: Step(S.CONNECTING, A.JOIN),
-        H.CONNECT_FAILED: Step(S.LIVE, A.NOTHING),
+        H.CALL_STARTED: Transition(S.CONNECTING, A.JOIN),
+        H.OTHER_CALL_STARTED: Transition(S.CONNECTING, A.JOIN),
+        H.PERSON_JOINED: Transition(S.CONNECTING, A.JOIN),
+        H.START_ORDERED: Transition(S.CONNECTING, A.JOIN),
+        H.TAKEN_OVER: Transition(S.INTERRUPTED, A.RECOVER),
+        H.JOIN_TAKEN_OVER: Transition(S.CONNECTING, A.JOIN),
+        H.CONNECT_FAILED: Transition(S.LIVE, A.NOTHING),
     },
     S.LIVE: {
         # A repeated report must not cut the pause short.
-        H.OTHER_CALL_STARTED: Step(S.CONNECTING, A.JOIN),
-        H.START_ORDERED: Step(S.CONNECTING, A.JOIN),
-        H.RETRY_DUE: Step(S.CONNECTING, A.JOIN),
-        H.TAKEN_OVER: Step(S.INTERRUPTED, A.RECOVER),
-        H.JOIN_TAKEN_OVER: Step(S.CONNECTING, A.JOIN),
-        H.STOP_ORDERED: Step(S.ENDED, A.FORGET),
-        H.CALL_ENDED: Step(S.ENDED, A.FORGET),
-        H.ROOM_DELETED: Step(S.ENDED, A.FORGET),
-        H.GIVEN_UP: Step(S.ENDED, A.FORGET),
+        H.OTHER_CALL_STARTED: Transition(S.CONNECTING, A.JOIN),
+        H.START_ORDERED: Transition(S.CONNECTING, A.JOIN),
+        H.RETRY_DUE: Transition(S.CONNECTING, A.JOIN),
+        H.TAKEN_OVER: Transition(S.INTERRUPTED, A.RECOVER),
+        H.JOIN_TAKEN_OVER: Transition(S.CONNECTING, A.JOIN),
+        H.STOP_ORDERED: Transition(S.ENDED, A.FORGET),
+        H.CALL_ENDED: Transition(S.ENDED, A.FORGET),
+        H.ROOM_DELETED: Transition(S.ENDED, A.FORGET),
+        H.GIVEN_UP: Transition(S.ENDED, A.FORGET),
     },
     S.CONNECTING: _LEAVING
     | {
-        H.OTHER_CALL_STARTED: Step(S.CONNECTING, A.NOTE_NEXT),
-        H.CONNECT_ANSWERED: Step(S.CONNECTED, A.NOTHING),
-        H.CALL_CONNECTED: Step(S.CONNECTED, A.NOTHING),
-        H.MEDIA_OPENED: Step(S.STREAMING, A.NOTHING),
-        H.MEDIA_REFUSED: Step(S.INTERRUPTED, A.RECOVER),
-        H.PATIENCE_OVER: Step(S.INTERRUPTED, A.RECOVER),
+        H.OTHER_CALL_STARTED: Transition(S.CONNECTING, A.NOTE_NEXT),
+        H.CONNECT_ANSWERED: Transition(S.CONNECTED, A.NOTHING),
+        H.CALL_CONNECTED: Transition(S.CONNECTED, A.NOTHING),
+        H.MEDIA_OPENED: Transition(S.STREAMING, A.NOTHING),
+        H.MEDIA_REFUSED: Transition(S.INTERRUPTED, A.RECOVER),
+        H.PATIENCE_OVER: Transition(S.INTERRUPTED, A.RECOVER),
     },
     S.CONNECTED: _LEAVING
     | {
-        H.OTHER_CALL_STARTED: Step(S.CONNECTED, A.NOTE_NEXT),
-        H.MEDIA_OPENED: Step(S.STREAMING, A.NOTHING),
-        H.MEDIA_REFUSED: Step(S.INTERRUPTED, A.RECOVER),
-        H.PATIENCE_OVER: Step(S.INTERRUPTED, A.RECOVER),
+        H.OTHER_CALL_STARTED: Transition(S.CONNECTED, A.NOTE_NEXT),
+        H.MEDIA_OPENED: Transition(S.STREAMING, A.NOTHING),
+        H.MEDIA_REFUSED: Transition(S.INTERRUPTED, A.RECOVER),
+        H.PATIENCE_OVER: Transition(S.INTERRUPTED, A.RECOVER),
     },
     S.STREAMING: _LEAVING
     | {
-        H.OTHER_CALL_STARTED: Step(S.STREAMING, A.NOTE_NEXT),
-        H.MEDIA_CLOSED: Step(S.INTERRUPTED, A.RECOVER),
-        H.NO_FRAMES: Step(S.STREAMING, A.RESTART_STREAMING),
+        H.OTHER_CALL_STARTED: Transition(S.STREAMING, A.NOTE_NEXT),
+        H.MEDIA_CLOSED: Transition(S.INTERRUPTED, A.RECOVER),
+        H.NO_FRAMES: Transition(S.STREAMING, A.RESTART_STREAMING),
     },
     S.INTERRUPTED: _LEAVING
     | {
-        H.OTHER_CALL_STARTED: Step(S.INTERRUPTED, A.NOTE_NEXT),
-        H.MEDIA_OPENED: Step(S.STREAMING, A.NOTHING),
-        H.MEDIA_REFUSED: Step(S.INTERRUPTED, A.RECOVER),
-        H.PATIENCE_OVER: Step(S.INTERRUPTED, A.RECOVER),
+        H.OTHER_CALL_STARTED: Transition(S.INTERRUPTED, A.NOTE_NEXT),
+        H.MEDIA_OPENED: Transition(S.STREAMING, A.NOTHING),
+        H.MEDIA_REFUSED: Transition(S.INTERRUPTED, A.RECOVER),
+        H.PATIENCE_OVER: Transition(S.INTERRUPTED, A.RECOVER),
     },
     S.DRAINING: {
-        H.OTHER_CALL_STARTED: Step(S.DRAINING, A.NOTE_NEXT),
+        H.OTHER_CALL_STARTED: Transition(S.DRAINING, A.NOTE_NEXT),
         # The last has left, and before we are out the next has come: no call will be reported, for none has ended.
-        H.PERSON_JOINED: Step(S.DRAINING, A.NOTE_NEXT),
-        H.START_ORDERED: Step(S.DRAINING, A.NOTE_NEXT),
-        H.STOP_ORDERED: Step(S.DRAINING, A.FORGET_NEXT),
-        H.ROOM_DELETED: Step(S.DRAINING, A.FORGET_NEXT),
-        H.MOVED: Step(S.ENDED, A.LET_GO),
-        H.LEFT: Step(S.ENDED, A.NOTHING),
-        H.LEFT_TO_RETURN: Step(S.LIVE, A.NOTHING),
+        H.PERSON_JOINED: Transition(S.DRAINING, A.NOTE_NEXT),
+        H.START_ORDERED: Transition(S.DRAINING, A.NOTE_NEXT),
+        H.STOP_ORDERED: Transition(S.DRAINING, A.FORGET_NEXT),
+        H.ROOM_DELETED: Transition(S.DRAINING, A.FORGET_NEXT),
+        H.MOVED: Transition(S.ENDED, A.LET_GO),
+        H.LEFT: Transition(S.ENDED, A.NOTHING),
+        H.LEFT_TO_RETURN: Transition(S.LIVE, A.NOTHING),
     },
     S.ENDED: {
         # The report of a call that has ended, or that we were told to leave, comes late, or twice.
-        H.OTHER_CALL_STARTED: Step(S.CONNECTING, A.JOIN),
-        H.PERSON_JOINED: Step(S.CONNECTING, A.JOIN),
-        H.START_ORDERED: Step(S.CONNECTING, A.JOIN),
-        H.TAKEN_OVER: Step(S.INTERRUPTED, A.RECOVER),
-        H.JOIN_TAKEN_OVER: Step(S.CONNECTING, A.JOIN),
-        H.CONNECT_FAILED: Step(S.LIVE, A.NOTHING),
+        H.OTHER_CALL_STARTED: Transition(S.CONNECTING, A.JOIN),
+        H.PERSON_JOINED: Transition(S.CONNECTING, A.JOIN),
+        H.START_ORDERED: Transition(S.CONNECTING, A.JOIN),
+        H.TAKEN_OVER: Transition(S.INTERRUPTED, A.RECOVER),
+        H.JOIN_TAKEN_OVER: Transition(S.CONNECTING, A.JOIN),
+        H.CONNECT_FAILED: Transition(S.LIVE, A.NOTHING),
     },
 }
 
-TABLE: dict[tuple[State, Happening], Step] = {
-    (state, happening): _DECIDED[state].get(happening, Step(state, Act.NOTHING))
-    for state in State
-    for happening in Happening
+TABLE: dict[tuple[CallState, CallTrigger], Transition] = {
+    (state, happening): _DECIDED[state].get(happening, Transition(state, CallAction.NOTHING))
+    for state in CallState
+    for happening in CallTrigger
 }
 """All pairs. What is not written above changes nothing, and that is meant: docs/lifecycle.md shows the whole of it."""
 
@@ -205,7 +205,7 @@ IN_CALL = frozenset({S.CONNECTING, S.CONNECTED, S.STREAMING, S.INTERRUPTED})
 _OUTSIDE = frozenset({S.SCHEDULED, S.LIVE, S.ENDED})
 
 
-def step(state: State, happening: Happening) -> Step:
+def step(state: CallState, happening: CallTrigger) -> Transition:
     """What follows; defined for every pair."""
     return TABLE[state, happening]
 
@@ -217,8 +217,8 @@ def diagram() -> str:
     """
     groups = {"outside": _OUTSIDE, "inside": IN_CALL}
     ways: dict[tuple[str, str], list[str]] = {}
-    for happening in Happening:
-        following = {state: TABLE[state, happening].state for state in State}
+    for happening in CallTrigger:
+        following = {state: TABLE[state, happening].state for state in CallState}
         for name, group in groups.items():
             after = {following[state] for state in group}
             alike = len(after) == 1 and not after & group
@@ -226,7 +226,7 @@ def diagram() -> str:
                 way = (name, state) if alike else (state, following[state])
                 ways.setdefault(way, []).append(happening)
         ways.setdefault((S.DRAINING, following[S.DRAINING]), []).append(happening)
-    order = [*State, *groups]
+    order = [*CallState, *groups]
     arrows = {
         way: f"{way[0]} --> {way[1]}: {'<br>'.join(labels)}"
         for way, labels in sorted(ways.items(), key=lambda item: [order.index(end) for end in item[0]])
@@ -242,12 +242,12 @@ def diagram() -> str:
 def matrix() -> str:
     """All pairs, as a Markdown table; `·` where nothing changes and nothing is done."""
 
-    def cell(state: State, happening: Happening) -> str:
+    def cell(state: CallState, happening: CallTrigger) -> str:
         following, act = TABLE[state, happening]
         moved = "" if following is state else f"**{following}**"
         done = "" if act is A.NOTHING else str(act)
         return ", ".join(filter(None, (moved, done))) or "·"
 
-    head = ["| |" + "".join(f" {state} |" for state in State), "|---" * (len(State) + 1) + "|"]
-    rows = [f"| {one} |" + "".join(f" {cell(state, one)} |" for state in State) for one in Happening]
+    head = ["| |" + "".join(f" {state} |" for state in CallState), "|---" * (len(CallState) + 1) + "|"]
+    rows = [f"| {one} |" + "".join(f" {cell(state, one)} |" for state in CallState) for one in CallTrigger]
     return "\n".join(head + rows)

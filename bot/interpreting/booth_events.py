@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 from bot.interpreting.captions import Utterance
 from bot.interpreting.effects import Effect, Hear, Interpret, Release
-from bot.interpreting.events import BoothLost, InterpretationEnded, Outcome, Usage
-from bot.interpreting.glossary import Terms
-from bot.interpreting.ledger import Kind, State
+from bot.interpreting.events import BoothLost, InterpretationEnded, InterpretationOutcome, Usage
+from bot.interpreting.glossary import GlossaryEntries
+from bot.interpreting.ledger import EntryKind, EntryState
 from bot.interpreting.plan import AUTO, Lane
 from bot.interpreting.quality.backchannels import QUESTION_S, SHORT_MS, is_backchannel, is_question
 from bot.interpreting.quality.checks import Fault, examine
-from bot.interpreting.quality.echo_loops import LoopBreaker
+from bot.interpreting.quality.echo_loops import EchoLoopBreaker
 from bot.interpreting.renditions import Rendition, Renditions
 
 STALE_S = 3.0
@@ -28,7 +28,7 @@ ALONG_STALE_S = 8.0
 HEAR_OUT_S = 0.4
 """A short utterance that may be a mere "mm-hm" is not spoken before its words are known, or this has passed."""
 
-Examine = Callable[[str | None, str, Lane, Terms], tuple[str, ...]]
+Examine = Callable[[str | None, str, Lane, GlossaryEntries], tuple[str, ...]]
 """The speaker's words if they are known, the interpretation, the lane, the glossary -> what is wrong with it."""
 _HEARD_AT_ONCE = frozenset({Fault.LANGUAGE, Fault.ASSISTANT})
 """Faults that the first words may show."""
@@ -36,11 +36,11 @@ _PASSING = frozenset({"server_error"})
 """Why a response may fail and the next one to the same audio not."""
 
 
-class Answers:
+class BoothEvents:
     """Takes what the booths of one room say."""
 
     def __init__(
-        self, renditions: Renditions, out: list[Effect], loops: LoopBreaker, examine: Examine = examine
+        self, renditions: Renditions, out: list[Effect], loops: EchoLoopBreaker, examine: Examine = examine
     ) -> None:
         self._renditions = renditions
         self._loops = loops
@@ -70,7 +70,7 @@ class Answers:
     def _is_late(self, one: Rendition, now: float) -> bool:
         """Whether the next sound of it comes too late, by the speaker's last word and by what has come already."""
         entry = one.entry
-        if entry.ended_at is None or entry.committed_at is None or entry.kind is not Kind.UTTERANCE:
+        if entry.ended_at is None or entry.committed_at is None or entry.kind is not EntryKind.UTTERANCE:
             return False
         due_at = entry.ended_at + ALONG_STALE_S if one.along else _due_at(one)
         if one.sound_at is not None:
@@ -94,7 +94,7 @@ class Answers:
             return
         entry, captions = one.entry, renditions.captions
         _count(entry.tokens, event.usage)
-        if event.outcome not in (Outcome.COMPLETED, Outcome.INCOMPLETE):
+        if event.outcome not in (InterpretationOutcome.COMPLETED, InterpretationOutcome.INCOMPLETE):
             if event.reason not in _PASSING or not self._ask_again(one, now):
                 renditions.abandon([one], event.reason or event.outcome)
             return
@@ -102,9 +102,9 @@ class Answers:
         if self._again(one, event.outcome, text, now):
             return
         self._out.append(Release(one.lane, entry.utterance))
-        cut = event.outcome is Outcome.INCOMPLETE
+        cut = event.outcome is InterpretationOutcome.INCOMPLETE
         captions.finish(one.spoken, one.lane.target, (*entry.faults, event.outcome.value) if cut else entry.faults)
-        if one.channels and entry.kind is Kind.UTTERANCE:
+        if one.channels and entry.kind is EntryKind.UTTERANCE:
             self._loops.spoke(text, entry, now)
         renditions.booths.done(one.lane, now)
         if cut:
@@ -115,7 +115,7 @@ class Answers:
             else:
                 renditions.abandon([leg], "relay_silent")
         if one.lane.source == AUTO and not text and not one.sound and not one.reason:
-            renditions.settle(one, State.NOT_NEEDED)
+            renditions.settle(one, EntryState.NOT_NEEDED)
         elif text and self._may_be_a_backchannel(one) and self._is_backchannel(one.spoken, text, one.lane.target):
             self._not_needed(one)
         else:
@@ -152,7 +152,7 @@ class Answers:
             if not one.lane.passthrough and self._renditions.find(one.lane, spoken.id) is one:
                 begun = one.begun
                 self._renditions.cancel(one)
-                self._renditions.settle(one, State.ABANDONED if begun else State.NOT_NEEDED, "echo")
+                self._renditions.settle(one, EntryState.ABANDONED if begun else EntryState.NOT_NEEDED, "echo")
 
     def lost(self, event: BoothLost) -> None:
         """The booth will not finish some of what it has begun; or nothing, ever."""
@@ -182,17 +182,21 @@ class Answers:
     def _doubt(self, one: Rendition, now: float) -> None:
         """Hold back what begins as no interpretation does, while the text is ahead of the voice: it costs the others
         nothing. Whether it is one is judged when it is complete."""
-        if one.begun or one.doubted or one.along or one.entry.kind is not Kind.UTTERANCE:
+        if one.begun or one.doubted or one.along or one.entry.kind is not EntryKind.UTTERANCE:
             return
         text = self._renditions.captions.text(one.spoken.id, one.lane.target)
         if text and _HEARD_AT_ONCE.intersection(self._judge(one, text)):
             self._hold(one, _due_at(one))
             one.doubted = True
 
-    def _again(self, one: Rendition, outcome: Outcome, text: str, now: float) -> bool:
+    def _again(self, one: Rendition, outcome: InterpretationOutcome, text: str, now: float) -> bool:
         """Judge a complete interpretation; ask for another, once, if it is none and there is still time."""
         entry = one.entry
-        if entry.kind is not Kind.UTTERANCE or outcome is not Outcome.COMPLETED or (one.sound and not text):
+        if (
+            entry.kind is not EntryKind.UTTERANCE
+            or outcome is not InterpretationOutcome.COMPLETED
+            or (one.sound and not text)
+        ):
             return False
         entry.faults = self._judge(one, text)
         return bool(entry.faults) and self._ask_again(one, now)
@@ -203,7 +207,7 @@ class Answers:
         took_s = now - (entry.committed_at or now)
         in_time = not one.complete and now + took_s <= _due_at(one)
         too_much = entry.strict or one.begun or one.along or self._renditions.legs(one)
-        if entry.kind is not Kind.UTTERANCE or too_much or not in_time:
+        if entry.kind is not EntryKind.UTTERANCE or too_much or not in_time:
             return False
         if not self._renditions.captions.transcript.begin_anew((entry.utterance, one.lane.target)):
             return False
@@ -235,7 +239,7 @@ class Answers:
         for leg in self._renditions.legs(one):
             self._not_needed(leg)
         self._renditions.cancel(one)
-        self._renditions.settle(one, State.NOT_NEEDED, "backchannel")
+        self._renditions.settle(one, EntryState.NOT_NEEDED, "backchannel")
 
     def _hold(self, one: Rendition, until: float) -> None:
         for passage in one.passages:
@@ -255,7 +259,7 @@ def _is_short(spoken: Utterance) -> bool:
 
 def _may_still_be_dropped(one: Rendition) -> bool:
     """Nobody would notice: it has not begun to be heard."""
-    return one.entry.kind is Kind.UTTERANCE and not one.begun and not one.complete and one.via is None
+    return one.entry.kind is EntryKind.UTTERANCE and not one.begun and not one.complete and one.via is None
 
 
 def _count(tokens: dict[str, int], usage: Usage) -> None:

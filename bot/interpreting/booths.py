@@ -22,7 +22,7 @@ LEFT_S = 10.0
 
 
 @dataclass(slots=True)
-class _Booth:
+class _BoothState:
     instructions: str
     mode: Mode
     voice: bool
@@ -45,7 +45,7 @@ class Booths:
         self._plan = plan
         self._out = out
         self._working = working
-        self._open: dict[Lane, _Booth] = {}
+        self._open: dict[Lane, _BoothState] = {}
 
     def __contains__(self, lane: Lane) -> bool:
         return lane in self._open
@@ -160,7 +160,7 @@ class Booths:
         return briefing(lane, self._plan.languages, self._plan.glossary)
 
     def _open_one(self, lane: Lane, now: float) -> None:
-        booth = self._open[lane] = _Booth(self._briefing(lane), self._plan.mode, self.voice, now)
+        booth = self._open[lane] = _BoothState(self._briefing(lane), self._plan.mode, self.voice, now)
         self._out.append(OpenBooth(lane, booth.instructions, booth.mode, booth.voice))
 
     def _close(self, lane: Lane) -> None:

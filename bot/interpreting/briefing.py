@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bot.interpreting.glossary import Terms
+from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.plan import AUTO, Lane, primary
 
 # English names of the languages people are likely to ask for; a tag without a name is given as it is, which
@@ -43,7 +43,7 @@ def language_name(tag: str) -> str:
     return f"{name} ({tag})" if name else tag
 
 
-def briefing(lane: Lane, languages: Sequence[str], glossary: Terms) -> str:
+def briefing(lane: Lane, languages: Sequence[str], glossary: GlossaryEntries) -> str:
     """The instructions for one lane.
 
     Args:
@@ -64,7 +64,7 @@ def briefing(lane: Lane, languages: Sequence[str], glossary: Terms) -> str:
     )
 
 
-def _terms(lane: Lane, glossary: Terms) -> Iterator[str]:
+def _terms(lane: Lane, glossary: GlossaryEntries) -> Iterator[str]:
     """A line per term, as long as they fit."""
     room = GLOSSARY_LIMIT
     for spoken, wanted in glossary.into(lane.source, lane.target):

@@ -70,7 +70,7 @@ _SHOWN: dict[Stability, Callable[[str], str]] = {
     Stability.AGGRESSIVE: whole_clauses,
 }
 
-Key = tuple[str, str]
+CaptionKey = tuple[str, str]
 """Utterance and language."""
 
 
@@ -83,20 +83,20 @@ class _Growing:
     final: bool = False
 
 
-class Transcript:
+class CaptionText:
     """The lines still growing in one room."""
 
     def __init__(self, stability: Stability = Stability.FAST) -> None:
         self.stability = stability
         """May be changed at any time."""
-        self._growing: dict[Key, _Growing] = {}
-        self._withheld: set[Key] = set()
+        self._growing: dict[CaptionKey, _Growing] = {}
+        self._withheld: set[CaptionKey] = set()
         """Lines with something to show as soon as they may be revised again."""
 
     def __len__(self) -> int:
         return len(self._growing)
 
-    def grow(self, key: Key, delta: str, now: float = 0.0) -> tuple[str, int] | None:
+    def grow(self, key: CaptionKey, delta: str, now: float = 0.0) -> tuple[str, int] | None:
         """Add to (utterance, language); returns what is to be shown and its revision, None if nothing new is."""
         line = self._growing.setdefault(key, _Growing())
         if line.final or not delta:
@@ -104,7 +104,7 @@ class Transcript:
         line.text += delta
         return self._show(key, line, now)
 
-    def due(self, now: float) -> list[tuple[Key, str, int]]:
+    def due(self, now: float) -> list[tuple[CaptionKey, str, int]]:
         """What was withheld and may be shown now."""
         shown = []
         for key in sorted(self._withheld):
@@ -119,7 +119,7 @@ class Transcript:
         """When `due` has something."""
         return min((self._growing[key].shown_at + REVISIONS_EVERY_S for key in self._withheld), default=None)
 
-    def finish(self, key: Key, text: str | None = None) -> tuple[str, int] | None:
+    def finish(self, key: CaptionKey, text: str | None = None) -> tuple[str, int] | None:
         """End (utterance, language), with `text` instead of what has grown, if given; None if ended or empty."""
         line = self._growing.setdefault(key, _Growing())
         if line.final:
@@ -133,18 +133,18 @@ class Transcript:
         line.shown = line.text
         return line.text, line.revision
 
-    def close(self, key: Key) -> tuple[str, int] | None:
+    def close(self, key: CaptionKey) -> tuple[str, int] | None:
         """The rest will never come: if some of it was shown, that becomes final, with all that has come."""
         line = self._growing.get(key)
         if line is None or line.final or not line.revision:
             return None
         return self.finish(key, line.text.strip() or line.shown)
 
-    def growing(self) -> list[Key]:
+    def growing(self) -> list[CaptionKey]:
         """Lines that are not final."""
         return [key for key, line in self._growing.items() if not line.final]
 
-    def revise(self, key: Key, text: str, now: float) -> tuple[str, int] | None:
+    def revise(self, key: CaptionKey, text: str, now: float) -> tuple[str, int] | None:
         """Replace what has come so far of a line that is not final; returns what is to be shown, as `grow` does."""
         line = self._growing[key]
         if line.final or (line.shown and self.stability is Stability.AGGRESSIVE):
@@ -152,7 +152,7 @@ class Transcript:
         line.text = text
         return self._show(key, line, now)
 
-    def begin_anew(self, key: Key) -> bool:
+    def begin_anew(self, key: CaptionKey) -> bool:
         """Another text is to come in its place; False, and nothing is changed, if readers have been promised that
         what they see does not change."""
         line = self._growing.get(key)
@@ -164,7 +164,7 @@ class Transcript:
         self._withheld.discard(key)
         return True
 
-    def text(self, key: Key) -> str:
+    def text(self, key: CaptionKey) -> str:
         """What has come so far, shown or not."""
         line = self._growing.get(key)
         return line.text if line else ""
@@ -175,7 +175,7 @@ class Transcript:
             del self._growing[key]
             self._withheld.discard(key)
 
-    def _show(self, key: Key, line: _Growing, now: float) -> tuple[str, int] | None:
+    def _show(self, key: CaptionKey, line: _Growing, now: float) -> tuple[str, int] | None:
         text = _SHOWN[self.stability](line.text).strip()
         new = bool(text) and text != line.shown
         if new and self.stability is Stability.BALANCED and now < line.shown_at + REVISIONS_EVERY_S:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.interpreting.caption_text import CaptionLine, Transcript
+from bot.interpreting.caption_text import CaptionLine, CaptionText
 from bot.interpreting.effects import Caption, Effect
-from bot.interpreting.glossary import Terms, revise
+from bot.interpreting.glossary import GlossaryEntries, revise
 from bot.interpreting.plan import AUTO, Stability
 
 UNDETERMINED = "und"
@@ -40,7 +40,7 @@ class Captions:
     """Turns text into `Caption` effects."""
 
     def __init__(self, stability: Stability, began_at: float, out: list[Effect]) -> None:
-        self.transcript = Transcript(stability)
+        self.transcript = CaptionText(stability)
         self._began_at = began_at
         self._out = out
 
@@ -71,7 +71,9 @@ class Captions:
         if closed:
             self._write(spoken, language, closed, final=True, flags=(flag,))
 
-    def correct(self, utterances: dict[str, Utterance], before: Terms, after: Terms, now: float) -> None:
+    def correct(
+        self, utterances: dict[str, Utterance], before: GlossaryEntries, after: GlossaryEntries, now: float
+    ) -> None:
         """Let lines that are not final yet read as a corrected glossary wants them."""
         for utterance, language in self.transcript.growing():
             text = self.transcript.text((utterance, language))

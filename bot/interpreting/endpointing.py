@@ -20,21 +20,21 @@ GAP_GRACE_MS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
+class TurnBegan:
     """An utterance has begun; `pcm` is its beginning, pre-roll included."""
 
     pcm: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TurnAudio:
     """More of it."""
 
     pcm: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class TurnEnded:
     """It is complete."""
 
     last_voiced_at: float
@@ -46,7 +46,7 @@ class Ended:
     """Frames with speech in it: what the detector missed of the beginning is not in it."""
 
 
-Turn = Began | Piece | Ended
+TurnEvent = TurnBegan | TurnAudio | TurnEnded
 
 
 class Endpointer:
@@ -72,7 +72,7 @@ class Endpointer:
     def speaking(self) -> bool:
         return self._speaking
 
-    def frame(self, pcm: bytes, voiced: bool, now: float) -> list[Turn]:
+    def frame(self, pcm: bytes, voiced: bool, now: float) -> list[TurnEvent]:
         """Take the next frame of 20 ms."""
         self._last_frame_at = now
         if not self._speaking:
@@ -92,7 +92,7 @@ class Endpointer:
         self._voiced_ms += FRAME_MS
         self._spoken_ms += held_ms
         self._spoken_bytes += held_bytes
-        piece = Piece(b"".join(held for held, _ in self._held))
+        piece = TurnAudio(b"".join(held for held, _ in self._held))
         self._held.clear()
         return [piece, *self._end("cap", 0)] if full else [piece]
 
@@ -110,20 +110,20 @@ class Endpointer:
         missing_ms = self.patience_ms - len(self._held) * FRAME_MS
         return self._last_frame_at + (missing_ms + GAP_GRACE_MS) / 1000
 
-    def expire(self, now: float) -> list[Turn]:
+    def expire(self, now: float) -> list[TurnEvent]:
         """No frame came for so long that the turn is over."""
         deadline = self.deadline
         if deadline is None or now < deadline:
             return []
         return self._end("gap", self.patience_ms)
 
-    def stop(self) -> list[Turn]:
+    def stop(self) -> list[TurnEvent]:
         """The speaker left: end what is under way, forget what is held."""
         turns = self._end("gap", 0) if self._speaking else []
         self._held.clear()
         return turns
 
-    def _listen(self, pcm: bytes, voiced: bool, now: float) -> list[Turn]:
+    def _listen(self, pcm: bytes, voiced: bool, now: float) -> list[TurnEvent]:
         settings = self.settings
         self._held.append((pcm, voiced))
         while len(self._held) * FRAME_MS > settings.preroll_ms + settings.onset_window_ms:
@@ -145,13 +145,13 @@ class Endpointer:
         self._spoken_ms = len(frames) * FRAME_MS
         begun = b"".join(frames)
         self._spoken_bytes = len(begun)
-        return [Began(begun)]
+        return [TurnBegan(begun)]
 
-    def _end(self, reason: str, patience_ms: int) -> list[Turn]:
+    def _end(self, reason: str, patience_ms: int) -> list[TurnEvent]:
         tail_frames = self.settings.tail_ms // FRAME_MS
         tail = b"".join(held for held, _ in list(self._held)[:tail_frames])
         for _ in range(min(tail_frames, len(self._held))):
             self._held.popleft()  # the rest of the pause may be the pre-roll of what comes next
         self._speaking = False
-        ended = Ended(self._last_voiced_at, patience_ms, reason, self._voiced_ms)
-        return [Piece(tail), ended] if tail else [ended]
+        ended = TurnEnded(self._last_voiced_at, patience_ms, reason, self._voiced_ms)
+        return [TurnAudio(tail), ended] if tail else [ended]

@@ -57,7 +57,7 @@ class Ordered:
 
 
 @dataclass(frozen=True, slots=True)
-class KeypadTone:
+class KeypadPressed:
     """Somebody has pressed a key."""
 
     tone: str
@@ -72,7 +72,7 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
-class CallEnded:
+class MeetingEnded:
     """Nothing more will be heard or said: close the books."""
 
     reason: str
@@ -151,7 +151,7 @@ class InterpretationText:
     delta: str
 
 
-class Outcome(StrEnum):
+class InterpretationOutcome(StrEnum):
     COMPLETED = "completed"
     INCOMPLETE = "incomplete"
     FAILED = "failed"
@@ -176,7 +176,7 @@ class InterpretationEnded:
 
     lane: Lane
     utterance: str
-    outcome: Outcome
+    outcome: InterpretationOutcome
     reason: str = ""
     usage: Usage = Usage()
 
@@ -198,9 +198,9 @@ Event = (
     | SpeakerLeft
     | PlayoutReady
     | Ordered
-    | KeypadTone
+    | KeypadPressed
     | Tick
-    | CallEnded
+    | MeetingEnded
     | BoothEvent
 )
 

@@ -35,7 +35,7 @@ _ENDS_OF_SENTENCES = ("", ".", "!", "?", "…")
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class GlossaryEntry:
     """A word or name, and what it is called in other languages."""
 
     text: str
@@ -63,10 +63,10 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class GlossaryEntries:
     """The glossary of a room."""
 
-    terms: tuple[Term, ...] = ()
+    terms: tuple[GlossaryEntry, ...] = ()
     """As the admin ordered them: where not all fit, the first go in."""
     version: int = 0
     _by_lane: dict[tuple[str, str], Sequence[tuple[tuple[str, ...], str]]] = field(
@@ -75,14 +75,18 @@ class Terms:
     """Found once: a lane asks with every utterance, and a glossary may hold 500 terms."""
 
     @classmethod
-    def of(cls, terms: Mapping[str, Mapping[str, str]], languages: Iterable[str] = (), version: int = 0) -> Terms:
+    def of(
+        cls, terms: Mapping[str, Mapping[str, str]], languages: Iterable[str] = (), version: int = 0
+    ) -> GlossaryEntries:
         """From terms and their wordings by language.
 
         A term whose wordings leave out just one of the room's languages is taken for a word of that language, so
         that it is wanted there as well.
         """
         room = tuple(languages)
-        return cls(tuple(Term(text, _completed(text, wordings, room)) for text, wordings in terms.items()), version)
+        return cls(
+            tuple(GlossaryEntry(text, _completed(text, wordings, room)) for text, wordings in terms.items()), version
+        )
 
     def into(self, source: str, target: str) -> Sequence[tuple[tuple[str, ...], str]]:
         """What may be said in the source language (or `auto`), and what is wanted for it in the target language."""
@@ -110,7 +114,7 @@ def occurs(wording: str, text: str) -> bool:
     return _matches(wording, _fold(text))
 
 
-def revise(text: str, language: str, before: Terms, after: Terms) -> str | None:
+def revise(text: str, language: str, before: GlossaryEntries, after: GlossaryEntries) -> str | None:
     """How a caption in `language` reads once the glossary has been corrected; None: as it did.
 
     What `before` wanted said, or the term itself where it was left untranslated, becomes what `after` wants. The words
@@ -138,7 +142,7 @@ def revise(text: str, language: str, before: Terms, after: Terms) -> str | None:
     return None if revised == text else revised
 
 
-def _corrections(language: str, before: Terms, after: Terms) -> Iterator[tuple[str, str]]:
+def _corrections(language: str, before: GlossaryEntries, after: GlossaryEntries) -> Iterator[tuple[str, str]]:
     """What a caption may say, and what it is to say instead."""
     former = {term.text: term for term in before.terms}
     for term in after.terms:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bot.interpreting.ledger import Entry, Kind
+from bot.interpreting.ledger import Entry, EntryKind
 from bot.interpreting.plan import Lane
 
 LANES_SHOWN = 64
@@ -48,7 +48,7 @@ class LaneView:
     """Engine and reason as listeners know them; empty where it is as asked for."""
 
 
-class Lanes:
+class LaneStatuses:
     """The lanes of one room, in the order in which they were first needed. Those that were are remembered, within
     `LANES_SHOWN`: those parked longest go first."""
 
@@ -97,7 +97,7 @@ class Lanes:
         one.waiting = max(0, one.waiting - 1)
         if entry.lane.passthrough and not one.waiting:
             one.state = LaneState.PARKED
-        if entry.kind is Kind.UTTERANCE and entry.ended_at is not None and entry.first_played_at is not None:
+        if entry.kind is EntryKind.UTTERANCE and entry.ended_at is not None and entry.first_played_at is not None:
             one.spans_ms.append(round((entry.first_played_at - entry.ended_at) * 1000))
 
     @staticmethod

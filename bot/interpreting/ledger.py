@@ -9,7 +9,7 @@ from enum import StrEnum
 from bot.interpreting.plan import Lane
 
 
-class State(StrEnum):
+class EntryState(StrEnum):
     HEARD = "heard"
     """Being spoken."""
     COMMITTED = "committed"
@@ -25,7 +25,7 @@ class State(StrEnum):
     """No interpretation; the reason says why."""
 
 
-class Kind(StrEnum):
+class EntryKind(StrEnum):
     """Whose words an entry is about."""
 
     UTTERANCE = "utterance"
@@ -35,22 +35,26 @@ class Kind(StrEnum):
     """The interpreter's own: that it is a machine."""
 
 
-FINAL = frozenset({State.SPOKEN, State.CAPTION_ONLY, State.NOT_NEEDED, State.ABANDONED})
+FINAL = frozenset({EntryState.SPOKEN, EntryState.CAPTION_ONLY, EntryState.NOT_NEEDED, EntryState.ABANDONED})
 
 # The table is the rule: what is not listed cannot happen. A final state leads nowhere.
-NEXT: dict[State, frozenset[State]] = {
-    State.HEARD: FINAL - {State.SPOKEN} | {State.COMMITTED, State.TRANSLATED},
-    State.COMMITTED: frozenset({State.TRANSLATED, State.CAPTION_ONLY, State.NOT_NEEDED, State.ABANDONED}),
-    State.TRANSLATED: frozenset({State.SPOKEN, State.CAPTION_ONLY, State.NOT_NEEDED, State.ABANDONED}),
-    State.SPOKEN: frozenset(),
-    State.CAPTION_ONLY: frozenset(),
-    State.NOT_NEEDED: frozenset(),
-    State.ABANDONED: frozenset(),
+NEXT: dict[EntryState, frozenset[EntryState]] = {
+    EntryState.HEARD: FINAL - {EntryState.SPOKEN} | {EntryState.COMMITTED, EntryState.TRANSLATED},
+    EntryState.COMMITTED: frozenset(
+        {EntryState.TRANSLATED, EntryState.CAPTION_ONLY, EntryState.NOT_NEEDED, EntryState.ABANDONED}
+    ),
+    EntryState.TRANSLATED: frozenset(
+        {EntryState.SPOKEN, EntryState.CAPTION_ONLY, EntryState.NOT_NEEDED, EntryState.ABANDONED}
+    ),
+    EntryState.SPOKEN: frozenset(),
+    EntryState.CAPTION_ONLY: frozenset(),
+    EntryState.NOT_NEEDED: frozenset(),
+    EntryState.ABANDONED: frozenset(),
 }
 
 
 @dataclass(slots=True)
-class Playout:
+class ChannelPlayout:
     """What became of a voice on one channel, in bytes of PCM16 at 24 kHz: 48 to the millisecond.
 
     What was received, and the silence that fills the last frame, is the sum of these when the entry is closed.
@@ -68,7 +72,7 @@ class Entry:
 
     utterance: str
     lane: Lane
-    state: State
+    state: EntryState
     began_at: float
     """Arrival of the frame that made it an utterance."""
     reason: str = ""
@@ -86,10 +90,10 @@ class Entry:
     played_ms: int = 0
     """On the channel on which most was heard."""
     tokens: dict[str, int] = field(default_factory=dict)
-    kind: Kind = Kind.UTTERANCE
+    kind: EntryKind = EntryKind.UTTERANCE
     received: int = 0
     """Bytes of voice the booth has given, or the speaker where it is passed through."""
-    playouts: dict[str, Playout] = field(default_factory=dict)
+    playouts: dict[str, ChannelPlayout] = field(default_factory=dict)
     """By channel."""
     speed: float = 1.0
     """Of the voice, as asked for."""
@@ -110,16 +114,16 @@ class Ledger:
 
     def __init__(self) -> None:
         self._open: dict[tuple[str, Lane], Entry] = {}
-        self.closed: Counter[State] = Counter()
+        self.closed: Counter[EntryState] = Counter()
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def open(self, utterance: str, lane: Lane, now: float, kind: Kind = Kind.UTTERANCE) -> Entry:
+    def open(self, utterance: str, lane: Lane, now: float, kind: EntryKind = EntryKind.UTTERANCE) -> Entry:
         key = (utterance, lane)
         if key in self._open:
             raise IllegalTransition(f"{utterance} is open already")
-        entry = self._open[key] = Entry(utterance, lane, State.HEARD, now, kind=kind)
+        entry = self._open[key] = Entry(utterance, lane, EntryState.HEARD, now, kind=kind)
         return entry
 
     def find(self, utterance: str, lane: Lane) -> Entry | None:
@@ -132,7 +136,7 @@ class Ledger:
     def of_lane(self, lane: Lane) -> list[Entry]:
         return [entry for entry in self._open.values() if entry.lane == lane]
 
-    def advance(self, entry: Entry, state: State, reason: str = "") -> None:
+    def advance(self, entry: Entry, state: EntryState, reason: str = "") -> None:
         """Move an entry on.
 
         Raises:

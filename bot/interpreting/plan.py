@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bot.interpreting.glossary import Terms
+from bot.interpreting.glossary import GlossaryEntries
 
 AUTO = "auto"
 """A speaker whose language is not known: the model detects it among the room's languages."""
@@ -153,7 +153,7 @@ class RoomPlan:
     """By raw id."""
     mode: Mode = Mode.CONSECUTIVE
     endpointing: Endpointing = Endpointing()
-    glossary: Terms = Terms()
+    glossary: GlossaryEntries = GlossaryEntries()
     barge_in_stops: bool = False
     layout: Layout = Layout.SHARED
     streams: Mapping[str, str] = field(default_factory=dict)

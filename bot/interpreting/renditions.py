@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from bot.interpreting.booths import Booths
 from bot.interpreting.captions import Captions, Utterance
 from bot.interpreting.effects import Cancel, Effect, Hear, Interpret, Opened, Settled
-from bot.interpreting.ledger import Entry, Kind, Ledger, State
+from bot.interpreting.ledger import Entry, EntryKind, EntryState, Ledger
 from bot.interpreting.plan import Lane, RoomPlan
-from bot.interpreting.playout.channels import Speaking
-from bot.interpreting.playout.floor import Passage, Stage
+from bot.interpreting.playout.channels import Channels
+from bot.interpreting.playout.floor import FloorEntry, FloorStage
 from bot.interpreting.routing import Route, channels, stream
 from bot.interpreting.usage_meter import CAPTIONS_ONLY, UsageMeter
 
@@ -50,7 +50,7 @@ class Rendition:
     sound_at: float | None = None
     """When the first of it came."""
     last_sign_at: float = 0.0
-    passages: list[Passage] = field(default_factory=list)
+    passages: list[FloorEntry] = field(default_factory=list)
     """Those that are not over."""
     heard: bool = False
     """On one channel at least, to its end."""
@@ -77,7 +77,7 @@ class Renditions:
         self.ledger = Ledger()
         self.booths = Booths(plan, out, self.working)
         self.captions = Captions(plan.stability, began_at, out)
-        self.speaking = Speaking(out)
+        self.speaking = Channels(out)
         self.utterances: dict[str, Utterance] = {}
         self.streams: set[str] = set()
         """Media streams that can carry a voice."""
@@ -110,7 +110,7 @@ class Renditions:
         self.booths.voice = not self.usage.reached
         refused = "" if lane.passthrough else self.booths.need(lane, now)
         one = Rendition(
-            self._entry(spoken.id, lane, now, Kind.PASSTHROUGH if lane.passthrough else Kind.UTTERANCE),
+            self._entry(spoken.id, lane, now, EntryKind.PASSTHROUGH if lane.passthrough else EntryKind.UTTERANCE),
             spoken,
             route.channels,
             route.via,
@@ -123,7 +123,7 @@ class Renditions:
             self.voice(one, pcm, now)
             return
         if refused:
-            self.settle(one, State.ABANDONED, refused)
+            self.settle(one, EntryState.ABANDONED, refused)
             return
         one.entry.engine = self.booths.engine(lane)
         if one.entry.engine == "captions":
@@ -170,8 +170,8 @@ class Renditions:
         entry.committed_at = one.last_sign_at = now
         if one.complete:
             return
-        if entry.state is State.HEARD:
-            self.ledger.advance(entry, State.COMMITTED)
+        if entry.state is EntryState.HEARD:
+            self.ledger.advance(entry, EntryState.COMMITTED)
         entry.speed = self.speaking.speed(one.channels)
         if not one.asked:
             one.asked = True
@@ -180,17 +180,17 @@ class Renditions:
 
     def say(self, spoken: Utterance, route: Route, now: float) -> None:
         """Open the books for words of our own, which a booth has been asked to read aloud."""
-        one = Rendition(self._entry(spoken.id, route.lane, now, Kind.ANNOUNCEMENT), spoken, route.channels)
+        one = Rendition(self._entry(spoken.id, route.lane, now, EntryKind.ANNOUNCEMENT), spoken, route.channels)
         one.entry.ended_at = one.entry.committed_at = one.last_sign_at = now
         one.asked = True
-        self.ledger.advance(one.entry, State.COMMITTED)
+        self.ledger.advance(one.entry, EntryState.COMMITTED)
         self.utterances[spoken.id] = spoken
         self._open[spoken.id, route.lane] = one
         self._enter(one, now, yields=True)
 
     def _enter(self, one: Rendition, now: float, *, yields: bool = False) -> None:
         for channel in one.channels:
-            passage = Passage(one.entry, now, channel, one.chair, yields, along=one.along)
+            passage = FloorEntry(one.entry, now, channel, one.chair, yields, along=one.along)
             one.passages.append(passage)
             self.speaking.enter(passage)
 
@@ -211,8 +211,8 @@ class Renditions:
             one.sound_at = now
         if entry.first_audio_at is None:
             entry.first_audio_at = now
-        if entry.state is not State.TRANSLATED:
-            self.ledger.advance(entry, State.TRANSLATED)
+        if entry.state is not EntryState.TRANSLATED:
+            self.ledger.advance(entry, EntryState.TRANSLATED)
         reached = {passage.channel for passage in one.passages}
         for channel, playout in entry.playouts.items():
             if channel not in reached:
@@ -230,7 +230,7 @@ class Renditions:
         """No more will come: what there is is played to the end."""
         if one.sound and not one.channels:
             one.unheard = one.unheard or "relay"
-        self.silence(one, [passage for passage in one.passages if passage.stage is Stage.WAITING], one.unheard)
+        self.silence(one, [passage for passage in one.passages if passage.stage is FloorStage.WAITING], one.unheard)
         one.complete = True
         for passage in one.passages:
             passage.held_until = 0.0
@@ -256,10 +256,10 @@ class Renditions:
         carrier = stream(self.plan, channel)
         return carrier is None or carrier in self.streams
 
-    def _owner(self, passage: Passage) -> Rendition:
+    def _owner(self, passage: FloorEntry) -> Rendition:
         return self._open[passage.entry.utterance, passage.entry.lane]
 
-    def silence(self, one: Rendition, passages: Iterable[Passage], reason: str) -> None:
+    def silence(self, one: Rendition, passages: Iterable[FloorEntry], reason: str) -> None:
         """These will be read, not heard; what may still come of them is not kept."""
         for passage in list(passages):
             self._over(one, passage)
@@ -267,13 +267,13 @@ class Renditions:
         if one.complete:
             self._settle_if_over(one)
 
-    def _over(self, one: Rendition, passage: Passage) -> None:
+    def _over(self, one: Rendition, passage: FloorEntry) -> None:
         self.speaking.drop(passage)
         one.passages.remove(passage)
 
     # --- the books --------------------------------------------------------------------------------------
 
-    def _entry(self, utterance: str, lane: Lane, now: float, kind: Kind) -> Entry:
+    def _entry(self, utterance: str, lane: Lane, now: float, kind: EntryKind) -> Entry:
         """Open the books, and have it written down that they are: should we die, somebody else closes them."""
         entry = self.ledger.open(utterance, lane, now, kind)
         self._out.append(Opened(lane, utterance))
@@ -284,17 +284,17 @@ class Renditions:
         as its sound has come. People's own voices, on their way to another room, are not the interpreter's."""
 
         def meant(one: Rendition) -> bool:
-            if any(passage.stage is not Stage.WAITING for passage in one.passages):
+            if any(passage.stage is not FloorStage.WAITING for passage in one.passages):
                 return True
             return not answered and (one.spoken.ended_at is not None or bool(one.passages))
 
-        self.abandon((one for one in self.all() if one.entry.kind is not Kind.PASSTHROUGH and meant(one)), reason)
+        self.abandon((one for one in self.all() if one.entry.kind is not EntryKind.PASSTHROUGH and meant(one)), reason)
 
     def abandon(self, renditions: Iterable[Rendition], reason: str) -> None:
         for one in list(renditions):
             if (one.spoken.id, one.lane) in self._open:
                 self.cancel(one)
-                self.settle(one, State.ABANDONED, reason)
+                self.settle(one, EntryState.ABANDONED, reason)
 
     def cancel(self, one: Rendition) -> None:
         for passage in list(one.passages):
@@ -306,12 +306,12 @@ class Renditions:
         if not one.complete or one.passages or (one.spoken.id, one.lane) not in self._open:
             return
         if one.heard:
-            self.settle(one, State.SPOKEN, one.reason)
+            self.settle(one, EntryState.SPOKEN, one.reason)
         else:
             text = self.captions.text(one.spoken.id, one.lane.target)
-            self.settle(one, State.CAPTION_ONLY if text else State.ABANDONED, one.unheard)
+            self.settle(one, EntryState.CAPTION_ONLY if text else EntryState.ABANDONED, one.unheard)
 
-    def settle(self, one: Rendition, state: State, reason: str = "") -> None:
+    def settle(self, one: Rendition, state: EntryState, reason: str = "") -> None:
         """The only way into a final state."""
         del self._open[one.spoken.id, one.lane]
         for passage in list(one.passages):

@@ -20,7 +20,7 @@ from typing import assert_never
 from bot.interpreting.plan import AUTO, SHARED_CHANNEL, Lane, Layout, RoomPlan, primary
 
 
-class Feed(Enum):
+class ChannelSource(Enum):
     """What one channel is to hear of one speaker."""
 
     NOTHING = auto()
@@ -78,18 +78,22 @@ def targets(plan: RoomPlan, speaker: str, channel: str) -> tuple[str, ...]:
     return tuple(tag for tag in dict.fromkeys(plan.languages) if tag in wanted and primary(tag) != own)
 
 
-def feed(plan: RoomPlan, speaker: str, channel: str) -> Feed:
+def feed(plan: RoomPlan, speaker: str, channel: str) -> ChannelSource:
     """What this channel is to hear of this speaker."""
     if channel not in channels(plan):
-        return Feed.NOTHING
+        return ChannelSource.NOTHING
     if targets(plan, speaker, channel):
-        return Feed.INTERPRETATION
+        return ChannelSource.INTERPRETATION
     if channel == SHARED_CHANNEL or primary(channel) != primary(plan.speaks(speaker)):
-        return Feed.NOTHING
+        return ChannelSource.NOTHING
     if plan.layout is Layout.CHANNELS:
-        return Feed.PASSTHROUGH
+        return ChannelSource.PASSTHROUGH
     sits_there = channel == seat(plan, speaker)
-    return Feed.PASSTHROUGH if not sits_there and channel in _heard_by_others(plan, speaker) else Feed.NOTHING
+    return (
+        ChannelSource.PASSTHROUGH
+        if not sits_there and channel in _heard_by_others(plan, speaker)
+        else ChannelSource.NOTHING
+    )
 
 
 def seat(plan: RoomPlan, speaker: str) -> str | None:
@@ -111,7 +115,7 @@ def routes(plan: RoomPlan, speaker: str, refused: Container[Lane] = ()) -> tuple
     for channel in channels(plan):
         for target in targets(plan, speaker, channel):
             heard.setdefault(Lane(speaker, source, target), []).append(channel)
-        if feed(plan, speaker, channel) is Feed.PASSTHROUGH:
+        if feed(plan, speaker, channel) is ChannelSource.PASSTHROUGH:
             heard.setdefault(Lane(speaker, source, source), []).append(channel)
     found: dict[Lane, Route] = {}
     for lane, where in heard.items():

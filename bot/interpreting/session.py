@@ -22,21 +22,21 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from bot.interpreting import announcement
-from bot.interpreting.booth_events import Answers
+from bot.interpreting.booth_events import BoothEvents
 from bot.interpreting.captions import Utterance
 from bot.interpreting.effects import Effect, LaneReady, LaneServed, Restricted, Say
-from bot.interpreting.endpointing import Began, Ended, Piece, Turn
+from bot.interpreting.endpointing import TurnAudio, TurnBegan, TurnEnded, TurnEvent
 from bot.interpreting.events import (
     BoothDegraded,
     BoothLost,
     BoothReady,
-    CallEnded,
     Event,
     HearingDropped,
     InterpretationAudio,
     InterpretationEnded,
     InterpretationText,
-    KeypadTone,
+    KeypadPressed,
+    MeetingEnded,
     Order,
     Ordered,
     PlanChanged,
@@ -49,10 +49,10 @@ from bot.interpreting.events import (
 )
 from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import RoomPlan
-from bot.interpreting.quality.echo_loops import LoopBreaker
+from bot.interpreting.quality.echo_loops import EchoLoopBreaker
 from bot.interpreting.renditions import Renditions
 from bot.interpreting.routing import routes
-from bot.interpreting.turns import Hearing
+from bot.interpreting.turns import Turns
 from bot.interpreting.usage_meter import CAPTIONS_ONLY, UsageMeter, notice
 
 
@@ -65,11 +65,11 @@ class InterpreterSession:
         self._plan = plan
         self._name = name
         self._out: list[Effect] = []
-        self._hearing = Hearing(plan, name)
+        self._hearing = Turns(plan, name)
         self._usage = meter or UsageMeter(plan.usage_cap)
         self._renditions = Renditions(plan, now, self._out, self._usage)
-        self._loops = LoopBreaker()
-        self._answers = Answers(self._renditions, self._out, self._loops)
+        self._loops = EchoLoopBreaker()
+        self._answers = BoothEvents(self._renditions, self._out, self._loops)
         self._passing_through: set[str] = set()
         """Speakers whose own voice is being brought to other rooms."""
         self._announced: set[str] | None = None
@@ -102,7 +102,7 @@ class InterpreterSession:
                 elif not turns:
                     return []  # 50 a second from everybody in the call: nothing below is moved by them
                 self._turns(speaker, turns, now)
-                if speaker not in self._passing_through and isinstance(turns[-1], Piece):
+                if speaker not in self._passing_through and isinstance(turns[-1], TurnAudio):
                     return self._effects()
             case InterpretationAudio(lane, utterance, pcm):
                 answers.audio(lane, utterance, pcm, now)
@@ -139,7 +139,7 @@ class InterpreterSession:
                     self._caption_announcement(now)
             case Ordered(order):
                 self._ordered(order)
-            case KeypadTone(tone):
+            case KeypadPressed(tone):
                 if tone in self._plan.keypad:
                     self._ordered(self._plan.keypad[tone])
             case Tick() if self._only_frames_are_due(now):
@@ -150,7 +150,7 @@ class InterpreterSession:
                 self._loops.release(now)
                 self._mind_the_muted(now)
                 renditions.tick(now)
-            case CallEnded(reason):
+            case MeetingEnded(reason):
                 return self._end(reason)
             case _:
                 assert_never(event)
@@ -228,14 +228,14 @@ class InterpreterSession:
 
     # --- hearing -----------------------------------------------------------------------------
 
-    def _turns(self, speaker: str, turns: Iterable[Turn], now: float) -> None:
+    def _turns(self, speaker: str, turns: Iterable[TurnEvent], now: float) -> None:
         for turn in turns:
             match turn:
-                case Began(pcm):
+                case TurnBegan(pcm):
                     self._begin(speaker, pcm, now)
-                case Piece(pcm):
+                case TurnAudio(pcm):
                     self._renditions.hear(self._hearing.current[speaker].id, pcm)
-                case Ended(last_voiced_at, patience_ms, _, voiced_ms):
+                case TurnEnded(last_voiced_at, patience_ms, _, voiced_ms):
                     spoken = self._hearing.end(speaker, last_voiced_at, voiced_ms)
                     self._passing_through.discard(speaker)
                     self._renditions.commit(spoken, patience_ms, now)

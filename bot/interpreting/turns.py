@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bot.interpreting.captions import Utterance
-from bot.interpreting.endpointing import Endpointer, Turn
+from bot.interpreting.endpointing import Endpointer, TurnEvent
 from bot.interpreting.plan import RoomPlan
 
 
-class Hearing:
+class Turns:
     """Endpointers by speaker, and the utterances they have begun."""
 
     def __init__(self, plan: RoomPlan, name: str) -> None:
@@ -24,17 +24,17 @@ class Hearing:
         """Nobody speaks."""
         return not self.current
 
-    def frame(self, speaker: str, pcm: bytes, voiced: bool, now: float) -> list[Turn]:
+    def frame(self, speaker: str, pcm: bytes, voiced: bool, now: float) -> list[TurnEvent]:
         endpointer = self._endpointers.get(speaker)
         if endpointer is None:
             endpointer = self._endpointers[speaker] = Endpointer(self._plan.endpointing)
         return endpointer.frame(pcm, voiced, now)
 
-    def expired(self, now: float) -> list[tuple[str, list[Turn]]]:
+    def expired(self, now: float) -> list[tuple[str, list[TurnEvent]]]:
         """Those whose turn is over because no frames come any more."""
         return [(speaker, endpointer.expire(now)) for speaker, endpointer in self._endpointers.items()]
 
-    def stop(self, speaker: str) -> list[Turn]:
+    def stop(self, speaker: str) -> list[TurnEvent]:
         """The speaker has left: end what is under way."""
         endpointer = self._endpointers.pop(speaker, None)
         return endpointer.stop() if endpointer else []

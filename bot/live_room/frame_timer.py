@@ -19,7 +19,7 @@ GRAIN_S = 0.005
 """Rings come at multiples of this, of the loop's time: up to so much late. A whole part of a frame's 20 ms."""
 
 
-class Metronome:
+class FrameTimer:
     """Deadlines of many, kept in one heap. Missed ones are served late, once: catching up is the caller's policy."""
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class Alarm:
 
     __slots__ = ("_metronome", "deadline", "ring")
 
-    def __init__(self, metronome: Metronome, ring: Callable[[float], None]) -> None:
+    def __init__(self, metronome: FrameTimer, ring: Callable[[float], None]) -> None:
         self._metronome = metronome
         self.ring = ring
         self.deadline: float | None = None

@@ -34,14 +34,14 @@ from bot.interpreting.effects import (
     VoiceBegins,
     VoiceEnds,
 )
-from bot.interpreting.events import CallEnded, Event, KeypadTone, PlanChanged, PlayoutReady, SpeakerAudio, Tick
-from bot.interpreting.lane_status import RESTORED, Lanes
+from bot.interpreting.events import Event, KeypadPressed, MeetingEnded, PlanChanged, PlayoutReady, SpeakerAudio, Tick
+from bot.interpreting.lane_status import RESTORED, LaneStatuses
 from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import SHARED_CHANNEL, Lane, Mode, RoomPlan
 from bot.interpreting.routing import stream as carrier
 from bot.interpreting.session import InterpreterSession
 from bot.interpreting.usage_meter import CAPTIONS_ONLY, UsageMeter
-from bot.live_room.frame_timer import Metronome
+from bot.live_room.frame_timer import FrameTimer
 from media_streaming.messages import AudioData, AudioMetadata, DtmfData
 from media_streaming.stream import NORMAL_CLOSURE, MediaStream
 
@@ -78,7 +78,7 @@ class Detectors(Protocol):
     def detector(self) -> Detector: ...
 
 
-class Scribe(Protocol):
+class TranscriptSink(Protocol):
     """Who writes down what the room yields. Called in the event loop, never blocks."""
 
     def opened(self, lane: Lane, utterance: str) -> None:
@@ -138,8 +138,8 @@ class LiveRoom:
         name: str,
         booths: BoothFactory,
         detectors: Detectors,
-        metronome: Metronome,
-        scribe: Scribe,
+        metronome: FrameTimer,
+        scribe: TranscriptSink,
         audience: Audience,
         clock: Callable[[], float],
         meter: UsageMeter | None = None,
@@ -163,7 +163,7 @@ class LiveRoom:
         self._streams: dict[str, MediaStream] = {}
         """Media sockets, as the plan names them."""
         self._over: RoomEnded | Exception | None = None
-        self._lanes = Lanes()
+        self._lanes = LaneStatuses()
         self._watchers: list[Callable[[], None]] = []
         self._ended = asyncio.Event()
         self._settled = asyncio.Event()
@@ -220,7 +220,7 @@ class LiveRoom:
         return self._session
 
     @property
-    def lanes(self) -> Lanes:
+    def lanes(self) -> LaneStatuses:
         return self._lanes
 
     def watch_lanes(self, changed: Callable[[], None]) -> None:
@@ -240,7 +240,7 @@ class LiveRoom:
         return self._over
 
     async def _close(self) -> None:
-        self.deliver(CallEnded(self._over.reason if isinstance(self._over, RoomEnded) else "internal_error"))
+        self.deliver(MeetingEnded(self._over.reason if isinstance(self._over, RoomEnded) else "internal_error"))
         self._alarm.clear()
         for _, task in self._booths.values():  # those a broken session has not closed
             task.cancel()
@@ -399,7 +399,7 @@ class LiveRoom:
                     case AudioMetadata():
                         self.deliver(PlayoutReady(True, name))
                     case DtmfData():
-                        self.deliver(KeypadTone(message.tone, message.speaker))
+                        self.deliver(KeypadPressed(message.tone, message.speaker))
                     case _:
                         pass  # what ACS may add
         except Exception as error:  # whatever it is, it is this room's end and no other's

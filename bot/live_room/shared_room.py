@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 from bot.interpreting.events import Event
-from bot.interpreting.lane_status import Lanes
+from bot.interpreting.lane_status import LaneStatuses
 from bot.interpreting.plan import RoomPlan
 from bot.interpreting.session import InterpreterSession
 from bot.live_room.live_room import LiveRoom, RoomEnded
@@ -28,7 +28,7 @@ class SharedRoom:
         self.live = live
         self.name = name
         self._spawn = spawn
-        self._seats: list[Seat] = []
+        self._seats: list[RoomShare] = []
         self._running = False
         self._closed = asyncio.Event()
         self.ended: RoomEnded | None = None
@@ -39,9 +39,9 @@ class SharedRoom:
         """Whether a call may still join: what is ending is not to be revived."""
         return not self.live.over
 
-    def seat(self, stream: str) -> Seat:
+    def seat(self, stream: str) -> RoomShare:
         """A place in it for the call that carries this media stream of the plan."""
-        taken = Seat(self, stream)
+        taken = RoomShare(self, stream)
         self._seats.append(taken)
         return taken
 
@@ -63,7 +63,7 @@ class SharedRoom:
             for seat in self._seats:
                 seat.end(ended.reason, hang_up=True)
 
-    def leave(self, seat: Seat, reason: str) -> bool:
+    def leave(self, seat: RoomShare, reason: str) -> bool:
         """Whether that was the last; then the room is over."""
         if seat in self._seats:
             self._seats.remove(seat)
@@ -73,7 +73,7 @@ class SharedRoom:
         return self._running
 
 
-class Seat:
+class RoomShare:
     """The shared room, as one of its calls sees it."""
 
     def __init__(self, shared: SharedRoom, stream: str) -> None:
@@ -113,7 +113,7 @@ class Seat:
         return self._shared.live.session
 
     @property
-    def lanes(self) -> Lanes:
+    def lanes(self) -> LaneStatuses:
         return self._shared.live.lanes
 
     def watch_lanes(self, changed: Callable[[], None]) -> None:
@@ -137,14 +137,14 @@ class Seat:
                 self._stream = None
 
 
-class Houses:
+class SharedRooms:
     """The shared rooms of this process, by room."""
 
     def __init__(self, spawn: Spawn) -> None:
         self._spawn = spawn
         self._shared: dict[str, SharedRoom] = {}
 
-    def seat(self, room_id: str, stream: str, name: str, build: Callable[[str], LiveRoom]) -> Seat:
+    def seat(self, room_id: str, stream: str, name: str, build: Callable[[str], LiveRoom]) -> RoomShare:
         """A seat for one of the room's calls; `build` makes the live room of a name, if there is none yet."""
         shared = self._shared.get(room_id)
         if shared is None or not shared.free:

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from bot.interpreting.caption_text import CaptionLine
 from bot.interpreting.lane_status import RESTORED
 from bot.interpreting.plan import Lane
-from bot.outputs.webhook_events import Tell
+from bot.outputs.webhook_events import EmitEvent
 from listeners.feed import Feed
-from listeners.messages import Caption
+from listeners.messages import CaptionMessage
 
 
 @dataclass(frozen=True, slots=True)
-class Broadcast:
+class ListenerFeed:
     """The audience of one call of a room (`live_room.Audience`)."""
 
     feed: Feed
     room_id: str
     began_at_ms: int
     """Since the epoch: what the call's captions count from."""
-    tell: Tell = lambda kind, room_id, data: None
+    tell: EmitEvent = lambda kind, room_id, data: None
     """Integrators."""
 
     def began(self) -> None:
@@ -31,7 +31,7 @@ class Broadcast:
 
     def caption(self, line: CaptionLine) -> None:
         self.feed.caption(
-            Caption(
+            CaptionMessage(
                 room_id=self.room_id,
                 utterance_id=line.utterance,
                 revision=line.revision,

@@ -8,23 +8,23 @@ from typing import Protocol
 from bot.interpreting.caption_text import CaptionLine
 from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import Lane
-from rooms_admin.transcripts.records import Passage, Playout, TranscriptLine
+from rooms_admin.transcripts.records import LedgerRecord, PlayoutTimes, TranscriptLine
 
 BYTES_PER_MS = 48
 """PCM16 at 24 kHz."""
 
 
-class Keeper(Protocol):
+class TranscriptKeeper(Protocol):
     """Who keeps it. Called in the event loop, never blocks."""
 
     def opened(self, room_id: str, utterance_id: str, speaker_id: str, source: str, target: str) -> None: ...
 
     def line(self, room_id: str, line: TranscriptLine) -> None: ...
 
-    def passage(self, room_id: str, passage: Passage) -> None: ...
+    def passage(self, room_id: str, passage: LedgerRecord) -> None: ...
 
 
-def passage_of(entry: Entry) -> Passage:
+def passage_of(entry: Entry) -> LedgerRecord:
     """Read a closed entry as milliseconds."""
     ended, committed, audio, played = entry.ended_at, entry.committed_at, entry.first_audio_at, entry.first_played_at
     span = model = own = None
@@ -34,7 +34,7 @@ def passage_of(entry: Entry) -> Passage:
         if audio is not None and played is not None:
             span = (played - ended) * 1000
             own = (committed - ended) * 1000 - entry.patience_ms + (played - audio) * 1000 - entry.waited_ms
-    return Passage(
+    return LedgerRecord(
         utterance_id=entry.utterance,
         speaker_id=entry.lane.speaker,
         source=entry.lane.source,
@@ -54,7 +54,7 @@ def passage_of(entry: Entry) -> Passage:
         speed=entry.speed,
         engine=entry.engine,
         playouts={
-            channel: Playout(
+            channel: PlayoutTimes(
                 round(one.played / BYTES_PER_MS), round(one.trimmed / BYTES_PER_MS), round(one.dropped / BYTES_PER_MS)
             )
             for channel, one in entry.playouts.items()
@@ -63,10 +63,10 @@ def passage_of(entry: Entry) -> Passage:
 
 
 @dataclass(frozen=True, slots=True)
-class CallScribe:
+class TranscriptWriter:
     """Writes down one call of a room."""
 
-    keeper: Keeper
+    keeper: TranscriptKeeper
     room_id: str
     began_at_ms: int
     """Since the epoch: what the call counts from."""

@@ -6,25 +6,25 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Protocol
 
-from bot.outputs.transcript_writer import Keeper
+from bot.outputs.transcript_writer import TranscriptKeeper
 from rooms_admin.integrations.subscriptions import EventKind
-from rooms_admin.transcripts.records import Passage, TranscriptLine
+from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine
 
 TEXTS_REMEMBERED = 2_000
 """Final lines whose utterance may still have to be settled: a few per call. The oldest go first; their utterance is
 told without its words."""
 
 
-class Tell(Protocol):
+class EmitEvent(Protocol):
     """Who tells integrators. Never blocks."""
 
     def __call__(self, kind: EventKind, room_id: str, data: Mapping[str, object]) -> None: ...
 
 
-class Notices:
+class WebhookEvents:
     """A Keeper in front of another."""
 
-    def __init__(self, keeper: Keeper, tell: Tell) -> None:
+    def __init__(self, keeper: TranscriptKeeper, tell: EmitEvent) -> None:
         self._keeper = keeper
         self._tell = tell
         self._texts: OrderedDict[tuple[str, str, str | None], str] = OrderedDict()
@@ -40,7 +40,7 @@ class Notices:
             if len(self._texts) > TEXTS_REMEMBERED:
                 self._texts.popitem(last=False)
 
-    def passage(self, room_id: str, passage: Passage) -> None:
+    def passage(self, room_id: str, passage: LedgerRecord) -> None:
         self._keeper.passage(room_id, passage)
         data = {
             "utterance_id": passage.utterance_id,

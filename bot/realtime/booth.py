@@ -22,11 +22,11 @@ from bot.interpreting.events import (
     HearingDropped,
     InterpretationAudio,
     InterpretationEnded,
-    Outcome,
+    InterpretationOutcome,
 )
 from bot.interpreting.plan import Lane
-from bot.realtime.connection import RealtimeSession
-from bot.realtime.engine_fallback import Engine, Ladder
+from bot.realtime.connection import RealtimeConnection
+from bot.realtime.engine_fallback import Engine, EngineFallback
 from bot.realtime.errors import INTERNAL, QUOTA, QUOTA_CODES, SessionError, renamed
 from bot.realtime.messages import BYTES_PER_MS
 from bot.realtime.speech_backlog import BacklogCounters, SpeechBacklog
@@ -69,7 +69,7 @@ class RealtimeBooth:
         lane: Lane,
         instructions: str,
         deliver: Deliver,
-        ladder: Ladder,
+        ladder: EngineFallback,
         limits: BoothLimits,
         rng: random.Random,
         *,
@@ -89,15 +89,15 @@ class RealtimeBooth:
         self._manner: dict[str, tuple[bool, float]] = {}
         """Strictness and speed of utterances that are complete and wait here, if they are not the usual ones."""
         self._sayings: deque[_Saying] = deque()
-        self._session: RealtimeSession | None = None
+        self._session: RealtimeConnection | None = None
         """Gets what begins."""
-        self._opening: RealtimeSession | None = None
+        self._opening: RealtimeConnection | None = None
         """Will get it."""
-        self._retiring: list[RealtimeSession] = []
-        self._engines: dict[RealtimeSession, Engine] = {}
+        self._retiring: list[RealtimeConnection] = []
+        self._engines: dict[RealtimeConnection, Engine] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._group: asyncio.TaskGroup | None = None
-        self._endings: asyncio.Queue[tuple[RealtimeSession, SessionError]] = asyncio.Queue()  # two at most
+        self._endings: asyncio.Queue[tuple[RealtimeConnection, SessionError]] = asyncio.Queue()  # two at most
         self._over = False
         self._was_ready = False
         """The present engine has worked before."""
@@ -150,7 +150,7 @@ class RealtimeBooth:
         else:
             session = next((one for one in self._live() if one.protocol.knows(utterance)), None)
             if session is None:
-                self._notice(InterpretationEnded(self._lane, utterance, Outcome.FAILED, "nothing_heard"))
+                self._notice(InterpretationEnded(self._lane, utterance, InterpretationOutcome.FAILED, "nothing_heard"))
             else:
                 now = asyncio.get_running_loop().time()
                 for event in session.protocol.interpret(utterance, now, strict=strict, speed=speed):
@@ -180,7 +180,7 @@ class RealtimeBooth:
         if self._over:
             return
         if len(self._sayings) >= self._limits.sayings:
-            self._notice(InterpretationEnded(self._lane, utterance, Outcome.FAILED, "not_said"))
+            self._notice(InterpretationEnded(self._lane, utterance, InterpretationOutcome.FAILED, "not_said"))
             return
         by = asyncio.get_running_loop().time() + self._limits.say_s
         self._sayings.append(_Saying(utterance, text, language, by))
@@ -204,11 +204,11 @@ class RealtimeBooth:
 
     # --- sessions
 
-    def _live(self) -> list[RealtimeSession]:
+    def _live(self) -> list[RealtimeConnection]:
         sessions = [*self._retiring, self._session, self._opening]
         return [session for session in sessions if session is not None]
 
-    def _serving(self) -> RealtimeSession | None:
+    def _serving(self) -> RealtimeConnection | None:
         """Who gets the audio that is next."""
         first = self._backlog.first
         return next((one for one in self._retiring if first is not None and one.protocol.knows(first)), self._session)
@@ -220,14 +220,14 @@ class RealtimeBooth:
     def _open_with(self, engine: Engine) -> None:
         assert self._group is not None
         protocol = engine.protocol(self._instructions)
-        session = RealtimeSession(protocol, engine.connect, self, self._limits, haste=self._haste)
+        session = RealtimeConnection(protocol, engine.connect, self, self._limits, haste=self._haste)
         self._opening = session
         self._engines[session] = engine
         task = self._group.create_task(self._serve(session), name="booth session")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _serve(self, session: RealtimeSession) -> None:
+    async def _serve(self, session: RealtimeConnection) -> None:
         lost: SessionError | None = None
         try:
             await session.serve()
@@ -315,7 +315,7 @@ class RealtimeBooth:
             self._session.renew_at = now + self._pause_s(self._failures, lost.retry_after_s)
         self._to_check.set()
 
-    def _lose(self, session: RealtimeSession, lost: SessionError, *, announce: bool, final: bool = False) -> None:
+    def _lose(self, session: RealtimeConnection, lost: SessionError, *, announce: bool, final: bool = False) -> None:
         utterances = session.protocol.unfinished()
         for utterance in utterances:
             self._backlog.forget(utterance)
@@ -357,7 +357,7 @@ class RealtimeBooth:
             if self._opening is None and self._descend(QUOTA, door_shut=False):
                 self._open()
 
-    def begun(self, session: RealtimeSession) -> None:
+    def begun(self, session: RealtimeConnection) -> None:
         previous, self._session, self._opening = self._session, session, None
         self._was_ready, self._announced = True, False
         self._refusals = self._quota_refusals = 0
@@ -369,7 +369,7 @@ class RealtimeBooth:
             previous.retire()
         self._to_check.set()
 
-    def feed(self, session: RealtimeSession) -> bool:
+    def feed(self, session: RealtimeConnection) -> bool:
         protocol = session.protocol
         if not protocol.ready:
             return False
@@ -414,7 +414,9 @@ class RealtimeBooth:
             self._drop(self._backlog.overdue(now))
             while self._sayings and now >= self._sayings[0].by:
                 late = self._sayings.popleft()
-                self._notices.append(InterpretationEnded(self._lane, late.utterance, Outcome.FAILED, "not_said"))
+                self._notices.append(
+                    InterpretationEnded(self._lane, late.utterance, InterpretationOutcome.FAILED, "not_said")
+                )
             while self._notices:
                 self.deliver(self._notices.popleft())
             for session in self._live():

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypedDict
 
 from bot.interpreting.plan import primary
-from bot.realtime.client import Socket, Sockets
+from bot.realtime.client import ModelSocket, ModelSockets
 from bot.realtime.errors import SessionError, renamed
 from bot.realtime.messages import text
 
@@ -27,14 +27,14 @@ LONGEST_PAUSE_S = 300.0
 NOT_LISTED = "target_not_listed"
 NOT_OFFERED = "target_not_offered"
 
-State = Literal["not_asked", "inconclusive", "offered", "refused"]
+CapabilityState = Literal["not_asked", "inconclusive", "offered", "refused"]
 
 
-class Report(TypedDict):
+class CapabilityReport(TypedDict):
     """For people."""
 
     deployment: str
-    state: State
+    state: CapabilityState
     reason: str
     """Of a refusal, or of not knowing."""
     offered: list[str]
@@ -43,8 +43,8 @@ class Report(TypedDict):
 
 
 @dataclass(slots=True)
-class _Answer:
-    state: State = "not_asked"
+class _CapabilityAnswer:
+    state: CapabilityState = "not_asked"
     reason: str = ""
     targets: dict[str, bool] = field(default_factory=dict)
 
@@ -54,7 +54,7 @@ class Capabilities:
 
     def __init__(
         self,
-        sockets: Sockets,
+        sockets: ModelSockets,
         deployment: str,
         languages: Sequence[str],
         rng: random.Random | None = None,
@@ -67,7 +67,7 @@ class Capabilities:
         self._languages = tuple(languages)
         self._rng = rng or random.Random()
         self._first_pause_s = first_pause_s
-        self._answer = _Answer()
+        self._answer = _CapabilityAnswer()
 
     def refusal(self, target: str) -> str | None:
         """Why a lane into this language (BCP 47) had better not try it; None if it may, or if nobody knows yet."""
@@ -78,7 +78,7 @@ class Capabilities:
             return self._answer.reason
         return None if self._answer.targets.get(language, True) else NOT_OFFERED
 
-    def report(self) -> Report:
+    def report(self) -> CapabilityReport:
         """What is known so far."""
         targets = self._answer.targets
         return {
@@ -99,7 +99,7 @@ class Capabilities:
 
     async def _ask(self) -> bool:
         """Whether there is an answer now."""
-        answer = _Answer()
+        answer = _CapabilityAnswer()
         try:
             async with asyncio.timeout(PROBE_S):
                 await self._probe(answer)
@@ -114,7 +114,7 @@ class Capabilities:
         logger.log(level, "translation deployment was asked what it can do", extra={"capabilities": report})
         return answer.state != "inconclusive"
 
-    async def _probe(self, answer: _Answer) -> None:
+    async def _probe(self, answer: _CapabilityAnswer) -> None:
         """Open a session and have its language set to each target; nothing is sent that would be billed.
 
         Raises:
@@ -131,7 +131,7 @@ class Capabilities:
             await socket.close(1.0)
 
 
-async def _taken(socket: Socket, event_id: str) -> bool:
+async def _taken(socket: ModelSocket, event_id: str) -> bool:
     """Whether the update was taken.
 
     Raises:

@@ -60,7 +60,7 @@ def _warm(client: AsyncOpenAI) -> AsyncOpenAI:
     return client
 
 
-class Socket:
+class ModelSocket:
     """One open connection. One reader and one writer at a time; both may be cancelled."""
 
     def __init__(self, connection: Any) -> None:
@@ -98,11 +98,11 @@ class Socket:
             await self._connection.close()
 
 
-Connect = Callable[[], Awaitable[Socket]]
+Connect = Callable[[], Awaitable[ModelSocket]]
 """Opens a socket, or raises whatever the SDK and the socket raise."""
 
 
-class Sockets:
+class ModelSockets:
     """Opens sockets to the two kinds of sessions."""
 
     def __init__(self, client: AsyncOpenAI, *, open_s: float, close_s: float) -> None:
@@ -121,11 +121,11 @@ class Sockets:
             options["ssl"] = ssl.create_default_context()
         self.options = cast("WebSocketConnectionOptions", options)  # the SDK names a few, and passes on all
 
-    async def conversation(self, deployment: str) -> Socket:
+    async def conversation(self, deployment: str) -> ModelSocket:
         manager = self._client.realtime.connect(model=deployment, websocket_connection_options=self.options)
-        return Socket(await manager.enter())
+        return ModelSocket(await manager.enter())
 
-    async def translation(self, deployment: str) -> Socket:
+    async def translation(self, deployment: str) -> ModelSocket:
         translations = self._client.realtime.translations
         manager = translations.connect(model=deployment, websocket_connection_options=self.options)
-        return Socket(await manager.enter())
+        return ModelSocket(await manager.enter())

@@ -9,25 +9,25 @@ from collections.abc import Awaitable
 from typing import Protocol
 
 from bot.interpreting.events import BoothEvent
-from bot.realtime.client import Connect, Socket
+from bot.realtime.client import Connect, ModelSocket
 from bot.realtime.errors import SessionError
-from bot.realtime.session_base import SessionProtocol
+from bot.realtime.session_base import RealtimeSession
 from bot.realtime.timeouts import BoothLimits
 
 HOPELESS = frozenset({"stalled", "unread", "unacknowledged", "unconfigured"})
 """A service that ends a session like this does not read: no use in a goodbye, and what is unsent is to be dropped."""
 
 
-class Host(Protocol):
+class ConnectionHost(Protocol):
     """What a session asks of its booth."""
 
     def deliver(self, event: BoothEvent) -> None: ...
 
-    def feed(self, session: RealtimeSession) -> bool:
+    def feed(self, session: RealtimeConnection) -> bool:
         """Give the session's protocol the next piece of work, if there is any for it."""
         ...
 
-    def begun(self, session: RealtimeSession) -> None:
+    def begun(self, session: RealtimeConnection) -> None:
         """The session is configured."""
         ...
 
@@ -36,11 +36,17 @@ class Host(Protocol):
         ...
 
 
-class RealtimeSession:
+class RealtimeConnection:
     """Serves once. Times are the event loop's, in seconds."""
 
     def __init__(
-        self, protocol: SessionProtocol, connect: Connect, host: Host, limits: BoothLimits, *, haste: float = 0.0
+        self,
+        protocol: RealtimeSession,
+        connect: Connect,
+        host: ConnectionHost,
+        limits: BoothLimits,
+        *,
+        haste: float = 0.0,
     ) -> None:
         """`haste`: 0 to 1, how much of the spread it is to be succeeded earlier."""
         self._haste = haste
@@ -126,7 +132,7 @@ class RealtimeSession:
         self.wake()
         self._host.alarm_by(now)
 
-    async def _read(self, socket: Socket) -> None:
+    async def _read(self, socket: ModelSocket) -> None:
         """Only decode and hand on: a reader that waits for anything else gets the connection closed on it."""
         protocol = self.protocol
         while True:
@@ -154,7 +160,7 @@ class RealtimeSession:
         self._host.alarm_by(self.renew_at)
         self._host.begun(self)
 
-    async def _write(self, socket: Socket) -> None:
+    async def _write(self, socket: ModelSocket) -> None:
         """Take audio from the booth no sooner than the socket takes it from here."""
         protocol = self.protocol
         while True:
@@ -195,7 +201,7 @@ class RealtimeSession:
     def _ping_due(self, now: float) -> bool:
         return self._unread_since is not None and not self._pinging and now >= self._ping_at
 
-    async def _ping(self, socket: Socket) -> None:
+    async def _ping(self, socket: ModelSocket) -> None:
         """Have it confirmed that what was sent is read: appends are not acknowledged, and what is merely sent may lie
         in buffers, ours and the service's, for minutes."""
         self._pinging = True

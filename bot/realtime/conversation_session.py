@@ -36,8 +36,8 @@ from bot.interpreting.events import (
     BoothEvent,
     InterpretationAudio,
     InterpretationEnded,
+    InterpretationOutcome,
     InterpretationText,
-    Outcome,
     SourceText,
 )
 from bot.interpreting.plan import AUTO, Lane, primary
@@ -58,7 +58,7 @@ from bot.realtime.messages import (
     text,
     usage,
 )
-from bot.realtime.response_turn import Stage, Turn
+from bot.realtime.response_turn import ResponseTurn, TurnStage
 from bot.realtime.session_base import SessionRules
 
 APPEND_BYTES = 100 * BYTES_PER_MS
@@ -82,7 +82,7 @@ CAPTIONS = "captions"
 CONVERSATION = "conversation"
 
 
-class ConversationProtocol(SessionRules):
+class ConversationSession(SessionRules):
     """One session for one lane; see `SessionProtocol` for how it is used."""
 
     append_bytes = APPEND_BYTES
@@ -106,12 +106,12 @@ class ConversationProtocol(SessionRules):
         }
         self._speaks = not text_only
         self._retiring = False
-        self._turns: OrderedDict[str, Turn] = OrderedDict()
-        self._hearing: Turn | None = None
-        self._committing: deque[Turn] = deque()
-        self._kept: OrderedDict[str, Turn] = OrderedDict()
-        self._by_item: dict[str, Turn] = {}
-        self._by_response: dict[str, Turn] = {}
+        self._turns: OrderedDict[str, ResponseTurn] = OrderedDict()
+        self._hearing: ResponseTurn | None = None
+        self._committing: deque[ResponseTurn] = deque()
+        self._kept: OrderedDict[str, ResponseTurn] = OrderedDict()
+        self._by_item: dict[str, ResponseTurn] = {}
+        self._by_response: dict[str, ResponseTurn] = {}
 
     # --- what we want
 
@@ -121,8 +121,8 @@ class ConversationProtocol(SessionRules):
             if self._hearing is not None:
                 raise ValueError(f"{self._hearing.utterance} is still being heard")
             self._make_room()
-            turn = self._turns[utterance] = self._hearing = Turn(utterance)
-        if turn.stage is not Stage.HEARING:
+            turn = self._turns[utterance] = self._hearing = ResponseTurn(utterance)
+        if turn.stage is not TurnStage.HEARING:
             raise ValueError(f"{utterance} is complete")
         if pcm:
             turn.appended += len(pcm)
@@ -132,7 +132,7 @@ class ConversationProtocol(SessionRules):
         """Commit what was heard of an utterance and ask for its interpretation; or ask once more for it."""
         turn = self._turns.get(utterance)
         instructions = self._instructions + (STRICTLY if strict else "")
-        if turn is not None and turn.stage is Stage.KEPT:
+        if turn is not None and turn.stage is TurnStage.KEPT:
             del self._kept[utterance]
             turn.begin_attempt(instructions, speed)
             self._create(turn)
@@ -144,9 +144,9 @@ class ConversationProtocol(SessionRules):
             if turn.appended:
                 self._outgoing.append(CLEAR)
             del self._turns[utterance]
-            return [InterpretationEnded(self._lane, utterance, Outcome.FAILED, "too_short")]
+            return [InterpretationEnded(self._lane, utterance, InterpretationOutcome.FAILED, "too_short")]
         turn.begin_attempt(instructions, speed)
-        turn.stage = Stage.COMMITTING
+        turn.stage = TurnStage.COMMITTING
         turn.committed_at = now
         self._committing.append(turn)
         self._send({"type": "input_audio_buffer.commit", "event_id": f"commit:{utterance}"})
@@ -156,7 +156,7 @@ class ConversationProtocol(SessionRules):
         if utterance in self._turns:
             raise ValueError(f"{utterance} is there already")
         self._make_room()
-        turn = self._turns[utterance] = Turn(utterance, text=text, transcribed=True, released=True)
+        turn = self._turns[utterance] = ResponseTurn(utterance, text=text, transcribed=True, released=True)
         turn.begin_attempt(reading_aloud(language_name(language)), self._told_speed)
         self._create(turn)
         return []
@@ -165,7 +165,7 @@ class ConversationProtocol(SessionRules):
         turn = self._turns.get(utterance)
         if turn is not None:
             turn.released = True
-            if turn.stage is Stage.KEPT:
+            if turn.stage is TurnStage.KEPT:
                 self._let_go(turn)
 
     def cancel(self, utterance: str) -> None:
@@ -173,14 +173,14 @@ class ConversationProtocol(SessionRules):
         if turn is None or turn.cancelled:
             return
         turn.cancelled = True
-        if turn.stage is Stage.HEARING:
+        if turn.stage is TurnStage.HEARING:
             self._hearing = None
             if turn.appended:
                 self._outgoing.append(CLEAR)
             del self._turns[utterance]
-        elif turn.stage is Stage.ANSWERING and turn.response_id is not None:
+        elif turn.stage is TurnStage.ANSWERING and turn.response_id is not None:
             self._cancel_response(turn, turn.response_id)
-        elif turn.stage is Stage.KEPT:
+        elif turn.stage is TurnStage.KEPT:
             self._let_go(turn)
 
     def brief(self, instructions: str) -> None:
@@ -199,10 +199,10 @@ class ConversationProtocol(SessionRules):
 
     def knows(self, utterance: str) -> bool:
         turn = self._turns.get(utterance)
-        return turn is not None and turn.stage is not Stage.ENDED and not turn.cancelled
+        return turn is not None and turn.stage is not TurnStage.ENDED and not turn.cancelled
 
     def unfinished(self) -> tuple[str, ...]:
-        over = (Stage.KEPT, Stage.ENDED)
+        over = (TurnStage.KEPT, TurnStage.ENDED)
         return tuple(turn.utterance for turn in self._turns.values() if turn.stage not in over and not turn.cancelled)
 
     @property
@@ -230,7 +230,7 @@ class ConversationProtocol(SessionRules):
         turn.item_id = message.item_id
         self._by_item[message.item_id] = turn
         if turn.cancelled:
-            turn.stage = Stage.ENDED
+            turn.stage = TurnStage.ENDED
             turn.transcribed = True  # nobody waits for it
             self._forget_if_over(turn)
             return []
@@ -288,11 +288,11 @@ class ConversationProtocol(SessionRules):
         if turn.cutting == response.id:
             return self._cut_off(turn)
         try:
-            outcome = Outcome(response.status or "")
+            outcome = InterpretationOutcome(response.status or "")
         except ValueError:
-            outcome = Outcome.FAILED
-        reason = "" if outcome is Outcome.COMPLETED else response.reason or response.status or "unknown"
-        if outcome is Outcome.COMPLETED:
+            outcome = InterpretationOutcome.FAILED
+        reason = "" if outcome is InterpretationOutcome.COMPLETED else response.reason or response.status or "unknown"
+        if outcome is InterpretationOutcome.COMPLETED:
             self._short_of_quota = False
         ended = InterpretationEnded(self._lane, turn.utterance, outcome, reason, usage(response.usage))
         return self._quota(reason) + self._end(turn, ended, now)
@@ -315,30 +315,30 @@ class ConversationProtocol(SessionRules):
         error, code = self._read_error(message)
         about, _, utterance = (error.event_id or "").partition(":")
         turn = self._turns.get(utterance)
-        if turn is not None and about == "commit" and turn.stage is Stage.COMMITTING:
+        if turn is not None and about == "commit" and turn.stage is TurnStage.COMMITTING:
             self._committing.remove(turn)
             if self._hearing is None:
                 self._outgoing.append(CLEAR)  # what was refused must not begin the next utterance
             return self._quota(code) + self._end(turn, self._failed(turn, code), now)
-        if turn is not None and about == "create" and turn.stage is Stage.ANSWERING:
+        if turn is not None and about == "create" and turn.stage is TurnStage.ANSWERING:
             return self._quota(code) + self._end(turn, self._failed(turn, code), now)
         if about == "cancel":
             # there was nothing to cancel any more: the response is over, whether we saw it end or not
             if turn is not None and turn.cutting is not None:
                 return self._cut_off(turn)
-            if turn is not None and turn.cancelled and turn.stage is Stage.ANSWERING:
+            if turn is not None and turn.cancelled and turn.stage is TurnStage.ANSWERING:
                 return self._end(turn, self._failed(turn, code), now)
             return []
         return self._report(error, code)
 
     # --- responses
 
-    def _create(self, turn: Turn) -> None:
+    def _create(self, turn: ResponseTurn) -> None:
         if turn.speed != self._told_speed and not self._answering():
             # The speed is the session's, and may only change between two turns.
             self._told_speed = turn.speed
             self._update({"audio": {"output": {"speed": turn.speed}}}, "speed")
-        turn.stage = Stage.ANSWERING
+        turn.stage = TurnStage.ANSWERING
         metadata = {"utterance": turn.utterance}
         if turn.attempt > 1:
             metadata["attempt"] = str(turn.attempt)
@@ -360,33 +360,35 @@ class ConversationProtocol(SessionRules):
             }
         )
 
-    def _turn_of(self, response: Response) -> Turn | None:
+    def _turn_of(self, response: Response) -> ResponseTurn | None:
         turn = self._by_response.get(response.id)
         if turn is not None:
             return turn
         turn = self._turns.get(response.utterance or "")
-        if turn is None or turn.stage is not Stage.ANSWERING or turn.response_id is not None:
+        if turn is None or turn.stage is not TurnStage.ANSWERING or turn.response_id is not None:
             return None
         return turn if response.attempt == str(turn.attempt) else None
 
-    def _speaking(self, message: ServerMessage) -> Turn | None:
+    def _speaking(self, message: ServerMessage) -> ResponseTurn | None:
         """The turn a delta belongs to, unless nobody wants to hear it."""
         turn = self._by_response.get(message.response_id or "")
         if turn is None or turn.cancelled or message.item_id in turn.commentary:
             return None
         return turn if turn.response_id == message.response_id else None
 
-    def _cancel_response(self, turn: Turn, response_id: str) -> None:
+    def _cancel_response(self, turn: ResponseTurn, response_id: str) -> None:
         self._send({"type": "response.cancel", "event_id": f"cancel:{turn.utterance}", "response_id": response_id})
 
-    def _cut(self, turn: Turn, now: float) -> list[BoothEvent]:
+    def _cut(self, turn: ResponseTurn, now: float) -> list[BoothEvent]:
         """The model does not stop: that was its last word."""
         response_id = turn.response_id or ""
         self._cancel_response(turn, response_id)
         turn.cutting, turn.response_id = response_id, None
-        return self._end(turn, InterpretationEnded(self._lane, turn.utterance, Outcome.INCOMPLETE, "endless"), now)
+        return self._end(
+            turn, InterpretationEnded(self._lane, turn.utterance, InterpretationOutcome.INCOMPLETE, "endless"), now
+        )
 
-    def _cut_off(self, turn: Turn) -> list[BoothEvent]:
+    def _cut_off(self, turn: ResponseTurn) -> list[BoothEvent]:
         """A response that was cut has come to its end, too."""
         self._by_response.pop(turn.cutting or "", None)
         turn.cutting = None
@@ -395,33 +397,33 @@ class ConversationProtocol(SessionRules):
 
     # --- ends
 
-    def _failed(self, turn: Turn, reason: str) -> InterpretationEnded:
-        return InterpretationEnded(self._lane, turn.utterance, Outcome.FAILED, reason)
+    def _failed(self, turn: ResponseTurn, reason: str) -> InterpretationEnded:
+        return InterpretationEnded(self._lane, turn.utterance, InterpretationOutcome.FAILED, reason)
 
-    def _end(self, turn: Turn, ended: InterpretationEnded, now: float) -> list[BoothEvent]:
+    def _end(self, turn: ResponseTurn, ended: InterpretationEnded, now: float) -> list[BoothEvent]:
         if turn.response_id is not None:
             self._by_response.pop(turn.response_id, None)
             turn.response_id = None
         turn.ended_at = now
         if turn.item_id is None or turn.released or turn.cancelled:
-            turn.stage = Stage.ENDED
+            turn.stage = TurnStage.ENDED
             self._forget_if_over(turn)
         else:
-            turn.stage = Stage.KEPT
+            turn.stage = TurnStage.KEPT
             self._kept[turn.utterance] = turn
             if len(self._kept) > KEPT_LIMIT:
                 self._let_go(next(iter(self._kept.values())))
         self._tell_instructions()
         return [] if turn.cancelled else [ended]
 
-    def _let_go(self, turn: Turn) -> None:
+    def _let_go(self, turn: ResponseTurn) -> None:
         del self._kept[turn.utterance]
-        turn.stage = Stage.ENDED
+        turn.stage = TurnStage.ENDED
         self._forget_if_over(turn)
 
-    def _forget_if_over(self, turn: Turn) -> None:
+    def _forget_if_over(self, turn: ResponseTurn) -> None:
         """Delete the item once nothing more is wanted of it: before that the effect is not documented."""
-        if turn.stage is not Stage.ENDED or turn.cutting is not None:
+        if turn.stage is not TurnStage.ENDED or turn.cutting is not None:
             return
         if turn.item_id is not None:
             if self._transcribes and not turn.transcribed:
@@ -435,10 +437,10 @@ class ConversationProtocol(SessionRules):
         if len(self._turns) < TURNS_LIMIT:
             return
         for turn in self._turns.values():
-            over = turn.stage in (Stage.KEPT, Stage.ENDED)
-            if over or (turn.cancelled and turn.stage is Stage.ANSWERING):
+            over = turn.stage in (TurnStage.KEPT, TurnStage.ENDED)
+            if over or (turn.cancelled and turn.stage is TurnStage.ANSWERING):
                 self._kept.pop(turn.utterance, None)
-                turn.stage = Stage.ENDED
+                turn.stage = TurnStage.ENDED
                 turn.transcribed = True
                 self._by_response.pop(turn.response_id or "", None)
                 self._by_response.pop(turn.cutting or "", None)
@@ -450,7 +452,7 @@ class ConversationProtocol(SessionRules):
     # --- the session itself
 
     def _answering(self) -> bool:
-        return any(turn.stage is Stage.ANSWERING for turn in self._turns.values())
+        return any(turn.stage is TurnStage.ANSWERING for turn in self._turns.values())
 
     def _tell_instructions(self) -> None:
         if self.ready and self._told_instructions != self._instructions and not self._answering():

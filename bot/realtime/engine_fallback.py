@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.realtime.client import Connect
-from bot.realtime.session_base import SessionProtocol
+from bot.realtime.session_base import RealtimeSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ class Engine:
     door: str
     """Kind of session and deployment: what an upgrade is refused for."""
     connect: Connect
-    protocol: Callable[[str], SessionProtocol]
+    protocol: Callable[[str], RealtimeSession]
     """From instructions."""
 
 
-class Ladder:
+class EngineFallback:
     """The engines of one lane, best first, and which of them is in use."""
 
     def __init__(self, engines: Sequence[Engine], restore_after_s: float) -> None:

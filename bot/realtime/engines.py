@@ -9,15 +9,15 @@ from bot.booth import BoothFactory, Deliver
 from bot.interpreting.plan import Lane, Mode
 from bot.realtime.booth import RealtimeBooth
 from bot.realtime.capabilities import NOT_LISTED, Capabilities
-from bot.realtime.client import Sockets
-from bot.realtime.conversation_session import CAPTIONS, CONVERSATION, ConversationProtocol
-from bot.realtime.engine_fallback import Engine, Ladder
+from bot.realtime.client import ModelSockets
+from bot.realtime.conversation_session import CAPTIONS, CONVERSATION, ConversationSession
+from bot.realtime.engine_fallback import Engine, EngineFallback
 from bot.realtime.messages import ConversationSettings
-from bot.realtime.segmented_session import ShortCommits
-from bot.realtime.session_base import SessionProtocol
+from bot.realtime.segmented_session import SegmentedSession
+from bot.realtime.session_base import RealtimeSession
 from bot.realtime.timeouts import BoothLimits
 from bot.realtime.translation_messages import TranslationSettings
-from bot.realtime.translation_session import TRANSLATION, TranslationProtocol
+from bot.realtime.translation_session import TRANSLATION, TranslationSession
 
 SIMULTANEOUS = "simultaneous"
 
@@ -31,7 +31,7 @@ class Translation:
 
 
 def booth_factory(
-    sockets: Sockets,
+    sockets: ModelSockets,
     deployment: str,
     settings: ConversationSettings | None = None,
     limits: BoothLimits | None = None,
@@ -51,9 +51,9 @@ def booth_factory(
     jitter = rng or random.Random()
 
     def conversation(lane: Lane, *, simultaneous: bool, text_only: bool) -> Engine:
-        def protocol(instructions: str) -> SessionProtocol:
-            session = ConversationProtocol(lane, instructions, spoken, text_only=text_only)
-            return ShortCommits(lane, session) if simultaneous else session
+        def protocol(instructions: str) -> RealtimeSession:
+            session = ConversationSession(lane, instructions, spoken, text_only=text_only)
+            return SegmentedSession(lane, session) if simultaneous else session
 
         name = CAPTIONS if text_only else CONVERSATION
         return Engine(name, f"{CONVERSATION} {deployment}", lambda: sockets.conversation(deployment), protocol)
@@ -69,7 +69,7 @@ def booth_factory(
             refusal = translation.capabilities.refusal(lane.target)
             if refusal != NOT_LISTED:  # else nobody wants it tried, now or later
                 engines.insert(0, _translating(sockets, lane, translation))
-        ladder = Ladder(engines, limits.restore_after_s)
+        ladder = EngineFallback(engines, limits.restore_after_s)
         return RealtimeBooth(
             lane, instructions, deliver, ladder, limits, jitter, refused=None if refusal == NOT_LISTED else refusal
         )
@@ -77,11 +77,11 @@ def booth_factory(
     return booth
 
 
-def _translating(sockets: Sockets, lane: Lane, translation: Translation) -> Engine:
+def _translating(sockets: ModelSockets, lane: Lane, translation: Translation) -> Engine:
     deployment = translation.capabilities.deployment
     return Engine(
         TRANSLATION,
         f"{TRANSLATION} {deployment}",
         lambda: sockets.translation(deployment),
-        lambda instructions: TranslationProtocol(lane, translation.settings),
+        lambda instructions: TranslationSession(lane, translation.settings),
     )

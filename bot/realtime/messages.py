@@ -182,7 +182,7 @@ class ErrorDetail(msgspec.Struct):
     event_id: str | None = None
 
 
-class Item(msgspec.Struct):
+class ConversationItem(msgspec.Struct):
     """`item` of `response.output_item.added`."""
 
     id: str | None = None
@@ -210,7 +210,7 @@ read_message = msgspec.json.Decoder(ServerMessage).decode
 read_type = msgspec.json.Decoder(MessageType).decode
 read_response = msgspec.json.Decoder(Response).decode
 read_error = msgspec.json.Decoder(ErrorDetail).decode
-read_item = msgspec.json.Decoder(Item).decode
+read_item = msgspec.json.Decoder(ConversationItem).decode
 read_object = msgspec.json.Decoder(dict[str, Any]).decode
 _read_usage = msgspec.json.Decoder(_Usage | None).decode
 

@@ -13,7 +13,7 @@ HANGOVER_FRAMES = 15
 """300 ms pass after the last loud frame: the ends of words are quiet."""
 
 
-class SpeechGate:
+class NoiseGate:
     """Feed it audio of any length; it returns what of it is to be heard."""
 
     def __init__(self) -> None:

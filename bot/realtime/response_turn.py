@@ -20,7 +20,7 @@ def longest_interpretation(source_bytes: int) -> int:
     return ENDLESS_FACTOR * source_bytes + ENDLESS_EXTRA_MS * BYTES_PER_MS
 
 
-class Stage(Enum):
+class TurnStage(Enum):
     HEARING = auto()
     COMMITTING = auto()
     ANSWERING = auto()
@@ -30,9 +30,9 @@ class Stage(Enum):
 
 
 @dataclass(slots=True)
-class Turn:
+class ResponseTurn:
     utterance: str
-    stage: Stage = Stage.HEARING
+    stage: TurnStage = TurnStage.HEARING
     appended: int = 0
     """Bytes of source audio."""
     committed_at: float = 0.0

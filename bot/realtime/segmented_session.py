@@ -17,15 +17,15 @@ from bot.interpreting.events import (
     BoothEvent,
     InterpretationAudio,
     InterpretationEnded,
+    InterpretationOutcome,
     InterpretationText,
-    Outcome,
     SourceText,
     Usage,
 )
 from bot.interpreting.plan import Lane
 from bot.realtime.messages import BYTES_PER_MS
 from bot.realtime.noise_gate import LEVEL
-from bot.realtime.session_base import SessionProtocol
+from bot.realtime.session_base import RealtimeSession
 
 SHORTEST_PART_BYTES = 2_000 * BYTES_PER_MS
 """Less gives the model no clause to translate."""
@@ -52,7 +52,7 @@ class _Part:
 
 
 @dataclass(slots=True)
-class _Utterance:
+class _SegmentedUtterance:
     id: str
     parts: list[_Part] = field(default_factory=list)
     complete: bool = False
@@ -66,16 +66,16 @@ class _Utterance:
         return next((index for index, part in enumerate(self.parts) if part.ended is None), len(self.parts))
 
 
-class ShortCommits:
-    """A `SessionProtocol` over another; see there."""
+class SegmentedSession:
+    """A `RealtimeSession` over another; see there."""
 
-    def __init__(self, lane: Lane, inner: SessionProtocol) -> None:
+    def __init__(self, lane: Lane, inner: RealtimeSession) -> None:
         self._lane = lane
         self._inner = inner
         self.engine = inner.engine
         self.append_bytes = inner.append_bytes
-        self._utterances: OrderedDict[str, _Utterance] = OrderedDict()
-        self._of_part: dict[str, _Utterance] = {}
+        self._utterances: OrderedDict[str, _SegmentedUtterance] = OrderedDict()
+        self._of_part: dict[str, _SegmentedUtterance] = {}
 
     @property
     def ready(self) -> bool:
@@ -97,7 +97,7 @@ class ShortCommits:
     def hear(self, utterance: str, pcm: bytes, now: float) -> None:
         current = self._utterances.get(utterance)
         if current is None:
-            current = self._utterances[utterance] = _Utterance(utterance)
+            current = self._utterances[utterance] = _SegmentedUtterance(utterance)
             self._forget_old()
         if current.complete:
             raise ValueError(f"{utterance} is complete")
@@ -124,7 +124,7 @@ class ShortCommits:
             events += self._inner.interpret(part.id, now, strict=strict, speed=speed)
         if not again:
             current.over = True
-            return [InterpretationEnded(self._lane, utterance, Outcome.FAILED, "nothing_heard")]
+            return [InterpretationEnded(self._lane, utterance, InterpretationOutcome.FAILED, "nothing_heard")]
         return self._named(events)
 
     def say(self, utterance: str, text: str, language: str, now: float) -> list[BoothEvent]:
@@ -195,7 +195,7 @@ class ShortCommits:
             return []
         return self._give(current, part, event)
 
-    def _give(self, current: _Utterance, part: _Part, event: BoothEvent) -> list[BoothEvent]:
+    def _give(self, current: _SegmentedUtterance, part: _Part, event: BoothEvent) -> list[BoothEvent]:
         """What comes of the part whose turn it is; after its end, of those that follow."""
         if isinstance(event, InterpretationText):
             delta = event.delta if part.text_begun or part is current.parts[0] else f" {event.delta}"
@@ -214,10 +214,10 @@ class ShortCommits:
             return given
         return self._source_if_all(current) + self._end(current) if current.complete and not current.over else given
 
-    def _end(self, current: _Utterance) -> list[BoothEvent]:
+    def _end(self, current: _SegmentedUtterance) -> list[BoothEvent]:
         current.over = True
         ends = [part.ended for part in current.parts if part.ended is not None and part.ended.reason != "too_short"]
-        bad = [end for end in ends if end.outcome is not Outcome.COMPLETED]
+        bad = [end for end in ends if end.outcome is not InterpretationOutcome.COMPLETED]
         usage = Usage(
             sum(end.usage.input_text for end in ends),
             sum(end.usage.input_audio for end in ends),
@@ -226,17 +226,17 @@ class ShortCommits:
             sum(end.usage.output_audio for end in ends),
         )
         if not ends:
-            return [InterpretationEnded(self._lane, current.id, Outcome.FAILED, "too_short")]
+            return [InterpretationEnded(self._lane, current.id, InterpretationOutcome.FAILED, "too_short")]
         if not bad:
-            return [InterpretationEnded(self._lane, current.id, Outcome.COMPLETED, "", usage)]
-        outcome = Outcome.INCOMPLETE if len(bad) < len(ends) else bad[0].outcome
+            return [InterpretationEnded(self._lane, current.id, InterpretationOutcome.COMPLETED, "", usage)]
+        outcome = InterpretationOutcome.INCOMPLETE if len(bad) < len(ends) else bad[0].outcome
         return [InterpretationEnded(self._lane, current.id, outcome, bad[0].reason, usage)]
 
-    def _source(self, current: _Utterance, part: _Part, text: str | None) -> list[BoothEvent]:
+    def _source(self, current: _SegmentedUtterance, part: _Part, text: str | None) -> list[BoothEvent]:
         current.sources[part.id] = text
         return self._source_if_all(current)
 
-    def _source_if_all(self, current: _Utterance) -> list[BoothEvent]:
+    def _source_if_all(self, current: _SegmentedUtterance) -> list[BoothEvent]:
         """What was heard, once it is known of each part that was handed on."""
         wanted = [part.id for part in current.parts if part.ended is None or part.ended.reason != "too_short"]
         if current.source_told or not current.complete or not all(one in current.sources for one in wanted):
@@ -247,7 +247,7 @@ class ShortCommits:
 
     # --- helpers
 
-    def _new_part(self, current: _Utterance) -> _Part:
+    def _new_part(self, current: _SegmentedUtterance) -> _Part:
         part = _Part(f"{current.id}{_PART}{len(current.parts) + 1}")
         current.parts.append(part)
         self._of_part[part.id] = current

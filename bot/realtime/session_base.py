@@ -35,7 +35,7 @@ CONFIGURE = "configure"
 """Our id of the first `session.update`."""
 
 
-class SessionProtocol(Protocol):
+class RealtimeSession(Protocol):
     """One session for one lane. Call `receive` with what came, write what `data_to_send` returns, in that order.
 
     Audio may be given once `ready`. One utterance is heard at a time. Times are seconds on one clock.

@@ -25,14 +25,14 @@ from bot.interpreting.events import (
     BoothEvent,
     InterpretationAudio,
     InterpretationEnded,
+    InterpretationOutcome,
     InterpretationText,
-    Outcome,
     SourceText,
 )
 from bot.interpreting.plan import Lane, primary
 from bot.realtime.errors import SessionError
 from bot.realtime.messages import RATE, ServerMessage
-from bot.realtime.noise_gate import SpeechGate
+from bot.realtime.noise_gate import NoiseGate
 from bot.realtime.response_turn import longest_interpretation
 from bot.realtime.session_base import SessionRules
 from bot.realtime.translation_messages import (
@@ -64,7 +64,7 @@ TRANSLATION = "translation"
 
 
 @dataclass(slots=True)
-class _Utterance:
+class _StreamedUtterance:
     id: str
     began_at: float
     alone: bool
@@ -81,7 +81,7 @@ class _Utterance:
     """Its last word has been said, or is not wanted: what still comes of it is dropped."""
 
 
-class TranslationProtocol(SessionRules):
+class TranslationSession(SessionRules):
     """One session for one lane; see `SessionProtocol` for how it is used."""
 
     engine = TRANSLATION
@@ -90,10 +90,10 @@ class TranslationProtocol(SessionRules):
 
     def __init__(self, lane: Lane, settings: TranslationSettings) -> None:
         super().__init__(lane, translation_config(primary(lane.target), settings))
-        self._gate = SpeechGate()
-        self._utterances: OrderedDict[str, _Utterance] = OrderedDict()
-        self._hearing: _Utterance | None = None
-        self._latest: _Utterance | None = None
+        self._gate = NoiseGate()
+        self._utterances: OrderedDict[str, _StreamedUtterance] = OrderedDict()
+        self._hearing: _StreamedUtterance | None = None
+        self._latest: _StreamedUtterance | None = None
         self._rest = b""
         """Audio that is no whole step yet."""
         self._odd_byte = b""
@@ -109,7 +109,7 @@ class TranslationProtocol(SessionRules):
         if current is None:
             if self._hearing is not None:
                 raise ValueError(f"{self._hearing.id} is still being heard")
-            current = _Utterance(utterance, now, alone=not self._utterances)
+            current = _StreamedUtterance(utterance, now, alone=not self._utterances)
             self._utterances[utterance] = self._hearing = self._latest = current
         if current is not self._hearing:
             raise ValueError(f"{utterance} is complete")
@@ -124,13 +124,13 @@ class TranslationProtocol(SessionRules):
         of it twice."""
         current = self._utterances.get(utterance)
         if current is None or current is not self._hearing:
-            return [InterpretationEnded(self._lane, utterance, Outcome.FAILED, "not_supported")]
+            return [InterpretationEnded(self._lane, utterance, InterpretationOutcome.FAILED, "not_supported")]
         self._end_hearing(now)
         current.ended_at = now
         return []
 
     def say(self, utterance: str, text: str, language: str, now: float) -> list[BoothEvent]:
-        return [InterpretationEnded(self._lane, utterance, Outcome.FAILED, "not_supported")]
+        return [InterpretationEnded(self._lane, utterance, InterpretationOutcome.FAILED, "not_supported")]
 
     def release(self, utterance: str) -> None:
         pass  # nothing is kept
@@ -227,7 +227,12 @@ class TranslationProtocol(SessionRules):
             events += self._end(head)
         return events
 
-    def _end(self, current: _Utterance, outcome: Outcome = Outcome.COMPLETED, reason: str = "") -> list[BoothEvent]:
+    def _end(
+        self,
+        current: _StreamedUtterance,
+        outcome: InterpretationOutcome = InterpretationOutcome.COMPLETED,
+        reason: str = "",
+    ) -> list[BoothEvent]:
         if current.over:
             return []
         current.over = True
@@ -236,7 +241,7 @@ class TranslationProtocol(SessionRules):
             events.append(SourceText(self._lane, current.id, current.source.strip()))
         return [*events, InterpretationEnded(self._lane, current.id, outcome, reason)]
 
-    def _owner(self, now: float) -> _Utterance | None:
+    def _owner(self, now: float) -> _StreamedUtterance | None:
         """Whose output comes now."""
         current = next(iter(self._utterances.values()), None)
         if current is None:
@@ -271,7 +276,7 @@ class TranslationProtocol(SessionRules):
                 events.append(InterpretationAudio(self._lane, current.id, pcm[:room]))
             if current.ended_at is None:
                 return events  # it is still being heard: its last word cannot be said yet
-            return events + self._end(current, Outcome.INCOMPLETE, "endless")
+            return events + self._end(current, InterpretationOutcome.INCOMPLETE, "endless")
         return [*events, InterpretationAudio(self._lane, current.id, pcm)]
 
     def _text(self, message: ServerMessage, now: float) -> list[BoothEvent]:

@@ -18,23 +18,23 @@ from rooms_admin.api.interpreter import (
 )
 from rooms_admin.api.join_codes import joining_routes
 from rooms_admin.api.participants import IssueTicket, add_roster_routes
-from rooms_admin.api.request_guard import BODY_LIMIT, Authorise, Guard, Limits, guarded_by
+from rooms_admin.api.request_guard import BODY_LIMIT, Authorise, RequestGuard, RequestLimits, guarded_by
 from rooms_admin.api.rooms import add_room_routes
 from rooms_admin.api.subscriptions import subscription_routes
-from rooms_admin.rooms.service import Rooms
+from rooms_admin.rooms.service import RoomService
 from rooms_admin.transcripts.usage import Prices
 
 __all__ = [
     "BODY_LIMIT",
     "Authorise",
-    "Guard",
+    "RequestGuard",
     "InterpreterControl",
     "InterpreterState",
     "LaneStatus",
     "TranslationCapabilities",
     "InterpreterStatus",
     "IssueTicket",
-    "Limits",
+    "RequestLimits",
     "Prices",
     "Transcripts",
     "joining_routes",
@@ -44,8 +44,8 @@ __all__ = [
 
 
 def router(
-    rooms: Rooms,
-    guard: Guard,
+    rooms: RoomService,
+    guard: RequestGuard,
     interpreter: InterpreterControl,
     transcripts: Transcripts,
     *,

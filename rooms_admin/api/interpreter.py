@@ -21,9 +21,9 @@ from rooms_admin.api.schemas import (
     UsageAnswer,
 )
 from rooms_admin.rooms.requests import Action, InterpreterCommand
-from rooms_admin.rooms.service import Rooms
+from rooms_admin.rooms.service import RoomService
 from rooms_admin.transcripts.formats import to_json, to_srt, to_txt, to_vtt
-from rooms_admin.transcripts.records import Passage, TranscriptLine
+from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine
 from rooms_admin.transcripts.usage import LaneUsage, Prices, usage_by_lane
 
 InterpreterStatus = Literal[
@@ -87,9 +87,9 @@ class Transcripts(Protocol):
 
     async def lines(self, room_id: str) -> Sequence[TranscriptLine]: ...
 
-    async def passages(self, room_id: str) -> Sequence[Passage]: ...
+    async def passages(self, room_id: str) -> Sequence[LedgerRecord]: ...
 
-    async def every_passage(self, room_id: str) -> Sequence[Passage]:
+    async def every_passage(self, room_id: str) -> Sequence[LedgerRecord]:
         """Not only the youngest."""
         ...
 
@@ -105,7 +105,11 @@ _ALSO_AS_TEXT: Responses = {
 
 
 def add_interpreter_routes(
-    routes: APIRouter, rooms: Rooms, interpreter: InterpreterControl, transcripts: Transcripts, prices: Prices | None
+    routes: APIRouter,
+    rooms: RoomService,
+    interpreter: InterpreterControl,
+    transcripts: Transcripts,
+    prices: Prices | None,
 ) -> None:
     @routes.get(
         "/{room_id}/interpreter",

@@ -16,17 +16,17 @@ from http_serving.errors import Forbidden, NotFound
 from http_serving.rate_limiter import TokenBuckets
 from http_serving.request_body import BODY_TIMEOUT_S, read_body
 from rooms_admin.api.participants import IssueTicket
-from rooms_admin.api.request_guard import BODY_LIMIT, Handler, invalid, take, with_body
+from rooms_admin.api.request_guard import BODY_LIMIT, RouteHandler, invalid, take, with_body
 from rooms_admin.api.responses import errors, written
 from rooms_admin.api.schemas import JoinAnswer
 from rooms_admin.rooms.requests import JoinRequest, TicketRequest
-from rooms_admin.rooms.service import Rooms
+from rooms_admin.rooms.service import RoomService
 
 JoinCode = Annotated[str, Path(pattern="^[0-9]{6}$", examples=["042117"], description="six digits")]
 
 
 def joining_routes(
-    rooms: Rooms, issue_ticket: IssueTicket, lookups: TokenBuckets, body_timeout_s: float = BODY_TIMEOUT_S
+    rooms: RoomService, issue_ticket: IssueTicket, lookups: TokenBuckets, body_timeout_s: float = BODY_TIMEOUT_S
 ) -> APIRouter:
     """The route `POST /api/join/{join_code}`; `lookups`: how often each address may ask."""
     limited = _limited_by(lookups, body_timeout_s)
@@ -56,7 +56,7 @@ def _limited_by(lookups: TokenBuckets, body_timeout_s: float) -> type[APIRoute]:
     """Routes that count before they read: a stranger's body is read within limits, and not too often."""
 
     class LimitedRoute(APIRoute):
-        def get_route_handler(self) -> Handler:
+        def get_route_handler(self) -> RouteHandler:
             answer = super().get_route_handler()
 
             async def limited(request: Request) -> Response:

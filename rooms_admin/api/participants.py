@@ -12,14 +12,14 @@ from rooms_admin.api.pagination import page_of, read_cursor
 from rooms_admin.api.responses import IdempotencyKey, IfMatch, errors, tagged, written
 from rooms_admin.api.rooms import Cursor, Limit, ParticipantId, RoomId
 from rooms_admin.api.schemas import Page, ParticipantAnswer, TicketAnswer, TokenAnswer
-from rooms_admin.rooms.requests import ChangedParticipant, NewParticipant, Purpose, TicketRequest, TokenRequest
-from rooms_admin.rooms.service import Rooms
+from rooms_admin.rooms.requests import ChangedParticipant, NewParticipant, TicketPurpose, TicketRequest, TokenRequest
+from rooms_admin.rooms.service import RoomService
 
-IssueTicket = Callable[[Purpose, str, str | None, str | None], tuple[str, datetime]]
+IssueTicket = Callable[[TicketPurpose, str, str | None, str | None], tuple[str, datetime]]
 """A ticket for a purpose, a room, a language and a participant: its text, and when it expires."""
 
 
-def add_roster_routes(routes: APIRouter, rooms: Rooms, issue_ticket: IssueTicket) -> None:
+def add_roster_routes(routes: APIRouter, rooms: RoomService, issue_ticket: IssueTicket) -> None:
     @routes.get(
         "/{room_id}/participants",
         summary="The roster, oldest entry first",

@@ -21,8 +21,8 @@ from http_serving.errors import (
 )
 from http_serving.rate_limiter import TokenBuckets
 from http_serving.request_body import BODY_TIMEOUT_S, read_body
-from rooms_admin.auth.api_keys import Caller, Role
-from rooms_admin.idempotency import Answer, Answers, Claim, checked_key, fingerprint
+from rooms_admin.auth.api_keys import AdminRole, Caller
+from rooms_admin.idempotency import IdempotencyStore, KeyClaim, StoredResponse, checked_key, fingerprint
 
 logger = logging.getLogger(__name__)
 audit = logging.getLogger("rooms_admin.audit")
@@ -37,11 +37,11 @@ SECURITY: list[dict[str, list[str]]] = [{"APIKeyHeader": []}, {"HTTPBearer": []}
 
 Authorise = Callable[[Request], Awaitable[Caller]]
 """Tells who asks, or raises."""
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+RouteHandler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RequestLimits:
     """How often callers may ask, each by name; strangers by address, and only what they do in vain counts."""
 
     reads: TokenBuckets
@@ -50,12 +50,12 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
+class RequestGuard:
     """Who may come in, and how."""
 
     authorise: Authorise
-    limits: Limits | None = None
-    answers: Answers | None = None
+    limits: RequestLimits | None = None
+    answers: IdempotencyStore | None = None
     """None: Idempotency-Key is not looked at."""
     body_timeout_s: float = BODY_TIMEOUT_S
 
@@ -72,7 +72,7 @@ class Guard:
         caller.check(role_for(request.method, request.url.path))
         return caller
 
-    async def handle(self, request: Request, handler: Handler) -> Response:
+    async def handle(self, request: Request, handler: RouteHandler) -> Response:
         """Admit, read the body within limits, carry the request out unless that was done before."""
         caller = request.state.caller = await self.admit(request)
         body = b""
@@ -84,12 +84,18 @@ class Guard:
             return await self._carry_out(request, body, handler, caller)
         wanted = fingerprint(request.method, request.url.path, request.scope["query_string"], body)
         claim = await self.answers.claim(caller.name, checked_key(key), wanted)
-        if isinstance(claim, Answer):
+        if isinstance(claim, StoredResponse):
             return Response(claim.body, claim.status, {**claim.headers, "Idempotency-Replayed": "true"})
         return await self._once(self.answers, claim, request, body, handler, caller)
 
     async def _once(
-        self, answers: Answers, claim: Claim, request: Request, body: bytes, handler: Handler, caller: Caller
+        self,
+        answers: IdempotencyStore,
+        claim: KeyClaim,
+        request: Request,
+        body: bytes,
+        handler: RouteHandler,
+        caller: Caller,
     ) -> Response:
         request.state.claim = claim
         try:
@@ -99,10 +105,10 @@ class Guard:
             raise
         headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
         room_id = getattr(request.state, "room_id", None) or request.path_params.get("room_id")
-        await answers.keep(claim, Answer(response.status_code, bytes(response.body), headers), room_id)
+        await answers.keep(claim, StoredResponse(response.status_code, bytes(response.body), headers), room_id)
         return response
 
-    async def _carry_out(self, request: Request, body: bytes, handler: Handler, caller: Caller) -> Response:
+    async def _carry_out(self, request: Request, body: bytes, handler: RouteHandler, caller: Caller) -> Response:
         changes = request.method not in ("GET", "HEAD")
         outcome: int | str = "failed"
         try:
@@ -128,14 +134,14 @@ class Guard:
                 audit.info("change", extra=fields | ({"room_id": room_id} if room_id else {}))
 
 
-def role_for(method: str, path: str) -> Role:
+def role_for(method: str, path: str) -> AdminRole:
     """The role a request needs."""
     if method in ("GET", "HEAD"):
         return "Rooms.Read"
     return "Interpreter.Control" if path.endswith("/interpreter") else "Rooms.Manage"
 
 
-def guarded_by(guard: Guard) -> type[APIRoute]:
+def guarded_by(guard: RequestGuard) -> type[APIRoute]:
     """Routes that ask who is there before a byte of the body is read, and read it within limits.
 
     A dependency could not: FastAPI reads and judges the body first, and would tell a stranger about it.
@@ -146,7 +152,7 @@ def guarded_by(guard: Guard) -> type[APIRoute]:
             # Said in the description alone: as FastAPI's dependencies the two would cost a tenth of every request.
             super().__init__(*arguments, **{**options, "openapi_extra": {"security": SECURITY}})
 
-        def get_route_handler(self) -> Handler:
+        def get_route_handler(self) -> RouteHandler:
             answer = super().get_route_handler()
 
             async def guarded(request: Request) -> Response:

@@ -23,8 +23,8 @@ from rooms_admin.api.responses import (
 from rooms_admin.api.schemas import DeletionAnswer, GlossaryAnswer, Page, RoomAnswer
 from rooms_admin.rooms.language_tags import language_tag
 from rooms_admin.rooms.requests import ChangedRoom, NewGlossary, NewRoom
-from rooms_admin.rooms.room import Mode, Room, RoomQuery, Sort, Validity
-from rooms_admin.rooms.service import Rooms
+from rooms_admin.rooms.room import Room, RoomMode, RoomQuery, Sort, Validity
+from rooms_admin.rooms.service import RoomService
 
 MOST_PER_PAGE = 200
 
@@ -37,7 +37,7 @@ GONE: Responses = {204: {"description": "It is gone; Location says where the pro
 LanguageFilter = Annotated[str | None, Query(max_length=64, examples=["es-ES"])]
 
 
-def add_room_routes(routes: APIRouter, rooms: Rooms) -> None:
+def add_room_routes(routes: APIRouter, rooms: RoomService) -> None:
     @routes.post(
         "",
         status_code=201,
@@ -62,7 +62,7 @@ def add_room_routes(routes: APIRouter, rooms: Rooms) -> None:
         sort: Annotated[Sort, Query(description="descending with a dash")] = "created_at",
         name: Annotated[str | None, Query(max_length=256, description="a part of the name, in any case")] = None,
         language: LanguageFilter = None,
-        mode: Mode | None = None,
+        mode: RoomMode | None = None,
         validity: Annotated[Validity | None, Query(description="whether people can join now")] = None,
     ) -> Response:
         after = read_cursor(cursor, sort)

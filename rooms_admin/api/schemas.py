@@ -12,16 +12,16 @@ from rooms_admin.rooms.room import (
     BargeIn,
     CaptionStability,
     KeypadAction,
-    Layout,
-    Mode,
     Participant,
-    Role,
+    ParticipantRole,
     Room,
+    RoomLayout,
+    RoomMode,
     UsageKind,
 )
 
 
-class _Answer(BaseModel):
+class _ResponseModel(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True, use_attribute_docstrings=True)
 
 
@@ -31,11 +31,11 @@ class _Answer(BaseModel):
 # --- answers -------------------------------------------------------------------------------------
 
 
-class ParticipantAnswer(_Answer):
+class ParticipantAnswer(_ResponseModel):
     participant_id: str
     acs_user_id: str
     display_name: str
-    role: Role
+    role: ParticipantRole
     speaks: str
     hears: str
 
@@ -44,13 +44,13 @@ class ParticipantAnswer(_Answer):
         return cls.model_validate(participant)
 
 
-class SettingsAnswer(_Answer):
+class SettingsAnswer(_ResponseModel):
     end_of_turn_ms: int
     end_of_turn_after_long_ms: int
     long_speech_ms: int
     max_utterance_ms: int
     barge_in: BargeIn
-    layout: Layout
+    layout: RoomLayout
     announcement: bool
     captions: CaptionStability
     max_lanes: int
@@ -62,7 +62,7 @@ class SettingsAnswer(_Answer):
     usage_cap: dict[UsageKind, float]
 
 
-class RoomAnswer(_Answer):
+class RoomAnswer(_ResponseModel):
     room_id: str
     acs_room_id: str
     """with layout `sister` the one of the first language"""
@@ -71,7 +71,7 @@ class RoomAnswer(_Answer):
     join_code: str
     name: str
     languages: tuple[str, ...]
-    mode: Mode
+    mode: RoomMode
     participants: tuple[ParticipantAnswer, ...]
     valid_from: datetime
     valid_until: datetime
@@ -87,19 +87,19 @@ class RoomAnswer(_Answer):
         return cls.model_validate(room)
 
 
-class TokenAnswer(_Answer):
+class TokenAnswer(_ResponseModel):
     token: str
     expires_on: datetime
     acs_user_id: str
     acs_room_id: str
 
 
-class TicketAnswer(_Answer):
+class TicketAnswer(_ResponseModel):
     ticket: str
     expires_on: datetime
 
 
-class JoinAnswer(_Answer):
+class JoinAnswer(_ResponseModel):
     """What a join code leads to."""
 
     room_id: str
@@ -109,18 +109,18 @@ class JoinAnswer(_Answer):
     expires_on: datetime
 
 
-class TermAnswer(_Answer):
+class TermAnswer(_ResponseModel):
     term: str
     translations: dict[str, str]
 
 
-class GlossaryAnswer(_Answer):
+class GlossaryAnswer(_ResponseModel):
     version: int
     """grows by one with every change; 0: there never was one"""
     terms: tuple[TermAnswer, ...]
 
 
-class DeletionAnswer(_Answer):
+class DeletionAnswer(_ResponseModel):
     """Proof that a room is gone."""
 
     room_id: str
@@ -131,7 +131,7 @@ class DeletionAnswer(_Answer):
     """how much of each kind was found afterwards, looked for in the same transaction: nothing"""
 
 
-class LaneUsageAnswer(_Answer):
+class LaneUsageAnswer(_ResponseModel):
     """One speaker into one language."""
 
     speaker_id: str
@@ -149,7 +149,7 @@ class LaneUsageAnswer(_Answer):
     """in the currency; null without a price table"""
 
 
-class UsageAnswer(_Answer):
+class UsageAnswer(_ResponseModel):
     """What is still in the ledger: what retention has deleted is not counted."""
 
     room_id: str
@@ -161,19 +161,19 @@ class UsageAnswer(_Answer):
     cost: float | None
 
 
-LaneState = Literal["open", "parked", "refused"]
-Engine = Literal["translation", "conversation", "captions", "passthrough"]
+LaneStateName = Literal["open", "parked", "refused"]
+EngineName = Literal["translation", "conversation", "captions", "passthrough"]
 
 
-class LaneAnswer(_Answer):
+class LaneAnswer(_ResponseModel):
     """How one speaker is interpreted into one language."""
 
     speaker_id: str
     source: str
     target: str
-    state: LaneState
+    state: LaneStateName
     """`open`: there is a model session; `parked`: one is opened with the next word; `refused`: there will be none"""
-    engine: Engine | None
+    engine: EngineName | None
     """what serves it; null while it is parked, refused or not known yet. With `captions` nothing is heard"""
     reason: Annotated[str | None, Field(examples=["quota"])]
     """why it is not served as the room asks for: `quota`, `usage_cap`, or the code of the model's refusal"""
@@ -183,7 +183,7 @@ class LaneAnswer(_Answer):
     """utterances on their way; null where another replica is in the call"""
 
 
-class CapabilitiesAnswer(_Answer):
+class CapabilitiesAnswer(_ResponseModel):
     """What the translation deployment was found to do."""
 
     deployment: str
@@ -195,7 +195,7 @@ class CapabilitiesAnswer(_Answer):
     refused: tuple[str, ...]
 
 
-class InterpreterAnswer(_Answer):
+class InterpreterAnswer(_ResponseModel):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
@@ -234,7 +234,7 @@ class InterpreterAnswer(_Answer):
     """null without a translation deployment"""
 
 
-class TranscriptLineAnswer(_Answer):
+class TranscriptLineAnswer(_ResponseModel):
     utterance_id: str
     revision: int
     speaker_id: str
@@ -254,13 +254,13 @@ class TranscriptLineAnswer(_Answer):
 Item = TypeVar("Item")
 
 
-class Page(_Answer, Generic[Item]):
+class Page(_ResponseModel, Generic[Item]):
     items: list[Item]
     next_cursor: str | None = None
     """to be passed as `cursor` for what follows; null at the end"""
 
 
-class PlayoutAnswer(_Answer):
+class PlayoutAnswer(_ResponseModel):
     """What became of an interpretation on one channel."""
 
     played_ms: int
@@ -269,7 +269,7 @@ class PlayoutAnswer(_Answer):
     dropped_ms: int
 
 
-class PassageAnswer(_Answer):
+class LedgerEntryAnswer(_ResponseModel):
     utterance_id: str
     speaker_id: str
     source: str
@@ -302,10 +302,10 @@ class TranscriptAnswer(Page[TranscriptLineAnswer]):
     """`items`: what was said and its translations; `passages`: what became of each utterance, by target."""
 
     room_id: str
-    passages: list[PassageAnswer]
+    passages: list[LedgerEntryAnswer]
 
 
-class SubscriptionAnswer(_Answer):
+class SubscriptionAnswer(_ResponseModel):
     subscription_id: str
     url: str
     events: tuple[EventKind, ...]
@@ -318,7 +318,7 @@ class NewSubscriptionAnswer(SubscriptionAnswer):
     """to check the signatures with; shown this once"""
 
 
-class DeliveryAnswer(_Answer):
+class DeliveryAnswer(_ResponseModel):
     delivery_id: str
     """also in the header `webhook-id`"""
     room_id: str
@@ -334,14 +334,14 @@ class DeliveryAnswer(_Answer):
     """when it is tried again, while it is pending"""
 
 
-class ErrorBody(_Answer):
+class ErrorBody(_ResponseModel):
     code: Annotated[str, Field(examples=["not_found"])]
     message: Annotated[str, Field(examples=["no such room"])]
     retry_after_ms: int | None = None
     details: list[dict[str, object]] | None = None
 
 
-class ErrorAnswer(_Answer):
+class ErrorAnswer(_ResponseModel):
     """Every error, of every route."""
 
     error: ErrorBody

@@ -7,18 +7,18 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from rooms_admin.api.pagination import page_of, read_cursor
-from rooms_admin.api.request_guard import Guard, guarded_by
+from rooms_admin.api.request_guard import RequestGuard, guarded_by
 from rooms_admin.api.responses import errors, written
 from rooms_admin.api.rooms import ID_PATTERN, Cursor, Limit
 from rooms_admin.api.schemas import DeliveryAnswer, NewSubscriptionAnswer, Page, SubscriptionAnswer
 from rooms_admin.integrations.requests import NewSubscription
 from rooms_admin.integrations.subscriptions import DeliveryState, Subscriptions
-from rooms_admin.rooms.service import Rooms
+from rooms_admin.rooms.service import RoomService
 
 SubscriptionId = Annotated[str, Path(pattern=ID_PATTERN, examples=["subscription-019aa1b2c3d4e5f60718"])]
 
 
-def subscription_routes(subscriptions: Subscriptions, rooms: Rooms, guard: Guard) -> APIRouter:
+def subscription_routes(subscriptions: Subscriptions, rooms: RoomService, guard: RequestGuard) -> APIRouter:
     """All routes under `/api/subscriptions`."""
     routes = APIRouter(
         prefix="/api/subscriptions", tags=["subscriptions"], strict_content_type=False, route_class=guarded_by(guard)

@@ -10,8 +10,8 @@ from typing import Literal, Protocol, get_args
 
 from http_serving.errors import Forbidden, Unauthorized
 
-Role = Literal["Rooms.Read", "Rooms.Manage", "Interpreter.Control"]
-EVERY_ROLE: frozenset[Role] = frozenset(get_args(Role))
+AdminRole = Literal["Rooms.Read", "Rooms.Manage", "Interpreter.Control"]
+EVERY_ROLE: frozenset[AdminRole] = frozenset(get_args(AdminRole))
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,9 @@ class Caller:
     """Who asks: for logs, never for secrets."""
 
     name: str
-    roles: frozenset[Role] = EVERY_ROLE
+    roles: frozenset[AdminRole] = EVERY_ROLE
 
-    def check(self, role: Role) -> None:
+    def check(self, role: AdminRole) -> None:
         """`Forbidden` without the role. Every role includes reading."""
         if role not in self.roles and not (role == "Rooms.Read" and self.roles):
             raise Forbidden(f"this needs the role {role}")
@@ -31,8 +31,8 @@ class Headers(Protocol):
     def get(self, key: str) -> str | None: ...
 
 
-Claims = Mapping[str, object]
-VerifyBearer = Callable[[str], Awaitable[Claims]]
+ClaimsOfToken = Mapping[str, object]
+VerifyBearer = Callable[[str], Awaitable[ClaimsOfToken]]
 """The claims of an Authorization header, verified; raises if it proves nothing."""
 
 
@@ -118,7 +118,7 @@ class Admins:
         return caller_of(await self._verify(authorization))
 
 
-def caller_of(claims: Claims) -> Caller:
+def caller_of(claims: ClaimsOfToken) -> Caller:
     """Who a verified token speaks for, and what the token allows: roles we do not know allow nothing."""
     name = next((claims[claim] for claim in ("azp", "appid", "oid", "sub") if isinstance(claims.get(claim), str)), None)
     if not name:

@@ -21,8 +21,8 @@ import aiohttp
 from rooms_admin.integrations.subscriptions import (
     SECRET_PREFIX,
     Delivery,
-    Event,
     EventKind,
+    OutgoingEvent,
     Subscription,
     Subscriptions,
 )
@@ -58,7 +58,7 @@ def retry_after_s(failures: int, chance: float) -> float | None:
     return RETRY_S[failures - 1] * (1 + JITTER * (2 * chance - 1))
 
 
-class Deliveries:
+class WebhookDeliveries:
     """Sends what is subscribed to. `run` must be running for anything to be sent."""
 
     def __init__(
@@ -75,12 +75,12 @@ class Deliveries:
         self._chance = chance
         self._timeout_s = timeout_s
         self._look_s = look_s
-        self._waiting: deque[Event] = deque()
+        self._waiting: deque[OutgoingEvent] = deque()
         self._news = asyncio.Event()
         self.lost = 0
         """Events that never were written down."""
 
-    async def __aenter__(self) -> Deliveries:
+    async def __aenter__(self) -> WebhookDeliveries:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -100,7 +100,7 @@ class Deliveries:
             if not self.lost:
                 logger.error("events for integrators are being lost: the store does not keep up")
             self.lost += 1
-        self._waiting.append(Event(kind, room_id, milliseconds(self._now()), dict(data)))
+        self._waiting.append(OutgoingEvent(kind, room_id, milliseconds(self._now()), dict(data)))
         self._news.set()
 
     async def flush(self) -> None:

@@ -52,7 +52,7 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class OutgoingEvent:
     """Something integrators may want to know."""
 
     kind: EventKind
@@ -114,7 +114,7 @@ class Subscriptions(Protocol):
     def forget_room(self, room_id: str) -> None:
         """The room has been deleted, and its subscriptions with it."""
 
-    async def enqueue(self, events: Sequence[Event]) -> int:
+    async def enqueue(self, events: Sequence[OutgoingEvent]) -> int:
         """Write down a delivery for each event and whoever wants it; how many."""
 
     async def due(self, limit: int) -> Sequence[Delivery]:
@@ -145,7 +145,7 @@ def new_subscription(url: str, events: Sequence[EventKind], room_id: str | None,
     return Subscription(subscription_id, url, tuple(events), room_id, new_secret(), now)
 
 
-def delivery_of(event: Event, subscription: Subscription) -> Delivery:
+def delivery_of(event: OutgoingEvent, subscription: Subscription) -> Delivery:
     """What is to be sent of it."""
     delivery_id = f"msg_{event.at_ms:012x}{secrets.token_hex(8)}"
     timestamp = datetime.fromtimestamp(event.at_ms / 1000, UTC).isoformat(timespec="milliseconds")

@@ -25,7 +25,7 @@ from azure.core.exceptions import AzureError, HttpResponseError
 
 from http_serving.errors import InvalidRequest, NotFound, ServiceError
 from rooms_admin.errors import AcsRefused, AcsUnavailable
-from rooms_admin.rooms.room import Role
+from rooms_admin.rooms.room import ParticipantRole
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class AcsRooms:
             await self._identity.close()
 
     async def create_room(
-        self, roles: Sequence[Role], valid_from: datetime, valid_until: datetime
+        self, roles: Sequence[ParticipantRole], valid_from: datetime, valid_until: datetime
     ) -> tuple[AcsRoom, tuple[str, ...]]:
         """A room with one new user per role; the users' raw ids come in the order of the roles.
 
@@ -139,7 +139,7 @@ class AcsRooms:
         if refused is not None:
             raise refused
 
-    async def add_participant(self, acs_room_id: str, role: Role) -> str:
+    async def add_participant(self, acs_room_id: str, role: ParticipantRole) -> str:
         """A new user on the room's roster; its raw id. The user is deleted if it cannot be invited."""
         async with _acs("create user"):
             user = (await self._identity.create_user()).properties["id"]
@@ -150,7 +150,7 @@ class AcsRooms:
             raise
         return user
 
-    async def set_role(self, acs_room_id: str, acs_user_id: str, role: Role) -> None:
+    async def set_role(self, acs_room_id: str, acs_user_id: str, role: ParticipantRole) -> None:
         async with _acs("update participants"):
             await self._rooms.add_or_update_participants(
                 room_id=acs_room_id, participants=[_participant(acs_user_id, role)]
@@ -223,7 +223,7 @@ class AcsRooms:
             logger.warning("acs users could not be deleted", extra={"users": len(left)})
 
 
-def _participant(acs_user_id: str, role: Role = "Attendee") -> RoomParticipant:
+def _participant(acs_user_id: str, role: ParticipantRole = "Attendee") -> RoomParticipant:
     return RoomParticipant({"rawId": acs_user_id, "role": role})
 
 

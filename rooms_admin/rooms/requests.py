@@ -11,9 +11,9 @@ from rooms_admin.rooms.room import (
     BargeIn,
     CaptionStability,
     KeypadAction,
-    Layout,
-    Mode,
-    Role,
+    ParticipantRole,
+    RoomLayout,
+    RoomMode,
     RoomSettings,
 )
 
@@ -57,7 +57,7 @@ class _Request(BaseModel):
 
 class NewParticipant(_Request):
     display_name: Name
-    role: Role = "Attendee"
+    role: ParticipantRole = "Attendee"
     speaks: LanguageOrAuto = AUTO
     """one of the room's languages, or `auto`"""
     hears: Language | None = None
@@ -68,12 +68,12 @@ class ChangedParticipant(_Request):
     """A key left out changes nothing."""
 
     display_name: Name | None = None
-    role: Role | None = None
+    role: ParticipantRole | None = None
     speaks: LanguageOrAuto | None = None
     hears: Language | None = None
 
 
-class UsageCap(_Request):
+class UsageCapRequest(_Request):
     """A kind left out has no limit. Reckoned as `GET …/usage` does, over all calls whose ledger is kept."""
 
     money: Annotated[float, Field(ge=0)] | None = None
@@ -96,7 +96,7 @@ class ChangedSettings(_Request):
     long_speech_ms: Annotated[int, Field(ge=500, le=20_000)] | None = None
     max_utterance_ms: Annotated[int, Field(ge=1_000, le=20_000)] | None = None
     barge_in: BargeIn | None = None
-    layout: Layout | None = None
+    layout: RoomLayout | None = None
     announcement: bool | None = None
     """say at the start, in every language, that a machine interprets"""
     captions: CaptionStability | None = None
@@ -113,7 +113,7 @@ class ChangedSettings(_Request):
     """participants that are no people, other interpreters or recorders: never interpreted"""
     mixed: bool | None = None
     """hear the call as one stream in which nobody is told apart, from the next call on"""
-    usage_cap: UsageCap | None = None
+    usage_cap: UsageCapRequest | None = None
     """how much is interpreted aloud before it is only read; given anew as a whole, `{}` takes it away"""
 
 
@@ -136,7 +136,7 @@ class NewRoom(_Request):
 
     name: Name
     languages: Annotated[list[Language], Field(min_length=2, max_length=MOST_LANGUAGES)]
-    mode: Mode = "consecutive"
+    mode: RoomMode = "consecutive"
     participants: Annotated[list[NewParticipant], Field(max_length=MOST_PARTICIPANTS)] = []
     valid_from: AwareDatetime | None = None
     """now, if left out"""
@@ -154,7 +154,7 @@ class ChangedRoom(_Request):
 
     name: Name | None = None
     languages: Annotated[list[Language], Field(min_length=2, max_length=MOST_LANGUAGES)] | None = None
-    mode: Mode | None = None
+    mode: RoomMode | None = None
     valid_from: AwareDatetime | None = None
     valid_until: AwareDatetime | None = None
     settings: ChangedSettings = ChangedSettings()
@@ -166,13 +166,13 @@ class TokenRequest(_Request):
     """ACS's own limits"""
 
 
-Purpose = Literal["captions", "audio", "signaling", "speak"]
+TicketPurpose = Literal["captions", "audio", "signaling", "speak"]
 
 
 class TicketRequest(_Request):
     model_config = ConfigDict(json_schema_extra={"examples": [{"purpose": "captions", "language": "es-ES"}]})
 
-    purpose: Purpose
+    purpose: TicketPurpose
     language: Language | None = None
     """one of the room's languages; any of them, if left out"""
     participant_id: Annotated[str, Field(max_length=64)] | None = None
@@ -182,7 +182,7 @@ class TicketRequest(_Request):
 class JoinRequest(_Request):
     model_config = ConfigDict(json_schema_extra={"examples": [{"purpose": "captions", "language": "es-ES"}]})
 
-    purpose: Purpose
+    purpose: TicketPurpose
     """not to speak"""
     language: Language | None = None
 

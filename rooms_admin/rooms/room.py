@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
-Role = Literal["Presenter", "Attendee", "Consumer", "Collaborator"]
-Mode = Literal["consecutive", "simultaneous"]
+ParticipantRole = Literal["Presenter", "Attendee", "Consumer", "Collaborator"]
+RoomMode = Literal["consecutive", "simultaneous"]
 BargeIn = Literal["ignore", "stop"]
-Layout = Literal["shared", "channels", "sister"]
+RoomLayout = Literal["shared", "channels", "sister"]
 CaptionStability = Literal["fast", "balanced", "aggressive"]
 KeypadAction = Literal["hush", "pause", "resume"]
 UsageKind = Literal["money", "tokens", "minutes"]
@@ -31,7 +31,7 @@ class RoomSettings:
     """an utterance ends here in any case"""
     barge_in: BargeIn = "ignore"
     """whether a voice that speaks over the interpreter stops it"""
-    layout: Layout = "shared"
+    layout: RoomLayout = "shared"
     """where interpretations are heard: in the one room, in a channel per language besides, in a room per language"""
     announcement: bool = False
     """say at the start, in every language, that a machine interprets"""
@@ -60,7 +60,7 @@ class Participant:
     acs_user_id: str
     """raw id, `8:acs:…`"""
     display_name: str
-    role: Role
+    role: ParticipantRole
     speaks: str
     """one of the room's languages, or `auto`"""
     hears: str
@@ -92,7 +92,7 @@ class Room:
     """6 digits: a lookup, never a credential"""
     name: str
     languages: tuple[str, ...]
-    mode: Mode
+    mode: RoomMode
     participants: tuple[Participant, ...]
     """in the order they were added"""
     valid_from: datetime
@@ -135,7 +135,7 @@ class RoomQuery:
     name: str | None = None
     """a part of the name, in any case"""
     language: str | None = None
-    mode: Mode | None = None
+    mode: RoomMode | None = None
     validity: Validity | None = None
     now: datetime | None = None
     """what `validity` is judged by; needed with it"""

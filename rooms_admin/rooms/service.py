@@ -65,7 +65,7 @@ class RoomWatcher(Protocol):
     def removed(self, room: Room) -> None: ...
 
 
-class Rooms:
+class RoomService:
     """Rooms and their rosters. Raises the errors of `rooms_admin.errors`."""
 
     def __init__(

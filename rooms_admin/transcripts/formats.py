@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from rooms_admin.transcripts.records import Passage, TranscriptLine
+from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine
 
 # How long a line stays to be read. Subtitling practice is 15-17 characters per second at most.
 READING_MS_PER_CHARACTER = 65
@@ -63,7 +63,7 @@ def cues(lines: Sequence[TranscriptLine], language: str | None = None) -> list[C
 
 
 def to_json(
-    room_id: str, lines: Sequence[TranscriptLine], passages: Sequence[Passage], language: str | None = None
+    room_id: str, lines: Sequence[TranscriptLine], passages: Sequence[LedgerRecord], language: str | None = None
 ) -> bytes:
     """What `models.TranscriptAnswer` describes, without making an object of each line a second time."""
     answer: dict[str, object] = {

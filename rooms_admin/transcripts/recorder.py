@@ -1,4 +1,4 @@
-"""Keeps what was said and what became of it: transcript lines and ledger entries, open and closed. Where: `Records`.
+"""Keeps transcript lines and ledger entries, open and closed; `TranscriptStore` says where.
 
 Writing down never waits: it fills a buffer, and a task writes the buffer to the store several times a second. Of a line
 that still grows only the latest revision is written. A process that is killed loses what the buffer held; one that is
@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
 from rooms_admin.rooms.room import Room, milliseconds
-from rooms_admin.transcripts.records import Passage, TranscriptLine
+from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine
 from storage.errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -29,12 +29,12 @@ LINES_READ = 20_000
 LAST_FLUSH_S = 5.0
 
 Kept = TypeVar("Kept")
-Key = tuple[str, str, str]
+RecordKey = tuple[str, str, str]
 """Room, utterance, language or target."""
 
 
 @dataclass(frozen=True, slots=True)
-class OpenPassage:
+class OpenLedgerRecord:
     """An utterance somebody works on, in one target language: it has no final state yet."""
 
     utterance_id: str
@@ -44,9 +44,9 @@ class OpenPassage:
     opened_at_ms: int
     """since the Unix epoch"""
 
-    def abandoned(self, reason: str, now_ms: int) -> Passage:
+    def abandoned(self, reason: str, now_ms: int) -> LedgerRecord:
         """The final state of one nobody works on any more."""
-        return Passage(
+        return LedgerRecord(
             utterance_id=self.utterance_id,
             speaker_id=self.speaker_id,
             source=self.source,
@@ -64,41 +64,41 @@ class OpenPassage:
 
 
 @dataclass(slots=True)
-class Batch:
+class TranscriptBatch:
     """What is written down at once."""
 
-    lines: dict[Key, TranscriptLine] = field(default_factory=dict)
-    passages: dict[Key, Passage] = field(default_factory=dict)
-    opened: dict[Key, OpenPassage] = field(default_factory=dict)
+    lines: dict[RecordKey, TranscriptLine] = field(default_factory=dict)
+    passages: dict[RecordKey, LedgerRecord] = field(default_factory=dict)
+    opened: dict[RecordKey, OpenLedgerRecord] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.lines) + len(self.passages) + len(self.opened)
 
-    def after(self, earlier: Batch) -> Batch:
+    def after(self, earlier: TranscriptBatch) -> TranscriptBatch:
         """Both; this one counts."""
         passages = earlier.passages | self.passages
         opened = {key: one for key, one in (earlier.opened | self.opened).items() if key not in passages}
-        return Batch(earlier.lines | self.lines, passages, opened)
+        return TranscriptBatch(earlier.lines | self.lines, passages, opened)
 
-    def without(self, room_id: str) -> Batch:
-        return Batch(
+    def without(self, room_id: str) -> TranscriptBatch:
+        return TranscriptBatch(
             {key: one for key, one in self.lines.items() if key[0] != room_id},
             {key: one for key, one in self.passages.items() if key[0] != room_id},
             {key: one for key, one in self.opened.items() if key[0] != room_id},
         )
 
 
-class Records(Protocol):
+class TranscriptStore(Protocol):
     """Where an Archive keeps what it keeps. Each method is atomic for a room; errors leave as `StoreUnavailable`."""
 
-    async def write(self, batch: Batch) -> None:
+    async def write(self, batch: TranscriptBatch) -> None:
         """Of a line the higher revision stays. A closed passage takes its open one's place, and is not opened again.
         What belongs to no room that is there is left out: a deleted one must not come back by its last words."""
 
     async def lines(self, room_id: str, most: int) -> Sequence[TranscriptLine]:
         """The youngest, by time."""
 
-    async def passages(self, room_id: str, most: int | None) -> Sequence[Passage]:
+    async def passages(self, room_id: str, most: int | None) -> Sequence[LedgerRecord]:
         """The youngest, in the order in which they were closed; None: all of them."""
 
     async def close_open(self, room_id: str, prefix: str, reason: str, now_ms: int) -> int:
@@ -108,12 +108,12 @@ class Records(Protocol):
         """Delete what is older, by room; returns how much that was."""
 
 
-class Archive:
+class TranscriptRecorder:
     """The transcripts and ledgers of all rooms. Leaving the context writes down what is still in the buffer."""
 
     def __init__(
         self,
-        records: Records,
+        records: TranscriptStore,
         *,
         flush_s: float = FLUSH_S,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -121,14 +121,14 @@ class Archive:
         self._records = records
         self._flush_s = flush_s
         self._now = now
-        self._buffer = Batch()
-        self._being_written = Batch()
+        self._buffer = TranscriptBatch()
+        self._being_written = TranscriptBatch()
         self._flushing = asyncio.Lock()
         self._losing = False
         self.lost = 0
         """Lines and entries that never reached the store."""
 
-    async def __aenter__(self) -> Archive:
+    async def __aenter__(self) -> TranscriptRecorder:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -150,11 +150,11 @@ class Archive:
 
     def opened(self, room_id: str, utterance_id: str, speaker_id: str, source: str, target: str) -> None:
         """Somebody begins with an utterance. Its `passage` says how it ended, or `close_open` that nobody can say."""
-        entry = OpenPassage(utterance_id, speaker_id, source, target, milliseconds(self._now()))
+        entry = OpenLedgerRecord(utterance_id, speaker_id, source, target, milliseconds(self._now()))
         self._buffer.opened[room_id, utterance_id, target] = entry
         self._bound(self._buffer.opened)
 
-    def passage(self, room_id: str, passage: Passage) -> None:
+    def passage(self, room_id: str, passage: LedgerRecord) -> None:
         """The final state of an utterance in a language."""
         key = (room_id, passage.utterance_id, passage.target)
         self._buffer.opened.pop(key, None)
@@ -162,7 +162,7 @@ class Archive:
         self._buffer.passages[key] = replace(passage, closed_at_ms=closed_at_ms)
         self._bound(self._buffer.passages)
 
-    def _bound(self, kept: dict[Key, Kept]) -> None:
+    def _bound(self, kept: dict[RecordKey, Kept]) -> None:
         if len(kept) <= BUFFER_LIMIT:
             return
         del kept[next(iter(kept))]
@@ -199,7 +199,7 @@ class Archive:
             if not self._buffer:
                 return
             batch = self._being_written = self._buffer
-            self._buffer = Batch()
+            self._buffer = TranscriptBatch()
             written = False
             try:
                 await self._records.write(batch)
@@ -208,7 +208,7 @@ class Archive:
             finally:
                 if not written:
                     self._buffer = self._buffer.after(batch)
-                self._being_written = Batch()
+                self._being_written = TranscriptBatch()
 
     async def close_open(self, room_id: str, prefix: str, reason: str) -> int:
         """Close every open entry of the room whose utterance id begins with `prefix`, as abandoned; returns how many.
@@ -226,15 +226,15 @@ class Archive:
         kept = {(one.utterance_id, one.language): one for one in await self._records.lines(room_id, LINES_READ)}
         return list({**kept, **buffered}.values())
 
-    async def passages(self, room_id: str) -> Sequence[Passage]:
+    async def passages(self, room_id: str) -> Sequence[LedgerRecord]:
         """The youngest closed entries, in the order in which they were closed."""
         return await self._read_passages(room_id, LINES_READ)
 
-    async def every_passage(self, room_id: str) -> Sequence[Passage]:
+    async def every_passage(self, room_id: str) -> Sequence[LedgerRecord]:
         """All closed entries there are, in the order in which they were closed."""
         return await self._read_passages(room_id, None)
 
-    async def _read_passages(self, room_id: str, most: int | None) -> Sequence[Passage]:
+    async def _read_passages(self, room_id: str, most: int | None) -> Sequence[LedgerRecord]:
         buffered = {**_of(self._being_written.passages, room_id), **_of(self._buffer.passages, room_id)}
         kept = {(one.utterance_id, one.target): one for one in await self._records.passages(room_id, most)}
         return list({**kept, **buffered}.values())
@@ -253,5 +253,5 @@ class Archive:
         )
 
 
-def _of(kept: dict[Key, Kept], room_id: str) -> dict[tuple[str, str], Kept]:
+def _of(kept: dict[RecordKey, Kept], room_id: str) -> dict[tuple[str, str], Kept]:
     return {key[1:]: item for key, item in kept.items() if key[0] == room_id}

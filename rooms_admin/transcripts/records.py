@@ -28,7 +28,7 @@ class TranscriptLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Playout:
+class PlayoutTimes:
     """What became of an interpretation on one channel."""
 
     played_ms: int
@@ -38,7 +38,7 @@ class Playout:
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class LedgerRecord:
     """What became of one utterance in one target language: its final state, and how long each step took."""
 
     utterance_id: str
@@ -75,5 +75,5 @@ class Passage:
     """of the voice, as asked for"""
     engine: str = ""
     """what served the lane, where it was not what had been asked for"""
-    playouts: Mapping[str, Playout] = field(default_factory=dict)
+    playouts: Mapping[str, PlayoutTimes] = field(default_factory=dict)
     """by channel"""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from rooms_admin.transcripts.records import Passage
+from rooms_admin.transcripts.records import LedgerRecord
 
 MILLION = 1_000_000
 
@@ -47,19 +47,19 @@ class LaneUsage:
     """Of interpretation, as far as it went into the call."""
     tokens: Counter[str] = field(default_factory=Counter)
 
-    def add(self, passage: Passage) -> None:
+    def add(self, passage: LedgerRecord) -> None:
         self.utterances[passage.state] += 1
         self.spoken_ms += passage.spoken_ms or 0
         self.interpreted_ms += passage.played_ms
         self.tokens.update(passage.tokens)
 
 
-def paid_for(passages: Iterable[Passage]) -> Iterator[Passage]:
+def paid_for(passages: Iterable[LedgerRecord]) -> Iterator[LedgerRecord]:
     """All but voices that were passed through: no model heard them."""
     return (passage for passage in passages if passage.kind != "passthrough")
 
 
-def usage_by_lane(passages: Iterable[Passage]) -> list[LaneUsage]:
+def usage_by_lane(passages: Iterable[LedgerRecord]) -> list[LaneUsage]:
     """The lanes in the order of their first utterance."""
     lanes: dict[tuple[str, str, str], LaneUsage] = {}
     for passage in paid_for(passages):

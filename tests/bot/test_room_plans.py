@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from bot.calls.keys import is_sister, room_of, stream_of
 from bot.interpreting.plan import Attendee, Layout, Mode, Order, RoomPlan, Stability
 from bot.room_plans import (
-    RoomBook,
+    StoredRoomPlans,
     follow_change,
     follow_removal,
     plan_of,
@@ -14,7 +14,7 @@ from bot.room_plans import (
 )
 from rooms_admin.rooms.room import Glossary, Participant, Room, RoomSettings, Term
 from rooms_admin.stores.memory import InMemoryRooms
-from rooms_admin.transcripts.records import Passage
+from rooms_admin.transcripts.records import LedgerRecord
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -72,7 +72,7 @@ def test_a_room_without_a_glossary_wants_nothing() -> None:
 
 
 class NoBooks:
-    async def every_passage(self, room_id: str) -> list[Passage]:
+    async def every_passage(self, room_id: str) -> list[LedgerRecord]:
         raise AssertionError("not read for a room without a cap")
 
 
@@ -82,7 +82,7 @@ SISTERS = {"en-US": "acs-1", "es-ES": "acs-2"}
 async def test_a_room_is_found_by_any_of_its_acs_rooms_and_by_the_keys_of_its_calls() -> None:
     store = InMemoryRooms()
     await store.add(replace(_room(), sisters=SISTERS))
-    book = RoomBook(store, NoBooks())
+    book = StoredRoomPlans(store, NoBooks())
     calls = await book.calls("room-1")
     assert [(one.room_id, one.acs_room_id) for one in calls] == [("room-1/en-US", "acs-1"), ("room-1/es-ES", "acs-2")]
     for one in calls:
@@ -102,7 +102,7 @@ async def test_a_shared_room_is_one_call_under_its_own_id() -> None:
     await store.add(_room())
     (call,) = planned(_room())
     assert (call.room_id, stream_of(call.room_id), is_sister(call.room_id)) == ("room-1", "room", False)
-    assert await RoomBook(store, NoBooks()).by_room("room-1") == call
+    assert await StoredRoomPlans(store, NoBooks()).by_room("room-1") == call
 
 
 def test_all_calls_of_a_room_follow_its_changes() -> None:
@@ -125,14 +125,14 @@ def test_all_calls_of_a_room_follow_its_changes() -> None:
 class Books:
     """What two passages of earlier calls used; one of them was a voice passed through."""
 
-    async def every_passage(self, room_id: str) -> list[Passage]:
-        spoken = Passage("u-1", "8:acs:a", "en-US", "es-ES", "spoken", "", 2_000, 1_500, None, None, 0, None, {})
+    async def every_passage(self, room_id: str) -> list[LedgerRecord]:
+        spoken = LedgerRecord("u-1", "8:acs:a", "en-US", "es-ES", "spoken", "", 2_000, 1_500, None, None, 0, None, {})
         return [spoken, replace(spoken, target="en-US", kind="passthrough")]
 
 
 async def test_what_earlier_calls_used_counts_where_there_is_a_cap() -> None:
     store = InMemoryRooms()
     await store.add(replace(_room(), settings=RoomSettings(usage_cap={"minutes": 5.0})))
-    call = await RoomBook(store, Books()).by_room("room-1")
+    call = await StoredRoomPlans(store, Books()).by_room("room-1")
     assert call is not None
     assert (call.used.spoken_ms, call.used.interpreted_ms) == (2_000, 1_500)

@@ -12,7 +12,7 @@ from bot.interpreting.events import (
     BoothReady,
     InterpretationAudio,
     InterpretationEnded,
-    Outcome,
+    InterpretationOutcome,
     SourceText,
 )
 from bot.interpreting.plan import Mode
@@ -35,7 +35,7 @@ async def test_utterances_come_back_once_in_their_own_voice() -> None:
             for number in range(5):
                 ended = await ear.last_word(f"u-{number}")
                 assert isinstance(ended, InterpretationEnded)
-                assert ended.outcome is Outcome.COMPLETED
+                assert ended.outcome is InterpretationOutcome.COMPLETED
                 assert ended.usage.input_audio > 0
                 assert ended.usage.output_audio > 0
                 assert read_markers(ear.audio(f"u-{number}")) == [number]
@@ -75,11 +75,11 @@ async def test_faults_that_cost_one_utterance_at_most(rule: FaultRule, outcome: 
             say(made, "u-1", 1)
             first = await ear.last_word("u-1")
             assert isinstance(first, InterpretationEnded)
-            assert (first.outcome, first.reason) == (Outcome(outcome), reason)
+            assert (first.outcome, first.reason) == (InterpretationOutcome(outcome), reason)
             say(made, "u-2", 2)
             second = await ear.last_word("u-2")
             assert isinstance(second, InterpretationEnded)
-            assert second.outcome is Outcome.COMPLETED
+            assert second.outcome is InterpretationOutcome.COMPLETED
             assert read_markers(ear.audio("u-2")) == [2]
 
 
@@ -108,7 +108,7 @@ async def test_faults_that_cost_a_session(rule: FaultRule, monkeypatch: pytest.M
             say(made, "u-2", 2)
             ended = await ear.last_word("u-2")
             assert isinstance(ended, InterpretationEnded)
-            assert ended.outcome is Outcome.COMPLETED
+            assert ended.outcome is InterpretationOutcome.COMPLETED
             assert read_markers(ear.audio("u-2")) == [2]
             assert all(getattr(event, "utterance", "u-2") == "u-2" for event in ear.events[before:])
 
@@ -179,4 +179,4 @@ async def test_a_session_is_renewed_before_it_expires() -> None:
             say(made, "u-1", 1)
             ended = await ear.last_word("u-1")
             assert isinstance(ended, InterpretationEnded)
-            assert ended.outcome is Outcome.COMPLETED
+            assert ended.outcome is InterpretationOutcome.COMPLETED

@@ -14,7 +14,7 @@ from bot.interpreting.events import (
     HearingDropped,
     InterpretationAudio,
     InterpretationEnded,
-    Outcome,
+    InterpretationOutcome,
     SourceText,
 )
 from bot.interpreting.plan import Lane, Mode
@@ -67,7 +67,7 @@ async def test_what_a_conversation_says_is_reported_as_it_is(rule: FaultRule, te
             say(made, "u-1", 1)
             ended = await ear.last_word("u-1")
             assert isinstance(ended, InterpretationEnded)
-            assert ended.outcome is Outcome.COMPLETED
+            assert ended.outcome is InterpretationOutcome.COMPLETED
             assert ear.text("u-1") == text
             assert read_markers(ear.audio("u-1")) == markers
             await ear.until(lambda: ear.count(SourceText) == 1)
@@ -85,13 +85,13 @@ async def test_a_model_that_answers_gets_another_chance() -> None:
             made.interpret("u-1", strict=True)
             ended = await ear.last_word("u-1", 2)
             assert isinstance(ended, InterpretationEnded)
-            assert ended.outcome is Outcome.COMPLETED
+            assert ended.outcome is InterpretationOutcome.COMPLETED
             assert ear.text("u-1").endswith("[es] utterance 1")
             made.release("u-1")
             made.interpret("u-1")
             again = await ear.last_word("u-1", 3)
             assert isinstance(again, InterpretationEnded)
-            assert (again.outcome, again.reason) == (Outcome.FAILED, "nothing_heard")
+            assert (again.outcome, again.reason) == (InterpretationOutcome.FAILED, "nothing_heard")
 
 
 @pytest.mark.parametrize("mode", list(Mode))
@@ -104,7 +104,7 @@ async def test_a_model_that_does_not_stop_is_cut(mode: Mode, hasty: None) -> Non
             say(made, "u-1", 1)
             ended = await ear.last_word("u-1")
             assert isinstance(ended, InterpretationEnded)
-            assert (ended.outcome, ended.reason) == (Outcome.INCOMPLETE, "endless")
+            assert (ended.outcome, ended.reason) == (InterpretationOutcome.INCOMPLETE, "endless")
             assert len(ear.audio("u-1")) == (3 * 600 + 5_000) * 48
 
 
@@ -137,7 +137,7 @@ async def test_a_session_cut_at_any_point_costs_what_it_had(do: Action, at: Poin
             say(made, "u-2", 2)
             second = await ear.last_word("u-2")
             assert isinstance(second, InterpretationEnded)
-            assert second.outcome is Outcome.COMPLETED
+            assert second.outcome is InterpretationOutcome.COMPLETED
             assert read_markers(ear.audio("u-2")) == [2]
             assert len(ear.last_words("u-1")) == len(ear.last_words("u-2")) == 1
 
@@ -165,7 +165,7 @@ async def test_a_session_cut_before_it_is_used_costs_nothing(rule: FaultRule, mo
             say(made, "u-1", 1)
             ended = await ear.last_word("u-1")
             assert isinstance(ended, InterpretationEnded)
-            assert ended.outcome is Outcome.COMPLETED
+            assert ended.outcome is InterpretationOutcome.COMPLETED
             assert read_markers(ear.audio("u-1")) == [1]
             assert made.engine == ("translation" if mode is Mode.SIMULTANEOUS else "conversation")
 
@@ -198,7 +198,7 @@ async def test_what_a_translation_says_is_reported_as_it_is(
             say(made, "u-1", 1)
             ended = await ear.last_word("u-1")
             assert isinstance(ended, InterpretationEnded)
-            assert ended.outcome is Outcome.COMPLETED
+            assert ended.outcome is InterpretationOutcome.COMPLETED
             assert ear.text("u-1").strip() == text
             assert read_markers(ear.audio("u-1")) == markers
 
@@ -230,7 +230,7 @@ async def test_a_deployment_that_is_not_there_is_done_without() -> None:
             say(made, "u-1", 1)
             ended = await ear.last_word("u-1")
             assert isinstance(ended, InterpretationEnded)
-            assert ended.outcome is Outcome.COMPLETED
+            assert ended.outcome is InterpretationOutcome.COMPLETED
             assert read_markers(ear.audio("u-1")) == [1]
             assert ear.engines == [("conversation", "http_404")]
             assert ear.count(BoothLost) == 0
@@ -287,7 +287,7 @@ async def test_when_no_speech_can_be_had_there_are_captions() -> None:
             say(made, "u-1", 1)
             ended = await ear.last_word("u-1")
             assert isinstance(ended, InterpretationEnded)
-            assert ended.outcome is Outcome.COMPLETED
+            assert ended.outcome is InterpretationOutcome.COMPLETED
             assert ear.text("u-1") == "[es] utterance 1"
             assert ear.audio("u-1") == b""
             assert ear.engines == [("captions", "configuration_refused")]
@@ -329,7 +329,7 @@ async def test_a_model_without_quota_opens_sessions_and_does_nothing() -> None:
                 say(made, f"u-{number}", number)
                 ended = await ear.last_word(f"u-{number}")
                 assert isinstance(ended, InterpretationEnded)
-                assert (ended.outcome, ended.reason) == (Outcome.FAILED, "rate_limit_exceeded")
+                assert (ended.outcome, ended.reason) == (InterpretationOutcome.FAILED, "rate_limit_exceeded")
             await ear.until(lambda: ear.count(BoothReady) == 2)
             assert ear.engines == [("conversation", "quota"), ("captions", "quota")]
             say(made, "u-9", 9)
@@ -399,7 +399,7 @@ async def test_an_utterance_that_is_spoken_during_a_renewal_stays_whole() -> Non
             for count in range(1, number + 1):
                 ended = await ear.last_word(f"u-{count}")
                 assert isinstance(ended, InterpretationEnded)
-                assert ended.outcome is Outcome.COMPLETED
+                assert ended.outcome is InterpretationOutcome.COMPLETED
                 assert read_markers(ear.audio(f"u-{count}")) == [count]
             assert number > 5
             assert ear.count(BoothLost) == ear.count(HearingDropped) == 0
@@ -449,7 +449,7 @@ async def test_a_text_is_read_aloud_and_its_speed_is_minded() -> None:
             made.say("notice", "La interpretacion empieza.", "es-ES")
             ended = await ear.last_word("notice")
             assert isinstance(ended, InterpretationEnded)
-            assert ended.outcome is Outcome.COMPLETED
+            assert ended.outcome is InterpretationOutcome.COMPLETED
             assert ear.text("notice") == "La interpretacion empieza."
             assert ear.audio("notice")
             for utterance, speed in [("u-1", 1.0), ("u-2", 1.25)]:
@@ -499,7 +499,7 @@ async def test_a_translation_cannot_read_texts_and_says_so() -> None:
             await ear.until(lambda: ear.count(BoothReady) == 1)
             made.say("notice", "Espere.", "es-ES")
             ended = await ear.last_word("notice")
-            assert ended == InterpretationEnded(LANE, "notice", Outcome.FAILED, "not_supported")
+            assert ended == InterpretationEnded(LANE, "notice", InterpretationOutcome.FAILED, "not_supported")
 
 
 @virtual_time
@@ -511,7 +511,7 @@ async def test_what_is_too_short_is_told_to_be() -> None:
             made.hear("u-1", bytes(960))
             made.interpret("u-1")
             ended = await ear.last_word("u-1")
-            assert ended == InterpretationEnded(LANE, "u-1", Outcome.FAILED, "too_short")
+            assert ended == InterpretationEnded(LANE, "u-1", InterpretationOutcome.FAILED, "too_short")
 
 
 @virtual_time
@@ -552,5 +552,5 @@ async def test_a_session_lost_while_its_successor_opens_costs_what_it_had() -> N
             say(made, "u-1", 1)
             ended = await ear.last_word("u-1")
             assert isinstance(ended, InterpretationEnded)
-            assert ended.outcome is Outcome.COMPLETED
+            assert ended.outcome is InterpretationOutcome.COMPLETED
         assert len(service.journal.entries("realtime.connection")) == 2

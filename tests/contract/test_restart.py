@@ -18,15 +18,15 @@ import pytest
 from pydantic import SecretStr
 
 from bot.app import Interpreter
-from bot.calls.registry import Register
+from bot.calls.registry import Registry
 from bot.config import load_settings
 from emulator.app import Emulator
 from emulator.client import Participant
 from emulator.config import RESOURCE_ID, Config
 from emulator.engine.scripted import ScriptedEngine
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
-from storage.sqlite import Database
-from storage.sqlite_key_value import SqliteState
+from storage.sqlite import SqliteDatabase
+from storage.sqlite_key_value import SqliteKeyValue
 from tests.support.acs_emulator import ACCESS_KEY, Acs, running_acs
 from webhooks.events import CallStarted
 
@@ -198,8 +198,8 @@ async def test_the_interpreter_a_killed_process_leaves_behind_is_taken_over(tmp_
         async with Participant.join(emulator.acs_url, acs_room_id, token, "Ada"):
             await bot.api("POST", f"/api/rooms/{room_id}/interpreter", {"action": "start"})
             await until(lambda: interpreting(emulator, bot, room_id), START_S)
-            async with Database(str(bot.database), MIGRATIONS) as database:
-                register = Register(SqliteState(database), "the test")
+            async with SqliteDatabase(str(bot.database), MIGRATIONS) as database:
+                register = Registry(SqliteKeyValue(database), "the test")
 
                 async def written_down() -> bool:
                     record = await register.call(room_id)
@@ -223,8 +223,8 @@ async def test_a_call_whose_report_was_answered_and_not_acted_on_is_joined_after
         room_id, acs_room_id, token = await room_with_token(bot)
         await bot.kill()
         report = CallStarted("event", acs_room_id, "server-call", None, datetime.now(UTC), "correlation")
-        async with Database(str(bot.database), MIGRATIONS) as database:
-            await Register(SqliteState(database), "killed between 200 and the work").promise(report)
+        async with SqliteDatabase(str(bot.database), MIGRATIONS) as database:
+            await Registry(SqliteKeyValue(database), "killed between 200 and the work").promise(report)
         async with Participant.join(emulator.acs_url, acs_room_id, token, "Ada"):
             await bot.start()
             await until(lambda: interpreting(emulator, bot, room_id), HEARD_AGAIN_S)

@@ -16,7 +16,7 @@ from rooms_admin.errors import AcsRefused, AcsUnavailable
 from rooms_admin.rooms.acs_client import AcsRooms, build_clients
 from rooms_admin.rooms.connection_string import parse_connection_string
 from rooms_admin.rooms.requests import ChangedParticipant, ChangedRoom, ChangedSettings, NewParticipant, NewRoom
-from rooms_admin.rooms.service import Rooms
+from rooms_admin.rooms.service import RoomService
 from rooms_admin.stores.memory import InMemoryRooms
 from tests.support.acs_emulator import ACCESS_KEY, Acs, running_acs
 
@@ -110,7 +110,7 @@ async def test_an_acs_that_cuts_the_line() -> None:
 async def test_a_room_per_language_from_its_beginning_to_its_end() -> None:
     """Who hears which language is on which roster, as ACS has it; a token opens the room one sits in and no other."""
     async with running_acs() as acs, connected(acs) as backing:
-        rooms = Rooms(InMemoryRooms(), backing)
+        rooms = RoomService(InMemoryRooms(), backing)
         room = await rooms.create(
             NewRoom(
                 name="Board",

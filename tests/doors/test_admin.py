@@ -10,7 +10,7 @@ import pytest
 
 from rooms_admin.api import request_guard
 from rooms_admin.auth.api_key_file import KeyFile
-from rooms_admin.auth.api_keys import EVERY_ROLE, Role
+from rooms_admin.auth.api_keys import EVERY_ROLE, AdminRole
 from tests.support.doors import (
     ADMIN,
     ADMIN_AUDIENCE,
@@ -66,7 +66,7 @@ async def test_what_is_turned_away() -> None:
 
 
 async def test_a_slow_body_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.app.Guard", functools.partial(request_guard.Guard, body_timeout_s=0.2))
+    monkeypatch.setattr("bot.app.Guard", functools.partial(request_guard.RequestGuard, body_timeout_s=0.2))
     async with line() as whole, others_are_served(whole):
         proof = f"X-API-Key: {ADMIN['X-API-Key']}"
         slow = await trickle(whole, head("POST", "/api/rooms", proof, length=100) + b"{")
@@ -92,7 +92,7 @@ async def test_who_asks_too_often_is_told_to_slow_down_and_nobody_else_is(monkey
 
 ROOM, PERSON, SUBSCRIPTION = "/api/rooms/{room_id}", "/participants/{participant_id}", "/api/subscriptions"
 # Method, path, the role it needs, and the answer to one who has it, about what is not there.
-ROLES: list[tuple[str, str, Role, int]] = [
+ROLES: list[tuple[str, str, AdminRole, int]] = [
     ("GET", "/api/rooms", "Rooms.Read", 200),
     ("POST", "/api/rooms", "Rooms.Manage", 400),
     ("GET", ROOM, "Rooms.Read", 404),
@@ -117,7 +117,7 @@ ROLES: list[tuple[str, str, Role, int]] = [
     ("DELETE", SUBSCRIPTION + "/{subscription_id}", "Rooms.Manage", 404),
     ("GET", SUBSCRIPTION + "/{subscription_id}/deliveries", "Rooms.Read", 404),
 ]
-KINDS: list[tuple[tuple[Role, ...], set[Role]]] = [
+KINDS: list[tuple[tuple[AdminRole, ...], set[AdminRole]]] = [
     ((), set()),
     (("Rooms.Read",), {"Rooms.Read"}),
     (("Rooms.Manage",), {"Rooms.Read", "Rooms.Manage"}),

@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from listeners.feed import Feed
-from listeners.messages import Caption, LaneSignal, Signal
+from listeners.messages import CaptionMessage, LaneSignal, SignalMessage
 from listeners.readers import Reader
 
 ROOM = "room-1"
 
 
-def caption(utterance: int, revision: int = 1, language: str = "es-ES", *, final: bool = False) -> Caption:
+def caption(utterance: int, revision: int = 1, language: str = "es-ES", *, final: bool = False) -> CaptionMessage:
     text = f"{utterance}.{revision}"
-    return Caption(ROOM, f"u-{utterance}", revision, "8:acs:ada", "Ada", language, text, final, 1000 * utterance)
+    return CaptionMessage(ROOM, f"u-{utterance}", revision, "8:acs:ada", "Ada", language, text, final, 1000 * utterance)
 
 
 async def read(reader: Reader[Any]) -> list[Any]:
@@ -184,7 +184,7 @@ async def test_the_original_is_restored_when_the_last_channel_has_ended() -> Non
     late = feed.read_signals(ROOM)
     feed.voice_ends(ROOM, "ada", "es-ES")
     feed.voice_ends(ROOM, "ada", "es-ES")
-    expected = [Signal("suppress_original", "ada", "es-ES"), Signal("restore_original", "ada", "es-ES")]
+    expected = [SignalMessage("suppress_original", "ada", "es-ES"), SignalMessage("restore_original", "ada", "es-ES")]
     assert await read(reader) == expected
     assert await read(late) == expected
 

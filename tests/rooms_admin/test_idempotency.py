@@ -8,12 +8,12 @@ import pytest
 
 from http_serving.errors import InvalidRequest
 from rooms_admin.errors import InProgress, KeyReused
-from rooms_admin.idempotency import KEPT_FOR, Answer, Answers, Claim, checked_key, fingerprint
-from storage.sqlite import Database
+from rooms_admin.idempotency import KEPT_FOR, IdempotencyStore, KeyClaim, StoredResponse, checked_key, fingerprint
+from storage.sqlite import SqliteDatabase
 from tests.rooms_admin.rooms.test_room import NOW, room
 from tests.support.stores import Stores
 
-ANSWER = Answer(201, b'{"room_id":"room-1"}', {"etag": '"1"'})
+ANSWER = StoredResponse(201, b'{"room_id":"room-1"}', {"etag": '"1"'})
 
 
 class Clock:
@@ -23,9 +23,9 @@ class Clock:
         return self.now
 
 
-async def claimed(answers: Answers, caller: str = "ops", key: str = "k", wanted: bytes = b"one") -> Claim:
+async def claimed(answers: IdempotencyStore, caller: str = "ops", key: str = "k", wanted: bytes = b"one") -> KeyClaim:
     claim = await answers.claim(caller, key, wanted)
-    assert isinstance(claim, Claim)
+    assert isinstance(claim, KeyClaim)
     return claim
 
 
@@ -78,7 +78,9 @@ async def test_a_key_is_forgotten_after_a_day(stores: Stores) -> None:
     clock.now = NOW + KEPT_FOR
     assert not (await claimed(answers, wanted=b"another")).unfinished
     clock.now += KEPT_FOR
-    assert await answers.expire() == (1 if isinstance(stores.database, Database) else 0), "Redis does so by itself"
+    assert await answers.expire() == (1 if isinstance(stores.database, SqliteDatabase) else 0), (
+        "Redis does so by itself"
+    )
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a b", "é", "\x00"])

@@ -11,12 +11,12 @@ import pytest
 from rooms_admin import retention as retention_module
 from rooms_admin.retention import Retention
 from rooms_admin.rooms.room import RoomQuery, milliseconds
-from rooms_admin.rooms.service import Rooms
+from rooms_admin.rooms.service import RoomService
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
 from rooms_admin.stores.sqlite.rooms import SqliteRooms
-from rooms_admin.stores.sqlite.transcripts import SqliteRecords
-from rooms_admin.transcripts.recorder import Archive
-from storage.sqlite import IN_MEMORY, Database
+from rooms_admin.stores.sqlite.transcripts import SqliteTranscripts
+from rooms_admin.transcripts.recorder import TranscriptRecorder
+from storage.sqlite import IN_MEMORY, SqliteDatabase
 from tests.rooms_admin.rooms.test_room import NOW, room
 from tests.rooms_admin.transcripts.test_recorder import line
 from tests.support.acs_fakes import FakeAcs, refused
@@ -29,11 +29,11 @@ class Clock:
         return self.now
 
 
-async def swept(database: Database, clock: Clock, acs: FakeAcs) -> list[str]:
+async def swept(database: SqliteDatabase, clock: Clock, acs: FakeAcs) -> list[str]:
     """The rooms that are there after a sweep."""
     store = SqliteRooms(database)
-    async with Archive(SqliteRecords(database), now=clock) as archive:
-        rooms = Rooms(store, acs.acs, now=clock)
+    async with TranscriptRecorder(SqliteTranscripts(database), now=clock) as archive:
+        rooms = RoomService(store, acs.acs, now=clock)
         await Retention(store, rooms, archive, default_days=30, now=clock).sweep()
     return [one.room_id for one in await store.page(RoomQuery(99))]
 
@@ -41,7 +41,7 @@ async def swept(database: Database, clock: Clock, acs: FakeAcs) -> list[str]:
 async def test_rooms_go_when_their_time_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention_module, "ROOMS_AT_ONCE", 2)
     clock, acs = Clock(), FakeAcs()
-    async with Database(IN_MEMORY, MIGRATIONS) as database:
+    async with SqliteDatabase(IN_MEMORY, MIGRATIONS) as database:
         store = SqliteRooms(database)
         ends = {1: 31, 2: 29, 3: 6, 4: 40, 5: -10}  # days ago
         for number, days in ends.items():
@@ -55,7 +55,7 @@ async def test_rooms_go_when_their_time_has_come(monkeypatch: pytest.MonkeyPatch
 
 async def test_a_room_that_acs_does_not_let_go_of_stays_until_it_does() -> None:
     clock, acs = Clock(), FakeAcs()
-    async with Database(IN_MEMORY, MIGRATIONS) as database:
+    async with SqliteDatabase(IN_MEMORY, MIGRATIONS) as database:
         await SqliteRooms(database).add(replace(room(1), valid_until=NOW - timedelta(days=31)))
         acs.rooms.fail("delete_room", refused(500))
         assert await swept(database, clock, acs) == ["room-1"]
@@ -64,24 +64,27 @@ async def test_a_room_that_acs_does_not_let_go_of_stays_until_it_does() -> None:
 
 async def test_old_words_go_while_their_room_stays() -> None:
     clock, acs = Clock(), FakeAcs()
-    async with Database(IN_MEMORY, MIGRATIONS) as database:
+    async with SqliteDatabase(IN_MEMORY, MIGRATIONS) as database:
         await SqliteRooms(database).add(replace(room(1), valid_until=NOW + timedelta(days=100)))
-        async with Archive(SqliteRecords(database)) as archive:
+        async with TranscriptRecorder(SqliteTranscripts(database)) as archive:
             archive.line("room-1", line(1, at_ms=milliseconds(NOW - timedelta(days=31))))
             archive.line("room-1", line(2, at_ms=milliseconds(NOW - timedelta(days=29))))
         assert await swept(database, clock, acs) == ["room-1"]
-        async with Archive(SqliteRecords(database)) as archive:
+        async with TranscriptRecorder(SqliteTranscripts(database)) as archive:
             assert [one.utterance_id for one in await archive.lines("room-1")] == ["u-2"]
 
 
 async def test_it_sweeps_at_once_and_again_though_a_sweep_fails() -> None:
     clock, acs = Clock(), FakeAcs()
-    async with Database(IN_MEMORY, MIGRATIONS) as database, Archive(SqliteRecords(database), now=clock) as archive:
+    async with (
+        SqliteDatabase(IN_MEMORY, MIGRATIONS) as database,
+        TranscriptRecorder(SqliteTranscripts(database), now=clock) as archive,
+    ):
         store = SqliteRooms(database)
         await store.add(replace(room(1), valid_until=NOW - timedelta(days=31)))
         acs.rooms.fail("delete_room", refused(500))
         retention = Retention(
-            store, Rooms(store, acs.acs, now=clock), archive, default_days=30, interval_s=0.01, now=clock
+            store, RoomService(store, acs.acs, now=clock), archive, default_days=30, interval_s=0.01, now=clock
         )
         running = asyncio.ensure_future(retention.run())
         async with asyncio.timeout(5):

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
 from storage import key_value, redis_key_value, sqlite_key_value
 from storage.errors import StoreUnavailable
-from storage.key_value import InMemoryState, SharedState
+from storage.key_value import InMemoryKeyValue, KeyValueStore
 from storage.redis import RedisClient
-from storage.redis_key_value import RedisState
-from storage.sqlite import IN_MEMORY, Database
-from storage.sqlite_key_value import SqliteState
+from storage.redis_key_value import RedisKeyValue
+from storage.sqlite import IN_MEMORY, SqliteDatabase
+from storage.sqlite_key_value import SqliteKeyValue
 from tests.support.redis_server import RedisServer
 
 KINDS = ("memory", "sqlite", "redis")
@@ -27,34 +27,34 @@ KINDS = ("memory", "sqlite", "redis")
 @asynccontextmanager
 async def two_of(
     kind: str, request: pytest.FixtureRequest, path: str
-) -> AsyncIterator[tuple[SharedState, SharedState]]:
+) -> AsyncIterator[tuple[KeyValueStore, KeyValueStore]]:
     """Two replicas' views of the same state; one and the same where it is of one process only."""
     async with AsyncExitStack() as opened:
         match kind:
             case "memory":
-                state = InMemoryState()
+                state = InMemoryKeyValue()
                 yield state, state
             case "sqlite":
-                database = await opened.enter_async_context(Database(path, MIGRATIONS))
-                yield SqliteState(database), SqliteState(database)
+                database = await opened.enter_async_context(SqliteDatabase(path, MIGRATIONS))
+                yield SqliteKeyValue(database), SqliteKeyValue(database)
             case _:
                 server: RedisServer = request.getfixturevalue("empty_redis")
                 clients = [await opened.enter_async_context(RedisClient(server.url)) for _ in range(2)]
-                yield RedisState(clients[0]), RedisState(clients[1])
+                yield RedisKeyValue(clients[0]), RedisKeyValue(clients[1])
 
 
 @pytest.fixture(params=KINDS)
-async def both(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[SharedState, SharedState]]:
+async def both(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[KeyValueStore, KeyValueStore]]:
     async with two_of(request.param, request, str(tmp_path / "state.sqlite3")) as states:
         yield states
 
 
 @pytest.fixture
-def state(both: tuple[SharedState, SharedState]) -> SharedState:
+def state(both: tuple[KeyValueStore, KeyValueStore]) -> KeyValueStore:
     return both[0]
 
 
-async def test_what_is_put_is_seen_by_all(both: tuple[SharedState, SharedState]) -> None:
+async def test_what_is_put_is_seen_by_all(both: tuple[KeyValueStore, KeyValueStore]) -> None:
     ours, theirs = both
     await ours.put({"a": b"1", "b": b"\x00\xff"})
     assert await theirs.get("a") == b"1"
@@ -65,7 +65,7 @@ async def test_what_is_put_is_seen_by_all(both: tuple[SharedState, SharedState])
     assert await ours.get("b") == b"\x00\xff"
 
 
-async def test_find_goes_by_the_beginning_of_the_key(state: SharedState) -> None:
+async def test_find_goes_by_the_beginning_of_the_key(state: KeyValueStore) -> None:
     await state.put({"call:1": b"1", "call:2": b"2", "call": b"0", "calls:1": b"3", "CALL:4": b"4", "call:é*?": b"5"})
     assert await state.find("call:") == {"call:1": b"1", "call:2": b"2", "call:é*?": b"5"}
     assert await state.find("call:é*") == {"call:é*?": b"5"}
@@ -73,13 +73,13 @@ async def test_find_goes_by_the_beginning_of_the_key(state: SharedState) -> None
     assert len(await state.find("")) == 6
 
 
-async def gone(state: SharedState, key: str) -> None:
+async def gone(state: KeyValueStore, key: str) -> None:
     async with asyncio.timeout(5):
         while await state.get(key) is not None:  # noqa: ASYNC110 - no store tells when it forgets
             await asyncio.sleep(0.01)
 
 
-async def test_values_are_forgotten_in_time(state: SharedState) -> None:
+async def test_values_are_forgotten_in_time(state: KeyValueStore) -> None:
     await state.put({"call:1": b"1"}, ttl_s=0.05)
     assert await state.swap("call:2", None, b"2", ttl_s=0.05)
     await state.put({"call:3": b"3"}, ttl_s=60)
@@ -92,7 +92,7 @@ async def test_values_are_forgotten_in_time(state: SharedState) -> None:
     assert await state.find("call:") == {"call:1": b"again", "call:3": b"3"}
 
 
-async def test_a_value_put_anew_lives_as_long_as_it_is_told_now(state: SharedState) -> None:
+async def test_a_value_put_anew_lives_as_long_as_it_is_told_now(state: KeyValueStore) -> None:
     await state.put({"a": b"1", "b": b"1"}, ttl_s=0.05)
     await state.put({"a": b"2"})
     assert await state.swap("b", b"1", b"2", ttl_s=60)
@@ -101,13 +101,13 @@ async def test_a_value_put_anew_lives_as_long_as_it_is_told_now(state: SharedSta
     assert await state.find("") == {"a": b"2", "b": b"2"}
 
 
-async def test_a_value_without_time_is_not_kept(state: SharedState) -> None:
+async def test_a_value_without_time_is_not_kept(state: KeyValueStore) -> None:
     await state.put({"a": b"1"})
     await state.put({"a": b"2"}, ttl_s=0)
     assert await state.find("a") == {}
 
 
-async def test_one_of_many_who_swap_at_once_wins(both: tuple[SharedState, SharedState]) -> None:
+async def test_one_of_many_who_swap_at_once_wins(both: tuple[KeyValueStore, KeyValueStore]) -> None:
     swaps = [both[number % 2].swap("owner", None, b"%d" % number) for number in range(20)]
     won = await asyncio.gather(*swaps)
     assert won.count(True) == 1
@@ -165,9 +165,9 @@ async def test_a_value_is_there_exactly_as_long_as_it_was_told(
     """Against a dictionary, with a clock that is moved on. Redis has its own clock: see the test with real times."""
     clock, model = Clock(), dict[str, float]()
     async with AsyncExitStack() as opened:
-        state: SharedState = InMemoryState(clock)
+        state: KeyValueStore = InMemoryKeyValue(clock)
         if kind == "sqlite":
-            state = SqliteState(await opened.enter_async_context(Database(IN_MEMORY, MIGRATIONS)), now=clock)
+            state = SqliteKeyValue(await opened.enter_async_context(SqliteDatabase(IN_MEMORY, MIGRATIONS)), now=clock)
         for what, key, seconds in steps:
             if what == "wait" and seconds is not None:
                 clock.now += seconds
@@ -203,7 +203,7 @@ async def test_queues_keep_their_order(
             assert [await other.pop(queue, 0) for _ in range(len(items) + 1)] == [*items, None]
 
 
-async def test_who_waits_gets_what_comes(both: tuple[SharedState, SharedState]) -> None:
+async def test_who_waits_gets_what_comes(both: tuple[KeyValueStore, KeyValueStore]) -> None:
     ours, theirs = both
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
         waiting = [group.create_task(ours.pop("inbox", 30)), group.create_task(theirs.pop("inbox", 30))]
@@ -214,14 +214,14 @@ async def test_who_waits_gets_what_comes(both: tuple[SharedState, SharedState]) 
     assert sorted(str(task.result()) for task in waiting) == ["b'1'", "b'2'"]
 
 
-async def test_who_waits_in_vain_is_told_so_in_time(state: SharedState) -> None:
+async def test_who_waits_in_vain_is_told_so_in_time(state: KeyValueStore) -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
     assert await state.pop("inbox", 0.15) is None
     assert 0.14 < loop.time() - began < 5
 
 
-async def test_cancelling_who_waits_loses_nothing(both: tuple[SharedState, SharedState]) -> None:
+async def test_cancelling_who_waits_loses_nothing(both: tuple[KeyValueStore, KeyValueStore]) -> None:
     """Wherever the cancellation falls: before an item comes, with it, or after."""
     ours, theirs = both
     taken: list[bytes] = []
@@ -249,7 +249,7 @@ async def test_cancelling_who_waits_loses_nothing(both: tuple[SharedState, Share
     assert sorted(taken, key=int) == pushed
 
 
-async def test_a_full_queue_takes_no_more(state: SharedState, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_queue_takes_no_more(state: KeyValueStore, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (key_value, sqlite_key_value, redis_key_value):
         monkeypatch.setattr(module, "QUEUE_LIMIT", 2)
     await state.push("inbox", b"1")

@@ -8,13 +8,13 @@ import pytest
 
 from storage.errors import StoreUnavailable
 from storage.redis import RedisClient
-from storage.redis_key_value import RedisState
+from storage.redis_key_value import RedisKeyValue
 from tests.support.redis_server import RedisServer
 
 
 async def test_it_goes_on_when_redis_comes_back(own_redis: RedisServer) -> None:
     async with RedisClient(own_redis.url) as client:
-        state = RedisState(client)
+        state = RedisKeyValue(client)
         await state.put({"a": b"1"})
         await state.push("inbox", b"1")
         await asyncio.to_thread(own_redis.stop)
@@ -30,7 +30,7 @@ async def test_it_goes_on_when_redis_comes_back(own_redis: RedisServer) -> None:
 
 async def test_who_waits_when_redis_goes_is_told(own_redis: RedisServer) -> None:
     async with RedisClient(own_redis.url) as client:
-        state = RedisState(client)
+        state = RedisKeyValue(client)
         waiting = asyncio.ensure_future(state.pop("inbox", 30))
         await asyncio.sleep(0.05)
         await asyncio.to_thread(own_redis.stop)
@@ -41,7 +41,7 @@ async def test_who_waits_when_redis_goes_is_told(own_redis: RedisServer) -> None
 
 async def test_a_redis_that_does_not_answer_is_not_waited_for(own_redis: RedisServer) -> None:
     async with RedisClient(own_redis.url, answer_s=0.1) as client:
-        state = RedisState(client)
+        state = RedisKeyValue(client)
         await state.put({"a": b"1"})
         own_redis.freeze()
         with pytest.raises(StoreUnavailable):
@@ -52,7 +52,7 @@ async def test_a_redis_that_does_not_answer_is_not_waited_for(own_redis: RedisSe
 
 async def test_keys_of_another_prefix_are_not_seen(empty_redis: RedisServer) -> None:
     async with RedisClient(empty_redis.url) as client:
-        ours, theirs = RedisState(client, "ours:"), RedisState(client, "theirs:")
+        ours, theirs = RedisKeyValue(client, "ours:"), RedisKeyValue(client, "theirs:")
         await ours.put({"a": b"1"})
         await ours.push("inbox", b"1")
         assert await theirs.find("") == {}

@@ -14,7 +14,7 @@ import pytest
 
 from storage import sqlite as database_module
 from storage.errors import StoreUnavailable
-from storage.sqlite import IN_MEMORY, Database, UnusableDatabase, migrate
+from storage.sqlite import IN_MEMORY, SqliteDatabase, UnusableSqlite, migrate
 
 MIGRATIONS = (["CREATE TABLE numbers (number INTEGER)"],)
 
@@ -30,7 +30,7 @@ def numbers(connection: sqlite3.Connection) -> list[int]:
 @pytest.mark.parametrize("where", ["file", "memory"])
 async def test_what_is_written_is_read(tmp_path: Path, where: str) -> None:
     path = IN_MEMORY if where == "memory" else str(tmp_path / "new folder" / "numbers.sqlite3")
-    async with Database(path, MIGRATIONS) as database:
+    async with SqliteDatabase(path, MIGRATIONS) as database:
         assert await database.write(insert(1)) == 1
         assert await database.read(numbers) == [1]
         await database.forget_traces()
@@ -38,15 +38,15 @@ async def test_what_is_written_is_read(tmp_path: Path, where: str) -> None:
 
 async def test_what_is_written_is_there_next_time(tmp_path: Path) -> None:
     path = tmp_path / "numbers.sqlite3"
-    async with Database(str(path), MIGRATIONS) as database:
+    async with SqliteDatabase(str(path), MIGRATIONS) as database:
         await database.write(insert(1))
     assert os.listdir(tmp_path) == [path.name]
-    async with Database(str(path), MIGRATIONS) as database:
+    async with SqliteDatabase(str(path), MIGRATIONS) as database:
         assert await database.read(numbers) == [1]
 
 
 async def test_a_transaction_that_raises_leaves_nothing(tmp_path: Path) -> None:
-    async with Database(str(tmp_path / "numbers.sqlite3"), MIGRATIONS) as database:
+    async with SqliteDatabase(str(tmp_path / "numbers.sqlite3"), MIGRATIONS) as database:
 
         def fail(connection: sqlite3.Connection) -> None:
             insert(1)(connection)
@@ -59,14 +59,14 @@ async def test_a_transaction_that_raises_leaves_nothing(tmp_path: Path) -> None:
 
 
 async def test_the_reader_cannot_write(tmp_path: Path) -> None:
-    async with Database(str(tmp_path / "numbers.sqlite3"), MIGRATIONS) as database:
+    async with SqliteDatabase(str(tmp_path / "numbers.sqlite3"), MIGRATIONS) as database:
         with pytest.raises(StoreUnavailable):
             await database.read(insert(1))
         assert await database.read(numbers) == []
 
 
 async def test_reading_goes_on_while_something_is_written(tmp_path: Path) -> None:
-    async with Database(str(tmp_path / "numbers.sqlite3"), MIGRATIONS) as database:
+    async with SqliteDatabase(str(tmp_path / "numbers.sqlite3"), MIGRATIONS) as database:
         writing, go_on = threading.Event(), threading.Event()
 
         def slow(connection: sqlite3.Connection) -> None:
@@ -84,7 +84,7 @@ async def test_reading_goes_on_while_something_is_written(tmp_path: Path) -> Non
 
 async def test_too_much_waiting_is_refused_and_what_waits_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database_module, "MOST_WAITING", 3)
-    async with Database(IN_MEMORY, MIGRATIONS) as database:
+    async with SqliteDatabase(IN_MEMORY, MIGRATIONS) as database:
         go_on = threading.Event()
         async with asyncio.TaskGroup() as group:
             group.create_task(database.write(lambda _: go_on.wait(10)))
@@ -99,7 +99,7 @@ async def test_too_much_waiting_is_refused_and_what_waits_is_done(monkeypatch: p
 
 
 async def test_a_cancelled_caller_does_not_stop_the_writer() -> None:
-    async with Database(IN_MEMORY, MIGRATIONS) as database:
+    async with SqliteDatabase(IN_MEMORY, MIGRATIONS) as database:
         task = asyncio.ensure_future(database.write(insert(1)))
         await asyncio.sleep(0)
         task.cancel()
@@ -110,7 +110,7 @@ async def test_a_cancelled_caller_does_not_stop_the_writer() -> None:
 
 
 async def test_a_closed_database_says_so() -> None:
-    database = Database(IN_MEMORY, MIGRATIONS)
+    database = SqliteDatabase(IN_MEMORY, MIGRATIONS)
     async with database:
         pass
     with pytest.raises((StoreUnavailable, RuntimeError)):
@@ -120,16 +120,16 @@ async def test_a_closed_database_says_so() -> None:
 async def test_a_file_that_is_no_database_is_not_touched(tmp_path: Path) -> None:
     path = tmp_path / "letter.txt"
     path.write_text("Dear customer, " * 100)
-    with pytest.raises(UnusableDatabase, match="not a database"):
-        async with Database(str(path), MIGRATIONS):
+    with pytest.raises(UnusableSqlite, match="not a database"):
+        async with SqliteDatabase(str(path), MIGRATIONS):
             pass
     assert path.read_text() == "Dear customer, " * 100
 
 
 async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UnusableDatabase, match=str(tmp_path / "file")):
-        async with Database(str(tmp_path / "file" / "x.sqlite3"), MIGRATIONS):
+    with pytest.raises(UnusableSqlite, match=str(tmp_path / "file")):
+        async with SqliteDatabase(str(tmp_path / "file" / "x.sqlite3"), MIGRATIONS):
             pass
 
 
@@ -169,12 +169,12 @@ def test_a_migration_that_fails_leaves_the_version_before() -> None:
 
 async def test_a_newer_database_is_refused_and_not_changed(tmp_path: Path) -> None:
     path = str(tmp_path / "numbers.sqlite3")
-    async with Database(path, STEPS) as database:
+    async with SqliteDatabase(path, STEPS) as database:
         await database.write(insert_with_name)
-    with pytest.raises(UnusableDatabase, match="version 3, this service knows 1"):
-        async with Database(path, MIGRATIONS):
+    with pytest.raises(UnusableSqlite, match="version 3, this service knows 1"):
+        async with SqliteDatabase(path, MIGRATIONS):
             pass
-    async with Database(path, STEPS) as database:
+    async with SqliteDatabase(path, STEPS) as database:
         assert await database.read(numbers) == [1]
 
 
@@ -186,10 +186,10 @@ def insert_with_name(connection: sqlite3.Connection) -> None:
 
 WRITER = """
 import asyncio, sys
-from storage.sqlite import Database
+from storage.sqlite import SqliteDatabase
 
 async def main():
-    async with Database(sys.argv[1], (["CREATE TABLE numbers (number INTEGER)"],)) as database:
+    async with SqliteDatabase(sys.argv[1], (["CREATE TABLE numbers (number INTEGER)"],)) as database:
         number = 0
         while True:
             number += 1
@@ -216,7 +216,7 @@ async def test_a_killed_process_loses_nothing_that_was_acknowledged(tmp_path: Pa
         said += (await child.stdout.read()).splitlines(keepends=True)
         assert await child.wait() == -signal.SIGKILL
         acknowledged += len([line for line in said if line.endswith(b"\n")])
-        async with Database(path, MIGRATIONS) as database:
+        async with SqliteDatabase(path, MIGRATIONS) as database:
             kept = await database.read(numbers)
             assert await database.read(lambda c: c.execute("PRAGMA integrity_check").fetchone()) == ("ok",)
         # With each kill one may have been committed that was not reported any more.

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from bot.calls.acs_client import CallLook
 from bot.calls.call import PUT_OUT
-from bot.calls.dispatcher import Switchboard
+from bot.calls.dispatcher import Dispatcher
 from bot.errors import CallError
 from tests.support.media_streams import FakeMediaStream
 from webhooks.events import (
@@ -23,11 +23,11 @@ from webhooks.events import (
     CallDisconnected,
     CallEnded,
     CallEvent,
+    CallParticipant,
     CallReport,
     CallStarted,
     ConnectFailed,
     MediaStreamingFailed,
-    Participant,
     ParticipantAdded,
     ParticipantRemoved,
     ParticipantsUpdated,
@@ -66,7 +66,7 @@ class Meeting:
 class Host(Protocol):
     """Whoever runs the switchboard."""
 
-    switchboard: Switchboard
+    switchboard: Dispatcher
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]: ...
 
@@ -248,7 +248,7 @@ class AcsWorld:
 
     def _tell_roster(self, bot: Bot) -> None:
         assert bot.call is not None
-        people = tuple(Participant(one, "communicationUser", False, False) for one in sorted(bot.call.people))
+        people = tuple(CallParticipant(one, "communicationUser", False, False) for one in sorted(bot.call.people))
         event = ParticipantsUpdated(**self._says(bot), sequence_number=next(bot.rosters), participants=people)
         self._callback(bot, event)
 

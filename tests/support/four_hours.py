@@ -21,10 +21,10 @@ from bot.interpreting.caption_text import CaptionLine
 from bot.interpreting.events import BoothEvent, BoothLost, BoothReady, HearingDropped, SpeakerJoined, SpeakerLeft
 from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import Lane, Mode
-from bot.live_room.frame_timer import Metronome
+from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.live_room import LiveRoom
-from bot.outputs.listener_feed import Broadcast
-from bot.realtime.client import Sockets, build_client
+from bot.outputs.listener_feed import ListenerFeed
+from bot.realtime.client import ModelSockets, build_client
 from bot.realtime.engines import booth_factory
 from bot.realtime.messages import ConversationSettings
 from bot.realtime.timeouts import BoothLimits
@@ -185,7 +185,7 @@ def _engine() -> ScriptedEngine:
 @asynccontextmanager
 async def _booths(service: Service, meeting: FourHours) -> AsyncIterator[BoothFactory]:
     async with build_client(f"http://127.0.0.1:{service.port}", KEY) as client:
-        sockets = Sockets(client, open_s=10.0, close_s=1.0)
+        sockets = ModelSockets(client, open_s=10.0, close_s=1.0)
         settings = ConversationSettings(transcribe="gpt-transcribe")
         make = booth_factory(sockets, MODEL, settings, BoothLimits(), random.Random(1))
 
@@ -207,7 +207,7 @@ async def _booths(service: Service, meeting: FourHours) -> AsyncIterator[BoothFa
 @asynccontextmanager
 async def _room(meeting: FourHours, booths: BoothFactory) -> AsyncIterator[LiveRoom]:
     loop = asyncio.get_running_loop()
-    metronome, socket = Metronome(), _Counter()
+    metronome, socket = FrameTimer(), _Counter()
     stream = MediaStream(socket, call_connection_id="call")
     room = LiveRoom(
         replace(FOUR_LANGUAGES, park_after_s=900.0),
@@ -216,7 +216,7 @@ async def _room(meeting: FourHours, booths: BoothFactory) -> AsyncIterator[LiveR
         detectors=_Everything(),
         metronome=metronome,
         scribe=_Scribe(meeting, loop.time()),
-        audience=Broadcast(Feed(), "room", 0),
+        audience=ListenerFeed(Feed(), "room", 0),
         clock=loop.time,
     )
     async with asyncio.TaskGroup() as group:

@@ -40,8 +40,8 @@ from bot.interpreting.events import (
     Event,
     InterpretationAudio,
     InterpretationEnded,
+    InterpretationOutcome,
     InterpretationText,
-    Outcome,
     PlayoutReady,
     SourceText,
     SpeakerAudio,
@@ -94,7 +94,7 @@ class Answers:
     """Seconds to the first word."""
     text: str = "Hola"
     seconds: float = 1.0
-    outcome: Outcome = Outcome.COMPLETED
+    outcome: InterpretationOutcome = InterpretationOutcome.COMPLETED
     reason: str = ""
     heard: str | None = "Hello"
 

@@ -20,7 +20,7 @@ from bot.interpreting.events import (
 from bot.interpreting.plan import Lane, Mode
 from bot.realtime.booth import RealtimeBooth
 from bot.realtime.capabilities import Capabilities
-from bot.realtime.client import Sockets, build_client
+from bot.realtime.client import ModelSockets, build_client
 from bot.realtime.engines import Translation, booth_factory
 from bot.realtime.messages import ConversationSettings
 from bot.realtime.timeouts import BoothLimits
@@ -102,7 +102,7 @@ async def booth(
 ) -> AsyncIterator[RealtimeBooth]:
     """A running booth. `probe`: the translation deployment is asked before what it can do."""
     async with build_client(f"http://127.0.0.1:{service.port}", KEY) as client:
-        sockets = Sockets(client, open_s=5.0, close_s=0.3)
+        sockets = ModelSockets(client, open_s=5.0, close_s=0.3)
         capabilities = Capabilities(sockets, TRANSLATE_MODEL, targets)
         if probe:
             await capabilities.run()

@@ -9,22 +9,22 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rooms_admin.idempotency import Answers
+from rooms_admin.idempotency import IdempotencyStore
 from rooms_admin.integrations.subscriptions import Subscriptions
 from rooms_admin.rooms.room import RoomStore
-from rooms_admin.stores.redis.idempotency import RedisAnswers
+from rooms_admin.stores.redis.idempotency import RedisIdempotency
 from rooms_admin.stores.redis.keys import Keys
 from rooms_admin.stores.redis.rooms import RedisRooms
 from rooms_admin.stores.redis.subscriptions import RedisSubscriptions
-from rooms_admin.stores.redis.transcripts import RedisRecords
-from rooms_admin.stores.sqlite.idempotency import SqliteAnswers
+from rooms_admin.stores.redis.transcripts import RedisTranscripts
+from rooms_admin.stores.sqlite.idempotency import SqliteIdempotency
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
 from rooms_admin.stores.sqlite.rooms import SqliteRooms
 from rooms_admin.stores.sqlite.subscriptions import SqliteSubscriptions
-from rooms_admin.stores.sqlite.transcripts import SqliteRecords
-from rooms_admin.transcripts.recorder import Records
+from rooms_admin.stores.sqlite.transcripts import SqliteTranscripts
+from rooms_admin.transcripts.recorder import TranscriptStore
 from storage.redis import RedisClient
-from storage.sqlite import IN_MEMORY, Database
+from storage.sqlite import IN_MEMORY, SqliteDatabase
 from tests.support.redis_server import RedisServer
 
 KINDS = ("sqlite", "redis")
@@ -40,13 +40,13 @@ class Stores:
     """One database; what is asked of it with a clock is made anew each time, as by a process that starts."""
 
     rooms: RoomStore
-    records: Records
-    database: Database | RedisClient
+    records: TranscriptStore
+    database: SqliteDatabase | RedisClient
 
-    def answers(self, now: Now = wall_clock) -> Answers:
-        if isinstance(self.database, Database):
-            return SqliteAnswers(self.database, now=now)
-        return RedisAnswers(self.database, Keys(), now=now)
+    def answers(self, now: Now = wall_clock) -> IdempotencyStore:
+        if isinstance(self.database, SqliteDatabase):
+            return SqliteIdempotency(self.database, now=now)
+        return RedisIdempotency(self.database, Keys(), now=now)
 
     async def subscriptions(self, now: Now = wall_clock) -> Subscriptions:
         if isinstance(self.database, RedisClient):
@@ -63,7 +63,7 @@ class Stores:
 
     async def count(self, kind: str) -> int:
         """How many there are of `lines` or `passages`, in all rooms."""
-        if isinstance(self.database, Database):
+        if isinstance(self.database, SqliteDatabase):
             query = f"SELECT count(*) FROM {kind}"
             found = await self.database.read(lambda connection: connection.execute(query).fetchone()[0])
         else:
@@ -77,10 +77,10 @@ async def opened(kind: str, request: pytest.FixtureRequest, path: str = IN_MEMOR
     if kind == "redis":
         server: RedisServer = request.getfixturevalue("empty_redis")
         async with RedisClient(server.url) as client:
-            yield Stores(RedisRooms(client, Keys()), RedisRecords(client, Keys()), client)
+            yield Stores(RedisRooms(client, Keys()), RedisTranscripts(client, Keys()), client)
     else:
-        async with Database(path, MIGRATIONS) as database:
-            yield Stores(SqliteRooms(database), SqliteRecords(database), database)
+        async with SqliteDatabase(path, MIGRATIONS) as database:
+            yield Stores(SqliteRooms(database), SqliteTranscripts(database), database)
 
 
 @pytest.fixture(params=KINDS)

@@ -18,6 +18,7 @@ from webhooks.events import (
     CallConnected,
     CallDisconnected,
     CallEnded,
+    CallParticipant,
     CallStarted,
     ConnectFailed,
     DtmfTone,
@@ -26,7 +27,6 @@ from webhooks.events import (
     MediaStreamingStarted,
     MediaStreamingStopped,
     OtherCallEvent,
-    Participant,
     ParticipantAdded,
     ParticipantRemoved,
     ParticipantsUpdated,
@@ -226,22 +226,22 @@ def test_connected_and_roster_in_one_post() -> None:
     assert updated.operation_context is None
     assert updated.sequence_number == 1
     assert updated.participants == (
-        Participant(ADA, "communicationUser", muted=False, on_hold=False),
-        Participant(BEN, "communicationUser", muted=True, on_hold=False),
+        CallParticipant(ADA, "communicationUser", muted=False, on_hold=False),
+        CallParticipant(BEN, "communicationUser", muted=True, on_hold=False),
     )
 
 
 def test_the_kind_of_an_identifier_is_deduced_where_it_is_not_said() -> None:
     updated = callback("participants_updated_phone_on_hold")
     assert updated.participants == (
-        Participant("4:+15551234567", "phoneNumber", muted=False, on_hold=True),
-        Participant("28:interpreter", "unknown", muted=False, on_hold=False),
+        CallParticipant("4:+15551234567", "phoneNumber", muted=False, on_hold=True),
+        CallParticipant("28:interpreter", "unknown", muted=False, on_hold=False),
     )
     (bare,) = changed(
         "callback_participants_updated_phone_on_hold",
         participants=[{"identifier": {"rawId": "28:interpreter"}}],
     )
-    assert bare.participants == (Participant("28:interpreter", "unknown", muted=False, on_hold=False),)
+    assert bare.participants == (CallParticipant("28:interpreter", "unknown", muted=False, on_hold=False),)
 
 
 def test_disconnected_says_why() -> None:

@@ -25,7 +25,7 @@ WAITING_LIMIT_S = 20.0
 """No interpretation begins to be heard later than this after its first sound came, whatever kept it."""
 
 
-class LagControl:
+class CatchUp:
     """The level of one channel."""
 
     def __init__(self) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bot.interpreting.effects import Effect, Play, StopPlaying, VoiceBegins, VoiceEnds
 from bot.interpreting.endpointing import FRAME_MS
-from bot.interpreting.ledger import Kind, Playout
-from bot.interpreting.playout.catch_up import VOICE_LIMIT_MS, WAITING_LIMIT_MS, WAITING_LIMIT_S, LagControl
-from bot.interpreting.playout.floor import Floor, Passage, Stage
+from bot.interpreting.ledger import ChannelPlayout, EntryKind
+from bot.interpreting.playout.catch_up import VOICE_LIMIT_MS, WAITING_LIMIT_MS, WAITING_LIMIT_S, CatchUp
+from bot.interpreting.playout.floor import Floor, FloorEntry, FloorStage
 
 DRY_S = 2.5
 """How long a voice may break off for want of more; then the rest, if it comes, is only read."""
@@ -14,41 +14,41 @@ DRY_ALONG_S = 5.0
 """The same for a voice that runs along, some seconds behind the speaker: its pauses are the speaker's."""
 
 
-class Speaking:
+class Channels:
     """Floors by channel. It says which passages are over, and leaves it to others what that means."""
 
     def __init__(self, out: list[Effect]) -> None:
         self.floors: dict[str, Floor] = {}
-        self.lags: dict[str, LagControl] = {}
+        self.lags: dict[str, CatchUp] = {}
         self._out = out
 
     @property
     def queued_ms(self) -> float:
         return sum(floor.queued_ms for floor in self.floors.values())
 
-    def enter(self, passage: Passage) -> None:
+    def enter(self, passage: FloorEntry) -> None:
         channel = passage.channel
         if channel not in self.floors:
-            self.floors[channel], self.lags[channel] = Floor(), LagControl()
-        passage.entry.playouts.setdefault(channel, Playout())
+            self.floors[channel], self.lags[channel] = Floor(), CatchUp()
+        passage.entry.playouts.setdefault(channel, ChannelPlayout())
         self.floors[channel].enter(passage)
 
-    def audio(self, passage: Passage, pcm: bytes, now: float) -> None:
+    def audio(self, passage: FloorEntry, pcm: bytes, now: float) -> None:
         floor = self.floors[passage.channel]
         floor.audio(passage, pcm, now)
         self.lags[passage.channel].observe(floor.lag_ms, now)
 
-    def begin_anew(self, passage: Passage, now: float) -> None:
+    def begin_anew(self, passage: FloorEntry, now: float) -> None:
         self.floors[passage.channel].begin_anew(passage, now)
 
-    def drop(self, passage: Passage) -> None:
+    def drop(self, passage: FloorEntry) -> None:
         """Take a passage off its floor, whatever its stage, and account for its voice."""
         floor = self.floors[passage.channel]
         if passage is floor.speaking and not passage.pacer.drained:
             self._out.append(StopPlaying(passage.channel))
         floor.drop(passage)
         playout = passage.entry.playouts[passage.channel]
-        if playout.played and passage.entry.kind is Kind.UTTERANCE:
+        if playout.played and passage.entry.kind is EntryKind.UTTERANCE:
             self._out.append(VoiceEnds(passage.channel, passage.entry.lane))
         playout.trimmed += passage.pacer.trimmed_bytes
         playout.dropped += passage.pacer.dropped_bytes
@@ -62,17 +62,17 @@ class Speaking:
         for channel in [one for one in self.floors if one not in wanted and not self.floors[one].passages]:
             del self.floors[channel], self.lags[channel]
 
-    def too_much(self, channel: str) -> Passage | None:
+    def too_much(self, channel: str) -> FloorEntry | None:
         """A passage that has to go because too much waits here: the oldest that waits, not the one being heard; or one
         whose voice does not end."""
         floor = self.floors[channel]
         endless = next((one for one in floor.passages if one.pacer.queued_ms > VOICE_LIMIT_MS), None)
         if endless is not None or floor.waiting_ms <= WAITING_LIMIT_MS:
             return endless
-        waiting = [one for one in floor.passages if one.stage is Stage.READY]
+        waiting = [one for one in floor.passages if one.stage is FloorStage.READY]
         return min(waiting, key=lambda one: one.ready_at)
 
-    def play(self, channel: str, now: float, *, quiet: bool) -> Passage | None:
+    def play(self, channel: str, now: float, *, quiet: bool) -> FloorEntry | None:
         """Play what is due on one channel; returns the passage that has been heard to its end."""
         floor, lag = self.floors[channel], self.lags[channel]
         begun = floor.next_turn(now, quiet=quiet)
@@ -88,14 +88,14 @@ class Speaking:
             entry.last_played_at = now
             if entry.first_played_at is None:
                 entry.first_played_at = now
-            if not playout.played and entry.kind is Kind.UTTERANCE:
+            if not playout.played and entry.kind is EntryKind.UTTERANCE:
                 self._out.append(VoiceBegins(channel, entry.lane))
             playout.played += sum(map(len, frames))
             entry.played_ms = max(entry.played_ms, playout.played // len(frames[0]) * FRAME_MS)
             self._out += [Play(channel, pcm) for pcm in frames]
         return passage if passage.pacer.drained else None
 
-    def too_late(self, channel: str, now: float) -> Passage | None:
+    def too_late(self, channel: str, now: float) -> FloorEntry | None:
         """A passage that has waited or been interrupted too long to be of use."""
         for passage in self.floors[channel].passages:
             expires_at = _expires_at(passage)
@@ -109,11 +109,11 @@ class Speaking:
         return min((at for at in deadlines if at is not None), default=None)
 
 
-def _expires_at(passage: Passage) -> float | None:
+def _expires_at(passage: FloorEntry) -> float | None:
     """When it has waited, or been interrupted, too long."""
-    if passage.stage is Stage.READY:
+    if passage.stage is FloorStage.READY:
         return passage.ready_at + WAITING_LIMIT_S
     pacer, committed_at = passage.pacer, passage.entry.committed_at
-    if passage.stage is Stage.SPEAKING and pacer.dry and not pacer.drained and committed_at is not None:
+    if passage.stage is FloorStage.SPEAKING and pacer.dry and not pacer.drained and committed_at is not None:
         return max(pacer.free_at, committed_at) + (DRY_ALONG_S if passage.along else DRY_S)
     return None

@@ -23,14 +23,14 @@ BETWEEN_S = 0.2
 """A breath between two interpretations, so that they are not heard as one."""
 
 
-class Stage(Enum):
+class FloorStage(Enum):
     WAITING = auto()
     READY = auto()
     SPEAKING = auto()
 
 
 @dataclass(slots=True, eq=False)
-class Passage:
+class FloorEntry:
     """One interpretation on one channel."""
 
     entry: Entry
@@ -43,7 +43,7 @@ class Passage:
     """Does not begin while somebody in the room speaks."""
     along: bool = False
     """Comes while the speaker speaks, at the speaker's pace, and breaks off when the speaker does."""
-    stage: Stage = Stage.WAITING
+    stage: FloorStage = FloorStage.WAITING
     pacer: Pacer = field(default_factory=Pacer)
     ready_at: float = 0.0
     held_until: float = 0.0
@@ -54,8 +54,8 @@ class Floor:
     """The passages of one channel. At most one is SPEAKING."""
 
     def __init__(self) -> None:
-        self.passages: list[Passage] = []
-        self.speaking: Passage | None = None
+        self.passages: list[FloorEntry] = []
+        self.speaking: FloorEntry | None = None
         """The one whose stage says so."""
         self._free_at = 0.0
 
@@ -75,18 +75,18 @@ class Floor:
         queued = [queue for passage in self.passages if (queue := passage.pacer.queued_ms)]
         return sum(queued[:-1])
 
-    def enter(self, passage: Passage) -> None:
+    def enter(self, passage: FloorEntry) -> None:
         """Give an interpretation its place: by when its speaker began, the chair's before the others'."""
         self.passages.append(passage)
         self.passages.sort(key=self._order)  # the one being heard may have gone before others, whose turn it was
 
-    def audio(self, passage: Passage, pcm: bytes, now: float) -> None:
+    def audio(self, passage: FloorEntry, pcm: bytes, now: float) -> None:
         passage.pacer.push(pcm)
-        if passage.stage is Stage.WAITING:
-            passage.stage = Stage.READY
+        if passage.stage is FloorStage.WAITING:
+            passage.stage = FloorStage.READY
             passage.ready_at = now
 
-    def drop(self, passage: Passage) -> None:
+    def drop(self, passage: FloorEntry) -> None:
         """Take it off the floor, whatever its stage; what it had queued is gone."""
         if passage is self.speaking:
             self.speaking = None
@@ -94,14 +94,14 @@ class Floor:
         passage.pacer.clear()
         self.passages.remove(passage)
 
-    def begin_anew(self, passage: Passage, now: float) -> None:
+    def begin_anew(self, passage: FloorEntry, now: float) -> None:
         """Forget what it has to say: something else is to come in its place. It must not have begun."""
         if passage is self.speaking:
             raise ValueError("it is being heard already")
         passage.pacer.discard()
-        passage.stage, passage.since, passage.held_until = Stage.WAITING, now, 0.0
+        passage.stage, passage.since, passage.held_until = FloorStage.WAITING, now, 0.0
 
-    def next_turn(self, now: float, *, quiet: bool = True) -> Passage | None:
+    def next_turn(self, now: float, *, quiet: bool = True) -> FloorEntry | None:
         """Give the floor to the next passage if it is free; returns the one that has begun to speak.
 
         Args:
@@ -112,7 +112,7 @@ class Floor:
         passage, turn_at = self._upcoming(quiet)
         if passage is None or now < turn_at:
             return None
-        passage.stage = Stage.SPEAKING
+        passage.stage = FloorStage.SPEAKING
         self.speaking = passage
         return passage
 
@@ -123,18 +123,18 @@ class Floor:
         passage, turn_at = self._upcoming(quiet)
         return None if passage is None else turn_at
 
-    def _upcoming(self, quiet: bool) -> tuple[Passage | None, float]:
+    def _upcoming(self, quiet: bool) -> tuple[FloorEntry | None, float]:
         """Whose turn is next, and from when on; `next_turn` and `deadline` have to agree about it to the last bit."""
         turn_at = self._free_at
         for passage in self.passages:
-            if passage.yields and (not quiet or passage.stage is Stage.WAITING):
+            if passage.yields and (not quiet or passage.stage is FloorStage.WAITING):
                 continue  # nobody waits for it
-            if passage.stage is Stage.READY:
+            if passage.stage is FloorStage.READY:
                 return passage, max(turn_at, passage.held_until)
             turn_at = max(turn_at, passage.since + HEAD_WAIT_S)
         return None, turn_at
 
     @staticmethod
-    def _order(passage: Passage) -> tuple[bool, bool, float]:
+    def _order(passage: FloorEntry) -> tuple[bool, bool, float]:
         """The one being heard is before all, whoever comes."""
-        return passage.stage is not Stage.SPEAKING, not passage.chair, passage.entry.began_at
+        return passage.stage is not FloorStage.SPEAKING, not passage.chair, passage.entry.began_at

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import Enum
 
 
-class Lapse(Enum):
+class AssistantPhrase(Enum):
     ITSELF = 1
     """Speaks of itself as a machine."""
     ANNOUNCES = 2
@@ -20,7 +20,7 @@ class Lapse(Enum):
     """Has not understood, and wants it repeated."""
 
 
-ALONE = frozenset({Lapse.ITSELF, Lapse.ANNOUNCES})
+ALONE = frozenset({AssistantPhrase.ITSELF, AssistantPhrase.ANNOUNCES})
 """What hardly anybody in a meeting says. People do offer help, refuse and ask again: those count only against an
 original that does not."""
 
@@ -29,8 +29,8 @@ def _any(*patterns: str) -> re.Pattern[str]:
     return re.compile(rf"(?:{'|'.join(patterns)})", re.IGNORECASE)
 
 
-_PATTERNS: Mapping[Lapse, re.Pattern[str]] = {
-    Lapse.ITSELF: _any(
+_PATTERNS: Mapping[AssistantPhrase, re.Pattern[str]] = {
+    AssistantPhrase.ITSELF: _any(
         r"\b(?:as|i am|i'm) an? (?:ai|artificial intelligence|language model|large language model|virtual assistant"
         r"|translation machine|ai \w+)\b",
         r"\b(?:como|soy|eu sou|sou) (?:una? |um |uma )?(?:ia|inteligencia artificial|inteligência artificial"
@@ -42,7 +42,7 @@ _PATTERNS: Mapping[Lapse, re.Pattern[str]] = {
         r"|di linguaggio)"
         r"|assistente (?:ia|virtuale))\b",
     ),
-    Lapse.ANNOUNCES: _any(
+    AssistantPhrase.ANNOUNCES: _any(
         r"^\W*(?:(?:sure|certainly|of course|okay)\W+)?here(?:'s| is) (?:the|your|a) (?:\w+ )?translation\b",
         r"^\W*(?:the )?(?:\w+ )?translation(?: is)?\s*:", r"\bin (?:english|german|spanish|french|italian|portuguese)"
         r"(?:,)? (?:this|that|it) (?:is|would be|means)\b", r"^\W*the (?:speaker|user) (?:says|said|asks)\b",
@@ -64,7 +64,7 @@ _PATTERNS: Mapping[Lapse, re.Pattern[str]] = {
         r"^\W*(?:a )?tradução(?: é)?\s*:", r"\bem (?:português|inglês)(?:,)? (?:seria|fica|é|significa)\b",
         r"^\W*(?:o orador|a oradora|o falante|o usuário) (?:diz|pergunta)\b",
     ),
-    Lapse.OFFERS: _any(
+    AssistantPhrase.OFFERS: _any(
         r"\bhow (?:can|may) i (?:help|assist)\b", r"\banything else (?:that )?i can\b",
         r"\b(?:can|may) i (?:help|assist) you with\b", r"\bhappy to (?:help|assist)\b",
         r"\b(?:cómo|en qué) (?:puedo|podría) ayudar", r"\balgo más en (?:lo )?que pueda\b",
@@ -75,7 +75,7 @@ _PATTERNS: Mapping[Lapse, re.Pattern[str]] = {
         r"\bc'è altro (?:in cui|che) (?:io )?(?:posso|possa)\b",
         r"\b(?:como|em que) (?:eu )?posso (?:te |lhe |o |a )?ajud[aá]", r"\balguma coisa em que (?:eu )?possa\b",
     ),
-    Lapse.REFUSES: _any(
+    AssistantPhrase.REFUSES: _any(
         r"\bi(?:'m| am) (?:sorry|afraid)\b.{0,12}\b(?:can't|cannot|can not|unable|not able)\b",
         r"\bi (?:can't|cannot) (?:help|assist)\b",
         r"\b(?:lo siento|disculpe|perdón)\b.{0,12}\bno (?:me es posible|(?:le |te )?puedo|podré)\b",
@@ -84,7 +84,7 @@ _PATTERNS: Mapping[Lapse, re.Pattern[str]] = {
         r"\b(?:mi dispiace|spiacente|scusi)\b.{0,20}\bnon (?:posso|riesco|sono in grado)\b",
         r"\b(?:desculpe|sinto muito|lamento)\b.{0,20}\bnão (?:posso|consigo|me é possível)\b",
     ),
-    Lapse.ASKS_AGAIN: _any(
+    AssistantPhrase.ASKS_AGAIN: _any(
         r"\b(?:didn't|did not|couldn't|could not) (?:quite )?(?:catch|understand|hear)\b.{0,20}\brepeat"
         r"|\bcould you (?:please )?repeat\b",
         r"\bpodrías? repetir|\bpuedes? repetir", r"\b(?:pourriez|pouvez)-vous (?:le |la )?répéter",
@@ -95,7 +95,7 @@ _PATTERNS: Mapping[Lapse, re.Pattern[str]] = {
 }  # fmt: skip
 
 
-def lapses(text: str) -> set[Lapse]:
+def lapses(text: str) -> set[AssistantPhrase]:
     """What there is of it in a text, in English, Spanish, French, German, Italian or Portuguese."""
     plain = text.replace("’", "'")
     return {lapse for lapse, pattern in _PATTERNS.items() if pattern.search(plain)}

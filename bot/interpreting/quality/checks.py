@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from unicodedata import normalize
 
-from bot.interpreting.glossary import Terms
+from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.plan import AUTO, Lane, primary
 from bot.interpreting.quality import assistant_phrases, numbers
 from bot.interpreting.quality.language_id import (
@@ -106,7 +106,7 @@ _DANGLING: Mapping[str, frozenset[str]] = {
 """Words that a sentence of these languages hardly ends in."""
 
 
-def examine(original: str | None, interpretation: str, lane: Lane, terms: Terms) -> tuple[Fault, ...]:
+def examine(original: str | None, interpretation: str, lane: Lane, terms: GlossaryEntries) -> tuple[Fault, ...]:
     """The faults of an interpretation that is complete, in the order of `Fault`; none as far as can be told.
 
     Args:
@@ -131,7 +131,7 @@ def examine(original: str | None, interpretation: str, lane: Lane, terms: Terms)
     return tuple(fault for fault in Fault if fault in found)
 
 
-def _alone(interpretation: str, lane: Lane, terms: Terms) -> Iterator[Fault]:
+def _alone(interpretation: str, lane: Lane, terms: GlossaryEntries) -> Iterator[Fault]:
     """What is wrong with it whatever was said."""
     if _is_foreign(interpretation, lane, terms):
         yield Fault.LANGUAGE
@@ -141,7 +141,7 @@ def _alone(interpretation: str, lane: Lane, terms: Terms) -> Iterator[Fault]:
         yield Fault.REPEATED
 
 
-def _compared(original: str, interpretation: str, lane: Lane, terms: Terms) -> Iterator[Fault]:
+def _compared(original: str, interpretation: str, lane: Lane, terms: GlossaryEntries) -> Iterator[Fault]:
     """What is wrong with it beside the original."""
     source, target = _source(original, lane), primary(lane.target)
     if source != target and _is_echo(original, interpretation, source, target):
@@ -171,7 +171,7 @@ def _to_be_interpreted(original: str, lane: Lane) -> bool:
     return lane.source != AUTO or _source(original, lane) not in {None, primary(lane.target)}
 
 
-def _is_foreign(interpretation: str, lane: Lane, terms: Terms) -> bool:
+def _is_foreign(interpretation: str, lane: Lane, terms: GlossaryEntries) -> bool:
     target = primary(lane.target)
     script = next((part for part in lane.target.split("-") if len(part) == 4 and part.isalpha()), None)
     if in_another_script(interpretation, target, script):
@@ -196,7 +196,7 @@ def _is_echo(original: str, interpretation: str, source: str | None, target: str
     return different >= _LEAST_ECHOED and speaks_for_source > for_target
 
 
-def _own_words(original: str, interpretation: str, source: str | None) -> set[assistant_phrases.Lapse]:
+def _own_words(original: str, interpretation: str, source: str | None) -> set[assistant_phrases.AssistantPhrase]:
     """What the model said of its own accord: not what the speaker said of theirs."""
     found = assistant_phrases.lapses(interpretation)
     if source not in WORDS:  # their languages are those whose phrases are known

@@ -46,7 +46,7 @@ class _Text:
     """Of our own: when it was heard."""
 
 
-class LoopBreaker:
+class EchoLoopBreaker:
     """What was said in one room lately, by whom, and who is muted. Memory is bounded, whatever is said."""
 
     def __init__(self) -> None:

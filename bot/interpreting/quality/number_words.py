@@ -10,7 +10,7 @@ from enum import Enum
 from functools import lru_cache
 
 
-class Kind(Enum):
+class NumberWordKind(Enum):
     ADDEND = 1
     """Below 1000, or a hundred that takes no multiplier."""
     HUNDRED = 2
@@ -24,8 +24,8 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class NumeralWord:
-    kind: Kind
+class NumberWord:
+    kind: NumberWordKind
     values: tuple[float, ...] = ()
     required: bool = True
     """False: as often no number at all (articles, `sei`, `neuf`), or said without a number in other languages."""
@@ -38,37 +38,37 @@ def fold(word: str) -> str:
     return "".join(letter for letter in apart if not unicodedata.combining(letter))
 
 
-Table = dict[str, NumeralWord]
+Table = dict[str, NumberWord]
 
-_CONNECTOR, _POINT = NumeralWord(Kind.CONNECTOR), NumeralWord(Kind.POINT)
-_HUNDRED, _THOUSAND = NumeralWord(Kind.HUNDRED, (100,)), NumeralWord(Kind.SCALE, (1e3,))
-_HALF = NumeralWord(Kind.LOOSE, (0.5, 30, 50), required=False)
-_QUARTER = NumeralWord(Kind.LOOSE, (0.25, 4, 15, 25), required=False)
+_CONNECTOR, _POINT = NumberWord(NumberWordKind.CONNECTOR), NumberWord(NumberWordKind.POINT)
+_HUNDRED, _THOUSAND = NumberWord(NumberWordKind.HUNDRED, (100,)), NumberWord(NumberWordKind.SCALE, (1e3,))
+_HALF = NumberWord(NumberWordKind.LOOSE, (0.5, 30, 50), required=False)
+_QUARTER = NumberWord(NumberWordKind.LOOSE, (0.25, 4, 15, 25), required=False)
 
 
 def _addends(words: str, first: int = 1, step: int = 1) -> Table:
     """Counting up; of words joined by `|` each means the same."""
     return {
-        fold(word): NumeralWord(Kind.ADDEND, (first + step * place,))
+        fold(word): NumberWord(NumberWordKind.ADDEND, (first + step * place,))
         for place, several in enumerate(words.split())
         for word in several.split("|")
     }
 
 
 def _maybe(value: float, words: str) -> Table:
-    return {fold(word): NumeralWord(Kind.ADDEND, (value,), required=False) for word in words.split()}
+    return {fold(word): NumberWord(NumberWordKind.ADDEND, (value,), required=False) for word in words.split()}
 
 
 def _loose(words: str, *values: float) -> Table:
-    return {fold(word): NumeralWord(Kind.LOOSE, values, required=False) for word in words.split()}
+    return {fold(word): NumberWord(NumberWordKind.LOOSE, values, required=False) for word in words.split()}
 
 
 def _scale(value: float, words: str) -> Table:
     """Bare `millions` is a great many: only with a number before it does it have to be kept."""
-    return {fold(word): NumeralWord(Kind.SCALE, (value,), required=False) for word in words.split()}
+    return {fold(word): NumberWord(NumberWordKind.SCALE, (value,), required=False) for word in words.split()}
 
 
-def _each(word: NumeralWord, words: str) -> Table:
+def _each(word: NumberWord, words: str) -> Table:
     return {fold(each): word for each in words.split()}
 
 
@@ -83,7 +83,7 @@ def _derived(table: Table, endings: Iterable[str], *, drop: str = "") -> Table:
         fold((word[:-1] if word[-1] in drop else word) + ending): numeral
         for word, numeral in table.items()
         for ending in endings
-        if numeral.kind in {Kind.ADDEND, Kind.HUNDRED} and numeral.required
+        if numeral.kind in {NumberWordKind.ADDEND, NumberWordKind.HUNDRED} and numeral.required
     }
 
 
@@ -202,16 +202,18 @@ def _german() -> Table:
         head = "" if hundreds == 0 else f"{below[hundreds]}hundert"
         for rest, word in enumerate(below):
             for joint in ("", "und"):
-                plain[fold(head + joint * bool(head and word) + word)] = NumeralWord(
-                    Kind.ADDEND, (100 * hundreds + rest,)
+                plain[fold(head + joint * bool(head and word) + word)] = NumberWord(
+                    NumberWordKind.ADDEND, (100 * hundreds + rest,)
                 )
     for word, value in (("eins", 1), ("hundert", 100)):
-        plain[word] = NumeralWord(Kind.ADDEND, (value,), required=value > 1)
-    plain |= {fold(f"hundert{word}"): NumeralWord(Kind.ADDEND, (100 + rest,)) for rest, word in enumerate(below)}
+        plain[word] = NumberWord(NumberWordKind.ADDEND, (value,), required=value > 1)
+    plain |= {
+        fold(f"hundert{word}"): NumberWord(NumberWordKind.ADDEND, (100 + rest,)) for rest, word in enumerate(below)
+    }
     del plain[""]
     return {
         **plain,
-        **{f"{stem}{ending}": NumeralWord(Kind.ADDEND, (value,))
+        **{f"{stem}{ending}": NumberWord(NumberWordKind.ADDEND, (value,))
            for stem, value in (("dritt", 3), ("siebt", 7), ("acht", 8)) for ending in ("e", "en", "er", "es", "em")},
         **_addends("zwo|zweimal dreimal viermal fünfmal", 2),
         **_maybe(1, "ein eine einen einem einer eines eins erste ersten erster erstes erstem einmal einzige einzigen"),
@@ -245,7 +247,7 @@ def _italian() -> Table:
     for hundreds in range(10):
         head = "" if hundreds == 0 else f"{units[hundreds] if hundreds > 1 else ''}cento"
         for rest, word in enumerate(below):
-            plain[head + word] = NumeralWord(Kind.ADDEND, (100 * hundreds + rest,))
+            plain[head + word] = NumberWord(NumberWordKind.ADDEND, (100 * hundreds + rest,))
             if hundreds and word.startswith("o"):  # novecentottanta
                 plain[head[:-1] + word] = plain[head + word]
     del plain[""]
@@ -287,7 +289,7 @@ def _portuguese() -> Table:
                    "dezesseis|dezasseis dezessete|dezassete dezoito dezenove|dezanove", 2),  # fmt: skip
         **_addends("vinte trinta quarenta cinquenta sessenta setenta oitenta noventa cem|cento", 20, 10),
         **_addends(" ".join(f"{stem}os|{stem}as" for stem in hundreds), 200, 100),
-        **{word: NumeralWord(Kind.ADDEND, numeral.values, required=word not in loose)
+        **{word: NumberWord(NumberWordKind.ADDEND, numeral.values, required=word not in loose)
            for word, numeral in _with_endings(ordinals, "o a os as").items()},
         **_maybe(1, "um uma primeiro primeira primeiros primeiras"),
         **_maybe(2, "segundo segunda segundos segundas"),
@@ -309,7 +311,7 @@ def _portuguese() -> Table:
     }  # fmt: skip
 
 
-WORDS: Mapping[str, Mapping[str, NumeralWord]] = {
+WORDS: Mapping[str, Mapping[str, NumberWord]] = {
     "en": _english(),
     "es": _spanish(),
     "fr": _french(),
@@ -321,7 +323,7 @@ WORDS: Mapping[str, Mapping[str, NumeralWord]] = {
 _GERMAN_ORDINAL = re.compile(r"(.+?)s?t(?:e[nrsm]?)")
 
 
-def numeral(word: str, language: str | None) -> NumeralWord | None:
+def numeral(word: str, language: str | None) -> NumberWord | None:
     """A word's number, None if it is none in this language or the language's words are not known."""
     table = WORDS.get(language or "")
     if table is None:
@@ -331,7 +333,7 @@ def numeral(word: str, language: str | None) -> NumeralWord | None:
     if known is None and language == "de":
         ordinal = _GERMAN_ORDINAL.fullmatch(folded)
         cardinal = None if ordinal is None else table.get(ordinal[1])
-        if cardinal is not None and cardinal.kind is Kind.ADDEND and cardinal.required:
+        if cardinal is not None and cardinal.kind is NumberWordKind.ADDEND and cardinal.required:
             return cardinal
         return _compound(folded.partition("tausend"), table)
     if known is None and language == "it":
@@ -341,16 +343,16 @@ def numeral(word: str, language: str | None) -> NumeralWord | None:
     return known
 
 
-def _compound(parts: tuple[str, str, str], table: Mapping[str, NumeralWord]) -> NumeralWord | None:
+def _compound(parts: tuple[str, str, str], table: Mapping[str, NumberWord]) -> NumberWord | None:
     """`zweitausendfünf`, `duemilacinque`, `millenovecento`: thousands within one word."""
     before, thousand, after = parts
     thousands = _addend(before, table) if before else 1.0
     rest = _addend(after.removeprefix("und"), table) if after else 0.0
     if not thousand or thousands is None or rest is None:
         return None
-    return NumeralWord(Kind.ADDEND, (thousands * 1000 + rest,))
+    return NumberWord(NumberWordKind.ADDEND, (thousands * 1000 + rest,))
 
 
-def _addend(word: str, table: Mapping[str, NumeralWord]) -> float | None:
+def _addend(word: str, table: Mapping[str, NumberWord]) -> float | None:
     found = table.get(word)
-    return found.values[0] if found is not None and found.kind is Kind.ADDEND else None
+    return found.values[0] if found is not None and found.kind is NumberWordKind.ADDEND else None

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from bot.interpreting.quality.number_words import WORDS, Kind, numeral
+from bot.interpreting.quality.number_words import WORDS, NumberWordKind, numeral
 
 _TOKEN = re.compile(
     r"""
@@ -234,15 +234,15 @@ class _Reader:
                 self._found.append(_Found(start, end, {_roman(text)}, required=False))
             return
         match word.kind:
-            case Kind.ADDEND:
+            case NumberWordKind.ADDEND:
                 self._add(word.values[0], word.required, start, end)
-            case Kind.HUNDRED:
+            case NumberWordKind.HUNDRED:
                 self._hundred(start, end)
-            case Kind.SCALE:
+            case NumberWordKind.SCALE:
                 self._multiply(word.values[0], word.required, start, end)
-            case Kind.CONNECTOR:
+            case NumberWordKind.CONNECTOR:
                 self._connected = self._open is not None
-            case Kind.POINT:
+            case NumberWordKind.POINT:
                 if self._open is not None:
                     self._close()
                     self._decimals = ""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from rooms_admin.errors import InProgress, KeyReused
-from rooms_admin.idempotency import BUSY_RETRY_MS, KEPT_FOR, Answer, Claim
+from rooms_admin.idempotency import BUSY_RETRY_MS, KEPT_FOR, KeyClaim, StoredResponse
 from rooms_admin.rooms.room import milliseconds
 from rooms_admin.stores.redis.keys import Keys
 from storage.errors import StoreUnavailable
@@ -21,7 +21,7 @@ ALIVE_S = 7.0
 """A replica that has not said for so long that it lives does not: its requests may be carried out by others."""
 _KEPT_MS = KEPT_FOR // timedelta(milliseconds=1)
 
-_decoder = msgspec.msgpack.Decoder(Answer)
+_decoder = msgspec.msgpack.Decoder(StoredResponse)
 
 # An answer is a hash: what was wanted, by whom it is carried out, when it began, and the answer once there is one.
 _CLAIM = Script("""
@@ -58,7 +58,7 @@ if redis.call('HGET', KEYS[1], 'owner') == ARGV[1] then redis.call('DEL', KEYS[1
 """)
 
 
-class RedisAnswers:
+class RedisIdempotency:
     """See Answers. `run` must be running, for others to know that we still carry out what we have begun."""
 
     def __init__(
@@ -81,14 +81,14 @@ class RedisAnswers:
                 pass  # logged by the client
             await asyncio.sleep(BEAT_S)
 
-    async def claim(self, caller: str, key: str, wanted: bytes) -> Claim | Answer:
+    async def claim(self, caller: str, key: str, wanted: bytes) -> KeyClaim | StoredResponse:
         being_done = self._open.get((caller, key))
         if being_done is not None:
             raise _reused() if being_done != wanted else _in_progress()
         self._open[caller, key] = wanted
-        claim: Claim | None = None
+        claim: KeyClaim | None = None
         try:
-            asked = Claim(caller, key, unfinished=False)
+            asked = KeyClaim(caller, key, unfinished=False)
             keys = [self._place(asked), self._keys.alive(self._owner)]
             values = (wanted, self._owner, milliseconds(self._now()), _KEPT_MS, round(ALIVE_S * 1000))
             found, *answer = await self._client.run(_CLAIM, keys, *values, self._keys.alive(""))
@@ -98,16 +98,16 @@ class RedisAnswers:
                 raise _in_progress()
             if found == b"answered":
                 return _decoder.decode(answer[0])
-            claim = Claim(caller, key, unfinished=found == b"unfinished")
+            claim = KeyClaim(caller, key, unfinished=found == b"unfinished")
             return claim
         finally:
             if claim is None:
                 del self._open[caller, key]
 
-    def _place(self, claim: Claim) -> str:
+    def _place(self, claim: KeyClaim) -> str:
         return self._keys.answer(claim.request_key)
 
-    async def keep(self, claim: Claim, answer: Answer, room_id: str | None) -> None:
+    async def keep(self, claim: KeyClaim, answer: StoredResponse, room_id: str | None) -> None:
         keys = [self._place(claim)]
         if room_id is not None:
             keys += [self._keys.room(room_id), self._keys.of(room_id, "answers")]
@@ -117,7 +117,7 @@ class RedisAnswers:
         finally:
             self._open.pop((claim.caller, claim.key), None)
 
-    async def release(self, claim: Claim) -> None:
+    async def release(self, claim: KeyClaim) -> None:
         try:
             await self._client.run(_RELEASE, [self._place(claim)], self._owner)
         finally:

@@ -18,8 +18,8 @@ from rooms_admin.integrations.subscriptions import (
     KEPT_DELIVERIES_MS,
     Delivery,
     DeliveryState,
-    Event,
     EventKind,
+    OutgoingEvent,
     Subscription,
     delivery_of,
     new_subscription,
@@ -167,7 +167,7 @@ class RedisSubscriptions:
 
     # --- deliveries --------------------------------------------------------------------------------
 
-    async def enqueue(self, events: Sequence[Event]) -> int:
+    async def enqueue(self, events: Sequence[OutgoingEvent]) -> int:
         subscribed = await self.all()
         values: list[Part] = []
         for event in events:

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from rooms_admin.stores.redis.keys import Keys
-from rooms_admin.transcripts.recorder import Batch, OpenPassage
-from rooms_admin.transcripts.records import Passage, TranscriptLine
+from rooms_admin.transcripts.recorder import OpenLedgerRecord, TranscriptBatch
+from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine
 from storage.redis import Part, RedisClient, Script
 
 FLUSH_S = 0.1
@@ -19,8 +19,8 @@ ITEMS_AT_ONCE = 500
 """Of one script, and of one answer: longer ones would keep others waiting, in Redis and in our loop."""
 
 _line = msgspec.json.Decoder(TranscriptLine)
-_passage = msgspec.json.Decoder(Passage)
-_open = msgspec.json.Decoder(OpenPassage)
+_passage = msgspec.json.Decoder(LedgerRecord)
+_open = msgspec.json.Decoder(OpenLedgerRecord)
 
 _OF = """
 local of = ARGV[1] .. 'of:' .. ARGV[2] .. ':'
@@ -86,14 +86,14 @@ return gone
 )
 
 
-class RedisRecords:
+class RedisTranscripts:
     """See Records."""
 
     def __init__(self, client: RedisClient, keys: Keys) -> None:
         self._client = client
         self._keys = keys
 
-    async def write(self, batch: Batch) -> None:
+    async def write(self, batch: TranscriptBatch) -> None:
         rooms: defaultdict[str, list[Part]] = defaultdict(list)
         for (room_id, *name), line in batch.lines.items():
             document = b"%d:" % line.revision + msgspec.json.encode(line)
@@ -113,7 +113,7 @@ class RedisRecords:
         documents = await self._youngest(room_id, "lines", "lines-by-time", most)
         return [_line.decode(document.partition(b":")[2]) for document in documents]
 
-    async def passages(self, room_id: str, most: int | None) -> Sequence[Passage]:
+    async def passages(self, room_id: str, most: int | None) -> Sequence[LedgerRecord]:
         return [_passage.decode(one) for one in await self._youngest(room_id, "passages", "passages-in-order", most)]
 
     async def _youngest(self, room_id: str, kind: str, order: str, most: int | None) -> list[bytes]:

@@ -10,17 +10,17 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from rooms_admin.errors import InProgress, KeyReused
-from rooms_admin.idempotency import BUSY_RETRY_MS, KEPT_FOR, Answer, Claim
+from rooms_admin.idempotency import BUSY_RETRY_MS, KEPT_FOR, KeyClaim, StoredResponse
 from rooms_admin.rooms.room import milliseconds
-from storage.sqlite import Database
+from storage.sqlite import SqliteDatabase
 
-_decoder = msgspec.msgpack.Decoder(Answer)
+_decoder = msgspec.msgpack.Decoder(StoredResponse)
 
 
-class SqliteAnswers:
+class SqliteIdempotency:
     """See Answers."""
 
-    def __init__(self, database: Database, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, database: SqliteDatabase, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database = database
         self._now = now
         self._owner = secrets.token_hex(8)
@@ -28,10 +28,10 @@ class SqliteAnswers:
         self._open: set[tuple[str, str]] = set()
         """What is being carried out now; added to by the one thread that writes."""
 
-    async def claim(self, caller: str, key: str, wanted: bytes) -> Claim | Answer:
+    async def claim(self, caller: str, key: str, wanted: bytes) -> KeyClaim | StoredResponse:
         now = milliseconds(self._now())
 
-        def claim(connection: sqlite3.Connection) -> Claim | Answer:
+        def claim(connection: sqlite3.Connection) -> KeyClaim | StoredResponse:
             row = connection.execute(
                 "SELECT fingerprint, owner, answer FROM answers WHERE caller = ? AND key = ? AND created_ms > ?",
                 (caller, key, now - KEPT_FOR // timedelta(milliseconds=1)),
@@ -49,11 +49,11 @@ class SqliteAnswers:
                 (caller, key, wanted, self._owner, now),
             )
             self._open.add((caller, key))
-            return Claim(caller, key, unfinished=row is not None)
+            return KeyClaim(caller, key, unfinished=row is not None)
 
         return await self._database.write(claim)
 
-    async def keep(self, claim: Claim, answer: Answer, room_id: str | None) -> None:
+    async def keep(self, claim: KeyClaim, answer: StoredResponse, room_id: str | None) -> None:
         text = msgspec.msgpack.encode(answer)
         statement = "UPDATE answers SET answer = ?, room_id = ? WHERE caller = ? AND key = ?"
         try:
@@ -63,7 +63,7 @@ class SqliteAnswers:
         finally:
             self._open.discard((claim.caller, claim.key))
 
-    async def release(self, claim: Claim) -> None:
+    async def release(self, claim: KeyClaim) -> None:
         statement = "DELETE FROM answers WHERE caller = ? AND key = ?"
         try:
             await self._database.write(

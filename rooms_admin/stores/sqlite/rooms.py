@@ -23,7 +23,7 @@ from rooms_admin.rooms.room import (
     milliseconds,
 )
 from rooms_admin.stores.sqlite.migrations import OF_A_ROOM
-from storage.sqlite import Database
+from storage.sqlite import SqliteDatabase
 
 _room = msgspec.json.Decoder(Room)
 _glossary = msgspec.json.Decoder(Glossary)
@@ -39,7 +39,7 @@ MOST_KNOWN = 1_000
 class SqliteRooms:
     """See RoomStore. Errors of the database leave as `StoreUnavailable`."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, database: SqliteDatabase, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._clock = clock
         self._known: OrderedDict[str, tuple[Room, float]] = OrderedDict()

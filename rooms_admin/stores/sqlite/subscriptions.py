@@ -14,14 +14,14 @@ from rooms_admin.integrations.subscriptions import (
     KEPT_DELIVERIES_MS,
     Delivery,
     DeliveryState,
-    Event,
     EventKind,
+    OutgoingEvent,
     Subscription,
     delivery_of,
     new_subscription,
 )
 from rooms_admin.rooms.room import milliseconds
-from storage.sqlite import Database
+from storage.sqlite import SqliteDatabase
 
 _subscription = msgspec.json.Decoder(Subscription)
 _COLUMNS = "delivery_id, subscription_id, room_id, event, created_ms, due_ms, attempts, state, status, error, body"
@@ -30,7 +30,7 @@ _COLUMNS = "delivery_id, subscription_id, room_id, event, created_ms, due_ms, at
 class SqliteSubscriptions:
     """See Subscriptions. What is subscribed is known without reading, to ask for each event."""
 
-    def __init__(self, database: Database, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, database: SqliteDatabase, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database = database
         self._now = now
         self._known: dict[str, Subscription] = {}
@@ -87,7 +87,7 @@ class SqliteSubscriptions:
 
     # --- deliveries --------------------------------------------------------------------------------
 
-    async def enqueue(self, events: Sequence[Event]) -> int:
+    async def enqueue(self, events: Sequence[OutgoingEvent]) -> int:
         deliveries = [
             delivery_of(event, one)
             for event in events

@@ -7,24 +7,24 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from rooms_admin.transcripts.recorder import Batch, OpenPassage
-from rooms_admin.transcripts.records import Passage, TranscriptLine
-from storage.sqlite import Database
+from rooms_admin.transcripts.recorder import OpenLedgerRecord, TranscriptBatch
+from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine
+from storage.sqlite import SqliteDatabase
 
 _line = msgspec.json.Decoder(TranscriptLine)
-_passage = msgspec.json.Decoder(Passage)
-_open = msgspec.json.Decoder(OpenPassage)
+_passage = msgspec.json.Decoder(LedgerRecord)
+_open = msgspec.json.Decoder(OpenLedgerRecord)
 
 _AGES = (("lines", "timestamp_ms"), ("passages", "closed_ms"), ("open_passages", "opened_ms"))
 
 
-class SqliteRecords:
+class SqliteTranscripts:
     """See Records."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
 
-    async def write(self, batch: Batch) -> None:
+    async def write(self, batch: TranscriptBatch) -> None:
         await self._database.write(lambda connection: _write(connection, batch))
 
     async def lines(self, room_id: str, most: int) -> Sequence[TranscriptLine]:
@@ -36,10 +36,10 @@ class SqliteRecords:
 
         return await self._database.read(read)
 
-    async def passages(self, room_id: str, most: int | None) -> Sequence[Passage]:
+    async def passages(self, room_id: str, most: int | None) -> Sequence[LedgerRecord]:
         query = "SELECT document FROM passages WHERE room_id = ? ORDER BY number DESC LIMIT ?"
 
-        def read(connection: sqlite3.Connection) -> list[Passage]:
+        def read(connection: sqlite3.Connection) -> list[LedgerRecord]:
             rows = connection.execute(query, (room_id, -1 if most is None else most)).fetchall()
             return [_passage.decode(row[0]) for row in reversed(rows)]
 
@@ -53,7 +53,9 @@ class SqliteRecords:
             query = f"SELECT document FROM open_passages WHERE {beginning} ORDER BY opened_ms, utterance_id"
             rows = connection.execute(query, values).fetchall()
             closed = [_open.decode(row[0]).abandoned(reason, now_ms) for row in rows]
-            _write(connection, Batch(passages={(room_id, one.utterance_id, one.target): one for one in closed}))
+            _write(
+                connection, TranscriptBatch(passages={(room_id, one.utterance_id, one.target): one for one in closed})
+            )
             return len(closed)
 
         return await self._database.write(close)
@@ -76,7 +78,7 @@ class SqliteRecords:
 _IF_ROOM = "FROM rooms WHERE room_id = :room_id"
 
 
-def _write(connection: sqlite3.Connection, batch: Batch) -> None:
+def _write(connection: sqlite3.Connection, batch: TranscriptBatch) -> None:
     connection.executemany(
         f"""INSERT INTO lines SELECT :room_id, :utterance_id, :language, :timestamp_ms, :revision, :document {_IF_ROOM}
         ON CONFLICT DO UPDATE SET timestamp_ms = excluded.timestamp_ms, revision = excluded.revision,

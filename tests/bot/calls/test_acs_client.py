@@ -22,8 +22,8 @@ from bot.calls.acs_client import (
     BACKOFF_LIMIT_S,
     CONNECT_ATTEMPTS,
     HANG_UP_TIMEOUT_S,
+    AcsCalls,
     CallLook,
-    Calls,
     build_client,
 )
 from bot.errors import CallError
@@ -132,8 +132,8 @@ JOINED = _Properties("connection-1")
 REQUEST = "11111111-2222-4333-8444-555555555555"
 
 
-def calls(client: FakeClient) -> Calls:
-    return Calls(cast("CallAutomationClient", client), jitter=lambda: 1.0)
+def calls(client: FakeClient) -> AcsCalls:
+    return AcsCalls(cast("CallAutomationClient", client), jitter=lambda: 1.0)
 
 
 async def connect(client: FakeClient) -> str:
@@ -266,7 +266,7 @@ async def test_an_answer_without_a_call_is_no_answer() -> None:
 @virtual_time
 async def test_pauses_have_jitter() -> None:
     client = FakeClient(refused(503), refused(503), JOINED)
-    await Calls(cast("CallAutomationClient", client), jitter=lambda: 0.5).connect("99", "u", "m", "c", REQUEST)
+    await AcsCalls(cast("CallAutomationClient", client), jitter=lambda: 0.5).connect("99", "u", "m", "c", REQUEST)
     assert client.asked_at == [0.0, 0.25, 0.75]
 
 

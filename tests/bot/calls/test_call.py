@@ -11,19 +11,19 @@ import msgspec
 import pytest
 
 from bot.calls.call import FIRST_FRAME_S, FIRST_MEDIA_S, PUT_OUT, Call, Surroundings, new_record
-from bot.calls.media_recovery import PATIENCE_S, Rung
-from bot.calls.registry import CallRecord, Register
-from bot.calls.state_machine import Happening, State
+from bot.calls.media_recovery import PATIENCE_S, RecoveryStep
+from bot.calls.registry import CallRecord, Registry
+from bot.calls.state_machine import CallState, CallTrigger
 from bot.errors import CallError
 from bot.interpreting.plan import RoomPlan
 from bot.interpreting.usage_meter import Used
-from bot.live_room.frame_timer import Metronome
+from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.live_room import LiveRoom
-from bot.outputs.listener_feed import Broadcast
-from bot.outputs.transcript_writer import CallScribe
+from bot.outputs.listener_feed import ListenerFeed
+from bot.outputs.transcript_writer import TranscriptWriter
 from listeners.feed import Feed
 from storage.errors import StoreUnavailable
-from storage.key_value import InMemoryState
+from storage.key_value import InMemoryKeyValue
 from tests.bot.calls.test_dispatcher import ROOMS, FakeCalls, Kept, report, roster
 from tests.support.booths import FakeBooths
 from tests.support.media_streams import FakeMediaStream, NumberedSpeech
@@ -34,7 +34,7 @@ from webhooks.events import CallConnected, CallDisconnected, ConnectFailed, Medi
 REFUSED = CallError("acs_500", "", retryable=True)
 
 
-class Store(InMemoryState):
+class Store(InMemoryKeyValue):
     """May be away, or hang."""
 
     away = False
@@ -64,12 +64,12 @@ class Scene:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.state = Store(self.loop.time)
-        self.register = Register(self.state, "us")
+        self.register = Registry(self.state, "us")
         self.calls = FakeCalls()
         self.booths = FakeBooths(Answers(seconds=2.0))
         self.told: list[str] = []
         self.old_secrets: list[str] = []
-        self.metronome = Metronome()
+        self.metronome = FrameTimer()
         self.call: Call
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -91,8 +91,8 @@ class Scene:
             booths=self.booths,
             detectors=NumberedSpeech(),
             metronome=self.metronome,
-            scribe=CallScribe(Kept(), "room-1", 0),
-            audience=Broadcast(Feed(), "room-1", 0),
+            scribe=TranscriptWriter(Kept(), "room-1", 0),
+            audience=ListenerFeed(Feed(), "room-1", 0),
             clock=self.loop.time,
         )
         around = Surroundings(
@@ -158,7 +158,7 @@ async def test_it_joins_streams_and_leaves_and_its_record_says_so(stage: Scene) 
     await stage.begin()
     assert stage.calls.request_ids == [stage.call.record.request_id]
     kept = await stage.kept()
-    assert kept is not None and (kept.state, kept.connection_id) == (State.CONNECTED, "connection-1")
+    assert kept is not None and (kept.state, kept.connection_id) == (CallState.CONNECTED, "connection-1")
     acs = await stage.dial()
     stage.call.reported(CallConnected(**report()))
     stage.call.reported(roster(ADA, "28:us"))
@@ -167,11 +167,11 @@ async def test_it_joins_streams_and_leaves_and_its_record_says_so(stage: Scene) 
     await asyncio.sleep(0.1)
     kept = await stage.kept()
     assert kept == stage.call.record and kept is not None
-    assert (kept.state, kept.present, kept.was_heard) == (State.STREAMING, (ADA,), True)
+    assert (kept.state, kept.present, kept.was_heard) == (CallState.STREAMING, (ADA,), True)
     stage.call.reported(roster(ADA, BENITO))
     stage.call.reported(roster("28:us"))
     await stage.until_left()
-    assert (stage.call.reason, stage.call.state, acs.close_code) == ("everybody_left", State.ENDED, 1000)
+    assert (stage.call.reason, stage.call.state, acs.close_code) == ("everybody_left", CallState.ENDED, 1000)
     assert stage.calls.hang_ups == ["connection-1"]
     assert stage.told == ["interpreter.joined", "interpreter.left", "room.ended"]
     assert stage.call.outcome is not None and stage.call.outcome.state == "ended"
@@ -216,12 +216,17 @@ async def test_a_lost_stream_is_won_back_step_by_step_and_then_given_up(stage: S
     (await stage.dial()).hangs_up()
     await asyncio.sleep(0.1)
     seen = []
-    for rung in (Rung.WAIT, Rung.RESTART, Rung.RECONNECT, Rung.RECONNECT):
+    for rung in (RecoveryStep.WAIT, RecoveryStep.RESTART, RecoveryStep.RECONNECT, RecoveryStep.RECONNECT):
         seen.append(stage.call.detail)
         await asyncio.sleep(PATIENCE_S[rung] + 0.05)
-    assert seen == [Rung.WAIT.value, Rung.RESTART.value, Rung.RECONNECT.value, Rung.RECONNECT.value]
+    assert seen == [
+        RecoveryStep.WAIT.value,
+        RecoveryStep.RESTART.value,
+        RecoveryStep.RECONNECT.value,
+        RecoveryStep.RECONNECT.value,
+    ]
     await stage.until_left()
-    assert (stage.call.reason, stage.call.state) == ("media_lost", State.LIVE)
+    assert (stage.call.reason, stage.call.state) == ("media_lost", CallState.LIVE)
     assert stage.call.wanted_again
     assert stage.calls.hang_ups == ["connection-1", "connection-2", "connection-3"]
     assert len(set(stage.calls.request_ids)) == 3 and len(stage.old_secrets) == 2
@@ -263,7 +268,7 @@ async def test_a_stream_that_opens_while_a_step_is_considered_is_enough(stage: S
     await stage.dial()
     stage.state.hangs_s = 0.0
     await asyncio.sleep(1)
-    assert stage.calls.restarts == [] and stage.call.state is State.STREAMING
+    assert stage.calls.restarts == [] and stage.call.state is CallState.STREAMING
 
 
 @scene
@@ -273,14 +278,14 @@ async def test_a_stream_nothing_comes_through_is_restarted_once_and_then_taken_a
     await asyncio.sleep(FIRST_FRAME_S)
     assert (stage.call.detail, stage.calls.restarts) == ("no audio has come", ["connection-1"])
     await asyncio.sleep(5 * FIRST_FRAME_S)
-    assert stage.calls.restarts == ["connection-1"] and stage.call.state is State.STREAMING
+    assert stage.calls.restarts == ["connection-1"] and stage.call.state is CallState.STREAMING
 
 
 @scene
 async def test_who_else_notices_the_silence_may_say_so(stage: Scene) -> None:
     await stage.begin()
     await stage.dial()
-    stage.call.happen(Happening.NO_FRAMES)
+    stage.call.happen(CallTrigger.NO_FRAMES)
     await asyncio.sleep(0.1)
     assert stage.calls.restarts == ["connection-1"]
 
@@ -301,7 +306,7 @@ async def test_a_second_socket_keeps_the_stream_when_the_first_goes(stage: Scene
     await stage.dial()
     first.hangs_up()
     await asyncio.sleep(0.1)
-    assert stage.call.state is State.STREAMING
+    assert stage.call.state is CallState.STREAMING
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -314,7 +319,7 @@ def test_a_join_whose_answer_is_lost_counts_if_anything_else_tells_of_it(known: 
             stage.call.reported(CallConnected(**report("connection-77")))
         await asyncio.sleep(1)
         assert stage.call.connection_id == ("connection-77" if known else None)
-        assert stage.call.state is (State.CONNECTED if known else State.LIVE)
+        assert stage.call.state is (CallState.CONNECTED if known else CallState.LIVE)
 
     script()
 
@@ -337,11 +342,11 @@ def test_a_hang_up_that_fails_is_left_to_be_tried_again(failure: Exception, stor
         await stage.begin()
         stage.calls.refuses_to_let_go = failure
         stage.state.away = store_away
-        stage.call.happen(Happening.STOP_ORDERED, "stopped")
+        stage.call.happen(CallTrigger.STOP_ORDERED, "stopped")
         await stage.until_left()
         stage.state.away = False
         assert await stage.register.orphans() == ([] if store_away else ["connection-1"])
-        assert stage.call.state is State.ENDED
+        assert stage.call.state is CallState.ENDED
 
     script()
 
@@ -368,14 +373,16 @@ async def test_a_bug_in_joining_ends_the_call(stage: Scene) -> None:
 # --- taken over, handed over ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("handed_over", "detail"), [(False, Rung.RESTART.value), (True, Rung.WAIT.value)])
+@pytest.mark.parametrize(
+    ("handed_over", "detail"), [(False, RecoveryStep.RESTART.value), (True, RecoveryStep.WAIT.value)]
+)
 def test_a_call_taken_over_is_heard_again_by_the_shortest_way(handed_over: bool, detail: str) -> None:
     @scene
     async def script(stage: Scene) -> None:
         await stage.begin(
             adopted=True, handed_over=handed_over, connection_id="connection-9", paused=True, unclosed=("a", "b")
         )
-        assert (stage.call.state, stage.call.detail) == (State.INTERRUPTED, detail)
+        assert (stage.call.state, stage.call.detail) == (CallState.INTERRUPTED, detail)
         assert stage.call.live.session.paused and stage.calls.connects == []
         stage.call.books_closed(("a",))
         await asyncio.sleep(0.1)
@@ -388,7 +395,7 @@ def test_a_call_taken_over_is_heard_again_by_the_shortest_way(handed_over: bool,
 @scene
 async def test_a_join_taken_over_is_asked_for_again_by_the_same_id(stage: Scene) -> None:
     await stage.begin(adopted=True, request_id="the first one")
-    assert stage.calls.request_ids == ["the first one"] and stage.call.state is State.CONNECTED
+    assert stage.calls.request_ids == ["the first one"] and stage.call.state is CallState.CONNECTED
 
 
 @pytest.mark.parametrize("streaming", [True, False])
@@ -400,7 +407,7 @@ def test_a_call_handed_over_is_nobodys_and_is_not_hung_up(streaming: bool) -> No
         await stage.call.hand_over()
         await stage.until_left()
         kept = await stage.kept()
-        assert kept is not None and (kept.owner, kept.state) == ("", State.INTERRUPTED)
+        assert kept is not None and (kept.owner, kept.state) == ("", CallState.INTERRUPTED)
         assert stage.call.moved and stage.calls.hang_ups == []
         assert acs is None or acs.close_code == 1012
         assert "room.ended" not in stage.told
@@ -485,15 +492,15 @@ async def test_a_store_that_is_away_is_written_to_when_it_is_back(stage: Scene) 
 async def test_orders_for_afterwards_are_kept_and_taken_back(stage: Scene) -> None:
     stage.calls.hang_up_takes_s = 1.0
     await stage.begin()
-    stage.call.happen(Happening.STOP_ORDERED, "stopped")
+    stage.call.happen(CallTrigger.STOP_ORDERED, "stopped")
     stage.call.rejoin = True
-    stage.call.happen(Happening.STOP_ORDERED, "stopped")
+    stage.call.happen(CallTrigger.STOP_ORDERED, "stopped")
     assert not stage.call.rejoin
     await stage.until_left()
     stage.call.wanted_again = True
-    stage.call.happen(Happening.CONNECT_FAILED)
-    stage.call.happen(Happening.STOP_ORDERED)
-    assert not stage.call.wanted_again and stage.call.state is State.ENDED
+    stage.call.happen(CallTrigger.CONNECT_FAILED)
+    stage.call.happen(CallTrigger.STOP_ORDERED)
+    assert not stage.call.wanted_again and stage.call.state is CallState.ENDED
 
 
 async def joining_again(stage: Scene, meanwhile: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -506,7 +513,7 @@ async def joining_again(stage: Scene, meanwhile: Callable[[], Coroutine[Any, Any
         await meanwhile()
 
     stage.calls.hang_up = hang_up  # type: ignore[method-assign]  # as told by the test
-    await asyncio.sleep(PATIENCE_S[Rung.WAIT] + PATIENCE_S[Rung.RESTART] + 0.5)
+    await asyncio.sleep(PATIENCE_S[RecoveryStep.WAIT] + PATIENCE_S[RecoveryStep.RESTART] + 0.5)
 
 
 @scene
@@ -515,7 +522,7 @@ async def test_the_report_of_our_own_hang_up_does_not_end_the_call(stage: Scene)
         stage.call.reported(CallDisconnected(**report(sub_code=7000)))
 
     await joining_again(stage, reported)
-    assert stage.call.state is State.INTERRUPTED
+    assert stage.call.state is CallState.INTERRUPTED
     assert len(stage.calls.connects) == 2 and stage.calls.secret(2) == stage.call.secret
     assert stage.call.was_heard and stage.call.server_call_id == "server-call-1"
 
@@ -523,7 +530,7 @@ async def test_the_report_of_our_own_hang_up_does_not_end_the_call(stage: Scene)
 @scene
 async def test_who_is_stopped_on_the_way_to_joining_again_does_not(stage: Scene) -> None:
     async def stopped() -> None:
-        stage.call.happen(Happening.STOP_ORDERED, "stopped")
+        stage.call.happen(CallTrigger.STOP_ORDERED, "stopped")
 
     await joining_again(stage, stopped)
     await stage.until_left()
@@ -555,7 +562,7 @@ async def test_a_silent_stream_of_a_connection_without_a_name_is_taken_as_it_is(
     assert (stage.call.connection_id, stage.call.detail, stage.call.state) == (
         None,
         "no audio has come",
-        State.STREAMING,
+        CallState.STREAMING,
     )
 
 

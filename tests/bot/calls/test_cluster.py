@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 
-from bot.calls.cluster import ANSWER_S, Message, Replicas, ReplicaSilent
-from bot.calls.commands import NotPossible
-from bot.calls.registry import LEASE_S, CallRecord, Register
-from bot.calls.state_machine import State
+from bot.calls.cluster import ANSWER_S, ReplicaMessage, ReplicaSilent
+from bot.calls.cluster import Cluster as RealCluster
+from bot.calls.commands import CommandRefused
+from bot.calls.registry import LEASE_S, CallRecord, Registry
+from bot.calls.state_machine import CallState
 from bot.errors import CallError
 from bot.interpreting.events import BoothDegraded, Order
-from bot.interpreting.glossary import Terms
-from rooms_admin.transcripts.records import Passage
+from bot.interpreting.glossary import GlossaryEntries
+from rooms_admin.transcripts.records import LedgerRecord
 from storage.errors import StoreUnavailable
-from storage.key_value import InMemoryState
+from storage.key_value import InMemoryKeyValue
 from tests.bot.calls.test_dispatcher import Exchange, FakeCalls, Kept, ended, report, roster, started
 from tests.support.media_streams import FakeMediaStream
 from tests.support.meeting import ADA, ADA_INTO_SPANISH, BENITO, BENITO_INTO_ENGLISH, PEOPLE, TWO_LANGUAGES
@@ -55,7 +56,7 @@ class Gate:
 class GatedState:
     """The shared store as one replica reaches it: each step takes time, so that others come between."""
 
-    def __init__(self, state: InMemoryState, gate: Gate) -> None:
+    def __init__(self, state: InMemoryKeyValue, gate: Gate) -> None:
         self._state, self._gate = state, gate
 
     async def _passed(self) -> None:
@@ -165,7 +166,7 @@ class Books(Kept):
         if not self._gate.shut:
             super().line(*entry)
 
-    def passage(self, room_id: str, passage: Passage) -> None:
+    def passage(self, room_id: str, passage: LedgerRecord) -> None:
         if not self._gate.shut:
             super().passage(room_id, passage)
 
@@ -174,7 +175,9 @@ class Books(Kept):
             raise StoreUnavailable("away")
         left = [one for one in self.open if one[0] == room_id and one[1].startswith(prefix)]
         for _, utterance, target in left:
-            self.passage(room_id, Passage(utterance, "", "", target, "abandoned", reason, 0, 0, None, None, 0, None))
+            self.passage(
+                room_id, LedgerRecord(utterance, "", "", target, "abandoned", reason, 0, 0, None, None, 0, None)
+            )
         return len(left)
 
 
@@ -207,7 +210,7 @@ class Cluster:
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self.state = InMemoryState(self.loop.time)
+        self.state = InMemoryKeyValue(self.loop.time)
         self.acs = Acs()
         self.records = Kept()
         self.a, self.b, self.c = (Replica(name, self) for name in "abc")
@@ -217,7 +220,7 @@ class Cluster:
         return [self.a, self.b, self.c]
 
     def record(self, room: int = 1) -> CallRecord | None:
-        register = Register(self.state, "nobody")
+        register = Registry(self.state, "nobody")
         coroutine = register.call(f"room-{room}")
         try:
             coroutine.send(None)
@@ -298,7 +301,7 @@ async def test_whoever_acs_dials_again_goes_on_at_once_and_the_lost_utterance_ge
             speaking.cancel()
         await asyncio.sleep(0.5)
         again = await replicas.b.dial()
-        assert await replicas.b.status() == (State.STREAMING, None)
+        assert await replicas.b.status() == (CallState.STREAMING, None)
         await interpreted(again)
         await asyncio.sleep(LEASE_S)
         assert replicas.states() == [("spoken", ""), ("spoken", ""), ("abandoned", "replica_lost")]
@@ -317,7 +320,7 @@ async def test_without_a_dial_one_of_the_others_takes_over_within_ten_seconds() 
         assert LEASE_S - 2 < seconds < HEARD_AGAIN_S - 1
         survivor = next(one for one in (replicas.b, replicas.c) if one.switchboard.calls)
         acs = await survivor.dial()
-        assert await survivor.status() == (State.STREAMING, None)
+        assert await survivor.status() == (CallState.STREAMING, None)
         await interpreted(acs)
         await asyncio.sleep(30)
         assert replicas.acs.restarts == ["connection-1"]
@@ -499,7 +502,7 @@ async def test_callbacks_and_reports_may_come_to_any_replica() -> None:
         await replicas.a.report(CallConnected(**report()))
         assert replicas.acs.hang_ups == [], "told again what it was told before the call moved"
         await replicas.a.tell(ended())
-        assert await replicas.c.status() == (State.ENDED, "call_ended")
+        assert await replicas.c.status() == (CallState.ENDED, "call_ended")
         assert replicas.acs.hang_ups == ["connection-1"]
         assert len(replicas.acs.connects) == 1
 
@@ -535,9 +538,9 @@ async def test_orders_and_changes_may_be_given_to_any_replica() -> None:
         await replicas.c.switchboard.order("room-1", Order.RESUME)
         assert not (await replicas.a.switchboard.status("room-1")).paused
         await replicas.c.switchboard.order("room-1", Order.HUSH)
-        with pytest.raises(NotPossible, match="already_live"):
+        with pytest.raises(CommandRefused, match="already_live"):
             await replicas.b.switchboard.start("room-1")
-        plan = type(TWO_LANGUAGES)(("en-US", "es-ES"), {ADA: PEOPLE[ADA]}, glossary=Terms.of({"ACS": {}}))
+        plan = type(TWO_LANGUAGES)(("en-US", "es-ES"), {ADA: PEOPLE[ADA]}, glossary=GlossaryEntries.of({"ACS": {}}))
         for one in replicas.all:
             one.book.rooms["room-1"] = type(one.book.rooms["room-1"])("room-1", "acs-1", plan)
         replicas.b.switchboard.change_plan("room-1", plan)
@@ -546,7 +549,7 @@ async def test_orders_and_changes_may_be_given_to_any_replica() -> None:
         assert call.room.plan is plan
         await replicas.c.switchboard.stop("room-1")
         await asyncio.sleep(1.0)
-        assert await replicas.b.status() == (State.ENDED, "stopped")
+        assert await replicas.b.status() == (CallState.ENDED, "stopped")
         assert replicas.acs.hang_ups == ["connection-1"]
 
 
@@ -577,7 +580,7 @@ async def test_all_replicas_told_of_a_call_at_once_join_it_once() -> None:
 async def _started_by_hand(replica: Replica) -> bool:
     try:
         await replica.switchboard.start("room-1")
-    except NotPossible as error:
+    except CommandRefused as error:
         assert error.code == "already_live"
         return False
     return True
@@ -619,11 +622,11 @@ async def test_a_call_can_come_back_to_a_replica_it_has_left() -> None:
 async def test_a_message_nobody_understands_does_not_keep_others_from_being_read() -> None:
     async with cluster() as replicas:
         await in_a_call(replicas)
-        replicas_of_b = Replicas(replicas.b.register)
+        replicas_of_b = RealCluster(replicas.b.register)
         await replicas.state.push("to:a", b"{")
-        await replicas_of_b.send("a", Message(kind="of a newer replica"))
-        with pytest.raises(NotPossible):
-            await replicas_of_b.ask("a", Message(kind="order", room_id="room-1", order="dance"), NotPossible)
+        await replicas_of_b.send("a", ReplicaMessage(kind="of a newer replica"))
+        with pytest.raises(CommandRefused):
+            await replicas_of_b.ask("a", ReplicaMessage(kind="order", room_id="room-1", order="dance"), CommandRefused)
         await replicas.b.switchboard.order("room-1", Order.PAUSE)
         assert (await replicas.a.switchboard.status("room-1")).paused
 

@@ -19,13 +19,13 @@ from bot.calls.reconciler import (
     EMPTY_S,
     LOOK_S,
     RETRY_S,
-    Reconciliation,
+    Reconciler,
 )
-from bot.calls.registry import CallRecord, Outcome, Register, WantedCall
-from bot.calls.state_machine import Happening, State
+from bot.calls.registry import CallRecord, LastCall, Registry, WantedCall
+from bot.calls.state_machine import CallState, CallTrigger
 from bot.errors import CallError
 from storage.errors import StoreUnavailable
-from storage.key_value import InMemoryState
+from storage.key_value import InMemoryKeyValue
 from tests.support.meeting import ADA, TWO_LANGUAGES
 from tests.support.virtual_time import virtual_time
 from webhooks.events import CallEnded, CallReport
@@ -34,7 +34,7 @@ RECORD = CallRecord(
     room_id="room-1", acs_room_id="acs-1", owner="us", secret="s3cret", request_id="request", name="name", since=0.0
 )
 WANTED = WantedCall(room_id="room-1", server_call_id="server-call-1", since=0.0)
-OUTCOME = Outcome(state="ended", reason="stopped", at=1.0)
+OUTCOME = LastCall(state="ended", reason="stopped", at=1.0)
 
 
 @dataclass
@@ -45,9 +45,9 @@ class FakeCall:
     connection_id: str | None = "connection-1"
     server_call_id: str | None = "server-call-1"
     record: CallRecord = RECORD
-    state: State = State.STREAMING
+    state: CallState = CallState.STREAMING
     reason: str | None = None
-    outcome: Outcome | None = None
+    outcome: LastCall | None = None
     moved: bool = False
     wanted_again: bool = False
     was_heard: bool = False
@@ -60,7 +60,7 @@ class FakeCall:
     async def check_owner(self) -> None:
         self.checked += 1
 
-    def happen(self, happening: Happening, reason: str) -> None:
+    def happen(self, happening: CallTrigger, reason: str) -> None:
         self.told.append((happening, reason))
 
     def disconnected(self) -> None:
@@ -125,10 +125,10 @@ class World:
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
         self.exchange, self.acs = FakeExchange(), FakeAcs()
-        self.state = InMemoryState(loop.time)
-        self.register = Register(self.state, "us")
+        self.state = InMemoryKeyValue(loop.time)
+        self.register = Registry(self.state, "us")
         calls: Any = self.acs
-        self.reconciliation = Reconciliation(self.exchange, self.register, calls, loop.time)
+        self.reconciliation = Reconciler(self.exchange, self.register, calls, loop.time)
 
     @property
     def asked(self) -> list[Any]:
@@ -148,7 +148,7 @@ async def test_what_a_replica_that_is_gone_has_left_is_taken_over() -> None:
     world = World()
     theirs = msgspec.structs.replace(RECORD, owner="others")
     await world.register.claim(theirs)
-    others = Register(world.state, "others")
+    others = Registry(world.state, "others")
     await others.beat()
     assert await world.look() == []
     await others.retire()
@@ -160,7 +160,7 @@ async def test_what_a_replica_that_is_gone_has_left_is_taken_over() -> None:
 async def test_an_event_promised_by_a_replica_that_is_gone_is_acted_on() -> None:
     world = World()
     event = CallEnded("event", "acs-1", "server-call-1", None, datetime(2026, 11, 20, tzinfo=UTC), "correlation", None)
-    await Register(world.state, "others").promise(event)
+    await Registry(world.state, "others").promise(event)
     assert await world.look() == [event]
 
 
@@ -327,7 +327,7 @@ async def test_nothing_is_known_of_a_room_that_is_deleted() -> None:
     ("call", "attempts"),
     [
         (FakeCall(reason="no_media", wanted_again=True), 5),
-        (FakeCall(reason="media_lost", wanted_again=True, was_heard=True, state=State.LIVE), 1),
+        (FakeCall(reason="media_lost", wanted_again=True, was_heard=True, state=CallState.LIVE), 1),
         (FakeCall(reason="media_lost", wanted_again=True, rejoin=True, next_server_call_id="server-call-1"), 5),
     ],
 )
@@ -404,10 +404,10 @@ async def test_an_interpreter_alone_for_too_long_leaves_and_one_with_people_does
         await world.reconciliation.ask_acs()
         await asyncio.sleep(wait_s)
     await world.reconciliation.ask_acs()
-    assert (Happening.EVERYBODY_LEFT, "nobody_came") not in call.told
+    assert (CallTrigger.EVERYBODY_LEFT, "nobody_came") not in call.told
     await asyncio.sleep(1)
     await world.reconciliation.ask_acs()
-    assert call.told[-1] == (Happening.EVERYBODY_LEFT, "nobody_came")
+    assert call.told[-1] == (CallTrigger.EVERYBODY_LEFT, "nobody_came")
 
 
 @pytest.mark.parametrize("refusal", [CallError("timeout", "", retryable=True), RuntimeError("a bug of ours")])

@@ -14,25 +14,25 @@ import pytest
 from bot.calls.registry import (
     LEASE_S,
     CallRecord,
-    Living,
-    Outcome,
-    Register,
+    LastCall,
+    LiveReplicas,
+    Registry,
     WantedCall,
     decode_event,
     encode_event,
 )
-from bot.calls.state_machine import State
+from bot.calls.state_machine import CallState
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
-from storage.key_value import InMemoryState, SharedState
-from storage.sqlite import IN_MEMORY, Database
-from storage.sqlite_key_value import SqliteState
+from storage.key_value import InMemoryKeyValue, KeyValueStore
+from storage.sqlite import IN_MEMORY, SqliteDatabase
+from storage.sqlite_key_value import SqliteKeyValue
 from webhooks.events import (
     CallConnected,
     CallEvent,
+    CallParticipant,
     CallReport,
     CallStarted,
     OtherCallEvent,
-    Participant,
     ParticipantAdded,
 )
 
@@ -45,21 +45,21 @@ RECORD = CallRecord(
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-async def state(request: pytest.FixtureRequest) -> AsyncIterator[SharedState]:
+async def state(request: pytest.FixtureRequest) -> AsyncIterator[KeyValueStore]:
     if request.param == "memory":
-        yield InMemoryState(asyncio.get_running_loop().time)
+        yield InMemoryKeyValue(asyncio.get_running_loop().time)
         return
-    async with Database(IN_MEMORY, MIGRATIONS) as database:
-        yield SqliteState(database)
+    async with SqliteDatabase(IN_MEMORY, MIGRATIONS) as database:
+        yield SqliteKeyValue(database)
 
 
 @pytest.fixture
-def register(state: SharedState) -> Register:
-    return Register(state, "us")
+def register(state: KeyValueStore) -> Registry:
+    return Registry(state, "us")
 
 
-async def test_a_room_has_one_call(state: SharedState, register: Register) -> None:
-    other = Register(state, "others")
+async def test_a_room_has_one_call(state: KeyValueStore, register: Registry) -> None:
+    other = Registry(state, "others")
     assert await register.call("room-1") is None
     assert await register.claim(RECORD)
     assert not await other.claim(msgspec.structs.replace(RECORD, owner="others", secret="another"))
@@ -67,9 +67,9 @@ async def test_a_room_has_one_call(state: SharedState, register: Register) -> No
     assert await other.calls() == [RECORD]
 
 
-async def test_a_record_is_changed_by_who_knows_it_as_it_is(register: Register) -> None:
+async def test_a_record_is_changed_by_who_knows_it_as_it_is(register: Registry) -> None:
     await register.claim(RECORD)
-    changed = msgspec.structs.replace(RECORD, state=State.STREAMING, present=("ada",), connection_id="connection-1")
+    changed = msgspec.structs.replace(RECORD, state=CallState.STREAMING, present=("ada",), connection_id="connection-1")
     assert await register.change(RECORD, changed)
     assert not await register.change(RECORD, msgspec.structs.replace(RECORD, owner="others"))
     assert not await register.release(RECORD)
@@ -78,13 +78,13 @@ async def test_a_record_is_changed_by_who_knows_it_as_it_is(register: Register) 
     assert await register.call("room-1") is None
 
 
-async def test_of_many_who_claim_at_once_one_succeeds(state: SharedState) -> None:
+async def test_of_many_who_claim_at_once_one_succeeds(state: KeyValueStore) -> None:
     records = [msgspec.structs.replace(RECORD, owner=f"replica-{n}", secret=f"secret-{n}") for n in range(8)]
-    won = await asyncio.gather(*(Register(state, record.owner).claim(record) for record in records))
+    won = await asyncio.gather(*(Registry(state, record.owner).claim(record) for record in records))
     assert sum(won) == 1
 
 
-async def test_a_secret_leads_to_its_call_and_is_known_when_that_is_over(register: Register) -> None:
+async def test_a_secret_leads_to_its_call_and_is_known_when_that_is_over(register: Registry) -> None:
     await register.claim(RECORD)
     assert await register.by_secret("s3cret") == RECORD
     moved = msgspec.structs.replace(RECORD, secret="new")
@@ -98,8 +98,8 @@ async def test_a_secret_leads_to_its_call_and_is_known_when_that_is_over(registe
     assert await register.by_secret("guessed") is None
 
 
-async def test_who_renews_the_lease_lives(state: SharedState, register: Register) -> None:
-    other = Register(state, "others")
+async def test_who_renews_the_lease_lives(state: KeyValueStore, register: Registry) -> None:
+    other = Registry(state, "others")
     assert (await register.living()).replicas == {"us"}, "we do, whatever it says"
     await other.beat()
     await register.beat()
@@ -109,7 +109,7 @@ async def test_who_renews_the_lease_lives(state: SharedState, register: Register
     assert (await register.living()).replicas == {"us"}, "who has retired does not come back"
 
 
-async def test_a_store_that_has_lost_our_lease_may_have_lost_those_of_others(register: Register, state: Any) -> None:
+async def test_a_store_that_has_lost_our_lease_may_have_lost_those_of_others(register: Registry, state: Any) -> None:
     await register.beat()
     assert (await register.living()).certain
     await state.remove("replica:us")
@@ -118,21 +118,21 @@ async def test_a_store_that_has_lost_our_lease_may_have_lost_those_of_others(reg
     assert not (await register.living()).certain, "the others get the time to renew theirs"
 
 
-async def test_who_has_retired_doubts_nothing(register: Register) -> None:
+async def test_who_has_retired_doubts_nothing(register: Registry) -> None:
     await register.beat()
     await register.retire()
     assert (await register.living()).certain
 
 
 def test_whose_calls_may_be_taken_over() -> None:
-    living = Living(frozenset({"us", "others"}), certain=True)
+    living = LiveReplicas(frozenset({"us", "others"}), certain=True)
     assert [living.gone(owner) for owner in ("us", "others", "dead", "")] == [False, False, True, True]
-    doubtful = Living(frozenset({"us"}), certain=False)
+    doubtful = LiveReplicas(frozenset({"us"}), certain=False)
     assert [doubtful.gone(owner) for owner in ("dead", "")] == [False, True]
     assert LEASE_S == 5.0
 
 
-async def test_calls_that_are_wanted(register: Register) -> None:
+async def test_calls_that_are_wanted(register: Registry) -> None:
     wanted = WantedCall(room_id="room-1", server_call_id="server-call-1", since=1.0, attempts=2, retry_at=3.0)
     assert await register.wanted("room-1") is None
     await register.want(wanted)
@@ -142,8 +142,8 @@ async def test_calls_that_are_wanted(register: Register) -> None:
     assert await register.all_wanted() == []
 
 
-async def test_calls_that_are_over_and_how_they_ended(register: Register) -> None:
-    outcome = Outcome(state="ended", reason="stopped", at=1.0, connection_id="connection-1")
+async def test_calls_that_are_over_and_how_they_ended(register: Registry) -> None:
+    outcome = LastCall(state="ended", reason="stopped", at=1.0, connection_id="connection-1")
     assert not await register.is_over("server-call-1")
     await register.over("server-call-1")
     assert await register.is_over("server-call-1")
@@ -155,7 +155,7 @@ async def test_calls_that_are_over_and_how_they_ended(register: Register) -> Non
     assert await register.outcome("room-1") is None and await register.wanted("room-1") is None
 
 
-async def test_connections_left_behind(register: Register) -> None:
+async def test_connections_left_behind(register: Registry) -> None:
     await register.orphan("connection-1")
     await register.orphan("connection-1")
     assert await register.orphans() == ["connection-1"]
@@ -163,13 +163,13 @@ async def test_connections_left_behind(register: Register) -> None:
     assert await register.orphans() == []
 
 
-async def test_what_was_promised_is_done_by_a_successor_and_by_one_alone(state: SharedState) -> None:
-    dead, us, others = (Register(state, name) for name in ("dead", "us", "others"))
-    living = Living(frozenset({"us", "others"}), certain=True)
+async def test_what_was_promised_is_done_by_a_successor_and_by_one_alone(state: KeyValueStore) -> None:
+    dead, us, others = (Registry(state, name) for name in ("dead", "us", "others"))
+    living = LiveReplicas(frozenset({"us", "others"}), certain=True)
     await dead.promise(STARTED)
     await dead.promise(replace(STARTED, event_id="event-2"))
     await dead.done(replace(STARTED, event_id="event-2"))
-    assert await us.left_undone(Living(frozenset({"dead"}), certain=True)) == []
+    assert await us.left_undone(LiveReplicas(frozenset({"dead"}), certain=True)) == []
     found = await asyncio.gather(us.left_undone(living), others.left_undone(living))
     assert sorted(found, key=len) == [[], [STARTED]]
     assert await us.left_undone(living) == [], "it is ours now"
@@ -178,7 +178,7 @@ async def test_what_was_promised_is_done_by_a_successor_and_by_one_alone(state: 
     assert await state.find("event:") == {}
 
 
-async def test_messages_come_in_order_to_whom_they_are_for(register: Register) -> None:
+async def test_messages_come_in_order_to_whom_they_are_for(register: Registry) -> None:
     await register.send("others", b"1")
     await register.send("others", b"2")
     assert await register.receive("us", 0.0) is None
@@ -192,7 +192,7 @@ SAMPLES: dict[str, Any] = {
     "float | None": 1.5,
     "datetime": NOW,
     "bool": True,
-    "tuple[Participant, ...]": (Participant("8:acs:ada", "communicationUser", True, False),),
+    "tuple[CallParticipant, ...]": (CallParticipant("8:acs:ada", "communicationUser", True, False),),
 }
 
 

@@ -8,9 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.calls.state_machine import IN_CALL, TABLE, Act, Happening, State, Step, diagram, matrix, step
+from bot.calls.state_machine import (
+    IN_CALL,
+    TABLE,
+    CallAction,
+    CallState,
+    CallTrigger,
+    Transition,
+    diagram,
+    matrix,
+    step,
+)
 
-CODES = dict(zip("SCH LIV CNG CND STR INT DRA END".split(), State, strict=True))
+CODES = dict(zip("SCH LIV CNG CND STR INT DRA END".split(), CallState, strict=True))
 
 # The state that follows, if it is another, and what is done; a dot where nothing changes. Written by hand: whoever
 # changes the table decides, and says so here.
@@ -44,22 +54,22 @@ left                |.          |.          |.          |.          |.          
 left, to return     |.          |.          |.          |.          |.          |.         |LIV        |.
 """
 PAIRS = list(TABLE)
-happenings = st.sampled_from(Happening)
-states = st.sampled_from(State)
+happenings = st.sampled_from(CallTrigger)
+states = st.sampled_from(CallState)
 INTO_A_CALL = {
-    Happening.CALL_STARTED,
-    Happening.OTHER_CALL_STARTED,
-    Happening.PERSON_JOINED,
-    Happening.START_ORDERED,
-    Happening.RETRY_DUE,
-    Happening.TAKEN_OVER,
-    Happening.JOIN_TAKEN_OVER,
+    CallTrigger.CALL_STARTED,
+    CallTrigger.OTHER_CALL_STARTED,
+    CallTrigger.PERSON_JOINED,
+    CallTrigger.START_ORDERED,
+    CallTrigger.RETRY_DUE,
+    CallTrigger.TAKEN_OVER,
+    CallTrigger.JOIN_TAKEN_OVER,
 }
-INTERPRETERS = {Act.JOIN: 1, Act.LEAVE: -1, Act.CLOSE: -1, Act.LET_GO: -1}
+INTERPRETERS = {CallAction.JOIN: 1, CallAction.LEAVE: -1, CallAction.CLOSE: -1, CallAction.LET_GO: -1}
 """By how much the number of ours in the room changes; a take-over takes the place of one that is gone."""
 
 
-def expected() -> dict[tuple[State, Happening], Step]:
+def expected() -> dict[tuple[CallState, CallTrigger], Transition]:
     head, *rows = EXPECTED.strip("\n").splitlines()
     columns = [CODES[code.strip()] for code in head.split("|")[1:]]
     found = {}
@@ -70,106 +80,114 @@ def expected() -> dict[tuple[State, Happening], Step]:
             following = CODES.get(first, state)
             act = rest if first in CODES else "" if cell == "." else cell
             act = "restart streaming" if act == "restart" else act
-            found[state, Happening(name)] = Step(following, Act(act) if act else Act.NOTHING)
+            found[state, CallTrigger(name)] = Transition(following, CallAction(act) if act else CallAction.NOTHING)
     return found
 
 
 def test_every_pair_is_decided_and_as_it_was_decided() -> None:
-    assert len(TABLE) == len(State) * len(Happening)
+    assert len(TABLE) == len(CallState) * len(CallTrigger)
     assert expected() == TABLE
 
 
 @pytest.mark.parametrize(("state", "happening"), PAIRS)
-def test_only_reports_orders_the_retry_and_a_takeover_lead_into_a_call(state: State, happening: Happening) -> None:
+def test_only_reports_orders_the_retry_and_a_takeover_lead_into_a_call(
+    state: CallState, happening: CallTrigger
+) -> None:
     following, act = step(state, happening)
     if state not in IN_CALL and following in IN_CALL:
         assert happening in INTO_A_CALL
-        assert act is (Act.RECOVER if happening is Happening.TAKEN_OVER else Act.JOIN)
-    if act is Act.JOIN:
-        assert state not in IN_CALL | {State.DRAINING}, "never on top of a call"
+        assert act is (CallAction.RECOVER if happening is CallTrigger.TAKEN_OVER else CallAction.JOIN)
+    if act is CallAction.JOIN:
+        assert state not in IN_CALL | {CallState.DRAINING}, "never on top of a call"
 
 
 @pytest.mark.parametrize(("state", "happening"), PAIRS)
-def test_a_call_is_only_left_by_closing_its_books(state: State, happening: Happening) -> None:
+def test_a_call_is_only_left_by_closing_its_books(state: CallState, happening: CallTrigger) -> None:
     following, act = step(state, happening)
     if state in IN_CALL and following not in IN_CALL:
-        assert act in (Act.LEAVE, Act.CLOSE, Act.LET_GO)
-        assert following is (State.ENDED if act is Act.LET_GO else State.DRAINING)
-    if act in (Act.LEAVE, Act.CLOSE):
+        assert act in (CallAction.LEAVE, CallAction.CLOSE, CallAction.LET_GO)
+        assert following is (CallState.ENDED if act is CallAction.LET_GO else CallState.DRAINING)
+    if act in (CallAction.LEAVE, CallAction.CLOSE):
         assert state in IN_CALL, "books are closed once"
 
 
-@pytest.mark.parametrize("happening", Happening)
-def test_draining_ends_by_being_out_and_by_nothing_else(happening: Happening) -> None:
-    left = {Happening.LEFT: State.ENDED, Happening.LEFT_TO_RETURN: State.LIVE, Happening.MOVED: State.ENDED}
-    assert step(State.DRAINING, happening).state is left.get(happening, State.DRAINING)
+@pytest.mark.parametrize("happening", CallTrigger)
+def test_draining_ends_by_being_out_and_by_nothing_else(happening: CallTrigger) -> None:
+    left = {
+        CallTrigger.LEFT: CallState.ENDED,
+        CallTrigger.LEFT_TO_RETURN: CallState.LIVE,
+        CallTrigger.MOVED: CallState.ENDED,
+    }
+    assert step(CallState.DRAINING, happening).state is left.get(happening, CallState.DRAINING)
 
 
 @pytest.mark.parametrize("state", sorted(IN_CALL))
-@pytest.mark.parametrize("happening", [Happening.CALL_STARTED, Happening.START_ORDERED, Happening.PERSON_JOINED])
-def test_who_is_in_the_call_does_not_mind_being_told_again(state: State, happening: Happening) -> None:
-    assert step(state, happening) == Step(state, Act.NOTHING)
+@pytest.mark.parametrize("happening", [CallTrigger.CALL_STARTED, CallTrigger.START_ORDERED, CallTrigger.PERSON_JOINED])
+def test_who_is_in_the_call_does_not_mind_being_told_again(state: CallState, happening: CallTrigger) -> None:
+    assert step(state, happening) == Transition(state, CallAction.NOTHING)
 
 
-@pytest.mark.parametrize("state", [State.LIVE, State.ENDED])
-def test_a_repeated_report_neither_shortens_the_pause_nor_undoes_an_order_to_leave(state: State) -> None:
-    assert step(state, Happening.CALL_STARTED) == Step(state, Act.NOTHING)
+@pytest.mark.parametrize("state", [CallState.LIVE, CallState.ENDED])
+def test_a_repeated_report_neither_shortens_the_pause_nor_undoes_an_order_to_leave(state: CallState) -> None:
+    assert step(state, CallTrigger.CALL_STARTED) == Transition(state, CallAction.NOTHING)
 
 
 @pytest.mark.parametrize(("state", "happening"), PAIRS)
-def test_happenings_that_may_be_told_twice_do_nothing_new_the_second_time(state: State, happening: Happening) -> None:
+def test_happenings_that_may_be_told_twice_do_nothing_new_the_second_time(
+    state: CallState, happening: CallTrigger
+) -> None:
     """But for what asks for one more step of the ladder, and notes of what is to be joined next, which are the same."""
     following, _ = step(state, happening)
     again = step(following, happening)
     assert again.state is following
-    assert again.act in (Act.NOTHING, Act.NOTE_NEXT, Act.FORGET_NEXT) or (
-        happening in (Happening.MEDIA_REFUSED, Happening.PATIENCE_OVER, Happening.NO_FRAMES)
-        or (state, happening) == (State.SCHEDULED, Happening.OTHER_CALL_STARTED)
+    assert again.act in (CallAction.NOTHING, CallAction.NOTE_NEXT, CallAction.FORGET_NEXT) or (
+        happening in (CallTrigger.MEDIA_REFUSED, CallTrigger.PATIENCE_OVER, CallTrigger.NO_FRAMES)
+        or (state, happening) == (CallState.SCHEDULED, CallTrigger.OTHER_CALL_STARTED)
     )
 
 
 @given(states, st.lists(happenings, max_size=60))
-def test_no_sequence_joins_twice_without_leaving_in_between(state: State, sequence: list[Happening]) -> None:
+def test_no_sequence_joins_twice_without_leaving_in_between(state: CallState, sequence: list[CallTrigger]) -> None:
     ours = 1 if state in IN_CALL else 0
     for happening in sequence:
         before = state
         state, act = step(state, happening)
-        if happening is Happening.TAKEN_OVER and before not in IN_CALL and state in IN_CALL:
+        if happening is CallTrigger.TAKEN_OVER and before not in IN_CALL and state in IN_CALL:
             ours += 1
-        ours += INTERPRETERS.get(act, 0) if before is not State.DRAINING else 0
+        ours += INTERPRETERS.get(act, 0) if before is not CallState.DRAINING else 0
         assert ours == (1 if state in IN_CALL else 0)
 
 
 @given(states, st.lists(happenings, max_size=60))
-def test_whatever_has_happened_a_stop_ends_it(state: State, sequence: list[Happening]) -> None:
+def test_whatever_has_happened_a_stop_ends_it(state: CallState, sequence: list[CallTrigger]) -> None:
     for happening in sequence:
         state, _ = step(state, happening)
-    state, _ = step(state, Happening.STOP_ORDERED)
-    state, _ = step(state, Happening.LEFT)
-    assert state in (State.ENDED, State.SCHEDULED)
+    state, _ = step(state, CallTrigger.STOP_ORDERED)
+    state, _ = step(state, CallTrigger.LEFT)
+    assert state in (CallState.ENDED, CallState.SCHEDULED)
 
 
-@pytest.mark.parametrize("start", State)
-def test_every_state_is_reached_from_every_other_but_the_first(start: State) -> None:
+@pytest.mark.parametrize("start", CallState)
+def test_every_state_is_reached_from_every_other_but_the_first(start: CallState) -> None:
     seen, todo = {start}, deque([start])
     while todo:
         state = todo.popleft()
-        for happening in Happening:
+        for happening in CallTrigger:
             following = step(state, happening).state
             if following not in seen:
                 seen.add(following)
                 todo.append(following)
-    assert seen | {State.SCHEDULED} == set(State)
+    assert seen | {CallState.SCHEDULED} == set(CallState)
 
 
 def test_the_matrix_shows_every_pair() -> None:
     head, rule, *rows = matrix().splitlines()
-    assert head.split("|")[2:-1] == [f" {state} " for state in State]
-    assert rule.count("---") == len(State) + 1
-    for row, happening in zip(rows, Happening, strict=True):
+    assert head.split("|")[2:-1] == [f" {state} " for state in CallState]
+    assert rule.count("---") == len(CallState) + 1
+    for row, happening in zip(rows, CallTrigger, strict=True):
         _, name, *cells, _ = (cell.strip() for cell in row.split("|"))
         assert name == happening
-        for state, cell in zip(State, cells, strict=True):
+        for state, cell in zip(CallState, cells, strict=True):
             following, act = TABLE[state, happening]
             assert (
                 cell
@@ -178,25 +196,25 @@ def test_the_matrix_shows_every_pair() -> None:
                     (True, False): str(act),
                     (False, True): f"**{following}**",
                     (False, False): f"**{following}**, {act}",
-                }[following is state, act is Act.NOTHING]
+                }[following is state, act is CallAction.NOTHING]
             )
 
 
 def test_the_picture_shows_every_change_of_state_and_nothing_else() -> None:
     head, direction, start, *lines = diagram().splitlines()
     assert (head, direction.strip(), start.strip()) == ("stateDiagram-v2", "direction LR", "[*] --> scheduled")
-    groups: dict[str, list[State]] = {}
-    drawn: dict[tuple[State, Happening], State] = {}
+    groups: dict[str, list[CallState]] = {}
+    drawn: dict[tuple[CallState, CallTrigger], CallState] = {}
     for line in lines:
         if " as " in line:
             names, name = line.strip().removeprefix('state "from ').split('" as ')
-            groups[name] = [State(one) for one in names.split(", ")]
+            groups[name] = [CallState(one) for one in names.split(", ")]
             continue
         way, labels = line.strip().split(": ", 1)
         origin, _, following = way.partition(" --> ")
-        for state in groups.get(origin) or [State(origin)]:
+        for state in groups.get(origin) or [CallState(origin)]:
             for label in labels.split("<br>"):
-                assert (state, Happening(label)) not in drawn
-                drawn[state, Happening(label)] = State(following)
+                assert (state, CallTrigger(label)) not in drawn
+                drawn[state, CallTrigger(label)] = CallState(following)
     assert drawn == {pair: after.state for pair, after in TABLE.items() if after.state is not pair[0]}
     assert len(lines) < 25, "not a hairball"

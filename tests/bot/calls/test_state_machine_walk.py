@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.calls.commands import NotPossible
-from bot.calls.state_machine import State
+from bot.calls.commands import CommandRefused
+from bot.calls.state_machine import CallState
 from bot.interpreting.plan import RoomPlan
 from tests.bot.calls.test_dispatcher import Exchange
 from tests.support.acs_world import AcsWorld
@@ -80,7 +80,7 @@ class Walk:
             else:
                 await switchboard.start(f"room-{room}")
                 self.excused.pop(room, None)
-        except NotPossible:
+        except CommandRefused:
             pass
 
     def _excuse(self, room: int) -> None:
@@ -101,10 +101,10 @@ class Walk:
             status = await exchange.status(room)
             if meeting is None or not meeting.people:
                 assert bots == [], "nobody is there any more"
-                assert status[0] in (State.ENDED, State.SCHEDULED)
+                assert status[0] in (CallState.ENDED, CallState.SCHEDULED)
             elif room not in self.excused or self.excused[room] not in (None, meeting.server_call_id):
                 assert len(bots) == 1, status
-                assert bots[0].stream is not None and status[0] is State.STREAMING
+                assert bots[0].stream is not None and status[0] is CallState.STREAMING
             if bots:
                 assert len(bots) == 1
                 busy.add(f"room-{room}")

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from bot.interpreting.booth_events import HEAR_OUT_S, MODEL_SHARE_S, STALE_S, Answers
+from bot.interpreting.booth_events import HEAR_OUT_S, MODEL_SHARE_S, STALE_S, BoothEvents
 from bot.interpreting.captions import Utterance
 from bot.interpreting.effects import Cancel, Caption, Effect, Hear, Interpret, Release, Settled
-from bot.interpreting.events import BoothLost, InterpretationEnded, Outcome, Usage
-from bot.interpreting.glossary import Terms
+from bot.interpreting.events import BoothLost, InterpretationEnded, InterpretationOutcome, Usage
+from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import AUTO, Lane, Mode, RoomPlan
-from bot.interpreting.quality.echo_loops import LoopBreaker
+from bot.interpreting.quality.echo_loops import EchoLoopBreaker
 from bot.interpreting.renditions import Rendition, Renditions
 from bot.interpreting.routing import Route
 from bot.interpreting.usage_meter import UsageMeter
@@ -24,17 +24,17 @@ SPOKEN_S = 2.0
 
 
 class Desk:
-    """`Answers` with its books, and what it asks for. Ada speaks from 0 to 2 s; it is with the model at 2.5 s."""
+    """`BoothEvents` with its books, and what it asks for. Ada speaks from 0 to 2 s; it is with the model at 2.5 s."""
 
     def __init__(self, plan: RoomPlan = TWO_LANGUAGES, faults: dict[str, tuple[str, ...]] | None = None) -> None:
         self.out: list[Effect] = []
         self.faults = faults or {}
         self.books = Renditions(plan, 0.0, self.out, UsageMeter(plan.usage_cap))
         self.books.streams.add("room")
-        self.loops = LoopBreaker()
-        self.answers = Answers(self.books, self.out, self.loops, self.judge)
+        self.loops = EchoLoopBreaker()
+        self.answers = BoothEvents(self.books, self.out, self.loops, self.judge)
 
-    def judge(self, original: str | None, text: str, lane: Lane, glossary: Terms) -> tuple[str, ...]:
+    def judge(self, original: str | None, text: str, lane: Lane, glossary: GlossaryEntries) -> tuple[str, ...]:
         return self.faults.get(text, ())
 
     def hears(
@@ -66,7 +66,12 @@ class Desk:
             self.answers.audio(lane, "u-1", numbered(1) * frames, now)
 
     def ends(
-        self, now: float, outcome: Outcome = Outcome.COMPLETED, reason: str = "", lane: Lane = LANE, name: str = "u-1"
+        self,
+        now: float,
+        outcome: InterpretationOutcome = InterpretationOutcome.COMPLETED,
+        reason: str = "",
+        lane: Lane = LANE,
+        name: str = "u-1",
     ) -> None:
         usage = Usage(input_audio=20, output_audio=40)
         self.answers.ended(InterpretationEnded(lane, name, outcome, reason, usage), now)
@@ -153,9 +158,12 @@ def test_what_runs_along_is_late_later() -> None:
 
 @pytest.mark.parametrize(
     ("outcome", "reason", "told"),
-    [(Outcome.FAILED, "content_filter", "content_filter"), (Outcome.CANCELLED, "", "cancelled")],
+    [
+        (InterpretationOutcome.FAILED, "content_filter", "content_filter"),
+        (InterpretationOutcome.CANCELLED, "", "cancelled"),
+    ],
 )
-def test_a_failure_is_the_end_of_it(outcome: Outcome, reason: str, told: str) -> None:
+def test_a_failure_is_the_end_of_it(outcome: InterpretationOutcome, reason: str, told: str) -> None:
     desk = Desk()
     desk.hears()
     desk.ends(3.0, outcome, reason)
@@ -167,7 +175,7 @@ def test_what_failed_in_passing_is_asked_for_once_more() -> None:
     desk = Desk()
     desk.hears()
     desk.says("Ho", 0, 2.7)
-    desk.ends(2.8, Outcome.FAILED, "server_error")
+    desk.ends(2.8, InterpretationOutcome.FAILED, "server_error")
     assert (desk.settled(), desk.asked()) == ([], [False, True])
     desk.says("Hola", 10, 3.2)
     desk.ends(3.3)
@@ -185,7 +193,7 @@ def test_what_fails_again_or_too_late_or_when_it_is_heard_is_given_up() -> None:
             desk.says("Ho", 10, 2.7)
             desk.plays(2.7, 2.8)
         for at in failures:
-            desk.ends(at, Outcome.FAILED, "server_error")
+            desk.ends(at, InterpretationOutcome.FAILED, "server_error")
         assert desk.settled() == [("abandoned", "server_error")]
         assert len(desk.asked()) == len(failures)
 
@@ -194,7 +202,7 @@ def test_what_was_cut_is_heard_and_flagged() -> None:
     desk = Desk()
     desk.hears()
     desk.says("Hola a", 10, 3.0)
-    desk.ends(3.1, Outcome.INCOMPLETE, "max_output_tokens")
+    desk.ends(3.1, InterpretationOutcome.INCOMPLETE, "max_output_tokens")
     desk.plays(3.1, 4.0)
     assert desk.settled() == [("spoken", "max_output_tokens")]
     assert desk.flags() == ("incomplete",)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bot.interpreting.booths import LEFT_S, Booths
 from bot.interpreting.effects import Brief, CloseBooth, Effect, OpenBooth
-from bot.interpreting.glossary import Terms
+from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.plan import Lane, Mode, RoomPlan
 from tests.support.meeting import ADA, BENITO, PEOPLE
 
@@ -130,7 +130,7 @@ def test_a_changed_glossary_reaches_open_booths() -> None:
     row.booths.need(SPANISH, 0.0)
     row.booths.need(ENGLISH, 0.0)
     row.out.clear()
-    changed = replace(ROOM, glossary=Terms.of({"Contoso": {}}))
+    changed = replace(ROOM, glossary=GlossaryEntries.of({"Contoso": {}}))
     row.booths.follow(changed)
     assert [(effect.lane, "Contoso" in effect.instructions) for effect in row.out if isinstance(effect, Brief)] == [
         (SPANISH, True),

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from bot.interpreting.caption_text import (
     REVISIONS_EVERY_S,
-    Transcript,
+    CaptionText,
     whole_clauses,
     whole_words,
 )
@@ -16,7 +16,7 @@ ENGLISH = ("u-1", "en-US")
 
 
 def test_a_line_grows_and_each_revision_holds_all_of_it() -> None:
-    transcript = Transcript()
+    transcript = CaptionText()
     assert transcript.grow(SPANISH, "¿Cuándo") == ("¿Cuándo", 1)
     assert transcript.grow(SPANISH, " abre") == ("¿Cuándo abre", 2)
     assert transcript.text(SPANISH) == "¿Cuándo abre"
@@ -24,7 +24,7 @@ def test_a_line_grows_and_each_revision_holds_all_of_it() -> None:
 
 
 def test_nothing_follows_the_final_revision() -> None:
-    transcript = Transcript()
+    transcript = CaptionText()
     transcript.finish(SPANISH, "Buenos días")
     assert transcript.grow(SPANISH, " a todos") is None
     assert transcript.finish(SPANISH, "Buenas noches") is None
@@ -32,26 +32,26 @@ def test_nothing_follows_the_final_revision() -> None:
 
 
 def test_the_final_text_replaces_what_has_grown() -> None:
-    transcript = Transcript()
+    transcript = CaptionText()
     transcript.grow(ENGLISH, "Wen dose")
     assert transcript.finish(ENGLISH, "When does it open?") == ("When does it open?", 2)
 
 
 def test_a_delta_without_text_makes_no_revision() -> None:
-    transcript = Transcript()
+    transcript = CaptionText()
     assert transcript.grow(SPANISH, "") is None
     assert transcript.grow(SPANISH, "Sí") == ("Sí", 1)
 
 
 def test_a_line_of_blanks_is_no_line() -> None:
-    transcript = Transcript()
+    transcript = CaptionText()
     transcript.grow(SPANISH, "  ")
     assert transcript.finish(SPANISH) is None
     assert transcript.grow(SPANISH, "late") is None
 
 
 def test_languages_of_one_utterance_grow_apart_and_are_forgotten_together() -> None:
-    transcript = Transcript()
+    transcript = CaptionText()
     transcript.grow(SPANISH, "Sí")
     transcript.grow(ENGLISH, "Yes")
     transcript.grow(("u-2", "es-ES"), "No")
@@ -64,7 +64,7 @@ def test_languages_of_one_utterance_grow_apart_and_are_forgotten_together() -> N
 @given(st.lists(st.text(max_size=5) | st.none(), max_size=20))
 def test_revisions_count_up_by_one_and_end_for_good(deltas: list[str | None]) -> None:
     """None stands for the end of the line, which may be told more than once."""
-    transcript = Transcript()
+    transcript = CaptionText()
     yielded: list[tuple[str, int]] = []
     ended = False
     for delta in deltas:
@@ -81,7 +81,7 @@ def test_revisions_count_up_by_one_and_end_for_good(deltas: list[str | None]) ->
 
 
 def test_balanced_captions_show_whole_words_four_times_a_second() -> None:
-    transcript = Transcript(Stability.BALANCED)
+    transcript = CaptionText(Stability.BALANCED)
     assert transcript.grow(SPANISH, "Bue", 1.0) is None, "half a word"
     assert transcript.grow(SPANISH, "nos días a ", 1.1) == ("Buenos días a", 1)
     assert transcript.grow(SPANISH, "todos y ", 1.2) is None, "too soon"
@@ -93,7 +93,7 @@ def test_balanced_captions_show_whole_words_four_times_a_second() -> None:
 
 
 def test_what_was_withheld_is_not_shown_after_the_end() -> None:
-    transcript = Transcript(Stability.BALANCED)
+    transcript = CaptionText(Stability.BALANCED)
     transcript.grow(SPANISH, "Sí ", 1.0)
     transcript.grow(SPANISH, "claro ", 1.1)
     transcript.finish(SPANISH)
@@ -102,7 +102,7 @@ def test_what_was_withheld_is_not_shown_after_the_end() -> None:
 
 
 def test_aggressive_captions_show_clauses_and_never_change() -> None:
-    transcript = Transcript(Stability.AGGRESSIVE)
+    transcript = CaptionText(Stability.AGGRESSIVE)
     assert transcript.grow(SPANISH, "Sí, son 3") == ("Sí,", 1)
     assert transcript.grow(SPANISH, ",5 kilos.") is None, "there may be more of the number"
     assert transcript.grow(SPANISH, " Ya") == ("Sí, son 3,5 kilos.", 2)
@@ -119,7 +119,7 @@ def test_scripts_without_blanks_are_shown_sign_by_sign() -> None:
 
 
 def test_a_line_that_begins_anew_goes_on_counting() -> None:
-    transcript = Transcript()
+    transcript = CaptionText()
     transcript.grow(SPANISH, "Como modelo de lenguaje")
     assert transcript.begin_anew(SPANISH)
     assert transcript.begin_anew(ENGLISH), "nothing was there"
@@ -129,7 +129,7 @@ def test_a_line_that_begins_anew_goes_on_counting() -> None:
 
 
 def test_a_line_nobody_will_finish_is_closed_if_somebody_has_seen_it() -> None:
-    transcript = Transcript()
+    transcript = CaptionText()
     assert transcript.close(SPANISH) is None
     transcript.grow(SPANISH, "Buenos d")
     assert transcript.close(SPANISH) == ("Buenos d", 2)
@@ -139,14 +139,14 @@ def test_a_line_nobody_will_finish_is_closed_if_somebody_has_seen_it() -> None:
 
 
 def test_a_line_that_began_anew_and_came_to_nothing_is_closed_as_it_was_seen() -> None:
-    transcript = Transcript()
+    transcript = CaptionText()
     transcript.grow(SPANISH, "Hola")
     transcript.begin_anew(SPANISH)
     assert transcript.close(SPANISH) == ("Hola", 2)
 
 
 def test_a_line_is_corrected_until_it_is_final() -> None:
-    transcript = Transcript()
+    transcript = CaptionText()
     transcript.grow(SPANISH, "La cabina")
     assert transcript.growing() == [SPANISH]
     assert transcript.revise(SPANISH, "La caseta", 1.0) == ("La caseta", 2)
@@ -162,7 +162,7 @@ pieces = st.lists(st.tuples(st.text("ab .,。5", max_size=4), st.integers(0, 400
 def test_what_is_shown_is_what_was_said_whatever_the_stability(
     steps: list[tuple[str, int]], stability: Stability
 ) -> None:
-    transcript, now = Transcript(stability), 0.0
+    transcript, now = CaptionText(stability), 0.0
     said, seen, at = "", [""], [float("-inf")]
     for delta, pause_ms in steps:
         now += pause_ms / 1000
@@ -183,7 +183,7 @@ def test_what_is_shown_is_what_was_said_whatever_the_stability(
 
 
 def test_what_was_withheld_is_not_shown_where_it_may_no_longer_be() -> None:
-    transcript = Transcript(Stability.BALANCED)
+    transcript = CaptionText(Stability.BALANCED)
     assert transcript.grow(("u-1", "es"), "Buenos ", 1.0) is not None
     assert transcript.grow(("u-1", "es"), "días a ", 1.01) is None
     transcript.stability = Stability.AGGRESSIVE

@@ -3,7 +3,7 @@ from __future__ import annotations
 from bot.interpreting.caption_text import CaptionLine
 from bot.interpreting.captions import UNDETERMINED, Captions, Utterance
 from bot.interpreting.effects import Caption, Effect
-from bot.interpreting.glossary import Terms
+from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.plan import AUTO, Stability
 
 ES = "es-ES"
@@ -77,8 +77,8 @@ def test_an_empty_original_is_not_shown() -> None:
 
 def test_a_corrected_glossary_changes_lines_that_still_grow() -> None:
     read, one, other = Read(), spoken(), Utterance("u-2", "8:acs:bo", "Bo", "en-US", 102.0)
-    before = Terms.of({"budget": {"es": "presupuesto"}}, ["es-ES"])
-    after = Terms.of({"budget": {"es": "dotación"}}, ["es-ES"])
+    before = GlossaryEntries.of({"budget": {"es": "presupuesto"}}, ["es-ES"])
+    after = GlossaryEntries.of({"budget": {"es": "dotación"}}, ["es-ES"])
     read.captions.grow(one, ES, "El presupuesto ", 102.0)
     read.captions.grow(other, ES, "Otra cosa ", 102.0)
     read.captions.correct({"u-1": one, "u-2": other}, before, after, 102.5)

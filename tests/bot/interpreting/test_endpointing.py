@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.interpreting.endpointing import FRAME_MS, GAP_GRACE_MS, Began, Ended, Endpointer, Piece, Turn
+from bot.interpreting.endpointing import FRAME_MS, GAP_GRACE_MS, Endpointer, TurnAudio, TurnBegan, TurnEnded, TurnEvent
 from bot.interpreting.plan import Endpointing
 from tests.support.audio import FRAME_BYTES, numbered, numbers
 
@@ -21,9 +21,9 @@ class Microphone:
         self.sent = 0
         self.now = 0.0
 
-    def hears(self, speech: str) -> list[Turn]:
+    def hears(self, speech: str) -> list[TurnEvent]:
         """Each character is a frame: `#` speech, `.` none; spaces are for the reader."""
-        turns: list[Turn] = []
+        turns: list[TurnEvent] = []
         for mark in speech.replace(" ", ""):
             self.sent += 1
             self.now = self.sent * FRAME_MS / 1000
@@ -31,13 +31,13 @@ class Microphone:
         return turns
 
 
-def kinds(turns: list[Turn]) -> list[str]:
+def kinds(turns: list[TurnEvent]) -> list[str]:
     return [type(turn).__name__ for turn in turns]
 
 
-def sent(turns: list[Turn]) -> list[int]:
+def sent(turns: list[TurnEvent]) -> list[int]:
     """The numbers of the frames that were sent on."""
-    return numbers(b"".join(turn.pcm for turn in turns if isinstance(turn, Began | Piece)))
+    return numbers(b"".join(turn.pcm for turn in turns if isinstance(turn, TurnBegan | TurnAudio)))
 
 
 def test_speech_of_100_ms_begins_an_utterance_with_300_ms_before_it() -> None:
@@ -45,7 +45,7 @@ def test_speech_of_100_ms_begins_an_utterance_with_300_ms_before_it() -> None:
     assert microphone.hears("." * 40 + "####") == []
     assert not microphone.endpointer.speaking
     turns = microphone.hears("#")
-    assert kinds(turns) == ["Began"]
+    assert kinds(turns) == ["TurnBegan"]
     assert sent(turns) == list(range(41 - 15, 46))
     assert microphone.endpointer.speaking
 
@@ -57,7 +57,7 @@ def test_a_cough_of_80_ms_begins_nothing() -> None:
 
 def test_broken_speech_within_200_ms_counts_together() -> None:
     microphone = Microphone()
-    assert kinds(microphone.hears("#.#.#.#.#")) == ["Began"]
+    assert kinds(microphone.hears("#.#.#.#.#")) == ["TurnBegan"]
 
 
 def test_speech_at_the_very_start_has_no_more_before_it_than_there_is() -> None:
@@ -67,7 +67,7 @@ def test_speech_at_the_very_start_has_no_more_before_it_than_there_is() -> None:
 def test_speech_is_passed_on_at_once_and_a_pause_when_it_is_over() -> None:
     microphone = Microphone()
     microphone.hears("#####")
-    assert microphone.hears("#") == [Piece(numbered(6))]
+    assert microphone.hears("#") == [TurnAudio(numbered(6))]
     assert microphone.hears("...") == []
     assert sent(microphone.hears("#")) == [7, 8, 9, 10]
 
@@ -78,7 +78,7 @@ def test_a_pause_of_500_ms_ends_the_turn_and_200_ms_of_it_are_sent() -> None:
     assert microphone.hears("." * 24) == []
     tail, ended = microphone.hears(".")
     assert sent([tail]) == list(range(6, 16))
-    assert ended == Ended(last_voiced_at=0.1, patience_ms=500, reason="pause")
+    assert ended == TurnEnded(last_voiced_at=0.1, patience_ms=500, reason="pause")
     assert not microphone.endpointer.speaking
 
 
@@ -86,13 +86,13 @@ def test_after_3_s_of_speech_a_pause_of_250_ms_is_enough() -> None:
     microphone = Microphone()
     microphone.hears("#" * 150)
     assert kinds(microphone.hears("." * 12)) == []
-    assert microphone.hears(".")[-1] == Ended(last_voiced_at=3.0, patience_ms=250, reason="pause")
+    assert microphone.hears(".")[-1] == TurnEnded(last_voiced_at=3.0, patience_ms=250, reason="pause")
 
 
 def test_10_s_end_an_utterance_amid_speech_and_the_next_goes_on_without_a_gap() -> None:
     microphone = Microphone()
     first = microphone.hears("#" * 500)
-    assert first[-1] == Ended(last_voiced_at=10.0, patience_ms=0, reason="cap")
+    assert first[-1] == TurnEnded(last_voiced_at=10.0, patience_ms=0, reason="cap")
     assert sent(first) == list(range(1, 501))
     assert sent(microphone.hears("#" * 10)) == list(range(501, 511))
 
@@ -100,14 +100,14 @@ def test_10_s_end_an_utterance_amid_speech_and_the_next_goes_on_without_a_gap() 
 def test_10_s_end_an_utterance_in_a_pause_as_well() -> None:
     microphone = Microphone()
     turns = microphone.hears("#" * 490 + "." * 10)
-    assert turns[-1] == Ended(last_voiced_at=9.8, patience_ms=200, reason="cap")
+    assert turns[-1] == TurnEnded(last_voiced_at=9.8, patience_ms=200, reason="cap")
     assert sent(turns) == list(range(1, 501))
 
 
 def test_bytes_end_an_utterance_as_time_does() -> None:
     microphone = Microphone(replace(DEFAULT, max_bytes=20 * FRAME_BYTES))
     turns = microphone.hears("#" * 20)
-    assert turns[-1] == Ended(last_voiced_at=0.4, patience_ms=0, reason="cap")
+    assert turns[-1] == TurnEnded(last_voiced_at=0.4, patience_ms=0, reason="cap")
     assert sent(turns) == list(range(1, 21))
 
 
@@ -128,7 +128,7 @@ def test_frames_that_stay_away_end_the_turn_as_a_pause_would() -> None:
     assert microphone.endpointer.expire(deadline - 0.001) == []
     tail, ended = microphone.endpointer.expire(deadline)
     assert sent([tail]) == [6, 7, 8, 9, 10]
-    assert ended == Ended(last_voiced_at=0.1, patience_ms=500, reason="gap")
+    assert ended == TurnEnded(last_voiced_at=0.1, patience_ms=500, reason="gap")
     assert microphone.endpointer.expire(deadline + 60) == []
 
 
@@ -136,13 +136,13 @@ def test_a_burst_after_a_stall_is_cut_as_if_it_had_come_in_time() -> None:
     endpointer = Endpointer(DEFAULT)
     marks = [True] * 10 + [False] * 25 + [True] * 10
     turns = [turn for number, voiced in enumerate(marks, 1) for turn in endpointer.frame(numbered(number), voiced, 5.0)]
-    assert kinds(turns) == ["Began", *["Piece"] * 6, "Ended", "Began", *["Piece"] * 5]
+    assert kinds(turns) == ["TurnBegan", *["TurnAudio"] * 6, "TurnEnded", "TurnBegan", *["TurnAudio"] * 5]
 
 
 def test_a_speaker_who_leaves_has_finished() -> None:
     microphone = Microphone()
     microphone.hears("#####.")
-    assert microphone.endpointer.stop() == [Piece(numbered(6)), Ended(0.1, 0, "gap")]
+    assert microphone.endpointer.stop() == [TurnAudio(numbered(6)), TurnEnded(0.1, 0, "gap")]
     assert microphone.endpointer.stop() == []
     assert sent(microphone.hears("." * 5 + "#####")) == list(range(7, 17)), "what was held is forgotten"
 
@@ -163,7 +163,7 @@ def test_changed_settings_hold_within_the_utterance() -> None:
     microphone = Microphone()
     microphone.hears("#####" + "." * 5)
     microphone.endpointer.settings = replace(DEFAULT, end_of_turn_ms=120)
-    assert microphone.hears(".")[-1] == Ended(last_voiced_at=0.1, patience_ms=120, reason="pause")
+    assert microphone.hears(".")[-1] == TurnEnded(last_voiced_at=0.1, patience_ms=120, reason="pause")
 
 
 # --- laws ----------------------------------------------------------------------------------------
@@ -200,14 +200,14 @@ def test_utterances_are_the_frames_in_order_none_twice_and_none_too_long(
             number += 1
             for turn in [*endpointer.expire(now), *endpointer.frame(numbered(number), voiced, now)]:
                 match turn:
-                    case Began(pcm):
+                    case TurnBegan(pcm):
                         assert not open_now
                         open_now = True
                         utterances.append(numbers(pcm))
-                    case Piece(pcm):
+                    case TurnAudio(pcm):
                         assert open_now
                         utterances[-1] += numbers(pcm)
-                    case Ended(last_voiced_at, patience_ms, _):
+                    case TurnEnded(last_voiced_at, patience_ms, _):
                         assert open_now
                         open_now = False
                         assert last_voiced_at <= now
@@ -248,5 +248,5 @@ def test_the_end_of_patience_ends_the_turn(settings: Endpointing, speech: list[t
     assert (deadline is not None) == microphone.endpointer.speaking
     if deadline is not None:
         assert deadline > microphone.now
-        assert kinds(microphone.endpointer.expire(deadline))[-1] == "Ended"
+        assert kinds(microphone.endpointer.expire(deadline))[-1] == "TurnEnded"
         assert microphone.endpointer.deadline is None

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.interpreting.glossary import Term, Terms, occurs, revise
+from bot.interpreting.glossary import GlossaryEntries, GlossaryEntry, occurs, revise
 
-PIER = Term("pier", {"es-ES": "muelle", "fr": "jetée"})
-CONTOSO = Term("Contoso")
+PIER = GlossaryEntry("pier", {"es-ES": "muelle", "fr": "jetée"})
+CONTOSO = GlossaryEntry("Contoso")
 
 
 def test_a_protected_term_is_itself_in_every_language() -> None:
@@ -35,17 +35,17 @@ def test_in_a_language_nobody_has_named_any_wording_may_be_said(language: str) -
 
 
 def test_only_terms_that_are_wanted_in_the_target_language_count_in_a_lane() -> None:
-    terms = Terms((PIER, CONTOSO))
+    terms = GlossaryEntries((PIER, CONTOSO))
     assert list(terms.into("fr-FR", "es-ES")) == [(("jetée", "pier"), "muelle"), (("Contoso",), "Contoso")]
     assert list(terms.into("es-ES", "de-DE")) == [(("Contoso",), "Contoso")]
 
 
 def test_a_term_is_taken_for_a_word_of_the_one_language_that_is_left() -> None:
     given = {"pier": {"es-ES": "muelle"}, "Contoso": {}}
-    room = Terms.of(given, ("en-US", "es-ES"), version=3)
+    room = GlossaryEntries.of(given, ("en-US", "es-ES"), version=3)
     assert room.version == 3
     assert list(room.into("es-ES", "en-US")) == [(("muelle", "pier"), "pier"), (("Contoso",), "Contoso")]
-    bigger = Terms.of(given, ("en-US", "es-ES", "fr-FR"))
+    bigger = GlossaryEntries.of(given, ("en-US", "es-ES", "fr-FR"))
     assert list(bigger.into("es-ES", "en-US")) == [(("Contoso",), "Contoso")]
 
 
@@ -89,20 +89,20 @@ def test_and_not_within_other_words(wording: str, text: str) -> None:
 
 def test_a_term_of_nothing_but_signs_is_never_missed() -> None:
     assert occurs("-", "anything")
-    assert revise("a - b", "es", Terms(), Terms((Term("-", {"es": "x"}),))) is None
+    assert revise("a - b", "es", GlossaryEntries(), GlossaryEntries((GlossaryEntry("-", {"es": "x"}),))) is None
 
 
 def test_missed_are_the_terms_that_were_said_and_did_not_arrive() -> None:
-    terms = Terms((PIER, CONTOSO))
+    terms = GlossaryEntries((PIER, CONTOSO))
     missed = terms.missed("La jetée de Contoso.", "El puerto de Contoso.", "fr", "es-ES")
     assert missed == ["muelle"]
     assert terms.missed("La jetée.", "Los muelles.", "fr", "es-ES") == []
     assert terms.missed("Bonjour.", "Hola.", "fr", "es-ES") == []
-    assert Terms().missed("La jetée.", "El puerto.", "fr", "es-ES") == []
+    assert GlossaryEntries().missed("La jetée.", "El puerto.", "fr", "es-ES") == []
 
 
 def test_a_term_that_stays_as_it_is_takes_no_endings() -> None:
-    terms = Terms((Term("Fabrika"),))
+    terms = GlossaryEntries((GlossaryEntry("Fabrika"),))
     assert terms.missed("We visit Fabrika.", "Visitamos Fabrikas.", "en", "es") == []
     assert terms.missed("We visit Fabrika.", "Visitamos Fabriko.", "en", "es") == ["Fabrika"]
 
@@ -110,54 +110,71 @@ def test_a_term_that_stays_as_it_is_takes_no_endings() -> None:
 # --- corrections -----------------------------------------------------------------------------
 
 
-def _revised(text: str, before: Terms, after: Terms, language: str = "es-ES") -> str | None:
+def _revised(text: str, before: GlossaryEntries, after: GlossaryEntries, language: str = "es-ES") -> str | None:
     return revise(text, language, before, after)
 
 
 def test_a_corrected_wording_takes_the_place_of_the_former() -> None:
-    after = Terms((Term("pier", {"es-ES": "embarcadero"}),), version=2)
-    assert _revised("El Muelle y los muelles.", Terms((PIER,)), after) == "El embarcadero y los embarcaderos."
-    assert _revised("Muelle nuevo. Muelle viejo.", Terms((PIER,)), after) == "Embarcadero nuevo. Embarcadero viejo."
-    assert _revised("Nada de eso.", Terms((PIER,)), after) is None
+    after = GlossaryEntries((GlossaryEntry("pier", {"es-ES": "embarcadero"}),), version=2)
+    assert _revised("El Muelle y los muelles.", GlossaryEntries((PIER,)), after) == "El embarcadero y los embarcaderos."
+    assert (
+        _revised("Muelle nuevo. Muelle viejo.", GlossaryEntries((PIER,)), after)
+        == "Embarcadero nuevo. Embarcadero viejo."
+    )
+    assert _revised("Nada de eso.", GlossaryEntries((PIER,)), after) is None
 
 
 def test_a_new_term_that_was_left_untranslated_is_replaced() -> None:
-    assert _revised("Vamos al pier.", Terms(), Terms((PIER,))) == "Vamos al muelle."
+    assert _revised("Vamos al pier.", GlossaryEntries(), GlossaryEntries((PIER,))) == "Vamos al muelle."
 
 
 def test_a_term_protected_now_goes_back_to_itself() -> None:
-    assert _revised("Vamos al muelle.", Terms((PIER,)), Terms((Term("pier"),))) == "Vamos al pier."
+    assert (
+        _revised("Vamos al muelle.", GlossaryEntries((PIER,)), GlossaryEntries((GlossaryEntry("pier"),)))
+        == "Vamos al pier."
+    )
 
 
 def test_what_no_glossary_says_stays() -> None:
-    assert _revised("El muelle.", Terms((PIER,)), Terms()) is None  # removed: nobody has said what instead
-    assert _revised("El muelle.", Terms((PIER,)), Terms((PIER, CONTOSO), version=2)) is None
-    assert _revised("Der Kai.", Terms((PIER,)), Terms((Term("pier", {"fr": "quai"}),)), "de") is None
+    assert (
+        _revised("El muelle.", GlossaryEntries((PIER,)), GlossaryEntries()) is None
+    )  # removed: nobody has said what instead
+    assert _revised("El muelle.", GlossaryEntries((PIER,)), GlossaryEntries((PIER, CONTOSO), version=2)) is None
+    assert (
+        _revised("Der Kai.", GlossaryEntries((PIER,)), GlossaryEntries((GlossaryEntry("pier", {"fr": "quai"}),)), "de")
+        is None
+    )
 
 
 def test_a_wording_that_holds_the_former_is_not_lengthened_twice() -> None:
-    before = Terms((Term("frame agreement", {"es": "acuerdo"}),))
-    after = Terms((Term("frame agreement", {"es": "acuerdo marco"}),))
+    before = GlossaryEntries((GlossaryEntry("frame agreement", {"es": "acuerdo"}),))
+    after = GlossaryEntries((GlossaryEntry("frame agreement", {"es": "acuerdo marco"}),))
     once = _revised("El acuerdo.", before, after)
     assert once == "El acuerdo marco."
     assert _revised(once, before, after) is None
 
 
 def test_two_terms_change_places_and_the_longer_one_wins() -> None:
-    before = Terms((Term("a", {"es": "uno"}), Term("b", {"es": "dos"}), Term("c", {"es": "dos uno"})))
-    after = Terms((Term("a", {"es": "dos"}), Term("b", {"es": "uno"}), Term("c", {"es": "tres"})))
+    before = GlossaryEntries(
+        (GlossaryEntry("a", {"es": "uno"}), GlossaryEntry("b", {"es": "dos"}), GlossaryEntry("c", {"es": "dos uno"}))
+    )
+    after = GlossaryEntries(
+        (GlossaryEntry("a", {"es": "dos"}), GlossaryEntry("b", {"es": "uno"}), GlossaryEntry("c", {"es": "tres"}))
+    )
     assert _revised("uno, dos; dos uno", before, after) == "dos, uno; tres"
 
 
 _WORDS = st.text(alphabet=st.sampled_from("aeßi ñÉ'-é漢한жh\u0301."), max_size=12)
 _TERMS = st.builds(
-    Terms,
-    st.lists(st.builds(Term, _WORDS, st.dictionaries(st.sampled_from(["es", "fr"]), _WORDS)), max_size=4).map(tuple),
+    GlossaryEntries,
+    st.lists(st.builds(GlossaryEntry, _WORDS, st.dictionaries(st.sampled_from(["es", "fr"]), _WORDS)), max_size=4).map(
+        tuple
+    ),
 )
 
 
 @given(st.text(), _TERMS, _TERMS)
-def test_any_text_and_any_glossary_can_be_looked_at(text: str, before: Terms, after: Terms) -> None:
+def test_any_text_and_any_glossary_can_be_looked_at(text: str, before: GlossaryEntries, after: GlossaryEntries) -> None:
     assert revise(text, "es", before, before) is None
     revised = revise(text, "es", before, after)
     assert revised is None or revised != text

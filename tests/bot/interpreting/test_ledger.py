@@ -4,32 +4,32 @@ import itertools
 
 import pytest
 
-from bot.interpreting.ledger import FINAL, NEXT, Entry, IllegalTransition, Ledger, State
+from bot.interpreting.ledger import FINAL, NEXT, Entry, EntryState, IllegalTransition, Ledger
 from bot.interpreting.plan import Lane
 
 INTO_SPANISH = Lane("8:acs:ada", "en-US", "es-ES")
 INTO_FRENCH = Lane("8:acs:ada", "en-US", "fr-FR")
 
-H, C, T = State.HEARD, State.COMMITTED, State.TRANSLATED
+H, C, T = EntryState.HEARD, EntryState.COMMITTED, EntryState.TRANSLATED
 LEGAL = {
     (H, C),
     (H, T),  # simultaneous
-    (H, State.CAPTION_ONLY),
-    (H, State.NOT_NEEDED),
-    (H, State.ABANDONED),
+    (H, EntryState.CAPTION_ONLY),
+    (H, EntryState.NOT_NEEDED),
+    (H, EntryState.ABANDONED),
     (C, T),
-    (C, State.CAPTION_ONLY),
-    (C, State.NOT_NEEDED),
-    (C, State.ABANDONED),
-    (T, State.SPOKEN),
-    (T, State.CAPTION_ONLY),
-    (T, State.NOT_NEEDED),  # a backchannel
-    (T, State.ABANDONED),
+    (C, EntryState.CAPTION_ONLY),
+    (C, EntryState.NOT_NEEDED),
+    (C, EntryState.ABANDONED),
+    (T, EntryState.SPOKEN),
+    (T, EntryState.CAPTION_ONLY),
+    (T, EntryState.NOT_NEEDED),  # a backchannel
+    (T, EntryState.ABANDONED),
 }
 """Written out once more: what the table has to say, and nothing else."""
 
 
-def entry_in(ledger: Ledger, state: State) -> Entry:
+def entry_in(ledger: Ledger, state: EntryState) -> Entry:
     """An open entry in a state that is not final."""
     entry = ledger.open("u-1", INTO_SPANISH, now=1.0)
     for step in {H: (), C: (C,), T: (C, T)}[state]:
@@ -37,8 +37,8 @@ def entry_in(ledger: Ledger, state: State) -> Entry:
     return entry
 
 
-@pytest.mark.parametrize(("before", "after"), [*itertools.product((H, C, T), State)])
-def test_an_open_entry_moves_as_the_table_says(before: State, after: State) -> None:
+@pytest.mark.parametrize(("before", "after"), [*itertools.product((H, C, T), EntryState)])
+def test_an_open_entry_moves_as_the_table_says(before: EntryState, after: EntryState) -> None:
     ledger = Ledger()
     entry = entry_in(ledger, before)
     if (before, after) in LEGAL:
@@ -50,8 +50,8 @@ def test_an_open_entry_moves_as_the_table_says(before: State, after: State) -> N
         assert (entry.state, entry.reason) == (before, "")
 
 
-@pytest.mark.parametrize(("final", "after"), [*itertools.product(sorted(FINAL), State)])
-def test_a_final_state_leads_nowhere(final: State, after: State) -> None:
+@pytest.mark.parametrize(("final", "after"), [*itertools.product(sorted(FINAL), EntryState)])
+def test_a_final_state_leads_nowhere(final: EntryState, after: EntryState) -> None:
     ledger = Ledger()
     way = next(state for state in (H, C, T) if (state, final) in LEGAL)
     entry = entry_in(ledger, way)
@@ -62,25 +62,25 @@ def test_a_final_state_leads_nowhere(final: State, after: State) -> None:
 
 
 def test_every_state_is_in_the_table_and_every_final_one_can_be_reached() -> None:
-    assert set(NEXT) == set(State)
+    assert set(NEXT) == set(EntryState)
     assert FINAL == {state for state, following in NEXT.items() if not following}
-    assert {after for following in NEXT.values() for after in following} == set(State) - {H}
+    assert {after for following in NEXT.values() for after in following} == set(EntryState) - {H}
 
 
 def test_an_open_entry_is_found_by_utterance_and_lane_until_it_is_closed() -> None:
     ledger = Ledger()
     spanish = ledger.open("u-1", INTO_SPANISH, now=1.0)
     french = ledger.open("u-1", INTO_FRENCH, now=1.0)
-    assert (spanish.state, spanish.began_at, spanish.ended_at) == (State.HEARD, 1.0, None)
+    assert (spanish.state, spanish.began_at, spanish.ended_at) == (EntryState.HEARD, 1.0, None)
     assert ledger.find("u-1", INTO_SPANISH) is spanish
     assert ledger.find("u-2", INTO_SPANISH) is None
     assert ledger.entries() == [spanish, french]
     assert ledger.of_lane(INTO_FRENCH) == [french]
 
-    ledger.advance(spanish, State.ABANDONED, "hushed")
+    ledger.advance(spanish, EntryState.ABANDONED, "hushed")
 
     assert ledger.find("u-1", INTO_SPANISH) is None
-    assert (len(ledger), ledger.entries(), ledger.closed) == (1, [french], {State.ABANDONED: 1})
+    assert (len(ledger), ledger.entries(), ledger.closed) == (1, [french], {EntryState.ABANDONED: 1})
 
 
 def test_an_utterance_is_opened_once_in_each_lane() -> None:

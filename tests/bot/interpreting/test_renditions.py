@@ -21,11 +21,11 @@ from bot.interpreting.effects import (
     Settled,
     StopPlaying,
 )
-from bot.interpreting.glossary import Terms
-from bot.interpreting.ledger import Entry, Kind, State
+from bot.interpreting.glossary import GlossaryEntries
+from bot.interpreting.ledger import Entry, EntryKind, EntryState
 from bot.interpreting.plan import Lane, Layout, Mode, RoomPlan, Stability, UsageCap
 from bot.interpreting.playout.catch_up import VOICE_LIMIT_MS, WAITING_LIMIT_S
-from bot.interpreting.playout.floor import Stage
+from bot.interpreting.playout.floor import FloorStage
 from bot.interpreting.renditions import FOLLOW_UP_S, MODEL_PATIENCE_S, Rendition, Renditions
 from bot.interpreting.routing import Route
 from bot.interpreting.usage_meter import UsageMeter
@@ -108,16 +108,16 @@ def test_an_utterance_is_heard_interpreted_and_spoken() -> None:
     books = Books()
     spoken = books.begins()
     one = books.one()
-    assert (one.entry.state, books.books.expected(LANE, "u-1"), one.passages) == (State.HEARD, None, [])
+    assert (one.entry.state, books.books.expected(LANE, "u-1"), one.passages) == (EntryState.HEARD, None, [])
     books.books.hear("u-1", numbered(2))
     assert not books.books.pass_through("u-1", numbered(2), 0.1)
     books.stops(spoken)
     books.books.hear("u-1", numbered(3))
-    assert (one.entry.state, books.books.expected(LANE, "u-1")) == (State.COMMITTED, one)
+    assert (one.entry.state, books.books.expected(LANE, "u-1")) == (EntryState.COMMITTED, one)
     assert (one.entry.ended_at, one.entry.patience_ms, one.entry.committed_at) == (2.0, 500, 2.5)
     books.books.voice(one, numbered(7) * 2, 3.0)
     books.books.voice(one, numbered(8), 3.1)
-    assert (one.entry.state, one.entry.first_audio_at, one.sound_at) == (State.TRANSLATED, 3.0, 3.0)
+    assert (one.entry.state, one.entry.first_audio_at, one.sound_at) == (EntryState.TRANSLATED, 3.0, 3.0)
     books.plays(3.1, 3.14)
     assert one.begun and not one.heard
     books.books.complete(one)
@@ -174,7 +174,7 @@ def test_a_booth_that_runs_along_may_speak_at_once_and_is_told_of_the_end() -> N
     assert passage.along
     books.books.voice(one, numbered(1), 1.0)
     books.stops(spoken)
-    assert (books.asked(), one.entry.state, one.passages) == (["es-ES"], State.TRANSLATED, [passage])
+    assert (books.asked(), one.entry.state, one.passages) == (["es-ES"], EntryState.TRANSLATED, [passage])
 
 
 def test_a_booth_that_is_done_before_the_speaker_is_asked_and_told_nothing_more() -> None:
@@ -215,7 +215,7 @@ def test_own_words_wait_for_silence_and_go_through_the_books_like_others() -> No
     books = Books()
     books.books.say(Utterance("own", "interpreter", "Interpreter", "es-ES", 1.0), ROUTE, 1.0)
     one = books.one("own")
-    assert (one.entry.kind, one.entry.state, one.asked) == (Kind.ANNOUNCEMENT, State.COMMITTED, True)
+    assert (one.entry.kind, one.entry.state, one.asked) == (EntryKind.ANNOUNCEMENT, EntryState.COMMITTED, True)
     assert "own" in books.books.utterances
     books.answered(one, 2, 1.5)
     books.books.play(1.5, quiet=False)
@@ -240,7 +240,7 @@ def test_a_voice_is_passed_through_as_it_is_without_a_booth() -> None:
     assert [numbers(effect.pcm)[0] for effect in books.out if isinstance(effect, Play)] == [1, 2]
     books.plays(2.5, 2.6)
     assert books.ends() == [("u-1", "en-US", "spoken", "")]
-    assert (one.entry.kind, one.entry.committed_at, one.entry.received) == (Kind.PASSTHROUGH, 2.5, 2 * FRAME_BYTES)
+    assert (one.entry.kind, one.entry.committed_at, one.entry.received) == (EntryKind.PASSTHROUGH, 2.5, 2 * FRAME_BYTES)
     assert {type(effect) for effect in books.out} == {Opened, Play, Settled}
     assert books.usage.total.spoken_ms == 0
 
@@ -464,7 +464,7 @@ def test_what_goes_with_another_is_closed_once() -> None:
         ("u-1", "es-ES", "abandoned", "hushed"),
         ("u-1", "fr-FR", "abandoned", "relay_failed"),
     ]
-    assert books.books.ledger.closed == {State.ABANDONED: 2}
+    assert books.books.ledger.closed == {EntryState.ABANDONED: 2}
 
 
 def test_what_is_abandoned_in_its_middle_leaves_the_floor_and_its_readers_know() -> None:
@@ -494,7 +494,7 @@ def test_what_is_settled_before_its_turn_takes_its_passages_off_the_floor() -> N
     books = Books()
     books.said()
     one = books.one()
-    books.books.settle(one, State.NOT_NEEDED)
+    books.books.settle(one, EntryState.NOT_NEEDED)
     assert (one.passages, books.books.speaking.floors["room"].passages) == ([], [])
     assert books.ends() == [("u-1", "es-ES", "not_needed", "")]
 
@@ -518,7 +518,7 @@ def test_who_is_asked_again_begins_from_nothing() -> None:
     passage.held_until = 9.0
     books.books.begin_anew(one, 4.0)
     assert (one.sound, one.sound_at, one.doubted, one.last_sign_at) == (0, None, False, 4.0)
-    assert (passage.stage, passage.held_until, books.books.speaking.queued_ms) == (Stage.WAITING, 0.0, 0)
+    assert (passage.stage, passage.held_until, books.books.speaking.queued_ms) == (FloorStage.WAITING, 0.0, 0)
     books.answered(one, 5, 4.5)
     books.plays(4.5, 4.7)
     assert [numbers(effect.pcm)[0] for effect in books.out if isinstance(effect, Play)] == [2] * 5
@@ -530,8 +530,8 @@ def test_who_is_asked_again_begins_from_nothing() -> None:
 
 
 def test_another_glossary_corrects_what_is_being_read_and_briefs_the_booths() -> None:
-    before = Terms.of({"budget": {"es": "presupuesto"}}, ["en-US", "es-ES"])
-    after = Terms.of({"budget": {"es": "dotación"}}, ["en-US", "es-ES"])
+    before = GlossaryEntries.of({"budget": {"es": "presupuesto"}}, ["en-US", "es-ES"])
+    after = GlossaryEntries.of({"budget": {"es": "dotación"}}, ["en-US", "es-ES"])
     plan = replace(TWO_LANGUAGES, glossary=before)
     books = Books(plan)
     spoken = books.said()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.interpreting.plan import AUTO, SHARED_CHANNEL, Attendee, Lane, Layout, RoomPlan, primary
-from bot.interpreting.routing import Feed, Route, channels, feed, routes, seat, stream, targets
+from bot.interpreting.routing import ChannelSource, Route, channels, feed, routes, seat, stream, targets
 
 ADA, BENITO, CHLOE, DIETER, GUEST = "8:acs:ada", "8:acs:benito", "8:acs:chloe", "8:acs:dieter", "8:acs:guest"
 EN, ES, FR, DE = "en-US", "es-ES", "fr-FR", "de-DE"
@@ -76,7 +76,7 @@ def test_listener_channels_hear_every_language_and_the_floor_where_it_is_spoken(
         Route(into(EN), (EN,)),  # as it is
         Route(into(FR), (FR,)),  # nobody in the room hears it, but listeners may
     )
-    assert feed(room, ADA, EN) is Feed.PASSTHROUGH
+    assert feed(room, ADA, EN) is ChannelSource.PASSTHROUGH
     assert [stream(room, channel) for channel in channels(room)] == [SHARED_CHANNEL, None, None, None]
 
 
@@ -86,7 +86,7 @@ def test_listener_channels_hear_every_language_and_the_floor_where_it_is_spoken(
 def test_everybody_in_a_sister_room_hears_the_others_in_its_language() -> None:
     assert channels(SISTERS) == (EN, ES, FR)
     assert routes(SISTERS, ADA) == (Route(into(ES), (ES,)), Route(into(FR), (FR,)))
-    assert feed(SISTERS, ADA, EN) is Feed.NOTHING, "that is where she sits"
+    assert feed(SISTERS, ADA, EN) is ChannelSource.NOTHING, "that is where she sits"
 
 
 def test_who_hears_another_language_than_they_speak_is_passed_through_to_the_room_of_their_own() -> None:
@@ -94,16 +94,16 @@ def test_who_hears_another_language_than_they_speak_is_passed_through_to_the_roo
     assert seat(room, ADA) == ES
     assert routes(room, ADA) == (Route(into(EN), (EN,)), Route(into(ES), (ES,)))
     assert [feed(room, ADA, channel) for channel in (EN, ES, FR)] == [
-        Feed.PASSTHROUGH,  # Dieter hears her own voice
-        Feed.INTERPRETATION,  # Benito hears her in the room, and then what she said
-        Feed.NOTHING,  # nobody is there
+        ChannelSource.PASSTHROUGH,  # Dieter hears her own voice
+        ChannelSource.INTERPRETATION,  # Benito hears her in the room, and then what she said
+        ChannelSource.NOTHING,  # nobody is there
     ]
 
 
 def test_an_empty_sister_room_hears_nothing() -> None:
     room = replace(SISTERS, attendees=people(ada=EN))
     assert routes(room, ADA) == ()
-    assert all(feed(room, ADA, channel) is Feed.NOTHING for channel in channels(room))
+    assert all(feed(room, ADA, channel) is ChannelSource.NOTHING for channel in channels(room))
 
 
 def test_which_stream_carries_a_channel_is_data() -> None:
@@ -113,7 +113,7 @@ def test_which_stream_carries_a_channel_is_data() -> None:
 
 def test_a_guest_has_no_seat_and_no_channel_but_those_of_the_plan() -> None:
     assert seat(SISTERS, GUEST) is None
-    assert feed(SISTERS, ADA, "it-IT") is Feed.NOTHING
+    assert feed(SISTERS, ADA, "it-IT") is ChannelSource.NOTHING
 
 
 # --- relay -----------------------------------------------------------------------------------------
@@ -182,11 +182,16 @@ def test_routes_and_feeds_tell_the_same_whatever_the_room(plan: RoomPlan, speake
         reached = [route for route in found if channel in route.channels]
         kinds = {route.lane.passthrough for route in reached}
         fed = feed(plan, speaker, channel)
-        assert kinds == {Feed.NOTHING: set(), Feed.PASSTHROUGH: {True}, Feed.INTERPRETATION: {False}}[fed]
+        assert (
+            kinds
+            == {ChannelSource.NOTHING: set(), ChannelSource.PASSTHROUGH: {True}, ChannelSource.INTERPRETATION: {False}}[
+                fed
+            ]
+        )
         assert {route.lane.target for route in reached if not route.lane.passthrough} == set(
             targets(plan, speaker, channel)
         )
-        if fed is Feed.PASSTHROUGH:
+        if fed is ChannelSource.PASSTHROUGH:
             assert channel != seat(plan, speaker), "an original would be heard twice"
             assert primary(channel) == primary(plan.speaks(speaker))
     for route in found:

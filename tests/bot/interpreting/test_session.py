@@ -22,14 +22,13 @@ from bot.interpreting.effects import (
 from bot.interpreting.events import (
     BoothLost,
     BoothReady,
-    CallEnded,
     HearingDropped,
     InterpretationAudio,
     InterpretationEnded,
     InterpretationText,
+    MeetingEnded,
     Order,
     Ordered,
-    Outcome,
     PlanChanged,
     PlayoutReady,
     SourceText,
@@ -39,7 +38,10 @@ from bot.interpreting.events import (
     Tick,
     Usage,
 )
-from bot.interpreting.ledger import State
+from bot.interpreting.events import (
+    InterpretationOutcome as Outcome,
+)
+from bot.interpreting.ledger import EntryState
 from bot.interpreting.plan import AUTO, Attendee, Endpointing, Lane, RoomPlan
 from bot.interpreting.renditions import FOLLOW_UP_S, MODEL_PATIENCE_S
 from tests.support.audio import numbered, numbers
@@ -79,7 +81,10 @@ def audio(seconds: float, utterance: str = "u-1", lane: Lane = ADA_INTO_SPANISH)
 
 
 def ended(
-    outcome: Outcome = Outcome.COMPLETED, reason: str = "", utterance: str = "u-1", lane: Lane = ADA_INTO_SPANISH
+    outcome: Outcome = Outcome.COMPLETED,
+    reason: str = "",
+    utterance: str = "u-1",
+    lane: Lane = ADA_INTO_SPANISH,
 ) -> InterpretationEnded:
     return InterpretationEnded(lane, utterance, outcome, reason)
 
@@ -484,7 +489,7 @@ def test_nothing_is_expected_of_a_model_before_it_is_asked() -> None:
     meeting.run(until=1.0)
     for event in (audio(1.0), InterpretationText(ADA_INTO_SPANISH, "u-1", "Hola"), ended()):
         assert meeting.handle(event) == []
-    assert [entry.state for entry in meeting.session.open_entries] == [State.HEARD]
+    assert [entry.state for entry in meeting.session.open_entries] == [EntryState.HEARD]
 
 
 def test_the_last_word_is_the_last() -> None:
@@ -496,13 +501,13 @@ def test_the_last_word_is_the_last() -> None:
     assert meeting.handle(ended(Outcome.FAILED, "late")) == []
     meeting.run()
     (entry,) = meeting.settled()
-    assert (entry.state, entry.reason, entry.played_ms, entry.tokens["output_audio"]) == (State.SPOKEN, "", 500, 5)
+    assert (entry.state, entry.reason, entry.played_ms, entry.tokens["output_audio"]) == (EntryState.SPOKEN, "", 500, 5)
 
 
 def test_audio_without_audio_is_no_audio() -> None:
     meeting = committed()
     assert meeting.handle(audio(0.0)) == []
-    assert [entry.state for entry in meeting.session.open_entries] == [State.COMMITTED]
+    assert [entry.state for entry in meeting.session.open_entries] == [EntryState.COMMITTED]
 
 
 def test_text_without_text_is_no_caption() -> None:
@@ -653,7 +658,7 @@ def test_nothing_is_due_while_nothing_can_be_heard() -> None:
     meeting.run()
     assert meeting.ticks == 0
     assert meeting.played() == []
-    assert [entry.state for entry in meeting.session.open_entries] == [State.TRANSLATED]
+    assert [entry.state for entry in meeting.session.open_entries] == [EntryState.TRANSLATED]
 
 
 # --- changes -------------------------------------------------------------------------------------------
@@ -693,7 +698,7 @@ def test_when_the_call_ends_the_books_are_closed_and_nothing_more_is_done() -> N
     meeting.says(ADA, at=0.0, seconds=1.0)  # heard from 2.0 on in Spanish; the French one waits
     meeting.says(BENITO, at=2.0, seconds=5.0)  # being said
     meeting.run(until=3.0)
-    effects = meeting.handle(CallEnded("call_ended"))
+    effects = meeting.handle(MeetingEnded("call_ended"))
     assert effects.count(StopPlaying("room")) == 1
     assert sum(isinstance(effect, Settled) for effect in effects) == 4
     assert [effect.lane.target for effect in effects if isinstance(effect, CloseBooth)] == [
@@ -707,13 +712,13 @@ def test_when_the_call_ends_the_books_are_closed_and_nothing_more_is_done() -> N
     assert meeting.session.queued_ms == 0
     assert meeting.session.next_deadline() is None
     meeting.run()
-    assert meeting.handle(Tick()) == meeting.handle(CallEnded("again")) == []
+    assert meeting.handle(Tick()) == meeting.handle(MeetingEnded("again")) == []
     assert meeting.done[-len(effects) :] == [(3.0, effect) for effect in effects]
 
 
 def test_every_open_entry_is_cancelled_before_it_is_settled() -> None:
     meeting = committed()
-    assert [type(effect) for effect in meeting.handle(CallEnded("stopped"))] == [Cancel, Settled, CloseBooth]
+    assert [type(effect) for effect in meeting.handle(MeetingEnded("stopped"))] == [Cancel, Settled, CloseBooth]
 
 
 def test_an_hour_leaves_nothing_behind() -> None:
@@ -732,7 +737,7 @@ def test_an_hour_leaves_nothing_behind() -> None:
         sizes.append(len(books.ledger) + len(books.captions.transcript) + len(books.utterances) + waiting)
     meeting.run()
     assert max(sizes) <= 4, "what the last few seconds have brought"
-    assert {entry.state for entry in meeting.settled()} == {State.SPOKEN}
+    assert {entry.state for entry in meeting.settled()} == {EntryState.SPOKEN}
     assert len(meeting.settled()) == 60 * 6 * 2
     assert sum(isinstance(effect, Play) for _, effect in meeting.done) == 60 * 6 * 2 * 20
 

@@ -35,16 +35,16 @@ from bot.interpreting.events import (
     BoothEvent,
     BoothLost,
     BoothReady,
-    CallEnded,
     Event,
     HearingDropped,
     InterpretationAudio,
     InterpretationEnded,
+    InterpretationOutcome,
     InterpretationText,
-    KeypadTone,
+    KeypadPressed,
+    MeetingEnded,
     Order,
     Ordered,
-    Outcome,
     PlanChanged,
     PlayoutReady,
     SourceText,
@@ -53,11 +53,11 @@ from bot.interpreting.events import (
     SpeakerLeft,
     Tick,
 )
-from bot.interpreting.glossary import Terms
+from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.ledger import FINAL
 from bot.interpreting.plan import AUTO, Attendee, Lane, Layout, Mode, RoomPlan, Stability
 from bot.interpreting.playout.catch_up import FASTEST, VOICE_LIMIT_MS, WAITING_LIMIT_MS
-from bot.interpreting.playout.floor import Stage
+from bot.interpreting.playout.floor import FloorStage
 from bot.interpreting.playout.pacer import CATCH_UP_MS, FRAME_BYTES
 from bot.interpreting.routing import routes
 from bot.interpreting.session import InterpreterSession
@@ -68,7 +68,7 @@ KNOWN = {**PEOPLE, GUEST: Attendee(GUEST, "Guest", AUTO, "en-US")}
 SPANIARD = Attendee("8:acs:elena", "Elena", "es-ES")
 SEATED = {**KNOWN, BENITO: replace(PEOPLE[BENITO], hears="en-US"), SPANIARD.speaker: SPANIARD}
 """Benito sits with the English, and is passed through to a Spaniard."""
-WORDS = Terms.of({"Hola": {"en-US": "Hello", "es-ES": "Buenas"}})
+WORDS = GlossaryEntries.of({"Hola": {"en-US": "Hello", "es-ES": "Buenas"}})
 THREE = ("en-US", "es-ES", "fr-FR")
 PLANS = (
     RoomPlan(("en-US", "es-ES"), KNOWN),
@@ -186,7 +186,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(tone=st.sampled_from("*#"))
     def press(self, tone: str) -> None:
-        self.handle(KeypadTone(tone))
+        self.handle(KeypadPressed(tone))
 
     @rule(lane=st.sampled_from(LANES), engine=st.sampled_from(["captions", "conversation", "translation"]))
     def degrade(self, lane: Lane, engine: str) -> None:
@@ -204,8 +204,8 @@ class AnyOrder(RuleBasedStateMachine):
     # Booths: about what they were asked, about anything else, in any order and as often as they like.
 
     @precondition(lambda self: self.asked)
-    @rule(data=st.data(), count=frames, text=texts, outcome=st.sampled_from(Outcome))
-    def answer(self, data: st.DataObject, count: int, text: str, outcome: Outcome) -> None:
+    @rule(data=st.data(), count=frames, text=texts, outcome=st.sampled_from(InterpretationOutcome))
+    def answer(self, data: st.DataObject, count: int, text: str, outcome: InterpretationOutcome) -> None:
         """An answer as it should be, to an utterance that may be long settled."""
         lane, utterance = data.draw(st.sampled_from(sorted(self.asked, key=str)))
         self.handle(InterpretationText(lane, utterance, text))
@@ -221,7 +221,7 @@ class AnyOrder(RuleBasedStateMachine):
             self.handle(InterpretationText(lane, utterance, "Hola"))
             self.voice(lane, utterance, count)
             if in_full:
-                self.handle(InterpretationEnded(lane, utterance, Outcome.COMPLETED))
+                self.handle(InterpretationEnded(lane, utterance, InterpretationOutcome.COMPLETED))
         self.pass_time(self.now + later)
 
     @rule(data=st.data())
@@ -236,7 +236,13 @@ class AnyOrder(RuleBasedStateMachine):
                 st.just(HearingDropped(lane, utterance, "backlog")),
                 st.builds(SourceText, st.just(lane), st.just(utterance), st.sampled_from([None, " ", "Hello"])),
                 st.builds(InterpretationText, st.just(lane), st.just(utterance), texts),
-                st.builds(InterpretationEnded, st.just(lane), st.just(utterance), st.sampled_from(Outcome), reasons),
+                st.builds(
+                    InterpretationEnded,
+                    st.just(lane),
+                    st.just(utterance),
+                    st.sampled_from(InterpretationOutcome),
+                    reasons,
+                ),
             )
         )
         self.handle(event)
@@ -257,13 +263,13 @@ class AnyOrder(RuleBasedStateMachine):
     def end(self, luck: int) -> None:
         """Seldom, or most meetings would be short."""
         if not luck:
-            self.handle(CallEnded("call_ended"))
+            self.handle(MeetingEnded("call_ended"))
             self.ended = True
 
     def teardown(self) -> None:
         if not hasattr(self, "session"):
             return
-        self.handle(CallEnded("call_ended"))
+        self.handle(MeetingEnded("call_ended"))
         self.ended = True
         self.the_books_agree()
         assert self.settled >= self.heard, "an utterance without a final state"
@@ -356,7 +362,7 @@ class AnyOrder(RuleBasedStateMachine):
             keys = [(passage.entry.lane, passage.entry.utterance) for passage in floor.passages]
             assert len(set(keys)) == len(keys)
             assert set(keys) <= open_keys
-            assert sum(passage.stage is Stage.SPEAKING for passage in floor.passages) <= 1
+            assert sum(passage.stage is FloorStage.SPEAKING for passage in floor.passages) <= 1
 
     @invariant()
     def what_waits_is_bounded(self) -> None:

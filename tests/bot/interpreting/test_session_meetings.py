@@ -26,21 +26,21 @@ from bot.interpreting.events import (
     BoothDegraded,
     BoothLost,
     BoothReady,
-    CallEnded,
     InterpretationAudio,
     InterpretationEnded,
+    InterpretationOutcome,
     InterpretationText,
-    KeypadTone,
+    KeypadPressed,
+    MeetingEnded,
     Order,
-    Outcome,
     PlanChanged,
     PlayoutReady,
     SourceText,
     SpeakerJoined,
     SpeakerLeft,
 )
-from bot.interpreting.glossary import Terms
-from bot.interpreting.ledger import Kind, State
+from bot.interpreting.glossary import GlossaryEntries
+from bot.interpreting.ledger import EntryKind, EntryState
 from bot.interpreting.plan import Attendee, Lane, Layout, Mode, Stability
 from bot.interpreting.playout.catch_up import WAITING_LIMIT_S
 from tests.support.audio import numbered, numbers
@@ -89,7 +89,7 @@ def test_six_people_of_four_languages_are_all_interpreted_in_one_room() -> None:
     meeting.run(until=60.0)
     one_voice_at_a_time(meeting)
     assert len(meeting.settled()) == 6 * 3
-    assert {entry.state for entry in meeting.settled()} == {State.SPOKEN}
+    assert {entry.state for entry in meeting.settled()} == {EntryState.SPOKEN}
     assert len(meeting.effects(OpenBooth)) == 18
     meeting.run()
     assert len(meeting.effects(CloseBooth)) == 18, "parked when nobody spoke any more"
@@ -115,14 +115,14 @@ def test_overlaps_joins_leaves_and_changes_leave_the_books_in_order(layout: Layo
     meeting.happens(chance.uniform(60, 70), PlanChanged(plan))
     meeting.happens(chance.uniform(5, 60), BoothLost(Lane(CHLOE, FR, ES), "unsupported", final=True))
     meeting.run(until=200.0)
-    meeting.handle(CallEnded("call_ended"))
+    meeting.handle(MeetingEnded("call_ended"))
     ended = [(entry.utterance, entry.lane) for entry in meeting.settled()]
     assert len(ended) == len(set(ended))
     assert meeting.session.open_entries == []
     for entry in meeting.settled():
         for playout in entry.playouts.values():
             assert 0 <= playout.played + playout.trimmed + playout.dropped - entry.received < 960
-        if entry.kind is Kind.UTTERANCE and entry.first_played_at is not None:
+        if entry.kind is EntryKind.UTTERANCE and entry.first_played_at is not None:
             assert entry.first_audio_at is not None
             assert entry.first_played_at - entry.first_audio_at <= WAITING_LIMIT_S
 
@@ -167,14 +167,14 @@ def test_a_parked_lane_opens_on_the_next_word_and_misses_nothing() -> None:
 
 
 def test_a_changed_glossary_reaches_open_booths_and_captions_that_are_not_final() -> None:
-    before, after = (Terms.of({"booth": {ES: wording}}) for wording in ("caseta", "cabina"))
+    before, after = (GlossaryEntries.of({"booth": {ES: wording}}) for wording in ("caseta", "cabina"))
     meeting = Meeting(replace(TWO_LANGUAGES, glossary=before), silent_model)
     meeting.says(ADA, at=0.0, seconds=1.0)
     meeting.run(until=2.0)
     meeting.handle(InterpretationText(ADA_INTO_SPANISH, "u-1", "La caseta"))
     meeting.handle(PlanChanged(replace(TWO_LANGUAGES, glossary=after)))
     meeting.handle(InterpretationText(ADA_INTO_SPANISH, "u-1", " está lista."))
-    meeting.handle(InterpretationEnded(ADA_INTO_SPANISH, "u-1", Outcome.COMPLETED))
+    meeting.handle(InterpretationEnded(ADA_INTO_SPANISH, "u-1", InterpretationOutcome.COMPLETED))
     assert [effect.lane for effect in meeting.effects(Brief)] == [ADA_INTO_SPANISH]
     assert [line.text for line in meeting.captions()] == [
         "La caseta",
@@ -220,7 +220,10 @@ def test_where_there_is_no_direct_way_the_interpretation_is_interpreted() -> Non
 
 @pytest.mark.parametrize(
     ("first", "reason"),
-    [(Answers(outcome=Outcome.FAILED, reason="server_error"), "relay_failed"), (Answers(seconds=0.0), "relay_silent")],
+    [
+        (Answers(outcome=InterpretationOutcome.FAILED, reason="server_error"), "relay_failed"),
+        (Answers(seconds=0.0), "relay_silent"),
+    ],
 )
 def test_a_relay_is_no_stronger_than_its_first_leg(first: Answers, reason: str) -> None:
     meeting = relayed(first)
@@ -252,8 +255,8 @@ def test_who_sits_with_others_is_passed_through_as_they_speak() -> None:
     assert own_voice[0][0] == pytest.approx(1.1), "as soon as it is known to be speech"
     assert own_voice[-1][0] - own_voice[0][0] == pytest.approx(74 * 0.02), "and never late"
     assert meeting.voices(ES) == [1], "Benito hears her in his room, and then what she said"
-    (passed,) = [entry for entry in meeting.settled() if entry.kind is Kind.PASSTHROUGH]
-    assert (passed.state, passed.played_ms) == (State.SPOKEN, 1500)
+    (passed,) = [entry for entry in meeting.settled() if entry.kind is EntryKind.PASSTHROUGH]
+    assert (passed.state, passed.played_ms) == (EntryState.SPOKEN, 1500)
     assert not any(effect.lane.passthrough for effect in meeting.effects(Cancel))
 
 
@@ -262,7 +265,7 @@ def test_a_voice_passed_through_waits_for_the_interpreter_and_is_not_hushed() ->
     meeting = Meeting(replace(SISTERS, attendees=people), Answers(after=0.5, seconds=3.0))
     meeting.says(BENITO, at=1.0, seconds=1.0)  # heard in English from 3.0 to 6.0
     meeting.says(ADA, at=4.0, seconds=1.0)
-    meeting.happens(5.0, KeypadTone("*"))
+    meeting.happens(5.0, KeypadPressed("*"))
     meeting.run()
     assert meeting.ends()["u-1", EN] == ("abandoned", "hushed")
     own_voice = [at for at, number in meeting.played(EN) if at > 5.0]
@@ -306,9 +309,9 @@ def test_one_lane_serves_the_room_and_a_channel_and_ends_when_both_have_heard_it
 def test_a_keypad_tone_does_what_the_plan_says() -> None:
     meeting = Meeting(replace(TWO_LANGUAGES, keypad={"#": Order.HUSH, "0": Order.PAUSE}), Answers(seconds=3.0))
     meeting.says(ADA, at=1.0, seconds=1.0)
-    meeting.happens(3.5, KeypadTone("*"))
-    meeting.happens(4.0, KeypadTone("#", BENITO))
-    meeting.happens(5.0, KeypadTone("0"))
+    meeting.happens(3.5, KeypadPressed("*"))
+    meeting.happens(4.0, KeypadPressed("#", BENITO))
+    meeting.happens(5.0, KeypadPressed("0"))
     meeting.run()
     assert "4.00 stop playing" in meeting.story()
     assert meeting.ends() == {("u-1", ES): ("abandoned", "hushed")}
@@ -317,7 +320,7 @@ def test_a_keypad_tone_does_what_the_plan_says() -> None:
 
 def test_a_hush_reaches_the_second_leg_of_a_relay() -> None:
     meeting = relayed()
-    meeting.happens(2.8, KeypadTone("*"))
+    meeting.happens(2.8, KeypadPressed("*"))
     meeting.run(until=20.0)
     assert set(meeting.ends().values()) == {("abandoned", "hushed"), ("abandoned", "relay_failed")}
     assert meeting.played() == []
@@ -377,7 +380,7 @@ def test_once_it_is_heard_it_is_heard_out() -> None:
     meeting.handle(InterpretationAudio(ADA_INTO_SPANISH, "u-1", numbered(1) * 20), 2.5)
     meeting.run(until=3.0)
     meeting.handle(SourceText(ADA_INTO_SPANISH, "u-1", "Mm-hm."), 3.0)
-    meeting.handle(InterpretationEnded(ADA_INTO_SPANISH, "u-1", Outcome.COMPLETED), 3.0)
+    meeting.handle(InterpretationEnded(ADA_INTO_SPANISH, "u-1", InterpretationOutcome.COMPLETED), 3.0)
     meeting.run()
     assert meeting.ends() == {("u-1", ES): ("spoken", "")}
 
@@ -427,7 +430,7 @@ def test_a_voice_that_breaks_off_is_not_gone_on_with() -> None:
     began_at, number = meeting.played()[10]
     assert (round(began_at, 2), number) == (2.7 + 2.5, 2), "others need not wait for it any longer"
     meeting.handle(InterpretationAudio(ADA_INTO_SPANISH, "u-1", numbered(1) * 10), 6.0)
-    meeting.handle(InterpretationEnded(ADA_INTO_SPANISH, "u-1", Outcome.COMPLETED), 6.0)
+    meeting.handle(InterpretationEnded(ADA_INTO_SPANISH, "u-1", InterpretationOutcome.COMPLETED), 6.0)
     meeting.run()
     assert meeting.ends()["u-1", ES] == ("caption_only", "stale")
     (entry,) = [entry for entry in meeting.settled() if entry.utterance == "u-1"]
@@ -441,7 +444,7 @@ def test_a_channel_that_lags_cuts_pauses_then_hurries_then_lets_the_oldest_be_re
         voice = numbered(number_of(utterance)) * 100
         yield 0.5, InterpretationText(lane, utterance, "Hola a todos")
         yield 0.5, InterpretationAudio(lane, utterance, voice + bytes(50 * 960) + voice)
-        yield 0.6, InterpretationEnded(lane, utterance, Outcome.COMPLETED)
+        yield 0.6, InterpretationEnded(lane, utterance, InterpretationOutcome.COMPLETED)
 
     meeting = Meeting(replace(TWO_LANGUAGES, attendees=SIX), model)
     for number in range(12):
@@ -456,7 +459,7 @@ def test_a_channel_that_lags_cuts_pauses_then_hurries_then_lets_the_oldest_be_re
     trimmed = [entry.playouts["room"].trimmed for entry in entries]
     assert trimmed[0] < 40 * 960, "at first nobody had to wait"
     assert max(trimmed) == 40 * 960
-    read = [entry for entry in entries if entry.state is State.CAPTION_ONLY]
+    read = [entry for entry in entries if entry.state is EntryState.CAPTION_ONLY]
     assert read
     assert {entry.reason for entry in read} <= {"queue_full", "stale"}
     for entry in entries:
@@ -513,7 +516,7 @@ def announcing(script: list[tuple[float, float]]) -> Meeting:
         lane, utterance = request.lane, request.utterance
         return [
             (0.5, InterpretationAudio(lane, utterance, numbered(999) * 50)),
-            (0.6, InterpretationEnded(lane, utterance, Outcome.COMPLETED)),
+            (0.6, InterpretationEnded(lane, utterance, InterpretationOutcome.COMPLETED)),
         ]
 
     meeting = Meeting(replace(TWO_LANGUAGES, announcement=True), model)
@@ -530,14 +533,14 @@ def test_the_announcement_is_spoken_and_has_an_entry_of_its_own() -> None:
     began_at, number = meeting.played()[0]
     assert (round(began_at, 2), number) == (1.5, 999)
     (entry,) = meeting.settled()
-    assert (entry.kind, entry.state, entry.played_ms) == (Kind.ANNOUNCEMENT, State.SPOKEN, 1000)
+    assert (entry.kind, entry.state, entry.played_ms) == (EntryKind.ANNOUNCEMENT, EntryState.SPOKEN, 1000)
 
 
 def test_the_announcement_is_spoken_over_nobody_and_holds_nobody_up() -> None:
     meeting = announcing([(1.2, 3.0)])
     assert meeting.voices()[0] == 999
     assert meeting.played()[0][0] >= 4.2 + 0.25, "when Ada's turn was over"
-    assert {entry.state for entry in meeting.settled()} == {State.SPOKEN}
+    assert {entry.state for entry in meeting.settled()} == {EntryState.SPOKEN}
 
 
 def test_whoever_joins_however_late_is_to_read_that_it_is_a_machine() -> None:
@@ -562,7 +565,7 @@ def judged(first: str, second: str, *, ahead: bool = True) -> Meeting:
         yield 0.1, SourceText(lane, utterance, "Good morning everybody, let us begin with the budget.")
         yield (0.4 if ahead else 0.6), InterpretationText(lane, utterance, second if request.strict else first)
         yield 0.5, InterpretationAudio(lane, utterance, numbered(2 if request.strict else 1) * 50)
-        yield 0.7, InterpretationEnded(lane, utterance, Outcome.COMPLETED)
+        yield 0.7, InterpretationEnded(lane, utterance, InterpretationOutcome.COMPLETED)
 
     meeting = Meeting(model=model)
     meeting.says(ADA, at=1.0, seconds=1.0)
@@ -587,7 +590,7 @@ def test_what_begins_as_no_interpretation_is_held_back_and_asked_for_again() -> 
     assert asked == [(False, 2.5), (True, 3.2)]
     assert meeting.voices() == [2]
     (entry,) = meeting.settled()
-    assert (entry.state, entry.strict, entry.faults) == (State.SPOKEN, True, ())
+    assert (entry.state, entry.strict, entry.faults) == (EntryState.SPOKEN, True, ())
     assert entry.playouts["room"].dropped == 50 * 960
     assert meeting.captions()[-1].text == GOOD
     assert meeting.captions()[-1].flags == ()
@@ -597,7 +600,7 @@ def test_what_begins_as_no_interpretation_is_held_back_and_asked_for_again() -> 
 def test_what_is_no_better_the_second_time_is_heard_and_flagged() -> None:
     meeting = judged(ASSISTANT, ASSISTANT)
     (entry,) = meeting.settled()
-    assert (entry.state, entry.strict) == (State.SPOKEN, True)
+    assert (entry.state, entry.strict) == (EntryState.SPOKEN, True)
     assert "assistant" in entry.faults
     assert meeting.captions()[-1].flags == entry.faults
 
@@ -621,7 +624,7 @@ def along(meeting: Meeting, lane: Lane, utterance: str, start: float, seconds: f
         at = start + piece * 0.2
         meeting.happens(at, InterpretationText(lane, utterance, "palabra "))
         meeting.happens(at, InterpretationAudio(lane, utterance, numbered(number_of(utterance)) * 10))
-    meeting.happens(start + seconds, InterpretationEnded(lane, utterance, Outcome.COMPLETED))
+    meeting.happens(start + seconds, InterpretationEnded(lane, utterance, InterpretationOutcome.COMPLETED))
 
 
 def test_in_simultaneous_mode_the_voice_does_not_wait_for_the_end_of_the_turn() -> None:
@@ -632,7 +635,7 @@ def test_in_simultaneous_mode_the_voice_does_not_wait_for_the_end_of_the_turn() 
     (entry,) = meeting.settled()
     assert entry.first_played_at == pytest.approx(3.0)
     assert entry.committed_at == pytest.approx(7.25, abs=0.02)
-    assert (entry.state, entry.played_ms) == (State.SPOKEN, 8000)
+    assert (entry.state, entry.played_ms) == (EntryState.SPOKEN, 8000)
     assert [effect.mode for effect in meeting.effects(OpenBooth)] == [Mode.SIMULTANEOUS]
     assert [request.utterance for request in meeting.effects(Interpret)] == ["u-1"], "that it is complete"
 
@@ -645,7 +648,7 @@ def test_in_simultaneous_mode_it_is_one_voice_at_a_time_as_well() -> None:
     along(meeting, BENITO_INTO_ENGLISH, "u-2", start=4.0, seconds=3.0)
     meeting.run()
     assert meeting.voices() == [1, 2]
-    assert {entry.state for entry in meeting.settled()} == {State.SPOKEN}
+    assert {entry.state for entry in meeting.settled()} == {EntryState.SPOKEN}
 
 
 def test_a_stream_that_has_said_its_last_word_early_is_listened_to_no_more() -> None:
@@ -664,11 +667,11 @@ def test_a_lane_served_by_less_is_told_and_its_captions_can_be_read() -> None:
     meeting.happens(0.5, SpeakerJoined(ADA))
     meeting.happens(0.6, BoothDegraded(ADA_INTO_SPANISH, "captions", "quota"))
     meeting.happens(4.0, InterpretationText(ADA_INTO_SPANISH, "u-1", "Hola"))
-    meeting.happens(4.1, InterpretationEnded(ADA_INTO_SPANISH, "u-1", Outcome.COMPLETED))
+    meeting.happens(4.1, InterpretationEnded(ADA_INTO_SPANISH, "u-1", InterpretationOutcome.COMPLETED))
     meeting.run()
     assert meeting.effects(LaneServed) == [LaneServed(ADA_INTO_SPANISH, "captions", "quota")]
     (entry,) = meeting.settled()
-    assert (entry.state, entry.reason, entry.engine) == (State.CAPTION_ONLY, "degraded", "captions")
+    assert (entry.state, entry.reason, entry.engine) == (EntryState.CAPTION_ONLY, "degraded", "captions")
 
 
 def test_the_mode_changes_with_the_next_utterance() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bot.interpreting.effects import Interpret, LaneReady, OpenBooth, Restricted, Say
 from bot.interpreting.events import BoothReady, PlanChanged
-from bot.interpreting.ledger import State
+from bot.interpreting.ledger import EntryState
 from bot.interpreting.plan import Attendee, Lane, RoomPlan, UsageCap
 from bot.interpreting.quality.echo_loops import LOOP_LENGTH, MUTE_S, REMEMBERED_S, SUPPRESSED_BEFORE_MUTE
 from bot.interpreting.usage_meter import notice
@@ -92,7 +92,7 @@ def test_one_that_does_not_fall_silent_is_muted_where_admins_see_it_and_heard_ag
     assert meeting.effects(Restricted) == [Restricted(f"echo: {BOT} is muted", BOT), Restricted("", BOT)]
     meeting.says(BOT, meeting.now + REMEMBERED_S, 2.0)
     meeting.run(meeting.now + REMEMBERED_S + 10.0)
-    assert meeting.settled()[-1].state is State.SPOKEN
+    assert meeting.settled()[-1].state is EntryState.SPOKEN
 
 
 # --- the cap -------------------------------------------------------------------------------------------

@@ -4,36 +4,36 @@ from dataclasses import replace
 
 import pytest
 
-from bot.interpreting.endpointing import Began, Ended, Turn
+from bot.interpreting.endpointing import TurnBegan, TurnEnded, TurnEvent
 from bot.interpreting.plan import AUTO, Attendee, Endpointing, RoomPlan
-from bot.interpreting.turns import Hearing
+from bot.interpreting.turns import Turns
 
 ADA, BENITO = "8:acs:ada", "8:acs:benito"
 PLAN = RoomPlan(("en-US", "es-ES"), {ADA: Attendee(ADA, "Ada", "en-US")})
 FRAME = bytes(960)
 
 
-def say(hearing: Hearing, speaker: str, begin: float, seconds: float, voiced: bool = True) -> list[Turn]:
+def say(hearing: Turns, speaker: str, begin: float, seconds: float, voiced: bool = True) -> list[TurnEvent]:
     """Frames from `begin` on."""
-    turns: list[Turn] = []
+    turns: list[TurnEvent] = []
     for number in range(round(seconds * 50)):
         turns += hearing.frame(speaker, FRAME, voiced, begin + number * 0.02)
     return turns
 
 
-def kinds(turns: list[Turn]) -> list[type[Turn]]:
-    return [type(turn) for turn in turns if isinstance(turn, Began | Ended)]
+def kinds(turns: list[TurnEvent]) -> list[type[TurnEvent]]:
+    return [type(turn) for turn in turns if isinstance(turn, TurnBegan | TurnEnded)]
 
 
 def test_each_speaker_is_cut_into_utterances_alone() -> None:
-    hearing = Hearing(PLAN, "u")
-    assert kinds(say(hearing, ADA, 0.0, 0.5)) == [Began]
-    assert kinds(say(hearing, BENITO, 0.1, 0.5)) == [Began]
-    assert kinds(say(hearing, ADA, 0.5, 0.6, voiced=False)) == [Ended]
+    hearing = Turns(PLAN, "u")
+    assert kinds(say(hearing, ADA, 0.0, 0.5)) == [TurnBegan]
+    assert kinds(say(hearing, BENITO, 0.1, 0.5)) == [TurnBegan]
+    assert kinds(say(hearing, ADA, 0.5, 0.6, voiced=False)) == [TurnEnded]
 
 
 def test_utterances_are_numbered_and_know_who_speaks_what() -> None:
-    hearing = Hearing(PLAN, "call")
+    hearing = Turns(PLAN, "call")
     first, second = hearing.begin(ADA, 1.0), hearing.begin(BENITO, 2.0)
     assert (first.id, first.speaker_name, first.source, first.began_at) == ("call-1", "Ada", "en-US", 1.0)
     assert (second.id, second.speaker_name, second.source) == ("call-2", BENITO, AUTO)
@@ -42,7 +42,7 @@ def test_utterances_are_numbered_and_know_who_speaks_what() -> None:
 
 
 def test_what_was_spoken_into_anothers_words_and_ended_within_them_was_talked_over() -> None:
-    hearing = Hearing(PLAN, "u")
+    hearing = Turns(PLAN, "u")
     hearing.begin(ADA, 1.0)
     hearing.begin(BENITO, 2.0)
     inside = hearing.end(BENITO, 2.5, 400)
@@ -54,29 +54,29 @@ def test_what_was_spoken_into_anothers_words_and_ended_within_them_was_talked_ov
 
 
 def test_a_turn_is_over_when_no_frames_come_any_more() -> None:
-    hearing = Hearing(PLAN, "u")
+    hearing = Turns(PLAN, "u")
     assert hearing.deadline() is None
     say(hearing, ADA, 0.0, 0.5)
     ada_by = hearing.deadline()
     assert ada_by is not None
     say(hearing, BENITO, 0.2, 0.5)
     assert hearing.deadline() == ada_by, "the first of the two"
-    assert [(speaker, kinds(turns)) for speaker, turns in hearing.expired(ada_by)] == [(ADA, [Ended]), (BENITO, [])]
+    assert [(speaker, kinds(turns)) for speaker, turns in hearing.expired(ada_by)] == [(ADA, [TurnEnded]), (BENITO, [])]
     later = hearing.deadline()
     assert later is not None
     assert later > ada_by
 
 
 def test_who_leaves_has_said_it_to_the_end() -> None:
-    hearing = Hearing(PLAN, "u")
+    hearing = Turns(PLAN, "u")
     say(hearing, ADA, 0.0, 0.5)
-    assert kinds(hearing.stop(ADA)) == [Ended]
+    assert kinds(hearing.stop(ADA)) == [TurnEnded]
     assert hearing.stop(ADA) == []
     assert hearing.deadline() is None
 
 
 def test_everybody_is_forgotten_at_once() -> None:
-    hearing = Hearing(PLAN, "u")
+    hearing = Turns(PLAN, "u")
     say(hearing, ADA, 0.0, 0.5)
     hearing.begin(ADA, 0.5)
     hearing.clear()
@@ -84,9 +84,9 @@ def test_everybody_is_forgotten_at_once() -> None:
     assert hearing.deadline() is None
 
 
-@pytest.mark.parametrize(("patience_ms", "ends"), [(500, []), (200, [Ended])])
-def test_patience_is_that_of_the_plan_as_it_is_now(patience_ms: int, ends: list[type[Turn]]) -> None:
-    hearing = Hearing(PLAN, "u")
+@pytest.mark.parametrize(("patience_ms", "ends"), [(500, []), (200, [TurnEnded])])
+def test_patience_is_that_of_the_plan_as_it_is_now(patience_ms: int, ends: list[type[TurnEvent]]) -> None:
+    hearing = Turns(PLAN, "u")
     say(hearing, ADA, 0.0, 0.5)
     hearing.follow(replace(PLAN, endpointing=Endpointing(end_of_turn_ms=patience_ms)))
     assert kinds(say(hearing, ADA, 0.5, 0.3, voiced=False)) == ends

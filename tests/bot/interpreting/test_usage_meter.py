@@ -9,7 +9,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.interpreting.ledger import Entry, Kind, State
+from bot.interpreting.ledger import Entry, EntryKind, EntryState
 from bot.interpreting.plan import RoomPlan, UsageCap
 from bot.interpreting.usage_meter import UsageMeter, Used, notice
 from rooms_admin.transcripts.usage import Prices
@@ -19,11 +19,11 @@ EXPENSIVE = Prices("EUR", {"output_audio": 100_000.0})
 """0.1 for a token."""
 
 
-def entry(tokens: Mapping[str, int], kind: Kind = Kind.UTTERANCE, spoken_s: float = 2.0) -> Entry:
+def entry(tokens: Mapping[str, int], kind: EntryKind = EntryKind.UTTERANCE, spoken_s: float = 2.0) -> Entry:
     return Entry(
         "u-1",
         ADA_INTO_SPANISH,
-        State.SPOKEN,
+        EntryState.SPOKEN,
         1.0,
         ended_at=1.0 + spoken_s,
         tokens=dict(tokens),
@@ -53,7 +53,7 @@ def test_lanes_are_counted_apart_and_the_room_together() -> None:
 
 def test_voices_that_are_passed_through_cost_nothing() -> None:
     meter = UsageMeter(UsageCap(minutes=0.01))
-    meter.count(entry({}, Kind.PASSTHROUGH))
+    meter.count(entry({}, EntryKind.PASSTHROUGH))
     assert (meter.total.spoken_ms, meter.reached) == (0, "")
 
 

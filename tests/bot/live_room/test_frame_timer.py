@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.live_room.frame_timer import EARLY_S, GRAIN_S, Metronome
+from bot.live_room.frame_timer import EARLY_S, GRAIN_S, FrameTimer
 from tests.support.virtual_time import virtual_time
 
 
 @asynccontextmanager
-async def running(metronome: Metronome) -> AsyncIterator[None]:
+async def running(metronome: FrameTimer) -> AsyncIterator[None]:
     task = asyncio.create_task(metronome.run(), name="metronome")
     await asyncio.sleep(0)
     try:
@@ -26,7 +26,7 @@ async def running(metronome: Metronome) -> AsyncIterator[None]:
 class Diary:
     """Who was rung, and when, since the beginning of the test."""
 
-    def __init__(self, metronome: Metronome) -> None:
+    def __init__(self, metronome: FrameTimer) -> None:
         self._began = asyncio.get_running_loop().time()
         self.rings: list[tuple[str, float]] = []
         self._metronome = metronome
@@ -46,7 +46,7 @@ class Diary:
 
 @virtual_time
 async def test_each_is_rung_when_it_asked_to_be() -> None:
-    metronome = Metronome()
+    metronome = FrameTimer()
     diary = Diary(metronome)
     diary.alarm("a", 0.02, 0.04, 0.06)
     diary.alarm("b", 0.05)
@@ -57,7 +57,7 @@ async def test_each_is_rung_when_it_asked_to_be() -> None:
 
 @virtual_time
 async def test_one_that_asks_while_the_others_sleep_is_rung_in_time() -> None:
-    metronome = Metronome()
+    metronome = FrameTimer()
     diary = Diary(metronome)
     async with running(metronome):
         diary.alarm("late", 10.0)
@@ -70,7 +70,7 @@ async def test_one_that_asks_while_the_others_sleep_is_rung_in_time() -> None:
 
 @virtual_time
 async def test_deadlines_close_together_are_served_in_one_turn() -> None:
-    metronome = Metronome()
+    metronome = FrameTimer()
     diary = Diary(metronome)
     diary.alarm("a", 1.0)
     diary.alarm("b", 1.0 + EARLY_S / 2)
@@ -86,7 +86,7 @@ async def test_deadlines_close_together_are_served_in_one_turn() -> None:
 @virtual_time
 async def test_voices_keep_their_rhythm_and_share_their_turns() -> None:
     """Each asks for the next frame 20 ms after the last one was due, not after it was rung."""
-    metronome = Metronome()
+    metronome = FrameTimer()
     diary = Diary(metronome)
     for name, first in (("a", 0.001), ("b", 0.0033), ("c", 0.0077)):
         diary.alarm(name, *(first + frame * 0.02 for frame in range(50)))
@@ -99,7 +99,7 @@ async def test_voices_keep_their_rhythm_and_share_their_turns() -> None:
 
 @virtual_time
 async def test_a_late_turn_serves_only_what_was_due_at_its_instant() -> None:
-    metronome = Metronome()
+    metronome = FrameTimer()
     diary = Diary(metronome)
     diary.alarm("a", 1.0049)
     diary.alarm("b", 1.0057)
@@ -112,7 +112,7 @@ async def test_a_late_turn_serves_only_what_was_due_at_its_instant() -> None:
 @virtual_time
 async def test_one_that_always_asks_for_now_does_not_keep_the_others_from_their_turn() -> None:
     """The regression: a ring that asked for what was due already was served again in the same turn, for ever."""
-    metronome = Metronome()
+    metronome = FrameTimer()
     loop = asyncio.get_running_loop()
     diary = Diary(metronome)
     rings = 0
@@ -134,7 +134,7 @@ async def test_one_that_always_asks_for_now_does_not_keep_the_others_from_their_
 
 @virtual_time
 async def test_an_earlier_ring_is_kept_and_a_later_one_may_be_asked_for_then() -> None:
-    metronome = Metronome()
+    metronome = FrameTimer()
     began = asyncio.get_running_loop().time()
     rings: list[float] = []
 
@@ -156,7 +156,7 @@ async def test_an_earlier_ring_is_kept_and_a_later_one_may_be_asked_for_then() -
 
 @virtual_time
 async def test_one_that_is_cleared_is_not_rung() -> None:
-    metronome = Metronome()
+    metronome = FrameTimer()
     diary = Diary(metronome)
     diary.alarm("a", 1.0)
     alarm = metronome.alarm(lambda now: pytest.fail("was cleared"))
@@ -169,7 +169,7 @@ async def test_one_that_is_cleared_is_not_rung() -> None:
 
 @virtual_time
 async def test_what_was_missed_is_served_late_and_once() -> None:
-    metronome = Metronome()
+    metronome = FrameTimer()
     diary = Diary(metronome)
     diary.alarm("a", 0.02, 0.04, 0.06)
     await asyncio.sleep(1)  # nobody keeps time
@@ -185,7 +185,7 @@ def test_nobody_is_rung_early_nor_noticeably_late(wishes: list[list[int]]) -> No
 
     @virtual_time
     async def script() -> None:
-        metronome = Metronome()
+        metronome = FrameTimer()
         diary = Diary(metronome)
         for name, deadlines in enumerate(wishes):
             diary.alarm(str(name), *(deadline / 1000 for deadline in deadlines))

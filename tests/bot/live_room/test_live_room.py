@@ -14,17 +14,17 @@ from bot.interpreting.announcement import text as announcement
 from bot.interpreting.caption_text import CaptionLine
 from bot.interpreting.effects import Effect
 from bot.interpreting.events import BoothDegraded, BoothLost, Event, Order, Ordered, SpeakerAudio, SpeakerJoined
-from bot.interpreting.glossary import Terms
+from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.lane_status import LaneState
-from bot.interpreting.ledger import Entry, Kind, State
+from bot.interpreting.ledger import Entry, EntryKind, EntryState
 from bot.interpreting.plan import SHARED_CHANNEL, Lane, Layout, Mode, RoomPlan
 from bot.interpreting.session import InterpreterSession
-from bot.live_room.frame_timer import Metronome
-from bot.live_room.live_room import EchoJudge, LiveRoom, RoomEnded, Scribe
-from bot.outputs.listener_feed import Broadcast
-from bot.outputs.webhook_events import Tell
+from bot.live_room.frame_timer import FrameTimer
+from bot.live_room.live_room import EchoJudge, LiveRoom, RoomEnded, TranscriptSink
+from bot.outputs.listener_feed import ListenerFeed
+from bot.outputs.webhook_events import EmitEvent
 from listeners.feed import Feed
-from listeners.messages import LaneSignal, Signal
+from listeners.messages import LaneSignal, SignalMessage
 from listeners.readers import Reader
 from tests.support.audio import numbered, numbers
 from tests.support.booths import FakeBooths
@@ -80,16 +80,16 @@ class Stage:
         self.booths = booths or FakeBooths()
         self.notebook = Notebook()
         self.feed = Feed()
-        self.told: Tell = lambda kind, room_id, data: None
+        self.told: EmitEvent = lambda kind, room_id, data: None
         self.speech = NumberedSpeech()
-        self.metronome = Metronome()
+        self.metronome = FrameTimer()
         self.loop = asyncio.get_running_loop()
         self.began = self.loop.time()
         self.room = self.build(plan, self.booths, self.notebook)
         self.running: asyncio.Task[RoomEnded]
         self._stack = AsyncExitStack()
 
-    def build(self, plan: RoomPlan, booths: BoothFactory, scribe: Scribe) -> LiveRoom:
+    def build(self, plan: RoomPlan, booths: BoothFactory, scribe: TranscriptSink) -> LiveRoom:
         judge = self.judge
         return LiveRoom(
             plan,
@@ -98,7 +98,7 @@ class Stage:
             detectors=self.speech,
             metronome=self.metronome,
             scribe=scribe,
-            audience=Broadcast(self.feed, "room-1", 0, lambda *event: self.told(*event)),
+            audience=ListenerFeed(self.feed, "room-1", 0, lambda *event: self.told(*event)),
             clock=self.loop.time,
             echo=None if judge is None else lambda: judge,
         )
@@ -363,8 +363,8 @@ async def test_listeners_of_a_channel_hear_it_read_it_and_are_told_of_the_origin
         assert len(acs.played) == 50, "the shared room hears it as well"
         assert [line.text async for _, line in closed(captions)] == ["Hello", "Hola"]
         assert [signal async for signal in closed(signals)] == [
-            Signal("suppress_original", ADA, "es-ES"),
-            Signal("restore_original", ADA, "es-ES"),
+            SignalMessage("suppress_original", ADA, "es-ES"),
+            SignalMessage("restore_original", ADA, "es-ES"),
         ]
 
 
@@ -403,7 +403,7 @@ async def test_booths_are_told_how_to_interpret_what_to_say_and_what_has_changed
         await stage.until(8.0)
         assert booth.manner == {booth.asked[-1]: (False, 1.0)}
         assert booth.released == [booth.said[0][0], booth.asked[-1]]
-        stage.room.change_plan(replace(plan, glossary=Terms.of({"Contoso": {}})))
+        stage.room.change_plan(replace(plan, glossary=GlossaryEntries.of({"Contoso": {}})))
         assert "Contoso" in booth.instructions
         assert stage.notebook.states == [("spoken", ""), ("spoken", "")]
 
@@ -422,7 +422,7 @@ async def test_whatever_is_begun_is_written_down_before_it_ends_own_voices_and_a
             ("en-US", "es-ES", "u-1"),
             ("en-US", "en-US", "u-1"),
         }
-        assert [entry.kind for entry in stage.notebook.entries] == [Kind.ANNOUNCEMENT]
+        assert [entry.kind for entry in stage.notebook.entries] == [EntryKind.ANNOUNCEMENT]
         stage.room.end("stopped", hang_up=True)
         await stage.end()
         assert {(entry.lane, entry.utterance) for entry in stage.notebook.entries} == begun
@@ -629,7 +629,7 @@ async def test_a_room_is_quiet_when_everything_has_been_said() -> None:
         assert stage.now == 0.0
         acs = await stage.dialled()
         await acs.says(ADA, seconds=1.0)  # with the model from 1.5 on, heard from 2.0 to 4.0
-        assert [entry.state for entry in stage.room.session.open_entries] == [State.COMMITTED]
+        assert [entry.state for entry in stage.room.session.open_entries] == [EntryState.COMMITTED]
         await stage.room.quiet()
         assert stage.now == pytest.approx(3.98, abs=0.002)
 

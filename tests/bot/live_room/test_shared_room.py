@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from bot.interpreting.plan import Attendee, Layout, RoomPlan
-from bot.live_room.frame_timer import Metronome
+from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.live_room import LiveRoom, RoomEnded
-from bot.live_room.shared_room import Seat, SharedRoom
-from bot.outputs.listener_feed import Broadcast
+from bot.live_room.shared_room import RoomShare, SharedRoom
+from bot.outputs.listener_feed import ListenerFeed
 from listeners.feed import Feed
 from tests.bot.live_room.test_live_room import Notebook
 from tests.support.booths import FakeBooths
@@ -31,7 +31,7 @@ class House:
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
-        self.metronome = Metronome()
+        self.metronome = FrameTimer()
         self.notebook = Notebook()
         self.booths = FakeBooths(Answers(seconds=1.0))
         live = LiveRoom(
@@ -41,7 +41,7 @@ class House:
             detectors=NumberedSpeech(),
             metronome=self.metronome,
             scribe=self.notebook,
-            audience=Broadcast(Feed(), "room-1", 0),
+            audience=ListenerFeed(Feed(), "room-1", 0),
             clock=loop.time,
         )
         self.shared = SharedRoom(live, "u", self._spawn)
@@ -71,7 +71,7 @@ class House:
     async def dialled(self, language: str) -> FakeMediaStream:
         acs = FakeMediaStream()
 
-        async def serve(seat: Seat) -> None:
+        async def serve(seat: RoomShare) -> None:
             async with asyncio.TaskGroup() as group:
                 writer = group.create_task(acs.stream.write())
                 await seat.attach(acs.stream)

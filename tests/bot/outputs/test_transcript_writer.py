@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from bot.interpreting.caption_text import CaptionLine
-from bot.interpreting.ledger import Entry, Kind, Playout, State
+from bot.interpreting.ledger import ChannelPlayout, Entry, EntryKind, EntryState
 from bot.interpreting.plan import Lane
-from bot.outputs.transcript_writer import CallScribe, passage_of
+from bot.outputs.transcript_writer import TranscriptWriter, passage_of
 from rooms_admin.transcripts import records
-from rooms_admin.transcripts.records import Passage, TranscriptLine
+from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine
 
 LANE = Lane("8:acs:ada", "en-US", "es-ES")
 BEGAN_AT_MS = 1_800_000_000_000
@@ -20,7 +20,7 @@ def spoken() -> Entry:
     return Entry(
         utterance="u-1",
         lane=LANE,
-        state=State.SPOKEN,
+        state=EntryState.SPOKEN,
         began_at=10.0,
         ended_at=12.0,
         committed_at=12.503,
@@ -31,8 +31,11 @@ def spoken() -> Entry:
         waited_ms=1200.0,
         played_ms=2000,
         tokens={"input_audio": 20},
-        kind=Kind.UTTERANCE,
-        playouts={"room": Playout(played=96_000, trimmed=9_600, dropped=4_800), "es-ES": Playout(dropped=110_400)},
+        kind=EntryKind.UTTERANCE,
+        playouts={
+            "room": ChannelPlayout(played=96_000, trimmed=9_600, dropped=4_800),
+            "es-ES": ChannelPlayout(dropped=110_400),
+        },
         speed=1.05,
         strict=True,
         faults=("number",),
@@ -54,7 +57,7 @@ def test_the_delay_of_an_interpretation_is_told_apart() -> None:
         "en-US",
         "es-ES",
     )
-    assert (passage.state, passage.reason) == (State.SPOKEN, "")
+    assert (passage.state, passage.reason) == (EntryState.SPOKEN, "")
     assert (passage.spoken_ms, passage.played_ms) == (2000, 2000)
     assert passage.ear_voice_span_ms == 2505
     assert (passage.model_ms, passage.waited_ms) == (800, 1200)
@@ -72,13 +75,13 @@ def test_the_parts_of_the_delay_add_up() -> None:
 
 
 def test_what_never_happened_has_no_duration() -> None:
-    heard = Entry("u-1", LANE, State.ABANDONED, 10.0, reason="call_ended")
-    assert replace(passage_of(heard), tokens={}) == Passage(
+    heard = Entry("u-1", LANE, EntryState.ABANDONED, 10.0, reason="call_ended")
+    assert replace(passage_of(heard), tokens={}) == LedgerRecord(
         utterance_id="u-1",
         speaker_id="8:acs:ada",
         source="en-US",
         target="es-ES",
-        state=State.ABANDONED,
+        state=EntryState.ABANDONED,
         reason="call_ended",
         spoken_ms=None,
         played_ms=0,
@@ -95,15 +98,15 @@ def test_how_it_was_interpreted_is_kept() -> None:
     assert (passage.kind, passage.strict, passage.speed) == ("utterance", True, 1.05)
     assert (passage.faults, passage.engine) == (("number",), "conversation")
     assert passage.playouts == {
-        "room": records.Playout(played_ms=2000, trimmed_ms=200, dropped_ms=100),
-        "es-ES": records.Playout(played_ms=0, trimmed_ms=0, dropped_ms=2300),
+        "room": records.PlayoutTimes(played_ms=2000, trimmed_ms=200, dropped_ms=100),
+        "es-ES": records.PlayoutTimes(played_ms=0, trimmed_ms=0, dropped_ms=2300),
     }
-    own = replace(spoken(), kind=Kind.ANNOUNCEMENT)
+    own = replace(spoken(), kind=EntryKind.ANNOUNCEMENT)
     assert passage_of(own).kind == "announcement"
 
 
 def test_what_was_not_heard_has_no_ear_voice_span() -> None:
-    read = replace(spoken(), state=State.CAPTION_ONLY, first_played_at=None)
+    read = replace(spoken(), state=EntryState.CAPTION_ONLY, first_played_at=None)
     assert (passage_of(read).model_ms, passage_of(read).ear_voice_span_ms) == (800, None)
     silent = replace(read, first_audio_at=None)
     assert (passage_of(silent).model_ms, passage_of(silent).own_share_ms) == (None, None)
@@ -114,7 +117,7 @@ class Kept:
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, TranscriptLine]] = []
-        self.passages: list[tuple[str, Passage]] = []
+        self.passages: list[tuple[str, LedgerRecord]] = []
         self.open: list[tuple[str, str, str, str, str]] = []
 
     def opened(self, room_id: str, utterance_id: str, speaker_id: str, source: str, target: str) -> None:
@@ -123,13 +126,13 @@ class Kept:
     def line(self, room_id: str, line: TranscriptLine) -> None:
         self.lines.append((room_id, line))
 
-    def passage(self, room_id: str, passage: Passage) -> None:
+    def passage(self, room_id: str, passage: LedgerRecord) -> None:
         self.passages.append((room_id, passage))
 
 
 def test_a_line_is_kept_with_the_time_of_the_wall_clock() -> None:
     kept = Kept()
-    CallScribe(kept, "room-1", BEGAN_AT_MS).caption(line(revision=2))
+    TranscriptWriter(kept, "room-1", BEGAN_AT_MS).caption(line(revision=2))
     expected = TranscriptLine(
         "u-1", 2, "8:acs:ada", "Ada", "es-ES", "Hola", False, BEGAN_AT_MS + 10_000, False, 2_000, ("number",)
     )
@@ -138,11 +141,11 @@ def test_a_line_is_kept_with_the_time_of_the_wall_clock() -> None:
 
 def test_a_closed_entry_is_kept_as_a_passage() -> None:
     kept = Kept()
-    CallScribe(kept, "room-1", BEGAN_AT_MS).settled(spoken())
+    TranscriptWriter(kept, "room-1", BEGAN_AT_MS).settled(spoken())
     assert kept.passages == [("room-1", passage_of(spoken()))]
 
 
 def test_an_utterance_that_begins_is_kept_at_once() -> None:
     kept = Kept()
-    CallScribe(kept, "room-1", BEGAN_AT_MS).opened(Lane("8:acs:ada", "en-US", "es-ES"), "u-1")
+    TranscriptWriter(kept, "room-1", BEGAN_AT_MS).opened(Lane("8:acs:ada", "en-US", "es-ES"), "u-1")
     assert kept.open == [("room-1", "u-1", "8:acs:ada", "en-US", "es-ES")]

@@ -15,18 +15,18 @@ import pytest
 
 from bot.interpreting.effects import Caption, Interpret, Say, Settled
 from bot.interpreting.events import (
-    CallEnded,
     InterpretationAudio,
     InterpretationEnded,
+    InterpretationOutcome,
     InterpretationText,
-    Outcome,
+    MeetingEnded,
     PlanChanged,
     SourceText,
 )
-from bot.interpreting.glossary import Terms
-from bot.outputs.transcript_writer import CallScribe
+from bot.interpreting.glossary import GlossaryEntries
+from bot.outputs.transcript_writer import TranscriptWriter
 from rooms_admin.transcripts.formats import to_json, to_srt, to_txt, to_vtt
-from rooms_admin.transcripts.records import Passage, TranscriptLine
+from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine
 from tests.bot.outputs.test_transcript_writer import Kept
 from tests.support.audio import numbered
 from tests.support.meeting import ADA, BENITO, CHLOE, THREE_LANGUAGES, Meeting, Script, number_of
@@ -35,7 +35,9 @@ FILES = Path(__file__).parent / "transcripts"
 FIRST_CALL_MS = 1_800_000_000_000
 SECOND_CALL_MS = FIRST_CALL_MS + 30_000
 PLAN = replace(THREE_LANGUAGES, announcement=True)
-CORRECTED = replace(PLAN, glossary=Terms.of({"pump": {"es-ES": "bomba", "fr-FR": "pompe"}}, PLAN.languages, 2))
+CORRECTED = replace(
+    PLAN, glossary=GlossaryEntries.of({"pump": {"es-ES": "bomba", "fr-FR": "pompe"}}, PLAN.languages, 2)
+)
 
 FIRST = {
     1: {
@@ -65,7 +67,7 @@ class Interpreted:
 
     def _announced(self, request: Say) -> Script:
         yield 0.3, InterpretationAudio(request.lane, request.utterance, numbered(9_999) * 10)
-        yield 0.4, InterpretationEnded(request.lane, request.utterance, Outcome.COMPLETED)
+        yield 0.4, InterpretationEnded(request.lane, request.utterance, InterpretationOutcome.COMPLETED)
 
     def _interpreted(self, request: Interpret) -> Script:
         lane, utterance = request.lane, request.utterance
@@ -78,11 +80,11 @@ class Interpreted:
             return
         yield 0.8, InterpretationText(lane, utterance, tail)
         yield 0.8, InterpretationAudio(lane, utterance, numbered(number_of(utterance)) * 40)
-        yield 0.9, InterpretationEnded(lane, utterance, Outcome.COMPLETED)
+        yield 0.9, InterpretationEnded(lane, utterance, InterpretationOutcome.COMPLETED)
 
 
 def written(meeting: Meeting, name: str, began_at_ms: int, kept: Kept) -> None:
-    scribe = CallScribe(kept, "room-1", began_at_ms)
+    scribe = TranscriptWriter(kept, "room-1", began_at_ms)
     for _, effect in meeting.done:
         match effect:
             case Caption(line):
@@ -103,13 +105,13 @@ def kept() -> Kept:
     first.says(ADA, 14.0, 1.0)
     first.happens(16.2, PlanChanged(CORRECTED))  # between the first words of u-4 and the last
     first.run(until=25.0)
-    first.handle(CallEnded("replica_lost"), 25.0)
+    first.handle(MeetingEnded("replica_lost"), 25.0)
     written(first, "a", FIRST_CALL_MS, kept)
     second = Meeting(replace(CORRECTED, announcement=False), Interpreted(SECOND, breaks_off=2))
     second.says(BENITO, 1.0, 1.0)
     second.says(ADA, 8.0, 1.0)
     second.run(until=10.4)
-    second.handle(CallEnded("call_ended"), 10.4)
+    second.handle(MeetingEnded("call_ended"), 10.4)
     written(second, "b", SECOND_CALL_MS, kept)
     return kept
 
@@ -119,7 +121,7 @@ def lines(kept: Kept) -> list[TranscriptLine]:
     return [line for _, line in kept.lines]
 
 
-def passages(kept: Kept) -> Iterator[Passage]:
+def passages(kept: Kept) -> Iterator[LedgerRecord]:
     for number, (_, passage) in enumerate(kept.passages):
         yield replace(passage, closed_at_ms=FIRST_CALL_MS + number)
 

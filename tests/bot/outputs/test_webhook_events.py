@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import pytest
 
 from bot.outputs import webhook_events as module
-from bot.outputs.webhook_events import Notices
+from bot.outputs.webhook_events import WebhookEvents
 from rooms_admin.integrations.subscriptions import EventKind
-from rooms_admin.transcripts.records import Passage, TranscriptLine
+from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine
 from tests.bot.outputs.test_transcript_writer import Kept
 
 
@@ -25,12 +25,12 @@ def line(text: str, language: str, *, final: bool = True, utterance: str = "u-1"
     return TranscriptLine(utterance, 1, "8:acs:a", "Ada", language, text, final, 0, language == "en-US")
 
 
-PASSAGE = Passage("u-1", "8:acs:a", "en-US", "es-ES", "spoken", "", 900, 800, 700, 300, 0, 5.0)
+PASSAGE = LedgerRecord("u-1", "8:acs:a", "en-US", "es-ES", "spoken", "", 900, 800, 700, 300, 0, 5.0)
 
 
 def test_an_utterance_is_told_with_its_words() -> None:
     kept, told = Kept(), Told()
-    notices = Notices(kept, told)
+    notices = WebhookEvents(kept, told)
     lines = [line("Hello", "en-US"), line("Ho", "es-ES", final=False), line("Hola", "es-ES")]
     for one in lines:
         notices.line("room-1", one)
@@ -45,14 +45,14 @@ def test_an_utterance_is_told_with_its_words() -> None:
 
 def test_words_that_never_came_are_none() -> None:
     told = Told()
-    Notices(Kept(), told).passage("room-1", PASSAGE)
+    WebhookEvents(Kept(), told).passage("room-1", PASSAGE)
     assert (told.events[0][2]["original"], told.events[0][2]["interpretation"]) == (None, None)
 
 
 def test_what_is_never_settled_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TEXTS_REMEMBERED", 2)
     told = Told()
-    notices = Notices(Kept(), told)
+    notices = WebhookEvents(Kept(), told)
     notices.line("room-1", line("Hola", "es-ES"))
     for number in range(2):
         notices.line("room-1", line("x", "es-ES", utterance=f"v-{number}"))

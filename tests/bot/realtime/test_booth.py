@@ -31,12 +31,12 @@ from bot.interpreting.events import (
     HearingDropped,
     InterpretationAudio,
     InterpretationEnded,
-    Outcome,
+    InterpretationOutcome,
 )
 from bot.interpreting.plan import Lane
 from bot.realtime import conversation_session
 from bot.realtime.booth import RealtimeBooth
-from bot.realtime.client import Sockets, build_client
+from bot.realtime.client import ModelSockets, build_client
 from bot.realtime.engines import booth_factory
 from bot.realtime.messages import ConversationSettings
 from bot.realtime.timeouts import BoothLimits
@@ -63,8 +63,8 @@ async def answer(service: Service, connection: ServerConnection, model: ServiceM
             pass
 
 
-def sockets_of(client: AsyncOpenAI) -> Sockets:
-    return Sockets(client, open_s=5.0, close_s=0.2)
+def sockets_of(client: AsyncOpenAI) -> ModelSockets:
+    return ModelSockets(client, open_s=5.0, close_s=0.2)
 
 
 class Service:
@@ -208,7 +208,7 @@ async def test_nothing_said_while_the_session_opens_is_lost() -> None:
             second += say(booth, "u-2", 30)
             await room.until(InterpretationEnded, 2)
         assert service.heard == [first, second]
-        assert [event.outcome for event in room.of(InterpretationEnded)] == [Outcome.COMPLETED] * 2
+        assert [event.outcome for event in room.of(InterpretationEnded)] == [InterpretationOutcome.COMPLETED] * 2
         audio = [event.utterance for event in room.of(InterpretationAudio)]
         assert audio == ["u-1", "u-2"]
         assert room.of(BoothLost) == room.of(HearingDropped) == []
@@ -303,7 +303,7 @@ async def test_a_session_closed_in_mid_utterance_is_replaced(code: int) -> None:
         booth.interpret("u-2")
         pcm = say(booth, "u-3")
         ended = await room.until(InterpretationEnded)
-        assert (ended.utterance, ended.outcome) == ("u-3", Outcome.COMPLETED)
+        assert (ended.utterance, ended.outcome) == ("u-3", InterpretationOutcome.COMPLETED)
         assert list(service.models[1].committed) == [pcm]
         assert len(room.of(BoothReady)) == 2
         assert len(room.of(BoothLost)) == 1
@@ -318,7 +318,7 @@ async def test_what_was_not_sent_goes_to_the_next_session() -> None:
         pcm = say(booth, "u-1")
         async with running(booth):
             ended = await room.until(InterpretationEnded)
-        assert ended.outcome is Outcome.COMPLETED
+        assert ended.outcome is InterpretationOutcome.COMPLETED
         assert service.heard == [pcm]
         assert [event.utterances for event in room.of(BoothLost)] == [()]  # once, not for each attempt
 
@@ -436,7 +436,7 @@ async def test_a_service_that_never_confirms_is_left() -> None:
     async with meeting(limits, visits=[silent]) as (service, room, booth), running(booth):
         pcm = say(booth, "u-1")
         ended = await room.until(InterpretationEnded)
-        assert ended.outcome is Outcome.COMPLETED
+        assert ended.outcome is InterpretationOutcome.COMPLETED
         assert service.heard == [pcm]
         assert [event.reason for event in room.of(BoothLost)] == ["unconfigured"]
 
@@ -591,7 +591,7 @@ async def test_an_utterance_nobody_heard_fails() -> None:
     async with meeting() as (_, room, booth), running(booth):
         booth.interpret("u-1")
         ended = await room.until(InterpretationEnded)
-        assert (ended.utterance, ended.outcome, ended.reason) == ("u-1", Outcome.FAILED, "nothing_heard")
+        assert (ended.utterance, ended.outcome, ended.reason) == ("u-1", InterpretationOutcome.FAILED, "nothing_heard")
 
 
 # --- garbage

@@ -10,7 +10,7 @@ from math import inf
 import pytest
 
 from bot.realtime.capabilities import NOT_LISTED, NOT_OFFERED, Capabilities
-from bot.realtime.client import Sockets, build_client
+from bot.realtime.client import ModelSockets, build_client
 from bot.realtime.translation_messages import TARGETS
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.faults.rules import FaultRule
@@ -24,7 +24,7 @@ async def asking(
     service: Service, languages: Sequence[str] = TARGETS, deployment: str = TRANSLATE_MODEL
 ) -> AsyncIterator[Capabilities]:
     async with build_client(f"http://127.0.0.1:{service.port}", KEY) as client:
-        sockets = Sockets(client, open_s=1.0, close_s=0.2)
+        sockets = ModelSockets(client, open_s=1.0, close_s=0.2)
         yield Capabilities(sockets, deployment, languages, first_pause_s=0.02)
 
 

@@ -19,10 +19,10 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.frames import Frame, Opcode
 
-from bot.interpreting.events import BoothLost, BoothReady, HearingDropped, InterpretationEnded, Outcome
+from bot.interpreting.events import BoothLost, BoothReady, HearingDropped, InterpretationEnded, InterpretationOutcome
 from bot.realtime.booth import RealtimeBooth
-from bot.realtime.conversation_session import ConversationProtocol
-from bot.realtime.engine_fallback import Engine, Ladder
+from bot.realtime.conversation_session import ConversationSession
+from bot.realtime.engine_fallback import Engine, EngineFallback
 from bot.realtime.messages import ConversationSettings
 from bot.realtime.timeouts import BoothLimits
 from tests.bot.realtime.test_booth import LANE, QUICK, Room, Service, meeting, running, say, until
@@ -132,7 +132,7 @@ async def test_what_a_stalled_service_hears_afterwards_is_not_older_than_allowed
         await until(lambda: len(last_words(room)) == 8)
     answered = max(model.oldest_s_answered for model in models)
     assert 0 < answered <= 0.5
-    ended = [event for event in room.of(InterpretationEnded) if event.outcome is Outcome.COMPLETED]
+    ended = [event for event in room.of(InterpretationEnded) if event.outcome is InterpretationOutcome.COMPLETED]
     assert {"u-0", "u-6", "u-7"} <= {event.utterance for event in ended}
 
 
@@ -244,10 +244,10 @@ def test_whatever_happens_to_sessions_nothing_much_older_than_three_seconds_is_h
             return MemorySocket(kind, seconds, models)
 
         engine = Engine(
-            "conversation", "c", connect, lambda text: ConversationProtocol(LANE, text, ConversationSettings())
+            "conversation", "c", connect, lambda text: ConversationSession(LANE, text, ConversationSettings())
         )
         booth = RealtimeBooth(
-            LANE, "Interpret.", room.deliver, Ladder([engine], 300.0), BoothLimits(), random.Random(1)
+            LANE, "Interpret.", room.deliver, EngineFallback([engine], 300.0), BoothLimits(), random.Random(1)
         )
         async with running(booth):
             for number in range(4):

@@ -15,8 +15,8 @@ from bot.interpreting.events import (
     BoothReady,
     InterpretationAudio,
     InterpretationEnded,
+    InterpretationOutcome,
     InterpretationText,
-    Outcome,
     SourceText,
     Usage,
 )
@@ -26,7 +26,7 @@ from bot.realtime.conversation_session import (
     KEEP_S,
     KEPT_LIMIT,
     TURNS_LIMIT,
-    ConversationProtocol,
+    ConversationSession,
 )
 from bot.realtime.errors import SessionError
 from bot.realtime.messages import ConversationSettings
@@ -51,7 +51,7 @@ class Talk:
         text_only: bool = False,
     ) -> None:
         """`keeps`: utterances are not released as soon as they have ended."""
-        self.protocol = ConversationProtocol(
+        self.protocol = ConversationSession(
             lane, BRIEFING, options or ConversationSettings(transcribe="gpt-transcribe"), text_only=text_only
         )
         self.service = ServiceModel()
@@ -218,7 +218,7 @@ def test_an_utterance_is_interpreted_out_of_band_and_its_item_deleted() -> None:
         InterpretationAudio(LANE, "u-1", "u-1".encode("utf-16-le")),
     ]
     usage = Usage(input_text=119, input_audio=13, input_cached=64, output_text=30, output_audio=91)
-    assert talk.step() == [InterpretationEnded(LANE, "u-1", Outcome.COMPLETED, "", usage)]
+    assert talk.step() == [InterpretationEnded(LANE, "u-1", InterpretationOutcome.COMPLETED, "", usage)]
     assert talk.service.deleted == {"item_1"}
     assert talk.protocol.unfinished() == ()
 
@@ -262,22 +262,37 @@ def test_a_failed_transcription_is_a_source_text_without_text() -> None:
 @pytest.mark.parametrize(
     ("status", "details", "outcome", "reason"),
     [
-        ("incomplete", {"type": "incomplete", "reason": "max_output_tokens"}, Outcome.INCOMPLETE, "max_output_tokens"),
-        ("incomplete", {"type": "incomplete", "reason": "content_filter"}, Outcome.INCOMPLETE, "content_filter"),
+        (
+            "incomplete",
+            {"type": "incomplete", "reason": "max_output_tokens"},
+            InterpretationOutcome.INCOMPLETE,
+            "max_output_tokens",
+        ),
+        (
+            "incomplete",
+            {"type": "incomplete", "reason": "content_filter"},
+            InterpretationOutcome.INCOMPLETE,
+            "content_filter",
+        ),
         (
             "failed",
             {"type": "failed", "error": {"type": "tokens", "code": "rate_limit_exceeded", "message": "…"}},
-            Outcome.FAILED,
+            InterpretationOutcome.FAILED,
             "rate_limit_exceeded",
         ),
-        ("failed", {"type": "failed", "error": {"type": "server_error"}}, Outcome.FAILED, "server_error"),
-        ("failed", None, Outcome.FAILED, "failed"),
-        ("cancelled", {"type": "cancelled", "reason": "turn_detected"}, Outcome.CANCELLED, "turn_detected"),
-        ("paused", None, Outcome.FAILED, "paused"),
-        (None, None, Outcome.FAILED, "unknown"),
+        ("failed", {"type": "failed", "error": {"type": "server_error"}}, InterpretationOutcome.FAILED, "server_error"),
+        ("failed", None, InterpretationOutcome.FAILED, "failed"),
+        (
+            "cancelled",
+            {"type": "cancelled", "reason": "turn_detected"},
+            InterpretationOutcome.CANCELLED,
+            "turn_detected",
+        ),
+        ("paused", None, InterpretationOutcome.FAILED, "paused"),
+        (None, None, InterpretationOutcome.FAILED, "unknown"),
     ],
 )
-def test_how_a_response_may_end(status: str | None, details: Any, outcome: Outcome, reason: str) -> None:
+def test_how_a_response_may_end(status: str | None, details: Any, outcome: InterpretationOutcome, reason: str) -> None:
     talk = Talk()
     talk.say("u-1")
     response = {"id": "resp_9", "status": status, "status_details": details, "metadata": {"utterance": "u-1"}}
@@ -327,7 +342,7 @@ def test_commentary_of_the_model_is_not_played() -> None:
 def test_too_little_audio_is_not_committed_and_not_left_behind() -> None:
     talk = Talk()
     assert talk.say("u-1", bytes(4_798)) == []
-    assert talk.events == [InterpretationEnded(LANE, "u-1", Outcome.FAILED, "too_short")]
+    assert talk.events == [InterpretationEnded(LANE, "u-1", InterpretationOutcome.FAILED, "too_short")]
     assert talk.service.of_type("input_audio_buffer.commit") == []
     assert talk.service.buffer == b""
     talk.say("u-2")
@@ -337,7 +352,7 @@ def test_too_little_audio_is_not_committed_and_not_left_behind() -> None:
 def test_an_empty_utterance_fails() -> None:
     talk = Talk()
     talk.say("u-1", b"")
-    assert talk.events == [InterpretationEnded(LANE, "u-1", Outcome.FAILED, "too_short")]
+    assert talk.events == [InterpretationEnded(LANE, "u-1", InterpretationOutcome.FAILED, "too_short")]
     assert talk.service.of_type("input_audio_buffer.clear") == []
 
 
@@ -355,7 +370,7 @@ def test_a_refused_commit_fails_its_utterance_only(next_one_begun: bool) -> None
         talk.protocol.data_to_send()
     error = {"type": "invalid_request_error", "code": "input_audio_buffer_commit_empty", "event_id": "commit:u-1"}
     assert talk.tell(type="error", error=error) == [
-        InterpretationEnded(LANE, "u-1", Outcome.FAILED, "input_audio_buffer_commit_empty")
+        InterpretationEnded(LANE, "u-1", InterpretationOutcome.FAILED, "input_audio_buffer_commit_empty")
     ]
     # What the service kept must not begin the next utterance; what has begun must not be cut.
     clears = [json.loads(text)["type"] for text in talk.protocol.data_to_send()]
@@ -368,7 +383,9 @@ def test_a_refused_response_fails_its_utterance() -> None:
     talk = Talk()
     talk.say("u-1")
     error = {"type": "invalid_request_error", "code": "item_not_found", "event_id": "create:u-1"}
-    assert talk.tell(type="error", error=error) == [InterpretationEnded(LANE, "u-1", Outcome.FAILED, "item_not_found")]
+    assert talk.tell(type="error", error=error) == [
+        InterpretationEnded(LANE, "u-1", InterpretationOutcome.FAILED, "item_not_found")
+    ]
 
 
 def test_an_error_about_nothing_in_particular_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -721,7 +738,7 @@ def test_each_utterance_gets_one_last_word_and_leaves_nothing_behind(data: st.Da
     assert talk.protocol.unfinished() == ()
     for utterance in interpreted - set(cancelled_after):
         last = [e for e in talk.events if isinstance(e, InterpretationEnded) and e.utterance == utterance]
-        assert [event.outcome for event in last] == [Outcome.COMPLETED]
+        assert [event.outcome for event in last] == [InterpretationOutcome.COMPLETED]
         assert InterpretationAudio(LANE, utterance, utterance.encode("utf-16-le")) in talk.events
         assert talk.events.index(last[0]) > talk.events.index(InterpretationText(LANE, utterance, utterance))
     for utterance, position in cancelled_after.items():
@@ -750,7 +767,7 @@ def test_a_kept_utterance_is_interpreted_again_strictly() -> None:
     assert second["instructions"].startswith(BRIEFING)
     assert "not a translation" in second["instructions"]
     ended = [event for event in talk.events if isinstance(event, InterpretationEnded)]
-    assert [event.outcome for event in ended] == [Outcome.COMPLETED] * 2
+    assert [event.outcome for event in ended] == [InterpretationOutcome.COMPLETED] * 2
     talk.protocol.release("u-1")
     talk.exchange()
     assert talk.service.deleted == {"item_1"}
@@ -905,7 +922,7 @@ def test_an_interpretation_without_end_is_cut() -> None:
     talk.say("u-1")
     talk.tell(type="response.created", response={"id": "r", "metadata": {"utterance": "u-1"}})
     *audio, last = endless(talk)
-    assert last == InterpretationEnded(LANE, "u-1", Outcome.INCOMPLETE, "endless")
+    assert last == InterpretationEnded(LANE, "u-1", InterpretationOutcome.INCOMPLETE, "endless")
     heard = sum(len(event.pcm) for event in audio if isinstance(event, InterpretationAudio))
     assert heard == 3 * len(SPEECH) + 5_000 * 48
     (cancel,) = [json.loads(text) for text in talk.protocol.data_to_send()]
@@ -928,7 +945,7 @@ def test_what_was_cut_may_be_interpreted_again() -> None:
     talk.tell(type="response.created", response=again)
     (ended,) = talk.tell(type="response.done", response={**again, "status": "completed"})
     assert isinstance(ended, InterpretationEnded)
-    assert ended.outcome is Outcome.COMPLETED
+    assert ended.outcome is InterpretationOutcome.COMPLETED
 
 
 def test_a_cut_that_crosses_the_end_tidies_up_too() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.realtime.engine_fallback import Engine, Ladder
+from bot.realtime.engine_fallback import Engine, EngineFallback
 
 
 def unused(*_: object) -> Any:
@@ -21,8 +21,8 @@ CONVERSATION = engine("conversation", "conversation c")
 CAPTIONS = engine("captions", "conversation c")
 
 
-def ladder() -> Ladder:
-    return Ladder([TRANSLATION, CONVERSATION, CAPTIONS], restore_after_s=300.0)
+def ladder() -> EngineFallback:
+    return EngineFallback([TRANSLATION, CONVERSATION, CAPTIONS], restore_after_s=300.0)
 
 
 def test_the_best_comes_first_and_nothing_is_to_be_restored() -> None:
@@ -44,7 +44,7 @@ def test_down_step_by_step_and_no_further_than_the_last() -> None:
 
 
 def test_what_is_behind_a_shut_door_is_not_tried() -> None:
-    lane = Ladder([CONVERSATION, CAPTIONS], 300.0)
+    lane = EngineFallback([CONVERSATION, CAPTIONS], 300.0)
     assert not lane.descend(10.0, door_shut=True)
     assert lane.engine is CONVERSATION
     assert lane.restore_at is None

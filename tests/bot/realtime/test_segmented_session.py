@@ -15,14 +15,14 @@ from bot.interpreting.events import (
     BoothReady,
     InterpretationAudio,
     InterpretationEnded,
+    InterpretationOutcome,
     InterpretationText,
-    Outcome,
     SourceText,
 )
 from bot.interpreting.plan import Lane
-from bot.realtime.conversation_session import ConversationProtocol
+from bot.realtime.conversation_session import ConversationSession
 from bot.realtime.messages import ConversationSettings
-from bot.realtime.segmented_session import FORGOTTEN_AFTER, LONGEST_PART_BYTES, SHORTEST_PART_BYTES, ShortCommits
+from bot.realtime.segmented_session import FORGOTTEN_AFTER, LONGEST_PART_BYTES, SHORTEST_PART_BYTES, SegmentedSession
 from tests.support.realtime_service import ServiceModel
 
 LANE = Lane("8:acs:1", "en-US", "es-ES")
@@ -33,8 +33,8 @@ QUIET = bytes(4_800)
 
 class Talk:
     def __init__(self, transcribe: str | None = None) -> None:
-        inner = ConversationProtocol(LANE, "Interpret.", ConversationSettings(transcribe=transcribe))
-        self.protocol = ShortCommits(LANE, inner)
+        inner = ConversationSession(LANE, "Interpret.", ConversationSettings(transcribe=transcribe))
+        self.protocol = SegmentedSession(LANE, inner)
         self.service = ServiceModel()
         self.events: list[BoothEvent] = []
         self.exchange()
@@ -93,7 +93,7 @@ def test_a_short_utterance_is_one_part() -> None:
     talk.end("u-1")
     talk.finish()
     assert talk.parts == [1_900]
-    assert [(end.utterance, end.outcome) for end in talk.ends()] == [("u-1", Outcome.COMPLETED)]
+    assert [(end.utterance, end.outcome) for end in talk.ends()] == [("u-1", InterpretationOutcome.COMPLETED)]
     assert talk.text("u-1") == "u-1~part-1"
 
 
@@ -115,7 +115,7 @@ def test_answers_are_given_on_in_the_order_of_the_parts(order: int) -> None:
     assert talk.text("u-1") == "u-1~part-1 u-1~part-2 u-1~part-3"
     assert talk.events.count(SourceText(LANE, "u-1", "hello hello hello")) == 1
     (end,) = talk.ends()
-    assert (end.outcome, end.usage.input_audio) == (Outcome.COMPLETED, 3 * 13)
+    assert (end.outcome, end.usage.input_audio) == (InterpretationOutcome.COMPLETED, 3 * 13)
     assert talk.protocol.unfinished() == ()
 
 
@@ -124,11 +124,11 @@ def test_a_rest_too_short_to_be_committed_spoils_nothing() -> None:
     talk.hear("u-1", *[SPEECH] * 40, SPEECH[:960])
     talk.end("u-1")
     talk.finish()
-    assert [(end.outcome, end.reason) for end in talk.ends()] == [(Outcome.COMPLETED, "")]
+    assert [(end.outcome, end.reason) for end in talk.ends()] == [(InterpretationOutcome.COMPLETED, "")]
     assert SourceText(LANE, "u-1", "hello") in talk.events
     talk.hear("u-2", SPEECH[:960])
     talk.end("u-2")
-    assert (talk.ends()[-1].outcome, talk.ends()[-1].reason) == (Outcome.FAILED, "too_short")
+    assert (talk.ends()[-1].outcome, talk.ends()[-1].reason) == (InterpretationOutcome.FAILED, "too_short")
 
 
 def fail(talk: Talk, part: str) -> None:
@@ -144,11 +144,11 @@ def test_what_failed_in_part_is_incomplete() -> None:
     fail(talk, "u-1~part-2")
     talk.finish()
     (end,) = talk.ends()
-    assert (end.outcome, end.reason) == (Outcome.INCOMPLETE, "failed")
+    assert (end.outcome, end.reason) == (InterpretationOutcome.INCOMPLETE, "failed")
     talk.hear("u-2", *[SPEECH] * 10)
     talk.end("u-2")
     fail(talk, "u-2~part-1")
-    assert talk.ends()[-1].outcome is Outcome.FAILED
+    assert talk.ends()[-1].outcome is InterpretationOutcome.FAILED
 
 
 def test_an_utterance_is_interpreted_again_in_all_its_parts() -> None:
@@ -166,7 +166,7 @@ def test_an_utterance_is_interpreted_again_in_all_its_parts() -> None:
     talk.exchange()
     assert talk.service.items == {}
     talk.end("u-1")
-    assert (talk.ends()[-1].outcome, talk.ends()[-1].reason) == (Outcome.FAILED, "nothing_heard")
+    assert (talk.ends()[-1].outcome, talk.ends()[-1].reason) == (InterpretationOutcome.FAILED, "nothing_heard")
 
 
 def test_a_cancelled_utterance_leaves_nothing_behind() -> None:

@@ -17,14 +17,14 @@ from bot.interpreting.events import (
     BoothReady,
     InterpretationAudio,
     InterpretationEnded,
+    InterpretationOutcome,
     InterpretationText,
-    Outcome,
     SourceText,
 )
 from bot.interpreting.plan import Lane
 from bot.realtime.errors import SessionError
 from bot.realtime.translation_messages import STEP_BYTES, TranslationSettings
-from bot.realtime.translation_session import FIRST_GUESS_LATE_S, QUIET_S, TranslationProtocol
+from bot.realtime.translation_session import FIRST_GUESS_LATE_S, QUIET_S, TranslationSession
 
 LANE = Lane("8:acs:1", "en-US", "es-ES")
 STEP = bytes(range(200)) * 48
@@ -36,7 +36,7 @@ class Stream:
     """A protocol, and what the service has got of it."""
 
     def __init__(self, options: TranslationSettings | None = None, *, ready: bool = True) -> None:
-        self.protocol = TranslationProtocol(LANE, options or TranslationSettings())
+        self.protocol = TranslationSession(LANE, options or TranslationSettings())
         self.now = 0.0
         self.events: list[BoothEvent] = []
         self.sent: list[dict[str, Any]] = []
@@ -197,7 +197,7 @@ def test_an_utterance_ends_once_when_it_has_been_quiet() -> None:
     said = stream.now
     assert stream.until(said + QUIET_S - 0.1) == []
     stream.until(20.0)
-    assert stream.ended("u-1") == [InterpretationEnded(LANE, "u-1", Outcome.COMPLETED)]
+    assert stream.ended("u-1") == [InterpretationEnded(LANE, "u-1", InterpretationOutcome.COMPLETED)]
     texts = [event.delta for event in stream.events if isinstance(event, InterpretationText)]
     assert "".join(texts) == "Hola"
     assert stream.protocol.unfinished() == ()
@@ -267,7 +267,7 @@ def test_what_the_speaker_said_comes_with_the_end() -> None:
     stream.until(20.0)
     assert stream.events == [
         SourceText(LANE, "u-1", "hello there"),
-        InterpretationEnded(LANE, "u-1", Outcome.COMPLETED),
+        InterpretationEnded(LANE, "u-1", InterpretationOutcome.COMPLETED),
     ]
     assert stream.tell(type="session.input_transcript.delta", delta=" late") == []
 
@@ -302,7 +302,7 @@ def test_an_interpretation_without_end_is_cut() -> None:
     for _ in range(100):
         for event in stream.audio():
             heard += len(event.pcm) if isinstance(event, InterpretationAudio) else 0
-    assert stream.ended("u-1") == [InterpretationEnded(LANE, "u-1", Outcome.INCOMPLETE, "endless")]
+    assert stream.ended("u-1") == [InterpretationEnded(LANE, "u-1", InterpretationOutcome.INCOMPLETE, "endless")]
     assert heard == 3 * 48_000 + 5_000 * 48
     stream.until(60.0)
     assert len(stream.ended("u-1")) == 1
@@ -326,9 +326,11 @@ def test_there_are_no_retries_and_no_texts() -> None:
     stream = Stream()
     stream.say("u-1")
     assert stream.protocol.say("n", "Wait.", "es-ES", 0.0) == [
-        InterpretationEnded(LANE, "n", Outcome.FAILED, "not_supported")
+        InterpretationEnded(LANE, "n", InterpretationOutcome.FAILED, "not_supported")
     ]
-    assert stream.protocol.interpret("u-1", 1.0) == [InterpretationEnded(LANE, "u-1", Outcome.FAILED, "not_supported")]
+    assert stream.protocol.interpret("u-1", 1.0) == [
+        InterpretationEnded(LANE, "u-1", InterpretationOutcome.FAILED, "not_supported")
+    ]
     stream.protocol.release("u-1")
     stream.protocol.brief("Other terms.")
     assert stream.flush() == []
@@ -375,7 +377,7 @@ def test_a_session_that_retires_is_drained() -> None:
     assert [message["type"] for message in stream.flush()][-1:] == ["session.close"]
     stream.audio()
     assert not stream.protocol.finished
-    assert stream.tell(type="session.closed") == [InterpretationEnded(LANE, "u-1", Outcome.COMPLETED)]
+    assert stream.tell(type="session.closed") == [InterpretationEnded(LANE, "u-1", InterpretationOutcome.COMPLETED)]
     assert stream.protocol.finished
     assert stream.protocol.unfinished() == ()
     stream.until(stream.now + 5)

@@ -12,14 +12,21 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from http_serving.errors import Conflict, ServiceError
-from rooms_admin.api import BODY_LIMIT, Guard, InterpreterState, LaneStatus, TranslationCapabilities, router
+from rooms_admin.api import (
+    BODY_LIMIT,
+    InterpreterState,
+    LaneStatus,
+    RequestGuard,
+    TranslationCapabilities,
+    router,
+)
 from rooms_admin.api.schemas import TranscriptAnswer
 from rooms_admin.auth.api_keys import ApiKeys
-from rooms_admin.rooms.requests import Action, Purpose
+from rooms_admin.rooms.requests import Action, TicketPurpose
 from rooms_admin.rooms.room import Room
-from rooms_admin.rooms.service import Rooms
+from rooms_admin.rooms.service import RoomService
 from rooms_admin.stores.memory import InMemoryRooms
-from rooms_admin.transcripts.records import Passage, Playout, TranscriptLine
+from rooms_admin.transcripts.records import LedgerRecord, PlayoutTimes, TranscriptLine
 from rooms_admin.transcripts.usage import Prices
 from tests.support.acs_fakes import FakeAcs, refused
 from tests.support.webhook_serving import application, asgi_scope, client
@@ -64,15 +71,15 @@ class FakeInterpreter:
 class FakeTranscripts:
     def __init__(self) -> None:
         self.kept: list[TranscriptLine] = []
-        self.closed: list[Passage] = []
+        self.closed: list[LedgerRecord] = []
 
     async def lines(self, room_id: str) -> Sequence[TranscriptLine]:
         return self.kept
 
-    async def passages(self, room_id: str) -> Sequence[Passage]:
+    async def passages(self, room_id: str) -> Sequence[LedgerRecord]:
         return self.closed
 
-    async def every_passage(self, room_id: str) -> Sequence[Passage]:
+    async def every_passage(self, room_id: str) -> Sequence[LedgerRecord]:
         return self.closed
 
 
@@ -88,7 +95,7 @@ class Watcher:
 
 
 def issue_ticket(
-    purpose: Purpose, room_id: str, language: str | None, participant_id: str | None
+    purpose: TicketPurpose, room_id: str, language: str | None, participant_id: str | None
 ) -> tuple[str, datetime]:
     return f"{purpose}/{room_id}/{language}/{participant_id}", datetime(2026, 11, 20, 8, 15, tzinfo=UTC)
 
@@ -103,10 +110,15 @@ class Service:
         self.interpreter = FakeInterpreter()
         self.transcripts = FakeTranscripts()
         self.watcher = Watcher()
-        rooms = Rooms(self.store, self.acs.acs, watcher=self.watcher)
+        rooms = RoomService(self.store, self.acs.acs, watcher=self.watcher)
         options: dict[str, Any] = {"authorise": ApiKeys({"ops": "s3cret"}), "body_timeout_s": 0.05} | guard
         routes = router(
-            rooms, Guard(**options), self.interpreter, self.transcripts, issue_ticket=issue_ticket, prices=prices
+            rooms,
+            RequestGuard(**options),
+            self.interpreter,
+            self.transcripts,
+            issue_ticket=issue_ticket,
+            prices=prices,
         )
         self.app = application(routes, ServiceError)
 
@@ -357,10 +369,10 @@ async def test_the_transcript_comes_in_four_formats(service: Service, http: http
 
     assert answer["passages"] == []
     service.transcripts.closed = [
-        Passage("u1", "8:acs:a", "en-US", "es-ES", "abandoned", "model_timeout", 1900, 0, None, None, 0, None),
-        Passage(
+        LedgerRecord("u1", "8:acs:a", "en-US", "es-ES", "abandoned", "model_timeout", 1900, 0, None, None, 0, None),
+        LedgerRecord(
             "u2", "8:acs:a", "en-US", "es-ES", "spoken", "", 1900, 800, 700, 300, 0, 5.0,
-            faults=("number",), strict=True, speed=1.1, engine="captions", playouts={"room": Playout(800, 40, 0)},
+            faults=("number",), strict=True, speed=1.1, engine="captions", playouts={"room": PlayoutTimes(800, 40, 0)},
         ),
     ]  # fmt: skip
     body = (await http.get(path)).json()

@@ -11,13 +11,13 @@ import httpx2
 import pytest
 
 from http_serving.rate_limiter import TokenBuckets
-from rooms_admin.api import Limits
-from rooms_admin.auth.api_keys import Caller, Role
-from rooms_admin.stores.sqlite.idempotency import SqliteAnswers
+from rooms_admin.api import RequestLimits
+from rooms_admin.auth.api_keys import AdminRole, Caller
+from rooms_admin.stores.sqlite.idempotency import SqliteIdempotency
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
-from rooms_admin.transcripts.records import Passage
+from rooms_admin.transcripts.records import LedgerRecord
 from rooms_admin.transcripts.usage import Prices
-from storage.sqlite import IN_MEMORY, Database
+from storage.sqlite import IN_MEMORY, SqliteDatabase
 from tests.rooms_admin.api.test_rooms import NEW_ROOM, Service, create
 from tests.support.acs_fakes import refused
 from tests.support.webhook_serving import client
@@ -31,7 +31,7 @@ async def built(*options: Any, **guard: Any) -> Service:
 class Repeating:
     """The service, with answers kept for repeated requests."""
 
-    def __init__(self, database: Database, service: Service) -> None:
+    def __init__(self, database: SqliteDatabase, service: Service) -> None:
         self.database = database
         self.service = service
 
@@ -42,8 +42,8 @@ class Repeating:
 
 @pytest.fixture
 async def repeating() -> AsyncIterator[Repeating]:
-    async with Database(IN_MEMORY, MIGRATIONS) as database:
-        yield Repeating(database, await built(answers=SqliteAnswers(database)))
+    async with SqliteDatabase(IN_MEMORY, MIGRATIONS) as database:
+        yield Repeating(database, await built(answers=SqliteIdempotency(database)))
 
 
 @pytest.fixture
@@ -103,12 +103,12 @@ async def test_a_creation_cut_short_after_the_room_was_made_is_finished_by_repea
         async def die(*_: object) -> None:
             raise OSError("killed")
 
-        dying.setattr(SqliteAnswers, "keep", die)
+        dying.setattr(SqliteIdempotency, "keep", die)
         with pytest.raises(OSError, match="killed"):
             await repeating.post("/api/rooms", NEW_ROOM)
     assert len(repeating.service.acs.rooms.rooms) == 1
     # The process after it: another owner of claims, the same rooms.
-    repeating.service = await built(before=repeating.service, answers=SqliteAnswers(repeating.database))
+    repeating.service = await built(before=repeating.service, answers=SqliteIdempotency(repeating.database))
     answer = await repeating.post("/api/rooms", NEW_ROOM)
     assert answer.status_code == 201
     assert list(repeating.service.acs.rooms.rooms) == [answer.json()["acs_room_id"]]
@@ -182,7 +182,7 @@ async def test_what_is_no_version(http: httpx2.AsyncClient, method: str) -> None
 # --- who may, and how often ------------------------------------------------------------------------------
 
 
-async def known_as(*roles: Role) -> Service:
+async def known_as(*roles: AdminRole) -> Service:
     async def authorise(_: object) -> Caller:
         return Caller("somebody", frozenset(roles))
 
@@ -198,7 +198,7 @@ async def known_as(*roles: Role) -> Service:
         (("Interpreter.Control",), [404, 403, 404, 200]),
     ],
 )
-async def test_roles_open_doors(roles: tuple[Role, ...], expected: list[int]) -> None:
+async def test_roles_open_doors(roles: tuple[AdminRole, ...], expected: list[int]) -> None:
     async with client((await known_as(*roles)).app) as http:
         answers = [
             await http.get("/api/rooms/room-0"),
@@ -212,7 +212,7 @@ async def test_roles_open_doors(roles: tuple[Role, ...], expected: list[int]) ->
 async def test_too_many_requests_are_told_when_to_come_back() -> None:
     now = [0.0]
     buckets = [TokenBuckets(rate, 2.0, lambda: now[0]) for rate in (1.0, 0.5, 1.0)]
-    service = await built(limits=Limits(*buckets))
+    service = await built(limits=RequestLimits(*buckets))
     async with client(service.app, x_api_key="s3cret") as http:
         assert [(await http.get("/api/rooms")).status_code for _ in range(3)] == [200, 200, 429]
         changes = [await http.patch("/api/rooms/room-0", json={}) for _ in range(3)]
@@ -341,12 +341,14 @@ async def test_usage_is_told_by_lane_and_in_all(service: Service, http: httpx2.A
     assert usage["tokens"] == {"input_audio": 300_000}
 
 
-def used() -> list[Passage]:
+def used() -> list[LedgerRecord]:
     return [
-        Passage(
+        LedgerRecord(
             "u1", "8:acs:a", "en-US", "es-ES", "spoken", "", 30_000, 24_000, 9, 9, 0, 1.0, {"input_audio": 200_000}
         ),
-        Passage("u2", "8:acs:b", "es-ES", "en-US", "spoken", "", 15_000, 0, 9, 9, 0, 1.0, {"input_audio": 100_000}),
+        LedgerRecord(
+            "u2", "8:acs:b", "es-ES", "en-US", "spoken", "", 15_000, 0, 9, 9, 0, 1.0, {"input_audio": 100_000}
+        ),
     ]
 
 

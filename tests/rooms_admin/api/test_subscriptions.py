@@ -10,15 +10,15 @@ import httpx2
 import pytest
 
 from http_serving.errors import ServiceError
-from rooms_admin.api import Guard, subscription_routes
+from rooms_admin.api import RequestGuard, subscription_routes
 from rooms_admin.auth.api_keys import ApiKeys
-from rooms_admin.integrations.subscriptions import Event, Subscriptions
+from rooms_admin.integrations.subscriptions import OutgoingEvent, Subscriptions
 from rooms_admin.rooms.room import milliseconds
-from rooms_admin.rooms.service import Rooms
+from rooms_admin.rooms.service import RoomService
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
 from rooms_admin.stores.sqlite.rooms import SqliteRooms
 from rooms_admin.stores.sqlite.subscriptions import SqliteSubscriptions
-from storage.sqlite import IN_MEMORY, Database
+from storage.sqlite import IN_MEMORY, SqliteDatabase
 from tests.rooms_admin.rooms.test_room import NOW, room
 from tests.support.acs_fakes import FakeAcs
 from tests.support.webhook_serving import application, client
@@ -27,17 +27,17 @@ NEW = {"url": "https://contoso.com/hook", "events": ["room.live"]}
 
 
 class Service:
-    def __init__(self, database: Database, subscriptions: Subscriptions) -> None:
+    def __init__(self, database: SqliteDatabase, subscriptions: Subscriptions) -> None:
         self.subscriptions = subscriptions
-        rooms = Rooms(SqliteRooms(database), FakeAcs().acs)
+        rooms = RoomService(SqliteRooms(database), FakeAcs().acs)
         self.app = application(
-            subscription_routes(subscriptions, rooms, Guard(ApiKeys({"ops": "s3cret"}))), ServiceError
+            subscription_routes(subscriptions, rooms, RequestGuard(ApiKeys({"ops": "s3cret"}))), ServiceError
         )
 
 
 @pytest.fixture
 async def service() -> AsyncIterator[Service]:
-    async with Database(IN_MEMORY, MIGRATIONS) as database:
+    async with SqliteDatabase(IN_MEMORY, MIGRATIONS) as database:
         await SqliteRooms(database).add(room(1))
         yield await asyncio.to_thread(Service, database, SqliteSubscriptions(database))
 
@@ -64,7 +64,9 @@ async def test_a_subscription_from_its_beginning_to_its_end(http: httpx2.AsyncCl
 
 async def test_what_was_sent_is_shown_page_by_page(service: Service, http: httpx2.AsyncClient) -> None:
     path = (await http.post("/api/subscriptions", json=NEW)).headers["Location"] + "/deliveries"
-    events = [Event("room.live", "room-1", milliseconds(NOW) + number, {"words": "secret"}) for number in range(3)]
+    events = [
+        OutgoingEvent("room.live", "room-1", milliseconds(NOW) + number, {"words": "secret"}) for number in range(3)
+    ]
     await service.subscriptions.enqueue(events)
     first = (await http.get(path, params={"limit": 2})).json()
     rest = (await http.get(path, params={"cursor": first["next_cursor"]})).json()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from http_serving.errors import Forbidden, Unauthorized
-from rooms_admin.auth.api_keys import EVERY_ROLE, Admins, ApiKeys, Caller, Claims, Role, caller_of
+from rooms_admin.auth.api_keys import EVERY_ROLE, AdminRole, Admins, ApiKeys, Caller, ClaimsOfToken, caller_of
 
 
 @dataclass
@@ -76,7 +76,7 @@ def test_what_is_no_digest_is_a_mistake(digest: str) -> None:
         (EVERY_ROLE, EVERY_ROLE),
     ],
 )
-def test_what_a_role_allows(roles: set[Role], allowed: set[Role]) -> None:
+def test_what_a_role_allows(roles: set[AdminRole], allowed: set[AdminRole]) -> None:
     caller = Caller("ops", frozenset(roles))
     for role in EVERY_ROLE:
         if role in allowed:
@@ -86,7 +86,7 @@ def test_what_a_role_allows(roles: set[Role], allowed: set[Role]) -> None:
                 caller.check(role)
 
 
-async def verified(header: str) -> Claims:
+async def verified(header: str) -> ClaimsOfToken:
     if header != "Bearer good":
         raise Unauthorized("no")
     return {"azp": "app-1", "sub": "s", "roles": ["Rooms.Read", "Something.Else"]}
@@ -129,11 +129,11 @@ async def test_without_keys_only_a_token_does() -> None:
     ("claims", "roles"),
     [({"sub": "a"}, set()), ({"sub": "a", "roles": "Rooms.Manage"}, set()), ({"sub": "a", "roles": [1, None]}, set())],
 )
-def test_roles_that_are_none(claims: Claims, roles: set[Role]) -> None:
+def test_roles_that_are_none(claims: ClaimsOfToken, roles: set[AdminRole]) -> None:
     assert caller_of(claims) == Caller("entra:a", frozenset(roles))
 
 
 @pytest.mark.parametrize("claims", [{}, {"sub": ""}, {"azp": 5}])
-def test_a_token_of_nobody(claims: Claims) -> None:
+def test_a_token_of_nobody(claims: ClaimsOfToken) -> None:
     with pytest.raises(Unauthorized):
         caller_of(claims)

@@ -16,13 +16,13 @@ import pytest
 from aiohttp import web
 
 from rooms_admin.integrations import delivery as module
-from rooms_admin.integrations.delivery import JITTER, RETRY_S, Deliveries, retry_after_s, signature
+from rooms_admin.integrations.delivery import JITTER, RETRY_S, WebhookDeliveries, retry_after_s, signature
 from rooms_admin.integrations.subscriptions import Subscription, Subscriptions
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
 from rooms_admin.stores.sqlite.rooms import SqliteRooms
 from rooms_admin.stores.sqlite.subscriptions import SqliteSubscriptions
 from storage.errors import StoreUnavailable
-from storage.sqlite import IN_MEMORY, Database
+from storage.sqlite import IN_MEMORY, SqliteDatabase
 from tests.rooms_admin.rooms.test_room import room
 from tests.support.stores import Stores
 
@@ -66,7 +66,7 @@ class Integrator:
 
 class Desk:
     def __init__(
-        self, subscriptions: Subscriptions, deliveries: Deliveries, integrator: Integrator, clock: Clock
+        self, subscriptions: Subscriptions, deliveries: WebhookDeliveries, integrator: Integrator, clock: Clock
     ) -> None:
         self.subscriptions = subscriptions
         self.deliveries = deliveries
@@ -96,7 +96,7 @@ async def desk(stores: Stores) -> AsyncIterator[Desk]:
     async with integrator.listening():
         await stores.rooms.add(room(1))
         subscriptions = await stores.subscriptions(clock)
-        deliveries = Deliveries(subscriptions, now=clock, chance=lambda: 0.5, timeout_s=1.0, look_s=0.02)
+        deliveries = WebhookDeliveries(subscriptions, now=clock, chance=lambda: 0.5, timeout_s=1.0, look_s=0.02)
         running = asyncio.ensure_future(deliveries.run())
         yield Desk(subscriptions, deliveries, integrator, clock)
         running.cancel()
@@ -183,22 +183,22 @@ async def test_a_store_that_fails_delays_and_loses_nothing(desk: Desk, monkeypat
 
 
 async def test_what_has_happened_is_written_down_when_we_stop() -> None:
-    async with Database(IN_MEMORY, MIGRATIONS) as database:
+    async with SqliteDatabase(IN_MEMORY, MIGRATIONS) as database:
         await SqliteRooms(database).add(room(1))
         subscriptions = SqliteSubscriptions(database)
         await subscriptions.add("https://contoso.com", ["room.live"], None)
-        async with Deliveries(subscriptions) as deliveries:
+        async with WebhookDeliveries(subscriptions) as deliveries:
             deliveries.tell("room.live", "room-1", {})
         assert len(await subscriptions.due(9)) == 1
 
 
 async def test_too_much_at_once_costs_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WAITING_LIMIT", 2)
-    async with Database(IN_MEMORY, MIGRATIONS) as database:
+    async with SqliteDatabase(IN_MEMORY, MIGRATIONS) as database:
         await SqliteRooms(database).add(room(1))
         subscriptions = SqliteSubscriptions(database)
         await subscriptions.add("https://contoso.com", ["room.live"], None)
-        async with Deliveries(subscriptions) as deliveries:
+        async with WebhookDeliveries(subscriptions) as deliveries:
             for number in range(5):
                 deliveries.tell("room.live", "room-1", {"number": number})
             assert deliveries.lost == 3

@@ -8,7 +8,7 @@ import pytest
 
 from http_serving.errors import Conflict, NotFound
 from rooms_admin.integrations import subscriptions as module
-from rooms_admin.integrations.subscriptions import Delivery, Event, Subscriptions
+from rooms_admin.integrations.subscriptions import Delivery, OutgoingEvent, Subscriptions
 from rooms_admin.rooms.room import milliseconds
 from tests.rooms_admin.rooms.test_room import NOW, room
 from tests.support.stores import Stores
@@ -31,7 +31,7 @@ class Books:
 
     async def enqueue(self, *rooms: str) -> None:
         now = milliseconds(self.clock.now)
-        await self.subscriptions.enqueue([Event("room.live", room_id, now, {}) for room_id in rooms])
+        await self.subscriptions.enqueue([OutgoingEvent("room.live", room_id, now, {}) for room_id in rooms])
 
     async def due(self) -> list[Delivery]:
         return list(await self.subscriptions.due(99))

@@ -12,7 +12,7 @@ import pytest
 from http_serving.errors import Conflict, InvalidRequest, NotFound
 from rooms_admin.rooms.requests import ChangedParticipant, ChangedRoom, NewParticipant, NewRoom
 from rooms_admin.rooms.room import Room
-from rooms_admin.rooms.service import Rooms
+from rooms_admin.rooms.service import RoomService
 from rooms_admin.stores.memory import InMemoryRooms
 from tests.support.acs_fakes import FakeAcs
 
@@ -37,7 +37,7 @@ class Desk:
         self.fake = FakeAcs()
         self.store = InMemoryRooms()
         self.clock = Clock()
-        self.rooms = Rooms(self.store, self.fake.acs, now=self.clock, join_code=lambda: next(codes), **options)
+        self.rooms = RoomService(self.store, self.fake.acs, now=self.clock, join_code=lambda: next(codes), **options)
 
     def nothing_is_left(self) -> bool:
         return self.fake.rooms.rooms == {} and self.fake.identity.users == {}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rooms_admin.integrations.subscriptions import Event
+from rooms_admin.integrations.subscriptions import OutgoingEvent
 from rooms_admin.stores.open import open_storage
 from rooms_admin.stores.redis.keys import VERSION, Keys
 from storage.errors import UnusableStore
@@ -37,7 +37,7 @@ async def test_what_is_kept_is_there_at_the_next_start(
         assert await storage.archive.lines("room-1") == [line()]
         assert await storage.state.get("a") == b"1"
         assert await storage.subscriptions.all() == [subscription]
-        assert await storage.subscriptions.enqueue([Event("room.live", "room-1", 1, {})]) == 1
+        assert await storage.subscriptions.enqueue([OutgoingEvent("room.live", "room-1", 1, {})]) == 1
     assert made_files(tmp_path) == (kind == "sqlite")
 
 

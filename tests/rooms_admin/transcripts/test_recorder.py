@@ -15,12 +15,12 @@ from rooms_admin.rooms.room import RoomStore, milliseconds
 from rooms_admin.stores.redis.keys import Keys
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
 from rooms_admin.stores.sqlite.rooms import SqliteRooms
-from rooms_admin.stores.sqlite.transcripts import SqliteRecords
+from rooms_admin.stores.sqlite.transcripts import SqliteTranscripts
 from rooms_admin.transcripts import recorder as archive_module
-from rooms_admin.transcripts.recorder import Archive, Records
-from rooms_admin.transcripts.records import Passage, Playout, TranscriptLine
+from rooms_admin.transcripts.recorder import TranscriptRecorder, TranscriptStore
+from rooms_admin.transcripts.records import LedgerRecord, PlayoutTimes, TranscriptLine
 from storage.errors import StoreUnavailable
-from storage.sqlite import Database
+from storage.sqlite import SqliteDatabase
 from tests.rooms_admin.rooms.test_room import NOW, room
 from tests.support.stores import Stores
 
@@ -31,8 +31,8 @@ def line(number: int = 1, text: str = "Hola", *, revision: int = 1, at_ms: int =
     return TranscriptLine(f"u-{number}", revision, "8:acs:a", "Ada", "es-ES", text, False, at_ms, False)
 
 
-def passage(number: int = 1, state: str = "spoken") -> Passage:
-    return Passage(
+def passage(number: int = 1, state: str = "spoken") -> LedgerRecord:
+    return LedgerRecord(
         f"u-{number}", "8:acs:a", "en-US", "es-ES", state, "", 900, 800, 700, 300, 0, 5.0, {"input_audio": 9}
     )
 
@@ -45,13 +45,13 @@ async def rooms(stores: Stores) -> RoomStore:
 
 
 @pytest.fixture
-def records(rooms: RoomStore, stores: Stores) -> Records:
+def records(rooms: RoomStore, stores: Stores) -> TranscriptStore:
     return stores.records
 
 
 @pytest.fixture
-async def archive(records: Records) -> AsyncIterator[Archive]:
-    async with Archive(records, now=lambda: NOW) as archive:
+async def archive(records: TranscriptStore) -> AsyncIterator[TranscriptRecorder]:
+    async with TranscriptRecorder(records, now=lambda: NOW) as archive:
         yield archive
 
 
@@ -60,7 +60,9 @@ def everything(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in folder.iterdir())
 
 
-async def test_what_was_written_down_is_read_at_once_and_after_the_flush(stores: Stores, archive: Archive) -> None:
+async def test_what_was_written_down_is_read_at_once_and_after_the_flush(
+    stores: Stores, archive: TranscriptRecorder
+) -> None:
     archive.line("room-1", line())
     archive.passage("room-1", passage())
     closed = replace(passage(), closed_at_ms=NOW_MS)
@@ -79,8 +81,10 @@ PASSAGE_OF_BEFORE = b"""{"utterance_id":"u-1","speaker_id":"8:acs:a","source":"e
 "tokens":{"input_audio":9},"closed_at_ms":2000}"""
 
 
-async def test_what_was_written_before_flags_and_faults_were_kept_is_read(stores: Stores, archive: Archive) -> None:
-    if isinstance(stores.database, Database):
+async def test_what_was_written_before_flags_and_faults_were_kept_is_read(
+    stores: Stores, archive: TranscriptRecorder
+) -> None:
+    if isinstance(stores.database, SqliteDatabase):
         kept = (LINE_OF_BEFORE.decode(), PASSAGE_OF_BEFORE.decode())
 
         def write(connection: sqlite3.Connection) -> None:
@@ -105,7 +109,7 @@ async def test_what_was_written_before_flags_and_faults_were_kept_is_read(stores
     assert await archive.passages("room-1") == [replace(passage(), closed_at_ms=2000)]
 
 
-async def test_all_there_is_to_know_survives_the_store(stores: Stores, archive: Archive) -> None:
+async def test_all_there_is_to_know_survives_the_store(stores: Stores, archive: TranscriptRecorder) -> None:
     flagged = replace(line(), duration_ms=900, flags=("number",))
     known = replace(
         passage(),
@@ -114,7 +118,7 @@ async def test_all_there_is_to_know_survives_the_store(stores: Stores, archive: 
         strict=True,
         speed=1.15,
         engine="captions",
-        playouts={"room": Playout(800, 40, 20)},
+        playouts={"room": PlayoutTimes(800, 40, 20)},
         closed_at_ms=NOW_MS,
     )
     archive.line("room-1", flagged)
@@ -123,7 +127,7 @@ async def test_all_there_is_to_know_survives_the_store(stores: Stores, archive: 
     assert (await archive.lines("room-1"), await archive.passages("room-1")) == ([flagged], [known])
 
 
-async def test_a_later_revision_takes_the_place_of_the_earlier(stores: Stores, archive: Archive) -> None:
+async def test_a_later_revision_takes_the_place_of_the_earlier(stores: Stores, archive: TranscriptRecorder) -> None:
     archive.line("room-1", line(1, "Ho"))
     archive.line("room-1", line(1, "Hol", revision=2))
     archive.line("room-1", line(1, "Ho", revision=1))
@@ -135,7 +139,7 @@ async def test_a_later_revision_takes_the_place_of_the_earlier(stores: Stores, a
     assert await stores.count("lines") == 1
 
 
-async def test_entries_stay_in_the_order_in_which_they_were_closed(archive: Archive) -> None:
+async def test_entries_stay_in_the_order_in_which_they_were_closed(archive: TranscriptRecorder) -> None:
     for number in (3, 1, 2):
         archive.passage("room-1", passage(number))
         await archive.flush()
@@ -143,14 +147,14 @@ async def test_entries_stay_in_the_order_in_which_they_were_closed(archive: Arch
     assert [one.utterance_id for one in await archive.passages("room-1")] == ["u-3", "u-1", "u-2", "u-4"]
 
 
-async def test_leaving_writes_down_what_is_left(stores: Stores, records: Records) -> None:
-    async with Archive(records) as archive:
+async def test_leaving_writes_down_what_is_left(stores: Stores, records: TranscriptStore) -> None:
+    async with TranscriptRecorder(records) as archive:
         archive.line("room-1", line())
     assert await stores.count("lines") == 1
 
 
-async def test_the_task_writes_down_without_being_asked(stores: Stores, records: Records) -> None:
-    async with Archive(records, flush_s=0.01) as archive:
+async def test_the_task_writes_down_without_being_asked(stores: Stores, records: TranscriptStore) -> None:
+    async with TranscriptRecorder(records, flush_s=0.01) as archive:
         running = asyncio.ensure_future(archive.run())
         archive.line("room-1", line())
         async with asyncio.timeout(5):
@@ -162,7 +166,7 @@ async def test_the_task_writes_down_without_being_asked(stores: Stores, records:
 
 
 async def test_a_store_that_fails_keeps_nobody_from_writing_down(
-    records: Records, archive: Archive, monkeypatch: pytest.MonkeyPatch
+    records: TranscriptStore, archive: TranscriptRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive.line("room-1", line(1))
     with monkeypatch.context() as broken:
@@ -184,7 +188,7 @@ async def test_a_store_that_fails_keeps_nobody_from_writing_down(
 
 
 async def test_when_the_store_does_not_keep_up_the_oldest_goes_and_is_counted(
-    archive: Archive, monkeypatch: pytest.MonkeyPatch
+    archive: TranscriptRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(archive_module, "BUFFER_LIMIT", 3)
     for number in range(1, 6):
@@ -195,7 +199,7 @@ async def test_when_the_store_does_not_keep_up_the_oldest_goes_and_is_counted(
     assert archive.lost == 4
 
 
-async def test_the_last_words_of_a_deleted_room_are_not_kept(stores: Stores, archive: Archive) -> None:
+async def test_the_last_words_of_a_deleted_room_are_not_kept(stores: Stores, archive: TranscriptRecorder) -> None:
     archive.line("room-1", line(1))
     archive.line("room-2", line(1))
     await stores.rooms.remove("room-1", NOW)
@@ -208,7 +212,7 @@ async def test_the_last_words_of_a_deleted_room_are_not_kept(stores: Stores, arc
     assert await archive.lines("room-2") == [line(1)]
 
 
-async def test_what_is_older_than_its_room_allows_goes(stores: Stores, archive: Archive) -> None:
+async def test_what_is_older_than_its_room_allows_goes(stores: Stores, archive: TranscriptRecorder) -> None:
     days = [1, 6, 8, 40]
     for name in ("room-1", "room-2"):
         for number, age in enumerate(days):
@@ -226,10 +230,10 @@ async def test_what_was_deleted_is_in_no_file_any_more(tmp_path: Path) -> None:
     """Neither in the database nor in its log: the words themselves are looked for in the bytes."""
     secret = "the merger is off"
     path = tmp_path / "rooms.sqlite3"
-    async with Database(str(path), MIGRATIONS) as database:
+    async with SqliteDatabase(str(path), MIGRATIONS) as database:
         rooms = SqliteRooms(database)
         await rooms.add(room(1))
-        async with Archive(SqliteRecords(database), now=lambda: datetime.now(UTC)) as archive:
+        async with TranscriptRecorder(SqliteTranscripts(database), now=lambda: datetime.now(UTC)) as archive:
             archive.line("room-1", line(1, secret))
         assert secret.encode() in everything(tmp_path)
         proof = await rooms.remove("room-1", NOW)
@@ -237,11 +241,11 @@ async def test_what_was_deleted_is_in_no_file_any_more(tmp_path: Path) -> None:
         assert secret.encode() not in everything(tmp_path)
 
 
-def told(passage: Passage) -> tuple[str, str, str, str]:
+def told(passage: LedgerRecord) -> tuple[str, str, str, str]:
     return passage.utterance_id, passage.target, passage.state, passage.reason
 
 
-async def test_what_nobody_finished_is_closed_as_abandoned(archive: Archive) -> None:
+async def test_what_nobody_finished_is_closed_as_abandoned(archive: TranscriptRecorder) -> None:
     """Of one call, by the beginning of its utterances' ids; whether the entries are in the store yet or not."""
     for number in (1, 2):
         archive.opened("room-1", f"call-1-{number}", "8:acs:a", "en-US", "es-ES")
@@ -267,7 +271,7 @@ async def test_what_nobody_finished_is_closed_as_abandoned(archive: Archive) -> 
     assert await archive.close_open("room-1", "", "replica_lost") == 2
 
 
-async def test_a_late_opening_does_not_open_what_is_closed(archive: Archive) -> None:
+async def test_a_late_opening_does_not_open_what_is_closed(archive: TranscriptRecorder) -> None:
     archive.opened("room-1", "u-1", "8:acs:a", "en-US", "es-ES")
     assert await archive.close_open("room-1", "", "replica_lost") == 1
     archive.opened("room-1", "u-1", "8:acs:a", "en-US", "es-ES")
@@ -278,7 +282,7 @@ async def test_a_late_opening_does_not_open_what_is_closed(archive: Archive) -> 
 
 
 async def test_what_was_closed_while_writing_failed_stays_closed(
-    records: Records, archive: Archive, monkeypatch: pytest.MonkeyPatch
+    records: TranscriptStore, archive: TranscriptRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive.opened("room-1", "u-1", "8:acs:a", "en-US", "es-ES")
     with monkeypatch.context() as broken:
@@ -294,7 +298,9 @@ async def test_what_was_closed_while_writing_failed_stays_closed(
     assert list(map(told, await archive.passages("room-1"))) == [("u-1", "es-ES", "spoken", "")]
 
 
-async def test_open_entries_go_with_their_room_and_with_their_time(rooms: RoomStore, archive: Archive) -> None:
+async def test_open_entries_go_with_their_room_and_with_their_time(
+    rooms: RoomStore, archive: TranscriptRecorder
+) -> None:
     for name in ("room-1", "room-2"):
         archive.opened(name, "u-1", "8:acs:a", "en-US", "es-ES")
     await archive.flush()
@@ -307,7 +313,7 @@ async def test_open_entries_go_with_their_room_and_with_their_time(rooms: RoomSt
     assert await archive.close_open("room-2", "", "replica_lost") == 0
 
 
-async def test_open_entries_are_bounded_too(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_open_entries_are_bounded_too(archive: TranscriptRecorder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive_module, "BUFFER_LIMIT", 3)
     for number in range(5):
         archive.opened("room-1", f"u-{number}", "8:acs:a", "en-US", "es-ES")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rooms_admin.transcripts.records import Passage
+from rooms_admin.transcripts.records import LedgerRecord
 from rooms_admin.transcripts.usage import Prices, paid_for, usage_by_lane
 
 PRICES = Prices(
@@ -12,8 +12,8 @@ PRICES = Prices(
 )
 
 
-def passage(target: str = "es-ES", state: str = "spoken", spoken_ms: int | None = 2000, **tokens: int) -> Passage:
-    return Passage("u", "8:acs:a", "en-US", target, state, "", spoken_ms, 1500, None, None, 0, None, tokens)
+def passage(target: str = "es-ES", state: str = "spoken", spoken_ms: int | None = 2000, **tokens: int) -> LedgerRecord:
+    return LedgerRecord("u", "8:acs:a", "en-US", target, state, "", spoken_ms, 1500, None, None, 0, None, tokens)
 
 
 def test_lanes_are_added_up_apart() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.interpreting.playout.catch_up import FASTEST, HOLD_S, STEPS_MS, LagControl
+from bot.interpreting.playout.catch_up import FASTEST, HOLD_S, STEPS_MS, CatchUp
 
 
 @pytest.mark.parametrize(
@@ -21,13 +21,13 @@ from bot.interpreting.playout.catch_up import FASTEST, HOLD_S, STEPS_MS, LagCont
     ],
 )
 def test_first_pauses_are_cut_then_the_pace_is_raised(queued_ms: float, trimming: bool, speed: float) -> None:
-    lag = LagControl()
+    lag = CatchUp()
     lag.observe(queued_ms, now=1.0)
     assert (lag.trimming, lag.speed) == (trimming, speed)
 
 
 def test_a_level_is_held_and_then_falls_to_what_was_needed_since() -> None:
-    lag = LagControl()
+    lag = CatchUp()
     lag.observe(9_000, now=0.0)
     assert lag.level == 4
     lag.observe(3_000, now=1.0)
@@ -45,7 +45,7 @@ observations = st.lists(st.tuples(st.integers(0, 3_000), st.integers(0, 30_000))
 
 @given(observations)
 def test_the_level_swings_no_faster_than_it_is_held(steps: list[tuple[int, int]]) -> None:
-    lag, now = LagControl(), 100.0
+    lag, now = CatchUp(), 100.0
     rose_at = fell_at = float("-inf")
     for pause_ms, queued_ms in steps:
         now += pause_ms / 1000
@@ -62,7 +62,7 @@ def test_the_level_swings_no_faster_than_it_is_held(steps: list[tuple[int, int]]
 
 @given(observations)
 def test_a_channel_that_has_caught_up_is_calm_again(steps: list[tuple[int, int]]) -> None:
-    lag, now = LagControl(), 0.0
+    lag, now = CatchUp(), 0.0
     for pause_ms, queued_ms in steps:
         now += pause_ms / 1000
         lag.observe(queued_ms, now)

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from bot.interpreting.effects import Effect, Play, StopPlaying, VoiceBegins, VoiceEnds
-from bot.interpreting.ledger import Entry, Kind, State
+from bot.interpreting.ledger import Entry, EntryKind, EntryState
 from bot.interpreting.plan import Lane
 from bot.interpreting.playout.catch_up import VOICE_LIMIT_MS, WAITING_LIMIT_S
-from bot.interpreting.playout.channels import DRY_ALONG_S, DRY_S, Speaking
-from bot.interpreting.playout.floor import Passage
+from bot.interpreting.playout.channels import DRY_ALONG_S, DRY_S, Channels
+from bot.interpreting.playout.floor import FloorEntry
 from tests.support.audio import FRAME_BYTES, numbered
 
 ROOM, SPANISH = "room", "es-ES"
@@ -15,25 +15,31 @@ LANE = Lane("8:acs:ada", "en-US", "es-ES")
 
 
 class Voices:
-    """`Speaking`, and what it asks for."""
+    """`Channels`, and what it asks for."""
 
     def __init__(self) -> None:
         self.out: list[Effect] = []
-        self.speaking = Speaking(self.out)
+        self.speaking = Channels(self.out)
 
     def enter(
-        self, name: str, since: float, channel: str = ROOM, kind: Kind = Kind.UTTERANCE, *, along: bool = False
-    ) -> Passage:
-        entry = Entry(name, LANE, State.COMMITTED, since, kind=kind)
+        self,
+        name: str,
+        since: float,
+        channel: str = ROOM,
+        kind: EntryKind = EntryKind.UTTERANCE,
+        *,
+        along: bool = False,
+    ) -> FloorEntry:
+        entry = Entry(name, LANE, EntryState.COMMITTED, since, kind=kind)
         entry.committed_at = since
-        passage = Passage(entry, since, channel, along=along)
+        passage = FloorEntry(entry, since, channel, along=along)
         self.speaking.enter(passage)
         return passage
 
-    def say(self, passage: Passage, frames: int, now: float) -> None:
+    def say(self, passage: FloorEntry, frames: int, now: float) -> None:
         self.speaking.audio(passage, numbered(1) * frames, now)
 
-    def play(self, begin: float, end: float, channel: str = ROOM) -> Passage | None:
+    def play(self, begin: float, end: float, channel: str = ROOM) -> FloorEntry | None:
         """Every 20 ms; what has been heard to its end."""
         now = begin
         while now < end:
@@ -93,7 +99,7 @@ def test_what_has_not_begun_goes_without_a_word() -> None:
 
 def test_the_interpreters_own_words_are_nobodys_voice() -> None:
     voices = Voices()
-    own = voices.enter("own", 1.0, kind=Kind.ANNOUNCEMENT)
+    own = voices.enter("own", 1.0, kind=EntryKind.ANNOUNCEMENT)
     voices.say(own, 2, 1.0)
     own.pacer.finish()
     assert voices.play(1.0, 1.5) is own

@@ -4,20 +4,20 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
-from bot.interpreting.ledger import Entry, State
+from bot.interpreting.ledger import Entry, EntryState
 from bot.interpreting.plan import Lane
-from bot.interpreting.playout.floor import BETWEEN_S, HEAD_WAIT_S, Floor, Passage, Stage
+from bot.interpreting.playout.floor import BETWEEN_S, HEAD_WAIT_S, Floor, FloorEntry, FloorStage
 from tests.support.audio import numbered
 
 LANE = Lane("8:acs:ada", "en-US", "es-ES")
 
 
 def entry(name: str, began_at: float) -> Entry:
-    return Entry(name, LANE, State.COMMITTED, began_at)
+    return Entry(name, LANE, EntryState.COMMITTED, began_at)
 
 
-def entered(floor: Floor, name: str, began_at: float, now: float) -> Passage:
-    passage = Passage(entry(name, began_at), now)
+def entered(floor: Floor, name: str, began_at: float, now: float) -> FloorEntry:
+    passage = FloorEntry(entry(name, began_at), now)
     floor.enter(passage)
     return passage
 
@@ -30,7 +30,7 @@ def frames(count: int) -> bytes:
     return numbered(1) * count
 
 
-def say(floor: Floor, passage: Passage, now: float) -> float:
+def say(floor: Floor, passage: FloorEntry, now: float) -> float:
     """Play a passage that has the floor to its end; returns when."""
     passage.pacer.finish()
     while not passage.pacer.drained:
@@ -46,7 +46,7 @@ def test_the_floor_goes_to_whoever_has_something_to_say() -> None:
     assert floor.next_turn(2.0) is None
     assert floor.deadline(2.0) is None
     floor.audio(first, frames(1), now=2.5)
-    assert (first.stage, first.ready_at) == (Stage.READY, 2.5)
+    assert (first.stage, first.ready_at) == (FloorStage.READY, 2.5)
     assert floor.next_turn(2.5) is first
     assert floor.speaking is first
 
@@ -139,7 +139,7 @@ def test_the_chair_goes_before_all_who_have_not_begun() -> None:
     floor.audio(first, frames(2), now=2.5)
     floor.audio(second, frames(2), now=2.5)
     assert floor.next_turn(2.5) is first
-    chair = Passage(entry("chair", 2.2), 3.0, chair=True)
+    chair = FloorEntry(entry("chair", 2.2), 3.0, chair=True)
     floor.enter(chair)
     assert names(floor) == ["first", "chair", "second"]
     said_at = say(floor, first, now=2.5)
@@ -160,7 +160,7 @@ def test_one_that_is_not_sure_to_be_wanted_is_held_back() -> None:
 
 def test_one_that_yields_is_not_spoken_over_anybody_and_keeps_nobody_waiting() -> None:
     floor = Floor()
-    polite = Passage(entry("polite", 1.0), 2.0, yields=True)
+    polite = FloorEntry(entry("polite", 1.0), 2.0, yields=True)
     floor.enter(polite)
     other = entered(floor, "other", 1.5, now=2.0)
     floor.audio(other, frames(1), now=2.5)
@@ -178,7 +178,7 @@ def test_one_that_is_to_be_said_differently_begins_anew() -> None:
     first, second = entered(floor, "first", 1.0, now=2.0), entered(floor, "second", 1.5, now=2.0)
     floor.audio(first, frames(5), now=2.1)
     floor.begin_anew(first, now=2.4)
-    assert (first.stage, first.pacer.queued_ms, first.pacer.dropped_bytes) == (Stage.WAITING, 0, 5 * 960)
+    assert (first.stage, first.pacer.queued_ms, first.pacer.dropped_bytes) == (FloorStage.WAITING, 0, 5 * 960)
     floor.audio(second, frames(1), now=2.5)
     assert floor.next_turn(2.5) is None
     floor.audio(first, frames(1), now=2.6)
@@ -202,19 +202,19 @@ def test_what_waits_is_told_apart_from_what_is_heard_and_from_what_keeps_others_
 class AnyOrder(RuleBasedStateMachine):
     """Whatever comes in whatever order: one voice at a time, and whoever is woken at the deadline finds work."""
 
-    passages: Bundle[Passage] = Bundle("passages")
+    passages: Bundle[FloorEntry] = Bundle("passages")
 
     def __init__(self) -> None:
         super().__init__()
         self.floor = Floor()
         self.now = 10.0
 
-    def on_floor(self, passage: Passage) -> bool:
+    def on_floor(self, passage: FloorEntry) -> bool:
         return passage in self.floor.passages
 
     @rule(target=passages, age_ms=st.integers(0, 9_000), chair=st.booleans())
-    def enter(self, age_ms: int, chair: bool) -> Passage:
-        passage = Passage(entry("u", self.now - age_ms / 1000), self.now, chair=chair)
+    def enter(self, age_ms: int, chair: bool) -> FloorEntry:
+        passage = FloorEntry(entry("u", self.now - age_ms / 1000), self.now, chair=chair)
         self.floor.enter(passage)
         return passage
 
@@ -223,17 +223,17 @@ class AnyOrder(RuleBasedStateMachine):
         self.now += later_ms / 1000
 
     @rule(passage=passages, count=st.integers(1, 20))
-    def audio(self, passage: Passage, count: int) -> None:
+    def audio(self, passage: FloorEntry, count: int) -> None:
         if self.on_floor(passage):
             self.floor.audio(passage, frames(count), self.now)
 
     @rule(passage=passages)
-    def complete(self, passage: Passage) -> None:
+    def complete(self, passage: FloorEntry) -> None:
         if self.on_floor(passage):
             passage.pacer.finish()
 
     @rule(passage=passages)
-    def drop(self, passage: Passage) -> None:
+    def drop(self, passage: FloorEntry) -> None:
         if self.on_floor(passage):
             self.floor.drop(passage)
 
@@ -260,13 +260,13 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def at_most_one_speaks(self) -> None:
-        speaking = [passage for passage in self.floor.passages if passage.stage is Stage.SPEAKING]
+        speaking = [passage for passage in self.floor.passages if passage.stage is FloorStage.SPEAKING]
         assert speaking == ([] if self.floor.speaking is None else [self.floor.speaking])
 
     @invariant()
     def order_is_by_beginning(self) -> None:
         """Of those that have not begun, the chair's come first."""
-        waiting = [one for one in self.floor.passages if one.stage is not Stage.SPEAKING]
+        waiting = [one for one in self.floor.passages if one.stage is not FloorStage.SPEAKING]
         order = [(not one.chair, one.entry.began_at) for one in waiting]
         assert order == sorted(order)
 

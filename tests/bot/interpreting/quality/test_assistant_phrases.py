@@ -2,45 +2,45 @@ from __future__ import annotations
 
 import pytest
 
-from bot.interpreting.quality.assistant_phrases import ALONE, Lapse, lapses
+from bot.interpreting.quality.assistant_phrases import ALONE, AssistantPhrase, lapses
 
 
 @pytest.mark.parametrize(
     ("text", "lapse"),
     [
-        ("As an AI language model, I have no opinion.", Lapse.ITSELF),
-        ("Soy un asistente de IA.", Lapse.ITSELF),
-        ("En tant qu’IA, je n’ai pas d’avis.", Lapse.ITSELF),
-        ("Ich bin ein KI-Assistent.", Lapse.ITSELF),
-        ("Sono un assistente virtuale.", Lapse.ITSELF),
-        ("Sou um modelo de linguagem.", Lapse.ITSELF),
-        ("Sure, here is the translation: Hola.", Lapse.ANNOUNCES),
-        ("Aquí tiene la traducción: hello.", Lapse.ANNOUNCES),
-        ("Voici la traduction : hello.", Lapse.ANNOUNCES),
-        ("Übersetzung: Hallo.", Lapse.ANNOUNCES),
-        ("Ecco la traduzione: ciao.", Lapse.ANNOUNCES),
-        ("Aqui está a tradução: olá.", Lapse.ANNOUNCES),
-        ("How can I help you?", Lapse.OFFERS),
-        ("¿En qué puedo ayudarle?", Lapse.OFFERS),
-        ("Comment puis-je vous aider ?", Lapse.OFFERS),
-        ("Wie kann ich Ihnen helfen?", Lapse.OFFERS),
-        ("Come posso aiutarla?", Lapse.OFFERS),
-        ("Como posso ajudá-lo?", Lapse.OFFERS),
-        ("I'm sorry, I can't do that.", Lapse.REFUSES),
-        ("Lo siento, no puedo.", Lapse.REFUSES),
-        ("Désolé, je ne peux pas.", Lapse.REFUSES),
-        ("Es tut mir leid, ich kann das nicht.", Lapse.REFUSES),
-        ("Mi dispiace, non posso.", Lapse.REFUSES),
-        ("Desculpe, não posso.", Lapse.REFUSES),
-        ("Could you please repeat that?", Lapse.ASKS_AGAIN),
-        ("¿Podría repetir?", Lapse.ASKS_AGAIN),
-        ("Pourriez-vous répéter ?", Lapse.ASKS_AGAIN),
-        ("Könnten Sie das bitte wiederholen?", Lapse.ASKS_AGAIN),
-        ("Potrebbe ripetere?", Lapse.ASKS_AGAIN),
-        ("Poderia repetir?", Lapse.ASKS_AGAIN),
+        ("As an AI language model, I have no opinion.", AssistantPhrase.ITSELF),
+        ("Soy un asistente de IA.", AssistantPhrase.ITSELF),
+        ("En tant qu’IA, je n’ai pas d’avis.", AssistantPhrase.ITSELF),
+        ("Ich bin ein KI-Assistent.", AssistantPhrase.ITSELF),
+        ("Sono un assistente virtuale.", AssistantPhrase.ITSELF),
+        ("Sou um modelo de linguagem.", AssistantPhrase.ITSELF),
+        ("Sure, here is the translation: Hola.", AssistantPhrase.ANNOUNCES),
+        ("Aquí tiene la traducción: hello.", AssistantPhrase.ANNOUNCES),
+        ("Voici la traduction : hello.", AssistantPhrase.ANNOUNCES),
+        ("Übersetzung: Hallo.", AssistantPhrase.ANNOUNCES),
+        ("Ecco la traduzione: ciao.", AssistantPhrase.ANNOUNCES),
+        ("Aqui está a tradução: olá.", AssistantPhrase.ANNOUNCES),
+        ("How can I help you?", AssistantPhrase.OFFERS),
+        ("¿En qué puedo ayudarle?", AssistantPhrase.OFFERS),
+        ("Comment puis-je vous aider ?", AssistantPhrase.OFFERS),
+        ("Wie kann ich Ihnen helfen?", AssistantPhrase.OFFERS),
+        ("Come posso aiutarla?", AssistantPhrase.OFFERS),
+        ("Como posso ajudá-lo?", AssistantPhrase.OFFERS),
+        ("I'm sorry, I can't do that.", AssistantPhrase.REFUSES),
+        ("Lo siento, no puedo.", AssistantPhrase.REFUSES),
+        ("Désolé, je ne peux pas.", AssistantPhrase.REFUSES),
+        ("Es tut mir leid, ich kann das nicht.", AssistantPhrase.REFUSES),
+        ("Mi dispiace, non posso.", AssistantPhrase.REFUSES),
+        ("Desculpe, não posso.", AssistantPhrase.REFUSES),
+        ("Could you please repeat that?", AssistantPhrase.ASKS_AGAIN),
+        ("¿Podría repetir?", AssistantPhrase.ASKS_AGAIN),
+        ("Pourriez-vous répéter ?", AssistantPhrase.ASKS_AGAIN),
+        ("Könnten Sie das bitte wiederholen?", AssistantPhrase.ASKS_AGAIN),
+        ("Potrebbe ripetere?", AssistantPhrase.ASKS_AGAIN),
+        ("Poderia repetir?", AssistantPhrase.ASKS_AGAIN),
     ],
 )
-def test_lapses_in_six_languages(text: str, lapse: Lapse) -> None:
+def test_lapses_in_six_languages(text: str, lapse: AssistantPhrase) -> None:
     assert lapses(text) == {lapse}
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.interpreting.glossary import Term, Terms
+from bot.interpreting.glossary import GlossaryEntries, GlossaryEntry
 from bot.interpreting.plan import AUTO, Lane
 from bot.interpreting.quality.checks import Fault, examine
 
@@ -14,14 +14,14 @@ ES_EN = Lane(ADA, "es-ES", "en-US")
 EN_DE = Lane(ADA, "en-GB", "de-DE")
 AUTO_EN = Lane(ADA, AUTO, "en-US")
 EN_JA = Lane(ADA, "en-US", "ja-JP")
-NO_TERMS = Terms()
+NO_TERMS = GlossaryEntries()
 
 SAID = "The meeting will begin in the large room on the second floor."
 RIGHT = "La reunión comenzará en la sala grande del segundo piso."
 
 
-def faults(original: str | None, interpretation: str, lane: Lane = EN_ES, *terms: Term) -> tuple[Fault, ...]:
-    return examine(original, interpretation, lane, Terms(terms))
+def faults(original: str | None, interpretation: str, lane: Lane = EN_ES, *terms: GlossaryEntry) -> tuple[Fault, ...]:
+    return examine(original, interpretation, lane, GlossaryEntries(terms))
 
 
 @pytest.mark.parametrize("original", [SAID, SAID.lower().rstrip("."), None])
@@ -85,7 +85,7 @@ def test_another_script_than_the_target() -> None:
 
 
 def test_terms_keep_their_letters_in_any_script() -> None:
-    name = Term("Northwind Traders International")
+    name = GlossaryEntry("Northwind Traders International")
     assert faults(None, "Northwind Traders International です", EN_JA, name) == ()
     assert faults(None, "Northwind Traders International です", EN_JA) == (Fault.LANGUAGE,)
 
@@ -154,7 +154,7 @@ def test_numbers_are_kept() -> None:
 
 
 def test_terms_are_kept() -> None:
-    pier = Term("pier", {"es-ES": "muelle"})
+    pier = GlossaryEntry("pier", {"es-ES": "muelle"})
     assert faults("Wait at the pier.", "Espere en el muelle.", EN_ES, pier) == ()
     assert faults("Wait at the pier.", "Espere en el puerto.", EN_ES, pier) == (Fault.TERM,)
     assert faults(None, "Espere en el puerto.", EN_ES, pier) == ()
@@ -218,7 +218,7 @@ def test_any_text_can_be_examined_and_twice_alike(
     original: str | None, interpretation: str, source: str, target: str
 ) -> None:
     lane = Lane(ADA, source, target)
-    terms = Terms((Term("Contoso"), Term("pier", {"es": "muelle", "ja": "桟橋"})))
+    terms = GlossaryEntries((GlossaryEntry("Contoso"), GlossaryEntry("pier", {"es": "muelle", "ja": "桟橋"})))
     found = examine(original, interpretation, lane, terms)
     assert found == examine(original, interpretation, lane, terms)
     assert list(found) == [fault for fault in Fault if fault in found]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.interpreting.quality.number_words import WORDS, Kind, NumeralWord, fold, numeral
+from bot.interpreting.quality.number_words import WORDS, NumberWord, NumberWordKind, fold, numeral
 
 
 @pytest.mark.parametrize(
@@ -26,20 +26,20 @@ from bot.interpreting.quality.number_words import WORDS, Kind, NumeralWord, fold
 def test_a_word_is_a_number_below_a_million(language: str, word: str, value: float) -> None:
     found = numeral(word, language)
     assert found is not None
-    assert (found.kind, found.values) == (Kind.ADDEND, (value,))
+    assert (found.kind, found.values) == (NumberWordKind.ADDEND, (value,))
 
 
 @pytest.mark.parametrize(
     ("language", "word", "kind"),
     [
-        ("en", "hundred", Kind.HUNDRED),
-        ("en", "million", Kind.SCALE),
-        ("en", "and", Kind.CONNECTOR),
-        ("en", "point", Kind.POINT),
-        ("en", "half", Kind.LOOSE),
+        ("en", "hundred", NumberWordKind.HUNDRED),
+        ("en", "million", NumberWordKind.SCALE),
+        ("en", "and", NumberWordKind.CONNECTOR),
+        ("en", "point", NumberWordKind.POINT),
+        ("en", "half", NumberWordKind.LOOSE),
     ],
 )
-def test_words_have_parts_in_a_number(language: str, word: str, kind: Kind) -> None:
+def test_words_have_parts_in_a_number(language: str, word: str, kind: NumberWordKind) -> None:
     found = numeral(word, language)
     assert found is not None
     assert found.kind is kind
@@ -73,4 +73,4 @@ def test_what_is_often_no_number_is_not_asked_for() -> None:
     article = numeral("un", "es")
     assert article is not None
     assert not article.required
-    assert numeral("dos", "es") == NumeralWord(Kind.ADDEND, (2,))
+    assert numeral("dos", "es") == NumberWord(NumberWordKind.ADDEND, (2,))

@@ -9,16 +9,16 @@ from dataclasses import replace
 
 import pytest
 
-from rooms_admin.idempotency import Answer, Claim
-from rooms_admin.integrations.subscriptions import Event
+from rooms_admin.idempotency import KeyClaim, StoredResponse
+from rooms_admin.integrations.subscriptions import OutgoingEvent
 from rooms_admin.rooms.room import JoinCodeTaken, Room, RoomQuery
 from rooms_admin.stores.redis import rooms as module
-from rooms_admin.stores.redis.idempotency import RedisAnswers
+from rooms_admin.stores.redis.idempotency import RedisIdempotency
 from rooms_admin.stores.redis.keys import Keys
 from rooms_admin.stores.redis.rooms import RedisRooms
 from rooms_admin.stores.redis.subscriptions import RedisSubscriptions
-from rooms_admin.stores.redis.transcripts import RedisRecords
-from rooms_admin.transcripts.recorder import Archive
+from rooms_admin.stores.redis.transcripts import RedisTranscripts
+from rooms_admin.transcripts.recorder import TranscriptRecorder
 from storage.errors import StoreUnavailable
 from storage.redis import PREFIX, RedisClient
 from tests.rooms_admin.rooms.test_room import NOW, room
@@ -112,19 +112,19 @@ async def test_nothing_of_a_deleted_room_is_left_in_any_key(clients: list[RedisC
     """All keys there are, and all that is in them, are looked through."""
     client, keys = clients[0], Keys()
     rooms, subscriptions = RedisRooms(client, keys), RedisSubscriptions(client, keys)
-    answers = RedisAnswers(client, keys)
+    answers = RedisIdempotency(client, keys)
     before = await everything(client)
     await rooms.add(replace(room(1), name="the merger", request_key="ops:1"))
     await rooms.update("room-1", lambda room: replace(room, name="The Merger", join_code="999999"))
-    async with Archive(RedisRecords(client, keys)) as archive:
+    async with TranscriptRecorder(RedisTranscripts(client, keys)) as archive:
         archive.line("room-1", line(1, "the merger is off"))
         archive.passage("room-1", passage())
         archive.opened("room-1", "u-2", "8:acs:a", "en-US", "es-ES")
     claim = await answers.claim("ops", "k", b"one")
-    assert isinstance(claim, Claim)
-    await answers.keep(claim, Answer(201, b"the merger"), "room-1")
+    assert isinstance(claim, KeyClaim)
+    await answers.keep(claim, StoredResponse(201, b"the merger"), "room-1")
     await subscriptions.add("https://contoso.com", ["room.live"], "room-1")
-    await subscriptions.enqueue([Event("room.live", "room-1", 1, {"name": "the merger"}) for _ in range(2)])
+    await subscriptions.enqueue([OutgoingEvent("room.live", "room-1", 1, {"name": "the merger"}) for _ in range(2)])
     (delivery, _) = await subscriptions.due(9)
     await subscriptions.attempted(delivery, status=200, error=None, again_at_ms=None, ok=True)
     held = await everything(client)

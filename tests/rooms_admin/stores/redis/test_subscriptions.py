@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from http_serving.errors import NotFound
-from rooms_admin.integrations.subscriptions import CLAIM_S, Event
+from rooms_admin.integrations.subscriptions import CLAIM_S, OutgoingEvent
 from rooms_admin.rooms.room import milliseconds
 from rooms_admin.stores.redis import subscriptions as module
 from rooms_admin.stores.redis.keys import Keys
@@ -19,7 +19,7 @@ from storage.redis import RedisClient
 from tests.rooms_admin.rooms.test_room import NOW, room
 from tests.support.redis_server import RedisServer
 
-EVENT = Event("room.live", "room-1", milliseconds(NOW), {})
+EVENT = OutgoingEvent("room.live", "room-1", milliseconds(NOW), {})
 URL = "https://contoso.com/hook"
 
 

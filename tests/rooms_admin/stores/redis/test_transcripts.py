@@ -11,8 +11,8 @@ import pytest
 from rooms_admin.stores.redis import transcripts as module
 from rooms_admin.stores.redis.keys import Keys
 from rooms_admin.stores.redis.rooms import RedisRooms
-from rooms_admin.stores.redis.transcripts import RedisRecords
-from rooms_admin.transcripts.recorder import Archive
+from rooms_admin.stores.redis.transcripts import RedisTranscripts
+from rooms_admin.transcripts.recorder import TranscriptRecorder
 from storage.errors import StoreUnavailable
 from storage.redis import RedisClient
 from tests.rooms_admin.rooms.test_room import room
@@ -31,7 +31,10 @@ async def test_more_than_fits_into_one_script_is_kept_in_order(
     client: RedisClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "ITEMS_AT_ONCE", 7)
-    ours, theirs = Archive(RedisRecords(client, Keys())), Archive(RedisRecords(client, Keys()))
+    ours, theirs = (
+        TranscriptRecorder(RedisTranscripts(client, Keys())),
+        TranscriptRecorder(RedisTranscripts(client, Keys())),
+    )
     for number in range(50):
         ours.line("room-1", line(number, at_ms=1_000 - number))
         ours.passage("room-1", passage(number))
@@ -44,8 +47,8 @@ async def test_more_than_fits_into_one_script_is_kept_in_order(
 
 
 async def test_the_youngest_are_read(client: RedisClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    records = RedisRecords(client, Keys())
-    async with Archive(records) as archive:
+    records = RedisTranscripts(client, Keys())
+    async with TranscriptRecorder(records) as archive:
         for number in range(9):
             archive.line("room-1", line(number, at_ms=number))
             archive.passage("room-1", passage(number))
@@ -55,7 +58,7 @@ async def test_the_youngest_are_read(client: RedisClient, monkeypatch: pytest.Mo
 
 
 async def test_what_two_replicas_close_at_once_is_closed_once(client: RedisClient) -> None:
-    archives = [Archive(RedisRecords(client, Keys())) for _ in range(4)]
+    archives = [TranscriptRecorder(RedisTranscripts(client, Keys())) for _ in range(4)]
     for number in range(20):
         archives[0].opened("room-1", f"call-1-{number}", "8:acs:a", "en-US", "es-ES")
     await archives[0].flush()
@@ -67,7 +70,7 @@ async def test_what_two_replicas_close_at_once_is_closed_once(client: RedisClien
 async def test_what_redis_could_not_take_is_written_when_it_is_back(own_redis: RedisServer) -> None:
     async with RedisClient(own_redis.url) as client:
         rooms = RedisRooms(client, Keys())
-        archive = Archive(RedisRecords(client, Keys()))
+        archive = TranscriptRecorder(RedisTranscripts(client, Keys()))
         await rooms.add(room(1))
         archive.line("room-1", line(1))
         await archive.flush()

@@ -12,9 +12,9 @@ import pytest
 from rooms_admin.rooms.room import Glossary, milliseconds
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS, OF_A_ROOM
 from rooms_admin.stores.sqlite.rooms import SqliteRooms
-from rooms_admin.stores.sqlite.transcripts import SqliteRecords
-from rooms_admin.transcripts.recorder import Archive
-from storage.sqlite import Database, migrate
+from rooms_admin.stores.sqlite.transcripts import SqliteTranscripts
+from rooms_admin.transcripts.recorder import TranscriptRecorder
+from storage.sqlite import SqliteDatabase, migrate
 from tests.rooms_admin.rooms.test_room import NOW, room
 from tests.rooms_admin.transcripts.test_recorder import line, passage
 
@@ -53,7 +53,10 @@ def written_by(version: int, path: Path) -> None:
 async def test_what_an_older_version_wrote_is_all_there(tmp_path: Path, version: int) -> None:
     path = tmp_path / "rooms.sqlite3"
     await asyncio.to_thread(written_by, version, path)
-    async with Database(str(path), MIGRATIONS) as database, Archive(SqliteRecords(database)) as archive:
+    async with (
+        SqliteDatabase(str(path), MIGRATIONS) as database,
+        TranscriptRecorder(SqliteTranscripts(database)) as archive,
+    ):
         rooms = SqliteRooms(database)
         if version >= 1:
             assert await rooms.get("room-1") == room(1)

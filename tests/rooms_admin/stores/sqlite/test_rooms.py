@@ -13,7 +13,7 @@ from rooms_admin.rooms.room import Room
 from rooms_admin.stores.sqlite import rooms as module
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
 from rooms_admin.stores.sqlite.rooms import KNOWN_FOR_S, SqliteRooms
-from storage.sqlite import Database
+from storage.sqlite import SqliteDatabase
 from tests.rooms_admin.rooms.test_room import NOW, room
 
 
@@ -25,8 +25,8 @@ class Clock:
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with Database(str(tmp_path / "rooms.sqlite3"), MIGRATIONS) as database:
+async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
+    async with SqliteDatabase(str(tmp_path / "rooms.sqlite3"), MIGRATIONS) as database:
         yield database
 
 
@@ -34,7 +34,7 @@ def rename(room: Room) -> Room:
     return replace(room, name=room.name + "!")
 
 
-async def test_another_process_is_seen_after_a_second_and_oneself_at_once(database: Database) -> None:
+async def test_another_process_is_seen_after_a_second_and_oneself_at_once(database: SqliteDatabase) -> None:
     clock = Clock()
     ours, theirs = SqliteRooms(database, clock=clock), SqliteRooms(database)
     await ours.add(room(1))
@@ -55,7 +55,7 @@ async def test_another_process_is_seen_after_a_second_and_oneself_at_once(databa
     assert await ours.get("room-1") is None
 
 
-async def test_what_is_read_while_it_changes_is_not_taken_for_known(database: Database) -> None:
+async def test_what_is_read_while_it_changes_is_not_taken_for_known(database: SqliteDatabase) -> None:
     """However reading and changing overlap, the change is seen by whoever reads after it."""
     rooms = SqliteRooms(database)
     await rooms.add(room(1))
@@ -64,7 +64,7 @@ async def test_what_is_read_while_it_changes_is_not_taken_for_known(database: Da
         assert await rooms.get("room-1") == changed, turn
 
 
-async def test_not_everything_is_known(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_not_everything_is_known(database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_KNOWN", 2)
     rooms = SqliteRooms(database)
     for number in (1, 2, 3):

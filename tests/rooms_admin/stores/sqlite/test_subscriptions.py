@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
 from rooms_admin.stores.sqlite.subscriptions import SqliteSubscriptions
-from storage.sqlite import IN_MEMORY, Database
+from storage.sqlite import IN_MEMORY, SqliteDatabase
 
 
 async def test_what_nobody_wants_is_known_at_once() -> None:
-    async with Database(IN_MEMORY, MIGRATIONS) as database:
+    async with SqliteDatabase(IN_MEMORY, MIGRATIONS) as database:
         subscriptions = SqliteSubscriptions(database)
         added = await subscriptions.add("https://contoso.com/hook", ["room.live"], "room-1")
         assert subscriptions.wanted("room.live", "room-1")
