@@ -1,8 +1,12 @@
-"""Which file may know which outside library: one place per SDK, so that a change of theirs has one place of ours."""
+"""Holds the rules of the layout: one file per outside library, no circles, small folders, one name for one type."""
 
 from __future__ import annotations
 
 import ast
+import functools
+from collections import defaultdict
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -40,41 +44,104 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
 }
 
 
+# Modules side by side before a folder is divided, and the folders that are larger, with the reason.
+FOLDER_LIMIT = 14
+LARGER_FOLDERS = {
+    "bot/interpreting": "one session and its parts, in one vocabulary; playout and quality are folders already",
+    "bot/realtime": "three sessions over one socket, on the same messages; dividing them by kind makes circles",
+}
+
+
 def sources(*folders: str) -> list[Path]:
     return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
-def imported(path: Path) -> set[str]:
+def by_name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@functools.cache
+def imported(path: Path) -> frozenset[str]:
     """Every absolute module a file imports, with the names taken from it."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return names
+    return frozenset(names)
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+@functools.cache
+def import_graph() -> dict[str, set[str]]:
+    """The modules of the product, each with those that it imports. Taking a module out of a package is no import of
+    the package."""
+    modules = {module_name(path): path for path in sources(*PRODUCT)}
+    graph: dict[str, set[str]] = {}
+    for module, path in modules.items():
+        names = imported(path) & modules.keys()
+        packages = {name.rpartition(".")[0] for name in names}
+        graph[module] = {name for name in names if name not in packages} - {module}
+    return graph
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def type_names(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    """Classes at any depth and type aliases of the module, with their lines; type variables are not types."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            yield node.name, node.lineno
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign):
+            target = statement.targets[0]
+            variable = isinstance(statement.value, ast.Call) and ast.unparse(statement.value.func) == "TypeVar"
+        elif isinstance(statement, ast.AnnAssign):
+            target, variable = statement.target, False
+        else:
+            continue
+        # PEP 8: constants are written in capitals, types in CapWords.
+        if isinstance(target, ast.Name) and not variable:
+            bare = target.id.lstrip("_")
+            if bare[:1].isupper() and not bare.isupper() and "_" not in bare:
+                yield target.id, statement.lineno
 
 
 @pytest.mark.parametrize("library", ONLY_IN)
 def test_one_place_per_library(library: str) -> None:
     knowing = {
-        str(path.relative_to(ROOT))
+        by_name(path)
         for path in sources(*PRODUCT)
         if any(name == library or name.startswith(library + ".") for name in imported(path))
     }
     assert knowing, f"nothing imports {library}: take it out of the table"
-    strangers = {path for path in knowing if not path.startswith(ONLY_IN[library])}
-    assert not strangers
+    elsewhere = {path for path in knowing if not path.startswith(ONLY_IN[library])}
+    assert not elsewhere
 
 
 def test_the_product_never_mentions_the_emulator() -> None:
-    mentioning = [str(path.relative_to(ROOT)) for path in sources(*PRODUCT) if "emulator" in path.read_text().lower()]
+    mentioning = [by_name(path) for path in sources(*PRODUCT) if "emulator" in path.read_text().lower()]
     assert not mentioning
 
 
 def test_nothing_reads_the_environment_but_the_settings() -> None:
     readers = {
-        str(path.relative_to(ROOT))
+        by_name(path)
         for path in sources(*PRODUCT)
         if {"os.environ", "os.getenv"} & imported(path) or "os.environ" in path.read_text()
     }
@@ -90,3 +157,39 @@ def test_tests_mirror_the_product() -> None:
         modules = {module.stem for module in folder.glob("*.py")} | {module.name for module in folder.glob("*/")}
         name = path.stem.removeprefix("test_")
         assert any(name == module or name.startswith(module + "_") for module in modules), path.relative_to(ROOT)
+
+
+def test_no_import_circle() -> None:
+    assert not (found := circle(import_graph())), " imports ".join(reversed(found))
+
+
+def test_no_circle_of_folders() -> None:
+    """Modules of one folder count as that folder; a module beside folders stands for itself."""
+
+    def unit(module: str) -> str:
+        path = ROOT.joinpath(*module.split("."))
+        beside_folders = path.is_dir() or any(path.parent.glob("*/__init__.py"))
+        return module if beside_folders else module.rpartition(".")[0]
+
+    folders: dict[str, set[str]] = defaultdict(set)
+    for module, needed in import_graph().items():
+        folders[unit(module)] |= {unit(name) for name in needed} - {unit(module)}
+    assert not (found := circle(folders)), " imports ".join(reversed(found))
+
+
+def test_one_type_has_one_name() -> None:
+    """Private classes and type aliases count: a reader who searches for a type finds one."""
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in sources(*PRODUCT):
+        for name, line in type_names(parsed(path)):
+            places[name].append(f"{by_name(path)}:{line}")
+    twice = [f"{name} is defined at {' and '.join(found)}" for name, found in places.items() if len(found) > 1]
+    assert not twice, "rename all but one:\n" + "\n".join(twice)
+
+
+def test_folders_are_small() -> None:
+    modules: dict[str, int] = defaultdict(int)
+    for path in sources(*PRODUCT):
+        modules[by_name(path.parent)] += path.name != "__init__.py"
+    large = {folder: number for folder, number in modules.items() if number > FOLDER_LIMIT}
+    assert large.keys() == LARGER_FOLDERS.keys(), f"divide what has more than {FOLDER_LIMIT} modules: {large}"
