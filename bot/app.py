@@ -205,7 +205,7 @@ class Interpreter:
             switchboard = self.switchboard = Dispatcher(
                 rooms=book,
                 calls=calls,
-                register=Registry(storage.state, secrets.token_hex(8)),
+                registry=Registry(storage.state, secrets.token_hex(8)),
                 open_room=open_room,
                 scribe=lambda call_key: TranscriptWriter(notices, room_of(call_key), round(time.time() * 1000)),
                 close_books=close_books,

@@ -65,7 +65,7 @@ class ActiveCalls:
         *,
         rooms: RoomPlans,
         calls: CallControl,
-        register: Registry,
+        registry: Registry,
         replicas: Cluster,
         inherited: HandleMessage,
         open_room: Callable[[PlannedRoom, str, TranscriptSink], Interpreted],
@@ -80,7 +80,7 @@ class ActiveCalls:
     ) -> None:
         """`inherited` acts on what was left for a replica that is gone; the others: see `switchboard.Switchboard`."""
         self._rooms = rooms
-        self._register = register
+        self._registry = registry
         self._replicas = replicas
         self._inherited = inherited
         self._open_room = open_room
@@ -91,7 +91,7 @@ class ActiveCalls:
         self._max_calls = max_calls
         self._wall_clock = wall_clock
         self._tell = tell
-        self._around = Surroundings(calls, register, self, tell, wall_clock, clock)
+        self._around = Surroundings(calls, registry, self, tell, wall_clock, clock)
         self._by_room: dict[str, Call] = {}
         self._by_secret: dict[str, Call] = {}
         self._joining: set[str] = set()
@@ -130,7 +130,7 @@ class ActiveCalls:
 
     async def is_elsewhere(self, record: CallRecord) -> bool:
         """Whether another replica, and one that lives, is in the call."""
-        return record.owner != self._register.replica and not (await self._register.living()).gone(record.owner)
+        return record.owner != self._registry.replica and not (await self._registry.living()).gone(record.owner)
 
     def held(self, room_id: str) -> Call | None:
         """The room's call, unless another replica has it by now."""
@@ -174,16 +174,16 @@ class ActiveCalls:
         refusal = self._refusal()
         if refusal is not None:
             logger.warning("call refused", extra={"room_id": room_id, "reason": refusal})
-            await self._register.note(room_id, LastCall(state="failed", reason=refusal, at=now))
+            await self._registry.note(room_id, LastCall(state="failed", reason=refusal, at=now))
             if not ordered:
                 await self._afterwards.try_later(wanted)
             return refusal
         self._joining.add(room_id)
         try:
             async with self._lock(room_id):
-                await self._register.want(wanted)
-                record = new_record(room, self._register.replica, server_call_id, now)
-                if not await self._register.claim(record):
+                await self._registry.want(wanted)
+                record = new_record(room, self._registry.replica, server_call_id, now)
+                if not await self._registry.claim(record):
                     return "already_live"
                 self._tell("room.live", room_id, {})
                 self._begin(room, record)
@@ -207,9 +207,9 @@ class ActiveCalls:
     async def retry(self, wanted: WantedCall) -> None:
         """Join a call again that could not be joined, or was lost."""
         room = await self._rooms.by_room(wanted.room_id)
-        over = wanted.server_call_id is not None and await self._register.is_over(wanted.server_call_id)
+        over = wanted.server_call_id is not None and await self._registry.is_over(wanted.server_call_id)
         if room is None or over:
-            await self._register.unwant(wanted.room_id)
+            await self._registry.unwant(wanted.room_id)
         elif step(CallState.LIVE, CallTrigger.RETRY_DUE).act is CallAction.JOIN and self.held(wanted.room_id) is None:
             await self.join(room, wanted.server_call_id, attempts=wanted.attempts)
 
@@ -220,8 +220,8 @@ class ActiveCalls:
             call = self.held(record.room_id)
             if call is not None:
                 return call
-            if record.owner == self._register.replica:  # we have left it while the store was away
-                await self._register.release(record)
+            if record.owner == self._registry.replica:  # we have left it while the store was away
+                await self._registry.release(record)
                 return None
             return await self._adopt(record, connection_id)
 
@@ -231,15 +231,15 @@ class ActiveCalls:
             return None
         taken = msgspec.structs.replace(
             record,
-            owner=self._register.replica,
+            owner=self._registry.replica,
             name=secrets.token_urlsafe(6),
             connection_id=record.connection_id or connection_id,
             unclosed=(*record.unclosed, record.name),
         )
-        if not await self._register.change(record, taken):
+        if not await self._registry.change(record, taken):
             return None
         if room is None:
-            await self._register.release(taken)
+            await self._registry.release(taken)
             if taken.connection_id is not None:
                 await self._afterwards.hang_up(taken.connection_id)
             return None
@@ -258,7 +258,7 @@ class ActiveCalls:
         room_id, lost = call.room.room_id, 0
         while True:
             try:
-                gone = bool(owner) and (await self._register.living()).gone(owner)
+                gone = bool(owner) and (await self._registry.living()).gone(owner)
                 if gone or loop.time() >= until:
                     for name in names:
                         lost += await self._close_books(room_id, f"{name}-", "replica_lost")
@@ -279,7 +279,7 @@ class ActiveCalls:
         call = self.held(room_id)
         if call is not None:
             return call
-        record = await self._register.call(room_id)
+        record = await self._registry.call(room_id)
         if record is None or await self.is_elsewhere(record):
             return None
         return await self.adopt(record)
@@ -315,7 +315,7 @@ class ActiveCalls:
         following = call.next_server_call_id
         if call.rejoin and not call.moved:
             try:
-                if following is None or not await self._register.is_over(following):
+                if following is None or not await self._registry.is_over(following):
                     await self.join(call.room, following)
             except StoreUnavailable:
                 logger.error("a call could not be joined: the store is away", extra={"room_id": room_id})

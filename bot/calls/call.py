@@ -124,7 +124,7 @@ class Surroundings:
     """What a call needs of its process."""
 
     calls: CallControl
-    register: Registry
+    registry: Registry
     addresses: Addresses
     tell: EmitEvent
     wall_clock: Callable[[], float]
@@ -145,7 +145,7 @@ def new_record(room: PlannedRoom, owner: str, server_call_id: str | None, since:
     )
 
 
-async def leave_connection(calls: CallControl, register: Registry, connection_id: str) -> bool:
+async def leave_connection(calls: CallControl, registry: Registry, connection_id: str) -> bool:
     """Leave a connection, now or, if ACS will not hear of it, later; whether it has been left. Raises nothing."""
     try:
         await calls.hang_up(connection_id)
@@ -155,7 +155,7 @@ async def leave_connection(calls: CallControl, register: Registry, connection_id
     except Exception as error:  # a bug of ours must not reach the other calls
         logger.error("hang-up failed", exc_info=error, extra={"call_connection_id": connection_id})
     try:
-        await register.orphan(connection_id)
+        await registry.orphan(connection_id)
     except StoreUnavailable:
         logger.error("a connection may be left behind", extra={"call_connection_id": connection_id})
     return False
@@ -207,7 +207,7 @@ class Call:
         """People are still there, and we are not."""
         self._around = around
         self._record = record
-        """As the register has it."""
+        """As the registry has it."""
         self._unclosed = record.unclosed
         self._saving = asyncio.Lock()
         self._state = CallState.SCHEDULED if adopted else CallState.CONNECTING
@@ -286,7 +286,7 @@ class Call:
 
     @property
     def record(self) -> CallRecord:
-        """As the register has it."""
+        """As the registry has it."""
         return self._record
 
     # --- what happens ------------------------------------------------------------------------------
@@ -583,7 +583,7 @@ class Call:
         try:
             # Whatever ended the room while we were still joining could not know the call it was to leave.
             if self._connection_id is not None and (hang_up or self._joined_late) and await self._is_ours():
-                await leave_connection(self._around.calls, self._around.register, self._connection_id)
+                await leave_connection(self._around.calls, self._around.registry, self._connection_id)
         finally:
             failure = reason.startswith(FAILURES)
             self.wanted_again = failure and not self._moved
@@ -613,14 +613,14 @@ class Call:
                 self._changed.set()
 
     async def _conflict(self) -> None:
-        register = self._around.register
-        standing = await register.call(self.room.room_id)
+        registry = self._around.registry
+        standing = await registry.call(self.room.room_id)
         if standing is None:
-            if self._server_call_id is not None and await register.is_over(self._server_call_id):
+            if self._server_call_id is not None and await registry.is_over(self._server_call_id):
                 self.happen(CallTrigger.CALL_ENDED, "call_ended")  # and another has left it, while we were out of time
-            elif await register.claim(self._record):  # the store has forgotten: we have not
+            elif await registry.claim(self._record):  # the store has forgotten: we have not
                 self._changed.set()
-        elif standing.owner != register.replica:
+        elif standing.owner != registry.replica:
             self.happen(CallTrigger.MOVED)
         else:
             self._record = standing  # written, though we were told otherwise
@@ -629,7 +629,7 @@ class Call:
     async def check_owner(self) -> None:
         """Whether the call is still ours; `StoreUnavailable` if nobody can say."""
         async with self._saving:
-            as_kept = await self._around.register.call(self.room.room_id) == self._record
+            as_kept = await self._around.registry.call(self.room.room_id) == self._record
         if not as_kept and not self._moved:
             await self._conflict()
 
@@ -648,7 +648,7 @@ class Call:
         async with self._saving:
             standing = self._as_it_is()
             given = msgspec.structs.replace(standing, owner="", state=CallState.INTERRUPTED)
-            if self._moved or not await self._around.register.change(self._record, given):
+            if self._moved or not await self._around.registry.change(self._record, given):
                 return False
             self._record = given
             self._moved = True
@@ -659,7 +659,7 @@ class Call:
             as_it_is = self._as_it_is()
             if self._moved or as_it_is == self._record:
                 return True
-            if not await self._around.register.change(self._record, as_it_is):
+            if not await self._around.registry.change(self._record, as_it_is):
                 return False
             self._record = as_it_is
             return True

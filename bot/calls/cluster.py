@@ -42,7 +42,7 @@ class ReplicaMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     room_id: str = ""
     secret: str = ""
     event: str = ""
-    """as `register.encode_event` has it"""
+    """as `registry.encode_event` has it"""
     order: str = ""
     reply_to: str = ""
 
@@ -64,8 +64,8 @@ HandleMessage = Callable[[ReplicaMessage], Awaitable[None]]
 class Cluster:
     """Us among the others. `beat` and `listen` must be running for the others to know."""
 
-    def __init__(self, register: Registry) -> None:
-        self._register = register
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
 
     async def beat(self) -> None:
         """Renew our lease, again and again, until cancelled."""
@@ -74,7 +74,7 @@ class Cluster:
         away = False
         while True:
             try:
-                await self._register.beat()
+                await self._registry.beat()
                 away = False
             except StoreUnavailable:
                 if not away:
@@ -87,7 +87,7 @@ class Cluster:
         """Act on messages in the order in which they come, until cancelled."""
         while True:
             try:
-                found = await self._register.receive(self._register.replica, POLL_S)
+                found = await self._registry.receive(self._registry.replica, POLL_S)
             except StoreUnavailable:
                 await asyncio.sleep(STORE_AWAY_S)
                 continue
@@ -101,7 +101,7 @@ class Cluster:
         Raises:
             StoreUnavailable: perhaps before all was taken.
         """
-        while (found := await self._register.receive(owner, 0.0)) is not None:
+        while (found := await self._registry.receive(owner, 0.0)) is not None:
             await self._act(found, take, orders=False)
 
     async def _act(self, found: bytes, take: HandleMessage, *, orders: bool = True) -> None:
@@ -123,7 +123,7 @@ class Cluster:
             answer = ReplicaReply(code="internal_error", message="the order could not be followed")
         if reply_to:
             try:
-                await self._register.send(reply_to, msgspec.json.encode(answer))
+                await self._registry.send(reply_to, msgspec.json.encode(answer))
             except StoreUnavailable:
                 logger.error("order could not be answered: the store is away")
 
@@ -133,7 +133,7 @@ class Cluster:
         Raises:
             StoreUnavailable: it could not be left.
         """
-        await self._register.send(to, msgspec.json.encode(message))
+        await self._registry.send(to, msgspec.json.encode(message))
 
     async def ask(self, to: str, message: ReplicaMessage, failed: Callable[[str, str], Exception]) -> None:
         """Have an order followed elsewhere; `failed` makes of its code and message what is raised here.
@@ -143,7 +143,7 @@ class Cluster:
         """
         address = f"answer-{secrets.token_hex(8)}"
         await self.send(to, msgspec.structs.replace(message, reply_to=address))
-        found = await self._register.receive(address, ANSWER_S)
+        found = await self._registry.receive(address, ANSWER_S)
         if found is None:
             raise ReplicaSilent("the replica that is in the call does not answer; try again soon")
         answer = _answer.decode(found)

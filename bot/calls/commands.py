@@ -61,13 +61,13 @@ class Commands:
         desk: ActiveCalls,
         *,
         rooms: RoomPlans,
-        register: Registry,
+        registry: Registry,
         replicas: Cluster,
         wall_clock: Callable[[], float],
     ) -> None:
         self._desk = desk
         self._rooms = rooms
-        self._register = register
+        self._registry = registry
         self._replicas = replicas
         self._wall_clock = wall_clock
 
@@ -81,7 +81,7 @@ class Commands:
                 for one in call.live.lanes.views()
             )
             return CallStatus(call.state, call.connection_id, call.since, reason, paused, lanes=lanes)
-        record = await self._register.call(room_id)
+        record = await self._registry.call(room_id)
         if record is not None:
             return CallStatus(
                 record.state,
@@ -94,8 +94,8 @@ class Commands:
                     for one in record.lanes
                 ),
             )
-        outcome = await self._register.outcome(room_id)
-        live = await self._register.wanted(room_id) is not None
+        outcome = await self._registry.outcome(room_id)
+        live = await self._registry.wanted(room_id) is not None
         if outcome is None:
             return CallStatus(CallState.LIVE if live else CallState.SCHEDULED)
         state = CallState.LIVE if live else CallState.ENDED
@@ -119,7 +119,7 @@ class Commands:
                 raise CommandRefused("already_live", "the interpreter is in the call already")
             call.rejoin = True
             return
-        wanted = await self._register.wanted(room_id)
+        wanted = await self._registry.wanted(room_id)
         refusal = await self._desk.join(room, wanted.server_call_id if wanted else None, ordered=True)
         if refusal is not None:
             code = "already_live" if refusal == "already_live" else "no_capacity"
@@ -138,13 +138,13 @@ class Commands:
             call.rejoin = False
             call.happen(CallTrigger.STOP_ORDERED, "stopped")
             return
-        wanted = await self._register.wanted(room_id)
+        wanted = await self._registry.wanted(room_id)
         if wanted is None or call is not None:
             raise CommandRefused("not_live", "the interpreter is not in a call of this room")
-        await self._register.unwant(room_id)
+        await self._registry.unwant(room_id)
         if wanted.server_call_id is not None:
-            await self._register.over(wanted.server_call_id)
-        await self._register.note(room_id, LastCall(state=CallState.ENDED, reason="stopped", at=self._wall_clock()))
+            await self._registry.over(wanted.server_call_id)
+        await self._registry.note(room_id, LastCall(state=CallState.ENDED, reason="stopped", at=self._wall_clock()))
 
     async def order(self, room_id: str, order: Order) -> None:
         """Pass on an order.
@@ -170,7 +170,7 @@ class Commands:
         for _ in range(TAKING_ATTEMPTS):
             if self._desk.held(room_id) is not None:
                 return False
-            record = await self._register.call(room_id)
+            record = await self._registry.call(room_id)
             if record is None:
                 return False
             if await self._desk.is_elsewhere(record):

@@ -19,7 +19,7 @@ from bot.calls.cluster import Cluster, ReplicaMessage
 from bot.calls.commands import CallStatus, Commands
 from bot.calls.keys import is_sister, room_of
 from bot.calls.reconciler import Reconciler
-from bot.calls.registry import CallRecord, Registry, WantedCall, decode_event, encode_event
+from bot.calls.registry import CallRecord, Registry, WantedCall, decode_event, decode_report, encode_event
 from bot.calls.state_machine import CallAction, CallState, CallTrigger, step
 from bot.interpreting.events import Order
 from bot.interpreting.plan import RoomPlan
@@ -80,7 +80,7 @@ class Dispatcher:
         *,
         rooms: RoomPlans,
         calls: CallControl,
-        register: Registry,
+        registry: Registry,
         open_room: Callable[[PlannedRoom, str, TranscriptSink], Interpreted],
         scribe: Callable[[str], TranscriptSink],
         close_books: CloseBooks,
@@ -93,12 +93,12 @@ class Dispatcher:
     ) -> None:
         """`open_room` makes what is interpreted of a room, a name unique to the call and who writes it down."""
         self._rooms = rooms
-        self._register = register
-        self._replicas = Cluster(register)
+        self._registry = registry
+        self._replicas = Cluster(registry)
         self._desk = ActiveCalls(
             rooms=rooms,
             calls=calls,
-            register=register,
+            registry=registry,
             replicas=self._replicas,
             inherited=self._inherited,
             open_room=open_room,
@@ -112,9 +112,9 @@ class Dispatcher:
             tell=tell,
         )
         self._orders = Commands(
-            self._desk, rooms=rooms, register=register, replicas=self._replicas, wall_clock=wall_clock
+            self._desk, rooms=rooms, registry=registry, replicas=self._replicas, wall_clock=wall_clock
         )
-        self._reconciliation = Reconciler(self, register, calls, wall_clock)
+        self._reconciliation = Reconciler(self, registry, calls, wall_clock)
         self._inbox: asyncio.Queue[_Reported | _Changed] = asyncio.Queue(INBOX_LIMIT)
         self._undone: list[_Reported | _Changed] = []
         """Events that could not be acted on, to be tried again."""
@@ -152,7 +152,7 @@ class Dispatcher:
         if loud:
             logger.warning("drain limit reached", extra={"calls": len(loud)})
         try:
-            await self._register.retire()
+            await self._registry.retire()
         except StoreUnavailable:
             pass  # the lease ends by itself
 
@@ -175,7 +175,7 @@ class Dispatcher:
 
     async def _has_successor(self) -> bool:
         try:
-            return len((await self._register.living()).replicas) > 1
+            return len((await self._registry.living()).replicas) > 1
         except StoreUnavailable:
             return False
 
@@ -204,7 +204,7 @@ class Dispatcher:
         if isinstance(event, ParticipantRemoved):
             return  # who goes is told, more exactly, by Call Automation
         try:
-            await self._register.promise(event)
+            await self._registry.promise(event)
         except StoreUnavailable as error:
             raise Overloaded("the store is not available") from error
         self._enqueue(_Reported(None, event))
@@ -213,7 +213,7 @@ class Dispatcher:
         if self._desk.holds(call_secret) is not None or self._desk.has_left(call_secret):
             return True
         try:
-            return await self._register.knows_secret(call_secret)
+            return await self._registry.knows_secret(call_secret)
         except StoreUnavailable as error:
             raise Overloaded("the store is not available") from error
 
@@ -250,17 +250,17 @@ class Dispatcher:
                 await self._room_changed(room_id, kind)
             case _Reported(None, CallStarted() | ParticipantAdded() as event):
                 await self._call_started(event)
-                await self._register.done(event)
+                await self._registry.done(event)
             case _Reported(None, CallEnded() as event):
                 await self._call_ended(event)
-                await self._register.done(event)
+                await self._registry.done(event)
             case _Reported(str() as secret, event):
                 await self._call_reported(secret, event)
             case _:
                 pass
 
     async def _call_started(self, event: CallStarted | ParticipantAdded) -> None:
-        if event.room_id is None or await self._register.is_over(event.server_call_id):
+        if event.room_id is None or await self._registry.is_over(event.server_call_id):
             return
         room = await self._rooms.by_acs_room(event.room_id)
         if room is None:
@@ -276,7 +276,7 @@ class Dispatcher:
                 call.rejoin, call.next_server_call_id = True, event.server_call_id
 
     async def _call_started_elsewhere(self, room: PlannedRoom, event: CallStarted | ParticipantAdded) -> None:
-        record = await self._register.call(room.room_id)
+        record = await self._registry.call(room.room_id)
         if record is not None:
             if not await self._desk.is_elsewhere(record):
                 raise _NotYet
@@ -285,32 +285,32 @@ class Dispatcher:
                     record.owner, ReplicaMessage(kind="report", event=encode_event(event).decode())
                 )
             return
-        for sister in await self._register.calls() if is_sister(room.room_id) else ():
+        for sister in await self._registry.calls() if is_sister(room.room_id) else ():
             if room_of(sister.room_id) == room_of(room.room_id) and await self._desk.is_elsewhere(sister):
                 await self._replicas.send(
                     sister.owner, ReplicaMessage(kind="report", event=encode_event(event).decode())
                 )
                 return
-        wanted = await self._register.wanted(room.room_id)
+        wanted = await self._registry.wanted(room.room_id)
         happening = _happening(event, None if wanted is None else wanted.server_call_id)
         if step(CallState.SCHEDULED if wanted is None else CallState.LIVE, happening).act is CallAction.JOIN:
             await self._desk.join(room, event.server_call_id)
 
     async def _call_ended(self, event: CallEnded) -> None:
         """The people have left. We may be in there still: hanging up does no harm if not."""
-        await self._register.over(event.server_call_id)
+        await self._registry.over(event.server_call_id)
         room = await self._rooms.by_acs_room(event.room_id) if event.room_id is not None else None
         if room is None:
             return
-        wanted = await self._register.wanted(room.room_id)
+        wanted = await self._registry.wanted(room.room_id)
         if wanted is not None and wanted.server_call_id in (None, event.server_call_id):
-            await self._register.unwant(room.room_id)
+            await self._registry.unwant(room.room_id)
         call = await self._desk.ours(room.room_id)
         if call is not None:
             if call.server_call_id in (None, event.server_call_id):
                 call.happen(CallTrigger.CALL_ENDED, "call_ended")
             return
-        record = await self._register.call(room.room_id)
+        record = await self._registry.call(room.room_id)
         if record is None:
             return
         if not await self._desk.is_elsewhere(record):
@@ -322,16 +322,16 @@ class Dispatcher:
         if call is not None:  # ours since
             await self._changed(call, kind)
             return
-        record = await self._register.call(room_id)
+        record = await self._registry.call(room_id)
         if record is None and kind == "deleted":
-            await self._register.forget_room(room_id)
+            await self._registry.forget_room(room_id)
         elif record is not None and await self._desk.is_elsewhere(record):  # a successor reads what is so then
             await self._replicas.send(record.owner, ReplicaMessage(kind=kind, room_id=room_id))
 
     async def _call_reported(self, secret: str, event: CallReport | CallEvent) -> None:
         call = self._desk.holds(secret)
         if call is None and not self._desk.has_left(secret):
-            record = await self._register.by_secret(secret)
+            record = await self._registry.by_secret(secret)
             if record is not None:
                 if await self._desk.is_elsewhere(record):
                     text = encode_event(event).decode()
@@ -341,7 +341,7 @@ class Dispatcher:
                     return
                 connection_id = event.call_connection_id if isinstance(event, CallConnected) else None
                 call = await self._desk.adopt(record, connection_id)
-                if call is None and await self._register.by_secret(secret) is not None:
+                if call is None and await self._registry.by_secret(secret) is not None:
                     raise _NotYet
         given_up = call is None or (call.live.over and call.connection_id is None)
         if call is not None and not (given_up and isinstance(event, CallConnected)):
@@ -360,7 +360,7 @@ class Dispatcher:
         if self._desk.has_left(call_secret) or not self._desk.accepting:
             return False
         try:
-            record = await self._register.by_secret(call_secret)
+            record = await self._registry.by_secret(call_secret)
             if record is None:
                 return False
             # Calls that share a session stay together: ACS dials again, and comes to the replica that has them.
@@ -381,7 +381,7 @@ class Dispatcher:
         call would begin to win back what it has."""
         try:
             for _ in range(TAKING_ATTEMPTS):
-                record = await self._register.by_secret(call_secret)
+                record = await self._registry.by_secret(call_secret)
                 if record is None:
                     return None
                 call = await self._desk.adopt(record, connection_id)
@@ -442,9 +442,9 @@ class Dispatcher:
     async def _message(self, message: ReplicaMessage) -> None:
         match message.kind:
             case "call_event":
-                self._enqueue(_Reported(message.secret, self._decoded(message)))
+                self._enqueue(_Reported(message.secret, decode_event(message.event.encode())))
             case "report":
-                await self.deliver(self._decoded(message))
+                await self.deliver(decode_report(message.event.encode()))
             case "order":
                 await self._orders.follow(message.room_id, message.order)
             case "changed" | "deleted" | "moved":
@@ -458,7 +458,7 @@ class Dispatcher:
 
     async def _inherited(self, message: ReplicaMessage) -> None:
         """What was left for a replica that is gone. That its stream has failed is no news, and not true of ours."""
-        if message.kind != "call_event" or not isinstance(self._decoded(message), MediaStreamingFailed):
+        if message.kind != "call_event" or not isinstance(decode_event(message.event.encode()), MediaStreamingFailed):
             await self._message(message)
 
     async def _changed(self, call: Call, kind: str) -> None:
@@ -469,9 +469,6 @@ class Dispatcher:
             self.room_deleted(room_id)
         elif (room := await self._rooms.by_room(room_id)) is not None:
             call.change_plan(room.plan)
-
-    def _decoded(self, message: ReplicaMessage) -> Any:
-        return decode_event(message.event.encode())
 
     def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
         """Start a task that outlives the call that asks for it."""

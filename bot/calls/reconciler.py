@@ -29,7 +29,7 @@ from webhooks.events import CallReport
 logger = logging.getLogger(__name__)
 
 LOOK_S = 2.0
-"""Between two looks at the register."""
+"""Between two looks at the registry."""
 ASK_ACS_S = 20.0
 """How often ACS is asked about each call that is on: two requests."""
 ASK_AT_ONCE = 8
@@ -67,10 +67,10 @@ class Exchange(Protocol):
 
 class Reconciler:
     def __init__(
-        self, exchange: Exchange, register: Registry, calls: CallControl, wall_clock: Callable[[], float]
+        self, exchange: Exchange, registry: Registry, calls: CallControl, wall_clock: Callable[[], float]
     ) -> None:
         self._exchange = exchange
-        self._register = register
+        self._registry = registry
         self._calls = calls
         self._wall_clock = wall_clock
         self._empty_since: dict[str, float] = {}
@@ -79,7 +79,7 @@ class Reconciler:
     async def run(self) -> None:
         """Look again and again, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._again(LOOK_S, self.look), name="look at the register")
+            group.create_task(self._again(LOOK_S, self.look), name="look at the registry")
             group.create_task(self._again(ASK_ACS_S, self.ask_acs), name="ask ACS")
 
     async def _again(self, every_s: float, look: Callable[[], Awaitable[None]]) -> None:
@@ -101,12 +101,12 @@ class Reconciler:
             await asyncio.sleep(due - loop.time())
 
     async def look(self) -> None:
-        """One comparison with the register."""
+        """One comparison with the registry."""
         self._exchange.try_again()
-        living = await self._register.living()
-        for event in await self._register.left_undone(living):
+        living = await self._registry.living()
+        for event in await self._registry.left_undone(living):
             self._exchange.take_up(event)
-        records = {record.room_id: record for record in await self._register.calls()}
+        records = {record.room_id: record for record in await self._registry.calls()}
         for record in records.values():
             try:
                 await self._compare(record, living)
@@ -117,19 +117,19 @@ class Reconciler:
         for call in self._exchange.calls:
             if call.room.room_id not in records and not call.live.over:
                 await call.check_owner()
-        for wanted in await self._register.all_wanted():
+        for wanted in await self._registry.all_wanted():
             if wanted.room_id not in records:
                 await self._join_wanted(wanted)
 
     async def _compare(self, record: CallRecord, living: LiveReplicas) -> None:
         ours = self._exchange.call_of(record.room_id)
         if ours is not None:
-            if record.owner != self._register.replica and not ours.live.over:
+            if record.owner != self._registry.replica and not ours.live.over:
                 await ours.check_owner()
         elif living.gone(record.owner):
             await self._exchange.adopt(record)
-        elif record.owner == self._register.replica and not self._exchange.is_joining(record.room_id):
-            await self._register.release(record)  # of a call that we have left while the store was away
+        elif record.owner == self._registry.replica and not self._exchange.is_joining(record.room_id):
+            await self._registry.release(record)  # of a call that we have left while the store was away
 
     async def _join_wanted(self, wanted: WantedCall) -> None:
         if not self._exchange.accepting or self._wall_clock() < wanted.retry_at:
@@ -137,14 +137,14 @@ class Reconciler:
         if wanted.attempts < ATTEMPTS:
             await self._exchange.retry(wanted)
             return
-        await self._register.unwant(wanted.room_id)
+        await self._registry.unwant(wanted.room_id)
         logger.error("a call has been given up", extra={"room_id": wanted.room_id, "attempts": wanted.attempts})
 
     async def try_later(self, wanted: WantedCall) -> None:
         """Have a call joined after a pause that grows with the attempts."""
         pause_s = RETRY_S[min(wanted.attempts, len(RETRY_S) - 1)]
         later = msgspec.structs.replace(wanted, attempts=wanted.attempts + 1, retry_at=self._wall_clock() + pause_s)
-        await self._register.want(later)
+        await self._registry.want(later)
 
     async def settle(self, call: Call) -> None:
         """Write down how a call that has been left ended, and whether it is to be tried again."""
@@ -153,12 +153,12 @@ class Reconciler:
             return
         room_id = call.room.room_id
         if call.outcome is not None:
-            await self._register.note(room_id, call.outcome)
-        over = call.server_call_id is not None and await self._register.is_over(call.server_call_id)
+            await self._registry.note(room_id, call.outcome)
+        over = call.server_call_id is not None and await self._registry.is_over(call.server_call_id)
         same = call.rejoin and call.next_server_call_id is not None and call.next_server_call_id == call.server_call_id
         if call.wanted_again and not over and (same or not call.rejoin):
             call.rejoin = False  # not at once: somebody has come into the call that we could not stay in
-            wanted = await self._register.wanted(room_id)
+            wanted = await self._registry.wanted(room_id)
             if wanted is None:  # the store has forgotten
                 wanted = WantedCall(room_id=room_id, server_call_id=call.server_call_id, since=self._wall_clock())
             healthy = call.was_heard and call.state is CallState.LIVE
@@ -169,13 +169,13 @@ class Reconciler:
             )
             await self.try_later(wanted)
         elif call.reason != "service_stopping":  # in which case whoever comes next goes on
-            await self._register.unwant(room_id)
+            await self._registry.unwant(room_id)
             ordered = call.rejoin and call.next_server_call_id is None
             if call.server_call_id is not None and call.reason not in LEFT_ALONE and not ordered:
-                await self._register.over(call.server_call_id)
+                await self._registry.over(call.server_call_id)
         if call.reason == "room_deleted":
-            await self._register.forget_room(room_id)
-        await self._register.release(call.record)
+            await self._registry.forget_room(room_id)
+        await self._registry.release(call.record)
 
     # --- ACS -------------------------------------------------------------------------------------------
 
@@ -191,7 +191,7 @@ class Reconciler:
             for call in self._exchange.calls:
                 if call.connection_id is not None and not call.live.over:
                     group.create_task(ask(call), name="ask ACS")
-        for connection_id in await self._register.orphans():
+        for connection_id in await self._registry.orphans():
             await self.hang_up(connection_id)
 
     async def _ask(self, call: Call) -> None:
@@ -216,9 +216,9 @@ class Reconciler:
 
     async def hang_up(self, connection_id: str) -> None:
         """Leave a connection nobody is responsible for; one that will not be left is tried again later."""
-        if not await leave_connection(self._calls, self._register, connection_id):
+        if not await leave_connection(self._calls, self._registry, connection_id):
             return
         try:
-            await self._register.adopted(connection_id)
+            await self._registry.forget_orphan(connection_id)
         except StoreUnavailable:
             pass  # it is hung up once more, which does no harm

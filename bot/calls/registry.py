@@ -1,40 +1,38 @@
-"""Which calls we are in, which of us is in each, what is still to be done: what all replicas know and a crash leaves.
+"""Registry of calls that all replicas share and that outlives a crash: who is in which call, what remains to be done.
 
-Built on SharedState's atomic swap: a room has one record, a record one owner, and whoever changes it must know it as it
-is. An owner counts as alive while its lease is renewed.
+Built on the atomic swap of `KeyValueStore`: a room has one record, a record has one owner, and a change succeeds only
+for a replica that knows the record as it stands. An owner counts as alive while its lease is renewed.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
 
 import msgspec
 
 from bot.calls.state_machine import CallState
 from storage.key_value import KeyValueStore
-from webhooks import events as webhook_events
 from webhooks.events import CallEvent, CallReport
 
 LEASE_S = 5.0
-"""A replica that has not renewed its lease for so long is gone: with the next look of the others, and the steps of
-`recovery.py`, its calls are heard again within ten seconds."""
+"""Lifetime of a lease in seconds. A replica whose lease has expired is gone; with the next comparison of the others and
+the steps of `media_recovery.py` its calls are heard again within ten seconds."""
 BEAT_S = 1.5
-"""Between two renewals: two may fail."""
+"""Lease renewal interval in seconds. Two consecutive renewals may fail before the lease expires."""
 OFF_BEAT_S = 0.013
-"""By how much what recurs here is set off from the grid of 20 ms on which all audio moves."""
+"""Offset in seconds of recurring work from the 20 ms grid on which audio frames are sent."""
 REMEMBERED_S = 24 * 3600.0
-"""Event Grid repeats for a day; what has ended or been left is known for as long."""
+"""How long secrets, ended calls and pending work are kept, in seconds: Event Grid repeats its events for a day."""
 OUTCOME_S = 30 * 24 * 3600.0
-
-
+"""How long the outcome of a room's last call is kept, in seconds."""
 LANES_RECORDED = 32
-"""Of a call: some 6 kB. Those that are not as they should be first."""
+"""Most lanes stored per call, some 6 kB. Lanes with a problem come first."""
 
 
 class LaneSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One lane of a call, as other replicas can tell of it: nothing that changes with each utterance, and no words."""
+    """State of a lane for other replicas to report: nothing that changes with each utterance, and no words."""
 
     speaker: str
     """raw id"""
@@ -45,7 +43,7 @@ class LaneSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     engine: str = ""
     """`translation`, `conversation`, `captions` or `passthrough`; empty while nothing serves it"""
     reason: str = ""
-    """why it is not served as it was asked for"""
+    """why it is not served as requested"""
 
 
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -56,41 +54,41 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     owner: str
     """replica id"""
     secret: str
-    """of the addresses ACS was given"""
+    """part of the addresses ACS was given; grants access to the call"""
     request_id: str
-    """repeatability id of the connect request: asked again with it, ACS gives the same answer"""
+    """repeatability id of the connect request: ACS answers a repeated request as it did the first"""
     name: str
-    """begins every utterance id of the call"""
+    """prefix of every utterance id of the call"""
     since: float
     state: CallState = CallState.CONNECTING
     connection_id: str | None = None
     server_call_id: str | None = None
-    """of the report that made us join; None when an admin did, until the call is reported"""
+    """of the report on which we joined; None after an admin's start, until the call is reported"""
     present: tuple[str, ...] = ()
     """people in the call, by raw id"""
     was_heard: bool = False
     paused: bool = False
     reason: str | None = None
-    """what is being done to win the media stream back"""
+    """current step of the media recovery, or why not everything is interpreted as requested"""
     unclosed: tuple[str, ...] = ()
-    """names the call had with owners that are gone, whose open utterances have not been given their end yet"""
+    """`name` under earlier owners whose open utterances have not been closed in the ledger yet"""
     lanes: tuple[LaneSummary, ...] = ()
-    """`LANES_RECORDED` at most"""
+    """at most `LANES_RECORDED`"""
 
 
 class WantedCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that we should be in."""
+    """A call that a replica should join."""
 
     room_id: str
     server_call_id: str | None
     since: float
     attempts: int = 0
-    """that failed"""
+    """failed attempts so far"""
     retry_at: float = 0.0
 
 
 class LastCall(msgspec.Struct, frozen=True, kw_only=True):
-    """How a room's last call ended, or why there is none."""
+    """How a room's last call ended, or why it could not be joined."""
 
     state: str
     reason: str
@@ -99,37 +97,57 @@ class LastCall(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LiveReplicas(msgspec.Struct, frozen=True):
-    """Who holds a lease, ourselves included."""
+    """Replicas that hold a lease, this one included."""
 
     replicas: frozenset[str]
     certain: bool
-    """The store has not just lost leases, ours among them: who holds none is gone."""
+    """False for a while after the store lost leases: a replica without a lease may then be alive."""
 
     def gone(self, owner: str) -> bool:
-        """Whether the calls of this one may be taken over; those of nobody may."""
+        """Say whether the owner's calls may be taken over; calls without an owner always may."""
         return not owner or (self.certain and owner not in self.replicas)
 
 
 class _EncodedEvent(msgspec.Struct, frozen=True):
     type: str
+    """Key of `_EVENT_TYPES`."""
     event: dict[str, Any]
 
 
+_EVENT_TYPES: Mapping[str, type[CallReport | CallEvent]] = {
+    kind.__name__: kind for kind in (*get_args(CallReport), *get_args(CallEvent))
+}
+"""Every event that may be stored, by its tag; a stored tag selects from these alone."""
+
+
 def encode_event(event: CallReport | CallEvent) -> bytes:
+    """Encode an event as tagged JSON for the store or a message between replicas."""
     return msgspec.json.encode(_EncodedEvent(type(event).__name__, msgspec.to_builtins(event)))
 
 
-def decode_event(kept: bytes) -> Any:
-    """The event, as it was.
+def decode_event(stored: bytes) -> CallReport | CallEvent:
+    """Decode what `encode_event` wrote.
 
     Raises:
-        msgspec.ValidationError: not written by `encode_event`.
+        msgspec.DecodeError: anything else.
     """
-    found = msgspec.json.decode(kept, type=_EncodedEvent)
-    known = getattr(webhook_events, found.type, None)
-    if known is None:
-        raise msgspec.ValidationError(f"no event is called {found.type}")
-    return msgspec.convert(found.event, known)
+    found = msgspec.json.decode(stored, type=_EncodedEvent)
+    kind = _EVENT_TYPES.get(found.type)
+    if kind is None:
+        raise msgspec.ValidationError(f"unknown event type {found.type!r}")
+    return msgspec.convert(found.event, kind)
+
+
+def decode_report(stored: bytes) -> CallReport:
+    """Decode an event of Event Grid.
+
+    Raises:
+        msgspec.DecodeError: anything else, events of Call Automation included.
+    """
+    event = decode_event(stored)
+    if isinstance(event, CallReport):
+        return event
+    raise msgspec.ValidationError(f"{type(event).__name__} is no event of Event Grid")
 
 
 _record = msgspec.json.Decoder(CallRecord)
@@ -138,7 +156,7 @@ _outcome = msgspec.json.Decoder(LastCall)
 
 
 class Registry:
-    """Errors of the store leave as `StoreUnavailable`."""
+    """Reads and writes the shared records. Every method may raise `StoreUnavailable`."""
 
     def __init__(self, state: KeyValueStore, replica: str) -> None:
         self._state = state
@@ -151,7 +169,7 @@ class Registry:
     # --- replicas --------------------------------------------------------------------------------
 
     async def beat(self) -> None:
-        """Renew our lease."""
+        """Renew this replica's lease."""
         if self._retired:
             return
         held = await self._state.get(self._lease) is not None
@@ -160,38 +178,37 @@ class Registry:
         self._leased = True
 
     async def retire(self) -> None:
-        """Give the lease back: what is left of ours may be taken over at once."""
+        """Give up the lease: the remaining calls of this replica may be taken over at once."""
         self._retired = True
         await self._state.remove(self._lease)
 
     async def living(self) -> LiveReplicas:
-        """Whose lease holds; ours does, whatever the store says."""
+        """Return the replicas whose lease holds; this replica always counts."""
         found = await self._state.find("replica:")
         self._doubt(self._lease in found)
         replicas = frozenset(key.removeprefix("replica:") for key in found) | {self.replica}
         return LiveReplicas(replicas, asyncio.get_running_loop().time() >= self._doubt_until)
 
     def _doubt(self, held: bool) -> None:
-        """A store that has been away, or was restarted, has lost our lease, and so those of others who live: they get
-        the time to renew theirs."""
+        """Doubt missing leases for a while if the store has lost ours: others need time to renew theirs."""
         if self._leased and not held and not self._retired:
             self._doubt_until = asyncio.get_running_loop().time() + LEASE_S
 
     # --- calls -----------------------------------------------------------------------------------
 
     async def claim(self, record: CallRecord) -> bool:
-        """Enter a new call; False if the room has one."""
+        """Store a new call; False if the room has one already."""
         await self._state.put({f"secret:{record.secret}": record.room_id.encode()}, REMEMBERED_S)
         return await self._state.swap(f"call:{record.room_id}", None, msgspec.json.encode(record))
 
     async def change(self, old: CallRecord, new: CallRecord) -> bool:
-        """Put `new` in the place of `old`; False if the record is not `old` any more."""
+        """Replace `old` by `new`; False if the stored record is not `old` any more."""
         if new.secret != old.secret:
             await self._state.put({f"secret:{new.secret}": new.room_id.encode()}, REMEMBERED_S)
         return await self._state.swap(f"call:{new.room_id}", msgspec.json.encode(old), msgspec.json.encode(new))
 
     async def release(self, record: CallRecord) -> bool:
-        """The call has been left; its secret is known for a while."""
+        """Remove a call that has been left; its secret stays known for `REMEMBERED_S`."""
         return await self._state.swap(f"call:{record.room_id}", msgspec.json.encode(record), None)
 
     async def call(self, room_id: str) -> CallRecord | None:
@@ -207,10 +224,10 @@ class Registry:
         return record if record is not None and record.secret == secret else None
 
     async def knows_secret(self, secret: str) -> bool:
-        """Whether a call, present or past, was given this secret."""
+        """Say whether a current or past call has this secret."""
         return await self._state.get(f"secret:{secret}") is not None
 
-    # --- calls we should be in, and calls that are over ----------------------------------------------
+    # --- calls to join, and calls that are over ----------------------------------------------
 
     async def want(self, wanted: WantedCall) -> None:
         await self._state.put({f"wanted:{wanted.room_id}": msgspec.json.encode(wanted)}, REMEMBERED_S)
@@ -226,7 +243,7 @@ class Registry:
         await self._state.remove(f"wanted:{room_id}")
 
     async def over(self, server_call_id: str) -> None:
-        """No report of this call's start is to be acted on any more."""
+        """Mark a call as over: later reports of its start are ignored."""
         await self._state.put({f"over:{server_call_id}": b"1"}, REMEMBERED_S)
 
     async def is_over(self, server_call_id: str) -> bool:
@@ -242,34 +259,34 @@ class Registry:
     async def forget_room(self, room_id: str) -> None:
         await self._state.remove(f"outcome:{room_id}", f"wanted:{room_id}")
 
-    # --- connections nobody is responsible for any more --------------------------------------------------
+    # --- connections without an owner --------------------------------------------------
 
     async def orphan(self, connection_id: str) -> None:
-        """A hang-up that failed: to be tried again."""
+        """Remember a connection whose hang-up failed."""
         await self._state.put({f"orphan:{connection_id}": b"1"}, REMEMBERED_S)
 
     async def orphans(self) -> Sequence[str]:
         return [key.removeprefix("orphan:") for key in await self._state.find("orphan:")]
 
-    async def adopted(self, connection_id: str) -> None:
+    async def forget_orphan(self, connection_id: str) -> None:
         await self._state.remove(f"orphan:{connection_id}")
 
-    # --- events promised and not acted on yet ---------------------------------------------------------
+    # --- events accepted and not handled yet ---------------------------------------------------------
 
     async def promise(self, event: CallReport) -> None:
-        """Keep an event until `done`; a successor finds it."""
+        """Keep an accepted event until `done`; a successor finds it."""
         await self._state.put({f"event:{self.replica}:{event.event_id}": encode_event(event)}, REMEMBERED_S)
 
     async def done(self, event: CallReport) -> None:
         await self._state.remove(f"event:{self.replica}:{event.event_id}")
 
     async def left_undone(self, living: LiveReplicas) -> Sequence[CallReport]:
-        """Events promised by replicas that are gone, taken over by us: they are ours to do from now on."""
+        """Take over the events that replicas accepted and did not handle before they were gone."""
         found: list[CallReport] = []
         for key, kept in (await self._state.find("event:")).items():
             owner = key.split(":", 2)[1]
             if living.gone(owner) and await self._state.swap(key, kept, None):
-                event = decode_event(kept)
+                event = decode_report(kept)
                 await self.promise(event)
                 found.append(event)
         return found

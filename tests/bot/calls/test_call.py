@@ -64,7 +64,7 @@ class Scene:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.state = Store(self.loop.time)
-        self.register = Registry(self.state, "us")
+        self.registry = Registry(self.state, "us")
         self.calls = FakeCalls()
         self.booths = FakeBooths(Answers(seconds=2.0))
         self.told: list[str] = []
@@ -84,7 +84,7 @@ class Scene:
 
     async def begin(self, *, adopted: bool = False, handed_over: bool = False, **changes: Any) -> None:
         record = msgspec.structs.replace(new_record(ROOMS["room-1"], "us", "server-call-1", 0.0), **changes)
-        await self.register.claim(record)
+        await self.registry.claim(record)
         live = LiveRoom(
             ROOMS["room-1"].plan,
             name=record.name,
@@ -96,7 +96,7 @@ class Scene:
             clock=self.loop.time,
         )
         around = Surroundings(
-            self.calls, self.register, self, lambda kind, *_: self.told.append(kind), self.loop.time, self.loop.time
+            self.calls, self.registry, self, lambda kind, *_: self.told.append(kind), self.loop.time, self.loop.time
         )
         self.call = Call(ROOMS["room-1"], record, live, around, adopted=adopted, handed_over=handed_over)
         self.start(self.metronome.run())
@@ -127,7 +127,7 @@ class Scene:
             await asyncio.wait([self.running])
 
     async def kept(self) -> CallRecord | None:
-        return await self.register.call("room-1")
+        return await self.registry.call("room-1")
 
     async def end(self) -> None:
         for task in reversed(self._tasks):
@@ -245,7 +245,7 @@ async def test_what_acs_refuses_is_passed_over(stage: Scene) -> None:
     await stage.until_left()
     assert stage.call.reason == "no_media"
     assert len(stage.calls.connects) == 1, "who cannot leave does not join"
-    assert await stage.register.orphans() == ["connection-1"]
+    assert await stage.registry.orphans() == ["connection-1"]
 
 
 @scene
@@ -345,7 +345,7 @@ def test_a_hang_up_that_fails_is_left_to_be_tried_again(failure: Exception, stor
         stage.call.happen(CallTrigger.STOP_ORDERED, "stopped")
         await stage.until_left()
         stage.state.away = False
-        assert await stage.register.orphans() == ([] if store_away else ["connection-1"])
+        assert await stage.registry.orphans() == ([] if store_away else ["connection-1"])
         assert stage.call.state is CallState.ENDED
 
     script()
@@ -422,7 +422,7 @@ def test_a_call_that_cannot_be_handed_over_stays_or_is_let_go(anothers: bool) ->
         await stage.begin()
         stage.state.away = not anothers
         if anothers:
-            await stage.register.change(stage.call.record, msgspec.structs.replace(stage.call.record, owner="others"))
+            await stage.registry.change(stage.call.record, msgspec.structs.replace(stage.call.record, owner="others"))
         await stage.call.hand_over()
         assert stage.call.moved is anothers
 
@@ -435,7 +435,7 @@ def test_a_call_that_cannot_be_handed_over_stays_or_is_let_go(anothers: bool) ->
 @scene
 async def test_a_call_that_is_anothers_by_now_is_let_go(stage: Scene) -> None:
     await stage.begin()
-    await stage.register.change(stage.call.record, msgspec.structs.replace(stage.call.record, owner="others"))
+    await stage.registry.change(stage.call.record, msgspec.structs.replace(stage.call.record, owner="others"))
     stage.call.learn_call("server-call-2")
     await stage.until_left()
     assert stage.call.moved and stage.calls.hang_ups == [] and stage.told == []
@@ -444,7 +444,7 @@ async def test_a_call_that_is_anothers_by_now_is_let_go(stage: Scene) -> None:
 @scene
 async def test_a_record_that_is_ours_though_not_as_we_knew_it_is_written_on(stage: Scene) -> None:
     await stage.begin()
-    await stage.register.change(stage.call.record, msgspec.structs.replace(stage.call.record, reason="odd"))
+    await stage.registry.change(stage.call.record, msgspec.structs.replace(stage.call.record, reason="odd"))
     stage.call.learn_call("server-call-2")
     await asyncio.sleep(0.1)
     kept = await stage.kept()
@@ -459,15 +459,15 @@ def test_a_record_the_store_has_forgotten_is_entered_again_unless_the_call_is_ov
     @scene
     async def script(stage: Scene) -> None:
         await stage.begin()
-        await stage.register.release(stage.call.record)
+        await stage.registry.release(stage.call.record)
         if over:
-            await stage.register.over("server-call-1")
+            await stage.registry.over("server-call-1")
         if taken:  # between our look and our claim
 
             async def claim(record: CallRecord) -> bool:
                 return False
 
-            stage.register.claim = claim  # type: ignore[method-assign]  # somebody is quicker
+            stage.registry.claim = claim  # type: ignore[method-assign]  # somebody is quicker
         await stage.call.check_owner()
         await asyncio.sleep(0.5)
         assert (await stage.kept() is not None) is not (over or taken)
@@ -542,7 +542,7 @@ async def test_who_has_lost_the_call_to_another_does_not_join_again(stage: Scene
     async def taken() -> None:
         await asyncio.sleep(0.01)  # what was to be written down before is
         record = stage.call.record
-        assert await stage.register.change(record, msgspec.structs.replace(record, owner="others"))
+        assert await stage.registry.change(record, msgspec.structs.replace(record, owner="others"))
 
     await joining_again(stage, taken)
     await stage.until_left()

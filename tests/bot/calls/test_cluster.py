@@ -220,8 +220,8 @@ class Cluster:
         return [self.a, self.b, self.c]
 
     def record(self, room: int = 1) -> CallRecord | None:
-        register = Registry(self.state, "nobody")
-        coroutine = register.call(f"room-{room}")
+        registry = Registry(self.state, "nobody")
+        coroutine = registry.call(f"room-{room}")
         try:
             coroutine.send(None)
         except StopIteration as done:
@@ -250,7 +250,7 @@ class Cluster:
 
     def interpreters(self, room: int = 1) -> list[str]:
         """Replicas that believe to be in the call."""
-        return [one.register.replica for one in self.all if one.switchboard.call_of(f"room-{room}") is not None]
+        return [one.registry.replica for one in self.all if one.switchboard.call_of(f"room-{room}") is not None]
 
 
 @asynccontextmanager
@@ -622,7 +622,7 @@ async def test_a_call_can_come_back_to_a_replica_it_has_left() -> None:
 async def test_a_message_nobody_understands_does_not_keep_others_from_being_read() -> None:
     async with cluster() as replicas:
         await in_a_call(replicas)
-        replicas_of_b = RealCluster(replicas.b.register)
+        replicas_of_b = RealCluster(replicas.b.registry)
         await replicas.state.push("to:a", b"{")
         await replicas_of_b.send("a", ReplicaMessage(kind="of a newer replica"))
         with pytest.raises(CommandRefused):

@@ -196,13 +196,13 @@ class Exchange:
         self.booths = FakeBooths(Answers(seconds=2.0))
         self.records = records or Kept()
         self.state = state or InMemoryKeyValue(self.loop.time)
-        self.register = Registry(self.state, replica)
+        self.registry = Registry(self.state, replica)
         self.metronome = FrameTimer()
         self.rooms: list[LiveRoom] = []
         self.switchboard = Dispatcher(
             rooms=self.book,
             calls=self.calls,
-            register=self.register,
+            registry=self.registry,
             open_room=self._open_room,
             scribe=lambda room_id: TranscriptWriter(self.records, room_id, 0),
             close_books=self.records.close_open,

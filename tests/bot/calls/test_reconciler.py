@@ -1,4 +1,4 @@
-"""What no event has told is found: the register and ACS compared with what we are doing, row by row."""
+"""What no event has told is found: the registry and ACS compared with what we are doing, row by row."""
 
 from __future__ import annotations
 
@@ -126,9 +126,9 @@ class World:
         loop = asyncio.get_running_loop()
         self.exchange, self.acs = FakeExchange(), FakeAcs()
         self.state = InMemoryKeyValue(loop.time)
-        self.register = Registry(self.state, "us")
+        self.registry = Registry(self.state, "us")
         calls: Any = self.acs
-        self.reconciliation = Reconciler(self.exchange, self.register, calls, loop.time)
+        self.reconciliation = Reconciler(self.exchange, self.registry, calls, loop.time)
 
     @property
     def asked(self) -> list[Any]:
@@ -140,14 +140,14 @@ class World:
         return self.asked
 
 
-# --- the register -----------------------------------------------------------------------------------------
+# --- the registry -----------------------------------------------------------------------------------------
 
 
 @virtual_time
 async def test_what_a_replica_that_is_gone_has_left_is_taken_over() -> None:
     world = World()
     theirs = msgspec.structs.replace(RECORD, owner="others")
-    await world.register.claim(theirs)
+    await world.registry.claim(theirs)
     others = Registry(world.state, "others")
     await others.beat()
     assert await world.look() == []
@@ -169,8 +169,8 @@ async def test_one_room_that_cannot_be_taken_over_does_not_keep_the_others_waiti
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     world = World()
-    await world.register.claim(msgspec.structs.replace(RECORD, owner="others"))
-    await world.register.want(msgspec.structs.replace(WANTED, room_id="room-2"))
+    await world.registry.claim(msgspec.structs.replace(RECORD, owner="others"))
+    await world.registry.want(msgspec.structs.replace(WANTED, room_id="room-2"))
     world.exchange.breaks = RuntimeError("a bug of ours")
     assert [one.room_id for one in await world.look()] == ["room-2"]
     assert [record.getMessage() for record in caplog.records] == ["a call could not be compared"]
@@ -182,13 +182,13 @@ async def test_one_room_that_cannot_be_taken_over_does_not_keep_the_others_waiti
 @virtual_time
 async def test_a_record_of_ours_without_a_call_is_cleared_away() -> None:
     world = World()
-    await world.register.claim(RECORD)
+    await world.registry.claim(RECORD)
     world.exchange.joining.add("room-1")
     await world.look()
-    assert await world.register.calls() == [RECORD], "about to have a call"
+    assert await world.registry.calls() == [RECORD], "about to have a call"
     world.exchange.joining.clear()
     await world.look()
-    assert await world.register.calls() == []
+    assert await world.registry.calls() == []
 
 
 @virtual_time
@@ -197,18 +197,18 @@ async def test_a_call_of_ours_that_the_register_has_as_anothers_or_not_at_all_is
     for ours, looked_at in ((call, 1), (over, 0)):
         world.exchange.calls = [ours]
         await world.look()
-        assert ours.checked == looked_at, "not in the register"
-    await world.register.claim(msgspec.structs.replace(RECORD, owner="others"))
+        assert ours.checked == looked_at, "not in the registry"
+    await world.registry.claim(msgspec.structs.replace(RECORD, owner="others"))
     for ours, looked_at in ((call, 2), (over, 0)):
         world.exchange.calls = [ours]
         await world.look()
-        assert ours.checked == looked_at, "another's in the register"
+        assert ours.checked == looked_at, "another's in the registry"
 
 
 @virtual_time
 async def test_a_call_that_is_as_it_is_written_down_is_let_be() -> None:
     world, call = World(), FakeCall()
-    await world.register.claim(RECORD)
+    await world.registry.claim(RECORD)
     world.exchange.calls = [call]
     assert await world.look() == [] and call.checked == 0
 
@@ -218,25 +218,25 @@ async def test_a_wanted_call_is_joined_when_it_is_due_and_nobody_is_in_it() -> N
     world = World()
     now = asyncio.get_running_loop().time()
     due = msgspec.structs.replace(WANTED, retry_at=now + 5)
-    await world.register.want(due)
+    await world.registry.want(due)
     assert await world.look() == []
     await asyncio.sleep(5)
     world.exchange.accepting = False
     assert await world.look() == []
     world.exchange.accepting = True
-    await world.register.claim(RECORD)
+    await world.registry.claim(RECORD)
     world.exchange.calls = [FakeCall()]
     assert await world.look() == []
-    await world.register.release(RECORD)
+    await world.registry.release(RECORD)
     assert await world.look() == [due]
 
 
 @virtual_time
 async def test_a_call_that_cannot_be_joined_is_given_up_at_last(caplog: pytest.LogCaptureFixture) -> None:
     world = World()
-    await world.register.want(msgspec.structs.replace(WANTED, attempts=ATTEMPTS))
+    await world.registry.want(msgspec.structs.replace(WANTED, attempts=ATTEMPTS))
     assert await world.look() == []
-    assert await world.register.all_wanted() == []
+    assert await world.registry.all_wanted() == []
     assert [record.getMessage() for record in caplog.records] == ["a call has been given up"]
 
 
@@ -246,7 +246,7 @@ async def test_pauses_grow_and_the_last_is_repeated() -> None:
     pauses, wanted = [], WANTED
     for _ in range(len(RETRY_S) + 2):
         await world.reconciliation.try_later(wanted)
-        (wanted,) = await world.register.all_wanted()
+        (wanted,) = await world.registry.all_wanted()
         pauses.append(wanted.retry_at - asyncio.get_running_loop().time())
     assert pauses == pytest.approx([*RETRY_S, RETRY_S[-1], RETRY_S[-1]])
 
@@ -278,20 +278,20 @@ async def test_it_looks_again_and_again_whatever_goes_wrong(caplog: pytest.LogCa
 async def settled(call: FakeCall, wanted: WantedCall | None = WANTED) -> tuple[World, WantedCall | None, bool]:
     """What is wanted after that, and whether the call is known as over."""
     world = World()
-    await world.register.claim(call.record)
+    await world.registry.claim(call.record)
     if wanted is not None:
-        await world.register.want(wanted)
+        await world.registry.want(wanted)
     ended: Any = call
     await world.reconciliation.settle(ended)
-    return world, await world.register.wanted("room-1"), await world.register.is_over("server-call-1")
+    return world, await world.registry.wanted("room-1"), await world.registry.is_over("server-call-1")
 
 
 @virtual_time
 async def test_a_call_that_was_left_on_purpose_is_over_and_forgotten() -> None:
     world, wanted, over = await settled(FakeCall(reason="stopped", outcome=OUTCOME))
     assert (wanted, over) == (None, True)
-    assert await world.register.calls() == []
-    assert await world.register.outcome("room-1") == OUTCOME
+    assert await world.registry.calls() == []
+    assert await world.registry.outcome("room-1") == OUTCOME
 
 
 @pytest.mark.parametrize("call", [FakeCall(reason="everybody_left"), FakeCall(reason="stopped", rejoin=True)])
@@ -308,7 +308,7 @@ def test_a_call_in_which_we_may_be_wanted_again_is_not_over(call: FakeCall) -> N
 async def test_a_call_that_moved_is_anothers_to_settle() -> None:
     world, wanted, over = await settled(FakeCall(reason="moved", moved=True))
     assert (wanted, over) == (WANTED, False)
-    assert await world.register.calls() == [RECORD]
+    assert await world.registry.calls() == [RECORD]
 
 
 @virtual_time
@@ -320,7 +320,7 @@ async def test_what_a_service_that_stops_leaves_is_left_to_whoever_comes_next() 
 @virtual_time
 async def test_nothing_is_known_of_a_room_that_is_deleted() -> None:
     world, wanted, _ = await settled(FakeCall(reason="room_deleted", outcome=OUTCOME, server_call_id=None))
-    assert wanted is None and await world.register.outcome("room-1") is None
+    assert wanted is None and await world.registry.outcome("room-1") is None
 
 
 @pytest.mark.parametrize(
@@ -419,13 +419,13 @@ def test_a_hang_up_that_fails_is_tried_again_until_it_succeeds(
         world = World()
         world.acs.refuses = refusal
         await world.reconciliation.hang_up("connection-1")
-        assert await world.register.orphans() == ["connection-1"]
+        assert await world.registry.orphans() == ["connection-1"]
         await world.reconciliation.ask_acs()
         world.acs.refuses = None
         await world.reconciliation.ask_acs()
         await world.reconciliation.ask_acs()
         assert world.acs.hang_ups == ["connection-1"] * 3
-        assert await world.register.orphans() == []
+        assert await world.registry.orphans() == []
 
     script()
     assert {record.getMessage() for record in caplog.records} == {"hang-up failed"}
@@ -444,8 +444,8 @@ def test_a_late_hang_up_while_the_store_is_away_troubles_nobody(
     async def script() -> None:
         world = World()
         world.acs.refuses = refusal
-        monkeypatch.setattr(world.register, "orphan", away)
-        monkeypatch.setattr(world.register, "adopted", away)
+        monkeypatch.setattr(world.registry, "orphan", away)
+        monkeypatch.setattr(world.registry, "forget_orphan", away)
         await world.reconciliation.hang_up("connection-1")
         assert world.acs.hang_ups == ["connection-1"]
 

@@ -1,4 +1,4 @@
-"""The register keeps the same promises in memory and on disk: one record per room, changed only by who knows it."""
+"""The registry keeps the same promises in memory and on disk: one record per room, changed only by who knows it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from bot.calls.registry import (
     Registry,
     WantedCall,
     decode_event,
+    decode_report,
     encode_event,
 )
 from bot.calls.state_machine import CallState
@@ -54,28 +55,28 @@ async def state(request: pytest.FixtureRequest) -> AsyncIterator[KeyValueStore]:
 
 
 @pytest.fixture
-def register(state: KeyValueStore) -> Registry:
+def registry(state: KeyValueStore) -> Registry:
     return Registry(state, "us")
 
 
-async def test_a_room_has_one_call(state: KeyValueStore, register: Registry) -> None:
+async def test_a_room_has_one_call(state: KeyValueStore, registry: Registry) -> None:
     other = Registry(state, "others")
-    assert await register.call("room-1") is None
-    assert await register.claim(RECORD)
+    assert await registry.call("room-1") is None
+    assert await registry.claim(RECORD)
     assert not await other.claim(msgspec.structs.replace(RECORD, owner="others", secret="another"))
     assert await other.call("room-1") == RECORD
     assert await other.calls() == [RECORD]
 
 
-async def test_a_record_is_changed_by_who_knows_it_as_it_is(register: Registry) -> None:
-    await register.claim(RECORD)
+async def test_a_record_is_changed_by_who_knows_it_as_it_is(registry: Registry) -> None:
+    await registry.claim(RECORD)
     changed = msgspec.structs.replace(RECORD, state=CallState.STREAMING, present=("ada",), connection_id="connection-1")
-    assert await register.change(RECORD, changed)
-    assert not await register.change(RECORD, msgspec.structs.replace(RECORD, owner="others"))
-    assert not await register.release(RECORD)
-    assert await register.call("room-1") == changed
-    assert await register.release(changed)
-    assert await register.call("room-1") is None
+    assert await registry.change(RECORD, changed)
+    assert not await registry.change(RECORD, msgspec.structs.replace(RECORD, owner="others"))
+    assert not await registry.release(RECORD)
+    assert await registry.call("room-1") == changed
+    assert await registry.release(changed)
+    assert await registry.call("room-1") is None
 
 
 async def test_of_many_who_claim_at_once_one_succeeds(state: KeyValueStore) -> None:
@@ -84,44 +85,44 @@ async def test_of_many_who_claim_at_once_one_succeeds(state: KeyValueStore) -> N
     assert sum(won) == 1
 
 
-async def test_a_secret_leads_to_its_call_and_is_known_when_that_is_over(register: Registry) -> None:
-    await register.claim(RECORD)
-    assert await register.by_secret("s3cret") == RECORD
+async def test_a_secret_leads_to_its_call_and_is_known_when_that_is_over(registry: Registry) -> None:
+    await registry.claim(RECORD)
+    assert await registry.by_secret("s3cret") == RECORD
     moved = msgspec.structs.replace(RECORD, secret="new")
-    await register.change(RECORD, moved)
-    assert await register.by_secret("s3cret") is None
-    assert await register.by_secret("new") == moved
-    await register.release(moved)
-    assert await register.by_secret("new") is None
-    assert await register.knows_secret("new") and await register.knows_secret("s3cret")
-    assert not await register.knows_secret("guessed")
-    assert await register.by_secret("guessed") is None
+    await registry.change(RECORD, moved)
+    assert await registry.by_secret("s3cret") is None
+    assert await registry.by_secret("new") == moved
+    await registry.release(moved)
+    assert await registry.by_secret("new") is None
+    assert await registry.knows_secret("new") and await registry.knows_secret("s3cret")
+    assert not await registry.knows_secret("guessed")
+    assert await registry.by_secret("guessed") is None
 
 
-async def test_who_renews_the_lease_lives(state: KeyValueStore, register: Registry) -> None:
+async def test_who_renews_the_lease_lives(state: KeyValueStore, registry: Registry) -> None:
     other = Registry(state, "others")
-    assert (await register.living()).replicas == {"us"}, "we do, whatever it says"
+    assert (await registry.living()).replicas == {"us"}, "we do, whatever it says"
     await other.beat()
-    await register.beat()
-    assert (await register.living()).replicas == {"us", "others"}
+    await registry.beat()
+    assert (await registry.living()).replicas == {"us", "others"}
     await other.retire()
     await other.beat()
-    assert (await register.living()).replicas == {"us"}, "who has retired does not come back"
+    assert (await registry.living()).replicas == {"us"}, "who has retired does not come back"
 
 
-async def test_a_store_that_has_lost_our_lease_may_have_lost_those_of_others(register: Registry, state: Any) -> None:
-    await register.beat()
-    assert (await register.living()).certain
+async def test_a_store_that_has_lost_our_lease_may_have_lost_those_of_others(registry: Registry, state: Any) -> None:
+    await registry.beat()
+    assert (await registry.living()).certain
     await state.remove("replica:us")
-    assert not (await register.living()).certain
-    await register.beat()
-    assert not (await register.living()).certain, "the others get the time to renew theirs"
+    assert not (await registry.living()).certain
+    await registry.beat()
+    assert not (await registry.living()).certain, "the others get the time to renew theirs"
 
 
-async def test_who_has_retired_doubts_nothing(register: Registry) -> None:
-    await register.beat()
-    await register.retire()
-    assert (await register.living()).certain
+async def test_who_has_retired_doubts_nothing(registry: Registry) -> None:
+    await registry.beat()
+    await registry.retire()
+    assert (await registry.living()).certain
 
 
 def test_whose_calls_may_be_taken_over() -> None:
@@ -132,35 +133,35 @@ def test_whose_calls_may_be_taken_over() -> None:
     assert LEASE_S == 5.0
 
 
-async def test_calls_that_are_wanted(register: Registry) -> None:
+async def test_calls_that_are_wanted(registry: Registry) -> None:
     wanted = WantedCall(room_id="room-1", server_call_id="server-call-1", since=1.0, attempts=2, retry_at=3.0)
-    assert await register.wanted("room-1") is None
-    await register.want(wanted)
-    assert await register.wanted("room-1") == wanted
-    assert await register.all_wanted() == [wanted]
-    await register.unwant("room-1")
-    assert await register.all_wanted() == []
+    assert await registry.wanted("room-1") is None
+    await registry.want(wanted)
+    assert await registry.wanted("room-1") == wanted
+    assert await registry.all_wanted() == [wanted]
+    await registry.unwant("room-1")
+    assert await registry.all_wanted() == []
 
 
-async def test_calls_that_are_over_and_how_they_ended(register: Registry) -> None:
+async def test_calls_that_are_over_and_how_they_ended(registry: Registry) -> None:
     outcome = LastCall(state="ended", reason="stopped", at=1.0, connection_id="connection-1")
-    assert not await register.is_over("server-call-1")
-    await register.over("server-call-1")
-    assert await register.is_over("server-call-1")
-    assert await register.outcome("room-1") is None
-    await register.note("room-1", outcome)
-    await register.want(WantedCall(room_id="room-1", server_call_id=None, since=1.0))
-    assert await register.outcome("room-1") == outcome
-    await register.forget_room("room-1")
-    assert await register.outcome("room-1") is None and await register.wanted("room-1") is None
+    assert not await registry.is_over("server-call-1")
+    await registry.over("server-call-1")
+    assert await registry.is_over("server-call-1")
+    assert await registry.outcome("room-1") is None
+    await registry.note("room-1", outcome)
+    await registry.want(WantedCall(room_id="room-1", server_call_id=None, since=1.0))
+    assert await registry.outcome("room-1") == outcome
+    await registry.forget_room("room-1")
+    assert await registry.outcome("room-1") is None and await registry.wanted("room-1") is None
 
 
-async def test_connections_left_behind(register: Registry) -> None:
-    await register.orphan("connection-1")
-    await register.orphan("connection-1")
-    assert await register.orphans() == ["connection-1"]
-    await register.adopted("connection-1")
-    assert await register.orphans() == []
+async def test_connections_left_behind(registry: Registry) -> None:
+    await registry.orphan("connection-1")
+    await registry.orphan("connection-1")
+    assert await registry.orphans() == ["connection-1"]
+    await registry.forget_orphan("connection-1")
+    assert await registry.orphans() == []
 
 
 async def test_what_was_promised_is_done_by_a_successor_and_by_one_alone(state: KeyValueStore) -> None:
@@ -178,11 +179,11 @@ async def test_what_was_promised_is_done_by_a_successor_and_by_one_alone(state: 
     assert await state.find("event:") == {}
 
 
-async def test_messages_come_in_order_to_whom_they_are_for(register: Registry) -> None:
-    await register.send("others", b"1")
-    await register.send("others", b"2")
-    assert await register.receive("us", 0.0) is None
-    assert [await register.receive("others", 0.0) for _ in range(3)] == [b"1", b"2", None]
+async def test_messages_come_in_order_to_whom_they_are_for(registry: Registry) -> None:
+    await registry.send("others", b"1")
+    await registry.send("others", b"2")
+    assert await registry.receive("us", 0.0) is None
+    assert [await registry.receive("others", 0.0) for _ in range(3)] == [b"1", b"2", None]
 
 
 SAMPLES: dict[str, Any] = {
@@ -215,7 +216,30 @@ def test_events_by_hand() -> None:
         assert decode_event(encode_event(event)) == event
 
 
-@pytest.mark.parametrize("kept", [b"{", b'{"type":"Nothing","event":{}}', b'{"type":"CallStarted","event":{}}'])
+def test_an_event_of_call_automation_is_no_report() -> None:
+    assert decode_report(encode_event(STARTED)) == STARTED
+    stored = encode_event(CallConnected("event", "connection", "server", "correlation", "room-1", 200, 0, ""))
+    with pytest.raises(msgspec.DecodeError, match="CallConnected is no event of Event Grid"):
+        decode_report(stored)
+
+
+def test_the_stored_form_is_kept() -> None:
+    stored = b'{"type":"ParticipantRemoved","event":{"event_id":"e","room_id":null,"server_call_id":"s",' + (
+        b'"started_by":null,"time":"2026-11-20T09:30:00Z","correlation_id":"c","raw_id":"8:acs:ada",'
+        b'"display_name":null,"role":null}}'
+    )
+    assert encode_event(decode_report(stored)) == stored
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        b'{"type":"GridCallEvent","event":{}}',
+        b"{",
+        b'{"type":"Nothing","event":{}}',
+        b'{"type":"CallStarted","event":{}}',
+    ],
+)
 def test_what_is_no_event_is_refused(kept: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_event(kept)

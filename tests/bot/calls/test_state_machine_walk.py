@@ -108,14 +108,14 @@ class Walk:
             if bots:
                 assert len(bots) == 1
                 busy.add(f"room-{room}")
-        switchboard, register = exchange.switchboard, exchange.register
+        switchboard, registry = exchange.switchboard, exchange.registry
         assert {call.room.room_id for call in switchboard.calls} == busy
         assert len(switchboard.call_secrets) == len(busy)
-        assert {record.room_id for record in await register.calls()} == busy
-        assert {wanted.room_id for wanted in await register.all_wanted()} <= busy
-        assert await register.orphans() == []
+        assert {record.room_id for record in await registry.calls()} == busy
+        assert {wanted.room_id for wanted in await registry.all_wanted()} <= busy
+        assert await registry.orphans() == []
         assert await exchange.state.find("event:") == {}
-        for record in await register.calls():
+        for record in await registry.calls():
             call = switchboard.call_of(record.room_id)
             assert call is not None
             assert msgspec.structs.replace(call.record, secret=call.secret) == record, "written down as it is"
