@@ -45,8 +45,8 @@ class Connects:
 
     def __init__(self, load: Load) -> None:
         self._asked: dict[str, asyncio.Future[float]] = {}
-        exchange = load.emulator.exchange
-        connect = exchange.connect
+        calls = load.emulator.calls
+        connect = calls.connect
 
         async def noting(options: Any, *, room_id: str | None, server_call_id: str | None) -> Any:
             waiting = self._asked.get(room_id or "")
@@ -54,7 +54,7 @@ class Connects:
                 waiting.set_result(time.monotonic())
             return await connect(options, room_id=room_id, server_call_id=server_call_id)
 
-        exchange.connect = noting  # type: ignore[method-assign]  # a witness for this run alone
+        calls.connect = noting  # type: ignore[method-assign]  # a witness for this run alone
 
     def expect(self, acs_room_id: str) -> asyncio.Future[float]:
         """The time at which that room's request comes."""

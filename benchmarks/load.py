@@ -227,7 +227,7 @@ class Load:
             number = len(self._speakers) + 1
             log = self._speakers[number] = SpeakerLog(number, call)
             leg = Speaker(raw_id, log, self._speech[language], self._ticks, self._note_late)
-            self.emulator.exchange.join(room_id, leg)
+            self.emulator.calls.join(room_id, leg)
             legs.append(leg)
         conversation = Conversation(legs, seed=call)
         conversation.over = True
@@ -250,7 +250,7 @@ class Load:
                 bot.audio.play = NotingPlayout(self.emulator.faults.switches.play_limit_ms, played)
 
     def _bot(self, room_id: str) -> CallConnection | None:
-        call = self.emulator.exchange.call_in(room_id)
+        call = self.emulator.calls.call_in(room_id)
         return next(iter(call.bots), None) if call is not None else None
 
     def last_bot(self) -> CallConnection:

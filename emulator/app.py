@@ -14,11 +14,12 @@ from aiohttp import web
 from emulator.acs.api.server import AcsServer
 from emulator.acs.api.tls import make_authority
 from emulator.acs.auth.keys import SigningKey
-from emulator.acs.calls.calls import Exchange
+from emulator.acs.calls.calls import Calls
 from emulator.config import Config
 from emulator.engine.base import Engine
 from emulator.faults import FaultPlan, RealtimePart
 from emulator.journal import Journal
+from emulator.openapi import descriptions
 from emulator.randomness import use_seed
 
 if TYPE_CHECKING:
@@ -38,11 +39,11 @@ class Emulator:
         acs_tls_url: the ACS side over https; empty without a port for it.
         authority: the certificate (PEM) that clients need to believe that address.
         acs_url, realtime_url: where it listens, without trailing slash; known once entered.
-        exchange, realtime: the calls and the Realtime server, for whoever runs the emulator in its own process; known
+        calls, realtime: the calls and the Realtime server, for whoever runs the emulator in its own process; known
             once entered.
     """
 
-    exchange: Exchange
+    calls: Calls
     realtime: RealtimeServer
 
     def __init__(
@@ -84,9 +85,9 @@ class Emulator:
         await self._stack.aclose()
 
     async def _start_acs(self, stack: AsyncExitStack) -> None:
-        server = AcsServer(self.config, self.journal, self.faults, self._key)
+        server = AcsServer(self.config, self.journal, self.faults, self._key, descriptions.routes())
         await stack.enter_async_context(server)
-        self.exchange = server.exchange
+        self.calls = server.calls
         runner = await self._runner(stack, server.application())
         self.acs_url = await self._listen(runner, self.config.acs_port)
         if self.config.tls_port is not None:

@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestServer
 from azure.communication.rooms.aio import RoomsClient
 from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
 
-from emulator.acs.api.test_api import page_routes
+from emulator.acs.api.emulator_api import page_routes
 from emulator.client import Participant
 from emulator.wav import write_wav
 from tests.contract.test_acs_calls import media_options, meeting

@@ -13,8 +13,9 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from emulator.acs.calls.call_events import GridEvent, call_ended, call_started, participant_added, participant_removed
+from emulator.acs.calls.call_events import call_ended, call_started, participant_added, participant_removed
 from emulator.acs.calls.room_call import RoomCall
+from emulator.acs.wire.grid_event import GridEvent
 from emulator.client import Participant
 from emulator.engine.local import Synthesiser
 from emulator.engine.scripted import read_markers
@@ -103,7 +104,7 @@ async def an_earlier_call(whole: Line, room: Room) -> tuple[list[GridEvent], str
     """What Event Grid said of it, the secret of our connection to it, and its id."""
     async with room.joined("Ana"):
         state = await room.until_status("interpreting")
-        (call,), (secret,) = whole.emulator.exchange.calls, whole.secrets()
+        (call,), (secret,) = whole.emulator.calls.active, whole.secrets()
         events = [*reports(call), call_ended(call, "Presenter")]
     await room.until_status("stopped")
     await whole.until_noted("call.closed")
@@ -136,7 +137,7 @@ async def test_a_thousand_deliveries_do_not_disturb_a_meeting(english: bytes) ->
         async with room.joined("Ana") as ana, room.joined("Luis") as luis:
             state = await room.until_status("interpreting")
             before = joins(whole)
-            (call,), (secret,) = whole.emulator.exchange.calls, whole.secrets()
+            (call,), (secret,) = whole.emulator.calls.active, whole.secrets()
             connection = state["call_connection_id"]
             now = callbacks(
                 chance, f"/webhooks/calls/{secret}", connection, "connected_and_participants", "play_completed"
@@ -149,7 +150,7 @@ async def test_a_thousand_deliveries_do_not_disturb_a_meeting(english: bytes) ->
             assert len(deliveries) == 1_000
             assert await hold(whole, room, ana, english, deliveries) == {200}
             assert [bot.id for bot in call.bots] == [connection], "one interpreter, and the same"
-            assert whole.emulator.exchange.calls == [call]
+            assert whole.emulator.calls.active == [call]
             assert joins(whole) == before
             assert whole.secrets() == [secret]
             passages = await room.until_passages(3)

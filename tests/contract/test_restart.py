@@ -181,7 +181,7 @@ async def room_with_token(bot: Killable) -> tuple[str, str, str]:
 
 def interpreters(emulator: Emulator) -> list[str]:
     """Connections that are in a call."""
-    return [bot.id for call in emulator.exchange.calls for bot in call.bots]
+    return [bot.id for call in emulator.calls.active for bot in call.bots]
 
 
 async def interpreting(emulator: Emulator, bot: Killable, room_id: str) -> bool:
@@ -212,7 +212,7 @@ async def test_the_interpreter_a_killed_process_leaves_behind_is_taken_over(tmp_
             await until(lambda: interpreting(emulator, bot, room_id), HEARD_AGAIN_S)
 
         async def nobody() -> bool:
-            return not emulator.exchange.calls
+            return not emulator.calls.active
 
         await until(nobody, HEARD_AGAIN_S)
 

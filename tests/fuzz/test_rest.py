@@ -20,6 +20,7 @@ from emulator.acs.api.server import AcsServer
 from emulator.config import Config
 from emulator.faults import FaultPlan
 from emulator.journal import Journal
+from emulator.openapi import descriptions
 from emulator.openapi.document import document
 from tests.support.acs_emulator import ACCESS_KEY, signing_key
 from tests.support.processes import Running, emulator_process
@@ -148,7 +149,7 @@ def _routes() -> list[tuple[str, str]]:
 
 async def _all_routes() -> list[tuple[str, str]]:
     config = Config(access_key=ACCESS_KEY, realtime_key="")
-    async with AcsServer(config, Journal(), FaultPlan(), signing_key()) as server:
+    async with AcsServer(config, Journal(), FaultPlan(), signing_key(), descriptions.routes()) as server:
         return [
             (route.method, route.resource.canonical)
             for route in server.application().router.routes()

@@ -32,6 +32,7 @@ from emulator.acs.auth.keys import SigningKey
 from emulator.config import Config, Switches, with_switches
 from emulator.faults import FaultPlan
 from emulator.journal import Journal
+from emulator.openapi import descriptions
 
 ACCESS_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
@@ -89,7 +90,10 @@ async def running_acs(switches: dict[str, Any] | None = None, **settings: Any) -
     config = Config(access_key=ACCESS_KEY, realtime_key="unused", acs_port=0, **settings)
     journal = Journal()
     faults = FaultPlan(with_switches(Switches(), switches or {}))
-    async with AcsServer(config, journal, faults, signing_key()) as server, aiohttp.ClientSession() as http:
+    async with (
+        AcsServer(config, journal, faults, signing_key(), descriptions.routes()) as server,
+        aiohttp.ClientSession() as http,
+    ):
         runner = web.AppRunner(server.application(), handle_signals=False, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:

@@ -18,10 +18,9 @@ from emulator.acs.api.requests import (
     required,
     text,
 )
-from emulator.acs.calls.calls import Exchange
+from emulator.acs.calls.calls import Calls
 from emulator.acs.calls.connection import CallConnection
 from emulator.acs.calls.incoming import IncomingCalls, check_reject_reason
-from emulator.acs.calls.leg import arrive
 from emulator.acs.calls.phones import NoAnswer
 from emulator.acs.calls.room_call import RoomCall
 from emulator.acs.calls.transfer import transfer
@@ -36,8 +35,8 @@ _MOST_TARGETS = 100
 class CallAutomationApi:
     """Routes of `/calling/callConnections` that are about a call as a whole."""
 
-    def __init__(self, exchange: Exchange, incoming: IncomingCalls, faults: FaultPlan) -> None:
-        self._exchange = exchange
+    def __init__(self, calls: Calls, incoming: IncomingCalls, faults: FaultPlan) -> None:
+        self._calls = calls
         self._incoming = incoming
         self._faults = faults
 
@@ -49,7 +48,7 @@ class CallAutomationApi:
             web.post(f"{CALLS}:answer", self._answer),
             web.post(f"{CALLS}:redirect", self._redirect),
             web.post(f"{CALLS}:reject", self._reject),
-            web.post(f"{CALL}:transferToParticipant", action(self._exchange, self._transfer)),
+            web.post(f"{CALL}:transferToParticipant", action(self._calls, self._transfer)),
             web.post(f"{CALL}:terminate", self._terminate),
             web.get(CALL, self._get),
             web.delete(CALL, self._hang_up),
@@ -63,7 +62,7 @@ class CallAutomationApi:
         document = await json_object(request)
         where = locator(document)
         options = connect_options(request, document, strict=self._strict)
-        connection = await self._exchange.connect(options, room_id=where.room_id, server_call_id=where.server_call_id)
+        connection = await self._calls.connect(options, room_id=where.room_id, server_call_id=where.server_call_id)
         if self._faults.switches.connect_answer == "documented":
             return answer(connection, connection.body() | {"callConnectionState": "connecting"})
         return answer(connection, _begun(connection))
@@ -74,7 +73,7 @@ class CallAutomationApi:
         if not 1 <= len(targets) <= _MOST_TARGETS:
             raise bad_argument("The field Targets is invalid.")
         check_caller_id(document, targets)
-        connection = self._exchange.bot(connect_options(request, document, strict=self._strict), "create")
+        connection = self._calls.bot(connect_options(request, document, strict=self._strict), "create")
         connection.shown = {
             "targets": [user_identifier(each) for each in targets],
             **{
@@ -84,10 +83,10 @@ class CallAutomationApi:
             },
             "source": user_identifier(connection.raw_id),
         }
-        call = self._exchange.open_call(None, None, two_party=len(targets) == 1)
+        call = self._calls.open_call(None, None, two_party=len(targets) == 1)
         name = text(document, "sourceDisplayName") or connection.display_name
-        ringing = _Ringing(self._exchange, connection, call, targets, name)
-        self._exchange.serve(connection, call, ringing.first_answer)
+        ringing = _Ringing(self._calls, connection, call, targets, name)
+        self._calls.serve(connection, call, ringing.first_answer)
         body = _begun(connection)
         del body["source"]  # as recorded; GET shows it
         return answer(connection, body, status=201)
@@ -96,7 +95,7 @@ class CallAutomationApi:
         document = await json_object(request)
         options = connect_options(request, document, strict=self._strict)
         connection = self._incoming.answer(required(document, "incomingCallContext"), options)
-        call = self._exchange.find(connection.id)[1]
+        call = self._calls.find(connection.id)[1]
         return answer(connection, connection.body() | {"serverCallId": call.server_call_id})
 
     async def _redirect(self, request: web.Request) -> web.Response:
@@ -117,29 +116,27 @@ class CallAutomationApi:
         transferee = document.get("transferee")
         named = None if transferee is None else raw_id(transferee, "transferee")
         asked = operation(document)
-        self._exchange.spawn(transfer(self._exchange, connection, call, target, named, asked), "transfer")
+        self._calls.spawn(transfer(self._calls, connection, call, target, named, asked), "transfer")
         return answer(connection, context_of(asked), status=202)
 
     async def _get(self, request: web.Request) -> web.Response:
-        connection, _ = self._exchange.find(request.match_info["connection_id"])
+        connection, _ = self._calls.find(request.match_info["connection_id"])
         return answer(connection, connection.body())
 
     async def _hang_up(self, request: web.Request) -> web.Response:
-        self._exchange.hang_up(request.match_info["connection_id"])
+        self._calls.hang_up(request.match_info["connection_id"])
         return web.Response(status=204)
 
     async def _terminate(self, request: web.Request) -> web.Response:
-        self._exchange.terminate(request.match_info["connection_id"])
+        self._calls.terminate(request.match_info["connection_id"])
         return web.Response(status=204)
 
 
 class _Ringing:
     """Those a bot calls, rung all at once; who answers later than the first joins the call as well."""
 
-    def __init__(
-        self, exchange: Exchange, connection: CallConnection, call: RoomCall, targets: list[str], name: str
-    ) -> None:
-        self._exchange = exchange
+    def __init__(self, calls: Calls, connection: CallConnection, call: RoomCall, targets: list[str], name: str) -> None:
+        self._calls = calls
         self._connection = connection
         self._call = call
         self._targets = targets
@@ -158,13 +155,13 @@ class _Ringing:
 
     async def _ring(self, target: str) -> None:
         try:
-            leg = await self._exchange.phones.ring(target, self._connection.raw_id, self._name)
+            leg = await self._calls.phones.ring(target, self._connection.raw_id, self._name)
         except NoAnswer as error:
             self._left -= 1
             if self._left == 0 and self._result is None:
                 self._decide(error.result)
             return
-        arrive(leg, self._call)
+        self._call.arrive(leg)
         if self._result is None:
             self._decide(Result())
 

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from emulator.acs.api.requests import Document
 from emulator.acs.calls.actions.host import Operation
-from emulator.acs.calls.calls import Exchange
+from emulator.acs.calls.calls import Calls
 from emulator.acs.calls.connection import CallConnection
 from emulator.acs.calls.leg import Leg
 from emulator.acs.calls.room_call import RoomCall
@@ -48,7 +48,7 @@ def present(call: RoomCall, raw_id: str) -> Leg:
     return leg
 
 
-def action(exchange: Exchange, act: Action) -> Callable[[web.Request], Awaitable[web.Response]]:
+def action(calls: Calls, act: Action) -> Callable[[web.Request], Awaitable[web.Response]]:
     """A handler of something asked of an established call.
 
     It raises AcsError: 404/8522 no such call, 400/8501 it is not established.
@@ -56,7 +56,7 @@ def action(exchange: Exchange, act: Action) -> Callable[[web.Request], Awaitable
 
     async def handle(request: web.Request) -> web.Response:
         document = await json_object(request)
-        connection, call = exchange.find(request.match_info["connection_id"])
+        connection, call = calls.find(request.match_info["connection_id"])
         connection.check_connected()
         return act(connection, call, document)
 

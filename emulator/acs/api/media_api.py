@@ -16,19 +16,19 @@ from emulator.acs.api.requests import (
     text,
     tone_words,
 )
-from emulator.acs.calls.actions.files import Unplayable
 from emulator.acs.calls.actions.host import Operation
 from emulator.acs.calls.actions.play import Source
-from emulator.acs.calls.calls import Exchange
+from emulator.acs.calls.calls import Calls
 from emulator.acs.calls.connection import CallConnection
 from emulator.acs.calls.room_call import RoomCall
+from emulator.acs.calls.sound_files import Unplayable
 
 
 class MediaApi:
     """Routes of `/calling/callConnections/{id}:…` that are about what is heard in a call."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
 
     def routes(self) -> list[web.RouteDef]:
         """The routes, for `web.Application.add_routes`."""
@@ -47,7 +47,7 @@ class MediaApi:
             "stopTranscription": _stop_transcription,
             "updateTranscription": _update_transcription,
         }
-        return [web.post(f"{CALL}:{name}", action(self._exchange, act)) for name, act in actions.items()]
+        return [web.post(f"{CALL}:{name}", action(self._calls, act)) for name, act in actions.items()]
 
 
 def _play(connection: CallConnection, call: RoomCall, document: Document) -> web.Response:

@@ -47,7 +47,7 @@ class _Answer:
     body: bytes | None
 
 
-class Front:
+class ServiceMiddleware:
     """The one middleware of the service's port."""
 
     def __init__(self, *, key: bytes, skew_s: float, entra: LocalEntra, faults: FaultPlan, journal: Journal) -> None:

@@ -11,7 +11,7 @@ from emulator.acs.api.calling_paths import PARTICIPANTS, action, answer, context
 from emulator.acs.api.requests import Document, operation, raw_id, raw_ids, required, seconds, text
 from emulator.acs.calls.actions.host import Operation
 from emulator.acs.calls.actions.invitations import LONGEST_S, Invitation
-from emulator.acs.calls.calls import Exchange
+from emulator.acs.calls.calls import Calls
 from emulator.acs.calls.connection import CallConnection
 from emulator.acs.calls.leg import Leg
 from emulator.acs.calls.room_call import RoomCall
@@ -27,29 +27,29 @@ _MOST_MOVED = 100
 class ParticipantsApi:
     """Routes of `/calling/callConnections/{id}/participants`."""
 
-    def __init__(self, exchange: Exchange, faults: FaultPlan) -> None:
-        self._exchange = exchange
+    def __init__(self, calls: Calls, faults: FaultPlan) -> None:
+        self._calls = calls
         self._faults = faults
 
     def routes(self) -> list[web.RouteDef]:
         """The routes, for `web.Application.add_routes`."""
-        exchange = self._exchange
+        calls = self._calls
         return [
             web.get(PARTICIPANTS, self._list),
-            web.post(f"{PARTICIPANTS}:add", action(exchange, self._add)),
-            web.post(f"{PARTICIPANTS}:cancelAddParticipant", action(exchange, self._cancel_add)),
-            web.post(f"{PARTICIPANTS}:remove", action(exchange, self._remove)),
-            web.post(f"{PARTICIPANTS}:mute", action(exchange, self._mute)),
-            web.post(f"{PARTICIPANTS}:moveHere", action(exchange, self._move)),
+            web.post(f"{PARTICIPANTS}:add", action(calls, self._add)),
+            web.post(f"{PARTICIPANTS}:cancelAddParticipant", action(calls, self._cancel_add)),
+            web.post(f"{PARTICIPANTS}:remove", action(calls, self._remove)),
+            web.post(f"{PARTICIPANTS}:mute", action(calls, self._mute)),
+            web.post(f"{PARTICIPANTS}:moveHere", action(calls, self._move)),
             web.get(f"{PARTICIPANTS}/{{raw_id}}", self._get),
         ]
 
     async def _list(self, request: web.Request) -> web.Response:
-        _, call = self._exchange.find(request.match_info["connection_id"])
+        _, call = self._calls.find(request.match_info["connection_id"])
         return page(request, list(call.participants()), self._faults.switches.page_size)
 
     async def _get(self, request: web.Request) -> web.Response:
-        connection, call = self._exchange.find(request.match_info["connection_id"])
+        connection, call = self._calls.find(request.match_info["connection_id"])
         return answer(connection, call.participant(present(call, request.match_info["raw_id"])))
 
     def _add(self, connection: CallConnection, call: RoomCall, document: Document) -> web.Response:
@@ -62,7 +62,7 @@ class ParticipantsApi:
             patience_s=seconds(document, "invitationTimeoutInSeconds", 0, LONGEST_S),
             operation=asked,
         )
-        invitation_id = connection.invitations.add(invitation, call, self._exchange.phones)
+        invitation_id = connection.invitations.add(invitation, call, self._calls.phones)
         body = {"participant": participant(person, False), "invitationId": invitation_id, **context_of(asked)}
         return answer(connection, body, status=202)
 
@@ -99,7 +99,7 @@ class ParticipantsApi:
             raise bad_argument("The field TargetParticipants is invalid.")
         from_call = required(document, "fromCall")
         asked = operation(document)
-        _, origin = self._exchange.find(from_call)
+        _, origin = self._calls.find(from_call)
         if origin is call:
             raise bad_argument("The field FromCall is invalid.")
         for person in people:
@@ -125,7 +125,7 @@ class ParticipantsApi:
         if leg is None:
             _say(connection, "MoveParticipantFailed", _NOT_HERE, asked, **known)
             return
-        self._exchange.move(leg, origin, target)
+        self._calls.move(leg, origin, target)
         _say(connection, "MoveParticipantSucceeded", Result(), asked, **known)
 
 

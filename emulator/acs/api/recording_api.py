@@ -6,8 +6,8 @@ from aiohttp import web
 
 from emulator.acs.api.calling_paths import RECORDING, RECORDINGS
 from emulator.acs.api.requests import Document, flag, locator, text, url
-from emulator.acs.calls.actions.recording import Recordings
-from emulator.acs.calls.calls import Exchange
+from emulator.acs.calls.calls import Calls
+from emulator.acs.calls.recordings import Recordings
 from emulator.acs.calls.room_call import RoomCall
 from emulator.acs.wire.bodies import json_object
 from emulator.acs.wire.callback_events import CallIds
@@ -22,8 +22,8 @@ _CHANNELS = ("mixed", "unmixed")
 class RecordingApi:
     """Routes of `/calling/recordings`."""
 
-    def __init__(self, exchange: Exchange, recordings: Recordings, faults: FaultPlan) -> None:
-        self._exchange = exchange
+    def __init__(self, calls: Calls, recordings: Recordings, faults: FaultPlan) -> None:
+        self._calls = calls
         self._recordings = recordings
         self._faults = faults
 
@@ -63,13 +63,13 @@ class RecordingApi:
     def _call(self, request: web.Request, document: Document, connection_id: str | None) -> tuple[RoomCall, CallIds]:
         version = request.query["api-version"]
         if connection_id is not None:
-            connection, call = self._exchange.find(connection_id)
+            connection, call = self._calls.find(connection_id)
             return call, connection.ids
         where = locator(document)
         found = (
-            self._exchange.call_in(where.room_id)
+            self._calls.call_in(where.room_id)
             if where.room_id is not None
-            else self._exchange.call_named(where.server_call_id)
+            else self._calls.call_named(where.server_call_id)
         )
         if found is None:
             raise call_not_found()

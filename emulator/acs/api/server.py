@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -12,34 +12,33 @@ import aiohttp
 from aiohttp import web
 
 from emulator.acs.api.call_automation_api import CallAutomationApi
-from emulator.acs.api.calls_api import PhoneApi
+from emulator.acs.api.emulator_api import EmulatorApi, page_routes
 from emulator.acs.api.identity_api import IdentityApi
+from emulator.acs.api.join_api import JoinApi
 from emulator.acs.api.keys_api import KeysApi
 from emulator.acs.api.media_api import MediaApi
-from emulator.acs.api.middleware import Front
+from emulator.acs.api.middleware import ServiceMiddleware
 from emulator.acs.api.participants_api import ParticipantsApi
+from emulator.acs.api.phone_api import PhoneApi
 from emulator.acs.api.recording_api import RecordingApi
+from emulator.acs.api.robots_api import RobotsApi
 from emulator.acs.api.rooms_api import RoomsApi
-from emulator.acs.api.test_api import LocalApi, page_routes
 from emulator.acs.auth.entra import LocalEntra
 from emulator.acs.auth.identity import IdentityStore
 from emulator.acs.auth.keys import KeyRing, SigningKey
 from emulator.acs.auth.signing import decode_key
-from emulator.acs.calls.actions.files import SoundFiles
-from emulator.acs.calls.actions.recording import Recordings
-from emulator.acs.calls.calls import Exchange
+from emulator.acs.calls.calls import Calls
 from emulator.acs.calls.frame_clock import FrameClock
 from emulator.acs.calls.incoming import IncomingCalls
-from emulator.acs.calls.join import JoinApi
-from emulator.acs.calls.robots import RobotsApi
+from emulator.acs.calls.recordings import Recordings
 from emulator.acs.calls.rooms import RoomStore
 from emulator.acs.calls.services import Services
+from emulator.acs.calls.sound_files import SoundFiles
 from emulator.acs.events.callbacks import CallbackPoster, TokenIssuer
 from emulator.acs.events.event_grid import EventGrid
 from emulator.config import Config
 from emulator.faults import FaultPlan
 from emulator.journal import Journal
-from emulator.openapi import descriptions
 
 # A robot's recording may come in the body: five minutes of it.
 _LARGEST_BODY = 20 * 1024 * 1024
@@ -54,16 +53,27 @@ class AcsServer:
     An async context manager: inside it calls run; leaving it ends them and everything behind them.
     """
 
-    def __init__(self, config: Config, journal: Journal, faults: FaultPlan, key: SigningKey | None = None) -> None:
-        """Args: key: to sign tokens with; made anew when there is none (a tenth of a second)."""
+    def __init__(
+        self,
+        config: Config,
+        journal: Journal,
+        faults: FaultPlan,
+        key: SigningKey | None = None,
+        extra_routes: Sequence[web.AbstractRouteDef] = (),
+    ) -> None:
+        """Args:
+        key: key that signs tokens; None generates one, which takes a tenth of a second.
+        extra_routes: further routes to serve on the same port.
+        """
         self._config = config
         self._journal = journal
         self._faults = faults
         self._key = key
+        self._extra_routes = extra_routes
         self._secret = decode_key(config.access_key)
         self._stack = AsyncExitStack()
         self._routes: list[web.AbstractRouteDef] = []
-        self._exchange: Exchange | None = None
+        self._calls: Calls | None = None
         self._entra: LocalEntra | None = None
         self._recordings: Recordings | None = None
 
@@ -82,15 +92,15 @@ class AcsServer:
         await self._stack.aclose()
 
     @property
-    def exchange(self) -> Exchange:
+    def calls(self) -> Calls:
         """The calls; inside the context only."""
-        assert self._exchange is not None
-        return self._exchange
+        assert self._calls is not None
+        return self._calls
 
     def application(self) -> web.Application:
         """The application to serve, once; inside the context only."""
         assert self._entra is not None
-        front = Front(
+        front = ServiceMiddleware(
             key=self._secret,
             skew_s=self._config.clock_skew_s,
             entra=self._entra,
@@ -126,7 +136,7 @@ class AcsServer:
         identities = IdentityStore(config.resource_id, key)
         rooms = RoomStore()
         poster = CallbackPoster(session, issuer, faults, journal)
-        exchange = Exchange(
+        calls = Calls(
             resource_id=config.resource_id,
             rooms=rooms,
             services=Services(session, issuer, poster, faults, journal, SoundFiles(session)),
@@ -134,34 +144,34 @@ class AcsServer:
             clock=clock,
             tasks=tasks,
         )
-        self._exchange = exchange
-        incoming = IncomingCalls(exchange, faults)
+        self._calls = calls
+        incoming = IncomingCalls(calls, faults)
         recordings = self._recordings = Recordings(poster, tasks, grid.publish)
-        exchange.on_call_over.append(recordings.call_over)
-        local = LocalApi(exchange=exchange, grid=grid, faults=faults, journal=journal, clock=clock)
+        calls.on_call_over.append(recordings.call_over)
+        local = EmulatorApi(calls=calls, grid=grid, faults=faults, journal=journal, clock=clock)
         self._routes = [
             *KeysApi(keys, config.callback_issuer, self._entra, journal).routes(),
             *IdentityApi(identities).routes(),
             *RoomsApi(rooms, faults).routes(),
-            *CallAutomationApi(exchange, incoming, faults).routes(),
-            *ParticipantsApi(exchange, faults).routes(),
-            *MediaApi(exchange).routes(),
-            *RecordingApi(exchange, recordings, faults).routes(),
-            *PhoneApi(exchange, identities, incoming, journal).routes(),
-            *JoinApi(exchange, identities, rooms, journal).routes(),
-            *RobotsApi(exchange, identities, rooms).routes(),
+            *CallAutomationApi(calls, incoming, faults).routes(),
+            *ParticipantsApi(calls, faults).routes(),
+            *MediaApi(calls).routes(),
+            *RecordingApi(calls, recordings, faults).routes(),
+            *PhoneApi(calls, identities, incoming, journal).routes(),
+            *JoinApi(calls, identities, rooms, journal).routes(),
+            *RobotsApi(calls, identities, rooms).routes(),
             *local.routes(),
-            *descriptions.routes(),
+            *self._extra_routes,
             *page_routes(_PAGE),
         ]
 
     async def _end_calls(self, application: web.Application) -> None:
         """Let everybody go, so that their sockets close before the server waits for them."""
-        if self._exchange is not None:
-            self._exchange.end_all()
+        if self._calls is not None:
+            self._calls.end_all()
             try:
                 async with asyncio.timeout(_FAREWELL_S):
-                    await self._exchange.quiet.wait()
+                    await self._calls.quiet.wait()
             except TimeoutError:
                 self._journal.note("server.hurried")
 

@@ -1,16 +1,14 @@
-"""The call events Event Grid carries, in both its schemas; delivering them is `event_grid`."""
+"""Builds the Event Grid events about calls: subject and data of each type. `events.event_grid` delivers them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from emulator.acs.calls.leg import Leg
 from emulator.acs.calls.room_call import RoomCall
-from emulator.acs.wire.callback_events import PREFIX, user_identifier
-from emulator.acs.wire.times import event_time
+from emulator.acs.wire.callback_events import user_identifier
+from emulator.acs.wire.grid_event import GridEvent
 from emulator.clock import monotonic, utc_now
 from emulator.randomness import uuid4
 
@@ -19,43 +17,6 @@ _NO_GROUP = "00000000-0000-0000-0000-000000000000"
 _ENDPOINT = "acs-emulator"
 
 Role = Callable[[RoomCall, Leg], str]
-
-
-@dataclass(frozen=True, slots=True)
-class GridEvent:
-    """An event before it is put into a schema. `kind` comes without prefix."""
-
-    id: str
-    kind: str
-    subject: str
-    data: dict[str, Any]
-    time: datetime
-
-    def in_grid_schema(self, topic: str) -> dict[str, Any]:
-        """As Event Grid's own schema has it; sent as an array of one."""
-        return {
-            "id": self.id,
-            "topic": topic,
-            "subject": self.subject,
-            "data": self.data,
-            "eventType": PREFIX + self.kind,
-            "dataVersion": "1.0",
-            "metadataVersion": "1",
-            "eventTime": event_time(self.time),
-        }
-
-    def as_cloud_event(self, topic: str) -> dict[str, Any]:
-        """As CloudEvents 1.0 has it; sent as one object."""
-        return {
-            "id": self.id,
-            "source": topic,
-            "type": PREFIX + self.kind,
-            "subject": self.subject,
-            "time": event_time(self.time),
-            "specversion": "1.0",
-            "datacontenttype": "application/json",
-            "data": self.data,
-        }
 
 
 def call_started(call: RoomCall, role: str) -> GridEvent:

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
 from emulator.acs.calls.call_events import (
-    GridEvent,
     call_ended,
     call_started,
     participant_added,
@@ -16,13 +15,14 @@ from emulator.acs.calls.call_events import (
 )
 from emulator.acs.calls.connection import CallConnection, Origin
 from emulator.acs.calls.frame_clock import FrameClock
-from emulator.acs.calls.leg import Leg, arrive
+from emulator.acs.calls.leg import Leg
 from emulator.acs.calls.phones import Phones
 from emulator.acs.calls.room_call import RoomCall
 from emulator.acs.calls.rooms import RoomStore
 from emulator.acs.calls.services import Services
 from emulator.acs.wire.callback_events import CONVERSATION_ENDED, HUNG_UP, Result
 from emulator.acs.wire.errors import AcsError, call_not_found
+from emulator.acs.wire.grid_event import GridEvent
 from emulator.acs.wire.options import ConnectOptions
 from emulator.randomness import uuid4
 
@@ -39,7 +39,7 @@ class Publisher(Protocol):
         """Deliver an event to whoever has subscribed. Never blocks."""
 
 
-class Exchange:
+class Calls:
     """The calls under way and the bots connected to them.
 
     Attributes:
@@ -73,7 +73,7 @@ class Exchange:
         self.quiet.set()
 
     @property
-    def calls(self) -> list[RoomCall]:
+    def active(self) -> list[RoomCall]:
         """The calls under way."""
         return list(self._calls.values())
 
@@ -178,11 +178,11 @@ class Exchange:
     def move(self, leg: Leg, origin: RoomCall, target: RoomCall) -> None:
         """Take somebody from one call to another."""
         origin.leave(leg, "moved")
-        arrive(leg, target)
+        target.arrive(leg)
 
     def end_all(self) -> None:
         """End every call: the emulator goes down."""
-        for call in self.calls:
+        for call in self.active:
             call.end()
 
     def statistics(self) -> list[dict[str, Any]]:
@@ -198,7 +198,7 @@ class Exchange:
                     {"call_connection_id": bot.id, "state": bot.state, **bot.statistics()} for bot in call.bots
                 ],
             }
-            for call in self.calls
+            for call in self.active
         ]
 
     # --- what calls tell ----------------------------------------------------------------------------

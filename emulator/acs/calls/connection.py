@@ -31,7 +31,7 @@ _FAILURES: dict[Origin, str] = {
 }
 
 
-class Call(Protocol):
+class JoinedCall(Protocol):
     """What a connection needs of the call it is in."""
 
     server_call_id: str
@@ -81,7 +81,7 @@ class CallConnection:
         self.transcription = Transcription(self)
         self.invitations = Invitations(self, raw_id)
         self.hold_music: dict[str, asyncio.Task[None]] = {}
-        self._call: Call | None = None
+        self._call: JoinedCall | None = None
         self._outbox = Outbox(services.poster)
         self._sequence = 1 - services.faults.switches.sequence_step
         self._over = asyncio.Event()
@@ -153,7 +153,7 @@ class CallConnection:
 
     async def run(
         self,
-        call: Call,
+        call: JoinedCall,
         *,
         dialled: asyncio.Event | None = None,
         before: Callable[[], Awaitable[Result]] | None = None,
@@ -178,7 +178,7 @@ class CallConnection:
             self._note("call.closed", **self.statistics())
             self.audio.cut()  # nothing is left open when this is cancelled
 
-    async def refuse(self, call: Call, result: Result) -> None:
+    async def refuse(self, call: JoinedCall, result: Result) -> None:
         """Live just long enough to say that it came to nothing."""
         self._call = call
         self.state = "disconnected"
@@ -235,7 +235,7 @@ class CallConnection:
     _last_word = "CallDisconnected"
 
     async def _establish(
-        self, call: Call, dialled: asyncio.Event, before: Callable[[], Awaitable[Result]] | None
+        self, call: JoinedCall, dialled: asyncio.Event, before: Callable[[], Awaitable[Result]] | None
     ) -> None:
         if before is not None:
             result = await before()
@@ -259,7 +259,7 @@ class CallConnection:
         if wanted:
             await self.audio.serve(opened)
 
-    def _connected(self, call: Call) -> None:
+    def _connected(self, call: JoinedCall) -> None:
         self.state = "connected"
         call.admit(self)
         connected = self._outcome("CallConnected", Result())

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from emulator.acs.calls.call_events import incoming_call
-from emulator.acs.calls.calls import Exchange
+from emulator.acs.calls.calls import Calls
 from emulator.acs.calls.connection import CallConnection
-from emulator.acs.calls.leg import arrive
 from emulator.acs.calls.phones import NoAnswer
 from emulator.acs.calls.room_call import RoomCall
 from emulator.acs.calls.socket_leg import SocketLeg
@@ -30,8 +29,8 @@ class _Incoming:
 class IncomingCalls:
     """Whoever is waiting for a bot to take their call."""
 
-    def __init__(self, exchange: Exchange, faults: FaultPlan) -> None:
-        self._exchange = exchange
+    def __init__(self, calls: Calls, faults: FaultPlan) -> None:
+        self._calls = calls
         self._faults = faults
         self._waiting: dict[str, _Incoming] = {}
 
@@ -43,11 +42,11 @@ class IncomingCalls:
     @contextmanager
     def calling(self, leg: SocketLeg, to: str) -> Iterator[None]:
         """Somebody calls while inside; nobody can take the call afterwards."""
-        call = self._exchange.open_call(None, None, two_party=True)
+        call = self._calls.open_call(None, None, two_party=True)
         context = token_urlsafe(60)
         self._waiting[context] = _Incoming(leg, to, call)
         event = incoming_call(leg, to, call.server_call_id, context, call.correlation_id)
-        self._exchange.publish(event)
+        self._calls.publish(event)
         try:
             yield
         finally:
@@ -62,15 +61,15 @@ class IncomingCalls:
             AcsError: 400/8523, nobody is waiting under that context.
         """
         incoming = self._take(context)
-        connection = self._exchange.bot(options, "answer")
+        connection = self._calls.bot(options, "answer")
         connection.shown = {
             "targets": [user_identifier(incoming.leg.raw_id)],
             "source": user_identifier(incoming.leg.raw_id),
             "sourceDisplayName": incoming.leg.display_name,
             "answeredBy": user_identifier(connection.raw_id),
         }
-        arrive(incoming.leg, incoming.call)
-        self._exchange.serve(connection, incoming.call)
+        incoming.call.arrive(incoming.leg)
+        self._calls.serve(connection, incoming.call)
         return connection
 
     def reject(self, context: str, reason: str) -> None:
@@ -88,20 +87,20 @@ class IncomingCalls:
             AcsError: 400/8523, nobody is waiting under that context.
         """
         incoming = self._take(context)
-        self._exchange.spawn(self._redirect(incoming, target), "redirected call")
+        self._calls.spawn(self._redirect(incoming, target), "redirected call")
 
     async def _redirect(self, incoming: _Incoming, target: str) -> None:
         leg = incoming.leg
         try:
-            callee = await self._exchange.phones.ring(target, leg.raw_id, leg.display_name, self.patience_s)
+            callee = await self._calls.phones.ring(target, leg.raw_id, leg.display_name, self.patience_s)
         except NoAnswer as error:
             leg.drop(error.result.message)
             return
         if leg.dropped.is_set() or incoming.call.over:
             callee.drop("the caller is gone")
             return
-        arrive(leg, incoming.call)
-        arrive(callee, incoming.call)
+        incoming.call.arrive(leg)
+        incoming.call.arrive(callee)
 
     def _take(self, context: str) -> _Incoming:
         found = self._waiting.pop(context, None)

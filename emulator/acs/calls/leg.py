@@ -1,11 +1,8 @@
-"""What a call needs of everybody's line in it; the lines themselves are sockets, robots and phones."""
+"""Protocols between a call and the participants' lines in it: sockets, robots and phones."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
-
-if TYPE_CHECKING:
-    from emulator.acs.calls.room_call import RoomCall
+from typing import Protocol, runtime_checkable
 
 
 class Leg(Protocol):
@@ -17,31 +14,37 @@ class Leg(Protocol):
     muted: bool
 
     def speak(self, now: float) -> bytes | None:
-        """This tick's 960 bytes; None says nothing."""
+        """Return this tick's 960 bytes, or None for silence."""
 
     def hear(self, frame: bytes) -> None:
-        """What everybody else said in this tick. Must not block."""
+        """Take what everybody else said in this tick. Must not block."""
 
     def tell(self, message: bytes) -> None:
-        """A JSON message about the call."""
+        """Send a JSON message about the call."""
 
     def drop(self, reason: str) -> None:
-        """The call has let go of this leg."""
+        """Handle the end of this leg: the call has removed it."""
+
+
+class EnteredCall(Protocol):
+    """A call, as the people in it and those who ring them see it."""
+
+    def arrive(self, leg: Leg) -> None:
+        """Take in a leg that was rung or moved."""
+
+    def leave(self, leg: Leg, reason: str) -> None:
+        """Remove a leg; does nothing if it is not in the call."""
+
+    def mute(self, leg: Leg, muted: bool) -> None:
+        """Mute or unmute a leg."""
+
+    def press(self, leg: Leg, tone: str) -> None:
+        """Pass on a key that a leg pressed; `tone` is the service's word for it."""
 
 
 @runtime_checkable
 class Movable(Protocol):
-    """A leg that has to know which call it is in."""
+    """A leg that keeps a reference to the call it is in."""
 
-    def enter(self, call: RoomCall) -> None:
-        """It is in this call now."""
-
-
-def arrive(leg: Leg, call: RoomCall) -> None:
-    """Somebody who was rung, or is moved, comes into a call."""
-    if call.over:
-        leg.drop("call ended")
-        return
-    call.join(leg)
-    if isinstance(leg, Movable):
-        leg.enter(call)
+    def enter(self, call: EnteredCall) -> None:
+        """Remember the call that the leg has joined."""

@@ -96,7 +96,7 @@ class Phone(Protocol):
     def ring(self, ring: Ring) -> None:
         """Begin to ring."""
 
-    def hush(self, ring: Ring) -> None:
+    def stop_ringing(self, ring: Ring) -> None:
         """That one need not be answered any more, here at least."""
 
 
@@ -145,7 +145,7 @@ class Phones:
             if not self._ringing[raw_id]:
                 del self._ringing[raw_id]
             for phone in list(self._at_hand.get(raw_id, [])):
-                phone.hush(ring)
+                phone.stop_ringing(ring)
 
     async def _dial_out(self, number: str, limit: float) -> Leg:
         """The public network, as the switch `phone_numbers` has it."""

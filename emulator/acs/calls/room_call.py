@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import orjson
 
 from emulator.acs.calls.connection import CallConnection
-from emulator.acs.calls.leg import Leg
+from emulator.acs.calls.leg import Leg, Movable
 from emulator.acs.calls.mixer import Mix, added
 from emulator.acs.wire.callback_events import CONVERSATION_ENDED, HUNG_UP, Result, participant
 from emulator.acs.wire.media_messages import audio_message, speaker_part
@@ -26,7 +26,7 @@ _SPEAKING_HOLD_S = 0.3
 _ROSTER_TICKS = 5
 
 
-class Witness(Protocol):
+class CallObserver(Protocol):
     """Who is told of what happens in a call."""
 
     def call_started(self, call: RoomCall, by: Leg) -> None: ...
@@ -43,7 +43,7 @@ class RoomCall:
         self,
         room_id: str | None,
         started_by: Leg | None,
-        witness: Witness,
+        observer: CallObserver,
         faults: FaultPlan,
         *,
         two_party: bool = False,
@@ -63,7 +63,7 @@ class RoomCall:
         )
         self.event_grid_id = _base64(f"https://conv-emul-01.conv.skype.net:443/conv/{conversation}?i=0").rstrip("=")
         self.over = False
-        self._witness = witness
+        self._observer = observer
         self._faults = faults
         self._legs: dict[str, Leg] = {}
         self._bots: dict[str, CallConnection] = {}
@@ -116,8 +116,17 @@ class RoomCall:
         self._voice_parts[leg.leg_id] = speaker_part(leg.raw_id)
         self._alone_since = None
         self._told = b""
-        self._witness.leg_added(self, leg)
+        self._observer.leg_added(self, leg)
         self._tell_bots()
+
+    def arrive(self, leg: Leg) -> None:
+        """Take in a leg that was rung or moved; it is dropped if the call has ended."""
+        if self.over:
+            leg.drop("call ended")
+            return
+        self.join(leg)
+        if isinstance(leg, Movable):
+            leg.enter(self)
 
     def leave(self, leg: Leg, reason: str) -> None:
         """Let somebody go; nothing happens if that leg is not here (any more). Who is `moved` goes on elsewhere."""
@@ -129,7 +138,7 @@ class RoomCall:
         self._on_hold.discard(leg.leg_id)
         if reason != "moved":
             leg.drop(reason)
-        self._witness.leg_removed(self, leg, reason)
+        self._observer.leg_removed(self, leg, reason)
         self._tell_bots()
         if reason == "replaced" or self.over:
             return
@@ -190,7 +199,7 @@ class RoomCall:
             self.dismiss(bot, Result(200, 7000, HUNG_UP if bot is by else CONVERSATION_ENDED))
         for leg in self.legs:
             self.leave(leg, "call ended")
-        self._witness.call_over(self)
+        self._observer.call_over(self)
 
     # --- each 20 ms -------------------------------------------------------------------------------
 

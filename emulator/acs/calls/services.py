@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from emulator.acs.calls.actions.files import SoundFiles
+from emulator.acs.calls.sound_files import SoundFiles
 from emulator.acs.events.callbacks import CallbackPoster, TokenIssuer
 from emulator.faults import FaultPlan
 from emulator.journal import Journal

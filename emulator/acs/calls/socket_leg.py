@@ -9,8 +9,8 @@ import orjson
 from aiohttp import WSMsgType, web
 
 from emulator.acs.calls.actions.tones import KEYS
+from emulator.acs.calls.leg import EnteredCall
 from emulator.acs.calls.playout import START_MS, PlayoutBuffer
-from emulator.acs.calls.room_call import RoomCall
 from emulator.acs.wire.resampling import FRAME_BYTES, SILENCE
 from emulator.acs.wire.websocket_frames import FrameWriter
 from emulator.clock import monotonic
@@ -26,7 +26,7 @@ _HEARTBEAT_S = 20.0
 _LONGEST_NAME = 256
 
 
-class Unfit(Exception):
+class ProtocolViolation(Exception):
     """The client broke the rules of the socket."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -47,7 +47,7 @@ class SocketLeg:
         self.raw_id = raw_id
         self.display_name = display_name
         self.muted = False
-        self.call: RoomCall | None = None
+        self.call: EnteredCall | None = None
         self.entered = asyncio.Event()
         self.dropped = asyncio.Event()
         self.reason = ""
@@ -72,7 +72,7 @@ class SocketLeg:
     def tell(self, message: bytes) -> None:
         self.writer.control(message)
 
-    def enter(self, call: RoomCall) -> None:
+    def enter(self, call: EnteredCall) -> None:
         self.call = call
         self.entered.set()
 
@@ -93,19 +93,19 @@ async def hello(socket: web.WebSocketResponse) -> str:
     """The display name of the first message.
 
     Raises:
-        Unfit: it is something else, or does not come.
+        ProtocolViolation: it is something else, or does not come.
     """
     try:
         async with asyncio.timeout(_HELLO_S):
             message = await socket.receive()
     except TimeoutError as error:
-        raise Unfit("hello_expected", "No hello came.") from error
+        raise ProtocolViolation("hello_expected", "No hello came.") from error
     if message.type is WSMsgType.TEXT:
         document = object_of(message.data)
         name = document.get("display_name", "")
         if document.get("type") == "hello" and isinstance(name, str) and len(name) <= _LONGEST_NAME:
             return name
-    raise Unfit("hello_expected", 'The first message must be {"type":"hello","display_name":…}.')
+    raise ProtocolViolation("hello_expected", 'The first message must be {"type":"hello","display_name":…}.')
 
 
 async def take_part(socket: web.WebSocketResponse, leg: SocketLeg, journal: Journal) -> None:
@@ -116,7 +116,7 @@ async def take_part(socket: web.WebSocketResponse, leg: SocketLeg, journal: Jour
             closing = tasks.create_task(close_when_dropped(leg, socket))
             try:
                 await _read(socket, leg)
-            except Unfit as error:
+            except ProtocolViolation as error:
                 await refuse(socket, error)
             finally:
                 closing.cancel()
@@ -141,7 +141,7 @@ async def _read(socket: web.WebSocketResponse, leg: SocketLeg) -> None:
         assert call is not None
         if message.type is WSMsgType.BINARY:
             if len(message.data) != FRAME_BYTES:
-                raise Unfit("bad_frame", f"A frame has {FRAME_BYTES} bytes: 20 ms of PCM16 mono at 24 kHz.")
+                raise ProtocolViolation("bad_frame", f"A frame has {FRAME_BYTES} bytes: 20 ms of PCM16 mono at 24 kHz.")
             leg.take(message.data)
             continue
         document = object_of(message.data)
@@ -153,13 +153,13 @@ async def _read(socket: web.WebSocketResponse, leg: SocketLeg) -> None:
             case "dtmf":
                 tone = document.get("tone")
                 if not isinstance(tone, str) or tone not in KEYS:
-                    raise Unfit("bad_message", f"The tone must be one of {', '.join(KEYS)}.")
+                    raise ProtocolViolation("bad_message", f"The tone must be one of {', '.join(KEYS)}.")
                 call.press(leg, tone)
             case "leave":
                 call.leave(leg, "left")
                 return
             case _:
-                raise Unfit("bad_message", "The type must be mute, unmute, dtmf or leave.")
+                raise ProtocolViolation("bad_message", "The type must be mute, unmute, dtmf or leave.")
 
 
 async def close_when_dropped(leg: SocketLeg, socket: web.WebSocketResponse) -> None:
@@ -181,12 +181,12 @@ def object_of(text: str) -> dict[str, Any]:
     """A JSON object.
 
     Raises:
-        Unfit: it is none.
+        ProtocolViolation: it is none.
     """
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise Unfit("bad_message", "The message is not JSON.") from error
+        raise ProtocolViolation("bad_message", "The message is not JSON.") from error
     if not isinstance(document, dict):
-        raise Unfit("bad_message", "The message is not a JSON object.")
+        raise ProtocolViolation("bad_message", "The message is not a JSON object.")
     return document

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from emulator.acs.calls.actions.host import Operation
-from emulator.acs.calls.calls import Exchange
+from emulator.acs.calls.calls import Calls
 from emulator.acs.calls.connection import CallConnection
-from emulator.acs.calls.leg import arrive
 from emulator.acs.calls.phones import NoAnswer
 from emulator.acs.calls.room_call import RoomCall
 from emulator.acs.wire.callback_events import CONVERSATION_ENDED, Result, user_identifier
@@ -15,7 +14,7 @@ _NOT_TWO = Result(400, 8523, "Only a call of two parties can be transferred.")
 
 
 async def transfer(
-    exchange: Exchange,
+    calls: Calls,
     connection: CallConnection,
     call: RoomCall,
     target: str,
@@ -33,7 +32,7 @@ async def transfer(
         return
     (other,) = others
     try:
-        answered = await exchange.phones.ring(target, other.raw_id, other.display_name)
+        answered = await calls.phones.ring(target, other.raw_id, other.display_name)
     except NoAnswer as error:
         failed(error.result)
         return
@@ -41,8 +40,8 @@ async def transfer(
         answered.drop("the caller is gone")
         failed(Result(404, 8522, "Call not found."))
         return
-    new = exchange.open_call(None, None, two_party=True)
-    arrive(answered, new)
+    new = calls.open_call(None, None, two_party=True)
+    new.arrive(answered)
     connection.say(
         "CallTransferAccepted",
         Result(),
@@ -51,5 +50,5 @@ async def transfer(
         transferTarget=user_identifier(target),
         transferee=user_identifier(other.raw_id),
     )
-    exchange.move(other, call, new)
+    calls.move(other, call, new)
     call.dismiss(connection, Result(200, 7000, CONVERSATION_ENDED))

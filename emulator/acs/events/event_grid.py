@@ -10,8 +10,8 @@ import aiohttp
 import orjson
 
 from emulator.acs.auth.entra import EVENT_GRID_APPLICATION, EVENT_GRID_ROLE, Claims, LocalEntra
-from emulator.acs.calls.call_events import GridEvent
 from emulator.acs.events.event_grid_delivery import Delivery, Subscription
+from emulator.acs.wire.grid_event import GridEvent
 from emulator.clock import utc_now
 from emulator.faults import FaultPlan, GridFault
 from emulator.journal import Journal

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
-from emulator.acs.calls.call_events import GridEvent
+from emulator.acs.wire.grid_event import GridEvent
 from emulator.clock import monotonic
 from emulator.randomness import uniform
 

@@ -1,1 +1,1 @@
-"""What a bot can have done in a call: play, recognise, tones, transcription, recording, invitations."""
+"""Actions that a bot can ask for in a call: play, recognise, tones, transcription, invitations."""

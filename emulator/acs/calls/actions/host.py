@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from emulator.acs.calls.services import Services
 from emulator.acs.wire.callback_events import CallIds, Result
 from emulator.acs.wire.options import ConnectOptions
-
-if TYPE_CHECKING:
-    from emulator.acs.calls.services import Services
 
 DONE = Result(200, 0, "Action completed successfully.")
 CANCELLED = Result(400, 8508, "Action failed, the operation was canceled.")

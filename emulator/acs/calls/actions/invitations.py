@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from emulator.acs.calls.actions.host import Host, Operation
-from emulator.acs.calls.leg import Leg, arrive
+from emulator.acs.calls.leg import EnteredCall, Leg
 from emulator.acs.calls.phones import NoAnswer, Phones
 from emulator.acs.wire.callback_events import Result, user_identifier
 from emulator.randomness import uuid4
-
-if TYPE_CHECKING:
-    from emulator.acs.calls.room_call import RoomCall
-
 
 # Documented: an invitation rings 180 seconds at most.
 LONGEST_S = 180
@@ -40,7 +35,7 @@ class Invitations:
         self._raw_id = raw_id
         self._pending: dict[str, asyncio.Task[None]] = {}
 
-    def add(self, invitation: Invitation, call: RoomCall, phones: Phones) -> str:
+    def add(self, invitation: Invitation, call: EnteredCall, phones: Phones) -> str:
         """Ring somebody; an event tells whether they came. The answer is the invitation's id."""
         invitation_id = uuid4()
         self._pending[invitation_id] = self._host.spawn(
@@ -61,14 +56,14 @@ class Invitations:
             invitationId=invitation_id,
         )
 
-    async def _add(self, invitation_id: str, invitation: Invitation, call: RoomCall, phones: Phones) -> None:
+    async def _add(self, invitation_id: str, invitation: Invitation, call: EnteredCall, phones: Phones) -> None:
         kind, result = "AddParticipantSucceeded", Result()
         try:
             leg = await self._answer(invitation, phones)
         except NoAnswer as error:
             kind, result = "AddParticipantFailed", error.result
         else:
-            arrive(leg, call)
+            call.arrive(leg)
         finally:
             self._pending.pop(invitation_id, None)
         operation, person = invitation.operation, user_identifier(invitation.raw_id)

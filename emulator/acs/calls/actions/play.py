@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from emulator.acs.calls.actions.files import Unplayable
 from emulator.acs.calls.actions.host import CANCELLED, DONE, NO_SPEECH_SERVICE, NOT_PRESENT, Host, Operation
 from emulator.acs.calls.actions.rules import Kind, MediaRules
+from emulator.acs.calls.sound_files import Unplayable
 from emulator.acs.wire.callback_events import Result
 from emulator.acs.wire.errors import AcsError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # Far more than anybody queues; the service's own bound is not published.
 _MOST_WAITING = 100

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from emulator.acs.calls.actions.files import Unplayable
 from emulator.acs.calls.actions.host import CANCELLED, NO_SPEECH_SERVICE, NOT_PRESENT, Host, Operation
 from emulator.acs.calls.actions.play import Player, Source
 from emulator.acs.calls.actions.rules import MediaRules
+from emulator.acs.calls.sound_files import Unplayable
 from emulator.acs.wire.callback_events import Result
 from emulator.acs.wire.errors import AcsError
 

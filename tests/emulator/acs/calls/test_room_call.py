@@ -40,7 +40,7 @@ class FakeLeg:
         self.reasons.append(reason)
 
 
-class FakeWitness:
+class FakeObserver:
     def __init__(self) -> None:
         self.seen: list[str] = []
 
@@ -57,13 +57,13 @@ class FakeWitness:
         self.seen.append("over")
 
 
-def call_of(*names: str, switches: Switches | None = None) -> tuple[RoomCall, FakeWitness, list[FakeLeg]]:
-    witness = FakeWitness()
+def call_of(*names: str, switches: Switches | None = None) -> tuple[RoomCall, FakeObserver, list[FakeLeg]]:
+    observer = FakeObserver()
     legs = [FakeLeg(name) for name in names]
-    call = RoomCall("99", legs[0], witness, FaultPlan(switches))
+    call = RoomCall("99", legs[0], observer, FaultPlan(switches))
     for leg in legs:
         call.join(leg)
-    return call, witness, legs
+    return call, observer, legs
 
 
 def test_each_tick_brings_everybody_the_others() -> None:
@@ -87,26 +87,26 @@ def test_a_muted_voice_is_used_up_but_not_heard() -> None:
 
 
 def test_the_call_ends_with_its_last_participant() -> None:
-    call, witness, (anna, ben) = call_of("Anna", "Ben")
+    call, observer, (anna, ben) = call_of("Anna", "Ben")
     call.leave(anna, "left")
     assert not call.over
     call.leave(ben, "left")
     call.leave(ben, "left")
     assert call.over
-    assert witness.seen == ["+Anna", "+Ben", "-Anna left", "-Ben left", "over"]
+    assert observer.seen == ["+Anna", "+Ben", "-Anna left", "-Ben left", "over"]
 
 
 def test_ending_it_sends_everybody_home_once() -> None:
-    call, witness, (anna, ben) = call_of("Anna", "Ben")
+    call, observer, (anna, ben) = call_of("Anna", "Ben")
     call.end()
     call.end()
     assert (anna.reasons, ben.reasons) == (["call ended"], ["call ended"])
-    assert witness.seen[-1] == "over"
-    assert witness.seen.count("over") == 1
+    assert observer.seen[-1] == "over"
+    assert observer.seen.count("over") == 1
 
 
 def test_who_comes_back_replaces_the_former_self_without_ending_the_call() -> None:
-    call, witness, (anna,) = call_of("Anna")
+    call, observer, (anna,) = call_of("Anna")
     again = FakeLeg("Anna")
     again.leg_id = "another leg"
     call.join(again)
@@ -136,13 +136,13 @@ def test_the_roster_is_told_when_it_changes_and_not_else() -> None:
 
 
 def test_a_failing_tick_ends_the_call_in_good_order() -> None:
-    call, witness, (anna, ben) = call_of("Anna", "Ben")
+    call, observer, (anna, ben) = call_of("Anna", "Ben")
     anna.says = [b"not a frame"]
     with pytest.raises(ValueError):
         call.tick(0.0)
     call.failed(ValueError())
     assert ben.reasons == ["call ended"]
-    assert witness.seen[-1] == "over"
+    assert observer.seen[-1] == "over"
 
 
 def test_the_two_names_of_a_call_differ_and_are_its_own() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.acs.calls.actions.files import BAD_FORMAT, Unplayable, frames_of
+from emulator.acs.calls.sound_files import BAD_FORMAT, Unplayable, frames_of
 from tests.support.acs_emulator import samples, tone
 
 

@@ -6,18 +6,17 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from emulator.acs.calls.call_events import GridEvent, recording_file_status
+from emulator.acs.calls.call_events import recording_file_status
+from emulator.acs.calls.room_call import RoomCall
 from emulator.acs.events.callbacks import CallbackPoster, Outbox
 from emulator.acs.wire.callback_events import CallIds, event
 from emulator.acs.wire.errors import AcsError, call_not_found
+from emulator.acs.wire.grid_event import GridEvent
 from emulator.acs.wire.times import event_time, wire_time
 from emulator.clock import monotonic, utc_now
 from emulator.randomness import uuid4
-
-if TYPE_CHECKING:
-    from emulator.acs.calls.room_call import RoomCall
 
 KIND = "azureCommunicationServices"
 # Ended recordings stay known, so many of them.

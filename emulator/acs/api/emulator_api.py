@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from emulator.acs.calls.calls import Exchange
+from emulator.acs.calls.calls import Calls
 from emulator.acs.calls.frame_clock import FrameClock
 from emulator.acs.events.event_grid import EventGrid, HandshakeFailed
 from emulator.acs.events.event_grid_delivery import Subscription
@@ -23,13 +23,13 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _INVITATION_KEYS = ("name", "language", "room", "token")
 
 
-class LocalApi:
+class EmulatorApi:
     """Routes under `/emulator`, unsigned: bound to loopback unless told otherwise."""
 
     def __init__(
-        self, *, exchange: Exchange, grid: EventGrid, faults: FaultPlan, journal: Journal, clock: FrameClock
+        self, *, calls: Calls, grid: EventGrid, faults: FaultPlan, journal: Journal, clock: FrameClock
     ) -> None:
-        self._exchange = exchange
+        self._calls = calls
         self._grid = grid
         self._faults = faults
         self._journal = journal
@@ -43,7 +43,7 @@ class LocalApi:
             web.get("/emulator/faults", self._get_faults),
             web.put("/emulator/faults", self._put_faults),
             web.delete("/emulator/faults", self._clear_faults),
-            web.get("/emulator/calls", self._calls),
+            web.get("/emulator/calls", self._list_calls),
             web.get("/emulator/invitations", self._get_invitations),
             web.put("/emulator/invitations", self._put_invitations),
             web.get("/emulator/eventgrid/subscriptions", self._list_subscriptions),
@@ -79,14 +79,14 @@ class LocalApi:
         self._journal.note("faults.cleared")
         return web.Response(status=204)
 
-    async def _calls(self, request: web.Request) -> web.Response:
+    async def _list_calls(self, request: web.Request) -> web.Response:
         clock = {
             "ticks": self._clock.ticks,
             "late_ms": round(self._clock.late_ms, 2),
             "worst_late_ms": round(self._clock.worst_late_ms, 2),
             "skipped": self._clock.skipped,
         }
-        return _json({"items": self._exchange.statistics(), "clock": clock})
+        return _json({"items": self._calls.statistics(), "clock": clock})
 
     async def _get_invitations(self, request: web.Request) -> web.Response:
         return _json(self._invitations)

@@ -8,12 +8,12 @@ import orjson
 from aiohttp import WSMsgType, web
 
 from emulator.acs.auth.identity import IdentityStore, TokenRefused
-from emulator.acs.calls.calls import Exchange
+from emulator.acs.calls.calls import Calls
 from emulator.acs.calls.incoming import IncomingCalls
 from emulator.acs.calls.phones import Ring
 from emulator.acs.calls.socket_leg import (
+    ProtocolViolation,
     SocketLeg,
-    Unfit,
     close_when_dropped,
     hello,
     object_of,
@@ -33,10 +33,8 @@ _LONGEST_ID = 512
 class PhoneApi:
     """`WS /emulator/phone?token=`: `hello`, then `ringing` comes, `accept` and `decline` go, or `call` goes."""
 
-    def __init__(
-        self, exchange: Exchange, identities: IdentityStore, incoming: IncomingCalls, journal: Journal
-    ) -> None:
-        self._exchange = exchange
+    def __init__(self, calls: Calls, identities: IdentityStore, incoming: IncomingCalls, journal: Journal) -> None:
+        self._calls = calls
         self._identities = identities
         self._incoming = incoming
         self._journal = journal
@@ -58,14 +56,14 @@ class PhoneApi:
             leg = SocketLeg(bearer.user_id, name or bearer.user_id, True, writer)
             if await self._wait_for_call(socket, leg):
                 await take_part(socket, leg, self._journal)
-        except Unfit as error:
+        except ProtocolViolation as error:
             await refuse(socket, error)
         return socket
 
     async def _wait_for_call(self, socket: web.WebSocketResponse, leg: SocketLeg) -> bool:
         """Ring and be rung until the leg is in a call; False when the client is gone."""
         phone = _SocketPhone(leg.writer)
-        self._exchange.phones.add(leg.raw_id, phone)
+        self._calls.phones.add(leg.raw_id, phone)
         leg.tell(orjson.dumps({"type": "registered", "participant_id": leg.raw_id}))
         try:
             while True:
@@ -87,14 +85,14 @@ class PhoneApi:
                     case "call":
                         return await self._call(socket, leg, document.get("to"))
                     case _:
-                        raise Unfit("bad_message", "The type must be accept, decline or call.")
+                        raise ProtocolViolation("bad_message", "The type must be accept, decline or call.")
         finally:
-            self._exchange.phones.remove(leg.raw_id, phone)
+            self._calls.phones.remove(leg.raw_id, phone)
 
     async def _call(self, socket: web.WebSocketResponse, leg: SocketLeg, to: object) -> bool:
         """Call a bot, or whoever it redirects to; False when it came to nothing."""
         if not isinstance(to, str) or not 0 < len(to) <= _LONGEST_ID:
-            raise Unfit("bad_message", "to is the raw id that is called.")
+            raise ProtocolViolation("bad_message", "to is the raw id that is called.")
         with self._incoming.calling(leg, to):
             if await _connected(leg, socket, self._incoming.patience_s):
                 return True
@@ -121,7 +119,7 @@ class _SocketPhone:
         }
         self._writer.control(orjson.dumps(said))
 
-    def hush(self, ring: Ring) -> None:
+    def stop_ringing(self, ring: Ring) -> None:
         if self._rings.pop(ring.id, None) is not None:
             self._writer.control(orjson.dumps({"type": "ringing_ended", "invitation_id": ring.id}))
 

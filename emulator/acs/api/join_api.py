@@ -6,7 +6,7 @@ from aiohttp import web
 
 from emulator.acs.auth.identity import IdentityStore
 from emulator.acs.calls.admission import admit
-from emulator.acs.calls.calls import Exchange
+from emulator.acs.calls.calls import Calls
 from emulator.acs.calls.rooms import RoomStore
 from emulator.acs.calls.socket_leg import SocketLeg, hello, open_socket, refuse, take_part
 from emulator.clock import utc_now
@@ -16,8 +16,8 @@ from emulator.journal import Journal
 class JoinApi:
     """`WS /emulator/rooms/{room_id}/join?token=`."""
 
-    def __init__(self, exchange: Exchange, identities: IdentityStore, rooms: RoomStore, journal: Journal) -> None:
-        self._exchange = exchange
+    def __init__(self, calls: Calls, identities: IdentityStore, rooms: RoomStore, journal: Journal) -> None:
+        self._calls = calls
         self._identities = identities
         self._rooms = rooms
         self._journal = journal
@@ -33,14 +33,14 @@ class JoinApi:
             room_id,
             identities=self._identities,
             rooms=self._rooms,
-            call_runs=self._exchange.call_in(room_id) is not None,
+            call_runs=self._calls.call_in(room_id) is not None,
             now=utc_now(),
         )
         socket, writer = await open_socket(request)
         try:
             name = await hello(socket)
             leg = SocketLeg(admitted.user_id, name or admitted.user_id, admitted.may_speak, writer)
-            leg.enter(self._exchange.join(room_id, leg))
+            leg.enter(self._calls.join(room_id, leg))
         except Exception as error:
             await refuse(socket, error)
             return socket
