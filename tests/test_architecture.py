@@ -7,11 +7,11 @@ import functools
 from collections import defaultdict
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.support.sources import ROOT, by_name, imported, module_name, parsed, sources
+
 PRODUCT = ("bot", "webhooks", "media_streaming", "rooms_admin", "listeners", "http_serving", "storage")
 
 ONLY_IN: dict[str, tuple[str, ...]] = {
@@ -50,35 +50,6 @@ LARGER_FOLDERS = {
     "bot/interpreting": "one session and its parts, in one vocabulary; playout and quality are folders already",
     "bot/realtime": "three sessions over one socket, on the same messages; dividing them by kind makes circles",
 }
-
-
-def sources(*folders: str) -> list[Path]:
-    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
-
-
-def by_name(path: Path) -> str:
-    return str(path.relative_to(ROOT))
-
-
-@functools.cache
-def parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text())
-
-
-@functools.cache
-def imported(path: Path) -> frozenset[str]:
-    """Every absolute module a file imports, with the names taken from it."""
-    names: set[str] = set()
-    for node in ast.walk(parsed(path)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return frozenset(names)
-
-
-def module_name(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
 @functools.cache

@@ -29,9 +29,9 @@ from rooms_admin.api import request_guard
 from rooms_admin.auth.api_key_file import LOOK_EVERY_S
 from rooms_admin.auth.api_keys import EVERY_ROLE
 from rooms_admin.stores.redis import transcripts
+from tests.support.sources import ROOT, by_name, imported, module_name
 from webhooks import routes as webhook_routes
 
-ROOT = Path(__file__).parent.parent
 PAGES = sorted(
     path
     for pattern in ("*.md", "docs/**/*.md", "demo/*.md", "benchmarks/*.md", "infra/**/*.md")
@@ -41,10 +41,6 @@ EMULATOR_PAGE = ROOT / "docs" / "emulator.md"
 
 # In capitals, and no setting of the service.
 NO_SETTINGS = {"SPEAK", "SPEECH_RECORDINGS", "PYTHON", "FILE", "DELETE", "POST", "PATCH", "SIGTERM", "SIGINT", "SIGHUP"}
-
-
-def by_name(path: Path) -> str:
-    return str(path.relative_to(ROOT))
 
 
 def script(name: str) -> ModuleType:
@@ -204,6 +200,44 @@ def test_the_times_of_replicas_are_those_of_the_code() -> None:
     )
     # A drain waits for a pause, then leaves; the server waits for its connections.
     assert dispatcher.LEAVE_TIMEOUT_S + 5 <= 20, "given the process before it is killed"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_name)
+def test_files_that_are_named_exist(page: Path) -> None:
+    """By their path from the root of the repository, or from the page."""
+    for name in re.findall(r"`([\w./-]+\.(?:py|lua|sh|toml|yaml|mjs|js))`", page.read_text()):
+        assert (ROOT / name).exists() or (page.parent / name).exists(), name
+
+
+def ways() -> dict[str, list[tuple[str, str]]]:
+    """The ways through the code that the architecture page describes: arrows and files by heading."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    found: dict[str, list[tuple[str, str]]] = {}
+    for part in re.split(r"^### ", text, flags=re.MULTILINE)[1:]:
+        heading = part.partition("\n")[0]
+        found[heading] = re.findall(r"^\d+\. (?:([→←⇢]) )?`([\w/.]+)`: ", part, re.MULTILINE)
+        assert len(found[heading]) == len(re.findall(r"^\d+\. ", part, re.MULTILINE)), heading
+    return found
+
+
+@pytest.mark.parametrize("heading", ways())
+def test_ways_through_the_code_are_followed_by_imports(heading: str) -> None:
+    composition = imported(ROOT / "bot" / "app.py")
+    (first_arrow, above), *steps = ways()[heading]
+    assert not first_arrow
+    assert steps
+    for arrow, file in steps:
+        match arrow:
+            case "→":
+                assert module_name(ROOT / file) in imported(ROOT / above), f"{above} does not import {file}"
+            case "←":
+                assert module_name(ROOT / above) in imported(ROOT / file), f"{file} does not import {above}"
+            case "⇢":
+                handed = {module_name(ROOT / name) for name in (above, file)}
+                assert handed <= composition, f"bot/app.py does not import {handed - composition}"
+            case _:
+                pytest.fail(f"no arrow leads to {file}")
+        above = file
 
 
 @pytest.mark.parametrize("page", PAGES, ids=by_name)
