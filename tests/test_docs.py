@@ -141,7 +141,7 @@ def test_settings_that_are_named_exist(page: Path) -> None:
     assert named - settings - NO_SETTINGS == set()
 
 
-def test_the_bounds_of_the_doors_are_those_of_the_code() -> None:
+def test_the_limits_on_the_security_page_are_those_of_the_code() -> None:
     page = (ROOT / "docs" / "security.md").read_text()
     rows = dict(re.findall(r"^\| (`[^|]+`) \| [^|]+ \| (.+) \|$", page, re.MULTILINE))
     kib = 1024
@@ -161,7 +161,7 @@ def test_the_bounds_of_the_doors_are_those_of_the_code() -> None:
         "`/healthz`, `/readyz`, `/docs`, `/openapi.json`": "|",
     }
     text = " ".join(page.split())
-    for said in (
+    for sentence in (
         f"{rate_limits.STRANGERS_PER_S:g} per second and address",
         f"{http_protocol.HEADER_TIMEOUT_S:g} s for its headers",
         f"{http_protocol.MOST_HEADERS} header lines of {http_protocol.LARGEST_HEADER // kib} KiB",
@@ -171,29 +171,29 @@ def test_the_bounds_of_the_doors_are_those_of_the_code() -> None:
         f"A body has {BODY_TIMEOUT_S:g} s",
         f"cut after {http_protocol.WRITE_TIMEOUT_S:g} s",
         f"answer pings within {2 * PING_S:g} s",
-        f"looked at every {LOOK_EVERY_S:g} s",
+        f"checked every {LOOK_EVERY_S:g} s",
         EVENT_GRID_APP,
         EVENT_GRID_ROLE,
     ):
-        assert said in text, said
+        assert sentence in text, sentence
     assert rate_limits.BURST_S == 10
     assert set(re.findall(r"^\| `(\w+\.\w+)` \|", page, re.MULTILINE)) == EVERY_ROLE
 
 
-def test_the_times_of_replicas_are_those_of_the_code() -> None:
+def test_the_times_on_the_operations_page_are_those_of_the_code() -> None:
     text = " ".join((ROOT / "docs" / "operations.md").read_text().split())
     longest = registry.LEASE_S + reconciler.LOOK_S
-    for said in (
-        f"renews its lease every {registry.BEAT_S:g} s; {registry.LEASE_S:g} s without",
-        f"The others look every {reconciler.LOOK_S:g} s",
-        f"after the lease and a look, {longest:g} s at most",
+    for sentence in (
+        f"renews its lease every {registry.BEAT_S:g} s; after {registry.LEASE_S:g} s without",
+        f"The others check every {reconciler.LOOK_S:g} s",
+        f"after the lease and a check, {longest:g} s at most",
         f"or with 503 after {cluster.ANSWER_S:g} s",
-        f"nobody is taken for dead for {registry.LEASE_S:g} s",
+        f"no replica is considered gone for {registry.LEASE_S:g} s",
         f"joins again, {media_recovery.PATIENCE_S[media_recovery.RecoveryStep.RESTART]:g} s later",
         f"closed with {SERVICE_RESTART} in a pause",
         f"each is pinged every {PING_S:g} s",
     ):
-        assert said in text, said
+        assert sentence in text, sentence
     assert transcripts.FLUSH_S == 0.1, "the last tenth of a second"
     assert longest + media_recovery.PATIENCE_S[media_recovery.RecoveryStep.RESTART] / 2 < 10, (
         "heard again within ten seconds"
