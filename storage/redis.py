@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,10 +40,10 @@ Part = str | bytes | int | float
 
 
 class Script:
-    """A Lua script, known to Redis by its digest once it has been there."""
+    """Lua functions in a file. Sent to Redis at the first call, and named by their digest from then on."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self.digest: str | None = None
 
 
@@ -129,38 +130,40 @@ class RedisClient:
                 pipeline.execute_command(*command)
             return list(await pipeline.execute())
 
-    async def run(self, script: Script, keys: Sequence[str], *values: Part) -> Any:
-        """A script, atomically: nothing comes between."""
+    async def run(self, script: Script, function: str, keys: Sequence[str], *values: Part) -> Any:
+        """Run a function of a script, atomically: nothing comes between."""
+        call = (len(keys), *keys, function, *values)
         async with self._answering():
             if script.digest is None:
                 script.digest = await self._load(script)
             try:
-                return await _execute(self._commands, "EVALSHA", script.digest, len(keys), *keys, *values)
+                return await _execute(self._commands, "EVALSHA", script.digest, *call)
             except NoScriptError:  # it has been restarted; nothing was done
                 script.digest = await self._load(script)
-                return await _execute(self._commands, "EVALSHA", script.digest, len(keys), *keys, *values)
+                return await _execute(self._commands, "EVALSHA", script.digest, *call)
 
-    async def run_each(self, script: Script, calls: Sequence[Sequence[Part]]) -> list[Any]:
-        """A script without keys, with each of these values, on one way. May be run twice: it must not matter."""
+    async def run_each(self, script: Script, function: str, calls: Sequence[Sequence[Part]]) -> list[Any]:
+        """Run a function without keys once per list of values, in one pipeline. Must be safe to run twice."""
         if not calls:
             return []
         async with self._answering():
             if script.digest is None:
                 script.digest = await self._load(script)
             try:
-                return await self._each(script.digest, calls)
+                return await self._each(script.digest, function, calls)
             except NoScriptError:
                 script.digest = await self._load(script)
-                return await self._each(script.digest, calls)
+                return await self._each(script.digest, function, calls)
 
-    async def _each(self, digest: str, calls: Sequence[Sequence[Part]]) -> list[Any]:
+    async def _each(self, digest: str, function: str, calls: Sequence[Sequence[Part]]) -> list[Any]:
         pipeline = self._commands.pipeline(transaction=False)
         for values in calls:
-            pipeline.execute_command("EVALSHA", digest, 0, *values)
+            pipeline.execute_command("EVALSHA", digest, 0, function, *values)
         return list(await pipeline.execute())
 
     async def _load(self, script: Script) -> str:
-        digest: bytes | str = await _execute(self._commands, "SCRIPT LOAD", script.text)
+        text = await asyncio.to_thread(script.path.read_text)
+        digest: bytes | str = await _execute(self._commands, "SCRIPT LOAD", text)
         return digest.decode() if isinstance(digest, bytes) else digest
 
     @asynccontextmanager

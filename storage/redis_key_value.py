@@ -4,80 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 
 from storage.errors import StoreUnavailable
 from storage.key_value import QUEUE_LIMIT
 from storage.redis import LONGEST_WAIT_S, PREFIX, RedisClient, Script
 from storage.uncancellable import finished
 
-# Beside each value its key stands in a sorted set, all with the same score: those are sorted by their bytes, so that a
-# range of them is a prefix. A key whose value has been forgotten is taken out when it is next found.
-# A value's time is in milliseconds; "" means for ever, 0 and less that it is forgotten at once.
-_SET = """
-local function set(place, index, name, value, ttl)
-    if ttl == '' then
-        redis.call('SET', place, value)
-    elseif tonumber(ttl) > 0 then
-        redis.call('SET', place, value, 'PX', ttl)
-    else
-        redis.call('DEL', place)
-        redis.call('ZREM', index, name)
-        return
-    end
-    redis.call('ZADD', index, 0, name)
-end
-"""
-_PUT = Script(
-    _SET
-    + """
-for number = 2, #ARGV, 2 do
-    set(KEYS[number / 2 + 1], KEYS[1], ARGV[number], ARGV[number + 1], ARGV[1])
-end
-"""
-)
-_SWAP = Script(
-    _SET
-    + """
-local name, has_old, old, has_new, new, ttl = unpack(ARGV)
-local now = redis.call('GET', KEYS[2])
-if has_old == '0' then
-    if now then return 0 end
-elseif now ~= old then
-    return 0
-end
-if has_new == '0' then
-    redis.call('DEL', KEYS[2])
-    redis.call('ZREM', KEYS[1], name)
-else
-    set(KEYS[2], KEYS[1], name, new, ttl)
-end
-return 1
-"""
-)
-_REMOVE = Script("""
-for number, name in ipairs(ARGV) do
-    redis.call('DEL', KEYS[number + 1])
-    redis.call('ZREM', KEYS[1], name)
-end
-""")
-_FIND = Script("""
-local found = {}
-for _, name in ipairs(redis.call('ZRANGEBYLEX', KEYS[1], '[' .. ARGV[2], '[' .. ARGV[2] .. '\\255')) do
-    local value = redis.call('GET', ARGV[1] .. name)
-    if value then
-        found[#found + 1] = name
-        found[#found + 1] = value
-    else
-        redis.call('ZREM', KEYS[1], name)
-    end
-end
-return found
-""")
-_PUSH = Script("""
-if redis.call('LLEN', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
-redis.call('RPUSH', KEYS[1], ARGV[1])
-return 1
-""")
+_SCRIPT = Script(Path(__file__).with_name("redis_key_value.lua"))
 
 
 class RedisKeyValue:
@@ -103,23 +37,23 @@ class RedisKeyValue:
         if values:
             places = [self._values + key for key in values]
             pairs = [part for pair in values.items() for part in pair]
-            await self._client.run(_PUT, [self._index, *places], _ttl(ttl_s), *pairs)
+            await self._client.run(_SCRIPT, "put", [self._index, *places], _ttl(ttl_s), *pairs)
 
     async def swap(self, key: str, old: bytes | None, new: bytes | None, ttl_s: float | None = None) -> bool:
         keys = [self._index, self._values + key]
         given = (int(old is not None), old or b"", int(new is not None), new or b"")
-        return bool(await self._client.run(_SWAP, keys, key, *given, _ttl(ttl_s)))
+        return bool(await self._client.run(_SCRIPT, "swap", keys, key, *given, _ttl(ttl_s)))
 
     async def remove(self, *keys: str) -> None:
         if keys:
-            await self._client.run(_REMOVE, [self._index, *(self._values + key for key in keys)], *keys)
+            await self._client.run(_SCRIPT, "remove", [self._index, *(self._values + key for key in keys)], *keys)
 
     async def find(self, prefix: str) -> Mapping[str, bytes]:
-        found: list[bytes] = await self._client.run(_FIND, [self._index], self._values, prefix)
+        found: list[bytes] = await self._client.run(_SCRIPT, "find", [self._index], self._values, prefix)
         return {name.decode(): value for name, value in zip(found[::2], found[1::2], strict=True)}
 
     async def push(self, queue: str, item: bytes) -> None:
-        if not await self._client.run(_PUSH, [self._queues + queue], item, QUEUE_LIMIT):
+        if not await self._client.run(_SCRIPT, "push", [self._queues + queue], item, QUEUE_LIMIT):
             raise StoreUnavailable("too much waits for another replica")
 
     async def pop(self, queue: str, wait_s: float) -> bytes | None:

@@ -1,7 +1,7 @@
-"""Tells integrators what they subscribed to: signs, posts, tries again, gives up; the books are `subscriptions.py`'s.
+"""Sends events to subscribers: signs, posts, retries, gives up. `subscriptions.py` holds what is stored.
 
-Signed as Standard Webhooks (standardwebhooks.com) has it, so that receivers find a library: HMAC-SHA256 over id,
-timestamp and body. The timestamp lets a receiver refuse what is old, the id what it has seen.
+Signatures follow Standard Webhooks (standardwebhooks.com), so that receivers find a library: HMAC-SHA256 over id,
+timestamp and body. The timestamp lets a receiver refuse old deliveries, the id lets it recognise repeated ones.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 import aiohttp
 
 from rooms_admin.integrations.subscriptions import (
+    MOST_SUBSCRIPTIONS,
     SECRET_PREFIX,
     Delivery,
     EventKind,
@@ -32,34 +33,37 @@ from storage.errors import StoreUnavailable
 logger = logging.getLogger(__name__)
 
 WAITING_LIMIT = 10_000
-"""Events not written down yet. If the store does not keep up, the oldest go, and are counted."""
-AT_ONCE = 20
-"""Deliveries under way at the same time, of all subscriptions."""
+"""Events not stored yet. If the store does not keep up, the oldest are dropped and counted."""
 TIMEOUT_S = 10.0
+"""Limit of one attempt, in seconds."""
 RETRY_S = (5.0, 30.0, 120.0, 600.0, 3_600.0, 6 * 3_600.0)
-"""After each failure; then it is given up. Eight hours in all: a night's outage of a receiver."""
+"""Seconds to wait after each failure. Eight hours in all: a receiver may be down for a night."""
 JITTER = 0.2
-"""Share of the wait: receivers that come back are not met by everything in the same second."""
+"""Random share of each wait, so that a receiver that recovers does not get every retry in the same second."""
 LOOK_S = 1.0
-"""How often what is due again is looked for."""
+"""Interval in seconds of looking for deliveries that have become due."""
 
 
 def signature(secret: str, delivery_id: str, timestamp: int, body: str) -> str:
-    """The value of the header `webhook-signature`."""
+    """Compute the value of the header `webhook-signature`."""
     key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
     digest = hmac.digest(key, f"{delivery_id}.{timestamp}.{body}".encode(), hashlib.sha256)
     return f"v1,{base64.b64encode(digest).decode()}"
 
 
 def retry_after_s(failures: int, chance: float) -> float | None:
-    """How long to wait after so many failures; None: no more. `chance`: 0 to 1."""
+    """Return the seconds to wait after this many failures; None if there is no further attempt. `chance`: 0 to 1."""
     if failures > len(RETRY_S):
         return None
     return RETRY_S[failures - 1] * (1 + JITTER * (2 * chance - 1))
 
 
 class WebhookDeliveries:
-    """Sends what is subscribed to. `run` must be running for anything to be sent."""
+    """Delivers events to subscribers while `run` is running.
+
+    Each subscription has at most one delivery in flight, in the order of events; a failed one is retried later and
+    holds up nobody. Subscriptions do not wait for each other. `MOST_SUBSCRIPTIONS` bounds the requests in flight.
+    """
 
     def __init__(
         self,
@@ -76,35 +80,38 @@ class WebhookDeliveries:
         self._timeout_s = timeout_s
         self._look_s = look_s
         self._waiting: deque[OutgoingEvent] = deque()
-        self._news = asyncio.Event()
+        self._busy: set[str] = set()
+        """Subscriptions with a delivery in flight."""
+        self._wake = asyncio.Event()
         self.lost = 0
-        """Events that never were written down."""
+        """Events dropped before they were stored."""
 
     async def __aenter__(self) -> WebhookDeliveries:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Write down what is not; it is sent after the next start."""
+        """Store the events that are not stored yet; they are sent after the next start."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self.flush()
-        except (StoreUnavailable, TimeoutError):
-            logger.error("events for integrators lost", extra={"events": len(self._waiting)})
+        except (StoreUnavailable, TimeoutError) as error:
+            fields = {"events": len(self._waiting), "reason": type(error).__name__}
+            logger.error("webhook events dropped at shutdown", extra=fields)
 
     def tell(self, kind: EventKind, room_id: str, data: Mapping[str, object]) -> None:
-        """Something has happened. Called in the loop, never blocks; costs next to nothing if nobody wants it."""
+        """Enqueue an event for its subscribers. Called in the event loop; never blocks."""
         if not self._subscriptions.wanted(kind, room_id):
             return
         if len(self._waiting) >= WAITING_LIMIT:
             self._waiting.popleft()
             if not self.lost:
-                logger.error("events for integrators are being lost: the store does not keep up")
+                logger.error("webhook event dropped", extra={"reason": "the store does not keep up"})
             self.lost += 1
         self._waiting.append(OutgoingEvent(kind, room_id, milliseconds(self._now()), dict(data)))
-        self._news.set()
+        self._wake.set()
 
     async def flush(self) -> None:
-        """Write down what has happened; on failure it is kept for the next time."""
+        """Store the waiting events; on failure they are kept for the next time."""
         events = list(self._waiting)
         if events:
             await self._subscriptions.enqueue(events)
@@ -112,46 +119,57 @@ class WebhookDeliveries:
                 self._waiting.popleft()
 
     async def run(self) -> None:
-        """Send, until cancelled. What was under way then is sent again after the next start."""
+        """Send until cancelled. What is in flight then is sent again after the next start."""
         timeout = aiohttp.ClientTimeout(total=self._timeout_s)
-        async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as http:
+        connector = aiohttp.TCPConnector(limit=MOST_SUBSCRIPTIONS)
+        async with (
+            aiohttp.ClientSession(timeout=timeout, connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as http,
+            asyncio.TaskGroup() as group,
+        ):
             while True:
-                self._news.clear()
+                self._wake.clear()
                 try:
                     await self.flush()
-                    due = await self._subscriptions.due(AT_ONCE)
-                    async with asyncio.TaskGroup() as group:
-                        for delivery in due:
-                            group.create_task(self._deliver(http, delivery), name="deliver")
-                except* StoreUnavailable:
-                    due = []  # logged by the database; nothing is lost by coming back later
-                if not due:
-                    await self._wait()
+                    for delivery in await self._subscriptions.due(self._busy):
+                        self._busy.add(delivery.subscription_id)
+                        group.create_task(self._deliver(http, delivery), name="deliver")
+                except StoreUnavailable:
+                    pass  # logged by the store; nothing is lost
+                await self._wait()
 
     async def _wait(self) -> None:
         try:
             async with asyncio.timeout(self._look_s):
-                await self._news.wait()
+                await self._wake.wait()
         except TimeoutError:
             pass
 
     async def _deliver(self, http: aiohttp.ClientSession, delivery: Delivery) -> None:
+        try:
+            await self._attempt(http, delivery)
+        except StoreUnavailable:
+            # Logged by the store. The delivery is still due: it must not be repeated at once, and again and again.
+            await asyncio.sleep(self._look_s)
+        self._busy.discard(delivery.subscription_id)
+        self._wake.set()
+
+    async def _attempt(self, http: aiohttp.ClientSession, delivery: Delivery) -> None:
         subscription = await self._subscriptions.find(delivery.subscription_id)
         if subscription is None:
-            return  # it has been removed, and the delivery with it
+            return  # removed meanwhile, together with the delivery
         status, error = await self._post(http, subscription, delivery)
         ok = status is not None and 200 <= status < 300
         wait = None if ok or status == 410 else retry_after_s(delivery.attempts + 1, self._chance())
         again_at_ms = None if wait is None else milliseconds(self._now()) + round(wait * 1000)
         sent = await self._subscriptions.attempted(delivery, status=status, error=error, again_at_ms=again_at_ms, ok=ok)
         if sent.state == "failed":
-            fields = {"subscription_id": sent.subscription_id, "delivery_id": sent.delivery_id, "status": status}
-            logger.warning("delivery given up", extra=fields)
+            fields = {"subscription_id": sent.subscription_id, "delivery_id": sent.delivery_id}
+            logger.warning("webhook delivery given up", extra={**fields, "reason": str(status or error)})
 
     async def _post(
         self, http: aiohttp.ClientSession, subscription: Subscription, delivery: Delivery
     ) -> tuple[int | None, str | None]:
-        """The status of the answer, or why there was none. What else the answer says is not read."""
+        """Post a delivery; return the status of the response, or why there was none. Its body is not read."""
         timestamp = int(self._now().timestamp())
         headers = {
             "content-type": "application/json",

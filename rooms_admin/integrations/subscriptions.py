@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal, Protocol
@@ -117,9 +117,12 @@ class Subscriptions(Protocol):
     async def enqueue(self, events: Sequence[OutgoingEvent]) -> int:
         """Write down a delivery for each event and whoever wants it; how many."""
 
-    async def due(self, limit: int) -> Sequence[Delivery]:
-        """Those to be sent by now, the longest due first. Where several processes ask, each is given to one of them,
-        and to another when `CLAIM_S` have passed without a word on how it went."""
+    async def due(self, busy: Collection[str] = ()) -> Sequence[Delivery]:
+        """Return the delivery that is due longest of each subscription but those in `busy`.
+
+        Several processes never have deliveries of the same subscription at a time: what is returned is claimed until
+        `attempted`, for `CLAIM_S` at most.
+        """
 
     async def attempted(
         self, delivery: Delivery, *, status: int | None, error: str | None, again_at_ms: int | None, ok: bool
@@ -145,9 +148,9 @@ def new_subscription(url: str, events: Sequence[EventKind], room_id: str | None,
     return Subscription(subscription_id, url, tuple(events), room_id, new_secret(), now)
 
 
-def delivery_of(event: OutgoingEvent, subscription: Subscription) -> Delivery:
-    """What is to be sent of it."""
-    delivery_id = f"msg_{event.at_ms:012x}{secrets.token_hex(8)}"
+def delivery_of(event: OutgoingEvent, subscription: Subscription, number: int) -> Delivery:
+    """Build the delivery of an event. `number` orders the ids of events of the same millisecond."""
+    delivery_id = f"msg_{event.at_ms:012x}{number:04x}{secrets.token_hex(6)}"
     timestamp = datetime.fromtimestamp(event.at_ms / 1000, UTC).isoformat(timespec="milliseconds")
     body = {"type": event.kind, "timestamp": timestamp, "data": {"room_id": event.room_id} | event.data}
     return Delivery(

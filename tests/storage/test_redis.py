@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -39,14 +40,25 @@ async def test_what_would_cost_data_is_told(own_redis: RedisServer, caplog: pyte
         assert not caplog.records
 
 
-async def test_commands_pipelines_and_scripts(empty_redis: RedisServer) -> None:
+async def test_commands_pipelines_and_scripts(empty_redis: RedisServer, tmp_path: Path) -> None:
     async with RedisClient(empty_redis.url) as client:
         assert client.address == f"127.0.0.1:{empty_redis.port}"
         assert await client.together([("SET", "a", "1"), ("GET", "a"), ("GET", "b")]) == [True, b"1", None]
-        add = Script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
-        assert [await client.run(add, ["a"], 2), await client.run(add, ["a"], 3)] == [3, 6]
+        path = tmp_path / "counter.lua"
+        await asyncio.to_thread(
+            path.write_text,
+            """local commands = {}
+            function commands.add(number) return redis.call('INCRBY', KEYS[1], number) end
+            function commands.upper(text) return string.upper(text) end
+            return commands[ARGV[1]](unpack(ARGV, 2))""",
+        )
+        counter = Script(path)
+        assert [await client.run(counter, "add", ["a"], 2), await client.run(counter, "add", ["a"], 3)] == [3, 6]
         await client.call("SCRIPT FLUSH")
-        assert await client.run(add, ["a"], 1) == 7
+        assert await client.run(counter, "add", ["a"], 1) == 7
+        assert await client.run_each(counter, "upper", [["x"], ["y"]]) == [b"X", b"Y"]
+        await client.call("SCRIPT FLUSH")
+        assert await client.run_each(counter, "upper", [["z"]]) == [b"Z"]
 
 
 async def test_a_redis_that_does_not_answer_is_said(own_redis: RedisServer) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 
@@ -23,39 +24,7 @@ _KEPT_MS = KEPT_FOR // timedelta(milliseconds=1)
 
 _decoder = msgspec.msgpack.Decoder(StoredResponse)
 
-# An answer is a hash: what was wanted, by whom it is carried out, when it began, and the answer once there is one.
-_CLAIM = Script("""
-local answer, alive, now = KEYS[1], KEYS[2], tonumber(ARGV[3])
-local known = redis.call('HMGET', answer, 'wanted', 'owner', 'created', 'answer')
-redis.call('SET', alive, '1', 'PX', ARGV[5])
-if known[1] and tonumber(known[3]) <= now - tonumber(ARGV[4]) then known = {false} end
-if known[1] then
-    if known[1] ~= ARGV[1] then return {'reused'} end
-    if known[4] then return {'answered', known[4]} end
-    if known[2] ~= ARGV[2] and redis.call('EXISTS', ARGV[6] .. known[2]) == 1 then return {'in progress'} end
-end
-redis.call('DEL', answer)
-redis.call('HSET', answer, 'wanted', ARGV[1], 'owner', ARGV[2], 'created', ARGV[3])
-redis.call('PEXPIRE', answer, ARGV[4])
-return {known[1] and 'unfinished' or 'new'}
-""")
-_KEEP = Script("""
-local answer, room, of_room = KEYS[1], KEYS[2], KEYS[3]
-if redis.call('HGET', answer, 'owner') ~= ARGV[1] then return end
-if room then
-    if redis.call('EXISTS', room) == 0 then
-        redis.call('DEL', answer)
-        return
-    end
-    local now = tonumber(ARGV[3])
-    redis.call('ZREMRANGEBYSCORE', of_room, '-inf', now - tonumber(ARGV[4]))
-    redis.call('ZADD', of_room, now, answer)
-end
-redis.call('HSET', answer, 'answer', ARGV[2])
-""")
-_RELEASE = Script("""
-if redis.call('HGET', KEYS[1], 'owner') == ARGV[1] then redis.call('DEL', KEYS[1]) end
-""")
+_SCRIPT = Script(Path(__file__).with_name("idempotency.lua"))
 
 
 class RedisIdempotency:
@@ -91,7 +60,7 @@ class RedisIdempotency:
             asked = KeyClaim(caller, key, unfinished=False)
             keys = [self._place(asked), self._keys.alive(self._owner)]
             values = (wanted, self._owner, milliseconds(self._now()), _KEPT_MS, round(ALIVE_S * 1000))
-            found, *answer = await self._client.run(_CLAIM, keys, *values, self._keys.alive(""))
+            found, *answer = await self._client.run(_SCRIPT, "claim", keys, *values, self._keys.alive(""))
             if found == b"reused":
                 raise _reused()
             if found == b"in progress":
@@ -113,13 +82,13 @@ class RedisIdempotency:
             keys += [self._keys.room(room_id), self._keys.of(room_id, "answers")]
         now = milliseconds(self._now())
         try:
-            await self._client.run(_KEEP, keys, self._owner, msgspec.msgpack.encode(answer), now, _KEPT_MS)
+            await self._client.run(_SCRIPT, "keep", keys, self._owner, msgspec.msgpack.encode(answer), now, _KEPT_MS)
         finally:
             self._open.pop((claim.caller, claim.key), None)
 
     async def release(self, claim: KeyClaim) -> None:
         try:
-            await self._client.run(_RELEASE, [self._place(claim)], self._owner)
+            await self._client.run(_SCRIPT, "release", [self._place(claim)], self._owner)
         finally:
             self._open.pop((claim.caller, claim.key), None)
 

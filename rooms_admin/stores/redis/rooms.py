@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 
@@ -32,118 +33,7 @@ TRIES = 100
 """Of a change that others were quicker than, each time anew."""
 _SORTED_BY = {"created_at": "id", "name": "name", "valid_until": "end"}
 
-# Indexes are sorted sets in which all have the same score: those are sorted by their bytes. A place is what a room is
-# sorted by, a zero byte, its id.
-_INDEX = """
-local prefix, id = ARGV[1], ARGV[2]
-local room = prefix .. 'room:' .. id
-local function unindex()
-    local old = redis.call('HMGET', room, 'name', 'end', 'code', 'acs', 'request')
-    if not old[1] then return end
-    redis.call('ZREM', prefix .. 'rooms-by-id', id)
-    redis.call('ZREM', prefix .. 'rooms-by-name', old[1] .. '\\0' .. id)
-    redis.call('ZREM', prefix .. 'rooms-by-end', old[2] .. '\\0' .. id)
-    redis.call('ZREM', prefix .. 'code:' .. old[3], id)
-    for acs in string.gmatch(old[4], '%S+') do redis.call('SREM', prefix .. 'acs:' .. acs, id) end
-    if old[5] ~= '' then redis.call('SREM', prefix .. 'request:' .. old[5], id) end
-end
-"""
-_PUT = (
-    _INDEX
-    + """
-local document, version, participants, name, ends, code, acs, request = unpack(ARGV, 3, 10)
-local function put()
-    unindex()
-    redis.call('HSET', room, 'document', document, 'version', version, 'participants', participants,
-        'name', name, 'end', ends, 'code', code, 'acs', acs, 'request', request)
-    redis.call('ZADD', prefix .. 'rooms-by-id', 0, id)
-    redis.call('ZADD', prefix .. 'rooms-by-name', 0, name .. '\\0' .. id)
-    redis.call('ZADD', prefix .. 'rooms-by-end', 0, ends .. '\\0' .. id)
-    redis.call('ZADD', prefix .. 'code:' .. code, ends, id)
-    for one in string.gmatch(acs, '%S+') do redis.call('SADD', prefix .. 'acs:' .. one, id) end
-    if request ~= '' then redis.call('SADD', prefix .. 'request:' .. request, id) end
-    redis.call('HSETNX', prefix .. 'of:' .. id .. ':glossaries', ARGV[11], ARGV[12])
-end
-"""
-)
-_ADD = Script(
-    _PUT
-    + """
-if redis.call('ZCOUNT', prefix .. 'code:' .. code, '(' .. ARGV[13], '+inf') > 0 then return 0 end
-put()
-return 1
-"""
-)
-_UPDATE = Script(
-    _PUT
-    + """
-if redis.call('HGET', room, 'version') ~= ARGV[13] then return 0 end
-put()
-return 1
-"""
-)
-# Counts what goes, deletes it, and counts what is still there; the proof is kept with it.
-_REMOVE = Script(
-    _INDEX
-    + """
-if redis.call('EXISTS', room) == 0 then return false end
-local of = prefix .. 'of:' .. id .. ':'
-local hashes = {lines = true, passages = true, open_passages = true, glossaries = true}
-local removed = {rooms = 1, participants = tonumber(redis.call('HGET', room, 'participants'))}
-local answers = redis.call('ZRANGE', of .. 'answers', 0, -1)
-local acs_rooms = {}
-for one in string.gmatch(redis.call('HGET', room, 'acs'), '%S+') do table.insert(acs_rooms, prefix .. 'acs:' .. one) end
-local subscriptions = redis.call('SMEMBERS', of .. 'subscriptions')
-local deliveries = redis.call('SMEMBERS', of .. 'deliveries')
-
-for name in pairs(hashes) do removed[name] = redis.call('HLEN', of .. name) end
-removed.answers, removed.subscriptions, removed.deliveries, removed.acs_rooms = 0, 0, 0, #acs_rooms
-for _, key in ipairs(answers) do removed.answers = removed.answers + redis.call('DEL', key) end
-for _, one in ipairs(deliveries) do
-    local key = prefix .. 'delivery:' .. one
-    local subscription = redis.call('HGET', key, 'subscription')
-    if subscription then redis.call('ZREM', prefix .. 'subscription:' .. subscription .. ':deliveries', one) end
-    redis.call('ZREM', prefix .. 'deliveries-due', one)
-    redis.call('ZREM', prefix .. 'deliveries-ended', one)
-    removed.deliveries = removed.deliveries + redis.call('DEL', key)
-end
-for _, one in ipairs(subscriptions) do
-    removed.subscriptions = removed.subscriptions + redis.call('HDEL', prefix .. 'subscriptions', one)
-end
-unindex()
-redis.call('DEL', room)
-for _, kind in ipairs({'lines', 'lines-by-time', 'passages', 'passages-by-time', 'passages-in-order',
-    'passages-counted', 'open_passages', 'open_passages-by-time', 'glossaries', 'answers', 'subscriptions',
-    'deliveries'}) do
-    redis.call('DEL', of .. kind)
-end
-
-local left = {rooms = redis.call('EXISTS', room), answers = 0, subscriptions = 0, deliveries = 0, acs_rooms = 0}
-for name in pairs(hashes) do left[name] = redis.call('HLEN', of .. name) end
-for _, key in ipairs(acs_rooms) do left.acs_rooms = left.acs_rooms + redis.call('SISMEMBER', key, id) end
-for _, key in ipairs(answers) do left.answers = left.answers + redis.call('EXISTS', key) end
-for _, one in ipairs(subscriptions) do
-    left.subscriptions = left.subscriptions + redis.call('HEXISTS', prefix .. 'subscriptions', one)
-end
-for _, one in ipairs(deliveries) do
-    left.deliveries = left.deliveries + redis.call('EXISTS', prefix .. 'delivery:' .. one)
-end
-local proof = cjson.encode({deleted_ms = tonumber(ARGV[3]), removed = removed, left = left})
-redis.call('HSET', prefix .. 'deletions', id, proof)
-return proof
-"""
-)
-
-
-# Documents in the order of an index, and before them the last place.
-_READ = Script("""
-local places = redis.call(ARGV[2], KEYS[1], ARGV[3], ARGV[4], 'LIMIT', 0, ARGV[5])
-local found = {places[#places] or ''}
-for number, place in ipairs(places) do
-    found[number + 1] = redis.call('HGET', ARGV[1] .. 'room:' .. string.match(place, '[^%z]*$'), 'document')
-end
-return found
-""")
+_SCRIPT = Script(Path(__file__).with_name("rooms.lua"))
 
 
 class _Proof(msgspec.Struct):
@@ -163,7 +53,7 @@ class RedisRooms:
         self._keys = keys
 
     async def add(self, room: Room) -> None:
-        if not await self._client.run(_ADD, [], *self._put(room), milliseconds(room.created_at)):
+        if not await self._client.run(_SCRIPT, "add", [], milliseconds(room.created_at), *self._put(room)):
             raise JoinCodeTaken(room.join_code)
 
     def _put(self, room: Room) -> list[Part]:
@@ -204,12 +94,12 @@ class RedisRooms:
             if room is None:
                 raise UnknownRoom(room_id)
             changed = replace(change(room), version=room.version + 1)
-            if await self._client.run(_UPDATE, [], *self._put(changed), room.version):
+            if await self._client.run(_SCRIPT, "update", [], room.version, *self._put(changed)):
                 return changed
         raise StoreUnavailable("the room is being changed by others again and again", retry_after_ms=1_000)
 
     async def remove(self, room_id: str, now: datetime) -> Deletion:
-        proof = await self._client.run(_REMOVE, [], self._keys.prefix, room_id, milliseconds(now))
+        proof = await self._client.run(_SCRIPT, "remove", [], self._keys.prefix, room_id, milliseconds(now))
         if proof is None:
             raise UnknownRoom(room_id)
         return _deletion(room_id, proof)
@@ -232,7 +122,7 @@ class RedisRooms:
         found: list[Room] = []
         while len(found) < query.limit:
             given = (self._keys.prefix, command, first, last, READ_AT_ONCE)
-            place, *documents = await self._client.run(_READ, [index], *given)
+            place, *documents = await self._client.run(_SCRIPT, "read", [index], *given)
             found += [room for room in map(_room.decode, documents) if query.matches(room)]
             if len(documents) < READ_AT_ONCE:
                 break

@@ -6,8 +6,9 @@ it meanwhile, and somebody does if the sender has died.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 
@@ -34,88 +35,7 @@ AT_ONCE = 200
 _subscription = msgspec.json.Decoder(Subscription)
 _delivery = msgspec.json.Decoder(Delivery)
 
-_ADD = Script("""
-local prefix, id, room, document, most = unpack(ARGV)
-if redis.call('HLEN', prefix .. 'subscriptions') >= tonumber(most) then return 'too many' end
-if room ~= '' then
-    if redis.call('EXISTS', prefix .. 'room:' .. room) == 0 then return 'no room' end
-    redis.call('SADD', prefix .. 'of:' .. room .. ':subscriptions', id)
-end
-redis.call('HSET', prefix .. 'subscriptions', id, document)
-return 'added'
-""")
-_FORGET = """
-local prefix = ARGV[1]
-local function forget(id)
-    local key = prefix .. 'delivery:' .. id
-    local of = redis.call('HMGET', key, 'subscription', 'room')
-    redis.call('ZREM', prefix .. 'deliveries-due', id)
-    redis.call('ZREM', prefix .. 'deliveries-ended', id)
-    if of[1] then
-        redis.call('ZREM', prefix .. 'subscription:' .. of[1] .. ':deliveries', id)
-        redis.call('SREM', prefix .. 'of:' .. of[2] .. ':deliveries', id)
-    end
-    return redis.call('DEL', key)
-end
-"""
-_REMOVE = Script(
-    _FORGET
-    + """
-local id, room = ARGV[2], ARGV[3]
-if redis.call('HDEL', prefix .. 'subscriptions', id) == 0 then return 0 end
-if room ~= '' then redis.call('SREM', prefix .. 'of:' .. room .. ':subscriptions', id) end
-for _, one in ipairs(redis.call('ZRANGE', prefix .. 'subscription:' .. id .. ':deliveries', 0, -1)) do forget(one) end
-return 1
-"""
-)
-# Nothing is said any more of a room, or to a subscriber, deleted in the meantime.
-_ENQUEUE = Script("""
-local prefix, written = ARGV[1], 0
-for number = 2, #ARGV, 5 do
-    local id, subscription, room, due, document = unpack(ARGV, number, number + 4)
-    if redis.call('EXISTS', prefix .. 'room:' .. room) == 1
-        and redis.call('HEXISTS', prefix .. 'subscriptions', subscription) == 1 then
-        redis.call('HSET', prefix .. 'delivery:' .. id,
-            'document', document, 'subscription', subscription, 'room', room)
-        redis.call('ZADD', prefix .. 'deliveries-due', due, id)
-        redis.call('ZADD', prefix .. 'subscription:' .. subscription .. ':deliveries', 0, id)
-        redis.call('SADD', prefix .. 'of:' .. room .. ':deliveries', id)
-        written = written + 1
-    end
-end
-return written
-""")
-_DUE = Script("""
-local prefix, now, claimed_until, limit = unpack(ARGV)
-local found = {}
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', prefix .. 'deliveries-due', '-inf', now, 'LIMIT', 0, limit)) do
-    redis.call('ZADD', prefix .. 'deliveries-due', claimed_until, id)
-    found[#found + 1] = redis.call('HGET', prefix .. 'delivery:' .. id, 'document')
-end
-return found
-""")
-_ATTEMPTED = Script("""
-local prefix, id, document, due, created = unpack(ARGV)
-if redis.call('EXISTS', prefix .. 'delivery:' .. id) == 0 then return end
-redis.call('HSET', prefix .. 'delivery:' .. id, 'document', document)
-if due ~= '' then
-    redis.call('ZADD', prefix .. 'deliveries-due', due, id)
-else
-    redis.call('ZREM', prefix .. 'deliveries-due', id)
-    redis.call('ZADD', prefix .. 'deliveries-ended', created, id)
-end
-""")
-_EXPIRE = Script(
-    _FORGET
-    + """
-local gone = 0
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', prefix .. 'deliveries-ended', '-inf', '(' .. ARGV[2],
-    'LIMIT', 0, ARGV[3])) do
-    gone = gone + forget(id)
-end
-return gone
-"""
-)
+_SCRIPT = Script(Path(__file__).with_name("subscriptions.lua"))
 
 
 class RedisSubscriptions:
@@ -150,7 +70,7 @@ class RedisSubscriptions:
     async def add(self, url: str, events: Sequence[EventKind], room_id: str | None) -> Subscription:
         added = new_subscription(url, events, room_id, self._now())
         values = (added.subscription_id, room_id or "", msgspec.json.encode(added), subscriptions.MOST_SUBSCRIPTIONS)
-        done = await self._client.run(_ADD, [], self._keys.prefix, *values)
+        done = await self._client.run(_SCRIPT, "add", [], self._keys.prefix, *values)
         if done == b"too many":
             raise Conflict(f"there are {subscriptions.MOST_SUBSCRIPTIONS} subscriptions already")
         if done == b"no room":
@@ -159,7 +79,7 @@ class RedisSubscriptions:
 
     async def remove(self, subscription_id: str) -> None:
         found = await self.get(subscription_id)
-        if not await self._client.run(_REMOVE, [], self._keys.prefix, subscription_id, found.room_id or ""):
+        if not await self._client.run(_SCRIPT, "remove", [], self._keys.prefix, subscription_id, found.room_id or ""):
             raise NotFound("no such subscription")
 
     def forget_room(self, room_id: str) -> None:
@@ -170,20 +90,21 @@ class RedisSubscriptions:
     async def enqueue(self, events: Sequence[OutgoingEvent]) -> int:
         subscribed = await self.all()
         values: list[Part] = []
-        for event in events:
+        for number, event in enumerate(events):
             for one in subscribed:
                 if one.wants(event.kind, event.room_id):
-                    delivery = delivery_of(event, one)
+                    delivery = delivery_of(event, one, number)
                     named = (delivery.delivery_id, one.subscription_id, event.room_id, delivery.due_ms)
                     values += *named, msgspec.json.encode(delivery)
         calls = [
             [self._keys.prefix, *values[start : start + 5 * AT_ONCE]] for start in range(0, len(values), 5 * AT_ONCE)
         ]
-        return sum(await self._client.run_each(_ENQUEUE, calls))
+        return sum(await self._client.run_each(_SCRIPT, "enqueue", calls))
 
-    async def due(self, limit: int) -> Sequence[Delivery]:
+    async def due(self, busy: Collection[str] = ()) -> Sequence[Delivery]:
         now = milliseconds(self._now())
-        documents = await self._client.run(_DUE, [], self._keys.prefix, now, now + round(CLAIM_S * 1000), limit)
+        claimed_until = now + round(CLAIM_S * 1000)
+        documents = await self._client.run(_SCRIPT, "due", [], self._keys.prefix, now, claimed_until, *busy)
         return [_delivery.decode(document) for document in documents]
 
     async def attempted(
@@ -191,8 +112,9 @@ class RedisSubscriptions:
     ) -> Delivery:
         changed = delivery.attempted(status=status, error=error, again_at_ms=again_at_ms, ok=ok)
         due = str(changed.due_ms) if changed.state == "pending" else ""
-        values = (changed.delivery_id, msgspec.json.encode(changed), due, changed.created_ms)
-        await self._client.run(_ATTEMPTED, [], self._keys.prefix, *values)
+        named = (changed.delivery_id, changed.subscription_id)
+        values = (*named, msgspec.json.encode(changed), due, changed.created_ms)
+        await self._client.run(_SCRIPT, "attempted", [], self._keys.prefix, *values)
         return changed
 
     async def history(
@@ -216,6 +138,6 @@ class RedisSubscriptions:
     async def expire(self) -> int:
         oldest = milliseconds(self._now()) - KEPT_DELIVERIES_MS
         gone = 0
-        while some := await self._client.run(_EXPIRE, [], self._keys.prefix, oldest, AT_ONCE):
+        while some := await self._client.run(_SCRIPT, "expire", [], self._keys.prefix, oldest, AT_ONCE):
             gone += some
         return gone

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -22,68 +23,7 @@ _line = msgspec.json.Decoder(TranscriptLine)
 _passage = msgspec.json.Decoder(LedgerRecord)
 _open = msgspec.json.Decoder(OpenLedgerRecord)
 
-_OF = """
-local of = ARGV[1] .. 'of:' .. ARGV[2] .. ':'
-if redis.call('EXISTS', ARGV[1] .. 'room:' .. ARGV[2]) == 0 then return 0 end
-local function close(name, closed_ms, document)
-    redis.call('HDEL', of .. 'open_passages', name)
-    redis.call('ZREM', of .. 'open_passages-by-time', name)
-    if redis.call('HSET', of .. 'passages', name, document) == 1 then
-        redis.call('ZADD', of .. 'passages-in-order', redis.call('INCR', of .. 'passages-counted'), name)
-        redis.call('ZADD', of .. 'passages-by-time', closed_ms, name)
-    end
-end
-"""
-# Each item: its kind, its name, its time, the document. That of a line begins with its revision.
-_WRITE = Script(
-    _OF
-    + """
-local function revision(document) return tonumber(string.match(document, '^%-?%d+')) end
-for number = 3, #ARGV, 4 do
-    local kind, name, time, document = unpack(ARGV, number, number + 3)
-    if kind == 'line' then
-        local known = redis.call('HGET', of .. 'lines', name)
-        if not known or revision(document) >= revision(known) then
-            redis.call('HSET', of .. 'lines', name, document)
-            redis.call('ZADD', of .. 'lines-by-time', time, name)
-        end
-    elseif kind == 'passage' then
-        close(name, time, document)
-    elseif redis.call('HEXISTS', of .. 'passages', name) == 0 then
-        redis.call('HSETNX', of .. 'open_passages', name, document)
-        redis.call('ZADD', of .. 'open_passages-by-time', 'NX', time, name)
-    end
-end
-return 1
-"""
-)
-_CLOSE = Script(
-    _OF
-    + """
-local closed = 0
-for number = 4, #ARGV, 2 do
-    if redis.call('HEXISTS', of .. 'open_passages', ARGV[number]) == 1 then
-        close(ARGV[number], ARGV[3], ARGV[number + 1])
-        closed = closed + 1
-    end
-end
-return closed
-"""
-)
-_EXPIRE = Script(
-    _OF
-    + """
-local gone = 0
-for _, kind in ipairs({'lines', 'passages', 'open_passages'}) do
-    for _, name in ipairs(redis.call('ZRANGEBYSCORE', of .. kind .. '-by-time', '-inf', '(' .. ARGV[3])) do
-        gone = gone + redis.call('HDEL', of .. kind, name)
-        redis.call('ZREM', of .. kind .. '-by-time', name)
-        redis.call('ZREM', of .. kind .. '-in-order', name)
-    end
-end
-return gone
-"""
-)
+_SCRIPT = Script(Path(__file__).with_name("transcripts.lua"))
 
 
 class RedisTranscripts:
@@ -107,7 +47,7 @@ class RedisTranscripts:
             for room_id, values in rooms.items()
             for start in range(0, len(values), 4 * ITEMS_AT_ONCE)
         ]
-        await self._client.run_each(_WRITE, calls)
+        await self._client.run_each(_SCRIPT, "write", calls)
 
     async def lines(self, room_id: str, most: int) -> Sequence[TranscriptLine]:
         documents = await self._youngest(room_id, "lines", "lines-by-time", most)
@@ -137,12 +77,12 @@ class RedisTranscripts:
             for name, document in zip(part, documents, strict=True):
                 if document is not None:
                     values += name, msgspec.json.encode(_open.decode(document).abandoned(reason, now_ms))
-            closed += await self._client.run(_CLOSE, [], self._keys.prefix, room_id, now_ms, *values)
+            closed += await self._client.run(_SCRIPT, "close", [], self._keys.prefix, room_id, now_ms, *values)
         return closed
 
     async def expire(self, oldest_ms: Mapping[str, int]) -> int:
         calls: list[list[Part]] = [[self._keys.prefix, room_id, oldest] for room_id, oldest in oldest_ms.items()]
-        return sum(await self._client.run_each(_EXPIRE, calls))
+        return sum(await self._client.run_each(_SCRIPT, "expire", calls))
 
 
 def _name(utterance_id: str, language: str) -> str:

@@ -136,6 +136,10 @@ MIGRATIONS: tuple[Migration, ...] = (
         "INSERT INTO acs_rooms SELECT acs_room_id, room_id FROM rooms",
         "DROP INDEX rooms_by_acs_room",
     ),
+    (  # 9: what is due, by subscription
+        "CREATE INDEX deliveries_due ON deliveries (subscription_id, due_ms, delivery_id) WHERE state = 'pending'",
+        "DROP INDEX deliveries_by_time",
+    ),
 )
 
 OF_A_ROOM = ("lines", "passages", "open_passages", "glossaries", "answers", "subscriptions", "deliveries", "acs_rooms")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -89,8 +89,8 @@ class SqliteSubscriptions:
 
     async def enqueue(self, events: Sequence[OutgoingEvent]) -> int:
         deliveries = [
-            delivery_of(event, one)
-            for event in events
+            delivery_of(event, one, number)
+            for number, event in enumerate(events)
             for one in await self.all()
             if one.wants(event.kind, event.room_id)
         ]
@@ -102,11 +102,19 @@ class SqliteSubscriptions:
             await self._database.write(lambda connection: connection.executemany(statement, rows).rowcount)
         return len(rows)
 
-    async def due(self, limit: int) -> Sequence[Delivery]:
-        query = f"SELECT {_COLUMNS} FROM deliveries WHERE state = 'pending' AND due_ms <= ? ORDER BY due_ms LIMIT ?"
+    async def due(self, busy: Collection[str] = ()) -> Sequence[Delivery]:
+        query = (
+            f"SELECT {_COLUMNS} FROM deliveries WHERE subscription_id = ? AND state = 'pending' AND due_ms <= ?"
+            " ORDER BY due_ms, delivery_id LIMIT 1"
+        )
         now = milliseconds(self._now())
-        rows = await self._database.read(lambda connection: connection.execute(query, (now, limit)).fetchall())
-        return [Delivery(*row) for row in rows]
+        asked = [subscription_id for subscription_id in self._known if subscription_id not in busy]
+
+        def read(connection: sqlite3.Connection) -> list[Delivery]:
+            rows = (connection.execute(query, (subscription_id, now)).fetchone() for subscription_id in asked)
+            return [Delivery(*row) for row in rows if row is not None]
+
+        return await self._database.read(read)
 
     async def attempted(
         self, delivery: Delivery, *, status: int | None, error: str | None, again_at_ms: int | None, ok: bool

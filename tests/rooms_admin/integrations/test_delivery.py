@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,6 +25,7 @@ from storage.errors import StoreUnavailable
 from storage.sqlite import IN_MEMORY, SqliteDatabase
 from tests.rooms_admin.rooms.test_room import room
 from tests.support.stores import Stores
+from tests.support.virtual_time import virtual_time
 
 
 class Clock:
@@ -43,9 +44,28 @@ class Integrator:
         self.answers: list[int] = []
         self.received: list[tuple[dict[str, str], bytes]] = []
         self.url = ""
+        self.gate: asyncio.Event | None = None
+        """Until it is set, requests are not answered."""
+        self.most_at_once = 0
+        self._at_once = 0
+        self._news = asyncio.Condition()
+
+    async def until(self, received: int) -> None:
+        async with self._news:
+            await self._news.wait_for(lambda: len(self.received) >= received)
 
     async def handle(self, request: web.Request) -> web.Response:
-        self.received.append(({name.lower(): value for name, value in request.headers.items()}, await request.read()))
+        body = await request.read()
+        async with self._news:
+            self.received.append(({name.lower(): value for name, value in request.headers.items()}, body))
+            self._news.notify_all()
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            if self.gate is not None:
+                await self.gate.wait()
+        finally:
+            self._at_once -= 1
         status = self.answers.pop(0) if self.answers else 204
         return web.Response(status=status, headers={"Location": self.url} if status == 302 else {})
 
@@ -62,6 +82,17 @@ class Integrator:
             yield
         finally:
             await runner.cleanup()
+
+
+@asynccontextmanager
+async def running(deliveries: WebhookDeliveries) -> AsyncIterator[None]:
+    task = asyncio.ensure_future(deliveries.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
 
 class Desk:
@@ -97,11 +128,8 @@ async def desk(stores: Stores) -> AsyncIterator[Desk]:
         await stores.rooms.add(room(1))
         subscriptions = await stores.subscriptions(clock)
         deliveries = WebhookDeliveries(subscriptions, now=clock, chance=lambda: 0.5, timeout_s=1.0, look_s=0.02)
-        running = asyncio.ensure_future(deliveries.run())
-        yield Desk(subscriptions, deliveries, integrator, clock)
-        running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await running
+        async with running(deliveries):
+            yield Desk(subscriptions, deliveries, integrator, clock)
 
 
 async def test_what_happens_is_told_and_signed(desk: Desk) -> None:
@@ -189,7 +217,7 @@ async def test_what_has_happened_is_written_down_when_we_stop() -> None:
         await subscriptions.add("https://contoso.com", ["room.live"], None)
         async with WebhookDeliveries(subscriptions) as deliveries:
             deliveries.tell("room.live", "room-1", {})
-        assert len(await subscriptions.due(9)) == 1
+        assert len(await subscriptions.due()) == 1
 
 
 async def test_too_much_at_once_costs_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,13 +225,67 @@ async def test_too_much_at_once_costs_the_oldest(monkeypatch: pytest.MonkeyPatch
     async with SqliteDatabase(IN_MEMORY, MIGRATIONS) as database:
         await SqliteRooms(database).add(room(1))
         subscriptions = SqliteSubscriptions(database)
-        await subscriptions.add("https://contoso.com", ["room.live"], None)
+        added = await subscriptions.add("https://contoso.com", ["room.live"], None)
         async with WebhookDeliveries(subscriptions) as deliveries:
             for number in range(5):
                 deliveries.tell("room.live", "room-1", {"number": number})
             assert deliveries.lost == 3
-        numbers = {json.loads(one.body)["data"]["number"] for one in await subscriptions.due(9)}
+        stored = await subscriptions.history(added.subscription_id, None, 9)
+        numbers = {json.loads(one.body)["data"]["number"] for one in stored}
         assert numbers == {3, 4}
+
+
+async def test_an_endpoint_that_does_not_answer_holds_up_no_other(stores: Stores) -> None:
+    """It does not answer while the others get everything, each in order and one at a time."""
+    silent, lively = Integrator(), [Integrator() for _ in range(3)]
+    silent.gate = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        for integrator in (silent, *lively):
+            await stack.enter_async_context(integrator.listening())
+        await stores.rooms.add(room(1))
+        subscriptions = await stores.subscriptions()
+        for integrator in (silent, *lively):
+            await subscriptions.add(integrator.url, ["utterance.final"], None)
+        deliveries = WebhookDeliveries(subscriptions, timeout_s=60)
+        async with running(deliveries), asyncio.timeout(15):
+            for number in range(20):
+                deliveries.tell("utterance.final", "room-1", {"number": number})
+                await asyncio.sleep(0.001)
+            for integrator in lively:
+                await integrator.until(20)
+            assert len(silent.received) == 1
+            silent.gate.set()
+            await silent.until(20)
+    for integrator in (silent, *lively):
+        assert [json.loads(body)["data"]["number"] for _, body in integrator.received] == list(range(20))
+        assert integrator.most_at_once == 1
+
+
+@virtual_time
+async def test_an_endpoint_that_does_not_answer_costs_the_others_no_time() -> None:
+    """Ten seconds of traffic: the others get each event in its own millisecond, the silent one by its timeout."""
+    silent, lively, loop = Integrator(), Integrator(), asyncio.get_running_loop()
+    silent.gate = asyncio.Event()
+
+    def now() -> datetime:
+        return datetime.fromtimestamp(1_800_000_000 + loop.time(), UTC)
+
+    async with silent.listening(), lively.listening(), SqliteDatabase(IN_MEMORY, MIGRATIONS) as database:
+        await SqliteRooms(database).add(room(1))
+        subscriptions = SqliteSubscriptions(database, now=now)
+        for integrator in (silent, lively):
+            await subscriptions.add(integrator.url, ["utterance.final"], None)
+        deliveries = WebhookDeliveries(subscriptions, now=now, chance=lambda: 0.5)
+        async with running(deliveries):
+            for number in range(100):
+                begun = loop.time()
+                deliveries.tell("utterance.final", "room-1", {"number": number})
+                await lively.until(number + 1)
+                assert round((loop.time() - begun) * 1000) <= 1
+                await asyncio.sleep(0.1)
+            await asyncio.sleep(15)
+        assert len(silent.received) == 3, "one attempt after the other, each for ten seconds"
+        silent.gate.set()
 
 
 @pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])

@@ -34,7 +34,7 @@ class Books:
         await self.subscriptions.enqueue([OutgoingEvent("room.live", room_id, now, {}) for room_id in rooms])
 
     async def due(self) -> list[Delivery]:
-        return list(await self.subscriptions.due(99))
+        return list(await self.subscriptions.due())
 
 
 @pytest.fixture
@@ -50,11 +50,18 @@ async def test_only_what_is_wanted_is_written_down(books: Books) -> None:
     one_room = await books.subscriptions.add(URL, ["room.live"], "room-1")
     await books.subscriptions.add(URL, ["utterance.final"], None)
     await books.enqueue("room-1", "room-2", "room-0")
-    assert {(one.room_id, one.subscription_id) for one in await books.due()} == {
-        ("room-1", everything.subscription_id),
-        ("room-1", one_room.subscription_id),
-        ("room-2", everything.subscription_id),
-    }
+    written = [
+        (one.room_id, one.subscription_id)
+        for subscription in await books.subscriptions.all()
+        for one in await books.subscriptions.history(subscription.subscription_id, None, 9)
+    ]
+    assert sorted(written) == sorted(
+        [
+            ("room-1", everything.subscription_id),
+            ("room-1", one_room.subscription_id),
+            ("room-2", everything.subscription_id),
+        ]
+    )
     assert books.subscriptions.wanted("room.live", "room-1")
 
 
@@ -63,7 +70,24 @@ async def test_subscriptions_survive_a_restart(books: Books) -> None:
     await books.enqueue("room-1")
     after = await books.stores.subscriptions(books.clock)
     assert list(await after.all()) == [added]
-    assert [one.subscription_id for one in await after.due(9)] == [added.subscription_id]
+    assert [one.subscription_id for one in await after.due()] == [added.subscription_id]
+
+
+async def test_of_each_subscription_the_oldest_delivery_is_due(books: Books) -> None:
+    """Events of the same millisecond included: they keep their order."""
+    one = (await books.subscriptions.add(URL, ["room.live"], "room-1")).subscription_id
+    other = (await books.subscriptions.add(URL, ["room.live"], "room-2")).subscription_id
+    await books.enqueue(*["room-1", "room-2"] * 10)
+    whole = [delivery.delivery_id for delivery in await books.subscriptions.history(one, None, 99)]
+    assert whole == sorted(whole, reverse=True)
+    sent = []
+    for _ in range(10):
+        (delivery,) = await books.subscriptions.due({other})
+        await books.subscriptions.attempted(delivery, status=200, error=None, again_at_ms=None, ok=True)
+        sent.append(delivery.delivery_id)
+    assert sent == whole[::-1]
+    assert await books.subscriptions.due([other]) == []
+    assert [delivery.subscription_id for delivery in await books.due()] == [other]
 
 
 async def test_an_attempt_is_due_again_when_it_says(books: Books) -> None:
@@ -130,7 +154,7 @@ async def test_there_are_not_too_many(books: Books, monkeypatch: pytest.MonkeyPa
 async def test_old_books_are_closed_but_not_what_is_pending(books: Books) -> None:
     added = await books.subscriptions.add(URL, ["room.live"], None)
     await books.enqueue("room-1", "room-2")
-    delivery, _ = await books.due()
+    (delivery,) = await books.due()
     await books.subscriptions.attempted(delivery, status=200, error=None, again_at_ms=None, ok=True)
     books.clock.now = NOW + timedelta(days=8)
     assert await books.subscriptions.expire() == 1

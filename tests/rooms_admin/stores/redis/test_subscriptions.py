@@ -42,11 +42,50 @@ async def replicas(empty_redis: RedisServer, clock: Clock) -> AsyncIterator[list
         yield [RedisSubscriptions(client, Keys(), now=clock) for _ in range(3)]
 
 
-async def test_a_delivery_is_given_to_one_of_those_who_ask(replicas: list[RedisSubscriptions]) -> None:
-    await replicas[0].add(URL, ["room.live"], None)
-    await replicas[0].enqueue([EVENT] * 30)
-    found = [one for due in await asyncio.gather(*(one.due(7) for one in replicas * 2)) for one in due]
-    assert len(found) == len({one.delivery_id for one in found}) == 30
+async def test_a_subscription_is_served_by_one_replica_at_a_time(replicas: list[RedisSubscriptions]) -> None:
+    added = sorted([(await replicas[0].add(URL, ["room.live"], None)).subscription_id for _ in range(5)])
+    await replicas[0].enqueue([EVENT] * 3)
+    seen: list[str] = []
+    for _ in range(3):
+        found = [one for due in await asyncio.gather(*(one.due() for one in replicas * 2)) for one in due]
+        assert sorted(one.subscription_id for one in found) == added
+        for number, one in enumerate(found):
+            other = replicas[number % 3]
+            await other.attempted(one, status=200, error=None, again_at_ms=None, ok=True)
+        seen += [one.delivery_id for one in found]
+    assert len(seen) == len(set(seen)) == 15
+    assert await replicas[0].due() == []
+
+
+async def test_a_late_report_does_not_free_what_another_replica_has_claimed(
+    replicas: list[RedisSubscriptions], clock: Clock
+) -> None:
+    slow, ours, theirs = replicas
+    await ours.add(URL, ["room.live"], None)
+    await ours.enqueue([EVENT] * 3)
+    (first,) = await slow.due()
+    clock.now = NOW + timedelta(seconds=CLAIM_S)
+    assert await ours.due() == [first]
+    await ours.attempted(first, status=200, error=None, again_at_ms=None, ok=True)
+    (second,) = await ours.due()
+    await slow.attempted(first, status=200, error=None, again_at_ms=None, ok=True)
+    assert await theirs.due() == []
+    await ours.attempted(second, status=200, error=None, again_at_ms=None, ok=True)
+    assert len(await theirs.due()) == 1
+
+
+async def test_what_an_earlier_version_left_due_is_sent(replicas: list[RedisSubscriptions]) -> None:
+    """It kept one sorted set for all subscriptions."""
+    ours = replicas[0]
+    subscription_id = (await ours.add(URL, ["room.live"], None)).subscription_id
+    await ours.enqueue([EVENT])
+    (delivery,) = await ours.due()
+    redis, prefix = ours._client, Keys().prefix
+    await redis.call("DEL", f"{prefix}subscription:{subscription_id}:due", f"{prefix}deliveries-claimed")
+    await redis.call("ZADD", f"{prefix}deliveries-due", delivery.due_ms, delivery.delivery_id)
+    await redis.call("ZADD", f"{prefix}deliveries-due", delivery.due_ms, "msg_of-a-removed-subscription")
+    assert await ours.due() == [delivery]
+    assert await redis.call("EXISTS", f"{prefix}deliveries-due") == 0
 
 
 async def test_what_a_dead_replica_was_sending_is_sent_by_another(
@@ -55,13 +94,13 @@ async def test_what_a_dead_replica_was_sending_is_sent_by_another(
     dead, ours, _ = replicas
     await ours.add(URL, ["room.live"], None)
     await dead.enqueue([EVENT])
-    (delivery,) = await dead.due(9)
-    assert await ours.due(9) == []
+    (delivery,) = await dead.due()
+    assert await ours.due() == []
     clock.now = NOW + timedelta(seconds=CLAIM_S)
-    assert await ours.due(9) == [delivery]
+    assert await ours.due() == [delivery]
     await ours.attempted(delivery, status=200, error=None, again_at_ms=None, ok=True)
     clock.now += timedelta(seconds=CLAIM_S)
-    assert await dead.due(9) == await ours.due(9) == []
+    assert await dead.due() == await ours.due() == []
 
 
 async def test_a_subscription_is_known_to_all_at_once(replicas: list[RedisSubscriptions]) -> None:
@@ -85,10 +124,10 @@ async def test_what_is_said_of_a_removed_subscription_is_forgotten(replicas: lis
     ours, theirs, _ = replicas
     added = await ours.add(URL, ["room.live"], "room-1")
     await ours.enqueue([EVENT])
-    (delivery,) = await ours.due(9)
+    (delivery,) = await ours.due()
     await theirs.remove(added.subscription_id)
     await ours.attempted(delivery, status=None, error="TimeoutError", again_at_ms=milliseconds(NOW), ok=False)
-    assert await ours.due(9) == []
+    assert await ours.due() == []
 
 
 async def test_a_long_history_is_read_in_parts(
@@ -98,7 +137,8 @@ async def test_a_long_history_is_read_in_parts(
     ours = replicas[0]
     added = await ours.add(URL, ["room.live"], None)
     await ours.enqueue([EVENT] * 7)
-    for delivery in await ours.due(3):
+    for _ in range(3):
+        (delivery,) = await ours.due()
         await ours.attempted(delivery, status=410, error=None, again_at_ms=None, ok=False)
     whole = await ours.history(added.subscription_id, None, 99)
     assert len(whole) == 7
