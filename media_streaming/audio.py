@@ -1,4 +1,4 @@
-"""PCM16 mono audio as numbers: milliseconds to bytes and back, bytes into frames. No wire format."""
+"""PCM16 mono audio as numbers: milliseconds to bytes and back. No wire format."""
 
 from __future__ import annotations
 
@@ -39,41 +39,5 @@ class AudioFormat:
         return size / self.bytes_per_ms
 
 
-PCM_16K_MONO = AudioFormat(16_000)
 PCM_24K_MONO = AudioFormat(24_000)
 """What the interpreter asks ACS for (`pcm24KMono`): the model's own rate, so nothing needs resampling."""
-
-
-class FrameCutter:
-    """Cuts pieces of any length into frames of one size; what is left over waits for the next piece."""
-
-    def __init__(self, frame_bytes: int = PCM_24K_MONO.frame_bytes) -> None:
-        if frame_bytes <= 0:
-            raise ValueError(f"a frame has a positive size, not {frame_bytes}")
-        self._frame_bytes = frame_bytes
-        self._rest = b""
-
-    @property
-    def held(self) -> int:
-        """Bytes waiting to become a whole frame."""
-        return len(self._rest)
-
-    def push(self, piece: bytes) -> list[bytes]:
-        """Take a piece, return every frame it completes."""
-        size = self._frame_bytes
-        if not self._rest and len(piece) == size:
-            return [piece]
-        joined = self._rest + piece
-        whole = len(joined) - len(joined) % size
-        self._rest = joined[whole:]
-        return [joined[start : start + size] for start in range(0, whole, size)]
-
-    def flush(self) -> bytes:
-        """Return what is left over, shorter than a frame, and forget it."""
-        rest, self._rest = self._rest, b""
-        return rest
-
-    def flush_padded(self) -> bytes:
-        """Return what is left over as a whole frame ending in silence, or nothing if nothing is left."""
-        rest = self.flush()
-        return rest.ljust(self._frame_bytes, b"\0") if rest else b""

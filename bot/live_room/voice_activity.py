@@ -19,7 +19,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -301,15 +300,6 @@ def _samples(pcm: bytes) -> NDArray[np.float32]:
 # --- all speakers -----------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class PoolCounters:
-    """Monotonic."""
-
-    lent: int = 0
-    fallbacks: int = 0
-    """Of these, WebRTC's detector, because all good ones were lent."""
-
-
 class DetectorPool:
     """The good detectors of the process, lent to whoever may be speaking."""
 
@@ -320,8 +310,9 @@ class DetectorPool:
         self._free: list[Judge] = []
         self._lent: dict[SpeechDetector, float] = {}
         """Who has a good one, and when they last heard something; seconds."""
-        self._fallbacks: list[Judge] = []
-        self.counters = PoolCounters()
+        self._spares: list[Judge] = []
+        self.fallbacks = 0
+        """Times the WebRTC detector was lent because no silero detector was free. Only grows."""
 
     def load(self) -> None:
         """Load the detectors: about 45 ms each, so at start-up and in a thread.
@@ -343,15 +334,14 @@ class DetectorPool:
         return len(self._free)
 
     def lend(self, borrower: SpeechDetector) -> Judge:
-        self.counters.lent += 1
         if not self._free:
             self._reclaim()
         if self._free:
             judge = self._free.pop()
             self._lent[borrower] = self._clock()
         else:
-            self.counters.fallbacks += 1
-            judge = self._fallbacks.pop() if self._fallbacks else WebRtcJudge()
+            self.fallbacks += 1
+            judge = self._spares.pop() if self._spares else WebRtcJudge()
         judge.reset()
         return judge
 
@@ -362,7 +352,7 @@ class DetectorPool:
 
     def give_back(self, borrower: SpeechDetector, judge: Judge) -> None:
         if self._lent.pop(borrower, None) is None:
-            self._fallbacks.append(judge)
+            self._spares.append(judge)
         else:
             self._free.append(judge)
 

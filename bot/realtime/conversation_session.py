@@ -104,7 +104,6 @@ class ConversationSession(SessionRules):
             "max_output_tokens": settings.max_output_tokens,
             "tool_choice": "none",
         }
-        self._speaks = not text_only
         self._retiring = False
         self._turns: OrderedDict[str, ResponseTurn] = OrderedDict()
         self._hearing: ResponseTurn | None = None

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media_streaming import stream as stream_module
-from media_streaming.audio import PCM_16K_MONO, PCM_24K_MONO
+from media_streaming.audio import PCM_24K_MONO, AudioFormat
 from media_streaming.messages import STOP_AUDIO, AudioData, AudioMetadata, DtmfData, MediaMessage
 from media_streaming.stream import MALFORMED_LIMIT, MediaStream, SocketGone
 
@@ -119,9 +119,9 @@ async def test_another_format_than_asked_for_closes_the_stream(metadata: dict[st
 
 
 async def test_another_format_may_be_asked_for() -> None:
-    stream = MediaStream(FakeSocket([METADATA.replace("24000", "16000")]), expected=PCM_16K_MONO)
+    stream = MediaStream(FakeSocket([METADATA.replace("24000", "16000")]), expected=AudioFormat(16_000))
     await received(stream)
-    assert stream.format == PCM_16K_MONO
+    assert stream.format == AudioFormat(16_000)
 
 
 async def test_malformed_messages_are_skipped_counted_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -217,11 +217,11 @@ def test_nothing_is_loaded_until_asked_for() -> None:
 
 def test_whoever_comes_too_late_gets_the_poorer_detector_and_it_is_counted(loaded: DetectorPool) -> None:
     detectors = [loaded.detector() for _ in range(4)]
-    before = loaded.counters.fallbacks
+    before = loaded.fallbacks
     for detector in detectors:
         detector.voiced(tone(0.5))
     assert loaded.free == 0
-    assert loaded.counters.fallbacks - before == 2
+    assert loaded.fallbacks - before == 2
     for detector in detectors:
         detector.close()
     assert loaded.free == 2
@@ -239,13 +239,13 @@ def test_detectors_of_speakers_who_fell_silent_without_a_frame_are_taken_back() 
     gone.voiced(tone(0.5))
     now = IDLE_S * 1.4
     present.voiced(tone(0.5))
-    assert pool.counters.fallbacks == 1  # 0.9 s after the last frame of the other
+    assert pool.fallbacks == 1  # 0.9 s after the last frame of the other
     present.close()
     now = IDLE_S * 1.6
     present.voiced(tone(0.5))
-    assert pool.counters.fallbacks == 1
+    assert pool.fallbacks == 1
     gone.voiced(tone(0.5))  # comes back, and finds the good one taken
-    assert pool.counters.fallbacks == 2
+    assert pool.fallbacks == 2
     gone.close()
     present.close()
     assert pool.free == 1
@@ -258,7 +258,7 @@ def test_without_silero_webrtc_serves(monkeypatch: pytest.MonkeyPatch) -> None:
     detector = pool.detector()
     assert pool.free == 0
     detector.voiced(tone(0.5))
-    assert pool.counters.fallbacks == 1
+    assert pool.fallbacks == 1
 
 
 def test_a_lent_detector_remembers_nothing_of_its_last_speaker(loaded: DetectorPool, speech: FloatAudio) -> None:
