@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable
 from itertools import count
 
-Action = Callable[[float], None]
+ScheduledAction = Callable[[float], None]
 """Called with the present time. An action that may have become pointless checks that itself."""
 
 
@@ -14,10 +14,10 @@ class Agenda:
     """Actions with due times; equal times keep their order of entry."""
 
     def __init__(self) -> None:
-        self._entries: list[tuple[float, int, Action]] = []
+        self._entries: list[tuple[float, int, ScheduledAction]] = []
         self._order = count()
 
-    def at(self, due: float, action: Action) -> None:
+    def at(self, due: float, action: ScheduledAction) -> None:
         heapq.heappush(self._entries, (due, next(self._order), action))
 
     def next_deadline(self) -> float | None:

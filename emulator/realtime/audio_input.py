@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from emulator.realtime.base_session import ClientEvents, client_event
 from emulator.realtime.context import SessionContext
-from emulator.realtime.hearing import Hearings
 from emulator.realtime.input_buffer import InputBuffer
 from emulator.realtime.item_events import announce_item
 from emulator.realtime.items import Conversation, audio_item
+from emulator.realtime.recognitions import ItemRecognitions
+from emulator.realtime.schema import Json
 from emulator.realtime.vad import EnergyDetector, SpeechStarted, SpeechStopped
-
-Json = dict[str, Any]
 
 SILENCE_KEPT_MS = 10_000
 """While speech is looked for, silence further back is of no use but as prefix padding."""
@@ -50,13 +49,13 @@ class AudioInput:
         context: SessionContext,
         settings: InputSettings,
         conversation: Conversation,
-        hearings: Hearings,
+        recognitions: ItemRecognitions,
         turns: Turns,
     ) -> None:
         self._context = context
         self._settings = settings
         self._conversation = conversation
-        self._hearings = hearings
+        self._recognitions = recognitions
         self._turns = turns
         self._buffer = InputBuffer()
         self._committed = 0
@@ -111,7 +110,7 @@ class AudioInput:
         announce_item(context, item, previous)
         context.note("realtime.committed", item_id=item.id, audio_ms=item.audio_ms)
         if (transcription := self._settings.transcription) is not None:
-            self._hearings.transcribe(item, transcription, self._turns.languages())
+            self._recognitions.transcribe(item, transcription, self._turns.languages())
         context.fault_point("committed")
 
     def _speech_changed(self, change: SpeechStarted | SpeechStopped, now: float) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import Any
 
 from emulator.realtime.deployments import Deployments, known_as
 from emulator.realtime.errors import ApiError, invalid_value
 from emulator.realtime.schema import (
     Check,
+    Json,
     anything,
     array,
     boolean,
@@ -25,8 +25,6 @@ from emulator.realtime.schema import (
     string,
     variants,
 )
-
-Json = dict[str, Any]
 
 SERVER_VAD: Json = {
     "type": "server_vad",

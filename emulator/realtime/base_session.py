@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.context import SessionContext
 from emulator.realtime.errors import ApiError, invalid_value, missing_parameter
 from emulator.realtime.faults.plan import ConnectionFaults
 from emulator.realtime.ids import Ids
-from emulator.realtime.schema import Check, an_object, anything, record, string
-from emulator.realtime.session import Output, Result
+from emulator.realtime.schema import Check, Json, an_object, anything, record, string
+from emulator.realtime.session import EngineResult, Output
 from emulator.realtime.wire import (
     append_starts,
     appended_audio,
@@ -22,7 +21,6 @@ from emulator.realtime.wire import (
     without_audio,
 )
 
-Json = dict[str, Any]
 Handler = Callable[[Json, float], None]
 ClientEvents = Mapping[str, tuple[Check, Handler]]
 """By type: what the event may hold, and who handles it."""
@@ -79,7 +77,7 @@ class BaseSession(ABC):
         """Take appended audio, whole samples. Raises ApiError."""
 
     @abstractmethod
-    def _work_completed(self, work: int, result: Result, now: float) -> None: ...
+    def _work_completed(self, work: int, result: EngineResult, now: float) -> None: ...
 
     @abstractmethod
     def accounts(self) -> dict[str, int]: ...
@@ -124,7 +122,7 @@ class BaseSession(ABC):
             self._receive_event(frame, now)
         return self._context.drain()
 
-    def completed(self, work: int, result: Result, now: float) -> Sequence[Output]:
+    def completed(self, work: int, result: EngineResult, now: float) -> Sequence[Output]:
         if self._context.ended:
             return ()
         self._context.now = now

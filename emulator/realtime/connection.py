@@ -20,11 +20,11 @@ from emulator.realtime.session import (
     Abandon,
     Abort,
     Close,
+    EngineResult,
     Hear,
     Interpret,
     Note,
     Output,
-    Result,
     Say,
     Session,
     Stall,
@@ -38,7 +38,7 @@ CLOSE_TIMEOUT_S = 2.0
 """How long a close waits for the other end's answer: a stand-in need not be patient."""
 
 
-class Journal(Protocol):
+class JournalWriter(Protocol):
     """Where facts are kept; times in them are `clock.monotonic()`."""
 
     def note(self, kind: str, **fields: object) -> None: ...
@@ -74,7 +74,7 @@ class RealtimeConnection:
         transport: asyncio.Transport,
         session: Session,
         engine: Engine,
-        journal: Journal,
+        journal: JournalWriter,
         keep_alive: KeepAlive = NO_KEEP_ALIVE,
     ) -> None:
         """`socket`: without its own answers to pings."""
@@ -273,25 +273,25 @@ class RealtimeConnection:
 
     async def _hear(self, work: int, pcm: bytes, languages: tuple[str, ...]) -> None:
         try:
-            result: Result = await self._engine.hear(pcm, languages)
+            result: EngineResult = await self._engine.hear(pcm, languages)
         except EngineError as error:
             result = error
         self._finish_work(work, result)
 
     async def _interpret(self, work: int, heard: Heard, target: str) -> None:
         try:
-            result: Result = await self._engine.interpret(heard, target)
+            result: EngineResult = await self._engine.interpret(heard, target)
         except EngineError as error:
             result = error
         self._finish_work(work, result)
 
     async def _say(self, work: int, text: str, language: str) -> None:
         try:
-            result: Result = await self._engine.say(text, language)
+            result: EngineResult = await self._engine.say(text, language)
         except EngineError as error:
             result = error
         self._finish_work(work, result)
 
-    def _finish_work(self, work: int, result: Result) -> None:
+    def _finish_work(self, work: int, result: EngineResult) -> None:
         if self._works.pop(work, None) is not None:
             self._perform(self._session.completed(work, result, monotonic()))

@@ -11,10 +11,9 @@ from emulator.realtime.faults.message_faults import UNKNOWN_MEMBERS, OutgoingMes
 from emulator.realtime.faults.plan import ConnectionFaults
 from emulator.realtime.faults.rules import FaultRule, Point
 from emulator.realtime.ids import Ids
+from emulator.realtime.schema import Json
 from emulator.realtime.session import Abort, Close, Note, Output, Stall
 from emulator.realtime.wire import encode_event
-
-Json = dict[str, Any]
 
 
 class SessionContext:

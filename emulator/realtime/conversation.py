@@ -11,23 +11,19 @@ brings client events to them.
 
 from __future__ import annotations
 
-from typing import Any
-
 from emulator.engine.base import EngineError, Heard, Spoken
 from emulator.realtime.audio_input import AudioInput, Turns
 from emulator.realtime.base_session import APPEND, UPDATE, BaseSession, ClientEvents, client_event
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.faults.plan import ConnectionFaults
-from emulator.realtime.hearing import Hearings
 from emulator.realtime.item_events import ItemEvents
 from emulator.realtime.items import ITEM_ID, Conversation
 from emulator.realtime.languages import read_direction
+from emulator.realtime.recognitions import ItemRecognitions
 from emulator.realtime.responses import Responses
-from emulator.realtime.schema import an_object, nullable
-from emulator.realtime.session import Result
+from emulator.realtime.schema import Json, an_object, nullable
+from emulator.realtime.session import EngineResult
 from emulator.realtime.session_config import SessionConfig, default_session
-
-Json = dict[str, Any]
 
 
 class ConversationSession(BaseSession):
@@ -40,11 +36,11 @@ class ConversationSession(BaseSession):
         context, ids = self._context, self._context.ids
         self._config = SessionConfig(default_session(ids.new("sess"), model, 0), config.deployments)
         self._conversation = Conversation(ids.new("conv"))
-        self._hearings = Hearings(context, self._conversation)
-        self._responses = Responses(context, self._config, self._conversation, self._hearings)
+        self._recognitions = ItemRecognitions(context, self._conversation)
+        self._responses = Responses(context, self._config, self._conversation, self._recognitions)
         turns = Turns(self._languages, self._speech_started, self._turn_ended)
-        self._input = AudioInput(context, self._config, self._conversation, self._hearings, turns)
-        items = ItemEvents(context, self._conversation, self._hearings)
+        self._input = AudioInput(context, self._config, self._conversation, self._recognitions, turns)
+        items = ItemEvents(context, self._conversation, self._recognitions)
         self._events: ClientEvents = {
             "session.update": (UPDATE, self._update_session),
             "input_audio_buffer.append": (APPEND, self._append_event),
@@ -77,14 +73,14 @@ class ConversationSession(BaseSession):
     def _take_audio(self, pcm: bytes, now: float) -> None:
         self._input.append(pcm, now)
 
-    def _work_completed(self, work: int, result: Result, now: float) -> None:
+    def _work_completed(self, work: int, result: EngineResult, now: float) -> None:
         match result:
             case Heard():
-                self._hearings.completed(work, result, now)
+                self._recognitions.completed(work, result, now)
             case Spoken():
                 self._responses.completed(work, result, now)
             case EngineError():  # the work numbers of the two never meet
-                self._hearings.completed(work, result, now)
+                self._recognitions.completed(work, result, now)
                 self._responses.completed(work, result, now)
 
     def _create_response(self, event: Json, now: float) -> None:

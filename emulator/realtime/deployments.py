@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Kind = Literal["conversation", "translation", "transcription"]
+DeploymentKind = Literal["conversation", "translation", "transcription"]
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """One model of the resource, under the name its owner gave it."""
 
-    kind: Kind
+    kind: DeploymentKind
     model: str | None = None
     """The model's own name, which sessions show; None: the same as the deployment's."""
 
@@ -22,7 +22,7 @@ Deployments = Mapping[str, Deployment]
 """By name. Where None stands for them, every name is served, as what it sounds like or is asked for."""
 
 
-def kind_named(name: str) -> Kind | None:
+def kind_named(name: str) -> DeploymentKind | None:
     """What a model of this name is for, as far as the names of the vendor's models tell."""
     words = name.lower()
     if "translat" in words:
@@ -42,9 +42,9 @@ def read_deployments(words: Iterable[str]) -> dict[str, Deployment]:
         if not named:
             found[name] = Deployment(kind_named(name) or "conversation")
             continue
-        known = next((one for one in get_args(Kind) if one == kind), None)
+        known = next((one for one in get_args(DeploymentKind) if one == kind), None)
         if known is None or not name:
-            raise ValueError(f"{word!r} is not name=kind, with {', '.join(get_args(Kind))} for the kind")
+            raise ValueError(f"{word!r} is not name=kind, with {', '.join(get_args(DeploymentKind))} for the kind")
         found[name] = Deployment(known, model or None)
     return found
 

@@ -15,10 +15,10 @@ from random import Random
 from emulator.engine.base import BYTES_PER_MS, EngineError, Heard, Spoken
 from emulator.realtime.context import SessionContext
 from emulator.realtime.errors import ApiError
-from emulator.realtime.faults.rules import Action, FaultRule
+from emulator.realtime.faults.rules import FaultAction, FaultRule
 from emulator.realtime.output_timeline import OutputTimeline, Speech
 from emulator.realtime.segments import Segment
-from emulator.realtime.session import Hear, Interpret, Result
+from emulator.realtime.session import EngineResult, Hear, Interpret
 from emulator.realtime.speed import misspoken
 from emulator.realtime.translation_config import TranslationConfig
 
@@ -103,7 +103,7 @@ class Interpretations:
         self._context.effect(Hear(work, segment.pcm, self._context.config.translation.listens_for))
         self._context.fault_point("committed", response=one.number)
 
-    def completed(self, work: int, result: Result, now: float) -> None:
+    def completed(self, work: int, result: EngineResult, now: float) -> None:
         if (one := self._by_work.pop(work, None)) is None:
             return
         match result:
@@ -199,5 +199,5 @@ class Interpretations:
             spoken = replace(spoken, pcm=spoken.pcm * 2)
         return misspoken(spoken, lambda do: self._take(do, one))
 
-    def _take(self, do: Action, one: Interpretation) -> FaultRule | None:
+    def _take(self, do: FaultAction, one: Interpretation) -> FaultRule | None:
         return self._context.faults.take(do, response=one.number, target=one.target or None)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from emulator.realtime.base_session import ClientEvents, client_event
 from emulator.realtime.context import SessionContext
-from emulator.realtime.hearing import Hearings
 from emulator.realtime.items import ITEM_ID, NEW_ITEM, TRUNCATE_MEMBERS, Conversation, Item, client_item
-from emulator.realtime.schema import nullable
-
-Json = dict[str, Any]
+from emulator.realtime.recognitions import ItemRecognitions
+from emulator.realtime.schema import Json, nullable
 
 
 def announce_item(context: SessionContext, item: Item, previous_item_id: str | None) -> None:
@@ -22,10 +18,10 @@ def announce_item(context: SessionContext, item: Item, previous_item_id: str | N
 class ItemEvents:
     """Handles them; `reading` are those that any session with items has, `writing` need a model that answers."""
 
-    def __init__(self, context: SessionContext, conversation: Conversation, hearings: Hearings) -> None:
+    def __init__(self, context: SessionContext, conversation: Conversation, recognitions: ItemRecognitions) -> None:
         self._context = context
         self._conversation = conversation
-        self._hearings = hearings
+        self._recognitions = recognitions
         named = client_event({"item_id": ITEM_ID}, ["item_id"])
         self.reading: ClientEvents = {
             "conversation.item.retrieve": (named, self._retrieve),
@@ -50,7 +46,7 @@ class ItemEvents:
 
     def _delete(self, event: Json, now: float) -> None:
         self._conversation.remove(event["item_id"])
-        self._hearings.forget(event["item_id"])
+        self._recognitions.forget(event["item_id"])
         self._context.emit("conversation.item.deleted", item_id=event["item_id"])
 
     def _retrieve(self, event: Json, now: float) -> None:

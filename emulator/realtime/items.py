@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from emulator.engine.base import BYTES_PER_MS
 from emulator.realtime.errors import ApiError
-from emulator.realtime.schema import Check, anything, array, integer, one_of, record, string, variants
+from emulator.realtime.schema import Check, Json, anything, array, integer, one_of, record, string, variants
 from emulator.realtime.usage import ContextPart, model_audio_tokens, text_tokens, user_audio_tokens
 from emulator.realtime.wire import decode_audio, encode_audio
-
-Json = dict[str, Any]
 
 ITEM_ID: Check = string(64)
 AUDIO_PARTS = ("input_audio", "output_audio")

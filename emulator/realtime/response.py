@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from emulator.engine.base import BYTES_PER_MS, Heard, Spoken
 from emulator.realtime.audio_settings import pcm_24k_only
 from emulator.realtime.items import RESPONSE_INPUT, Item
 from emulator.realtime.languages import Direction
-from emulator.realtime.schema import Check, an_object, array, boolean, nullable, one_of, record
+from emulator.realtime.schema import Check, Json, an_object, array, boolean, nullable, one_of, record
 from emulator.realtime.session_config import (
     INSTRUCTIONS,
     REASONING,
@@ -28,8 +27,6 @@ from emulator.realtime.usage import (
     model_audio_tokens,
     text_tokens,
 )
-
-Json = dict[str, Any]
 
 RESPONSE: Check = record(
     {

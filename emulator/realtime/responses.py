@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import isinf
-from typing import Any
 
 from emulator.engine.base import EngineError, Heard, Spoken
 from emulator.realtime.context import SessionContext
 from emulator.realtime.errors import ApiError
-from emulator.realtime.faults.rules import Action, FaultRule
-from emulator.realtime.hearing import Hearings, hinted_languages
+from emulator.realtime.faults.rules import FaultAction, FaultRule
 from emulator.realtime.items import Conversation, Item, client_item
 from emulator.realtime.languages import Direction, read_direction, read_recital
+from emulator.realtime.recognitions import ItemRecognitions, hinted_languages
 from emulator.realtime.response import RESPONSE, Response, within_limit
+from emulator.realtime.schema import Json
 from emulator.realtime.session import Abandon, Interpret, Say
 from emulator.realtime.session_config import SessionConfig
 from emulator.realtime.speech import SpeechStream
@@ -34,8 +34,6 @@ from emulator.realtime.usage import (
     text_tokens,
 )
 
-Json = dict[str, Any]
-
 NO_TARGET = "No target language was found in the instructions: they must say 'from <language> into <language>'."
 
 
@@ -43,12 +41,12 @@ class Responses:
     """All responses of one session."""
 
     def __init__(
-        self, context: SessionContext, config: SessionConfig, conversation: Conversation, hearings: Hearings
+        self, context: SessionContext, config: SessionConfig, conversation: Conversation, recognitions: ItemRecognitions
     ) -> None:
         self._context = context
         self._config = config
         self._conversation = conversation
-        self._hearings = hearings
+        self._recognitions = recognitions
         self._active: dict[str, Response] = {}
         self._by_work: dict[int, Response] = {}
         self._in_conversation: Response | None = None
@@ -88,7 +86,7 @@ class Responses:
         response = self._in_conversation if response_id is None else self._active.get(response_id)
         if response is None:
             raise ApiError("response_cancel_not_active", "Cancellation failed: no active response found")
-        self._hearings.stop_listening(response.stream.id)
+        self._recognitions.stop_listening(response.stream.id)
         if response.work is not None:
             del self._by_work[response.work]
             self._context.effect(Abandon(response.work))
@@ -169,7 +167,7 @@ class Responses:
         elif subject is None:
             self._interpreted(response, Spoken("", b"", True), now)  # asked about nothing, it says nothing
         elif subject.pcm:
-            self._hearings.listen(
+            self._recognitions.listen(
                 response.stream.id,
                 subject,
                 self.languages_heard(direction),
@@ -304,7 +302,7 @@ class Responses:
         self._context.note("realtime.response", **response.facts(status, now))
         self._context.fault_point("done", response=response.number, target=response.target)
 
-    def _take(self, do: Action, response: Response) -> FaultRule | None:
+    def _take(self, do: FaultAction, response: Response) -> FaultRule | None:
         return self._context.faults.take(do, response=response.number, target=response.target)
 
     def _emit_rate_limits(self, now: float) -> None:

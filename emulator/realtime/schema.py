@@ -7,10 +7,13 @@ service writes it: `session.audio.input.format`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 from emulator.realtime.errors import ApiError, invalid_value, missing_parameter, unknown_parameter
 
 Check = Callable[[object, str], None]
+Json = dict[str, Any]
+"""A JSON object."""
 
 
 def kind_of(value: object) -> str:

@@ -14,15 +14,15 @@ from aiohttp import WSCloseCode, web
 from emulator.clock import wall
 from emulator.engine.base import Engine
 from emulator.realtime.config import RealtimeConfig
-from emulator.realtime.connection import Journal, KeepAlive, RealtimeConnection
+from emulator.realtime.connection import JournalWriter, KeepAlive, RealtimeConnection
 from emulator.realtime.conversation import ConversationSession
-from emulator.realtime.deployments import Kind, read_deployments
+from emulator.realtime.deployments import DeploymentKind, read_deployments
 from emulator.realtime.errors import http_error
-from emulator.realtime.faults.plan import ConnectionFaults, FaultPlan
+from emulator.realtime.faults.plan import ConnectionFaults, RealtimeFaultPlan
 from emulator.realtime.faults.rules import RealtimeFaults
 from emulator.realtime.transcription import TranscriptionSession
 from emulator.realtime.translation import TranslationSession
-from emulator.realtime.upgrade import PREVIEW_PATHS, REALTIME_PATHS, TRANSLATION_PATHS, Doorkeeper, Refused
+from emulator.realtime.upgrade import PREVIEW_PATHS, REALTIME_PATHS, TRANSLATION_PATHS, Refused, UpgradePolicy
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ NO_FAULTS = RealtimeFaults()
 DEFAULT_CONFIG = RealtimeConfig()
 
 
-SESSIONS: dict[Kind, type[ConversationSession | TranslationSession | TranscriptionSession]] = {
+SESSIONS: dict[DeploymentKind, type[ConversationSession | TranslationSession | TranscriptionSession]] = {
     "conversation": ConversationSession,
     "translation": TranslationSession,
     "transcription": TranscriptionSession,
@@ -51,7 +51,7 @@ class RealtimeServer:
     def __init__(
         self,
         engine: Engine,
-        journal: Journal,
+        journal: JournalWriter,
         *,
         key: str,
         deployments: Iterable[str] | None = None,
@@ -63,8 +63,8 @@ class RealtimeServer:
         self._engine = engine
         self._journal = journal
         self._config = config if deployments is None else replace(config, deployments=read_deployments(deployments))
-        self._door = Doorkeeper(key, self._config.deployments, self._config.translation_bearer)
-        self._plan = FaultPlan(faults)
+        self._policy = UpgradePolicy(key, self._config.deployments, self._config.translation_bearer)
+        self._plan = RealtimeFaultPlan(faults)
         self._upgrades = 0
         self._connections: set[RealtimeConnection] = set()
         self._all_gone = asyncio.Event()
@@ -133,8 +133,8 @@ class RealtimeServer:
         )
         faults = ConnectionFaults(self._plan, number)
         try:
-            await self._meddle(request, faults)
-            admission = self._door.admit(request.path, request.query, request.headers)
+            await self._misbehave(request, faults)
+            admission = self._policy.admit(request.path, request.query, request.headers)
         except Refused as refused:
             self._journal.note("realtime.refused", connection_id=connection_id, status=refused.status)
             return web.json_response(refused.body, status=refused.status, headers=refused.headers)
@@ -163,7 +163,7 @@ class RealtimeServer:
                 self._all_gone.set()
         return socket
 
-    async def _meddle(self, request: web.Request, faults: ConnectionFaults) -> None:
+    async def _misbehave(self, request: web.Request, faults: ConnectionFaults) -> None:
         """What is to go wrong before the request is looked at. Raises Refused."""
         if fault := faults.take("slow_handshake"):
             try:

@@ -83,7 +83,7 @@ class Stall:
 Output = str | bytes | Hear | Interpret | Say | Abandon | Note | Close | Abort | Stall
 """A `str` goes out as a text frame, `bytes` as a binary one."""
 
-Result = Heard | Spoken | EngineError
+EngineResult = Heard | Spoken | EngineError
 
 
 class Session(Protocol):
@@ -98,7 +98,7 @@ class Session(Protocol):
 
     def receive(self, frame: str | bytes, now: float) -> Sequence[Output]: ...
 
-    def completed(self, work: int, result: Result, now: float) -> Sequence[Output]: ...
+    def completed(self, work: int, result: EngineResult, now: float) -> Sequence[Output]: ...
 
     def tick(self, now: float) -> Sequence[Output]:
         """Do what is due by `now`."""

@@ -5,8 +5,6 @@ Defaults are those of a captured GA `session.created`; ranges come from the API 
 
 from __future__ import annotations
 
-from typing import Any
-
 from emulator.realtime.audio_settings import (
     INPUT,
     PCM_24K,
@@ -21,6 +19,7 @@ from emulator.realtime.deployments import Deployments
 from emulator.realtime.errors import ApiError, invalid_value
 from emulator.realtime.schema import (
     Check,
+    Json,
     an_object,
     anything,
     array,
@@ -34,8 +33,6 @@ from emulator.realtime.schema import (
     text_or_object,
     wrong_type,
 )
-
-Json = dict[str, Any]
 
 VOICES = ("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar")
 

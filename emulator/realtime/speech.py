@@ -24,9 +24,8 @@ from typing import Any
 from emulator.engine.base import SAMPLE_RATE
 from emulator.realtime.context import SessionContext
 from emulator.realtime.items import Conversation, Item
+from emulator.realtime.schema import Json
 from emulator.realtime.wire import encode_audio
-
-Json = dict[str, Any]
 
 FIRST_DELTA_BYTES = (4_800, 7_200)
 DELTA_BYTES = 12_000

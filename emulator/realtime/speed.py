@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from emulator.engine.base import BYTES_PER_MS, SAMPLE_RATE, Spoken
-from emulator.realtime.faults.rules import Action, FaultRule
+from emulator.realtime.faults.rules import FaultAction, FaultRule
 
 WINDOW = SAMPLE_RATE * 40 // 1000
 """Samples. Two windows overlap by half."""
@@ -42,7 +42,7 @@ def stretched(pcm: bytes, speed: float) -> bytes:
     return stretched_pcm
 
 
-def misspoken(spoken: Spoken, take: Callable[[Action], FaultRule | None]) -> Spoken:
+def misspoken(spoken: Spoken, take: Callable[[FaultAction], FaultRule | None]) -> Spoken:
     """What a misbehaving model would say of it: nothing, half of it, or no end."""
     if take("silent"):
         spoken = replace(spoken, text="", pcm=b"")

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from emulator.engine.base import EngineError, Heard, Spoken
 from emulator.realtime.audio_input import AudioInput, Turns
 from emulator.realtime.base_session import APPEND, UPDATE, BaseSession, ClientEvents
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.faults.plan import ConnectionFaults
-from emulator.realtime.hearing import Hearings, hinted_languages
 from emulator.realtime.item_events import ItemEvents
 from emulator.realtime.items import Conversation
-from emulator.realtime.session import Result
+from emulator.realtime.recognitions import ItemRecognitions, hinted_languages
+from emulator.realtime.schema import Json
+from emulator.realtime.session import EngineResult
 from emulator.realtime.transcription_config import TranscriptionConfig, default_transcription
-
-Json = dict[str, Any]
 
 
 class TranscriptionSession(BaseSession):
@@ -30,9 +27,9 @@ class TranscriptionSession(BaseSession):
         document = default_transcription(ids.new("sess"), model, config.transcription_object)
         self._config = TranscriptionConfig(document, config.deployments)
         self._conversation = Conversation(ids.new("conv"))
-        self._hearings = Hearings(context, self._conversation)
-        self._input = AudioInput(context, self._config, self._conversation, self._hearings, Turns(self._languages))
-        items = ItemEvents(context, self._conversation, self._hearings)
+        self._recognitions = ItemRecognitions(context, self._conversation)
+        self._input = AudioInput(context, self._config, self._conversation, self._recognitions, Turns(self._languages))
+        items = ItemEvents(context, self._conversation, self._recognitions)
         self._events: ClientEvents = {
             "session.update": (UPDATE, self._update_session),
             "input_audio_buffer.append": (APPEND, self._append_event),
@@ -59,10 +56,10 @@ class TranscriptionSession(BaseSession):
     def _take_audio(self, pcm: bytes, now: float) -> None:
         self._input.append(pcm, now)
 
-    def _work_completed(self, work: int, result: Result, now: float) -> None:
+    def _work_completed(self, work: int, result: EngineResult, now: float) -> None:
         match result:
             case Heard() | EngineError():
-                self._hearings.completed(work, result, now)
+                self._recognitions.completed(work, result, now)
             case Spoken():
                 raise AssertionError("nothing is interpreted here")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from emulator.realtime.audio_settings import (
     INPUT,
     PCM_24K,
@@ -14,10 +12,8 @@ from emulator.realtime.audio_settings import (
 )
 from emulator.realtime.deployments import Deployments, known_as
 from emulator.realtime.errors import ApiError
-from emulator.realtime.schema import Check, anything, array, nullable, one_of, record
+from emulator.realtime.schema import Check, Json, anything, array, nullable, one_of, record
 from emulator.realtime.session_config import refuse_other_session_type
-
-Json = dict[str, Any]
 
 SERVER_VAD: Json = {
     "type": "server_vad",

@@ -10,8 +10,6 @@ engine's work, kept in order), `output_timeline` and `translation_output` (audio
 
 from __future__ import annotations
 
-from typing import Any
-
 from emulator.realtime.base_session import UPDATE, BaseSession, ClientEvents, client_event
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.engine_frames import EngineFrames
@@ -20,14 +18,12 @@ from emulator.realtime.faults.plan import ConnectionFaults
 from emulator.realtime.faults.rules import Point
 from emulator.realtime.interpretations import Interpretations
 from emulator.realtime.output_timeline import OutputTimeline, Reached, Speech
-from emulator.realtime.schema import string
+from emulator.realtime.schema import Json, string
 from emulator.realtime.segments import Segmenter
-from emulator.realtime.session import Result
+from emulator.realtime.session import EngineResult
 from emulator.realtime.translation_config import TranslationConfig, default_translation
 from emulator.realtime.translation_model import FRAME_MS
 from emulator.realtime.translation_output import OUTPUT_TRANSCRIPT, TranslationOutput
-
-Json = dict[str, Any]
 
 APPEND = "session.input_audio_buffer.append"
 
@@ -114,7 +110,7 @@ class TranslationSession(BaseSession):
         if self._closing:
             raise ApiError(None, "The session is closing: it takes no more input.")
 
-    def _work_completed(self, work: int, result: Result, now: float) -> None:
+    def _work_completed(self, work: int, result: EngineResult, now: float) -> None:
         self._interpretations.completed(work, result, now)
         self._run(now)
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from emulator.realtime.audio_settings import NOISE_REDUCTION, check_transcription, complete_noise_reduction, merged
 from emulator.realtime.deployments import Deployments
 from emulator.realtime.errors import invalid_value
-from emulator.realtime.schema import Check, nullable, record, string
-
-Json = dict[str, Any]
+from emulator.realtime.schema import Check, Json, nullable, record, string
 
 TARGETS = ("es", "pt", "fr", "ja", "ru", "zh", "de", "ko", "hi", "id", "vi", "it", "en")
 """The documented target languages."""

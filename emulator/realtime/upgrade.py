@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from emulator.realtime.deployments import Deployments, Kind, kind_named, known_as
+from emulator.realtime.deployments import DeploymentKind, Deployments, kind_named, known_as
 from emulator.realtime.errors import http_error
 
 REALTIME_PATHS = ("/v1/realtime", "/openai/v1/realtime")
@@ -34,13 +34,13 @@ class Refused(Exception):
 class Admission:
     """What was asked for and may be had."""
 
-    kind: Kind
+    kind: DeploymentKind
     model: str
     """As the session shows it: the model's own name; for a transcription the deployment's, "" if it comes later."""
 
 
 @dataclass(frozen=True, slots=True)
-class Doorkeeper:
+class UpgradePolicy:
     """The rules of one server."""
 
     key: str
@@ -93,7 +93,7 @@ class Doorkeeper:
             raise _not_supported(name)
         return Admission("translation", known_as(self.deployments, name))
 
-    def _kind(self, name: str) -> Kind | None:
+    def _kind(self, name: str) -> DeploymentKind | None:
         """What the deployment is for; None when its name leaves that open. Raises Refused when it is not there."""
         if self.deployments is None:
             return kind_named(name)

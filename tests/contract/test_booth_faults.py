@@ -21,7 +21,7 @@ from bot.interpreting.plan import Lane, Mode
 from bot.realtime import translation_session
 from emulator.engine.scripted import ScriptedEngine, read_markers
 from emulator.realtime.config import RealtimeConfig
-from emulator.realtime.faults.rules import Action, FaultRule, Point
+from emulator.realtime.faults.rules import FaultAction, FaultRule, Point
 from emulator.realtime.translation_model import TranslationModel
 from tests.support.realtime_booths import LANE, QUICK, Ear, booth, say, speech
 from tests.support.realtime_client import MODEL, Service, realtime_service
@@ -108,7 +108,7 @@ async def test_a_model_that_does_not_stop_is_cut(mode: Mode, hasty: None) -> Non
             assert len(ear.audio("u-1")) == (3 * 600 + 5_000) * 48
 
 
-CUTS: list[tuple[Action, Point]] = [
+CUTS: list[tuple[FaultAction, Point]] = [
     ("abort", "committed"),
     ("close", "committed"),
     ("close", "response"),
@@ -121,7 +121,9 @@ CUTS: list[tuple[Action, Point]] = [
 @pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize(("do", "at"), CUTS)
 @virtual_time
-async def test_a_session_cut_at_any_point_costs_what_it_had(do: Action, at: Point, mode: Mode, hasty: None) -> None:
+async def test_a_session_cut_at_any_point_costs_what_it_had(
+    do: FaultAction, at: Point, mode: Mode, hasty: None
+) -> None:
     config = replace(PROMPT, pace=20)
     async with realtime_service(config=config) as service:
         service.misbehave(FaultRule(do, at=at, times=1))

@@ -191,7 +191,7 @@ def test_wrong_arguments(arguments: list[str], complaint: str, capsys: pytest.Ca
     assert complaint in capsys.readouterr().err
 
 
-def test_hearing_tells_silence_from_sound() -> None:
+def test_recognitions_tells_silence_from_sound() -> None:
     hearing = Hearing()
     for _ in range(50):
         hearing.frame(bytes(960))

@@ -18,7 +18,7 @@ from openai.types.realtime import (
 )
 
 from emulator.realtime.config import RealtimeConfig
-from emulator.realtime.faults.rules import Action, Point
+from emulator.realtime.faults.rules import FaultAction, Point
 from emulator.realtime.translation_model import OutputMode, TranslationModel
 from tests.emulator_coverage.realtime import ROWS, UNVERIFIED, Row, markdown
 from tests.support.realtime_driver import Driver, SessionDriver, TranscriptionDriver, TranslationDriver
@@ -82,7 +82,7 @@ def test_what_is_served_is_what_sessions_take(area: str, session: Callable[[], S
 
 
 def test_every_fault_has_a_row() -> None:
-    assert {row.name for row in ROWS if row.area == "faults" and row.state == "served"} == set(get_args(Action))
+    assert {row.name for row in ROWS if row.area == "faults" and row.state == "served"} == set(get_args(FaultAction))
     assert names("faults at a point") == set(get_args(Point))
 
 

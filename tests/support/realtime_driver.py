@@ -10,9 +10,9 @@ from typing import Any
 from emulator.engine.base import BYTES_PER_MS, Heard, Spoken
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.conversation import ConversationSession
-from emulator.realtime.faults.plan import ConnectionFaults, FaultPlan
+from emulator.realtime.faults.plan import ConnectionFaults, RealtimeFaultPlan
 from emulator.realtime.faults.rules import FaultRule, RealtimeFaults
-from emulator.realtime.session import Abandon, Hear, Interpret, Note, Output, Result, Session
+from emulator.realtime.session import Abandon, EngineResult, Hear, Interpret, Note, Output, Session
 from emulator.realtime.transcription import TranscriptionSession
 from emulator.realtime.translation import TranslationSession
 from emulator.realtime.translation_model import TranslationModel
@@ -70,7 +70,7 @@ class SessionDriver:
         """The engine has interpreted the oldest of what was heard."""
         return self.complete(self.interprets.popleft().work, Spoken(text, pcm, understood))
 
-    def complete(self, work: int, result: Result) -> list[Event]:
+    def complete(self, work: int, result: EngineResult) -> list[Event]:
         return self._take(self.session.completed(work, result, self.now))
 
     def advance(self, seconds: float) -> list[Event]:
@@ -177,7 +177,7 @@ class TranslationDriver(SessionDriver):
 
 
 def faults(rules: tuple[FaultRule, ...]) -> ConnectionFaults:
-    return ConnectionFaults(FaultPlan(RealtimeFaults(rules)), 1)
+    return ConnectionFaults(RealtimeFaultPlan(RealtimeFaults(rules)), 1)
 
 
 def kinds(events: list[Event]) -> list[str]:

@@ -1,6 +1,6 @@
 """The embedded speech engine: real recognition, translation and speech with no account, no key and no download."""
 
-from emulator.engine.local.choice import Recognition
+from emulator.engine.local.choice import RecognisedText
 from emulator.engine.local.engine import LocalEngine
 from emulator.engine.local.phrasebook import BUILT_IN, Phrasebook, PhrasebookError, normalise
 from emulator.engine.local.recognition import Recogniser, RecogniserBusy
@@ -14,7 +14,7 @@ __all__ = [
     "PhrasebookError",
     "Recogniser",
     "RecogniserBusy",
-    "Recognition",
+    "RecognisedText",
     "Synthesiser",
     "Translator",
     "Voice",

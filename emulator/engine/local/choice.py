@@ -46,7 +46,7 @@ _MARK = re.compile(r"\(\d+\)|<[^>]*>|\[[^\]]*\]|\+\+[^+]*\+\+")
 
 
 @dataclass(frozen=True, slots=True)
-class Recognition:
+class RecognisedText:
     """What was made of one utterance in one language."""
 
     language: str
@@ -56,24 +56,24 @@ class Recognition:
     """How well the text explains the sound, as a score per frame against free phones; about 0 is perfect."""
 
 
-def known_sentence(language: str, grammar: Grammar, found: Hypothesis, free: Hypothesis) -> Recognition:
+def known_sentence(language: str, grammar: Grammar, found: Hypothesis, free: Hypothesis) -> RecognisedText:
     """The sentence of a grammar, or nothing when it doesn't fit the sound or leaves much of it out."""
     fit, sentence = _fit(found, free), grammar.read(words(found))
     margin = ENGLISH_GRAMMAR_MARGIN if language == "en" else GRAMMAR_MARGIN
     explained = found.covered >= COVERED and found.slowest <= SLOWEST
     if sentence is not None and fit > margin and explained:
-        return Recognition(language, normalise(sentence), fit)
-    return Recognition(language, None)
+        return RecognisedText(language, normalise(sentence), fit)
+    return RecognisedText(language, None)
 
 
-def free_english(general: Hypothesis, domain: Hypothesis, free: Hypothesis) -> Recognition:
+def free_english(general: Hypothesis, domain: Hypothesis, free: Hypothesis) -> RecognisedText:
     """The general model's words, or the domain model's where they are clearly better; nothing if it isn't English."""
     by_domain, by_general = _fit(domain, free), _fit(general, free)
     if by_domain - by_general > DOMAIN_MARGIN and by_domain > DOMAIN_FIT:
-        return Recognition("en", normalise(words(domain)), by_domain)
+        return RecognisedText("en", normalise(words(domain)), by_domain)
     if by_general > GENERAL_FIT:
-        return Recognition("en", normalise(words(general)), by_general)
-    return Recognition("en", None)
+        return RecognisedText("en", normalise(words(general)), by_general)
+    return RecognisedText("en", None)
 
 
 def _fit(found: Hypothesis, free: Hypothesis) -> float:

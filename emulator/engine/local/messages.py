@@ -43,7 +43,7 @@ class Hypothesis(msgspec.Struct, frozen=True):
     """Seconds per phone of its slowest word, words of one or two phones aside."""
 
 
-class Say(msgspec.Struct, frozen=True, tag=True):
+class SpeakRequest(msgspec.Struct, frozen=True, tag=True):
     """To the voice: the answer is PCM16 mono 24 kHz."""
 
     text: str
@@ -55,7 +55,7 @@ class Say(msgspec.Struct, frozen=True, tag=True):
     """0 to 100, 50 is the voice's own."""
 
 
-class Pronounce(msgspec.Struct, frozen=True, tag=True):
+class PronounceRequest(msgspec.Struct, frozen=True, tag=True):
     """To the voice: the answer is one line of IPA for each text, its words parted by spaces."""
 
     texts: list[str]

@@ -13,7 +13,7 @@ from typing import Self
 import msgspec
 
 from emulator.engine.base import BYTES_PER_MS, EngineError
-from emulator.engine.local.choice import Recognition, free_english, known_sentence
+from emulator.engine.local.choice import RecognisedText, free_english, known_sentence
 from emulator.engine.local.grammars import ALLPHONE, GENERAL
 from emulator.engine.local.messages import DecoderSettings, Hypothesis, Utterance
 from emulator.engine.local.process import WorkerProcess
@@ -87,7 +87,7 @@ class Recogniser:
             for worker in self._workers:
                 group.create_task(_load(worker, list(wanted)))
 
-    async def recognise(self, pcm: bytes, languages: Sequence[str]) -> Recognition:
+    async def recognise(self, pcm: bytes, languages: Sequence[str]) -> RecognisedText:
         """What is said in this utterance, PCM16 mono 24 kHz, in whichever of `languages` fits best.
 
         The first language is named when nothing was understood. The same bytes give the same words. Cancelling is
@@ -106,7 +106,7 @@ class Recogniser:
         finally:
             self._room += 1
 
-    async def _recognise(self, pcm: bytes, languages: Sequence[str]) -> Recognition:
+    async def _recognise(self, pcm: bytes, languages: Sequence[str]) -> RecognisedText:
         """Known sentences first, in all languages: they take a third of the time. Then free English."""
         grammars = {language: await self._known.grammar(language) for language in languages}
         heard = await self._decode(pcm, [*(grammar.decoder for grammar in grammars.values()), ALLPHONE])

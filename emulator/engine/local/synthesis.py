@@ -10,7 +10,7 @@ from typing import Self
 import msgspec
 
 from emulator.engine.base import EngineError
-from emulator.engine.local.messages import Pronounce, Say
+from emulator.engine.local.messages import PronounceRequest, SpeakRequest
 from emulator.engine.local.process import WorkerProcess
 
 VOICES: Mapping[str, str] = {
@@ -64,12 +64,12 @@ class Synthesiser:
         if not text.strip():
             return b""
         name = _voice(language, voice)
-        request = Say(text=text.replace("\0", " "), voice=name, rate=voice.rate, pitch=voice.pitch)
+        request = SpeakRequest(text=text.replace("\0", " "), voice=name, rate=voice.rate, pitch=voice.pitch)
         return await self._worker.ask(msgspec.msgpack.encode(request), LIMIT)
 
     async def pronounce(self, texts: Sequence[str], voice: str) -> list[str]:
         """IPA for each text as this espeak-ng voice says it, words parted by spaces. Raises EngineError."""
-        request = Pronounce(texts=[text.replace("\0", " ") for text in texts], voice=voice)
+        request = PronounceRequest(texts=[text.replace("\0", " ") for text in texts], voice=voice)
         return msgspec.msgpack.decode(await self._worker.ask(msgspec.msgpack.encode(request), LIMIT), type=list[str])
 
 

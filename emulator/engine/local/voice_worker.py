@@ -18,7 +18,7 @@ import msgspec
 
 from emulator.engine.base import SAMPLE_RATE
 from emulator.engine.local.audio import read_pcm, resample, write_pcm
-from emulator.engine.local.messages import Pronounce, Say
+from emulator.engine.local.messages import PronounceRequest, SpeakRequest
 from emulator.engine.local.process import ALARM, serve
 
 LEVEL = 0.6
@@ -53,16 +53,16 @@ class _Espeak:
         library.espeak_SetSynthCallback(self._callback)
         library.espeak_ng_SetRandSeed(_SEED)
 
-    def say(self, request: Say) -> bytes:
+    def say(self, request: SpeakRequest) -> bytes:
         """PCM16 mono 24 kHz."""
         samples = read_pcm(_in_fork(lambda: self._say(request))) * LEVEL
         return write_pcm(resample(samples, self._rate, SAMPLE_RATE))
 
-    def pronounce(self, request: Pronounce) -> bytes:
+    def pronounce(self, request: PronounceRequest) -> bytes:
         """One line of IPA for each text, as MessagePack."""
         return _in_fork(lambda: self._pronounce(request))
 
-    def _say(self, request: Say) -> bytes:
+    def _say(self, request: SpeakRequest) -> bytes:
         self._choose(request.voice)
         self._library.espeak_SetParameter(_RATE, request.rate, 0)
         self._library.espeak_SetParameter(_PITCH, request.pitch, 0)
@@ -71,7 +71,7 @@ class _Espeak:
         self._library.espeak_Synchronize()
         return b"".join(self._chunks)
 
-    def _pronounce(self, request: Pronounce) -> bytes:
+    def _pronounce(self, request: PronounceRequest) -> bytes:
         self._choose(request.voice)
         return msgspec.msgpack.encode([self._phonemes(text) for text in request.texts])
 
@@ -125,13 +125,15 @@ def _in_fork(work: Callable[[], bytes]) -> bytes:
 def main() -> None:
     """Answer until the parent closes the pipe."""
     espeak = _Espeak()
-    decoder: msgspec.msgpack.Decoder[Say | Pronounce] = msgspec.msgpack.Decoder(Say | Pronounce)
+    decoder: msgspec.msgpack.Decoder[SpeakRequest | PronounceRequest] = msgspec.msgpack.Decoder(
+        SpeakRequest | PronounceRequest
+    )
 
     def handle(body: bytes) -> bytes:
         match decoder.decode(body):
-            case Say() as request:
+            case SpeakRequest() as request:
                 return espeak.say(request)
-            case Pronounce() as request:
+            case PronounceRequest() as request:
                 return espeak.pronounce(request)
 
     serve(handle)

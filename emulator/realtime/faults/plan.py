@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from random import Random
 
-from emulator.realtime.faults.rules import AT_A_POINT, ON_A_MESSAGE, Action, FaultRule, Point, RealtimeFaults
+from emulator.realtime.faults.rules import AT_A_POINT, ON_A_MESSAGE, FaultAction, FaultRule, Point, RealtimeFaults
 
 
-class FaultPlan:
+class RealtimeFaultPlan:
     """The rules in force on one server, with how often each may still apply."""
 
     def __init__(self, faults: RealtimeFaults) -> None:
@@ -70,7 +70,7 @@ class FaultPlan:
 class ConnectionFaults:
     """The plan as one connection sees it."""
 
-    def __init__(self, plan: FaultPlan, connection: int) -> None:
+    def __init__(self, plan: RealtimeFaultPlan, connection: int) -> None:
         """`connection` is the running number of its upgrade request on the server."""
         self._plan = plan
         self._connection = connection
@@ -80,7 +80,7 @@ class ConnectionFaults:
         """Whether there are rules at all: the usual case costs nothing."""
         return bool(self._plan.faults.rules)
 
-    def take(self, do: Action, *, response: int | None = None, target: str | None = None) -> FaultRule | None:
+    def take(self, do: FaultAction, *, response: int | None = None, target: str | None = None) -> FaultRule | None:
         return self._plan.take(do, self._connection, response=response, target=target) if self.any else None
 
     def take_at(self, point: Point, *, response: int | None = None, target: str | None = None) -> list[FaultRule]:

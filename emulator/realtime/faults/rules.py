@@ -30,7 +30,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-Action = Literal[
+FaultAction = Literal[
     "refuse",
     "hang_up",
     "slow_handshake",
@@ -95,14 +95,14 @@ AT_A_POINT: frozenset[str] = frozenset(
         "huge_frame",
     }
 )
-ON_A_MESSAGE: frozenset[str] = frozenset(action for action in get_args(Action) if action.endswith("_message"))
+ON_A_MESSAGE: frozenset[str] = frozenset(action for action in get_args(FaultAction) if action.endswith("_message"))
 
 
 @dataclass(frozen=True, slots=True)
 class FaultRule:
     """One thing to do wrong, and when."""
 
-    do: Action
+    do: FaultAction
     connection: int | None = None
     """Only the n-th upgrade request since the document was set, counted from 1."""
     response: int | None = None

@@ -8,22 +8,29 @@ import pytest
 from multidict import CIMultiDict
 
 from emulator.realtime.deployments import read_deployments
-from emulator.realtime.upgrade import PREVIEW_PATHS, REALTIME_PATHS, TRANSLATION_PATHS, Admission, Doorkeeper, Refused
+from emulator.realtime.upgrade import (
+    PREVIEW_PATHS,
+    REALTIME_PATHS,
+    TRANSLATION_PATHS,
+    Admission,
+    Refused,
+    UpgradePolicy,
+)
 
 KEY = "the-key"
 NAMES = ("talk", "live=translation:gpt-realtime-translate-2026-05-06", "scribe=transcription:gpt-transcribe")
-ANY = Doorkeeper(KEY)
-LISTED = Doorkeeper(KEY, read_deployments(NAMES))
+ANY = UpgradePolicy(KEY)
+LISTED = UpgradePolicy(KEY, read_deployments(NAMES))
 
 
-def ask(door: Doorkeeper, path: str, query: dict[str, str], **headers: str) -> Admission:
+def ask(policy: UpgradePolicy, path: str, query: dict[str, str], **headers: str) -> Admission:
     sent = CIMultiDict({"upgrade": "WebSocket", **(headers or {"api-key": KEY})})
-    return door.admit(path, query, sent)
+    return policy.admit(path, query, sent)
 
 
-def refused(door: Doorkeeper, path: str, query: dict[str, str], **headers: str) -> tuple[int, Any]:
+def refused(policy: UpgradePolicy, path: str, query: dict[str, str], **headers: str) -> tuple[int, Any]:
     with pytest.raises(Refused) as caught:
-        ask(door, path, query, **headers)
+        ask(policy, path, query, **headers)
     body: Any = caught.value.body
     assert set(body["error"]) == {"message", "type", "code", "param"}
     return caught.value.status, body["error"]["code"]
@@ -43,23 +50,23 @@ def test_a_translation_shows_the_model_behind_the_deployment(path: str) -> None:
 
 @pytest.mark.parametrize("path", REALTIME_PATHS)
 def test_a_transcription_by_intent_or_by_its_model(path: str) -> None:
-    for door in (ANY, LISTED):
-        assert ask(door, path, {"intent": "transcription"}) == Admission("transcription", "")
-        assert ask(door, path, {"intent": "transcription", "model": "talk"}) == Admission("transcription", "")
+    for policy in (ANY, LISTED):
+        assert ask(policy, path, {"intent": "transcription"}) == Admission("transcription", "")
+        assert ask(policy, path, {"intent": "transcription", "model": "talk"}) == Admission("transcription", "")
     assert ask(LISTED, path, {"model": "scribe"}) == Admission("transcription", "scribe")
     assert ask(ANY, path, {"model": "gpt-realtime-whisper"}) == Admission("transcription", "gpt-realtime-whisper")
 
 
 def test_the_wrong_path_for_a_deployment_is_refused_as_the_service_spells_it() -> None:
     realtime, translations = REALTIME_PATHS[1], TRANSLATION_PATHS[1]
-    for door, path, query in (
+    for policy, path, query in (
         (LISTED, realtime, {"model": "live"}),
         (LISTED, realtime, {"model": "live", "intent": "transcription"}),
         (ANY, realtime, {"model": "gpt-realtime-translate"}),
         (LISTED, translations, {"model": "talk"}),
         (ANY, translations, {"model": "gpt-realtime-whisper"}),
     ):
-        assert refused(door, path, query) == (400, "OpperationNotSupported")
+        assert refused(policy, path, query) == (400, "OpperationNotSupported")
 
 
 def test_a_deployment_that_is_not_there() -> None:
@@ -103,7 +110,7 @@ def test_keys() -> None:
 
 
 def test_a_translation_may_take_its_key_in_its_own_header_alone() -> None:
-    strict = Doorkeeper(KEY, translation_bearer=False)
+    strict = UpgradePolicy(KEY, translation_bearer=False)
     translations, query = TRANSLATION_PATHS[0], {"model": "m"}
     assert ask(ANY, translations, query, Authorization=f"Bearer {KEY}")
     assert refused(strict, translations, query, Authorization=f"Bearer {KEY}") == (401, "401")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from emulator.realtime.agenda import Agenda
 from emulator.realtime.faults.message_faults import OutgoingMessages
-from emulator.realtime.faults.plan import ConnectionFaults, FaultPlan
+from emulator.realtime.faults.plan import ConnectionFaults, RealtimeFaultPlan
 from emulator.realtime.faults.rules import ON_A_MESSAGE, FaultRule, RealtimeFaults
 from emulator.realtime.ids import Ids
 from emulator.realtime.wire import encode_event
@@ -22,7 +22,7 @@ class Way:
     def __init__(self, *rules: FaultRule) -> None:
         self.left: list[str] = []
         self.agenda = Agenda()
-        faults = ConnectionFaults(FaultPlan(RealtimeFaults(rules)), 1)
+        faults = ConnectionFaults(RealtimeFaultPlan(RealtimeFaults(rules)), 1)
         self.out = OutgoingMessages(faults, self.agenda, Ids("seed"), self.left.append)
 
     def put(self, *numbers: int) -> list[int]:

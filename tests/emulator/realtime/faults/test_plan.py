@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from emulator.realtime.faults.plan import ConnectionFaults, FaultPlan
+from emulator.realtime.faults.plan import ConnectionFaults, RealtimeFaultPlan
 from emulator.realtime.faults.rules import FaultRule, RealtimeFaults
 
 
-def plan(*rules: FaultRule) -> FaultPlan:
-    return FaultPlan(RealtimeFaults(rules))
+def plan(*rules: FaultRule) -> RealtimeFaultPlan:
+    return RealtimeFaultPlan(RealtimeFaults(rules))
 
 
 def test_a_rule_applies_to_the_connection_it_names() -> None:
@@ -59,7 +59,7 @@ def test_a_message_is_chosen_by_its_number_its_type_or_both() -> None:
 
 def test_chance_is_drawn_from_the_seed_and_a_miss_uses_nothing_up() -> None:
     def draws(seed: int) -> list[bool]:
-        faults = FaultPlan(RealtimeFaults((FaultRule("say", probability=0.3, times=20),), seed))
+        faults = RealtimeFaultPlan(RealtimeFaults((FaultRule("say", probability=0.3, times=20),), seed))
         return [ConnectionFaults(faults, 1).take("say") is not None for _ in range(200)]
 
     assert draws(1) == draws(1) != draws(2)
@@ -68,7 +68,7 @@ def test_chance_is_drawn_from_the_seed_and_a_miss_uses_nothing_up() -> None:
 
 def test_setting_a_document_starts_its_chance_anew() -> None:
     document = RealtimeFaults((FaultRule("say", probability=0.5),), 4)
-    faults = FaultPlan(document)
+    faults = RealtimeFaultPlan(document)
     first = [faults.take("say", 1) is not None for _ in range(20)]
     faults.replace(document, 0)
     assert [faults.take("say", 1) is not None for _ in range(20)] == first

@@ -12,7 +12,7 @@ from emulator.realtime.faults import rules
 from emulator.realtime.faults.rules import (
     AT_A_POINT,
     ON_A_MESSAGE,
-    Action,
+    FaultAction,
     FaultRule,
     Point,
     RealtimeFaults,
@@ -20,7 +20,7 @@ from emulator.realtime.faults.rules import (
 
 RULES = st.builds(
     FaultRule,
-    do=st.sampled_from(get_args(Action)),
+    do=st.sampled_from(get_args(FaultAction)),
     connection=st.none() | st.integers(1, 9),
     response=st.none() | st.integers(1, 9),
     times=st.none() | st.integers(1, 9),
@@ -68,8 +68,8 @@ def test_every_action_is_at_a_point_on_a_message_or_asked_for_by_name() -> None:
         "delay_message", "drop_message", "repeat_message", "reorder_message", "garble_message", "extend_message",
         "anonymise_message",
     } == ON_A_MESSAGE  # fmt: skip
-    assert set(get_args(Action)) > AT_A_POINT | ON_A_MESSAGE
+    assert set(get_args(FaultAction)) > AT_A_POINT | ON_A_MESSAGE
 
 
 def test_every_action_is_explained_in_the_docstring() -> None:
-    assert all(action in (rules.__doc__ or "") for action in get_args(Action))
+    assert all(action in (rules.__doc__ or "") for action in get_args(FaultAction))

@@ -7,25 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from emulator.engine.base import BYTES_PER_MS, EngineError, Heard
 from emulator.realtime.context import SessionContext
 from emulator.realtime.deployments import known_as
 from emulator.realtime.items import Conversation, Item
 from emulator.realtime.languages import primary_subtag
+from emulator.realtime.schema import Json
 from emulator.realtime.session import Abandon, Hear
 from emulator.realtime.speech import spread
 from emulator.realtime.usage import text_tokens, user_audio_tokens
 
-Json = dict[str, Any]
 Listener = Callable[[Heard | EngineError, float], None]
 
 UNINTELLIGIBLE = "audio_unintelligible"
 
 
 @dataclass(slots=True)
-class Hearing:
+class ItemRecognition:
     """One recognition."""
 
     work: int
@@ -38,81 +38,81 @@ class Hearing:
     """The session's transcription settings at commit; None when no transcription is wanted."""
 
 
-class Hearings:
+class ItemRecognitions:
     """The recognitions of one session, about the items of its conversation."""
 
     def __init__(self, context: SessionContext, conversation: Conversation) -> None:
         self._context = context
         self._conversation = conversation
-        self._by_work: dict[int, Hearing] = {}
-        self._by_item: dict[tuple[str, tuple[str, ...]], Hearing] = {}
+        self._by_work: dict[int, ItemRecognition] = {}
+        self._by_item: dict[tuple[str, tuple[str, ...]], ItemRecognition] = {}
 
     def transcribe(self, item: Item, transcription: Json, languages: tuple[str, ...]) -> None:
         """Start at commit; `conversation.item.input_audio_transcription.*` follow whenever they are ready."""
-        self._hearing(item, languages).transcription = transcription
+        self._recognition(item, languages).transcription = transcription
 
     def listen(self, response_id: str, item: Item, languages: tuple[str, ...], listener: Listener, now: float) -> None:
         """Call `listener` once with what was heard: at once if that is known."""
-        hearing = self._hearing(item, languages)
-        if hearing.result is not None:
-            listener(hearing.result, now)
+        recognition = self._recognition(item, languages)
+        if recognition.result is not None:
+            listener(recognition.result, now)
         else:
-            hearing.listeners[response_id] = listener
+            recognition.listeners[response_id] = listener
 
     def stop_listening(self, response_id: str) -> None:
         """The response no longer wants to know; work that nobody wants is abandoned."""
-        for hearing in list(self._by_work.values()):
-            wanted = hearing.listeners.pop(response_id, None) is not None
-            if wanted and not hearing.listeners and hearing.transcription is None:
-                self._drop(hearing)
-                self._context.effect(Abandon(hearing.work))
+        for recognition in list(self._by_work.values()):
+            wanted = recognition.listeners.pop(response_id, None) is not None
+            if wanted and not recognition.listeners and recognition.transcription is None:
+                self._drop(recognition)
+                self._context.effect(Abandon(recognition.work))
 
     def forget(self, item_id: str) -> None:
         """The item was deleted: what is known is dropped, what is under way goes on for those who listen."""
         for key in [key for key in self._by_item if key[0] == item_id]:
-            hearing = self._by_item.pop(key)
-            if hearing.result is None and not hearing.listeners:
-                self._drop(hearing)
-                self._context.effect(Abandon(hearing.work))
+            recognition = self._by_item.pop(key)
+            if recognition.result is None and not recognition.listeners:
+                self._drop(recognition)
+                self._context.effect(Abandon(recognition.work))
 
     def completed(self, work: int, result: Heard | EngineError, now: float) -> None:
-        if (hearing := self._by_work.pop(work, None)) is None:
+        if (recognition := self._by_work.pop(work, None)) is None:
             return  # abandoned meanwhile
-        hearing.result = result
-        if not self._is_kept(hearing.item.id):
-            self._drop(hearing)
-        if hearing.transcription is not None:
-            self._transcribed_later(hearing, now)
-        listeners, hearing.listeners = hearing.listeners, {}
+        recognition.result = result
+        if not self._is_kept(recognition.item.id):
+            self._drop(recognition)
+        if recognition.transcription is not None:
+            self._transcribed_later(recognition, now)
+        listeners, recognition.listeners = recognition.listeners, {}
         for listener in listeners.values():
             listener(result, now)
 
     def _is_kept(self, item_id: str) -> bool:
         return self._conversation.find(item_id) is not None
 
-    def _hearing(self, item: Item, languages: tuple[str, ...]) -> Hearing:
+    def _recognition(self, item: Item, languages: tuple[str, ...]) -> ItemRecognition:
         key = (item.id, languages)
         if (known := self._by_item.get(key)) is not None:
             return known
-        hearing = Hearing(self._context.new_work(), item, languages)
-        self._by_item[key] = self._by_work[hearing.work] = hearing
-        self._context.effect(Hear(hearing.work, item.pcm, languages))
-        return hearing
+        recognition = ItemRecognition(self._context.new_work(), item, languages)
+        self._by_item[key] = self._by_work[recognition.work] = recognition
+        self._context.effect(Hear(recognition.work, item.pcm, languages))
+        return recognition
 
-    def _drop(self, hearing: Hearing) -> None:
-        self._by_work.pop(hearing.work, None)
-        self._by_item.pop((hearing.item.id, hearing.languages), None)
+    def _drop(self, recognition: ItemRecognition) -> None:
+        self._by_work.pop(recognition.work, None)
+        self._by_item.pop((recognition.item.id, recognition.languages), None)
 
-    def _transcribed_later(self, hearing: Hearing, now: float) -> None:
+    def _transcribed_later(self, recognition: ItemRecognition, now: float) -> None:
         late = self._context.faults.take("delay_transcription")
         if late is None:
-            self._transcribed(hearing, now)
+            self._transcribed(recognition, now)
         else:
-            self._context.agenda.at(now + late.seconds, lambda at: self._transcribed(hearing, at))
+            self._context.agenda.at(now + late.seconds, lambda at: self._transcribed(recognition, at))
 
-    def _transcribed(self, hearing: Hearing, now: float) -> None:
-        item, heard = hearing.item, hearing.result
-        assert hearing.transcription is not None
+    def _transcribed(self, recognition: ItemRecognition, now: float) -> None:
+        item, heard = recognition.item, recognition.result
+        assert recognition.transcription is not None
         if not self._is_kept(item.id):
             return  # deleted meanwhile: there is no item left to speak of
         broken = self._context.faults.take("fail_transcription")
@@ -120,7 +120,7 @@ class Hearings:
         self._context.note(
             "realtime.transcription",
             item_id=item.id,
-            languages=list(hearing.languages),
+            languages=list(recognition.languages),
             text=text,
             understood=text is not None,
             committed_at=item.at,
@@ -137,7 +137,7 @@ class Hearings:
             error = {"type": "transcription_error", "param": None, **problem}
             self._context.emit("conversation.item.input_audio_transcription.failed", **place, error=error)
             return
-        model = known_as(self._context.config.deployments, hearing.transcription.get("model") or "")
+        model = known_as(self._context.config.deployments, recognition.transcription.get("model") or "")
         for delta in [text] if model == "whisper-1" or not text else _words(text):
             self._context.emit(
                 "conversation.item.input_audio_transcription.delta",

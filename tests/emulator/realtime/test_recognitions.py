@@ -9,7 +9,7 @@ import pytest
 
 from emulator.engine.base import EngineError, Heard
 from emulator.realtime.faults.rules import FaultRule
-from emulator.realtime.hearing import hinted_languages
+from emulator.realtime.recognitions import hinted_languages
 from emulator.realtime.session import Abandon
 from tests.support.realtime_driver import AT_ONCE, Driver, kinds, last, pcm_of
 
@@ -44,7 +44,7 @@ def test_recognition_starts_at_commit_and_serves_the_response_too() -> None:
         "input_token_details": {"text_tokens": 0, "audio_tokens": 20},
     }
     assert driver.interprets[0].heard == Heard("en", "Hello there")
-    driver.respond(conversation="none")  # later, and still the same hearing
+    driver.respond(conversation="none")  # later, and still the same recognition
     assert not driver.hears
     (retrieved,) = driver.send("conversation.item.retrieve", item_id=item_id)
     assert retrieved["item"]["content"][0]["transcript"] == "Hello there"
