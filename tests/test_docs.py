@@ -240,6 +240,31 @@ def test_ways_through_the_code_are_followed_by_imports(heading: str) -> None:
         above = file
 
 
+def test_stores_are_added_as_the_guide_says() -> None:
+    """Protocols and constants of `CONTRIBUTING.md` are where it says."""
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    places = re.findall(r"`(\w+)`\s+\(`([\w/]+\.py)`\)|`(\w+)` (?:of|in) `([\w/]+\.py)`", page)
+    assert len(places) >= 6
+    for name, file, other_name, other_file in places:
+        assert re.search(
+            rf"^(?:class )?{name or other_name}\b", (ROOT / (file or other_file)).read_text(), re.MULTILINE
+        )
+
+
+def test_checks_before_a_commit_run_offline() -> None:
+    """No hook comes from elsewhere, and each is a command of the virtual environment."""
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text()
+    assert set(re.findall(r"\brepo: (\S+)", hooks)) == {"local"}
+    assert set(re.findall(r"\blanguage: (\S+)", hooks)) == {"system"}
+    assert "additional_dependencies" not in hooks
+    commands = re.findall(r"\bentry: (\S+)", hooks)
+    assert len(commands) == len(re.findall(r"- id: ", hooks))
+    for command in commands:
+        folder, _, name = command.rpartition("/")
+        assert folder == ".venv/bin"
+        assert Path(sys.executable).with_name(name).exists(), name
+
+
 @pytest.mark.parametrize("page", PAGES, ids=by_name)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in links(page.read_text()):
