@@ -49,9 +49,7 @@ def plan_of(room: Room) -> RoomPlan:
             long_speech_ms=settings.long_speech_ms,
             max_utterance_ms=settings.max_utterance_ms,
         ),
-        glossary=GlossaryEntries.of(
-            {term.term: term.translations for term in room.glossary.terms}, room.languages, room.glossary.version
-        ),
+        glossary=GlossaryEntries.of({term.term: term.translations for term in room.glossary.terms}, room.languages),
         barge_in_stops=settings.barge_in == "stop",
         layout=Layout(settings.layout),
         max_lanes=settings.max_lanes,

@@ -68,10 +68,6 @@ class Endpointer:
         self._last_voiced_at = 0.0
         self._last_frame_at = 0.0
 
-    @property
-    def speaking(self) -> bool:
-        return self._speaking
-
     def frame(self, pcm: bytes, voiced: bool, now: float) -> list[TurnEvent]:
         """Take the next frame of 20 ms."""
         self._last_frame_at = now

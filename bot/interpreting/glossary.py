@@ -68,25 +68,20 @@ class GlossaryEntries:
 
     terms: tuple[GlossaryEntry, ...] = ()
     """As the admin ordered them: where not all fit, the first go in."""
-    version: int = 0
     _by_lane: dict[tuple[str, str], Sequence[tuple[tuple[str, ...], str]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
     """Found once: a lane asks with every utterance, and a glossary may hold 500 terms."""
 
     @classmethod
-    def of(
-        cls, terms: Mapping[str, Mapping[str, str]], languages: Iterable[str] = (), version: int = 0
-    ) -> GlossaryEntries:
+    def of(cls, terms: Mapping[str, Mapping[str, str]], languages: Iterable[str] = ()) -> GlossaryEntries:
         """From terms and their wordings by language.
 
         A term whose wordings leave out just one of the room's languages is taken for a word of that language, so
         that it is wanted there as well.
         """
         room = tuple(languages)
-        return cls(
-            tuple(GlossaryEntry(text, _completed(text, wordings, room)) for text, wordings in terms.items()), version
-        )
+        return cls(tuple(GlossaryEntry(text, _completed(text, wordings, room)) for text, wordings in terms.items()))
 
     def into(self, source: str, target: str) -> Sequence[tuple[tuple[str, ...], str]]:
         """What may be said in the source language (or `auto`), and what is wanted for it in the target language."""
@@ -107,11 +102,6 @@ class GlossaryEntries:
             for spoken, wanted in self.into(source, target)
             if any(_matches(each, said) for each in spoken) and not _matches(wanted, heard, fixed=wanted in spoken)
         ]
-
-
-def occurs(wording: str, text: str) -> bool:
-    """Whether a text says a word or name, as people say and recognisers write it."""
-    return _matches(wording, _fold(text))
 
 
 def revise(text: str, language: str, before: GlossaryEntries, after: GlossaryEntries) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -110,11 +109,10 @@ class IllegalTransition(Exception):
 
 
 class Ledger:
-    """The open entries of one room, and the count of closed ones. Closed entries are handed out and forgotten."""
+    """The open entries of one room. Forgets an entry when it reaches a final state."""
 
     def __init__(self) -> None:
         self._open: dict[tuple[str, Lane], Entry] = {}
-        self.closed: Counter[EntryState] = Counter()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -126,15 +124,8 @@ class Ledger:
         entry = self._open[key] = Entry(utterance, lane, EntryState.HEARD, now, kind=kind)
         return entry
 
-    def find(self, utterance: str, lane: Lane) -> Entry | None:
-        """The open entry, or None when there is none (never opened, or closed)."""
-        return self._open.get((utterance, lane))
-
     def entries(self) -> list[Entry]:
         return list(self._open.values())
-
-    def of_lane(self, lane: Lane) -> list[Entry]:
-        return [entry for entry in self._open.values() if entry.lane == lane]
 
     def advance(self, entry: Entry, state: EntryState, reason: str = "") -> None:
         """Move an entry on.
@@ -148,4 +139,3 @@ class Ledger:
         entry.reason = reason
         if state in FINAL:
             del self._open[entry.utterance, entry.lane]
-            self.closed[state] += 1

@@ -1,8 +1,7 @@
-"""What a room asks of its interpreter, as plain data; languages are checked here, what follows is in `routing.py`."""
+"""What a room asks of its interpreter, as plain data; who is heard where follows from it in `routing.py`."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,9 +16,6 @@ MIXED = "mixed"
 
 SHARED_CHANNEL = "room"
 """The channel that everybody in the shared room hears."""
-
-# BCP 47 as far as interpreting needs it: language, then optional script, region and variants.
-_TAG = re.compile(r"[a-z]{2,3}(-[a-z]{4})?(-([a-z]{2}|[0-9]{3}))?(-([a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*", re.ASCII)
 
 
 class Mode(StrEnum):
@@ -59,20 +55,6 @@ class Order(StrEnum):
     PAUSE = "pause"
     """Stop, and interpret nothing until `resume`."""
     RESUME = "resume"
-
-
-def language_tag(tag: str) -> str:
-    """Return a BCP 47 tag in its usual spelling (`en-US`, `zh-Hant-TW`).
-
-    Raises:
-        ValueError: not a well-formed tag.
-    """
-    lowered = tag.lower()
-    if not _TAG.fullmatch(lowered):
-        raise ValueError(f"not a BCP 47 language tag: {tag!r}")
-    first, *rest = lowered.split("-")
-    shaped = [part.title() if len(part) == 4 and part.isalpha() else part for part in rest]
-    return "-".join([first, *(part.upper() if len(part) == 2 else part for part in shaped)])
 
 
 def primary(tag: str) -> str:

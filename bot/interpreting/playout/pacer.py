@@ -42,7 +42,6 @@ class Pacer:
         self._finished = False
         self._pause_ms = 0
         """How long it has been quiet, up to the last frame that was looked at."""
-        self.pushed_bytes = 0
         self.trimmed_bytes = 0
         self.dropped_bytes = 0
 
@@ -61,7 +60,6 @@ class Pacer:
         return len(self._buffer) - self._offset < FRAME_BYTES
 
     def push(self, pcm: bytes) -> None:
-        self.pushed_bytes += len(pcm)
         if self._finished:  # its padding is at the end already, or everything was thrown away
             self.dropped_bytes += len(pcm)
             return

@@ -2,56 +2,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from bot.interpreting.plan import AUTO, MIXED, Attendee, Lane, RoomPlan, language_tag, primary
+from bot.interpreting.plan import AUTO, MIXED, Attendee, Lane, RoomPlan, primary
 
 ADA, BENITO, GUEST = "8:acs:ada", "8:acs:benito", "8:acs:guest"
-
-letters = st.sampled_from("abcXYZ")
-parts = st.text(letters, min_size=1, max_size=9) | st.sampled_from(["419", "1996", "US", "hant"])
-tags = st.lists(parts, min_size=1, max_size=4).map("-".join)
 
 
 def plan(*languages: str, **speaks: str) -> RoomPlan:
     people = {"ada": ADA, "benito": BENITO}
     return RoomPlan(languages, {people[name]: Attendee(people[name], name, tag) for name, tag in speaks.items()})
-
-
-@pytest.mark.parametrize(
-    ("written", "usual"),
-    [
-        ("en", "en"),
-        ("EN-us", "en-US"),
-        ("zh-hant-tw", "zh-Hant-TW"),
-        ("es-419", "es-419"),
-        ("de-CH-1996", "de-CH-1996"),
-        ("sl-ROZAJ", "sl-rozaj"),
-        ("fil-PH", "fil-PH"),
-    ],
-)
-def test_a_language_tag_is_given_its_usual_spelling(written: str, usual: str) -> None:
-    assert language_tag(written) == usual
-
-
-@pytest.mark.parametrize(
-    "written", ["", "e", "english", "en_US", "en-", "en-US-x", "en US", "en-US\n", "auto", "ён-US"]
-)
-def test_what_is_no_language_tag_is_refused(written: str) -> None:
-    with pytest.raises(ValueError, match="not a BCP 47 language tag"):
-        language_tag(written)
-
-
-@given(tags)
-def test_spelling_is_settled_once_and_for_all(written: str) -> None:
-    try:
-        usual = language_tag(written)
-    except ValueError:
-        return
-    assert usual.lower() == written.lower()
-    assert language_tag(usual) == language_tag(written.upper()) == usual
 
 
 def test_the_primary_language_has_neither_script_nor_region() -> None:

@@ -464,7 +464,6 @@ def test_what_goes_with_another_is_closed_once() -> None:
         ("u-1", "es-ES", "abandoned", "hushed"),
         ("u-1", "fr-FR", "abandoned", "relay_failed"),
     ]
-    assert books.books.ledger.closed == {EntryState.ABANDONED: 2}
 
 
 def test_what_is_abandoned_in_its_middle_leaves_the_floor_and_its_readers_know() -> None:

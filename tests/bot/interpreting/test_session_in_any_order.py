@@ -30,6 +30,7 @@ from bot.interpreting.effects import (
     VoiceBegins,
     VoiceEnds,
 )
+from bot.interpreting.endpointing import FRAME_MS
 from bot.interpreting.events import (
     BoothDegraded,
     BoothEvent,
@@ -62,6 +63,7 @@ from bot.interpreting.playout.pacer import CATCH_UP_MS, FRAME_BYTES
 from bot.interpreting.routing import routes
 from bot.interpreting.session import InterpreterSession
 from tests.support.audio import numbered, numbers
+from tests.support.clock import after
 from tests.support.meeting import ADA, BENITO, GUEST, PEOPLE
 
 KNOWN = {**PEOPLE, GUEST: Attendee(GUEST, "Guest", AUTO, "en-US")}
@@ -89,11 +91,10 @@ LANES = tuple(dict.fromkeys(way.lane for way in ROUTES if not way.lane.passthrou
 OWN_VOICES = {ADA: 60_001, BENITO: 60_002, GUEST: 60_003}
 """The number of everybody's own frames."""
 OWN = min(OWN_VOICES.values())
-FRAME_S = 0.02
 Key = tuple[Lane, str]
 
 speakers = st.sampled_from([ADA, ADA, BENITO, BENITO, GUEST])
-seconds = st.sampled_from([0.0, 0.02, 0.1, 0.5, 3.0, 11.0])
+milliseconds = st.sampled_from([0, 20, 100, 500, 3_000, 11_000])
 frames = st.sampled_from([1, 10, 60, 400, 1100])
 texts = st.sampled_from(["", " ", "Hola, buenos días.", "I am an AI language model.", "¿Qué, cuándo y dónde?"])
 reasons = st.sampled_from(["", "session_expired"])
@@ -136,8 +137,9 @@ class AnyOrder(RuleBasedStateMachine):
             self.check(effect)
         return effects
 
-    def pass_time(self, until: float) -> None:
-        """As the metronome does it: a tick at each deadline, of which something must come."""
+    def pass_time(self, ms: int) -> None:
+        """As the frame timer does it: a tick at each deadline, of which something must come."""
+        until = after(self.now, ms)
         while True:
             deadline = self.session.next_deadline()
             if deadline is None or deadline > until:
@@ -152,24 +154,24 @@ class AnyOrder(RuleBasedStateMachine):
     def speak(self, speaker: str, voiced: bool, count: int, burst: bool) -> None:
         for _ in range(count):
             if not burst:
-                self.pass_time(self.now + FRAME_S)
+                self.pass_time(FRAME_MS)
             self.handle(SpeakerAudio(speaker, numbered(OWN_VOICES[speaker]), voiced))
 
     @rule(speaker=speakers)
     def utter(self, speaker: str) -> None:
         """A short and complete utterance."""
         for number in range(40):
-            self.pass_time(self.now + FRAME_S)
+            self.pass_time(FRAME_MS)
             self.handle(SpeakerAudio(speaker, numbered(OWN_VOICES[speaker]), number < 12))
 
-    @rule(later=seconds)
-    def wait(self, later: float) -> None:
-        self.pass_time(self.now + later)
+    @rule(later_ms=milliseconds)
+    def wait(self, later_ms: int) -> None:
+        self.pass_time(later_ms)
 
-    @rule(later=seconds)
-    def stall(self, later: float) -> None:
+    @rule(later_ms=milliseconds)
+    def stall(self, later_ms: int) -> None:
         """Our own clock stands still."""
-        self.now += later
+        self.now = after(self.now, later_ms)
 
     @rule(ready=st.sampled_from([True, True, False]), name=st.sampled_from(STREAMS))
     def playout(self, ready: bool, name: str) -> None:
@@ -212,8 +214,8 @@ class AnyOrder(RuleBasedStateMachine):
         self.voice(lane, utterance, count)
         self.handle(InterpretationEnded(lane, utterance, outcome))
 
-    @rule(speaker=speakers, count=frames, later=seconds, in_full=st.booleans())
-    def converse(self, speaker: str, count: int, later: float, in_full: bool) -> None:
+    @rule(speaker=speakers, count=frames, later_ms=milliseconds, in_full=st.booleans())
+    def converse(self, speaker: str, count: int, later_ms: int, in_full: bool) -> None:
         """As it mostly goes: somebody says something, and the model answers."""
         before = set(self.asked)
         self.utter(speaker)
@@ -222,7 +224,7 @@ class AnyOrder(RuleBasedStateMachine):
             self.voice(lane, utterance, count)
             if in_full:
                 self.handle(InterpretationEnded(lane, utterance, InterpretationOutcome.COMPLETED))
-        self.pass_time(self.now + later)
+        self.pass_time(later_ms)
 
     @rule(data=st.data())
     def anything(self, data: st.DataObject) -> None:
@@ -372,11 +374,14 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def the_pace_is_kept(self) -> None:
-        """Over any stretch that ends now no more than one frame per 20 ms, but for what a stall of ours allows."""
-        allowed = CATCH_UP_MS / 1000 / FRAME_S + 1
+        """Over any stretch that ends now no more than one frame per 20 ms, but for what a stall of ours allows.
+
+        0.6 ms of tolerance: the pacer plays a frame that is due within 0.5 ms.
+        """
+        allowed = CATCH_UP_MS // FRAME_MS + 1
         for played in self.played.values():
             for count, (at, _) in enumerate(reversed(played[-200:]), 1):
-                assert count <= math.ceil((played[-1][0] - at + 0.0006) / FRAME_S) + allowed
+                assert count <= math.ceil(((played[-1][0] - at) * 1000 + 0.6) / FRAME_MS) + allowed
 
 
 TestAnyOrder = AnyOrder.TestCase

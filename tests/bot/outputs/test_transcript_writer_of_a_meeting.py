@@ -35,9 +35,7 @@ FILES = Path(__file__).parent / "transcripts"
 FIRST_CALL_MS = 1_800_000_000_000
 SECOND_CALL_MS = FIRST_CALL_MS + 30_000
 PLAN = replace(THREE_LANGUAGES, announcement=True)
-CORRECTED = replace(
-    PLAN, glossary=GlossaryEntries.of({"pump": {"es-ES": "bomba", "fr-FR": "pompe"}}, PLAN.languages, 2)
-)
+CORRECTED = replace(PLAN, glossary=GlossaryEntries.of({"pump": {"es-ES": "bomba", "fr-FR": "pompe"}}, PLAN.languages))
 
 FIRST = {
     1: {

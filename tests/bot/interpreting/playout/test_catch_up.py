@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.interpreting.playout.catch_up import FASTEST, HOLD_S, STEPS_MS, CatchUp
+from tests.support.clock import after, ms_between
 
 
 @pytest.mark.parametrize(
@@ -46,15 +47,15 @@ observations = st.lists(st.tuples(st.integers(0, 3_000), st.integers(0, 30_000))
 @given(observations)
 def test_the_level_swings_no_faster_than_it_is_held(steps: list[tuple[int, int]]) -> None:
     lag, now = CatchUp(), 100.0
-    rose_at = fell_at = float("-inf")
+    rose_at = fell_at = 0.0
     for pause_ms, queued_ms in steps:
-        now += pause_ms / 1000
+        now = after(now, pause_ms)
         before = lag.level
         lag.observe(queued_ms, now)
         if lag.level > before:
             rose_at = now
         if lag.level < before:
-            assert now - max(rose_at, fell_at) >= HOLD_S
+            assert ms_between(max(rose_at, fell_at), now) >= round(HOLD_S * 1000)
             fell_at = now
         assert lag.level >= sum(queued_ms > step for step in STEPS_MS), "never less than is needed now"
         assert 1.0 <= lag.speed <= FASTEST
@@ -64,9 +65,9 @@ def test_the_level_swings_no_faster_than_it_is_held(steps: list[tuple[int, int]]
 def test_a_channel_that_has_caught_up_is_calm_again(steps: list[tuple[int, int]]) -> None:
     lag, now = CatchUp(), 0.0
     for pause_ms, queued_ms in steps:
-        now += pause_ms / 1000
+        now = after(now, pause_ms)
         lag.observe(queued_ms, now)
     for _ in range(2 * len(STEPS_MS)):
-        now += HOLD_S
+        now = after(now, round(HOLD_S * 1000) + 1)
         lag.observe(0, now)
     assert (lag.level, lag.trimming, lag.speed) == (0, False, 1.0)

@@ -8,6 +8,7 @@ from bot.interpreting.ledger import Entry, EntryState
 from bot.interpreting.plan import Lane
 from bot.interpreting.playout.floor import BETWEEN_S, HEAD_WAIT_S, Floor, FloorEntry, FloorStage
 from tests.support.audio import numbered
+from tests.support.clock import after
 
 LANE = Lane("8:acs:ada", "en-US", "es-ES")
 
@@ -220,7 +221,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(later_ms=st.integers(0, 4_000))
     def wait(self, later_ms: int) -> None:
-        self.now += later_ms / 1000
+        self.now = after(self.now, later_ms)
 
     @rule(passage=passages, count=st.integers(1, 20))
     def audio(self, passage: FloorEntry, count: int) -> None:
