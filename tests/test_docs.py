@@ -1,4 +1,4 @@
-"""What the documents say is so: tables, commands, switches, faults, journal kinds, settings, links, the example."""
+"""Compares the documents with the code: tables, numbers, commands, files, ways through the code, settings, links."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import pytest
 from bot import rate_limits
 from bot.calls import cluster, dispatcher, media_recovery, reconciler, registry
 from bot.config import Settings
+from emulator.__main__ import main as emulator_command
 from emulator.config import parse_switches
 from emulator.faults import FaultDocument, FaultPlan, RealtimePart
 from emulator.realtime.faults.rules import RealtimeFaults
@@ -39,7 +40,7 @@ PAGES = sorted(
 )
 EMULATOR_PAGE = ROOT / "docs" / "emulator.md"
 
-# In capitals, and no setting of the service.
+# Words in capitals that are no settings of the service.
 NO_SETTINGS = {"SPEAK", "SPEECH_RECORDINGS", "PYTHON", "FILE", "DELETE", "POST", "PATCH", "SIGTERM", "SIGINT", "SIGHUP"}
 
 
@@ -56,8 +57,8 @@ def generator() -> ModuleType:
     return script("emulator_docs")
 
 
-def test_the_lifecycle_is_drawn_as_it_is() -> None:
-    """`python scripts/lifecycle_docs.py` writes it."""
+def test_the_lifecycle_page_is_up_to_date() -> None:
+    """If this fails, run `python scripts/lifecycle_docs.py`."""
     lifecycle = script("lifecycle_docs")
     text = lifecycle.PAGE.read_text()
     assert text == lifecycle.rendered(text)
@@ -65,12 +66,12 @@ def test_the_lifecycle_is_drawn_as_it_is() -> None:
 
 
 def test_generated_tables_are_up_to_date(generator: ModuleType) -> None:
-    """`python scripts/emulator_docs.py` writes them."""
+    """If this fails, run `python scripts/emulator_docs.py`."""
     for page in generator.PAGES:
         assert page.read_text() == generator.rendered(page.read_text()), page.name
 
 
-def test_the_generator_finds_what_is_old(generator: ModuleType) -> None:
+def test_the_generator_replaces_old_tables(generator: ModuleType) -> None:
     old = "before\n<!-- generated: switches -->\nold\n<!-- end -->\nafter\n"
     new = generator.rendered(old)
     assert new != old
@@ -92,13 +93,13 @@ def test_journal_kinds_that_are_named_exist(generator: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=by_name)
-def test_switches_on_command_lines_are_taken(page: Path) -> None:
+def test_switches_on_command_lines_are_accepted(page: Path) -> None:
     words = re.findall(r"--switch ([a-z_]+=\w+)", page.read_text())
     parse_switches(word for word in words if word != "name=value")
 
 
-def test_fault_documents_are_taken() -> None:
-    """And so is every JSON document on the page parsed."""
+def test_fault_documents_are_accepted() -> None:
+    """The emulator accepts each fault document of its page; every other JSON document there can be parsed."""
     plan = FaultPlan()
     plan.attach(RealtimePart(lambda part: [RealtimeFaults.from_dict(part)].clear, dict))
     documents = [json.loads(text) for text in re.findall(r"```json\n(.*?)```", EMULATOR_PAGE.read_text(), re.DOTALL)]
@@ -121,16 +122,13 @@ def test_commands_exist(page: Path) -> None:
             assert importlib.util.find_spec(f"{name}.__main__") is not None, name
 
 
-def test_options_on_command_lines_exist() -> None:
-    known = {
-        option
-        for command in (["emulator"], ["emulator", "join"])
-        for option in re.findall(
-            r"--[a-z-]+",
-            subprocess.run([sys.executable, "-m", *command, "--help"], capture_output=True, text=True, cwd=ROOT).stdout,
-        )
-    }
+def test_options_on_command_lines_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ([], ["join"]):
+        with pytest.raises(SystemExit):
+            emulator_command([*command, "--help"])
+    known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", EMULATOR_PAGE.read_text()))
+    assert named
     assert named <= known
 
 
@@ -198,19 +196,19 @@ def test_the_times_on_the_operations_page_are_those_of_the_code() -> None:
     assert longest + media_recovery.PATIENCE_S[media_recovery.RecoveryStep.RESTART] / 2 < 10, (
         "heard again within ten seconds"
     )
-    # A drain waits for a pause, then leaves; the server waits for its connections.
-    assert dispatcher.LEAVE_TIMEOUT_S + 5 <= 20, "given the process before it is killed"
+    # A drain waits for a pause, then leaves; the server waits 5 s for its connections.
+    assert dispatcher.LEAVE_TIMEOUT_S + 5 <= 20, "the page allows the process 20 s before it is killed"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=by_name)
 def test_files_that_are_named_exist(page: Path) -> None:
-    """By their path from the root of the repository, or from the page."""
+    """Paths start at the root of the repository, or at the folder of the page."""
     for name in re.findall(r"`([\w./-]+\.(?:py|lua|sh|toml|yaml|mjs|js))`", page.read_text()):
         assert (ROOT / name).exists() or (page.parent / name).exists(), name
 
 
 def ways() -> dict[str, list[tuple[str, str]]]:
-    """The ways through the code that the architecture page describes: arrows and files by heading."""
+    """Return the ways through the code on the architecture page: arrows and files by heading."""
     text = (ROOT / "docs" / "architecture.md").read_text()
     found: dict[str, list[tuple[str, str]]] = {}
     for part in re.split(r"^### ", text, flags=re.MULTILINE)[1:]:
@@ -240,7 +238,7 @@ def test_ways_through_the_code_are_followed_by_imports(heading: str) -> None:
         above = file
 
 
-def test_stores_are_added_as_the_guide_says() -> None:
+def test_names_in_the_guide_are_where_it_says() -> None:
     """Protocols and constants of `CONTRIBUTING.md` are where it says."""
     page = (ROOT / "CONTRIBUTING.md").read_text()
     places = re.findall(r"`(\w+)`\s+\(`([\w/]+\.py)`\)|`(\w+)` (?:of|in) `([\w/]+\.py)`", page)
@@ -286,12 +284,12 @@ def test_the_example_runs() -> None:
 
 
 def links(text: str) -> Iterator[str]:
-    """Targets of Markdown links, outside code."""
+    """Yield the targets of Markdown links, outside code."""
     text = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
     yield from re.findall(r"\[[^\]]*\]\(([^)\s]+)\)", text)
 
 
 def anchors(text: str) -> Iterator[str]:
-    """What the headings of a page are reached by."""
+    """Yield the anchors of the headings of a page."""
     for heading in re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE):
         yield re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
