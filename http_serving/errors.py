@@ -20,7 +20,7 @@ the same response body.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import Literal
 
 TokenProblem = Literal[
     "missing",
@@ -41,7 +41,6 @@ class ServiceError(Exception):
 
     status: int = 500
     code: str = "internal"
-    retryable: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -97,7 +96,6 @@ class RequestTooSlow(ServiceError):
 
     status = 408
     code = "request_timeout"
-    retryable = True
 
 
 class Conflict(ServiceError):
@@ -119,7 +117,6 @@ class TooManyRequests(ServiceError):
 
     status = 429
     code = "rate_limited"
-    retryable = True
 
     @classmethod
     def after(cls, wait_s: float) -> TooManyRequests:
@@ -132,7 +129,6 @@ class Overloaded(ServiceError):
 
     status = 503
     code = "overloaded"
-    retryable = True
 
 
 class KeysUnavailable(Overloaded):

@@ -21,6 +21,7 @@ from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from http_serving.errors import KeysUnavailable, Unauthorized
+from http_serving.rate_limiter import CountRequest
 from media_streaming.audio import PCM_24K_MONO, AudioFormat
 from media_streaming.stream import NORMAL_CLOSURE, MediaStream, SocketGone
 
@@ -39,10 +40,6 @@ ClaimStream = Callable[[str], AbstractContextManager[object]]
 """Entered with the call's secret before the upgrade, left after the stream's end; raises AlreadyStreaming."""
 
 
-CountDial = Callable[[str], float]
-"""Counts an attempt of this source: 0.0 if it is within what it may, else the seconds to wait."""
-
-
 @dataclass(frozen=True, slots=True)
 class MediaLimits:
     """How often who may dial.
@@ -51,9 +48,9 @@ class MediaLimits:
     counted by secret. So nobody can use up what another is allowed, from whichever address ACS and others dial.
     """
 
-    strangers: CountDial
+    strangers: CountRequest
     """By address: refused for want of a call or of proof."""
-    dials: CountDial
+    dials: CountRequest
     """By call secret, before its token is looked at."""
 
 

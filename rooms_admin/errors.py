@@ -32,7 +32,6 @@ class InProgress(Conflict):
     """A request with the same Idempotency-Key is being carried out."""
 
     code = "request_in_progress"
-    retryable = True
 
 
 class Changed(ServiceError):
@@ -54,4 +53,3 @@ class AcsUnavailable(ServiceError):
 
     status = 503
     code = "acs_unavailable"
-    retryable = True

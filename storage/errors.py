@@ -9,7 +9,6 @@ class StoreUnavailable(Exception):
     """The store cannot do it now; the same operation may succeed later."""
 
     code: ClassVar[str] = "store_unavailable"
-    retryable: ClassVar[bool] = True
 
     def __init__(self, message: str, *, retry_after_ms: int | None = None) -> None:
         super().__init__(message)

@@ -17,6 +17,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from http_serving.errors import ServiceError, TooManyRequests, Unauthorized
+from http_serving.rate_limiter import CountRequest
 from http_serving.request_body import BODY_TIMEOUT_S, read_body
 from webhooks.deduplication import RecentIds, SequenceGate
 from webhooks.errors import MalformedEvent, UnknownCall
@@ -41,10 +42,6 @@ EVENTS_PER_TURN = 25  # of one batch, about 1 ms, before the rest of the loop ge
 
 Verify = Callable[[str | None], Awaitable[object]]
 """Takes an Authorization header, raises if it proves nothing."""
-
-
-CountRequest = Callable[[str], float]
-"""Counts a request of this source: 0.0 if it is within what it may, else the seconds to wait."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,6 @@ class ReplicaSilent(ServiceError):
 
     status = 503
     code = "replica_silent"
-    retryable = True
 
     def __init__(self, message: str) -> None:
         super().__init__(message, retry_after_ms=round(ANSWER_S * 1000))

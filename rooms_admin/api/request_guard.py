@@ -78,7 +78,6 @@ class RequestGuard:
         body = b""
         if request.method != "GET" or {"content-length", "transfer-encoding"} & set(request.headers):
             body = await read_body(request, BODY_LIMIT, self.body_timeout_s)
-        request.state.unfinished = None
         key = request.headers.get("idempotency-key")
         if self.answers is None or key is None or request.method != "POST" or request.url.path.endswith(NEVER_KEPT):
             return await self._carry_out(request, body, handler, caller)

@@ -13,8 +13,8 @@ from bot.room_plans import (
     planned,
 )
 from rooms_admin.rooms.room import Glossary, Participant, Room, RoomSettings, Term
-from rooms_admin.stores.memory import InMemoryRooms
 from rooms_admin.transcripts.records import LedgerRecord
+from tests.support.in_memory_stores import InMemoryRooms
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

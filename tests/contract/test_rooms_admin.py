@@ -17,8 +17,8 @@ from rooms_admin.rooms.acs_client import AcsRooms, build_clients
 from rooms_admin.rooms.connection_string import parse_connection_string
 from rooms_admin.rooms.requests import ChangedParticipant, ChangedRoom, ChangedSettings, NewParticipant, NewRoom
 from rooms_admin.rooms.service import RoomService
-from rooms_admin.stores.memory import InMemoryRooms
 from tests.support.acs_emulator import ACCESS_KEY, Acs, running_acs
+from tests.support.in_memory_stores import InMemoryRooms
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 TOMORROW = NOW + timedelta(days=1)
@@ -96,7 +96,7 @@ async def test_a_busy_acs_is_said_to_be_worth_another_try() -> None:
         acs.faults.replace({"http": [{"path": "/rooms", "status": 429, "times": 1}]})
         with pytest.raises(AcsUnavailable) as caught:
             await rooms.create_room(["Attendee"], NOW, TOMORROW)
-        assert caught.value.retryable
+        assert caught.value.retry_after_ms
         await rooms.create_room(["Attendee"], NOW, TOMORROW)
 
 

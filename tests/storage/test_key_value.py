@@ -12,13 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
-from storage import key_value, redis_key_value, sqlite_key_value
+from storage import redis_key_value, sqlite_key_value
 from storage.errors import StoreUnavailable
-from storage.key_value import InMemoryKeyValue, KeyValueStore
+from storage.key_value import KeyValueStore
 from storage.redis import RedisClient
 from storage.redis_key_value import RedisKeyValue
 from storage.sqlite import IN_MEMORY, SqliteDatabase
 from storage.sqlite_key_value import SqliteKeyValue
+from tests.support import in_memory_stores
+from tests.support.in_memory_stores import InMemoryKeyValue
 from tests.support.redis_server import RedisServer
 
 KINDS = ("memory", "sqlite", "redis")
@@ -250,7 +252,7 @@ async def test_cancelling_who_waits_loses_nothing(both: tuple[KeyValueStore, Key
 
 
 async def test_a_full_queue_takes_no_more(state: KeyValueStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (key_value, sqlite_key_value, redis_key_value):
+    for module in (in_memory_stores, sqlite_key_value, redis_key_value):
         monkeypatch.setattr(module, "QUEUE_LIMIT", 2)
     await state.push("inbox", b"1")
     await state.push("inbox", b"2")

@@ -70,5 +70,5 @@ def test_calls_not_heard_of_are_forgotten() -> None:
 
 @pytest.mark.parametrize("memory", [RecentIds, SequenceGate])
 def test_a_memory_needs_room(memory: type[RecentIds] | type[SequenceGate]) -> None:
-    with pytest.raises(ValueError, match="remembers nothing"):
+    with pytest.raises(ValueError, match="capacity must be at least 1"):
         memory(0)

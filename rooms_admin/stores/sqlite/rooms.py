@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
+from cachetools import LRUCache
 
 from rooms_admin.rooms.room import (
     Deletion,
@@ -42,7 +42,7 @@ class SqliteRooms:
     def __init__(self, database: SqliteDatabase, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._clock = clock
-        self._known: OrderedDict[str, tuple[Room, float]] = OrderedDict()
+        self._known: LRUCache[str, tuple[Room, float]] = LRUCache(MOST_KNOWN)
         """By id, with the time of reading."""
         self._changes = 0
         """Begun and ended: what was read while the number changed may be old already."""
@@ -68,9 +68,6 @@ class SqliteRooms:
         room = await self._database.read(lambda connection: _get(connection, room_id))
         if changes == self._changes and room is not None:
             self._known[room_id] = room, now
-            self._known.move_to_end(room_id)
-            if len(self._known) > MOST_KNOWN:
-                self._known.popitem(last=False)
         return room
 
     @contextmanager

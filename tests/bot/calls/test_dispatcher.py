@@ -31,8 +31,9 @@ from bot.outputs.transcript_writer import TranscriptWriter
 from http_serving.errors import Overloaded
 from listeners.feed import Feed
 from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine
-from storage.key_value import InMemoryKeyValue, KeyValueStore
+from storage.key_value import KeyValueStore
 from tests.support.booths import FakeBooths
+from tests.support.in_memory_stores import InMemoryKeyValue
 from tests.support.media_streams import FakeMediaStream, NumberedSpeech
 from tests.support.meeting import ADA, BENITO, PEOPLE, TWO_LANGUAGES, Answers
 from tests.support.virtual_time import virtual_time

@@ -25,7 +25,7 @@ from bot.calls.registry import CallRecord, LastCall, Registry, WantedCall
 from bot.calls.state_machine import CallState, CallTrigger
 from bot.errors import CallError
 from storage.errors import StoreUnavailable
-from storage.key_value import InMemoryKeyValue
+from tests.support.in_memory_stores import InMemoryKeyValue
 from tests.support.meeting import ADA, TWO_LANGUAGES
 from tests.support.virtual_time import virtual_time
 from webhooks.events import CallEnded, CallReport

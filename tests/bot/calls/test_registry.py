@@ -24,9 +24,10 @@ from bot.calls.registry import (
 )
 from bot.calls.state_machine import CallState
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
-from storage.key_value import InMemoryKeyValue, KeyValueStore
+from storage.key_value import KeyValueStore
 from storage.sqlite import IN_MEMORY, SqliteDatabase
 from storage.sqlite_key_value import SqliteKeyValue
+from tests.support.in_memory_stores import InMemoryKeyValue
 from webhooks.events import (
     CallConnected,
     CallEvent,

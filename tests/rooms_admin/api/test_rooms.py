@@ -25,10 +25,10 @@ from rooms_admin.auth.api_keys import ApiKeys
 from rooms_admin.rooms.requests import Action, TicketPurpose
 from rooms_admin.rooms.room import Room
 from rooms_admin.rooms.service import RoomService
-from rooms_admin.stores.memory import InMemoryRooms
 from rooms_admin.transcripts.records import LedgerRecord, PlayoutTimes, TranscriptLine
 from rooms_admin.transcripts.usage import Prices
 from tests.support.acs_fakes import FakeAcs, refused
+from tests.support.in_memory_stores import InMemoryRooms
 from tests.support.webhook_serving import application, asgi_scope, client
 
 NEW_ROOM: dict[str, Any] = {

@@ -185,7 +185,6 @@ async def test_errors_are_renamed_in_one_place(
     assert type(caught.value) is kind
     assert caught.value.__cause__ is error
     assert caught.value.retry_after_ms == retry_after_ms
-    assert caught.value.retryable == (retry_after_ms is not None)
     assert [detail["reason"] for detail in caught.value.details] == ([] if reason is None else [reason])
 
 

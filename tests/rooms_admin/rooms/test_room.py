@@ -22,8 +22,8 @@ from rooms_admin.rooms.room import (
     Term,
     UnknownRoom,
 )
-from rooms_admin.stores.memory import InMemoryRooms
 from storage.sqlite import IN_MEMORY
+from tests.support.in_memory_stores import InMemoryRooms
 from tests.support.stores import opened
 
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)

@@ -13,8 +13,8 @@ from http_serving.errors import Conflict, InvalidRequest, NotFound
 from rooms_admin.rooms.requests import ChangedParticipant, ChangedRoom, NewParticipant, NewRoom
 from rooms_admin.rooms.room import Room
 from rooms_admin.rooms.service import RoomService
-from rooms_admin.stores.memory import InMemoryRooms
 from tests.support.acs_fakes import FakeAcs
+from tests.support.in_memory_stores import InMemoryRooms
 
 ADA = {"display_name": "Ada", "speaks": "en-US"}
 NEW = NewRoom.model_validate({"name": "Board", "languages": ["en-US", "es-ES"], "participants": [ADA]})

@@ -1,16 +1,21 @@
-"""Rooms kept in memory."""
+"""Stores that live and die with a test: rooms, and key-value pairs with queues."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from rooms_admin.rooms.room import Deletion, Glossary, JoinCodeTaken, Room, RoomQuery, UnknownRoom
+from storage.errors import StoreUnavailable
+from storage.key_value import QUEUE_LIMIT
 
 
 class InMemoryRooms:
-    """A RoomStore that lives and dies with the process. Rooms are few: paging sorts them when asked."""
+    """A RoomStore. Rooms are few: paging sorts them when asked."""
 
     def __init__(self) -> None:
         self._rooms: dict[str, Room] = {}
@@ -78,3 +83,61 @@ class InMemoryRooms:
 
         found = [room for room in self._rooms.values() if query.matches(room) and beyond(room)]
         return sorted(found, key=place, reverse=query.descending)[: query.limit]
+
+
+class InMemoryKeyValue:
+    """A KeyValueStore."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._values: dict[str, tuple[bytes, float | None]] = {}
+        """With the time at which each is to be forgotten."""
+        self._queues: dict[str, deque[bytes]] = {}
+        self._pushed = asyncio.Condition()
+
+    async def get(self, key: str) -> bytes | None:
+        return self._current(key)
+
+    def _current(self, key: str) -> bytes | None:
+        value, until = self._values.get(key, (None, None))
+        if until is not None and self._clock() >= until:
+            del self._values[key]
+            return None
+        return value
+
+    async def put(self, values: Mapping[str, bytes], ttl_s: float | None = None) -> None:
+        until = None if ttl_s is None else self._clock() + ttl_s
+        self._values |= {key: (value, until) for key, value in values.items()}
+
+    async def swap(self, key: str, old: bytes | None, new: bytes | None, ttl_s: float | None = None) -> bool:
+        if self._current(key) != old:
+            return False
+        if new is None:
+            self._values.pop(key, None)
+        else:
+            await self.put({key: new}, ttl_s)
+        return True
+
+    async def remove(self, *keys: str) -> None:
+        for key in keys:
+            self._values.pop(key, None)
+
+    async def find(self, prefix: str) -> Mapping[str, bytes]:
+        found = {key: self._current(key) for key in list(self._values) if key.startswith(prefix)}
+        return {key: value for key, value in found.items() if value is not None}
+
+    async def push(self, queue: str, item: bytes) -> None:
+        async with self._pushed:
+            items = self._queues.setdefault(queue, deque())
+            if len(items) >= QUEUE_LIMIT:
+                raise StoreUnavailable("too much waits for another replica")
+            items.append(item)
+            self._pushed.notify_all()
+
+    async def pop(self, queue: str, wait_s: float) -> bytes | None:
+        try:
+            async with asyncio.timeout(wait_s), self._pushed:
+                await self._pushed.wait_for(lambda: self._queues.get(queue))
+                return self._queues[queue].popleft()
+        except TimeoutError:
+            return None
