@@ -40,10 +40,10 @@ bench: $(READY)
 	@$(BIN)/python -m benchmarks
 
 # The lock files name versions and hashes, no addresses. Needs uv, for maintainers only.
-LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 pyproject.toml
+LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
 lock:
-	$(LOCK) -o requirements/bot.lock
-	$(LOCK) --extra emulator --extra dev -o requirements/all.lock
+	$(LOCK) pyproject.toml -o requirements/bot.lock
+	$(LOCK) pyproject.toml --extra dev emulator/pyproject.toml -o requirements/all.lock
 
 clean:
 	rm -rf $(VENV) out

@@ -1,48 +1,50 @@
-"""The command line: reads options, starts the emulator, says where it listens, stops on SIGINT or SIGTERM."""
+"""The command line: starts the emulator, prints its addresses and keys, stops on SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
 import logging
-import secrets
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from emulator import __version__
 from emulator.acs.auth.signing import decode_key
-from emulator.app import Emulator
-from emulator.config import CALLBACK_ISSUER, LANGUAGES, RESOURCE_ID, Config, parse_switches, switch_help
+from emulator.app import Emulator, ListenFailed
+from emulator.config import (
+    CALLBACK_ISSUER,
+    LANGUAGES,
+    RESOURCE_ID,
+    WELL_KNOWN_ACCESS_KEY,
+    WELL_KNOWN_REALTIME_KEY,
+    Config,
+    parse_switches,
+    switch_help,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until told to stop; the exit status."""
+    """Run until SIGINT or SIGTERM and return the exit status: 1 when a port could not be opened."""
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] == ["join"]:
-        from emulator.join_command import main as join  # a person needs nothing of what serves the others
+        from emulator.join_command import main as join
 
         return join(words[1:])
     parser = _parser()
     options = parser.parse_args(words)
-    access_key = options.access_key or base64.b64encode(secrets.token_bytes(32)).decode()
-    realtime_key = options.realtime_key or secrets.token_urlsafe(24)
     try:
-        decode_key(access_key)
+        decode_key(options.access_key)
         switches = parse_switches(options.switch)
     except ValueError as error:
         parser.error(str(error))
-    if not options.access_key:
-        print(f"access key: {access_key}")
-    if not options.realtime_key:
-        print(f"realtime key: {realtime_key}")
     config = Config(
         host=options.host,
         acs_port=options.acs_port,
         realtime_port=options.realtime_port,
-        access_key=access_key,
-        realtime_key=realtime_key,
+        access_key=options.access_key,
+        realtime_key=options.realtime_key,
         engine=options.engine,
         deployments=tuple(options.deployment) or None,
         languages=tuple(options.language) or LANGUAGES,
@@ -59,12 +61,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        import uvloop  # saves a quarter of the time spent on sockets; not there on every platform
+        _run(config)
+    except ListenFailed as error:
+        print(f"acs-emulator: {error}; --acs-port, --realtime-port and --tls-port choose other ports", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run(config: Config) -> None:
+    try:
+        import uvloop  # saves a quarter of the time spent on sockets; not available on every platform
     except ImportError:
         asyncio.run(_serve(config))
     else:
         uvloop.run(_serve(config))
-    return 0
 
 
 async def _serve(config: Config) -> None:
@@ -73,49 +83,95 @@ async def _serve(config: Config) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with Emulator(config) as emulator:
-        print(f"ACS: {emulator.acs_url}")
-        if emulator.acs_tls_url:
-            print(f"ACS over TLS: {emulator.acs_tls_url}")
+        for line in _greeting(emulator):
+            print(line)
         print(f"Realtime: {emulator.realtime_url}", flush=True)
         await stop.wait()
 
 
+def _greeting(emulator: Emulator) -> list[str]:
+    """Return what is printed at the start. Keys that the caller chose may be secrets and are not repeated."""
+    config = emulator.config
+    lines = [f"ACS: {emulator.acs_url}"]
+    if emulator.acs_tls_url:
+        lines.append(f"ACS over TLS: {emulator.acs_tls_url}")
+    if config.access_key == WELL_KNOWN_ACCESS_KEY:
+        lines.append(f"Connection string: {emulator.connection_string}")
+    lines.append(f"Page: {emulator.acs_url}/")
+    if config.realtime_key == WELL_KNOWN_REALTIME_KEY:
+        lines.append(f"Realtime key: {config.realtime_key}")
+    return lines
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m emulator",
-        description="Stands in for Azure Communication Services and the Realtime API on this machine.",
-        epilog="python -m emulator join --help: take part in a call from the command line\n\n"
-        "switches, set with --switch name=value or at run time in PUT /emulator/faults:\n" + switch_help(),
+        prog="acs-emulator",
+        description="Emulates Azure Communication Services and the OpenAI Realtime API on this machine.",
+        epilog="acs-emulator join --help: take part in a call from the command line\n\n"
+        "switches, set with --switch name=value or at run time with PUT /emulator/faults:\n" + switch_help(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--host", default="127.0.0.1", help="address to listen on; /emulator/* is unsigned (default: %(default)s)")
+    add("--version", action="version", version=f"acs-emulator {__version__}")
+    add(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on; requests under /emulator need no key (default: %(default)s)",
+    )
     add("--acs-port", type=int, default=9100, help="port of the ACS side; 0 takes a free one (default: %(default)s)")
     add("--tls-port", type=int, metavar="PORT", help="serve the ACS side over https as well; 0 takes a free port")
-    add("--ca-file", type=Path, metavar="FILE", help="write the certificate of the authority behind https here")
-    add("--realtime-port", type=int, default=9200, help="port of the Realtime side (default: %(default)s)")
-    add("--access-key", metavar="BASE64", help="access key of the ACS resource (default: a new one, printed)")
-    add("--realtime-key", metavar="TEXT", help="API key of the Realtime side (default: a new one, printed)")
+    add("--ca-file", type=Path, metavar="FILE", help="write the certificate that https clients must trust here")
+    add(
+        "--realtime-port",
+        type=int,
+        default=9200,
+        help="port of the Realtime side; 0 takes a free one (default: %(default)s)",
+    )
+    add(
+        "--access-key",
+        default=WELL_KNOWN_ACCESS_KEY,
+        metavar="BASE64",
+        help="access key of the ACS resource (default: the well-known key, which is public)",
+    )
+    add(
+        "--realtime-key",
+        default=WELL_KNOWN_REALTIME_KEY,
+        metavar="TEXT",
+        help="API key of the Realtime side (default: the well-known key, which is public)",
+    )
     add(
         "--engine",
         choices=("local", "scripted"),
         default="local",
-        help="how speech is understood and spoken (default: %(default)s)",
+        help="how speech is recognised, translated and spoken (default: %(default)s)",
     )
-    add("--deployment", action="append", default=[], metavar="NAME", help="a Realtime deployment (default: any name)")
+    add(
+        "--deployment",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="name of a Realtime deployment; may be repeated (default: any name)",
+    )
     add(
         "--language",
         action="append",
         default=[],
         metavar="CODE",
-        help="spoken by people: loaded at start, told apart by a translation session (default: en, es)",
+        help="language of the participants, loaded at start and told apart by translation sessions; may be repeated "
+        "(default: en, es)",
     )
     add(
         "--resource-id", metavar="GUID", default=RESOURCE_ID, help="immutable id of the resource (default: %(default)s)"
     )
     add("--callback-issuer", default=CALLBACK_ISSUER, help="iss of callback tokens (default: %(default)s)")
     add("--callback-audience", help="aud of callback tokens (default: the resource id)")
-    add("--clock-skew", type=float, default=900.0, metavar="SECONDS", help="age of a signature (default: %(default)s)")
+    add(
+        "--clock-skew",
+        type=float,
+        default=900.0,
+        metavar="SECONDS",
+        help="greatest age of a signature (default: %(default)s)",
+    )
     add(
         "--eventgrid-speed-up",
         type=float,
@@ -123,14 +179,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FACTOR",
         help="divides the waits between Event Grid deliveries (default: %(default)s)",
     )
-    add("--switch", action="append", default=[], metavar="NAME=VALUE", help="a behaviour of the service, see below")
-    add("--journal", type=Path, metavar="FILE", help="append what happens to this file, as JSON lines")
-    add("--seed", type=int, metavar="N", help="makes identifiers and every other random number repeatable")
+    add("--switch", action="append", default=[], metavar="NAME=VALUE", help="set a behaviour of the service, see below")
+    add("--journal", type=Path, metavar="FILE", help="append the journal to this file, as JSON lines")
+    add("--seed", type=int, metavar="N", help="make identifiers and every other random number repeatable")
     add(
         "--log-level",
         choices=("debug", "info", "warning", "error"),
         default="info",
-        help="least level of log lines on standard error (default: %(default)s)",
+        help="lowest level of log lines on standard error (default: %(default)s)",
     )
     return parser
 

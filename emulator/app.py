@@ -1,8 +1,9 @@
-"""Puts the emulator together: one port for ACS, one for the Realtime API, one journal and one fault plan."""
+"""Assembles the emulator: one port for ACS, one for the Realtime API, one journal and one fault plan."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -26,21 +27,26 @@ if TYPE_CHECKING:
     from emulator.realtime.config import RealtimeConfig
     from emulator.realtime.server import RealtimeServer
 
-# Clients get so long to take their leave when the emulator goes down.
+# Seconds that clients get to close their connections when the emulator stops.
 _SHUTDOWN_S = 2.0
 
 
+class ListenFailed(Exception):
+    """A port could not be opened; the message names the address and the reason."""
+
+
 class Emulator:
-    """A running emulator, for as long as it is entered.
+    """A running emulator, an async context manager.
+
+    Addresses, `calls` and `realtime` are set once the context is entered.
 
     Attributes:
-        journal: what it saw, both sides.
+        journal: entries of both sides.
         faults: the fault plan in force.
+        acs_url, realtime_url: addresses of the two sides, without trailing slash.
         acs_tls_url: the ACS side over https; empty without a port for it.
-        authority: the certificate (PEM) that clients need to believe that address.
-        acs_url, realtime_url: where it listens, without trailing slash; known once entered.
-        calls, realtime: the calls and the Realtime server, for whoever runs the emulator in its own process; known
-            once entered.
+        authority: the certificate (PEM) that clients must trust to use that address.
+        calls, realtime: the calls and the Realtime server, for callers in the same process.
     """
 
     calls: Calls
@@ -54,7 +60,7 @@ class Emulator:
         engine: Engine | None = None,
         realtime: RealtimeConfig | None = None,
     ) -> None:
-        """Args: key, engine, realtime: used instead of those the configuration would make."""
+        """Args: key, engine, realtime: replace those that the configuration would create."""
         self.journal = Journal(path=config.journal_path)
         self.faults = FaultPlan(config.switches)
         self.acs_url = ""
@@ -71,8 +77,8 @@ class Emulator:
         use_seed(self.config.seed)
         async with AsyncExitStack() as stack:
             stack.callback(self.journal.close)
-            await self._start_acs(stack)
             await self._start_realtime(stack)
+            await self._start_acs(stack)  # last: whoever gets an answer from it may use both sides
             self._stack = stack.pop_all()
         return self
 
@@ -84,9 +90,19 @@ class Emulator:
     ) -> None:
         await self._stack.aclose()
 
+    @property
+    def connection_string(self) -> str:
+        """The connection string of the ACS resource, over https where that is served."""
+        return f"endpoint={self.acs_tls_url or self.acs_url}/;accesskey={self.config.access_key}"
+
+    async def reset(self) -> None:
+        """End running calls and delete all state, as `POST /emulator/reset` does."""
+        await self._acs.reset()
+
     async def _start_acs(self, stack: AsyncExitStack) -> None:
         server = AcsServer(self.config, self.journal, self.faults, self._key, descriptions.routes())
         await stack.enter_async_context(server)
+        self._acs = server
         self.calls = server.calls
         runner = await self._runner(stack, server.application())
         self.acs_url = await self._listen(runner, self.config.acs_port)
@@ -134,9 +150,18 @@ class Emulator:
         return runner
 
     async def _listen(self, runner: web.AppRunner, port: int, tls: ssl.SSLContext | None = None) -> str:
-        """Listen; the address, with the port that was free if 0 was asked for."""
+        """Listen and return the address; port 0 takes a free one.
+
+        Raises:
+            ListenFailed: the port is taken, or the address is not one of this machine.
+        """
         site = web.TCPSite(runner, self.config.host, port, ssl_context=tls)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            reason = "the port is already in use" if taken else error.strerror or str(error)
+            raise ListenFailed(f"cannot listen on {self.config.host}:{port}: {reason}") from error
         bound = runner.addresses[-1][1]
         return f"{'https' if tls else 'http'}://{self.config.host}:{bound}"
 

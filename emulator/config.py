@@ -10,12 +10,16 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-# Issuer of callback and media tokens, as documented for the service ("secure webhook endpoint").
 CALLBACK_ISSUER = "https://acscallautomation.communication.azure.com"
-# Any GUID will do; a fixed one lets the audience of callback tokens be written down beforehand.
+"""Issuer of callback and media tokens, as documented for the service ("secure webhook endpoint")."""
 LANGUAGES = ("en", "es")
-"""Spoken by people unless said otherwise (ISO 639-1)."""
+"""Default languages of the participants (ISO 639-1)."""
 RESOURCE_ID = "8f1d3c52-6f0e-4b8e-9a57-2d1c4e7b9a10"
+"""Default id of the emulated resource. It is fixed, so the audience of callback tokens is known in advance."""
+WELL_KNOWN_ACCESS_KEY = "YWNzLWVtdWxhdG9yOiB3ZWxsLWtub3duIGFjY2VzcyBrZXkuIEl0IGlzIHB1YmxpYywgbm8gc2VjcmV0Li4uLg=="
+"""Default access key, the same in every installation. It is public and protects nothing."""
+WELL_KNOWN_REALTIME_KEY = "acs-emulator-well-known-realtime-key"
+"""Default API key of the Realtime side, the same in every installation. It is public and protects nothing."""
 
 Count = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(ge=0)]
@@ -145,8 +149,8 @@ class Config:
     host: str = "127.0.0.1"
     acs_port: int = 9100
     realtime_port: int = 9200
-    access_key: str = field(repr=False)  # base64
-    realtime_key: str = field(repr=False)
+    access_key: str = field(default=WELL_KNOWN_ACCESS_KEY, repr=False)  # base64
+    realtime_key: str = field(default=WELL_KNOWN_REALTIME_KEY, repr=False)
     engine: Literal["local", "scripted"] = "local"
     deployments: tuple[str, ...] | None = None  # None: any name is served
     languages: tuple[str, ...] = LANGUAGES  # ISO 639-1; loaded at start, told apart by a translation session

@@ -254,7 +254,7 @@ def seconds(text: str) -> float:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m emulator join",
+        prog="acs-emulator join",
         description="Joins the call of a room: says recordings or speaks with the microphone, records what it hears.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

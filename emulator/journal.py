@@ -74,6 +74,11 @@ class Journal:
         wanted.reverse()
         return wanted
 
+    def clear(self) -> None:
+        """Delete every entry. Numbering goes on, and a file keeps what was written to it."""
+        self._entries.clear()
+        self.dropped = 0
+
     def close(self) -> None:
         """Close the file, if there is one; entries stay readable."""
         if self._file is not None:

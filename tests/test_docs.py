@@ -35,13 +35,25 @@ from webhooks import routes as webhook_routes
 
 PAGES = sorted(
     path
-    for pattern in ("*.md", "docs/**/*.md", "demo/*.md", "benchmarks/*.md", "infra/**/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "emulator/*.md", "demo/*.md", "benchmarks/*.md", "infra/**/*.md")
     for path in ROOT.glob(pattern)
 )
 EMULATOR_PAGE = ROOT / "docs" / "emulator.md"
 
 # Words in capitals that are no settings of the service.
-NO_SETTINGS = {"SPEAK", "SPEECH_RECORDINGS", "PYTHON", "FILE", "DELETE", "POST", "PATCH", "SIGTERM", "SIGINT", "SIGHUP"}
+NO_SETTINGS = {
+    "SSL_CERT_FILE",
+    "SPEAK",
+    "SPEECH_RECORDINGS",
+    "PYTHON",
+    "FILE",
+    "DELETE",
+    "POST",
+    "PATCH",
+    "SIGTERM",
+    "SIGINT",
+    "SIGHUP",
+}
 
 
 def script(name: str) -> ModuleType:
@@ -277,7 +289,17 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.timeout(90)
 def test_the_example_runs() -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "docs/examples/emulator_pytest.py"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "emulator.pytest_plugin",
+        "docs/examples/emulator_pytest.py",
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=80)
     assert done.returncode == 0, done.stdout
     assert "1 passed" in done.stdout

@@ -99,6 +99,8 @@ _LOCAL = [
     ("get", "/emulator/entra/.well-known/openid-configuration", "Their issuer", None, 200, ()),
     ("post", "/emulator/tokens", "A bearer token, as Entra would give it", "EntraToken", 201, (400,)),
     ("post", "/emulator/keys/rotate", "Sign with a new key from now on", "Rotation", 200, (400,)),
+    ("get", "/emulator/health", "Check that the emulator is ready", None, 200, ()),
+    ("post", "/emulator/reset", "End running calls and delete all state", None, 204, ()),
     ("get", "/emulator/journal", "What happened; any other parameter is field=value", None, 200, (400,)),
     ("get", "/emulator/faults", "The faults still to come, and the switches in force", None, 200, ()),
     ("put", "/emulator/faults", "Replace them", "Faults", 200, (400,)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -12,8 +13,9 @@ from pathlib import Path
 
 import aiohttp
 
+from emulator import __version__
 from emulator.app import Emulator
-from emulator.config import Config
+from emulator.config import WELL_KNOWN_ACCESS_KEY, Config
 from emulator.engine.scripted import ScriptedEngine, ScriptedHeard, marker_tone
 from tests.support.acs_emulator import ACCESS_KEY, signing_key
 
@@ -111,6 +113,16 @@ async def test_one_fault_document_serves_both_sides() -> None:
             assert (await answer.json())["realtime"] == {"rules": []}
 
 
+async def test_reset_ends_what_both_sides_hold() -> None:
+    async with running() as emulator, aiohttp.ClientSession() as http:
+        emulator.faults.replace({"realtime": {"rules": [{"do": "refuse", "times": 1}]}})
+        emulator.journal.note("call.started")
+        async with http.post(emulator.acs_url + "/emulator/reset") as answer:
+            assert answer.status == 204
+        assert emulator.realtime.faults.to_dict() == {"rules": []}
+        assert [entry["kind"] for entry in emulator.journal.entries()] == ["server.reset"]
+
+
 async def test_the_command_says_where_it_listens_and_stops_when_told(tmp_path: Path) -> None:
     journal = tmp_path / "journal.jsonl"
     process = await asyncio.create_subprocess_exec(
@@ -121,13 +133,15 @@ async def test_the_command_says_where_it_listens_and_stops_when_told(tmp_path: P
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
-    said = [(await process.stdout.readline()).decode().strip() for _ in range(4)]
-    assert said[0].startswith("access key: ")
-    assert said[1].startswith("ACS: http://127.0.0.1:")
-    assert said[2].startswith("ACS over TLS: https://127.0.0.1:")
-    assert said[3].startswith("Realtime: http://127.0.0.1:")
-    async with aiohttp.ClientSession() as http, http.get(said[1].partition(" ")[2] + "/emulator/faults") as answer:
-        assert (await answer.json())["switches"]["page_size"] == 7
+    said = dict([(await process.stdout.readline()).decode().strip().split(": ", 1) for _ in range(5)])
+    assert list(said) == ["ACS", "ACS over TLS", "Connection string", "Page", "Realtime"]
+    assert said["Connection string"] == f"endpoint={said['ACS over TLS']}/;accesskey={WELL_KNOWN_ACCESS_KEY}"
+    assert "given" not in str(said), "a key that was given may be a secret"
+    async with aiohttp.ClientSession() as http:
+        async with http.get(said["ACS"] + "/emulator/faults") as answer:
+            assert (await answer.json())["switches"]["page_size"] == 7
+        async with http.get(said["Page"]) as answer:
+            assert "<html" in await answer.text()
     process.terminate()
     _, errors = await process.communicate()
     assert (process.returncode, errors.decode()) == (0, "")
@@ -145,10 +159,19 @@ async def test_the_command_explains_itself_and_refuses_nonsense() -> None:
         output, _ = await process.communicate()
         return process.returncode, output.decode()
 
-    (helped, text), (refused, complaint), (bad_key, _) = await asyncio.gather(
-        run("--help"), run("--switch", "nothing=1"), run("--access-key", "!")
-    )
-    assert (helped, refused, bad_key) == (0, 2, 2)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        (helped, text), (refused, complaint), (bad_key, _), (blocked, line), version = await asyncio.gather(
+            run("--help"),
+            run("--switch", "nothing=1"),
+            run("--access-key", "!"),
+            run("--engine", "scripted", "--acs-port", str(port), "--realtime-port", "0"),
+            run("--version"),
+        )
+    assert (helped, refused, bad_key, blocked) == (0, 2, 2, 1)
+    assert line.startswith(f"acs-emulator: cannot listen on 127.0.0.1:{port}: the port is already in use")
+    assert line.count("\n") == 1
+    assert version == (0, f"acs-emulator {__version__}\n")
     assert "--acs-port" in text
     assert "connect_to_empty_room=refuse" in text
     assert "nothing" in complaint

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
 from aiohttp import web
 
+from emulator import __version__
 from emulator.acs.calls.calls import Calls
 from emulator.acs.calls.frame_clock import FrameClock
 from emulator.acs.events.event_grid import EventGrid, HandshakeFailed
@@ -27,18 +29,29 @@ class EmulatorApi:
     """Routes under `/emulator`, unsigned: bound to loopback unless told otherwise."""
 
     def __init__(
-        self, *, calls: Calls, grid: EventGrid, faults: FaultPlan, journal: Journal, clock: FrameClock
+        self,
+        *,
+        calls: Calls,
+        grid: EventGrid,
+        faults: FaultPlan,
+        journal: Journal,
+        clock: FrameClock,
+        reset: Callable[[], Awaitable[None]],
     ) -> None:
+        """Args: reset: ends all calls and deletes all state."""
         self._calls = calls
         self._grid = grid
         self._faults = faults
         self._journal = journal
         self._clock = clock
+        self._reset_all = reset
         self._invitations: list[dict[str, str]] = []
 
     def routes(self) -> list[web.RouteDef]:
         """The routes, for `web.Application.add_routes`."""
         return [
+            web.get("/emulator/health", self._health),
+            web.post("/emulator/reset", self._reset),
             web.get("/emulator/journal", self._read_journal),
             web.get("/emulator/faults", self._get_faults),
             web.put("/emulator/faults", self._put_faults),
@@ -53,6 +66,17 @@ class EmulatorApi:
             web.delete("/emulator/eventgrid/subscriptions/{name}", self._unsubscribe),
             web.get("/emulator/eventgrid/validate/{code}", self._validate),
         ]
+
+    def clear(self) -> None:
+        """Delete the invitations of the page."""
+        self._invitations = []
+
+    async def _health(self, request: web.Request) -> web.Response:
+        return _json({"status": "ok", "version": __version__})
+
+    async def _reset(self, request: web.Request) -> web.Response:
+        await self._reset_all()
+        return web.Response(status=204)
 
     async def _read_journal(self, request: web.Request) -> web.Response:
         words = dict(request.query)

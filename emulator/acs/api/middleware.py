@@ -58,6 +58,10 @@ class ServiceMiddleware:
         self._journal = journal
         self._answers: OrderedDict[str, asyncio.Future[_Answer]] = OrderedDict()
 
+    def clear(self) -> None:
+        """Forget the answers kept for repeated requests."""
+        self._answers.clear()
+
     def middleware(self) -> Middleware:
         """The middleware, for `web.Application`."""
 

@@ -41,6 +41,10 @@ class RobotsApi:
             web.delete("/emulator/rooms/{room_id}/robots/{robot_id}", self._delete),
         ]
 
+    def clear(self) -> None:
+        """Delete every robot."""
+        self._robots.clear()
+
     async def _create(self, request: web.Request) -> web.Response:
         room_id = request.match_info["room_id"]
         document = await json_object(request)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -74,8 +74,10 @@ class AcsServer:
         self._stack = AsyncExitStack()
         self._routes: list[web.AbstractRouteDef] = []
         self._calls: Calls | None = None
-        self._entra: LocalEntra | None = None
-        self._recordings: Recordings | None = None
+        self._middleware: ServiceMiddleware | None = None
+        # What a reset deletes, before and after the calls have ended.
+        self._before_calls_end: list[Callable[[], None]] = []
+        self._after_calls_end: list[Callable[[], None]] = []
 
     async def __aenter__(self) -> AcsServer:
         async with AsyncExitStack() as stack:
@@ -99,15 +101,8 @@ class AcsServer:
 
     def application(self) -> web.Application:
         """The application to serve, once; inside the context only."""
-        assert self._entra is not None
-        front = ServiceMiddleware(
-            key=self._secret,
-            skew_s=self._config.clock_skew_s,
-            entra=self._entra,
-            faults=self._faults,
-            journal=self._journal,
-        )
-        application = web.Application(middlewares=[front.middleware()], client_max_size=_LARGEST_BODY)
+        assert self._middleware is not None
+        application = web.Application(middlewares=[self._middleware.middleware()], client_max_size=_LARGEST_BODY)
         application.add_routes(self._routes)
         application.on_shutdown.append(self._end_calls)
         return application
@@ -116,7 +111,10 @@ class AcsServer:
         config, journal, faults = self._config, self._journal, self._faults
         key = self._key if self._key is not None else await asyncio.to_thread(SigningKey.generate)
         keys = KeyRing(key)
-        self._entra = LocalEntra(keys)
+        entra = LocalEntra(keys)
+        middleware = self._middleware = ServiceMiddleware(
+            key=self._secret, skew_s=config.clock_skew_s, entra=entra, faults=faults, journal=journal
+        )
         issuer = TokenIssuer(keys, config.callback_issuer, config.callback_audience or config.resource_id)
         # Without a limit the connector never queues a dial behind other calls' sockets.
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
@@ -130,27 +128,39 @@ class AcsServer:
             journal=journal,
             tasks=tasks,
             faults=faults,
-            entra=self._entra,
+            entra=entra,
             speed_up=config.eventgrid_speed_up,
         )
         identities = IdentityStore(config.resource_id, key)
         rooms = RoomStore()
+        files = SoundFiles(session)
         poster = CallbackPoster(session, issuer, faults, journal)
         calls = Calls(
             resource_id=config.resource_id,
             rooms=rooms,
-            services=Services(session, issuer, poster, faults, journal, SoundFiles(session)),
+            services=Services(session, issuer, poster, faults, journal, files),
             publisher=grid,
             clock=clock,
             tasks=tasks,
         )
         self._calls = calls
         incoming = IncomingCalls(calls, faults)
-        recordings = self._recordings = Recordings(poster, tasks, grid.publish)
+        recordings = Recordings(poster, tasks, grid.publish)
         calls.on_call_over.append(recordings.call_over)
-        local = EmulatorApi(calls=calls, grid=grid, faults=faults, journal=journal, clock=clock)
+        robots = RobotsApi(calls, identities, rooms)
+        local = EmulatorApi(calls=calls, grid=grid, faults=faults, journal=journal, clock=clock, reset=self.reset)
+        self._before_calls_end = [grid.clear, incoming.clear]
+        self._after_calls_end = [
+            rooms.clear,
+            identities.clear,
+            recordings.clear,
+            robots.clear,
+            files.clear,
+            local.clear,
+            middleware.clear,
+        ]
         self._routes = [
-            *KeysApi(keys, config.callback_issuer, self._entra, journal).routes(),
+            *KeysApi(keys, config.callback_issuer, entra, journal).routes(),
             *IdentityApi(identities).routes(),
             *RoomsApi(rooms, faults).routes(),
             *CallAutomationApi(calls, incoming, faults).routes(),
@@ -159,21 +169,30 @@ class AcsServer:
             *RecordingApi(calls, recordings, faults).routes(),
             *PhoneApi(calls, identities, incoming, journal).routes(),
             *JoinApi(calls, identities, rooms, journal).routes(),
-            *RobotsApi(calls, identities, rooms).routes(),
+            *robots.routes(),
             *local.routes(),
             *self._extra_routes,
             *page_routes(_PAGE),
         ]
 
-    async def _end_calls(self, application: web.Application) -> None:
-        """Let everybody go, so that their sockets close before the server waits for them."""
-        if self._calls is not None:
-            self._calls.end_all()
-            try:
-                async with asyncio.timeout(_FAREWELL_S):
-                    await self._calls.quiet.wait()
-            except TimeoutError:
-                self._journal.note("server.hurried")
+    async def reset(self) -> None:
+        """End running calls, then delete rooms, users, subscriptions, recordings, faults and the journal.
+
+        Sockets and keys stay. Bots get the last events of their calls; Event Grid subscribers get none.
+        """
+        self._faults.clear()
+        for clear in self._before_calls_end:
+            clear()
+        await self._end_calls()
+        for clear in self._after_calls_end:
+            clear()
+        self._journal.clear()
+        self._journal.note("server.reset")
+
+    async def _end_calls(self, application: web.Application | None = None) -> None:
+        """End every call, so that participants' sockets close before the server waits for them."""
+        if not await self.calls.end_all(_FAREWELL_S):
+            self._journal.note("server.hurried")
 
 
 class _Over(Exception):

@@ -104,6 +104,10 @@ class IdentityStore:
         self._tokens_of(user_id)
         del self._issued[user_id]
 
+    def clear(self) -> None:
+        """Delete every user and every token."""
+        self._issued.clear()
+
     def check(self, token: str) -> Bearer:
         """Whom a token speaks for.
 

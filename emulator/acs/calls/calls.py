@@ -180,10 +180,18 @@ class Calls:
         origin.leave(leg, "moved")
         target.arrive(leg)
 
-    def end_all(self) -> None:
-        """End every call: the emulator goes down."""
+    async def end_all(self, limit_s: float) -> bool:
+        """End every call and every bot's connection; return whether all bots took their last events in time."""
         for call in self.active:
             call.end()
+        for connection, call in list(self._connections.values()):
+            call.dismiss(connection, Result(200, 7000, CONVERSATION_ENDED))
+        try:
+            async with asyncio.timeout(limit_s):
+                await self.quiet.wait()
+        except TimeoutError:
+            return False
+        return True
 
     def statistics(self) -> list[dict[str, Any]]:
         """Every call with its people, bots and counters."""

@@ -54,6 +54,12 @@ class IncomingCalls:
             if not call.legs and not call.bots:
                 call.end()
 
+    def clear(self) -> None:
+        """Drop every caller who is waiting."""
+        for incoming in self._waiting.values():
+            incoming.leg.drop("call ended")
+        self._waiting.clear()
+
     def answer(self, context: str, options: ConnectOptions) -> CallConnection:
         """A bot takes the call.
 

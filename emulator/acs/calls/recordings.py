@@ -112,6 +112,11 @@ class Recordings:
             if recording.call is call and not recording.ended:
                 self._end(recording, "CallEnded")
 
+    def clear(self) -> None:
+        """Forget every recording that has ended."""
+        for recording_id in [each.id for each in self._recordings.values() if each.ended]:
+            del self._recordings[recording_id]
+
     def close(self) -> None:
         """End every recording: the server goes down."""
         for recording in self._recordings.values():

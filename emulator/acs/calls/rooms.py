@@ -105,6 +105,10 @@ class RoomStore:
         """Forget a room."""
         del self._rooms[self.get(room_id).id]
 
+    def clear(self) -> None:
+        """Delete every room."""
+        self._rooms.clear()
+
     def all(self) -> list[Room]:
         """Every room, oldest first."""
         return list(self._rooms.values())

@@ -152,9 +152,11 @@ async def _read(socket: web.WebSocketResponse, leg: SocketLeg) -> None:
                 call.mute(leg, False)
             case "dtmf":
                 tone = document.get("tone")
-                if not isinstance(tone, str) or tone not in KEYS:
-                    raise ProtocolViolation("bad_message", f"The tone must be one of {', '.join(KEYS)}.")
-                call.press(leg, tone)
+                if isinstance(tone, str) and tone in KEYS:
+                    call.press(leg, tone)
+                else:
+                    text = f"The tone must be one of {', '.join(KEYS)}."
+                    leg.tell(orjson.dumps({"type": "refused", "error": {"code": "bad_tone", "message": text}}))
             case "leave":
                 call.leave(leg, "left")
                 return

@@ -63,6 +63,10 @@ class SoundFiles:
                 self._remembered.popitem(last=False)
         return frames
 
+    def clear(self) -> None:
+        """Forget every cached file."""
+        self._remembered.clear()
+
     async def _fetch(self, url: str) -> bytes:
         try:
             async with asyncio.timeout(_PATIENCE_S), self._session.get(url) as answer:

@@ -119,6 +119,12 @@ class EventGrid:
         found[1].cancel()
         return True
 
+    def clear(self) -> None:
+        """Delete every subscription, and the events that a fault holds back."""
+        for name in list(self._deliveries):
+            self.unsubscribe(name)
+        self._held.clear()
+
     def visited(self, code: str) -> bool:
         """Somebody opened the validation address; whether that code was waited for."""
         visit = self._visits.get(code)

@@ -111,7 +111,7 @@ async def examine(console: Console, modes: Path | None = None) -> int:
     )
     _line(console, bool(pairs), "translation", hint)
     if any(part.version is None for part in PARTS):
-        console.print("\nNothing works without them: [bold]pip install '.\\[emulator]'[/bold]")
+        console.print("\nNothing works without them: [bold]pip install ./emulator[/bold]")
         return 1
     console.print()
     console.print(matrix(ways(phrasebook, pairs)))
