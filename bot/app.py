@@ -37,8 +37,8 @@ from bot.outputs.webhook_events import WebhookEvents
 from bot.rate_limits import STRANGERS_PER_S, admin_limits, buckets, join_limits, media_limits, webhook_limits
 from bot.realtime.capabilities import Capabilities
 from bot.realtime.client import ModelSockets, build_client
+from bot.realtime.conversation_messages import ConversationSettings
 from bot.realtime.engines import Translation, booth_factory
-from bot.realtime.messages import ConversationSettings
 from bot.realtime.timeouts import BoothLimits
 from bot.realtime.translation_messages import TranslationSettings
 from bot.room_plans import StoredRoomPlans, follow_change, follow_removal

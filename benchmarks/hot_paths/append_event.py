@@ -6,8 +6,8 @@ from itertools import count
 
 from benchmarks.hot_paths.sounds import speech_frames
 from benchmarks.hot_paths.timing import HotPath
+from bot.realtime.conversation_messages import append
 from bot.realtime.conversation_session import APPEND_BYTES
-from bot.realtime.messages import append
 from bot.realtime.speech_backlog import SpeechBacklog
 
 

@@ -12,8 +12,8 @@ from benchmarks.hot_paths.timing import HotPath
 from bot.interpreting.events import InterpretationAudio
 from bot.interpreting.plan import Lane
 from bot.realtime import response_turn
+from bot.realtime.conversation_messages import ConversationSettings
 from bot.realtime.conversation_session import ConversationSession
-from bot.realtime.messages import ConversationSettings
 
 FRAMES = 12
 """240 ms, in whole frames."""

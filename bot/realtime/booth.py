@@ -1,7 +1,8 @@
-"""RealtimeBooth: a lane served by one Realtime session after the other, by the best engine that can be had.
+"""RealtimeBooth: serves a lane with a succession of Realtime sessions, on the best engine available.
 
-The rules of a session live in `conversation.py` and `translation.py`, its socket in `session.py`, the order of engines
-in `fallback.py`; here is which session gets what, and what happens when one ends.
+The rules of a session are in `conversation_session.py` and `translation_session.py`, its socket in `connection.py`, the
+order of engines in `engine_fallback.py`, pauses and retries in `reconnect_policy.py`. This module decides which session
+gets which audio, and what happens when a session ends.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ from bot.interpreting.events import (
     BoothEvent,
     BoothLost,
     HearingDropped,
-    InterpretationAudio,
     InterpretationEnded,
     InterpretationOutcome,
 )
 from bot.interpreting.plan import Lane
 from bot.realtime.connection import RealtimeConnection
 from bot.realtime.engine_fallback import Engine, EngineFallback
-from bot.realtime.errors import INTERNAL, QUOTA, QUOTA_CODES, SessionError, renamed
+from bot.realtime.errors import INTERNAL, QUOTA, SessionError, session_error
 from bot.realtime.messages import BYTES_PER_MS
+from bot.realtime.reconnect_policy import ReconnectPolicy
 from bot.realtime.speech_backlog import BacklogCounters, SpeechBacklog
 from bot.realtime.timeouts import BoothLimits
 
@@ -36,13 +37,13 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Saying:
+class _TextToRead:
     """A text that waits to be read aloud."""
 
     utterance: str
     text: str
     language: str
-    by: float
+    deadline: float
 
 
 class RealtimeBooth:
@@ -50,18 +51,18 @@ class RealtimeBooth:
 
     What happens to an utterance, exactly:
 
-    - Its audio waits here until a session is configured and the socket takes it: at most 3 s of it, and none for
-      longer than 3 s. Beyond that the oldest utterance is dropped as a whole, `HearingDropped` says so, and the rest
-      of it, if still being spoken, is ignored. If part of it was sent already, the service is told to forget it.
-    - Once any of its audio has been written to a session, the utterance lives and dies with that session. If the
-      session is lost before the last word, `BoothLost.utterances` names it, and the rest of it is ignored. Audio is
-      never sent twice.
-    - An utterance none of which was sent when a session is lost stays, and goes to the next session, unless it gets
-      too old first.
-    - After `cancel` nothing more is reported about it, not even its loss.
+    - Its audio waits here until a session is configured and the socket takes it: at most 3 s of audio, none older than
+      3 s. Beyond that the oldest utterance is dropped as a whole and reported with `HearingDropped`; the rest of it, if
+      it is still being spoken, is ignored. If part of it was sent already, the service is told to forget it.
+    - Once any of its audio has been written to a session, the utterance belongs to that session. If the session is lost
+      before the interpretation has ended, `BoothLost.utterances` names the utterance, and the rest of it is ignored.
+      Audio is never sent twice.
+    - An utterance of which nothing was sent when a session is lost goes to the next session, unless it gets too old
+      first.
+    - After `cancel` nothing more is reported about an utterance, not even its loss.
 
-    A session is succeeded before it expires: another is opened beside it, takes all utterances that begin from then
-    on, and the old one finishes those it has. The same happens when a better engine is there again.
+    A session is replaced before it expires: another is opened beside it and takes all utterances that begin from then
+    on, while the old session finishes its own. The same happens when a better engine is available again.
     """
 
     def __init__(
@@ -69,53 +70,46 @@ class RealtimeBooth:
         lane: Lane,
         instructions: str,
         deliver: Deliver,
-        ladder: EngineFallback,
+        fallback: EngineFallback,
         limits: BoothLimits,
         rng: random.Random,
         *,
         refused: str | None = None,
     ) -> None:
-        """`refused`: why the best engine is known to be of no use; it is tried later all the same."""
+        """`refused`: why the best engine is known not to work; it is still tried later."""
         self._lane = lane
         self._instructions = instructions
         self._deliver = deliver
-        self._ladder = ladder
+        self._fallback = fallback
         self._limits = limits
         self._refused = refused
-        self._rng = rng
-        self._haste = crc32(f"{lane.speaker} {lane.target}".encode()) / 2**32
-        """Of renewals: the same for a lane, and for different lanes not."""
+        self._policy = ReconnectPolicy(limits, rng)
+        self._renewal_offset = crc32(f"{lane.speaker} {lane.target}".encode()) / 2**32
+        """0 to 1: always the same for a lane, and different between lanes."""
         self._backlog = SpeechBacklog(limits.backlog_ms * BYTES_PER_MS, max_age_s=limits.backlog_ms / 1000)
-        self._manner: dict[str, tuple[bool, float]] = {}
-        """Strictness and speed of utterances that are complete and wait here, if they are not the usual ones."""
-        self._sayings: deque[_Saying] = deque()
-        self._session: RealtimeConnection | None = None
-        """Gets what begins."""
+        self._texts: deque[_TextToRead] = deque()
+        self._current: RealtimeConnection | None = None
+        """Gets the utterances that begin."""
         self._opening: RealtimeConnection | None = None
-        """Will get it."""
+        """Replaces the current connection once it is configured."""
         self._retiring: list[RealtimeConnection] = []
         self._engines: dict[RealtimeConnection, Engine] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._group: asyncio.TaskGroup | None = None
-        self._endings: asyncio.Queue[tuple[RealtimeConnection, SessionError]] = asyncio.Queue()  # two at most
+        self._ended: asyncio.Queue[tuple[RealtimeConnection, SessionError]] = asyncio.Queue()  # never more than two
         self._over = False
-        self._was_ready = False
-        """The present engine has worked before."""
-        self._announced = False
-        """That there is no session has been reported."""
-        self._failures = self._refusals = self._quota_refusals = self._quota_failures = 0
-        """In a row."""
-        self._notices: deque[BoothEvent] = deque()
-        """What was found out while the room was calling us: reported from our own task."""
-        self._to_check = asyncio.Event()
-        self._alarm: asyncio.Handle | None = None
-        self._alarm_at = 0.0
-        """Kept here: a moment that has passed already gets no `TimerHandle` from every event loop."""
+        self._loss_reported = False
+        self._to_report: deque[BoothEvent] = deque()
+        """Events found while the room was calling this booth: delivered from the booth's own task."""
+        self._check_wanted = asyncio.Event()
+        self._timer: asyncio.Handle | None = None
+        self._timer_at = 0.0
+        """Kept here because not every event loop returns a `TimerHandle` for a moment that has passed."""
 
     @property
     def engine(self) -> str:
-        """Who serves the lane, or is to."""
-        return self._ladder.engine.name
+        """Name of the engine that serves the lane, or is being connected."""
+        return self._fallback.engine.name
 
     @property
     def counters(self) -> BacklogCounters:
@@ -123,10 +117,10 @@ class RealtimeBooth:
 
     @property
     def held_ms(self) -> float:
-        """Audio waiting here."""
+        """Audio that waits to be sent, in milliseconds."""
         return self._backlog.size / BYTES_PER_MS
 
-    # --- the port
+    # --- the port (bot.booth.Booth)
 
     def hear(self, utterance: str, pcm: bytes) -> None:
         if self._over:
@@ -135,58 +129,55 @@ class RealtimeBooth:
         dropped = self._backlog.hold(utterance, pcm, now)
         if dropped:
             self._drop(dropped)
-        session = self._serving()
-        if session is not None and self._backlog.size >= session.protocol.append_bytes:
-            session.wake()
-        self.alarm_by(now + self._limits.backlog_ms / 1000)
+        connection = self._serving()
+        if connection is not None and self._backlog.size >= connection.session.append_bytes:
+            connection.wake()
+        self.check_by(now + self._limits.backlog_ms / 1000)
 
     def interpret(self, utterance: str, *, strict: bool = False, speed: float = 1.0) -> None:
         if self._over or self._backlog.ignores(utterance):
             return
-        if self._backlog.complete(utterance):
-            if strict or speed != 1.0:
-                self._manner[utterance] = strict, speed
-            session = self._serving()
+        if self._backlog.complete(utterance, strict=strict, speed=speed):
+            connection = self._serving()
         else:
-            session = next((one for one in self._live() if one.protocol.knows(utterance)), None)
-            if session is None:
-                self._notice(InterpretationEnded(self._lane, utterance, InterpretationOutcome.FAILED, "nothing_heard"))
+            connection = next((one for one in self._live() if one.session.knows(utterance)), None)
+            if connection is None:
+                self._report_failed(utterance, "nothing_heard")
             else:
                 now = asyncio.get_running_loop().time()
-                for event in session.protocol.interpret(utterance, now, strict=strict, speed=speed):
-                    self._notice(event)
-        if session is not None:
-            session.wake()
+                for event in connection.session.interpret(utterance, now, strict=strict, speed=speed):
+                    self._report(event)
+        if connection is not None:
+            connection.wake()
 
     def release(self, utterance: str) -> None:
-        for session in self._live():
-            session.protocol.release(utterance)
-            session.wake()
+        for connection in self._live():
+            connection.session.release(utterance)
+            connection.wake()
 
     def cancel(self, utterance: str) -> None:
         self._backlog.forget(utterance)
-        self._manner.pop(utterance, None)
-        self._notices = deque(one for one in self._notices if getattr(one, "utterance", None) != utterance)
-        self._sayings = deque(one for one in self._sayings if one.utterance != utterance)
+        self._to_report = deque(one for one in self._to_report if getattr(one, "utterance", None) != utterance)
+        self._texts = deque(one for one in self._texts if one.utterance != utterance)
         self._cancel_in_sessions(utterance)
 
     def brief(self, instructions: str) -> None:
         self._instructions = instructions
-        for session in self._live():
-            session.protocol.brief(instructions)
-            session.wake()
+        for connection in self._live():
+            connection.session.brief(instructions)
+            connection.wake()
 
     def say(self, utterance: str, text: str, language: str) -> None:
         if self._over:
             return
-        if len(self._sayings) >= self._limits.sayings:
-            self._notice(InterpretationEnded(self._lane, utterance, InterpretationOutcome.FAILED, "not_said"))
+        if len(self._texts) >= self._limits.texts:
+            self._report_failed(utterance, "not_said")
             return
-        by = asyncio.get_running_loop().time() + self._limits.say_s
-        self._sayings.append(_Saying(utterance, text, language, by))
-        if self._session is not None:
-            self._session.wake()
-        self.alarm_by(by)
+        deadline = asyncio.get_running_loop().time() + self._limits.text_wait_s
+        self._texts.append(_TextToRead(utterance, text, language, deadline))
+        if self._current is not None:
+            self._current.wake()
+        self.check_by(deadline)
 
     async def run(self) -> None:
         try:
@@ -198,286 +189,261 @@ class RealtimeBooth:
                 for task in self._tasks:
                     task.cancel()
         finally:
-            self._over = True  # from here on nothing sets an alarm
-            if self._alarm is not None:
-                self._alarm.cancel()
+            self._over = True  # from here on nothing sets a timer
+            if self._timer is not None:
+                self._timer.cancel()
 
-    # --- sessions
+    # --- connections
 
     def _live(self) -> list[RealtimeConnection]:
-        sessions = [*self._retiring, self._session, self._opening]
-        return [session for session in sessions if session is not None]
+        connections = [*self._retiring, self._current, self._opening]
+        return [connection for connection in connections if connection is not None]
 
     def _serving(self) -> RealtimeConnection | None:
-        """Who gets the audio that is next."""
+        """Return the connection that gets the next audio."""
         first = self._backlog.first
-        return next((one for one in self._retiring if first is not None and one.protocol.knows(first)), self._session)
+        return next((one for one in self._retiring if first is not None and one.session.knows(first)), self._current)
 
-    def _open(self) -> None:
-        """Have a session of the ladder's engine opened."""
-        self._open_with(self._ladder.engine)
-
-    def _open_with(self, engine: Engine) -> None:
+    def _open(self, engine: Engine | None = None) -> None:
+        """Connect to an engine; by default to the one in use."""
         assert self._group is not None
-        protocol = engine.protocol(self._instructions)
-        session = RealtimeConnection(protocol, engine.connect, self, self._limits, haste=self._haste)
-        self._opening = session
-        self._engines[session] = engine
-        task = self._group.create_task(self._serve(session), name="booth session")
+        engine = engine or self._fallback.engine
+        session = engine.session(self._instructions)
+        connection = RealtimeConnection(
+            session, engine.connect, self, self._limits, renewal_offset=self._renewal_offset
+        )
+        self._opening = connection
+        self._engines[connection] = engine
+        task = self._group.create_task(self._serve(connection), name="booth connection")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _serve(self, session: RealtimeConnection) -> None:
+    async def _serve(self, connection: RealtimeConnection) -> None:
         lost: SessionError | None = None
         try:
-            await session.serve()
+            await connection.serve()
         except* Exception as errors:
             first = _first(errors)
-            lost = renamed(first)
+            lost = session_error(first)
             if lost is not first:
                 lost.__cause__ = first  # kept, not raised
-        if session not in self._retiring:
-            self._endings.put_nowait((session, lost or SessionError("closed_1000", "the session has ended")))
+        if connection not in self._retiring:
+            self._ended.put_nowait((connection, lost or SessionError("closed_1000", "the session has ended")))
             return
-        self._retiring.remove(session)
-        del self._engines[session]
-        self._lose(session, lost or SessionError("retired", "it did not come to an end in time"), announce=False)
+        self._retiring.remove(connection)
+        del self._engines[connection]
+        lost = lost or SessionError("retired", "the replaced session did not finish in time")
+        self._lose(connection, lost, announce=False)
 
     async def _keep_connected(self) -> None:
-        """See to it that there is a session until the service refuses us for good."""
+        """Connect again whenever the current session ends, until no engine is left that could serve the lane."""
         if self._refused is not None:
-            self._descend(self._refused, door_shut=True)
+            self._fall_back(self._refused, upgrade_refused=True)
         self._open()
         while True:
-            session, lost = await self._endings.get()
-            engine = self._engines.pop(session)
-            if session is self._opening:
+            connection, lost = await self._ended.get()
+            engine = self._engines.pop(connection)
+            if connection is self._opening:
                 self._opening = None
-                if self._session is not None:
-                    self._successor_failed(engine, lost)
+                if self._current is not None:
+                    self._replacement_failed(engine, lost)
                     continue
-            elif session is self._session:
-                self._session = None
-            if session.ready_at is not None:
-                now = asyncio.get_running_loop().time()
-                if now - session.ready_at >= self._limits.stable_s:
-                    self._failures = 0
-            self._failures += 1
-            door_shut = session.ready_at is None and lost.code.startswith(("http_", QUOTA))
+            elif connection is self._current:
+                self._current = None
+            ready_at = connection.ready_at
+            self._policy.failed(None if ready_at is None else asyncio.get_running_loop().time() - ready_at)
             final = False
-            if self._refuses(lost):
-                if self._descend(lost.code, door_shut=door_shut):
-                    self._lose(session, lost, announce=False)
+            if self._policy.gives_up_after(lost):
+                upgrade_refused = ready_at is None and lost.code.startswith(("http_", QUOTA))
+                if self._fall_back(lost.code, upgrade_refused=upgrade_refused):
+                    self._lose(connection, lost, announce=False)
                     if self._opening is None:
                         self._open()
                     continue
                 final = not lost.retryable
-            self._lose(session, lost, announce=not self._announced, final=final)
-            self._announced = True
+            self._lose(connection, lost, announce=not self._loss_reported, final=final)
+            self._loss_reported = True
             if final:
                 return
             if self._opening is None:
-                await asyncio.sleep(self._pause_s(self._failures, lost.retry_after_s))
+                await asyncio.sleep(self._policy.pause_s(lost.retry_after_s))
                 self._open()
 
-    def _refuses(self, lost: SessionError) -> bool:
-        """Whether asking the same engine again is no use."""
-        self._refusals += not lost.retryable
-        self._quota_refusals = self._quota_refusals + 1 if lost.code == QUOTA else 0
-        if self._quota_refusals >= self._limits.quota_refusals:
-            return True
-        return not lost.retryable and (not self._was_ready or self._refusals >= self._limits.refusals)
-
-    def _descend(self, reason: str, *, door_shut: bool) -> bool:
-        if not self._ladder.descend(asyncio.get_running_loop().time(), door_shut=door_shut):
+    def _fall_back(self, reason: str, *, upgrade_refused: bool = False) -> bool:
+        """Change to the next engine; False if none is left."""
+        if not self._fallback.fall_back(asyncio.get_running_loop().time(), upgrade_refused=upgrade_refused):
             return False
-        self._failures = self._refusals = self._quota_refusals = self._quota_failures = 0
-        self._was_ready = False
-        self._degraded(reason)
+        self._policy.engine_changed()
+        self._report_engine(reason)
         return True
 
-    def _degraded(self, reason: str) -> None:
+    def _report_engine(self, reason: str) -> None:
         logger.warning(
-            "booth is served by another engine",
+            "engine changed",
             extra={"engine": self.engine, "reason": reason, "target": self._lane.target},
         )
         self._deliver(BoothDegraded(self._lane, self.engine, reason))
 
-    def _successor_failed(self, engine: Engine, lost: SessionError) -> None:
-        """The one we have goes on."""
+    def _replacement_failed(self, engine: Engine, lost: SessionError) -> None:
+        """Stay with the current session, and try again later."""
         now = asyncio.get_running_loop().time()
-        logger.warning("booth could not open another session", extra={"code": lost.code, "engine": engine.name})
-        assert self._session is not None
-        if engine is not self._ladder.engine:
-            self._ladder.refused_again(now)
+        logger.warning("replacement session failed", extra={"reason": lost.code, "engine": engine.name})
+        assert self._current is not None
+        if engine is not self._fallback.engine:
+            self._fallback.refused_again(now)
         else:
-            self._failures += 1
-            self._session.renew_at = now + self._pause_s(self._failures, lost.retry_after_s)
-        self._to_check.set()
+            self._policy.failed()
+            self._current.renew_at = now + self._policy.pause_s(lost.retry_after_s)
+        self._check_wanted.set()
 
-    def _lose(self, session: RealtimeConnection, lost: SessionError, *, announce: bool, final: bool = False) -> None:
-        utterances = session.protocol.unfinished()
+    def _lose(self, connection: RealtimeConnection, lost: SessionError, *, announce: bool, final: bool = False) -> None:
+        utterances = connection.session.unfinished()
         for utterance in utterances:
             self._backlog.forget(utterance)
-            self._manner.pop(utterance, None)
         if final:
             self._over = True
-            utterances += tuple(saying.utterance for saying in self._sayings)
-            self._sayings.clear()
-            while self._notices:
-                self._deliver(self._notices.popleft())
+            utterances += tuple(text.utterance for text in self._texts)
+            self._texts.clear()
+            while self._to_report:
+                self._deliver(self._to_report.popleft())
         if announce or final or utterances:
             logger.warning(
-                "booth lost its session",
-                extra={"code": lost.code, "target": self._lane.target, "final": final, "in_flight": len(utterances)},
+                "session lost",
+                extra={"reason": lost.code, "target": self._lane.target, "final": final, "in_flight": len(utterances)},
                 exc_info=lost if lost.code == INTERNAL else None,
             )
             self._deliver(BoothLost(self._lane, lost.code, utterances, final))
 
-    def _pause_s(self, failures: int, retry_after_s: float | None) -> float:
-        """Full jitter below a doubling bound, and never sooner than the service asked for."""
-        limits = self._limits
-        bound_s = min(limits.longest_pause_s, limits.first_pause_s * 2 ** min(failures - 1, 16))
-        return max(self._rng.uniform(0, bound_s), min(retry_after_s or 0.0, limits.longest_retry_after_s))
-
-    # --- what sessions ask of us
+    # --- what connections call (bot.realtime.connection.ConnectionHost)
 
     def deliver(self, event: BoothEvent) -> None:
-        if not isinstance(event, InterpretationAudio):  # of those there are many
-            self._count_quota(event)
+        if isinstance(event, InterpretationEnded) and self._policy.out_of_quota(event.reason):
+            if self._opening is None and self._fall_back(QUOTA):
+                self._open()
         self._deliver(event)
 
-    def _count_quota(self, event: BoothEvent) -> None:
-        """A model that has no quota opens sessions, and refuses to work in them."""
-        if not isinstance(event, InterpretationEnded):
-            return
-        self._quota_failures = self._quota_failures + 1 if event.reason in QUOTA_CODES else 0
-        if self._quota_failures >= self._limits.quota_refusals:
-            self._quota_failures = 0
-            if self._opening is None and self._descend(QUOTA, door_shut=False):
-                self._open()
-
-    def begun(self, session: RealtimeConnection) -> None:
-        previous, self._session, self._opening = self._session, session, None
-        self._was_ready, self._announced = True, False
-        self._refusals = self._quota_refusals = 0
-        if self._engines[session] is not self._ladder.engine:
-            self._ladder.restored()
-            self._degraded("restored")
+    def configured(self, connection: RealtimeConnection) -> None:
+        previous, self._current, self._opening = self._current, connection, None
+        self._loss_reported = False
+        self._policy.configured()
+        if self._engines[connection] is not self._fallback.engine:
+            self._fallback.restored()
+            self._report_engine("restored")
         if previous is not None:
             self._retiring.append(previous)
             previous.retire()
-        self._to_check.set()
+        self._check_wanted.set()
 
-    def feed(self, session: RealtimeConnection) -> bool:
-        protocol = session.protocol
-        if not protocol.ready:
+    def feed(self, connection: RealtimeConnection) -> bool:
+        session = connection.session
+        if not session.ready:
             return False
         now = asyncio.get_running_loop().time()
-        if session is self._session and self._sayings:
-            saying = self._sayings.popleft()
-            for event in protocol.say(saying.utterance, saying.text, saying.language, now):
+        if connection is self._current and self._texts:
+            text = self._texts.popleft()
+            for event in session.say(text.utterance, text.text, text.language, now):
                 self.deliver(event)
             return True
         late = self._backlog.overdue(now)
         if late:
             self._drop(late)
         serving = self._serving()
-        if serving is not session:
+        if serving is not connection:
             if serving is not None and len(self._backlog):
                 serving.wake()
             return False
-        piece = self._backlog.take(protocol.append_bytes)
+        piece = self._backlog.take(session.append_bytes)
         if piece is None:
             return False
         if piece.since is not None:
-            session.sends(piece.since)
-        protocol.hear(piece.utterance, piece.pcm, now)
+            connection.note_sending(piece.since)
+        session.hear(piece.utterance, piece.pcm, now)
         if piece.last:
-            strict, speed = self._manner.pop(piece.utterance, (False, 1.0))
-            for event in protocol.interpret(piece.utterance, now, strict=strict, speed=speed):
+            for event in session.interpret(piece.utterance, now, strict=piece.strict, speed=piece.speed):
                 self.deliver(event)
-            if self._session is not None:
-                self._session.wake()  # the next may be for the successor
-        self._set_alarm()
+            if self._current is not None:
+                self._current.wake()  # the next utterance may belong to the replacement
+        self._set_timer()
         return True
 
     # --- time
 
     async def _watch(self) -> None:
-        """Report what could not be kept, and notice what does not happen."""
+        """Report what was found out, and check deadlines whenever that is wanted."""
         loop = asyncio.get_running_loop()
         while True:
-            await self._to_check.wait()
-            self._to_check.clear()
+            await self._check_wanted.wait()
+            self._check_wanted.clear()
             now = loop.time()
             self._drop(self._backlog.overdue(now))
-            while self._sayings and now >= self._sayings[0].by:
-                late = self._sayings.popleft()
-                self._notices.append(
-                    InterpretationEnded(self._lane, late.utterance, InterpretationOutcome.FAILED, "not_said")
-                )
-            while self._notices:
-                self.deliver(self._notices.popleft())
-            for session in self._live():
-                session.check(now)
+            while self._texts and now >= self._texts[0].deadline:
+                self._report_failed(self._texts.popleft().utterance, "not_said")
+            while self._to_report:
+                self.deliver(self._to_report.popleft())
+            for connection in self._live():
+                connection.check(now)
             self._renew(now)
-            self._set_alarm()
+            self._set_timer()
 
     def _renew(self, now: float) -> None:
-        session = self._session
-        if session is None or self._opening is not None:
+        current = self._current
+        if current is None or self._opening is not None:
             return
-        if self._ladder.restore_at is not None and now >= self._ladder.restore_at:
-            self._open_with(self._ladder.best)
-        elif session.renew_at is not None and now >= session.renew_at:
-            session.renew_at = None
-            logger.info("booth renews its session", extra={"target": self._lane.target})
+        if self._fallback.restore_at is not None and now >= self._fallback.restore_at:
+            self._open(self._fallback.best)
+        elif current.renew_at is not None and now >= current.renew_at:
+            current.renew_at = None
+            logger.info("session renewal started", extra={"target": self._lane.target})
             self._open()
 
-    def _set_alarm(self) -> None:
-        """Have `_watch` look when the next deadline passes. Too early does no harm: it looks, and sets a new one."""
-        deadlines = [self._backlog.deadline, *(session.deadline for session in self._live())]
-        if self._sayings:
-            deadlines.append(self._sayings[0].by)
-        if self._session is not None and self._opening is None:
-            deadlines += [self._session.renew_at, self._ladder.restore_at]
+    def _set_timer(self) -> None:
+        """Have `_watch` check at the next deadline. A check too early does no harm: it sets the timer again."""
+        deadlines = [self._backlog.deadline, *(connection.deadline for connection in self._live())]
+        if self._texts:
+            deadlines.append(self._texts[0].deadline)
+        if self._current is not None and self._opening is None:
+            deadlines += [self._current.renew_at, self._fallback.restore_at]
         next_deadline = min((at for at in deadlines if at is not None), default=None)
         if next_deadline is not None:
-            self.alarm_by(next_deadline)
+            self.check_by(next_deadline)
 
-    def alarm_by(self, at: float) -> None:
+    def check_by(self, at: float) -> None:
         if self._over:
             return
-        if self._alarm is not None:
-            if self._alarm_at <= at:
+        if self._timer is not None:
+            if self._timer_at <= at:
                 return
-            self._alarm.cancel()
-        self._alarm_at = at
-        self._alarm = asyncio.get_running_loop().call_at(at, self._on_alarm)
+            self._timer.cancel()
+        self._timer_at = at
+        self._timer = asyncio.get_running_loop().call_at(at, self._on_timer)
 
-    def _on_alarm(self) -> None:
-        self._alarm = None
-        self._to_check.set()
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._check_wanted.set()
+
+    # --- reports
 
     def _drop(self, utterances: Iterable[str]) -> None:
         for utterance in utterances:
-            self._manner.pop(utterance, None)
             self._cancel_in_sessions(utterance)
-            self._notice(HearingDropped(self._lane, utterance, "model_backlog"))
+            self._report(HearingDropped(self._lane, utterance, "model_backlog"))
 
     def _cancel_in_sessions(self, utterance: str) -> None:
-        for session in self._live():
-            session.protocol.cancel(utterance)
-            session.wake()
+        for connection in self._live():
+            connection.session.cancel(utterance)
+            connection.wake()
 
-    def _notice(self, notice: BoothEvent) -> None:
-        self._notices.append(notice)
-        self._to_check.set()
+    def _report_failed(self, utterance: str, reason: str) -> None:
+        self._report(InterpretationEnded(self._lane, utterance, InterpretationOutcome.FAILED, reason))
+
+    def _report(self, event: BoothEvent) -> None:
+        """Deliver an event later, from the booth's own task."""
+        self._to_report.append(event)
+        self._check_wanted.set()
 
 
 def _first(errors: BaseExceptionGroup[Exception]) -> Exception:
-    """One of several errors that ended a session at once: the first that happened is the first in its group."""
+    """Return the first of several errors that ended a connection at once: groups keep the order of events."""
     error: Exception | BaseExceptionGroup[Exception] = errors
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

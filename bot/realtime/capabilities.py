@@ -1,5 +1,7 @@
-"""What the translation deployment can do, asked once in the background: whether it opens a session, into what it
-translates. The answer is held here, and nowhere else decided upon."""
+"""What the translation deployment can do: whether it opens sessions, and into which languages it translates.
+
+It is asked in the background until it answers; the answer is kept here.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +15,16 @@ from typing import Literal, TypedDict
 
 from bot.interpreting.plan import primary
 from bot.realtime.client import ModelSocket, ModelSockets
-from bot.realtime.errors import SessionError, renamed
+from bot.realtime.errors import SessionError, session_error
 from bot.realtime.messages import text
 
 logger = logging.getLogger(__name__)
 
 PROBE_S = 15.0
-"""For one attempt: to open a session takes 2 s, an update 0.2 s, and there are 13 targets."""
+"""Timeout of one attempt: opening a session takes 2 s, an update 0.2 s, and there are 13 targets."""
 FIRST_PAUSE_S = 5.0
 LONGEST_PAUSE_S = 300.0
-"""Between two attempts that told nothing: full jitter below a bound that doubles."""
+"""Pauses between two inconclusive attempts: jitter below a bound that doubles from the first to the longest."""
 
 NOT_LISTED = "target_not_listed"
 NOT_OFFERED = "target_not_offered"
@@ -31,12 +33,12 @@ CapabilityState = Literal["not_asked", "inconclusive", "offered", "refused"]
 
 
 class CapabilityReport(TypedDict):
-    """For people."""
+    """What is known of a translation deployment, for logs and the admin API."""
 
     deployment: str
     state: CapabilityState
     reason: str
-    """Of a refusal, or of not knowing."""
+    """Why the deployment refused, or why the attempt was inconclusive; else empty."""
     offered: list[str]
     """Target languages, ISO 639-1."""
     refused: list[str]
@@ -50,7 +52,7 @@ class _CapabilityAnswer:
 
 
 class Capabilities:
-    """Of one translation deployment. `run` asks; everything else answers at once, from what is known."""
+    """What one translation deployment can do. `run` asks it; all other methods return at once what is known."""
 
     def __init__(
         self,
@@ -61,7 +63,7 @@ class Capabilities:
         *,
         first_pause_s: float = FIRST_PAUSE_S,
     ) -> None:
-        """`languages`: targets to use it for, ISO 639-1."""
+        """`languages`: the targets to use the deployment for, ISO 639-1."""
         self.deployment = deployment
         self._sockets = sockets
         self._languages = tuple(languages)
@@ -70,7 +72,7 @@ class Capabilities:
         self._answer = _CapabilityAnswer()
 
     def refusal(self, target: str) -> str | None:
-        """Why a lane into this language (BCP 47) had better not try it; None if it may, or if nobody knows yet."""
+        """Return why a lane into this language (BCP 47) cannot use it; None if it can, or if that is unknown."""
         language = primary(target)
         if language not in self._languages:
             return NOT_LISTED
@@ -79,7 +81,7 @@ class Capabilities:
         return None if self._answer.targets.get(language, True) else NOT_OFFERED
 
     def report(self) -> CapabilityReport:
-        """What is known so far."""
+        """Return what is known so far."""
         targets = self._answer.targets
         return {
             "deployment": self.deployment,
@@ -98,24 +100,24 @@ class Capabilities:
             await asyncio.sleep(self._rng.uniform(bound_s / 2, bound_s))
 
     async def _ask(self) -> bool:
-        """Whether there is an answer now."""
+        """Make one attempt; return whether it was conclusive."""
         answer = _CapabilityAnswer()
         try:
             async with asyncio.timeout(PROBE_S):
                 await self._probe(answer)
             answer.state = "offered"
         except Exception as error:  # whatever the SDK and the socket raise
-            lost = renamed(error)
+            lost = session_error(error)
             answer.state = "inconclusive" if lost.retryable else "refused"
             answer.reason = lost.code
         self._answer = answer
         report = self.report()
         level = logging.INFO if answer.state == "offered" else logging.WARNING
-        logger.log(level, "translation deployment was asked what it can do", extra={"capabilities": report})
+        logger.log(level, "translation deployment probed", extra={"capabilities": report})
         return answer.state != "inconclusive"
 
     async def _probe(self, answer: _CapabilityAnswer) -> None:
-        """Open a session and have its language set to each target; nothing is sent that would be billed.
+        """Open a session and set its language to each target in turn; nothing that is sent is billed.
 
         Raises:
             Exception: whatever the SDK and the socket raise.
@@ -126,16 +128,16 @@ class Capabilities:
                 update = {"audio": {"output": {"language": language}}}
                 event_id = f"target:{language}"
                 await socket.send(text({"type": "session.update", "event_id": event_id, "session": update}))
-                answer.targets[language] = await _taken(socket, event_id)
+                answer.targets[language] = await _accepts(socket, event_id)
         finally:
             await socket.close(1.0)
 
 
-async def _taken(socket: ModelSocket, event_id: str) -> bool:
-    """Whether the update was taken.
+async def _accepts(socket: ModelSocket, event_id: str) -> bool:
+    """Return whether the service accepted the update.
 
     Raises:
-        SessionError: the service is in no state to tell.
+        SessionError: the service reported another error, so its answer is unknown.
     """
     while True:
         message = json.loads(await socket.receive())
@@ -145,7 +147,9 @@ async def _taken(socket: ModelSocket, event_id: str) -> bool:
             case "error":
                 error = message.get("error") or {}
                 if error.get("event_id") not in (None, event_id) or error.get("type") != "invalid_request_error":
-                    raise SessionError(str(error.get("code") or error.get("type") or "unknown"), "while being asked")
+                    raise SessionError(
+                        str(error.get("code") or error.get("type") or "unknown"), "the deployment could not be probed"
+                    )
                 return False
             case _:
                 pass

@@ -1,4 +1,4 @@
-"""Sockets of Realtime sessions through the vendor's client: opened, bounded, pinged, closed. Knows no message."""
+"""Sockets of Realtime sessions, through the vendor's client: opening, limits, pings, closing. Knows no messages."""
 
 from __future__ import annotations
 
@@ -19,25 +19,26 @@ if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
-"""Audio deltas are 16 kB of JSON; the largest message repeats a whole answer as text."""
+"""Audio deltas have 16 kB of JSON; the largest message repeats a whole response as text."""
 
 UNSENT_BYTES = 16 * 1024
-"""Audio we have let go of and the network has not taken, in the transport and once more in the kernel: a quarter of
-a second each. What is not sent can still be dropped when it gets too old."""
+"""Unsent audio the transport may hold, and once more the kernel: a quarter of a second each. Audio that was not written
+yet can still be dropped when it gets too old."""
 
 TOKEN_TIMEOUT_S = 10.0
+"""For the credential library to return an Entra token."""
 
 
 def build_client(endpoint: str, credential: str | Callable[[], Awaitable[str]]) -> AsyncOpenAI:
-    """Build the client all booths share; whoever builds it closes it.
+    """Build the client that all booths share; the caller closes it.
 
     Args:
-        endpoint: of the Azure AI resource, `https://name.openai.azure.com`.
-        credential: a key, or a function that returns an Entra token, asked on every connect.
+        endpoint: address of the Azure AI resource, `https://name.openai.azure.com`.
+        credential: a key, or a function that returns an Entra token and is called for every connection.
     """
     base_url = endpoint.rstrip("/") + "/openai/v1/"
     if isinstance(credential, str):
-        # The `api-key` header is known to work for both kinds of session; a key as bearer token, for one only.
+        # The `api-key` header works for both kinds of sessions; a key as bearer token is known to work for one only.
         headers = cast("dict[str, str]", {"api-key": credential, "Authorization": openai.omit})  # as its docs say
         return _warm(AsyncOpenAI(base_url=base_url, api_key="unused", default_headers=headers, max_retries=0))
     provider = credential
@@ -53,19 +54,18 @@ def build_client(endpoint: str, credential: str | Callable[[], Awaitable[str]]) 
 
 
 def _warm(client: AsyncOpenAI) -> AsyncOpenAI:
-    """Have the SDK find out now what machine this is, and import what it imports late: in the first call it would
-    start a process and read files."""
+    """Have the SDK identify the machine and do its late imports now: it starts a process and reads files for that."""
     client.platform_headers()
     _ = client.realtime.translations
     return client
 
 
 class ModelSocket:
-    """One open connection. One reader and one writer at a time; both may be cancelled."""
+    """An open WebSocket, for one reader and one writer at a time; both may be cancelled."""
 
     def __init__(self, connection: Any) -> None:
-        """`connection`: of either kind, as the SDK opened it."""
-        # Pings and the transport have no public door in the SDK; its own methods add nothing to these.
+        """`connection`: a Realtime connection of either kind, as opened by the SDK."""
+        # The SDK gives no public access to pings and the transport; its own methods add nothing to these.
         self._connection: ClientConnection = connection._connection
         kernel = self._connection.transport.get_extra_info("socket")
         if kernel is not None and hasattr(sockets, "TCP_NOTSENT_LOWAT"):
@@ -78,18 +78,18 @@ class ModelSocket:
         await self._connection.send(message)
 
     async def ping(self) -> Awaitable[float]:
-        """Send a ping behind all that was sent; what is returned is done when the other side has read it."""
+        """Send a ping after all that was sent; the returned awaitable is done when the service has read up to it."""
         return await self._connection.ping()
 
     def abort(self) -> None:
-        """Hang up; what has not been sent never will be."""
+        """Drop the connection and everything unsent."""
         self._connection.transport.abort()
 
     async def close(self, limit_s: float) -> None:
-        """Say goodbye, or hang up on a service that does not take it.
+        """Close with a handshake; abort if that takes longer than `limit_s` seconds.
 
-        The library bounds the closing handshake, but not the wait for a full write buffer before it. Called again
-        after its deadline has passed, it aborts the connection.
+        The library limits the closing handshake, but not the wait for a full write buffer before it. Called again
+        after its deadline, it aborts the connection.
         """
         try:
             async with asyncio.timeout(limit_s):
@@ -117,9 +117,9 @@ class ModelSockets:
             "proxy": None,
         }
         if client.base_url.scheme == "https":
-            # One for all: reading the certificate store anew for each session costs milliseconds.
+            # Shared by all sessions: reading the certificate store takes milliseconds.
             options["ssl"] = ssl.create_default_context()
-        self.options = cast("WebSocketConnectionOptions", options)  # the SDK names a few, and passes on all
+        self.options = cast("WebSocketConnectionOptions", options)  # the SDK declares a few, and passes on all
 
     async def conversation(self, deployment: str) -> ModelSocket:
         manager = self._client.realtime.connect(model=deployment, websocket_connection_options=self.options)

@@ -1,5 +1,8 @@
-"""One Realtime session over a socket: its reader, its writer, its deadlines. What it means is its protocol's business,
-whose audio it gets and what becomes of it when it ends is the booth's."""
+"""One Realtime session over a socket: its reader, its writer, its deadlines.
+
+The session (`session_base.RealtimeSession`) knows what messages mean; the booth decides which audio it gets and what
+happens when it ends.
+"""
 
 from __future__ import annotations
 
@@ -14,101 +17,102 @@ from bot.realtime.errors import SessionError
 from bot.realtime.session_base import RealtimeSession
 from bot.realtime.timeouts import BoothLimits
 
-HOPELESS = frozenset({"stalled", "unread", "unacknowledged", "unconfigured"})
-"""A service that ends a session like this does not read: no use in a goodbye, and what is unsent is to be dropped."""
+UNREAD_ENDS = frozenset({"stalled", "unread", "unacknowledged", "unconfigured"})
+"""Codes of ends at which the service does not read: the socket is aborted without a closing handshake, so that unsent
+audio is dropped."""
 
 
 class ConnectionHost(Protocol):
-    """What a session asks of its booth."""
+    """What a connection calls in its booth."""
 
     def deliver(self, event: BoothEvent) -> None: ...
 
-    def feed(self, session: RealtimeConnection) -> bool:
-        """Give the session's protocol the next piece of work, if there is any for it."""
+    def feed(self, connection: RealtimeConnection) -> bool:
+        """Give the connection's session its next piece of work; False if there is none."""
         ...
 
-    def begun(self, session: RealtimeConnection) -> None:
-        """The session is configured."""
+    def configured(self, connection: RealtimeConnection) -> None:
+        """Take note that the connection's session is configured."""
         ...
 
-    def alarm_by(self, at: float) -> None:
-        """See that `check` is called then."""
+    def check_by(self, at: float) -> None:
+        """Call `check` at this time at the latest (loop time, seconds)."""
         ...
 
 
 class RealtimeConnection:
-    """Serves once. Times are the event loop's, in seconds."""
+    """Serves one session, once. Times are the event loop's, in seconds."""
 
     def __init__(
         self,
-        protocol: RealtimeSession,
+        session: RealtimeSession,
         connect: Connect,
         host: ConnectionHost,
         limits: BoothLimits,
         *,
-        haste: float = 0.0,
+        renewal_offset: float = 0.0,
     ) -> None:
-        """`haste`: 0 to 1, how much of the spread it is to be succeeded earlier."""
-        self._haste = haste
-        self.protocol = protocol
+        """`renewal_offset`: 0 to 1, the share of `renew_spread` by which the session is replaced earlier."""
+        self._renewal_offset = renewal_offset
+        self.session = session
         self.ready_at: float | None = None
         self.renew_at: float | None = None
         self.retire_by: float | None = None
-        """Set when another has taken its place."""
+        """Set once another connection has replaced this one."""
         self._connect = connect
         self._host = host
         self._limits = limits
         loop = asyncio.get_running_loop()
         self._clock = loop.time
         self._over: asyncio.Future[None] = loop.create_future()
-        """Resolved to end the session: a result when it has done its work, an exception when it is of no use."""
+        """Resolved to end the session: with a result when its work is done, with an exception when it is lost."""
         self._open = False
         self._configured_by = 0.0
         self._write_by: float | None = None
         self._to_write = asyncio.Event()
         self._unread_since: float | None = None
-        """When the oldest audio was heard that was sent and not confirmed to be read."""
+        """When the oldest audio was heard that was sent and whose reading was not confirmed by a pong."""
         self._unread_sent_at = 0.0
         self._sent_since: float | None = None
-        """The same of what was sent after the ping that is on its way."""
+        """When the oldest audio was heard that was sent after the ping under way."""
         self._pinging = False
         self._ping_at = 0.0
-        self._ping_alarm_at: float | None = None
-        """When `check` is to look for a ping that is due."""
+        self._ping_check_at: float | None = None
+        """When `check` looks for a ping that is due."""
 
     # --- life
 
     async def serve(self) -> None:
-        """Connect, serve, close. Returns when the session has done its work, raises when it is lost.
+        """Connect, serve, close. Returns when the session's work is done, raises when the session is lost.
 
         Raises:
-            Exception: one or more, whatever the SDK and the socket raise, as a group or alone.
+            Exception: whatever the SDK and the socket raise, alone or several in a group.
         """
         try:
             socket = await self._connect()
         except BaseException:
             self._over.cancel()
             raise
-        hopeless = False
+        unread = False
         try:
             self._open = True
             self._configured_by = self._clock() + self._limits.configure_s
-            self._host.alarm_by(self._configured_by)
+            self._host.check_by(self._configured_by)
             async with asyncio.TaskGroup() as group:
                 reader = group.create_task(self._read(socket), name="booth reader")
                 writer = group.create_task(self._write(socket), name="booth writer")
                 try:
                     await self._over
                 except SessionError as error:
-                    hopeless = error.code in HOPELESS
+                    unread = error.code in UNREAD_ENDS
                     raise
                 reader.cancel()
                 writer.cancel()
         finally:
             self._open = False
             if not self._over.cancel() and not self._over.cancelled():
-                self._over.exception()  # looked at, or the event loop would complain
-            if hopeless:
+                self._over.exception()  # retrieved, or the event loop would log it as never retrieved
+            if unread:
                 socket.abort()
             await socket.close(self._limits.close_s)
 
@@ -121,77 +125,77 @@ class RealtimeConnection:
             self._over.set_exception(error)
 
     def wake(self) -> None:
-        """There is something to write."""
+        """Have the writer look for something to write."""
         self._to_write.set()
 
     def retire(self) -> None:
-        """Another has taken its place: finish what has begun."""
+        """Finish the utterances that have begun: another connection has replaced this one."""
         now = self._clock()
         self.retire_by = now + self._limits.retire_s
-        self.protocol.retire(now)
+        self.session.retire(now)
         self.wake()
-        self._host.alarm_by(now)
+        self._host.check_by(now)
 
     async def _read(self, socket: ModelSocket) -> None:
-        """Only decode and hand on: a reader that waits for anything else gets the connection closed on it."""
-        protocol = self.protocol
+        """Read, decode and deliver, and wait for nothing else: pings are answered only while something reads."""
+        session = self.session
         while True:
             data = await socket.receive()
-            for event in protocol.receive(data, self._clock()):
+            for event in session.receive(data, self._clock()):
                 self._host.deliver(event)
-            if protocol.has_data_to_send:
+            if session.has_data_to_send:
                 self._to_write.set()
-            if protocol.ready and self.ready_at is None:
+            if session.ready and self.ready_at is None:
                 self._begin()
-            if self.retire_by is not None and protocol.finished:
+            if self.retire_by is not None and session.finished:
                 self.end()
 
     def _begin(self) -> None:
-        """The session is configured, and its end is foreseeable."""
+        """Note that the session is configured, and plan its renewal."""
         self.ready_at = now = self._clock()
         limits = self._limits
-        expires_at = self.protocol.expires_at
+        expires_at = self.session.expires_at
         lifetime_s = expires_at - time.time() if expires_at is not None else 0.0
         if lifetime_s <= 0:
             lifetime_s = limits.assumed_lifetime_s
-        before_s = min(limits.renew_before_s, lifetime_s / 4) * (1 + self._haste * limits.renew_spread)
+        before_s = min(limits.renew_before_s, lifetime_s / 4) * (1 + self._renewal_offset * limits.renew_spread)
         self.renew_at = now + lifetime_s - before_s
         self._to_write.set()
-        self._host.alarm_by(self.renew_at)
-        self._host.begun(self)
+        self._host.check_by(self.renew_at)
+        self._host.configured(self)
 
     async def _write(self, socket: ModelSocket) -> None:
-        """Take audio from the booth no sooner than the socket takes it from here."""
-        protocol = self.protocol
+        """Take audio from the booth only when the socket can take it, so that audio waits where it can be dropped."""
+        session = self.session
         while True:
-            for message in protocol.data_to_send():
+            for message in session.data_to_send():
                 self._write_by = self._clock() + self._limits.write_s
-                self._host.alarm_by(self._write_by)
+                self._host.check_by(self._write_by)
                 await socket.send(message)
                 self._write_by = None
             if self._ping_due(self._clock()):
                 await self._ping(socket)
-            elif not self._host.feed(self) and not protocol.has_data_to_send:
+            elif not self._host.feed(self) and not session.has_data_to_send:
                 self._to_write.clear()
                 await self._to_write.wait()
 
-    # --- is it read?
+    # --- does the service read?
 
-    def sends(self, since: float) -> None:
-        """Speech is about to be sent, the oldest of it heard at `since`."""
+    def note_sending(self, since: float) -> None:
+        """Note that speech is about to be sent, the oldest of it heard at `since`."""
         now = self._clock()
         if self._unread_since is None:
             self._unread_since, self._unread_sent_at = since, now
-            self._host.alarm_by(self._unread_by())
+            self._host.check_by(self._unread_by())
         elif self._pinging and self._sent_since is None:
             self._sent_since = since
         if not self._pinging:
             self._want_ping(now)
 
     def _want_ping(self, now: float) -> None:
-        if self._ping_alarm_at is None:
-            self._ping_alarm_at = max(now, self._ping_at)
-            self._host.alarm_by(self._ping_alarm_at)
+        if self._ping_check_at is None:
+            self._ping_check_at = max(now, self._ping_at)
+            self._host.check_by(self._ping_check_at)
 
     def _unread_by(self) -> float:
         assert self._unread_since is not None
@@ -202,8 +206,10 @@ class RealtimeConnection:
         return self._unread_since is not None and not self._pinging and now >= self._ping_at
 
     async def _ping(self, socket: ModelSocket) -> None:
-        """Have it confirmed that what was sent is read: appends are not acknowledged, and what is merely sent may lie
-        in buffers, ours and the service's, for minutes."""
+        """Have the service confirm by a pong that it reads.
+
+        Appends are not acknowledged, and sent audio may lie in buffers, ours and the service's, for minutes.
+        """
         self._pinging = True
         self._ping_at = self._clock() + self._limits.ping_every_s
         pong: Awaitable[float] = await socket.ping()
@@ -211,7 +217,7 @@ class RealtimeConnection:
 
     def _on_pong(self, pong: asyncio.Future[float]) -> None:
         if pong.cancelled() or pong.exception() is not None:
-            return  # the connection is gone, and its reader knows
+            return  # the connection is lost, and its reader reports that
         self._pinging = False
         self._unread_since, self._sent_since = self._sent_since, None
         self._unread_sent_at = self._clock()
@@ -222,29 +228,29 @@ class RealtimeConnection:
 
     @property
     def deadline(self) -> float | None:
-        """When `check` is to be called."""
+        """When `check` has to be called next; None if there is nothing to check."""
         if not self._open:
             return None
-        moments = [self.protocol.deadline if self.ready_at is not None else self._configured_by]
-        moments += [self._write_by, self.retire_by, self._ping_alarm_at]
+        moments = [self.session.deadline if self.ready_at is not None else self._configured_by]
+        moments += [self._write_by, self.retire_by, self._ping_check_at]
         if self._unread_since is not None:
             moments.append(self._unread_by())
         return min((at for at in moments if at is not None), default=None)
 
     def check(self, now: float) -> None:
-        """Notice what does not happen, and let happen what is due."""
+        """End the session if an answer is overdue, and do what is due."""
         if not self._open:
             return
         try:
             if self.ready_at is not None:
-                for event in self.protocol.check(now):
+                for event in self.session.check(now):
                     self._host.deliver(event)
         except SessionError as error:
             self.end(error)
-        ping_due = self._ping_alarm_at is not None and now >= self._ping_alarm_at
+        ping_due = self._ping_check_at is not None and now >= self._ping_check_at
         if ping_due:
-            self._ping_alarm_at = None
-        if ping_due or self.protocol.has_data_to_send:
+            self._ping_check_at = None
+        if ping_due or self.session.has_data_to_send:
             self._to_write.set()
         if self.ready_at is None and now >= self._configured_by:
             self.end(SessionError("unconfigured", "the service did not accept the configuration in time"))
@@ -252,5 +258,5 @@ class RealtimeConnection:
             self.end(SessionError("stalled", "the service does not read"))
         if self._unread_since is not None and now >= self._unread_by():
             self.end(SessionError("unread", "the service does not confirm that it reads"))
-        if self.retire_by is not None and (self.protocol.finished or now >= self.retire_by):
+        if self.retire_by is not None and (self.session.finished or now >= self.retire_by):
             self.end()

@@ -1,6 +1,6 @@
-"""One conversation session as an interpreter uses it: turns, ids and rules. No sockets, no event loop, no clock.
+"""A conversation session as an interpreter uses it: turns, ids and rules. No sockets, no event loop, no clock.
 
-What happens to one utterance, between us (C) and the service (S):
+What happens to an utterance, between this client (C) and the service (S):
 
     hear        C input_audio_buffer.append …
     interpret   C input_audio_buffer.commit
@@ -11,7 +11,7 @@ What happens to one utterance, between us (C) and the service (S):
     interpret   C response.create …, of the same item, with another `attempt`        (as often as wanted)
     release     C conversation.item.delete                                           (after all of these)
 
-Each response sees its own utterance and nothing else: nothing said before can make the model answer instead of
+Each response gets its own utterance as input and nothing else: earlier speech cannot make the model answer instead of
 translating, and nothing is billed twice.
 
     HEARING ─interpret─► COMMITTING ─committed─► ANSWERING ─response.done─► KEPT ─release─► ENDED ─► forgotten
@@ -19,9 +19,9 @@ translating, and nothing is billed twice.
        │                     │                       │ └──────────────────────┘
        └─────────────────────┴───────────────────────┴──► InterpretationEnded(FAILED)
 
-A turn is kept `KEEP_S` at most, and `KEPT_LIMIT` of them: the context is as small after hours as in the beginning. One
-that is said rather than heard begins with ANSWERING and has no item. A cancelled turn goes the same way, silently, so
-that nothing of it is left behind at the service.
+At most `KEPT_LIMIT` turns are kept, each for `KEEP_S`: the context is as small after hours as at the beginning. A turn
+that reads a text aloud begins with ANSWERING and has no item. A cancelled turn takes the same way without events, so
+that the service keeps nothing of it.
 """
 
 from __future__ import annotations
@@ -41,23 +41,22 @@ from bot.interpreting.events import (
     SourceText,
 )
 from bot.interpreting.plan import AUTO, Lane, primary
-from bot.realtime.errors import SessionError
-from bot.realtime.messages import (
-    BYTES_PER_MS,
+from bot.realtime.conversation_messages import (
     CLEAR,
-    STRICTLY,
+    STRICT_REMINDER,
     ConversationSettings,
-    Response,
-    ServerMessage,
     append,
+    commit,
+    conversation_update,
+    item_delete,
     modalities,
-    read_item,
-    read_response,
     reading_aloud,
+    response_cancel,
+    response_create,
     session_config,
-    text,
-    usage,
 )
+from bot.realtime.errors import SessionError
+from bot.realtime.messages import BYTES_PER_MS, Response, ServerMessage, read_item, read_response, usage
 from bot.realtime.response_turn import ResponseTurn, TurnStage
 from bot.realtime.session_base import SessionRules
 
@@ -68,25 +67,26 @@ MIN_COMMIT_BYTES = 100 * BYTES_PER_MS
 """The service refuses to commit less (`input_audio_buffer_commit_empty`)."""
 
 COMMIT_PATIENCE_S = 3.0
-"""A commit is acknowledged at once by a service that reads; the bound of `BoothLost` in the contract."""
+"""Time for the acknowledgement of a commit, which a service that reads sends at once."""
 
 TURNS_LIMIT = 64
-"""Turns of which the service still owes us something. The room gives up on each after seconds, so this many mean
-that it does not end any."""
+"""Turns for which an answer of the service is still missing. The room gives up on each after seconds, so this many mean
+that the service ends none."""
 
 KEEP_S = 15.0
-"""An interpretation is judged, and asked for again, as soon as its text is there."""
+"""How long an ended turn may be interpreted again: its text is checked as soon as it is complete."""
 KEPT_LIMIT = 8
+"""Ended turns that may be interpreted again; beyond it the oldest is deleted."""
 
 CAPTIONS = "captions"
 CONVERSATION = "conversation"
 
 
 class ConversationSession(SessionRules):
-    """One session for one lane; see `SessionProtocol` for how it is used."""
+    """Implements `RealtimeSession`, turn by turn."""
 
     append_bytes = APPEND_BYTES
-    # Without these the session is no interpreter: an assistant's persona, answers unasked, noise instead of speech.
+    # Otherwise the session would be an assistant, respond without being asked, or send noise instead of speech.
     _VITAL = ("instructions", "output_modalities", "audio.input.turn_detection", "audio.input.format", "audio.output")
 
     def __init__(
@@ -95,8 +95,8 @@ class ConversationSession(SessionRules):
         language = None if lane.source == AUTO else primary(lane.source)
         super().__init__(lane, session_config(instructions, settings, language, spoken=not text_only))
         self.engine = CAPTIONS if text_only else CONVERSATION
-        self._instructions = self._told_instructions = instructions
-        self._told_speed = 1.0
+        self._instructions = self._sent_instructions = instructions
+        self._sent_speed = 1.0
         self._transcribes = settings.transcribe is not None
         self._response: dict[str, Any] = {
             "conversation": "none",
@@ -112,14 +112,14 @@ class ConversationSession(SessionRules):
         self._by_item: dict[str, ResponseTurn] = {}
         self._by_response: dict[str, ResponseTurn] = {}
 
-    # --- what we want
+    # --- requests
 
     def hear(self, utterance: str, pcm: bytes, now: float) -> None:
         turn = self._turns.get(utterance)
         if turn is None:
             if self._hearing is not None:
                 raise ValueError(f"{self._hearing.utterance} is still being heard")
-            self._make_room()
+            self._evict_if_full()
             turn = self._turns[utterance] = self._hearing = ResponseTurn(utterance)
         if turn.stage is not TurnStage.HEARING:
             raise ValueError(f"{utterance} is complete")
@@ -128,9 +128,9 @@ class ConversationSession(SessionRules):
             self._outgoing.append(append(pcm))
 
     def interpret(self, utterance: str, now: float, *, strict: bool = False, speed: float = 1.0) -> list[BoothEvent]:
-        """Commit what was heard of an utterance and ask for its interpretation; or ask once more for it."""
+        """Commit the audio of the utterance and request its interpretation; or request another one."""
         turn = self._turns.get(utterance)
-        instructions = self._instructions + (STRICTLY if strict else "")
+        instructions = self._instructions + (STRICT_REMINDER if strict else "")
         if turn is not None and turn.stage is TurnStage.KEPT:
             del self._kept[utterance]
             turn.begin_attempt(instructions, speed)
@@ -148,15 +148,15 @@ class ConversationSession(SessionRules):
         turn.stage = TurnStage.COMMITTING
         turn.committed_at = now
         self._committing.append(turn)
-        self._send({"type": "input_audio_buffer.commit", "event_id": f"commit:{utterance}"})
+        self._outgoing.append(commit(utterance))
         return []
 
     def say(self, utterance: str, text: str, language: str, now: float) -> list[BoothEvent]:
         if utterance in self._turns:
-            raise ValueError(f"{utterance} is there already")
-        self._make_room()
+            raise ValueError(f"{utterance} has begun already")
+        self._evict_if_full()
         turn = self._turns[utterance] = ResponseTurn(utterance, text=text, transcribed=True, released=True)
-        turn.begin_attempt(reading_aloud(language_name(language)), self._told_speed)
+        turn.begin_attempt(reading_aloud(language_name(language)), self._sent_speed)
         self._create(turn)
         return []
 
@@ -165,7 +165,7 @@ class ConversationSession(SessionRules):
         if turn is not None:
             turn.released = True
             if turn.stage is TurnStage.KEPT:
-                self._let_go(turn)
+                self._end_kept(turn)
 
     def cancel(self, utterance: str) -> None:
         turn = self._turns.get(utterance)
@@ -180,12 +180,12 @@ class ConversationSession(SessionRules):
         elif turn.stage is TurnStage.ANSWERING and turn.response_id is not None:
             self._cancel_response(turn, turn.response_id)
         elif turn.stage is TurnStage.KEPT:
-            self._let_go(turn)
+            self._end_kept(turn)
 
     def brief(self, instructions: str) -> None:
-        """Each response carries its instructions; the session's own follow when nobody is being answered."""
+        """Use new instructions: each response carries its own, and the session's follow when no response runs."""
         self._instructions = instructions
-        self._tell_instructions()
+        self._send_instructions()
 
     def retire(self, now: float) -> None:
         self._retiring = True
@@ -194,7 +194,7 @@ class ConversationSession(SessionRules):
     def finished(self) -> bool:
         return self._retiring and not self._kept and not self.unfinished()
 
-    # --- what is left open
+    # --- state
 
     def knows(self, utterance: str) -> bool:
         turn = self._turns.get(utterance)
@@ -213,14 +213,14 @@ class ConversationSession(SessionRules):
         return kept_until if acknowledged_by is None else min(acknowledged_by, kept_until)
 
     def check(self, now: float) -> list[BoothEvent]:
-        """Notice a service that has stopped listening; let go of what nobody has asked for again."""
+        """Give up a service that acknowledges nothing; delete turns that were kept for long enough."""
         if self._committing and now >= self._committing[0].committed_at + COMMIT_PATIENCE_S:
             raise SessionError("unacknowledged", "a commit was not acknowledged in time")
         while self._kept and now >= next(iter(self._kept.values())).ended_at + KEEP_S:
-            self._let_go(next(iter(self._kept.values())))
+            self._end_kept(next(iter(self._kept.values())))
         return []
 
-    # --- what comes
+    # --- messages of the service
 
     def _committed(self, message: ServerMessage, now: float) -> list[BoothEvent]:
         if not self._committing or message.item_id is None:
@@ -230,7 +230,7 @@ class ConversationSession(SessionRules):
         self._by_item[message.item_id] = turn
         if turn.cancelled:
             turn.stage = TurnStage.ENDED
-            turn.transcribed = True  # nobody waits for it
+            turn.transcribed = True  # its transcript is not wanted
             self._forget_if_over(turn)
             return []
         self._create(turn)
@@ -317,12 +317,12 @@ class ConversationSession(SessionRules):
         if turn is not None and about == "commit" and turn.stage is TurnStage.COMMITTING:
             self._committing.remove(turn)
             if self._hearing is None:
-                self._outgoing.append(CLEAR)  # what was refused must not begin the next utterance
+                self._outgoing.append(CLEAR)  # refused audio must not become the beginning of the next utterance
             return self._quota(code) + self._end(turn, self._failed(turn, code), now)
         if turn is not None and about == "create" and turn.stage is TurnStage.ANSWERING:
             return self._quota(code) + self._end(turn, self._failed(turn, code), now)
         if about == "cancel":
-            # there was nothing to cancel any more: the response is over, whether we saw it end or not
+            # The response had ended already, whether its end was received or not.
             if turn is not None and turn.cutting is not None:
                 return self._cut_off(turn)
             if turn is not None and turn.cancelled and turn.stage is TurnStage.ANSWERING:
@@ -333,31 +333,12 @@ class ConversationSession(SessionRules):
     # --- responses
 
     def _create(self, turn: ResponseTurn) -> None:
-        if turn.speed != self._told_speed and not self._answering():
-            # The speed is the session's, and may only change between two turns.
-            self._told_speed = turn.speed
-            self._update({"audio": {"output": {"speed": turn.speed}}}, "speed")
+        if turn.speed != self._sent_speed and not self._answering():
+            # The speed belongs to the session, and may only change between two responses.
+            self._sent_speed = turn.speed
+            self._outgoing.append(conversation_update("speed", {"audio": {"output": {"speed": turn.speed}}}))
         turn.stage = TurnStage.ANSWERING
-        metadata = {"utterance": turn.utterance}
-        if turn.attempt > 1:
-            metadata["attempt"] = str(turn.attempt)
-        if turn.text is None:
-            subject: dict[str, Any] = {"type": "item_reference", "id": turn.item_id}
-        else:
-            content = [{"type": "input_text", "text": turn.text}]
-            subject = {"type": "message", "role": "user", "content": content}
-        self._send(
-            {
-                "type": "response.create",
-                "event_id": f"create:{turn.utterance}",
-                "response": {
-                    **self._response,
-                    "instructions": turn.instructions,
-                    "metadata": metadata,
-                    "input": [subject],
-                },
-            }
-        )
+        self._outgoing.append(response_create(turn, self._response))
 
     def _turn_of(self, response: Response) -> ResponseTurn | None:
         turn = self._by_response.get(response.id)
@@ -369,17 +350,17 @@ class ConversationSession(SessionRules):
         return turn if response.attempt == str(turn.attempt) else None
 
     def _speaking(self, message: ServerMessage) -> ResponseTurn | None:
-        """The turn a delta belongs to, unless nobody wants to hear it."""
+        """Return the turn a delta belongs to, unless the delta is not wanted."""
         turn = self._by_response.get(message.response_id or "")
         if turn is None or turn.cancelled or message.item_id in turn.commentary:
             return None
         return turn if turn.response_id == message.response_id else None
 
     def _cancel_response(self, turn: ResponseTurn, response_id: str) -> None:
-        self._send({"type": "response.cancel", "event_id": f"cancel:{turn.utterance}", "response_id": response_id})
+        self._outgoing.append(response_cancel(turn.utterance, response_id))
 
     def _cut(self, turn: ResponseTurn, now: float) -> list[BoothEvent]:
-        """The model does not stop: that was its last word."""
+        """Cut the response of a model that does not stop."""
         response_id = turn.response_id or ""
         self._cancel_response(turn, response_id)
         turn.cutting, turn.response_id = response_id, None
@@ -388,7 +369,7 @@ class ConversationSession(SessionRules):
         )
 
     def _cut_off(self, turn: ResponseTurn) -> list[BoothEvent]:
-        """A response that was cut has come to its end, too."""
+        """Note that a response that was cut has ended at the service too."""
         self._by_response.pop(turn.cutting or "", None)
         turn.cutting = None
         self._forget_if_over(turn)
@@ -411,28 +392,32 @@ class ConversationSession(SessionRules):
             turn.stage = TurnStage.KEPT
             self._kept[turn.utterance] = turn
             if len(self._kept) > KEPT_LIMIT:
-                self._let_go(next(iter(self._kept.values())))
-        self._tell_instructions()
+                self._end_kept(next(iter(self._kept.values())))
+        self._send_instructions()
         return [] if turn.cancelled else [ended]
 
-    def _let_go(self, turn: ResponseTurn) -> None:
+    def _end_kept(self, turn: ResponseTurn) -> None:
         del self._kept[turn.utterance]
         turn.stage = TurnStage.ENDED
         self._forget_if_over(turn)
 
     def _forget_if_over(self, turn: ResponseTurn) -> None:
-        """Delete the item once nothing more is wanted of it: before that the effect is not documented."""
+        """Delete the item once nothing more is expected of it: an earlier deletion has no documented effect."""
         if turn.stage is not TurnStage.ENDED or turn.cutting is not None:
             return
         if turn.item_id is not None:
             if self._transcribes and not turn.transcribed:
                 return
             self._by_item.pop(turn.item_id, None)
-            self._send({"type": "conversation.item.delete", "item_id": turn.item_id})
+            self._outgoing.append(item_delete(turn.item_id))
         del self._turns[turn.utterance]
 
-    def _make_room(self) -> None:
-        """Give up waiting for what only tidies up, if the service does not send it."""
+    def _evict_if_full(self) -> None:
+        """Forget a turn for which only messages that tidy up are missing, if there are too many turns.
+
+        Raises:
+            SessionError: there is no such turn.
+        """
         if len(self._turns) < TURNS_LIMIT:
             return
         for turn in self._turns.values():
@@ -446,25 +431,18 @@ class ConversationSession(SessionRules):
                 turn.cutting = None
                 self._forget_if_over(turn)
                 return
-        raise SessionError("unanswered", "the service ends no response")
+        raise SessionError("unanswered", "the service completes no response")
 
     # --- the session itself
 
     def _answering(self) -> bool:
         return any(turn.stage is TurnStage.ANSWERING for turn in self._turns.values())
 
-    def _tell_instructions(self) -> None:
-        if self.ready and self._told_instructions != self._instructions and not self._answering():
-            self._told_instructions = self._instructions
-            self._update({"instructions": self._instructions}, "brief")
+    def _send_instructions(self) -> None:
+        if self.ready and self._sent_instructions != self._instructions and not self._answering():
+            self._sent_instructions = self._instructions
+            self._outgoing.append(conversation_update("brief", {"instructions": self._instructions}))
 
-    def _update(self, change: dict[str, Any], event_id: str) -> None:
-        self._send({"type": "session.update", "event_id": event_id, "session": {"type": "realtime", **change}})
-
-    def _send(self, message: dict[str, object]) -> None:
-        self._outgoing.append(text(message))
-
-    # This table is where server messages and their meaning meet.
     _HANDLERS = {
         "response.output_audio.delta": _audio,
         "response.output_audio_transcript.delta": _text,

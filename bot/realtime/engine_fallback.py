@@ -1,10 +1,10 @@
-"""Which engine serves a lane: the best that is not refused, and better ones again after a while. No I/O, no clock.
+"""Which engine serves a lane: the best that is not refused; better ones are tried again later. No I/O, no clock.
 
     simultaneous    translation ──► conversation, in short commits ──► captions
     consecutive                     conversation ─────────────────────► captions
 
-Down on a refusal that asking again does not change: no such deployment, target not offered, quota exhausted. A refusal
-of content is none. An engine behind a door that is shut (same address, same deployment) is not tried.
+A lane falls back when asking again would not help: no such deployment, target not offered, quota exhausted; refused
+content is no such reason. If the upgrade itself was refused, engines at the same endpoint are skipped.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ class Engine:
 
     name: str
     """`translation`, `conversation` or `captions`."""
-    door: str
-    """Kind of session and deployment: what an upgrade is refused for."""
+    endpoint: str
+    """Kind of session and deployment: engines with the same endpoint are refused together."""
     connect: Connect
-    protocol: Callable[[str], RealtimeSession]
-    """From instructions."""
+    session: Callable[[str], RealtimeSession]
+    """Makes a session from instructions."""
 
 
 class EngineFallback:
-    """The engines of one lane, best first, and which of them is in use."""
+    """Holds the engines of one lane, best first, and which of them is in use."""
 
     def __init__(self, engines: Sequence[Engine], restore_after_s: float) -> None:
         self._engines = tuple(engines)
@@ -44,32 +44,32 @@ class EngineFallback:
 
     @property
     def restore_at(self) -> float | None:
-        """When a better engine is to be tried; None while the best is in use."""
+        """When to try the best engine again; None while it is in use."""
         return self._restore_at
 
     @property
     def best(self) -> Engine:
         return self._engines[0]
 
-    def descend(self, now: float, *, door_shut: bool) -> bool:
-        """Use the next engine; False if none is left, and then nothing has changed.
+    def fall_back(self, now: float, *, upgrade_refused: bool) -> bool:
+        """Use the next engine; False if none is left, and then nothing changes.
 
         Args:
-            door_shut: the upgrade itself was refused, so that nothing behind the same door can be had.
+            upgrade_refused: the upgrade itself was refused, so engines with the same endpoint are skipped.
         """
-        shut = self.engine.door if door_shut else None
+        refused = self.engine.endpoint if upgrade_refused else None
         for level in range(self._level + 1, len(self._engines)):
-            if self._engines[level].door != shut:
+            if self._engines[level].endpoint != refused:
                 self._level = level
                 self._restore_at = now + self._restore_after_s
                 return True
         return False
 
     def restored(self) -> None:
-        """The best engine works again."""
+        """Use the best engine again: it works."""
         self._level = 0
         self._restore_at = None
 
     def refused_again(self, now: float) -> None:
-        """The best engine still does not work."""
+        """Wait once more before trying the best engine: it was refused again."""
         self._restore_at = now + self._restore_after_s

@@ -1,4 +1,4 @@
-"""From settings to booths: which engines there are for a lane in a mode, and what each is made of."""
+"""Makes booths from settings: which engines a lane has in each mode, and how each is built."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from bot.interpreting.plan import Lane, Mode
 from bot.realtime.booth import RealtimeBooth
 from bot.realtime.capabilities import NOT_LISTED, Capabilities
 from bot.realtime.client import ModelSockets
+from bot.realtime.conversation_messages import ConversationSettings
 from bot.realtime.conversation_session import CAPTIONS, CONVERSATION, ConversationSession
 from bot.realtime.engine_fallback import Engine, EngineFallback
-from bot.realtime.messages import ConversationSettings
 from bot.realtime.segmented_session import SegmentedSession
 from bot.realtime.session_base import RealtimeSession
 from bot.realtime.timeouts import BoothLimits
@@ -24,7 +24,7 @@ SIMULTANEOUS = "simultaneous"
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """The translation deployment, if there is one."""
+    """The translation deployment."""
 
     capabilities: Capabilities
     settings: TranslationSettings = TranslationSettings()
@@ -39,24 +39,24 @@ def booth_factory(
     *,
     translation: Translation | None = None,
 ) -> BoothFactory:
-    """Return what opens a booth for a lane.
+    """Return a factory that makes the booth of a lane.
 
     Args:
         deployment: name of the Realtime model's deployment.
-        rng: spreads the attempts to reconnect.
-        translation: for simultaneous lanes; without it they have conversations with short commits.
+        rng: source of the jitter between attempts to reconnect.
+        translation: for simultaneous lanes; without it they use conversations with short commits.
     """
     limits = limits or BoothLimits()
     spoken = settings or ConversationSettings()
     jitter = rng or random.Random()
 
     def conversation(lane: Lane, *, simultaneous: bool, text_only: bool) -> Engine:
-        def protocol(instructions: str) -> RealtimeSession:
-            session = ConversationSession(lane, instructions, spoken, text_only=text_only)
-            return SegmentedSession(lane, session) if simultaneous else session
+        def session(instructions: str) -> RealtimeSession:
+            whole = ConversationSession(lane, instructions, spoken, text_only=text_only)
+            return SegmentedSession(lane, whole) if simultaneous else whole
 
         name = CAPTIONS if text_only else CONVERSATION
-        return Engine(name, f"{CONVERSATION} {deployment}", lambda: sockets.conversation(deployment), protocol)
+        return Engine(name, f"{CONVERSATION} {deployment}", lambda: sockets.conversation(deployment), session)
 
     def booth(
         lane: Lane, instructions: str, deliver: Deliver, mode: Mode = Mode.CONSECUTIVE, voice: bool = True, /
@@ -67,12 +67,11 @@ def booth_factory(
         refusal = None
         if voice and simultaneous and translation is not None:
             refusal = translation.capabilities.refusal(lane.target)
-            if refusal != NOT_LISTED:  # else nobody wants it tried, now or later
+            if refusal != NOT_LISTED:  # else the settings exclude it
                 engines.insert(0, _translating(sockets, lane, translation))
-        ladder = EngineFallback(engines, limits.restore_after_s)
-        return RealtimeBooth(
-            lane, instructions, deliver, ladder, limits, jitter, refused=None if refusal == NOT_LISTED else refusal
-        )
+        fallback = EngineFallback(engines, limits.restore_after_s)
+        refused = None if refusal == NOT_LISTED else refusal
+        return RealtimeBooth(lane, instructions, deliver, fallback, limits, jitter, refused=refused)
 
     return booth
 

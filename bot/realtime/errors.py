@@ -1,9 +1,9 @@
-"""What ends a Realtime session, and the one place that decides whether another is worth trying.
+"""What ends a Realtime session, and the one place that decides whether to open another.
 
-Foreign exceptions (openai, websockets, sockets) are renamed here and go no further.
+Exceptions of openai, websockets and sockets are mapped to `SessionError` here and go no further.
 
 InterpreterError
-└── SessionError        `retryable`: open another, after `retry_after_s` if given; else the lane can never be served
+└── SessionError        `retryable`: open another, after `retry_after_s` if given; else give this engine up
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from websockets.exceptions import (
 from bot.errors import InterpreterError
 
 REFUSALS = frozenset({400, 401, 403, 404})
-"""Not for this model, wrong key, no right, no such deployment: trying again soon changes nothing."""
+"""HTTP statuses for a wrong model, a wrong key, a missing right, an unknown deployment: trying again would not help."""
 
 QUOTA = "quota"
-"""More was asked for than is paid for or allowed at once: the one reason an admin can do something about."""
+"""Our code for exhausted quota: the one reason for a loss that an admin can remedy."""
 QUOTA_CODES = frozenset({QUOTA, "rate_limit_exceeded", "insufficient_quota", "slow_down", "tokens", "requests"})
-"""How the service says so (protocol sheet, 2.10)."""
+"""The service's codes for exhausted quota (protocol sheet, 2.10)."""
 
 INTERNAL = "internal_error"
-"""A fault of ours, not of the service or the line."""
+"""Our code for a fault in this program, not in the service or the network."""
 
 
 class SessionError(InterpreterError):
-    """A session could not be had, or is gone."""
+    """A session could not be opened, or was lost."""
 
     def __init__(
         self, code: str, message: str = "", *, retryable: bool = True, retry_after_s: float | None = None
@@ -48,14 +48,14 @@ class SessionError(InterpreterError):
         self.retry_after_s = retry_after_s
 
 
-def renamed(error: Exception) -> SessionError:
+def session_error(error: Exception) -> SessionError:
     """Map whatever connecting, sending or receiving raised; the caller chains it with `from`."""
     match error:
         case SessionError():
             return error
         case InvalidStatus():
             status = error.response.status_code
-            after = patience_asked_for(error.response.headers)
+            after = requested_pause_s(error.response.headers)
             if status == 429:
                 return SessionError(QUOTA, "upgrade refused", retry_after_s=after)
             refused = status in REFUSALS
@@ -75,9 +75,12 @@ def renamed(error: Exception) -> SessionError:
             return SessionError(INTERNAL, type(error).__name__)
 
 
-def patience_asked_for(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait before asking again: `retry-after-ms`, else `Retry-After`, else the latest of the
-    `x-ratelimit-reset-*` headers (`6m0s`, `120ms`). None when there is nothing to obey."""
+def requested_pause_s(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds the service asks to wait; None if it does not ask.
+
+    Read from `retry-after-ms`, else `Retry-After`, else the latest of the `x-ratelimit-reset-*` headers (`6m0s`,
+    `120ms`).
+    """
     exact = _seconds(headers.get("retry-after-ms"))
     if exact is not None:
         return exact / 1000
@@ -100,7 +103,7 @@ def _duration(text: str | None) -> float | None:
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    """Read a Retry-After header: seconds, or a date (RFC 9110, 10.2.3). None when there is nothing to obey."""
+    """Read a Retry-After header: seconds, or a date (RFC 9110, 10.2.3). None if it is missing or unreadable."""
     if retry_after is None:
         return None
     try:

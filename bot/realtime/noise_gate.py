@@ -1,4 +1,4 @@
-"""Tells speech from what a translation session sends between the words: a level, a short memory, no clock."""
+"""Removes what a translation session sends between words, by its level. No clock."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ LEVEL = 256
 """Largest sample that counts as quiet. Captured on Azure: at most 63 between the words, 1024 and more in bursts of
 speech (protocol sheet, 3.5)."""
 HANGOVER_FRAMES = 15
-"""300 ms pass after the last loud frame: the ends of words are quiet."""
+"""300 ms after the last loud frame are passed on: the ends of words are quiet."""
 
 
 class NoiseGate:
-    """Feed it audio of any length; it returns what of it is to be heard."""
+    """Passes on loud frames of 20 ms, and what surrounds them; audio may come in pieces of any length."""
 
     def __init__(self) -> None:
         self._rest = b""
         self._before = b""
-        """The last frame that did not pass: the beginnings of words are quiet, too."""
+        """The last frame that was not passed on: the beginnings of words are quiet too."""
         self._open_frames = 0
 
     def feed(self, pcm: bytes) -> bytes:
+        """Take PCM16 audio and return the part of it that is speech."""
         data = self._rest + pcm
         whole = len(data) - len(data) % FRAME_BYTES
         self._rest = data[whole:]

@@ -1,4 +1,4 @@
-"""One turn of a conversation session: what is known of an utterance, and how long its interpretation may get."""
+"""A turn of a conversation session: the state of an utterance, and how long its interpretation may get."""
 
 from __future__ import annotations
 
@@ -8,29 +8,33 @@ from enum import Enum, auto
 from bot.realtime.messages import BYTES_PER_MS
 
 ENDLESS_FACTOR = 3
-"""Interpretations are up to half as long again as what was said; three times is a model that does not stop."""
+"""An interpretation this many times as long as its source comes from a model that does not stop; 1.5 is usual."""
 ENDLESS_EXTRA_MS = 5_000
-"""On top of it, for short utterances."""
+"""Added to the limit, for short utterances."""
 READING_MS_PER_CHARACTER = 100
-"""Slow speech is 10 characters a second; in scripts with a word to a character, four times less."""
+"""Slow speech in alphabetic scripts has 10 characters a second."""
 
 
 def longest_interpretation(source_bytes: int) -> int:
-    """Bytes of audio after which the interpretation of so much speech is cut."""
+    """Return the bytes of audio after which the interpretation of `source_bytes` of speech is cut."""
     return ENDLESS_FACTOR * source_bytes + ENDLESS_EXTRA_MS * BYTES_PER_MS
 
 
 class TurnStage(Enum):
+    """Stage of a turn; the diagram is in `conversation_session.py`."""
+
     HEARING = auto()
     COMMITTING = auto()
     ANSWERING = auto()
     KEPT = auto()
-    """Its last word is said; it may be asked for again."""
+    """The interpretation has ended; the utterance may be interpreted again."""
     ENDED = auto()
 
 
 @dataclass(slots=True)
 class ResponseTurn:
+    """One utterance in a conversation session, and the response that interprets it."""
+
     utterance: str
     stage: TurnStage = TurnStage.HEARING
     appended: int = 0
@@ -38,33 +42,34 @@ class ResponseTurn:
     committed_at: float = 0.0
     ended_at: float = 0.0
     instructions: str = ""
-    """Of its next response."""
+    """Instructions of the next response."""
     speed: float = 1.0
     text: str | None = None
-    """To be read aloud: there is no audio then."""
+    """Text to read aloud instead of interpreting audio; None for heard utterances."""
     attempt: int = 0
     item_id: str | None = None
     response_id: str | None = None
     cutting: str | None = None
-    """A response of this turn that was cancelled and whose end has not come."""
+    """Id of a response that was cut and whose end was not received yet."""
     transcribed: bool = False
     released: bool = False
     cancelled: bool = False
     spoken: int = 0
-    """Bytes of the present attempt."""
+    """Bytes of audio received in the current attempt."""
     odd_byte: bytes = b""
     """Half a sample at the end of the last delta."""
     commentary: set[str] = field(default_factory=set)
-    """Output items that are not the interpretation."""
+    """Ids of output items that are not the interpretation."""
 
     @property
     def longest(self) -> int:
-        """Bytes its interpretation may have."""
+        """Bytes of audio the interpretation may have."""
         if self.text is None:
             return longest_interpretation(self.appended)
         return longest_interpretation(len(self.text) * READING_MS_PER_CHARACTER * BYTES_PER_MS)
 
     def begin_attempt(self, instructions: str, speed: float) -> None:
+        """Reset what belongs to one response, before another is requested."""
         self.attempt += 1
         self.instructions = instructions
         self.speed = speed

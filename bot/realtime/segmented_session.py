@@ -1,8 +1,8 @@
-"""Simultaneous interpreting with a session that works turn by turn: an utterance is handed on in short parts.
+"""Simultaneous interpreting with a session that works turn by turn: splits utterances into short parts.
 
     utterance   ──────────────────────────────►
-    parts       u~1 ────┤ u~2 ───────┤ u~3 ──┤        cut at the first quiet moment after 2 s, at 4 s in any case
-    answers        └──► u~1    └──► u~2   └─► u~3     may come at once; given on in order, under the utterance's id
+    parts       u~1 ────┤ u~2 ───────┤ u~3 ──┤        cut at the first quiet moment after 2 s, at the latest at 4 s
+    responses      └──► u~1    └──► u~2   └─► u~3     may overlap; passed on in order, under the utterance's id
 
 No sockets, no event loop, no clock.
 """
@@ -28,26 +28,26 @@ from bot.realtime.noise_gate import LEVEL
 from bot.realtime.session_base import RealtimeSession
 
 SHORTEST_PART_BYTES = 2_000 * BYTES_PER_MS
-"""Less gives the model no clause to translate."""
+"""2 s: shorter parts hold no clause that could be translated."""
 LONGEST_PART_BYTES = 4_000 * BYTES_PER_MS
-"""More, and it is consecutive interpreting."""
+"""4 s: with longer parts the interpretation would be as late as a consecutive one."""
 QUIET_BYTES = 60 * BYTES_PER_MS
-"""So much quiet is a place to cut: between words, if not between clauses."""
-FORGOTTEN_AFTER = 16
-"""Utterances that have ended; they may be asked for again, but not for ever."""
+"""60 ms: quiet this long lies between words, where an utterance may be cut."""
+KEPT_UTTERANCES = 16
+"""Ended utterances that may be interpreted again; beyond it the oldest are forgotten."""
 
 _PART = "~part-"
-"""In the ids of parts, and in no utterance's."""
+"""Marks the ids of parts; ids of utterances do not contain it."""
 
 
 @dataclass(slots=True)
 class _Part:
     id: str
     heard: int = 0
-    """Bytes."""
+    """Bytes of source audio."""
     ended: InterpretationEnded | None = None
     waiting: list[BoothEvent] = field(default_factory=list)
-    """What came before its turn."""
+    """Events that arrived while an earlier part had not ended."""
     text_begun: bool = False
 
 
@@ -56,9 +56,10 @@ class _SegmentedUtterance:
     id: str
     parts: list[_Part] = field(default_factory=list)
     complete: bool = False
-    over: bool = False
+    ended: bool = False
     sources: dict[str, str | None] = field(default_factory=dict)
-    source_told: bool = False
+    """Transcript of each part, None where the transcription failed."""
+    source_reported: bool = False
 
     @property
     def head(self) -> int:
@@ -67,7 +68,7 @@ class _SegmentedUtterance:
 
 
 class SegmentedSession:
-    """A `RealtimeSession` over another; see there."""
+    """Implements `RealtimeSession` on top of another one, which interprets the parts."""
 
     def __init__(self, lane: Lane, inner: RealtimeSession) -> None:
         self._lane = lane
@@ -92,7 +93,7 @@ class SegmentedSession:
     def data_to_send(self) -> list[str]:
         return self._inner.data_to_send()
 
-    # --- what we want
+    # --- requests
 
     def hear(self, utterance: str, pcm: bytes, now: float) -> None:
         current = self._utterances.get(utterance)
@@ -103,7 +104,7 @@ class SegmentedSession:
             raise ValueError(f"{utterance} is complete")
         part = current.parts[-1] if current.parts else self._new_part(current)
         if part.heard >= LONGEST_PART_BYTES or (part.heard >= SHORTEST_PART_BYTES and _begins_quietly(pcm)):
-            self._inner.interpret(part.id, now)  # too long to be refused, so there is nothing to report
+            self._inner.interpret(part.id, now)  # too long to be refused, so there are no events
             part = self._new_part(current)
         part.heard += len(pcm)
         self._inner.hear(part.id, pcm, now)
@@ -114,8 +115,8 @@ class SegmentedSession:
             raise ValueError(f"{utterance} is not being heard")
         if not current.complete:
             current.complete = True
-            return self._named(self._inner.interpret(current.parts[-1].id, now, strict=strict, speed=speed))
-        current.over = False
+            return self._of_utterances(self._inner.interpret(current.parts[-1].id, now, strict=strict, speed=speed))
+        current.ended = False
         again = [part for part in current.parts if self._inner.knows(part.id)]
         for part in again:
             part.ended, part.waiting, part.text_begun = None, [], False
@@ -123,15 +124,15 @@ class SegmentedSession:
         for part in again:
             events += self._inner.interpret(part.id, now, strict=strict, speed=speed)
         if not again:
-            current.over = True
+            current.ended = True
             return [InterpretationEnded(self._lane, utterance, InterpretationOutcome.FAILED, "nothing_heard")]
-        return self._named(events)
+        return self._of_utterances(events)
 
     def say(self, utterance: str, text: str, language: str, now: float) -> list[BoothEvent]:
         return self._inner.say(utterance, text, language, now)
 
     def release(self, utterance: str) -> None:
-        self._inner.release(utterance)  # what is said rather than heard has no parts
+        self._inner.release(utterance)  # texts that are read aloud have no parts
         current = self._utterances.get(utterance)
         for part in current.parts if current is not None else ():
             self._inner.release(part.id)
@@ -153,7 +154,7 @@ class SegmentedSession:
     def finished(self) -> bool:
         return self._inner.finished
 
-    # --- what is left open
+    # --- state
 
     def knows(self, utterance: str) -> bool:
         current = self._utterances.get(utterance)
@@ -162,7 +163,7 @@ class SegmentedSession:
         return not current.complete or any(self._inner.knows(part.id) for part in current.parts)
 
     def unfinished(self) -> tuple[str, ...]:
-        own = [current.id for current in self._utterances.values() if not current.over]
+        own = [current.id for current in self._utterances.values() if not current.ended]
         return (*own, *(one for one in self._inner.unfinished() if one not in self._of_part))
 
     @property
@@ -170,18 +171,18 @@ class SegmentedSession:
         return self._inner.deadline
 
     def check(self, now: float) -> list[BoothEvent]:
-        return self._named(self._inner.check(now))
+        return self._of_utterances(self._inner.check(now))
 
-    # --- what comes
+    # --- messages of the service
 
     def receive(self, data: bytes | str, now: float) -> list[BoothEvent]:
-        return self._named(self._inner.receive(data, now))
+        return self._of_utterances(self._inner.receive(data, now))
 
-    def _named(self, events: Iterable[BoothEvent]) -> list[BoothEvent]:
-        """The same under the utterances' ids, in the order of the parts."""
-        return [named for event in events for named in self._name(event)]
+    def _of_utterances(self, events: Iterable[BoothEvent]) -> list[BoothEvent]:
+        """Return events of parts as events of their utterances, in the order of the parts."""
+        return [renamed for event in events for renamed in self._of_utterance(event)]
 
-    def _name(self, event: BoothEvent) -> list[BoothEvent]:
+    def _of_utterance(self, event: BoothEvent) -> list[BoothEvent]:
         if not isinstance(event, InterpretationAudio | InterpretationText | InterpretationEnded | SourceText):
             return [event]
         current = self._of_part.get(event.utterance)
@@ -193,10 +194,10 @@ class SegmentedSession:
         if index != current.head:
             part.waiting.append(event)
             return []
-        return self._give(current, part, event)
+        return self._pass_on(current, part, event)
 
-    def _give(self, current: _SegmentedUtterance, part: _Part, event: BoothEvent) -> list[BoothEvent]:
-        """What comes of the part whose turn it is; after its end, of those that follow."""
+    def _pass_on(self, current: _SegmentedUtterance, part: _Part, event: BoothEvent) -> list[BoothEvent]:
+        """Return an event of the first part that has not ended; after its end also those that waited behind it."""
         if isinstance(event, InterpretationText):
             delta = event.delta if part.text_begun or part is current.parts[0] else f" {event.delta}"
             part.text_begun = True
@@ -205,17 +206,17 @@ class SegmentedSession:
             return [replace(event, utterance=current.id)]
         assert isinstance(event, InterpretationEnded)
         part.ended = event
-        given: list[BoothEvent] = []
+        events: list[BoothEvent] = []
         if current.head < len(current.parts):
             following = current.parts[current.head]
             waiting, following.waiting = following.waiting, []
             for later in waiting:
-                given += self._give(current, following, later)
-            return given
-        return self._source_if_all(current) + self._end(current) if current.complete and not current.over else given
+                events += self._pass_on(current, following, later)
+            return events
+        return self._source_if_all(current) + self._end(current) if current.complete and not current.ended else events
 
     def _end(self, current: _SegmentedUtterance) -> list[BoothEvent]:
-        current.over = True
+        current.ended = True
         ends = [part.ended for part in current.parts if part.ended is not None and part.ended.reason != "too_short"]
         bad = [end for end in ends if end.outcome is not InterpretationOutcome.COMPLETED]
         usage = Usage(
@@ -237,11 +238,11 @@ class SegmentedSession:
         return self._source_if_all(current)
 
     def _source_if_all(self, current: _SegmentedUtterance) -> list[BoothEvent]:
-        """What was heard, once it is known of each part that was handed on."""
+        """Return the transcript of the utterance, once there is that of each part."""
         wanted = [part.id for part in current.parts if part.ended is None or part.ended.reason != "too_short"]
-        if current.source_told or not current.complete or not all(one in current.sources for one in wanted):
+        if current.source_reported or not current.complete or not all(one in current.sources for one in wanted):
             return []
-        current.source_told = True
+        current.source_reported = True
         texts = [text for one in wanted if (text := current.sources[one]) is not None]
         return [SourceText(self._lane, current.id, " ".join(texts) if texts else None)] if wanted else []
 
@@ -254,8 +255,8 @@ class SegmentedSession:
         return part
 
     def _forget_old(self) -> None:
-        over = [current for current in self._utterances.values() if current.over]
-        for current in over[:-FORGOTTEN_AFTER]:
+        over = [current for current in self._utterances.values() if current.ended]
+        for current in over[:-KEPT_UTTERANCES]:
             del self._utterances[current.id]
             for part in current.parts:
                 self._of_part.pop(part.id, None)

@@ -1,6 +1,6 @@
-"""What every kind of Realtime session has in common: the rules one must offer, and the reading of messages.
+"""What all kinds of Realtime sessions share: the interface `RealtimeSession`, and `SessionRules`, which reads messages.
 
-No sockets, no event loop, no clock; what a message means is the business of each kind.
+No sockets, no event loop, no clock. What a message means is decided by each kind of session.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from bot.realtime.messages import (
 logger = logging.getLogger(__name__)
 
 GARBAGE_LIMIT = 20
-"""Unreadable messages in a row: whoever is at the other end does not speak our protocol."""
+"""Consecutive unreadable messages after which the session is given up: the other end does not speak this protocol."""
 
 CONFIGURE = "configure"
-"""Our id of the first `session.update`."""
+"""`event_id` of the first `session.update`."""
 
 
 class RealtimeSession(Protocol):
-    """One session for one lane. Call `receive` with what came, write what `data_to_send` returns, in that order.
+    """One session for one lane. Call `receive` with each message, then write what `data_to_send` returns.
 
-    Audio may be given once `ready`. One utterance is heard at a time. Times are seconds on one clock.
+    Audio may be passed once the session is `ready`, one utterance at a time. Times are seconds of one clock.
     """
 
     @property
@@ -48,12 +48,12 @@ class RealtimeSession(Protocol):
 
     @property
     def append_bytes(self) -> int:
-        """How much audio to give at once, an utterance's end excepted."""
+        """Bytes of audio to pass to `hear` at once; less only at the end of an utterance."""
         ...
 
     @property
     def ready(self) -> bool:
-        """The session is configured as asked."""
+        """Whether the session is configured as requested."""
         ...
 
     @property
@@ -66,88 +66,94 @@ class RealtimeSession(Protocol):
         ...
 
     def interpret(self, utterance: str, now: float, *, strict: bool = False, speed: float = 1.0) -> list[BoothEvent]:
-        """The utterance is complete; or, once it has ended, it is to be interpreted again."""
+        """Interpret the utterance, which is complete; or interpret it again after its `InterpretationEnded`."""
         ...
 
-    def say(self, utterance: str, text: str, language: str, now: float) -> list[BoothEvent]: ...
+    def say(self, utterance: str, text: str, language: str, now: float) -> list[BoothEvent]:
+        """Read a text aloud; see `bot.booth.Booth.say`."""
+        ...
 
-    def release(self, utterance: str) -> None: ...
+    def release(self, utterance: str) -> None:
+        """Forget the utterance once it has ended: it will not be interpreted again."""
+        ...
 
     def cancel(self, utterance: str) -> None:
-        """Forget an utterance in whatever state it is; nothing more is reported about it."""
+        """Forget the utterance, in whatever state it is; nothing more is reported about it."""
         ...
 
-    def brief(self, instructions: str) -> None: ...
+    def brief(self, instructions: str) -> None:
+        """Use new instructions for utterances that are not complete yet."""
+        ...
 
     def retire(self, now: float) -> None:
-        """No other utterance will begin here: come to an end with those there are."""
+        """Finish the utterances that have begun; no other will begin here."""
         ...
 
     @property
     def finished(self) -> bool:
-        """Whether a session that retires has nothing left to do."""
+        """Whether a retired session has nothing left to do."""
         ...
 
     @property
     def has_data_to_send(self) -> bool: ...
 
     def data_to_send(self) -> list[str]:
-        """Return, once, what is to be written, in order."""
+        """Return the messages to write, in order, each once."""
         ...
 
     def receive(self, data: bytes | str, now: float) -> list[BoothEvent]:
-        """Take one message from the service and say what it means.
+        """Take one message from the service and return what it means.
 
         Raises:
-            SessionError: the session is of no use any more.
+            SessionError: the session cannot be used any more.
         """
         ...
 
     @property
     def deadline(self) -> float | None:
-        """When `check` is to be called."""
+        """When `check` has to be called next; None if there is nothing to check."""
         ...
 
     def check(self, now: float) -> list[BoothEvent]:
-        """Time has passed.
+        """Do what is due at this time.
 
         Raises:
-            SessionError: the service owes us something for too long.
+            SessionError: an answer of the service is overdue.
         """
         ...
 
     def knows(self, utterance: str) -> bool:
-        """Whether the utterance has begun here and is not forgotten."""
+        """Return whether the utterance has begun here and is not forgotten."""
         ...
 
     def unfinished(self) -> tuple[str, ...]:
-        """Utterances that have begun here and whose last word has not been said."""
+        """Return the utterances that have begun here and have not ended."""
         ...
 
 
 @dataclass(slots=True)
 class SessionCounters:
-    """Monotonic, per session."""
+    """Messages of one session, counted since it began."""
 
     garbage: int = 0
-    """Messages that could not be read."""
+    """Unreadable messages."""
     ignored: int = 0
-    """Messages about things unknown, or known no longer."""
+    """Messages about utterances, items or responses that are unknown or forgotten."""
     errors: int = 0
     """`error` events."""
 
 
 class SessionRules:
-    """Reads messages, survives bad ones, keeps what is to be sent. A kind of session says what they mean."""
+    """Reads messages, tolerates bad ones, and collects what to send. Subclasses define what messages mean."""
 
     engine: str
     _VITAL: tuple[str, ...]
-    """Paths of the configuration without which the session is no interpreter."""
+    """Paths of the configuration that must be as requested: otherwise the session would not interpret."""
     _HANDLERS: Mapping[str, Callable[[Any, ServerMessage, float], list[BoothEvent]]]
-    """What each type of message means; types that are not in it may look as they like."""
+    """Handler of each message type. Messages of other types are ignored, whatever their shape."""
 
     def __init__(self, lane: Lane, session: dict[str, Any]) -> None:
-        """`session`: the configuration to ask for."""
+        """`session`: the configuration to request."""
         self.ready = False
         self.expires_at: float | None = None
         self.counters = SessionCounters()
@@ -173,7 +179,7 @@ class SessionRules:
             self.counters.garbage += 1
             self._garbage_in_a_row += 1
             if self._garbage_in_a_row >= GARBAGE_LIMIT:
-                raise SessionError("garbage", "the service sends what cannot be read") from error
+                raise SessionError("garbage", "the service sends unreadable messages") from error
             return []
         self._garbage_in_a_row = 0
         return events
@@ -184,7 +190,7 @@ class SessionRules:
         except msgspec.ValidationError:
             if read_type(data).type in self._HANDLERS:
                 raise
-            return []  # a kind we do not know may look as it likes
+            return []  # a type without a handler may have any shape
         handle = self._HANDLERS.get(message.type)
         return handle(self, message, now) if handle else []
 
@@ -202,15 +208,15 @@ class SessionRules:
         if any(path.startswith(vital) or vital.startswith(path) for path in wrong for vital in self._VITAL):
             raise SessionError("configuration_ignored", ", ".join(wrong), retryable=False)
         if wrong:
-            logger.warning("session differs from what was asked", extra={"fields": wrong})
+            logger.warning("session configured otherwise than requested", extra={"fields": wrong})
         self.ready = True
         return [BoothReady(self._lane, self.engine)]
 
     def _read_error(self, message: ServerMessage) -> tuple[ErrorDetail, str]:
-        """An `error` event and its code.
+        """Return an `error` event and its code.
 
         Raises:
-            SessionError: the session cannot be used after it.
+            SessionError: the session cannot be used any more.
         """
         self.counters.errors += 1
         error = read_error(message.error)
@@ -227,15 +233,15 @@ class SessionRules:
         return []
 
     def _quota(self, code: str) -> list[BoothEvent]:
-        """Say once, until something goes well again, that the model refuses work for want of quota."""
+        """Report that the model refuses work for lack of quota: once, until an interpretation succeeds again."""
         if code not in QUOTA_CODES or self._short_of_quota:
             return []
         self._short_of_quota = True
         return [BoothDegraded(self._lane, self.engine, QUOTA)]
 
     def _report(self, error: ErrorDetail, code: str) -> list[BoothEvent]:
-        """Log an error that concerns no utterance: once per code, in case the service repeats itself."""
+        """Log an error that concerns no utterance: once per code, as the service may repeat it."""
         if code not in self._reported and len(self._reported) < GARBAGE_LIMIT:
             self._reported.add(code)
-            logger.warning("model reports an error", extra={"code": code, "error_type": error.type})
+            logger.warning("model error received", extra={"code": code, "error_type": error.type})
         return self._quota(code)

@@ -1,6 +1,6 @@
-"""The bounded queue of speech that waits for a model: a limit in bytes and in seconds, drop oldest whole, counters.
+"""The bounded queue of speech that waits for a model: limits in bytes and seconds, drops oldest utterances whole.
 
-No locks, no clock, no event loop: one caller at a time, who says what time it is.
+No locks, no clock, no event loop: the caller passes the time, in seconds.
 """
 
 from __future__ import annotations
@@ -9,50 +9,55 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
 _REMEMBERED = 64
-"""Dropped utterances whose late audio is still to be ignored. A speaker has one at a time; this is plenty."""
+"""Dropped utterances whose late audio is still ignored. A speaker has at most one at a time; this is plenty."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechPiece:
-    """The next audio to hand on."""
+    """The next audio to send."""
 
     utterance: str
     pcm: bytes
     first: bool
-    """Nothing of this utterance was taken before."""
+    """True if no audio of this utterance was taken before."""
     last: bool
-    """The utterance is complete with this. `pcm` may be empty then."""
+    """True if the utterance is complete with this piece; `pcm` may then be empty."""
     since: float | None
-    """When the oldest of it came, in seconds; None if there is no audio in it."""
+    """When the oldest of this audio arrived, in seconds; None if `pcm` is empty."""
+    strict: bool = False
+    speed: float = 1.0
+    """How to interpret the utterance; meaningful in its last piece."""
 
 
 @dataclass(slots=True)
 class BacklogCounters:
-    """Monotonic. What was held is taken, dropped, forgotten or still there."""
+    """Bytes and utterances since the start. What was held was taken, dropped or forgotten, or still waits."""
 
     bytes_held: int = 0
     bytes_taken: int = 0
     bytes_dropped: int = 0
-    """Thrown away because of the limits, and what came after that of the same utterances."""
+    """Dropped because of the limits, late audio of dropped utterances included."""
     bytes_forgotten: int = 0
-    """Thrown away because the caller asked."""
+    """Dropped because the caller asked."""
     utterances_dropped: int = 0
 
 
 @dataclass(slots=True)
 class _Held:
     pieces: deque[tuple[float, bytes]] = field(default_factory=deque)
-    """When each came, oldest first; seconds."""
+    """Arrival time in seconds and audio, oldest first."""
     size: int = 0
     complete: bool = False
     taken: bool = False
+    strict: bool = False
+    speed: float = 1.0
 
 
 class SpeechBacklog:
-    """Utterances in the order in which they began, each with the audio that nobody has taken yet.
+    """Holds utterances in the order in which they began, each with the audio that was not taken yet.
 
-    Overflow drops the oldest utterance as a whole, even if its beginning has been taken or its end is still to come:
-    half a sentence is of no use to an interpreter. What follows of a dropped or forgotten utterance is ignored.
+    Overflow drops the oldest utterance as a whole, even if its beginning was taken already or its end has not arrived:
+    half a sentence is useless to an interpreter. Later audio of a dropped or forgotten utterance is ignored.
     """
 
     def __init__(self, limit_bytes: int, max_age_s: float) -> None:
@@ -64,7 +69,7 @@ class SpeechBacklog:
         self.counters = BacklogCounters()
 
     def __len__(self) -> int:
-        """Utterances that are not taken to their end."""
+        """Return how many utterances were not taken completely."""
         return len(self._held)
 
     def __contains__(self, utterance: str) -> bool:
@@ -72,23 +77,25 @@ class SpeechBacklog:
 
     @property
     def first(self) -> str | None:
-        """The utterance whose audio is to be taken next."""
+        """The utterance whose audio is taken next."""
         return next(iter(self._held), None)
 
     @property
     def size(self) -> int:
-        """Bytes waiting."""
+        """Bytes that wait."""
         return self._size
 
     @property
     def deadline(self) -> float | None:
-        """When `overdue` would have something to drop, if nothing is taken until then."""
+        """When `overdue` will drop something if nothing is taken before, in seconds; None if no audio waits."""
         times = [held.pieces[0][0] for held in self._held.values() if held.pieces]
         return min(times) + self._max_age_s if times else None
 
     def hold(self, utterance: str, pcm: bytes, now: float) -> list[str]:
-        """Take in the next audio of an utterance; return the utterances dropped to make room, this one among them
-        if it is the oldest or does not fit by itself."""
+        """Add audio to an utterance; return the utterances dropped to make room.
+
+        The utterance itself is among them if it is the oldest or does not fit alone.
+        """
         self.counters.bytes_held += len(pcm)
         if utterance in self._ignored:
             self.counters.bytes_dropped += len(pcm)
@@ -106,19 +113,20 @@ class SpeechBacklog:
         return dropped
 
     def ignores(self, utterance: str) -> bool:
-        """Whether the utterance was dropped or forgotten before its end."""
+        """Return whether the utterance was dropped or forgotten before its end."""
         return utterance in self._ignored
 
-    def complete(self, utterance: str) -> bool:
-        """No more audio of this utterance will come. False if nothing of it is known here, or no longer."""
+    def complete(self, utterance: str, *, strict: bool = False, speed: float = 1.0) -> bool:
+        """Mark that no more audio of this utterance will come, and how to interpret it; False if it is not held."""
         held = self._held.get(utterance)
         if held is None:
             return False
         held.complete = True
+        held.strict, held.speed = strict, speed
         return True
 
     def take(self, at_least: int) -> SpeechPiece | None:
-        """Return what waits of the first utterance, once that is `at_least` so many bytes, or its end."""
+        """Take all audio of the first utterance, once there are `at_least` so many bytes, or it is complete."""
         for utterance, held in self._held.items():
             if not held.complete and (held.size < at_least or not held.size):
                 return None
@@ -131,11 +139,11 @@ class SpeechBacklog:
             self.counters.bytes_taken += len(pcm)
             if held.complete:
                 del self._held[utterance]
-            return SpeechPiece(utterance, pcm, first, held.complete, since)
+            return SpeechPiece(utterance, pcm, first, held.complete, since, held.strict, held.speed)
         return None
 
     def forget(self, utterance: str) -> bool:
-        """Throw away what waits of an utterance and ignore the rest of it. False if nothing of it waited."""
+        """Drop the audio of an utterance and ignore the rest of it; False if it is not held here."""
         held = self._held.pop(utterance, None)
         if held is None:
             return False
@@ -146,7 +154,7 @@ class SpeechBacklog:
         return True
 
     def overdue(self, now: float) -> list[str]:
-        """Drop the utterances of which something has waited longer than allowed, and return them."""
+        """Drop the utterances with audio that has waited too long, and return them."""
         late = [
             utterance
             for utterance, held in self._held.items()

@@ -1,4 +1,4 @@
-"""The wire format of translation sessions, as far as it is not that of conversations: what we send. No rules."""
+"""What is sent in translation sessions: configuration, audio, the request to close. No rules about their order."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import pybase64
 from bot.realtime.messages import BYTES_PER_MS
 
 STEP_MS = 200
-"""The engine works on frames of so much; shorter appends are collected there, longer ones cut."""
+"""The service works on frames of this length: it collects shorter appends and cuts longer ones."""
 STEP_BYTES = STEP_MS * BYTES_PER_MS
 
 TARGETS = ("es", "pt", "fr", "ja", "ru", "zh", "de", "ko", "hi", "id", "vi", "it", "en")
-"""The documented targets. The service takes more codes than it speaks well: acceptance is no proof."""
+"""The documented target languages. The service accepts further codes, without speaking those languages well."""
 
 
 @dataclass(frozen=True, slots=True)
 class TranslationSettings:
-    """What is the same for all lanes."""
+    """Settings shared by all translation sessions."""
 
     transcribe: str | None = None
-    """Deployment that writes down what the speaker said; None: nobody does."""
+    """Deployment that transcribes the speaker; None: no transcription."""
     noise_reduction: str | None = None
     """`near_field`, `far_field` or None."""
 
 
 def translation_config(target: str, settings: TranslationSettings) -> dict[str, Any]:
-    """`session` of a `session.update`: neither `type` nor `model`, which are fixed by the address.
+    """Return `session` of a `session.update`: without `type` and `model`, which the address fixes.
 
     Args:
         target: ISO 639-1.

@@ -1,16 +1,16 @@
-"""One translation session as an interpreter uses it: a stream without turns, divided among utterances by time.
+"""A translation session as an interpreter uses it: a stream without turns, divided among utterances by time.
 
-The service is sent audio without a gap, silence included, since its model takes what follows a gap for what followed
-directly. It sends audio and text back some seconds later, and never says to what they belong or where they end. So:
+The service is sent audio without gaps, silence included: its model would join what lies on both sides of a gap. It
+sends audio and text back some seconds later, and never says to which utterance they belong or where they end. So:
 
     heard    ──── u-1 ────          ── u-2 ──
     output            ···─── u-1 ───···   ··─ u-2 ─··
                                       ▲             ▲ quiet for long enough after the end of what was heard, and
-                                      │               later than the stream is usually late: u-2 has ended
-                                      └ a pause, and others wait: u-1 has ended
+                                      │               later than the usual lag: u-2 has ended
+                                      └ a pause, and another utterance waits: u-1 has ended
 
-Output belongs to the oldest utterance that has not ended. How late the stream is, is measured with each utterance that
-begins when nothing else is open. No sockets, no event loop, no clock.
+Output belongs to the oldest utterance that has not ended. The lag is measured with each utterance that begins when no
+other is open. No sockets, no event loop, no clock.
 """
 
 from __future__ import annotations
@@ -48,17 +48,17 @@ from bot.realtime.translation_messages import (
 STEP_S = STEP_MS / 1000
 
 HEARING_JITTER_S = 0.4
-"""Audio of somebody who speaks may come so much late before silence is put in its place."""
-FIRST_GUESS_LATE_S = 4.0
-"""How late the stream is, until it has been measured: between the 3 s of people and the 5.4 s somebody measured."""
-LATE_S = (1.0, 8.0)
-"""Bounds of what is believed of a measurement."""
+"""How late a speaker's audio may be before silence is sent in its place."""
+INITIAL_LAG_S = 4.0
+"""Lag of the stream until it is measured: between the 3 s of human interpreters and 5.4 s, measured elsewhere."""
+LAG_BOUNDS_S = (1.0, 8.0)
+"""Measured lags are clipped to these bounds."""
 PAUSE_S = 0.6
-"""A pause between two interpretations; those within one are shorter, mostly."""
+"""Pause between two interpretations; pauses within one are mostly shorter."""
 QUIET_S = 2.0
-"""Nothing for so long, and nobody waits: the interpretation is over."""
+"""Silence after which an interpretation has ended if no other utterance waits."""
 OVERTIME_S = 3.0
-"""The next utterance's interpretation is late by so much, and there was no pause: it has begun nevertheless."""
+"""How much later than the lag the next interpretation is taken to have begun, even without a pause."""
 
 TRANSLATION = "translation"
 
@@ -68,21 +68,21 @@ class _StreamedUtterance:
     id: str
     began_at: float
     alone: bool
-    """It began when nothing else was open: its first output tells how late the stream is."""
+    """Whether it began when no other utterance was open: its first output then measures the lag."""
     ended_at: float | None = None
-    """When all of it was heard."""
+    """When its last audio was heard."""
     heard: int = 0
-    """Bytes."""
+    """Bytes of source audio."""
     spoken: int = 0
-    """Bytes."""
-    last_sign_at: float | None = None
+    """Bytes of its interpretation."""
+    last_output_at: float | None = None
     source: str = ""
     over: bool = False
-    """Its last word has been said, or is not wanted: what still comes of it is dropped."""
+    """Its interpretation has ended or is not wanted: later output is dropped."""
 
 
 class TranslationSession(SessionRules):
-    """One session for one lane; see `SessionProtocol` for how it is used."""
+    """Implements `RealtimeSession` over a stream without turns."""
 
     engine = TRANSLATION
     append_bytes = STEP_BYTES
@@ -95,14 +95,14 @@ class TranslationSession(SessionRules):
         self._hearing: _StreamedUtterance | None = None
         self._latest: _StreamedUtterance | None = None
         self._rest = b""
-        """Audio that is no whole step yet."""
+        """Audio that does not fill a step yet."""
         self._odd_byte = b""
-        self._fed_until: float | None = None
-        """The service has been sent audio up to this moment; None until it is sent any."""
-        self._late_s = FIRST_GUESS_LATE_S
+        self._sent_until: float | None = None
+        """The moment up to which the service was sent audio; None before the first."""
+        self._lag_s = INITIAL_LAG_S
         self._retiring = self._closing = self._closed = False
 
-    # --- what we want
+    # --- requests
 
     def hear(self, utterance: str, pcm: bytes, now: float) -> None:
         current = self._utterances.get(utterance)
@@ -116,12 +116,11 @@ class TranslationSession(SessionRules):
         current.heard += len(pcm)
         self._rest += pcm
         while len(self._rest) >= STEP_BYTES:
-            self._feed(append(self._rest[:STEP_BYTES]), now)
+            self._send_step(append(self._rest[:STEP_BYTES]), now)
             self._rest = self._rest[STEP_BYTES:]
 
     def interpret(self, utterance: str, now: float, *, strict: bool = False, speed: float = 1.0) -> list[BoothEvent]:
-        """The utterance is complete. Manner and voice of this kind of session cannot be chosen, nor anything be asked
-        of it twice."""
+        """End the utterance. This kind of session supports neither options nor a second interpretation."""
         current = self._utterances.get(utterance)
         if current is None or current is not self._hearing:
             return [InterpretationEnded(self._lane, utterance, InterpretationOutcome.FAILED, "not_supported")]
@@ -133,7 +132,7 @@ class TranslationSession(SessionRules):
         return [InterpretationEnded(self._lane, utterance, InterpretationOutcome.FAILED, "not_supported")]
 
     def release(self, utterance: str) -> None:
-        pass  # nothing is kept
+        pass  # ended utterances are not kept
 
     def cancel(self, utterance: str) -> None:
         current = self._utterances.get(utterance)
@@ -141,11 +140,11 @@ class TranslationSession(SessionRules):
             return
         current.over = True
         if current is self._hearing:
-            current.ended_at = self._fed_until or current.began_at
+            current.ended_at = self._sent_until or current.began_at
             self._end_hearing(current.ended_at)
 
     def brief(self, instructions: str) -> None:
-        pass  # it takes none
+        pass  # this kind of session takes no instructions
 
     def retire(self, now: float) -> None:
         self._retiring = True
@@ -171,34 +170,34 @@ class TranslationSession(SessionRules):
         return min(moments, default=None)
 
     def check(self, now: float) -> list[BoothEvent]:
-        """Fill gaps with silence; end what has been quiet for long enough."""
+        """Fill gaps with silence, and end utterances that were quiet for long enough."""
         silence_due = self._silence_due()
         if silence_due is not None and now >= silence_due:
             if self._rest:
                 step, self._rest = self._rest.ljust(STEP_BYTES, b"\0"), b""
-                self._feed(append(step), now)
+                self._send_step(append(step), now)
             else:
-                self._feed(SILENCE, now)
+                self._send_step(SILENCE, now)
         return self._endings(now)
 
     def _silence_due(self) -> float | None:
         if not self.ready or self._closing:
             return None
-        if self._fed_until is None:
+        if self._sent_until is None:
             return -math.inf
-        return self._fed_until + (HEARING_JITTER_S if self._hearing is not None else 0.0)
+        return self._sent_until + (HEARING_JITTER_S if self._hearing is not None else 0.0)
 
-    def _feed(self, message: str, now: float) -> None:
-        """One step of audio. The service's time is ours: late by more than a step, we do not try to catch up."""
+    def _send_step(self, message: str, now: float) -> None:
+        """Send a step of audio. If sending is late by more than a step, the stream does not catch up."""
         self._outgoing.append(message)
-        began = now if self._fed_until is None else max(self._fed_until, now - STEP_S)
-        self._fed_until = began + STEP_S
+        began = now if self._sent_until is None else max(self._sent_until, now - STEP_S)
+        self._sent_until = began + STEP_S
 
     def _end_hearing(self, now: float) -> None:
         self._hearing = None
         if self._rest:
             step, self._rest = self._rest.ljust(STEP_BYTES, b"\0"), b""
-            self._feed(append(step), now)
+            self._send_step(append(step), now)
         if self._retiring:
             self._close()
 
@@ -207,15 +206,15 @@ class TranslationSession(SessionRules):
             self._closing = True
             self._outgoing.append(CLOSE)
 
-    # --- whose output it is
+    # --- which utterance output belongs to
 
     def _end_due(self) -> float | None:
-        """When the oldest utterance is over, if nothing more comes."""
+        """Return when the oldest utterance ends if there is no more output; None while it is being heard."""
         head = next(iter(self._utterances.values()), None)
         if head is None or head.ended_at is None:
             return None
-        usual = head.ended_at + self._late_s
-        silent_since = -math.inf if head.last_sign_at is None else head.last_sign_at
+        usual = head.ended_at + self._lag_s
+        silent_since = -math.inf if head.last_output_at is None else head.last_output_at
         if len(self._utterances) > 1:
             return min(max(usual - 1.0, silent_since + PAUSE_S), usual + OVERTIME_S)
         return max(usual + 1.0, silent_since + QUIET_S)
@@ -242,23 +241,23 @@ class TranslationSession(SessionRules):
         return [*events, InterpretationEnded(self._lane, current.id, outcome, reason)]
 
     def _owner(self, now: float) -> _StreamedUtterance | None:
-        """Whose output comes now."""
+        """Return the utterance that output received now belongs to, and measure the lag."""
         current = next(iter(self._utterances.values()), None)
         if current is None:
             return None
-        if current.alone and current.last_sign_at is None:
-            low, high = LATE_S
-            seen = min(max(now - current.began_at, low), high)
-            self._late_s = max(seen, 0.7 * self._late_s + 0.3 * seen)
-        current.last_sign_at = now
+        if current.alone and current.last_output_at is None:
+            low, high = LAG_BOUNDS_S
+            lag = min(max(now - current.began_at, low), high)
+            self._lag_s = max(lag, 0.7 * self._lag_s + 0.3 * lag)
+        current.last_output_at = now
         return current
 
-    # --- what comes
+    # --- messages of the service
 
     def _audio(self, message: ServerMessage, now: float) -> list[BoothEvent]:
         formats = (message.sample_rate or RATE, message.channels or 1, message.format or "pcm16")
         if formats != (RATE, 1, "pcm16"):
-            raise SessionError("unknown_format", "audio of another format than documented", retryable=False)
+            raise SessionError("unknown_format", "the audio does not have the documented format", retryable=False)
         pcm = self._odd_byte + pybase64.b64decode(message.delta, validate=True)
         whole = len(pcm) & ~1
         self._odd_byte = pcm[whole:]
@@ -275,7 +274,7 @@ class TranslationSession(SessionRules):
             if room > 0:
                 events.append(InterpretationAudio(self._lane, current.id, pcm[:room]))
             if current.ended_at is None:
-                return events  # it is still being heard: its last word cannot be said yet
+                return events  # it is still being heard, so it cannot end yet
             return events + self._end(current, InterpretationOutcome.INCOMPLETE, "endless")
         return [*events, InterpretationAudio(self._lane, current.id, pcm)]
 
@@ -295,7 +294,7 @@ class TranslationSession(SessionRules):
         return []
 
     def _session_closed(self, message: ServerMessage, now: float) -> list[BoothEvent]:
-        """Everything has been said."""
+        """End all utterances: the service has sent all output."""
         if not self._closing:
             raise SessionError("closed", "the service has ended the session")
         self._closed = True

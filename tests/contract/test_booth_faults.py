@@ -35,8 +35,8 @@ PROMPT = RealtimeConfig(pace=inf, translation=TranslationModel(lag_ms=(300, 400)
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for the ends of interpretations as long as that model makes one wait."""
-    monkeypatch.setattr(translation_session, "FIRST_GUESS_LATE_S", 0.8)
-    monkeypatch.setattr(translation_session, "LATE_S", (0.3, 8.0))
+    monkeypatch.setattr(translation_session, "INITIAL_LAG_S", 0.8)
+    monkeypatch.setattr(translation_session, "LAG_BOUNDS_S", (0.3, 8.0))
     monkeypatch.setattr(translation_session, "QUIET_S", 0.5)
 
 
@@ -479,7 +479,7 @@ async def test_a_new_briefing_holds_from_the_next_utterance_on() -> None:
 
 @virtual_time
 async def test_too_many_texts_and_texts_too_old_are_not_read() -> None:
-    limits = replace(QUICK, say_s=0.1, sayings=2)
+    limits = replace(QUICK, text_wait_s=0.1, texts=2)
     async with realtime_service(config=AT_ONCE) as service:
         service.misbehave(FaultRule("delay_session_updated", seconds=0.5))
         ear = Ear()
@@ -518,7 +518,7 @@ async def test_what_is_too_short_is_told_to_be() -> None:
 
 @virtual_time
 async def test_a_lost_lane_leaves_nothing_open() -> None:
-    limits = replace(QUICK, sayings=1)
+    limits = replace(QUICK, texts=1)
     async with realtime_service(config=AT_ONCE) as service:
         service.misbehave(FaultRule("refuse", status=404))
         ear = Ear()
@@ -532,7 +532,7 @@ async def test_a_lost_lane_leaves_nothing_open() -> None:
             made.say("n-3", "Espere.", "es-ES")
             made.hear("u-1", bytes(960))
             made.interpret("u-1")
-            made.alarm_by(0.0)
+            made.check_by(0.0)
             await asyncio.sleep(1.0)
             assert len(ear.events) == before
 

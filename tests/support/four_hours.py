@@ -25,8 +25,8 @@ from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.live_room import LiveRoom
 from bot.outputs.listener_feed import ListenerFeed
 from bot.realtime.client import ModelSockets, build_client
+from bot.realtime.conversation_messages import ConversationSettings
 from bot.realtime.engines import booth_factory
-from bot.realtime.messages import ConversationSettings
 from bot.realtime.timeouts import BoothLimits
 from emulator.engine.scripted import MARKER_MS, ScriptedEngine, marker_tone, tone
 from emulator.realtime.config import RealtimeConfig

@@ -21,8 +21,8 @@ from bot.interpreting.plan import Lane, Mode
 from bot.realtime.booth import RealtimeBooth
 from bot.realtime.capabilities import Capabilities
 from bot.realtime.client import ModelSockets, build_client
+from bot.realtime.conversation_messages import ConversationSettings
 from bot.realtime.engines import Translation, booth_factory
-from bot.realtime.messages import ConversationSettings
 from bot.realtime.timeouts import BoothLimits
 from bot.realtime.translation_messages import TARGETS, TranslationSettings
 from emulator.engine.scripted import marker_tone, tone

@@ -37,8 +37,8 @@ from bot.interpreting.plan import Lane
 from bot.realtime import conversation_session
 from bot.realtime.booth import RealtimeBooth
 from bot.realtime.client import ModelSockets, build_client
+from bot.realtime.conversation_messages import ConversationSettings
 from bot.realtime.engines import booth_factory
-from bot.realtime.messages import ConversationSettings
 from bot.realtime.timeouts import BoothLimits
 from tests.support.realtime_service import ServiceModel
 
@@ -674,9 +674,9 @@ async def test_an_expiry_in_the_past_is_not_believed() -> None:
         say(booth, "u-1")
         await room.until(InterpretationEnded)
         assert len(service.requests) == 1
-        assert booth._session is not None
-        assert booth._session.renew_at is not None
-        renewed_in_s = booth._session.renew_at - asyncio.get_running_loop().time()
+        assert booth._current is not None
+        assert booth._current.renew_at is not None
+        renewed_in_s = booth._current.renew_at - asyncio.get_running_loop().time()
         assert 1_500 - 1.5 * 300 - 5 < renewed_in_s <= 1_200
 
 
@@ -688,9 +688,9 @@ async def test_lanes_that_began_together_are_renewed_one_after_the_other() -> No
     async def renewed_in_s(lane: Lane) -> float:
         async with meeting(lane=lane, visits=[short]) as (service, room, booth), running(booth):
             await room.until(BoothReady)
-            assert booth._session is not None
-            assert booth._session.renew_at is not None
-            return booth._session.renew_at - asyncio.get_running_loop().time()
+            assert booth._current is not None
+            assert booth._current.renew_at is not None
+            return booth._current.renew_at - asyncio.get_running_loop().time()
 
     lanes = [Lane(f"8:acs:{number}", "en-US", target) for number in range(4) for target in ("es-ES", "fr-FR")]
     moments = [await renewed_in_s(lane) for lane in lanes]

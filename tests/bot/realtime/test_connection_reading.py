@@ -21,9 +21,9 @@ from websockets.frames import Frame, Opcode
 
 from bot.interpreting.events import BoothLost, BoothReady, HearingDropped, InterpretationEnded, InterpretationOutcome
 from bot.realtime.booth import RealtimeBooth
+from bot.realtime.conversation_messages import ConversationSettings
 from bot.realtime.conversation_session import ConversationSession
 from bot.realtime.engine_fallback import Engine, EngineFallback
-from bot.realtime.messages import ConversationSettings
 from bot.realtime.timeouts import BoothLimits
 from tests.bot.realtime.test_booth import LANE, QUICK, Room, Service, meeting, running, say, until
 from tests.support.realtime_service import Message, ServiceModel
@@ -271,8 +271,8 @@ def test_it_works_on_the_event_loop_of_the_service_too() -> None:
         async with meeting() as (service, room, booth), running(booth):
             await room.until(BoothReady)
             pcm = say(booth, "u-1")
-            booth.alarm_by(0.0)
-            booth.alarm_by(asyncio.get_running_loop().time() + 5)
+            booth.check_by(0.0)
+            booth.check_by(asyncio.get_running_loop().time() + 5)
             await room.until(InterpretationEnded)
             assert service.heard == [pcm]
 

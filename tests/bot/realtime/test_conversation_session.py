@@ -21,6 +21,7 @@ from bot.interpreting.events import (
     Usage,
 )
 from bot.interpreting.plan import Lane
+from bot.realtime.conversation_messages import ConversationSettings
 from bot.realtime.conversation_session import (
     COMMIT_PATIENCE_S,
     KEEP_S,
@@ -29,7 +30,6 @@ from bot.realtime.conversation_session import (
     ConversationSession,
 )
 from bot.realtime.errors import SessionError
-from bot.realtime.messages import ConversationSettings
 from bot.realtime.session_base import GARBAGE_LIMIT
 from tests.support.realtime_service import ServiceModel, deep_merge
 
@@ -51,7 +51,7 @@ class Talk:
         text_only: bool = False,
     ) -> None:
         """`keeps`: utterances are not released as soon as they have ended."""
-        self.protocol = ConversationSession(
+        self.session = ConversationSession(
             lane, BRIEFING, options or ConversationSettings(transcribe="gpt-transcribe"), text_only=text_only
         )
         self.service = ServiceModel()
@@ -60,19 +60,19 @@ class Talk:
         self.keeps = keeps
         if ready:
             self.exchange()
-            assert self.events == [BoothReady(lane, self.protocol.engine)]
+            assert self.events == [BoothReady(lane, self.session.engine)]
             self.events.clear()
 
     def exchange(self) -> list[BoothEvent]:
         """Carry messages both ways until nobody has any; return what the protocol made of them."""
         before = len(self.events)
         while True:
-            outgoing = self.protocol.data_to_send()
+            outgoing = self.session.data_to_send()
             for text in outgoing:
                 self.service.receive(text)
             incoming = self.service.messages()
             for text in incoming:
-                self._hear(self.protocol.receive(text, self.now))
+                self._hear(self.session.receive(text, self.now))
             if not outgoing and not incoming:
                 return self.events[before:]
 
@@ -80,17 +80,17 @@ class Talk:
         self.events += events
         for event in events:
             if isinstance(event, InterpretationEnded) and not self.keeps:
-                self.protocol.release(event.utterance)
+                self.session.release(event.utterance)
 
     def configure(self, change: dict[str, Any]) -> None:
         """Let the service take the configuration, but for this."""
-        for text in self.protocol.data_to_send():
+        for text in self.session.data_to_send():
             self.service.receive(text)
         self.service.outgoing[-1]["session"] = deep_merge(self.service.session, change)
 
     def say(self, utterance: str, pcm: bytes = SPEECH) -> list[BoothEvent]:
-        self.protocol.hear(utterance, pcm, 0.0)
-        self.events += self.protocol.interpret(utterance, 0.0)
+        self.session.hear(utterance, pcm, 0.0)
+        self.events += self.session.interpret(utterance, 0.0)
         return self.exchange()
 
     def step(self, number: int = 0) -> list[BoothEvent]:
@@ -99,10 +99,10 @@ class Talk:
 
     def tell(self, **message: Any) -> list[BoothEvent]:
         """One message from the service."""
-        events = self.protocol.receive(json.dumps(message), self.now)
+        events = self.session.receive(json.dumps(message), self.now)
         for event in events:
             if isinstance(event, InterpretationEnded) and not self.keeps:
-                self.protocol.release(event.utterance)
+                self.session.release(event.utterance)
         return events
 
     def finish(self) -> None:
@@ -134,7 +134,7 @@ def test_the_session_is_configured_as_an_interpreter() -> None:
         "tools": [],
         "tool_choice": "none",
     }
-    assert talk.protocol.expires_at == 4_000_000_000.0
+    assert talk.session.expires_at == 4_000_000_000.0
 
 
 def test_an_unknown_language_is_no_hint_and_nothing_is_transcribed_unless_asked_for() -> None:
@@ -147,17 +147,17 @@ def test_an_unknown_language_is_no_hint_and_nothing_is_transcribed_unless_asked_
 def test_it_is_not_ready_before_the_configuration_is_confirmed() -> None:
     talk = Talk(ready=False)
     (created,) = talk.service.messages()
-    assert talk.protocol.receive(created, 0.0) == []
-    assert not talk.protocol.ready
+    assert talk.session.receive(created, 0.0) == []
+    assert not talk.session.ready
     assert talk.tell(type="conversation.created", conversation={"id": "conv_1"}) == []
     assert talk.exchange() == [BoothReady(LANE, "conversation")]
-    assert talk.protocol.ready
+    assert talk.session.ready
 
 
 @pytest.mark.parametrize(("kind", "retryable"), [("invalid_request_error", False), ("server_error", True)])
 def test_a_refused_configuration_ends_the_session(kind: str, retryable: bool) -> None:
     talk = Talk(ready=False)
-    (update,) = (json.loads(text) for text in talk.protocol.data_to_send())
+    (update,) = (json.loads(text) for text in talk.session.data_to_send())
     error = {"type": kind, "code": "unknown_parameter", "param": "session.x", "event_id": update["event_id"]}
     with pytest.raises(SessionError) as caught:
         talk.tell(type="error", event_id=None, error=error)
@@ -199,7 +199,7 @@ def test_a_lesser_difference_is_logged_only(caplog: pytest.LogCaptureFixture) ->
 def test_an_utterance_is_interpreted_out_of_band_and_its_item_deleted() -> None:
     talk = Talk()
     assert talk.say("u-1") == []
-    assert talk.protocol.unfinished() == ("u-1",)
+    assert talk.session.unfinished() == ("u-1",)
     assert list(talk.service.items.values()) == [SPEECH]
     (create,) = talk.service.of_type("response.create")
     assert create["response"] == {
@@ -220,17 +220,17 @@ def test_an_utterance_is_interpreted_out_of_band_and_its_item_deleted() -> None:
     usage = Usage(input_text=119, input_audio=13, input_cached=64, output_text=30, output_audio=91)
     assert talk.step() == [InterpretationEnded(LANE, "u-1", InterpretationOutcome.COMPLETED, "", usage)]
     assert talk.service.deleted == {"item_1"}
-    assert talk.protocol.unfinished() == ()
+    assert talk.session.unfinished() == ()
 
 
 def test_audio_goes_out_as_it_is_given() -> None:
     talk = Talk()
     for number in range(3):
-        talk.protocol.hear("u-1", bytes([number]) * 4_800, 0.0)
+        talk.session.hear("u-1", bytes([number]) * 4_800, 0.0)
     talk.exchange()
     appended = [base64.b64decode(message["audio"]) for message in talk.service.of_type("input_audio_buffer.append")]
     assert appended == [bytes([number]) * 4_800 for number in range(3)]
-    assert not talk.protocol.has_data_to_send
+    assert not talk.session.has_data_to_send
 
 
 def test_the_item_is_deleted_only_after_both_response_and_transcription() -> None:
@@ -239,7 +239,7 @@ def test_the_item_is_deleted_only_after_both_response_and_transcription() -> Non
     for _ in range(3):
         talk.step(1)  # the whole response, transcription last
     assert talk.service.deleted == set()
-    assert talk.protocol.unfinished() == ()
+    assert talk.session.unfinished() == ()
     assert talk.step() == [SourceText(LANE, "u-1", "hello")]
     assert talk.service.deleted == {"item_1"}
 
@@ -362,20 +362,20 @@ def test_an_empty_utterance_fails() -> None:
 @pytest.mark.parametrize("next_one_begun", [False, True])
 def test_a_refused_commit_fails_its_utterance_only(next_one_begun: bool) -> None:
     talk = Talk()
-    talk.protocol.hear("u-1", SPEECH, 0.0)
-    talk.protocol.interpret("u-1", 0.0)
-    talk.protocol.data_to_send()
+    talk.session.hear("u-1", SPEECH, 0.0)
+    talk.session.interpret("u-1", 0.0)
+    talk.session.data_to_send()
     if next_one_begun:
-        talk.protocol.hear("u-2", SPEECH, 0.0)
-        talk.protocol.data_to_send()
+        talk.session.hear("u-2", SPEECH, 0.0)
+        talk.session.data_to_send()
     error = {"type": "invalid_request_error", "code": "input_audio_buffer_commit_empty", "event_id": "commit:u-1"}
     assert talk.tell(type="error", error=error) == [
         InterpretationEnded(LANE, "u-1", InterpretationOutcome.FAILED, "input_audio_buffer_commit_empty")
     ]
     # What the service kept must not begin the next utterance; what has begun must not be cut.
-    clears = [json.loads(text)["type"] for text in talk.protocol.data_to_send()]
+    clears = [json.loads(text)["type"] for text in talk.session.data_to_send()]
     assert clears == ([] if next_one_begun else ["input_audio_buffer.clear"])
-    assert talk.protocol.deadline is None
+    assert talk.session.deadline is None
     assert talk.tell(type="error", error=error) == []
 
 
@@ -396,8 +396,8 @@ def test_an_error_about_nothing_in_particular_changes_nothing(caplog: pytest.Log
             talk.service.error("server_error", kind="server_error")
             talk.service.error("item_not_found", "delete:item_1")
             assert talk.exchange() == []
-    assert talk.protocol.unfinished() == ("u-1",)
-    assert talk.protocol.counters.errors == 6
+    assert talk.session.unfinished() == ("u-1",)
+    assert talk.session.counters.errors == 6
     assert len(caplog.records) == 2  # once per code
 
 
@@ -411,15 +411,15 @@ def test_an_expired_session_is_over() -> None:
 
 def test_a_commit_that_nobody_acknowledges_is_noticed() -> None:
     talk = Talk()
-    assert talk.protocol.deadline is None
-    talk.protocol.hear("u-1", SPEECH, 0.0)
-    talk.protocol.interpret("u-1", 10.0)
-    assert talk.protocol.deadline == 10.0 + COMMIT_PATIENCE_S
-    talk.protocol.check(10.0 + COMMIT_PATIENCE_S - 0.01)
+    assert talk.session.deadline is None
+    talk.session.hear("u-1", SPEECH, 0.0)
+    talk.session.interpret("u-1", 10.0)
+    assert talk.session.deadline == 10.0 + COMMIT_PATIENCE_S
+    talk.session.check(10.0 + COMMIT_PATIENCE_S - 0.01)
     with pytest.raises(SessionError):
-        talk.protocol.check(10.0 + COMMIT_PATIENCE_S)
+        talk.session.check(10.0 + COMMIT_PATIENCE_S)
     talk.exchange()
-    talk.protocol.check(1e9)
+    talk.session.check(1e9)
 
 
 # --- several utterances
@@ -440,9 +440,9 @@ def test_responses_may_run_at_once_and_keep_their_names() -> None:
 def test_commits_are_acknowledged_in_their_order_even_after_a_cancelled_one() -> None:
     talk = Talk()
     for utterance in ("u-1", "u-2"):
-        talk.protocol.hear(utterance, SPEECH, 0.0)
-        talk.protocol.interpret(utterance, 0.0)
-    talk.protocol.cancel("u-1")
+        talk.session.hear(utterance, SPEECH, 0.0)
+        talk.session.interpret(utterance, 0.0)
+    talk.session.cancel("u-1")
     talk.exchange()
     (create,) = talk.service.of_type("response.create")
     assert create["response"]["metadata"] == {"utterance": "u-2"}
@@ -452,16 +452,16 @@ def test_commits_are_acknowledged_in_their_order_even_after_a_cancelled_one() ->
 
 def test_only_one_utterance_is_heard_at_a_time() -> None:
     talk = Talk()
-    talk.protocol.hear("u-1", SPEECH, 0.0)
+    talk.session.hear("u-1", SPEECH, 0.0)
     with pytest.raises(ValueError, match="still being heard"):
-        talk.protocol.hear("u-2", SPEECH, 0.0)
+        talk.session.hear("u-2", SPEECH, 0.0)
     with pytest.raises(ValueError, match="not being heard"):
-        talk.protocol.interpret("u-2", 0.0)
-    talk.protocol.interpret("u-1", 0.0)
+        talk.session.interpret("u-2", 0.0)
+    talk.session.interpret("u-1", 0.0)
     with pytest.raises(ValueError, match="complete"):
-        talk.protocol.hear("u-1", SPEECH, 0.0)
+        talk.session.hear("u-1", SPEECH, 0.0)
     with pytest.raises(ValueError, match="not being heard"):
-        talk.protocol.interpret("u-1", 0.0)
+        talk.session.interpret("u-1", 0.0)
 
 
 def test_a_service_that_ends_nothing_is_left() -> None:
@@ -469,7 +469,7 @@ def test_a_service_that_ends_nothing_is_left() -> None:
     for number in range(TURNS_LIMIT):
         talk.say(f"u-{number}")
     with pytest.raises(SessionError) as caught:
-        talk.protocol.hear("one too many", SPEECH, 0.0)
+        talk.session.hear("one too many", SPEECH, 0.0)
     assert caught.value.code == "unanswered"
 
 
@@ -479,7 +479,7 @@ def test_a_service_that_never_transcribes_does_no_harm(cancelled: bool) -> None:
     for number in range(3 * TURNS_LIMIT):
         talk.say(f"u-{number}")
         if cancelled:
-            talk.protocol.cancel(f"u-{number}")  # and its response never ends
+            talk.session.cancel(f"u-{number}")  # and its response never ends
             talk.exchange()
         else:
             talk.service.pending = [pending for pending in talk.service.pending if pending[0] != "transcribe"]
@@ -493,9 +493,9 @@ def test_a_service_that_never_transcribes_does_no_harm(cancelled: bool) -> None:
 
 def test_cancelling_what_is_being_heard_empties_the_buffer() -> None:
     talk = Talk()
-    talk.protocol.hear("u-1", SPEECH, 0.0)
-    talk.protocol.cancel("u-1")
-    talk.protocol.cancel("u-1")
+    talk.session.hear("u-1", SPEECH, 0.0)
+    talk.session.cancel("u-1")
+    talk.session.cancel("u-1")
     talk.say("u-2")
     assert list(talk.service.items.values()) == [SPEECH]
     assert len(talk.service.of_type("input_audio_buffer.clear")) == 1
@@ -504,7 +504,7 @@ def test_cancelling_what_is_being_heard_empties_the_buffer() -> None:
 def test_cancelling_before_the_response_has_begun_cancels_it_when_it_does() -> None:
     talk = Talk(ConversationSettings())
     talk.say("u-1")
-    talk.protocol.cancel("u-1")
+    talk.session.cancel("u-1")
     talk.exchange()
     assert talk.service.of_type("response.cancel") == []
     talk.step()
@@ -521,8 +521,8 @@ def test_cancelling_while_the_model_speaks_silences_it() -> None:
     talk.step(1)
     talk.step(1)
     talk.events.clear()
-    talk.protocol.cancel("u-1")
-    assert talk.protocol.unfinished() == ()
+    talk.session.cancel("u-1")
+    assert talk.session.unfinished() == ()
     talk.service.speak("resp_2", "u-1")  # crosses our cancel
     talk.exchange()
     talk.finish()
@@ -535,7 +535,7 @@ def test_cancelling_a_response_whose_end_was_lost_tidies_up() -> None:
     talk.say("u-1")
     talk.step()
     talk.service.pending.clear()  # its response.done never comes
-    talk.protocol.cancel("u-1")
+    talk.session.cancel("u-1")
     assert talk.exchange() == []
     assert talk.service.deleted == {"item_1"}
 
@@ -551,8 +551,8 @@ def test_a_cancel_that_crosses_the_end_is_nothing_to_report(caplog: pytest.LogCa
 
 def test_cancelling_what_nobody_knows_is_nothing() -> None:
     talk = Talk()
-    talk.protocol.cancel("u-1")
-    assert talk.protocol.data_to_send() == []
+    talk.session.cancel("u-1")
+    assert talk.session.data_to_send() == []
 
 
 # --- what is not for us, or for nobody
@@ -575,8 +575,8 @@ def test_cancelling_what_nobody_knows_is_nothing() -> None:
 def test_what_concerns_nothing_we_know_is_ignored_and_counted(message: dict[str, Any]) -> None:
     talk = Talk()
     assert talk.tell(**message) == []
-    assert talk.protocol.counters.ignored == 1
-    assert talk.protocol.data_to_send() == []
+    assert talk.session.counters.ignored == 1
+    assert talk.session.data_to_send() == []
 
 
 @pytest.mark.parametrize(
@@ -592,7 +592,7 @@ def test_kinds_we_do_not_know_may_look_as_they_like(message: dict[str, Any]) -> 
     talk = Talk()
     for _ in range(2 * GARBAGE_LIMIT):
         assert talk.tell(**message) == []
-    assert talk.protocol.counters.garbage == 0
+    assert talk.session.counters.garbage == 0
 
 
 GARBAGE = [
@@ -620,13 +620,13 @@ def test_garbage_is_counted_and_survived_up_to_a_limit(garbage: bytes) -> None:
     talk.say("u-1")
     talk.tell(type="response.created", response={"id": "r", "metadata": {"utterance": "u-1"}})
     for _ in range(GARBAGE_LIMIT - 1):
-        assert talk.protocol.receive(garbage, 0.0) == []
-    assert talk.protocol.counters.garbage == GARBAGE_LIMIT - 1
+        assert talk.session.receive(garbage, 0.0) == []
+    assert talk.session.counters.garbage == GARBAGE_LIMIT - 1
     talk.tell(type="input_audio_buffer.cleared")
     for _ in range(GARBAGE_LIMIT - 1):
-        talk.protocol.receive(garbage, 0.0)
+        talk.session.receive(garbage, 0.0)
     with pytest.raises(SessionError) as caught:
-        talk.protocol.receive(garbage, 0.0)
+        talk.session.receive(garbage, 0.0)
     assert caught.value.code == "garbage"
     assert caught.value.retryable
 
@@ -684,13 +684,13 @@ def test_whatever_the_service_says_nothing_but_a_session_error_is_raised(
 ) -> None:
     talk = Talk()
     talk.say("u-1")
-    talk.protocol.hear("u-2", SPEECH, 0.0)
+    talk.session.hear("u-2", SPEECH, 0.0)
     ended = 0
     try:
         for number, message in enumerate(messages):
             if number == cancelled_at:
-                talk.protocol.cancel("u-1")
-            events = talk.protocol.receive(message, 0.0)
+                talk.session.cancel("u-1")
+            events = talk.session.receive(message, 0.0)
             ended += sum(isinstance(event, InterpretationEnded) for event in events)
     except SessionError:
         pass
@@ -712,14 +712,14 @@ def test_each_utterance_gets_one_last_word_and_leaves_nothing_behind(data: st.Da
                 if hearing is None:
                     count += 1
                     hearing = f"u-{count}"
-                talk.protocol.hear(hearing, hearing.encode("utf-16-le") * 1_200, 0.0)
+                talk.session.hear(hearing, hearing.encode("utf-16-le") * 1_200, 0.0)
             case "interpret" if hearing is not None:
-                talk.events += talk.protocol.interpret(hearing, 0.0)
+                talk.events += talk.session.interpret(hearing, 0.0)
                 interpreted.add(hearing)
                 hearing = None
             case "cancel" if count:
                 chosen = f"u-{data.draw(st.integers(1, count))}"
-                talk.protocol.cancel(chosen)
+                talk.session.cancel(chosen)
                 cancelled_after.setdefault(chosen, len(talk.events))
                 if chosen == hearing:
                     hearing = None
@@ -728,14 +728,14 @@ def test_each_utterance_gets_one_last_word_and_leaves_nothing_behind(data: st.Da
             case _:
                 talk.exchange()
     if hearing is not None:
-        talk.protocol.cancel(hearing)
+        talk.session.cancel(hearing)
     talk.exchange()
     while talk.service.step(data.draw(st.integers(0, 5))):
         talk.exchange()
     for pcm in talk.service.items.values():
         raise AssertionError(f"left behind: {len(pcm)} bytes")
     assert talk.service.buffer == b""
-    assert talk.protocol.unfinished() == ()
+    assert talk.session.unfinished() == ()
     for utterance in interpreted - set(cancelled_after):
         last = [e for e in talk.events if isinstance(e, InterpretationEnded) and e.utterance == utterance]
         assert [event.outcome for event in last] == [InterpretationOutcome.COMPLETED]
@@ -755,10 +755,10 @@ def test_a_kept_utterance_is_interpreted_again_strictly() -> None:
     talk = Talk(ConversationSettings(), keeps=True)
     talk.say("u-1")
     talk.finish()
-    assert talk.protocol.knows("u-1")
-    assert talk.protocol.unfinished() == ()
+    assert talk.session.knows("u-1")
+    assert talk.session.unfinished() == ()
     assert talk.service.deleted == set()
-    assert talk.protocol.interpret("u-1", 1.0, strict=True) == []
+    assert talk.session.interpret("u-1", 1.0, strict=True) == []
     talk.exchange()
     talk.finish()
     first, second = (create["response"] for create in talk.service.of_type("response.create"))
@@ -768,21 +768,21 @@ def test_a_kept_utterance_is_interpreted_again_strictly() -> None:
     assert "not a translation" in second["instructions"]
     ended = [event for event in talk.events if isinstance(event, InterpretationEnded)]
     assert [event.outcome for event in ended] == [InterpretationOutcome.COMPLETED] * 2
-    talk.protocol.release("u-1")
+    talk.session.release("u-1")
     talk.exchange()
     assert talk.service.deleted == {"item_1"}
-    assert not talk.protocol.knows("u-1")
+    assert not talk.session.knows("u-1")
 
 
 def test_what_is_late_of_the_first_attempt_is_not_taken_for_the_second() -> None:
     talk = Talk(ConversationSettings(), keeps=True)
     talk.say("u-1")
     talk.finish()
-    talk.protocol.interpret("u-1", 1.0)
+    talk.session.interpret("u-1", 1.0)
     first = {"id": "resp_2", "status": "failed", "metadata": {"utterance": "u-1"}}
     assert talk.tell(type="response.done", response=first) == []
     assert talk.tell(type="response.created", response=first) == []
-    assert talk.protocol.unfinished() == ("u-1",)
+    assert talk.session.unfinished() == ("u-1",)
     talk.exchange()
     talk.finish()
     assert [type(event) for event in talk.events].count(InterpretationEnded) == 2
@@ -794,23 +794,23 @@ def test_what_nobody_releases_goes_by_itself() -> None:
         talk.say(f"u-{number}")
         talk.finish()
         assert len(talk.service.items) <= KEPT_LIMIT
-    assert talk.protocol.deadline == KEEP_S
-    assert talk.protocol.check(KEEP_S - 0.01) == []
+    assert talk.session.deadline == KEEP_S
+    assert talk.session.check(KEEP_S - 0.01) == []
     talk.exchange()
     assert len(talk.service.items) == KEPT_LIMIT
-    talk.protocol.check(KEEP_S)
+    talk.session.check(KEEP_S)
     talk.exchange()
     assert talk.service.items == {}
-    assert talk.protocol.deadline is None
+    assert talk.session.deadline is None
 
 
 def test_releasing_early_or_twice_or_nothing_does_no_harm() -> None:
     talk = Talk(keeps=True)
-    talk.protocol.release("u-1")
+    talk.session.release("u-1")
     talk.say("u-1")
-    talk.protocol.release("u-1")
+    talk.session.release("u-1")
     talk.finish()
-    talk.protocol.release("u-1")
+    talk.session.release("u-1")
     talk.exchange()
     assert talk.service.deleted == {"item_1"}
 
@@ -819,21 +819,21 @@ def test_a_kept_utterance_can_be_cancelled() -> None:
     talk = Talk(ConversationSettings(), keeps=True)
     talk.say("u-1")
     talk.finish()
-    talk.protocol.cancel("u-1")
+    talk.session.cancel("u-1")
     talk.exchange()
     assert talk.service.deleted == {"item_1"}
-    assert not talk.protocol.knows("u-1")
+    assert not talk.session.knows("u-1")
 
 
 def test_a_session_that_retires_is_finished_when_nothing_is_kept() -> None:
     talk = Talk(ConversationSettings(), keeps=True)
     talk.say("u-1")
-    talk.protocol.retire(0.0)
-    assert not talk.protocol.finished
+    talk.session.retire(0.0)
+    assert not talk.session.finished
     talk.finish()
-    assert not talk.protocol.finished
-    talk.protocol.release("u-1")
-    assert talk.protocol.finished
+    assert not talk.session.finished
+    talk.session.release("u-1")
+    assert talk.session.finished
 
 
 # --- how it is said
@@ -842,13 +842,13 @@ def test_a_session_that_retires_is_finished_when_nothing_is_kept() -> None:
 def test_speed_is_the_sessions_and_changes_between_two_turns_only() -> None:
     talk = Talk(ConversationSettings())
     for utterance, speed in [("u-1", 1.0), ("u-2", 1.2)]:
-        talk.protocol.hear(utterance, SPEECH, 0.0)
-        talk.protocol.interpret(utterance, 0.0, speed=speed)
+        talk.session.hear(utterance, SPEECH, 0.0)
+        talk.session.interpret(utterance, 0.0, speed=speed)
         talk.exchange()
     assert len(talk.service.of_type("session.update")) == 1  # u-1 is being answered
     talk.finish()
-    talk.protocol.hear("u-3", SPEECH, 0.0)
-    talk.protocol.interpret("u-3", 0.0, speed=1.2)
+    talk.session.hear("u-3", SPEECH, 0.0)
+    talk.session.interpret("u-3", 0.0, speed=1.2)
     talk.exchange()
     kinds = [message["type"] for message in talk.service.received]
     assert kinds[-2:] == ["session.update", "response.create"]
@@ -859,7 +859,7 @@ def test_speed_is_the_sessions_and_changes_between_two_turns_only() -> None:
 def test_a_new_briefing_is_for_what_is_not_complete_and_told_to_the_session_when_it_is_idle() -> None:
     talk = Talk(ConversationSettings())
     talk.say("u-1")
-    talk.protocol.brief("Terms have changed.")
+    talk.session.brief("Terms have changed.")
     talk.say("u-2")
     assert len(talk.service.of_type("session.update")) == 1
     talk.finish()
@@ -870,13 +870,13 @@ def test_a_new_briefing_is_for_what_is_not_complete_and_told_to_the_session_when
         "type": "realtime",
         "instructions": "Terms have changed.",
     }
-    talk.protocol.brief("Terms have changed.")
-    assert not talk.protocol.has_data_to_send
+    talk.session.brief("Terms have changed.")
+    assert not talk.session.has_data_to_send
 
 
 def test_a_text_is_read_aloud_out_of_band() -> None:
     talk = Talk()
-    assert talk.protocol.say("notice-1", "Please wait.", "es-ES", 0.0) == []
+    assert talk.session.say("notice-1", "Please wait.", "es-ES", 0.0) == []
     talk.exchange()
     (create,) = talk.service.of_type("response.create")
     response = create["response"]
@@ -886,10 +886,10 @@ def test_a_text_is_read_aloud_out_of_band() -> None:
     talk.finish()
     assert [type(event) for event in talk.events] == [InterpretationText, InterpretationAudio, InterpretationEnded]
     assert {getattr(event, "utterance", "") for event in talk.events} == {"notice-1"}
-    assert not talk.protocol.knows("notice-1")
-    talk.protocol.say("notice-2", "Please wait.", "es-ES", 0.0)
+    assert not talk.session.knows("notice-1")
+    talk.session.say("notice-2", "Please wait.", "es-ES", 0.0)
     with pytest.raises(ValueError, match="already"):
-        talk.protocol.say("notice-2", "Please wait.", "es-ES", 0.0)
+        talk.session.say("notice-2", "Please wait.", "es-ES", 0.0)
 
 
 def test_captions_only_is_a_session_of_text() -> None:
@@ -925,11 +925,11 @@ def test_an_interpretation_without_end_is_cut() -> None:
     assert last == InterpretationEnded(LANE, "u-1", InterpretationOutcome.INCOMPLETE, "endless")
     heard = sum(len(event.pcm) for event in audio if isinstance(event, InterpretationAudio))
     assert heard == 3 * len(SPEECH) + 5_000 * 48
-    (cancel,) = [json.loads(text) for text in talk.protocol.data_to_send()]
+    (cancel,) = [json.loads(text) for text in talk.session.data_to_send()]
     assert (cancel["type"], cancel["response_id"]) == ("response.cancel", "r")
     assert talk.tell(type="response.output_audio.delta", response_id="r", item_id="i", delta="AAAA") == []
     assert talk.tell(type="response.done", response={"id": "r", "status": "cancelled"}) == []
-    (delete,) = [json.loads(text) for text in talk.protocol.data_to_send()]
+    (delete,) = [json.loads(text) for text in talk.session.data_to_send()]
     assert delete["type"] == "conversation.item.delete"
 
 
@@ -938,7 +938,7 @@ def test_what_was_cut_may_be_interpreted_again() -> None:
     talk.say("u-1")
     talk.tell(type="response.created", response={"id": "r", "metadata": {"utterance": "u-1"}})
     endless(talk)
-    talk.protocol.interpret("u-1", 1.0)
+    talk.session.interpret("u-1", 1.0)
     again = {"id": "r2", "metadata": {"utterance": "u-1", "attempt": "2"}}
     assert talk.tell(type="response.created", response={"id": "r", "metadata": {"utterance": "u-1"}}) == []
     assert talk.tell(type="response.done", response={"id": "r", "status": "cancelled"}) == []
@@ -953,10 +953,10 @@ def test_a_cut_that_crosses_the_end_tidies_up_too() -> None:
     talk.say("u-1")
     talk.tell(type="response.created", response={"id": "r", "metadata": {"utterance": "u-1"}})
     endless(talk)
-    talk.protocol.data_to_send()
+    talk.session.data_to_send()
     error = {"type": "invalid_request_error", "code": "response_cancel_not_active", "event_id": "cancel:u-1"}
     assert talk.tell(type="error", error=error) == []
-    assert [json.loads(text)["type"] for text in talk.protocol.data_to_send()] == ["conversation.item.delete"]
+    assert [json.loads(text)["type"] for text in talk.session.data_to_send()] == ["conversation.item.delete"]
 
 
 # --- quota
@@ -1002,7 +1002,7 @@ def test_in_any_order_of_messages_no_utterance_ends_twice(data: st.DataObject) -
             )
         ]
     order = data.draw(st.permutations(script + data.draw(st.lists(st.sampled_from(script), max_size=6))))
-    events = [event for text in order for event in talk.protocol.receive(text, 0.0)]
+    events = [event for text in order for event in talk.session.receive(text, 0.0)]
     for number in range(3):
         assert sum(isinstance(e, InterpretationEnded) and e.utterance == f"u-{number}" for e in events) == 1
         after = [type(event) for event in events if getattr(event, "utterance", "") == f"u-{number}"]

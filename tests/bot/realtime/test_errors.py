@@ -17,7 +17,7 @@ from websockets.exceptions import (
 from websockets.frames import Close
 from websockets.http11 import Response
 
-from bot.realtime.errors import SessionError, renamed
+from bot.realtime.errors import SessionError, session_error
 
 
 def refused(status: int, **headers: str) -> InvalidStatus:
@@ -48,7 +48,7 @@ def refused(status: int, **headers: str) -> InvalidStatus:
     ],
 )
 def test_foreign_errors_get_our_name(error: Exception, code: str, retryable: bool) -> None:
-    ours = renamed(error)
+    ours = session_error(error)
     assert ours.code == code
     assert ours.retryable is retryable
     assert ours.retry_after_s is None
@@ -56,22 +56,22 @@ def test_foreign_errors_get_our_name(error: Exception, code: str, retryable: boo
 
 def test_our_own_stay_as_they_are() -> None:
     error = SessionError("stalled")
-    assert renamed(error) is error
+    assert session_error(error) is error
 
 
 @pytest.mark.parametrize(("value", "seconds"), [("7", 7.0), ("0.25", 0.25), ("-3", 0.0), ("soon", None), ("nan", None)])
 def test_retry_after_in_seconds(value: str, seconds: float | None) -> None:
-    assert renamed(refused(429, Retry_After=value)).retry_after_s == seconds
+    assert session_error(refused(429, Retry_After=value)).retry_after_s == seconds
 
 
 def test_retry_after_as_a_date() -> None:
     at = datetime.now(UTC) + timedelta(seconds=30)
-    after = renamed(refused(503, Retry_After=format_datetime(at, usegmt=True))).retry_after_s
+    after = session_error(refused(503, Retry_After=format_datetime(at, usegmt=True))).retry_after_s
     assert after is not None
     assert 27 < after <= 30
     past = datetime.now(UTC) - timedelta(days=1)
     naive = past.strftime("%a, %d %b %Y %H:%M:%S -0000")
-    assert renamed(refused(503, Retry_After=naive)).retry_after_s == 0.0
+    assert session_error(refused(503, Retry_After=naive)).retry_after_s == 0.0
 
 
 @pytest.mark.parametrize(
@@ -85,4 +85,4 @@ def test_retry_after_as_a_date() -> None:
     ],
 )
 def test_other_ways_to_ask_for_patience(headers: dict[str, str], seconds: float | None) -> None:
-    assert renamed(refused(429, **headers)).retry_after_s == seconds
+    assert session_error(refused(429, **headers)).retry_after_s == seconds

@@ -20,9 +20,9 @@ from bot.interpreting.events import (
     SourceText,
 )
 from bot.interpreting.plan import Lane
+from bot.realtime.conversation_messages import ConversationSettings
 from bot.realtime.conversation_session import ConversationSession
-from bot.realtime.messages import ConversationSettings
-from bot.realtime.segmented_session import FORGOTTEN_AFTER, LONGEST_PART_BYTES, SHORTEST_PART_BYTES, SegmentedSession
+from bot.realtime.segmented_session import KEPT_UTTERANCES, LONGEST_PART_BYTES, SHORTEST_PART_BYTES, SegmentedSession
 from tests.support.realtime_service import ServiceModel
 
 LANE = Lane("8:acs:1", "en-US", "es-ES")
@@ -34,32 +34,32 @@ QUIET = bytes(4_800)
 class Talk:
     def __init__(self, transcribe: str | None = None) -> None:
         inner = ConversationSession(LANE, "Interpret.", ConversationSettings(transcribe=transcribe))
-        self.protocol = SegmentedSession(LANE, inner)
+        self.session = SegmentedSession(LANE, inner)
         self.service = ServiceModel()
         self.events: list[BoothEvent] = []
         self.exchange()
         assert self.events == [BoothReady(LANE, "conversation")]
-        assert self.protocol.ready
+        assert self.session.ready
         self.events.clear()
 
     def exchange(self) -> None:
         while True:
-            outgoing = self.protocol.data_to_send()
+            outgoing = self.session.data_to_send()
             for text in outgoing:
                 self.service.receive(text)
             incoming = self.service.messages()
             for text in incoming:
-                self.events += self.protocol.receive(text, 0.0)
+                self.events += self.session.receive(text, 0.0)
             if not outgoing and not incoming:
                 return
 
     def hear(self, utterance: str, *pieces: bytes) -> None:
         for piece in pieces:
-            self.protocol.hear(utterance, piece, 0.0)
+            self.session.hear(utterance, piece, 0.0)
         self.exchange()
 
     def end(self, utterance: str, **manner: Any) -> None:
-        self.events += self.protocol.interpret(utterance, 0.0, **manner)
+        self.events += self.session.interpret(utterance, 0.0, **manner)
         self.exchange()
 
     def finish(self, order: int = 0) -> None:
@@ -103,7 +103,7 @@ def test_parts_are_interpreted_while_the_speaker_goes_on() -> None:
     talk.finish()
     assert [event.utterance for event in talk.events if isinstance(event, InterpretationAudio)] == ["u-1"]
     assert talk.ends() == []
-    assert talk.protocol.unfinished() == ("u-1",)
+    assert talk.session.unfinished() == ("u-1",)
 
 
 @pytest.mark.parametrize("order", [0, 1, 2, 5])
@@ -116,7 +116,7 @@ def test_answers_are_given_on_in_the_order_of_the_parts(order: int) -> None:
     assert talk.events.count(SourceText(LANE, "u-1", "hello hello hello")) == 1
     (end,) = talk.ends()
     assert (end.outcome, end.usage.input_audio) == (InterpretationOutcome.COMPLETED, 3 * 13)
-    assert talk.protocol.unfinished() == ()
+    assert talk.session.unfinished() == ()
 
 
 def test_a_rest_too_short_to_be_committed_spoils_nothing() -> None:
@@ -133,7 +133,7 @@ def test_a_rest_too_short_to_be_committed_spoils_nothing() -> None:
 
 def fail(talk: Talk, part: str) -> None:
     response = {"id": part, "status": "failed", "metadata": {"utterance": part}}
-    talk.events += talk.protocol.receive(json.dumps({"type": "response.done", "response": response}), 0.0)
+    talk.events += talk.session.receive(json.dumps({"type": "response.done", "response": response}), 0.0)
 
 
 def test_what_failed_in_part_is_incomplete() -> None:
@@ -157,12 +157,12 @@ def test_an_utterance_is_interpreted_again_in_all_its_parts() -> None:
     talk.end("u-1")
     talk.finish()
     talk.events.clear()
-    assert talk.protocol.knows("u-1")
+    assert talk.session.knows("u-1")
     talk.end("u-1", strict=True)
     talk.finish()
     assert talk.text("u-1") == "u-1~part-1 u-1~part-2"
     assert len(talk.ends()) == 1
-    talk.protocol.release("u-1")
+    talk.session.release("u-1")
     talk.exchange()
     assert talk.service.items == {}
     talk.end("u-1")
@@ -172,56 +172,56 @@ def test_an_utterance_is_interpreted_again_in_all_its_parts() -> None:
 def test_a_cancelled_utterance_leaves_nothing_behind() -> None:
     talk = Talk(transcribe="asr")
     talk.hear("u-1", *[SPEECH] * 50)
-    talk.protocol.cancel("u-1")
-    talk.protocol.cancel("u-0")
+    talk.session.cancel("u-1")
+    talk.session.cancel("u-0")
     talk.exchange()
     talk.finish()
     assert talk.events == []
     assert talk.service.items == {}
-    assert talk.protocol.unfinished() == ()
-    assert not talk.protocol.knows("u-1")
+    assert talk.session.unfinished() == ()
+    assert not talk.session.knows("u-1")
 
 
 def test_a_text_is_read_aloud_as_it_is() -> None:
     talk = Talk()
-    talk.events += talk.protocol.say("notice", "Wait.", "es-ES", 0.0)
+    talk.events += talk.session.say("notice", "Wait.", "es-ES", 0.0)
     talk.exchange()
-    assert talk.protocol.unfinished() == ("notice",)
+    assert talk.session.unfinished() == ("notice",)
     talk.finish()
     assert [end.utterance for end in talk.ends()] == ["notice"]
 
 
 def test_the_rest_is_the_inner_sessions() -> None:
     talk = Talk()
-    assert (talk.protocol.engine, talk.protocol.append_bytes) == ("conversation", 4_800)
-    assert talk.protocol.expires_at == 4_000_000_000.0
-    talk.protocol.brief("Other terms.")
-    assert talk.protocol.has_data_to_send
-    talk.protocol.retire(0.0)
-    assert talk.protocol.finished
-    assert talk.protocol.deadline is None
-    assert talk.protocol.check(0.0) == []
+    assert (talk.session.engine, talk.session.append_bytes) == ("conversation", 4_800)
+    assert talk.session.expires_at == 4_000_000_000.0
+    talk.session.brief("Other terms.")
+    assert talk.session.has_data_to_send
+    talk.session.retire(0.0)
+    assert talk.session.finished
+    assert talk.session.deadline is None
+    assert talk.session.check(0.0) == []
 
 
 def test_what_cannot_be_is_refused() -> None:
     talk = Talk()
     with pytest.raises(ValueError, match="not being heard"):
-        talk.protocol.interpret("u-1", 0.0)
+        talk.session.interpret("u-1", 0.0)
     talk.hear("u-1", SPEECH)
     talk.end("u-1")
     with pytest.raises(ValueError, match="complete"):
-        talk.protocol.hear("u-1", SPEECH, 0.0)
+        talk.session.hear("u-1", SPEECH, 0.0)
 
 
 def test_utterances_long_over_are_forgotten() -> None:
     talk = Talk()
-    for number in range(FORGOTTEN_AFTER + 3):
+    for number in range(KEPT_UTTERANCES + 3):
         talk.hear(f"u-{number}", SPEECH)
         talk.end(f"u-{number}")
         talk.finish()
-    assert not talk.protocol.knows("u-0")
+    assert not talk.session.knows("u-0")
     with pytest.raises(ValueError, match="not being heard"):
-        talk.protocol.interpret("u-0", 0.0)
+        talk.session.interpret("u-0", 0.0)
 
 
 @settings(max_examples=60, deadline=None)

@@ -24,7 +24,7 @@ from bot.interpreting.events import (
 from bot.interpreting.plan import Lane
 from bot.realtime.errors import SessionError
 from bot.realtime.translation_messages import STEP_BYTES, TranslationSettings
-from bot.realtime.translation_session import FIRST_GUESS_LATE_S, QUIET_S, TranslationSession
+from bot.realtime.translation_session import INITIAL_LAG_S, QUIET_S, TranslationSession
 
 LANE = Lane("8:acs:1", "en-US", "es-ES")
 STEP = bytes(range(200)) * 48
@@ -36,7 +36,7 @@ class Stream:
     """A protocol, and what the service has got of it."""
 
     def __init__(self, options: TranslationSettings | None = None, *, ready: bool = True) -> None:
-        self.protocol = TranslationSession(LANE, options or TranslationSettings())
+        self.session = TranslationSession(LANE, options or TranslationSettings())
         self.now = 0.0
         self.events: list[BoothEvent] = []
         self.sent: list[dict[str, Any]] = []
@@ -49,12 +49,12 @@ class Stream:
             self.sent.clear()
 
     def flush(self) -> list[dict[str, Any]]:
-        new = [json.loads(text) for text in self.protocol.data_to_send()]
+        new = [json.loads(text) for text in self.session.data_to_send()]
         self.sent += new
         return new
 
     def tell(self, **message: Any) -> list[BoothEvent]:
-        events = self.protocol.receive(json.dumps(message), self.now)
+        events = self.session.receive(json.dumps(message), self.now)
         self.events += events
         return events
 
@@ -67,9 +67,9 @@ class Stream:
     def until(self, at: float) -> list[BoothEvent]:
         """Let time pass, as the shell does: check at every deadline."""
         before = len(self.events)
-        while (deadline := self.protocol.deadline) is not None and deadline <= at:
+        while (deadline := self.session.deadline) is not None and deadline <= at:
             self.now = max(self.now, deadline)
-            self.events += self.protocol.check(self.now)
+            self.events += self.session.check(self.now)
         self.now = at
         self.flush()
         return self.events[before:]
@@ -77,12 +77,12 @@ class Stream:
     def hear(self, utterance: str, seconds: float) -> None:
         """Speak in real time, 20 ms at once."""
         for _ in range(round(seconds * 50)):
-            self.protocol.hear(utterance, SPEECH[:960], self.now)
+            self.session.hear(utterance, SPEECH[:960], self.now)
             self.until(self.now + 0.02)
 
     def say(self, utterance: str, seconds: float = 1.0) -> None:
         self.hear(utterance, seconds)
-        self.events += self.protocol.interpret(utterance, self.now)
+        self.events += self.session.interpret(utterance, self.now)
         self.flush()
 
     @property
@@ -106,9 +106,9 @@ def test_the_session_is_told_its_language_and_nothing_it_does_not_know() -> None
         }
     }
     stream.tell(type="session.created", session={"expires_at": 1_790_000_000, "audio": {"output": {"language": "es"}}})
-    assert not stream.protocol.ready
-    assert stream.protocol.expires_at == 1_790_000_000
-    assert stream.protocol.deadline is None
+    assert not stream.session.ready
+    assert stream.session.expires_at == 1_790_000_000
+    assert stream.session.deadline is None
 
 
 @pytest.mark.parametrize("language", ["fr", None])
@@ -140,7 +140,7 @@ def test_audio_goes_in_steps_of_200_ms_and_silence_without_a_gap() -> None:
     assert {len(base64.b64decode(message["audio"])) for message in stream.sent} == {STEP_BYTES}
     assert stream.given == SPEECH * 5
     stream.sent.clear()
-    stream.protocol.interpret("u-1", stream.now)
+    stream.session.interpret("u-1", stream.now)
     stream.until(stream.now + 10.0)
     assert stream.given == bytes(len(stream.given))
     assert len(stream.given) == pytest.approx(50 * STEP_BYTES, abs=STEP_BYTES)
@@ -148,16 +148,16 @@ def test_audio_goes_in_steps_of_200_ms_and_silence_without_a_gap() -> None:
 
 def test_the_end_of_an_utterance_does_not_wait_for_a_whole_step() -> None:
     stream = Stream()
-    stream.protocol.hear("u-1", STEP[:960], 0.0)
+    stream.session.hear("u-1", STEP[:960], 0.0)
     assert stream.flush() == []
-    stream.protocol.interpret("u-1", 0.0)
+    stream.session.interpret("u-1", 0.0)
     stream.flush()
     assert stream.given == STEP[:960].ljust(STEP_BYTES, b"\0")
 
 
 def test_a_speaker_whose_audio_stops_coming_is_followed_by_silence_after_a_moment() -> None:
     stream = Stream()
-    stream.protocol.hear("u-1", STEP + STEP[:960], 0.0)
+    stream.session.hear("u-1", STEP + STEP[:960], 0.0)
     stream.until(0.55)
     assert stream.given == STEP
     stream.until(0.7)
@@ -169,7 +169,7 @@ def test_late_silence_is_not_made_up_for() -> None:
     stream.until(0.0)
     stream.sent.clear()
     stream.now = 5.0
-    stream.protocol.check(5.0)
+    stream.session.check(5.0)
     stream.until(5.0)
     assert len(stream.given) <= 2 * STEP_BYTES
 
@@ -200,7 +200,7 @@ def test_an_utterance_ends_once_when_it_has_been_quiet() -> None:
     assert stream.ended("u-1") == [InterpretationEnded(LANE, "u-1", InterpretationOutcome.COMPLETED)]
     texts = [event.delta for event in stream.events if isinstance(event, InterpretationText)]
     assert "".join(texts) == "Hola"
-    assert stream.protocol.unfinished() == ()
+    assert stream.session.unfinished() == ()
 
 
 def test_silence_is_a_complete_interpretation_of_nothing() -> None:
@@ -208,9 +208,9 @@ def test_silence_is_a_complete_interpretation_of_nothing() -> None:
     stream = Stream()
     stream.say("u-1")
     ended_at = stream.now
-    stream.until(ended_at + FIRST_GUESS_LATE_S)
+    stream.until(ended_at + INITIAL_LAG_S)
     assert stream.events == []
-    stream.until(ended_at + FIRST_GUESS_LATE_S + 1.1)
+    stream.until(ended_at + INITIAL_LAG_S + 1.1)
     assert [type(event) for event in stream.events] == [InterpretationEnded]
 
 
@@ -222,7 +222,7 @@ def test_what_comes_while_the_next_is_heard_is_still_of_the_first() -> None:
     assert isinstance(event, InterpretationAudio)
     assert event.utterance == "u-1"
     stream.hear("u-2", 2.5)
-    stream.events += stream.protocol.interpret("u-2", stream.now)
+    stream.events += stream.session.interpret("u-2", stream.now)
     assert stream.ended("u-1")
     (event,) = stream.audio()
     assert isinstance(event, InterpretationAudio)
@@ -234,7 +234,7 @@ def test_what_comes_while_the_next_is_heard_is_still_of_the_first() -> None:
 def test_output_without_a_pause_passes_to_the_next_when_it_is_much_too_late() -> None:
     stream = Stream()
     stream.say("u-1", 1.0)
-    stream.protocol.hear("u-2", STEP, stream.now)
+    stream.session.hear("u-2", STEP, stream.now)
     owners: list[str] = []
     for _ in range(60):
         stream.until(stream.now + 0.2)
@@ -263,7 +263,7 @@ def test_what_the_speaker_said_comes_with_the_end() -> None:
     stream.hear("u-1", 1.0)
     for delta in (" hello", " there"):
         stream.tell(type="session.input_transcript.delta", delta=delta)
-    stream.protocol.interpret("u-1", stream.now)
+    stream.session.interpret("u-1", stream.now)
     stream.until(20.0)
     assert stream.events == [
         SourceText(LANE, "u-1", "hello there"),
@@ -291,7 +291,7 @@ def test_audio_of_another_format_is_no_use() -> None:
 def test_output_of_nobody_is_ignored() -> None:
     stream = Stream()
     assert stream.audio() == stream.text("x") == stream.tell(type="session.input_transcript.delta", delta="x") == []
-    assert stream.protocol.counters.ignored == 3
+    assert stream.session.counters.ignored == 3
     assert stream.text("") == []
 
 
@@ -314,7 +314,7 @@ def test_no_last_word_is_said_while_somebody_speaks() -> None:
     for _ in range(60):
         stream.audio()
     assert stream.ended("u-1") == []
-    stream.protocol.interpret("u-1", stream.now)
+    stream.session.interpret("u-1", stream.now)
     stream.audio()
     assert [end.reason for end in stream.ended("u-1")] == ["endless"]
 
@@ -325,27 +325,27 @@ def test_no_last_word_is_said_while_somebody_speaks() -> None:
 def test_there_are_no_retries_and_no_texts() -> None:
     stream = Stream()
     stream.say("u-1")
-    assert stream.protocol.say("n", "Wait.", "es-ES", 0.0) == [
+    assert stream.session.say("n", "Wait.", "es-ES", 0.0) == [
         InterpretationEnded(LANE, "n", InterpretationOutcome.FAILED, "not_supported")
     ]
-    assert stream.protocol.interpret("u-1", 1.0) == [
+    assert stream.session.interpret("u-1", 1.0) == [
         InterpretationEnded(LANE, "u-1", InterpretationOutcome.FAILED, "not_supported")
     ]
-    stream.protocol.release("u-1")
-    stream.protocol.brief("Other terms.")
+    stream.session.release("u-1")
+    stream.session.brief("Other terms.")
     assert stream.flush() == []
 
 
 def test_only_one_utterance_is_heard_at_a_time() -> None:
     stream = Stream()
-    stream.protocol.hear("u-1", STEP, 0.0)
-    assert stream.protocol.knows("u-1")
+    stream.session.hear("u-1", STEP, 0.0)
+    assert stream.session.knows("u-1")
     with pytest.raises(ValueError, match="still being heard"):
-        stream.protocol.hear("u-2", STEP, 0.0)
-    stream.protocol.interpret("u-1", 0.0)
-    assert not stream.protocol.knows("u-1")
+        stream.session.hear("u-2", STEP, 0.0)
+    stream.session.interpret("u-1", 0.0)
+    assert not stream.session.knows("u-1")
     with pytest.raises(ValueError, match="complete"):
-        stream.protocol.hear("u-1", STEP, 0.0)
+        stream.session.hear("u-1", STEP, 0.0)
 
 
 @pytest.mark.parametrize("complete", [False, True])
@@ -353,10 +353,10 @@ def test_a_cancelled_utterance_is_silent(complete: bool) -> None:
     stream = Stream()
     stream.hear("u-1", 1.0)
     if complete:
-        stream.protocol.interpret("u-1", stream.now)
-    stream.protocol.cancel("u-1")
-    stream.protocol.cancel("u-0")
-    assert stream.protocol.unfinished() == ()
+        stream.session.interpret("u-1", stream.now)
+    stream.session.cancel("u-1")
+    stream.session.cancel("u-0")
+    assert stream.session.unfinished() == ()
     assert stream.audio() == stream.text("x") == []
     stream.until(30.0)
     assert stream.events == []
@@ -370,16 +370,16 @@ def test_a_cancelled_utterance_is_silent(complete: bool) -> None:
 def test_a_session_that_retires_is_drained() -> None:
     stream = Stream()
     stream.hear("u-1", 1.0)
-    stream.protocol.retire(stream.now)
+    stream.session.retire(stream.now)
     assert stream.flush() == []  # somebody is speaking
-    stream.protocol.interpret("u-1", stream.now)
-    stream.protocol.retire(stream.now)
+    stream.session.interpret("u-1", stream.now)
+    stream.session.retire(stream.now)
     assert [message["type"] for message in stream.flush()][-1:] == ["session.close"]
     stream.audio()
-    assert not stream.protocol.finished
+    assert not stream.session.finished
     assert stream.tell(type="session.closed") == [InterpretationEnded(LANE, "u-1", InterpretationOutcome.COMPLETED)]
-    assert stream.protocol.finished
-    assert stream.protocol.unfinished() == ()
+    assert stream.session.finished
+    assert stream.session.unfinished() == ()
     stream.until(stream.now + 5)
     assert [message for message in stream.sent if message["type"] == "session.close"] == [{"type": "session.close"}]
     assert stream.sent[-1]["type"] == "session.close"  # and no audio after it
@@ -419,14 +419,14 @@ def test_each_utterance_ends_once_whatever_comes(actions: list[str]) -> None:
                 if hearing is None:
                     count += 1
                     hearing = f"u-{count}"
-                stream.protocol.hear(hearing, SPEECH[:1_920], stream.now)
+                stream.session.hear(hearing, SPEECH[:1_920], stream.now)
             case "interpret" if hearing is not None:
-                stream.events += stream.protocol.interpret(hearing, stream.now)
+                stream.events += stream.session.interpret(hearing, stream.now)
                 complete.add(hearing)
                 hearing = None
             case "cancel" if count:
                 cancelled.add(f"u-{count}")
-                stream.protocol.cancel(f"u-{count}")
+                stream.session.cancel(f"u-{count}")
                 if hearing == f"u-{count}":
                     hearing = None
             case "audio":
@@ -442,10 +442,10 @@ def test_each_utterance_ends_once_whatever_comes(actions: list[str]) -> None:
             case _:
                 pass  # nothing to interpret or to cancel
     if hearing is not None:
-        stream.events += stream.protocol.interpret(hearing, stream.now)
+        stream.events += stream.session.interpret(hearing, stream.now)
         complete.add(hearing)
     stream.until(stream.now + 40.0 + 10 * count)
-    assert stream.protocol.unfinished() == ()
+    assert stream.session.unfinished() == ()
     for number in range(1, count + 1):
         utterance = f"u-{number}"
         own = [event for event in stream.events if getattr(event, "utterance", "") == utterance]
