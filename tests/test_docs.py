@@ -17,6 +17,11 @@ import pytest
 from bot import rate_limits
 from bot.calls import cluster, dispatcher, media_recovery, reconciler, registry
 from bot.config import Settings
+from bot.interpreting import booth_events, renditions
+from bot.interpreting.playout import catch_up, channels, pacer
+from bot.interpreting.quality import backchannels
+from bot.realtime import conversation_session
+from bot.realtime.timeouts import BoothLimits
 from emulator.__main__ import main as emulator_command
 from emulator.config import parse_switches
 from emulator.faults import FaultDocument, FaultPlan, RealtimePart
@@ -25,11 +30,16 @@ from http_serving import http_protocol
 from http_serving.bearer_tokens import EVENT_GRID_APP, EVENT_GRID_ROLE
 from http_serving.request_body import BODY_TIMEOUT_S
 from http_serving.server import LARGEST_MESSAGE, PING_S
+from listeners import feed
+from media_streaming import stream
 from media_streaming.stream import SERVICE_RESTART
 from rooms_admin.api import request_guard
 from rooms_admin.auth.api_key_file import LOOK_EVERY_S
 from rooms_admin.auth.api_keys import EVERY_ROLE
+from rooms_admin.integrations import delivery
 from rooms_admin.stores.redis import transcripts
+from rooms_admin.transcripts import recorder
+from storage import key_value, redis, sqlite
 from tests.support.sources import ROOT, by_name, imported, module_name
 from webhooks import routes as webhook_routes
 
@@ -210,6 +220,43 @@ def test_the_times_on_the_operations_page_are_those_of_the_code() -> None:
     )
     # A drain waits for a pause, then leaves; the server waits 5 s for its connections.
     assert dispatcher.LEAVE_TIMEOUT_S + 5 <= 20, "the page allows the process 20 s before it is killed"
+
+
+def test_the_numbers_on_the_architecture_page_are_those_of_the_code() -> None:
+    text = " ".join((ROOT / "docs" / "architecture.md").read_text().split())
+    steps = ", ".join(f"{step / 1000:g}" for step in catch_up.STEPS_MS[1:])
+    speeds = ", ".join(f"{1 + catch_up.SPEED_STEP * level:g}" for level in range(1, len(catch_up.STEPS_MS)))
+    limits = BoothLimits()
+    for sentence in (
+        f"more than {booth_events.STALE_S:g} s after the speaker's last word ({booth_events.ALONG_STALE_S:g} s in",
+        f"breaks off for {channels.DRY_S:g} s ({channels.DRY_ALONG_S:g} s in",
+        f"has to wait {catch_up.STEPS_MS[0] / 1000:g} s | pauses over {pacer.PAUSE_LIMIT_MS} ms are left out",
+        f"has to wait {steps} s | the next interpretation is requested at {speeds} of its speed",
+        f"more than {catch_up.WAITING_LIMIT_MS / 1000:g} s are queued",
+        f"falls no faster than every {catch_up.HOLD_S:g} s",
+        f"Less than {backchannels.SHORT_MS} ms of voice",
+        f"waits up to {booth_events.HEAR_OUT_S:g} s for its transcript",
+        f"stays silent for {renditions.MODEL_PATIENCE_S:g} s after a turn",
+        f"{conversation_session.KEEP_S:g} s and {conversation_session.KEPT_LIMIT} items at most",
+        f"not yet acted on (`bot/calls/dispatcher.py`) | {dispatcher.INBOX_LIMIT:,} |",
+        f"has not taken (`bot/realtime/speech_backlog.py`) | {limits.backlog_ms / 1000:g} s,",
+        f"read by the model (`bot/realtime/connection.py`) | {limits.unread_s:g} s old",
+        f"read aloud (`bot/realtime/booth.py`) | {limits.texts}, for {limits.say_s:g} s",
+        f"{catch_up.WAITING_LIMIT_MS / 1000:g} s per channel behind the voice now heard, "
+        f"{catch_up.VOICE_LIMIT_MS / 1000:g} s of one utterance, {catch_up.WAITING_LIMIT_S:g} s old",
+        f"late readers (`listeners/feed.py`) | {feed.REPLAYED_LINES}, and {feed.PINNED_LINES} of",
+        f"audio (`listeners/feed.py`) | {feed.AUDIO_LIMIT_MS / 1000:g} s |",
+        f"captions | {feed.CAPTION_LIMIT} lines,",
+        f"has missed {feed.CAPTIONS_LOST_LIMIT} is closed",
+        f"signals | {feed.SIGNAL_LIMIT} |",
+        f"media socket (`media_streaming/stream.py`) | {stream.OUTBOUND_MS} ms |",
+        f"(`rooms_admin/transcripts/recorder.py`) | {recorder.BUFFER_LIMIT:,} items",
+        f"(`rooms_admin/integrations/delivery.py`) | {delivery.WAITING_LIMIT:,} |",
+        f"(`storage/sqlite.py`) | {sqlite.MOST_WAITING:,} pieces",
+        f"(`storage/redis.py`) | {redis.CONNECTIONS} connections, {redis.LONGEST_WAIT_S:g} s",
+        f"(`storage/key_value.py`) | {key_value.QUEUE_LIMIT:,} per queue",
+    ):
+        assert sentence in text, sentence
 
 
 @pytest.mark.parametrize("page", PAGES, ids=by_name)
