@@ -241,7 +241,7 @@ def test_the_numbers_on_the_architecture_page_are_those_of_the_code() -> None:
         f"not yet acted on (`bot/calls/dispatcher.py`) | {dispatcher.INBOX_LIMIT:,} |",
         f"has not taken (`bot/realtime/speech_backlog.py`) | {limits.backlog_ms / 1000:g} s,",
         f"read by the model (`bot/realtime/connection.py`) | {limits.unread_s:g} s old",
-        f"read aloud (`bot/realtime/booth.py`) | {limits.texts}, for {limits.say_s:g} s",
+        f"read aloud (`bot/realtime/booth.py`) | {limits.texts}, for {limits.text_wait_s:g} s",
         f"{catch_up.WAITING_LIMIT_MS / 1000:g} s per channel behind the voice now heard, "
         f"{catch_up.VOICE_LIMIT_MS / 1000:g} s of one utterance, {catch_up.WAITING_LIMIT_S:g} s old",
         f"late readers (`listeners/feed.py`) | {feed.REPLAYED_LINES}, and {feed.PINNED_LINES} of",
