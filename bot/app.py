@@ -1,14 +1,15 @@
-"""The composition root: the only place where the parts meet. Builds clients, passes functions, opens, closes."""
+"""Composition root: opens clients and stores, builds the service from its parts, adds its routes."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from azure.core.credentials import AzureKeyCredential
 from azure.core.credentials_async import AsyncTokenCredential
@@ -16,31 +17,30 @@ from azure.identity.aio import DefaultAzureCredential
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
 
+from bot.booth import BoothFactory
 from bot.calls import acs_client as call_automation
 from bot.calls.acs_client import AcsCalls
-from bot.calls.call import Interpreted, PlannedRoom
+from bot.calls.active_calls import ActiveCalls
+from bot.calls.call import CallAddresses
 from bot.calls.dispatcher import Dispatcher
-from bot.calls.keys import is_sister, room_of, stream_of
 from bot.calls.registry import Registry
+from bot.calls.service import CallService
+from bot.calls.tasks import ServiceTasks
 from bot.config import Settings
 from bot.error_responses import install_error_handlers
 from bot.interpreter_control import InterpreterController
-from bot.interpreting.usage_meter import UsageMeter
-from bot.live_room.echo_detection import EchoDetector
 from bot.live_room.frame_timer import FrameTimer
-from bot.live_room.live_room import LiveRoom, TranscriptSink
 from bot.live_room.shared_room import SharedRooms
 from bot.live_room.voice_activity import DetectorPool
-from bot.outputs.listener_feed import ListenerFeed
-from bot.outputs.transcript_writer import TranscriptWriter
 from bot.outputs.webhook_events import WebhookEvents
-from bot.rate_limits import STRANGERS_PER_S, admin_limits, buckets, join_limits, media_limits, webhook_limits
+from bot.rate_limits import UNPROVEN_PER_S, admin_limits, buckets, join_limits, media_limits, webhook_limits
 from bot.realtime.capabilities import Capabilities
 from bot.realtime.client import ModelSockets, build_client
 from bot.realtime.conversation_messages import ConversationSettings
 from bot.realtime.engines import Translation, booth_factory
 from bot.realtime.timeouts import BoothLimits
 from bot.realtime.translation_messages import TranslationSettings
+from bot.room_factory import RoomFactory
 from bot.room_plans import StoredRoomPlans, follow_change, follow_removal
 from http_serving.bearer_tokens import KeySet, TokenVerifier, event_grid_only, fetch_over_http
 from http_serving.openapi import described
@@ -49,12 +49,11 @@ from listeners.feed import Feed
 from listeners.tickets import Tickets
 from media_streaming import routes as media_routes
 from rooms_admin import api as admin_routes
-from rooms_admin.api import RequestGuard
+from rooms_admin.api import IssueTicket, RequestGuard
 from rooms_admin.auth.api_key_file import KeyFile
 from rooms_admin.auth.api_keys import Admins, ApiKeys, ClaimsOfToken, VerifyBearer
-from rooms_admin.idempotency import IdempotencyStore
 from rooms_admin.integrations.delivery import WebhookDeliveries
-from rooms_admin.integrations.subscriptions import EventKind, Subscriptions
+from rooms_admin.integrations.subscriptions import Subscriptions
 from rooms_admin.retention import Retention
 from rooms_admin.rooms import acs_client
 from rooms_admin.rooms.acs_client import AcsRooms
@@ -68,30 +67,59 @@ from rooms_admin.transcripts.usage import Prices
 from webhooks import routes as webhook_routes
 
 API_VERSION = "1.0"
-"""Grows when an answer loses something somebody may rely on."""
+"""Version of the HTTP API; the major number grows with incompatible changes."""
 
-Wanted = TypeVar("Wanted")
+Given = TypeVar("Given")
+
+LIMITS = BoothLimits()
 
 
-class _Watcher:
-    """Running calls follow what admins change; a deleted room's call ends, and nothing more is kept of it."""
+class _RoomWatcher:
+    """Has running calls follow what admins change; ends the call of a deleted room and drops what is kept for it."""
 
     def __init__(
-        self, switchboard: Dispatcher, archive: TranscriptRecorder, subscriptions: Subscriptions, feed: Feed
+        self, dispatcher: Dispatcher, archive: TranscriptRecorder, subscriptions: Subscriptions, feed: Feed
     ) -> None:
-        self._switchboard = switchboard
+        self._dispatcher = dispatcher
         self._archive = archive
         self._subscriptions = subscriptions
         self._feed = feed
 
     def changed(self, room: Room) -> None:
-        follow_change(self._switchboard, room)
+        follow_change(self._dispatcher, room)
 
     def removed(self, room: Room) -> None:
-        follow_removal(self._switchboard, room)
+        follow_removal(self._dispatcher, room)
         self._archive.forget(room.room_id)
         self._subscriptions.forget_room(room.room_id)
         self._feed.close_room(room.room_id, "room_deleted")
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What has to be opened before the service is built, and closed after it."""
+
+    acs_calls: AcsCalls
+    acs_rooms: AcsRooms
+    model_sockets: ModelSockets
+    detectors: DetectorPool
+    storage: Stores
+    deliveries: WebhookDeliveries
+    feed: Feed
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The parts of the service that routes use or that have to run."""
+
+    calls: CallService
+    controller: InterpreterController
+    rooms: RoomService
+    verifier: TokenVerifier
+    capabilities: Capabilities | None
+    """Of the translation deployment, if the settings name one."""
+    chores: Mapping[str, Callable[[], Coroutine[Any, Any, None]]]
+    """What has to run while the service serves, by name."""
 
 
 class Interpreter:
@@ -99,8 +127,8 @@ class Interpreter:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._capabilities: Capabilities | None = None
-        self.switchboard: Dispatcher | None = None
+        self.calls: CallService | None = None
+        """None until the application has started."""
         self.feed = Feed()
         """What listeners outside the calls follow."""
         self._keys = ApiKeys({name: key.get_secret_value() for name, key in settings.admin_api_keys.items()})
@@ -118,194 +146,202 @@ class Interpreter:
         make_answers_safe(self.app)
 
     def read_keys_again(self) -> None:
-        """Look into the file of API keys at once."""
+        """Read the file of API keys again at once."""
         if self._key_file is not None:
             self._key_file.read_again()
 
     async def drain(self) -> None:
-        """Take no new calls, finish what is being said, leave the calls. To be awaited before the server stops."""
-        if self.switchboard is not None:
-            await self.switchboard.drain(self._settings.drain_s)
+        """Accept no new calls, let running utterances finish, leave the calls. Await it before the server stops."""
+        if self.calls is not None:
+            await self.calls.drain(self._settings.drain_s)
 
     @asynccontextmanager
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
-        settings = self._settings
-        async with AsyncExitStack() as resources:
-            endpoint, acs_key = _acs_address(settings)
-            identity: AsyncTokenCredential | None = None
-            if acs_key is None or settings.azure_ai_key is None:
-                identity = await resources.enter_async_context(DefaultAzureCredential())
-            credential = AzureKeyCredential(acs_key) if acs_key is not None else _needed(identity)
-            # In threads: the first client of a process asks `uname` for its user agent, and waits for the answer.
-            calls = AcsCalls(await asyncio.to_thread(call_automation.build_client, endpoint, credential))
-            resources.push_async_callback(calls.close)
-            admin_credential = acs_key if acs_key is not None else _needed(identity)
-            clients = await asyncio.to_thread(acs_client.build_clients, endpoint, admin_credential)
-            acs = await resources.enter_async_context(AcsRooms(*clients))
-            credential_of_model = _model_credential(settings, identity)
-            model = await asyncio.to_thread(build_client, settings.azure_ai_endpoint, credential_of_model)
-            resources.push_async_callback(model.close)
-            metronome, detectors = FrameTimer(), DetectorPool()
-            await asyncio.to_thread(detectors.load)
-            storage = await resources.enter_async_context(opened_storage(settings))
-            store, archive = storage.rooms, storage.archive
-            answers, subscriptions = storage.answers, storage.subscriptions
-            limits = BoothLimits()
-            # In a thread: it reads the certificate store.
-            sockets = await asyncio.to_thread(ModelSockets, model, open_s=limits.open_s, close_s=limits.close_s)
-            translation = _translation(settings, sockets)
-            self._capabilities = None if translation is None else translation.capabilities
-            booths = booth_factory(
-                sockets,
-                settings.azure_ai_realtime_deployment,
-                ConversationSettings(transcribe=settings.azure_ai_transcribe_deployment, voice=settings.azure_ai_voice),
-                limits,
-                translation=translation,
-            )
-            deliveries = await resources.enter_async_context(WebhookDeliveries(subscriptions))
-            notices = WebhookEvents(archive, deliveries.tell)
-            loop = asyncio.get_running_loop()
-            prices = _prices(settings)
-            price = None if prices is None else prices.cost
-            feed = self.feed
-            resources.callback(feed.close, "service_stopping")
-
-            def open_room(room: PlannedRoom, name: str, scribe: TranscriptSink) -> Interpreted:
-                room_id = room_of(room.room_id)
-
-                def build(name: str) -> LiveRoom:
-                    return LiveRoom(
-                        room.plan,
-                        name=name,
-                        booths=booths,
-                        detectors=detectors,
-                        metronome=metronome,
-                        scribe=scribe,
-                        audience=ListenerFeed(feed, room_id, round(time.time() * 1000), deliveries.tell),
-                        clock=loop.time,
-                        meter=UsageMeter(room.plan.usage_cap, price, room.used),
-                        echo=EchoDetector,
-                    )
-
-                if is_sister(room.room_id):
-                    return houses.seat(room_id, stream_of(room.room_id), name, build)
-                return build(name)
-
-            async def close_books(call_key: str, prefix: str, reason: str) -> int:
-                if not is_sister(call_key):
-                    return await archive.close_open(call_key, prefix, reason)
-                room_id = room_of(call_key)  # whose calls share one session, under the name of whichever was first
-                return 0 if houses.is_open(room_id) else await archive.close_open(room_id, "", reason)
-
-            def tell(kind: EventKind, room_id: str, data: Mapping[str, object]) -> None:
-                language = {"language": stream_of(room_id)} if is_sister(room_id) else {}
-                deliveries.tell(kind, room_of(room_id), {**data, **language})
-
-            book = StoredRoomPlans(store, archive)
-            switchboard = self.switchboard = Dispatcher(
-                rooms=book,
-                calls=calls,
-                registry=Registry(storage.state, secrets.token_hex(8)),
-                open_room=open_room,
-                scribe=lambda call_key: TranscriptWriter(notices, room_of(call_key), round(time.time() * 1000)),
-                close_books=close_books,
-                public_base_url=settings.public_base_url,
-                media_base_url=settings.media_base_url,
-                max_calls=settings.max_calls,
-                wall_clock=time.time,
-                clock=loop.time,
-                tell=tell,
-            )
-            houses = SharedRooms(switchboard.spawn)
-            desk = InterpreterController(switchboard, book, self._capabilities)
-            verifier = TokenVerifier(
-                settings.acs_token_issuer,
-                settings.acs_token_audience,
-                KeySet(fetch_over_http(settings.acs_token_jwks_url)),
-            )
-            rooms = RoomService(store, acs, watcher=_Watcher(switchboard, archive, subscriptions, feed))
-            retention = Retention(store, rooms, archive, answers, subscriptions, default_days=settings.retention_days)
+        async with AsyncExitStack() as stack:
+            resources = await open_resources(self._settings, self.feed, stack)
+            service = build(self._settings, resources)
+            self.calls = service.calls
             # In a thread: FastAPI and pydantic read source files to describe the routes.
-            await asyncio.to_thread(
-                self._add_routes, switchboard, desk, verifier, rooms, archive, answers, subscriptions
-            )
+            await asyncio.to_thread(add_routes, app, self._settings, resources, service, self._keys)
+            chores = dict(service.chores)
             if self._key_file is not None:
                 await self._key_file.look()
+                chores["key file"] = self._key_file.run
             async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(metronome.run(), name="metronome"),
-                    group.create_task(switchboard.run(), name="switchboard"),
-                    group.create_task(storage.run(), name="storage"),
-                    group.create_task(retention.run(), name="retention"),
-                    group.create_task(deliveries.run(), name="deliveries"),
-                    *([group.create_task(self._key_file.run(), name="key file")] if self._key_file else ()),
-                ]
-                if self._capabilities is not None:
-                    tasks.append(group.create_task(self._capabilities.run(), name="capabilities"))
+                tasks = [group.create_task(run(), name=name) for name, run in chores.items()]
                 try:
                     yield
                 finally:
                     for task in tasks:
                         task.cancel()
 
-    def _add_routes(
-        self,
-        switchboard: Dispatcher,
-        desk: InterpreterController,
-        verifier: TokenVerifier,
-        rooms: RoomService,
-        archive: TranscriptRecorder,
-        answers: IdempotencyStore,
-        subscriptions: Subscriptions,
-    ) -> None:
-        settings = self._settings
-        # Without a secret of the settings, one of this process: its tickets are short-lived anyway.
-        given = settings.ticket_secret
-        tickets = Tickets(secrets.token_urlsafe(32) if given is None else given.get_secret_value())
 
-        def issue_ticket(
-            purpose: TicketPurpose, room_id: str, language: str | None, participant_id: str | None
-        ) -> tuple[str, datetime]:
-            text, ticket = tickets.issue(purpose, room_id, language=language, participant_id=participant_id)
-            return text, datetime.fromtimestamp(ticket.expires_at, UTC)
+async def open_resources(settings: Settings, feed: Feed, stack: AsyncExitStack) -> Resources:
+    """Open clients and stores; the stack closes them in reverse order.
 
-        strangers = buckets(STRANGERS_PER_S)
-        secret, of_event_grid = settings.event_grid_secret, _event_grid_verifier(settings)
-        self.app.include_router(
-            webhook_routes.router(
-                switchboard,
-                verifier.verify,
-                event_grid_secret=None if secret is None else secret.get_secret_value(),
-                verify_event_grid=None if of_event_grid is None else event_grid_only(of_event_grid.verify),
-                limits=webhook_limits(strangers),
-            )
+    What reads files or waits for other programs runs in threads: SDK clients ask `uname` for their user agent, model
+    sockets load the certificate store, detectors their model.
+
+    Raises:
+        UnusableStore: the store cannot be opened.
+    """
+    endpoint, acs_key = _acs_address(settings)
+    identity: AsyncTokenCredential | None = None
+    if acs_key is None or settings.azure_ai_key is None:
+        identity = await stack.enter_async_context(DefaultAzureCredential())
+    call_credential = AzureKeyCredential(acs_key) if acs_key is not None else _required(identity)
+    acs_calls = AcsCalls(await asyncio.to_thread(call_automation.build_client, endpoint, call_credential))
+    stack.push_async_callback(acs_calls.close)
+    room_credential = acs_key if acs_key is not None else _required(identity)
+    clients = await asyncio.to_thread(acs_client.build_clients, endpoint, room_credential)
+    acs_rooms = await stack.enter_async_context(AcsRooms(*clients))
+    model = await asyncio.to_thread(build_client, settings.azure_ai_endpoint, _model_credential(settings, identity))
+    stack.push_async_callback(model.close)
+    sockets = await asyncio.to_thread(ModelSockets, model, open_s=LIMITS.open_s, close_s=LIMITS.close_s)
+    detectors = DetectorPool()
+    await asyncio.to_thread(detectors.load)
+    storage = await stack.enter_async_context(opened_storage(settings))
+    deliveries = await stack.enter_async_context(WebhookDeliveries(storage.subscriptions))
+    stack.callback(feed.close, "service_stopping")
+    return Resources(acs_calls, acs_rooms, sockets, detectors, storage, deliveries, feed)
+
+
+def build(settings: Settings, resources: Resources) -> Service:
+    """Put the parts together. Opens and starts nothing; needs a running event loop for its clock."""
+    storage, deliveries = resources.storage, resources.deliveries
+    loop = asyncio.get_running_loop()
+    translation = _translation(settings, resources.model_sockets)
+    capabilities = None if translation is None else translation.capabilities
+    prices = _prices(settings)
+    tasks, frame_timer = ServiceTasks(), FrameTimer()
+    factory = RoomFactory(
+        booths=_booths(settings, resources.model_sockets, translation),
+        detectors=resources.detectors,
+        frame_timer=frame_timer,
+        feed=resources.feed,
+        keeper=WebhookEvents(storage.archive, deliveries.tell),
+        archive=storage.archive,
+        shared_rooms=SharedRooms(tasks.spawn),
+        emit=deliveries.tell,
+        price=None if prices is None else prices.cost,
+        clock=loop.time,
+    )
+    plans = StoredRoomPlans(storage.rooms, storage.archive)
+    calls = CallService(
+        rooms=plans,
+        acs=resources.acs_calls,
+        registry=Registry(storage.state, secrets.token_hex(8)),
+        tasks=tasks,
+        open_room=factory.open_room,
+        close_ledger=factory.close_ledger,
+        addresses=CallAddresses(settings.public_base_url, settings.media_base_url),
+        max_calls=settings.max_calls,
+        wall_clock=time.time,
+        clock=loop.time,
+        emit=factory.emit_call_event,
+    )
+    watcher = _RoomWatcher(calls.dispatcher, storage.archive, storage.subscriptions, resources.feed)
+    rooms = RoomService(storage.rooms, resources.acs_rooms, watcher=watcher)
+    retention = Retention(
+        storage.rooms,
+        rooms,
+        storage.archive,
+        storage.answers,
+        storage.subscriptions,
+        default_days=settings.retention_days,
+    )
+    chores = {
+        "frame timer": frame_timer.run,
+        "calls": calls.run,
+        "storage": storage.run,
+        "retention": retention.run,
+        "deliveries": deliveries.run,
+        **({} if capabilities is None else {"capabilities": capabilities.run}),
+    }
+    controller = InterpreterController(calls.commands, plans, capabilities)
+    return Service(calls, controller, rooms, _acs_verifier(settings), capabilities, chores)
+
+
+def add_routes(app: FastAPI, settings: Settings, resources: Resources, service: Service, keys: ApiKeys) -> None:
+    """Add every route to the application, and the description of all of them."""
+    dispatcher, rooms, storage = service.calls.dispatcher, service.rooms, resources.storage
+    issue_ticket = _ticket_issuer(settings)
+    unproven = buckets(UNPROVEN_PER_S)
+    secret, event_grid = settings.event_grid_secret, _event_grid_verifier(settings)
+    app.include_router(
+        webhook_routes.router(
+            dispatcher,
+            service.verifier.verify,
+            event_grid_secret=None if secret is None else secret.get_secret_value(),
+            verify_event_grid=None if event_grid is None else event_grid_only(event_grid.verify),
+            limits=webhook_limits(unproven),
         )
-        self.app.include_router(
-            media_routes.router(
-                switchboard.serve_media,
-                verify=verifier.verify,
-                knows_secret=switchboard.knows_secret,
-                limits=media_limits(strangers),
-            )
+    )
+    app.include_router(
+        media_routes.router(
+            dispatcher.serve_media,
+            verify=service.verifier.verify,
+            knows_secret=dispatcher.knows_secret,
+            limits=media_limits(unproven),
         )
-        guard = RequestGuard(Admins(self._keys, _entra(settings)), admin_limits(settings, strangers), answers)
-        self.app.include_router(
-            admin_routes.router(rooms, guard, desk, archive, issue_ticket=issue_ticket, prices=_prices(settings))
+    )
+    guard = RequestGuard(Admins(keys, _entra(settings)), admin_limits(settings, unproven), storage.answers)
+    app.include_router(
+        admin_routes.router(
+            rooms,
+            guard,
+            service.controller,
+            storage.archive,
+            issue_ticket=issue_ticket,
+            prices=_prices(settings),
         )
-        self.app.include_router(admin_routes.subscription_routes(subscriptions, rooms, guard))
-        self.app.include_router(admin_routes.joining_routes(rooms, issue_ticket, join_limits()))
-        self.app.include_router(_health(switchboard, self._capabilities))
-        self.app.openapi_schema = described(self.app.openapi())
+    )
+    app.include_router(admin_routes.subscription_routes(storage.subscriptions, rooms, guard))
+    app.include_router(admin_routes.joining_routes(rooms, issue_ticket, join_limits()))
+    app.include_router(_health(service.calls.active_calls, service.capabilities))
+    app.openapi_schema = described(app.openapi())
+
+
+def _ticket_issuer(settings: Settings) -> IssueTicket:
+    """Make the function that issues listeners' tickets.
+
+    Without a secret in the settings this process uses one of its own: its tickets are short-lived anyway.
+    """
+    given = settings.ticket_secret
+    tickets = Tickets(secrets.token_urlsafe(32) if given is None else given.get_secret_value())
+
+    def issue(
+        purpose: TicketPurpose, room_id: str, language: str | None, participant_id: str | None
+    ) -> tuple[str, datetime]:
+        text, ticket = tickets.issue(purpose, room_id, language=language, participant_id=participant_id)
+        return text, datetime.fromtimestamp(ticket.expires_at, UTC)
+
+    return issue
+
+
+def _booths(settings: Settings, sockets: ModelSockets, translation: Translation | None) -> BoothFactory:
+    return booth_factory(
+        sockets,
+        settings.azure_ai_realtime_deployment,
+        ConversationSettings(transcribe=settings.azure_ai_transcribe_deployment, voice=settings.azure_ai_voice),
+        LIMITS,
+        translation=translation,
+    )
+
+
+def _acs_verifier(settings: Settings) -> TokenVerifier:
+    keys = KeySet(fetch_over_http(settings.acs_token_jwks_url))
+    return TokenVerifier(settings.acs_token_issuer, settings.acs_token_audience, keys)
 
 
 def opened_storage(settings: Settings) -> AbstractAsyncContextManager[Stores]:
-    """What is kept, where the settings say. `UnusableStore` if it cannot be opened."""
+    """Open the store that the settings name. `UnusableStore` if it cannot be opened."""
     redis_url = None if settings.redis_url is None else settings.redis_url.get_secret_value()
     return open_storage(settings.database_path, redis_url)
 
 
 def _entra(settings: Settings) -> VerifyBearer | None:
-    """How admins' tokens are verified, if the settings say whose they are."""
+    """Make the verifier of admins' Entra tokens; None unless the settings name their issuer."""
     verifier = _verifier(settings.admin_token_issuer, settings.admin_token_audience, settings.admin_token_jwks_url)
     if verifier is None:
         return None
@@ -323,7 +359,7 @@ def _event_grid_verifier(settings: Settings) -> TokenVerifier | None:
 
 
 def _verifier(issuer: str | None, audience: str | None, keys: str | None) -> TokenVerifier | None:
-    """None unless the settings say all three."""
+    """Make a verifier; None unless the settings give all three."""
     if issuer is None or audience is None or keys is None:
         return None
     return TokenVerifier(issuer, audience, KeySet(fetch_over_http(keys)))
@@ -345,19 +381,23 @@ def _translation(settings: Settings, sockets: ModelSockets) -> Translation | Non
     )
 
 
-def _health(switchboard: Dispatcher, capabilities: Capabilities | None) -> APIRouter:
+def _health(calls: ActiveCalls, capabilities: Capabilities | None) -> APIRouter:
     routes = APIRouter(tags=["operations"])
 
-    @routes.get("/healthz", summary="The process lives")
+    @routes.get("/healthz", summary="Whether the process is alive")
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @routes.get("/readyz", summary="New calls are taken", responses={503: {"description": "Not any more: draining"}})
+    @routes.get(
+        "/readyz",
+        summary="Whether new calls are accepted",
+        responses={503: {"description": "Draining: no new calls are accepted"}},
+    )
     async def readyz() -> JSONResponse:
-        ready = switchboard.accepting
+        ready = calls.accepting
         body: dict[str, object] = {
             "status": "ready" if ready else "draining",
-            "live_calls": switchboard.live_calls,
+            "live_calls": len(calls),
         }
         if capabilities is not None:
             body["translation"] = capabilities.report()
@@ -367,17 +407,17 @@ def _health(switchboard: Dispatcher, capabilities: Capabilities | None) -> APIRo
 
 
 def _acs_address(settings: Settings) -> tuple[str, str | None]:
-    """The endpoint, and the access key unless the managed identity is to be used."""
+    """Return the endpoint and the access key; without a key the managed identity is used."""
     if settings.azure_communication_connection_string is not None:
         address = parse_connection_string(settings.azure_communication_connection_string.get_secret_value())
         return address.endpoint, address.access_key
-    return _needed(settings.azure_communication_endpoint), None
+    return _required(settings.azure_communication_endpoint), None
 
 
 def _model_credential(settings: Settings, identity: AsyncTokenCredential | None) -> str | Callable[[], Awaitable[str]]:
     if settings.azure_ai_key is not None:
         return settings.azure_ai_key.get_secret_value()
-    credential = _needed(identity)
+    credential = _required(identity)
 
     async def token() -> str:
         return (await credential.get_token(settings.azure_ai_token_scope)).token
@@ -385,8 +425,8 @@ def _model_credential(settings: Settings, identity: AsyncTokenCredential | None)
     return token
 
 
-def _needed(value: Wanted | None) -> Wanted:
-    """What the settings have been checked to give."""
+def _required(value: Given | None) -> Given:
+    """Return a value that `load_settings` has checked to be there."""
     if value is None:
         raise RuntimeError("the settings were not checked")
     return value

@@ -1,4 +1,4 @@
-"""The switchboard as admins see it: one interpreter per room, however many calls it is in."""
+"""The interpreter of a room as admins see it: one, however many calls the room has."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot.calls.commands import CallStatus, CommandRefused, LaneReport
-from bot.calls.dispatcher import Dispatcher
+from bot.calls.commands import CallStatus, CommandRefused, Commands, LaneReport
 from bot.calls.state_machine import CallState
 from bot.interpreting.events import Order
 from bot.realtime.capabilities import Capabilities
 from bot.room_plans import StoredRoomPlans
-from rooms_admin.api import InterpreterState, LaneStatus, TranslationCapabilities
-from rooms_admin.api import InterpreterStatus as Told
+from rooms_admin.api import InterpreterState, InterpreterStatus, LaneStatus, TranslationCapabilities
 from rooms_admin.rooms.requests import Action
 
-_STATUS: dict[CallState, Told] = {
+_STATUS: dict[CallState, InterpreterStatus] = {
     CallState.SCHEDULED: "idle",
     CallState.LIVE: "waiting",
     CallState.CONNECTING: "connecting",
@@ -26,7 +24,7 @@ _STATUS: dict[CallState, Told] = {
     CallState.DRAINING: "stopping",
     CallState.ENDED: "stopped",
 }
-_TOLD_FIRST = (
+_REPORT_ORDER = (
     CallState.INTERRUPTED,
     CallState.CONNECTING,
     CallState.CONNECTED,
@@ -36,39 +34,41 @@ _TOLD_FIRST = (
     CallState.ENDED,
     CallState.SCHEDULED,
 )
-"""Of several calls, which is told: what needs looking after before what is well, and that before what is over."""
+"""Which of several calls determines the reported state: problems first, then what works, then what is over."""
 
 
 class InterpreterController:
-    """What `rooms_admin.api` asks for as InterpreterControl."""
+    """Implements `InterpreterControl` of `rooms_admin.api`."""
 
-    def __init__(
-        self, switchboard: Dispatcher, book: StoredRoomPlans, capabilities: Capabilities | None = None
-    ) -> None:
-        """`capabilities`: of the translation deployment, if there is one."""
-        self._switchboard = switchboard
-        self._book = book
+    def __init__(self, commands: Commands, plans: StoredRoomPlans, capabilities: Capabilities | None = None) -> None:
+        """`capabilities`: of the translation deployment; None without one."""
+        self._commands = commands
+        self._plans = plans
         self._capabilities = capabilities
 
     async def state(self, room_id: str) -> InterpreterState:
-        found = [await self._switchboard.status(key) for key in await self._keys(room_id)]
-        told = _told(min(found, key=lambda one: _TOLD_FIRST.index(one.state)))
+        found = [await self._commands.status(key) for key in await self._keys(room_id)]
+        state = _interpreter_state(min(found, key=lambda one: _REPORT_ORDER.index(one.state)))
         lanes = next((one.lanes for one in found if one.lanes), ())  # the calls of a room share one interpreter
-        answer = None if self._capabilities is None else self._capabilities.report()
+        report = None if self._capabilities is None else self._capabilities.report()
         return replace(
-            told,
+            state,
             lanes=[_lane(one) for one in lanes],
-            capabilities=None if answer is None else TranslationCapabilities(**answer),
+            capabilities=None if report is None else TranslationCapabilities(**report),
         )
 
     async def command(self, room_id: str, action: Action) -> None:
-        """To all calls of the room; it is not possible if it is in none of them."""
+        """Command the interpreter in all calls of the room.
+
+        Raises:
+            CommandRefused: every call refused.
+        """
         keys = await self._keys(room_id)
         refused: CommandRefused | None = None
         followed = 0
         for key in keys:
             try:
-                await self._tell(key, action)
+                await self._send(key, action)
             except CommandRefused as error:
                 refused = error
                 continue
@@ -78,17 +78,17 @@ class InterpreterController:
         if not followed and refused is not None:
             raise refused
 
-    async def _tell(self, key: str, action: Action) -> None:
+    async def _send(self, key: str, action: Action) -> None:
         match action:
             case "start":
-                await self._switchboard.start(key)
+                await self._commands.start(key)
             case "stop":
-                await self._switchboard.stop(key)
+                await self._commands.stop(key)
             case "pause" | "resume" | "hush":
-                await self._switchboard.order(key, Order(action))
+                await self._commands.order(key, Order(action))
 
     async def _keys(self, room_id: str) -> Sequence[str]:
-        return [one.room_id for one in await self._book.calls(room_id)] or [room_id]
+        return [one.room_id for one in await self._plans.calls(room_id)] or [room_id]
 
 
 def _lane(one: LaneReport) -> LaneStatus:
@@ -104,7 +104,7 @@ def _lane(one: LaneReport) -> LaneStatus:
     )
 
 
-def _told(now: CallStatus) -> InterpreterState:
+def _interpreter_state(now: CallStatus) -> InterpreterState:
     since = None if now.since is None else datetime.fromtimestamp(now.since, UTC)
     status = _STATUS[now.state]
     if status == "interpreting" and now.paused:

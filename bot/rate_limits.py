@@ -1,8 +1,8 @@
-"""How often who may come to which door: numbers and buckets. The doors themselves only ask whether one may.
+"""Rate limits of each endpoint.
 
-Proof comes first everywhere, so that nobody can use up what another is allowed. Those without it share one bucket per
-address over all doors, out of which only refusals are paid: behind an ingress that is not among `TRUSTED_PROXIES` all
-of them have the same address, and whoever has proof is let in all the same.
+Callers are authenticated first, so that nobody can use up the rate of another. Callers without valid proof share one
+bucket per address over all endpoints, and only refusals are paid from it: behind an ingress that is not among
+`TRUSTED_PROXIES` all of them have the same address, and callers with proof are served all the same.
 """
 
 from __future__ import annotations
@@ -16,36 +16,36 @@ from rooms_admin.api import RequestLimits
 from webhooks.routes import WebhookLimits
 
 BURST_S = 10.0
-"""Seconds' worth that may come at once: whoever sets rooms up does many things at once, and then nothing."""
-STRANGERS_PER_S = 10.0
-"""Refusals, per address, that say why; after them 429."""
+"""Size of a bucket in seconds of its rate: setting up rooms takes many requests at once, and then none."""
+UNPROVEN_PER_S = 10.0
+"""Refusals per address that state their reason; beyond the rate the answer is 429."""
 DELIVERIES_PER_S = 100.0
-"""Requests of Event Grid, all together. Each may hold 5,000 events, and a resource has some 10 per second and call."""
+"""Requests of Event Grid in total. Each may hold 5,000 events, and each call has some 10 events per second."""
 CALLBACKS_PER_S = 50.0
-"""Per call. 350 people, as many as a room takes, may join within a moment, and each joining is a callback."""
+"""Callbacks per call. All 350 people a room takes may join within seconds, and each causes a callback."""
 JOIN_CODES_PER_S = 0.5
-"""Lookups per address. Of a million codes few are in use: at this rate the first is found by chance after hours."""
+"""Look-ups per address. Few of a million codes are in use: guessing at this rate finds the first after hours."""
 JOIN_CODES_AT_ONCE = 60.0
-"""A whole office that comes through one address."""
+"""Look-ups at once per address: a whole office may join through one address."""
 DIALS_PER_S = 1.0
-"""Media sockets per call: ACS dials once, and a few times more when a socket broke."""
+"""Media sockets per call: ACS opens one, and a few more when it breaks."""
 
 
 def buckets(rate: float) -> TokenBuckets:
     return TokenBuckets(rate, BURST_S * rate, time.monotonic)
 
 
-def admin_limits(settings: Settings, strangers: TokenBuckets) -> RequestLimits:
-    return RequestLimits(buckets(settings.admin_reads_per_s), buckets(settings.admin_changes_per_s), strangers)
+def admin_limits(settings: Settings, unproven: TokenBuckets) -> RequestLimits:
+    return RequestLimits(buckets(settings.admin_reads_per_s), buckets(settings.admin_changes_per_s), unproven)
 
 
 def join_limits() -> TokenBuckets:
     return TokenBuckets(JOIN_CODES_PER_S, JOIN_CODES_AT_ONCE, time.monotonic)
 
 
-def webhook_limits(strangers: TokenBuckets) -> WebhookLimits:
-    return WebhookLimits(strangers.take, buckets(DELIVERIES_PER_S).take, buckets(CALLBACKS_PER_S).take)
+def webhook_limits(unproven: TokenBuckets) -> WebhookLimits:
+    return WebhookLimits(unproven.take, buckets(DELIVERIES_PER_S).take, buckets(CALLBACKS_PER_S).take)
 
 
-def media_limits(strangers: TokenBuckets) -> MediaLimits:
-    return MediaLimits(strangers.take, buckets(DIALS_PER_S).take)
+def media_limits(unproven: TokenBuckets) -> MediaLimits:
+    return MediaLimits(unproven.take, buckets(DIALS_PER_S).take)

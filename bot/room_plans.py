@@ -1,7 +1,7 @@
-"""Rooms as the admins keep them, read as the switchboard and the interpreter need them.
+"""Reads the rooms that admins configure as the plans that calls and the interpreter need.
 
-A room of the sister layout is several ACS rooms, one per language, and each of their calls is one to the switchboard:
-under the room's id and the language, `room-1/es-ES`. All others are known by the room's id alone.
+A room of the layout `sister`, room per language, is several ACS rooms, and each has a call of its own, whose key is the
+room's id and the language, `room-1/es-ES`. The call of any other room has the room's id as its key.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rooms_admin.transcripts.usage import paid_for
 
 
 def planned(room: Room) -> Sequence[PlannedRoom]:
-    """The room's calls, one for each ACS room behind it."""
+    """Return the room's calls, one for each of its ACS rooms."""
     plan = plan_of(room)
     if not room.sisters:
         return [PlannedRoom(room.room_id, room.acs_room_id, plan)]
@@ -33,7 +33,7 @@ def planned(room: Room) -> Sequence[PlannedRoom]:
 
 
 def plan_of(room: Room) -> RoomPlan:
-    """What an admin asked for, as the interpreter reads it."""
+    """Translate an admin's configuration into the interpreter's plan."""
     settings = room.settings
     chair = room.participant(settings.chair)
     return RoomPlan(
@@ -73,57 +73,57 @@ def _whole(number: float | None) -> int | None:
 
 
 class LedgerReader(Protocol):
-    """What the ledger has kept (`rooms_admin.transcripts.recorder.Archive`)."""
+    """Reads the ledger (`rooms_admin.transcripts.recorder.TranscriptRecorder`)."""
 
     async def every_passage(self, room_id: str) -> Sequence[LedgerRecord]: ...
 
 
 class StoredRoomPlans:
-    """The store, as the switchboard reads it."""
+    """Finds planned calls in the room store."""
 
-    def __init__(self, store: RoomStore, books: LedgerReader) -> None:
+    def __init__(self, store: RoomStore, ledger: LedgerReader) -> None:
         self._store = store
-        self._books = books
+        self._ledger = ledger
 
     async def by_acs_room(self, acs_room_id: str) -> PlannedRoom | None:
         room = await self._store.find_by_acs_room(acs_room_id)
         calls = planned(room) if room else []
-        return await self._counted(next((one for one in calls if one.acs_room_id == acs_room_id), None))
+        return await self._with_usage(next((one for one in calls if one.acs_room_id == acs_room_id), None))
 
     async def by_room(self, call_key: str) -> PlannedRoom | None:
         calls = await self.calls(room_of(call_key))
-        return await self._counted(next((one for one in calls if one.room_id == call_key), None))
+        return await self._with_usage(next((one for one in calls if one.room_id == call_key), None))
 
-    async def _counted(self, call: PlannedRoom | None) -> PlannedRoom | None:
-        """With what the room has used before, if there is a cap to it."""
+    async def _with_usage(self, call: PlannedRoom | None) -> PlannedRoom | None:
+        """Add what earlier calls of the room used, if the room has a usage cap."""
         if call is None or call.plan.usage_cap == UsageCap():
             return call
         used = Used()
-        for passage in paid_for(await self._books.every_passage(room_of(call.room_id))):
+        for passage in paid_for(await self._ledger.every_passage(room_of(call.room_id))):
             used.add(passage.spoken_ms or 0, passage.played_ms, passage.tokens)
         return replace(call, used=used)
 
     async def calls(self, room_id: str) -> Sequence[PlannedRoom]:
-        """All calls of an admins' room; none if there is no such room."""
+        """Return all calls of a room; none if there is no such room."""
         room = await self._store.get(room_id)
         return planned(room) if room else []
 
 
 class PlanListener(Protocol):
-    """What follows admins' changes of a call (`switchboard.Switchboard`)."""
+    """Applies changed plans to calls (`dispatcher.Dispatcher`)."""
 
     def change_plan(self, room_id: str, plan: RoomPlan) -> None: ...
 
     def room_deleted(self, room_id: str) -> None: ...
 
 
-def follow_change(switchboard: PlanListener, room: Room) -> None:
-    """Let the running calls of a room be as it is now."""
+def follow_change(calls: PlanListener, room: Room) -> None:
+    """Apply the room's present configuration to its running calls."""
     for call in planned(room):
-        switchboard.change_plan(call.room_id, call.plan)
+        calls.change_plan(call.room_id, call.plan)
 
 
-def follow_removal(switchboard: PlanListener, room: Room) -> None:
-    """End the calls of a room that is no more."""
+def follow_removal(calls: PlanListener, room: Room) -> None:
+    """End the calls of a deleted room."""
     for call in planned(room):
-        switchboard.room_deleted(call.room_id)
+        calls.room_deleted(call.room_id)

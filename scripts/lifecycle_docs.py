@@ -57,14 +57,14 @@ def ladder() -> str:
 
 def times() -> str:
     """Every patience outside the ladder."""
-    from bot.calls import call, reconciler, registry
+    from bot.calls import call, call_ending, periodic_checks, reconciler, registry
 
-    pauses = ", ".join(f"{pause:g}" for pause in reconciler.RETRY_S)
+    pauses = ", ".join(f"{pause:g}" for pause in call_ending.RETRY_S)
     rows = [
         ("from the join to the media socket", f"{call.FIRST_MEDIA_S:g} s"),
         ("from the media socket to the first frame on it", f"{call.FIRST_FRAME_S:g} s"),
-        ("between two looks at the register", f"{reconciler.LOOK_S:g} s"),
-        ("between two questions to ACS about a call", f"{reconciler.ASK_ACS_S:g} s"),
+        ("between two comparisons with the registry", f"{periodic_checks.REGISTRY_CHECK_S:g} s"),
+        ("between two comparisons with ACS", f"{periodic_checks.ACS_CHECK_S:g} s"),
         ("alone in a call", f"{reconciler.EMPTY_S:g} s"),
         ("pauses before joining again, the last repeated", f"{pauses} s"),
         ("attempts to join", f"{reconciler.ATTEMPTS}"),

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from bot import rate_limits
-from bot.calls import cluster, dispatcher, media_recovery, reconciler, registry
+from bot.calls import cluster, media_recovery, periodic_checks, registry, service
 from bot.config import Settings
 from bot.interpreting import booth_events, renditions
 from bot.interpreting.playout import catch_up, channels, pacer
@@ -182,7 +182,7 @@ def test_the_limits_on_the_security_page_are_those_of_the_code() -> None:
     }
     text = " ".join(page.split())
     for sentence in (
-        f"{rate_limits.STRANGERS_PER_S:g} per second and address",
+        f"{rate_limits.UNPROVEN_PER_S:g} per second and address",
         f"{http_protocol.HEADER_TIMEOUT_S:g} s for its headers",
         f"{http_protocol.MOST_HEADERS} header lines of {http_protocol.LARGEST_HEADER // kib} KiB",
         f"a URL of {http_protocol.LONGEST_URL // kib} KiB",
@@ -202,10 +202,10 @@ def test_the_limits_on_the_security_page_are_those_of_the_code() -> None:
 
 def test_the_times_on_the_operations_page_are_those_of_the_code() -> None:
     text = " ".join((ROOT / "docs" / "operations.md").read_text().split())
-    longest = registry.LEASE_S + reconciler.LOOK_S
+    longest = registry.LEASE_S + periodic_checks.REGISTRY_CHECK_S
     for sentence in (
         f"renews its lease every {registry.BEAT_S:g} s; after {registry.LEASE_S:g} s without",
-        f"The others check every {reconciler.LOOK_S:g} s",
+        f"The others check every {periodic_checks.REGISTRY_CHECK_S:g} s",
         f"after the lease and a check, {longest:g} s at most",
         f"or with 503 after {cluster.ANSWER_S:g} s",
         f"no replica is considered gone for {registry.LEASE_S:g} s",
@@ -219,7 +219,7 @@ def test_the_times_on_the_operations_page_are_those_of_the_code() -> None:
         "heard again within ten seconds"
     )
     # A drain waits for a pause, then leaves; the server waits 5 s for its connections.
-    assert dispatcher.LEAVE_TIMEOUT_S + 5 <= 20, "the page allows the process 20 s before it is killed"
+    assert service.LEAVE_TIMEOUT_S + 5 <= 20, "the page allows the process 20 s before it is killed"
 
 
 def test_the_numbers_on_the_architecture_page_are_those_of_the_code() -> None:

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
+from urllib.parse import quote
 
 import msgspec
 
@@ -108,28 +109,49 @@ class CallControl(Protocol):
     async def hang_up(self, call_connection_id: str) -> None: ...
 
 
-class Addresses(Protocol):
-    """Where ACS reaches us, and which call an address belongs to."""
+@dataclass(frozen=True, slots=True)
+class CallAddresses:
+    """Where ACS reaches this service. The addresses of a call hold its secret: never log them."""
 
-    def callback_url(self, secret: str) -> str: ...
+    public_base_url: str
+    media_base_url: str
 
-    def media_url(self, secret: str) -> str: ...
+    def callback_url(self, secret: str) -> str:
+        return f"{self.public_base_url}/webhooks/calls/{quote(secret, safe='')}"
 
-    def moved(self, call: Call, old_secret: str) -> None:
-        """The call has a new secret."""
+    def media_url(self, secret: str) -> str:
+        return f"{self.media_base_url}/media/{quote(secret, safe='')}"
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a call needs of its process."""
+class CallEnvironment:
+    """What every call of this replica uses."""
 
-    calls: CallControl
+    acs: CallControl
     registry: Registry
-    addresses: Addresses
-    tell: EmitEvent
+    addresses: CallAddresses
+    emit: EmitEvent
     wall_clock: Callable[[], float]
+    """Seconds since 1970."""
     clock: Callable[[], float]
-    """The event loop's."""
+    """Seconds of the event loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejoin:
+    """Join a call of the room as soon as this one has been left."""
+
+    server_call_id: str | None
+    """None: whichever call there is; an admin asked for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryLater:
+    """Join this call again after a pause: people are still in it."""
+
+
+AfterCall = Rejoin | RetryLater | None
+"""What follows when a call has been left; None: nothing."""
 
 
 def new_record(room: PlannedRoom, owner: str, server_call_id: str | None, since: float) -> CallRecord:
@@ -186,7 +208,7 @@ class Call:
         room: PlannedRoom,
         record: CallRecord,
         live: Interpreted,
-        around: Surroundings,
+        environment: CallEnvironment,
         *,
         adopted: bool = False,
         handed_over: bool = False,
@@ -196,16 +218,12 @@ class Call:
         self.live = live
         self.since = record.since
         self.reason: str | None = None
-        self.rejoin = False
-        """Another call of the room is to be joined as soon as this one has been left ..."""
-        self.next_server_call_id: str | None = None
-        """... this one, or whichever an admin wants."""
         self.left = asyncio.Event()
-        """Set by whoever runs the call, when it has been left and its record is gone."""
+        """Set when the call has been left and its record is gone."""
         self.outcome: LastCall | None = None
-        self.wanted_again = False
-        """People are still there, and we are not."""
-        self._around = around
+        self._following: AfterCall = None
+        self._former_secrets: tuple[str, ...] = ()
+        self._environment = environment
         self._record = record
         """As the registry has it."""
         self._unclosed = record.unclosed
@@ -263,6 +281,16 @@ class Call:
         return self._secret
 
     @property
+    def former_secrets(self) -> tuple[str, ...]:
+        """Secrets the call had before it was joined again."""
+        return self._former_secrets
+
+    @property
+    def following(self) -> AfterCall:
+        """What follows when this call has been left."""
+        return self._following
+
+    @property
     def connection_id(self) -> str | None:
         return self._connection_id
 
@@ -291,15 +319,22 @@ class Call:
 
     # --- what happens ------------------------------------------------------------------------------
 
-    def happen(self, happening: CallTrigger, reason: str = "") -> CallAction:
-        """Go where the table says, and set going what it asks for."""
+    def happen(self, happening: CallTrigger, reason: str = "", *, following: str | None = None) -> CallAction:
+        """Go where the table says, and set going what it asks for.
+
+        Args:
+            following: server call id of the call that a report is about, to be joined after this one.
+        """
         before, (self._state, act) = self._state, step(self._state, happening)
         match act:
             case CallAction.LEAVE:
                 self.live.end(reason, hang_up=True)
+            case CallAction.QUIT:
+                self._follow(None)
+                self.live.end(reason, hang_up=True)
             case CallAction.CLOSE:
                 self.live.end(reason, hang_up=False)
-            case CallAction.LET_GO:
+            case CallAction.WITHDRAW:
                 self._moved = True
                 self.live.end("moved", hang_up=False)
             case CallAction.RECOVER:
@@ -307,10 +342,12 @@ class Call:
                 self._refused = self._refused or happening is CallTrigger.MEDIA_REFUSED
             case CallAction.RESTART_STREAMING:
                 self._restarting = True
-            case CallAction.FORGET_NEXT:
-                self.rejoin = False
+            case CallAction.NOTE_NEXT:
+                self._follow(Rejoin(following))
             case CallAction.FORGET:
-                self.wanted_again = False
+                self._follow(None)
+            case CallAction.FORGET_RETRY if isinstance(self._following, RetryLater):
+                self._follow(None)
             case _:
                 pass  # joining anew is the switchboard's
         if self._state is CallState.STREAMING:
@@ -323,6 +360,19 @@ class Call:
         self._woken.set()
         return act
 
+    def _joins_another_call(self) -> bool:
+        """Say whether what follows is another call than this, or any call that an admin wants."""
+        match self._following:
+            case Rejoin(None):
+                return True
+            case Rejoin(server_call_id):
+                return server_call_id != self._server_call_id
+            case _:
+                return False
+
+    def _follow(self, following: AfterCall) -> None:
+        self._following = following
+
     def learn_call(self, server_call_id: str) -> None:
         """An admin has made us join; now the call is reported."""
         self._server_call_id = server_call_id
@@ -332,7 +382,7 @@ class Call:
         """What the record says may have changed."""
         self._changed.set()
 
-    def books_closed(self, names: tuple[str, ...]) -> None:
+    def ledger_closed(self, names: tuple[str, ...]) -> None:
         """What our predecessors left open, under these names, has got its end."""
         self._unclosed = tuple(name for name in self._unclosed if name not in names)
         self._changed.set()
@@ -399,11 +449,11 @@ class Call:
             self._stream = stream
             self._frames_due = not self._restarted_silent
             self.happen(CallTrigger.MEDIA_OPENED)
-            self._ladder.restored(self._around.clock())
+            self._ladder.restored(self._environment.clock())
             self._detail = None
             if not self._was_heard:  # a socket that comes back is the same interpreter
                 self._was_heard = True
-                self._around.tell("interpreter.joined", room_id, {"call_connection_id": self._connection_id})
+                self._environment.emit("interpreter.joined", room_id, {"call_connection_id": self._connection_id})
             logger.info("media stream opened")
             try:
                 await self.live.attach(stream)
@@ -475,7 +525,7 @@ class Call:
                 await self._woken.wait()
         except TimeoutError:
             if not watching:
-                self.happen(CallTrigger.PATIENCE_OVER)
+                self.happen(CallTrigger.TIMED_OUT)
             elif self._stream is not None and self._stream.counters.messages_received <= 1:
                 self.happen(CallTrigger.NO_FRAMES)
             else:
@@ -486,7 +536,7 @@ class Call:
         self._recovering = False
         if not await self._is_ours() or self._state is not CallState.INTERRUPTED:  # the stream may be back by now
             return
-        rung = self._ladder.next(self._around.clock(), refused=self._refused)
+        rung = self._ladder.next(self._environment.clock(), refused=self._refused)
         self._refused = False
         if rung is None:
             self.happen(CallTrigger.GIVEN_UP, "media_lost" if self._was_heard else "no_media")
@@ -499,13 +549,13 @@ class Call:
             return
         done = await (self._restart_streaming() if rung is RecoveryStep.RESTART else self._reconnect())
         if not done and self._state is CallState.INTERRUPTED:
-            self.happen(CallTrigger.PATIENCE_OVER)
+            self.happen(CallTrigger.TIMED_OUT)
 
     async def _restart_streaming(self) -> bool:
         if self._connection_id is None:
             return False
         try:
-            await self._around.calls.restart_streaming(self._connection_id)
+            await self._environment.acs.restart_streaming(self._connection_id)
         except CallError as error:
             logger.warning("media streaming could not be restarted", extra={"code": error.code})
             return False
@@ -525,7 +575,7 @@ class Call:
         if self._connection_id is not None:
             self._leaving_to_return = True
             try:
-                await self._around.calls.hang_up(self._connection_id)
+                await self._environment.acs.hang_up(self._connection_id)
             except CallError as error:
                 logger.warning("hang-up failed", extra={"code": error.code})
                 return False
@@ -536,7 +586,7 @@ class Call:
         old = self._secret
         self._secret, self._request_id, self._connection_id = secrets.token_urlsafe(32), str(uuid.uuid4()), None
         self._roster_number = -1
-        self._around.addresses.moved(self, old)
+        self._former_secrets += (old,)
         if not await self._saved_before_connecting() or self.live.over:  # over, or another's, by now
             return False
         return await self._connect(again=True)
@@ -550,10 +600,10 @@ class Call:
 
     async def _connect(self, *, again: bool = False) -> bool:
         """Ask ACS to let us in; whether it did."""
-        addresses = self._around.addresses
+        addresses = self._environment.addresses
         self._connecting = True
         try:
-            connection_id = await self._around.calls.connect(
+            connection_id = await self._environment.acs.connect(
                 self.room.acs_room_id,
                 callback_url=addresses.callback_url(self._secret),
                 media_url=addresses.media_url(self._secret),
@@ -579,24 +629,26 @@ class Call:
     async def _leave(self, reason: str, *, hang_up: bool) -> None:
         """Hang up, unless we are out; until then the room counts as taken, so that we are never in it twice."""
         self.reason = reason
-        around = self._around
+        environment = self._environment
         try:
             # Whatever ended the room while we were still joining could not know the call it was to leave.
             if self._connection_id is not None and (hang_up or self._joined_late) and await self._is_ours():
-                await leave_connection(self._around.calls, self._around.registry, self._connection_id)
+                await leave_connection(self._environment.acs, self._environment.registry, self._connection_id)
         finally:
             failure = reason.startswith(FAILURES)
-            self.wanted_again = failure and not self._moved
-            self.happen(CallTrigger.LEFT_TO_RETURN if self.wanted_again else CallTrigger.LEFT)
+            again = failure and not self._moved
+            if again and not self._joins_another_call():
+                self._follow(RetryLater())
+            self.happen(CallTrigger.LEFT_TO_RETURN if again else CallTrigger.LEFT)
             logger.info("room ended", extra={"reason": reason, "call_connection_id": self._connection_id})
             state = "failed" if failure else CallState.ENDED.value
             self.outcome = LastCall(
-                state=state, reason=reason, at=around.wall_clock(), connection_id=self._connection_id
+                state=state, reason=reason, at=environment.wall_clock(), connection_id=self._connection_id
             )
             if not self._moved:
                 if self._was_heard:
-                    around.tell("interpreter.left", self.room.room_id, {"reason": reason})
-                around.tell("room.ended", self.room.room_id, {"reason": reason})
+                    environment.emit("interpreter.left", self.room.room_id, {"reason": reason})
+                environment.emit("room.ended", self.room.room_id, {"reason": reason})
 
     # --- the record --------------------------------------------------------------------------------------
 
@@ -613,7 +665,7 @@ class Call:
                 self._changed.set()
 
     async def _conflict(self) -> None:
-        registry = self._around.registry
+        registry = self._environment.registry
         standing = await registry.call(self.room.room_id)
         if standing is None:
             if self._server_call_id is not None and await registry.is_over(self._server_call_id):
@@ -629,7 +681,7 @@ class Call:
     async def check_owner(self) -> None:
         """Whether the call is still ours; `StoreUnavailable` if nobody can say."""
         async with self._saving:
-            as_kept = await self._around.registry.call(self.room.room_id) == self._record
+            as_kept = await self._environment.registry.call(self.room.room_id) == self._record
         if not as_kept and not self._moved:
             await self._conflict()
 
@@ -648,7 +700,7 @@ class Call:
         async with self._saving:
             standing = self._as_it_is()
             given = msgspec.structs.replace(standing, owner="", state=CallState.INTERRUPTED)
-            if self._moved or not await self._around.registry.change(self._record, given):
+            if self._moved or not await self._environment.registry.change(self._record, given):
                 return False
             self._record = given
             self._moved = True
@@ -659,7 +711,7 @@ class Call:
             as_it_is = self._as_it_is()
             if self._moved or as_it_is == self._record:
                 return True
-            if not await self._around.registry.change(self._record, as_it_is):
+            if not await self._environment.registry.change(self._record, as_it_is):
                 return False
             self._record = as_it_is
             return True

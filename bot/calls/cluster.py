@@ -1,6 +1,6 @@
-"""Several replicas of the service as one: who lives, and messages among them. What those mean is not known here.
+"""This replica's lease, and messages among replicas. What the messages mean is decided in `dispatcher.py`.
 
-A message goes into the queue of its receiver in the shared store; an order is answered through a queue of its own.
+A message is put into the queue of its receiver in the shared store; a command is answered through a queue of its own.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from storage.errors import StoreUnavailable
 logger = logging.getLogger(__name__)
 
 ANSWER_S = 3.0
-"""What another replica needs to answer an order: milliseconds. One that has not by now is gone, or as good as."""
+"""How long to wait for the answer to a command, in seconds. A replica that is alive answers within milliseconds."""
 POLL_S = 5.0
-"""One wait for messages."""
+"""Longest single wait for messages, in seconds."""
 STORE_AWAY_S = 0.5
-"""Before the store is asked again."""
+"""Pause before the store is asked again, in seconds."""
 
 
 class ReplicaSilent(ServiceError):
@@ -37,53 +37,58 @@ class ReplicaSilent(ServiceError):
 
 
 class ReplicaMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A message to another replica; `Dispatcher.handle_message` knows the kinds and the fields of each."""
+
     kind: str
     room_id: str = ""
     secret: str = ""
     event: str = ""
-    """as `registry.encode_event` has it"""
+    """as encoded by `registry.encode_event`"""
     order: str = ""
     reply_to: str = ""
+    """queue for the answer; empty if none is expected"""
+    inherited: bool = False
+    """left for a replica that is gone"""
 
 
 class ReplicaReply(msgspec.Struct, frozen=True, kw_only=True):
-    """`code` is empty when the order was followed."""
+    """Answer to a command. `code` is empty when it was followed."""
 
     code: str = ""
     message: str = ""
 
 
 _message = msgspec.json.Decoder(ReplicaMessage)
-_answer = msgspec.json.Decoder(ReplicaReply)
+_reply = msgspec.json.Decoder(ReplicaReply)
 
 HandleMessage = Callable[[ReplicaMessage], Awaitable[None]]
-"""Acts on a message; a ServiceError is told to whoever waits for an answer."""
+"""Acts on a message; a `ServiceError` becomes the answer to the sender."""
 
 
 class Cluster:
-    """Us among the others. `beat` and `listen` must be running for the others to know."""
+    """This replica's lease and mailbox. `beat` and `listen` must be running."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
     async def beat(self) -> None:
-        """Renew our lease, again and again, until cancelled."""
+        """Renew the lease until cancelled."""
         loop = asyncio.get_running_loop()
         due = loop.time() + OFF_BEAT_S
-        away = False
+        available = True
         while True:
             try:
                 await self._registry.beat()
-                away = False
+                available = True
             except StoreUnavailable:
-                if not away:
-                    logger.error("lease could not be renewed: the store is away")
-                away = True
+                if available:
+                    logger.error("lease not renewed", extra={"reason": "store_unavailable"})
+                available = False
             due = max(due + BEAT_S, loop.time())
             await asyncio.sleep(due - loop.time())
 
     async def listen(self, take: HandleMessage) -> None:
-        """Act on messages in the order in which they come, until cancelled."""
+        """Act on messages in the order in which they arrive, until cancelled."""
         while True:
             try:
                 found = await self._registry.receive(self._registry.replica, POLL_S)
@@ -93,58 +98,63 @@ class Cluster:
             if found is not None:
                 await self._act(found, take)
 
-    async def inherit(self, owner: str, take: HandleMessage) -> None:
-        """Act on what was left for a replica before others knew that it was gone. Orders are too old: whoever gave
-        them has been told that nobody answers.
+    async def inherit(self, owner: str) -> None:
+        """Move the messages that were left for a replica that is gone into this replica's queue.
+
+        Commands are dropped: their senders were told that the replica does not answer.
 
         Raises:
-            StoreUnavailable: perhaps before all was taken.
+            StoreUnavailable: perhaps after part of them.
         """
         while (found := await self._registry.receive(owner, 0.0)) is not None:
-            await self._act(found, take, orders=False)
+            try:
+                message = _message.decode(found)
+            except msgspec.DecodeError as error:
+                logger.error("message of another replica not read", exc_info=error)
+                continue
+            if not message.reply_to:
+                await self.send(self._registry.replica, msgspec.structs.replace(message, inherited=True))
 
-    async def _act(self, found: bytes, take: HandleMessage, *, orders: bool = True) -> None:
-        answer = ReplicaReply()
+    async def _act(self, found: bytes, take: HandleMessage) -> None:
+        reply = ReplicaReply()
         reply_to = ""
         try:
             message = _message.decode(found)
-            if message.reply_to and not orders:
-                return
             reply_to = message.reply_to
             await take(message)
         except ServiceError as error:
-            answer = ReplicaReply(code=error.code, message=error.message)
+            reply = ReplicaReply(code=error.code, message=error.message)
         except StoreUnavailable as error:
-            logger.error("message of another replica could not be acted on", exc_info=error)
-            answer = ReplicaReply(code="store_unavailable", message="the store is not available")
+            logger.error("message of another replica not handled", exc_info=error)
+            reply = ReplicaReply(code="store_unavailable", message="the store is not available")
         except Exception as error:  # one message, of a newer replica perhaps, must not be the last that is read
-            logger.error("message of another replica could not be acted on", exc_info=error)
-            answer = ReplicaReply(code="internal_error", message="the order could not be followed")
+            logger.error("message of another replica not handled", exc_info=error)
+            reply = ReplicaReply(code="internal_error", message="the command could not be followed")
         if reply_to:
             try:
-                await self._registry.send(reply_to, msgspec.json.encode(answer))
+                await self._registry.send(reply_to, msgspec.json.encode(reply))
             except StoreUnavailable:
-                logger.error("order could not be answered: the store is away")
+                logger.error("command not answered", extra={"reason": "store_unavailable"})
 
     async def send(self, to: str, message: ReplicaMessage) -> None:
-        """Leave a message.
+        """Put a message into another replica's queue.
 
         Raises:
-            StoreUnavailable: it could not be left.
+            StoreUnavailable: it could not be put there.
         """
         await self._registry.send(to, msgspec.json.encode(message))
 
     async def ask(self, to: str, message: ReplicaMessage, failed: Callable[[str, str], Exception]) -> None:
-        """Have an order followed elsewhere; `failed` makes of its code and message what is raised here.
+        """Have another replica follow a command; `failed` makes the exception from the code and message of its refusal.
 
         Raises:
-            ReplicaSilent: nobody has answered in time.
+            ReplicaSilent: no answer within `ANSWER_S`.
         """
         address = f"answer-{secrets.token_hex(8)}"
         await self.send(to, msgspec.structs.replace(message, reply_to=address))
         found = await self._registry.receive(address, ANSWER_S)
         if found is None:
             raise ReplicaSilent("the replica that is in the call does not answer; try again soon")
-        answer = _answer.decode(found)
-        if answer.code:
-            raise failed(answer.code, answer.message)
+        reply = _reply.decode(found)
+        if reply.code:
+            raise failed(reply.code, reply.message)

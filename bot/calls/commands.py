@@ -1,11 +1,12 @@
-"""What admins ask of a room's interpreter and tell it, whichever replica is in the call."""
+"""Commands of admins to a room's interpreter, and its status, on whichever replica the call is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.calls.active_calls import TAKING_ATTEMPTS, ActiveCalls, RoomPlans
+from bot.calls.active_calls import TAKEOVER_ATTEMPTS, ActiveCalls, RoomPlans
+from bot.calls.call import Rejoin
 from bot.calls.cluster import Cluster, ReplicaMessage, ReplicaSilent
 from bot.calls.registry import LastCall, Registry
 from bot.calls.state_machine import CallAction, CallState, CallTrigger
@@ -16,21 +17,21 @@ from http_serving.errors import ServiceError
 
 @dataclass(frozen=True, slots=True)
 class LaneReport:
-    """How a lane is served. What changes with every utterance is known of our own calls alone."""
+    """How a lane is served. Figures that change with every utterance are known for calls of this replica alone."""
 
     lane: Lane
     state: str
     engine: str
     reason: str
     spans_ms: tuple[int, ...] | None = None
-    """Ear-voice spans of its last utterances."""
+    """Ear-voice spans of its last utterances, in ms."""
     waiting: int | None = None
-    """Utterances on their way."""
+    """Utterances not yet interpreted to the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallStatus:
-    """What an admin is told. `since` is in seconds of the wall clock."""
+    """State of a room's interpreter. `since` is in seconds since 1970."""
 
     state: CallState
     call_connection_id: str | None = None
@@ -54,25 +55,25 @@ class CommandRefused(ServiceError):
 
 
 class Commands:
-    """Raises StoreUnavailable besides what each order says."""
+    """Follows commands here or has another replica follow them. Every method may raise `StoreUnavailable`."""
 
     def __init__(
         self,
-        desk: ActiveCalls,
+        active_calls: ActiveCalls,
         *,
         rooms: RoomPlans,
         registry: Registry,
-        replicas: Cluster,
+        cluster: Cluster,
         wall_clock: Callable[[], float],
     ) -> None:
-        self._desk = desk
+        self._active_calls = active_calls
         self._rooms = rooms
         self._registry = registry
-        self._replicas = replicas
+        self._cluster = cluster
         self._wall_clock = wall_clock
 
     async def status(self, room_id: str) -> CallStatus:
-        call = self._desk.held(room_id)
+        call = self._active_calls.by_room(room_id)
         if call is not None:
             paused = call.live.session.paused
             reason = call.reason or call.detail
@@ -106,37 +107,37 @@ class Commands:
         """Join the room's call now, or as soon as the one that is being left has been.
 
         Raises:
-            NotPossible: unknown room, already there, or no capacity.
+            CommandRefused: unknown room, already there, or no capacity.
         """
         room = await self._rooms.by_room(room_id)
         if room is None:
             raise CommandRefused("not_found", "there is no such room")
-        if await self._passed_on(room_id, "start"):
+        if await self._forwarded(room_id, "start"):
             return
-        call = self._desk.held(room_id)
+        call = self._active_calls.by_room(room_id)
         if call is not None:
-            if call.rejoin or call.happen(CallTrigger.START_ORDERED) is not CallAction.NOTE_NEXT:
+            if isinstance(call.following, Rejoin):
+                raise CommandRefused("already_live", "the interpreter is about to join the next call")
+            if call.happen(CallTrigger.START_REQUESTED) is not CallAction.NOTE_NEXT:
                 raise CommandRefused("already_live", "the interpreter is in the call already")
-            call.rejoin = True
             return
         wanted = await self._registry.wanted(room_id)
-        refusal = await self._desk.join(room, wanted.server_call_id if wanted else None, ordered=True)
+        refusal = await self._active_calls.join(room, wanted.server_call_id if wanted else None, by_admin=True)
         if refusal is not None:
             code = "already_live" if refusal == "already_live" else "no_capacity"
             raise CommandRefused(code, "the interpreter is on its way" if code == "already_live" else refusal)
 
     async def stop(self, room_id: str) -> None:
-        """Leave the call.
+        """Leave the room's call, and join none after it.
 
         Raises:
-            NotPossible: not in one, and not about to join one.
+            CommandRefused: not in a call, and not about to join one.
         """
-        if await self._passed_on(room_id, "stop"):
+        if await self._forwarded(room_id, "stop"):
             return
-        call = self._desk.held(room_id)
-        if call is not None and (call.rejoin or not call.live.over):
-            call.rejoin = False
-            call.happen(CallTrigger.STOP_ORDERED, "stopped")
+        call = self._active_calls.by_room(room_id)
+        if call is not None and (isinstance(call.following, Rejoin) or not call.live.over):
+            call.happen(CallTrigger.STOP_REQUESTED, "stopped")
             return
         wanted = await self._registry.wanted(room_id)
         if wanted is None or call is not None:
@@ -147,44 +148,49 @@ class Commands:
         await self._registry.note(room_id, LastCall(state=CallState.ENDED, reason="stopped", at=self._wall_clock()))
 
     async def order(self, room_id: str, order: Order) -> None:
-        """Pass on an order.
+        """Pause, resume or silence the interpreter.
 
         Raises:
-            NotPossible: nobody is there to follow it.
+            CommandRefused: it is not in a call.
         """
-        if await self._passed_on(room_id, order.value):
+        if await self._forwarded(room_id, order.value):
             return
-        call = self._desk.held(room_id)
+        call = self._active_calls.by_room(room_id)
         if call is None or call.live.over:
             raise CommandRefused("not_live", "the interpreter is not in a call of this room")
         call.live.deliver(Ordered(order))
         call.noticed()
 
-    async def _passed_on(self, room_id: str, order: str) -> bool:
-        """Have the replica that is in the call follow an order; False if that is us, or nobody.
+    async def _forwarded(self, room_id: str, order: str) -> bool:
+        """Have the replica that is in the call follow a command; False if no other replica is in it.
 
         Raises:
-            NotPossible: as it says.
-            ReplicaSilent: it does not say anything.
+            CommandRefused: the other replica refused.
+            ReplicaSilent: the other replica did not answer.
         """
-        for _ in range(TAKING_ATTEMPTS):
-            if self._desk.held(room_id) is not None:
+        for _ in range(TAKEOVER_ATTEMPTS):
+            if self._active_calls.by_room(room_id) is not None:
                 return False
             record = await self._registry.call(room_id)
             if record is None:
                 return False
-            if await self._desk.is_elsewhere(record):
-                await self._replicas.ask(
+            if await self._active_calls.is_elsewhere(record):
+                await self._cluster.ask(
                     record.owner, ReplicaMessage(kind="order", room_id=room_id, order=order), CommandRefused
                 )
                 return True
-            await self._desk.adopt(record)
+            await self._active_calls.adopt(record)
         raise ReplicaSilent("the call is being handed from one replica to another; try again soon")
 
     async def follow(self, room_id: str, order: str) -> None:
-        call = self._desk.held(room_id)
+        """Follow a command that another replica forwarded.
+
+        Raises:
+            CommandRefused: this replica has left the call, or the command does not fit its state.
+        """
+        call = self._active_calls.by_room(room_id)
         if call is not None:
-            await call.check_owner()  # an order may have waited for longer than we have had the call
+            await call.check_owner()  # the message may have waited for longer than this replica has had the call
         if call is None or call.moved:
             raise CommandRefused("not_live", "the interpreter has left the call")
         match order:

@@ -1,31 +1,38 @@
-"""Brings call events, media streams and admin commands to the calls they concern, on any replica; drains.
+"""Brings call events, media streams, changes of rooms and corrections to the calls they concern, on any replica.
 
-Events only enqueue; one dispatcher takes them in order. What follows on an event is for the table in `lifecycle.py` to
-say, what a call does about it for `call.py`. Which calls there are is `call_desk.py`'s, what admins want `orders.py`'s.
-What nobody reported is found by `reconciliation.py`.
+Events are queued and handled one after the other. What follows from an event is decided by the table in
+`state_machine.py`; what a call does about it, in `call.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import assert_never
 
-from bot.calls.active_calls import TAKING_ATTEMPTS, ActiveCalls, CloseBooks, RoomPlans
-from bot.calls.call import Call, CallControl, Interpreted, PlannedRoom
+from bot.calls.active_calls import TAKEOVER_ATTEMPTS, ActiveCalls, RoomPlans
+from bot.calls.call import Call, CallControl, PlannedRoom
+from bot.calls.call_ending import hang_up_orphan
 from bot.calls.cluster import Cluster, ReplicaMessage
-from bot.calls.commands import CallStatus, Commands
+from bot.calls.commands import Commands
 from bot.calls.keys import is_sister, room_of
-from bot.calls.reconciler import Reconciler
-from bot.calls.registry import CallRecord, Registry, WantedCall, decode_event, decode_report, encode_event
+from bot.calls.reconciler import (
+    CheckOwner,
+    Correction,
+    GiveUp,
+    Join,
+    LeaveEmpty,
+    RemoveRecord,
+    ReportGone,
+    TakeOver,
+    UpdateParticipants,
+)
+from bot.calls.registry import CallRecord, Registry, decode_event, decode_report, encode_event
 from bot.calls.state_machine import CallAction, CallState, CallTrigger, step
-from bot.interpreting.events import Order
+from bot.calls.tasks import ServiceTasks
 from bot.interpreting.plan import RoomPlan
-from bot.live_room.live_room import TranscriptSink
 from bot.log_format import log_context
-from bot.outputs.webhook_events import EmitEvent
 from http_serving.errors import Overloaded
 from media_streaming.stream import MediaStream
 from storage.errors import StoreUnavailable
@@ -43,11 +50,9 @@ from webhooks.events import (
 logger = logging.getLogger(__name__)
 
 INBOX_LIMIT = 10_000
-"""Events not yet looked at. More than that means we are not working: the senders are told to come again."""
-LEAVE_TIMEOUT_S = 10.0
-"""To close a media socket (1 s) and hang up (5 s). One still waiting for the answer to its connect is cut short."""
+"""Queued events. When it is reached the dispatcher does not keep up, and senders are told to repeat later."""
 EVENT_ATTEMPTS = 5
-"""An event that could not be acted on so often is a fault of ours, and is let go."""
+"""Attempts to handle an event before it is dropped: it then fails because of a bug."""
 
 
 class _NotYet(Exception):
@@ -56,7 +61,7 @@ class _NotYet(Exception):
 
 @dataclass(slots=True)
 class _Reported:
-    """An event, on a call of the resource or, with `secret`, on our connection to one."""
+    """An event: on a call of the resource or, with `secret`, on one of our connections."""
 
     secret: str | None
     event: CallReport | CallEvent = field(repr=False)
@@ -64,145 +69,55 @@ class _Reported:
 
 
 @dataclass(slots=True)
-class _Changed:
-    """An admin has changed or deleted a room that we are not in; somebody else may be."""
+class _RoomChanged:
+    """An admin has changed or deleted a room whose call another replica may have."""
 
     room_id: str
     kind: str
+    """`changed` or `deleted`"""
     attempts: int = 0
 
 
 class Dispatcher:
-    """All calls of this process. `run` must be running for anything to happen."""
+    """Takes events and performs what follows from them. `run` must be running."""
 
     def __init__(
         self,
+        active_calls: ActiveCalls,
+        commands: Commands,
         *,
         rooms: RoomPlans,
-        calls: CallControl,
+        acs: CallControl,
         registry: Registry,
-        open_room: Callable[[PlannedRoom, str, TranscriptSink], Interpreted],
-        scribe: Callable[[str], TranscriptSink],
-        close_books: CloseBooks,
-        public_base_url: str,
-        media_base_url: str,
-        max_calls: int,
-        wall_clock: Callable[[], float],
-        clock: Callable[[], float],
-        tell: EmitEvent = lambda kind, room_id, data: None,
+        cluster: Cluster,
+        tasks: ServiceTasks,
     ) -> None:
-        """`open_room` makes what is interpreted of a room, a name unique to the call and who writes it down."""
+        self._active_calls = active_calls
+        self._commands = commands
         self._rooms = rooms
+        self._acs = acs
         self._registry = registry
-        self._replicas = Cluster(registry)
-        self._desk = ActiveCalls(
-            rooms=rooms,
-            calls=calls,
-            registry=registry,
-            replicas=self._replicas,
-            inherited=self._inherited,
-            open_room=open_room,
-            scribe=scribe,
-            close_books=close_books,
-            public_base_url=public_base_url,
-            media_base_url=media_base_url,
-            max_calls=max_calls,
-            wall_clock=wall_clock,
-            clock=clock,
-            tell=tell,
-        )
-        self._orders = Commands(
-            self._desk, rooms=rooms, registry=registry, replicas=self._replicas, wall_clock=wall_clock
-        )
-        self._reconciliation = Reconciler(self, registry, calls, wall_clock)
-        self._inbox: asyncio.Queue[_Reported | _Changed] = asyncio.Queue(INBOX_LIMIT)
-        self._undone: list[_Reported | _Changed] = []
-        """Events that could not be acted on, to be tried again."""
-        self._group: asyncio.TaskGroup | None = None
-
-    # --- life ------------------------------------------------------------------------------
+        self._cluster = cluster
+        self._tasks = tasks
+        self._inbox: asyncio.Queue[_Reported | _RoomChanged] = asyncio.Queue(INBOX_LIMIT)
+        self._failed: list[_Reported | _RoomChanged] = []
+        """Events to be handled again."""
 
     async def run(self) -> None:
-        """Serve until cancelled; calls that are still on are ended then."""
-        async with asyncio.TaskGroup() as group:
-            self._group = group
-            self._desk.open(group, self._reconciliation)
-            group.create_task(self._replicas.beat(), name="lease")
-            group.create_task(self._replicas.listen(self._message), name="messages")
-            group.create_task(self._reconciliation.run(), name="reconciliation")
-            while True:
-                await self._dispatch(await self._inbox.get())
+        """Handle queued events until cancelled."""
+        while True:
+            await self._handle(await self._inbox.get())
 
-    async def drain(self, limit_s: float) -> None:
-        """Take no new calls; let what is being interpreted be said within the limit; then leave every call, or leave it
-        to another replica where there is one.
-
-        Takes `LEAVE_TIMEOUT_S` longer than the limit at most.
-        """
-        self._desk.accepting = False
-        until = asyncio.get_running_loop().time() + limit_s
-        loud: list[Call] = []
-        """Interrupted while something was being said or interpreted."""
-        while calls := [call for call in self._desk.calls if not call.left.is_set()]:
-            async with asyncio.TaskGroup() as group:
-                leaving = [group.create_task(self._depart(call, until, loud), name="drain") for call in calls]
-            if not all(task.result() for task in leaving):
-                logger.warning("calls could not be left in time", extra={"calls": len(self._desk)})
-                break
-        if loud:
-            logger.warning("drain limit reached", extra={"calls": len(loud)})
-        try:
-            await self._registry.retire()
-        except StoreUnavailable:
-            pass  # the lease ends by itself
-
-    async def _depart(self, call: Call, until: float, loud: list[Call]) -> bool:
-        """Leave a call, or hand it over, in a moment in which nobody is heard; False if it could not be left."""
-        try:
-            async with asyncio.timeout_at(until):
-                await call.live.quiet()
-        except TimeoutError:
-            loud.append(call)
-        try:
-            async with asyncio.timeout(LEAVE_TIMEOUT_S):
-                if call.connection_id is not None and await self._has_successor():
-                    await call.hand_over()
-                call.happen(CallTrigger.SERVICE_STOPPING, "service_stopping")
-                await call.left.wait()
-        except TimeoutError:
-            return False
-        return True
-
-    async def _has_successor(self) -> bool:
-        try:
-            return len((await self._registry.living()).replicas) > 1
-        except StoreUnavailable:
-            return False
-
-    @property
-    def accepting(self) -> bool:
-        return self._desk.accepting
-
-    @property
-    def live_calls(self) -> int:
-        return len(self._desk)
-
-    @property
-    def calls(self) -> list[Call]:
-        """The calls of this process."""
-        return self._desk.calls
-
-    @property
-    def call_secrets(self) -> list[str]:
-        """Of the calls that are on. Whoever logs them gives the calls away."""
-        return self._desk.secrets
-
-    # --- what Event Grid and Call Automation tell (webhooks.routes.WebhookHandler) ---------------
+    # --- events of Event Grid and Call Automation (webhooks.routes.WebhookHandler) ----------------
 
     async def deliver(self, event: CallReport) -> None:
-        """Keep the event until it has been acted on, by us or whoever comes after us."""
+        """Store and queue an event of Event Grid; a successor handles it if this replica cannot.
+
+        Raises:
+            Overloaded: the sender has to repeat it.
+        """
         if isinstance(event, ParticipantRemoved):
-            return  # who goes is told, more exactly, by Call Automation
+            return  # Call Automation reports more exactly who left
         try:
             await self._registry.promise(event)
         except StoreUnavailable as error:
@@ -210,7 +125,12 @@ class Dispatcher:
         self._enqueue(_Reported(None, event))
 
     async def knows_call(self, call_secret: str) -> bool:
-        if self._desk.holds(call_secret) is not None or self._desk.has_left(call_secret):
+        """Say whether a current or past call has this secret.
+
+        Raises:
+            Overloaded: the store cannot be asked.
+        """
+        if self._active_calls.by_secret(call_secret) is not None or self._active_calls.has_left(call_secret):
             return True
         try:
             return await self._registry.knows_secret(call_secret)
@@ -218,35 +138,52 @@ class Dispatcher:
             raise Overloaded("the store is not available") from error
 
     async def deliver_call_event(self, call_secret: str, event: CallEvent) -> None:
+        """Queue an event of Call Automation.
+
+        Raises:
+            Overloaded: the sender has to repeat it.
+        """
         self._enqueue(_Reported(call_secret, event))
 
-    def _enqueue(self, item: _Reported | _Changed) -> None:
+    def retry_failed_events(self) -> None:
+        """Queue the events again that could not be handled."""
+        failed, self._failed = self._failed, []
+        for item in failed:
+            try:
+                self._enqueue(item)
+            except Overloaded:
+                self._failed.append(item)
+
+    def take_up(self, event: CallReport) -> None:
+        """Handle an event that another replica had accepted, with the next `retry_failed_events`."""
+        self._failed.append(_Reported(None, event))
+
+    def _enqueue(self, item: _Reported | _RoomChanged) -> None:
         try:
             self._inbox.put_nowait(item)
         except asyncio.QueueFull as error:
             raise Overloaded("too many events are waiting") from error
 
-    async def _dispatch(self, item: _Reported | _Changed) -> None:
-        """One event that cannot be acted on must not stop the others: it is tried again."""
+    async def _handle(self, item: _Reported | _RoomChanged) -> None:
+        """Handle an event; one that fails is kept for another attempt and does not stop the others."""
         try:
             await self._act_on(item)
         except _NotYet:
-            self._again_later(item)
-        except Exception as error:  # whatever it is, it is this event's trouble
-            logger.error("event could not be acted on", exc_info=error)
-            self._again_later(item, free=isinstance(error, StoreUnavailable))
+            self._retry_later(item)
+        except Exception as error:  # whatever it is, only this event is affected
+            logger.error("event not handled", exc_info=error, extra={"attempts": item.attempts + 1})
+            self._retry_later(item, counts=not isinstance(error, StoreUnavailable))
 
-    def _again_later(self, item: _Reported | _Changed, *, free: bool = False) -> None:
-        """With the next look of the reconciliation; not for ever, unless this attempt is `free`."""
-        item.attempts += not free
+    def _retry_later(self, item: _Reported | _RoomChanged, *, counts: bool = True) -> None:
+        item.attempts += counts
         if item.attempts < EVENT_ATTEMPTS:
-            self._undone.append(item)
+            self._failed.append(item)
         else:
-            logger.error("event has been let go", extra={"attempts": item.attempts})
+            logger.error("event dropped", extra={"attempts": item.attempts})
 
-    async def _act_on(self, item: _Reported | _Changed) -> None:
+    async def _act_on(self, item: _Reported | _RoomChanged) -> None:
         match item:
-            case _Changed(room_id, kind):
+            case _RoomChanged(room_id, kind):
                 await self._room_changed(room_id, kind)
             case _Reported(None, CallStarted() | ParticipantAdded() as event):
                 await self._call_started(event)
@@ -265,39 +202,36 @@ class Dispatcher:
         room = await self._rooms.by_acs_room(event.room_id)
         if room is None:
             return
-        call = await self._desk.ours(room.room_id)
+        call = await self._active_calls.find_or_adopt(room.room_id)
         if call is None:
             await self._call_started_elsewhere(room, event)
         elif call.server_call_id is None and not call.live.over:
             call.learn_call(event.server_call_id)
         else:
-            act = call.happen(_happening(event, call.server_call_id))
-            if act is CallAction.NOTE_NEXT:
-                call.rejoin, call.next_server_call_id = True, event.server_call_id
+            call.happen(_trigger(event, call.server_call_id), following=event.server_call_id)
 
     async def _call_started_elsewhere(self, room: PlannedRoom, event: CallStarted | ParticipantAdded) -> None:
         record = await self._registry.call(room.room_id)
         if record is not None:
-            if not await self._desk.is_elsewhere(record):
+            if not await self._active_calls.is_elsewhere(record):
                 raise _NotYet
             if record.server_call_id != event.server_call_id:
-                await self._replicas.send(
-                    record.owner, ReplicaMessage(kind="report", event=encode_event(event).decode())
-                )
+                await self._forward_report(record.owner, event)
             return
-        for sister in await self._registry.calls() if is_sister(room.room_id) else ():
-            if room_of(sister.room_id) == room_of(room.room_id) and await self._desk.is_elsewhere(sister):
-                await self._replicas.send(
-                    sister.owner, ReplicaMessage(kind="report", event=encode_event(event).decode())
-                )
+        for other in await self._registry.calls() if is_sister(room.room_id) else ():
+            if room_of(other.room_id) == room_of(room.room_id) and await self._active_calls.is_elsewhere(other):
+                await self._forward_report(other.owner, event)  # all calls of a room are in one replica
                 return
         wanted = await self._registry.wanted(room.room_id)
-        happening = _happening(event, None if wanted is None else wanted.server_call_id)
-        if step(CallState.SCHEDULED if wanted is None else CallState.LIVE, happening).act is CallAction.JOIN:
-            await self._desk.join(room, event.server_call_id)
+        trigger = _trigger(event, None if wanted is None else wanted.server_call_id)
+        if step(CallState.SCHEDULED if wanted is None else CallState.LIVE, trigger).action is CallAction.JOIN:
+            await self._active_calls.join(room, event.server_call_id)
+
+    async def _forward_report(self, replica: str, event: CallReport) -> None:
+        await self._cluster.send(replica, ReplicaMessage(kind="report", event=encode_event(event).decode()))
 
     async def _call_ended(self, event: CallEnded) -> None:
-        """The people have left. We may be in there still: hanging up does no harm if not."""
+        """Leave the call: its people have left, and hanging up does no harm if we have been put out."""
         await self._registry.over(event.server_call_id)
         room = await self._rooms.by_acs_room(event.room_id) if event.room_id is not None else None
         if room is None:
@@ -305,7 +239,7 @@ class Dispatcher:
         wanted = await self._registry.wanted(room.room_id)
         if wanted is not None and wanted.server_call_id in (None, event.server_call_id):
             await self._registry.unwant(room.room_id)
-        call = await self._desk.ours(room.room_id)
+        call = await self._active_calls.find_or_adopt(room.room_id)
         if call is not None:
             if call.server_call_id in (None, event.server_call_id):
                 call.happen(CallTrigger.CALL_ENDED, "call_ended")
@@ -313,155 +247,119 @@ class Dispatcher:
         record = await self._registry.call(room.room_id)
         if record is None:
             return
-        if not await self._desk.is_elsewhere(record):
+        if not await self._active_calls.is_elsewhere(record):
             raise _NotYet
-        await self._replicas.send(record.owner, ReplicaMessage(kind="report", event=encode_event(event).decode()))
-
-    async def _room_changed(self, room_id: str, kind: str) -> None:
-        call = self._desk.held(room_id)
-        if call is not None:  # ours since
-            await self._changed(call, kind)
-            return
-        record = await self._registry.call(room_id)
-        if record is None and kind == "deleted":
-            await self._registry.forget_room(room_id)
-        elif record is not None and await self._desk.is_elsewhere(record):  # a successor reads what is so then
-            await self._replicas.send(record.owner, ReplicaMessage(kind=kind, room_id=room_id))
+        await self._forward_report(record.owner, event)
 
     async def _call_reported(self, secret: str, event: CallReport | CallEvent) -> None:
-        call = self._desk.holds(secret)
-        if call is None and not self._desk.has_left(secret):
+        call = self._active_calls.by_secret(secret)
+        if call is None and not self._active_calls.has_left(secret):
             record = await self._registry.by_secret(secret)
             if record is not None:
-                if await self._desk.is_elsewhere(record):
-                    text = encode_event(event).decode()
-                    await self._replicas.send(
-                        record.owner, ReplicaMessage(kind="call_event", secret=secret, event=text)
-                    )
+                if await self._active_calls.is_elsewhere(record):
+                    message = ReplicaMessage(kind="call_event", secret=secret, event=encode_event(event).decode())
+                    await self._cluster.send(record.owner, message)
                     return
                 connection_id = event.call_connection_id if isinstance(event, CallConnected) else None
-                call = await self._desk.adopt(record, connection_id)
+                call = await self._active_calls.adopt(record, connection_id)
                 if call is None and await self._registry.by_secret(secret) is not None:
                     raise _NotYet
         given_up = call is None or (call.live.over and call.connection_id is None)
         if call is not None and not (given_up and isinstance(event, CallConnected)):
             with log_context(room_id=call.room.room_id):
                 call.reported(event)
-        elif isinstance(event, CallConnected) and self._group is not None:
-            # A connect request we had given up on has come through after all: nobody is to be left behind.
-            self._group.create_task(self._reconciliation.hang_up(event.call_connection_id), name="late hang-up")
+        elif isinstance(event, CallConnected) and self._tasks.running:
+            # A connect request that we had given up on came through after all: do not stay in that call.
+            hang_up = hang_up_orphan(self._acs, self._registry, event.call_connection_id)
+            self._tasks.spawn(hang_up, "late hang-up")
 
-    # --- media (media_streaming.routes) ------------------------------------------------------------
+    # --- media (media_streaming.routes) -----------------------------------------------------------
 
     async def knows_secret(self, call_secret: str) -> bool:
-        call = self._desk.holds(call_secret)
+        """Say whether a media socket with this secret is accepted here."""
+        call = self._active_calls.by_secret(call_secret)
         if call is not None:
             return not call.live.over
-        if self._desk.has_left(call_secret) or not self._desk.accepting:
+        if self._active_calls.has_left(call_secret) or not self._active_calls.accepting:
             return False
         try:
             record = await self._registry.by_secret(call_secret)
             if record is None:
                 return False
-            # Calls that share a session stay together: ACS dials again, and comes to the replica that has them.
-            return not is_sister(record.room_id) or not await self._desk.is_elsewhere(record)
+            # Calls that share a session stay together: ACS dials again and reaches the replica that has them.
+            return not is_sister(record.room_id) or not await self._active_calls.is_elsewhere(record)
         except StoreUnavailable:
             return False
 
     async def serve_media(self, stream: MediaStream, call_secret: str) -> None:
-        """Hand the stream to its call, ours from now on whoever joined it; returns when it has been let go."""
-        call = self._desk.holds(call_secret)
-        if call is None and not self._desk.has_left(call_secret):
+        """Serve a media socket until its call ends or the socket closes; take over the call if need be."""
+        call = self._active_calls.by_secret(call_secret)
+        if call is None and not self._active_calls.has_left(call_secret):
             call = await self._adopt_by_media(call_secret, stream.call_connection_id)
         if call is not None:
             await call.serve(stream)
 
     async def _adopt_by_media(self, call_secret: str, connection_id: str | None) -> Call | None:
-        """Whoever has the media socket is in the call. Nothing may come between this and its being served, or the
-        call would begin to win back what it has."""
+        """Take over the call of a media socket: the replica that has the socket has to be in the call.
+
+        The caller must serve the socket at once, or the call would start to recover a stream that it has.
+        """
         try:
-            for _ in range(TAKING_ATTEMPTS):
+            for _ in range(TAKEOVER_ATTEMPTS):
                 record = await self._registry.by_secret(call_secret)
                 if record is None:
                     return None
-                call = await self._desk.adopt(record, connection_id)
+                call = await self._active_calls.adopt(record, connection_id)
                 if call is not None:
-                    if record.owner and self._group is not None:
-                        self._group.create_task(self._tell_moved(record), name="tell that the call has moved")
+                    if record.owner and self._tasks.running:
+                        self._tasks.spawn(self._notify_former_owner(record), "notify former owner")
                     return call
         except StoreUnavailable:
-            logger.error("media stream could not be served: the store is away")
+            logger.error("media stream not served", extra={"reason": "store_unavailable"})
         return None
 
-    async def _tell_moved(self, record: CallRecord) -> None:
+    async def _notify_former_owner(self, record: CallRecord) -> None:
         try:
-            await self._replicas.send(record.owner, ReplicaMessage(kind="moved", room_id=record.room_id))
+            await self._cluster.send(record.owner, ReplicaMessage(kind="moved", room_id=record.room_id))
         except StoreUnavailable:
-            pass  # it will see for itself
+            pass  # the former owner finds out by its own checks
 
-    # --- admins ---------------------------------------------------------------------------------------
-
-    async def status(self, room_id: str) -> CallStatus:
-        """See `Commands`, for this and the next three."""
-        return await self._orders.status(room_id)
-
-    async def start(self, room_id: str) -> None:
-        await self._orders.start(room_id)
-
-    async def stop(self, room_id: str) -> None:
-        await self._orders.stop(room_id)
-
-    async def order(self, room_id: str, order: Order) -> None:
-        await self._orders.order(room_id, order)
+    # --- changes of rooms by admins ---------------------------------------------------------------
 
     def change_plan(self, room_id: str, plan: RoomPlan) -> None:
-        """Let a running call follow what an admin changed, on whichever replica; does nothing for a room not live."""
-        call = self._desk.held(room_id)
+        """Apply a changed plan to the room's call, on whichever replica; does nothing without a call."""
+        call = self._active_calls.by_room(room_id)
         if call is not None:
             call.change_plan(plan)
         else:
-            self._pass_on_change(_Changed(room_id, "changed"))
+            self._enqueue_change(_RoomChanged(room_id, "changed"))
 
     def room_deleted(self, room_id: str) -> None:
-        """Leave the call of a room that is no more, if there is one."""
-        call = self._desk.held(room_id)
+        """Leave the call of a deleted room, if there is one."""
+        call = self._active_calls.by_room(room_id)
         if call is not None:
-            call.rejoin = False
             call.happen(CallTrigger.ROOM_DELETED, "room_deleted")
         else:
-            self._pass_on_change(_Changed(room_id, "deleted"))
+            self._enqueue_change(_RoomChanged(room_id, "deleted"))
 
-    def _pass_on_change(self, change: _Changed) -> None:
+    def _enqueue_change(self, change: _RoomChanged) -> None:
         try:
             self._enqueue(change)
         except Overloaded:
-            logger.error("change could not be passed on", extra={"room_id": change.room_id})
+            logger.error("room change dropped", extra={"room_id": change.room_id, "reason": "inbox_full"})
 
-    # --- what other replicas tell ------------------------------------------------------------------------
+    async def _room_changed(self, room_id: str, kind: str) -> None:
+        call = self._active_calls.by_room(room_id)
+        if call is not None:  # taken over meanwhile
+            await self._apply_change(call, kind)
+            return
+        record = await self._registry.call(room_id)
+        if record is None and kind == "deleted":
+            await self._registry.forget_room(room_id)
+        elif record is not None and await self._active_calls.is_elsewhere(record):  # a successor reads the new plan
+            await self._cluster.send(record.owner, ReplicaMessage(kind=kind, room_id=room_id))
 
-    async def _message(self, message: ReplicaMessage) -> None:
-        match message.kind:
-            case "call_event":
-                self._enqueue(_Reported(message.secret, decode_event(message.event.encode())))
-            case "report":
-                await self.deliver(decode_report(message.event.encode()))
-            case "order":
-                await self._orders.follow(message.room_id, message.order)
-            case "changed" | "deleted" | "moved":
-                call = self._desk.held(message.room_id)
-                if call is not None:
-                    await self._changed(call, message.kind)
-                elif message.kind != "moved":
-                    self._enqueue(_Changed(message.room_id, message.kind))
-            case _:
-                logger.warning("message of an unknown kind", extra={"kind": message.kind})
-
-    async def _inherited(self, message: ReplicaMessage) -> None:
-        """What was left for a replica that is gone. That its stream has failed is no news, and not true of ours."""
-        if message.kind != "call_event" or not isinstance(decode_event(message.event.encode()), MediaStreamingFailed):
-            await self._message(message)
-
-    async def _changed(self, call: Call, kind: str) -> None:
+    async def _apply_change(self, call: Call, kind: str) -> None:
         room_id = call.room.room_id
         if kind == "moved":
             await call.check_owner()
@@ -470,40 +368,80 @@ class Dispatcher:
         elif (room := await self._rooms.by_room(room_id)) is not None:
             call.change_plan(room.plan)
 
-    def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
-        """Start a task that outlives the call that asks for it."""
-        self._desk.spawn(coroutine, name)
+    # --- messages of other replicas ---------------------------------------------------------------
 
-    # --- for the reconciliation ----------------------------------------------------------------------------
+    async def handle_message(self, message: ReplicaMessage) -> None:
+        """Act on a message of another replica, or on one that was left for a replica that is gone."""
+        match message.kind:
+            case "call_event":
+                event = decode_event(message.event.encode())
+                if message.inherited and isinstance(event, MediaStreamingFailed):
+                    return  # it concerns the stream of the replica that is gone
+                self._enqueue(_Reported(message.secret, event))
+            case "report":
+                await self.deliver(decode_report(message.event.encode()))
+            case "order":
+                await self._commands.follow(message.room_id, message.order)
+            case "changed" | "deleted" | "moved":
+                call = self._active_calls.by_room(message.room_id)
+                if call is not None:
+                    await self._apply_change(call, message.kind)
+                elif message.kind != "moved":
+                    self._enqueue(_RoomChanged(message.room_id, message.kind))
+            case _:
+                logger.warning("message ignored", extra={"reason": "unknown_kind", "kind": message.kind})
 
-    def try_again(self) -> None:
-        """Act anew on the events that could not be acted on."""
-        undone, self._undone = self._undone, []
-        for item in undone:
-            try:
-                self._enqueue(item)
-            except Overloaded:
-                self._undone.append(item)
+    # --- corrections of the reconciler ------------------------------------------------------------
 
-    def take_up(self, event: CallReport) -> None:
-        """Act on an event another replica had promised to act on."""
-        self._undone.append(_Reported(None, event))
+    async def correct(self, correction: Correction) -> None:
+        """Perform a correction; one that fails is logged and does not stop the others.
 
-    def call_of(self, room_id: str) -> Call | None:
-        return self._desk.held(room_id)
+        Raises:
+            StoreUnavailable: no correction can be made now.
+        """
+        try:
+            await self._perform(correction)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # a room that fails must not keep the others waiting
+            logger.error("correction failed", exc_info=error, extra={"correction": type(correction).__name__})
 
-    def is_joining(self, room_id: str) -> bool:
-        return self._desk.is_joining(room_id)
+    async def _perform(self, correction: Correction) -> None:
+        match correction:
+            case TakeOver(record):
+                await self._active_calls.adopt(record)
+            case RemoveRecord(record):
+                await self._registry.release(record)
+            case Join(wanted):
+                await self._active_calls.retry(wanted)
+            case GiveUp(wanted):
+                await self._registry.unwant(wanted.room_id)
+                logger.error("call given up", extra={"room_id": wanted.room_id, "attempts": wanted.attempts})
+            case CheckOwner(room_id) | ReportGone(room_id) | UpdateParticipants(room_id) | LeaveEmpty(room_id):
+                call = self._active_calls.by_room(room_id)
+                if call is not None:
+                    await self._correct_call(call, correction)
+            case _ as never:
+                assert_never(never)
 
-    async def retry(self, wanted: WantedCall) -> None:
-        await self._desk.retry(wanted)
+    async def _correct_call(
+        self, call: Call, correction: CheckOwner | ReportGone | UpdateParticipants | LeaveEmpty
+    ) -> None:
+        match correction:
+            case CheckOwner():
+                await call.check_owner()
+            case ReportGone():
+                call.disconnected()
+            case UpdateParticipants(_, participants):
+                call.participants(participants)
+            case LeaveEmpty():
+                call.happen(CallTrigger.EVERYBODY_LEFT, "nobody_came")
+            case _ as never:
+                assert_never(never)
 
-    async def adopt(self, record: CallRecord) -> Call | None:
-        return await self._desk.adopt(record)
 
-
-def _happening(event: CallStarted | ParticipantAdded, known: str | None) -> CallTrigger:
-    """What a report means to whoever knows the call with this id."""
+def _trigger(event: CallStarted | ParticipantAdded, known: str | None) -> CallTrigger:
+    """Return what a report means to a call whose server call id is `known`."""
     if event.server_call_id != known:
         return CallTrigger.OTHER_CALL_STARTED
     return CallTrigger.CALL_STARTED if isinstance(event, CallStarted) else CallTrigger.PERSON_JOINED

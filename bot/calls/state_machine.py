@@ -43,8 +43,8 @@ class CallTrigger(StrEnum):
     """Event Grid reports a call we know nothing of."""
     PERSON_JOINED = "person joined"
     """Event Grid reports somebody: there is a call, whether its start was reported or not."""
-    START_ORDERED = "start ordered"
-    STOP_ORDERED = "stop ordered"
+    START_REQUESTED = "start requested"
+    STOP_REQUESTED = "stop requested"
     RETRY_DUE = "retry due"
     TAKEN_OVER = "taken over"
     """The replica that was in the call is gone, or has handed it over; we are its successor."""
@@ -60,7 +60,7 @@ class CallTrigger(StrEnum):
     """ACS says that it could not stream, and has given up."""
     NO_FRAMES = "no frames"
     """The media socket is open, and nothing has come through it for too long."""
-    PATIENCE_OVER = "patience over"
+    TIMED_OUT = "timed out"
     """What was waited for in this state has not come in time."""
     GIVEN_UP = "given up"
     """Nothing is left to try."""
@@ -88,35 +88,38 @@ class CallAction(StrEnum):
     RESTART_STREAMING = "restart streaming"
     LEAVE = "leave"
     """Close the books and hang up."""
+    QUIT = "quit"
+    """Leave, and join no call afterwards."""
     CLOSE = "close"
     """Close the books; there is nothing to hang up."""
-    LET_GO = "let go"
+    WITHDRAW = "withdraw"
     """Close the books; the call goes on with somebody else in it."""
     NOTE_NEXT = "note next"
     """When we are out, join again."""
-    FORGET_NEXT = "forget next"
     FORGET = "forget"
-    """Do not try again."""
+    """When this call has been left, join none."""
+    FORGET_RETRY = "forget retry"
+    """Do not try this call again."""
 
 
 class Transition(NamedTuple):
     state: CallState
-    act: CallAction
+    action: CallAction
 
 
 S, H, A = CallState, CallTrigger, CallAction
 
 _LEAVING: dict[CallTrigger, Transition] = {
-    H.STOP_ORDERED: Transition(S.DRAINING, A.LEAVE),
+    H.STOP_REQUESTED: Transition(S.DRAINING, A.QUIT),
     H.EVERYBODY_LEFT: Transition(S.DRAINING, A.LEAVE),
     H.CALL_ENDED: Transition(S.DRAINING, A.LEAVE),
-    H.ROOM_DELETED: Transition(S.DRAINING, A.LEAVE),
+    H.ROOM_DELETED: Transition(S.DRAINING, A.QUIT),
     H.SERVICE_STOPPING: Transition(S.DRAINING, A.LEAVE),
     H.FAILED: Transition(S.DRAINING, A.LEAVE),
     H.GIVEN_UP: Transition(S.DRAINING, A.LEAVE),
     H.DISCONNECTED: Transition(S.DRAINING, A.CLOSE),
     H.CONNECT_FAILED: Transition(S.DRAINING, A.CLOSE),
-    H.MOVED: Transition(S.ENDED, A.LET_GO),
+    H.MOVED: Transition(S.ENDED, A.WITHDRAW),
 }
 """What ends our stay, from wherever we are in the call."""
 
@@ -125,7 +128,7 @@ _DECIDED: dict[CallState, dict[CallTrigger, Transition]] = {
         H.CALL_STARTED: Transition(S.CONNECTING, A.JOIN),
         H.OTHER_CALL_STARTED: Transition(S.CONNECTING, A.JOIN),
         H.PERSON_JOINED: Transition(S.CONNECTING, A.JOIN),
-        H.START_ORDERED: Transition(S.CONNECTING, A.JOIN),
+        H.START_REQUESTED: Transition(S.CONNECTING, A.JOIN),
         H.TAKEN_OVER: Transition(S.INTERRUPTED, A.RECOVER),
         H.JOIN_TAKEN_OVER: Transition(S.CONNECTING, A.JOIN),
         H.CONNECT_FAILED: Transition(S.LIVE, A.NOTHING),
@@ -133,14 +136,14 @@ _DECIDED: dict[CallState, dict[CallTrigger, Transition]] = {
     S.LIVE: {
         # A repeated report must not cut the pause short.
         H.OTHER_CALL_STARTED: Transition(S.CONNECTING, A.JOIN),
-        H.START_ORDERED: Transition(S.CONNECTING, A.JOIN),
+        H.START_REQUESTED: Transition(S.CONNECTING, A.JOIN),
         H.RETRY_DUE: Transition(S.CONNECTING, A.JOIN),
         H.TAKEN_OVER: Transition(S.INTERRUPTED, A.RECOVER),
         H.JOIN_TAKEN_OVER: Transition(S.CONNECTING, A.JOIN),
-        H.STOP_ORDERED: Transition(S.ENDED, A.FORGET),
-        H.CALL_ENDED: Transition(S.ENDED, A.FORGET),
+        H.STOP_REQUESTED: Transition(S.ENDED, A.FORGET),
+        H.CALL_ENDED: Transition(S.ENDED, A.FORGET_RETRY),
         H.ROOM_DELETED: Transition(S.ENDED, A.FORGET),
-        H.GIVEN_UP: Transition(S.ENDED, A.FORGET),
+        H.GIVEN_UP: Transition(S.ENDED, A.FORGET_RETRY),
     },
     S.CONNECTING: _LEAVING
     | {
@@ -149,14 +152,14 @@ _DECIDED: dict[CallState, dict[CallTrigger, Transition]] = {
         H.CALL_CONNECTED: Transition(S.CONNECTED, A.NOTHING),
         H.MEDIA_OPENED: Transition(S.STREAMING, A.NOTHING),
         H.MEDIA_REFUSED: Transition(S.INTERRUPTED, A.RECOVER),
-        H.PATIENCE_OVER: Transition(S.INTERRUPTED, A.RECOVER),
+        H.TIMED_OUT: Transition(S.INTERRUPTED, A.RECOVER),
     },
     S.CONNECTED: _LEAVING
     | {
         H.OTHER_CALL_STARTED: Transition(S.CONNECTED, A.NOTE_NEXT),
         H.MEDIA_OPENED: Transition(S.STREAMING, A.NOTHING),
         H.MEDIA_REFUSED: Transition(S.INTERRUPTED, A.RECOVER),
-        H.PATIENCE_OVER: Transition(S.INTERRUPTED, A.RECOVER),
+        H.TIMED_OUT: Transition(S.INTERRUPTED, A.RECOVER),
     },
     S.STREAMING: _LEAVING
     | {
@@ -169,16 +172,16 @@ _DECIDED: dict[CallState, dict[CallTrigger, Transition]] = {
         H.OTHER_CALL_STARTED: Transition(S.INTERRUPTED, A.NOTE_NEXT),
         H.MEDIA_OPENED: Transition(S.STREAMING, A.NOTHING),
         H.MEDIA_REFUSED: Transition(S.INTERRUPTED, A.RECOVER),
-        H.PATIENCE_OVER: Transition(S.INTERRUPTED, A.RECOVER),
+        H.TIMED_OUT: Transition(S.INTERRUPTED, A.RECOVER),
     },
     S.DRAINING: {
         H.OTHER_CALL_STARTED: Transition(S.DRAINING, A.NOTE_NEXT),
         # The last has left, and before we are out the next has come: no call will be reported, for none has ended.
         H.PERSON_JOINED: Transition(S.DRAINING, A.NOTE_NEXT),
-        H.START_ORDERED: Transition(S.DRAINING, A.NOTE_NEXT),
-        H.STOP_ORDERED: Transition(S.DRAINING, A.FORGET_NEXT),
-        H.ROOM_DELETED: Transition(S.DRAINING, A.FORGET_NEXT),
-        H.MOVED: Transition(S.ENDED, A.LET_GO),
+        H.START_REQUESTED: Transition(S.DRAINING, A.NOTE_NEXT),
+        H.STOP_REQUESTED: Transition(S.DRAINING, A.FORGET),
+        H.ROOM_DELETED: Transition(S.DRAINING, A.FORGET),
+        H.MOVED: Transition(S.ENDED, A.WITHDRAW),
         H.LEFT: Transition(S.ENDED, A.NOTHING),
         H.LEFT_TO_RETURN: Transition(S.LIVE, A.NOTHING),
     },
@@ -186,17 +189,19 @@ _DECIDED: dict[CallState, dict[CallTrigger, Transition]] = {
         # The report of a call that has ended, or that we were told to leave, comes late, or twice.
         H.OTHER_CALL_STARTED: Transition(S.CONNECTING, A.JOIN),
         H.PERSON_JOINED: Transition(S.CONNECTING, A.JOIN),
-        H.START_ORDERED: Transition(S.CONNECTING, A.JOIN),
+        H.START_REQUESTED: Transition(S.CONNECTING, A.JOIN),
         H.TAKEN_OVER: Transition(S.INTERRUPTED, A.RECOVER),
         H.JOIN_TAKEN_OVER: Transition(S.CONNECTING, A.JOIN),
         H.CONNECT_FAILED: Transition(S.LIVE, A.NOTHING),
+        H.STOP_REQUESTED: Transition(S.ENDED, A.FORGET),
+        H.ROOM_DELETED: Transition(S.ENDED, A.FORGET),
     },
 }
 
 TABLE: dict[tuple[CallState, CallTrigger], Transition] = {
-    (state, happening): _DECIDED[state].get(happening, Transition(state, CallAction.NOTHING))
+    (state, trigger): _DECIDED[state].get(trigger, Transition(state, CallAction.NOTHING))
     for state in CallState
-    for happening in CallTrigger
+    for trigger in CallTrigger
 }
 """All pairs. What is not written above changes nothing, and that is meant: docs/lifecycle.md shows the whole of it."""
 
@@ -205,9 +210,9 @@ IN_CALL = frozenset({S.CONNECTING, S.CONNECTED, S.STREAMING, S.INTERRUPTED})
 _OUTSIDE = frozenset({S.SCHEDULED, S.LIVE, S.ENDED})
 
 
-def step(state: CallState, happening: CallTrigger) -> Transition:
+def step(state: CallState, trigger: CallTrigger) -> Transition:
     """What follows; defined for every pair."""
-    return TABLE[state, happening]
+    return TABLE[state, trigger]
 
 
 def diagram() -> str:
@@ -217,15 +222,15 @@ def diagram() -> str:
     """
     groups = {"outside": _OUTSIDE, "inside": IN_CALL}
     ways: dict[tuple[str, str], list[str]] = {}
-    for happening in CallTrigger:
-        following = {state: TABLE[state, happening].state for state in CallState}
+    for trigger in CallTrigger:
+        following = {state: TABLE[state, trigger].state for state in CallState}
         for name, group in groups.items():
             after = {following[state] for state in group}
             alike = len(after) == 1 and not after & group
             for state in sorted(after) if alike else group:
                 way = (name, state) if alike else (state, following[state])
-                ways.setdefault(way, []).append(happening)
-        ways.setdefault((S.DRAINING, following[S.DRAINING]), []).append(happening)
+                ways.setdefault(way, []).append(trigger)
+        ways.setdefault((S.DRAINING, following[S.DRAINING]), []).append(trigger)
     order = [*CallState, *groups]
     arrows = {
         way: f"{way[0]} --> {way[1]}: {'<br>'.join(labels)}"
@@ -242,10 +247,10 @@ def diagram() -> str:
 def matrix() -> str:
     """All pairs, as a Markdown table; `·` where nothing changes and nothing is done."""
 
-    def cell(state: CallState, happening: CallTrigger) -> str:
-        following, act = TABLE[state, happening]
+    def cell(state: CallState, trigger: CallTrigger) -> str:
+        following, action = TABLE[state, trigger]
         moved = "" if following is state else f"**{following}**"
-        done = "" if act is A.NOTHING else str(act)
+        done = "" if action is A.NOTHING else str(action)
         return ", ".join(filter(None, (moved, done))) or "·"
 
     head = ["| |" + "".join(f" {state} |" for state in CallState), "|---" * (len(CallState) + 1) + "|"]

@@ -160,8 +160,8 @@ async def test_the_end_of_acs_ends_the_room_cleanly(english: bytes) -> None:
                 await speaking
             await room.until_status("interrupted", "waiting", "stopped")
             assert {p["state"] for p in await room.until_passages(1)} == {"abandoned"}
-        assert whole.service.switchboard is not None
-        await whole.service.switchboard.drain(0.0)
+        assert whole.service.calls is not None
+        await whole.service.calls.drain(0.0)
         async with whole.http.get(whole.base_url + "/readyz") as response:
             assert (await response.json())["live_calls"] == 0
 

@@ -98,7 +98,7 @@ async def test_callbacks_of_one_call_have_their_own_measure(monkeypatch: pytest.
 
 
 async def test_strangers_who_go_on_are_told_to_slow_down_and_acs_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.app.STRANGERS_PER_S", 0.2)
+    monkeypatch.setattr("bot.app.UNPROVEN_PER_S", 0.2)
     async with line() as whole, others_are_served(whole):
         (secret,) = whole.secrets()
         guesses = [

@@ -71,7 +71,7 @@ async def test_a_slow_body_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_strangers_who_go_on_are_told_to_slow_down_and_event_grid_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.app.STRANGERS_PER_S", 0.2)
+    monkeypatch.setattr("bot.app.UNPROVEN_PER_S", 0.2)
     async with line() as whole, others_are_served(whole):
         answers = [await ask(whole, "POST", DOOR, {}, STARTED) for _ in range(12)]
         assert answers[0] == (401, "unauthorized")

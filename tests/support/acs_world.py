@@ -64,9 +64,9 @@ class Meeting:
 
 
 class Host(Protocol):
-    """Whoever runs the switchboard."""
+    """Runs the dispatcher."""
 
-    switchboard: Dispatcher
+    dispatcher: Dispatcher
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]: ...
 
@@ -254,12 +254,12 @@ class AcsWorld:
 
     def _report(self, event: CallReport) -> None:
         for _ in range(self._times()):
-            self._later(self._wait(*GRID_DELAYS_S), lambda: self.host.switchboard.deliver(event))
+            self._later(self._wait(*GRID_DELAYS_S), lambda: self.host.dispatcher.deliver(event))
 
     def _callback(self, bot: Bot, event: CallEvent) -> None:
         for _ in range(self._times()):
             self._later(
-                self._wait(*CALLBACK_DELAYS_S), lambda: self.host.switchboard.deliver_call_event(bot.secret, event)
+                self._wait(*CALLBACK_DELAYS_S), lambda: self.host.dispatcher.deliver_call_event(bot.secret, event)
             )
 
     def _dial_soon(self, bot: Bot) -> None:
@@ -270,8 +270,8 @@ class AcsWorld:
             self._later(6.0 if fate == "late" else self._wait(0.0, 0.05, 0.5), lambda: self._dial(bot))
 
     async def _dial(self, bot: Bot) -> None:
-        switchboard = self.host.switchboard
-        if bot.call is None or bot.stream is not None or not await switchboard.knows_secret(bot.secret):
+        dispatcher = self.host.dispatcher
+        if bot.call is None or bot.stream is not None or not await dispatcher.knows_secret(bot.secret):
             return
         if any(one.stream is not None for one in bot.call.bots):
             self.crowded.append(bot.call.room)
@@ -279,7 +279,7 @@ class AcsWorld:
         try:
             async with asyncio.TaskGroup() as group:
                 writer = group.create_task(acs.stream.write())
-                await switchboard.serve_media(acs.stream, bot.secret)
+                await dispatcher.serve_media(acs.stream, bot.secret)
                 writer.cancel()
             await acs.stream.close()
         finally:

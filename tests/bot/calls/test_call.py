@@ -10,7 +10,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from bot.calls.call import FIRST_FRAME_S, FIRST_MEDIA_S, PUT_OUT, Call, Surroundings, new_record
+from bot.calls.call import (
+    FIRST_FRAME_S,
+    FIRST_MEDIA_S,
+    PUT_OUT,
+    Call,
+    CallAddresses,
+    CallEnvironment,
+    Rejoin,
+    RetryLater,
+    new_record,
+)
 from bot.calls.media_recovery import PATIENCE_S, RecoveryStep
 from bot.calls.registry import CallRecord, Registry
 from bot.calls.state_machine import CallState, CallTrigger
@@ -23,9 +33,9 @@ from bot.outputs.listener_feed import ListenerFeed
 from bot.outputs.transcript_writer import TranscriptWriter
 from listeners.feed import Feed
 from storage.errors import StoreUnavailable
-from tests.bot.calls.test_dispatcher import ROOMS, FakeCalls, Kept, report, roster
-from tests.support.booths import FakeBooths
 from tests.support.in_memory_stores import InMemoryKeyValue
+from tests.support.booths import FakeBooths
+from tests.support.call_service import ROOMS, FakeCalls, Kept, report, roster
 from tests.support.media_streams import FakeMediaStream, NumberedSpeech
 from tests.support.meeting import ADA, BENITO, PEOPLE, Answers
 from tests.support.virtual_time import virtual_time
@@ -67,20 +77,10 @@ class Scene:
         self.registry = Registry(self.state, "us")
         self.calls = FakeCalls()
         self.booths = FakeBooths(Answers(seconds=2.0))
-        self.told: list[str] = []
-        self.old_secrets: list[str] = []
+        self.emitted: list[str] = []
         self.metronome = FrameTimer()
         self.call: Call
         self._tasks: list[asyncio.Task[None]] = []
-
-    def callback_url(self, secret: str) -> str:
-        return f"https://bot/webhooks/calls/{secret}"
-
-    def media_url(self, secret: str) -> str:
-        return f"wss://bot/media/{secret}"
-
-    def moved(self, call: Call, old_secret: str) -> None:
-        self.old_secrets.append(old_secret)
 
     async def begin(self, *, adopted: bool = False, handed_over: bool = False, **changes: Any) -> None:
         record = msgspec.structs.replace(new_record(ROOMS["room-1"], "us", "server-call-1", 0.0), **changes)
@@ -95,10 +95,15 @@ class Scene:
             audience=ListenerFeed(Feed(), "room-1", 0),
             clock=self.loop.time,
         )
-        around = Surroundings(
-            self.calls, self.registry, self, lambda kind, *_: self.told.append(kind), self.loop.time, self.loop.time
+        environment = CallEnvironment(
+            self.calls,
+            self.registry,
+            CallAddresses("https://bot", "wss://bot"),
+            lambda kind, *_: self.emitted.append(kind),
+            self.loop.time,
+            self.loop.time,
         )
-        self.call = Call(ROOMS["room-1"], record, live, around, adopted=adopted, handed_over=handed_over)
+        self.call = Call(ROOMS["room-1"], record, live, environment, adopted=adopted, handed_over=handed_over)
         self.start(self.metronome.run())
         self.running = self.start(self.call.run())
         await asyncio.sleep(0.5)
@@ -173,7 +178,7 @@ async def test_it_joins_streams_and_leaves_and_its_record_says_so(stage: Scene) 
     await stage.until_left()
     assert (stage.call.reason, stage.call.state, acs.close_code) == ("everybody_left", CallState.ENDED, 1000)
     assert stage.calls.hang_ups == ["connection-1"]
-    assert stage.told == ["interpreter.joined", "interpreter.left", "room.ended"]
+    assert stage.emitted == ["interpreter.joined", "interpreter.left", "room.ended"]
     assert stage.call.outcome is not None and stage.call.outcome.state == "ended"
 
 
@@ -203,7 +208,7 @@ def test_who_was_there_says_whether_a_call_is_over(present: bool | None, sub_cod
         stage.call.reported(CallDisconnected(**report(sub_code=sub_code)))
         await stage.until_left()
         assert stage.call.reason == reason
-        assert stage.call.wanted_again is (reason == "disconnected")
+        assert (stage.call.following == RetryLater()) is (reason == "disconnected")
         assert stage.calls.hang_ups == []
 
     script()
@@ -227,9 +232,9 @@ async def test_a_lost_stream_is_won_back_step_by_step_and_then_given_up(stage: S
     ]
     await stage.until_left()
     assert (stage.call.reason, stage.call.state) == ("media_lost", CallState.LIVE)
-    assert stage.call.wanted_again
+    assert stage.call.following == RetryLater()
     assert stage.calls.hang_ups == ["connection-1", "connection-2", "connection-3"]
-    assert len(set(stage.calls.request_ids)) == 3 and len(stage.old_secrets) == 2
+    assert len(set(stage.calls.request_ids)) == 3 and len(stage.call.former_secrets) == 2
 
 
 @scene
@@ -342,7 +347,7 @@ def test_a_hang_up_that_fails_is_left_to_be_tried_again(failure: Exception, stor
         await stage.begin()
         stage.calls.refuses_to_let_go = failure
         stage.state.away = store_away
-        stage.call.happen(CallTrigger.STOP_ORDERED, "stopped")
+        stage.call.happen(CallTrigger.STOP_REQUESTED, "stopped")
         await stage.until_left()
         stage.state.away = False
         assert await stage.registry.orphans() == ([] if store_away else ["connection-1"])
@@ -359,7 +364,7 @@ async def test_a_room_that_fails_is_left_and_may_be_joined_again(stage: Scene) -
     await asyncio.sleep(0.1)
     stage.booths.running[0].breaks(RuntimeError("a bug of ours"))
     await stage.until_left()
-    assert (stage.call.reason, stage.call.wanted_again) == ("internal_error", True)
+    assert (stage.call.reason, stage.call.following) == ("internal_error", RetryLater())
 
 
 @scene
@@ -367,7 +372,7 @@ async def test_a_bug_in_joining_ends_the_call(stage: Scene) -> None:
     stage.calls.refuses = RuntimeError("a bug of ours")
     await stage.begin()
     await stage.until_left()
-    assert (stage.call.reason, stage.call.wanted_again) == ("internal_error", True)
+    assert (stage.call.reason, stage.call.following) == ("internal_error", RetryLater())
 
 
 # --- taken over, handed over ---------------------------------------------------------------------------------------
@@ -384,7 +389,7 @@ def test_a_call_taken_over_is_heard_again_by_the_shortest_way(handed_over: bool,
         )
         assert (stage.call.state, stage.call.detail) == (CallState.INTERRUPTED, detail)
         assert stage.call.live.session.paused and stage.calls.connects == []
-        stage.call.books_closed(("a",))
+        stage.call.ledger_closed(("a",))
         await asyncio.sleep(0.1)
         kept = await stage.kept()
         assert kept is not None and kept.unclosed == ("b",) and kept.paused
@@ -410,7 +415,7 @@ def test_a_call_handed_over_is_nobodys_and_is_not_hung_up(streaming: bool) -> No
         assert kept is not None and (kept.owner, kept.state) == ("", CallState.INTERRUPTED)
         assert stage.call.moved and stage.calls.hang_ups == []
         assert acs is None or acs.close_code == 1012
-        assert "room.ended" not in stage.told
+        assert "room.ended" not in stage.emitted
 
     script()
 
@@ -438,7 +443,7 @@ async def test_a_call_that_is_anothers_by_now_is_let_go(stage: Scene) -> None:
     await stage.registry.change(stage.call.record, msgspec.structs.replace(stage.call.record, owner="others"))
     stage.call.learn_call("server-call-2")
     await stage.until_left()
-    assert stage.call.moved and stage.calls.hang_ups == [] and stage.told == []
+    assert stage.call.moved and stage.calls.hang_ups == [] and stage.emitted == []
 
 
 @scene
@@ -489,18 +494,69 @@ async def test_a_store_that_is_away_is_written_to_when_it_is_back(stage: Scene) 
 
 
 @scene
-async def test_orders_for_afterwards_are_kept_and_taken_back(stage: Scene) -> None:
+async def test_what_follows_is_noted_while_leaving_and_a_stop_takes_it_back(stage: Scene) -> None:
     stage.calls.hang_up_takes_s = 1.0
     await stage.begin()
-    stage.call.happen(CallTrigger.STOP_ORDERED, "stopped")
-    stage.call.rejoin = True
-    stage.call.happen(CallTrigger.STOP_ORDERED, "stopped")
-    assert not stage.call.rejoin
+    stage.call.happen(CallTrigger.OTHER_CALL_STARTED, following="server-call-2")
+    assert stage.call.following == Rejoin("server-call-2")
+    stage.call.happen(CallTrigger.STOP_REQUESTED, "stopped")
+    assert stage.call.following is None
+    stage.call.happen(CallTrigger.START_REQUESTED)
+    assert stage.call.following == Rejoin(None)
+    stage.call.happen(CallTrigger.STOP_REQUESTED, "stopped")
+    assert stage.call.following is None
     await stage.until_left()
-    stage.call.wanted_again = True
-    stage.call.happen(CallTrigger.CONNECT_FAILED)
-    stage.call.happen(CallTrigger.STOP_ORDERED)
-    assert not stage.call.wanted_again and stage.call.state is CallState.ENDED
+    assert stage.call.state is CallState.ENDED
+
+
+@pytest.mark.parametrize(
+    ("noted", "follows"),
+    [
+        (None, RetryLater()),
+        ("server-call-1", RetryLater()),
+        ("server-call-2", Rejoin("server-call-2")),
+        ("", Rejoin(None)),
+    ],
+)
+def test_a_failed_call_is_retried_unless_another_is_to_be_joined(noted: str | None, follows: object) -> None:
+    """Somebody who comes into the call that we could not stay in does not make us return at once."""
+
+    @scene
+    async def script(stage: Scene) -> None:
+        stage.calls.hang_up_takes_s = 1.0
+        await stage.begin()
+        stage.call.happen(CallTrigger.FAILED, "internal_error")
+        if noted is not None:
+            stage.call.happen(CallTrigger.PERSON_JOINED, following=noted or None)
+        await stage.until_left()
+        assert stage.call.following == follows
+
+    script()
+
+
+@pytest.mark.parametrize("trigger", [CallTrigger.CALL_ENDED, CallTrigger.STOP_REQUESTED])
+def test_a_retry_is_forgotten_when_the_call_is_over(trigger: CallTrigger) -> None:
+    @scene
+    async def script(stage: Scene) -> None:
+        stage.calls.refuses = REFUSED
+        await stage.begin()
+        await stage.until_left()
+        assert (stage.call.state, stage.call.following) == (CallState.LIVE, RetryLater())
+        stage.call.happen(trigger)
+        assert (stage.call.state, stage.call.following) == (CallState.ENDED, None)
+
+    script()
+
+
+@scene
+async def test_another_call_is_joined_though_the_one_before_is_over(stage: Scene) -> None:
+    stage.calls.hang_up_takes_s = 1.0
+    await stage.begin()
+    stage.call.happen(CallTrigger.OTHER_CALL_STARTED, following="server-call-2")
+    stage.call.happen(CallTrigger.FAILED, "internal_error")
+    await stage.until_left()
+    stage.call.happen(CallTrigger.CALL_ENDED)
+    assert stage.call.following == Rejoin("server-call-2")
 
 
 async def joining_again(stage: Scene, meanwhile: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -530,7 +586,7 @@ async def test_the_report_of_our_own_hang_up_does_not_end_the_call(stage: Scene)
 @scene
 async def test_who_is_stopped_on_the_way_to_joining_again_does_not(stage: Scene) -> None:
     async def stopped() -> None:
-        stage.call.happen(CallTrigger.STOP_ORDERED, "stopped")
+        stage.call.happen(CallTrigger.STOP_REQUESTED, "stopped")
 
     await joining_again(stage, stopped)
     await stage.until_left()

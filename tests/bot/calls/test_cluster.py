@@ -19,8 +19,8 @@ from bot.interpreting.events import BoothDegraded, Order
 from bot.interpreting.glossary import GlossaryEntries
 from rooms_admin.transcripts.records import LedgerRecord
 from storage.errors import StoreUnavailable
-from tests.bot.calls.test_dispatcher import Exchange, FakeCalls, Kept, ended, report, roster, started
 from tests.support.in_memory_stores import InMemoryKeyValue
+from tests.support.call_service import FakeCalls, Kept, ServiceHarness, ended, report, roster, started
 from tests.support.media_streams import FakeMediaStream
 from tests.support.meeting import ADA, ADA_INTO_SPANISH, BENITO, BENITO_INTO_ENGLISH, PEOPLE, TWO_LANGUAGES
 from tests.support.virtual_time import virtual_time
@@ -181,7 +181,7 @@ class Books(Kept):
         return len(left)
 
 
-class Replica(Exchange):
+class Replica(ServiceHarness):
     def __init__(self, name: str, cluster: Cluster) -> None:
         self.gate = Gate()
         super().__init__(
@@ -250,7 +250,7 @@ class Cluster:
 
     def interpreters(self, room: int = 1) -> list[str]:
         """Replicas that believe to be in the call."""
-        return [one.registry.replica for one in self.all if one.switchboard.call_of(f"room-{room}") is not None]
+        return [one.registry.replica for one in self.all if one.active_calls.by_room(f"room-{room}") is not None]
 
 
 @asynccontextmanager
@@ -318,13 +318,13 @@ async def test_without_a_dial_one_of_the_others_takes_over_within_ten_seconds() 
         replicas.a.freeze()
         seconds = await replicas.until("asked to dial again", lambda: replicas.acs.restarts)
         assert LEASE_S - 2 < seconds < HEARD_AGAIN_S - 1
-        survivor = next(one for one in (replicas.b, replicas.c) if one.switchboard.calls)
+        survivor = next(one for one in (replicas.b, replicas.c) if one.active_calls.all)
         acs = await survivor.dial()
         assert await survivor.status() == (CallState.STREAMING, None)
         await interpreted(acs)
         await asyncio.sleep(30)
         assert replicas.acs.restarts == ["connection-1"]
-        assert len([one for one in (replicas.b, replicas.c) if one.switchboard.calls]) == 1
+        assert len([one for one in (replicas.b, replicas.c) if one.active_calls.all]) == 1
         assert (len(replicas.acs.connects), replicas.acs.hang_ups) == (1, [])
 
 
@@ -347,7 +347,7 @@ async def test_whoever_dies_on_its_way_in_is_followed_by_one_that_gets_the_same_
         await replicas.until("asked again", lambda: len(replicas.acs.request_ids) == 2)
         assert len(set(replicas.acs.request_ids)) == 1
         await asyncio.sleep(1.0)
-        survivor = next(one for one in (replicas.b, replicas.c) if one.switchboard.calls)
+        survivor = next(one for one in (replicas.b, replicas.c) if one.active_calls.all)
         acs = await survivor.dial()
         await interpreted(acs)
         await asyncio.sleep(30)
@@ -395,7 +395,7 @@ async def test_that_the_stream_of_a_dead_replica_has_failed_is_not_said_of_its_s
         replicas.a.freeze()
         await replicas.b.report(MediaStreamingFailed(**report(code=400, sub_code=8581, status="", details="")))
         await replicas.until("asked to dial again", lambda: replicas.acs.restarts, limit_s=HEARD_AGAIN_S)
-        survivor = next(one for one in (replicas.b, replicas.c) if one.switchboard.calls)
+        survivor = next(one for one in (replicas.b, replicas.c) if one.active_calls.all)
         await asyncio.sleep(0.5)
         await interpreted(await survivor.dial())
         assert (len(replicas.acs.connects), replicas.acs.hang_ups) == (1, [])
@@ -405,11 +405,11 @@ async def test_that_the_stream_of_a_dead_replica_has_failed_is_not_said_of_its_s
 async def test_a_paused_interpreter_stays_paused() -> None:
     async with cluster() as replicas:
         await in_a_call(replicas)
-        await replicas.b.switchboard.order("room-1", Order.PAUSE)
+        await replicas.b.commands.order("room-1", Order.PAUSE)
         await asyncio.sleep(0.5)
         replicas.a.freeze()
         acs = await replicas.b.dial()
-        assert (await replicas.c.switchboard.status("room-1")).paused
+        assert (await replicas.c.commands.status("room-1")).paused
         await acs.says(ADA, seconds=1.0)
         await asyncio.sleep(3.0)
         assert acs.played == []
@@ -463,7 +463,7 @@ async def test_an_order_that_waited_for_somebody_out_of_time_does_not_end_the_ca
         replicas.a.freeze()
         began = replicas.loop.time()
         with pytest.raises(ReplicaSilent):
-            await replicas.b.switchboard.stop("room-1")
+            await replicas.b.commands.stop("room-1")
         assert replicas.loop.time() - began == pytest.approx(ANSWER_S, abs=0.1)
         await replicas.c.dial()
         replicas.a.thaw()
@@ -479,7 +479,7 @@ async def test_whoever_was_out_of_time_and_is_told_to_stop_leaves_the_call_to_it
         replicas.a.freeze()
         await replicas.b.dial()
         replicas.a.thaw()
-        await replicas.a.switchboard.drain(0.0)
+        await replicas.a.service.drain(0.0)
         assert replicas.acs.hang_ups == []
         assert replicas.owner() == "b"
 
@@ -512,10 +512,10 @@ async def test_how_lanes_are_served_is_known_to_any_replica_and_written_only_whe
     async with cluster() as replicas:
         acs = await in_a_call(replicas)
         await asyncio.sleep(0.1)
-        (call,) = replicas.a.switchboard.calls
+        (call,) = replicas.a.active_calls.all
         call.live.deliver(BoothDegraded(ADA_INTO_SPANISH, "captions", "quota"))
         await asyncio.sleep(0.1)
-        told = {one.lane: one for one in (await replicas.b.switchboard.status("room-1")).lanes}
+        told = {one.lane: one for one in (await replicas.b.commands.status("room-1")).lanes}
         assert told.keys() == {ADA_INTO_SPANISH, BENITO_INTO_ENGLISH}
         worst = told[ADA_INTO_SPANISH]
         assert (worst.state, worst.engine, worst.reason) == ("open", "captions", "quota")
@@ -525,7 +525,7 @@ async def test_how_lanes_are_served_is_known_to_any_replica_and_written_only_whe
         await asyncio.sleep(3.0)
         assert replicas.record() is not None
         assert replicas.record() == before, "an utterance is nothing to write down"
-        mine = {one.lane: one for one in (await replicas.a.switchboard.status("room-1")).lanes}
+        mine = {one.lane: one for one in (await replicas.a.commands.status("room-1")).lanes}
         assert len(mine[BENITO_INTO_ENGLISH].spans_ms or ()) == 1
 
 
@@ -533,21 +533,21 @@ async def test_how_lanes_are_served_is_known_to_any_replica_and_written_only_whe
 async def test_orders_and_changes_may_be_given_to_any_replica() -> None:
     async with cluster() as replicas:
         await in_a_call(replicas)
-        await replicas.b.switchboard.order("room-1", Order.PAUSE)
-        assert (await replicas.a.switchboard.status("room-1")).paused
-        await replicas.c.switchboard.order("room-1", Order.RESUME)
-        assert not (await replicas.a.switchboard.status("room-1")).paused
-        await replicas.c.switchboard.order("room-1", Order.HUSH)
+        await replicas.b.commands.order("room-1", Order.PAUSE)
+        assert (await replicas.a.commands.status("room-1")).paused
+        await replicas.c.commands.order("room-1", Order.RESUME)
+        assert not (await replicas.a.commands.status("room-1")).paused
+        await replicas.c.commands.order("room-1", Order.HUSH)
         with pytest.raises(CommandRefused, match="already_live"):
-            await replicas.b.switchboard.start("room-1")
+            await replicas.b.commands.start("room-1")
         plan = type(TWO_LANGUAGES)(("en-US", "es-ES"), {ADA: PEOPLE[ADA]}, glossary=GlossaryEntries.of({"ACS": {}}))
         for one in replicas.all:
-            one.book.rooms["room-1"] = type(one.book.rooms["room-1"])("room-1", "acs-1", plan)
-        replicas.b.switchboard.change_plan("room-1", plan)
+            one.plans.rooms["room-1"] = type(one.plans.rooms["room-1"])("room-1", "acs-1", plan)
+        replicas.b.dispatcher.change_plan("room-1", plan)
         await asyncio.sleep(0.5)
-        (call,) = replicas.a.switchboard.calls
+        (call,) = replicas.a.active_calls.all
         assert call.room.plan is plan
-        await replicas.c.switchboard.stop("room-1")
+        await replicas.c.commands.stop("room-1")
         await asyncio.sleep(1.0)
         assert await replicas.b.status() == (CallState.ENDED, "stopped")
         assert replicas.acs.hang_ups == ["connection-1"]
@@ -557,7 +557,7 @@ async def test_orders_and_changes_may_be_given_to_any_replica() -> None:
 async def test_a_deleted_room_is_left_wherever_it_was_deleted() -> None:
     async with cluster() as replicas:
         await in_a_call(replicas)
-        replicas.b.switchboard.room_deleted("room-1")
+        replicas.b.dispatcher.room_deleted("room-1")
         await asyncio.sleep(1.0)
         assert replicas.interpreters() == []
         assert replicas.acs.hang_ups == ["connection-1"]
@@ -567,7 +567,7 @@ async def test_a_deleted_room_is_left_wherever_it_was_deleted() -> None:
 async def test_all_replicas_told_of_a_call_at_once_join_it_once() -> None:
     async with cluster() as replicas:
         for one in replicas.all:
-            await one.switchboard.deliver(started())
+            await one.dispatcher.deliver(started())
         async with asyncio.TaskGroup() as group:
             outcomes = [group.create_task(_started_by_hand(one)) for one in replicas.all]
         await asyncio.sleep(1.0)
@@ -579,7 +579,7 @@ async def test_all_replicas_told_of_a_call_at_once_join_it_once() -> None:
 
 async def _started_by_hand(replica: Replica) -> bool:
     try:
-        await replica.switchboard.start("room-1")
+        await replica.commands.start("room-1")
     except CommandRefused as error:
         assert error.code == "already_live"
         return False
@@ -627,8 +627,8 @@ async def test_a_message_nobody_understands_does_not_keep_others_from_being_read
         await replicas_of_b.send("a", ReplicaMessage(kind="of a newer replica"))
         with pytest.raises(CommandRefused):
             await replicas_of_b.ask("a", ReplicaMessage(kind="order", room_id="room-1", order="dance"), CommandRefused)
-        await replicas.b.switchboard.order("room-1", Order.PAUSE)
-        assert (await replicas.a.switchboard.status("room-1")).paused
+        await replicas.b.commands.order("room-1", Order.PAUSE)
+        assert (await replicas.a.commands.status("room-1")).paused
 
 
 # --- leaving in good order ------------------------------------------------------------------------------------
@@ -644,7 +644,7 @@ async def test_each_call_is_handed_over_in_a_pause_of_its_own() -> None:
             group.create_task(acs.says(ADA, seconds=1.0))
             group.create_task(second.says(ADA, seconds=8.0))
             await asyncio.sleep(0.5)
-            draining = group.create_task(replicas.a.switchboard.drain(20.0))
+            draining = group.create_task(replicas.a.service.drain(20.0))
             await replicas.until("closed for another to be dialled", lambda: acs.close_code == 1012)
             assert not draining.done()
             assert second.close_code is None, "somebody is speaking there"
@@ -664,7 +664,7 @@ async def test_each_call_is_handed_over_in_a_pause_of_its_own() -> None:
 async def test_for_a_call_that_is_handed_over_acs_gets_its_time_to_dial_and_is_then_asked_to() -> None:
     async with cluster() as replicas:
         await in_a_call(replicas)
-        await replicas.a.switchboard.drain(20.0)
+        await replicas.a.service.drain(20.0)
         await replicas.until("taken over", lambda: replicas.owner() in ("b", "c"), limit_s=2.5)
         await asyncio.sleep(3.5)
         assert replicas.acs.restarts == []
@@ -678,7 +678,7 @@ async def test_a_replica_that_is_leaving_ends_no_call_of_another_for_a_report_th
         await in_a_call(replicas)
         replicas.b.freeze()
         replicas.c.freeze()
-        await replicas.a.switchboard.drain(20.0)
+        await replicas.a.service.drain(20.0)
         assert replicas.owner() == ""
         await replicas.a.report(CallConnected(**report()))
         replicas.b.thaw()
@@ -694,7 +694,7 @@ async def test_the_last_replica_leaves_its_calls_for_whoever_comes_next() -> Non
         replicas.c.freeze()
         await asyncio.sleep(LEASE_S)
         await in_a_call(replicas)
-        await replicas.a.switchboard.drain(20.0)
+        await replicas.a.service.drain(20.0)
         assert replicas.acs.hang_ups == ["connection-1"]
         replicas.b.thaw()
         await replicas.until("joined again", lambda: replicas.owner() == "b")
@@ -742,7 +742,7 @@ async def test_while_the_store_is_away_a_lost_media_stream_is_won_back_by_whoeve
             one.loses_the_store()
         acs.hangs_up()
         await asyncio.sleep(1.0)
-        assert not await replicas.b.switchboard.knows_secret(replicas.acs.secret()), "nobody can say whose it is"
+        assert not await replicas.b.dispatcher.knows_secret(replicas.acs.secret()), "nobody can say whose it is"
         again = await replicas.a.dial()
         await interpreted(again)
 

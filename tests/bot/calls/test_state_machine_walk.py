@@ -1,4 +1,4 @@
-"""The real switchboard in an ACS that loses, delays, repeats and shuffles, walked at random: what must hold then.
+"""The real dispatcher in an ACS that loses, delays, repeats and shuffles, walked at random: what must hold then.
 
 While it goes on, there are never two of ours in a room; when it has calmed down, there is one where people are, and
 none where nobody is, and nothing is left over.
@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from bot.calls.commands import CommandRefused
 from bot.calls.state_machine import CallState
 from bot.interpreting.plan import RoomPlan
-from tests.bot.calls.test_dispatcher import Exchange
 from tests.support.acs_world import AcsWorld
+from tests.support.call_service import ServiceHarness
 from tests.support.meeting import ADA, BENITO, PEOPLE, TWO_LANGUAGES
 from tests.support.virtual_time import virtual_time
 
@@ -37,10 +37,10 @@ class Move(NamedTuple):
 
 
 class Walk:
-    """One exchange, one world, and what may be expected of them."""
+    """One harness, one world, and what may be expected of them."""
 
-    def __init__(self, exchange: Exchange, world: AcsWorld) -> None:
-        self.exchange = exchange
+    def __init__(self, harness: ServiceHarness, world: AcsWorld) -> None:
+        self.harness = harness
         self.world = world
         self.excused: dict[int, str | None] = {}
         """Rooms we were told to leave, or put out of, and the call that was on then: we may stay away from it."""
@@ -55,16 +55,16 @@ class Walk:
                     self._excuse(move.room)
                 world.put_out(acs_room)
             case "delete":
-                self.exchange.book.rooms.pop(f"room-{move.room}", None)
-                self.exchange.switchboard.room_deleted(f"room-{move.room}")
+                self.harness.plans.rooms.pop(f"room-{move.room}", None)
+                self.harness.dispatcher.room_deleted(f"room-{move.room}")
                 for person in PEOPLE:
                     world.leave(acs_room, person)
             case "change":
                 plan = RoomPlan(TWO_LANGUAGES.languages, {ADA: PEOPLE[ADA]})
-                self.exchange.switchboard.change_plan(f"room-{move.room}", TWO_LANGUAGES)
-                self.exchange.switchboard.change_plan(f"room-{move.room + 2}", plan)
+                self.harness.dispatcher.change_plan(f"room-{move.room}", TWO_LANGUAGES)
+                self.harness.dispatcher.change_plan(f"room-{move.room + 2}", plan)
             case "bug":
-                for booth in self.exchange.booths.running[:1]:
+                for booth in self.harness.booths.running[:1]:
                     booth.breaks(RuntimeError("a bug of ours"))
             case _:
                 if move.name in MEETING and self._exists(move.room):
@@ -72,13 +72,13 @@ class Walk:
         await asyncio.sleep(move.then_s)
 
     async def _order(self, order: str, room: int) -> None:
-        switchboard = self.exchange.switchboard
+        commands = self.harness.commands
         try:
             if order == "stop":
-                await switchboard.stop(f"room-{room}")
+                await commands.stop(f"room-{room}")
                 self._excuse(room)
             else:
-                await switchboard.start(f"room-{room}")
+                await commands.start(f"room-{room}")
                 self.excused.pop(room, None)
         except CommandRefused:
             pass
@@ -88,17 +88,17 @@ class Walk:
         self.excused[room] = None if meeting is None else meeting.server_call_id
 
     def _exists(self, room: int) -> bool:
-        return f"room-{room}" in self.exchange.book.rooms
+        return f"room-{room}" in self.harness.plans.rooms
 
     async def judge(self) -> None:
         """Everything has been quiet for long enough."""
-        exchange, world = self.exchange, self.world
+        harness, world = self.harness, self.world
         assert world.crowded == []
         busy = set()
         for room in ROOMS:
             bots = world.interpreters(f"acs-{room}")
             meeting = world.meetings.get(f"acs-{room}")
-            status = await exchange.status(room)
+            status = await harness.status(room)
             if meeting is None or not meeting.people:
                 assert bots == [], "nobody is there any more"
                 assert status[0] in (CallState.ENDED, CallState.SCHEDULED)
@@ -108,15 +108,14 @@ class Walk:
             if bots:
                 assert len(bots) == 1
                 busy.add(f"room-{room}")
-        switchboard, registry = exchange.switchboard, exchange.registry
-        assert {call.room.room_id for call in switchboard.calls} == busy
-        assert len(switchboard.call_secrets) == len(busy)
+        active_calls, registry = harness.active_calls, harness.registry
+        assert {call.room.room_id for call in active_calls.all if not call.live.over} == busy
         assert {record.room_id for record in await registry.calls()} == busy
         assert {wanted.room_id for wanted in await registry.all_wanted()} <= busy
         assert await registry.orphans() == []
-        assert await exchange.state.find("event:") == {}
+        assert await harness.state.find("event:") == {}
         for record in await registry.calls():
-            call = switchboard.call_of(record.room_id)
+            call = active_calls.by_room(record.room_id)
             assert call is not None
             assert msgspec.structs.replace(call.record, secret=call.secret) == record, "written down as it is"
 
@@ -150,9 +149,9 @@ def walk(seed: int, ends_with_people: bool, path: list[Move]) -> None:
     @virtual_time
     async def script() -> None:
         world = AcsWorld(random.Random(seed), ends_with_people=ends_with_people)
-        async with Exchange(calls=world) as exchange:
-            world.host = exchange
-            walking = Walk(exchange, world)
+        async with ServiceHarness(calls=world) as harness:
+            world.host = harness
+            walking = Walk(harness, world)
             for move in path:
                 await walking.go(move)
             world.troubled = False
@@ -163,8 +162,8 @@ def walk(seed: int, ends_with_people: bool, path: list[Move]) -> None:
                     world.leave(f"acs-{room}", person)
             await asyncio.sleep(CALM_S)
             await walking.judge()
-            assert exchange.switchboard.live_calls == 0
-            assert not exchange.running.done()
+            assert harness.live_calls == 0
+            assert not harness.running.done()
 
     logging.disable(logging.CRITICAL)
     try:
