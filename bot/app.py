@@ -25,7 +25,6 @@ from bot.calls.call import CallAddresses
 from bot.calls.dispatcher import Dispatcher
 from bot.calls.registry import Registry
 from bot.calls.service import CallService
-from bot.calls.tasks import ServiceTasks
 from bot.config import Settings
 from bot.error_responses import install_error_handlers
 from bot.interpreter_control import InterpreterController
@@ -42,6 +41,7 @@ from bot.realtime.timeouts import BoothLimits
 from bot.realtime.translation_messages import TranslationSettings
 from bot.room_factory import RoomFactory
 from bot.room_plans import StoredRoomPlans, follow_change, follow_removal
+from bot.tasks import ServiceTasks
 from http_serving.bearer_tokens import KeySet, TokenVerifier, event_grid_only, fetch_over_http
 from http_serving.openapi import described
 from http_serving.security_headers import make_answers_safe

@@ -19,7 +19,7 @@ from bot.calls.call_ending import hang_up_orphan, settle, try_later
 from bot.calls.cluster import Cluster
 from bot.calls.registry import LEASE_S, CallRecord, LastCall, WantedCall
 from bot.calls.state_machine import CallAction, CallState, CallTrigger, step
-from bot.calls.tasks import ServiceTasks
+from bot.tasks import ServiceTasks
 from storage.errors import StoreUnavailable
 from webhooks.deduplication import RecentIds
 

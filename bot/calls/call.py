@@ -59,7 +59,7 @@ FAILURES = ("internal_error", "connect_failed", "no_media", "media_lost", "disco
 
 @dataclass(frozen=True, slots=True)
 class PlannedRoom:
-    """A room as the switchboard needs it."""
+    """A room as calls need it."""
 
     room_id: str
     acs_room_id: str
@@ -349,7 +349,7 @@ class Call:
             case CallAction.FORGET_RETRY if isinstance(self._following, RetryLater):
                 self._follow(None)
             case _:
-                pass  # joining anew is the switchboard's
+                pass  # joining is up to the dispatcher
         if self._state is CallState.STREAMING:
             self._recovering = self._refused = False
         if self._state is not before:

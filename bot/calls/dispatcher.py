@@ -30,9 +30,9 @@ from bot.calls.reconciler import (
 )
 from bot.calls.registry import CallRecord, Registry, decode_event, decode_report, encode_event
 from bot.calls.state_machine import CallAction, CallState, CallTrigger, step
-from bot.calls.tasks import ServiceTasks
 from bot.interpreting.plan import RoomPlan
 from bot.log_format import log_context
+from bot.tasks import ServiceTasks
 from http_serving.errors import Overloaded
 from media_streaming.stream import MediaStream
 from storage.errors import StoreUnavailable

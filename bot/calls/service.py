@@ -14,8 +14,8 @@ from bot.calls.dispatcher import Dispatcher
 from bot.calls.periodic_checks import PeriodicChecks
 from bot.calls.registry import Registry
 from bot.calls.state_machine import CallTrigger
-from bot.calls.tasks import ServiceTasks
 from bot.outputs.webhook_events import EmitEvent
+from bot.tasks import ServiceTasks
 from storage.errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)

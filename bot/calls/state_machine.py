@@ -1,6 +1,6 @@
 """The way of a room's interpreter through a call, as a table: every state, everything that can happen, what follows.
 
-The table is the rule; `call.py` and `switchboard.py` carry out what it says and decide nothing of the kind themselves.
+The table is the rule; `call.py` and `dispatcher.py` carry out what it says and decide nothing of the kind themselves.
 docs/lifecycle.md is drawn from it.
 
     scheduled ─► connecting ─► connected ─► streaming ◄─► interrupted

@@ -15,16 +15,16 @@ from bot.calls.call import CallAddresses, PlannedRoom
 from bot.calls.registry import Registry
 from bot.calls.service import CallService
 from bot.calls.state_machine import CallState
-from bot.calls.tasks import ServiceTasks
 from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.live_room import LiveRoom
 from bot.outputs.listener_feed import ListenerFeed
 from bot.outputs.transcript_writer import TranscriptWriter
+from bot.tasks import ServiceTasks
 from listeners.feed import Feed
 from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine
 from storage.key_value import KeyValueStore
-from tests.support.in_memory_stores import InMemoryKeyValue
 from tests.support.booths import FakeBooths
+from tests.support.in_memory_stores import InMemoryKeyValue
 from tests.support.media_streams import FakeMediaStream, NumberedSpeech
 from tests.support.meeting import ADA, TWO_LANGUAGES, Answers
 from webhooks.events import (
@@ -162,7 +162,7 @@ class Kept:
 
 
 class ServiceHarness:
-    """A switchboard with everything round it."""
+    """A call service with everything round it."""
 
     def __init__(
         self,

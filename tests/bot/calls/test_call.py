@@ -33,9 +33,9 @@ from bot.outputs.listener_feed import ListenerFeed
 from bot.outputs.transcript_writer import TranscriptWriter
 from listeners.feed import Feed
 from storage.errors import StoreUnavailable
-from tests.support.in_memory_stores import InMemoryKeyValue
 from tests.support.booths import FakeBooths
 from tests.support.call_service import ROOMS, FakeCalls, Kept, report, roster
+from tests.support.in_memory_stores import InMemoryKeyValue
 from tests.support.media_streams import FakeMediaStream, NumberedSpeech
 from tests.support.meeting import ADA, BENITO, PEOPLE, Answers
 from tests.support.virtual_time import virtual_time

@@ -19,8 +19,8 @@ from bot.interpreting.events import BoothDegraded, Order
 from bot.interpreting.glossary import GlossaryEntries
 from rooms_admin.transcripts.records import LedgerRecord
 from storage.errors import StoreUnavailable
-from tests.support.in_memory_stores import InMemoryKeyValue
 from tests.support.call_service import FakeCalls, Kept, ServiceHarness, ended, report, roster, started
+from tests.support.in_memory_stores import InMemoryKeyValue
 from tests.support.media_streams import FakeMediaStream
 from tests.support.meeting import ADA, ADA_INTO_SPANISH, BENITO, BENITO_INTO_ENGLISH, PEOPLE, TWO_LANGUAGES
 from tests.support.virtual_time import virtual_time

@@ -665,7 +665,7 @@ async def test_draining_does_not_wait_for_ever_for_an_answer_to_a_connect(caplog
 
 
 @virtual_time
-async def test_a_switchboard_that_is_cancelled_hangs_up_everywhere() -> None:
+async def test_a_service_that_is_cancelled_hangs_up_everywhere() -> None:
     async with ServiceHarness() as harness:
         await harness.tell(started(1), started(2, "server-call-2"))
         await harness.dial(1)
@@ -677,7 +677,7 @@ async def test_a_switchboard_that_is_cancelled_hangs_up_everywhere() -> None:
 
 
 @virtual_time
-async def test_nothing_is_joined_before_the_switchboard_runs() -> None:
+async def test_nothing_is_joined_before_the_service_runs() -> None:
     harness = ServiceHarness()
     with pytest.raises(RuntimeError, match="not running"):
         await harness.commands.start("room-1")
