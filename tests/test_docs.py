@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from bot import rate_limits
-from bot.calls import cluster, media_recovery, periodic_checks, registry, service
+from bot.calls import cluster, dispatcher, media_recovery, periodic_checks, registry, service
 from bot.config import Settings
 from bot.interpreting import booth_events, renditions
 from bot.interpreting.playout import catch_up, channels, pacer
