@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.rooms_admin.integrations.test_delivery import Integrator
+from tests.support.integrator import Integrator
 from tests.support.line import line
 
 

@@ -16,8 +16,8 @@ from emulator.config import CALLBACK_ISSUER, RESOURCE_ID
 from http_serving.bearer_tokens import KeySet, TokenVerifier, fetch_over_http
 from http_serving.errors import ServiceError
 from tests.support.acs_emulator import Acs, make_guest, make_room, running_acs, until
+from tests.support.webhook_handler import Handler
 from tests.support.webhook_serving import application
-from tests.webhooks.test_routes import Handler
 from webhooks.events import CallConnected, CallEnded, CallStarted, ParticipantsUpdated
 from webhooks.routes import router
 

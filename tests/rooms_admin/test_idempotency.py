@@ -10,7 +10,7 @@ from http_serving.errors import InvalidRequest
 from rooms_admin.errors import InProgress, KeyReused
 from rooms_admin.idempotency import KEPT_FOR, IdempotencyStore, KeyClaim, StoredResponse, checked_key, fingerprint
 from storage.sqlite import SqliteDatabase
-from tests.rooms_admin.rooms.test_room import NOW, room
+from tests.support.rooms import NOW, room
 from tests.support.stores import Stores
 
 ANSWER = StoredResponse(201, b'{"room_id":"room-1"}', {"etag": '"1"'})

@@ -17,9 +17,8 @@ from rooms_admin.stores.sqlite.rooms import SqliteRooms
 from rooms_admin.stores.sqlite.transcripts import SqliteTranscripts
 from rooms_admin.transcripts.recorder import TranscriptRecorder
 from storage.sqlite import IN_MEMORY, SqliteDatabase
-from tests.rooms_admin.rooms.test_room import NOW, room
-from tests.rooms_admin.transcripts.test_recorder import line
 from tests.support.acs_fakes import FakeAcs, refused
+from tests.support.rooms import NOW, line, room
 
 
 class Clock:

@@ -11,13 +11,12 @@ from typing import Any
 import httpx2
 import pytest
 
-from http_serving.errors import Overloaded, ServiceError, TokenRejected
+from http_serving.errors import ServiceError
+from tests.support.webhook_handler import Handler, verify
 from tests.support.webhook_serving import application, asgi_scope, client
 from webhooks.events import (
     CallConnected,
     CallEnded,
-    CallEvent,
-    CallReport,
     CallStarted,
     MediaStreamingStarted,
     ParticipantsUpdated,
@@ -38,37 +37,6 @@ CALL = "/webhooks/calls/call-secret"
 
 def wire(name: str) -> bytes:
     return (WIRE / f"{name}.json").read_bytes()
-
-
-class Handler:
-    """Keeps what it is handed, or has no room for it."""
-
-    def __init__(self) -> None:
-        self.reports: list[CallReport] = []
-        self.events: list[tuple[str, CallEvent]] = []
-        self.room_for = 1_000_000
-
-    def _room(self) -> None:
-        if len(self.reports) + len(self.events) >= self.room_for:
-            raise Overloaded("too much to do", retry_after_ms=500)
-
-    async def deliver(self, event: CallReport) -> None:
-        self._room()
-        self.reports.append(event)
-
-    async def knows_call(self, call_secret: str) -> bool:
-        return call_secret == "call-secret"
-
-    async def deliver_call_event(self, call_secret: str, event: CallEvent) -> None:
-        self._room()
-        self.events.append((call_secret, event))
-
-
-async def verify(header: str | None) -> object:
-    """Accepts one token; stands for the verifier, which has its own tests."""
-    if header != "Bearer good":
-        raise TokenRejected("signature" if header else "missing")
-    return "claims"
 
 
 class Service:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,135 +11,15 @@ import httpx2
 import pytest
 from starlette.exceptions import HTTPException
 
-from http_serving.errors import Conflict, ServiceError
+from http_serving.errors import Conflict
 from rooms_admin.api import (
     BODY_LIMIT,
-    InterpreterState,
-    LaneStatus,
-    RequestGuard,
-    TranslationCapabilities,
-    router,
 )
 from rooms_admin.api.schemas import TranscriptAnswer
-from rooms_admin.auth.api_keys import ApiKeys
-from rooms_admin.rooms.requests import Action, TicketPurpose
-from rooms_admin.rooms.room import Room
-from rooms_admin.rooms.service import RoomService
 from rooms_admin.transcripts.records import LedgerRecord, PlayoutTimes, TranscriptLine
-from rooms_admin.transcripts.usage import Prices
-from tests.support.acs_fakes import FakeAcs, refused
-from tests.support.in_memory_stores import InMemoryRooms
-from tests.support.webhook_serving import application, asgi_scope, client
-
-NEW_ROOM: dict[str, Any] = {
-    "name": "Board meeting",
-    "languages": ["en-us", "ES-es"],
-    "mode": "consecutive",
-    "participants": [
-        {"display_name": "Ada", "role": "Presenter", "speaks": "en-US", "hears": "en-US"},
-        {"display_name": "Benito", "speaks": "es-ES"},
-    ],
-}
-
-
-class FakeInterpreter:
-    """Does what it is told at once, or refuses."""
-
-    def __init__(self) -> None:
-        self.commands: list[tuple[str, Action]] = []
-        self.refusal: Exception | None = None
-
-    async def state(self, room_id: str) -> InterpreterState:
-        if not self.commands:
-            return InterpreterState("idle")
-        lanes = [
-            LaneStatus("8:acs:a", "en-US", "es-ES", "open", "captions", "quota", (900, 1100), 2),
-            LaneStatus("8:acs:b", "es-ES", "en-US", "parked", None, None, None, None),
-        ]
-        since, translation = (
-            datetime(2026, 11, 20, 8, tzinfo=UTC),
-            TranslationCapabilities("translate", "offered", "", ["es"], ["pt"]),
-        )
-        return InterpreterState("paused", "conn-1", since, "asked to", lanes, translation)
-
-    async def command(self, room_id: str, action: Action) -> None:
-        if self.refusal is not None:
-            raise self.refusal
-        self.commands.append((room_id, action))
-
-
-class FakeTranscripts:
-    def __init__(self) -> None:
-        self.kept: list[TranscriptLine] = []
-        self.closed: list[LedgerRecord] = []
-
-    async def lines(self, room_id: str) -> Sequence[TranscriptLine]:
-        return self.kept
-
-    async def passages(self, room_id: str) -> Sequence[LedgerRecord]:
-        return self.closed
-
-    async def every_passage(self, room_id: str) -> Sequence[LedgerRecord]:
-        return self.closed
-
-
-class Watcher:
-    def __init__(self) -> None:
-        self.seen: list[tuple[str, Room]] = []
-
-    def changed(self, room: Room) -> None:
-        self.seen.append(("changed", room))
-
-    def removed(self, room: Room) -> None:
-        self.seen.append(("removed", room))
-
-
-def issue_ticket(
-    purpose: TicketPurpose, room_id: str, language: str | None, participant_id: str | None
-) -> tuple[str, datetime]:
-    return f"{purpose}/{room_id}/{language}/{participant_id}", datetime(2026, 11, 20, 8, 15, tzinfo=UTC)
-
-
-class Service:
-    """The REST API with everything round it."""
-
-    def __init__(self, prices: Prices | None = None, before: Service | None = None, **guard: Any) -> None:
-        """`before`: the same service before a restart."""
-        self.acs: FakeAcs = before.acs if before else FakeAcs()
-        self.store: InMemoryRooms = before.store if before else InMemoryRooms()
-        self.interpreter = FakeInterpreter()
-        self.transcripts = FakeTranscripts()
-        self.watcher = Watcher()
-        rooms = RoomService(self.store, self.acs.acs, watcher=self.watcher)
-        options: dict[str, Any] = {"authorise": ApiKeys({"ops": "s3cret"}), "body_timeout_s": 0.05} | guard
-        routes = router(
-            rooms,
-            RequestGuard(**options),
-            self.interpreter,
-            self.transcripts,
-            issue_ticket=issue_ticket,
-            prices=prices,
-        )
-        self.app = application(routes, ServiceError)
-
-
-@pytest.fixture
-def service() -> Service:
-    return Service()
-
-
-@pytest.fixture
-async def http(service: Service) -> AsyncIterator[httpx2.AsyncClient]:
-    async with client(service.app, x_api_key="s3cret") as http:
-        yield http
-
-
-async def create(http: httpx2.AsyncClient, **changes: Any) -> dict[str, Any]:
-    answer = await http.post("/api/rooms", json=NEW_ROOM | changes)
-    assert answer.status_code == 201, answer.text
-    created: dict[str, Any] = answer.json()
-    return created
-
+from tests.support.acs_fakes import refused
+from tests.support.rooms_api import NEW_ROOM, Service, create
+from tests.support.webhook_serving import asgi_scope, client
 
 # --- rooms ---------------------------------------------------------------------------------------
 

@@ -18,8 +18,8 @@ from rooms_admin.stores.sqlite.migrations import MIGRATIONS
 from rooms_admin.transcripts.records import LedgerRecord
 from rooms_admin.transcripts.usage import Prices
 from storage.sqlite import IN_MEMORY, SqliteDatabase
-from tests.rooms_admin.api.test_rooms import NEW_ROOM, Service, create
 from tests.support.acs_fakes import refused
+from tests.support.rooms_api import NEW_ROOM, Service, create
 from tests.support.webhook_serving import client
 
 
@@ -44,17 +44,6 @@ class Repeating:
 async def repeating() -> AsyncIterator[Repeating]:
     async with SqliteDatabase(IN_MEMORY, MIGRATIONS) as database:
         yield Repeating(database, await built(answers=SqliteIdempotency(database)))
-
-
-@pytest.fixture
-def service() -> Service:
-    return Service()
-
-
-@pytest.fixture
-async def http(service: Service) -> AsyncIterator[httpx2.AsyncClient]:
-    async with client(service.app, x_api_key="s3cret") as http:
-        yield http
 
 
 # --- repeated requests -------------------------------------------------------------------------------

@@ -19,8 +19,8 @@ from rooms_admin.stores.sqlite.migrations import MIGRATIONS
 from rooms_admin.stores.sqlite.rooms import SqliteRooms
 from rooms_admin.stores.sqlite.subscriptions import SqliteSubscriptions
 from storage.sqlite import IN_MEMORY, SqliteDatabase
-from tests.rooms_admin.rooms.test_room import NOW, room
 from tests.support.acs_fakes import FakeAcs
+from tests.support.rooms import NOW, room
 from tests.support.webhook_serving import application, client
 
 NEW = {"url": "https://contoso.com/hook", "events": ["room.live"]}

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from rooms_admin.integrations import delivery as module
 from rooms_admin.integrations.delivery import JITTER, RETRY_S, WebhookDeliveries, retry_after_s, signature
@@ -23,7 +22,8 @@ from rooms_admin.stores.sqlite.rooms import SqliteRooms
 from rooms_admin.stores.sqlite.subscriptions import SqliteSubscriptions
 from storage.errors import StoreUnavailable
 from storage.sqlite import IN_MEMORY, SqliteDatabase
-from tests.rooms_admin.rooms.test_room import room
+from tests.support.integrator import Integrator
+from tests.support.rooms import room
 from tests.support.stores import Stores
 from tests.support.virtual_time import virtual_time
 
@@ -37,53 +37,6 @@ class Clock:
         return datetime.now(UTC) + self.ahead
 
 
-class Integrator:
-    """A receiver that answers as it is told."""
-
-    def __init__(self) -> None:
-        self.answers: list[int] = []
-        self.received: list[tuple[dict[str, str], bytes]] = []
-        self.url = ""
-        self.gate: asyncio.Event | None = None
-        """Until it is set, requests are not answered."""
-        self.most_at_once = 0
-        self._at_once = 0
-        self._news = asyncio.Condition()
-
-    async def until(self, received: int) -> None:
-        async with self._news:
-            await self._news.wait_for(lambda: len(self.received) >= received)
-
-    async def handle(self, request: web.Request) -> web.Response:
-        body = await request.read()
-        async with self._news:
-            self.received.append(({name.lower(): value for name, value in request.headers.items()}, body))
-            self._news.notify_all()
-        self._at_once += 1
-        self.most_at_once = max(self.most_at_once, self._at_once)
-        try:
-            if self.gate is not None:
-                await self.gate.wait()
-        finally:
-            self._at_once -= 1
-        status = self.answers.pop(0) if self.answers else 204
-        return web.Response(status=status, headers={"Location": self.url} if status == 302 else {})
-
-    @asynccontextmanager
-    async def listening(self) -> AsyncIterator[None]:
-        app = web.Application()
-        app.router.add_post("/hook", self.handle)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        self.url = f"{site.name}/hook"
-        try:
-            yield
-        finally:
-            await runner.cleanup()
-
-
 @asynccontextmanager
 async def running(deliveries: WebhookDeliveries) -> AsyncIterator[None]:
     task = asyncio.ensure_future(deliveries.run())
@@ -95,7 +48,7 @@ async def running(deliveries: WebhookDeliveries) -> AsyncIterator[None]:
             await task
 
 
-class Desk:
+class Sending:
     def __init__(
         self, subscriptions: Subscriptions, deliveries: WebhookDeliveries, integrator: Integrator, clock: Clock
     ) -> None:
@@ -122,22 +75,22 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(stores: Stores) -> AsyncIterator[Desk]:
+async def sending(stores: Stores) -> AsyncIterator[Sending]:
     integrator, clock = Integrator(), Clock()
     async with integrator.listening():
         await stores.rooms.add(room(1))
         subscriptions = await stores.subscriptions(clock)
         deliveries = WebhookDeliveries(subscriptions, now=clock, chance=lambda: 0.5, timeout_s=1.0, look_s=0.02)
         async with running(deliveries):
-            yield Desk(subscriptions, deliveries, integrator, clock)
+            yield Sending(subscriptions, deliveries, integrator, clock)
 
 
-async def test_what_happens_is_told_and_signed(desk: Desk) -> None:
-    subscription = await desk.subscribe()
-    desk.deliveries.tell("room.live", "room-1", {"reason": "a test"})
-    desk.deliveries.tell("room.ended", "room-1", {})
-    await desk.until_state(subscription, "delivered", 1)
-    ((headers, body),) = desk.integrator.received
+async def test_what_happens_is_told_and_signed(sending: Sending) -> None:
+    subscription = await sending.subscribe()
+    sending.deliveries.tell("room.live", "room-1", {"reason": "a test"})
+    sending.deliveries.tell("room.ended", "room-1", {})
+    await sending.until_state(subscription, "delivered", 1)
+    ((headers, body),) = sending.integrator.received
     document = json.loads(body)
     assert (document["type"], document["data"]) == ("room.live", {"room_id": "room-1", "reason": "a test"})
     assert abs(datetime.fromisoformat(document["timestamp"]) - datetime.now(UTC)) < timedelta(seconds=5)
@@ -156,58 +109,58 @@ def test_the_example_of_the_standard() -> None:
     assert found == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
-async def test_a_failure_is_tried_again_with_the_same_id(desk: Desk) -> None:
-    subscription = await desk.subscribe()
-    desk.integrator.answers = [500, 302]
-    desk.deliveries.tell("room.live", "room-1", {})
-    first = await desk.until_state(subscription, "pending", 1)
+async def test_a_failure_is_tried_again_with_the_same_id(sending: Sending) -> None:
+    subscription = await sending.subscribe()
+    sending.integrator.answers = [500, 302]
+    sending.deliveries.tell("room.live", "room-1", {})
+    first = await sending.until_state(subscription, "pending", 1)
     assert first.status == 500
-    desk.clock.ahead += timedelta(seconds=RETRY_S[0])
-    second = await desk.until_state(subscription, "pending", 2)
+    sending.clock.ahead += timedelta(seconds=RETRY_S[0])
+    second = await sending.until_state(subscription, "pending", 2)
     assert second.status == 302, "a redirect is not followed: nobody else is to be told"
-    desk.clock.ahead += timedelta(seconds=RETRY_S[1])
-    await desk.until_state(subscription, "delivered", 3)
-    assert len({headers["webhook-id"] for headers, _ in desk.integrator.received}) == 1
-    assert len({headers["webhook-timestamp"] for headers, _ in desk.integrator.received}) == 3
+    sending.clock.ahead += timedelta(seconds=RETRY_S[1])
+    await sending.until_state(subscription, "delivered", 3)
+    assert len({headers["webhook-id"] for headers, _ in sending.integrator.received}) == 1
+    assert len({headers["webhook-timestamp"] for headers, _ in sending.integrator.received}) == 3
 
 
-async def test_it_is_given_up_in_the_end(desk: Desk) -> None:
-    subscription = await desk.subscribe("http://127.0.0.1:1/nobody")
-    desk.deliveries.tell("room.live", "room-1", {})
+async def test_it_is_given_up_in_the_end(sending: Sending) -> None:
+    subscription = await sending.subscribe("http://127.0.0.1:1/nobody")
+    sending.deliveries.tell("room.live", "room-1", {})
     for number, wait in enumerate(RETRY_S, start=1):
-        failed = await desk.until_state(subscription, "pending", number)
+        failed = await sending.until_state(subscription, "pending", number)
         assert (failed.status, failed.error) == (None, "ClientConnectorError")
-        desk.clock.ahead += timedelta(seconds=wait + 1)
-    await desk.until_state(subscription, "failed", len(RETRY_S) + 1)
+        sending.clock.ahead += timedelta(seconds=wait + 1)
+    await sending.until_state(subscription, "failed", len(RETRY_S) + 1)
 
 
-async def test_one_that_is_gone_for_good_is_not_asked_again(desk: Desk) -> None:
-    subscription = await desk.subscribe()
-    desk.integrator.answers = [410]
-    desk.deliveries.tell("room.live", "room-1", {})
-    await desk.until_state(subscription, "failed", 1)
+async def test_one_that_is_gone_for_good_is_not_asked_again(sending: Sending) -> None:
+    subscription = await sending.subscribe()
+    sending.integrator.answers = [410]
+    sending.deliveries.tell("room.live", "room-1", {})
+    await sending.until_state(subscription, "failed", 1)
 
 
-async def test_what_nobody_wants_is_not_kept(desk: Desk) -> None:
-    desk.deliveries.tell("room.live", "room-1", {})
-    await desk.deliveries.flush()
-    subscription = await desk.subscribe()
-    assert await desk.subscriptions.history(subscription.subscription_id, None, 9) == []
+async def test_what_nobody_wants_is_not_kept(sending: Sending) -> None:
+    sending.deliveries.tell("room.live", "room-1", {})
+    await sending.deliveries.flush()
+    subscription = await sending.subscribe()
+    assert await sending.subscriptions.history(subscription.subscription_id, None, 9) == []
 
 
-async def test_a_store_that_fails_delays_and_loses_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    subscription = await desk.subscribe()
-    real, failures = desk.subscriptions.enqueue, [StoreUnavailable("disk full"), StoreUnavailable("disk full")]
+async def test_a_store_that_fails_delays_and_loses_nothing(sending: Sending, monkeypatch: pytest.MonkeyPatch) -> None:
+    subscription = await sending.subscribe()
+    real, failures = sending.subscriptions.enqueue, [StoreUnavailable("disk full"), StoreUnavailable("disk full")]
 
     async def enqueue(events: Any) -> int:
         if failures:
             raise failures.pop()
         return await real(events)
 
-    monkeypatch.setattr(desk.subscriptions, "enqueue", enqueue)
-    desk.deliveries.tell("room.live", "room-1", {})
-    await desk.until_state(subscription, "delivered", 1)
-    assert len(desk.integrator.received) == 1
+    monkeypatch.setattr(sending.subscriptions, "enqueue", enqueue)
+    sending.deliveries.tell("room.live", "room-1", {})
+    await sending.until_state(subscription, "delivered", 1)
+    assert len(sending.integrator.received) == 1
 
 
 async def test_what_has_happened_is_written_down_when_we_stop() -> None:

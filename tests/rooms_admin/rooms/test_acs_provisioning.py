@@ -15,8 +15,8 @@ from rooms_admin.rooms.acs_provisioning import left_over, settle, with_languages
 from rooms_admin.rooms.requests import ChangedParticipant, ChangedRoom, NewParticipant, NewRoom
 from rooms_admin.rooms.room import Room
 from storage.errors import StoreUnavailable
-from tests.rooms_admin.rooms.test_service import Desk
 from tests.support.acs_fakes import FakeAcs, refused
+from tests.support.room_service import ServiceUnderTest
 
 EN, ES, FR, IT = "en-US", "es-ES", "fr-FR", "it-IT"
 NEW = NewRoom.model_validate(
@@ -47,138 +47,138 @@ def who(room: Room, name: str) -> str:
 
 
 async def test_everybody_is_on_the_roster_of_the_language_they_hear() -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
     assert list(room.sisters) == [EN, ES, FR]
     assert room.acs_room_id == room.sisters[EN]
-    assert rosters(desk.fake, room) == {
+    assert rosters(service.fake, room) == {
         EN: {"Ada": "Presenter"},
         ES: {"Benito": "Attendee", "Carla": "Attendee"},
         FR: {},
     }
     assert [room.seat(one) for one in room.participants] == [room.sisters[EN], room.sisters[ES], room.sisters[ES]]
-    assert set(desk.fake.rooms.validity.values()) == {(room.valid_from, room.valid_until)}
+    assert set(service.fake.rooms.validity.values()) == {(room.valid_from, room.valid_until)}
     for acs_room_id in room.acs_room_ids:
-        assert await desk.store.find_by_acs_room(acs_room_id) == room
+        assert await service.store.find_by_acs_room(acs_room_id) == room
 
 
 @pytest.mark.parametrize(("method", "call"), [("create_room", 2), ("create_room", 3)])
 async def test_what_fails_half_way_leaves_nothing(method: str, call: int) -> None:
-    desk = Desk()
-    desk.fake.rooms.fail(method, refused(503), call)
+    service = ServiceUnderTest()
+    service.fake.rooms.fail(method, refused(503), call)
     with pytest.raises(AcsUnavailable):
-        await desk.rooms.create(NEW)
-    assert desk.nothing_is_left()
+        await service.rooms.create(NEW)
+    assert service.nothing_is_left()
 
 
 async def test_a_store_that_fails_leaves_nothing_in_acs(monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = Desk()
+    service = ServiceUnderTest()
 
     async def fail(_: Room) -> None:
         raise StoreUnavailable("disk full")
 
-    monkeypatch.setattr(desk.store, "add", fail)
+    monkeypatch.setattr(service.store, "add", fail)
     with pytest.raises(StoreUnavailable):
-        await desk.rooms.create(NEW)
-    assert desk.nothing_is_left()
+        await service.rooms.create(NEW)
+    assert service.nothing_is_left()
 
 
 async def test_deleting_deletes_all_and_can_be_finished() -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
-    desk.fake.rooms.fail("delete_room", refused(503), 2)
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
+    service.fake.rooms.fail("delete_room", refused(503), 2)
     with pytest.raises(AcsUnavailable):
-        await desk.rooms.remove(room.room_id)
-    assert list(desk.fake.rooms.rooms) == [room.sisters[ES]]
-    await desk.rooms.remove(room.room_id)
-    assert desk.nothing_is_left()
+        await service.rooms.remove(room.room_id)
+    assert list(service.fake.rooms.rooms) == [room.sisters[ES]]
+    await service.rooms.remove(room.room_id)
+    assert service.nothing_is_left()
 
 
 async def test_a_new_validity_is_that_of_all_and_can_be_finished() -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
     sooner = ChangedRoom(valid_until=room.valid_until - timedelta(days=1))
-    desk.fake.rooms.fail("update_room", refused(503), 2)
+    service.fake.rooms.fail("update_room", refused(503), 2)
     with pytest.raises(AcsUnavailable):
-        await desk.rooms.change(room.room_id, sooner)
-    assert (await desk.rooms.get(room.room_id)).valid_until == room.valid_until
-    changed = await desk.rooms.change(room.room_id, sooner)
+        await service.rooms.change(room.room_id, sooner)
+    assert (await service.rooms.get(room.room_id)).valid_until == room.valid_until
+    changed = await service.rooms.change(room.room_id, sooner)
     assert changed.valid_until == sooner.valid_until
-    assert set(desk.fake.rooms.validity.values()) == {(changed.valid_from, changed.valid_until)}
+    assert set(service.fake.rooms.validity.values()) == {(changed.valid_from, changed.valid_until)}
 
 
 # --- moving ------------------------------------------------------------------------------------------
 
 
 async def test_who_hears_another_language_moves() -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
-    room, ada = await desk.rooms.change_participant(
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
+    room, ada = await service.rooms.change_participant(
         room.room_id, who(room, "Ada"), ChangedParticipant(hears=FR, role="Consumer")
     )
-    assert rosters(desk.fake, room)[EN] == {}
-    assert rosters(desk.fake, room)[FR] == {"Ada": "Consumer"}
+    assert rosters(service.fake, room)[EN] == {}
+    assert rosters(service.fake, room)[FR] == {"Ada": "Consumer"}
     assert room.seat(ada) == room.sisters[FR]
 
 
 @pytest.mark.parametrize("method", ["add_or_update_participants", "remove_participants"])
 async def test_a_move_that_fails_is_finished_by_asking_again(method: str) -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
-    desk.fake.rooms.fail(method, refused(503))
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
+    service.fake.rooms.fail(method, refused(503))
     to_french = ChangedParticipant(hears=FR)
     with pytest.raises(AcsUnavailable):
-        await desk.rooms.change_participant(room.room_id, who(room, "Ada"), to_french)
-    room, _ = await desk.rooms.change_participant(room.room_id, who(room, "Ada"), to_french)
-    assert [name for name, there in rosters(desk.fake, room).items() if "Ada" in there] == [FR]
+        await service.rooms.change_participant(room.room_id, who(room, "Ada"), to_french)
+    room, _ = await service.rooms.change_participant(room.room_id, who(room, "Ada"), to_french)
+    assert [name for name, there in rosters(service.fake, room).items() if "Ada" in there] == [FR]
 
 
 async def test_a_move_into_a_language_that_is_removed_meanwhile_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
-    invite = desk.fake.acs.set_role
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
+    invite = service.fake.acs.set_role
 
     async def while_removed(*args: Any) -> None:
         monkeypatch.undo()
         await invite(*args)
-        await desk.rooms.change(room.room_id, ChangedRoom(languages=[EN, ES]))
+        await service.rooms.change(room.room_id, ChangedRoom(languages=[EN, ES]))
 
-    monkeypatch.setattr(desk.fake.acs, "set_role", while_removed)
+    monkeypatch.setattr(service.fake.acs, "set_role", while_removed)
     with pytest.raises(InvalidRequest):
-        await desk.rooms.change_participant(room.room_id, who(room, "Ada"), ChangedParticipant(hears=FR))
-    room = await desk.rooms.get(room.room_id)
-    assert rosters(desk.fake, room) == {EN: {"Ada": "Presenter"}, ES: {"Benito": "Attendee", "Carla": "Attendee"}}
+        await service.rooms.change_participant(room.room_id, who(room, "Ada"), ChangedParticipant(hears=FR))
+    room = await service.rooms.get(room.room_id)
+    assert rosters(service.fake, room) == {EN: {"Ada": "Presenter"}, ES: {"Benito": "Attendee", "Carla": "Attendee"}}
 
 
 async def test_of_two_who_move_somebody_at_once_one_wins_everywhere() -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
     moves = [
-        desk.rooms.change_participant(room.room_id, who(room, "Ada"), ChangedParticipant(hears=language))
+        service.rooms.change_participant(room.room_id, who(room, "Ada"), ChangedParticipant(hears=language))
         for language in (ES, FR, ES, FR)
     ]
     await asyncio.gather(*moves)
-    room = await desk.rooms.get(room.room_id)
+    room = await service.rooms.get(room.room_id)
     ada = room.participant(who(room, "Ada"))
     assert ada is not None
-    assert [language for language, there in rosters(desk.fake, room).items() if "Ada" in there] == [ada.hears]
+    assert [language for language, there in rosters(service.fake, room).items() if "Ada" in there] == [ada.hears]
 
 
 async def test_a_move_is_no_longer_followed_after_a_while() -> None:
     """Nobody is moved again and again for ever, whatever the store says."""
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
     looks = 0
 
     async def ever_changing() -> Room:
         nonlocal looks
         looks += 1
         language = (ES, FR)[looks % 2]
-        await desk.store.update(room.room_id, lambda room: _hears(room, language))
-        return await desk.rooms.get(room.room_id)
+        await service.store.update(room.room_id, lambda room: _hears(room, language))
+        return await service.rooms.get(room.room_id)
 
     with pytest.raises(Conflict, match="again and again"):
-        await settle(desk.fake.acs, ever_changing, who(room, "Ada"))
+        await settle(service.fake.acs, ever_changing, who(room, "Ada"))
 
 
 def _hears(room: Room, language: str) -> Room:
@@ -187,105 +187,105 @@ def _hears(room: Room, language: str) -> Room:
 
 
 async def test_who_comes_and_goes_is_put_where_they_hear() -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
-    room, dan = await desk.rooms.add_participant(room.room_id, NewParticipant(display_name="Dan", speaks=FR))
-    assert rosters(desk.fake, room)[FR] == {"Dan": "Attendee"}
-    await desk.rooms.remove_participant(room.room_id, dan.participant_id)
-    assert desk.fake.rooms.rooms[room.sisters[FR]] == {}
-    assert dan.acs_user_id not in desk.fake.identity.users
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
+    room, dan = await service.rooms.add_participant(room.room_id, NewParticipant(display_name="Dan", speaks=FR))
+    assert rosters(service.fake, room)[FR] == {"Dan": "Attendee"}
+    await service.rooms.remove_participant(room.room_id, dan.participant_id)
+    assert service.fake.rooms.rooms[room.sisters[FR]] == {}
+    assert dan.acs_user_id not in service.fake.identity.users
 
 
 # --- languages ---------------------------------------------------------------------------------------
 
 
 async def test_languages_bring_and_take_their_acs_rooms() -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
-    changed = await desk.rooms.change(room.room_id, ChangedRoom(languages=[IT, ES, EN]))
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
+    changed = await service.rooms.change(room.room_id, ChangedRoom(languages=[IT, ES, EN]))
     assert list(changed.sisters) == [IT, ES, EN]
     assert changed.acs_room_id == changed.sisters[IT]
     assert (changed.sisters[EN], changed.sisters[ES]) == (room.sisters[EN], room.sisters[ES])
-    assert set(desk.fake.rooms.rooms) == set(changed.sisters.values())
-    assert desk.fake.rooms.validity[changed.sisters[IT]] == (room.valid_from, room.valid_until)
-    assert await desk.store.find_by_acs_room(room.sisters[FR]) is None
-    assert await desk.store.find_by_acs_room(changed.sisters[IT]) == changed
+    assert set(service.fake.rooms.rooms) == set(changed.sisters.values())
+    assert service.fake.rooms.validity[changed.sisters[IT]] == (room.valid_from, room.valid_until)
+    assert await service.store.find_by_acs_room(room.sisters[FR]) is None
+    assert await service.store.find_by_acs_room(changed.sisters[IT]) == changed
 
 
 async def test_a_language_somebody_hears_stays() -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
     with pytest.raises(InvalidRequest):
-        await desk.rooms.change(room.room_id, ChangedRoom(languages=[EN, FR, IT]))
-    assert set(desk.fake.rooms.rooms) == set(room.sisters.values())
-    assert await desk.rooms.get(room.room_id) == room
+        await service.rooms.change(room.room_id, ChangedRoom(languages=[EN, FR, IT]))
+    assert set(service.fake.rooms.rooms) == set(room.sisters.values())
+    assert await service.rooms.get(room.room_id) == room
 
 
 async def test_new_languages_that_fail_half_way_leave_nothing() -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
-    desk.fake.rooms.fail("create_room", refused(503), 2)
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
+    service.fake.rooms.fail("create_room", refused(503), 2)
     with pytest.raises(AcsUnavailable):
-        await desk.rooms.change(room.room_id, ChangedRoom(languages=[EN, ES, FR, IT, "pt-PT"]))
-    assert set(desk.fake.rooms.rooms) == set(room.sisters.values())
+        await service.rooms.change(room.room_id, ChangedRoom(languages=[EN, ES, FR, IT, "pt-PT"]))
+    assert set(service.fake.rooms.rooms) == set(room.sisters.values())
 
 
 async def test_new_languages_of_a_room_deleted_meanwhile_leave_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
-    create = desk.fake.acs.create_room
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
+    create = service.fake.acs.create_room
 
     async def while_deleted(*args: Any) -> Any:
         made = await create(*args)
-        await desk.rooms.remove(room.room_id)
+        await service.rooms.remove(room.room_id)
         return made
 
-    monkeypatch.setattr(desk.fake.acs, "create_room", while_deleted)
+    monkeypatch.setattr(service.fake.acs, "create_room", while_deleted)
     with pytest.raises(NotFound):
-        await desk.rooms.change(room.room_id, ChangedRoom(languages=[EN, ES, IT]))
-    assert desk.nothing_is_left()
+        await service.rooms.change(room.room_id, ChangedRoom(languages=[EN, ES, IT]))
+    assert service.nothing_is_left()
 
 
 async def test_an_acs_room_that_would_not_go_goes_with_the_next_change() -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
-    desk.fake.rooms.fail("delete_room", refused(503))
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
+    service.fake.rooms.fail("delete_room", refused(503))
     with pytest.raises(AcsUnavailable):
-        await desk.rooms.change(room.room_id, ChangedRoom(languages=[EN, ES]))
-    between = await desk.rooms.get(room.room_id)
+        await service.rooms.change(room.room_id, ChangedRoom(languages=[EN, ES]))
+    between = await service.rooms.get(room.room_id)
     assert (between.languages, left_over(between)) == ((EN, ES), {FR: room.sisters[FR]})
 
     # The language comes back, and the validity changes with it: with a room of its own, not with that which is to go.
     until = room.valid_until - timedelta(days=1)
-    after = await desk.rooms.change(room.room_id, ChangedRoom(languages=[EN, ES, FR], valid_until=until))
+    after = await service.rooms.change(room.room_id, ChangedRoom(languages=[EN, ES, FR], valid_until=until))
     assert left_over(after) == {}
     assert after.sisters[FR] != room.sisters[FR]
-    assert set(desk.fake.rooms.rooms) == set(after.sisters.values())
-    assert {desk.fake.rooms.validity[one] for one in after.acs_room_ids} == {(after.valid_from, until)}
+    assert set(service.fake.rooms.rooms) == set(after.sisters.values())
+    assert {service.fake.rooms.validity[one] for one in after.acs_room_ids} == {(after.valid_from, until)}
 
 
 async def test_an_acs_room_that_would_not_go_goes_with_the_room() -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
-    desk.fake.rooms.fail("delete_room", refused(503))
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
+    service.fake.rooms.fail("delete_room", refused(503))
     with pytest.raises(AcsUnavailable):
-        await desk.rooms.change(room.room_id, ChangedRoom(languages=[EN, ES]))
-    await desk.rooms.remove(room.room_id)
-    assert desk.nothing_is_left()
+        await service.rooms.change(room.room_id, ChangedRoom(languages=[EN, ES]))
+    await service.rooms.remove(room.room_id)
+    assert service.nothing_is_left()
 
 
 async def test_the_same_language_added_twice_at_once_has_one_acs_room() -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
     change = ChangedRoom(languages=[EN, ES, FR, IT])
-    await asyncio.gather(desk.rooms.change(room.room_id, change), desk.rooms.change(room.room_id, change))
-    room = await desk.rooms.get(room.room_id)
-    assert set(desk.fake.rooms.rooms) == set(room.sisters.values())
+    await asyncio.gather(service.rooms.change(room.room_id, change), service.rooms.change(room.room_id, change))
+    room = await service.rooms.get(room.room_id)
+    assert set(service.fake.rooms.rooms) == set(room.sisters.values())
     assert len(room.acs_room_ids) == 4
 
 
 async def test_a_language_removed_while_others_count_on_it_is_a_conflict() -> None:
-    room = await Desk().rooms.create(NEW)
+    room = await ServiceUnderTest().rooms.create(NEW)
     without = with_languages(room, (EN, ES), {})
     with pytest.raises(Conflict):
         with_languages(without, (EN, ES, FR), {})
@@ -296,21 +296,21 @@ async def test_a_language_removed_while_others_count_on_it_is_a_conflict() -> No
 
 @pytest.mark.parametrize(("before", "after"), [("sister", "shared"), ("shared", "sister"), ("channels", "sister")])
 async def test_a_room_keeps_its_acs_rooms(before: str, after: str) -> None:
-    desk = Desk()
+    service = ServiceUnderTest()
     settings: Any = {"settings": {"layout": before}}
-    room = await desk.rooms.create(NewRoom.model_validate(NEW.model_dump(exclude_none=True) | settings))
+    room = await service.rooms.create(NewRoom.model_validate(NEW.model_dump(exclude_none=True) | settings))
     with pytest.raises(NotSupported):
-        await desk.rooms.change(room.room_id, ChangedRoom.model_validate({"settings": {"layout": after}}))
-    assert await desk.rooms.get(room.room_id) == room
+        await service.rooms.change(room.room_id, ChangedRoom.model_validate({"settings": {"layout": after}}))
+    assert await service.rooms.get(room.room_id) == room
 
 
 async def test_other_layouts_share_one_acs_room() -> None:
-    desk = Desk()
-    room = await desk.rooms.create(
+    service = ServiceUnderTest()
+    room = await service.rooms.create(
         NEW.model_copy(update={"settings": NEW.settings.model_copy(update={"layout": "shared"})})
     )
     assert room.sisters == {}
     assert room.acs_room_ids == (room.acs_room_id,)
-    changed = await desk.rooms.change(room.room_id, ChangedRoom.model_validate({"settings": {"layout": "channels"}}))
+    changed = await service.rooms.change(room.room_id, ChangedRoom.model_validate({"settings": {"layout": "channels"}}))
     assert changed.settings.layout == "channels"
-    assert list(desk.fake.rooms.rooms) == [room.acs_room_id]
+    assert list(service.fake.rooms.rooms) == [room.acs_room_id]

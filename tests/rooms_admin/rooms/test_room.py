@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from rooms_admin.rooms.room import (
     Glossary,
     JoinCodeTaken,
-    Participant,
     Room,
     RoomQuery,
     RoomStore,
@@ -24,25 +23,8 @@ from rooms_admin.rooms.room import (
 )
 from storage.sqlite import IN_MEMORY
 from tests.support.in_memory_stores import InMemoryRooms
+from tests.support.rooms import ADA, NOW, room
 from tests.support.stores import opened
-
-NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
-ADA = Participant("participant-1", "8:acs:a", "Ada", "Presenter", "en-US", "en-US")
-
-
-def room(number: int, *, join_code: str | None = None, created_at: datetime = NOW, name: str = "Board") -> Room:
-    return Room(
-        room_id=f"room-{number}",
-        acs_room_id=f"9911781242862{number:04}",
-        join_code=join_code or f"{number:06}",
-        name=name,
-        languages=("en-US", "es-ES"),
-        mode="consecutive",
-        participants=(ADA,),
-        valid_from=created_at,
-        valid_until=created_at + timedelta(days=1),
-        created_at=created_at,
-    )
 
 
 @pytest.fixture(params=["memory", "sqlite", "sqlite in memory", "redis"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from itertools import chain, repeat
 from typing import Any
 
 import pytest
@@ -12,45 +11,21 @@ import pytest
 from http_serving.errors import Conflict, InvalidRequest, NotFound
 from rooms_admin.rooms.requests import ChangedParticipant, ChangedRoom, NewParticipant, NewRoom
 from rooms_admin.rooms.room import Room
-from rooms_admin.rooms.service import RoomService
-from tests.support.acs_fakes import FakeAcs
-from tests.support.in_memory_stores import InMemoryRooms
+from tests.support.room_service import ServiceUnderTest
 
 ADA = {"display_name": "Ada", "speaks": "en-US"}
 NEW = NewRoom.model_validate({"name": "Board", "languages": ["en-US", "es-ES"], "participants": [ADA]})
 CLEO = NewParticipant(display_name="Cleo", speaks="es-ES")
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = datetime(2026, 11, 20, 8, 0, 0, 123456, UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-class Desk:
-    """Rooms over a store and ACS in memory, at a time that stands still."""
-
-    def __init__(self, *join_codes: str, **options: Any) -> None:
-        codes = chain(join_codes, repeat("999999"))
-        self.fake = FakeAcs()
-        self.store = InMemoryRooms()
-        self.clock = Clock()
-        self.rooms = RoomService(self.store, self.fake.acs, now=self.clock, join_code=lambda: next(codes), **options)
-
-    def nothing_is_left(self) -> bool:
-        return self.fake.rooms.rooms == {} and self.fake.identity.users == {}
-
-
 async def test_a_new_room_is_valid_for_180_days_from_this_second() -> None:
-    room = await Desk().rooms.create(NEW)
+    room = await ServiceUnderTest().rooms.create(NEW)
     assert room.valid_from == datetime(2026, 11, 20, 8, tzinfo=UTC)
     assert room.valid_until - room.valid_from == timedelta(days=180)
 
 
 async def test_ids_follow_one_another_though_the_clock_stands_still() -> None:
-    rooms = Desk("000001", "000002").rooms
+    rooms = ServiceUnderTest("000001", "000002").rooms
     first, second = await rooms.create(NEW), await rooms.create(NEW)
     ids = [
         first.room_id.split("-")[1],
@@ -61,142 +36,142 @@ async def test_ids_follow_one_another_though_the_clock_stands_still() -> None:
 
 
 async def test_a_join_code_that_is_taken_is_drawn_again() -> None:
-    desk = Desk("111111", "111111", "222222")
-    assert (await desk.rooms.create(NEW)).join_code == "111111"
-    assert (await desk.rooms.create(NEW)).join_code == "222222"
+    service = ServiceUnderTest("111111", "111111", "222222")
+    assert (await service.rooms.create(NEW)).join_code == "111111"
+    assert (await service.rooms.create(NEW)).join_code == "222222"
 
 
 async def test_without_a_free_join_code_nothing_is_left_behind() -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
     with pytest.raises(Conflict, match="no join code"):
-        await desk.rooms.create(NEW)
-    assert list(desk.fake.rooms.rooms) == [room.acs_room_id]
-    assert set(desk.fake.identity.users) == {room.participants[0].acs_user_id}
+        await service.rooms.create(NEW)
+    assert list(service.fake.rooms.rooms) == [room.acs_room_id]
+    assert set(service.fake.identity.users) == {room.participants[0].acs_user_id}
 
 
 async def test_a_store_that_fails_leaves_nothing_in_acs(monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = Desk()
+    service = ServiceUnderTest()
 
     async def fail(_: Room) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(desk.store, "add", fail)
+    monkeypatch.setattr(service.store, "add", fail)
     with pytest.raises(OSError, match="disk full"):
-        await desk.rooms.create(NEW)
-    assert desk.nothing_is_left()
+        await service.rooms.create(NEW)
+    assert service.nothing_is_left()
 
 
 async def test_a_join_code_works_until_the_room_expires() -> None:
-    desk = Desk("123456")
-    room = await desk.rooms.create(NEW)
-    assert await desk.rooms.find_by_join_code("123456") == room
-    assert await desk.rooms.find_by_join_code("654321") is None
-    desk.clock.now = room.valid_until
-    assert await desk.rooms.find_by_join_code("123456") is None
+    service = ServiceUnderTest("123456")
+    room = await service.rooms.create(NEW)
+    assert await service.rooms.find_by_join_code("123456") == room
+    assert await service.rooms.find_by_join_code("654321") is None
+    service.clock.now = room.valid_until
+    assert await service.rooms.find_by_join_code("123456") is None
     with pytest.raises(Conflict, match="expired"):
-        await desk.rooms.issue_token(room.room_id, room.participants[0].participant_id, 60)
+        await service.rooms.issue_token(room.room_id, room.participants[0].participant_id, 60)
 
 
 async def test_people_added_at_once_are_all_there() -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
     async with asyncio.TaskGroup() as group:
         for number in range(10):
             group.create_task(
-                desk.rooms.add_participant(room.room_id, NewParticipant(display_name=f"{number}", speaks="en-US"))
+                service.rooms.add_participant(room.room_id, NewParticipant(display_name=f"{number}", speaks="en-US"))
             )
-    after = await desk.rooms.get(room.room_id)
+    after = await service.rooms.get(room.room_id)
     assert {one.display_name for one in after.participants} == {"Ada", *"0123456789"}
-    assert {one.acs_user_id for one in after.participants} == set(desk.fake.rooms.rooms[room.acs_room_id])
+    assert {one.acs_user_id for one in after.participants} == set(service.fake.rooms.rooms[room.acs_room_id])
 
 
 async def test_somebody_added_while_the_room_is_deleted_does_not_stay_in_acs() -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
-    adding = desk.rooms.add_participant(room.room_id, CLEO)
-    results = await asyncio.gather(adding, desk.rooms.remove(room.room_id), return_exceptions=True)
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
+    adding = service.rooms.add_participant(room.room_id, CLEO)
+    results = await asyncio.gather(adding, service.rooms.remove(room.room_id), return_exceptions=True)
     assert isinstance(results[0], NotFound)
     assert results[1] is None
-    assert desk.nothing_is_left()
+    assert service.nothing_is_left()
 
 
 async def test_somebody_added_while_the_languages_change_is_refused_and_not_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
-    invite = desk.fake.acs.add_participant
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
+    invite = service.fake.acs.add_participant
 
     async def while_languages_change(*args: Any) -> str:
-        await desk.rooms.change(room.room_id, ChangedRoom(languages=["en-US", "fr-FR"]))
+        await service.rooms.change(room.room_id, ChangedRoom(languages=["en-US", "fr-FR"]))
         return await invite(*args)
 
-    monkeypatch.setattr(desk.fake.acs, "add_participant", while_languages_change)
+    monkeypatch.setattr(service.fake.acs, "add_participant", while_languages_change)
     with pytest.raises(InvalidRequest):
-        await desk.rooms.add_participant(room.room_id, CLEO)
-    assert set(desk.fake.identity.users) == {room.participants[0].acs_user_id}
+        await service.rooms.add_participant(room.room_id, CLEO)
+    assert set(service.fake.identity.users) == {room.participants[0].acs_user_id}
 
 
 async def test_deleting_twice_at_once_is_no_error() -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
     results = await asyncio.gather(
-        desk.rooms.remove(room.room_id), desk.rooms.remove(room.room_id), return_exceptions=True
+        service.rooms.remove(room.room_id), service.rooms.remove(room.room_id), return_exceptions=True
     )
     assert list(results) == [None, None]
-    assert desk.nothing_is_left()
+    assert service.nothing_is_left()
 
 
 async def test_a_room_takes_350_people() -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW.model_copy(update={"participants": [CLEO] * 350}))
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW.model_copy(update={"participants": [CLEO] * 350}))
     with pytest.raises(Conflict, match="full"):
-        await desk.rooms.add_participant(room.room_id, CLEO)
-    assert len(desk.fake.identity.users) == 350
+        await service.rooms.add_participant(room.room_id, CLEO)
+    assert len(service.fake.identity.users) == 350
 
 
 async def test_a_role_that_stays_is_not_sent_to_acs() -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
     participant_id = room.participants[0].participant_id
-    desk.fake.rooms.fail("add_or_update_participants", AssertionError("was called"))
-    _, changed = await desk.rooms.change_participant(
+    service.fake.rooms.fail("add_or_update_participants", AssertionError("was called"))
+    _, changed = await service.rooms.change_participant(
         room.room_id, participant_id, ChangedParticipant(role="Attendee", display_name="Ada L.")
     )
     assert changed.display_name == "Ada L."
 
 
 async def test_a_change_of_languages_that_does_not_fit_reaches_nobody() -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
     with pytest.raises(InvalidRequest):
-        await desk.rooms.change_participant(
+        await service.rooms.change_participant(
             room.room_id,
             room.participants[0].participant_id,
             ChangedParticipant(role="Presenter", speaks="fr-FR"),
         )
-    assert set(desk.fake.rooms.rooms[room.acs_room_id].values()) == {"Attendee"}
-    assert await desk.rooms.get(room.room_id) == room
+    assert set(service.fake.rooms.rooms[room.acs_room_id].values()) == {"Attendee"}
+    assert await service.rooms.get(room.room_id) == room
 
 
 async def test_a_validity_in_the_past_never_reaches_acs() -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
     with pytest.raises(InvalidRequest):
-        await desk.rooms.change(room.room_id, ChangedRoom(valid_until=room.valid_from))
-    assert desk.fake.rooms.validity[room.acs_room_id] == (room.valid_from, room.valid_until)
+        await service.rooms.change(room.room_id, ChangedRoom(valid_until=room.valid_from))
+    assert service.fake.rooms.validity[room.acs_room_id] == (room.valid_from, room.valid_until)
 
 
 async def test_a_change_of_a_room_that_is_deleted_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = Desk()
-    room = await desk.rooms.create(NEW)
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
 
     async def while_deleted(*_: Any) -> None:
-        await desk.rooms.remove(room.room_id)
+        await service.rooms.remove(room.room_id)
 
-    monkeypatch.setattr(desk.fake.acs, "set_role", while_deleted)
+    monkeypatch.setattr(service.fake.acs, "set_role", while_deleted)
     with pytest.raises(NotFound, match="no such room"):
-        await desk.rooms.change_participant(
+        await service.rooms.change_participant(
             room.room_id, room.participants[0].participant_id, ChangedParticipant(role="Consumer")
         )

@@ -11,9 +11,8 @@ from rooms_admin.integrations.subscriptions import OutgoingEvent
 from rooms_admin.stores.open import open_storage
 from rooms_admin.stores.redis.keys import VERSION, Keys
 from storage.errors import UnusableStore
-from tests.rooms_admin.rooms.test_room import room
-from tests.rooms_admin.transcripts.test_recorder import line
 from tests.support.redis_server import RedisServer, free_port
+from tests.support.rooms import line, room
 from tests.support.stores import KINDS
 
 

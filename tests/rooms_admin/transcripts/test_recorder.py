@@ -21,20 +21,8 @@ from rooms_admin.transcripts.recorder import TranscriptRecorder, TranscriptStore
 from rooms_admin.transcripts.records import LedgerRecord, PlayoutTimes, TranscriptLine
 from storage.errors import StoreUnavailable
 from storage.sqlite import SqliteDatabase
-from tests.rooms_admin.rooms.test_room import NOW, room
+from tests.support.rooms import NOW, NOW_MS, line, passage, room
 from tests.support.stores import Stores
-
-NOW_MS = milliseconds(NOW)
-
-
-def line(number: int = 1, text: str = "Hola", *, revision: int = 1, at_ms: int = NOW_MS) -> TranscriptLine:
-    return TranscriptLine(f"u-{number}", revision, "8:acs:a", "Ada", "es-ES", text, False, at_ms, False)
-
-
-def passage(number: int = 1, state: str = "spoken") -> LedgerRecord:
-    return LedgerRecord(
-        f"u-{number}", "8:acs:a", "en-US", "es-ES", state, "", 900, 800, 700, 300, 0, 5.0, {"input_audio": 9}
-    )
 
 
 @pytest.fixture

@@ -21,9 +21,8 @@ from rooms_admin.stores.redis.transcripts import RedisTranscripts
 from rooms_admin.transcripts.recorder import TranscriptRecorder
 from storage.errors import StoreUnavailable
 from storage.redis import PREFIX, RedisClient
-from tests.rooms_admin.rooms.test_room import NOW, room
-from tests.rooms_admin.transcripts.test_recorder import line, passage
 from tests.support.redis_server import RedisServer
+from tests.support.rooms import NOW, line, passage, room
 
 
 @pytest.fixture

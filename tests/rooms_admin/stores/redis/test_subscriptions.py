@@ -16,8 +16,8 @@ from rooms_admin.stores.redis.keys import Keys
 from rooms_admin.stores.redis.rooms import RedisRooms
 from rooms_admin.stores.redis.subscriptions import RedisSubscriptions
 from storage.redis import RedisClient
-from tests.rooms_admin.rooms.test_room import NOW, room
 from tests.support.redis_server import RedisServer
+from tests.support.rooms import NOW, room
 
 EVENT = OutgoingEvent("room.live", "room-1", milliseconds(NOW), {})
 URL = "https://contoso.com/hook"

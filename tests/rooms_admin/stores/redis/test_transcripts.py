@@ -15,9 +15,8 @@ from rooms_admin.stores.redis.transcripts import RedisTranscripts
 from rooms_admin.transcripts.recorder import TranscriptRecorder
 from storage.errors import StoreUnavailable
 from storage.redis import RedisClient
-from tests.rooms_admin.rooms.test_room import room
-from tests.rooms_admin.transcripts.test_recorder import line, passage
 from tests.support.redis_server import RedisServer
+from tests.support.rooms import line, passage, room
 
 
 @pytest.fixture

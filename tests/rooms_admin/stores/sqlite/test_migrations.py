@@ -15,8 +15,7 @@ from rooms_admin.stores.sqlite.rooms import SqliteRooms
 from rooms_admin.stores.sqlite.transcripts import SqliteTranscripts
 from rooms_admin.transcripts.recorder import TranscriptRecorder
 from storage.sqlite import SqliteDatabase, migrate
-from tests.rooms_admin.rooms.test_room import NOW, room
-from tests.rooms_admin.transcripts.test_recorder import line, passage
+from tests.support.rooms import NOW, line, passage, room
 
 YOUNGER = ("glossary", "retention_days", "request_key", "sisters")
 """Keys of a room's document that the first version did not know."""

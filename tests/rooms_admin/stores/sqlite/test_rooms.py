@@ -14,7 +14,7 @@ from rooms_admin.stores.sqlite import rooms as module
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
 from rooms_admin.stores.sqlite.rooms import KNOWN_FOR_S, SqliteRooms
 from storage.sqlite import SqliteDatabase
-from tests.rooms_admin.rooms.test_room import NOW, room
+from tests.support.rooms import NOW, room
 
 
 class Clock:
