@@ -1,229 +1,283 @@
-"""What booths answer: taken down, judged, and handed on. The books themselves are in `renditions.py`.
+"""Handles booth events: lateness, backchannels, quality checks, relays, and what serves each lane.
 
-Judged means: whether it comes in time to be heard, whether it is wanted at all, and whether it is an interpretation.
+`renditions.py` holds the state; this decides whether an interpretation comes in time to be heard, whether it is needed,
+and whether it is an interpretation at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from bot.interpreting.captions import Utterance
-from bot.interpreting.effects import Effect, Hear, Interpret, Release
-from bot.interpreting.events import BoothLost, InterpretationEnded, InterpretationOutcome, Usage
+from bot.interpreting.booths import Booths
+from bot.interpreting.captions import Captions, Utterance
+from bot.interpreting.effects import Effect, Hear, Interpret, LaneReady, LaneServed, Release
+from bot.interpreting.events import (
+    BoothDegraded,
+    BoothLost,
+    BoothReady,
+    HearingDropped,
+    InterpretationAudio,
+    InterpretationEnded,
+    InterpretationOutcome,
+    InterpretationText,
+    SourceText,
+    Usage,
+)
 from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.ledger import EntryKind, EntryState
-from bot.interpreting.plan import AUTO, Lane
+from bot.interpreting.plan import AUTO, Lane, RoomPlan
+from bot.interpreting.playout.pacer import BYTES_PER_MS
 from bot.interpreting.quality.backchannels import QUESTION_S, SHORT_MS, is_backchannel, is_question
-from bot.interpreting.quality.checks import Fault, examine
+from bot.interpreting.quality.checks import Fault
 from bot.interpreting.quality.echo_loops import EchoLoopBreaker
 from bot.interpreting.renditions import Rendition, Renditions
 
 STALE_S = 3.0
-"""An interpretation whose sound comes later than this after the speaker's last word is read, not heard: the meeting
-has gone on (product page, section 6)."""
+"""Seconds after the speaker's last word. An interpretation whose sound comes later is read, not heard: the meeting has
+gone on (product page, section 6)."""
 MODEL_SHARE_S = 2.5
-"""What the model is given in any case, however long the pause was that ended the turn: the worst of a healthy one."""
-ALONG_STALE_S = 8.0
-"""The same where the interpretation runs along: such a stream is 3-5.4 s late when all is well."""
+"""Seconds the model is given in any case, however long the pause was that ended the turn: the worst of a healthy
+model."""
+SIMULTANEOUS_STALE_S = 8.0
+"""`STALE_S` of a simultaneous interpretation: healthy streams are 3-5.4 s late."""
 HEAR_OUT_S = 0.4
-"""A short utterance that may be a mere "mm-hm" is not spoken before its words are known, or this has passed."""
+"""Seconds a short utterance that may be a backchannel ("mm-hm") is held back unless its words are known before."""
 
 Examine = Callable[[str | None, str, Lane, GlossaryEntries], tuple[str, ...]]
-"""The speaker's words if they are known, the interpretation, the lane, the glossary -> what is wrong with it."""
-_HEARD_AT_ONCE = frozenset({Fault.LANGUAGE, Fault.ASSISTANT})
-"""Faults that the first words may show."""
-_PASSING = frozenset({"server_error"})
-"""Why a response may fail and the next one to the same audio not."""
+"""The speaker's words if they are known, the interpretation, the lane, the glossary -> the interpretation's faults."""
+_SHOWN_EARLY = frozenset({Fault.LANGUAGE, Fault.ASSISTANT})
+"""Faults that the first words of an interpretation may show."""
+_TRANSIENT = frozenset({"server_error"})
+"""Reasons for which a response fails, and the next response to the same audio may succeed."""
 
 
 class BoothEvents:
-    """Takes what the booths of one room say."""
+    """Handles the events of all booths of one room."""
 
     def __init__(
-        self, renditions: Renditions, out: list[Effect], loops: EchoLoopBreaker, examine: Examine = examine
+        self,
+        plan: RoomPlan,
+        out: list[Effect],
+        renditions: Renditions,
+        booths: Booths,
+        captions: Captions,
+        loops: EchoLoopBreaker,
+        examine: Examine,
     ) -> None:
-        self._renditions = renditions
-        self._loops = loops
         self._out = out
+        self._renditions = renditions
+        self._booths = booths
+        self._captions = captions
+        self._loops = loops
+        self._glossary = plan.glossary
         self._examine = examine
         self._question: tuple[str, float] | None = None
-        """Who has asked one, as the last thing said, and when."""
+        """Who asked a question, if that is the last thing anybody said, and when."""
 
-    # --- as it comes ---------------------------------------------------------------------------------
+    def follow(self, plan: RoomPlan) -> None:
+        """Judge interpretations by the plan's glossary from now on."""
+        self._glossary = plan.glossary
 
-    def audio(self, lane: Lane, utterance: str, pcm: bytes, now: float) -> None:
-        one = self._renditions.expected(lane, utterance)
-        if one is None or not pcm:
+    # --- interpretations -----------------------------------------------------------------------
+
+    def audio(self, event: InterpretationAudio, now: float) -> None:
+        """Queue a piece of voice, and let the second legs of relays hear it."""
+        rendition = self._renditions.expected(event.lane, event.utterance)
+        if rendition is None or not event.pcm:
             return
-        one.last_sign_at = now
-        stale = self._is_late(one, now)
-        if not one.sound:
-            if self._may_be_a_backchannel(one):
-                self._hold(one, now + HEAR_OUT_S)
-            self._doubt(one, now)
-        for leg in self._renditions.legs(one):
-            self._out.append(Hear(leg.lane, utterance, pcm))
-        if stale:
-            self._renditions.silence(one, one.passages, "stale")
-        self._renditions.voice(one, pcm, now)
+        rendition.last_sign_at = now
+        late = self._is_late(rendition, now)
+        if not rendition.sound_bytes:
+            if self._may_be_backchannel(rendition):
+                self._hold(rendition, now + HEAR_OUT_S)
+            self._hold_if_suspect(rendition)
+        for leg in self._renditions.legs(rendition):
+            self._out.append(Hear(leg.lane, event.utterance, event.pcm))
+        if late:
+            self._renditions.silence(rendition, rendition.passages, "stale")
+        self._renditions.voice(rendition, event.pcm, now)
 
-    def _is_late(self, one: Rendition, now: float) -> bool:
-        """Whether the next sound of it comes too late, by the speaker's last word and by what has come already."""
-        entry = one.entry
-        if entry.ended_at is None or entry.committed_at is None or entry.kind is not EntryKind.UTTERANCE:
-            return False
-        due_at = entry.ended_at + ALONG_STALE_S if one.along else _due_at(one)
-        if one.sound_at is not None:
-            due_at = max(due_at, one.sound_at + one.sound / 48_000 + MODEL_SHARE_S)
-        return now > due_at
-
-    def text(self, lane: Lane, utterance: str, delta: str, now: float) -> None:
-        one = self._renditions.expected(lane, utterance)
-        if one is None:
+    def text(self, event: InterpretationText, now: float) -> None:
+        """Show more text of an interpretation."""
+        rendition = self._renditions.expected(event.lane, event.utterance)
+        if rendition is None:
             return
-        one.last_sign_at = now
-        self._renditions.captions.grow(one.spoken, lane.target, delta, now)
-        if one.sound:
-            self._doubt(one, now)
+        rendition.last_sign_at = now
+        self._captions.grow(rendition.spoken, event.lane.target, event.delta, now)
+        if rendition.sound_bytes:
+            self._hold_if_suspect(rendition)
 
     def ended(self, event: InterpretationEnded, now: float) -> None:
-        """The booth's last word, unless it is asked for another."""
-        renditions = self._renditions
-        one = renditions.expected(event.lane, event.utterance)
-        if one is None:
+        """Complete an interpretation, or ask the booth for another one."""
+        rendition = self._renditions.expected(event.lane, event.utterance)
+        if rendition is None:
             return
-        entry, captions = one.entry, renditions.captions
+        entry = rendition.entry
         _count(entry.tokens, event.usage)
         if event.outcome not in (InterpretationOutcome.COMPLETED, InterpretationOutcome.INCOMPLETE):
-            if event.reason not in _PASSING or not self._ask_again(one, now):
-                renditions.abandon([one], event.reason or event.outcome)
+            if event.reason not in _TRANSIENT or not self._ask_again(rendition, now):
+                self._renditions.abandon([rendition], event.reason or event.outcome)
             return
-        text = captions.text(entry.utterance, one.lane.target).strip()
-        if self._again(one, event.outcome, text, now):
+        text = self._captions.text(entry.utterance, rendition.lane.target).strip()
+        if self._is_faulty_and_asked_again(rendition, event.outcome, text, now):
             return
-        self._out.append(Release(one.lane, entry.utterance))
+        self._out.append(Release(rendition.lane, entry.utterance))
         cut = event.outcome is InterpretationOutcome.INCOMPLETE
-        captions.finish(one.spoken, one.lane.target, (*entry.faults, event.outcome.value) if cut else entry.faults)
-        if one.channels and entry.kind is EntryKind.UTTERANCE:
+        flags = (*entry.faults, event.outcome.value) if cut else entry.faults
+        self._captions.finish(rendition.spoken, rendition.lane.target, flags)
+        if rendition.channels and entry.kind is EntryKind.UTTERANCE:
             self._loops.spoke(text, entry, now)
-        renditions.booths.done(one.lane, now)
+        self._booths.mark_used(rendition.lane, now)
         if cut:
-            one.reason = event.reason or event.outcome
-        for leg in renditions.legs(one):
-            if one.sound:
-                renditions.ask(leg, now)
+            rendition.reason = event.reason or event.outcome
+        for leg in self._renditions.legs(rendition):
+            if rendition.sound_bytes:
+                self._renditions.ask(leg, now)
             else:
-                renditions.abandon([leg], "relay_silent")
-        if one.lane.source == AUTO and not text and not one.sound and not one.reason:
-            renditions.settle(one, EntryState.NOT_NEEDED)
-        elif text and self._may_be_a_backchannel(one) and self._is_backchannel(one.spoken, text, one.lane.target):
-            self._not_needed(one)
-        else:
-            if not one.sound:
-                one.unheard = one.reason or one.unheard or ("no_audio" if text else "empty")
-            renditions.complete(one)
+                self._renditions.abandon([leg], "relay_silent")
+        self._close(rendition, text)
 
-    def source_text(self, lane: Lane, utterance: str, text: str | None, now: float) -> None:
-        """What the speaker has said, as one of the lanes has heard it."""
-        renditions = self._renditions
-        spoken = renditions.utterances.get(utterance)
-        if spoken is None or spoken.source_text is not None or text is None or lane.source != spoken.source:
+    def _close(self, rendition: Rendition, text: str) -> None:
+        """Decide what becomes of an interpretation that is complete."""
+        target, spoken = rendition.lane.target, rendition.spoken
+        if rendition.lane.source == AUTO and not text and not rendition.sound_bytes and not rendition.reason:
+            self._renditions.settle(rendition, EntryState.NOT_NEEDED)
+        elif text and self._may_be_backchannel(rendition) and self._is_backchannel(spoken, text, target):
+            self._withdraw_backchannel(rendition)
+        else:
+            if not rendition.sound_bytes:
+                rendition.unheard = rendition.reason or rendition.unheard or ("no_audio" if text else "empty")
+            self._renditions.complete(rendition)
+
+    def _is_late(self, rendition: Rendition, now: float) -> bool:
+        """Return whether sound that comes now is late, by the speaker's last word and the sound that came before."""
+        entry = rendition.entry
+        if entry.ended_at is None or entry.committed_at is None or entry.kind is not EntryKind.UTTERANCE:
+            return False
+        due_at = entry.ended_at + SIMULTANEOUS_STALE_S if rendition.simultaneous else _due_at(rendition)
+        if rendition.sound_at is not None:
+            sound_s = rendition.sound_bytes / (BYTES_PER_MS * 1000)
+            due_at = max(due_at, rendition.sound_at + sound_s + MODEL_SHARE_S)
+        return now > due_at
+
+    # --- the speaker's own words ---------------------------------------------------------------
+
+    def source_text(self, event: SourceText, now: float) -> None:
+        """Show what the speaker said, as the first of the lanes has understood it."""
+        spoken, text = self._captions.find(event.utterance), event.text
+        if spoken is None or spoken.source_text is not None or text is None or event.lane.source != spoken.source:
             return
         if not text.strip() and not _is_short(spoken):
-            return  # somebody has spoken: another lane may have understood it
+            return  # there was speech: another lane may have understood it
         spoken.source_text = text
         if self._loops.is_echo(spoken.speaker, text, spoken.began_at, now):
-            self._suppress(spoken)
+            self._suppress_echo(spoken)
             return
-        renditions.captions.original(spoken, text)
-        for one in renditions.of(utterance):
-            if _is_short(spoken) and _may_still_be_dropped(one):
+        self._captions.original(spoken, text)
+        for rendition in self._renditions.of(event.utterance):
+            if _is_short(spoken) and _may_still_be_dropped(rendition):
                 if self._is_backchannel(spoken, text, spoken.source):
-                    self._not_needed(one)
+                    self._withdraw_backchannel(rendition)
                 else:
-                    self._hold(one, 0.0)
+                    self._hold(rendition, 0.0)
         asked = is_question(text)
         if asked or (self._question is not None and self._question[0] == spoken.speaker):
             self._question = (spoken.speaker, now) if asked else None
 
-    def _suppress(self, spoken: Utterance) -> None:
-        """What comes back from us is not interpreted again, nor written down; what of it is being heard is stopped."""
-        for one in self._renditions.of(spoken.id):
-            if not one.lane.passthrough and self._renditions.find(one.lane, spoken.id) is one:
-                begun = one.begun
-                self._renditions.cancel(one)
-                self._renditions.settle(one, EntryState.ABANDONED if begun else EntryState.NOT_NEEDED, "echo")
+    def _suppress_echo(self, spoken: Utterance) -> None:
+        """Withdraw the interpretations of our own voice: none is interpreted again, and none goes on being heard."""
+        for rendition in self._renditions.of(spoken.id):
+            if not rendition.lane.passthrough:
+                state = EntryState.ABANDONED if rendition.begun else EntryState.NOT_NEEDED
+                self._renditions.withdraw(rendition, state, "echo")
+
+    # --- booths --------------------------------------------------------------------------------
+
+    def ready(self, event: BoothReady) -> None:
+        """Report the engine of a booth that works."""
+        if event.engine and event.lane in self._booths:
+            self._out.append(LaneReady(event.lane, event.engine))
 
     def lost(self, event: BoothLost) -> None:
-        """The booth will not finish some of what it has begun; or nothing, ever."""
-        renditions = self._renditions
-        found = [renditions.find(event.lane, utterance) for utterance in event.utterances]
-        if event.final and event.lane in renditions.booths:  # else it was closed before it could say so
-            found = [one for one in renditions.all() if one.lane == event.lane]
-        renditions.abandon([one for one in found if one is not None and not one.complete], event.reason)
-        if event.final:
-            renditions.booths.refuse(event.lane)
+        """Abandon the utterances a booth will not finish: those it names, or all of its lane if it is lost for good."""
+        found = [self._renditions.find(event.lane, utterance) for utterance in event.utterances]
+        refused = event.final and event.lane in self._booths  # else it was closed before it could say so
+        if refused:
+            found = [rendition for rendition in self._renditions.all() if rendition.lane == event.lane]
+        self._renditions.abandon([each for each in found if each is not None and not each.complete], event.reason)
+        if refused:
+            self._booths.refuse(event.lane)
+            self._out.append(LaneServed(event.lane, "", event.reason))
 
-    def dropped(self, lane: Lane, utterance: str, reason: str) -> None:
-        one = self._renditions.find(lane, utterance)
-        if one is not None and not one.complete:
-            self._renditions.abandon([one], reason)
-
-    def served(self, lane: Lane, engine: str) -> bool:
-        """Something else serves a lane from here on; False if nobody does any more."""
-        known = self._renditions.booths.served(lane, engine)
-        for one in self._renditions.all():
-            if known and one.lane == lane and not one.complete:
-                one.entry.engine = engine
-        return known
-
-    # --- is it an interpretation? --------------------------------------------------------------------
-
-    def _doubt(self, one: Rendition, now: float) -> None:
-        """Hold back what begins as no interpretation does, while the text is ahead of the voice: it costs the others
-        nothing. Whether it is one is judged when it is complete."""
-        if one.begun or one.doubted or one.along or one.entry.kind is not EntryKind.UTTERANCE:
+    def degraded(self, event: BoothDegraded) -> None:
+        """Report that a lane is served by less than was asked for, or as asked for again."""
+        if not self._booths.served(event.lane, event.engine):
             return
-        text = self._renditions.captions.text(one.spoken.id, one.lane.target)
-        if text and _HEARD_AT_ONCE.intersection(self._judge(one, text)):
-            self._hold(one, _due_at(one))
-            one.doubted = True
+        for rendition in self._renditions.all():
+            if rendition.lane == event.lane and not rendition.complete:
+                rendition.entry.engine = event.engine
+        self._out.append(LaneServed(event.lane, event.engine, event.reason))
 
-    def _again(self, one: Rendition, outcome: InterpretationOutcome, text: str, now: float) -> bool:
-        """Judge a complete interpretation; ask for another, once, if it is none and there is still time."""
-        entry = one.entry
+    def dropped(self, event: HearingDropped) -> None:
+        """Abandon an utterance that the booth could not keep for the model."""
+        rendition = self._renditions.find(event.lane, event.utterance)
+        if rendition is not None and not rendition.complete:
+            self._renditions.abandon([rendition], event.reason)
+
+    # --- is it an interpretation? --------------------------------------------------------------
+
+    def _hold_if_suspect(self, rendition: Rendition) -> None:
+        """Hold back what does not begin as an interpretation does, until it is complete and can be judged.
+
+        Only while the text is ahead of the voice: holding it back then delays nothing else.
+        """
+        held = rendition.begun or rendition.suspect
+        if held or rendition.simultaneous or rendition.entry.kind is not EntryKind.UTTERANCE:
+            return
+        text = self._captions.text(rendition.spoken.id, rendition.lane.target)
+        if text and _SHOWN_EARLY.intersection(self._judge(rendition, text)):
+            self._hold(rendition, _due_at(rendition))
+            rendition.suspect = True
+
+    def _is_faulty_and_asked_again(
+        self, rendition: Rendition, outcome: InterpretationOutcome, text: str, now: float
+    ) -> bool:
+        """Judge a complete interpretation; returns whether the booth was asked for another one."""
+        entry = rendition.entry
         if (
             entry.kind is not EntryKind.UTTERANCE
             or outcome is not InterpretationOutcome.COMPLETED
-            or (one.sound and not text)
+            or (rendition.sound_bytes and not text)
         ):
             return False
-        entry.faults = self._judge(one, text)
-        return bool(entry.faults) and self._ask_again(one, now)
+        entry.faults = self._judge(rendition, text)
+        return bool(entry.faults) and self._ask_again(rendition, now)
 
-    def _ask_again(self, one: Rendition, now: float) -> bool:
-        """Ask for another interpretation, once, if nothing of this one is heard and there is still time."""
-        entry = one.entry
+    def _ask_again(self, rendition: Rendition, now: float) -> bool:
+        """Ask for another interpretation, once, if nothing of this one was heard and there is time; returns whether."""
+        entry = rendition.entry
         took_s = now - (entry.committed_at or now)
-        in_time = not one.complete and now + took_s <= _due_at(one)
-        too_much = entry.strict or one.begun or one.along or self._renditions.legs(one)
-        if entry.kind is not EntryKind.UTTERANCE or too_much or not in_time:
+        in_time = not rendition.complete and now + took_s <= _due_at(rendition)
+        too_late = entry.strict or rendition.begun or rendition.simultaneous or self._renditions.legs(rendition)
+        if entry.kind is not EntryKind.UTTERANCE or too_late or not in_time:
             return False
-        if not self._renditions.captions.transcript.begin_anew((entry.utterance, one.lane.target)):
+        if not self._captions.restart(entry.utterance, rendition.lane.target):
             return False
         entry.strict = True
-        self._renditions.begin_anew(one, now)
-        self._out.append(Interpret(one.lane, entry.utterance, strict=True, speed=entry.speed))
+        self._renditions.restart(rendition, now)
+        self._out.append(Interpret(rendition.lane, entry.utterance, strict=True, speed=entry.speed))
         return True
 
-    def _judge(self, one: Rendition, text: str) -> tuple[str, ...]:
-        original = one.spoken.source_text if one.via is None else None
-        return self._examine(original, text, one.lane, self._renditions.plan.glossary)
+    def _judge(self, rendition: Rendition, text: str) -> tuple[str, ...]:
+        original = rendition.spoken.source_text if rendition.via is None else None
+        return self._examine(original, text, rendition.lane, self._glossary)
 
-    # --- is it wanted? -------------------------------------------------------------------------------
+    # --- is it needed? -------------------------------------------------------------------------
 
-    def _may_be_a_backchannel(self, one: Rendition) -> bool:
-        return one.spoken.source_text is None and _is_short(one.spoken) and _may_still_be_dropped(one)
+    def _may_be_backchannel(self, rendition: Rendition) -> bool:
+        """Return whether the speaker's words are not known, and were few enough to be a backchannel."""
+        spoken = rendition.spoken
+        return spoken.source_text is None and _is_short(spoken) and _may_still_be_dropped(rendition)
 
     def _is_backchannel(self, spoken: Utterance, text: str, language: str) -> bool:
         asker, asked_at = self._question or (spoken.speaker, 0.0)
@@ -235,20 +289,20 @@ class BoothEvents:
             asked=asker != spoken.speaker and spoken.began_at <= asked_at + QUESTION_S,
         )
 
-    def _not_needed(self, one: Rendition) -> None:
-        for leg in self._renditions.legs(one):
-            self._not_needed(leg)
-        self._renditions.cancel(one)
-        self._renditions.settle(one, EntryState.NOT_NEEDED, "backchannel")
+    def _withdraw_backchannel(self, rendition: Rendition) -> None:
+        for leg in self._renditions.legs(rendition):
+            self._withdraw_backchannel(leg)
+        self._renditions.withdraw(rendition, EntryState.NOT_NEEDED, "backchannel")
 
-    def _hold(self, one: Rendition, until: float) -> None:
-        for passage in one.passages:
-            passage.held_until = max(until, passage.held_until if one.doubted else 0.0)
+    def _hold(self, rendition: Rendition, until: float) -> None:
+        """Keep a rendition from being heard before `until`, or longer if it is suspect."""
+        for passage in rendition.passages:
+            passage.held_until = max(until, passage.held_until if rendition.suspect else 0.0)
 
 
-def _due_at(one: Rendition) -> float:
-    """When the first sound of an interpretation has to be there."""
-    entry = one.entry
+def _due_at(rendition: Rendition) -> float:
+    """When the first sound of an interpretation is due."""
+    entry = rendition.entry
     committed_at = entry.committed_at or 0.0
     return max((entry.ended_at or committed_at) + STALE_S, committed_at + MODEL_SHARE_S)
 
@@ -257,12 +311,14 @@ def _is_short(spoken: Utterance) -> bool:
     return spoken.ended_at is not None and spoken.voiced_ms <= SHORT_MS
 
 
-def _may_still_be_dropped(one: Rendition) -> bool:
-    """Nobody would notice: it has not begun to be heard."""
-    return one.entry.kind is EntryKind.UTTERANCE and not one.begun and not one.complete and one.via is None
+def _may_still_be_dropped(rendition: Rendition) -> bool:
+    """Return whether nobody would notice: none of it has been heard, and no relay hangs on it."""
+    interpreted = rendition.entry.kind is EntryKind.UTTERANCE and rendition.via is None
+    return interpreted and not rendition.begun and not rendition.complete
 
 
 def _count(tokens: dict[str, int], usage: Usage) -> None:
+    """Add the tokens of a response to those of the entry."""
     counted = {
         "input_text": usage.input_text,
         "input_audio": usage.input_audio,

@@ -1,15 +1,16 @@
-"""Which lanes have a booth: opened when first needed, briefed anew, parked when idle, closed for others when many.
+"""Which lanes have a booth: opened when needed, briefed when the plan changes, closed when idle or over the limit.
 
     (none) ──needed──► open ──idle, or its place is needed──► (none)
-                        └──refused for good──► refused: asked no more, until the plan drops the lane
+                        └──refused for good──► refused: not opened again until the plan drops the lane
 
-A booth that works is never closed under the utterance: what is no longer wanted is closed when it falls idle.
+A booth that has work is never closed. A booth that is no longer wanted is closed when it becomes idle.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.interpreting.briefing import briefing
@@ -18,7 +19,8 @@ from bot.interpreting.plan import Lane, Mode, RoomPlan
 from bot.interpreting.routing import routes
 
 LEFT_S = 10.0
-"""A speaker who has left may come right back; and what they said last may still be recognised."""
+"""Seconds a booth stays open after its speaker left: the speaker may come right back, and the speaker's last words may
+still be recognised."""
 
 
 @dataclass(slots=True)
@@ -27,25 +29,26 @@ class _BoothState:
     mode: Mode
     voice: bool
     used_at: float
-    """When it was last needed, or last had its work done."""
+    """When it was last needed, or last finished its work."""
     unwanted: bool = False
-    """Not by the plan as it is now."""
+    """The current plan has no use for it."""
     speaker_left: bool = False
     engine: str = ""
-    """What serves the lane, where it is not what was asked for."""
+    """What serves the lane, if that is not what was asked for."""
 
 
 class Booths:
-    """The booths of one room. `working` tells whether a lane has an utterance that its booth is not done with."""
+    """The booths of one room."""
 
-    def __init__(self, plan: RoomPlan, out: list[Effect], working: Callable[[Lane], bool]) -> None:
+    def __init__(self, plan: RoomPlan, out: list[Effect]) -> None:
         self.refused: set[Lane] = set()
         self.voice = True
-        """Whether booths that are opened are to be heard."""
+        """Whether new booths are opened with a voice; without it they only write."""
         self._plan = plan
         self._out = out
-        self._working = working
         self._open: dict[Lane, _BoothState] = {}
+        self._work: Counter[Lane] = Counter()
+        """Unfinished utterances by lane."""
 
     def __contains__(self, lane: Lane) -> bool:
         return lane in self._open
@@ -55,14 +58,13 @@ class Booths:
         return list(self._open)
 
     def need(self, lane: Lane, now: float) -> str:
-        """See that there is a booth; returns why there cannot be one: `booth_refused` or `lane_limit`.
+        """Make sure that the lane has a booth; returns why it cannot have one: `booth_refused` or `lane_limit`.
 
-        When there are as many as the plan allows, the one that has been idle longest gives way; those that work do
-        not.
+        At the limit of the plan, the booth that has been idle longest is closed; a booth that has work is not.
         """
         booth = self._open.get(lane)
-        another = booth is not None and (booth.mode is not self._plan.mode or booth.voice is not self.voice)
-        if another and not self._working(lane):
+        outdated = booth is not None and (booth.mode is not self._plan.mode or booth.voice is not self.voice)
+        if outdated and lane not in self._work:
             self._close(lane)
             booth = None
         if booth is not None:
@@ -71,51 +73,62 @@ class Booths:
         if lane in self.refused:
             return "booth_refused"
         while len(self._open) >= self._plan.max_lanes:
-            idle = [lane for lane in self._open if not self._working(lane)]
+            idle = [lane for lane in self._open if lane not in self._work]
             if not idle:
                 return "lane_limit"
             self._close(min(idle, key=lambda lane: self._open[lane].used_at))
-        self._open_one(lane, now)
+        self._open_booth(lane, now)
         return ""
 
-    def ahead(self, lanes: Iterable[Lane], now: float) -> None:
-        """Open booths that will be needed, as far as nobody has to give way for them."""
+    def open_ahead(self, lanes: Iterable[Lane], now: float) -> None:
+        """Open booths that will be needed soon, as far as the limit allows without closing another."""
         for lane in lanes:
             if lane in self._open:
                 self._open[lane].speaker_left = False
             elif lane not in self.refused and len(self._open) < self._plan.max_lanes:
-                self._open_one(lane, now)
+                self._open_booth(lane, now)
 
-    def done(self, lane: Lane, now: float) -> None:
-        """The booth has finished a piece of work."""
+    def begin_work(self, lane: Lane) -> None:
+        """Note that the lane has another utterance to interpret."""
+        self._work[lane] += 1
+
+    def end_work(self, lane: Lane) -> None:
+        """Note that the booth has finished with an utterance, or will not finish it."""
+        self._work[lane] -= 1
+        if not self._work[lane]:
+            del self._work[lane]
+
+    def mark_used(self, lane: Lane, now: float) -> None:
+        """Count idle time from now on."""
         booth = self._open.get(lane)
         if booth is not None:
             booth.used_at = now
 
     def refuse(self, lane: Lane) -> None:
-        """No booth can ever serve this lane."""
+        """Close the lane's booth, and open no other: none can ever serve this lane."""
         if lane in self._open:
             self.refused.add(lane)
             self._close(lane)
 
     def served(self, lane: Lane, engine: str) -> bool:
-        """Take note of what serves a lane; False if nobody does any more."""
+        """Note which engine serves a lane; returns whether the lane has a booth."""
         booth = self._open.get(lane)
         if booth is not None:
             booth.engine = engine
         return booth is not None
 
     def engine(self, lane: Lane) -> str:
+        """Return what serves the lane; empty if that is what was asked for, or nothing."""
         booth = self._open.get(lane)
         return booth.engine if booth else ""
 
-    def runs_along(self, lane: Lane) -> bool:
-        """Whether the booth speaks while the speaker does."""
+    def simultaneous(self, lane: Lane) -> bool:
+        """Return whether the booth speaks while the speaker does."""
         booth = self._open.get(lane)
         return booth is not None and booth.mode is Mode.SIMULTANEOUS
 
     def follow(self, plan: RoomPlan) -> None:
-        """Brief anew whoever stays; those nobody wants any more are closed when they are idle."""
+        """Brief the booths that stay, and mark those that the plan no longer wants: they close when idle."""
         self._plan = plan
         wanted = {speaker: self._wanted(speaker) for speaker in {lane.speaker for lane in [*self._open, *self.refused]}}
         self.refused = {lane for lane in self.refused if lane in wanted[lane.speaker]}
@@ -126,19 +139,20 @@ class Booths:
                 booth.instructions = instructions
                 self._out.append(Brief(lane, instructions))
 
-    def left(self, speaker: str) -> None:
+    def speaker_left(self, speaker: str) -> None:
+        """Close the speaker's booths soon: after `LEFT_S` instead of the plan's `park_after_s`."""
         for lane, booth in self._open.items():
             booth.speaker_left = booth.speaker_left or lane.speaker == speaker
 
     def park(self, now: float) -> None:
-        """Close those that have been idle long enough."""
+        """Close the booths that have been idle long enough."""
         for lane in sorted(self._open, key=lambda lane: self._open[lane].used_at):
-            if now >= self._parks_at(lane) and not self._working(lane):
+            if now >= self._parks_at(lane) and lane not in self._work:
                 self._close(lane)
 
     def deadline(self) -> float | None:
         """When `park` has something to do."""
-        at = min((self._parks_at(lane) for lane in self._open if not self._working(lane)), default=math.inf)
+        at = min((self._parks_at(lane) for lane in self._open if lane not in self._work), default=math.inf)
         return None if at == math.inf else at
 
     def close_all(self) -> None:
@@ -152,14 +166,14 @@ class Booths:
         return booth.used_at + (min(LEFT_S, self._plan.park_after_s) if booth.speaker_left else self._plan.park_after_s)
 
     def _wanted(self, speaker: str) -> set[Lane]:
-        """The lanes as they are, those that relays stand in for included: their refusal is remembered."""
+        """Return the speaker's direct lanes and those of relays: a refused direct lane stays remembered as refused."""
         relayed = routes(self._plan, speaker, self.refused)
         return {route.lane for route in (*routes(self._plan, speaker), *relayed)}
 
     def _briefing(self, lane: Lane) -> str:
         return briefing(lane, self._plan.languages, self._plan.glossary)
 
-    def _open_one(self, lane: Lane, now: float) -> None:
+    def _open_booth(self, lane: Lane, now: float) -> None:
         booth = self._open[lane] = _BoothState(self._briefing(lane), self._plan.mode, self.voice, now)
         self._out.append(OpenBooth(lane, booth.instructions, booth.mode, booth.voice))
 

@@ -152,7 +152,7 @@ class CaptionText:
         line.text = text
         return self._show(key, line, now)
 
-    def begin_anew(self, key: CaptionKey) -> bool:
+    def restart(self, key: CaptionKey) -> bool:
         """Another text is to come in its place; False, and nothing is changed, if readers have been promised that
         what they see does not change."""
         line = self._growing.get(key)

@@ -1,21 +1,24 @@
-"""Utterances as readers follow them: who said it, when, and the caption lines that come of it."""
+"""The utterances that readers follow, and the captions of each: the speaker's own words and every interpretation."""
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from bot.interpreting.caption_text import CaptionLine, CaptionText
 from bot.interpreting.effects import Caption, Effect
-from bot.interpreting.glossary import GlossaryEntries, revise
-from bot.interpreting.plan import AUTO, Stability
+from bot.interpreting.glossary import revise
+from bot.interpreting.plan import AUTO, RoomPlan
 
 UNDETERMINED = "und"
-"""BCP 47 for a language nobody has told us."""
+"""BCP 47 tag of a language that nobody has named."""
+FOLLOW_UP_S = 10.0
+"""Seconds after the last lane of an utterance is settled in which the speaker's own words may still be recognised."""
 
 
 @dataclass(slots=True)
 class Utterance:
-    """One speaker's turn, in all its lanes. Times in seconds on the session's clock."""
+    """One speaker's turn, in all its lanes. Times are seconds on the session's clock."""
 
     id: str
     speaker: str
@@ -25,11 +28,13 @@ class Utterance:
     began_at: float
     ended_at: float | None = None
     voiced_ms: int = 0
-    """Known when it has ended."""
+    """Known once it has ended."""
     talked_over: bool = False
-    """Somebody else spoke before it began, and still when it had ended."""
+    """Another person was speaking before it began, and still when it had ended."""
     source_text: str | None = None
+    """The speaker's words, once they are recognised."""
     settled_at: float | None = None
+    """When its last lane was settled."""
 
     @property
     def duration_ms(self) -> int:
@@ -37,62 +42,110 @@ class Utterance:
 
 
 class Captions:
-    """Turns text into `Caption` effects."""
+    """Turns the text of utterances into `Caption` effects."""
 
-    def __init__(self, stability: Stability, began_at: float, out: list[Effect]) -> None:
-        self.transcript = CaptionText(stability)
+    def __init__(self, plan: RoomPlan, began_at: float, out: list[Effect]) -> None:
+        """`began_at`: start of the meeting, in seconds on the session's clock. Captions count from there."""
+        self._glossary = plan.glossary
+        self._text = CaptionText(plan.stability)
+        self._utterances: dict[str, Utterance] = {}
         self._began_at = began_at
         self._out = out
 
+    # --- utterances ----------------------------------------------------------------------------
+
+    def begin(self, spoken: Utterance) -> None:
+        """Remember an utterance until it is settled, and its own words have come or will not come."""
+        self._utterances[spoken.id] = spoken
+
+    def find(self, utterance: str) -> Utterance | None:
+        return self._utterances.get(utterance)
+
+    def forget(self, now: float, unsettled: Container[str]) -> None:
+        """Forget the utterances about which nothing more will come.
+
+        Args:
+            unsettled: utterances of which a lane is not settled.
+        """
+        for spoken in list(self._utterances.values()):
+            if spoken.settled_at is None and spoken.id not in unsettled:
+                spoken.settled_at = now
+            if spoken.settled_at is None:
+                continue
+            if spoken.source_text is not None or now >= spoken.settled_at + FOLLOW_UP_S:
+                del self._utterances[spoken.id]
+                self._text.forget(spoken.id)
+
+    # --- lines ---------------------------------------------------------------------------------
+
     def original(self, spoken: Utterance, text: str) -> None:
-        """The speaker's own words, as recognised."""
+        """Show the speaker's own words, as recognised."""
         language = UNDETERMINED if spoken.source == AUTO else spoken.source
-        finished = self.transcript.finish((spoken.id, language), text)
+        finished = self._text.finish((spoken.id, language), text)
         if finished:
             self._write(spoken, language, finished, final=True, original=True)
 
     def grow(self, spoken: Utterance, language: str, delta: str, now: float) -> None:
-        """More of an interpretation."""
-        grown = self.transcript.grow((spoken.id, language), delta, now)
+        """Add to an interpretation."""
+        grown = self._text.grow((spoken.id, language), delta, now)
         if grown:
             self._write(spoken, language, grown, final=False)
 
     def finish(self, spoken: Utterance, language: str, flags: tuple[str, ...] = ()) -> str:
-        """An interpretation is complete; returns its text."""
-        finished = self.transcript.finish((spoken.id, language))
+        """Show that an interpretation is complete; returns its text."""
+        finished = self._text.finish((spoken.id, language))
         if finished is None:
             return ""
         self._write(spoken, language, finished, final=True, flags=flags)
         return finished[0]
 
     def close(self, spoken: Utterance, language: str, flag: str) -> None:
-        """The rest of an interpretation will never come: whoever reads the beginning is told so."""
-        closed = self.transcript.close((spoken.id, language))
+        """Make an unfinished interpretation final, and flag it: the rest will never come."""
+        closed = self._text.close((spoken.id, language))
         if closed:
             self._write(spoken, language, closed, final=True, flags=(flag,))
 
-    def correct(
-        self, utterances: dict[str, Utterance], before: GlossaryEntries, after: GlossaryEntries, now: float
-    ) -> None:
-        """Let lines that are not final yet read as a corrected glossary wants them."""
-        for utterance, language in self.transcript.growing():
-            text = self.transcript.text((utterance, language))
-            revised = revise(text, language, before, after)
-            shown = None if revised is None else self.transcript.revise((utterance, language), revised, now)
-            if shown:
-                self._write(utterances[utterance], language, shown, final=False)
+    def restart(self, utterance: str, language: str) -> bool:
+        """Replace an interpretation by another one; returns False if readers may not see it change."""
+        return self._text.restart((utterance, language))
 
     def announce(self, spoken: Utterance, text: str) -> None:
-        finished = self.transcript.finish((spoken.id, spoken.source), text)
+        """Show words of the interpreter's own, also to readers who join later."""
+        finished = self._text.finish((spoken.id, spoken.source), text)
         if finished:
             self._write(spoken, spoken.source, finished, final=True, pinned=True)
 
     def text(self, utterance: str, language: str) -> str:
-        return self.transcript.text((utterance, language))
+        """Return what has come so far of an interpretation, shown or not."""
+        return self._text.text((utterance, language))
 
-    def show_what_is_due(self, utterances: dict[str, Utterance], now: float) -> None:
-        for (utterance, language), text, revision in self.transcript.due(now):
-            self._write(utterances[utterance], language, (text, revision), final=False)
+    # --- the plan and the clock ----------------------------------------------------------------
+
+    def follow(self, plan: RoomPlan, now: float) -> None:
+        """Take over the plan's stability, and correct lines that are not final by its glossary."""
+        self._text.stability = plan.stability
+        before, self._glossary = self._glossary, plan.glossary
+        if plan.glossary == before:
+            return
+        for utterance, language in self._text.growing():
+            text = self._text.text((utterance, language))
+            revised = revise(text, language, before, plan.glossary)
+            shown = None if revised is None else self._text.revise((utterance, language), revised, now)
+            if shown:
+                self._write(self._utterances[utterance], language, shown, final=False)
+
+    def tick(self, now: float) -> None:
+        """Show what was withheld and may be shown now."""
+        for (utterance, language), text, revision in self._text.due(now):
+            self._write(self._utterances[utterance], language, (text, revision), final=False)
+
+    def deadline(self) -> float | None:
+        """When `tick` or `forget` has something to do."""
+        deadlines = [
+            spoken.settled_at + FOLLOW_UP_S for spoken in self._utterances.values() if spoken.settled_at is not None
+        ]
+        due_at = self._text.deadline()
+        return min(deadlines if due_at is None else [*deadlines, due_at], default=None)
 
     def _write(
         self,

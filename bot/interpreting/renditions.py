@@ -1,9 +1,9 @@
-"""The way of each utterance in each lane, from the first word heard to its one final state.
+"""Each utterance in each lane, from the first word heard to exactly one final state.
 
     heard ─Interpret─► committed ─text, audio─► translated ─its passages, one per channel─► spoken
 
 Every utterance ends in exactly one final state, whatever the booth, the call or the admin does: each way out goes
-through `_settle`.
+through `settle`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,8 @@ from bot.interpreting.routing import Route, channels, stream
 from bot.interpreting.usage_meter import CAPTIONS_ONLY, UsageMeter
 
 MODEL_PATIENCE_S = 10.0
-"""From the end of a turn to the model's first sign, and between two of them. Models need 0.5-2.5 s to their first audio
-(realtime protocol sheet, section 8); four times the worst of it is a model that hangs."""
-FOLLOW_UP_S = 10.0
-"""The speaker's own words may be recognised this long after their interpretation has been heard."""
+"""Seconds from the end of a turn to the model's first sign, and between two signs, before the model is given up. Models
+need 0.5-2.5 s to their first audio (realtime protocol sheet, section 8): at four times the worst the model hangs."""
 
 
 @dataclass(slots=True, eq=False)
@@ -36,27 +34,31 @@ class Rendition:
     spoken: Utterance
     channels: tuple[str, ...]
     via: Lane | None = None
+    """The lane whose interpretation it interprets, if it is the second leg of a relay."""
     chair: bool = False
+    """The chair's words go before all others."""
     asked: bool = False
-    """The booth may speak: it was asked to, or speaks along."""
+    """The booth may speak: it was asked to, or it interprets simultaneously."""
     complete: bool = False
-    """It has said its last word."""
-    along: bool = False
-    """It speaks while the speaker does."""
-    doubted: bool = False
-    """Held back until it is complete: it does not begin as an interpretation does."""
-    sound: int = 0
-    """Bytes of voice since the booth was asked last."""
+    """The booth has said its last word."""
+    simultaneous: bool = False
+    """The booth speaks while the speaker does."""
+    suspect: bool = False
+    """Held back until it is complete, because it does not begin as an interpretation does."""
+    sound_bytes: int = 0
+    """Voice since the booth was last asked."""
     sound_at: float | None = None
-    """When the first of it came."""
+    """When the first of that voice came."""
     last_sign_at: float = 0.0
+    """When the booth last gave text or voice, or was asked."""
     passages: list[FloorEntry] = field(default_factory=list)
-    """Those that are not over."""
+    """What is on the floor of a channel, or waits there."""
     heard: bool = False
-    """On one channel at least, to its end."""
+    """It was played to its end on at least one channel."""
     reason: str = ""
+    """What was wrong with it although it was heard."""
     unheard: str = ""
-    """Why it is not heard where it is not."""
+    """Why it is not heard on the channels where it is not."""
 
     @property
     def lane(self) -> Lane:
@@ -64,318 +66,337 @@ class Rendition:
 
     @property
     def begun(self) -> bool:
-        """Some of it has been heard somewhere."""
+        """Whether some of it has been heard somewhere."""
         return self.heard or self.entry.first_played_at is not None
 
 
 class Renditions:
-    """All renditions of one room that are not settled, and what is left of those that are."""
+    """The renditions of one room that are not settled, indexed by utterance and lane."""
 
-    def __init__(self, plan: RoomPlan, began_at: float, out: list[Effect], usage: UsageMeter) -> None:
-        self.plan = plan
-        self.usage = usage
-        self.ledger = Ledger()
-        self.booths = Booths(plan, out, self.working)
-        self.captions = Captions(plan.stability, began_at, out)
-        self.speaking = Channels(out)
-        self.utterances: dict[str, Utterance] = {}
-        self.streams: set[str] = set()
-        """Media streams that can carry a voice."""
-        self._open: dict[tuple[str, Lane], Rendition] = {}
+    def __init__(
+        self, plan: RoomPlan, out: list[Effect], usage: UsageMeter, booths: Booths, captions: Captions
+    ) -> None:
+        self._plan = plan
         self._out = out
+        self._usage = usage
+        self._booths = booths
+        self._captions = captions
+        self._ledger = Ledger()
+        self._channels = Channels(out)
+        self._streams: set[str] = set()
+        """Media streams that can carry a voice."""
+        self._open: dict[str, dict[Lane, Rendition]] = {}
+        """By utterance. An utterance without open renditions is not in it."""
+
+    # --- what is open --------------------------------------------------------------------------
+
+    def find(self, lane: Lane, utterance: str) -> Rendition | None:
+        return self._open.get(utterance, {}).get(lane)
+
+    def expected(self, lane: Lane, utterance: str) -> Rendition | None:
+        """Return the rendition a booth speaks about, if it may speak and has not said its last word."""
+        found = self.find(lane, utterance)
+        return found if found is not None and found.asked and not found.complete and not lane.passthrough else None
+
+    def of(self, utterance: str) -> list[Rendition]:
+        """Return the renditions of an utterance, lane by lane."""
+        return list(self._open.get(utterance, {}).values())
+
+    def legs(self, first: Rendition) -> list[Rendition]:
+        """Return the renditions that interpret this one, and have not been asked for yet."""
+        return [leg for leg in self.of(first.spoken.id) if leg.via == first.lane and leg.entry.committed_at is None]
+
+    def all(self) -> list[Rendition]:
+        return [rendition for lanes in self._open.values() for rendition in lanes.values()]
+
+    def entries(self) -> list[Entry]:
+        """Return the open entries of the ledger."""
+        return self._ledger.entries()
+
+    @property
+    def queued_ms(self) -> float:
+        """Interpretation still to be heard, over all channels."""
+        return self._channels.queued_ms
 
     # --- hearing -------------------------------------------------------------------------------
 
-    def find(self, lane: Lane, utterance: str) -> Rendition | None:
-        return self._open.get((utterance, lane))
-
-    def expected(self, lane: Lane, utterance: str) -> Rendition | None:
-        """The rendition a booth speaks about, if it may speak and has not said its last word."""
-        one = self._open.get((utterance, lane))
-        return one if one is not None and one.asked and not one.complete and not lane.passthrough else None
-
-    def of(self, utterance: str) -> list[Rendition]:
-        return [one for one in self._open.values() if one.spoken.id == utterance]
-
-    def all(self) -> list[Rendition]:
-        return list(self._open.values())
-
-    def working(self, lane: Lane) -> bool:
-        """Whether the lane's booth has something to do."""
-        return any(one.lane == lane and not one.complete for one in self._open.values())
-
     def begin(self, spoken: Utterance, route: Route, pcm: bytes, now: float) -> None:
-        """Open the books for one lane and let its booth hear the beginning."""
+        """Open an entry for one lane, and let its booth hear the beginning of the utterance."""
         lane = route.lane
-        self.booths.voice = not self.usage.reached
-        refused = "" if lane.passthrough else self.booths.need(lane, now)
-        one = Rendition(
-            self._entry(spoken.id, lane, now, EntryKind.PASSTHROUGH if lane.passthrough else EntryKind.UTTERANCE),
-            spoken,
-            route.channels,
-            route.via,
-            chair=spoken.speaker == self.plan.chair,
-        )
-        self._open[spoken.id, lane] = one
+        self._booths.voice = not self._usage.reached
+        refused = "" if lane.passthrough else self._booths.need(lane, now)
+        kind = EntryKind.PASSTHROUGH if lane.passthrough else EntryKind.UTTERANCE
+        rendition = self._add(spoken, route, kind, now)
         if lane.passthrough:
-            one.asked = True
-            self._enter(one, now)
-            self.voice(one, pcm, now)
+            rendition.asked = True
+            self._enter(rendition, now)
+            self.voice(rendition, pcm, now)
             return
         if refused:
-            self.settle(one, EntryState.ABANDONED, refused)
+            self.settle(rendition, EntryState.ABANDONED, refused)
             return
-        one.entry.engine = self.booths.engine(lane)
-        if one.entry.engine == "captions":
-            one.channels, one.unheard = (), "degraded"
-        if not self.booths.voice:
-            one.channels, one.unheard = (), CAPTIONS_ONLY
+        rendition.entry.engine = self._booths.engine(lane)
+        if rendition.entry.engine == "captions":
+            rendition.channels, rendition.unheard = (), "degraded"
+        if not self._booths.voice:
+            rendition.channels, rendition.unheard = (), CAPTIONS_ONLY
         if route.via is not None:
-            if (spoken.id, route.via) not in self._open:
-                self.abandon([one], "relay_failed")
+            if self.find(route.via, spoken.id) is None:
+                self.abandon([rendition], "relay_failed")
             return
         self._out.append(Hear(lane, spoken.id, pcm))
-        one.along = self.booths.runs_along(lane)
-        if one.along:
-            one.asked = True
-            self._enter(one, now)
+        rendition.simultaneous = self._booths.simultaneous(lane)
+        if rendition.simultaneous:
+            rendition.asked = True
+            self._enter(rendition, now)
 
     def hear(self, utterance: str, pcm: bytes) -> None:
-        """Let the booths hear the next piece."""
-        for one in self.of(utterance):
-            if one.entry.committed_at is None and one.via is None and not one.complete and not one.lane.passthrough:
-                self._out.append(Hear(one.lane, utterance, pcm))
+        """Let the booths hear the next piece of an utterance."""
+        for rendition in self.of(utterance):
+            uncommitted = rendition.entry.committed_at is None and not rendition.complete
+            if uncommitted and rendition.via is None and not rendition.lane.passthrough:
+                self._out.append(Hear(rendition.lane, utterance, pcm))
 
     def pass_through(self, utterance: str, pcm: bytes, now: float) -> bool:
-        """Let other rooms hear the speaker's own voice, frame by frame; returns whether any do."""
-        passed = [one for one in self.of(utterance) if one.lane.passthrough and not one.complete]
-        for one in passed:
-            self.voice(one, pcm, now)
+        """Let other rooms hear the speaker's own voice, frame by frame; returns whether any room does."""
+        passed = [
+            rendition for rendition in self.of(utterance) if rendition.lane.passthrough and not rendition.complete
+        ]
+        for rendition in passed:
+            self.voice(rendition, pcm, now)
         return bool(passed)
 
     def commit(self, spoken: Utterance, patience_ms: int, now: float) -> None:
-        """The speaker's turn is over."""
-        for one in self.of(spoken.id):
-            one.entry.ended_at = spoken.ended_at
-            one.entry.patience_ms = patience_ms
-            if one.lane.passthrough:
-                one.entry.committed_at = now
-                self.complete(one)
-            elif one.via is None:
-                self.ask(one, now)
+        """End the speaker's turn: the booths that hear the speaker are asked to interpret."""
+        for rendition in self.of(spoken.id):
+            rendition.entry.ended_at = spoken.ended_at
+            rendition.entry.patience_ms = patience_ms
+            if rendition.lane.passthrough:
+                rendition.entry.committed_at = now
+                self.complete(rendition)
+            elif rendition.via is None:
+                self.ask(rendition, now)
 
-    def ask(self, one: Rendition, now: float) -> None:
-        """Have the booth interpret what it has heard."""
-        entry = one.entry
-        entry.committed_at = one.last_sign_at = now
-        if one.complete:
+    def ask(self, rendition: Rendition, now: float) -> None:
+        """Ask the booth to interpret what it has heard."""
+        entry = rendition.entry
+        entry.committed_at = rendition.last_sign_at = now
+        if rendition.complete:
             return
         if entry.state is EntryState.HEARD:
-            self.ledger.advance(entry, EntryState.COMMITTED)
-        entry.speed = self.speaking.speed(one.channels)
-        if not one.asked:
-            one.asked = True
-            self._enter(one, now)
-        self._out.append(Interpret(one.lane, entry.utterance, speed=entry.speed))
+            self._ledger.advance(entry, EntryState.COMMITTED)
+        entry.speed = self._channels.speed(rendition.channels)
+        if not rendition.asked:
+            rendition.asked = True
+            self._enter(rendition, now)
+        self._out.append(Interpret(rendition.lane, entry.utterance, speed=entry.speed))
+
+    def restart(self, rendition: Rendition, now: float) -> None:
+        """Discard what the booth has said, none of which has been heard: the booth is asked again."""
+        rendition.sound_bytes, rendition.sound_at, rendition.suspect, rendition.last_sign_at = 0, None, False, now
+        for passage in rendition.passages:
+            self._channels.restart(passage, now)
 
     def say(self, spoken: Utterance, route: Route, now: float) -> None:
-        """Open the books for words of our own, which a booth has been asked to read aloud."""
-        one = Rendition(self._entry(spoken.id, route.lane, now, EntryKind.ANNOUNCEMENT), spoken, route.channels)
-        one.entry.ended_at = one.entry.committed_at = one.last_sign_at = now
-        one.asked = True
-        self.ledger.advance(one.entry, EntryState.COMMITTED)
-        self.utterances[spoken.id] = spoken
-        self._open[spoken.id, route.lane] = one
-        self._enter(one, now, yields=True)
+        """Open an entry for the interpreter's own words, which a booth was asked to read aloud."""
+        self._captions.begin(spoken)
+        rendition = self._add(spoken, route, EntryKind.ANNOUNCEMENT, now)
+        rendition.entry.ended_at = rendition.entry.committed_at = rendition.last_sign_at = now
+        rendition.asked = True
+        self._ledger.advance(rendition.entry, EntryState.COMMITTED)
+        self._enter(rendition, now, yields=True)
 
-    def _enter(self, one: Rendition, now: float, *, yields: bool = False) -> None:
-        for channel in one.channels:
-            passage = FloorEntry(one.entry, now, channel, one.chair, yields, along=one.along)
-            one.passages.append(passage)
-            self.speaking.enter(passage)
+    def _add(self, spoken: Utterance, route: Route, kind: EntryKind, now: float) -> Rendition:
+        """Open an entry, and say so: if this process dies, another one settles it."""
+        lane = route.lane
+        entry = self._ledger.open(spoken.id, lane, now, kind)
+        self._out.append(Opened(lane, spoken.id))
+        self._booths.begin_work(lane)
+        rendition = Rendition(entry, spoken, route.channels, route.via, chair=spoken.speaker == self._plan.chair)
+        self._open.setdefault(spoken.id, {})[lane] = rendition
+        return rendition
 
-    def begin_anew(self, one: Rendition, now: float) -> None:
-        """The booth is asked again: none of what it has said has been heard, and none will be."""
-        one.sound, one.sound_at, one.doubted, one.last_sign_at = 0, None, False, now
-        for passage in one.passages:
-            self.speaking.begin_anew(passage, now)
+    def _enter(self, rendition: Rendition, now: float, *, yields: bool = False) -> None:
+        """Give the rendition its place on the floor of each of its channels."""
+        for channel in rendition.channels:
+            passage = FloorEntry(
+                rendition.entry, now, channel, rendition.chair, yields, simultaneous=rendition.simultaneous
+            )
+            rendition.passages.append(passage)
+            self._channels.enter(passage)
 
-    # --- speaking -------------------------------------------------------------------------------------
+    # --- speaking ------------------------------------------------------------------------------
 
-    def voice(self, one: Rendition, pcm: bytes, now: float) -> None:
-        """Bring sound to every channel that is still to hear it; account for it on all others."""
-        entry = one.entry
+    def voice(self, rendition: Rendition, pcm: bytes, now: float) -> None:
+        """Queue sound on the channels that still hear the rendition, and count it as dropped on the others."""
+        entry = rendition.entry
         entry.received += len(pcm)
-        one.sound += len(pcm)
-        if one.sound_at is None:
-            one.sound_at = now
+        rendition.sound_bytes += len(pcm)
+        if rendition.sound_at is None:
+            rendition.sound_at = now
         if entry.first_audio_at is None:
             entry.first_audio_at = now
         if entry.state is not EntryState.TRANSLATED:
-            self.ledger.advance(entry, EntryState.TRANSLATED)
-        reached = {passage.channel for passage in one.passages}
+            self._ledger.advance(entry, EntryState.TRANSLATED)
+        reached = {passage.channel for passage in rendition.passages}
         for channel, playout in entry.playouts.items():
             if channel not in reached:
                 playout.dropped += len(pcm)
-        for passage in list(one.passages):
-            self.speaking.audio(passage, pcm, now)
-            while (excess := self.speaking.too_much(passage.channel)) is not None:
+        for passage in list(rendition.passages):
+            self._channels.audio(passage, pcm, now)
+            while (excess := self._channels.too_much(passage.channel)) is not None:
                 self.silence(self._owner(excess), [excess], "queue_full")
 
-    def legs(self, one: Rendition) -> list[Rendition]:
-        """Those that interpret this interpretation."""
-        return [leg for leg in self.of(one.spoken.id) if leg.via == one.lane and leg.entry.committed_at is None]
-
-    def complete(self, one: Rendition) -> None:
-        """No more will come: what there is is played to the end."""
-        if one.sound and not one.channels:
-            one.unheard = one.unheard or "relay"
-        self.silence(one, [passage for passage in one.passages if passage.stage is FloorStage.WAITING], one.unheard)
-        one.complete = True
-        for passage in one.passages:
+    def complete(self, rendition: Rendition) -> None:
+        """Note the booth's last word: what there is is played to its end."""
+        if rendition.sound_bytes and not rendition.channels:
+            rendition.unheard = rendition.unheard or "relay"
+        waiting = [passage for passage in rendition.passages if passage.stage is FloorStage.WAITING]
+        self.silence(rendition, waiting, rendition.unheard)
+        if not rendition.complete:
+            rendition.complete = True
+            self._booths.end_work(rendition.lane)
+        for passage in rendition.passages:
             passage.held_until = 0.0
             passage.pacer.finish()
-        self._settle_if_over(one)
+        self._settle_if_over(rendition)
 
-    def play(self, now: float, *, quiet: bool) -> None:
-        """Play what is due on all channels."""
-        for channel in list(self.speaking.floors):
+    def silence(self, rendition: Rendition, passages: Iterable[FloorEntry], reason: str) -> None:
+        """Take passages off the floor: they are read, not heard, and sound that still comes for them is dropped."""
+        for passage in list(passages):
+            self._take_off(rendition, passage)
+            rendition.unheard = reason
+        if rendition.complete:
+            self._settle_if_over(rendition)
+
+    def play(self, now: float, *, quiet: bool) -> bool:
+        """Play what is due on all channels; returns whether that settled a rendition."""
+        before = len(self._ledger)
+        for channel in list(self._channels.floors):
             if not self._carried(channel):
                 continue
-            while (late := self.speaking.too_late(channel, now)) is not None:
+            while (late := self._channels.too_late(channel, now)) is not None:
                 self.silence(self._owner(late), [late], "stale")
-            passage = self.speaking.play(channel, now, quiet=quiet)
+            passage = self._channels.play(channel, now, quiet=quiet)
             if passage is not None:
-                one = self._owner(passage)
-                one.heard = True
-                self._over(one, passage)
-                self._settle_if_over(one)
+                rendition = self._owner(passage)
+                rendition.heard = True
+                self._take_off(rendition, passage)
+                self._settle_if_over(rendition)
+        return len(self._ledger) < before
+
+    def set_stream(self, name: str, *, ready: bool) -> None:
+        """Note whether a media stream can carry a voice."""
+        (self._streams.add if ready else self._streams.discard)(name)
 
     def _carried(self, channel: str) -> bool:
-        """Whether the channel's media stream is there; listener channels need none."""
-        carrier = stream(self.plan, channel)
-        return carrier is None or carrier in self.streams
+        """Return whether the channel's media stream is ready; channels of listeners need none."""
+        carrier = stream(self._plan, channel)
+        return carrier is None or carrier in self._streams
 
     def _owner(self, passage: FloorEntry) -> Rendition:
-        return self._open[passage.entry.utterance, passage.entry.lane]
+        return self._open[passage.entry.utterance][passage.entry.lane]
 
-    def silence(self, one: Rendition, passages: Iterable[FloorEntry], reason: str) -> None:
-        """These will be read, not heard; what may still come of them is not kept."""
-        for passage in list(passages):
-            self._over(one, passage)
-            one.unheard = reason
-        if one.complete:
-            self._settle_if_over(one)
+    def _take_off(self, rendition: Rendition, passage: FloorEntry) -> None:
+        self._channels.drop(passage)
+        rendition.passages.remove(passage)
 
-    def _over(self, one: Rendition, passage: FloorEntry) -> None:
-        self.speaking.drop(passage)
-        one.passages.remove(passage)
+    # --- the end -------------------------------------------------------------------------------
 
-    # --- the books --------------------------------------------------------------------------------------
+    def hush(self, reason: str, *, sounding_only: bool = False) -> None:
+        """Stop the interpretation of what has been said so far, except voices that are passed through to other rooms.
 
-    def _entry(self, utterance: str, lane: Lane, now: float, kind: EntryKind) -> Entry:
-        """Open the books, and have it written down that they are: should we die, somebody else closes them."""
-        entry = self.ledger.open(utterance, lane, now, kind)
-        self._out.append(Opened(lane, utterance))
-        return entry
+        Args:
+            reason: goes into the ledger.
+            sounding_only: spare renditions whose first sound has not come.
+        """
 
-    def hush(self, reason: str, *, answered: bool = False) -> None:
-        """Stop at once what is being said, and let go of what people have said before; with `answered`, only as far
-        as its sound has come. People's own voices, on their way to another room, are not the interpreter's."""
-
-        def meant(one: Rendition) -> bool:
-            if any(passage.stage is not FloorStage.WAITING for passage in one.passages):
+        def concerned(rendition: Rendition) -> bool:
+            if any(passage.stage is not FloorStage.WAITING for passage in rendition.passages):
                 return True
-            return not answered and (one.spoken.ended_at is not None or bool(one.passages))
+            return not sounding_only and (rendition.spoken.ended_at is not None or bool(rendition.passages))
 
-        self.abandon((one for one in self.all() if one.entry.kind is not EntryKind.PASSTHROUGH and meant(one)), reason)
+        interpreted = [rendition for rendition in self.all() if rendition.entry.kind is not EntryKind.PASSTHROUGH]
+        self.abandon([rendition for rendition in interpreted if concerned(rendition)], reason)
 
     def abandon(self, renditions: Iterable[Rendition], reason: str) -> None:
-        for one in list(renditions):
-            if (one.spoken.id, one.lane) in self._open:
-                self.cancel(one)
-                self.settle(one, EntryState.ABANDONED, reason)
+        for rendition in renditions:
+            self.withdraw(rendition, EntryState.ABANDONED, reason)
 
-    def cancel(self, one: Rendition) -> None:
-        for passage in list(one.passages):
-            self._over(one, passage)
-        if one.lane in self.booths:
-            self._out.append(Cancel(one.lane, one.spoken.id))
-
-    def _settle_if_over(self, one: Rendition) -> None:
-        if not one.complete or one.passages or (one.spoken.id, one.lane) not in self._open:
+    def withdraw(self, rendition: Rendition, state: EntryState, reason: str) -> None:
+        """Make the booth forget a rendition, and settle it; does nothing if it is settled already."""
+        if not self._is_open(rendition):
             return
-        if one.heard:
-            self.settle(one, EntryState.SPOKEN, one.reason)
+        for passage in list(rendition.passages):
+            self._take_off(rendition, passage)
+        if rendition.lane in self._booths:
+            self._out.append(Cancel(rendition.lane, rendition.spoken.id))
+        self.settle(rendition, state, reason)
+
+    def settle(self, rendition: Rendition, state: EntryState, reason: str = "") -> None:
+        """Move a rendition into its final state: the only way there."""
+        lanes = self._open[rendition.spoken.id]
+        del lanes[rendition.lane]
+        if not lanes:
+            del self._open[rendition.spoken.id]
+        for passage in list(rendition.passages):
+            self._take_off(rendition, passage)
+        self._ledger.advance(rendition.entry, state, reason)
+        self._usage.count(rendition.entry)
+        self._captions.close(rendition.spoken, rendition.lane.target, state.value)
+        self._out.append(Settled(rendition.entry))
+        if not rendition.complete:
+            self._booths.end_work(rendition.lane)
+            self.abandon(self.legs(rendition), "relay_failed")
+
+    def _settle_if_over(self, rendition: Rendition) -> None:
+        if not rendition.complete or rendition.passages or not self._is_open(rendition):
+            return
+        if rendition.heard:
+            self.settle(rendition, EntryState.SPOKEN, rendition.reason)
         else:
-            text = self.captions.text(one.spoken.id, one.lane.target)
-            self.settle(one, EntryState.CAPTION_ONLY if text else EntryState.ABANDONED, one.unheard)
+            text = self._captions.text(rendition.spoken.id, rendition.lane.target)
+            self.settle(rendition, EntryState.CAPTION_ONLY if text else EntryState.ABANDONED, rendition.unheard)
 
-    def settle(self, one: Rendition, state: EntryState, reason: str = "") -> None:
-        """The only way into a final state."""
-        del self._open[one.spoken.id, one.lane]
-        for passage in list(one.passages):
-            self._over(one, passage)
-        self.ledger.advance(one.entry, state, reason)
-        self.usage.count(one.entry)
-        self.captions.close(one.spoken, one.lane.target, state.value)
-        self._out.append(Settled(one.entry))
-        if not one.complete:
-            self.abandon(self.legs(one), "relay_failed")
+    def _is_open(self, rendition: Rendition) -> bool:
+        return self.find(rendition.lane, rendition.spoken.id) is rendition
 
-    def follow(self, plan: RoomPlan, now: float) -> None:
-        before, self.plan = self.plan.glossary, plan
-        self.captions.transcript.stability = plan.stability
-        self.usage.cap = plan.usage_cap
-        if plan.glossary != before:
-            self.captions.correct(self.utterances, before, plan.glossary, now)
-        self.booths.follow(plan)
+    # --- the plan and the clock ----------------------------------------------------------------
 
-    # --- time ---------------------------------------------------------------------------------------------
+    def follow(self, plan: RoomPlan) -> None:
+        """Apply a changed plan to utterances that begin from now on."""
+        self._plan = plan
 
     def tick(self, now: float) -> None:
-        for one in self.all():
-            deadline = _model_deadline(one)
+        """Abandon the renditions whose model has given no sign for `MODEL_PATIENCE_S`."""
+        for rendition in self.all():
+            deadline = _model_deadline(rendition)
             if deadline is not None and now >= deadline:
-                self.abandon([one], "model_timeout")
-        self.captions.show_what_is_due(self.utterances, now)
+                self.abandon([rendition], "model_timeout")
 
     def tidy(self, now: float) -> None:
-        """Let go of what nobody asks about any more: idle booths, channels, and utterances whose every lane is settled
-        and whose own words have come, or will not come."""
-        self.booths.park(now)
-        self.speaking.forget(channels(self.plan))
-        for spoken in list(self.utterances.values()):
-            if spoken.settled_at is None and not self.of(spoken.id):
-                spoken.settled_at = now
-            if spoken.settled_at is None:
-                continue
-            if spoken.source_text is not None or now >= spoken.settled_at + FOLLOW_UP_S:
-                del self.utterances[spoken.id]
-                self.captions.transcript.forget(spoken.id)
+        """Forget utterances, and channels the plan no longer has, once nothing more will come of them."""
+        self._channels.forget(channels(self._plan))
+        self._captions.forget(now, self._open)
 
     def next_frame_at(self, now: float, *, quiet: bool) -> float | None:
         """When `play` has something to do."""
         deadlines = [
-            self.speaking.deadline(channel, now, quiet=quiet)
-            for channel in self.speaking.floors
+            self._channels.deadline(channel, now, quiet=quiet)
+            for channel in self._channels.floors
             if self._carried(channel)
         ]
         return min((at for at in deadlines if at is not None), default=None)
 
     def deadline(self) -> float | None:
-        """When `tick` or `tidy` has something to do."""
-        deadlines = [_model_deadline(one) for one in self._open.values()]
-        deadlines += [
-            spoken.settled_at + FOLLOW_UP_S for spoken in self.utterances.values() if spoken.settled_at is not None
-        ]
-        deadlines += [self.captions.transcript.deadline(), self.booths.deadline()]
+        """When `tick` has something to do."""
+        deadlines = (_model_deadline(rendition) for rendition in self.all())
         return min((at for at in deadlines if at is not None), default=None)
 
 
-def _model_deadline(one: Rendition) -> float | None:
-    """When to give up waiting for the model; None while it is not its turn, or when it has said its last word."""
-    committed_at = one.entry.committed_at
-    if committed_at is None or one.complete:
+def _model_deadline(rendition: Rendition) -> float | None:
+    """When to give up waiting for the model; None before its turn and after its last word."""
+    committed_at = rendition.entry.committed_at
+    if committed_at is None or rendition.complete:
         return None
-    return max(committed_at, one.last_sign_at) + MODEL_PATIENCE_S
+    return max(committed_at, rendition.last_sign_at) + MODEL_PATIENCE_S

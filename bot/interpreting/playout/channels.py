@@ -10,7 +10,7 @@ from bot.interpreting.playout.floor import Floor, FloorEntry, FloorStage
 
 DRY_S = 2.5
 """How long a voice may break off for want of more; then the rest, if it comes, is only read."""
-DRY_ALONG_S = 5.0
+DRY_SIMULTANEOUS_S = 5.0
 """The same for a voice that runs along, some seconds behind the speaker: its pauses are the speaker's."""
 
 
@@ -38,8 +38,8 @@ class Channels:
         floor.audio(passage, pcm, now)
         self.lags[passage.channel].observe(floor.lag_ms, now)
 
-    def begin_anew(self, passage: FloorEntry, now: float) -> None:
-        self.floors[passage.channel].begin_anew(passage, now)
+    def restart(self, passage: FloorEntry, now: float) -> None:
+        self.floors[passage.channel].restart(passage, now)
 
     def drop(self, passage: FloorEntry) -> None:
         """Take a passage off its floor, whatever its stage, and account for its voice."""
@@ -115,5 +115,5 @@ def _expires_at(passage: FloorEntry) -> float | None:
         return passage.ready_at + WAITING_LIMIT_S
     pacer, committed_at = passage.pacer, passage.entry.committed_at
     if passage.stage is FloorStage.SPEAKING and pacer.dry and not pacer.drained and committed_at is not None:
-        return max(pacer.free_at, committed_at) + (DRY_ALONG_S if passage.along else DRY_S)
+        return max(pacer.free_at, committed_at) + (DRY_SIMULTANEOUS_S if passage.simultaneous else DRY_S)
     return None

@@ -41,7 +41,7 @@ class FloorEntry:
     """Goes before all others that have not begun."""
     yields: bool = False
     """Does not begin while somebody in the room speaks."""
-    along: bool = False
+    simultaneous: bool = False
     """Comes while the speaker speaks, at the speaker's pace, and breaks off when the speaker does."""
     stage: FloorStage = FloorStage.WAITING
     pacer: Pacer = field(default_factory=Pacer)
@@ -94,7 +94,7 @@ class Floor:
         passage.pacer.clear()
         self.passages.remove(passage)
 
-    def begin_anew(self, passage: FloorEntry, now: float) -> None:
+    def restart(self, passage: FloorEntry, now: float) -> None:
         """Forget what it has to say: something else is to come in its place. It must not have begun."""
         if passage is self.speaking:
             raise ValueError("it is being heard already")

@@ -5,9 +5,21 @@ from dataclasses import replace
 import pytest
 
 from bot.interpreting.booth_events import HEAR_OUT_S, MODEL_SHARE_S, STALE_S, BoothEvents
-from bot.interpreting.captions import Utterance
-from bot.interpreting.effects import Cancel, Caption, Effect, Hear, Interpret, Release, Settled
-from bot.interpreting.events import BoothLost, InterpretationEnded, InterpretationOutcome, Usage
+from bot.interpreting.booths import Booths
+from bot.interpreting.captions import Captions, Utterance
+from bot.interpreting.effects import Cancel, Caption, Effect, Hear, Interpret, LaneReady, LaneServed, Release, Settled
+from bot.interpreting.events import (
+    BoothDegraded,
+    BoothLost,
+    BoothReady,
+    HearingDropped,
+    InterpretationAudio,
+    InterpretationEnded,
+    InterpretationOutcome,
+    InterpretationText,
+    SourceText,
+    Usage,
+)
 from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import AUTO, Lane, Mode, RoomPlan
@@ -29,10 +41,12 @@ class Desk:
     def __init__(self, plan: RoomPlan = TWO_LANGUAGES, faults: dict[str, tuple[str, ...]] | None = None) -> None:
         self.out: list[Effect] = []
         self.faults = faults or {}
-        self.books = Renditions(plan, 0.0, self.out, UsageMeter(plan.usage_cap))
-        self.books.streams.add("room")
+        self.booths = Booths(plan, self.out)
+        self.captions = Captions(plan, 0.0, self.out)
+        self.books = Renditions(plan, self.out, UsageMeter(plan.usage_cap), self.booths, self.captions)
+        self.books.set_stream("room", ready=True)
         self.loops = EchoLoopBreaker()
-        self.answers = BoothEvents(self.books, self.out, self.loops, self.judge)
+        self.answers = BoothEvents(plan, self.out, self.books, self.booths, self.captions, self.loops, self.judge)
 
     def judge(self, original: str | None, text: str, lane: Lane, glossary: GlossaryEntries) -> tuple[str, ...]:
         return self.faults.get(text, ())
@@ -47,7 +61,7 @@ class Desk:
         source: str = "en-US",
     ) -> Utterance:
         spoken = Utterance(name, speaker, speaker, source, began_at)
-        self.books.utterances[name] = spoken
+        self.captions.begin(spoken)
         for route in routes or (Route(LANE, ROOM),):
             self.books.begin(spoken, route, numbered(1), began_at)
         spoken.ended_at, spoken.voiced_ms = began_at + SPOKEN_S, voiced_ms
@@ -61,9 +75,9 @@ class Desk:
 
     def says(self, text: str, frames: int, now: float, lane: Lane = LANE) -> None:
         if text:
-            self.answers.text(lane, "u-1", text, now)
+            self.answers.text(InterpretationText(lane, "u-1", text), now)
         if frames:
-            self.answers.audio(lane, "u-1", numbered(1) * frames, now)
+            self.answers.audio(InterpretationAudio(lane, "u-1", numbered(1) * frames), now)
 
     def ends(
         self,
@@ -112,12 +126,12 @@ def test_nobody_listens_to_answers_that_were_not_asked_for() -> None:
     desk = Desk()
     desk.says("Hola", 10, 1.0)
     desk.ends(1.0)
-    desk.answers.dropped(LANE, "u-1", "model_backlog")
+    desk.answers.dropped(HearingDropped(LANE, "u-1", "model_backlog"))
     desk.answers.lost(BoothLost(LANE, "closed_1011", ("u-1",)))
     assert desk.out == []
     desk.hears()
     before = list(desk.out)
-    desk.answers.audio(LANE, "u-1", b"", 3.0)
+    desk.answers.audio(InterpretationAudio(LANE, "u-1", b""), 3.0)
     assert desk.out == before
 
 
@@ -135,25 +149,25 @@ def test_a_voice_under_way_is_late_by_what_has_come_already() -> None:
     desk = Desk()
     desk.hears()
     desk.says("Hola", 100, 3.0)
-    desk.answers.audio(LANE, "u-1", numbered(1), 3.0 + 2.0 + MODEL_SHARE_S - 0.1)
+    desk.answers.audio(InterpretationAudio(LANE, "u-1", numbered(1)), 3.0 + 2.0 + MODEL_SHARE_S - 0.1)
     assert desk.one().unheard == ""
-    desk.answers.audio(LANE, "u-1", numbered(1), 3.0 + 2.1 + MODEL_SHARE_S + 0.1)
+    desk.answers.audio(InterpretationAudio(LANE, "u-1", numbered(1)), 3.0 + 2.1 + MODEL_SHARE_S + 0.1)
     assert desk.one().unheard == "stale"
 
 
 def test_what_runs_along_is_late_later() -> None:
     desk = Desk(replace(TWO_LANGUAGES, mode=Mode.SIMULTANEOUS))
     spoken = Utterance("u-1", ADA, "Ada", "en-US", 0.0)
-    desk.books.utterances["u-1"] = spoken
+    desk.captions.begin(spoken)
     desk.books.begin(spoken, Route(LANE, ROOM), numbered(1), 0.0)
     desk.says("Hola", 1, 1.0)
     spoken.ended_at = SPOKEN_S
     desk.books.commit(spoken, 500, 2.5)
     desk.faults = {"Hola": ("language",)}
-    desk.answers.audio(LANE, "u-1", numbered(1), 6.0)
+    desk.answers.audio(InterpretationAudio(LANE, "u-1", numbered(1)), 6.0)
     assert desk.one().unheard == ""
     desk.ends(6.5)
-    assert desk.asked() == [False], "who runs along cannot begin anew"
+    assert desk.asked() == [False], "who runs along cannot begin again"
 
 
 @pytest.mark.parametrize(
@@ -226,14 +240,14 @@ def test_what_begins_wrong_is_held_back_and_asked_for_again() -> None:
     desk.says(" sorry", 10, 2.9)
     desk.ends(3.0)
     assert desk.asked() == [False, True]
-    assert not desk.one().doubted
+    assert not desk.one().suspect
 
 
 def test_a_line_that_nothing_may_follow_is_not_begun_anew() -> None:
     desk = Desk(faults={"Nada": ("number",)})
     spoken = desk.hears()
     desk.says("Nada", 10, 2.8)
-    desk.books.captions.finish(spoken, "es-ES")
+    desk.captions.finish(spoken, "es-ES")
     desk.ends(2.9)
     assert desk.asked() == [False]
 
@@ -294,13 +308,13 @@ def test_a_relay_hears_the_interpretation_and_is_asked_when_it_is_complete(
 def test_the_original_is_read_once_whoever_hears_it_first() -> None:
     desk = Desk(THREE_LANGUAGES)
     spoken = desk.hears()
-    desk.answers.source_text(LANE, "u-1", None, 2.6)
-    desk.answers.source_text(LANE, "u-1", "  ", 2.6)
-    desk.answers.source_text(FRENCH, "u-1", "Buenos días", 2.6)
+    desk.answers.source_text(SourceText(LANE, "u-1", None), 2.6)
+    desk.answers.source_text(SourceText(LANE, "u-1", "  "), 2.6)
+    desk.answers.source_text(SourceText(FRENCH, "u-1", "Buenos días"), 2.6)
     assert spoken.source_text is None
-    desk.answers.source_text(LANE, "u-1", ORIGINAL, 2.7)
-    desk.answers.source_text(LANE, "u-1", "Something else", 2.8)
-    desk.answers.source_text(LANE, "u-9", "Nobody's", 2.8)
+    desk.answers.source_text(SourceText(LANE, "u-1", ORIGINAL), 2.7)
+    desk.answers.source_text(SourceText(LANE, "u-1", "Something else"), 2.8)
+    desk.answers.source_text(SourceText(LANE, "u-9", "Nobody's"), 2.8)
     assert [effect.line.text for effect in desk.out if isinstance(effect, Caption)] == [ORIGINAL]
 
 
@@ -309,7 +323,7 @@ def test_a_mere_sign_of_listening_is_not_interpreted() -> None:
     desk.hears(Route(LANE, ROOM), Route(FRENCH, ROOM, via=LANE), voiced_ms=300)
     desk.says("Sí", 10, 2.7)
     assert desk.one().passages[0].held_until == pytest.approx(2.7 + HEAR_OUT_S)
-    desk.answers.source_text(LANE, "u-1", "Mm-hm", 2.8)
+    desk.answers.source_text(SourceText(LANE, "u-1", "Mm-hm"), 2.8)
     assert set(desk.settled()) == {("not_needed", "backchannel")}
     assert len(desk.settled()) == 2
     assert Cancel(LANE, "u-1") in desk.out
@@ -327,7 +341,7 @@ def test_a_short_word_that_matters_is_heard_as_soon_as_it_is_known() -> None:
     desk = Desk()
     desk.hears(voiced_ms=300)
     desk.says("Alto", 10, 2.7)
-    desk.answers.source_text(LANE, "u-1", "Stop", 2.8)
+    desk.answers.source_text(SourceText(LANE, "u-1", "Stop"), 2.8)
     assert desk.one().passages[0].held_until == 0.0
 
 
@@ -336,12 +350,12 @@ def test_an_answer_to_a_question_is_interpreted_however_short() -> None:
     for question, states in [("Is it ready?", []), ("It is ready.", [("not_needed", "backchannel")])]:
         desk = Desk()
         desk.hears(Route(Lane(BENITO, "en-US", "es-ES"), ROOM), speaker=BENITO)
-        desk.answers.source_text(Lane(BENITO, "en-US", "es-ES"), "u-1", "What about it?", 2.6)
+        desk.answers.source_text(SourceText(Lane(BENITO, "en-US", "es-ES"), "u-1", "What about it?"), 2.6)
         desk.hears(Route(Lane(BENITO, "en-US", "es-ES"), ROOM), speaker=BENITO, name="u-2", began_at=3.0)
-        desk.answers.source_text(Lane(BENITO, "en-US", "es-ES"), "u-2", question, 5.6)
+        desk.answers.source_text(SourceText(Lane(BENITO, "en-US", "es-ES"), "u-2", question), 5.6)
         spoken = desk.hears(name="u-3", began_at=6.0, voiced_ms=300)
         spoken.talked_over = True
-        desk.answers.source_text(LANE, "u-3", "Yes", 8.6)
+        desk.answers.source_text(SourceText(LANE, "u-3", "Yes"), 8.6)
         assert desk.settled() == states
 
 
@@ -355,7 +369,7 @@ def test_what_comes_back_from_us_is_let_go_of() -> None:
             desk.plays(2.6, 2.7)
         for at, speaker in [(0.5, BENITO), (1.0, CHLOE)]:  # a loop: each repeats the other
             desk.loops.is_echo(speaker, ORIGINAL, at, at)
-        desk.answers.source_text(LANE, "u-1", ORIGINAL, 2.8)
+        desk.answers.source_text(SourceText(LANE, "u-1", ORIGINAL), 2.8)
         assert end in desk.settled()
         assert all(not effect.line.is_original for effect in desk.out if isinstance(effect, Caption))
 
@@ -368,7 +382,7 @@ def test_what_a_booth_has_lost_is_abandoned() -> None:
     desk.hears()
     desk.answers.lost(BoothLost(LANE, "closed_1011", ("u-1", "u-7")))
     assert desk.settled() == [("abandoned", "closed_1011")]
-    assert LANE in desk.books.booths
+    assert LANE in desk.booths
 
 
 def test_a_booth_that_is_lost_for_good_is_refused_and_takes_all_with_it_that_is_not_complete() -> None:
@@ -379,7 +393,8 @@ def test_a_booth_that_is_lost_for_good_is_refused_and_takes_all_with_it_that_is_
     desk.ends(3.1)
     desk.answers.lost(BoothLost(LANE, "http_401", (), final=True))
     assert desk.settled() == [("abandoned", "http_401")]
-    assert desk.books.booths.refused == {LANE}
+    assert desk.out[-1] == LaneServed(LANE, "", "http_401")
+    assert desk.booths.refused == {LANE}
     desk.answers.lost(BoothLost(LANE, "http_401", ("u-1",), final=True))
     assert len(desk.settled()) == 1, "what is complete is played to its end"
 
@@ -389,19 +404,48 @@ def test_what_a_booth_could_not_keep_is_abandoned_unless_it_is_complete() -> Non
     desk.hears()
     desk.says("Hola", 10, 3.0)
     desk.ends(3.1)
-    desk.answers.dropped(LANE, "u-1", "model_backlog")
+    desk.answers.dropped(HearingDropped(LANE, "u-1", "model_backlog"))
     assert desk.settled() == []
     desk.hears(name="u-2", began_at=3.0)
-    desk.answers.dropped(LANE, "u-2", "model_backlog")
+    desk.answers.dropped(HearingDropped(LANE, "u-2", "model_backlog"))
     assert desk.settled() == [("abandoned", "model_backlog")]
 
 
 def test_what_serves_a_lane_is_noted_where_it_matters() -> None:
     desk = Desk()
-    assert not desk.answers.served(LANE, "captions")
+    desk.answers.degraded(BoothDegraded(LANE, "captions", "quota"))
+    assert desk.out == []
     desk.hears()
     desk.says("Hola", 10, 3.0)
     desk.ends(3.1)
     desk.hears(name="u-2", began_at=3.0)
-    assert desk.answers.served(LANE, "captions")
+    desk.answers.degraded(BoothDegraded(LANE, "captions", "quota"))
+    assert desk.out[-1] == LaneServed(LANE, "captions", "quota")
     assert (desk.one().entry.engine, desk.one(name="u-2").entry.engine) == ("", "captions")
+
+
+def test_the_engine_of_a_booth_that_works_is_reported_unless_it_is_closed_or_says_none() -> None:
+    desk = Desk()
+    desk.answers.ready(BoothReady(LANE, "conversation"))
+    assert desk.out == []
+    desk.hears()
+    desk.answers.ready(BoothReady(LANE))
+    desk.answers.ready(BoothReady(LANE, "conversation"))
+    assert [effect for effect in desk.out if isinstance(effect, LaneReady)] == [LaneReady(LANE, "conversation")]
+
+
+def test_interpretations_are_judged_by_the_present_glossary() -> None:
+    desk = Desk()
+    judged: list[GlossaryEntries] = []
+
+    def judge(original: str | None, text: str, lane: Lane, glossary: GlossaryEntries) -> tuple[str, ...]:
+        judged.append(glossary)
+        return ()
+
+    desk.answers = BoothEvents(TWO_LANGUAGES, desk.out, desk.books, desk.booths, desk.captions, desk.loops, judge)
+    terms = GlossaryEntries.of({"Contoso": {}})
+    desk.answers.follow(replace(TWO_LANGUAGES, glossary=terms))
+    desk.hears()
+    desk.says("Hola", 10, 3.0)
+    desk.ends(3.1)
+    assert judged[-1] is terms

@@ -14,12 +14,11 @@ SPANISH, FRENCH, ENGLISH = Lane(ADA, "en-US", "es-ES"), Lane(ADA, "en-US", "fr-F
 
 
 class Row:
-    """A room's booths, which of them work, and what was done."""
+    """A room's booths, and what was done."""
 
     def __init__(self, plan: RoomPlan = ROOM) -> None:
         self.out: list[Effect] = []
-        self.busy: set[Lane] = set()
-        self.booths = Booths(plan, self.out, lambda lane: lane in self.busy)
+        self.booths = Booths(plan, self.out)
 
     def told(self) -> list[tuple[str, Lane]]:
         found = [(type(effect).__name__, getattr(effect, "lane", SPANISH)) for effect in self.out]
@@ -39,15 +38,28 @@ def test_a_booth_is_opened_once_and_stays_while_it_is_needed() -> None:
 def test_an_idle_booth_is_parked_and_opened_again_on_the_next_word() -> None:
     row = Row()
     row.booths.need(SPANISH, 0.0)
-    row.busy.add(SPANISH)
+    row.booths.begin_work(SPANISH)
     row.booths.park(500.0)
     assert row.booths.deadline() is None
-    row.busy.clear()
-    row.booths.done(SPANISH, 500.0)
+    row.booths.end_work(SPANISH)
+    row.booths.mark_used(SPANISH, 500.0)
     row.booths.park(559.9)
     row.booths.park(560.0)
     row.booths.need(SPANISH, 600.0)
     assert row.told() == [("OpenBooth", SPANISH), ("CloseBooth", SPANISH), ("OpenBooth", SPANISH)]
+
+
+def test_a_booth_works_until_it_has_finished_with_every_utterance() -> None:
+    row = Row()
+    row.booths.need(SPANISH, 0.0)
+    for _ in range(2):
+        row.booths.begin_work(SPANISH)
+    row.booths.end_work(SPANISH)
+    row.booths.park(500.0)
+    assert SPANISH in row.booths
+    row.booths.end_work(SPANISH)
+    row.booths.park(500.0)
+    assert SPANISH not in row.booths
 
 
 def test_where_parking_is_not_wanted_nothing_is_due() -> None:
@@ -60,17 +72,18 @@ def test_the_booth_idle_longest_gives_way_and_one_that_works_does_not() -> None:
     row = Row(replace(ROOM, max_lanes=2))
     row.booths.need(SPANISH, 1.0)
     row.booths.need(FRENCH, 2.0)
-    row.booths.done(SPANISH, 3.0)
+    row.booths.mark_used(SPANISH, 3.0)
     assert row.booths.need(ENGLISH, 4.0) == ""
     assert row.told()[-2:] == [("CloseBooth", FRENCH), ("OpenBooth", ENGLISH)]
-    row.busy |= {SPANISH, ENGLISH}
+    row.booths.begin_work(SPANISH)
+    row.booths.begin_work(ENGLISH)
     assert row.booths.need(FRENCH, 5.0) == "lane_limit"
     assert row.told() == []
 
 
 def test_opening_ahead_takes_nobodys_place() -> None:
     row = Row(replace(ROOM, max_lanes=1))
-    row.booths.ahead([SPANISH, FRENCH], 0.0)
+    row.booths.open_ahead([SPANISH, FRENCH], 0.0)
     assert row.booths.lanes == [SPANISH]
 
 
@@ -78,7 +91,7 @@ def test_a_lower_limit_closes_what_is_idle() -> None:
     row = Row()
     for number, lane in enumerate((SPANISH, FRENCH, ENGLISH)):
         row.booths.need(lane, number)
-    row.busy.add(SPANISH)
+    row.booths.begin_work(SPANISH)
     row.booths.follow(replace(ROOM, max_lanes=1))
     row.booths.park(3.0)
     assert row.booths.lanes == [SPANISH]
@@ -88,7 +101,7 @@ def test_the_booths_of_people_who_left_are_closed_soon() -> None:
     row = Row()
     row.booths.need(SPANISH, 0.0)
     row.booths.need(ENGLISH, 0.0)
-    row.booths.left(ADA)
+    row.booths.speaker_left(ADA)
     assert row.booths.deadline() == LEFT_S
     row.booths.park(LEFT_S)
     assert row.booths.lanes == [ENGLISH]
@@ -97,8 +110,8 @@ def test_the_booths_of_people_who_left_are_closed_soon() -> None:
 def test_who_comes_back_finds_the_booth_open() -> None:
     row = Row()
     row.booths.need(SPANISH, 0.0)
-    row.booths.left(ADA)
-    row.booths.ahead([SPANISH], 5.0)
+    row.booths.speaker_left(ADA)
+    row.booths.open_ahead([SPANISH], 5.0)
     row.booths.park(30.0)
     assert SPANISH in row.booths
 
@@ -110,7 +123,7 @@ def test_a_booth_refused_for_good_is_asked_no_more() -> None:
     row.booths.refuse(FRENCH)
     assert row.told() == [("OpenBooth", SPANISH), ("CloseBooth", SPANISH)]
     assert row.booths.need(SPANISH, 1.0) == "booth_refused"
-    row.booths.ahead([SPANISH], 1.0)
+    row.booths.open_ahead([SPANISH], 1.0)
     assert row.told() == []
     assert row.booths.need(FRENCH, 1.0) == "", "it had no booth that could be refused"
 
@@ -144,11 +157,11 @@ def test_a_changed_glossary_reaches_open_booths() -> None:
 def test_a_lane_nobody_wants_is_closed_when_it_is_idle() -> None:
     row = Row()
     row.booths.need(SPANISH, 0.0)
-    row.busy.add(SPANISH)
+    row.booths.begin_work(SPANISH)
     row.booths.follow(replace(ROOM, languages=("en-US", "fr-FR")))
     row.booths.park(1.0)
     assert SPANISH in row.booths
-    row.busy.clear()
+    row.booths.end_work(SPANISH)
     assert row.booths.deadline() is not None
     row.booths.park(1.0)
     assert SPANISH not in row.booths
@@ -157,14 +170,14 @@ def test_a_lane_nobody_wants_is_closed_when_it_is_idle() -> None:
 def test_another_mode_needs_another_booth_between_two_utterances() -> None:
     row = Row()
     row.booths.need(SPANISH, 0.0)
-    assert not row.booths.runs_along(SPANISH)
+    assert not row.booths.simultaneous(SPANISH)
     row.booths.follow(replace(ROOM, mode=Mode.SIMULTANEOUS))
-    row.busy.add(SPANISH)
+    row.booths.begin_work(SPANISH)
     row.booths.need(SPANISH, 1.0)
-    assert not row.booths.runs_along(SPANISH), "what is under way is finished as it began"
-    row.busy.clear()
+    assert not row.booths.simultaneous(SPANISH), "what is under way is finished as it began"
+    row.booths.end_work(SPANISH)
     row.booths.need(SPANISH, 2.0)
-    assert row.booths.runs_along(SPANISH)
+    assert row.booths.simultaneous(SPANISH)
     assert [effect.mode for effect in row.out if isinstance(effect, OpenBooth)] == [Mode.CONSECUTIVE, Mode.SIMULTANEOUS]
 
 
@@ -178,5 +191,5 @@ def test_what_serves_a_lane_is_known_while_it_is_open() -> None:
     assert row.booths.engine(FRENCH) == ""
     row.booths.close_all()
     assert [effect for effect in row.out if isinstance(effect, CloseBooth)] == [CloseBooth(SPANISH)]
-    row.booths.done(SPANISH, 1.0)
+    row.booths.mark_used(SPANISH, 1.0)
     assert SPANISH not in row.booths

@@ -107,7 +107,7 @@ def test_aggressive_captions_show_clauses_and_never_change() -> None:
     assert transcript.grow(SPANISH, "Sí, son 3") == ("Sí,", 1)
     assert transcript.grow(SPANISH, ",5 kilos.") is None, "there may be more of the number"
     assert transcript.grow(SPANISH, " Ya") == ("Sí, son 3,5 kilos.", 2)
-    assert not transcript.begin_anew(SPANISH), "readers were promised"
+    assert not transcript.restart(SPANISH), "readers were promised"
     assert transcript.revise(SPANISH, "No, son 4 kilos. Ya", 1.0) is None
     assert transcript.finish(SPANISH) == ("Sí, son 3,5 kilos. Ya", 3)
 
@@ -122,11 +122,11 @@ def test_scripts_without_blanks_are_shown_sign_by_sign() -> None:
 def test_a_line_that_begins_anew_goes_on_counting() -> None:
     transcript = CaptionText()
     transcript.grow(SPANISH, "Como modelo de lenguaje")
-    assert transcript.begin_anew(SPANISH)
-    assert transcript.begin_anew(ENGLISH), "nothing was there"
+    assert transcript.restart(SPANISH)
+    assert transcript.restart(ENGLISH), "nothing was there"
     assert transcript.grow(SPANISH, "Hola") == ("Hola", 2)
     transcript.finish(SPANISH)
-    assert not transcript.begin_anew(SPANISH)
+    assert not transcript.restart(SPANISH)
 
 
 def test_a_line_nobody_will_finish_is_closed_if_somebody_has_seen_it() -> None:
@@ -142,7 +142,7 @@ def test_a_line_nobody_will_finish_is_closed_if_somebody_has_seen_it() -> None:
 def test_a_line_that_began_anew_and_came_to_nothing_is_closed_as_it_was_seen() -> None:
     transcript = CaptionText()
     transcript.grow(SPANISH, "Hola")
-    transcript.begin_anew(SPANISH)
+    transcript.restart(SPANISH)
     assert transcript.close(SPANISH) == ("Hola", 2)
 
 

@@ -1,20 +1,23 @@
 from __future__ import annotations
 
-from bot.interpreting.caption_text import CaptionLine
-from bot.interpreting.captions import UNDETERMINED, Captions, Utterance
+from dataclasses import replace
+
+from bot.interpreting.caption_text import REVISIONS_EVERY_S, CaptionLine
+from bot.interpreting.captions import FOLLOW_UP_S, UNDETERMINED, Captions, Utterance
 from bot.interpreting.effects import Caption, Effect
 from bot.interpreting.glossary import GlossaryEntries
-from bot.interpreting.plan import AUTO, Stability
+from bot.interpreting.plan import AUTO, RoomPlan, Stability
 
 ES = "es-ES"
+PLAN = RoomPlan(("en-US", ES))
 
 
 class Read:
     """Captions, and the lines that came of them."""
 
-    def __init__(self, stability: Stability = Stability.FAST) -> None:
+    def __init__(self, plan: RoomPlan = PLAN) -> None:
         self.out: list[Effect] = []
-        self.captions = Captions(stability, 100.0, self.out)
+        self.captions = Captions(plan, 100.0, self.out)
 
     @property
     def lines(self) -> list[CaptionLine]:
@@ -76,12 +79,17 @@ def test_an_empty_original_is_not_shown() -> None:
 
 
 def test_a_corrected_glossary_changes_lines_that_still_grow() -> None:
-    read, one, other = Read(), spoken(), Utterance("u-2", "8:acs:bo", "Bo", "en-US", 102.0)
     before = GlossaryEntries.of({"budget": {"es": "presupuesto"}}, ["es-ES"])
     after = GlossaryEntries.of({"budget": {"es": "dotación"}}, ["es-ES"])
+    plan = replace(PLAN, glossary=before)
+    read, one, other = Read(plan), spoken(), Utterance("u-2", "8:acs:bo", "Bo", "en-US", 102.0)
+    read.captions.begin(one)
+    read.captions.begin(other)
     read.captions.grow(one, ES, "El presupuesto ", 102.0)
     read.captions.grow(other, ES, "Otra cosa ", 102.0)
-    read.captions.correct({"u-1": one, "u-2": other}, before, after, 102.5)
+    read.captions.follow(plan, 102.4)
+    assert read.texts()[2:] == []
+    read.captions.follow(replace(plan, glossary=after), 102.5)
     assert read.texts()[2:] == [(ES, "El dotación", False)]
 
 
@@ -92,11 +100,44 @@ def test_announcements_are_kept_for_whoever_comes_late() -> None:
 
 
 def test_what_was_withheld_is_shown_when_it_may_be() -> None:
-    read, one = Read(Stability.BALANCED), spoken()
+    read, one = Read(replace(PLAN, stability=Stability.BALANCED)), spoken()
+    read.captions.begin(one)
     read.captions.grow(one, ES, "Buenos ", 102.0)
     read.captions.grow(one, ES, "días ", 102.01)
     assert len(read.lines) == 1
-    due_at = read.captions.transcript.deadline()
-    assert due_at is not None
-    read.captions.show_what_is_due({"u-1": one}, due_at)
+    due_at = read.captions.deadline()
+    assert due_at == 102.0 + REVISIONS_EVERY_S
+    read.captions.tick(due_at)
     assert [line.text.strip() for line in read.lines] == ["Buenos", "Buenos días"]
+
+
+def test_an_interpretation_begins_again_unless_readers_were_promised_that_it_does_not_change() -> None:
+    read, one = Read(), spoken()
+    read.captions.grow(one, ES, "Como modelo", 102.0)
+    assert read.captions.restart("u-1", ES)
+    assert read.captions.text("u-1", ES) == ""
+    read.captions.follow(replace(PLAN, stability=Stability.AGGRESSIVE), 102.5)
+    read.captions.grow(one, ES, "Hola. ", 103.0)
+    assert not read.captions.restart("u-1", ES)
+
+
+def test_an_utterance_is_kept_for_its_own_words_as_long_as_they_may_come() -> None:
+    read, one = Read(), spoken()
+    read.captions.begin(one)
+    read.captions.forget(103.0, {"u-1"})
+    assert (one.settled_at, read.captions.deadline()) == (None, None), "a lane is open"
+    read.captions.forget(104.0, set())
+    read.captions.forget(105.0, set())
+    assert read.captions.find("u-1") is one
+    assert read.captions.deadline() == 104.0 + FOLLOW_UP_S
+    read.captions.forget(104.0 + FOLLOW_UP_S, set())
+    assert (read.captions.find("u-1"), read.captions.deadline()) == (None, None)
+
+
+def test_an_utterance_whose_own_words_have_come_is_forgotten_with_its_lines() -> None:
+    read, one = Read(), spoken()
+    read.captions.begin(one)
+    one.source_text = "Good morning"
+    read.captions.grow(one, ES, "Hola", 103.0)
+    read.captions.forget(104.0, set())
+    assert (read.captions.find("u-1"), read.captions.text("u-1", ES)) == (None, "")

@@ -6,12 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from bot.interpreting.captions import Utterance
+from bot.interpreting.booths import Booths
+from bot.interpreting.captions import Captions, Utterance
 from bot.interpreting.effects import (
-    Brief,
     Cancel,
     Caption,
-    CloseBooth,
     Effect,
     Hear,
     Interpret,
@@ -21,12 +20,11 @@ from bot.interpreting.effects import (
     Settled,
     StopPlaying,
 )
-from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.ledger import Entry, EntryKind, EntryState
-from bot.interpreting.plan import Lane, Layout, Mode, RoomPlan, Stability, UsageCap
+from bot.interpreting.plan import Lane, Layout, Mode, RoomPlan, UsageCap
 from bot.interpreting.playout.catch_up import VOICE_LIMIT_MS, WAITING_LIMIT_S
 from bot.interpreting.playout.floor import FloorStage
-from bot.interpreting.renditions import FOLLOW_UP_S, MODEL_PATIENCE_S, Rendition, Renditions
+from bot.interpreting.renditions import MODEL_PATIENCE_S, Rendition, Renditions
 from bot.interpreting.routing import Route
 from bot.interpreting.usage_meter import UsageMeter
 from tests.support.audio import FRAME_BYTES, numbered, numbers
@@ -46,11 +44,14 @@ class Books:
     def __init__(self, plan: RoomPlan = TWO_LANGUAGES) -> None:
         self.out: list[Effect] = []
         self.usage = UsageMeter(plan.usage_cap)
-        self.books = Renditions(plan, 0.0, self.out, self.usage)
-        self.books.streams.add("room")
+        self.booths = Booths(plan, self.out)
+        self.captions = Captions(plan, 0.0, self.out)
+        self.books = Renditions(plan, self.out, self.usage, self.booths, self.captions)
+        self.books.set_stream("room", ready=True)
 
     def begins(self, *routes: Route, name: str = "u-1", at: float = 0.0, speaker: str = ADA) -> Utterance:
-        spoken = self.books.utterances[name] = Utterance(name, speaker, speaker, "en-US", at)
+        spoken = Utterance(name, speaker, speaker, "en-US", at)
+        self.captions.begin(spoken)
         for route in routes or (ROUTE,):
             self.books.begin(spoken, route, numbered(1), at)
         return spoken
@@ -73,7 +74,7 @@ class Books:
     def answered(self, one: Rendition, frames: int, now: float, text: str = "") -> None:
         """All of the interpretation comes at once."""
         if text:
-            self.books.captions.grow(one.spoken, one.lane.target, text, now)
+            self.captions.grow(one.spoken, one.lane.target, text, now)
         if frames:
             self.books.voice(one, numbered(2) * frames, now)
         self.books.complete(one)
@@ -143,14 +144,15 @@ def test_what_is_asked_of_the_books_is_about_what_is_open() -> None:
     assert (books.books.all(), books.books.find(LANE, "u-1"), books.books.expected(LANE, "u-1")) == ([], None, None)
 
 
-def test_a_lane_works_until_all_of_it_is_complete() -> None:
-    books = Books()
-    assert not books.books.working(LANE)
+def test_a_booth_works_until_all_of_it_is_complete() -> None:
+    books = Books(replace(TWO_LANGUAGES, park_after_s=1.0))
     books.said()
-    assert books.books.working(LANE)
-    assert not books.books.working(FRENCH)
+    assert books.booths.deadline() is None
     books.answered(books.one(), 10, 3.0)
-    assert not books.books.working(LANE), "what is left is to be played"
+    assert books.booths.deadline() == 1.0, "what is left is to be played"
+    books.said(name="u-2", at=5.0)
+    books.books.abandon([books.one("u-2")], "closed")
+    assert books.booths.deadline() == 6.0
 
 
 def test_the_chair_is_heard_before_others() -> None:
@@ -171,7 +173,7 @@ def test_a_booth_that_runs_along_may_speak_at_once_and_is_told_of_the_end() -> N
     one = books.one()
     assert books.books.expected(LANE, "u-1") is one
     (passage,) = one.passages
-    assert passage.along
+    assert passage.simultaneous
     books.books.voice(one, numbered(1), 1.0)
     books.stops(spoken)
     assert (books.asked(), one.entry.state, one.passages) == (["es-ES"], EntryState.TRANSLATED, [passage])
@@ -216,7 +218,7 @@ def test_own_words_wait_for_silence_and_go_through_the_books_like_others() -> No
     books.books.say(Utterance("own", "interpreter", "Interpreter", "es-ES", 1.0), ROUTE, 1.0)
     one = books.one("own")
     assert (one.entry.kind, one.entry.state, one.asked) == (EntryKind.ANNOUNCEMENT, EntryState.COMMITTED, True)
-    assert "own" in books.books.utterances
+    assert books.captions.find("own") is one.spoken
     books.answered(one, 2, 1.5)
     books.books.play(1.5, quiet=False)
     assert not one.begun
@@ -256,7 +258,7 @@ def test_no_booth_may_speak_in_place_of_the_speaker() -> None:
 
 def test_what_no_booth_takes_is_abandoned_at_once() -> None:
     books = Books(replace(THREE_LANGUAGES, max_lanes=1))
-    books.books.booths.refused.add(LANE)
+    books.booths.refused.add(LANE)
     direct = Lane(ADA, "en-US", "fr-FR")
     books.begins(ROUTE, Route(direct, ("room",)))
     books.begins(Route(Lane(BENITO, "es-ES", "fr-FR"), ("room",)), name="u-2")
@@ -270,11 +272,11 @@ def test_what_no_booth_takes_is_abandoned_at_once() -> None:
 @pytest.mark.parametrize(("text", "state"), [("Hola", "caption_only"), ("", "abandoned")])
 def test_where_a_booth_only_writes_there_is_nothing_to_wait_for_on_any_channel(text: str, state: str) -> None:
     books = Books()
-    books.books.booths.need(LANE, 0.0)
-    books.books.booths.served(LANE, "captions")
+    books.booths.need(LANE, 0.0)
+    books.booths.served(LANE, "captions")
     books.said()
     one = books.one()
-    assert (one.entry.engine, one.passages, books.books.speaking.floors) == ("captions", [], {})
+    assert (one.entry.engine, one.passages, books.books._channels.floors) == ("captions", [], {})
     books.answered(one, 0, 3.0, text)
     assert books.ends() == [("u-1", "es-ES", state, "degraded")]
 
@@ -289,7 +291,7 @@ def test_what_begins_after_the_cap_is_read_until_there_is_more_to_use() -> None:
         books.answered(one, 5 if one.channels else 0, number * 10 + 3.0, "Hola")
         books.plays(number * 10 + 3.0, number * 10 + 3.2)
         if name == "u-2":
-            books.books.follow(replace(plan, usage_cap=UsageCap(tokens=1_000)), 15.0)
+            books.usage.cap = UsageCap(tokens=1_000)
     assert books.ends() == [
         ("u-1", "es-ES", "spoken", ""),
         ("u-2", "es-ES", "caption_only", "usage_cap"),
@@ -334,13 +336,13 @@ def test_a_voice_without_an_end_is_stopped_and_what_still_comes_is_accounted_for
 
 def test_what_waited_too_long_for_its_stream_is_read() -> None:
     books = Books()
-    books.books.streams.clear()
+    books.books.set_stream("room", ready=False)
     books.said()
     books.answered(books.one(), 10, 3.0, "Hola")
     books.plays(3.0, 4.0)
     assert books.books.next_frame_at(4.0, quiet=True) is None, "no stream, no frames"
     assert books.ends() == []
-    books.books.streams.add("room")
+    books.books.set_stream("room", ready=True)
     assert books.books.next_frame_at(4.0, quiet=True) == pytest.approx(0.0), "at once"
     books.books.play(3.0 + WAITING_LIMIT_S, quiet=True)
     assert books.ends() == [("u-1", "es-ES", "caption_only", "stale")]
@@ -348,7 +350,7 @@ def test_what_waited_too_long_for_its_stream_is_read() -> None:
 
 def test_listeners_need_no_stream_of_the_call() -> None:
     books = Books(LISTENERS)
-    books.books.streams.clear()
+    books.books.set_stream("room", ready=False)
     books.said(Route(LANE, ("room", "es-ES")))
     books.answered(books.one(), 5, 3.0)
     books.plays(3.0, 3.2)
@@ -391,7 +393,7 @@ def test_a_second_leg_hears_nothing_of_the_speaker_and_is_asked_when_the_first_i
 
 def test_a_second_leg_without_a_first_fails() -> None:
     books = Books(THREE_LANGUAGES)
-    books.books.booths.refused.add(LANE)
+    books.booths.refused.add(LANE)
     books.begins(ROUTE, RELAYED)
     assert books.ends() == [
         ("u-1", "es-ES", "abandoned", "booth_refused"),
@@ -415,9 +417,9 @@ def test_the_legs_of_what_breaks_off_fail_and_those_of_what_is_complete_do_not()
 # --- stopping -----------------------------------------------------------------------------------------
 
 
-def said_by_many(*, along: bool = False) -> Books:
+def said_by_many(*, simultaneous: bool = False) -> Books:
     """u-1 is being heard, u-2 is with the model, u-3 is being spoken, in Ada's own voice elsewhere, too."""
-    books = Books(replace(LISTENERS, mode=Mode.SIMULTANEOUS) if along else LISTENERS)
+    books = Books(replace(LISTENERS, mode=Mode.SIMULTANEOUS) if simultaneous else LISTENERS)
     books.said()
     books.said(name="u-2", at=3.0)
     books.begins(ROUTE, Route(OWN, ("en-US",)), name="u-3", at=6.0)
@@ -436,7 +438,7 @@ def test_hush_stops_what_is_heard_and_what_was_said_before_but_nobody_who_speaks
 
 
 def test_hush_stops_an_interpreter_who_runs_along_before_the_first_sound() -> None:
-    books = said_by_many(along=True)
+    books = said_by_many(simultaneous=True)
     books.books.hush("hushed")
     assert [(one.spoken.id, one.lane) for one in books.books.all()] == [("u-3", OWN)]
 
@@ -445,14 +447,14 @@ def test_hush_lets_go_of_what_would_only_be_read_too() -> None:
     for answered, left in [(False, 0), (True, 1)]:
         books = Books()
         books.said(Route(LANE, ()))
-        books.books.hush("hushed", answered=answered)
+        books.books.hush("hushed", sounding_only=answered)
         assert len(books.books.all()) == left
 
 
-@pytest.mark.parametrize("along", [False, True])
-def test_of_what_is_answered_only_that_is_stopped_whose_sound_has_come(along: bool) -> None:
-    books = said_by_many(along=along)
-    books.books.hush("barge_in", answered=True)
+@pytest.mark.parametrize("simultaneous", [False, True])
+def test_of_what_is_answered_only_that_is_stopped_whose_sound_has_come(simultaneous: bool) -> None:
+    books = said_by_many(simultaneous=simultaneous)
+    books.books.hush("barge_in", sounding_only=True)
     assert books.ends() == [("u-1", "es-ES", "abandoned", "barge_in")]
 
 
@@ -470,7 +472,7 @@ def test_what_is_abandoned_in_its_middle_leaves_the_floor_and_its_readers_know()
     books = Books()
     books.said()
     one = books.one()
-    books.books.captions.grow(one.spoken, "es-ES", "Buenos", 3.0)
+    books.captions.grow(one.spoken, "es-ES", "Buenos", 3.0)
     books.books.voice(one, numbered(1) * 10, 3.0)
     books.plays(3.0, 3.1)
     books.books.abandon([one], "closed_1011")
@@ -478,7 +480,7 @@ def test_what_is_abandoned_in_its_middle_leaves_the_floor_and_its_readers_know()
     assert books.told()[-6:] == ["Play", "StopPlaying", "VoiceEnds", "Cancel", "Caption", "Settled"]
     assert [effect.line.flags for effect in books.out if isinstance(effect, Caption)] == [(), ("abandoned",)]
     assert books.ends() == [("u-1", "es-ES", "abandoned", "closed_1011")]
-    assert books.books.speaking.queued_ms == 0
+    assert books.books.queued_ms == 0
 
 
 def test_nobody_is_told_to_forget_where_there_is_no_booth() -> None:
@@ -494,7 +496,7 @@ def test_what_is_settled_before_its_turn_takes_its_passages_off_the_floor() -> N
     books.said()
     one = books.one()
     books.books.settle(one, EntryState.NOT_NEEDED)
-    assert (one.passages, books.books.speaking.floors["room"].passages) == ([], [])
+    assert (one.passages, books.books._channels.floors["room"].passages) == ([], [])
     assert books.ends() == [("u-1", "es-ES", "not_needed", "")]
 
 
@@ -511,36 +513,18 @@ def test_who_is_asked_again_begins_from_nothing() -> None:
     books = Books()
     books.said()
     one = books.one()
-    one.doubted = True
+    one.suspect = True
     books.books.voice(one, numbered(1) * 10, 3.0)
     (passage,) = one.passages
     passage.held_until = 9.0
-    books.books.begin_anew(one, 4.0)
-    assert (one.sound, one.sound_at, one.doubted, one.last_sign_at) == (0, None, False, 4.0)
-    assert (passage.stage, passage.held_until, books.books.speaking.queued_ms) == (FloorStage.WAITING, 0.0, 0)
+    books.books.restart(one, 4.0)
+    assert (one.sound_bytes, one.sound_at, one.suspect, one.last_sign_at) == (0, None, False, 4.0)
+    assert (passage.stage, passage.held_until, books.books.queued_ms) == (FloorStage.WAITING, 0.0, 0)
     books.answered(one, 5, 4.5)
     books.plays(4.5, 4.7)
     assert [numbers(effect.pcm)[0] for effect in books.out if isinstance(effect, Play)] == [2] * 5
     assert (one.entry.received, one.entry.playouts["room"].dropped) == (15 * FRAME_BYTES, 10 * FRAME_BYTES)
     assert books.ends() == [("u-1", "es-ES", "spoken", "")]
-
-
-# --- another plan -------------------------------------------------------------------------------------
-
-
-def test_another_glossary_corrects_what_is_being_read_and_briefs_the_booths() -> None:
-    before = GlossaryEntries.of({"budget": {"es": "presupuesto"}}, ["en-US", "es-ES"])
-    after = GlossaryEntries.of({"budget": {"es": "dotación"}}, ["en-US", "es-ES"])
-    plan = replace(TWO_LANGUAGES, glossary=before)
-    books = Books(plan)
-    spoken = books.said()
-    books.books.captions.grow(spoken, "es-ES", "El presupuesto ", 3.0)
-    told = len(books.out)
-    books.books.follow(plan, 3.1)
-    assert books.out[told:] == []
-    books.books.follow(replace(plan, glossary=after), 3.2)
-    assert [type(effect) for effect in books.out[told:]] == [Caption, Brief]
-    assert [effect.line.text for effect in books.out if isinstance(effect, Caption)][-1] == "El dotación"
 
 
 # --- time ---------------------------------------------------------------------------------------------
@@ -568,57 +552,24 @@ def test_nobody_waits_for_a_model_that_has_said_its_last_word() -> None:
     assert books.ends() == []
 
 
-def test_captions_that_were_withheld_are_shown_in_time() -> None:
-    books = Books()
-    books.books.follow(replace(TWO_LANGUAGES, stability=Stability.BALANCED), 0.0)
-    spoken = books.begins()
-    for delta in ("Buenos ", "días "):
-        books.books.captions.grow(spoken, "es-ES", delta, 1.0)
-    due_at = books.books.deadline()
-    assert due_at == pytest.approx(1.25)
-    books.books.tick(1.25)
-    assert [effect.line.text for effect in books.out if isinstance(effect, Caption)] == ["Buenos", "Buenos días"]
-
-
-def test_an_utterance_is_kept_for_its_own_words_as_long_as_they_may_come() -> None:
-    books = Books()
-    books.said()
-    books.books.tidy(3.0)
-    assert set(books.books.utterances) == {"u-1"}, "its lane is open"
-    books.books.abandon(books.books.all(), "closed")
-    books.books.tidy(4.0)
-    assert books.books.deadline() == 4.0 + FOLLOW_UP_S
-    books.books.tidy(5.0)
-    assert books.books.utterances["u-1"].settled_at == 4.0
-    books.books.tidy(4.0 + FOLLOW_UP_S)
-    assert (books.books.utterances, books.books.deadline()) == ({}, None)
-
-
-def test_an_utterance_whose_own_words_have_come_is_forgotten_with_its_captions() -> None:
-    books = Books()
-    spoken = books.said()
-    spoken.source_text = "Good morning"
-    books.answered(books.one(), 0, 3.0, "Hola")
-    assert len(books.books.captions.transcript) == 1
-    books.books.tidy(3.0)
-    assert books.books.utterances == {}
-    assert len(books.books.captions.transcript) == 0
-
-
-def test_booths_and_channels_nobody_needs_are_let_go_of() -> None:
-    plan = replace(LISTENERS, park_after_s=60.0)
-    books = Books(plan)
+def test_channels_that_the_plan_no_longer_has_are_forgotten() -> None:
+    books = Books(LISTENERS)
     books.said(Route(LANE, ("room", "es-ES")))
-    books.books.tidy(100.0)
-    assert LANE in books.books.booths, "it works"
     books.answered(books.one(), 5, 3.0)
     books.plays(3.0, 3.2)
-    books.books.utterances.clear()
-    assert books.books.deadline() == 60.0
-    books.books.follow(replace(plan, layout=Layout.SHARED), 4.0)
-    books.books.tidy(60.0)
-    assert CloseBooth(LANE) in books.out
-    assert set(books.books.speaking.floors) == {"room"}
+    books.books.follow(replace(LISTENERS, layout=Layout.SHARED))
+    books.books.tidy(4.0)
+    assert set(books.books._channels.floors) == {"room"}
+
+
+def test_an_utterance_is_forgotten_when_its_last_lane_is_settled_and_its_own_words_are_known() -> None:
+    books = Books()
+    books.said().source_text = "Good morning"
+    books.books.tidy(3.0)
+    assert books.captions.find("u-1") is not None
+    books.answered(books.one(), 0, 3.0, "Hola")
+    books.books.tidy(3.0)
+    assert books.captions.find("u-1") is None
 
 
 def test_the_next_frame_is_the_earliest_of_all_channels() -> None:
@@ -629,7 +580,7 @@ def test_the_next_frame_is_the_earliest_of_all_channels() -> None:
     books.answered(books.one("u-2"), 10, 3.0)
     books.books.play(3.0, quiet=True)
     assert books.books.next_frame_at(3.0, quiet=True) == pytest.approx(3.02)
-    books.books.streams.clear()
+    books.books.set_stream("room", ready=False)
     books.books.play(3.02, quiet=True)
     assert books.books.next_frame_at(3.02, quiet=True) == pytest.approx(3.04), "that of the listeners goes on"
-    assert books.books.speaking.queued_ms == 180 + 160
+    assert books.books.queued_ms == 180 + 160

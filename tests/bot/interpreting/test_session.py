@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bot.interpreting.caption_text import CaptionLine
+from bot.interpreting.captions import FOLLOW_UP_S
 from bot.interpreting.effects import (
     Cancel,
     Caption,
@@ -43,7 +44,7 @@ from bot.interpreting.events import (
 )
 from bot.interpreting.ledger import EntryState
 from bot.interpreting.plan import AUTO, Attendee, Endpointing, Lane, RoomPlan
-from bot.interpreting.renditions import FOLLOW_UP_S, MODEL_PATIENCE_S
+from bot.interpreting.renditions import MODEL_PATIENCE_S
 from tests.support.audio import numbered, numbers
 from tests.support.meeting import (
     ADA,
@@ -732,9 +733,9 @@ def test_an_hour_leaves_nothing_behind() -> None:
         if minute == 30:  # one utterance nobody answers, and words nobody has asked for
             meeting.handle(SourceText(ADA_INTO_SPANISH, "u-999", "Hello"))
         session = meeting.session
-        books = session._renditions
-        waiting = sum(len(floor.passages) for floor in books.speaking.floors.values())
-        sizes.append(len(books.ledger) + len(books.captions.transcript) + len(books.utterances) + waiting)
+        waiting = sum(len(floor.passages) for floor in session._renditions._channels.floors.values())
+        captions = session._captions
+        sizes.append(len(session.open_entries) + len(captions._text) + len(captions._utterances) + waiting)
     meeting.run()
     assert max(sizes) <= 4, "what the last few seconds have brought"
     assert {entry.state for entry in meeting.settled()} == {EntryState.SPOKEN}

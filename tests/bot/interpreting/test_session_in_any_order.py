@@ -360,7 +360,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert not open_keys & self.settled
         assert open_keys | self.settled >= self.heard
         assert open_keys | self.settled == self.opened, "a process that is killed leaves none unknown"
-        for floor in self.session._renditions.speaking.floors.values():
+        for floor in self.session._renditions._channels.floors.values():
             keys = [(passage.entry.lane, passage.entry.utterance) for passage in floor.passages]
             assert len(set(keys)) == len(keys)
             assert set(keys) <= open_keys
@@ -368,7 +368,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def what_waits_is_bounded(self) -> None:
-        for floor in self.session._renditions.speaking.floors.values():
+        for floor in self.session._renditions._channels.floors.values():
             assert floor.waiting_ms <= WAITING_LIMIT_MS
             assert all(passage.pacer.queued_ms <= VOICE_LIMIT_MS for passage in floor.passages)
 

@@ -6,7 +6,7 @@ from bot.interpreting.effects import Effect, Play, StopPlaying, VoiceBegins, Voi
 from bot.interpreting.ledger import Entry, EntryKind, EntryState
 from bot.interpreting.plan import Lane
 from bot.interpreting.playout.catch_up import VOICE_LIMIT_MS, WAITING_LIMIT_S
-from bot.interpreting.playout.channels import DRY_ALONG_S, DRY_S, Channels
+from bot.interpreting.playout.channels import DRY_S, DRY_SIMULTANEOUS_S, Channels
 from bot.interpreting.playout.floor import FloorEntry
 from tests.support.audio import FRAME_BYTES, numbered
 
@@ -28,11 +28,11 @@ class Voices:
         channel: str = ROOM,
         kind: EntryKind = EntryKind.UTTERANCE,
         *,
-        along: bool = False,
+        simultaneous: bool = False,
     ) -> FloorEntry:
         entry = Entry(name, LANE, EntryState.COMMITTED, since, kind=kind)
         entry.committed_at = since
-        passage = FloorEntry(entry, since, channel, along=along)
+        passage = FloorEntry(entry, since, channel, simultaneous=simultaneous)
         self.speaking.enter(passage)
         return passage
 
@@ -169,10 +169,10 @@ def test_pauses_are_shortened_where_much_waits_and_that_is_accounted_for() -> No
     assert playout.played + playout.trimmed == 101 * FRAME_BYTES
 
 
-@pytest.mark.parametrize(("along", "patience_s"), [(False, DRY_S), (True, DRY_ALONG_S)])
-def test_a_voice_that_breaks_off_is_waited_for_only_so_long(along: bool, patience_s: float) -> None:
+@pytest.mark.parametrize(("simultaneous", "patience_s"), [(False, DRY_S), (True, DRY_SIMULTANEOUS_S)])
+def test_a_voice_that_breaks_off_is_waited_for_only_so_long(simultaneous: bool, patience_s: float) -> None:
     voices = Voices()
-    one = voices.enter("one", 1.0, along=along)
+    one = voices.enter("one", 1.0, simultaneous=simultaneous)
     voices.say(one, 1, 1.0)
     voices.play(1.0, 1.01)
     due_at = voices.speaking.deadline(ROOM, 1.1, quiet=True)
@@ -192,5 +192,5 @@ def test_one_that_could_not_be_heard_for_long_is_too_late() -> None:
     assert voices.speaking.too_late(ROOM, 100.0) is None, "nothing of the other has come yet"
     assert StopPlaying(ROOM) not in voices.out
     voices.say(one, 1, 3.0)
-    voices.speaking.begin_anew(one, 3.0)
+    voices.speaking.restart(one, 3.0)
     assert voices.speaking.queued_ms == 0

@@ -178,14 +178,14 @@ def test_one_that_is_to_be_said_differently_begins_anew() -> None:
     floor = Floor()
     first, second = entered(floor, "first", 1.0, now=2.0), entered(floor, "second", 1.5, now=2.0)
     floor.audio(first, frames(5), now=2.1)
-    floor.begin_anew(first, now=2.4)
+    floor.restart(first, now=2.4)
     assert (first.stage, first.pacer.queued_ms, first.pacer.dropped_bytes) == (FloorStage.WAITING, 0, 5 * 960)
     floor.audio(second, frames(1), now=2.5)
     assert floor.next_turn(2.5) is None
     floor.audio(first, frames(1), now=2.6)
     assert floor.next_turn(2.6) is first
     with pytest.raises(ValueError, match="being heard"):
-        floor.begin_anew(first, now=2.7)
+        floor.restart(first, now=2.7)
 
 
 def test_what_waits_is_told_apart_from_what_is_heard_and_from_what_keeps_others_waiting() -> None:
