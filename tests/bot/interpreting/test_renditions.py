@@ -140,8 +140,10 @@ def test_what_is_asked_of_the_books_is_about_what_is_open() -> None:
     books.said(name="u-2", at=3.0)
     first, second = books.one("u-1"), books.one("u-2")
     assert (books.books.all(), books.books.of("u-2")) == ([first, second], [second])
+    assert books.books.entries() == [first.entry, second.entry]
     books.books.abandon([first, second], "closed")
     assert (books.books.all(), books.books.find(LANE, "u-1"), books.books.expected(LANE, "u-1")) == ([], None, None)
+    assert books.books.entries() == []
 
 
 def test_a_booth_works_until_all_of_it_is_complete() -> None:
