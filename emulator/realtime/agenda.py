@@ -1,4 +1,4 @@
-"""What a session has to do later, in order of time; is told the time and never waits."""
+"""Schedules what a session does later, ordered by due time; the caller passes the time, nothing here waits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import count
 
 ScheduledAction = Callable[[float], None]
-"""Called with the present time. An action that may have become pointless checks that itself."""
+"""Called with the current time. An action that may no longer be needed checks that itself."""
 
 
 class Agenda:
@@ -24,7 +24,7 @@ class Agenda:
         return self._entries[0][0] if self._entries else None
 
     def run(self, now: float) -> None:
-        """Perform what is due, including what that in turn makes due."""
+        """Run every due action, including those that other actions add with a due time in the past."""
         while self._entries and self._entries[0][0] <= now:
             heapq.heappop(self._entries)[2](now)
 

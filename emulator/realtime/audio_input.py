@@ -1,4 +1,4 @@
-"""Audio in, for the session types that know turns: buffer, speech detection, commits, and the items they become."""
+"""Handles input audio for session types with turns: buffer, speech detection, commits and the resulting items."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from emulator.realtime.schema import Json
 from emulator.realtime.vad import EnergyDetector, SpeechStarted, SpeechStopped
 
 SILENCE_KEPT_MS = 10_000
-"""While speech is looked for, silence further back is of no use but as prefix padding."""
+"""Silence kept while no speech is detected. Older silence is only needed as prefix padding."""
 
 
 class InputSettings(Protocol):
-    """The part of a session's configuration that this follows."""
+    """The part of a session's configuration that applies to input audio."""
 
     @property
     def turn_detection(self) -> Json | None: ...
@@ -31,18 +31,18 @@ class InputSettings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """What a session does about speech, beside committing it."""
+    """Callbacks of a session for speech, besides committing it."""
 
     languages: Callable[[], tuple[str, ...]]
-    """What to listen for in the item that is being committed."""
+    """Returns the candidate languages of the item that is being committed."""
     started: Callable[[float], None] = lambda now: None
-    """The detector heard speech begin."""
+    """Called when the detector finds the start of speech."""
     ended: Callable[[float], None] = lambda now: None
-    """The detector heard it end, and it has been committed."""
+    """Called when the detector finds the end of speech, after the commit."""
 
 
 class AudioInput:
-    """The input audio buffer and what leads out of it."""
+    """The input audio buffer, its speech detector and its commits."""
 
     def __init__(
         self,
@@ -60,14 +60,14 @@ class AudioInput:
         self._buffer = InputBuffer()
         self._committed = 0
         self._detector: EnergyDetector | None = None
-        self._announced_item_id: str | None = None  # told with speech_started, used at the commit
+        self._announced_item_id: str | None = None  # sent with speech_started, used at the commit
         self.events: ClientEvents = {
             "input_audio_buffer.commit": (client_event({}), self._commit),
             "input_audio_buffer.clear": (client_event({}), self._clear),
         }
 
     def append(self, pcm: bytes, now: float) -> None:
-        """Raises ApiError."""
+        """Append audio and detect speech in it. Raises ApiError."""
         self._buffer.append(pcm)
         if self._detector is not None:
             for change in self._detector.feed(pcm):
@@ -76,7 +76,7 @@ class AudioInput:
                 self._buffer.drop_until(self._buffer.end_ms - SILENCE_KEPT_MS)
 
     def restart_detection(self) -> None:
-        """Look for speech from here on, as now configured."""
+        """Restart speech detection with the current configuration, from the end of the buffered audio."""
         detection = self._settings.turn_detection
         self._detector = None if detection is None else EnergyDetector(detection, self._buffer.end_ms)
 
@@ -100,7 +100,7 @@ class AudioInput:
         self._context.emit("input_audio_buffer.cleared")
 
     def _commit_audio(self, pcm: bytes, now: float) -> None:
-        """The buffer becomes an item; transcription starts here."""
+        """Turn the audio into an item and start its transcription."""
         context = self._context
         self._committed += len(pcm)
         item = audio_item(self._announced_item_id or context.ids.new("item"), pcm, now)

@@ -1,4 +1,4 @@
-"""The `audio.input` part of a session's configuration: defaults, checks, and what an update leaves out.
+"""Defines `audio.input` of a session's configuration: defaults, checks, and how an update is completed.
 
 Defaults are those of a captured GA `session.created`; ranges and rules about transcription models come from the API
 reference.
@@ -46,17 +46,17 @@ TURN_DETECTION_DEFAULTS = {"server_vad": SERVER_VAD, "semantic_vad": SEMANTIC_VA
 PCM_24K: Json = {"type": "audio/pcm", "rate": 24_000}
 
 MERGED_KEYS = frozenset({"audio", "input", "output", "turn_detection", "transcription", "noise_reduction", "format"})
-"""Objects that an update reaches into; any other object in an update replaces the old one whole."""
+"""Objects that an update merges with; any other object in an update replaces the old one as a whole."""
 
 
 def pcm_24k_only(value: object, path: str) -> None:
-    """The service also takes 8 kHz G.711; this stand-in says plainly that it does not."""
+    """Accept 24 kHz PCM alone. The service also takes 8 kHz G.711; the emulator refuses it."""
     record({"type": one_of("audio/pcm"), "rate": integer(24_000, 24_000)}, required=("type",))(value, path)
 
 
 def idle_timeout(value: object, path: str) -> None:
     if value is not None:
-        raise ApiError("invalid_value", f"'{path}' must be null: this service never speaks by itself.", path)
+        raise ApiError("invalid_value", f"'{path}' must be null: idle timeouts are not emulated.", path)
 
 
 TRANSCRIPTION: Check = record(
@@ -105,7 +105,7 @@ INPUT: Check = record(
         "turn_detection": nullable(TURN_DETECTION),
     }
 )
-"""What an update may hold, for the session types that know turns."""
+"""What an update may contain, for session types with turns."""
 
 GUIDED_MODELS = ("gpt-transcribe", "gpt-live-transcribe")
 """Models that take `keywords` and `languages`."""
@@ -125,7 +125,7 @@ KNOWN_MODELS = frozenset(
 
 
 def check_transcription(settings: Json | None, deployments: Deployments | None, path: str) -> None:
-    """The rules that depend on the model; one whose name says nothing may be anything. Raises ApiError."""
+    """Check the members that depend on the model; an unknown model accepts them all. Raises ApiError."""
     if settings is None or "model" not in settings:
         return
     name = settings["model"]
@@ -147,7 +147,7 @@ def check_transcription(settings: Json | None, deployments: Deployments | None, 
 
 
 def merged(current: Json, patch: Json) -> Json:
-    """A new document; nothing of `current` or `patch` is shared with it or changed."""
+    """Return `current` updated with `patch` as a new document that shares nothing with either."""
     result = deepcopy(current)
     for key, value in patch.items():
         old = result.get(key)
@@ -163,7 +163,7 @@ def _same_type(old: Json, patch: Json) -> bool:
 
 
 def complete_noise_reduction(candidate: Json, previous: Json) -> None:
-    """Fill in `noise_reduction` of `audio.input`: strength is kept when an update leaves it out, 1 at first."""
+    """Complete `noise_reduction` of `audio.input`: a missing strength keeps its previous value, initially 1."""
     if candidate["noise_reduction"] is not None:
         before = previous["noise_reduction"] or {}
         complete = {"type": "near_field", "strength": 1.0, **before, **candidate["noise_reduction"]}
@@ -171,7 +171,7 @@ def complete_noise_reduction(candidate: Json, previous: Json) -> None:
 
 
 def complete_input(candidate: Json, previous: Json, turn_detection_defaults: Mapping[str, Json]) -> None:
-    """Fill in what newly set objects of `audio.input` leave out."""
+    """Complete the members that newly set objects of `audio.input` leave out."""
     if (detection := candidate["turn_detection"]) is not None:
         candidate["turn_detection"] = {**turn_detection_defaults[detection["type"]], **detection}
     complete_noise_reduction(candidate, previous)

@@ -1,4 +1,4 @@
-"""What sessions of every type do alike: they open, expire, read client events and answer errors. No I/O, no clock."""
+"""Implements what all session types share: opening, expiry, client events and errors. No I/O, no clock."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from emulator.realtime.wire import (
 
 Handler = Callable[[Json, float], None]
 ClientEvents = Mapping[str, tuple[Check, Handler]]
-"""By type: what the event may hold, and who handles it."""
+"""Client event type -> the check of its members, and its handler."""
 
 EXPIRED = "Your session hit the maximum duration of 60 minutes."
-"""The service's own words, whatever the duration was."""
+"""The text of the service; it does not change with the duration."""
 
 
 def client_event(members: Mapping[str, Check], required: Sequence[str] = ()) -> Check:
-    """A client event with these members, beside those that every one has."""
+    """Return the check of a client event with these members, besides those of every event."""
     return record({"type": anything, "event_id": string(512), **members}, required)
 
 
@@ -39,7 +39,7 @@ APPEND: Check = client_event({"audio": string()}, ["audio"])
 
 
 class BaseSession(ABC):
-    """A session whose type is not decided; see `session.Session` for how it is driven."""
+    """Base class of all session types; see `session.Session` for its protocol."""
 
     def __init__(
         self,
@@ -51,26 +51,31 @@ class BaseSession(ABC):
         append: str = "input_audio_buffer.append",
         idle_event: tuple[str, Json] = ("rate_limits.updated", {"rate_limits": []}),
     ) -> None:
-        """`unix_time`: the wall clock at opening, only for the `expires_at` that is told. `append`: the event that
-        brings audio."""
+        """Create a session.
+
+        Args:
+            unix_time: wall clock at opening, used for `expires_at` alone.
+            append: type of the client event that carries audio.
+            idle_event: type and members of a server event without effect, used by faults.
+        """
         ids = Ids(None if config.seed is None else f"{config.seed}/{connection_id}")
         self._context = SessionContext(config, faults, ids, connection_id, idle_event)
         self._unix_time = unix_time
         self._append_starts = append_starts(append)
         self._append_kind = append
 
-    # -- what a type adds
+    # -- implemented by each session type
 
     _events: ClientEvents
 
     @property
     @abstractmethod
     def _document(self) -> Json:
-        """The `session` of `session.created` and `session.updated`; opening sets its `expires_at`."""
+        """Return the `session` of `session.created` and `session.updated`; opening sets its `expires_at`."""
 
     @abstractmethod
     def _update(self, patch: Json, now: float) -> None:
-        """Take the `session` of a `session.update`. Raises ApiError, and then nothing has changed."""
+        """Apply the `session` of a `session.update`. Raises ApiError and then changes nothing."""
 
     @abstractmethod
     def _take_audio(self, pcm: bytes, now: float) -> None:
@@ -84,7 +89,7 @@ class BaseSession(ABC):
 
     @abstractmethod
     def _opened(self, now: float) -> None:
-        """Called behind `session.created`."""
+        """Run after `session.created` has been sent."""
 
     # -- Session
 
@@ -98,8 +103,8 @@ class BaseSession(ABC):
         lasting = context.faults.take("expires_in")
         skew = context.faults.take("expires_skew")
         lasts_s = context.config.session_s if lasting is None else lasting.seconds
-        told_s = lasts_s + (skew.seconds if skew is not None else 0.0)
-        self._document["expires_at"] = int(self._unix_time + told_s)
+        announced_s = lasts_s + (skew.seconds if skew is not None else 0.0)
+        self._document["expires_at"] = int(self._unix_time + announced_s)
         context.agenda.at(now + lasts_s, self._expire)
         context.fault_point("connect")
         context.emit("session.created", session=self._document)
@@ -111,7 +116,7 @@ class BaseSession(ABC):
         if self._context.ended:
             return ()
         self._run_agenda(now)
-        if self._context.ended:  # it was due
+        if self._context.ended:  # ended by a due action
             return self._context.drain()
         if isinstance(frame, str) and (pcm := appended_audio(frame, self._append_starts)) is not None:
             try:

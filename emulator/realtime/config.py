@@ -1,4 +1,4 @@
-"""How the Realtime server behaves when it behaves; what it does wrong on request is in faults.py."""
+"""Configures the regular behaviour of the Realtime server; misbehaviour on request is in `faults/`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from emulator.realtime.translation_model import TranslationModel
 
 @dataclass(frozen=True, slots=True)
 class RealtimeConfig:
-    """Everything that may differ between two servers, sessions of the same server are alike."""
+    """Behaviour of one Realtime server, the same for all its sessions."""
 
     pace: float = 4.0
     """Model audio leaves this many times faster than real time; `math.inf` sends all at once."""
     first_audio_delay_s: float = 0.0
     """Extra wait between the engine's answer and the first audio delta."""
     session_s: float = 3600.0
-    """Length of a session, documented as 60 minutes."""
+    """Session length in seconds, documented as 60 minutes."""
     rate_limits: Literal["start", "end", "never"] = "end"
     """Where `rate_limits.updated` stands: the reference says at the start, the capture has it at the end."""
     token_limit: int = 40_000
@@ -33,23 +33,23 @@ class RealtimeConfig:
     transcription_usage: Literal["auto", "tokens", "duration"] = "auto"
     """`auto`: whisper models bill by duration, the others by tokens."""
     default_languages: tuple[str, ...] = ("en",)
-    """What a transcription listens for when neither instructions nor `transcription.language` say (ISO 639-1)."""
+    """Languages (ISO 639-1) to recognise when neither instructions nor `transcription.language` name any."""
     transcription_object: Literal["realtime.transcription_session", "realtime.session"] = (
         "realtime.transcription_session"
     )
-    """`object` of a transcription session: the first stands in the SDK, the second in the guide."""
+    """`object` of a transcription session: the SDK has the first value, the guide the second."""
     translation: TranslationModel = field(default_factory=TranslationModel)
     translation_bearer: bool = True
-    """False: a translation takes its key in `api-key` alone, which is all that was verified on Azure."""
+    """Whether translation sessions accept their key as a bearer token; only `api-key` was verified on Azure."""
     deployments: Deployments | None = None
-    """What there is; None: every name is served, as what it sounds like or is asked for."""
+    """Known deployments by name; None accepts every name and derives its kind from name or request."""
     ping_interval_s: float | None = None
-    """How often the server pings, None for never."""
+    """Ping interval in seconds; None disables pings."""
     ping_timeout_s: float = 20.0
-    """A client that leaves a ping unanswered for so long is closed with 1011, "keepalive ping timeout"."""
+    """Seconds to wait for a pong before closing with 1011, "keepalive ping timeout"."""
     seed: int | None = None
-    """Makes all identifiers and random choices repeatable."""
+    """Seed that makes all identifiers and random choices repeatable."""
     on_append: Callable[[str, bytes, float], None] | None = None
     """Benchmarks only: called with (connection id, PCM, time.monotonic()) for every append."""
     on_first_delta: Callable[[str, float], None] | None = None
-    """Benchmarks only: called with (response id, time.monotonic()) when a response starts to sound."""
+    """Benchmarks only: called with (response id, time.monotonic()) at the first audio of a response."""

@@ -1,7 +1,7 @@
-"""The aiohttp shell round one session: moves frames, runs engine work, keeps time. Knows no event.
+"""Connects one session to its WebSocket: moves frames, runs engine work, keeps time. Interprets no event.
 
-One TaskGroup per connection holds the reader, the writer, the timer and whatever engine work is under way; the
-connection ends when the first of reader, writer and timer is done, and takes the others with it.
+One TaskGroup per connection holds the reader, the writer, the timer and all running engine work. The connection ends
+when the first of reader, writer and timer ends; the other tasks are cancelled then.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ from emulator.realtime.session import (
 )
 
 MAX_OUTBOX_BYTES = 32 * 1024 * 1024
-"""What may wait for a client that does not read, then the connection is dropped."""
+"""Limit of unsent bytes. A client that does not read is disconnected beyond it."""
 PING_TIMEOUT = "keepalive ping timeout"
-"""The reason that the service gave, as captured."""
+"""Close reason as captured from the service."""
 CLOSE_TIMEOUT_S = 2.0
-"""How long a close waits for the other end's answer: a stand-in need not be patient."""
+"""Seconds to wait for the client's answer to a close."""
 
 
 class JournalWriter(Protocol):
-    """Where facts are kept; times in them are `clock.monotonic()`."""
+    """Records facts; times in them are `clock.monotonic()`."""
 
     def note(self, kind: str, **fields: object) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class KeepAlive:
-    """When the server pings and how long it waits for the answer; an interval of None: it never pings."""
+    """Ping interval and pong timeout; an interval of None disables pings."""
 
     interval_s: float | None = None
     timeout_s: float = 20.0
@@ -77,7 +77,7 @@ class RealtimeConnection:
         journal: JournalWriter,
         keep_alive: KeepAlive = NO_KEEP_ALIVE,
     ) -> None:
-        """`socket`: without its own answers to pings."""
+        """Create the connection. `socket` must not answer pings by itself."""
         self.id = connection_id
         self._socket = socket
         self._transport = transport
@@ -98,7 +98,7 @@ class RealtimeConnection:
         self._counters = {"frames_in": 0, "bytes_in": 0, "frames_out": 0, "bytes_out": 0}
 
     async def run(self) -> None:
-        """Serve the session until either end closes. Cancelling it leaves the socket to the caller."""
+        """Serve the session until either end closes. On cancellation the caller closes the socket."""
         code: int | None = None
         reason = "failed"  # unless it ends in order
         try:
@@ -125,11 +125,11 @@ class RealtimeConnection:
             )
 
     def close(self, code: int, reason: str) -> None:
-        """Have the socket closed behind whatever is still to be sent."""
+        """Close the socket after everything that is queued has been sent."""
         self._put(Close(code, reason))
 
     def stop_reading(self, seconds: float) -> None:
-        """Look at nothing the client sends for so long; what is on its way out goes out."""
+        """Process nothing the client sends for this long; queued output is still sent."""
         self._reads_resume_at = monotonic() + seconds
 
     # -- effects
@@ -167,7 +167,7 @@ class RealtimeConnection:
             if self._outbox_bytes > MAX_OUTBOX_BYTES:
                 self._journal.note("realtime.overflow", connection_id=self.id, bytes=self._outbox_bytes)
                 self._outbox.clear()
-                self._transport.abort()  # now: behind a client that does not read, its turn would never come
+                self._transport.abort()  # at once: a queued close would never be reached
                 return
         self._outbox.append(output)
         self._outbox_filled.set()
@@ -189,7 +189,7 @@ class RealtimeConnection:
                 self._pong_came.set()
             elif message.type is WSMsgType.ERROR:
                 raise ConnectionEnded(self._socket.close_code, "protocol error")
-            elif self._closing is not None:  # the end of our own close
+            elif self._closing is not None:  # the client's answer to our close
                 raise ConnectionEnded(self._closing.code, self._closing.reason)
             else:  # CLOSE, CLOSING, CLOSED
                 raise ConnectionEnded(self._socket.close_code, "closed by the client")
@@ -245,7 +245,7 @@ class RealtimeConnection:
         self._counters["bytes_out"] += size
 
     async def _close(self, close: Close) -> None:
-        """Always raises ConnectionEnded."""
+        """Close the socket in order, then always raise ConnectionEnded."""
         self._closing = close
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):

@@ -1,4 +1,4 @@
-"""What the parts of one session share: its identifiers, its agenda, its faults and the way out for effects."""
+"""Holds what the parts of one session share: identifiers, agenda, faults and the collected effects."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class SessionContext:
         connection_id: str,
         idle_event: tuple[str, Json],
     ) -> None:
-        """`idle_event`: type and members of a server event of this session type that says nothing, for faults."""
+        """Create a context. `idle_event` is the type and members of a server event without effect, used by faults."""
         self.config = config
         self.faults = faults
         self.ids = ids
         self.connection_id = connection_id
         self.agenda = Agenda()
         self.now = 0.0
-        """The time of the call that is being handled."""
+        """Time of the call that is being handled."""
         self.ended = False
         self._idle_event = idle_event
         self._outputs: list[Output] = []
@@ -42,7 +42,7 @@ class SessionContext:
         self._works = 0
 
     def emit(self, kind: str, **members: Any) -> None:
-        """Send a server event; it gets its own event id."""
+        """Send a server event with a new event id."""
         self.send(kind, encode_event({"type": kind, "event_id": self.ids.new("event"), **members}))
 
     def send(self, kind: str, frame: str) -> None:
@@ -51,7 +51,7 @@ class SessionContext:
             self.note("realtime.fault", do=rule.do, event=kind)
 
     def effect(self, output: Output) -> None:
-        """Send a frame that is no event, or have the connection do something; nothing once the session has ended."""
+        """Queue a raw frame or another effect for the connection; ignored once the session has ended."""
         if not self.ended:
             self._outputs.append(output)
 
@@ -59,7 +59,7 @@ class SessionContext:
         self._outputs.append(Note(kind, facts))
 
     def error(self, error: ApiError, client_event_id: str | None = None) -> None:
-        """Tell the client what it did wrong; the session goes on."""
+        """Send an `error` event; the session continues."""
         event_id = self.ids.new("event") if self.config.error_event_ids else None
         body = error.body(client_event_id)
         self.send("error", encode_event({"type": "error", "event_id": event_id, "error": body}))
@@ -80,7 +80,7 @@ class SessionContext:
         return outputs
 
     def fault_point(self, point: Point, *, response: int | None = None, target: str | None = None) -> None:
-        """Do wrong what the plan wants done wrong here, or `after_s` later."""
+        """Carry out the fault rules for this point, now or `after_s` later."""
         for rule in self.faults.take_at(point, response=response, target=target):
             if rule.after_s > 0:
                 self._misbehave_later(rule, point)

@@ -1,12 +1,12 @@
-"""The conversation session (`type: "realtime"`): every rule of it, no I/O, no clock.
+"""Implements the conversation session (`type: "realtime"`). No I/O, no clock.
 
-    input buffer --commit--> item in the conversation --response.create--> hearing, interpreting, speech
+    input buffer --commit--> item in the conversation --response.create--> recognition, interpretation, speech
          ^                          |
     append, VAD                     +--> transcription, if it is configured
 
-The parts: `session_config` (configuration), `audio_input` (buffer, VAD, commits), `items` and `item_events` (the
-conversation), `hearing` (recognition and transcription events), `responses` and `speech` (audio out). This file
-brings client events to them.
+Its parts are `session_config` (configuration), `audio_input` (buffer, VAD, commits), `items` and `item_events` (the
+conversation), `recognitions` (recognition and transcription events), `responses` and `speech` (audio out). This file
+passes client events to them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from emulator.realtime.session_config import SessionConfig, default_session
 
 
 class ConversationSession(BaseSession):
-    """One conversation session; see `session.Session` for how it is driven."""
+    """A conversation session; see `session.Session` for its protocol."""
 
     def __init__(
         self, config: RealtimeConfig, faults: ConnectionFaults, *, model: str, connection_id: str, unix_time: float
@@ -79,7 +79,7 @@ class ConversationSession(BaseSession):
                 self._recognitions.completed(work, result, now)
             case Spoken():
                 self._responses.completed(work, result, now)
-            case EngineError():  # the work numbers of the two never meet
+            case EngineError():  # each knows its own work numbers and ignores the other's
                 self._recognitions.completed(work, result, now)
                 self._responses.completed(work, result, now)
 
@@ -103,6 +103,6 @@ class ConversationSession(BaseSession):
     def _turn_ended(self, now: float) -> None:
         detection = self._config.turn_detection
         assert detection is not None
-        # a turn that ends while the model still speaks gets no response at all, as documented
+        # Documented: a turn that ends while the model still speaks gets no response.
         if detection["create_response"] and not self._responses.conversation_is_busy:
             self._responses.create({}, now)

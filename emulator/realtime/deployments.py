@@ -1,4 +1,4 @@
-"""Which models there are and what each is for; knows no request and no session."""
+"""Describes the deployments of a resource: the kind of session each one serves, and its model."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ DeploymentKind = Literal["conversation", "translation", "transcription"]
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One model of the resource, under the name its owner gave it."""
+    """A deployment: what it serves, and the model behind it."""
 
     kind: DeploymentKind
     model: str | None = None
-    """The model's own name, which sessions show; None: the same as the deployment's."""
+    """Model name shown by sessions; None if it equals the deployment's name."""
 
 
 Deployments = Mapping[str, Deployment]
-"""By name. Where None stands for them, every name is served, as what it sounds like or is asked for."""
+"""Deployments by name. None in its place accepts every name and derives its kind from name or request."""
 
 
 def kind_named(name: str) -> DeploymentKind | None:
-    """What a model of this name is for, as far as the names of the vendor's models tell."""
+    """Return the kind of session that a model of this name serves; None if the name does not tell."""
     words = name.lower()
     if "translat" in words:
         return "translation"
@@ -31,9 +31,9 @@ def kind_named(name: str) -> DeploymentKind | None:
 
 
 def read_deployments(words: Iterable[str]) -> dict[str, Deployment]:
-    """Deployments from `name`, `name=kind` or `name=kind:model`; without a kind, as the name sounds.
+    """Parse deployments from `name`, `name=kind` or `name=kind:model`; without a kind, the name decides.
 
-    Raises ValueError for a kind there is not.
+    Raises ValueError for an unknown kind.
     """
     found: dict[str, Deployment] = {}
     for word in words:
@@ -50,6 +50,6 @@ def read_deployments(words: Iterable[str]) -> dict[str, Deployment]:
 
 
 def known_as(deployments: Deployments | None, name: str) -> str:
-    """The model's own name."""
+    """Return the model name of a deployment."""
     deployment = deployments.get(name) if deployments is not None else None
     return deployment.model or name if deployment is not None else name

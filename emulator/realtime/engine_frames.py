@@ -1,4 +1,4 @@
-"""Appended audio as the translation model takes it: in frames of 200 ms, however long the appends were."""
+"""Cuts appended audio into the 200 ms frames of the translation model, however long the appends are."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from emulator.realtime.translation_model import FRAME_MS
 
 FRAME_BYTES = FRAME_MS * BYTES_PER_MS
 MAX_WAITING_BYTES = 64 * 1024 * 1024
-"""A bound of our own (23 minutes): the service states none, and a stand-in must not eat the machine."""
+"""Limit of buffered audio (23 minutes). The service documents none; the emulator has to bound its memory."""
 
 
 class EngineFrames:
-    """Short appends wait for more, long ones are split and queue up."""
+    """Queues whole frames: short appends are joined, long ones split."""
 
     def __init__(self) -> None:
         self._frames: deque[bytes] = deque()
         self._rest = b""
         self.received = 0
-        """Bytes appended in the whole session."""
+        """Bytes appended during the whole session."""
         self.waiting = 0
         """Bytes not yet taken."""
 
     def __len__(self) -> int:
-        """Frames ready to be taken."""
+        """Return the number of frames that are ready."""
         return len(self._frames)
 
     def append(self, pcm: bytes) -> None:
-        """Raises ApiError when too much waits already."""
+        """Append audio. Raises ApiError when more than MAX_WAITING_BYTES would wait."""
         if self.waiting + len(pcm) > MAX_WAITING_BYTES:
             raise ApiError("input_audio_buffer_full", "Too much audio waits to be translated.", "audio")
         self.received += len(pcm)
@@ -40,7 +40,7 @@ class EngineFrames:
         self._rest = data[whole:]
 
     def flush(self) -> None:
-        """No more comes: the last, short frame is ready as well."""
+        """Make the last, short frame ready too, because no more audio follows."""
         if self._rest:
             self._frames.append(self._rest)
             self._rest = b""

@@ -1,10 +1,10 @@
-"""What the service says when it refuses: `error` events on the socket, error bodies over HTTP."""
+"""Builds the service's errors: `error` events on the socket, error bodies over HTTP."""
 
 from __future__ import annotations
 
 
 class ApiError(Exception):
-    """The client broke a rule; it is told so in an `error` event and the session goes on.
+    """The client broke a rule; it gets an `error` event and the session continues.
 
     `code` may be None: the service sends a few errors without one.
     """
@@ -19,7 +19,7 @@ class ApiError(Exception):
         self.kind = kind
 
     def body(self, client_event_id: str | None = None) -> dict[str, object]:
-        """The `error` member of an `error` event."""
+        """Return the `error` member of an `error` event."""
         return {
             "type": self.kind,
             "code": self.code,
@@ -30,7 +30,7 @@ class ApiError(Exception):
 
 
 def quoted_list(values: list[str]) -> str:
-    """`'a', 'b', and 'c'`, as error messages of the service list what they would have accepted."""
+    """Return `'a', 'b', and 'c'`, the way the service lists supported values."""
     quoted = [f"'{value}'" for value in values]
     if len(quoted) < 3:
         return " and ".join(quoted)
@@ -55,5 +55,5 @@ def unknown_parameter(param: str) -> ApiError:
 def http_error(
     code: str, message: str, param: str | None = None, kind: str = "invalid_request_error"
 ) -> dict[str, object]:
-    """Body of a refused upgrade."""
+    """Return the body of a refused upgrade."""
     return {"error": {"message": message, "type": kind, "code": code, "param": param}}

@@ -1,4 +1,4 @@
-"""The input audio buffer of a session: audio on one time line, from the first append on; finds no speech."""
+"""Buffers the input audio of a session on one time line that starts with the first append."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from emulator.realtime.errors import ApiError
 
 MIN_COMMIT_MS = 100
 MAX_BUFFERED_BYTES = 64 * 1024 * 1024
-"""A bound of our own (23 minutes): the service states none, and a stand-in must not eat the machine."""
+"""Limit of buffered audio (23 minutes). The service documents none; the emulator has to bound its memory."""
 
 
 class InputBuffer:
-    """Appended and not yet committed audio."""
+    """Audio that was appended and not yet committed."""
 
     def __init__(self) -> None:
         self._chunks: deque[bytes] = deque()
         self._size = 0
         self._start = 0  # bytes of the time line before the first chunk
         self.dropped = 0
-        """Bytes that were thrown away: cleared, or silence nobody needed."""
+        """Bytes discarded: cleared audio and unneeded silence."""
 
     @property
     def size(self) -> int:
-        """Bytes buffered."""
+        """Return the number of buffered bytes."""
         return self._size
 
     @property
     def appended(self) -> int:
-        """Bytes appended in the whole session."""
+        """Return the number of bytes appended during the whole session."""
         return self._start + self._size
 
     @property
     def start_ms(self) -> int:
-        """Where on the time line the buffered audio begins."""
+        """Return the start of the buffered audio on the time line."""
         return self._start // BYTES_PER_MS
 
     @property
@@ -43,7 +43,7 @@ class InputBuffer:
 
     @property
     def end_ms(self) -> int:
-        """How much audio was appended in the whole session."""
+        """Return the length of all audio appended during the session."""
         return self.appended // BYTES_PER_MS
 
     def append(self, pcm: bytes) -> None:
@@ -55,7 +55,7 @@ class InputBuffer:
         self._size += len(pcm)
 
     def commit(self) -> bytes:
-        """Everything buffered; raises ApiError when that is less than 100 ms."""
+        """Remove and return all buffered audio. Raises ApiError for less than 100 ms."""
         if self.duration_ms < MIN_COMMIT_MS:
             raise ApiError(
                 "input_audio_buffer_commit_empty",
@@ -80,11 +80,11 @@ class InputBuffer:
         return b"".join(taken)
 
     def peek_until(self, end_ms: int) -> bytes:
-        """The buffered audio before `end_ms` of the time line; it stays."""
+        """Return the buffered audio before `end_ms` of the time line without removing it."""
         return b"".join(self._chunks)[: max(0, end_ms * BYTES_PER_MS - self._start)]
 
     def drop_until(self, end_ms: int) -> None:
-        """Throw away the audio before `end_ms` of the time line."""
+        """Discard the audio before `end_ms` of the time line."""
         self.dropped += len(self.take_until(end_ms))
 
     def clear(self) -> None:

@@ -1,6 +1,6 @@
-"""From segments of speech to what is said about them, in the order of the segments, however long each one takes.
+"""Interprets segments of speech and releases the results in the order of the segments.
 
-segment -> hearing -> interpreting -> ready -> on the timeline
+segment -> recognition -> interpretation -> ready -> on the timeline
               |            |
               +------------+--> silent (same language, nothing understood) or failed
 """
@@ -25,7 +25,7 @@ from emulator.realtime.translation_config import TranslationConfig
 
 @dataclass(slots=True)
 class Interpretation:
-    """One segment and what becomes of it."""
+    """A segment and the state of its interpretation."""
 
     number: int
     segment: Segment
@@ -33,17 +33,17 @@ class Interpretation:
     cut_at: float
     heard: Heard | EngineError | None = None
     written: bool = False
-    """Whether the source transcript had its turn."""
+    """Whether the source transcript has been passed on."""
     target: str = ""
     spoken: Spoken | None = None
     status: str = ""
-    """How it ended: spoken, silent, failed or cut; "" while it goes on."""
+    """Final state: spoken, silent, failed or cut; "" while in progress."""
     ready_at: float | None = None
     first_delta_at: float | None = None
     speech: Speech | None = None
 
     def facts(self, now: float) -> dict[str, object]:
-        """The journal's entry when it is over."""
+        """Return the journal entry written at its end."""
         heard, segment = self.heard, self.segment
         understood = isinstance(heard, Heard) and heard.text is not None
         return {
@@ -66,7 +66,7 @@ class Interpretation:
 
 
 class Interpretations:
-    """All segments of one session that are not yet on the timeline, and those that are being heard there."""
+    """The interpretations of one session, from the engine until their output has ended."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Interpretations:
         write_source: Callable[[str], None],
         seed: str | None,
     ) -> None:
-        """`write_source`: takes what was heard, segment after segment."""
+        """Create the queue. `write_source` gets the source transcript of each segment, in order."""
         self._context = context
         self._config = config
         self._timeline = timeline
@@ -85,15 +85,15 @@ class Interpretations:
         self._pending: deque[Interpretation] = deque()
         self._by_work: dict[int, Interpretation] = {}
         self.audible: dict[int, Interpretation] = {}
-        """By number: on the timeline, and not yet heard to the end."""
+        """Interpretations on the timeline whose output has not ended, by number."""
         self._count = 0
 
     def __len__(self) -> int:
-        """Segments whose interpretation is not ready."""
+        """Return the number of segments whose interpretation is not ready."""
         return len(self._pending)
 
     def start(self, segment: Segment, now: float) -> None:
-        """Have the engine hear a segment."""
+        """Start the recognition of a segment."""
         self._count += 1
         lag_ms = self._random.uniform(*self._context.config.translation.lag_ms)
         one = Interpretation(self._count, segment, segment.start_ms + lag_ms, now)
@@ -120,11 +120,11 @@ class Interpretations:
         self._release(now)
 
     def heard_first(self, number: int, now: float) -> None:
-        """The client has the first audio of an interpretation."""
+        """Note when the client got the first audio of an interpretation."""
         self.audible[number].first_delta_at = now
 
     def over(self, number: int, now: float, status: str = "spoken") -> None:
-        """Nothing more of an interpretation is heard."""
+        """End an interpretation and write its journal entry."""
         one = self.audible.pop(number)
         one.status = status
         self._context.note("realtime.interpretation", **one.facts(now))
@@ -162,14 +162,14 @@ class Interpretations:
     def _write(self, text: str, now: float) -> None:
         faults = self._context.faults
         if faults.take("fail_transcription"):
-            return  # there is no event that would say so
+            return  # the protocol has no event for it
         if late := faults.take("delay_transcription"):
             self._context.agenda.at(now + late.seconds, lambda at: self._write_source(text))
         else:
             self._write_source(text)
 
     def _release(self, now: float) -> None:
-        """Everything that is ready, up to the first segment that is not."""
+        """Release everything that is ready, up to the first segment that is not."""
         while self._pending and self._pending[0].status:
             one = self._pending.popleft()
             one.ready_at = now
@@ -188,7 +188,7 @@ class Interpretations:
         self._context.fault_point("response", response=one.number, target=one.target)
 
     def _misinterpreted(self, one: Interpretation) -> Spoken:
-        """What was interpreted, or what a misbehaving model would make of it. Replaced text keeps its audio."""
+        """Return the interpretation, changed by fault rules if any apply. Replaced text keeps its audio."""
         spoken = one.spoken
         assert spoken is not None
         if fault := self._take("say", one):

@@ -1,4 +1,4 @@
-"""The client events about single items, `conversation.item.*`, and how a new item is announced."""
+"""Handles the client events `conversation.item.*` and announces new items."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from emulator.realtime.schema import Json, nullable
 
 
 def announce_item(context: SessionContext, item: Item, previous_item_id: str | None) -> None:
-    """`conversation.item.added` and `.done`: an item of the client is complete when it comes."""
+    """Send `conversation.item.added` and `.done`: a client's item is complete on arrival."""
     for kind in ("conversation.item.added", "conversation.item.done"):
         context.emit(kind, previous_item_id=previous_item_id, item=item.document)
 
 
 class ItemEvents:
-    """Handles them; `reading` are those that any session with items has, `writing` need a model that answers."""
+    """Handlers of item events: `reading` for all sessions with items, `writing` for those that respond."""
 
     def __init__(self, context: SessionContext, conversation: Conversation, recognitions: ItemRecognitions) -> None:
         self._context = context

@@ -1,4 +1,4 @@
-"""The default conversation: items in order, each with what the model would know of it. Sends nothing."""
+"""Stores the items of the default conversation in order, each with its audio. Sends nothing."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ _KINDS: dict[str, Check] = {
 _REFERENCE: Check = record({"type": anything, "id": ITEM_ID}, required=("id",))
 
 NEW_ITEM: Check = variants("type", _KINDS)
-"""What `conversation.item.create` takes. Assistant audio cannot be created."""
+"""Items that `conversation.item.create` accepts. Assistant audio cannot be created."""
 
 RESPONSE_INPUT: Check = variants("type", {**_KINDS, "item_reference": _REFERENCE})
-"""What may stand in the `input` of a `response.create`: the only place for a reference."""
+"""Items that the `input` of a `response.create` accepts: the only place for a reference."""
 
 
 @dataclass(slots=True)
@@ -66,11 +66,11 @@ class Item:
     """One item of a conversation."""
 
     document: Json
-    """As events show it, without audio."""
+    """The item as events show it, without audio."""
     at: float
-    """When it was committed or created."""
+    """Time of the commit or creation."""
     pcm: bytes = b""
-    """Its audio, if any: PCM16 mono 24 kHz."""
+    """Audio as PCM16 mono 24 kHz, if any."""
 
     @property
     def id(self) -> str:
@@ -86,18 +86,18 @@ class Item:
 
     @property
     def text(self) -> str:
-        """Everything written in it."""
+        """Return all its text."""
         written = [part.get("text") or "" for part in self.document.get("content", [])]
         return " ".join(text for text in written if text) or str(self.document.get("output", ""))
 
     def context_part(self) -> ContextPart:
-        """What it costs in the context of a response; a transcript is only a label and costs nothing."""
+        """Return its tokens in the context of a response; a transcript costs nothing."""
         tokens = model_audio_tokens if self.role == "assistant" else user_audio_tokens
         audio = tokens(len(self.pcm))
         return ContextPart(f"{self.id}/{len(self.pcm)}", text_tokens(self.text), audio)
 
     def with_audio(self) -> Json:
-        """The document as `conversation.item.retrieved` shows it."""
+        """Return the document as `conversation.item.retrieved` shows it."""
         content = [
             {**part, "audio": encode_audio(self.pcm)} if part["type"] in AUDIO_PARTS else part
             for part in self.document.get("content", [])
@@ -106,14 +106,14 @@ class Item:
 
 
 def audio_item(item_id: str, pcm: bytes, now: float) -> Item:
-    """The user message that a committed buffer becomes."""
+    """Return the user message for committed audio."""
     content = [{"type": "input_audio", "transcript": None}]
     message = {"id": item_id, "type": "message", "role": "user", "status": "completed", "content": content}
     return Item(message, now, pcm)
 
 
 def client_item(source: Json, new_id: str, now: float, path: str) -> Item:
-    """An item out of a checked client document; `new_id` if the client gave no id. Raises ApiError."""
+    """Create an item from a checked client document; `new_id` applies if it has no id. Raises ApiError."""
     pcm = b""
     content = []
     for index, part in enumerate(source.get("content", [])):
@@ -129,7 +129,7 @@ def client_item(source: Json, new_id: str, now: float, path: str) -> Item:
 
 
 class Conversation:
-    """Items in order; asks nothing of their kind."""
+    """Items in order."""
 
     def __init__(self, conversation_id: str) -> None:
         self.id = conversation_id
@@ -152,7 +152,7 @@ class Conversation:
         return self._items.get(item_id)
 
     def add(self, item: Item, after: str | None = None) -> str | None:
-        """Insert behind `after` (None: at the end, "root": at the front); returns the id it now follows."""
+        """Insert after `after` (None: at the end, "root": at the front); return the id of the item before it."""
         if item.id in self._items:
             raise ApiError("invalid_value", f"An item with the id '{item.id}' already exists.", "item.id")
         if after is None:
@@ -174,7 +174,7 @@ class Conversation:
         self._order.remove(item_id)
 
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
-        """Cut a model message to what was heard; its transcript goes, since it said more. Raises ApiError."""
+        """Cut a model message to the audio that was heard and delete its transcript. Raises ApiError."""
         item = self.get(item_id, "item_id")
         if item.role != "assistant" or not item.pcm:
             raise ApiError(None, "Only model output audio messages can be truncated", "item_id")

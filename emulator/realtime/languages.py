@@ -1,7 +1,7 @@
-"""Reads from instructions what a model would read from them: from which languages into which.
+"""Reads source and target languages from instructions, as a model would.
 
-Understood are English names ("Spanish", "Brazilian Portuguese"), each optionally followed by a BCP-47 tag in
-parentheses, and bare tags. Everything comes out as the primary subtag ("pt").
+It understands English names ("Spanish", "Brazilian Portuguese"), each optionally followed by a BCP-47 tag in
+parentheses, and bare tags. Results are primary subtags ("pt").
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NAMES = {
 }  # fmt: skip
 
 _CODES = "|".join(sorted(set(NAMES.values())))
-# a known code with any subtags, or any language with a script or region: "es", "es-419", "gd-GB"
+# A known code with any subtags, or any language with a script or region: "es", "es-419", "gd-GB".
 _TAG = rf"(?:(?:{_CODES})(?:-[A-Za-z0-9]{{2,8}})*|[A-Za-z]{{2,3}}(?:-[A-Za-z]{{4}})?-(?:[A-Za-z]{{2}}|\d{{3}}))"
 _QUOTES = r"[\"'*`]*"
 _IN_PARENTHESES = r"(?:\s*\(\s*[A-Za-z]{2,3}(?:-[A-Za-z0-9]+)*\s*\))?"
@@ -41,7 +41,7 @@ _PAIR = re.compile(
     rf"\s+(?:in)?to\s+(?P<target>{_LANGUAGE})",
     re.IGNORECASE,
 )
-# without a "from", a bare two-letter tag would be found in "into it" or "into no trouble"
+# Without a "from", a bare two-letter tag would be found in "into it" or "into no trouble".
 _TARGET = re.compile(rf"\binto\s+(?P<target>{_NAMED}|{_TAGGED})", re.IGNORECASE)
 _ALOUD = re.compile(
     rf"\b(?:read|say|speak)\b[^.]{{0,60}}\baloud\b[^.]{{0,20}}?\bin\s+(?P<language>{_NAMED}|{_TAGGED}|{_TAG}\b)",
@@ -54,15 +54,15 @@ _WORDS = re.compile(r"[A-Za-z]+")
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """What an interpreter is asked to do."""
+    """Source and target languages of an interpretation."""
 
     sources: tuple[str, ...]
-    """Candidates in the order they were named; empty when the instructions name a target alone."""
+    """Candidates in the order of the instructions; empty when they name a target alone."""
     target: str
 
 
 def read_direction(instructions: str) -> Direction | None:
-    """The first "from X (or Z) into Y" of the text; failing that, the first "into Y"; else None."""
+    """Return the first "from X (or Z) into Y" of the text; failing that, the first "into Y"; else None."""
     if pair := _PAIR.search(instructions):
         sources = tuple(dict.fromkeys(_code(found) for found in _ONE.findall(pair["sources"])))
         return Direction(sources, _code(pair["target"]))
@@ -72,13 +72,13 @@ def read_direction(instructions: str) -> Direction | None:
 
 
 def read_recital(instructions: str) -> str | None:
-    """The language of a text that is to be read aloud as it stands; None if the instructions ask for nothing such."""
+    """Return the language if the instructions ask to read a text aloud as it is, else None."""
     found = _ALOUD.search(instructions)
     return None if found is None else _code(found["language"])
 
 
 def primary_subtag(tag: str) -> str:
-    """`es` of `es-ES`."""
+    """Return the primary subtag: `es` for `es-ES`."""
     return tag.strip().replace("_", "-").split("-", 1)[0].lower()
 
 

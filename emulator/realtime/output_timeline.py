@@ -1,4 +1,4 @@
-"""The output of a translation on one time line: speech where it is due, faint noise everywhere else. Sends nothing."""
+"""Lays out the output of a translation on one time line: speech when due, faint noise between. Sends nothing."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ import numpy as np
 from emulator.engine.base import BYTES_PER_MS, SAMPLE_RATE
 
 FRAGMENT_CHARACTERS = (2, 8)
-"""Shortest and longest transcript delta: they end inside words, as captured."""
+"""Shortest and longest transcript delta in characters; they end inside words, as captured."""
 UNSPACED = frozenset({"ja", "km", "lo", "my", "th", "zh"})
-"""Languages that put no space between sentences."""
+"""Languages without a space between sentences."""
 
 Reached = Literal["word", "first", "half", "done"]
-"""A word was written and not yet said; the first audio, half of it, all of it."""
+"""Progress of a speech: text sent inside a word before its audio; first audio; half of it; all of it."""
 
 
 @dataclass(slots=True)
 class Speech:
-    """One interpretation on its way out."""
+    """An interpretation on the timeline."""
 
     number: int
     target: str
     text: str
     pcm: bytes
     due_ms: float
-    """Model time before which it is not heard."""
+    """Earliest model time of its audio."""
     sent_bytes: int = 0
     sent_characters: int = 0
 
@@ -41,7 +41,7 @@ class Speech:
 
     @property
     def inside_a_word(self) -> bool:
-        """Whether the text sent so far ends between two letters."""
+        """Return whether the text sent so far ends between two letters."""
         place = self.sent_characters
         return self.text[max(0, place - 1) : place].isalpha() and self.text[place : place + 1].isalpha()
 
@@ -52,13 +52,13 @@ class Chunk:
 
     pcm: bytes
     speech: Speech | None = None
-    """What is heard in it, if anything."""
+    """The speech it contains; None for noise alone."""
     reached: tuple[Reached, ...] = ()
-    """How far it brings that speech."""
+    """Progress that the speech makes with it."""
 
 
 class OutputTimeline:
-    """Ask for the `text` before each stretch of `audio`. Speeches keep the order in which they were added."""
+    """The timeline. Call `text` before each `audio`. Speeches keep the order in which they were added."""
 
     def __init__(self, text_lead_ms: int, noise_peak: int, seed: str | None) -> None:
         self._lead_ms = text_lead_ms
@@ -70,21 +70,21 @@ class OutputTimeline:
         self.noise_bytes = 0
 
     def __len__(self) -> int:
-        """Speeches not yet heard to their end."""
+        """Return the number of unfinished speeches."""
         return len(self._speeches)
 
     @property
     def head(self) -> Speech | None:
-        """What is heard, or will be next."""
+        """Return the current or next speech."""
         return self._speeches[0] if self._speeches else None
 
     @property
     def waiting(self) -> int:
-        """Bytes of speech not yet given out."""
+        """Return the bytes of speech not yet returned."""
         return sum(len(speech.pcm) - speech.sent_bytes for speech in self._speeches)
 
     def add(self, speech: Speech) -> None:
-        """Queue a speech; its text follows the one before behind a space, where the language has spaces."""
+        """Queue a speech; a space separates its text from the previous one, where the language has spaces."""
         if speech.text:
             if self._any_text and speech.target not in UNSPACED:
                 speech.text = " " + speech.text
@@ -92,11 +92,11 @@ class OutputTimeline:
         self._speeches.append(speech)
 
     def drop_head(self) -> None:
-        """The rest of the first speech is never heard."""
+        """Drop the rest of the first speech."""
         self._speeches.popleft()
 
     def text(self, model_ms: float, coming_bytes: int) -> list[str]:
-        """The fragments of the first speech that are due before the next `coming_bytes` of audio."""
+        """Return the text fragments of the first speech that are due before the next `coming_bytes` of audio."""
         speech = self.head
         if speech is None:
             return []
@@ -113,7 +113,7 @@ class OutputTimeline:
         return self._fragments(speech, ceil(len(speech.text) * share))
 
     def audio(self, size: int, model_ms: float) -> Chunk:
-        """The next `size` bytes. Two speeches never meet in one chunk: the text of the second would come too late."""
+        """Return the next `size` bytes. A chunk never has two speeches: the second one's text would be late."""
         speech = self.head
         if speech is None or model_ms < speech.due_ms:
             return Chunk(self._take_noise(size))
@@ -154,7 +154,7 @@ class OutputTimeline:
 
 @lru_cache(maxsize=4)
 def _noise(peak: int) -> bytes:
-    """A second of it, PCM16 mono 24 kHz; always the same."""
+    """Return one second of noise, PCM16 mono 24 kHz; always the same."""
     samples = np.random.default_rng(peak).normal(0.0, peak / 3, SAMPLE_RATE)
     pcm: bytes = np.clip(samples, -peak, peak).astype("<i2").tobytes()
     return pcm

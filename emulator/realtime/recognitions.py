@@ -1,6 +1,6 @@
-"""What was heard in each audio item: recognised once per item and languages, for transcription and responses alike.
+"""Recognises each audio item once per set of languages, for transcription and responses alike.
 
-pending --completed--> known        waiters are told, transcription events go out, in that order of request
+pending --completed--> known        sends transcription events, then calls the listeners
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ UNINTELLIGIBLE = "audio_unintelligible"
 
 @dataclass(slots=True)
 class ItemRecognition:
-    """One recognition."""
+    """The recognition of one item with one set of candidate languages."""
 
     work: int
     item: Item
     languages: tuple[str, ...]
     result: Heard | EngineError | None = None
     listeners: dict[str, Listener] = field(default_factory=dict)
-    """By response id."""
+    """Listeners by response id."""
     transcription: Json | None = None
-    """The session's transcription settings at commit; None when no transcription is wanted."""
+    """The session's transcription settings at commit; None if transcription was off."""
 
 
 class ItemRecognitions:
@@ -48,11 +48,11 @@ class ItemRecognitions:
         self._by_item: dict[tuple[str, tuple[str, ...]], ItemRecognition] = {}
 
     def transcribe(self, item: Item, transcription: Json, languages: tuple[str, ...]) -> None:
-        """Start at commit; `conversation.item.input_audio_transcription.*` follow whenever they are ready."""
+        """Start a transcription at commit; `conversation.item.input_audio_transcription.*` follow when ready."""
         self._recognition(item, languages).transcription = transcription
 
     def listen(self, response_id: str, item: Item, languages: tuple[str, ...], listener: Listener, now: float) -> None:
-        """Call `listener` once with what was heard: at once if that is known."""
+        """Call `listener` once with the result, immediately if it is known."""
         recognition = self._recognition(item, languages)
         if recognition.result is not None:
             listener(recognition.result, now)
@@ -60,7 +60,7 @@ class ItemRecognitions:
             recognition.listeners[response_id] = listener
 
     def stop_listening(self, response_id: str) -> None:
-        """The response no longer wants to know; work that nobody wants is abandoned."""
+        """Remove a response's listener and abandon work that has no listener left."""
         for recognition in list(self._by_work.values()):
             wanted = recognition.listeners.pop(response_id, None) is not None
             if wanted and not recognition.listeners and recognition.transcription is None:
@@ -68,7 +68,7 @@ class ItemRecognitions:
                 self._context.effect(Abandon(recognition.work))
 
     def forget(self, item_id: str) -> None:
-        """The item was deleted: what is known is dropped, what is under way goes on for those who listen."""
+        """Drop the results of a deleted item; running work continues while it has listeners."""
         for key in [key for key in self._by_item if key[0] == item_id]:
             recognition = self._by_item.pop(key)
             if recognition.result is None and not recognition.listeners:
@@ -114,7 +114,7 @@ class ItemRecognitions:
         item, heard = recognition.item, recognition.result
         assert recognition.transcription is not None
         if not self._is_kept(item.id):
-            return  # deleted meanwhile: there is no item left to speak of
+            return  # the item was deleted meanwhile
         broken = self._context.faults.take("fail_transcription")
         text = heard.text if isinstance(heard, Heard) and broken is None else None
         self._context.note(
@@ -170,7 +170,7 @@ def _words(text: str) -> list[str]:
 
 
 def hinted_languages(transcription: Json | None) -> tuple[str, ...]:
-    """What the transcription settings say about the language spoken."""
+    """Return the languages that the transcription settings name, as primary subtags."""
     if transcription is None:
         return ()
     hints = [transcription.get("language"), *(transcription.get("languages") or [])]

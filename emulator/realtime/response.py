@@ -1,4 +1,4 @@
-"""One response: what a client may ask for, and what is known of it so far. Sends nothing."""
+"""Defines the state of a response and the check of a client's request for it. Sends nothing."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ RESPONSE: Check = record(
 
 @dataclass(slots=True)
 class Response:
-    """One response and what is known of it so far."""
+    """The state of a response."""
 
     number: int
     stream: SpeechStream
@@ -60,14 +60,14 @@ class Response:
     subject: Item | None
     direction: Direction | None
     recital: str | None
-    """Language of a text that is to be read aloud instead."""
+    """Language of a text to read aloud instead of an interpretation."""
     speed: float
     created_at: float
     work: int | None = None
     heard: Heard | None = None
     spoken: Spoken | None = None
     cut_short: str | None = None
-    """The reason why it will end as incomplete."""
+    """Reason why it will end as incomplete."""
     total_steps: int = 0
     started_at: float = 0.0
     first_delta_at: float | None = None
@@ -78,7 +78,7 @@ class Response:
         return self.recital or (self.direction.target if self.direction is not None else None)
 
     def facts(self, status: str, now: float) -> dict[str, object]:
-        """The journal's entry when it is over."""
+        """Return the journal entry written at its end."""
         subject, heard, spoken = self.subject, self.heard, self.spoken
         return {
             "response_id": self.stream.id,
@@ -101,7 +101,7 @@ class Response:
 
 
 def within_limit(spoken: Spoken, max_tokens: float) -> Spoken:
-    """The same, or cut to `max_output_tokens`: text counts first, audio has the rest."""
+    """Cut an interpretation to `max_output_tokens`: text counts first, audio gets the rest."""
     if text_tokens(spoken.text) + model_audio_tokens(len(spoken.pcm)) <= max_tokens:
         return spoken
     text = spoken.text[: int(max_tokens) * CHARACTERS_PER_TOKEN]

@@ -1,10 +1,10 @@
-"""The responses of a session: from `response.create` through hearing and interpreting to `response.done`.
+"""Runs the responses of a session from `response.create` to `response.done`.
 
-    created -> hearing -> interpreting -> waiting -> speaking -> done
-       |          |            |             |          |
-       +----------+------------+-------------+----------+--> done as failed, cancelled or incomplete
+    created -> recognising -> interpreting -> waiting -> speaking -> done
+       |            |              |             |          |
+       +------------+--------------+-------------+----------+--> done as failed, cancelled or incomplete
 
-One response at a time may write to the default conversation; any number run out of band beside it.
+One response at a time may write to the default conversation; any number run out of band in parallel.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ class Responses:
         self._count = 0
         self._allowance = TokenAllowance(context.config.token_limit)
         self.audio_out = 0
-        """Bytes of audio sent in the whole session."""
+        """Bytes of audio sent during the whole session."""
 
     @property
     def conversation_is_busy(self) -> bool:
         return self._in_conversation is not None
 
     def create(self, request: Json, now: float) -> None:
-        """`request`: the `response` of a `response.create`. Raises ApiError, and then nothing was created."""
+        """Create a response from the `response` of a `response.create`. Raises ApiError and then creates nothing."""
         RESPONSE(request, "response")
         in_conversation = request.get("conversation", "auto") == "auto"
         if in_conversation and self._in_conversation is not None:
@@ -82,7 +82,7 @@ class Responses:
         self._start(response, now)
 
     def cancel(self, response_id: str | None, reason: str, now: float) -> None:
-        """Without an id the response of the default conversation is meant. Raises ApiError if there is none."""
+        """Cancel a response; without an id, that of the default conversation. Raises ApiError if there is none."""
         response = self._in_conversation if response_id is None else self._active.get(response_id)
         if response is None:
             raise ApiError("response_cancel_not_active", "Cancellation failed: no active response found")
@@ -94,7 +94,7 @@ class Responses:
         self._finish(response, "cancelled", {"type": "cancelled", "reason": reason}, now)
 
     def completed(self, work: int, result: Spoken | EngineError, now: float) -> None:
-        """The engine has interpreted."""
+        """Continue a response with the engine's interpretation or error."""
         if (response := self._by_work.pop(work, None)) is None:
             return  # cancelled meanwhile
         response.work = None
@@ -165,7 +165,7 @@ class Responses:
         elif direction is None:
             self._fail(response, "server_error", "server_error", NO_TARGET, now)
         elif subject is None:
-            self._interpreted(response, Spoken("", b"", True), now)  # asked about nothing, it says nothing
+            self._interpreted(response, Spoken("", b"", True), now)  # no user item, so there is nothing to say
         elif subject.pcm:
             self._recognitions.listen(
                 response.stream.id,
@@ -179,7 +179,7 @@ class Responses:
             self._heard(response, Heard(source, subject.text), now)
 
     def languages_heard(self, direction: Direction | None) -> tuple[str, ...]:
-        """What to listen for: as instructed; else as the transcription settings hint; else the default."""
+        """Return the languages to recognise: from the instructions, else the transcription settings, else default."""
         if direction is not None and direction.sources:
             return direction.sources
         return hinted_languages(self._config.transcription) or self._context.config.default_languages
@@ -217,7 +217,7 @@ class Responses:
             self._speak(response, now)
 
     def _misinterpreted(self, response: Response, spoken: Spoken) -> Spoken:
-        """The same, or what a misbehaving model would make of it. Replaced text keeps the engine's audio."""
+        """Return the interpretation, changed by fault rules if any apply. Replaced text keeps the engine's audio."""
         if fault := self._take("say", response):
             spoken = replace(spoken, text=fault.text)
         if self._take("echo", response) and response.heard is not None and response.subject is not None:
@@ -240,7 +240,7 @@ class Responses:
         self._advance(response, now)
 
     def _advance(self, response: Response, now: float) -> None:
-        """Send every step that is due, then wait for the next one or finish."""
+        """Send every due step, then schedule the next one or finish."""
         stream = response.stream
         while stream.steps_left and not response.done:
             due = response.started_at + self._paced(stream.next_offset_s)

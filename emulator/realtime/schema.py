@@ -1,7 +1,7 @@
-"""Strict checks of client JSON, with the service's own words for what is wrong; knows no event.
+"""Checks client JSON strictly and reports errors in the service's words.
 
-A check is a function of (value, path) that returns nothing or raises ApiError. The path is dotted as the
-service writes it: `session.audio.input.format`.
+A check is a function of (value, path) that returns nothing or raises ApiError. The path is dotted, as the service
+writes it: `session.audio.input.format`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 def kind_of(value: object) -> str:
-    """The JSON type, as it stands in an error message."""
+    """Return the JSON type as error messages name it."""
     match value:
         case None:
             return "null"
@@ -44,7 +44,7 @@ def wrong_type(value: object, expected: str, path: str) -> ApiError:
 
 
 def anything(value: object, path: str) -> None:
-    """Accepts every value: for parts that are stored and echoed but never acted on."""
+    """Accept every value: for members that are stored and echoed without effect."""
 
 
 def an_object(value: object, path: str) -> None:
@@ -126,7 +126,7 @@ def nullable(inner: Check) -> Check:
 
 
 def text_or_object(text: Check, otherwise: Check) -> Check:
-    """A union the service uses often: a word, or an object with details."""
+    """Return a check for a word, or an object with details."""
 
     def check(value: object, path: str) -> None:
         (otherwise if isinstance(value, dict) else text)(value, path)
@@ -151,7 +151,7 @@ def array(inner: Check, max_items: int | None = None) -> Check:
 
 
 def record(fields: Mapping[str, Check], required: Collection[str] = ()) -> Check:
-    """An object with these keys and no others."""
+    """Return a check for an object with these keys and no others."""
 
     def check(value: object, path: str) -> None:
         if not isinstance(value, dict):
@@ -170,7 +170,7 @@ def record(fields: Mapping[str, Check], required: Collection[str] = ()) -> Check
 
 
 def variants(tag: str, choices: Mapping[str, Check]) -> Check:
-    """An object whose `tag` member says which check applies."""
+    """Return a check for an object whose `tag` member selects the check."""
     known = one_of(*choices)
 
     def check(value: object, path: str) -> None:

@@ -1,4 +1,4 @@
-"""Cuts continuous speech into segments that can be interpreted one by one: at short pauses, or when they get long."""
+"""Cuts continuous speech into segments to interpret: at short pauses, or at a maximum length."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from emulator.realtime.vad import WINDOW_BYTES, WINDOW_MS, EnergyDetector, Speec
 
 THRESHOLD = 0.5
 PREFIX_MS = 300
-"""Kept before the onset: a soft beginning of a word stays in."""
+"""Audio kept before the onset, so that a soft beginning of a word is included."""
 SEARCHED_MS = 1_500
-"""Where a long segment is cut, its quietest 20 ms are looked for in so much of its end."""
+"""A long segment is cut at the quietest 20 ms of this much of its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,13 @@ class Segment:
     """A stretch of speech, PCM16 mono 24 kHz."""
 
     start_ms: int
-    """On the time line of all input; `end_ms` as well."""
+    """Position on the time line of all input, like `end_ms`."""
     end_ms: int
     pcm: bytes
 
 
 class Segmenter:
-    """Fed with everything that is said; a byte comes out in one segment or is counted as silence."""
+    """Segments all input: each byte ends up in one segment or counts as silence."""
 
     def __init__(self, pause_ms: int, cap_ms: int) -> None:
         self._cap_ms = max(cap_ms, 2 * WINDOW_MS)
@@ -43,20 +43,20 @@ class Segmenter:
             }
         )
         self.cut = 0
-        """Bytes given out in segments."""
+        """Bytes returned in segments."""
 
     @property
     def waiting(self) -> int:
-        """Bytes that may still become part of a segment."""
+        """Return the bytes that may still become part of a segment."""
         return self._buffer.size
 
     @property
     def dropped(self) -> int:
-        """Bytes taken for silence."""
+        """Return the bytes dropped as silence."""
         return self._buffer.dropped
 
     def feed(self, pcm: bytes) -> list[Segment]:
-        """The segments that this audio completes."""
+        """Add audio and return the segments that it completes."""
         self._buffer.append(pcm)
         found: list[Segment] = []
         for change in self._detector.feed(pcm):
@@ -72,7 +72,7 @@ class Segmenter:
         return found
 
     def flush(self) -> list[Segment]:
-        """Nothing more comes: what is being said is a segment too."""
+        """End the input and return the unfinished segment, if any."""
         found = self._segment(self._buffer.end_ms + 1) if self._detector.speaking else []
         self._buffer.clear()
         return found
@@ -80,14 +80,14 @@ class Segmenter:
     def _segment(self, end_ms: int) -> list[Segment]:
         start_ms = self._buffer.start_ms
         pcm = self._buffer.take_until(end_ms)
-        if not (_power(pcm) > level(THRESHOLD) ** 2).any():  # the pause behind a cut
+        if not (_power(pcm) > level(THRESHOLD) ** 2).any():  # the pause after a cut
             self._buffer.dropped += len(pcm)
             return []
         self.cut += len(pcm)
         return [Segment(start_ms, start_ms + len(pcm) // BYTES_PER_MS, pcm)]
 
     def _quietest_place(self) -> int:
-        """Between SEARCHED_MS before the cap and the cap; on the time line."""
+        """Return the quietest position between SEARCHED_MS before the cap and the cap, on the time line."""
         start_ms = self._buffer.start_ms
         power = _power(self._buffer.peek_until(start_ms + self._cap_ms))
         first = max(1, len(power) - SEARCHED_MS // WINDOW_MS)
@@ -95,7 +95,7 @@ class Segmenter:
 
 
 def _power(pcm: bytes) -> npt.NDArray[np.float32]:
-    """Mean square of each whole window."""
+    """Return the mean square of each whole window."""
     whole = len(pcm) - len(pcm) % WINDOW_BYTES
     windows = np.frombuffer(pcm, dtype="<i2", count=whole // 2).reshape(-1, WINDOW_BYTES // 2)
     power: npt.NDArray[np.float32] = np.square(windows.astype(np.float32)).mean(axis=1)

@@ -1,4 +1,4 @@
-"""The HTTP side of the Realtime service: requests to connections, connections to sessions. Knows no session rule."""
+"""Serves the Realtime API over HTTP: accepts upgrades and creates a connection with a session for each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from emulator.realtime.upgrade import PREVIEW_PATHS, REALTIME_PATHS, TRANSLATION
 logger = logging.getLogger(__name__)
 
 MAX_FRAME_BYTES = 24 * 1024 * 1024
-"""An append of 15 MiB in base64, and its wrapping."""
+"""Frame limit: an append of 15 MiB in base64, with its JSON."""
 SECRET_HEADERS = frozenset({"authorization", "api-key", "cookie"})
 DRAIN_TIMEOUT_S = 3.0
 NO_FAULTS = RealtimeFaults()
@@ -42,10 +42,10 @@ SESSIONS: dict[DeploymentKind, type[ConversationSession | TranslationSession | T
 
 
 class RealtimeServer:
-    """A stand-in for the Realtime service; serve its `application()`.
+    """An emulated Realtime service; serve its `application()`.
 
-    The engine belongs to the caller, who has entered it before and leaves it after. Leaving the server closes
-    every connection with 1001.
+    The caller enters the engine before the server and leaves it afterwards. Leaving the server closes every connection
+    with 1001.
     """
 
     def __init__(
@@ -58,8 +58,15 @@ class RealtimeServer:
         config: RealtimeConfig = DEFAULT_CONFIG,
         faults: RealtimeFaults = NO_FAULTS,
     ) -> None:
-        """`key`: what clients must present. `deployments`: as `read_deployments` takes them, in place of those of
-        `config`. Raises ValueError for a deployment it cannot read."""
+        """Create a server.
+
+        Args:
+            key: key that clients must present.
+            deployments: deployments as `read_deployments` parses them; replaces those of `config`.
+
+        Raises:
+            ValueError: a deployment cannot be parsed.
+        """
         self._engine = engine
         self._journal = journal
         self._config = config if deployments is None else replace(config, deployments=read_deployments(deployments))
@@ -81,7 +88,7 @@ class RealtimeServer:
 
     @property
     def faults(self) -> RealtimeFaults:
-        """What is to go wrong; setting it counts connections anew and puts all rules back to unused."""
+        """Return the fault document; setting it counts connections from 1 again and resets all uses."""
         return self._plan.faults
 
     @faults.setter
@@ -97,9 +104,9 @@ class RealtimeServer:
         return application
 
     async def close_connections(self) -> None:
-        """Close every socket with 1001 and wait until the sessions are gone, a few seconds at most.
+        """Close every socket with 1001 and wait at most DRAIN_TIMEOUT_S until the sessions have ended.
 
-        Upgrades that are being held back are answered now.
+        Upgrades delayed by `slow_handshake` are answered immediately.
         """
         self._stopping.set()
         self._stopping = asyncio.Event()
@@ -109,10 +116,10 @@ class RealtimeServer:
             async with asyncio.timeout(DRAIN_TIMEOUT_S):
                 await self._all_gone.wait()
         except TimeoutError:
-            logger.warning("connections left behind", extra={"count": len(self._connections)})
+            logger.warning("connections not closed before the drain timeout", extra={"count": len(self._connections)})
 
     def stop_reading(self, seconds: float) -> None:
-        """Read nothing from any connection there is, for so long; `faults` can do the same to those to come."""
+        """Stop reading from all open connections for this long; `faults` can do the same to new connections."""
         for connection in self._connections:
             connection.stop_reading(seconds)
 
@@ -141,7 +148,7 @@ class RealtimeServer:
         socket = web.WebSocketResponse(compress=False, max_msg_size=MAX_FRAME_BYTES, timeout=1.0, autoping=False)
         try:
             await socket.prepare(request)
-        except ConnectionError:  # gone before it was answered
+        except ConnectionError:  # the client left before the answer
             self._journal.note("realtime.closed", connection_id=connection_id, code=None, reason="lost")
             return web.Response(status=400)
         transport = request.transport
@@ -164,7 +171,7 @@ class RealtimeServer:
         return socket
 
     async def _misbehave(self, request: web.Request, faults: ConnectionFaults) -> None:
-        """What is to go wrong before the request is looked at. Raises Refused."""
+        """Carry out the fault rules for upgrades. Raises Refused."""
         if fault := faults.take("slow_handshake"):
             try:
                 async with asyncio.timeout(fault.seconds):
@@ -173,7 +180,7 @@ class RealtimeServer:
                 pass
         if faults.take("hang_up") and request.transport is not None:
             request.transport.abort()
-            raise Refused(503, {})  # which nobody gets to see
+            raise Refused(503, {})  # never sent: the transport is gone
         if fault := faults.take("refuse"):
             headers = {} if fault.retry_after_s is None else {"Retry-After": f"{fault.retry_after_s:g}"}
             body = http_error(fault.error_code or str(fault.status), fault.message, kind=fault.error_type)

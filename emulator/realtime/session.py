@@ -1,4 +1,4 @@
-"""What a session of any type is to its connection: events and times in, effects out. No I/O, no clock.
+"""Defines the protocol between a session and its connection: events and times in, effects out. No I/O, no clock.
 
     frame text --> receive(frame, now) ---\\
     engine result -> completed(work, …) ---> [Output, …]   the connection performs them in order
@@ -45,7 +45,7 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Abandon:
-    """Nobody needs the result of this work any more."""
+    """Cancel this work: its result is no longer needed."""
 
     work: int
 
@@ -68,12 +68,12 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Abort:
-    """Drop the TCP connection without a word."""
+    """Drop the TCP connection without a close frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """Stop reading, writing or both for a while; the other end only sees silence."""
+    """Stop reading, writing or both for a while."""
 
     seconds: float
     reads: bool
@@ -87,13 +87,13 @@ EngineResult = Heard | Spoken | EngineError
 
 
 class Session(Protocol):
-    """One session. Every method may be called at any moment, and never raises for what the client did."""
+    """A session. Its methods may be called at any time and never raise for client errors."""
 
     @property
     def id(self) -> str: ...
 
     def open(self, now: float) -> Sequence[Output]:
-        """The first thing called, once the socket is open."""
+        """Start the session; called first, once the socket is open."""
         ...
 
     def receive(self, frame: str | bytes, now: float) -> Sequence[Output]: ...
@@ -101,13 +101,13 @@ class Session(Protocol):
     def completed(self, work: int, result: EngineResult, now: float) -> Sequence[Output]: ...
 
     def tick(self, now: float) -> Sequence[Output]:
-        """Do what is due by `now`."""
+        """Run everything due at `now`."""
         ...
 
     def next_deadline(self) -> float | None:
-        """When `tick` is wanted next."""
+        """Return when `tick` must be called next."""
         ...
 
     def accounts(self) -> dict[str, int]:
-        """Where the audio went so far, in bytes: `audio_in` is the sum of the other `audio_in_*`."""
+        """Return the bytes of audio by fate so far: `audio_in` is the sum of the other `audio_in_*`."""
         ...

@@ -1,4 +1,4 @@
-"""The configuration of a conversation session: its defaults, what an update may hold, how it is taken.
+"""Defines the configuration of a conversation session: defaults, checks and updates.
 
 Defaults are those of a captured GA `session.created`; ranges come from the API reference.
 """
@@ -40,11 +40,11 @@ DEFAULT_INSTRUCTIONS = (
     "Your knowledge cutoff is 2024-06. You are a helpful, witty, and friendly AI. Act like a human, but "
     "remember that you aren't a human and that you can't do human things in the real world."
 )
-"""The assistant a session is until told otherwise; an interpreter has to overwrite it."""
+"""Default instructions as captured; an interpreter must replace them."""
 
 
 def default_session(session_id: str, model: str, expires_at: int) -> Json:
-    """`session` of `session.created`; `expires_at` in Unix seconds."""
+    """Return the `session` of `session.created`; `expires_at` in Unix seconds."""
     return {
         "type": "realtime",
         "object": "realtime.session",
@@ -90,7 +90,7 @@ def max_output_tokens(value: object, path: str) -> None:
 
 
 def metadata(value: object, path: str) -> None:
-    """16 pairs; keys up to 64 characters, values up to 512."""
+    """Check metadata: at most 16 pairs, keys up to 64 characters, values up to 512."""
     if not isinstance(value, dict):
         raise wrong_type(value, "an object", path)
     if len(value) > 16:
@@ -149,14 +149,14 @@ SESSION_UPDATE: Check = record(
 
 
 class SessionConfig:
-    """The effective configuration; `document` is what `session.created` and `session.updated` show."""
+    """Effective configuration; `document` is what `session.created` and `session.updated` show."""
 
     def __init__(self, document: Json, deployments: Deployments | None = None) -> None:
         self.document = document
         self._deployments = deployments
 
     def update(self, patch: Json, *, voice_locked: bool) -> None:
-        """Check `patch` (`session` of a `session.update`) and merge it; on ApiError nothing has changed."""
+        """Check and merge `patch`, the `session` of a `session.update`. Raises ApiError and then changes nothing."""
         refuse_other_session_type(patch, "realtime", "transcription")
         SESSION_UPDATE(patch, "session")
         if "model" in patch and patch["model"] != self.document["model"]:
@@ -196,7 +196,7 @@ class SessionConfig:
 
 
 def refuse_other_session_type(patch: Json, own: str, other: str) -> None:
-    """A session keeps its type. Raises ApiError; that `type` is missing is left to the schema."""
+    """Refuse a change of the session type. Raises ApiError; the schema reports a missing `type`."""
     asked = patch.get("type", own)
     if asked == other:
         message = f"Passing a {other} session update event to a {own} session is not allowed."

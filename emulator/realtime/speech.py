@@ -1,4 +1,4 @@
-"""How one response goes out: the exact ladder of its events, its audio cut into deltas, its text a little ahead.
+"""Sends a response: its events in exact order, its audio cut into deltas, its text slightly ahead.
 
     response.created
       response.output_item.added · conversation.item.added*
@@ -10,7 +10,7 @@
     response.done
     * only in the default conversation
 
-Knows no clock: `next_offset_s` says how far into the audio the next step stands, the session paces.
+`next_offset_s` is the position of the next step in the audio; the session paces the steps.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from emulator.realtime.wire import encode_audio
 
 FIRST_DELTA_BYTES = (4_800, 7_200)
 DELTA_BYTES = 12_000
-"""100, 150, then 250 ms: as in the sample output of Microsoft's quickstart."""
+"""Delta sizes: 100, 150, then 250 ms, as in the sample output of Microsoft's quickstart."""
 
 _WORDS = re.compile(r"\s*\S+")
 
 
 def cut(pcm: bytes) -> list[bytes]:
-    """The audio of each delta; joined they are `pcm` again."""
+    """Cut audio into deltas; joined they are `pcm` again."""
     deltas: list[bytes] = []
     start = 0
     while start < len(pcm):
@@ -46,7 +46,7 @@ def cut(pcm: bytes) -> list[bytes]:
 
 
 def spread(text: str, count: int) -> list[list[str]]:
-    """The text deltas that go before each of `count` audio deltas, so that text never trails the audio."""
+    """Return the text deltas to send before each of `count` audio deltas, so that text never trails the audio."""
     words = _WORDS.findall(text)
     if words:
         words[-1] += text[len("".join(words)) :]
@@ -56,22 +56,29 @@ def spread(text: str, count: int) -> list[list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What goes out together."""
+    """Text and audio that are sent together."""
 
     texts: list[str]
     audio: bytes
     offset_s: float
-    """Length of the audio before this step."""
+    """Length of the audio before this step in seconds."""
 
 
 class SpeechStream:
-    """One response on its way out. Call `announce`, then `begin`, `send_text` and
-    `send_audio` while `steps_left`, then `finish`."""
+    """The output of one response.
+
+    Call `announce`, then `begin`, then `send_text` and `send_audio` while `steps_left`, then `finish`.
+    """
 
     def __init__(
         self, context: SessionContext, response_id: str, shape: Json, conversation: Conversation | None
     ) -> None:
-        """`shape`: output_modalities, max_output_tokens, audio, metadata. `conversation`: None when out of band."""
+        """Create the output of a response.
+
+        Args:
+            shape: output_modalities, max_output_tokens, audio and metadata of the response.
+            conversation: the default conversation; None when out of band.
+        """
         self._context = context
         self._shape = shape
         self._conversation = conversation
@@ -97,12 +104,12 @@ class SpeechStream:
         return self._item is not None
 
     def announce(self) -> None:
-        """`response.created`."""
+        """Send `response.created`."""
         response = self._document("in_progress", None, [], None)
         self._context.emit("response.created", response=response)
 
     def begin(self, text: str, pcm: bytes, now: float) -> None:
-        """Open the output item and lay out the steps."""
+        """Open the output item and prepare the steps."""
         self._item = Item(
             {
                 "id": self._context.ids.new("item"),
@@ -125,7 +132,7 @@ class SpeechStream:
             if words or audio:
                 self._steps.append(Step(words, audio, offset / (2 * SAMPLE_RATE)))
             offset += len(audio)
-        # identifiers are ours and hold no character that JSON escapes, so an audio delta is only joined
+        # Identifiers contain no character that JSON escapes, so an audio delta is joined without an encoder.
         self._audio_prefix = (
             f'{{"type":"response.output_audio.delta","response_id":"{self.id}","item_id":"{self._item.id}",'
             f'"output_index":0,"content_index":0,"event_id":"'
@@ -143,7 +150,7 @@ class SpeechStream:
             )
 
     def send_audio(self) -> None:
-        """Send the audio delta of the next step, which is thereby done."""
+        """Send the audio delta of the next step and remove the step."""
         step = self._steps.popleft()
         if step.audio:
             self.sent_pcm += step.audio
@@ -152,7 +159,7 @@ class SpeechStream:
             self._context.send("response.output_audio.delta", frame)
 
     def finish(self, status: str, details: Json | None, usage: Json | None) -> None:
-        """Close whatever is open and send `response.done`; what has not been sent is dropped."""
+        """Close what is open, drop unsent steps and send `response.done`."""
         self._steps.clear()
         if self._item is not None:
             self._close_item("completed" if status == "completed" else "incomplete")

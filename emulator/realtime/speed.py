@@ -1,4 +1,4 @@
-"""The length of speech: faster or slower at the same pitch, or as long as only a misbehaving model speaks."""
+"""Changes the length of speech: its speed at the same pitch, or by fault rules."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from emulator.engine.base import BYTES_PER_MS, SAMPLE_RATE, Spoken
 from emulator.realtime.faults.rules import FaultAction, FaultRule
 
 WINDOW = SAMPLE_RATE * 40 // 1000
-"""Samples. Two windows overlap by half."""
+"""Window length in samples. Windows overlap by half."""
 SEARCH = SAMPLE_RATE * 10 // 1000
-"""Samples each way in which the place is sought where a window goes on best: a period of a low voice."""
+"""Search range in samples each way for the best continuation of a window: a period of a low voice."""
 ENDLESS_MS = 60_000
 
 
 def stretched(pcm: bytes, speed: float) -> bytes:
-    """The same speech, `speed` times as fast (0.25 to 1.5): overlap and add, each window where it fits best."""
+    """Return the speech `speed` times as fast (0.25 to 1.5), by overlap-add with the best fit for each window."""
     source = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
     hop = WINDOW // 2
     wanted = int(len(source) / speed)
@@ -36,14 +36,14 @@ def stretched(pcm: bytes, speed: float) -> bytes:
             place = around + int(np.correlate(region, natural, "valid").argmax()) if len(natural) == WINDOW else around
         piece = padded[place : place + WINDOW]
         if not start:
-            result[:hop] += piece[:hop] * (1 - fade[:hop])  # nothing comes before it to overlap with
+            result[:hop] += piece[:hop] * (1 - fade[:hop])  # no previous window to overlap with
         result[start : start + len(piece)] += piece * fade[: len(piece)]
     stretched_pcm: bytes = np.clip(result[:wanted], -32_768, 32_767).astype("<i2").tobytes()
     return stretched_pcm
 
 
 def misspoken(spoken: Spoken, take: Callable[[FaultAction], FaultRule | None]) -> Spoken:
-    """What a misbehaving model would say of it: nothing, half of it, or no end."""
+    """Apply the fault rules about length: silence, half of it, or endless."""
     if take("silent"):
         spoken = replace(spoken, text="", pcm=b"")
     if take("half_audio"):

@@ -1,4 +1,4 @@
-"""The transcription session (`type: "transcription"`): turns are committed and written down, nothing ever answers."""
+"""Implements the transcription session (`type: "transcription"`): turns are transcribed, there are no responses."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from emulator.realtime.transcription_config import TranscriptionConfig, default_
 
 
 class TranscriptionSession(BaseSession):
-    """One transcription session; see `session.Session` for how it is driven."""
+    """A transcription session; see `session.Session` for its protocol."""
 
     def __init__(
         self, config: RealtimeConfig, faults: ConnectionFaults, *, model: str, connection_id: str, unix_time: float
     ) -> None:
-        """`model`: the deployment that the URL named, "" for none."""
+        """Create a session. `model` is the deployment in the URL, "" for none."""
         super().__init__(config, faults, connection_id=connection_id, unix_time=unix_time)
         context, ids = self._context, self._context.ids
         document = default_transcription(ids.new("sess"), model, config.transcription_object)
@@ -61,7 +61,7 @@ class TranscriptionSession(BaseSession):
             case Heard() | EngineError():
                 self._recognitions.completed(work, result, now)
             case Spoken():
-                raise AssertionError("nothing is interpreted here")
+                raise AssertionError("a transcription session requests no interpretation")
 
     def _languages(self) -> tuple[str, ...]:
         return hinted_languages(self._config.transcription) or self._context.config.default_languages

@@ -1,4 +1,4 @@
-"""The configuration of a transcription session: its defaults, what an update may hold, how it is taken."""
+"""Defines the configuration of a transcription session: defaults, checks and updates."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SERVER_VAD: Json = {
 }
 SEMANTIC_VAD: Json = {"type": "semantic_vad", "eagerness": "auto"}
 TURN_DETECTION_DEFAULTS = {"server_vad": SERVER_VAD, "semantic_vad": SEMANTIC_VAD}
-"""As in conversations, without what is about responses."""
+"""Defaults of conversations without the members about responses."""
 
 TRANSCRIPTION_UPDATE: Check = record(
     {
@@ -36,7 +36,7 @@ TRANSCRIPTION_UPDATE: Check = record(
 
 
 def default_transcription(session_id: str, model: str, object_name: str) -> Json:
-    """`session` of `session.created`; `model` as the URL named it, "" for nothing."""
+    """Return the `session` of `session.created`; `model` is the deployment in the URL, "" for none."""
     return {
         "type": "transcription",
         "object": object_name,
@@ -55,7 +55,7 @@ def default_transcription(session_id: str, model: str, object_name: str) -> Json
 
 
 class TranscriptionConfig:
-    """The effective configuration; `document` is what `session.created` and `session.updated` show."""
+    """Effective configuration; `document` is what `session.created` and `session.updated` show."""
 
     def __init__(self, document: Json, deployments: Deployments | None = None) -> None:
         self.document = document
@@ -64,7 +64,7 @@ class TranscriptionConfig:
             document["audio"]["input"]["turn_detection"] = None
 
     def update(self, patch: Json) -> None:
-        """Check `patch` (`session` of a `session.update`) and merge it; on ApiError nothing has changed."""
+        """Check and merge `patch`, the `session` of a `session.update`. Raises ApiError and then changes nothing."""
         refuse_other_session_type(patch, "transcription", "realtime")
         TRANSCRIPTION_UPDATE(patch, "session")
         candidate = merged(self.document, patch)
@@ -91,6 +91,6 @@ class TranscriptionConfig:
         return found
 
     def _streams(self, document: Json) -> bool:
-        """Whether the model is the one that finds no turns by itself."""
+        """Return whether the model is the streaming one, which detects no turns."""
         transcription = document["audio"]["input"]["transcription"] or {}
         return known_as(self._deployments, transcription.get("model", "")) == STREAMING_MODEL

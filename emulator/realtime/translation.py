@@ -1,11 +1,11 @@
-"""The translation session (`type: "translation"`): audio in without end, interpreted while the speaker goes on.
+"""Implements the translation session (`type: "translation"`): interprets continuous audio while the speaker goes on.
 
-    append -> 200 ms frames -> segments -> hearing, interpreting -> timeline -> deltas
+    append -> 200 ms frames -> segments -> recognition, interpretation -> timeline -> deltas
                    |                                                   ^
                    +---- model time: it passes only as audio comes ----+
 
-The parts: `translation_config` (configuration), `engine_frames` and `segments` (audio in), `interpretations` (the
-engine's work, kept in order), `output_timeline` and `translation_output` (audio out). This file keeps the model's time.
+Its parts are `translation_config` (configuration), `engine_frames` and `segments` (audio in), `interpretations` (the
+engine's work, in order), `output_timeline` and `translation_output` (audio out). This file keeps the model's time.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ POINTS: dict[Reached, Point] = {
 
 
 class TranslationSession(BaseSession):
-    """One translation session; see `session.Session` for how it is driven."""
+    """A translation session; see `session.Session` for its protocol."""
 
     def __init__(
         self, config: RealtimeConfig, faults: ConnectionFaults, *, model: str, connection_id: str, unix_time: float
@@ -89,7 +89,7 @@ class TranslationSession(BaseSession):
         }
 
     def _opened(self, now: float) -> None:
-        pass  # nothing else is told, and nothing happens before audio comes
+        pass  # no further event, and nothing happens before the first audio
 
     def _update(self, patch: Json, now: float) -> None:
         self._refuse_when_closing()
@@ -101,7 +101,7 @@ class TranslationSession(BaseSession):
         self._run(now)
 
     def _close(self, event: Json, now: float) -> None:
-        """What was received is still translated, then the session ends; asking again changes nothing."""
+        """End the session once everything received has been translated; repeating it changes nothing."""
         self._closing = True
         self._frames.flush()
         self._run(now)
@@ -117,7 +117,7 @@ class TranslationSession(BaseSession):
     # -- model time
 
     def _run(self, now: float) -> None:
-        """Take every step that is due; put the next one on the agenda."""
+        """Run every due step and schedule the next one."""
         while not self._stopped and self._has_step():
             if self._next_step_at > now:
                 if not self._waits:
@@ -138,7 +138,7 @@ class TranslationSession(BaseSession):
         return self._hung or self._context.ended
 
     def _has_step(self) -> bool:
-        """Input drives the model; when no more will come, what is still to be said does."""
+        """Return whether a step is pending: input drives the model, and unsent speech while closing."""
         return bool(self._frames) or (self._closing and (not self._flushed or bool(self._timeline)))
 
     def _step(self, now: float) -> None:
@@ -153,7 +153,7 @@ class TranslationSession(BaseSession):
 
     def _finish(self) -> None:
         self._output.finish(self._model_ms)
-        if self._stopped:  # the last of it was cut short
+        if self._stopped:  # a fault rule ended the session
             return
         if self._context.faults.take("omit_done"):
             self._hung = True
@@ -166,7 +166,7 @@ class TranslationSession(BaseSession):
     def _reached(self, speech: Speech, reached: Reached) -> None:
         context, interpretations, number = self._context, self._interpretations, speech.number
         if number not in interpretations.audible:
-            return  # cut short before
+            return  # ended by a fault rule before
         if reached == "first":
             interpretations.heard_first(number, context.now)
             if context.config.on_first_delta is not None:

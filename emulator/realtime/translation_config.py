@@ -1,4 +1,4 @@
-"""The configuration of a translation session: its languages, its default, what an update may hold."""
+"""Defines the configuration of a translation session: languages, defaults, checks and updates."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from emulator.realtime.errors import invalid_value
 from emulator.realtime.schema import Check, Json, nullable, record, string
 
 TARGETS = ("es", "pt", "fr", "ja", "ru", "zh", "de", "ko", "hi", "id", "vi", "it", "en")
-"""The documented target languages."""
+"""Documented target languages."""
 DEFAULT_LANGUAGE = "es"
-"""Of a fresh session, as captured."""
+"""Target language of a new session, as captured."""
 
 ALSO_ACCEPTED = (
     "af", "ar", "az", "be", "bg", "bn", "bs", "ca", "cs", "cy", "da", "el", "et", "eu", "fa", "fi", "gl", "gu", "he",
     "hr", "hu", "hy", "jv", "ka", "kk", "ku", "lt", "lv", "mk", "ml", "mn", "mr", "ms", "ne", "nl", "no", "pa", "pl",
     "ro", "sk", "sl", "sq", "sr", "sv", "sw", "ta", "te", "th", "tl", "tr", "uk", "ur", "uz", "yo",
 )  # fmt: skip
-"""Taken without a complaint, as captured for the first of them: no promise that they are spoken well."""
+"""Accepted without an error, as captured for the first of them; their quality is unknown."""
 
 THREE_LETTERS = {
     "spa": "es", "por": "pt", "fra": "fr", "jpn": "ja", "rus": "ru", "deu": "de", "kor": "ko", "hin": "hi",
     "ind": "id", "vie": "vi", "ita": "it", "eng": "en",
 }  # fmt: skip
-"""ISO 639-3 codes that are taken too; `zho` is refused, as captured."""
+"""ISO 639-3 codes that are accepted too; `zho` is refused, as captured."""
 
 ACCEPTED = sorted({*TARGETS, *ALSO_ACCEPTED})
-"""What a refusal lists."""
+"""Languages that an error message lists."""
 
 
 def language(value: object, path: str) -> None:
@@ -50,11 +50,11 @@ TRANSLATION_UPDATE: Check = record(
         )
     }
 )
-"""Neither `type` nor `model`: both are fixed when the session is made."""
+"""Check of an update: `type` and `model` cannot change."""
 
 
 def default_translation(session_id: str, model: str) -> Json:
-    """`session` of `session.created`."""
+    """Return the `session` of `session.created`."""
     return {
         "id": session_id,
         "type": "translation",
@@ -68,14 +68,14 @@ def default_translation(session_id: str, model: str) -> Json:
 
 
 class TranslationConfig:
-    """The effective configuration; `document` is what `session.created` and `session.updated` show."""
+    """Effective configuration; `document` is what `session.created` and `session.updated` show."""
 
     def __init__(self, document: Json, deployments: Deployments | None = None) -> None:
         self.document = document
         self._deployments = deployments
 
     def update(self, patch: Json) -> None:
-        """Check `patch` (`session` of a `session.update`) and merge it; on ApiError nothing has changed."""
+        """Check and merge `patch`, the `session` of a `session.update`. Raises ApiError and then changes nothing."""
         TRANSLATION_UPDATE(patch, "session")
         candidate = merged(self.document, patch)
         complete_noise_reduction(candidate["audio"]["input"], self.document["audio"]["input"])
@@ -85,11 +85,11 @@ class TranslationConfig:
 
     @property
     def language(self) -> str:
-        """The target, ISO 639-1."""
+        """Return the target language (ISO 639-1)."""
         chosen = str(self.document["audio"]["output"]["language"])
         return THREE_LETTERS.get(chosen, chosen)
 
     @property
     def transcribes(self) -> bool:
-        """Whether what is heard is written down for the client."""
+        """Return whether the client gets a source transcript."""
         return self.document["audio"]["input"]["transcription"] is not None

@@ -1,4 +1,4 @@
-"""How a translation goes out: deltas of the mode's sizes, in its bursts, each transcript ahead of its audio."""
+"""Sends a translation: deltas in the mode's sizes and bursts, each transcript ahead of its audio."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ OUTPUT_TRANSCRIPT = "session.output_transcript.delta"
 INPUT_TRANSCRIPT = "session.input_transcript.delta"
 
 SOURCE_CHARACTERS = 24
-"""Of the source transcript, at most so many in one step: several times what anybody says in 200 ms."""
+"""Maximum of source transcript characters per step: several times what anybody says in 200 ms."""
 
 
 class TranslationOutput:
-    """One `step` for every 200 ms of model time; `reached` is told what the client has of each speech."""
+    """The output of a session: call `step` every 200 ms of model time. `reached` gets the progress of each speech."""
 
     def __init__(
         self,
@@ -42,10 +42,10 @@ class TranslationOutput:
         self._steps_held = self._next_burst()
         self._word_of = 0
         self.sent = 0
-        """Bytes of audio sent in the whole session."""
+        """Bytes of audio sent during the whole session."""
 
     def write_source(self, text: str) -> None:
-        """Have the source transcript go on with this."""
+        """Append text to the source transcript."""
         self._source += f" {text}"
 
     def step(self, elapsed_ms: int) -> None:
@@ -61,7 +61,7 @@ class TranslationOutput:
             self._release()
 
     def finish(self, elapsed_ms: int) -> None:
-        """Nothing is held back any longer."""
+        """Send everything that is held back."""
         self._send_source(elapsed_ms, len(self._source))
         self._release()
 
@@ -73,7 +73,7 @@ class TranslationOutput:
             self._context.emit(INPUT_TRANSCRIPT, delta=fragment, **self._optional({"elapsed_ms": elapsed_ms}))
 
     def _produce(self, size: int, elapsed_ms: int) -> None:
-        """The next delta: its text at once, its audio with its burst."""
+        """Produce the next delta: send its text now, hold its audio for its burst."""
         speech = self._timeline.head
         for fragment in self._timeline.text(elapsed_ms, size):
             self._context.emit(OUTPUT_TRANSCRIPT, delta=fragment, **self._optional({"elapsed_ms": elapsed_ms}))
@@ -82,7 +82,7 @@ class TranslationOutput:
             self._reached(speech, "word")
         chunk = self._timeline.audio(size, elapsed_ms)
         format_ = {"sample_rate": 24_000, "channels": 1, "format": "pcm16", "elapsed_ms": elapsed_ms}
-        # none of the members holds a character that JSON escapes, so the frame is only joined
+        # The members contain no character that JSON escapes, so the frame is joined without an encoder.
         members = "".join(
             f'"{name}":"{value}",' if isinstance(value, str) else f'"{name}":{value},'
             for name, value in self._optional(format_).items()

@@ -1,4 +1,4 @@
-"""What the service says to an upgrade request: keys, paths, deployments, the type of session. Serves nothing."""
+"""Decides upgrade requests: keys, paths, deployments and the type of session."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from emulator.realtime.errors import http_error
 REALTIME_PATHS = ("/v1/realtime", "/openai/v1/realtime")
 TRANSLATION_PATHS = ("/v1/realtime/translations", "/openai/v1/realtime/translations")
 PREVIEW_PATHS = ("/openai/realtime", "/openai/realtime/translations")
-"""The withdrawn preview API, and what an Azure client of the SDK makes of a translation: answered, not served."""
+"""Paths of the withdrawn preview API, also used for translations by the SDK's Azure client: refused with an advice."""
 
 PREVIEW_GONE = (
     "The preview Realtime API is not served any more. Connect to /openai/v1/realtime?model=<deployment>, or to "
@@ -21,7 +21,7 @@ PREVIEW_GONE = (
 
 
 class Refused(Exception):
-    """An upgrade that is answered with an HTTP error."""
+    """An upgrade that is refused with an HTTP error."""
 
     def __init__(self, status: int, body: dict[str, object], headers: dict[str, str] | None = None) -> None:
         super().__init__(status)
@@ -32,24 +32,24 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What was asked for and may be had."""
+    """An accepted upgrade: the session's kind and model."""
 
     kind: DeploymentKind
     model: str
-    """As the session shows it: the model's own name; for a transcription the deployment's, "" if it comes later."""
+    """Model as the session shows it; for a transcription the deployment's name, "" if the client sends it later."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpgradePolicy:
-    """The rules of one server."""
+    """Rules for upgrade requests of one server."""
 
     key: str
     deployments: Deployments | None = None
     translation_bearer: bool = True
-    """Whether a translation takes a key as `Authorization: Bearer`; verified is only `api-key`."""
+    """Whether translation sessions accept their key as a bearer token; only `api-key` was verified on Azure."""
 
     def admit(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Admission:
-        """`headers`: with names in any case. Raises Refused."""
+        """Decide a request; `headers` must ignore case. Raises Refused."""
         translating = path in TRANSLATION_PATHS
         self._authorize(headers, bearer=self.translation_bearer or not translating)
         if path in PREVIEW_PATHS:
@@ -94,7 +94,7 @@ class UpgradePolicy:
         return Admission("translation", known_as(self.deployments, name))
 
     def _kind(self, name: str) -> DeploymentKind | None:
-        """What the deployment is for; None when its name leaves that open. Raises Refused when it is not there."""
+        """Return the kind of a deployment; None if its name does not tell. Raises Refused for an unknown one."""
         if self.deployments is None:
             return kind_named(name)
         if name not in self.deployments:

@@ -1,7 +1,7 @@
-"""Token arithmetic of a response: what its context costs, what of it was cached, what was produced.
+"""Computes the tokens of a response: context, cached part, output.
 
-Rates are the documented ones: one token per 100 ms of user audio, one per 50 ms of model audio. Text is estimated
-at four characters a token, the usual rule of thumb.
+Documented rates: 1 token per 100 ms of user audio, 1 per 50 ms of model audio. Text is estimated at 4 characters per
+token, the usual rule of thumb.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ USER_AUDIO_MS_PER_TOKEN = 100
 MODEL_AUDIO_MS_PER_TOKEN = 50
 CHARACTERS_PER_TOKEN = 4
 CACHE_BLOCK = 64
-"""Cached text tokens come in multiples of this, as in the documented example."""
+"""Cached text tokens are multiples of this, as in the documented example."""
 
 
 def text_tokens(text: str) -> int:
@@ -35,22 +35,22 @@ def model_audio_tokens(pcm_bytes: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ContextPart:
-    """A stretch of the context: the instructions, or one item."""
+    """A part of the context: the instructions, or an item."""
 
     key: str
-    """Equal keys mean equal content."""
+    """Identifies the content: equal keys mean equal content."""
     text: int = 0
     audio: int = 0
 
 
 class PromptCache:
-    """The context of the previous response: what the next one shares with it from the front on was cached."""
+    """Keeps the previous response's context: the common prefix with the next context counts as cached."""
 
     def __init__(self) -> None:
         self._previous: Sequence[ContextPart] = ()
 
     def share(self, context: Sequence[ContextPart]) -> tuple[int, int]:
-        """Cached (text, audio) tokens of `context`, which becomes the previous one."""
+        """Return the cached (text, audio) tokens of `context` and keep it as the previous one."""
         pairs = zip(self._previous, context, strict=False)
         shared = [now for before, now in takewhile(lambda pair: pair[0] == pair[1], pairs)]
         self._previous = tuple(context)
@@ -61,7 +61,7 @@ class PromptCache:
 def response_usage(
     context: Sequence[ContextPart], cached: tuple[int, int], output_text: int, output_audio: int
 ) -> dict[str, Any]:
-    """`usage` of `response.done`."""
+    """Return the `usage` of `response.done`."""
     input_text = sum(part.text for part in context)
     input_audio = sum(part.audio for part in context)
     cached_text, cached_audio = cached
@@ -85,7 +85,7 @@ def response_usage(
 
 
 class TokenAllowance:
-    """The tokens of a minute: used up by responses, coming back with time. It only counts, it refuses nothing."""
+    """Tracks the tokens left per minute for `rate_limits.updated`; refuses nothing."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -97,7 +97,7 @@ class TokenAllowance:
         self._at = now
 
     def state(self, now: float) -> dict[str, Any]:
-        """The entry in `rate_limits.updated`."""
+        """Return the entry for `rate_limits.updated`."""
         used = self._still_used(now)
         return {
             "name": "tokens",

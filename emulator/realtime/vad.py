@@ -1,6 +1,6 @@
-"""Finds speech by its energy, as `server_vad` does; knows neither buffer nor session.
+"""Detects speech by its energy, as `server_vad` does.
 
-`semantic_vad` is approximated by its documented longest waits: 8, 4 and 2 s for low, medium and high eagerness.
+`semantic_vad` is approximated by its documented maximum waits: 8, 4 and 2 s for low, medium and high eagerness.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from emulator.engine.base import BYTES_PER_MS
 WINDOW_MS = 20
 WINDOW_BYTES = WINDOW_MS * BYTES_PER_MS
 ONSET_WINDOWS = 3
-"""60 ms of sound in a row make speech: shorter is a click."""
+"""Consecutive loud windows (60 ms) that count as speech; shorter sounds are clicks."""
 SEMANTIC_WAIT_MS = {"low": 8_000, "medium": 4_000, "auto": 4_000, "high": 2_000}
 SEMANTIC_THRESHOLD = 0.5
 SEMANTIC_PREFIX_MS = 300
@@ -24,22 +24,22 @@ SEMANTIC_PREFIX_MS = 300
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
     start_ms: int
-    """On the time line of all audio appended so far, prefix padding included."""
+    """Start on the time line of all appended audio, prefix padding included."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechStopped:
     end_ms: int
-    """Where the committed audio ends, the silence included."""
+    """End of the committed audio, silence included."""
 
 
 def level(threshold: float) -> float:
-    """RMS of int16 samples above which a window is sound: -60 dBFS at 0, -40 at 0.5, -20 at 1."""
+    """Return the RMS of int16 samples above which a window is loud: -60 dBFS at 0, -40 at 0.5, -20 at 1."""
     return float(32_768 * 10 ** ((-60 + 40 * threshold) / 20))
 
 
 class EnergyDetector:
-    """One per session and configuration; `position_ms` is how much audio was appended before it was made."""
+    """Detects speech for one configuration; `position_ms` is the length of the audio appended before."""
 
     def __init__(self, turn_detection: dict[str, Any], position_ms: int = 0) -> None:
         if turn_detection["type"] == "semantic_vad":
@@ -56,7 +56,7 @@ class EnergyDetector:
         self.speaking = False
 
     def feed(self, pcm: bytes) -> list[SpeechStarted | SpeechStopped]:
-        """What the newly appended audio shows; a part of a window waits for the rest."""
+        """Add audio and return the changes it causes; a partial window waits for the rest."""
         data = self._rest + pcm if self._rest else pcm
         whole = len(data) - len(data) % WINDOW_BYTES
         self._rest = data[whole:]

@@ -1,7 +1,7 @@
-"""JSON text to client events and server events to JSON text; knows no rule of any session.
+"""Decodes client events from JSON and encodes server events.
 
-Audio is what flows ten times a second per session: an append in one of the two usual spellings is taken apart by
-slicing, everything else goes through the JSON decoder.
+Appends arrive ten times a second per session: those in one of the two usual spellings are parsed by slicing, everything
+else goes through the JSON decoder.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ import pybase64
 from emulator.realtime.errors import ApiError
 
 MAX_APPEND_BYTES = 15 * 1024 * 1024
-"""Audio in one append, from the API reference."""
+"""Maximum audio bytes of an append, from the API reference."""
 
 
 def append_starts(kind: str) -> tuple[str, str]:
-    """How our own bot and `json.dumps` begin an append of this type."""
+    """Return how the bot and `json.dumps` begin an append of this type."""
     return f'{{"type":"{kind}","audio":"', f'{{"type": "{kind}", "audio": "'
 
 
 def appended_audio(text: str, starts: tuple[str, ...]) -> bytes | None:
-    """The decoded audio if `text` is a plain, valid append; None sends the caller the long way round."""
+    """Return the audio if `text` is a plain, valid append; None if it needs the JSON decoder."""
     for start in starts:
         if text.startswith(start) and text.endswith('"}'):
             try:
                 return pybase64.b64decode(text[len(start) : -2], validate=True)
-            except ValueError:  # includes binascii.Error: bad base64, or more members behind the audio
+            except ValueError:  # includes binascii.Error: bad base64, or more members after the audio
                 return None
     return None
 
 
 def decode_event(frame: str | bytes) -> dict[str, Any]:
-    """A client event as a dict; raises ApiError for anything that is not a JSON object."""
+    """Decode a client event. Raises ApiError for anything that is not a JSON object."""
     try:
         event = msgspec.json.decode(frame)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -46,7 +46,7 @@ def decode_event(frame: str | bytes) -> dict[str, Any]:
 
 
 def decode_audio(audio: str, param: str) -> bytes:
-    """Strict base64 of whole PCM16 samples; raises ApiError."""
+    """Decode strict base64 of whole PCM16 samples. Raises ApiError."""
     try:
         pcm = pybase64.b64decode(audio, validate=True)
     except (binascii.Error, ValueError) as error:
@@ -80,7 +80,7 @@ def encode_event(event: dict[str, Any]) -> str:
 
 
 def without_audio(event: Any) -> Any:
-    """The event for the journal: every `audio` string replaced by its length in characters."""
+    """Return the event for the journal: each `audio` string replaced by its length in characters."""
     match event:
         case dict():
             return {
@@ -89,7 +89,7 @@ def without_audio(event: Any) -> Any:
             }
         case list():
             return [without_audio(item) for item in event]
-        case int() if abs(event) >> 63:  # no JSON library the journal meets need take it
+        case int() if abs(event) >> 63:  # not every JSON library accepts larger integers
             return str(event)
         case _:
             return event

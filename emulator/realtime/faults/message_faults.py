@@ -1,4 +1,4 @@
-"""Single server messages delayed, dropped, repeated, put in another order or spoilt on their way out."""
+"""Applies faults to single server messages: delay, drop, repeat, reorder, garble."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from emulator.realtime.ids import Ids
 from emulator.realtime.wire import encode_event
 
 UNKNOWN_MEMBERS = {"region": "atlantis", "hints": {"retry": None}}
-"""What no documented event has."""
+"""Members that no documented event has."""
 
 
 class OutgoingMessages:
-    """The server messages of one connection. `send` passes on what really leaves."""
+    """Applies message faults to the server messages of one connection. `send` gets what is really sent."""
 
     def __init__(self, faults: ConnectionFaults, agenda: Agenda, ids: Ids, send: Callable[[str], None]) -> None:
         self._faults = faults
@@ -31,7 +31,7 @@ class OutgoingMessages:
         self._held: list[str] = []
 
     def put(self, event: str, frame: str, now: float) -> FaultRule | None:
-        """Send a message of type `event`, unless a rule wants otherwise; the rule that was followed."""
+        """Send a message of type `event` as the fault rules demand; return the rule that was applied."""
         self._total += 1
         self._of_type[event] += 1
         rule = self._faults.take_message(event, self._total, self._of_type[event]) if self._faults.any else None
@@ -44,7 +44,7 @@ class OutgoingMessages:
         return rule
 
     def _follow(self, rule: FaultRule, frame: str, now: float) -> list[str]:
-        """What leaves in place of the message."""
+        """Apply the rule and return what is sent in place of the message."""
         match rule.do:
             case "delay_message":
                 self._agenda.at(now + rule.seconds, lambda at: self._send(frame))
@@ -53,7 +53,7 @@ class OutgoingMessages:
                 return []
             case "repeat_message":
                 return [frame, frame]
-            case "reorder_message":  # until another one leaves
+            case "reorder_message":  # held until another message is sent
                 self._held.append(frame)
                 return []
             case "garble_message":

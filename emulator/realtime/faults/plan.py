@@ -1,4 +1,4 @@
-"""When the rules of a fault document apply, and how often they still may. What they then do is done elsewhere."""
+"""Decides when the rules of a fault document apply and counts their uses; other modules carry them out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from emulator.realtime.faults.rules import AT_A_POINT, ON_A_MESSAGE, FaultAction
 
 
 class RealtimeFaultPlan:
-    """The rules in force on one server, with how often each may still apply."""
+    """The fault rules in force on one server, with the remaining uses of each."""
 
     def __init__(self, faults: RealtimeFaults) -> None:
         self.faults = faults
@@ -18,7 +18,7 @@ class RealtimeFaultPlan:
         self.replace(faults, 0)
 
     def replace(self, faults: RealtimeFaults, connections_so_far: int) -> None:
-        """Put a new document in force; connections are counted anew, and those already open have no number."""
+        """Replace the document and count connections from 1 again; open connections match no `connection` rule."""
         self.faults = faults
         self._left = [float("inf") if rule.times is None else rule.times for rule in faults.rules]
         self._connections_before = connections_so_far
@@ -33,7 +33,7 @@ class RealtimeFaultPlan:
         target: str | None = None,
         at: Point | None = None,
     ) -> FaultRule | None:
-        """The first rule with this action that applies now; it is thereby used once."""
+        """Return the first rule with this action that applies now, and count it as used."""
         for index, rule in enumerate(self.faults.rules):
             if (
                 rule.do == do
@@ -46,7 +46,7 @@ class RealtimeFaultPlan:
         return None
 
     def take_message(self, connection: int, event: str, nth: int, nth_of_type: int) -> FaultRule | None:
-        """The first rule about this server message; it is thereby used once."""
+        """Return the first rule for this server message, and count it as used."""
         for index, rule in enumerate(self.faults.rules):
             if (
                 rule.do in ON_A_MESSAGE
@@ -68,23 +68,23 @@ class RealtimeFaultPlan:
 
 
 class ConnectionFaults:
-    """The plan as one connection sees it."""
+    """The fault plan of a server, limited to one connection."""
 
     def __init__(self, plan: RealtimeFaultPlan, connection: int) -> None:
-        """`connection` is the running number of its upgrade request on the server."""
+        """Create the view of one connection. `connection` numbers the upgrade requests of the server from 1."""
         self._plan = plan
         self._connection = connection
 
     @property
     def any(self) -> bool:
-        """Whether there are rules at all: the usual case costs nothing."""
+        """Return whether there are rules at all; checked first because usually there are none."""
         return bool(self._plan.faults.rules)
 
     def take(self, do: FaultAction, *, response: int | None = None, target: str | None = None) -> FaultRule | None:
         return self._plan.take(do, self._connection, response=response, target=target) if self.any else None
 
     def take_at(self, point: Point, *, response: int | None = None, target: str | None = None) -> list[FaultRule]:
-        """Every rule for this point, in the order of the document."""
+        """Return every rule for this point in document order, and count each as used."""
         if not self.any:
             return []
         wanted = dict.fromkeys(rule.do for rule in self._plan.faults.rules if rule.do in AT_A_POINT)

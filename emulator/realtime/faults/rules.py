@@ -1,24 +1,24 @@
-"""Misbehaviour on request: the document of rules, checked as a whole. When a rule applies is in fault_plan.py.
+"""Defines and checks the document of fault rules: misbehaviour on request. `plan.py` decides when a rule applies.
 
 A document is `{"rules": [{"do": "close", "at": "mid_response", "close_code": 1011, "times": 1}, …], "seed": 0}`. A rule
-without a condition always applies. What the rules can do:
+without a condition always applies. Actions by where they apply:
 
     upgrades            refuse (status, retry_after_s, error_code, message) · hang_up (no answer at all) ·
                         slow_handshake (seconds)
     at a point          close (close_code, reason) · abort · stall (seconds, direction) · error_event (error_code,
                         error_type, message) · garbage_text · malformed_json · binary_frame · unknown_event ·
-                        extra_fields · missing_event_id · huge_frame (size); `after_s` later if so wanted
-    a server message    delay_message (seconds) · drop_message · repeat_message · reorder_message (behind the next) ·
-                        garble_message · extend_message (unknown members) · anonymise_message (no event_id); chosen
-                        by `event`, its type, and `nth`, its number (among those of that type, if one is named)
+                        extra_fields · missing_event_id · huge_frame (size); `after_s` delays them
+    a server message    delay_message (seconds) · drop_message · repeat_message · reorder_message (after the next) ·
+                        garble_message · extend_message (unknown members) · anonymise_message (no event_id); `event`
+                        selects its type, `nth` its number (among those of that type, with `event`)
     session.update      delay_session_updated (seconds) · refuse_session_update (error_code, message)
-    session             expires_in (seconds) · expires_skew (seconds: added to the expires_at that is told)
+    session             expires_in (seconds) · expires_skew (seconds: added to the expires_at that is sent)
     transcription       delay_transcription (seconds) · fail_transcription
     response            delay_response (seconds) · fail_response (error_code, error_type, message) ·
-                        incomplete_response (reason) · hang_response (starts, never goes on) · omit_done (all but
+                        incomplete_response (reason) · hang_response (starts, never continues) · omit_done (all but
                         response.done; in a translation session all but session.closed) · double_audio ·
                         half_audio · endless_audio (a minute of it) · silent (neither audio nor text) · say (text: an
-                        answer instead of a translation) · wrong_language (language) · echo (the source comes back).
+                        answer instead of a translation) · wrong_language (language) · echo (repeats the source).
                         In a translation session the n-th response is the interpretation of the n-th segment.
 """
 
@@ -75,10 +75,10 @@ FaultAction = Literal[
 Point = Literal[
     "connect", "created", "updated", "committed", "response", "mid_word", "first_delta", "mid_response", "done"
 ]
-"""Moments of a session: socket open; after session.created, session.updated, input_audio_buffer.committed,
-response.created; when a word was written but not yet spoken; after a response's first audio; after half of it; after
-response.done. A translation session has no turns: there `committed` is when a segment of speech has been cut,
-`response` when its interpretation is ready, and the others follow that interpretation through the output."""
+"""Points of a session: socket open; after session.created, session.updated, input_audio_buffer.committed,
+response.created; after the text of a word and before its audio; after a response's first audio; after half of it; after
+response.done. A translation session has no turns: `committed` is when a segment of speech has been cut, `response` when
+its interpretation is ready, and the others are points of that interpretation's output."""
 
 AT_A_POINT: frozenset[str] = frozenset(
     {
@@ -100,27 +100,27 @@ ON_A_MESSAGE: frozenset[str] = frozenset(action for action in get_args(FaultActi
 
 @dataclass(frozen=True, slots=True)
 class FaultRule:
-    """One thing to do wrong, and when."""
+    """A fault: an action and its conditions."""
 
     do: FaultAction
     connection: int | None = None
-    """Only the n-th upgrade request since the document was set, counted from 1."""
+    """Applies to the n-th upgrade request since the document was set, counted from 1."""
     response: int | None = None
-    """Only the n-th response of its connection, counted from 1."""
+    """Applies to the n-th response of its connection, counted from 1."""
     target: str | None = None
-    """Only responses into this language (ISO 639-1)."""
+    """Applies to responses into this language (ISO 639-1)."""
     nth: int | None = None
-    """Only the n-th server message of its connection, counted from 1; with `event`, the n-th of that type."""
+    """Applies to the n-th server message of its connection, counted from 1; with `event`, the n-th of that type."""
     event: str | None = None
-    """Only server messages of this type."""
+    """Applies to server messages of this type."""
     times: int | None = None
-    """At most this often, then the rule is spent."""
+    """Maximum number of uses; None for no limit."""
     probability: float = 1.0
-    """How likely the rule applies where it could; drawn from the document's seed."""
+    """Probability that the rule applies where it could; drawn from the document's seed."""
     at: Point = "created"
-    """For the actions that happen at a point."""
+    """Point of the session, for the actions that need one."""
     after_s: float = 0.0
-    """For the same: so long after the point."""
+    """Delay after that point in seconds."""
     seconds: float = 1.0
     direction: Literal["reads", "writes", "both"] = "both"
     status: int = 503
@@ -137,15 +137,15 @@ class FaultRule:
 
 @dataclass(frozen=True, slots=True)
 class RealtimeFaults:
-    """The whole document; empty means good behaviour."""
+    """The whole fault document; without rules the server behaves correctly."""
 
     rules: tuple[FaultRule, ...] = field(default=())
     seed: int = 0
-    """Of the draws behind `probability`, so that a run can be repeated."""
+    """Seed of the draws for `probability`; makes a run repeatable."""
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> RealtimeFaults:
-        """Raises ValueError that says what is wrong with the document."""
+        """Parse a document. Raises ValueError that says what is wrong with it."""
         unknown = set(document) - {"rules", "seed"}
         if unknown:
             raise ValueError(f"unknown members: {', '.join(sorted(unknown))}")
@@ -157,7 +157,7 @@ class RealtimeFaults:
         return cls(tuple(_rule(entry, index) for index, entry in enumerate(rules)), seed)
 
     def to_dict(self) -> dict[str, Any]:
-        """The document again, defaults left out; `from_dict` of it is equal."""
+        """Return the document without defaults; `from_dict` of it is equal."""
         document: dict[str, Any] = {"rules": [_without_defaults(rule) for rule in self.rules]}
         return {**document, "seed": self.seed} if self.seed else document
 
