@@ -268,10 +268,6 @@ def read_arguments(arguments: Sequence[str] | None) -> Wanted:
     return Wanted(calls, read.seconds, parts, hot_paths, stall_s, read.output.resolve())
 
 
-def _listed(counts: Sequence[int]) -> str:
-    return ",".join(map(str, counts))
-
-
 def _counts(text: str) -> list[int]:
     counts = [int(part) for part in text.split(",")]
     if not all(1 <= count <= 1_000 for count in counts):

@@ -1,1 +1,1 @@
-"""The speech engines behind the emulated Realtime service."""
+"""Speech engines of the emulated Realtime service."""

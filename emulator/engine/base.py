@@ -1,4 +1,4 @@
-"""What any speech engine of the emulator must offer; holds no engine.
+"""Defines the interface of the emulator's speech engines.
 
 Audio is PCM16, little-endian, mono, 24 kHz throughout; languages are ISO 639-1 codes ("en").
 """
@@ -18,31 +18,31 @@ BYTES_PER_MS = SAMPLE_RATE * 2 // 1000
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What the recogniser made of one utterance."""
+    """The recognised text of an utterance."""
 
     language: str
-    """ISO 639-1 code of the language it was taken for."""
+    """ISO 639-1 code of the recognised language."""
     text: str | None
-    """None when there was no speech or it was not understood."""
+    """None if there was no speech or it was not understood."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """One interpretation, ready to play."""
+    """An interpretation, ready to play."""
 
     text: str
-    """What is said, in the target language; "" when there is nothing to say."""
+    """Text in the target language; "" if there is nothing to say."""
     pcm: bytes
     understood: bool
     """False when `text` is a plain "I did not understand" in the target language."""
 
 
 class EngineError(Exception):
-    """The engine could not do its work (a missing voice, an unknown language pair)."""
+    """The engine cannot process a request, for example without a voice or for an unknown language."""
 
 
 class Engine(Protocol):
-    """Hears and interprets. Nothing starts before `async with`; calls may run in parallel.
+    """Recognises, translates and speaks. Nothing starts before `async with`; calls may run in parallel.
 
     Cancelling a call is safe: its result is dropped and the engine stays usable.
     """
@@ -54,15 +54,15 @@ class Engine(Protocol):
     ) -> None: ...
 
     async def hear(self, pcm: bytes, languages: Sequence[str]) -> Heard:
-        """Recognise one utterance.
+        """Recognise an utterance.
 
-        `languages` are the candidates, likeliest first; with more than one the engine decides which it was.
+        `languages` are the candidates, likeliest first; with several the engine decides.
         Raises EngineError.
         """
         ...
 
     async def interpret(self, heard: Heard, target: str) -> Spoken:
-        """Translate and synthesise; `Spoken("", b"", True)` when `heard` is in the target language already.
+        """Translate and synthesise; return `Spoken("", b"", True)` if `heard` is in the target language already.
 
         Raises EngineError.
         """

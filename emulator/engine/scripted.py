@@ -1,10 +1,9 @@
-"""An engine that understands nothing and still answers on time: scripted texts, marker tones, a fixed delay.
+"""Answers with scripted texts and marker tones after a fixed delay, without recognising anything.
 
-Every utterance has a number. A source that begins with a marker tone has the number of that tone; any other is
-numbered in the order in which it is first heard, and the same audio always keeps its number, however many sessions
-hear it. The interpretation of number n begins with marker tone n: whoever records a listener can read from the tones
-which utterances arrived, how often and in which order. The two ways of numbering know nothing of each other:
-a test marks all of its sources, or none.
+Every utterance has a number. A source that begins with a marker tone has the number of that tone; others are numbered
+in the order of their first appearance, and the same audio keeps its number in all sessions. The interpretation of
+number n begins with marker tone n, so the tones in a listener's recording show which utterances arrived, how often and
+in which order. The two ways of numbering are independent: a test marks all of its sources, or none.
 """
 
 from __future__ import annotations
@@ -23,40 +22,45 @@ import numpy as np
 from emulator.engine.base import BYTES_PER_MS, SAMPLE_RATE, Heard, Spoken
 
 MARKERS = 64
-"""Distinct marker tones; utterance n has the tone n modulo this."""
+"""Number of marker tones; utterance n has the tone n modulo this."""
 MARKER_MS = 200
 MARKER_BASE_HZ = 600
 MARKER_STEP_HZ = 50
-"""Twice the resolution of a 40 ms window, and 63 steps stay below 3.8 kHz: telephone band."""
+"""Distance of the tones: twice the resolution of a 40 ms window; 63 steps stay below 3.8 kHz, in telephone band."""
 MARKER_LEVEL = 8_000
 BODY_HZ = 180
-"""The tone after the marker: far below every marker, so that only the beginning is read as one."""
+"""Frequency of the tone after the marker: far below every marker, so that it is not read as one."""
 BODY_LEVEL = 3_000
 WINDOW_MS = 40
 PURITY = 0.6
-"""Share of a window's energy that the strongest marker must have: speech stays below, tones reach 0.9."""
+"""Share of a window's energy that a marker must have: speech stays below, tones reach 0.9."""
 MEMORY = 4_096
-"""How many utterances are remembered, for their number and their length."""
+"""Number of utterances whose number is remembered."""
 
 Texts = Sequence[str] | Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class ScriptedHeard(Heard):
-    """What was heard, and what only a scripted engine knows of it."""
+    """A recognised utterance with its number and duration."""
 
     number: int
     duration_ms: int
 
 
 class ScriptedEngine:
-    """Deterministic and cheap: a few memory copies per utterance.
+    """A deterministic engine at the cost of a few memory copies per utterance.
 
-    `transcripts`: what utterance n is heard as, by source language or for all; `translations`: what it is said as, by
-    (source, target). Both start again from the front when they are used up; without them the texts are
-    "utterance n" and "[es] utterance n". `not_understood`: numbers that are heard as nothing. `languages`: which of
-    several candidates number n was spoken in (else the first). The interpretation lasts as long as the source, or
-    `duration_ms`, but never longer than `max_duration_ms`.
+    Args:
+        delay_s: duration of an interpretation request.
+        hear_delay_s: duration of a recognition request.
+        transcripts: texts that utterances are recognised as, in turn, by source language or for all; "utterance n"
+            without them.
+        translations: texts they are interpreted as, in turn, by (source, target); "[es] utterance n" without them.
+        not_understood: numbers that are not recognised.
+        languages: which of several candidates number n was spoken in; else the first.
+        duration_ms: length of interpretations; None for that of their source.
+        max_duration_ms: maximum length of interpretations.
     """
 
     def __init__(
@@ -117,7 +121,7 @@ class ScriptedEngine:
         return Spoken(text, pcm, True)
 
     async def say(self, text: str, language: str) -> Spoken:
-        """A typed text: spoken at about fifteen characters a second, with a number of its own."""
+        """Speak a typed text at about fifteen characters per second, with its own number."""
         await asyncio.sleep(self._delay_s)
         return Spoken(text, self._speech(self._remember(crc32(text.encode())), 70 * len(text)), True)
 
@@ -146,7 +150,7 @@ class ScriptedEngine:
 
 
 def tone(frequency_hz: float, duration_ms: int, level: float) -> bytes:
-    """A sine as PCM16 mono 24 kHz; `level` is its peak."""
+    """Return a sine as PCM16 mono 24 kHz; `level` is its peak."""
     samples = np.arange(duration_ms * SAMPLE_RATE // 1000)
     wave = level * np.sin(2 * np.pi * frequency_hz / SAMPLE_RATE * samples)
     pcm: bytes = wave.astype("<i2").tobytes()
@@ -159,18 +163,18 @@ def _marker(index: int) -> bytes:
 
 
 def marker_tone(number: int) -> bytes:
-    """200 ms that say "utterance `number`"; PCM16 mono 24 kHz."""
+    """Return the marker tone of a number: 200 ms of PCM16 mono 24 kHz."""
     return _marker(number % MARKERS)
 
 
 def first_marker(pcm: bytes) -> int | None:
-    """The marker this audio begins with, at most 400 ms of quiet before it; None if there is none."""
+    """Return the marker at the start of the audio, after at most 400 ms of quiet; None if there is none."""
     found = read_markers(pcm[: (400 + MARKER_MS) * BYTES_PER_MS])
     return found[0] if found else None
 
 
 def read_markers(pcm: bytes) -> list[int]:
-    """The markers in a recording, in order; a marker counts from two windows (80 ms) on."""
+    """Return the markers in a recording, in order; a marker lasts at least two windows (80 ms)."""
     found: list[int] = []
     run: int | None = None
     length = 0
@@ -189,14 +193,14 @@ def _marker_of_each_window(pcm: bytes) -> list[int | None]:
         return []
     windows = np.frombuffer(pcm, dtype="<i2", count=count * size).reshape(count, size).astype(np.float32)
     energy = np.square(windows).mean(axis=1)
-    # the transform's bins are 25 Hz apart, so every marker falls into the middle of one
+    # Bins of the transform are 25 Hz apart, so every marker lies in the middle of a bin.
     resolution = SAMPLE_RATE // size
     bins = (MARKER_BASE_HZ + MARKER_STEP_HZ * np.arange(MARKERS)) // resolution
     amplitude = 2 * np.abs(np.fft.rfft(windows, axis=1)[:, bins]) / size
     best = amplitude.argmax(axis=1)
-    # a sine of amplitude a has a mean square of a²/2
+    # A sine of amplitude a has a mean square of a²/2.
     share = np.square(amplitude[np.arange(count), best]) / 2 / np.maximum(energy, 1.0)
-    loud = energy > (MARKER_LEVEL / 50) ** 2  # a marker is still read 31 dB down
+    loud = energy > (MARKER_LEVEL / 50) ** 2  # markers are recognised down to -31 dB
     return [
         int(marker) if is_loud and part >= PURITY else None
         for marker, is_loud, part in zip(best, loud, share, strict=True)

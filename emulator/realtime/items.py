@@ -136,10 +136,6 @@ class Conversation:
         self._items: dict[str, Item] = {}
         self._order: list[str] = []
 
-    @property
-    def last_id(self) -> str | None:
-        return self._order[-1] if self._order else None
-
     def items(self) -> list[Item]:
         return [self._items[item_id] for item_id in self._order]
 

@@ -1,4 +1,4 @@
-"""A worker that does as it is told, to see what its parent makes of it."""
+"""A worker that crashes, hangs or answers on request, to test its parent."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from emulator.engine.local.process import serve
 
 
-def obey(body: bytes) -> bytes:
-    order, _, argument = body.decode().partition(" ")
-    match order:
+def handle(body: bytes) -> bytes:
+    command, _, argument = body.decode().partition(" ")
+    match command:
         case "crash":
             os._exit(1)
         case "crash-once":
@@ -32,4 +32,4 @@ def obey(body: bytes) -> bytes:
 
 
 def main() -> None:
-    serve(obey)
+    serve(handle)

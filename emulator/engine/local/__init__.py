@@ -1,4 +1,4 @@
-"""The embedded speech engine: real recognition, translation and speech with no account, no key and no download."""
+"""Local speech engine: recognises, translates and speaks without an account, a key or a download."""
 
 from emulator.engine.local.choice import RecognisedText
 from emulator.engine.local.engine import LocalEngine

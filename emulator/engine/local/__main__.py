@@ -1,4 +1,4 @@
-"""`python -m emulator.engine.local`: the engine's doctor."""
+"""Checks the local engine: `python -m emulator.engine.local`."""
 
 from __future__ import annotations
 

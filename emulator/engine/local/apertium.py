@@ -1,7 +1,7 @@
-"""Apertium, the rule-based translator, when it is installed: one kept-open pipeline per language pair; picks no route.
+"""Translates with Apertium, if it is installed, through one persistent pipeline per language pair.
 
-A pair is a dozen small programs in a row, named by a mode file. Started afresh for a sentence they cost 150 ms; kept
-open, with a NUL after each sentence to flush it through, 1 ms.
+A pair is a pipeline of a dozen small programs, listed in a mode file. Starting them costs 150 ms per sentence; a
+running pipeline, flushed by a NUL after each sentence, takes 1 ms.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _MODES: Mapping[Pair, str] = {
     **{("fr", "ca"): "fra-cat", ("ca", "fr"): "cat-fra", ("pt", "ca"): "por-cat", ("ca", "pt"): "cat-por"},
     **{("it", "ca"): "ita-cat", ("ca", "it"): "cat-ita"},
 }
-"""Language pairs and their mode files in Debian's packages apertium-eng-spa, -eng-cat, -fr-es, -es-pt, -spa-ita,
+"""Language pairs -> their mode files in Debian's packages apertium-eng-spa, -eng-cat, -fr-es, -es-pt, -spa-ita,
 -spa-cat, -fra-cat, -por-cat and -cat-ita."""
 
 LIMIT = 5.0
-"""Seconds for one sentence; it takes 4 ms."""
+"""Timeout in seconds for a sentence; it takes 4 ms."""
 
 START_LIMIT = 20.0
-"""Seconds for the first sentence: a dozen programs load their dictionaries, in 0.3 s on an idle machine."""
+"""Timeout in seconds for the first sentence: the programs load their dictionaries, in 0.3 s on an idle machine."""
 
 MAX_TEXT = 5_000
-"""Characters translated at once, well within what one read of the answer may hold."""
+"""Maximum characters per translation, well below the limit of an answer."""
 
 _ANSWER_LIMIT = 1 << 18
 _RESERVED = re.compile(r"([\[\]{}<>@^$/\\])")
@@ -44,12 +44,12 @@ _END = "[][\n]"
 
 
 def known_pairs() -> frozenset[Pair]:
-    """Every pair that works once its package is installed."""
+    """Return every pair that works once its package is installed."""
     return frozenset(_MODES)
 
 
 def installed_pairs(modes: Path | None = None) -> dict[Pair, Path]:
-    """The pairs that are installed, and their mode files: in `modes`, or where the `apertium` program belongs."""
+    """Return the installed pairs and their mode files, from `modes` or from the installation of `apertium`."""
     if modes is None:
         program = shutil.which("apertium")
         if program is None:
@@ -59,7 +59,7 @@ def installed_pairs(modes: Path | None = None) -> dict[Pair, Path]:
 
 
 def command(mode: str) -> str:
-    """The shell command of a mode file's text, set up to stay open and to leave unknown words as they are."""
+    """Return the shell command for a mode file's text: it stays open and leaves unknown words unchanged."""
     programs = []
     for part in mode.split("|"):
         name, *arguments = shlex.split(part)
@@ -69,7 +69,7 @@ def command(mode: str) -> str:
 
 
 class Pipeline:
-    """One language pair, kept open; sentences go through one after the other."""
+    """A persistent pipeline for a language pair; it translates one sentence at a time."""
 
     def __init__(self, mode: Path) -> None:
         self._mode = mode
@@ -78,26 +78,26 @@ class Pipeline:
         self._owed = 0
 
     async def translate(self, text: str) -> str:
-        """The text in the other language, unknown words as they are. Starts the programs when they don't run.
+        """Translate a text, with unknown words unchanged. Starts the programs if they do not run.
 
-        Cancelling is safe: the answer is passed over when it comes. Raises EngineError.
+        Cancelling is safe: a late answer is discarded. Raises EngineError.
         """
         if len(text) > MAX_TEXT:
-            raise EngineError(f"a text of {len(text)} characters is too long to translate, {MAX_TEXT} is the limit")
+            raise EngineError(f"the text has {len(text)} characters; at most {MAX_TEXT} can be translated at once")
         plain = " ".join(text.replace("\0", " ").split())
         async with self._lock:
             try:
                 async with asyncio.timeout(LIMIT if self._process else START_LIMIT):
                     answer = await self._exchange(plain)
-                if plain and not answer:  # what the programs that are left say when one has died
-                    raise ConnectionError("nothing came back")
+                if plain and not answer:  # the remaining programs answer like this when one has died
+                    raise ConnectionError("empty answer")
             except (TimeoutError, ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
                 await self.close()
                 raise EngineError(f"{self._mode.stem} gave no answer") from error
             return answer
 
     async def close(self) -> None:
-        """End the programs; the next sentence starts them again."""
+        """Stop the programs; the next sentence starts them again."""
         process, self._process = self._process, None
         if process is not None:
             await end(process)
@@ -106,7 +106,7 @@ class Pipeline:
         if self._process is None:
             self._process, self._owed = await self._start(), 0
         stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None and stdout is not None  # both were asked for as pipes
+        assert stdin is not None and stdout is not None  # both are pipes
         escaped = _RESERVED.sub(r"\\\1", text)
         stdin.write(f"{escaped}{_END}\0".encode())
         self._owed += 1
@@ -120,7 +120,7 @@ class Pipeline:
 
     async def _start(self) -> asyncio.subprocess.Process:
         mode = await asyncio.to_thread(self._mode.read_text, encoding="utf-8")
-        # Started by the shell: a dozen programs are one child of ours, in a session of their own.
+        # Started by a shell, so that the programs are one child process with a session of its own.
         return await asyncio.create_subprocess_exec(
             *("/bin/sh", "-c", command(mode)),
             stdin=asyncio.subprocess.PIPE,

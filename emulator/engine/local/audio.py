@@ -1,4 +1,4 @@
-"""Sample rates and the noise floor of whole utterances, as plain functions on PCM16 mono; no streams."""
+"""Prepares whole utterances for the recogniser: sample rate and noise floor of PCM16 mono."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import soxr
 from emulator.engine.base import SAMPLE_RATE
 
 RECOGNISER_RATE = 16_000
-"""What the acoustic model was trained on."""
+"""Sample rate of the acoustic model."""
 
 SILENCE_RMS = 1.5
-"""Noise floor, in 16-bit steps, under which pauses are digital silence, which no microphone gives. Dither of a
-resampler stays under 1; recordings of people start at 2, but for those that went through a noise gate."""
+"""Noise floor, in 16-bit steps, below which pauses count as digital silence, which no microphone produces. A
+resampler's dither stays below 1; recordings of people start at 2, except after a noise gate."""
 
 NOISE_SIGMA = 40.0
-"""White noise that makes digital silence a room, in 16-bit steps: the acoustic model never saw exact zeros and fails
-on them."""
+"""Standard deviation, in 16-bit steps, of the white noise added to digital silence: the acoustic model was not trained
+on exact zeros and fails on them."""
 
 PAD = 0.3
-"""Seconds of such noise before and after an utterance that was cut tight: words at its edges are lost otherwise."""
+"""Seconds of noise added before and after a tightly cut utterance; words at its edges are lost otherwise."""
 
 TIGHT = 0.1
-"""An utterance is cut tight when the 30 ms at an edge are louder than this share of its loudest moment: synthesised
-speech is at 0.1 to 0.6, recordings with their pauses under 0.08."""
+"""An utterance is tightly cut if the 30 ms at an edge are louder than this share of its loudest frame: synthesised
+speech has 0.1 to 0.6, recordings with pauses less than 0.08."""
 
 _SEED = 0x5EED
 _FRAME = RECOGNISER_RATE // 100
@@ -33,7 +33,7 @@ Samples = npt.NDArray[np.float32]
 
 
 def resample(samples: Samples, source: int, target: int) -> Samples:
-    """The same sound at another rate. In floating point: the integer path dithers, and digital silence stops being."""
+    """Resample in floating point: the integer path dithers and would change digital silence."""
     if source == target or not len(samples):
         return samples
     resampled: Samples = soxr.resample(samples, source, target, quality="HQ")
@@ -41,26 +41,26 @@ def resample(samples: Samples, source: int, target: int) -> Samples:
 
 
 def read_pcm(pcm: bytes) -> Samples:
-    """PCM16 little-endian as floats in 16-bit steps; an odd last byte is not a sample."""
+    """Convert PCM16 little-endian to floats in 16-bit steps; an odd last byte is ignored."""
     return np.frombuffer(pcm, dtype="<i2", count=len(pcm) // 2).astype(np.float32)
 
 
 def write_pcm(samples: Samples) -> bytes:
-    """Floats in 16-bit steps as PCM16 little-endian, clipped."""
+    """Convert floats in 16-bit steps to PCM16 little-endian, clipped."""
     return np.clip(np.rint(samples), -32768, 32767).astype("<i2").tobytes()
 
 
 def loudness(samples: Samples) -> Samples:
-    """RMS of each whole 10 ms frame at 16 kHz, in 16-bit steps."""
+    """Return the RMS of each whole 10 ms frame at 16 kHz, in 16-bit steps."""
     frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)
     rms: Samples = np.sqrt(np.mean(np.square(frames), axis=1))
     return rms
 
 
 def for_recogniser(pcm: bytes) -> bytes:
-    """An utterance of 24 kHz as the recogniser wants it: 16 kHz, faint noise where there is digital silence.
+    """Convert an utterance from 24 kHz to the recogniser's 16 kHz, with faint noise in place of digital silence.
 
-    The same bytes give the same bytes. What a microphone recorded, pauses included, is resampled and left alone.
+    The result is deterministic. Microphone recordings with pauses are only resampled.
     """
     samples = resample(read_pcm(pcm), SAMPLE_RATE, RECOGNISER_RATE)
     levels = loudness(samples)

@@ -1,4 +1,4 @@
-"""The engine's doctor: which parts are here, which languages therefore work, and one sentence to prove it."""
+"""Checks the local engine: reports installed parts and working languages, and interprets a sentence as proof."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from emulator.engine.local.vocabulary import LANGUAGES
 ANYTHING, PIVOT, PHRASES, NO_WAY = "●", "◐", "○", "·"
 
 _LEGEND = {
-    ANYTHING: "anything",
-    PIVOT: "anything, over a third language",
-    PHRASES: "the phrasebook's",
-    NO_WAY: "nothing",
+    ANYTHING: "any sentence",
+    PIVOT: "any sentence, through a third language",
+    PHRASES: "phrasebook only",
+    NO_WAY: "none",
 }
 _PROOF = ("en", "es", "Good morning, everyone.")
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One piece the engine is put together from."""
+    """A dependency of the engine."""
 
     name: str
     package: str
-    """The Python package that brings it."""
+    """Python package that provides it."""
 
     @property
     def version(self) -> str | None:
-        """Version of the package, None when it is missing."""
+        """Return the version of the package, None if it is missing."""
         try:
             return importlib.metadata.version(self.package)
         except importlib.metadata.PackageNotFoundError:
@@ -51,9 +51,9 @@ PARTS = (Part("recogniser", "pocketsphinx"), Part("voice", "espeakng-loader"), P
 
 
 def ways(phrasebook: Phrasebook, pairs: Collection[Pair]) -> dict[Pair, str]:
-    """How each source language that can be heard gets into each target language that can be spoken.
+    """Return how each recognised language can be translated into each spoken language.
 
-    Outside English only sentences of the phrasebook are heard, so nothing else can be translated from there.
+    In languages other than English only sentences of the phrasebook are recognised.
     """
     found: dict[Pair, str] = {}
     for source in LANGUAGES:
@@ -70,7 +70,7 @@ def ways(phrasebook: Phrasebook, pairs: Collection[Pair]) -> dict[Pair, str]:
 
 
 def matrix(found: Mapping[Pair, str]) -> Table:
-    """The ways as a table, one row for each source language; targets nothing leads to are left out."""
+    """Return the table of translations, a row for each source language, without unreachable targets."""
     targets = [one for one in VOICES if any(way != NO_WAY for (_, target), way in found.items() if target == one)]
     table = Table("from", *targets, box=None, padding=(0, 2, 0, 0), header_style="dim")
     for source in LANGUAGES:
@@ -79,7 +79,7 @@ def matrix(found: Mapping[Pair, str]) -> Table:
 
 
 async def prove(engine: LocalEngine) -> str:
-    """Say one sentence to the engine and take down what it makes of it. Raises EngineError."""
+    """Interpret a sentence and return the result as text. Raises EngineError."""
     source, target, sentence = _PROOF
     async with Synthesiser() as synthesiser:
         speech = await synthesiser.say(sentence, source)
@@ -88,12 +88,12 @@ async def prove(engine: LocalEngine) -> str:
     said = await engine.interpret(heard, target)
     elapsed = time.perf_counter() - start
     if not said.understood:
-        raise EngineError(f"{sentence!r} was heard as {heard.text!r} and not translated")
-    return f"“{heard.text}” became “{said.text}” in {elapsed * 1000:.0f} ms"
+        raise EngineError(f"{sentence!r} was recognised as {heard.text!r} and not translated")
+    return f"“{heard.text}” was interpreted as “{said.text}” in {elapsed * 1000:.0f} ms"
 
 
 async def examine(console: Console, modes: Path | None = None) -> int:
-    """Print what is here and what works; 0 when speech gets from one language into another, else 1."""
+    """Print installed parts and working languages; return 0 if speech can be interpreted, else 1."""
     console.print("[bold]Local speech engine[/bold]\n")
     for part in PARTS:
         _line(console, part.version is not None, part.name, f"{part.package} {part.version or 'is not installed'}")
@@ -107,11 +107,11 @@ async def examine(console: Console, modes: Path | None = None) -> int:
     pairs = installed_pairs(modes)
     total = len(known_pairs())
     hint = (
-        f"Apertium, {len(pairs)} of {total} language pairs" if pairs else "no Apertium: only the phrasebook translates"
+        f"Apertium, {len(pairs)} of {total} language pairs" if pairs else "phrasebook only; Apertium is not installed"
     )
     _line(console, bool(pairs), "translation", hint)
     if any(part.version is None for part in PARTS):
-        console.print("\nNothing works without them: [bold]pip install ./emulator[/bold]")
+        console.print("\nInstall the missing packages: [bold]pip install ./emulator[/bold]")
         return 1
     console.print()
     console.print(matrix(ways(phrasebook, pairs)))

@@ -1,4 +1,4 @@
-"""The local engine: recogniser, translator and voice put together; speech in one language into another, offline."""
+"""Combines recogniser, translator and voice into the local engine, which interprets speech offline."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NOT_UNDERSTOOD: Mapping[str, str] = {
     "ru": "Я не понял.",
     "zh": "我没听懂。",
 }
-"""Said when the recogniser made nothing of an utterance."""
+"""Spoken when an utterance was not recognised."""
 
 NOT_TRANSLATED: Mapping[str, str] = {
     "ar": "لا أستطيع ترجمة ذلك.",
@@ -47,15 +47,17 @@ NOT_TRANSLATED: Mapping[str, str] = {
     "ru": "Я не могу это перевести.",
     "zh": "我无法翻译。",
 }
-"""Said when an utterance was understood and there is no way into the target language. Never the source itself."""
+"""Spoken when an utterance was recognised and cannot be translated. The source text is never repeated."""
 
 
 class LocalEngine:
     """Implements `emulator.engine.base.Engine` with pocketsphinx, a phrasebook, Apertium and espeak-ng.
 
-    `phrasebook` is a file whose sentences come on top of the built-in ones and win over them. `extra_phrases` are
-    sentences to be recognised, by language, whose translation is left to Apertium. `languages` are loaded on entering,
-    others when first heard. `workers` recogniser processes work side by side.
+    Args:
+        phrasebook: file with further sentences, which override the built-in ones.
+        extra_phrases: sentences to recognise, by language; Apertium translates them.
+        workers: number of parallel recogniser processes.
+        languages: languages to load on entering; others are loaded on first use.
     """
 
     def __init__(
@@ -95,10 +97,10 @@ class LocalEngine:
         await self._stack.aclose()
 
     async def hear(self, pcm: bytes, languages: Sequence[str]) -> Heard:
-        """Recognise one utterance, PCM16 mono 24 kHz; a known sentence comes back as the phrasebook writes it.
+        """Recognise an utterance, PCM16 mono 24 kHz; known sentences are returned as the phrasebook writes them.
 
         `languages` are the candidates, likeliest first. The same bytes give the same text. Cancelling is safe.
-        Raises RecogniserBusy when too many utterances wait, EngineError for a language nobody can hear.
+        Raises RecogniserBusy if too many utterances wait, EngineError for an unsupported language.
         """
         found = await self._recogniser.recognise(pcm, list(dict.fromkeys(map(primary, languages))))
         if found.text is None:
@@ -106,9 +108,10 @@ class LocalEngine:
         return Heard(found.language, self._phrasebook.written(found.text, found.language) or found.text)
 
     async def interpret(self, heard: Heard, target: str) -> Spoken:
-        """What to say in the target language. Cancelling is safe.
+        """Translate and speak. Cancelling is safe.
 
-        `Spoken("", b"", True)` when it was said in that language. Raises EngineError for a language without a voice.
+        Returns `Spoken("", b"", True)` if source and target are the same. Raises EngineError for a target without a
+        voice.
         """
         source, target = primary(heard.language), primary(target)
         if source == target:
@@ -122,7 +125,7 @@ class LocalEngine:
         return Spoken(text, await self._synthesiser.say(text, target), translated is not None)
 
     async def say(self, text: str, language: str) -> Spoken:
-        """The text aloud, untranslated. Cancelling is safe. Raises EngineError for a language without a voice."""
+        """Speak a text without translation. Cancelling is safe. Raises EngineError for a language without a voice."""
         language = primary(language)
         if language not in VOICES:
             raise EngineError(f"cannot speak {language!r}, only {', '.join(sorted(VOICES))}")
@@ -130,5 +133,5 @@ class LocalEngine:
 
 
 def primary(tag: str) -> str:
-    """The language of a BCP-47 tag: "es-MX" is "es"."""
+    """Return the language of a BCP-47 tag: "es" for "es-MX"."""
     return tag.partition("-")[0].lower()

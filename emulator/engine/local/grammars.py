@@ -1,7 +1,7 @@
-"""What the decoders listen for, as files: grammars, dictionaries and the English n-gram model; decodes nothing.
+"""Writes the decoders' files: grammars, dictionaries and the English n-gram model.
 
-A phrase grammar matches whole sentences and nothing else. Only English, whose acoustic model this is, has free speech
-as well: the general model, and beside it a small n-gram model of the known sentences for what is nearly one of them.
+A phrase grammar matches whole sentences only. English, the language of the acoustic model, is also recognised freely:
+by the general model, and by a small n-gram model of the known sentences for utterances similar to them.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ GENERAL = DecoderSettings()
 """The bundled model of spoken English, 130,000 words."""
 
 ALLPHONE = DecoderSettings(allphone=True, lw=2.0, beam=1e-20, pbeam=1e-20)
-"""Any sequence of phones: the score of a text is measured against it."""
+"""Decoder for any sequence of phones; scores of texts are compared with its score."""
 
 _BEAM, _WORD_BEAM = 1e-70, 7e-29
-"""How far a path may fall behind: wide inside words, whose sounds are approximations, and narrow between them, where
-width costs five times the time and finds nothing more."""
+"""Beam widths: wide inside words, whose sounds are approximations; narrow between words, where a wide beam takes five
+times as long and finds nothing more."""
 
 _VARIANT = re.compile(r"\(\d+\)$")
 _EDGES = re.compile(r"^[^\w]+|[^\w]+$")
@@ -33,19 +33,19 @@ Pronunciations = dict[str, list[str]]
 
 @dataclass(frozen=True)
 class Grammar:
-    """A decoder for whole sentences, and how to read its words."""
+    """A decoder for whole sentences, with a translation of its words."""
 
     decoder: DecoderSettings
     sentences: Mapping[tuple[str, ...], str]
-    """The decoder's words -> the sentence as written words; its words are numbered, safe from any alphabet."""
+    """The decoder's words -> the sentence. The decoder's words are numbered and so independent of any alphabet."""
 
     def read(self, text: str) -> str | None:
-        """The sentence a hypothesis stands for; None when it broke off inside one."""
+        """Return the sentence of a hypothesis; None if it is incomplete."""
         return self.sentences.get(tuple(text.split()))
 
 
 def tokens(sentence: str) -> list[str]:
-    """The words of a sentence as the voice says them: hyphens and apostrophes stay inside, punctuation goes."""
+    """Return the words of a sentence as the voice speaks them: with inner hyphens and apostrophes, no punctuation."""
     stripped = (_EDGES.sub("", word.lower()) for word in sentence.split())
     return [word for word in stripped if word]
 
@@ -53,9 +53,9 @@ def tokens(sentence: str) -> list[str]:
 def phrase_grammar(
     name: str, sentences: Iterable[Sequence[str]], pronunciations: Mapping[str, Sequence[str]], folder: Path
 ) -> Grammar:
-    """The grammar of these sentences, given as words, written into `folder`.
+    """Write the grammar of these sentences, given as words, into `folder`.
 
-    A sentence with a word that has no pronunciation is left out.
+    Sentences with a word without a pronunciation are left out.
     """
     sayable = sorted({tuple(words) for words in sentences if words and all(map(pronunciations.get, words))})
     used = sorted({word for words in sayable for word in words})
@@ -79,8 +79,8 @@ def phrase_grammar(
 def domain_model(
     name: str, sentences: Iterable[Sequence[str]], pronunciations: Mapping[str, Sequence[str]], folder: Path
 ) -> DecoderSettings:
-    """The n-gram model of these sentences, given as words that all have pronunciations, written into `folder`."""
-    # Here and not above: the module has to load where pocketsphinx is missing, for the doctor to say so.
+    """Write the n-gram model of these sentences, given as words that all have pronunciations, into `folder`."""
+    # Imported here so that the module loads without pocketsphinx, which the doctor reports.
     from pocketsphinx.lm import ArpaBoLM
 
     lines = sorted({tuple(words) for words in sentences})
@@ -94,7 +94,7 @@ def domain_model(
 
 
 def english_pronunciations(words: Iterable[str]) -> Pronunciations:
-    """What the bundled dictionary says of these words; those it lacks are left out."""
+    """Return the bundled dictionary's pronunciations of these words, without unknown words."""
     from pocketsphinx import get_model_path  # see domain_model
 
     wanted, found = set(words), Pronunciations()
@@ -107,9 +107,9 @@ def english_pronunciations(words: Iterable[str]) -> Pronunciations:
 
 
 def approximate_pronunciations(spoken: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Pronunciations:
-    """Pronunciations from what a voice said: words, and IPA for each of them. Words with an unknown sound are left out.
+    """Derive pronunciations from spoken words with their IPA, without words that contain an unknown sound.
 
-    A word said differently in several sentences, or by several voices, gets all of these.
+    A word pronounced differently in several sentences, or by several voices, gets all these pronunciations.
     """
     heard: dict[str, list[list[str]]] = {}
     for words, ipa in spoken:
@@ -122,9 +122,9 @@ def approximate_pronunciations(spoken: Iterable[tuple[Sequence[str], Sequence[st
 
 
 def _automaton(sentences: Iterable[tuple[str, ...]]) -> str:
-    """These word sequences as a finite-state grammar in pocketsphinx's format, common beginnings and ends shared.
+    """Return these word sequences as a finite-state grammar for pocketsphinx, sharing common beginnings and ends.
 
-    Every transition has probability 1: a longer phrasebook must not make a sentence less likely to be accepted.
+    Every transition has probability 1, so that a longer phrasebook does not lower the score of a sentence.
     """
     states: dict[frozenset[tuple[str, ...]], int] = {}
     transitions: list[str] = []

@@ -1,4 +1,4 @@
-"""What the worker processes are asked and what they answer: plain data, without the libraries of either side."""
+"""Defines the messages to and from the worker processes, without the libraries of either side."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class DecoderSettings(msgspec.Struct, frozen=True):
-    """What a decoder listens for; without lm, fsg and allphone it is the general English model.
+    """Settings of a decoder; without lm, fsg and allphone it uses the general English model.
 
     `lm`, `fsg` and `dict` are paths of files; the rest are pocketsphinx's own settings of those names.
     """
@@ -14,7 +14,7 @@ class DecoderSettings(msgspec.Struct, frozen=True):
     lm: str | None = None
     fsg: str | None = None
     allphone: bool = False
-    """Any sequence of English phones."""
+    """Whether to recognise any sequence of English phones."""
     dict: str | None = None
     lw: float | None = None
     beam: float | None = None
@@ -23,7 +23,7 @@ class DecoderSettings(msgspec.Struct, frozen=True):
 
 
 class Utterance(msgspec.Struct, frozen=True):
-    """To a recogniser: what does one decoder make of this utterance. Empty audio just loads the decoder."""
+    """Asks a recogniser to decode an utterance with one decoder. Empty audio only loads the decoder."""
 
     decoder: DecoderSettings
     pcm: bytes
@@ -31,32 +31,32 @@ class Utterance(msgspec.Struct, frozen=True):
 
 
 class Hypothesis(msgspec.Struct, frozen=True):
-    """A recogniser's answer."""
+    """Answer of a recogniser."""
 
     text: str | None
-    """The decoder's words, marks included; None when nothing fits."""
+    """The decoder's words with its marks; None if nothing fits."""
     score: float | None
     """Acoustic and language score per 10 ms frame; comparable between decoders on the same utterance only."""
     covered: float = 0.0
-    """Share of the loud frames that its words take up; the rest went to silence and noise."""
+    """Share of the loud frames that its words cover; the rest was decoded as silence or noise."""
     slowest: float = 0.0
-    """Seconds per phone of its slowest word, words of one or two phones aside."""
+    """Seconds per phone of its slowest word of at least three phones."""
 
 
 class SpeakRequest(msgspec.Struct, frozen=True, tag=True):
-    """To the voice: the answer is PCM16 mono 24 kHz."""
+    """Asks the voice to speak; the answer is PCM16 mono 24 kHz."""
 
     text: str
     voice: str
-    """espeak-ng voice, with a variant: "en-us+f3"."""
+    """espeak-ng voice, optionally with a variant: "en-us+f3"."""
     rate: int
     """Words per minute."""
     pitch: int
-    """0 to 100, 50 is the voice's own."""
+    """0 to 100; 50 is the voice's default."""
 
 
 class PronounceRequest(msgspec.Struct, frozen=True, tag=True):
-    """To the voice: the answer is one line of IPA for each text, its words parted by spaces."""
+    """Asks the voice for pronunciations; the answer is a line of IPA for each text, with words separated by spaces."""
 
     texts: list[str]
     voice: str

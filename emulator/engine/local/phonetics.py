@@ -1,8 +1,8 @@
-"""From the voice's IPA to the phones of the English acoustic model; knows no recogniser and no voice.
+"""Converts the voice's IPA to the phones of the English acoustic model.
 
-The only acoustic model that comes inside a package is US English, with the 39 phones of ARPAbet. Other languages
-are heard through it: each of their sounds is written as the nearest English one, or as two where English lies
-between them (Spanish "e" is somewhere between EY and EH), and the recogniser picks whichever fits.
+The only acoustic model that comes in a package is US English, with the 39 phones of ARPAbet. Other languages are
+recognised with it: each of their sounds becomes the nearest English one, or two if it lies between them (Spanish "e" is
+between EY and EH), and the recogniser uses the better fit.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import unicodedata
 from collections.abc import Iterable
 
 MAX_VARIANTS = 6
-"""Pronunciations kept per word: beyond this the search grows and recognition doesn't."""
+"""Maximum pronunciations per word: more slow the search down without better recognition."""
 
-# One sound, its alternatives separated by "|". Longest match wins, so affricates and nasal vowels come out whole.
+# Sounds and their alternatives, separated by "|". The longest match wins, so affricates and nasal vowels stay whole.
 _TABLE = """
 a    AA|AH        aː   AA           ɑ    AA           ɑː   AA           æ    AH|AA        ɐ    AH|AA
 ã    AA N|AA      ɑ̃    AA|AO N      ɐ̃    AE N|AH N    ɐ̃ʊ̃   AW N|AW
@@ -40,10 +40,10 @@ j    Y            ʝ    Y|JH         w    W|UW         ɥ    W
 """
 
 _DROPPED = frozenset("ˈˌ|-_‿.ʰ̩̯͡ʲ")
-"""Stress, ties, syllable marks: the acoustic model does without."""
+"""Stress, ties and syllable marks, which the acoustic model does not use."""
 
 _VOICE_MARK = re.compile(r"\([a-z-]+\)")
-"""espeak-ng notes "(en)" before and "(de)" after a word it takes for English."""
+"""espeak-ng writes "(en)" before and "(de)" after a word that it takes for English."""
 
 
 def _read_table(table: str) -> dict[str, tuple[tuple[str, ...], ...]]:
@@ -66,11 +66,11 @@ _LONGEST = max(map(len, _SOUNDS))
 
 
 class UnknownSound(ValueError):
-    """A word has a sound the table doesn't know; the message shows it."""
+    """A word has a sound that is not in the table; the message names it."""
 
 
 def split_sounds(ipa: str) -> list[str]:
-    """The known sounds of one word, in order. A long consonant counts once. Raises UnknownSound."""
+    """Split a word's IPA into known sounds. A long consonant counts once. Raises UnknownSound."""
     marks = _VOICE_MARK.sub("", unicodedata.normalize("NFD", ipa))
     plain = "".join(character for character in marks if character not in _DROPPED)
     sounds: list[str] = []
@@ -90,14 +90,14 @@ def split_sounds(ipa: str) -> list[str]:
 
 
 def phones(ipa: str) -> list[str]:
-    """Pronunciations of one word as ARPAbet strings, likeliest first, at most MAX_VARIANTS. Raises UnknownSound.
+    """Return a word's pronunciations in ARPAbet, likeliest first, at most MAX_VARIANTS. Raises UnknownSound.
 
-    A sound with alternatives takes the same one throughout a word: speakers are consistent, and lists stay short.
+    A sound keeps the same alternative throughout a word: speakers are consistent, and lists stay short.
     """
     sounds = split_sounds(ipa)
     open_sounds = sorted({sound for sound in sounds if len(_SOUNDS[sound]) > 1}, key=sounds.index)
     variants: list[str] = []
-    # The fewest departures from the first alternatives come first, so that a cut list still tries each sound.
+    # Variants closest to the first alternatives come first, so that a shortened list still varies each sound.
     choices = itertools.product(*(range(len(_SOUNDS[sound])) for sound in open_sounds))
     for choice in sorted(choices, key=sum):
         chosen = {sound: _SOUNDS[sound][number] for sound, number in zip(open_sounds, choice, strict=True)}
@@ -110,7 +110,7 @@ def phones(ipa: str) -> list[str]:
 
 
 def merge(pronunciations: Iterable[Iterable[str]]) -> list[str]:
-    """Several lists of pronunciations of one word as one, in turn from each, without repeats."""
+    """Merge lists of a word's pronunciations into one, taking from each in turn, without repeats."""
     merged: dict[str, None] = {}
     for row in itertools.zip_longest(*pronunciations):
         merged.update(dict.fromkeys(one for one in row if one))

@@ -1,13 +1,13 @@
-"""The phrasebook: sentences aligned across languages, read from TOML and looked up; translates nothing by itself.
+"""Reads phrasebooks, sentences aligned across languages, from TOML and looks sentences up.
 
-A phrasebook file holds one table per sentence, each language with one wording or a list of wordings. The first
-wording is the one that is said, the others are understood as well:
+A phrasebook file has a table for each sentence, with a wording or a list of wordings for each language. The first
+wording is spoken, the others are recognised too:
 
     [[phrase]]
     en = ["Let us begin.", "Let's begin."]
     es = "Vamos a empezar."
 
-A word in braces stands for any of a list of words, given for the same languages:
+A word in braces stands for any word of a list for the same languages:
 
     [[phrase]]
     en = "We need {number} more days."
@@ -17,8 +17,7 @@ A word in braces stands for any of a list of words, given for the same languages
     en = "three"
     es = "tres"
 
-Languages are ISO 639 codes. Write numbers as words: that is what a recogniser hears. Capitals and punctuation are
-for the reader and the voice and don't count in a look-up.
+Languages are ISO 639 codes. Write numbers as words, as the recogniser does. Look-ups ignore capitals and punctuation.
 """
 
 from __future__ import annotations
@@ -40,24 +39,24 @@ _APOSTROPHES = str.maketrans({"’": "'", "ʼ": "'", "`": "'"})
 _NOT_A_WORD = re.compile(r"[^\w']+|_+|(?<!\w)'+|'+(?!\w)")
 
 Wordings = Mapping[str, Sequence[str]]
-"""One sentence: language -> its wordings, the one to say first."""
+"""A sentence: language -> its wordings, the spoken one first."""
 
 
 class PhrasebookError(EngineError):
-    """A phrasebook can't be used; the message names the file, the entry and what is wrong with it."""
+    """A phrasebook is invalid; the message names the file, the entry and the problem."""
 
 
 def normalise(text: str) -> str:
-    """Lower-case words parted by single spaces: no punctuation, no hyphens, plain apostrophes inside words only.
+    """Return lower-case words separated by spaces: no punctuation, no hyphens, plain apostrophes inside words only.
 
-    Texts that differ in writing only come out equal; doing it twice changes nothing.
+    Texts that differ only in capitals and punctuation become equal. The function is idempotent.
     """
     text = unicodedata.normalize("NFC", text.lower()).translate(_APOSTROPHES)
     return " ".join(_NOT_A_WORD.sub(" ", text).split())
 
 
 class Phrasebook:
-    """Sentences known in several languages. Of two that sound alike, the one added last counts."""
+    """Sentences in several languages. Of two that normalise alike, the later one counts."""
 
     def __init__(self) -> None:
         self._written: dict[str, dict[str, str]] = {}  # language -> normalised -> as written
@@ -65,19 +64,19 @@ class Phrasebook:
 
     @classmethod
     def load(cls, *paths: Path) -> Self:
-        """The phrasebook in these files, later files over earlier ones. Raises PhrasebookError."""
-        book = cls()
+        """Load a phrasebook from these files; later files override earlier ones. Raises PhrasebookError."""
+        phrasebook = cls()
         for path in paths:
-            book.read(path)
-        return book
+            phrasebook.read(path)
+        return phrasebook
 
     def read(self, path: Path) -> None:
-        """Add the sentences of one file; raises PhrasebookError and then adds none of them."""
+        """Add the sentences of a file. Raises PhrasebookError and then adds none."""
         for wordings in list(_read(path)):
             self.add(wordings)
 
     def add(self, wordings: Wordings) -> None:
-        """Add one sentence."""
+        """Add a sentence."""
         for language, texts in wordings.items():
             for text in texts:
                 key = normalise(text)
@@ -86,19 +85,19 @@ class Phrasebook:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """The languages that have at least one sentence, in alphabetical order."""
+        """Return the languages with at least one sentence, in alphabetical order."""
         return tuple(sorted(self._written))
 
     def sentences(self, language: str) -> tuple[str, ...]:
-        """Every wording known in this language, as written."""
+        """Return every wording in this language, as written."""
         return tuple(self._written.get(language, {}).values())
 
     def written(self, text: str, language: str) -> str | None:
-        """How the phrasebook writes this sentence, with capitals and punctuation; None if it isn't there."""
+        """Return the sentence as the phrasebook writes it; None if it is unknown."""
         return self._written.get(language, {}).get(normalise(text))
 
     def translate(self, text: str, source: str, target: str) -> str | None:
-        """The sentence in the target language, as written; None if it isn't there."""
+        """Return the sentence in the target language, as written; None if it is unknown."""
         wordings = self._meanings.get(source, {}).get(normalise(text), {})
         return wordings[target][0] if target in wordings else None
 
@@ -154,7 +153,7 @@ def _wordings(table: Mapping[str, object], where: str) -> dict[str, tuple[str, .
 def _expand(
     wordings: dict[str, tuple[str, ...]], words: Mapping[str, Sequence[Wordings]], where: str
 ) -> Iterator[Wordings]:
-    """The sentence itself, or one for each word its slot may hold."""
+    """Yield the sentence itself, or one sentence for each word of its slot."""
     slots = {tuple(_SLOT.findall(text)) for texts in wordings.values() for text in texts}
     if slots == {()}:
         yield wordings

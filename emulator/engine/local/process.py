@@ -1,12 +1,11 @@
-"""A child process that answers one request at a time over pipes, and the asyncio side that starts and restarts it.
+"""Runs a worker process that answers one request at a time over pipes, and restarts it after a crash.
 
-Recogniser and voice are C libraries that hold the interpreter lock for as long as they work, and the voice is under
-the GPL: each lives in a process of its own behind this small protocol. A message is a header (number, status,
-length) and a body; the answer carries its request's number, so the answer to a request nobody waits for any more is
-passed over.
+Recogniser and voice are C libraries that hold the interpreter lock while they work, and the voice is under the GPL:
+each runs in its own process. A message is a header (number, status, length) and a body; an answer carries its request's
+number, so that answers to cancelled requests are discarded.
 
-The child ends when its standard input does, so it can't outlive its parent; a request that takes longer than
-`ALARM` ends it as well, even inside C code.
+The process ends with its standard input, so it cannot outlive its parent; a request that takes longer than `ALARM` also
+ends it, even inside C code.
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ from emulator.engine.base import EngineError
 logger = logging.getLogger(__name__)
 
 ALARM = 60
-"""Seconds after which the operating system ends a child that hangs in a request."""
+"""Seconds after which the operating system ends a worker that hangs in a request."""
 
 GOODBYE = 1.0
-"""Seconds a child gets to end by itself once its input is closed; an idle one needs milliseconds."""
+"""Seconds to wait for the end of a process whose input was closed; an idle one needs milliseconds."""
 
 _HEADER = struct.Struct("<IBI")
 _OK, _ERROR = 0, 1
@@ -38,15 +37,15 @@ _ROOT = Path(__file__).resolve().parents[3]
 
 
 class WorkerFailed(EngineError):
-    """The child refused the request, crashed on it twice or took too long; the next request gets a fresh child."""
+    """The worker refused the request, crashed on it twice or timed out; the next request gets a new process."""
 
 
 class _Crashed(Exception):
-    """The child is gone."""
+    """The worker process ended during a request."""
 
 
 class WorkerProcess:
-    """One child process running the `main` of a module. `ask` may be called from many tasks; they wait their turn."""
+    """A process running the `main` of a module. Tasks may call `ask` in parallel; requests run one at a time."""
 
     def __init__(self, module: str) -> None:
         self._module = module
@@ -58,19 +57,19 @@ class WorkerProcess:
 
     @property
     def busy(self) -> bool:
-        """A request is under way."""
+        """Return whether a request is running."""
         return self._lock.locked()
 
     @property
     def pid(self) -> int | None:
-        """Process id of the child, None while there is none."""
+        """Return the process id, None while no process runs."""
         return self._process.pid if self._process else None
 
     async def ask(self, body: bytes, limit: float) -> bytes:
-        """The child's answer, within `limit` seconds. Starts the child when there is none.
+        """Send a request and return the answer within `limit` seconds. Starts the process if none runs.
 
-        A crash is tried once more in a fresh child; a child that takes too long is ended and not asked again.
-        Cancelling is safe: the answer is passed over when it comes. Raises WorkerFailed.
+        After a crash the request is repeated once in a new process; after a timeout the process is killed.
+        Cancelling is safe: a late answer is discarded. Raises WorkerFailed.
         """
         async with self._lock:
             try:
@@ -83,7 +82,7 @@ class WorkerProcess:
                 raise WorkerFailed(f"{self._module} crashed twice on one request") from error
 
     async def close(self) -> None:
-        """End the child for good; see `end`."""
+        """End the process; no further request is accepted."""
         self._closed = True
         process, self._process = self._process, None
         if process is not None:
@@ -95,7 +94,7 @@ class WorkerProcess:
                 return await self._exchange(body)
         except TimeoutError as error:
             await self._discard()
-            raise WorkerFailed(f"{self._module} gave no answer in {limit:.1f} s") from error
+            raise WorkerFailed(f"{self._module} did not answer within {limit:.1f} s") from error
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             await self._discard()
             raise _Crashed from error
@@ -106,13 +105,13 @@ class WorkerProcess:
                 raise WorkerFailed(f"{self._module} is closed")
             self._process, self._head = await self._start(), None
         stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None and stdout is not None  # both were asked for as pipes
+        assert stdin is not None and stdout is not None  # both are pipes
         self._number = (self._number + 1) & 0xFFFFFFFF
-        # Both in one write: a cancellation leaves whole messages only.
+        # One write, so that a cancellation leaves only whole messages.
         stdin.write(_HEADER.pack(self._number, _OK, len(body)) + body)
         await stdin.drain()
         while True:
-            # The header is kept until its body is here, for the same reason.
+            # The header is kept until its body arrives, for the same reason.
             if self._head is None:
                 self._head = _HEADER.unpack(await stdout.readexactly(_HEADER.size))
             number, status, length = self._head
@@ -131,7 +130,7 @@ class WorkerProcess:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": path},
-            start_new_session=True,  # Ctrl+C in the terminal is the parent's business
+            start_new_session=True,  # Ctrl+C in the terminal is handled by the parent
         )
 
     async def _discard(self) -> None:
@@ -141,9 +140,9 @@ class WorkerProcess:
 
 
 async def end(process: asyncio.subprocess.Process, grace: float = GOODBYE) -> None:
-    """End a child that leads a session of its own, and its children with it.
+    """End a process that leads its own session, with all its children.
 
-    It gets `grace` seconds to end by itself after its input is closed; cancelling cuts them short.
+    It gets `grace` seconds after its input is closed, then it is killed; also on cancellation.
     """
     if process.stdin is not None:
         process.stdin.close()
@@ -159,9 +158,9 @@ async def end(process: asyncio.subprocess.Process, grace: float = GOODBYE) -> No
 
 
 def serve(handle: Callable[[bytes], bytes]) -> None:
-    """The child's side: answer requests on standard input until it ends. An exception becomes the answer.
+    """Answer requests on standard input until it ends; runs in the worker. Exceptions are sent as answers.
 
-    Standard output is kept for answers; what a library prints goes to standard error.
+    Standard output carries answers only; output of libraries goes to standard error.
     """
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -171,7 +170,7 @@ def serve(handle: Callable[[bytes], bytes]) -> None:
             signal.alarm(ALARM)
             try:
                 status, answer = _OK, handle(body)
-            except Exception as error:  # the boundary of the process: the asker decides what an error means
+            except Exception as error:  # boundary of the process: the caller handles the error
                 status, answer = _ERROR, f"{type(error).__name__}: {error}".encode()
             signal.alarm(0)
             sink.write(_HEADER.pack(number, status, len(answer)) + answer)

@@ -1,6 +1,6 @@
-"""The recogniser's process: decoders by their settings, one utterance at a time; decides nothing about the results.
+"""Decodes utterances in the recogniser's process, one at a time, with one decoder per settings.
 
-Spoken to through `process.WorkerProcess`.
+`process.WorkerProcess` starts it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from emulator.engine.local.messages import DecoderSettings, Hypothesis, Utteranc
 from emulator.engine.local.process import serve
 
 AUDIBLE = 100.0
-"""An utterance that is nowhere louder is silence, in 16-bit steps (-50 dB); digital silence after `for_recogniser`
-reaches 50."""
+"""Loudness in 16-bit steps (-50 dB) that an utterance must reach, or it counts as silence; digital silence after
+`for_recogniser` reaches 50."""
 
 LOUD = 0.1
-"""Frames above this share of the loudest twentieth are speech, and words have to account for them."""
+"""Frames above this share of the 95th percentile count as speech that words must cover."""
 
 MIN_PHONES = 3
-"""Shorter words can be drawn out at will ("sí", "a")."""
+"""Minimum phones of a word whose duration is checked: shorter words may be drawn out ("sí", "a")."""
 
 _FRAMES_PER_SECOND = 100
 
@@ -41,19 +41,19 @@ def _decoder(settings: DecoderSettings) -> Any:
         if given.pop("allphone"):
             given |= {"allphone": get_model_path("en-us/en-us-phone.lm.bin"), "lm": None, "dict": None}
         if "fsg" in given:
-            given["lm"] = None  # or the general model comes with it
+            given["lm"] = None  # otherwise the general model is loaded too
         decoder = _decoders[settings] = Decoder(samprate=16000, loglevel="FATAL", **given)
     return decoder
 
 
 def decode(request: Utterance) -> Hypothesis:
-    """One decoder, one utterance. The same bytes give the same answer."""
+    """Decode an utterance with one decoder. The same bytes give the same answer."""
     decoder = _decoder(request.decoder)
     pcm = for_recogniser(request.pcm)
     levels = loudness(read_pcm(pcm))
     if not len(levels) or levels.max() < AUDIBLE:
         return Hypothesis(None, None)
-    decoder.reinit_feat()  # noise removal remembers the last utterance otherwise
+    decoder.reinit_feat()  # otherwise noise removal depends on the previous utterance
     decoder.start_utt()
     decoder.process_raw(pcm, False, True)
     decoder.end_utt()
@@ -84,6 +84,6 @@ def _slowest(words: Sequence[Any], decoder: Any) -> float:
 
 
 def main() -> None:
-    """Answer until the parent closes the pipe."""
+    """Answer requests until the parent closes the pipe."""
     decoder = msgspec.msgpack.Decoder(Utterance)
     serve(lambda body: msgspec.msgpack.encode(decode(decoder.decode(body))))

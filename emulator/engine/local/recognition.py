@@ -1,4 +1,4 @@
-"""The recogniser: whole utterances to words, by decoders in worker processes; the rules of choice are elsewhere."""
+"""Recognises whole utterances with decoders in worker processes; `choice` selects between their results."""
 
 from __future__ import annotations
 
@@ -21,28 +21,27 @@ from emulator.engine.local.synthesis import Synthesiser
 from emulator.engine.local.vocabulary import Vocabulary
 
 START_LIMIT = 15.0
-"""Seconds for starting a worker and loading a decoder, 1 s on an idle machine."""
+"""Timeout in seconds for starting a worker and loading a decoder; 1 s on an idle machine."""
 
 TIME_FACTOR = 3.0
-"""Seconds of decoding allowed per second of audio; 0.15 are usual on an idle machine."""
+"""Timeout for decoding in seconds per second of audio; 0.15 is usual on an idle machine."""
 
 MAX_SECONDS = 60
-"""Longest utterance; a turn is cut at 10 s long before."""
+"""Maximum length of an utterance in seconds; turns are limited to 10 s."""
 
 WAITING = 16
-"""Utterances that may wait for a worker. One more is refused: older ones have the longer claim, and an answer that
-late is no dialogue."""
+"""Maximum number of waiting utterances; further ones are refused, since a very late answer is useless in a dialogue."""
 
 
 class RecogniserBusy(EngineError):
-    """Too many utterances wait already; this one was not taken."""
+    """The utterance was refused because too many are waiting."""
 
 
 class Recogniser:
-    """Speech to words. An async context manager.
+    """Converts speech to text. An async context manager.
 
-    `phrases` are the sentences it knows, by language; English is understood beyond them. Utterances are shared out
-    among `workers` processes; decoders are loaded when they are first needed, or by `prepare`.
+    `phrases` are its known sentences by language; English is recognised beyond them. `workers` processes share the
+    utterances; decoders are loaded on first use, or by `prepare`.
     """
 
     def __init__(
@@ -88,18 +87,18 @@ class Recogniser:
                 group.create_task(_load(worker, list(wanted)))
 
     async def recognise(self, pcm: bytes, languages: Sequence[str]) -> RecognisedText:
-        """What is said in this utterance, PCM16 mono 24 kHz, in whichever of `languages` fits best.
+        """Recognise an utterance, PCM16 mono 24 kHz, in the best fitting of `languages`.
 
-        The first language is named when nothing was understood. The same bytes give the same words. Cancelling is
-        safe. Raises RecogniserBusy when too many utterances wait, EngineError for a language that can't be heard or an
-        utterance over MAX_SECONDS.
+        The result has the first language if nothing was understood. The same bytes give the same words. Cancelling is
+        safe. Raises RecogniserBusy if too many utterances wait, EngineError for an unsupported language or an
+        utterance longer than MAX_SECONDS.
         """
         if not languages:
-            raise EngineError("no language to listen for")
+            raise EngineError("no language to recognise")
         if len(pcm) > MAX_SECONDS * 1000 * BYTES_PER_MS:
-            raise EngineError(f"an utterance is {MAX_SECONDS} s at most")
+            raise EngineError(f"the utterance is longer than {MAX_SECONDS} s")
         if self._room <= 0:
-            raise RecogniserBusy("too many utterances wait for the recogniser")
+            raise RecogniserBusy("too many utterances are waiting for the recogniser")
         self._room -= 1
         try:
             return await self._recognise(pcm, languages)
@@ -107,14 +106,14 @@ class Recogniser:
             self._room += 1
 
     async def _recognise(self, pcm: bytes, languages: Sequence[str]) -> RecognisedText:
-        """Known sentences first, in all languages: they take a third of the time. Then free English."""
+        """Try known sentences in all languages first, which take a third of the time; then free English."""
         grammars = {language: await self._known.grammar(language) for language in languages}
         heard = await self._decode(pcm, [*(grammar.decoder for grammar in grammars.values()), ALLPHONE])
         free = heard[ALLPHONE]
         found = [
             known_sentence(language, grammar, heard[grammar.decoder], free) for language, grammar in grammars.items()
         ]
-        best = max(found, key=lambda one: one.fit)  # of equals the first, the likeliest language
+        best = max(found, key=lambda one: one.fit)  # the first of equals: the likeliest language
         if best.text is not None or "en" not in languages or free.score is None:
             return best
         domain = await self._known.domain()
@@ -152,7 +151,7 @@ async def _ask(worker: WorkerProcess, decoder: DecoderSettings, pcm: bytes) -> H
 
 @asynccontextmanager
 async def _together() -> AsyncIterator[asyncio.TaskGroup]:
-    """A task group that lets out the first error itself, as a single call would."""
+    """Open a task group that raises its first error instead of a group."""
     try:
         async with asyncio.TaskGroup() as group:
             yield group

@@ -1,4 +1,4 @@
-"""The voice: text in, speech and phonemes out, through the espeak-ng worker process."""
+"""Synthesises speech and phonemes from text with the espeak-ng worker process."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ VOICES: Mapping[str, str] = {
     **{"ar": "ar", "ca": "ca", "de": "de", "en": "en-us", "es": "es", "fr": "fr", "hi": "hi"},
     **{"it": "it", "ja": "ja", "ko": "ko", "pt": "pt-br", "ru": "ru", "zh": "cmn"},
 }
-"""Language -> its espeak-ng voice, for the languages whose voices were listened to."""
+"""Language -> its espeak-ng voice, for languages whose voices have been checked by ear."""
 
 MAX_TEXT = 5_000
-"""Characters said at once: about six minutes of speech. An interpretation is a sentence or two."""
+"""Maximum characters per request: about six minutes of speech. An interpretation is a sentence or two."""
 
 LIMIT = 10.0
-"""Seconds to wait for the voice; it needs 3 ms for a sentence and 0.1 s to start."""
+"""Timeout in seconds for the voice; it needs 3 ms for a sentence and 0.1 s to start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """How a text is said, so that several speakers can be told apart."""
+    """Properties of a voice, which distinguish several speakers."""
 
     name: str | None = None
-    """espeak-ng voice ("en-gb"); None takes the language's own."""
+    """espeak-ng voice ("en-gb"); None for the language's default."""
     variant: str | None = None
     """espeak-ng voice variant: "f1" to "f5" for women, "m1" to "m8" for men."""
     rate: int = 150
@@ -41,7 +41,7 @@ class Voice:
 
 
 class Synthesiser:
-    """Speech from text. An async context manager; texts are said one after the other, each in milliseconds."""
+    """Converts text to speech. An async context manager; requests run one at a time, each in milliseconds."""
 
     def __init__(self) -> None:
         self._worker = WorkerProcess("emulator.engine.local.voice_worker")
@@ -55,12 +55,12 @@ class Synthesiser:
         await self._worker.close()
 
     async def say(self, text: str, language: str, voice: Voice = Voice()) -> bytes:
-        """The text as PCM16 mono 24 kHz, b"" for a blank text.
+        """Return the text as PCM16 mono 24 kHz, b"" for a blank text.
 
-        Cancelling is safe. Raises EngineError for a language without a voice, a text over MAX_TEXT, a lost worker.
+        Cancelling is safe. Raises EngineError for a language without a voice, a text over MAX_TEXT, a failed worker.
         """
         if len(text) > MAX_TEXT:
-            raise EngineError(f"a text of {len(text)} characters is too long to say, {MAX_TEXT} is the limit")
+            raise EngineError(f"the text has {len(text)} characters; at most {MAX_TEXT} can be spoken at once")
         if not text.strip():
             return b""
         name = _voice(language, voice)
@@ -68,14 +68,9 @@ class Synthesiser:
         return await self._worker.ask(msgspec.msgpack.encode(request), LIMIT)
 
     async def pronounce(self, texts: Sequence[str], voice: str) -> list[str]:
-        """IPA for each text as this espeak-ng voice says it, words parted by spaces. Raises EngineError."""
+        """Return the IPA of each text in this espeak-ng voice, words separated by spaces. Raises EngineError."""
         request = PronounceRequest(texts=[text.replace("\0", " ") for text in texts], voice=voice)
         return msgspec.msgpack.decode(await self._worker.ask(msgspec.msgpack.encode(request), LIMIT), type=list[str])
-
-
-def has_voice(language: str) -> bool:
-    """Whether the engine can speak this language (ISO 639-1)."""
-    return language in VOICES
 
 
 def _voice(language: str, voice: Voice) -> str:

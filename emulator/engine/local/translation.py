@@ -1,4 +1,4 @@
-"""The translator: the phrasebook first, then Apertium's rules, over a third language where no pair is direct."""
+"""Translates text with the phrasebook, then with Apertium, through a third language if no pair is direct."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from emulator.engine.local.apertium import Pair, Pipeline, installed_pairs
 from emulator.engine.local.phrasebook import Phrasebook, normalise
 
 PIVOTS = ("ca", "es")
-"""Languages to go through, best first. From English, Catalan keeps what Spanish loses ("please", "train")."""
+"""Intermediate languages, best first. From English, Catalan keeps words that Spanish loses ("please", "train")."""
 
 
 def route(pairs: Collection[Pair], source: str, target: str) -> tuple[Pair, ...] | None:
-    """The pairs to go through, two at most: each one adds errors, and after a third nothing reads well."""
+    """Return the pairs of a translation, at most two: every pair adds errors. None if there is no route."""
     if (source, target) in pairs:
         return ((source, target),)
     for pivot in PIVOTS:
@@ -26,7 +26,7 @@ def route(pairs: Collection[Pair], source: str, target: str) -> tuple[Pair, ...]
 
 
 class Translator:
-    """Text from one language into another. An async context manager; pipelines start when first needed."""
+    """Translates text. An async context manager; pipelines start on first use."""
 
     def __init__(self, phrasebook: Phrasebook, pairs: Mapping[Pair, Path] | None = None) -> None:
         self._phrasebook = phrasebook
@@ -44,9 +44,9 @@ class Translator:
                 group.create_task(pipeline.close())
 
     async def translate(self, text: str, source: str, target: str) -> str | None:
-        """The text in the target language; None when there is no route, or when it came out as it went in.
+        """Return the text in the target language; None if there is no route, or the text came out unchanged.
 
-        Languages are ISO 639-1. Cancelling is safe. Raises EngineError when Apertium fails.
+        Languages are ISO 639-1. Cancelling is safe. Raises EngineError if Apertium fails.
         """
         if known := self._phrasebook.translate(text, source, target):
             return known
@@ -59,7 +59,7 @@ class Translator:
         return translated if normalise(translated) not in ("", normalise(text)) else None
 
     async def prepare(self, pairs: Iterable[Pair]) -> None:
-        """Start the pipelines of these source and target languages, so that the first sentence doesn't wait."""
+        """Start the pipelines of these language pairs, so that the first sentence need not wait."""
         wanted = {step for pair in pairs for step in route(self._pipelines, *pair) or ()}
-        for step in sorted(wanted):  # one by one: each is a dozen programs, and together they starve one another
+        for step in sorted(wanted):  # one by one: each is a dozen programs, which would slow each other down
             await self._pipelines[step].translate(".")

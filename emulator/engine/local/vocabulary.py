@@ -1,4 +1,4 @@
-"""The vocabulary: which decoders listen for a language, made from its sentences and their pronunciations on demand."""
+"""Creates a language's decoders on demand, from its sentences and their pronunciations."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from emulator.engine.local.synthesis import VOICES, Synthesiser
 PRONOUNCED_BY: Mapping[str, Sequence[str]] = {
     **{"es": ("es", "es-419"), "fr": ("fr",), "it": ("it",), "pt": ("pt-br", "pt"), "de": ("de",)},
 }
-"""Languages heard through the English acoustic model, and the voices whose pronunciations are taken for them."""
+"""Languages recognised with the English acoustic model -> the voices that provide their pronunciations."""
 
 LANGUAGES = ("en", *PRONOUNCED_BY)
-"""What can be heard at all."""
+"""Languages that can be recognised."""
 
 
 class Vocabulary:
-    """Grammars and models for the sentences of `phrases`, by language; their files go into `folder`."""
+    """Grammars and models for the sentences of `phrases`, by language; their files are written to `folder`."""
 
     def __init__(self, phrases: Mapping[str, Sequence[str]], synthesiser: Synthesiser, folder: Path) -> None:
         self._phrases = phrases
@@ -34,24 +34,24 @@ class Vocabulary:
         self._domain: DecoderSettings | None = None
 
     async def grammar(self, language: str) -> Grammar:
-        """The grammar of a language's sentences. Raises EngineError for a language that can't be heard."""
+        """Return the grammar of a language's sentences. Raises EngineError for an unsupported language."""
         async with self._lock:
             if language not in self._grammars:
                 await self._learn(language)
             return self._grammars[language]
 
     async def domain(self) -> DecoderSettings:
-        """The n-gram model of the English sentences."""
+        """Return the n-gram model of the English sentences."""
         await self.grammar("en")
-        assert self._domain is not None  # learned together with the English grammar
+        assert self._domain is not None  # created together with the English grammar
         return self._domain
 
     async def _learn(self, language: str) -> None:
         if language not in LANGUAGES:
-            raise EngineError(f"cannot listen to {language!r}, only to {', '.join(LANGUAGES)}")
+            raise EngineError(f"cannot recognise {language!r}, only {', '.join(LANGUAGES)}")
         texts = self._phrases.get(language, ())
         if not texts:
-            raise EngineError(f"the phrasebook has no sentence to listen for in {language!r}")
+            raise EngineError(f"the phrasebook has no sentence in {language!r}")
         if language == "en":
             sentences = [normalise(text).split() for text in texts]
             known = await self._english({word for words in sentences for word in words})
@@ -65,7 +65,7 @@ class Vocabulary:
         )
 
     async def _english(self, words: Iterable[str]) -> grammars.Pronunciations:
-        """From the dictionary; from the voice for names and the like."""
+        """Return pronunciations from the dictionary, or from the voice for missing words such as names."""
         wanted = sorted(words)
         known = await asyncio.to_thread(grammars.english_pronunciations, wanted)
         missing = [word for word in wanted if word not in known]
@@ -74,13 +74,13 @@ class Vocabulary:
         return known | grammars.approximate_pronunciations(said)
 
     async def _approximate(self, sentences: Sequence[Sequence[str]], voices: Sequence[str]) -> grammars.Pronunciations:
-        """From the voices, each sentence as a whole: words change beside one another."""
+        """Return pronunciations from the voices, sentence by sentence: neighbouring words affect each other."""
         said: list[tuple[Sequence[str], Sequence[str]]] = []
         for voice in voices:
             lines = await self._synthesiser.pronounce([" ".join(words) for words in sentences], voice)
             for words, line in zip(sentences, lines, strict=True):
                 ipa = line.split()
-                if len(ipa) != len(words):  # the voice ran some together: one by one, then
+                if len(ipa) != len(words):  # the voice joined some words: pronounce them one by one
                     alone = await self._synthesiser.pronounce(words, voice)
                     ipa = [sounds.replace(" ", "") for sounds in alone]
                 said.append((words, ipa))

@@ -1,8 +1,8 @@
-"""The voice's process: espeak-ng through ctypes; speech and phonemes, one text at a time.
+"""Runs espeak-ng in the voice's process, through ctypes: speech and phonemes, one text at a time.
 
-Spoken to through `process.WorkerProcess`. The library is under the GPL and keeps its state in C globals: it is loaded
-here and nowhere else. What one text, or one voice, leaves behind in there changes how the next sounds, in length
-even, so each is said in a fork of the process as it was after loading: the same text always sounds the same.
+`process.WorkerProcess` starts it. The library is under the GPL and keeps its state in C globals: it is loaded here and
+nowhere else. State left by one text or voice changes the sound of the next, even its length, so each text is spoken in
+a fork of the process after loading: the same text always sounds the same.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from emulator.engine.local.messages import PronounceRequest, SpeakRequest
 from emulator.engine.local.process import ALARM, serve
 
 LEVEL = 0.6
-"""espeak-ng peaks close to full scale; this leaves the headroom people's recordings have."""
+"""Gain: espeak-ng peaks close to full scale; this leaves the headroom of people's recordings."""
 
 _SYNCHRONOUS, _BUFFER_MS, _DONT_EXIT = 2, 20, 0x8000
 _UTF8, _IPA = 1, 2
@@ -30,13 +30,13 @@ _RATE, _PITCH = 1, 3
 _FOUND = 0
 _SEED = 1
 _NOT_FOUND = 2
-"""Exit status of a fork that misses a voice."""
+"""Exit status of a fork without the requested voice."""
 
 
 class _Espeak:
     def __init__(self) -> None:
         self._library = library = ctypes.CDLL(espeakng_loader.get_library_path())
-        # size_t arguments would be cut to 32 bits without these
+        # Without these, size_t arguments would be truncated to 32 bits.
         library.espeak_Synth.argtypes = [
             *(ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int),
             *(ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p),
@@ -49,17 +49,17 @@ class _Espeak:
             raise OSError("espeak-ng finds no voice data")
         self._chunks: list[bytes] = []
         callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
-        self._callback = callback(self._take)  # kept: the library holds no reference of its own
+        self._callback = callback(self._take)  # kept alive here: the library holds no reference
         library.espeak_SetSynthCallback(self._callback)
         library.espeak_ng_SetRandSeed(_SEED)
 
     def say(self, request: SpeakRequest) -> bytes:
-        """PCM16 mono 24 kHz."""
+        """Return PCM16 mono 24 kHz."""
         samples = read_pcm(_in_fork(lambda: self._say(request))) * LEVEL
         return write_pcm(resample(samples, self._rate, SAMPLE_RATE))
 
     def pronounce(self, request: PronounceRequest) -> bytes:
-        """One line of IPA for each text, as MessagePack."""
+        """Return a line of IPA for each text, as MessagePack."""
         return _in_fork(lambda: self._pronounce(request))
 
     def _say(self, request: SpeakRequest) -> bytes:
@@ -93,14 +93,14 @@ class _Espeak:
 
 
 def _in_fork(work: Callable[[], bytes]) -> bytes:
-    """What `work` returns in a copy of this process, which then ends.
+    """Run `work` in a fork of this process and return its result.
 
-    Raises LookupError as `work` does, OSError if the copy crashes.
+    Raises LookupError as `work` does, OSError if the fork crashes.
     """
     out, into = os.pipe()
     child = os.fork()
     if child == 0:
-        signal.alarm(ALARM)  # the one of `serve` doesn't count for forks
+        signal.alarm(ALARM)  # forks do not inherit the alarm of `serve`
         status = 1
         try:
             with os.fdopen(into, "wb") as sink:
@@ -110,7 +110,7 @@ def _in_fork(work: Callable[[], bytes]) -> bytes:
                     answer, status = str(error).encode(), _NOT_FOUND
                 sink.write(answer)
         finally:
-            os._exit(status)  # not the parent's way out: its buffers and pipes are not ours
+            os._exit(status)  # skip the parent's exit handlers: buffers and pipes belong to the parent
     os.close(into)
     with os.fdopen(out, "rb") as source:
         answer = source.read()
@@ -123,7 +123,7 @@ def _in_fork(work: Callable[[], bytes]) -> bytes:
 
 
 def main() -> None:
-    """Answer until the parent closes the pipe."""
+    """Answer requests until the parent closes the pipe."""
     espeak = _Espeak()
     decoder: msgspec.msgpack.Decoder[SpeakRequest | PronounceRequest] = msgspec.msgpack.Decoder(
         SpeakRequest | PronounceRequest

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import io
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from emulator.engine.local import LocalEngine, doctor
 from emulator.engine.local.apertium import known_pairs
 from emulator.engine.local.doctor import ANYTHING, NO_WAY, PARTS, PHRASES, PIVOT, Part, examine, matrix, ways
 from emulator.engine.local.phrasebook import BUILT_IN, Phrasebook
@@ -27,7 +29,7 @@ def test_what_works_without_apertium() -> None:
     assert found["en", "ca"] == NO_WAY
 
 
-def test_languages_nothing_leads_to_are_left_out() -> None:
+def test_unreachable_languages_are_left_out() -> None:
     table = matrix(ways(Phrasebook.load(BUILT_IN), []))
     headers = [column.header for column in table.columns]
     assert headers[0] == "from"
@@ -40,12 +42,16 @@ def test_a_missing_part_has_no_version() -> None:
 
 
 @pytest.mark.engine
-async def test_the_examination_proves_that_it_works(tmp_path: Path) -> None:
+@pytest.mark.asyncio(loop_scope="session")
+async def test_the_examination_proves_that_it_works(
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(doctor, "LocalEngine", lambda **_: nullcontext(engine))
     out = io.StringIO()
     assert await examine(Console(file=out, width=100), modes=tmp_path) == 0
     text = out.getvalue()
-    assert "“Good morning, everyone.” became “Buenos días a todos.”" in text
-    assert "no Apertium" in text
+    assert "“Good morning, everyone.” was interpreted as “Buenos días a todos.”" in text
+    assert "phrasebook only" in text
 
 
 async def test_a_missing_part_fails_the_examination(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -84,11 +84,11 @@ async def test_nothing_to_say_in_the_language_it_was_said_in(engine: LocalEngine
 async def test_what_it_cannot_do_is_an_error(engine: LocalEngine) -> None:
     with pytest.raises(EngineError, match="cannot speak 'xx'"):
         await engine.interpret(Heard("en", "hello"), "xx")
-    with pytest.raises(EngineError, match="cannot listen to 'ja'"):
+    with pytest.raises(EngineError, match="cannot recognise 'ja'"):
         await engine.hear(bytes(48_000), ["ja"])
-    with pytest.raises(EngineError, match="no language"):
+    with pytest.raises(EngineError, match="no language to recognise"):
         await engine.hear(bytes(48_000), [])
-    with pytest.raises(EngineError, match="60 s at most"):
+    with pytest.raises(EngineError, match="longer than 60 s"):
         await engine.hear(bytes(48_000 * MAX_SECONDS + 2), ["en"])
 
 
@@ -104,8 +104,8 @@ async def test_a_cancelled_utterance_leaves_the_engine_usable(engine: LocalEngin
 
 async def test_many_utterances_at_once_keep_their_answers(engine: LocalEngine, voice: Synthesiser) -> None:
     english, spanish = await voice.say(QUESTION, "en", ANA), await voice.say(PREGUNTA, "es")
-    heard = await asyncio.gather(*(engine.hear(*one) for one in [(english, ["en"]), (spanish, ["es"])] * 3))
-    assert heard == [Heard("en", QUESTION), Heard("es", PREGUNTA)] * 3
+    heard = await asyncio.gather(*(engine.hear(*one) for one in [(english, ["en"]), (spanish, ["es"])] * 2))
+    assert heard == [Heard("en", QUESTION), Heard("es", PREGUNTA)] * 2
 
 
 async def test_a_recogniser_that_dies_is_replaced(engine: LocalEngine, voice: Synthesiser) -> None:

@@ -28,13 +28,13 @@ async def odd_worker() -> AsyncIterator[WorkerProcess]:
         await worker.close()
 
 
-async def ask(worker: WorkerProcess, order: str) -> tuple[int, str]:
-    pid, _, rest = (await worker.ask(order.encode(), LIMIT)).decode().partition(" ")
+async def ask(worker: WorkerProcess, command: str) -> tuple[int, str]:
+    pid, _, rest = (await worker.ask(command.encode(), LIMIT)).decode().partition(" ")
     return int(pid), rest
 
 
 def gone(pid: int) -> bool:
-    """Wait until the process is no more."""
+    """Wait until the process has ended."""
     deadline = time.monotonic() + 5.0
     while time.monotonic() < deadline:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -99,7 +99,7 @@ async def test_a_worker_that_was_killed_is_replaced() -> None:
 async def test_a_worker_that_hangs_is_ended_and_replaced() -> None:
     async with odd_worker() as worker:
         first, _ = await ask(worker, "say x")
-        with pytest.raises(WorkerFailed, match="no answer in 0.1 s"):
+        with pytest.raises(WorkerFailed, match="did not answer within 0.1 s"):
             await worker.ask(b"hang", 0.1)
         assert gone(first)
         assert (await ask(worker, "say y"))[1] == "y"

@@ -1,4 +1,4 @@
-"""What the engine makes of people: how much English it gets wrong, and what it refuses."""
+"""Recognises recordings of people: word errors in English, and utterances that must be refused."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ pytestmark = [
     pytest.mark.recordings,
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.timeout(60),
+    pytest.mark.usefixtures("each_decoded_once"),
 ]
 
 ON_THE_EDGE = "es-arenas.wav"
-"""Read slowly, word by word: whether it is recognised hangs on details."""
+"""Read slowly, word by word; recognised or not depending on details."""
 
 SHORT_ENGLISH = ("en-go-forward.wav", "en-cards-1.wav")
 
@@ -51,7 +52,7 @@ def clips(recordings: Path) -> list[Clip]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def prompted(clips: list[Clip]) -> AsyncIterator[LocalEngine]:
-    """An engine that was told the sentences of the recordings, among all its others."""
+    """An engine that knows the sentences of the recordings besides its own."""
     extra: dict[str, list[str]] = {}
     for clip in clips:
         if clip.language != "en":
@@ -72,10 +73,10 @@ async def test_english_word_errors(engine: LocalEngine, clips: list[Clip]) -> No
     assert errors / words < WORD_ERRORS
 
 
-async def test_sentences_it_was_told_are_heard(prompted: LocalEngine, clips: list[Clip]) -> None:
-    told = [clip for clip in clips if clip.language in {"es", "fr", "it", "pt", "de"} and clip.file != ON_THE_EDGE]
-    heard = {clip.file: (await prompted.hear(clip.pcm, [clip.language])).text for clip in told}
-    assert heard == {clip.file: normalise(clip.transcript) for clip in told}
+async def test_extra_phrases_are_recognised(prompted: LocalEngine, clips: list[Clip]) -> None:
+    known = [clip for clip in clips if clip.language in {"es", "fr", "it", "pt", "de"} and clip.file != ON_THE_EDGE]
+    heard = {clip.file: (await prompted.hear(clip.pcm, [clip.language])).text for clip in known}
+    assert heard == {clip.file: normalise(clip.transcript) for clip in known}
 
 
 @pytest.mark.parametrize("language", ["es", "fr", "it", "pt", "de"])
@@ -99,7 +100,7 @@ async def test_the_language_is_found(prompted: LocalEngine, clips: list[Clip]) -
 
 
 def word_errors(reference: list[str], heard: list[str]) -> int:
-    """Words to change, add or take away to make one of the other."""
+    """Return the number of words to replace, add or remove."""
     row = list(range(len(heard) + 1))
     for number, word in enumerate(reference, 1):
         diagonal, row[0] = row[0], number
