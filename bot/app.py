@@ -14,13 +14,12 @@ from typing import Any, TypeVar
 from azure.core.credentials import AzureKeyCredential
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.identity.aio import DefaultAzureCredential
-from fastapi import APIRouter, FastAPI
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI
 
+from bot import health
 from bot.booth import BoothFactory
 from bot.calls import acs_client as call_automation
 from bot.calls.acs_client import AcsCalls
-from bot.calls.active_calls import ActiveCalls
 from bot.calls.call import CallAddresses
 from bot.calls.dispatcher import Dispatcher
 from bot.calls.registry import Registry
@@ -298,7 +297,7 @@ def add_routes(app: FastAPI, settings: Settings, resources: Resources, service: 
     )
     app.include_router(admin_routes.subscription_routes(storage.subscriptions, rooms, guard))
     app.include_router(admin_routes.joining_routes(rooms, issue_ticket, join_limits()))
-    app.include_router(_health(service.calls.active_calls, service.capabilities))
+    app.include_router(health.router(service.calls.active_calls, service.capabilities))
     app.openapi_schema = described(app.openapi())
 
 
@@ -379,31 +378,6 @@ def _translation(settings: Settings, sockets: ModelSockets) -> Translation | Non
         Capabilities(sockets, settings.azure_ai_translate_deployment, settings.azure_ai_translate_languages),
         TranslationSettings(transcribe=settings.azure_ai_transcribe_deployment),
     )
-
-
-def _health(calls: ActiveCalls, capabilities: Capabilities | None) -> APIRouter:
-    routes = APIRouter(tags=["operations"])
-
-    @routes.get("/healthz", summary="Whether the process is alive")
-    async def healthz() -> dict[str, str]:
-        return {"status": "ok"}
-
-    @routes.get(
-        "/readyz",
-        summary="Whether new calls are accepted",
-        responses={503: {"description": "Draining: no new calls are accepted"}},
-    )
-    async def readyz() -> JSONResponse:
-        ready = calls.accepting
-        body: dict[str, object] = {
-            "status": "ready" if ready else "draining",
-            "live_calls": len(calls),
-        }
-        if capabilities is not None:
-            body["translation"] = capabilities.report()
-        return JSONResponse(body, 200 if ready else 503)
-
-    return routes
 
 
 def _acs_address(settings: Settings) -> tuple[str, str | None]:

@@ -33,6 +33,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "fastapi": (
         "bot/app.py",
         "bot/error_responses.py",
+        "bot/health.py",
         "http_serving/security_headers.py",
         "webhooks/routes.py",
         "media_streaming/routes.py",
