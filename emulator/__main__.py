@@ -90,7 +90,7 @@ async def _serve(config: Config) -> None:
 
 
 def _greeting(emulator: Emulator) -> list[str]:
-    """Return what is printed at the start. Keys that the caller chose may be secrets and are not repeated."""
+    """Return the lines printed at the start. Keys given as options may be secrets and are left out."""
     config = emulator.config
     lines = [f"ACS: {emulator.acs_url}"]
     if emulator.acs_tls_url:
@@ -157,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="CODE",
-        help="language of the participants, loaded at start and told apart by translation sessions; may be repeated "
+        help="language of the participants, loaded at start and distinguished by translation sessions; may be repeated "
         "(default: en, es)",
     )
     add(

@@ -78,7 +78,7 @@ class Emulator:
         async with AsyncExitStack() as stack:
             stack.callback(self.journal.close)
             await self._start_realtime(stack)
-            await self._start_acs(stack)  # last: whoever gets an answer from it may use both sides
+            await self._start_acs(stack)  # last: an answer from it means that both sides are ready
             self._stack = stack.pop_all()
         return self
 
@@ -114,7 +114,7 @@ class Emulator:
             self.acs_tls_url = await self._listen(runner, self.config.tls_port, authority.context)
 
     async def _start_realtime(self, stack: AsyncExitStack) -> None:
-        # Imported here: the ACS side alone needs no speech engine to be installed.
+        # Imported here, so that commands without a Realtime side load faster.
         from emulator.realtime.config import RealtimeConfig
         from emulator.realtime.faults.rules import RealtimeFaults
         from emulator.realtime.server import RealtimeServer

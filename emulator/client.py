@@ -1,4 +1,4 @@
-"""A participant's client for the join socket: speaks at real time, records what it hears; it plays nothing aloud."""
+"""A participant's client for the join socket: speaks in real time and records what it hears."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ FRAME_S = 0.02
 FRAME_BYTES = 960  # 20 ms of PCM16 mono at 24 kHz
 _SILENCE = bytes(FRAME_BYTES)
 _BYTES_PER_S = 48_000
-# Frames made up for after a stall of this process; more would come too late to be worth anything.
+# Frames made up for after a stall of this process; older ones are skipped.
 _CATCH_UP_FRAMES = 10
-# A microphone's clock and ours are not the same; beyond this the difference is only delay.
+# Live audio held at most: the clocks of microphone and process differ, and more would only be delay.
 _LIVE_BYTES = 10 * FRAME_BYTES
 _JOIN_S = 10.0
 _CLOSE_S = 2.0
 
 
 class JoinRefused(Exception):
-    """The room did not take us.
+    """The room refused the participant.
 
     Attributes:
         status: HTTP status of the refused upgrade (401, 403, 404), or 0 when refused on the open socket.
-        code, message: the emulator's own words.
+        code, message: code and message of the emulator's error.
     """
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -47,20 +47,19 @@ class JoinRefused(Exception):
 
 
 class Participant:
-    """Somebody in the call of a room.
+    """A participant in the call of a room.
 
     Attributes:
-        participant_id: the raw id.
-        joined_at: `clock.monotonic()` when the room took us in.
+        participant_id: raw id of the participant.
+        joined_at: `clock.monotonic()` when the participant joined.
         heard: all audio heard, PCM16 mono 24 kHz, beginning at `joined_at`; empty when not recording.
         heard_at: `clock.monotonic()` of each frame's arrival.
-        frames_heard, frames_spoken: counts; spoken ones without the silence in between.
+        frames_heard, frames_spoken: number of frames; silence between utterances does not count as spoken.
         spoken: (began, ended) of each `speak`, `clock.monotonic()`.
-        roster: `[{"id","display_name","muted","speaking"}]`, the latest; bots are on it too.
-        muted: as asked for.
-        closed: the socket is closed, `close_reason` says why.
-        on_frame: called with every frame heard, on_event with every message about the call, as `Participant.join` was
-            told. Both inside the reading of the socket: they must not block.
+        roster: the latest `[{"id","display_name","muted","speaking"}]`, bots included.
+        muted: whether the participant is muted.
+        closed: whether the socket is closed, for `close_reason`.
+        on_frame, on_event: called with every frame heard and with every message about the call. They must not block.
     """
 
     def __init__(self, socket: ClientWebSocketResponse[bool], display_name: str, record: bool) -> None:
@@ -98,7 +97,7 @@ class Participant:
         on_frame: Callable[[bytes], None] | None = None,
         on_event: Callable[[dict[str, Any]], None] | None = None,
     ) -> AsyncIterator[Self]:
-        """Be in the call of a room while inside; leave it at the end.
+        """Join the call of a room; leave it at the end of the context.
 
         Args:
             acs_url: the emulator's ACS address, `http://host:port`.
@@ -107,8 +106,8 @@ class Participant:
             on_frame, on_event: see the class.
 
         Raises:
-            JoinRefused: the room did not take us.
-            OSError: there is nobody at that address (aiohttp's own kind of it); TimeoutError when nobody answers.
+            JoinRefused: the room refused the participant.
+            OSError: the address cannot be reached (aiohttp's subclass); TimeoutError if it does not answer.
         """
         url = f"{acs_url.rstrip('/')}/emulator/rooms/{quote(room_id)}/join?token={quote(token)}"
         async with aiohttp.ClientSession() as session:
@@ -130,12 +129,12 @@ class Participant:
                         await participant.leave()
 
     async def speak(self, pcm: bytes) -> None:
-        """Say something, at the pace it was recorded; returns when its last frame has gone out.
+        """Speak PCM16 mono 24 kHz in real time; return when the last frame was sent.
 
-        Two calls at once are said one after the other. Cancelling leaves the rest unsaid.
+        Concurrent calls are spoken one after the other. Cancelling drops what was not sent.
 
         Raises:
-            ConnectionError: the socket closed before it was all said.
+            ConnectionError: the socket closed before the end.
         """
         frames = [pcm[start : start + FRAME_BYTES] for start in range(0, len(pcm), FRAME_BYTES)]
         if not frames:
@@ -156,28 +155,31 @@ class Participant:
         self.spoken.append((began, monotonic()))
 
     def say_live(self, pcm: bytes) -> None:
-        """Live audio, as a microphone brings it: said as soon as it can be; of what waits longer the oldest goes."""
+        """Add live audio, as from a microphone: sent as soon as possible; the oldest is dropped beyond 200 ms."""
         self._live += pcm
         if len(self._live) > _LIVE_BYTES:
             del self._live[: len(self._live) - _LIVE_BYTES]
 
     async def mute(self) -> None:
-        """Be silent whatever is said; the room shows it."""
+        """Mute the participant; the roster shows it."""
         await self._say("mute")
         self.muted = True
 
     async def unmute(self) -> None:
-        """Be heard again."""
+        """Unmute the participant."""
         await self._say("unmute")
         self.muted = False
 
     async def press(self, *tones: str) -> None:
-        """Press keys, in the service's words: `zero` to `nine`, `a` to `d`, `pound`, `asterisk`."""
+        """Press keys, in the service's words: `zero` to `nine`, `a` to `d`, `pound`, `asterisk`.
+
+        An unknown word has no effect; `on_event` gets `{"type": "refused"}`.
+        """
         for tone in tones:
             await self._say("dtmf", tone=tone)
 
     async def leave(self) -> None:
-        """Leave the call; whatever is unsaid stays so. Once is enough, twice is no harm."""
+        """Leave the call; audio that was not sent is dropped. Does nothing after the first time."""
         if self.closed:
             return
         self.close_reason = self.close_reason or "left"
@@ -190,11 +192,11 @@ class Participant:
         await self._socket.close()
 
     async def wait_closed(self) -> None:
-        """Until the socket is closed, by whomever."""
+        """Wait until the socket is closed, by either side."""
         await self._gone.wait()
 
     def heard_position(self, moment: float) -> int:
-        """The place in `heard`, in bytes, of what was heard at an instant of `clock.monotonic()`."""
+        """Return the position in `heard`, in bytes, of an instant of `clock.monotonic()`."""
         return max(0, round((moment - self.joined_at) * _BYTES_PER_S / 2)) * 2
 
     async def _enter(self) -> None:
@@ -227,7 +229,7 @@ class Participant:
             self.on_frame(frame)
         if not self._record:
             return
-        if not self.heard:  # from being taken in to the first frame nothing is sent
+        if not self.heard:  # nothing is sent between joining and the first frame
             self.heard += bytes(self.heard_position(now))
         self.heard += frame
 
@@ -245,7 +247,7 @@ class Participant:
             self.on_event(event)
 
     async def _write(self) -> None:
-        """One frame per 20 ms: what is to be said, else silence."""
+        """Send one frame per 20 ms: speech, live audio or silence."""
         start = monotonic()
         number = 0
         done: asyncio.Future[None] | None = None
@@ -263,7 +265,7 @@ class Participant:
                 if done is not None and not done.done():
                     done.set_result(None)
         except (ConnectionError, aiohttp.ClientError) as error:
-            # Why the socket closed is the reader's to say; this frame's speaker waits for its last frame here.
+            # The reader reports why the socket closed; only the speaker of this frame is notified here.
             if done is not None and not done.done():
                 done.set_exception(ConnectionError(str(error)))
         finally:
@@ -283,7 +285,7 @@ class Participant:
             raise ConnectionError("the socket is closed") from error
 
     def _close(self) -> None:
-        """What the end of the socket means for everybody who waits."""
+        """Mark the participant as closed and fail everything that waits for sending."""
         self.closed = True
         self.close_reason = self.close_reason or f"socket closed with {self._socket.close_code}"
         self._gone.set()
@@ -295,7 +297,7 @@ class Participant:
 
 @asynccontextmanager
 async def _background(*work: Any) -> AsyncIterator[None]:
-    """Run coroutines beside the body and cancel them at its end; an error of the body comes out as it is."""
+    """Run coroutines beside the body and cancel them at its end; an error of the body is raised unchanged."""
     try:
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(each) for each in work]
@@ -311,7 +313,7 @@ async def _background(*work: Any) -> AsyncIterator[None]:
 
 
 async def _refusal(session: aiohttp.ClientSession, url: str, status: int) -> JoinRefused:
-    """Why an upgrade was refused: asked again without upgrading, since the first answer's body is not to be had."""
+    """Return why an upgrade was refused, by asking again without one: aiohttp drops the body of the first answer."""
     try:
         async with session.get(url) as answer:
             error = (await answer.json())["error"]

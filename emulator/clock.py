@@ -1,8 +1,8 @@
-"""What time it is, for everything in the emulator: the machine's time, or that of a loop in virtual time.
+"""The clock of the emulator: the machine's time, or that of a loop in virtual time.
 
-Whoever asks inside a loop with a `wall_offset`, as `VirtualTimeLoop` has, gets that loop's time; anybody else the
-machine's. So nothing has to be handed a clock, and two loops in two threads each have their own. Asking costs half a
-microsecond.
+Inside a loop with a `wall_offset`, such as `VirtualTimeLoop`, functions return that loop's time, elsewhere the
+machine's. So no object needs a clock as parameter, and two loops in two threads have times of their own. A call costs
+half a microsecond.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from datetime import UTC, datetime
 
 
 def monotonic() -> float:
-    """Seconds on the clock of intervals and deadlines; its zero means nothing."""
+    """Return seconds on the clock of intervals and deadlines, from an arbitrary zero."""
     virtual = _virtual()
     return time.monotonic() if virtual is None else virtual[0]
 
 
 def wall() -> float:
-    """Seconds since 1970."""
+    """Return seconds since 1970."""
     virtual = _virtual()
     return time.time() if virtual is None else sum(virtual)
 
 
 def utc_now() -> datetime:
-    """The date and time."""
+    """Return the date and time in UTC."""
     return datetime.fromtimestamp(wall(), UTC)
 
 
 def _virtual() -> tuple[float, float] | None:
-    """The loop's time and what the wall clock is ahead of it; None in real time."""
+    """Return the loop's time and the offset of the wall clock from it, or None in real time."""
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:

@@ -1,4 +1,4 @@
-"""What an emulator is started with: ports, keys, and the switches for every behaviour the real service leaves open."""
+"""Settings of an emulator: ports, keys, and switches for behaviours of the real service that are not known."""
 
 from __future__ import annotations
 
@@ -26,32 +26,30 @@ Seconds = Annotated[float, Meta(ge=0)]
 
 
 class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Behaviours that differ between readings of the service, or that a test wants otherwise."""
+    """Behaviours that are not known of the real service, or that tests need to change."""
 
-    strict_signing: Annotated[bool, Meta(description="sign check over the path exactly as it came")] = False
-    strict_urls: Annotated[bool, Meta(description="refuse http callbacks and ws media, as the cloud does")] = False
+    strict_signing: Annotated[bool, Meta(description="verify signatures over the path exactly as sent")] = False
+    strict_urls: Annotated[
+        bool, Meta(description="refuse http callbacks and ws media addresses, as the cloud does")
+    ] = False
     connect_to_empty_room: Annotated[
         Literal["refuse", "fail", "accept"],
-        Meta(
-            description="connect with nobody in the room: 404/8522, event ConnectFailed, or a call with the bot alone"
-        ),
+        Meta(description="connect to a room without participants: 404/8522, ConnectFailed, or a call of the bot alone"),
     ] = "refuse"
     connect_answer: Annotated[
         Literal["recorded", "documented"],
-        Meta(
-            description="connect answer as recorded (no serverCallId, subscription disabled) or as in the spec example"
-        ),
+        Meta(description="answer of connect: as recorded (no serverCallId, subscription disabled) or as documented"),
     ] = "recorded"
     media_before_answer: Annotated[
-        bool, Meta(description="dial the media socket before the connect request is answered")
+        bool, Meta(description="open the media socket before the connect request is answered")
     ] = False
     connected_order: Annotated[
         Literal["media_first", "events_first"],
-        Meta(description="dial the media socket before or after the CallConnected post"),
+        Meta(description="open the media socket before or after CallConnected is posted"),
     ] = "media_first"
     first_events: Annotated[
         Literal["together", "separate", "swapped"],
-        Meta(description="CallConnected and ParticipantsUpdated in one post, in two, or in two the wrong way round"),
+        Meta(description="CallConnected and ParticipantsUpdated in one post, in two, or in two in reverse order"),
     ] = "together"
     sequence_step: Annotated[int, Meta(ge=1, description="step of ParticipantsUpdated.sequenceNumber")] = 1
     bot_in_participants: Annotated[
@@ -59,51 +57,53 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = False
     last_human_leaves: Annotated[
         Literal["bot_stays", "call_ends"],
-        Meta(description="what happens to a bot when nobody human is left"),
+        Meta(description="what happens to a bot when the last person has left"),
     ] = "bot_stays"
-    alone_limit_s: Annotated[float, Meta(ge=0, description="a bot alone is disconnected after so many seconds")] = 60.0
-    callback_tries: Annotated[int, Meta(ge=1, description="tries to post a callback event")] = 3
-    callback_backoff_s: Annotated[float, Meta(ge=0, description="wait before the second try; doubles")] = 0.5
-    redials: Annotated[int, Meta(ge=0, description="tries to dial a dropped media socket again")] = 3
-    redial_gap_s: Annotated[float, Meta(ge=0, description="seconds between those tries")] = 0.5
+    alone_limit_s: Annotated[
+        float, Meta(ge=0, description="seconds after which a bot alone in a call is disconnected")
+    ] = 60.0
+    callback_tries: Annotated[int, Meta(ge=1, description="attempts to post a callback event")] = 3
+    callback_backoff_s: Annotated[
+        float, Meta(ge=0, description="seconds before the second attempt; doubles each time")
+    ] = 0.5
+    redials: Annotated[int, Meta(ge=0, description="attempts to open a broken media socket again")] = 3
+    redial_gap_s: Annotated[float, Meta(ge=0, description="seconds between those attempts")] = 0.5
     silent_frames: Annotated[
-        Literal["sent", "omitted"], Meta(description="frames judged silent: sent and flagged, or left out")
+        Literal["sent", "omitted"], Meta(description="silent frames: sent with the flag, or left out")
     ] = "sent"
     silence_rms: Annotated[
         float, Meta(ge=0, description="a frame with less than this root mean square (of 32768) is silent")
     ] = 24.0
     muted_participants: Annotated[
-        Literal["silent", "absent"], Meta(description="unmixed frames of a muted participant")
+        Literal["silent", "absent"], Meta(description="frames of a muted participant in unmixed audio")
     ] = "silent"
     mixed_participant_id: Annotated[Literal["absent", "null"], Meta(description="participantRawID in mixed audio")] = (
         "absent"
     )
-    echo_bot: Annotated[bool, Meta(description="a bot gets its own audio back")] = False
-    dominant_speakers: Annotated[int, Meta(ge=1, description="streams at once in unmixed audio")] = 4
-    play_limit_ms: Annotated[int, Meta(ge=20, description="audio of a bot held for playing")] = 60_000
-    play_overflow: Annotated[Literal["drop_oldest", "close"], Meta(description="what happens beyond play_limit_ms")] = (
-        "drop_oldest"
-    )
+    echo_bot: Annotated[bool, Meta(description="send a bot its own audio as well")] = False
+    dominant_speakers: Annotated[int, Meta(ge=1, description="most speakers at the same time in unmixed audio")] = 4
+    play_limit_ms: Annotated[int, Meta(ge=20, description="most audio of a bot that waits for playing")] = 60_000
+    play_overflow: Annotated[
+        Literal["drop_oldest", "close"], Meta(description="what happens to audio beyond play_limit_ms")
+    ] = "drop_oldest"
     slow_reader: Annotated[
         Literal["drop_oldest", "close"],
-        Meta(description="a bot that leaves slow_reader_ms of media unread"),
+        Meta(description="what happens to a bot that leaves slow_reader_ms of media unread"),
     ] = "drop_oldest"
-    slow_reader_ms: Annotated[int, Meta(ge=20, description="unread media held for a bot")] = 1000
+    slow_reader_ms: Annotated[int, Meta(ge=20, description="most unread media held for a bot")] = 1000
     marks: Annotated[bool, Meta(description="answer marks in outbound audio with MarkData (preview)")] = False
     phone_numbers: Annotated[
-        Literal["answer", "busy", "ring_out"], Meta(description="what a dialled phone number does")
+        Literal["answer", "busy", "ring_out"], Meta(description="how a dialled phone number reacts")
     ] = "answer"
-    ring_s: Annotated[float, Meta(ge=0, description="seconds that somebody is rung who is given no time to answer")] = (
-        60.0
-    )
+    ring_s: Annotated[float, Meta(ge=0, description="seconds to ring if the request names no timeout")] = 60.0
     eventgrid_speed_up: Annotated[
-        float, Meta(gt=0, description="divides the waits of Event Grid, beside --eventgrid-speed-up")
+        float, Meta(gt=0, description="divides the waits of Event Grid, in addition to --eventgrid-speed-up")
     ] = 1.0
     page_size: Annotated[int, Meta(ge=1, description="items per page of a list")] = 100
 
 
 def parse_switches(assignments: Iterable[str], base: Switches | None = None) -> Switches:
-    """Switches from `name=value` words, on top of `base`.
+    """Return `base` changed by `name=value` words.
 
     Raises:
         ValueError: a word is not `name=value`, the name is unknown, or the value does not fit.
@@ -118,7 +118,7 @@ def parse_switches(assignments: Iterable[str], base: Switches | None = None) -> 
 
 
 def with_switches(base: Switches, values: dict[str, Any]) -> Switches:
-    """`base` with some switches set otherwise; text is read as the switch's own type.
+    """Return `base` with some switches changed; text is converted to the type of the switch.
 
     Raises:
         ValueError: a name is unknown or a value does not fit.
@@ -130,7 +130,7 @@ def with_switches(base: Switches, values: dict[str, Any]) -> Switches:
 
 
 def switch_help() -> str:
-    """One line per switch: name, default, meaning."""
+    """Return one line per switch: name, default, meaning."""
     lines = []
     for item in msgspec.structs.fields(Switches):
         described = msgspec.inspect.type_info(item.type)
@@ -144,7 +144,7 @@ def switch_help() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """Everything an emulator needs to start. Port 0 takes any free port."""
+    """Settings of an emulator. Port 0 takes a free port."""
 
     host: str = "127.0.0.1"
     acs_port: int = 9100
@@ -152,8 +152,8 @@ class Config:
     access_key: str = field(default=WELL_KNOWN_ACCESS_KEY, repr=False)  # base64
     realtime_key: str = field(default=WELL_KNOWN_REALTIME_KEY, repr=False)
     engine: Literal["local", "scripted"] = "local"
-    deployments: tuple[str, ...] | None = None  # None: any name is served
-    languages: tuple[str, ...] = LANGUAGES  # ISO 639-1; loaded at start, told apart by a translation session
+    deployments: tuple[str, ...] | None = None  # None: any name is accepted
+    languages: tuple[str, ...] = LANGUAGES  # ISO 639-1; loaded at start, distinguished by translation sessions
     resource_id: str = RESOURCE_ID
     callback_issuer: str = CALLBACK_ISSUER
     callback_audience: str | None = None  # None: the resource id
@@ -162,5 +162,5 @@ class Config:
     switches: Switches = Switches()
     journal_path: Path | None = None
     tls_port: int | None = None  # None: no https
-    ca_file: Path | None = None  # where the certificate of the own authority is written
-    seed: int | None = None  # of identifiers and of every other random number; None: never the same twice
+    ca_file: Path | None = None  # the certificate that https clients must trust is written here
+    seed: int | None = None  # of identifiers and all other random numbers; None: different in each run

@@ -1,4 +1,4 @@
-"""The fault plan: a JSON document saying what goes wrong next, checked as a whole and consumed as it happens."""
+"""The fault plan: a JSON document of the faults to come, checked as a whole and used up as they happen."""
 
 from __future__ import annotations
 
@@ -27,50 +27,50 @@ TokenFlaw = Literal[
     "hmac",
     "garbage",
 ]
-"""What is wrong with a token: `wrong_key` a signature of other claims, `unknown_key` a key that is not published,
-`unsigned` algorithm "none", `hmac` HS256 with the public key as secret."""
+"""Flaws of a token. `wrong_key`: signature of other claims; `unknown_key`: key that is not published; `unsigned`:
+algorithm "none"; `hmac`: HS256 with the public key as secret."""
 
 
 class HttpFault(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Answers to requests whose path starts with `path`, instead of serving them."""
+    """Replaces the answers to requests whose path starts with `path`."""
 
     path: str
     method: str | None = None
     status: Annotated[int, Meta(ge=400, le=599)] | None = None
     """Status to answer with; None serves the request (after `delay_ms`)."""
     body: str | None = None
-    """Text to answer with instead of the service's error body, as a gateway before it would."""
+    """Text of the answer instead of the service's error body, as from a gateway."""
     headers: dict[str, str] = {}
-    """Further headers of that answer, e.g. `retry-after-ms`."""
+    """Additional headers of the answer, e.g. `retry-after-ms`."""
     after: Annotated[int, Meta(ge=0)] = 0
-    """So many requests are served first."""
+    """Number of requests that are served before the fault applies."""
     retry_after: Annotated[int, Meta(ge=0)] | None = None
     """Seconds, in a `Retry-After` header."""
     delay_ms: Milliseconds = 0
     reset: bool = False
     """Cut the connection without an answer."""
     times: Times | None = None
-    """How often, None for always."""
+    """How often the fault applies; None for always."""
 
 
 class CallbackFault(Struct, kw_only=True, forbid_unknown_fields=True):
-    """What happens to callback events on their way."""
+    """Disturbs callback events on their way to the bot."""
 
     types: list[str] = []
     """Event types without their prefix ("CallConnected"); empty means every type."""
     delay_ms: Milliseconds = 0
     duplicate: Annotated[int, Meta(ge=0)] = 0
-    """How many more times a delivered post is sent."""
+    """How many more times a delivered post is repeated."""
     lost: bool = False
     """The post is never sent."""
     after_next: bool = False
-    """The post goes out after the one that follows it on the same call connection."""
+    """The post is sent after the next one of the same call connection."""
     token: TokenFlaw = "valid"
     times: Times | None = None
 
 
 class GridFault(Struct, kw_only=True, forbid_unknown_fields=True):
-    """What happens to Event Grid events on their way to every subscription."""
+    """Disturbs Event Grid events on their way to every subscription."""
 
     types: list[str] = []
     """Event types without their prefix ("CallStarted"); empty means every type."""
@@ -78,26 +78,26 @@ class GridFault(Struct, kw_only=True, forbid_unknown_fields=True):
     duplicate: Annotated[int, Meta(ge=0)] = 0
     """How many more times the event is delivered."""
     after_next: bool = False
-    """The event is delivered after the one that follows it."""
+    """The event is delivered after the next one."""
     times: Times | None = None
 
 
 class MediaFault(Struct, kw_only=True, forbid_unknown_fields=True):
-    """What happens to media sockets."""
+    """Disturbs media sockets."""
 
     drop_after_frames: Times | None = None
-    """Cut the socket after so many audio frames were written to it."""
+    """Cut the socket after this many audio frames."""
     jitter_ms: Milliseconds = 0
-    """Each tick's frames are held back for a random time up to this, order kept."""
+    """Hold back each tick's frames for a random time up to this, in order."""
     stall_after_frames: Times | None = None
-    """After so many audio frames nothing goes out for `stall_ms`, then all of it at once."""
+    """After this many audio frames send nothing for `stall_ms`, then everything at once."""
     stall_ms: Milliseconds = 1000
     refuse_dials: bool = False
-    """Dialling the media socket fails."""
+    """Fail to open the media socket."""
     token: TokenFlaw = "valid"
-    """What is wrong with the token of a dial."""
+    """Flaw of the token that opens the media socket."""
     times: Times | None = None
-    """How many sockets are cut, stalled or refused, None for all."""
+    """How many sockets are cut, stalled or refused; None for all."""
 
 
 class FaultDocument(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -108,24 +108,24 @@ class FaultDocument(Struct, kw_only=True, forbid_unknown_fields=True):
     event_grid: list[GridFault] = []
     media: MediaFault = msgspec.field(default_factory=MediaFault)
     switches: dict[str, Any] = {}
-    """Switches set otherwise than at the start; see `Switches`."""
+    """Switches that differ from those at the start; see `Switches`."""
     realtime: dict[str, Any] = {}
-    """Faults of the Realtime side, in its own form."""
+    """Faults of the Realtime side, in a form of its own."""
     seed: int = 0
-    """Of the random numbers behind jitter, so that a run can be repeated."""
+    """Seed of the random numbers behind jitter, so that a run can be repeated."""
 
 
 @dataclass(frozen=True, slots=True)
 class RealtimePart:
-    """The Realtime side's faults, as much as this side needs to know of them."""
+    """Access to the faults of the Realtime side."""
 
     prepare: Callable[[Mapping[str, Any]], Callable[[], None]]
-    """Checks a document (ValueError) and answers with what puts it in force."""
+    """Checks a document (ValueError) and returns the function that puts it in force."""
     document: Callable[[], Mapping[str, Any]]
 
 
 class FaultPlan:
-    """The faults in force. Every question consumes what it answers with a fault."""
+    """The faults in force. A method that returns a fault uses it up once."""
 
     def __init__(self, switches: Switches | None = None) -> None:
         self._base = switches or Switches()
@@ -139,19 +139,19 @@ class FaultPlan:
 
     @property
     def media(self) -> MediaFault:
-        """What is asked of media sockets, for reading."""
+        """The faults of media sockets."""
         return self._document.media
 
     def clear(self) -> None:
-        """No faults, switches as at the start."""
+        """Remove all faults and restore the switches of the start."""
         self.replace({})
 
     def attach(self, realtime: RealtimePart) -> None:
-        """From now on the document has a part for the Realtime side."""
+        """Accept faults of the Realtime side in documents."""
         self._realtime = realtime
 
     def replace(self, document: object) -> None:
-        """Take a new document in place of the old one.
+        """Replace the document in force.
 
         Raises:
             ValueError: the document is of the wrong form; the message names every unknown key.
@@ -172,7 +172,7 @@ class FaultPlan:
         self._take(plan, switches)
 
     def document(self) -> dict[str, Any]:
-        """The faults still to come, and the switches in force."""
+        """Return the faults still to come and the switches in force."""
         built = msgspec.to_builtins(self._document)
         assert isinstance(built, dict)
         built["switches"] = msgspec.to_builtins(self._switches)
@@ -180,7 +180,7 @@ class FaultPlan:
         return built
 
     def http(self, method: str, path: str) -> HttpFault | None:
-        """The fault for this request, if there is one; one use of it is spent."""
+        """Return the fault for a request, or None."""
         for fault in self._document.http:
             if path.startswith(fault.path) and fault.method in (None, method):
                 if fault.after:
@@ -191,7 +191,7 @@ class FaultPlan:
         return None
 
     def callback(self, event_types: list[str]) -> CallbackFault | None:
-        """The fault for a post of events of these types, if there is one; one use of it is spent."""
+        """Return the fault for a post of events of these types, or None."""
         for fault in self._document.callbacks:
             if not fault.types or set(fault.types) & set(event_types):
                 _spend(fault, self._document.callbacks)
@@ -199,7 +199,7 @@ class FaultPlan:
         return None
 
     def grid_event(self, event_type: str) -> GridFault | None:
-        """The fault for an Event Grid event, if there is one; one use of it is spent."""
+        """Return the fault for an Event Grid event, or None."""
         for fault in self._document.event_grid:
             if not fault.types or event_type in fault.types:
                 _spend(fault, self._document.event_grid)
@@ -207,21 +207,21 @@ class FaultPlan:
         return None
 
     def refuse_dial(self) -> bool:
-        """Whether this dial of a media socket is to fail."""
+        """Return whether opening this media socket fails."""
         return self._document.media.refuse_dials and self._spend_media()
 
     def frames_until_cut(self) -> int | None:
-        """For a socket just opened: cut it after so many frames; None to leave it alone."""
+        """Return after how many frames the socket just opened is cut, or None."""
         frames = self._document.media.drop_after_frames
         return frames if frames is not None and self._spend_media() else None
 
     def frames_until_stall(self) -> int | None:
-        """For a socket just opened: stall it after so many frames; None to leave it alone."""
+        """Return after how many frames the socket just opened stalls, or None."""
         frames = self._document.media.stall_after_frames
         return frames if frames is not None and self._spend_media() else None
 
     def jitter_ticks(self) -> int:
-        """Ticks of 20 ms by which the next frames are held back."""
+        """Return the ticks of 20 ms by which the next frames are held back."""
         most = self._document.media.jitter_ms // 20
         return self._random.randint(0, most) if most else 0
 
@@ -235,7 +235,7 @@ class FaultPlan:
         if media.times is not None:
             media.times -= 1
             if media.times == 0:
-                # What the last socket was promised stays: how long it stalls.
+                # The last socket keeps its length of stall.
                 self._document.media = MediaFault(jitter_ms=media.jitter_ms, stall_ms=media.stall_ms)
         return True
 
@@ -244,16 +244,16 @@ Fault = TypeVar("Fault", HttpFault, CallbackFault, GridFault)
 
 
 def _spend(fault: Fault, faults: list[Fault]) -> None:
-    """One use of a fault is gone, and with the last one the fault."""
+    """Use up a fault once; remove it after the last time."""
     if fault.times is not None:
         fault.times -= 1
         if fault.times == 0:
-            # By identity: two faults may be alike.
+            # By identity: two faults may be equal.
             faults[:] = [each for each in faults if each is not fault]
 
 
 def _unknown_keys(value: object, kind: type[Struct], path: str) -> list[str]:
-    """Keys of `value`, as dotted paths, that `kind` does not have."""
+    """Return the keys of `value` that `kind` does not have, as dotted paths."""
     if not isinstance(value, dict):
         return []
     nested: dict[str, type[Struct]] = {

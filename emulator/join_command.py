@@ -1,6 +1,6 @@
-"""`python -m emulator join`: a person in a room from the command line, who says recordings or speaks into a microphone.
+"""The command `acs-emulator join`: joins a room from the command line with recordings or a microphone.
 
-It tells what happens as it happens, and at the end what was heard. Playing aloud what is heard is the page's business.
+It prints what happens in the call, and at the end a summary of what was heard. It plays nothing aloud; the page does.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from emulator.client import FRAME_BYTES, FRAME_S, JoinRefused, Participant
 from emulator.wav import RATE, read_wav, write_wav
 
 DONE, CUT_SHORT, WRONG, REFUSED, UNREACHABLE = range(5)
-"""Exit statuses: left as asked; the call ended before all was said; wrong arguments; refused; nobody at the address."""
+"""Exit statuses: left as asked; call ended too early; wrong arguments; refused; no answer at the address."""
 
 EPILOG = """exit status:
   0  left as asked or when interrupted, or everything was said and the call ended
   1  the call ended, or the connection broke, before everything was said
   2  wrong arguments, an unreadable recording, no microphone
   3  the room refused: token, role or time
-  4  nobody answers at that address"""
+  4  the address does not answer"""
 
-# As the emulator's own judgement of silence (switch silence_rms), in units of 1/32768 of full scale.
+# Least level of sound, in units of 1/32768 of full scale; the same as the default of the switch silence_rms.
 _SOUND_RMS = 24.0
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 class NoMicrophone(Exception):
-    """There is none, or nothing to read it with; the message says which."""
+    """There is no microphone, or no library to read it; the message says which."""
 
 
 class Hearing:
-    """What was heard, in numbers.
+    """Statistics of what was heard.
 
     Attributes:
-        frames, sounding: frames of 20 ms heard, and those of them with sound.
+        frames, sounding: number of 20 ms frames heard, and of those with sound.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Hearing:
         self._power = 0.0
 
     def frame(self, pcm: bytes) -> None:
-        """Take one frame into account."""
+        """Count a frame."""
         self.frames += 1
         samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
         power = float(np.dot(samples, samples)) / len(samples)
@@ -64,7 +64,7 @@ class Hearing:
             self._power += power
 
     def summary(self) -> str:
-        """One line: seconds heard, seconds of sound, and how loud that was."""
+        """Return one line: seconds heard, seconds of sound, and its level."""
         heard, sound = self.frames * FRAME_S, self.sounding * FRAME_S
         if not self.sounding:
             return f"heard {heard:.1f} s, all of it silence"
@@ -73,7 +73,7 @@ class Hearing:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Join, and stay until asked to leave; the exit status."""
+    """Join and stay until asked to leave; return the exit status."""
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -85,10 +85,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return asyncio.run(attend(options, sayings, _print))
 
 
-async def attend(options: argparse.Namespace, sayings: Sequence[tuple[str, bytes]], tell: Tell) -> int:
-    """As `main`, with the recordings read: (name, PCM16 mono 24 kHz) each."""
+async def attend(options: argparse.Namespace, sayings: Sequence[tuple[str, bytes]], report: Report) -> int:
+    """Do what `main` does. `sayings` are the recordings: (name, PCM16 mono 24 kHz)."""
     hearing = Hearing()
-    roster = _Roster(tell)
+    roster = _Roster(report)
     stop = asyncio.Event()
     try:
         async with _interrupted(stop), _microphone(options.microphone) as microphone:
@@ -101,23 +101,23 @@ async def attend(options: argparse.Namespace, sayings: Sequence[tuple[str, bytes
                 on_frame=hearing.frame,
                 on_event=roster.take,
             ) as participant:
-                tell(f"joined room {options.room} as {participant.participant_id}")
+                report(f"joined room {options.room} as {participant.participant_id}")
                 try:
-                    as_asked = await _take_part(participant, options, sayings, stop, microphone, tell)
+                    as_asked = await _take_part(participant, options, sayings, stop, microphone, report)
                 finally:
                     if options.record is not None:
                         await asyncio.to_thread(write_wav, options.record, bytes(participant.heard))
     except NoMicrophone as error:
-        tell(f"no microphone: {error}")
+        report(f"no microphone: {error}")
         return WRONG
     except JoinRefused as error:
-        tell(f"refused: {error}")
+        report(f"refused: {error}")
         return REFUSED
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        tell(f"cannot reach {options.acs}: {error}")
+        report(f"cannot reach {options.acs}: {error}")
         return UNREACHABLE
-    tell(f"out of the call: {participant.close_reason}")
-    tell(f"said {participant.frames_spoken * FRAME_S:.1f} s, {hearing.summary()}")
+    report(f"out of the call: {participant.close_reason}")
+    report(f"said {participant.frames_spoken * FRAME_S:.1f} s, {hearing.summary()}")
     return DONE if as_asked else CUT_SHORT
 
 
@@ -127,14 +127,14 @@ async def _take_part(
     sayings: Sequence[tuple[str, bytes]],
     stop: asyncio.Event,
     microphone: Callable[[Participant], None],
-    tell: Tell,
+    report: Report,
 ) -> bool:
-    """Whether it ended as asked: everything was said, or somebody interrupted it."""
+    """Take part in the call; return whether everything was said or the user interrupted it."""
     microphone(participant)
     async with asyncio.TaskGroup() as tasks:
-        speaking = tasks.create_task(_say_all(participant, sayings, tell))
+        speaking = tasks.create_task(_say_all(participant, sayings, report))
         others = [
-            tasks.create_task(_mute_later(participant, options.mute_after, tell)),
+            tasks.create_task(_mute_later(participant, options.mute_after, report)),
             tasks.create_task(participant.wait_closed()),
             tasks.create_task(_leave_later(speaking, options.leave_after)),
             tasks.create_task(stop.wait()),
@@ -146,10 +146,10 @@ async def _take_part(
     return as_asked
 
 
-async def _say_all(participant: Participant, sayings: Sequence[tuple[str, bytes]], tell: Tell) -> bool:
-    """Whether all of it could be said."""
+async def _say_all(participant: Participant, sayings: Sequence[tuple[str, bytes]], report: Report) -> bool:
+    """Say all recordings; return False if the call ended before."""
     for name, pcm in sayings:
-        tell(f"saying {name} ({len(pcm) / 2 / RATE:.1f} s)")
+        report(f"saying {name} ({len(pcm) / 2 / RATE:.1f} s)")
         try:
             await participant.speak(pcm)
         except ConnectionError:
@@ -157,42 +157,42 @@ async def _say_all(participant: Participant, sayings: Sequence[tuple[str, bytes]
     return True
 
 
-async def _mute_later(participant: Participant, seconds: float | None, tell: Tell) -> None:
+async def _mute_later(participant: Participant, seconds: float | None, report: Report) -> None:
     if seconds is not None:
         await asyncio.sleep(seconds)
         try:
             await participant.mute()
         except ConnectionError:
-            return  # told as the end of the call
-        tell("muted")
+            return  # reported as the end of the call
+        report("muted")
 
 
 async def _leave_later(speaking: asyncio.Task[bool], seconds: float | None) -> None:
-    """Ends when it is time to leave."""
+    """Return when it is time to leave."""
     await asyncio.wait([speaking])
     await asyncio.sleep(seconds) if seconds is not None else await asyncio.Event().wait()
 
 
 class _Roster:
-    """Tells who is in the call, whenever that has changed."""
+    """Prints who is in the call whenever that has changed."""
 
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
-        self._told = ""
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._reported = ""
 
     def take(self, event: dict[str, Any]) -> None:
         if event.get("type") != "roster":
             return
         people = [each["display_name"] + (" (muted)" if each["muted"] else "") for each in event["participants"]]
         line = "in the call: " + ", ".join(people)
-        if line != self._told:
-            self._told = line
-            self._tell(line)
+        if line != self._reported:
+            self._reported = line
+            self._report(line)
 
 
 @asynccontextmanager
 async def _interrupted(stop: asyncio.Event) -> AsyncIterator[None]:
-    """SIGINT and SIGTERM set `stop` while inside: a person who leaves says goodbye."""
+    """Set `stop` on SIGINT and SIGTERM while inside, so that the participant leaves the call properly."""
     loop = asyncio.get_running_loop()
     numbers = (signal.SIGINT, signal.SIGTERM)
     for number in numbers:
@@ -206,24 +206,24 @@ async def _interrupted(stop: asyncio.Event) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _microphone(wanted: bool) -> AsyncIterator[Callable[[Participant], None]]:
-    """What lets a participant speak with the microphone; nothing when it is not wanted.
+    """Open the microphone and yield the function that connects a participant to it.
 
     Raises:
-        NoMicrophone: it is wanted, and there is none.
+        NoMicrophone: there is no microphone, or no library to read it.
     """
     if not wanted:
         yield lambda participant: None
         return
     try:
         sounddevice = importlib.import_module("sounddevice")
-    except (ImportError, OSError) as error:  # OSError: it is there, PortAudio is not
-        said = f"the package sounddevice is needed for it, and cannot be loaded ({error})"
+    except (ImportError, OSError) as error:  # OSError: PortAudio is missing
+        said = f"the package sounddevice cannot be loaded ({error})"
         raise NoMicrophone(said) from error
     loop = asyncio.get_running_loop()
     speakers: list[Participant] = []
 
     def heard(frame: Any, frames: int, at: Any, status: Any) -> None:
-        pcm = bytes(frame)  # the device's own memory, lent for the time of this call
+        pcm = bytes(frame)  # a copy: the memory belongs to the device
         for speaker in speakers:
             loop.call_soon_threadsafe(speaker.say_live, pcm)
 

@@ -1,4 +1,4 @@
-"""What the emulator saw and did, in order: a bounded record that tests and people read; it decides nothing."""
+"""The journal: a bounded record of what happened in the emulator, for tests and people."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class Journal:
     """A ring of entries on one clock, optionally copied to a file as JSON lines.
 
     An entry is a flat object: `seq` (int from 1, never reused), `at` (seconds, `clock.monotonic()`), `kind`,
-    and the fields given. When the ring is full the oldest entry goes and `dropped` counts it.
+    and the fields given. When the ring is full the oldest entry is dropped and `dropped` counts it.
     """
 
     def __init__(self, capacity: int = 100_000, path: Path | None = None) -> None:
         self.dropped = 0
         self._entries: deque[dict[str, object]] = deque(maxlen=capacity)
         self._seq = 0
-        # Line-buffered, so that a killed process leaves whole lines behind.
+        # Line-buffered, so that a killed process leaves whole lines.
         self._file: TextIO | None = path.open("a", buffering=1, encoding="utf-8") if path else None
 
     @property
@@ -32,7 +32,7 @@ class Journal:
         return self._seq
 
     def note(self, kind: str, **fields: object) -> None:
-        """Add an entry. Not for anything that happens once per audio frame."""
+        """Add an entry. Do not call once per audio frame."""
         self._seq += 1
         entry: dict[str, object] = {"seq": self._seq, "at": monotonic(), "kind": kind, **fields}
         if len(self._entries) == self._entries.maxlen:
@@ -44,14 +44,16 @@ class Journal:
     def entries(
         self, kind: str | None = None, since: int = 0, until: int | None = None, **match: object
     ) -> list[dict[str, object]]:
-        """Entries newer than `since`, up to `until`, of `kind` or its family ("call" finds "call.started"), fields as
-        in `match`."""
+        """Return entries newer than `since`, up to `until`, of `kind` or its family, with the fields in `match`.
+
+        "call" is the family of "call.started".
+        """
         return self._select(kind, since, until, lambda entry: all(entry.get(name) == match[name] for name in match))
 
     def find(
         self, kind: str | None, since: int, until: int | None, words: Mapping[str, str]
     ) -> list[dict[str, object]]:
-        """As `entries`, for who has only text to ask with: a field matches when its value reads like the word.
+        """Return entries like `entries`, by fields given as text: a field matches when its value reads like the word.
 
         A number reads as in JSON, so do `true`, `false` and `null`. "event.type" looks into the object "event".
         """
@@ -80,7 +82,7 @@ class Journal:
         self.dropped = 0
 
     def close(self) -> None:
-        """Close the file, if there is one; entries stay readable."""
+        """Close the file, if any; entries stay readable."""
         if self._file is not None:
             self._file.close()
             self._file = None

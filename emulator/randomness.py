@@ -1,7 +1,7 @@
-"""Where all randomness of the emulator comes from: the system's source, or a seed, so that a run can be repeated.
+"""The source of all random numbers in the emulator: the system, or a seed that makes a run repeatable.
 
-The source belongs to the context (PEP 567): what an emulator starts draws from that emulator's, two in one process do
-not disturb one another, and no class has to be handed a source of identifiers.
+The source belongs to the context (PEP 567): all tasks of an emulator share one source, two emulators in a process do
+not disturb each other, and no class needs a source as parameter.
 """
 
 from __future__ import annotations
@@ -16,35 +16,35 @@ _source: ContextVar[random.Random] = ContextVar("source", default=_SYSTEM)
 
 
 def use_seed(seed: int | None) -> None:
-    """From here on, and in every task started from here, draw from this seed; None: from the system."""
+    """Use this seed in this context and in tasks started from it; None uses the system."""
     _source.set(_SYSTEM if seed is None else random.Random(seed))
 
 
 def uuid4() -> str:
-    """A random GUID."""
+    """Return a random GUID."""
     return str(uuid.UUID(bytes=_source.get().randbytes(16), version=4))
 
 
 def token_bytes(count: int) -> bytes:
-    """Random bytes."""
+    """Return random bytes."""
     return _source.get().randbytes(count)
 
 
 def token_hex(count: int) -> str:
-    """Random bytes, two hexadecimal digits each."""
+    """Return random bytes as hexadecimal digits."""
     return token_bytes(count).hex()
 
 
 def token_urlsafe(count: int) -> str:
-    """Random bytes in the alphabet of URLs."""
+    """Return random bytes in the base64 alphabet of URLs."""
     return base64.urlsafe_b64encode(token_bytes(count)).rstrip(b"=").decode()
 
 
 def randbelow(limit: int) -> int:
-    """A whole number from 0 to `limit - 1`."""
+    """Return a random integer from 0 to `limit - 1`."""
     return _source.get().randrange(limit)
 
 
 def uniform(low: float, high: float) -> float:
-    """A number between the two."""
+    """Return a random number between `low` and `high`."""
     return _source.get().uniform(low, high)

@@ -1,15 +1,15 @@
-"""An event loop whose clock jumps to the next timer when nothing is under way: hours of meeting in seconds.
+"""An event loop in virtual time: its clock jumps to the next timer when nothing else is pending.
 
-It works with real sockets as long as both ends live in this process: the kernel delivers over loopback before `send`
-returns, so a `select` that shows nothing means that nothing is on its way. What `select` does not show is waited for:
+It works with real sockets as long as both ends are in this process: the kernel delivers over loopback before `send`
+returns, so a `select` without results means that nothing is in transit. What `select` does not show is waited for:
 
-* bytes the kernel holds back, for want of room at the other end or to fill a packet (Linux only);
-* work in threads (`asyncio.to_thread`, executors): the clock stands still until it is done, and results are handed
-  over in the order they were asked for;
-* child processes: while one lives, time runs as on the wall.
+* bytes that the kernel holds back for lack of room at the other end or to fill a packet (Linux only);
+* work in threads (`asyncio.to_thread`, executors): the clock stops until it is done, and results are delivered in the
+  order in which the work was submitted;
+* child processes: while a child runs, the clock runs in real time.
 
-`emulator.clock` follows this loop by itself. Code of others that asks `time.time()` keeps the machine's time: in a
-long run, tokens that carry a date then look expired, or not valid yet; `tests/support/wall_time.py` shows what to do.
+`emulator.clock` follows this loop. Other code that calls `time.time()` keeps the machine's time: in a long run, tokens
+with a date then look expired or not yet valid; `tests/support/wall_time.py` shows the remedy.
 """
 
 from __future__ import annotations
@@ -31,39 +31,39 @@ from typing import Any
 Ready = list[tuple[selectors.SelectorKey, int]]
 
 PATIENCE_S = 30.0
-"""Real seconds that work in threads may take; longer means that it waits for this loop, and both for ever."""
+"""Real seconds that work in threads may take; longer means that it waits for this loop, a deadlock."""
 KERNEL_S = 0.5
-"""Real seconds for bytes to move that the kernel holds back; longer means that the other end does not read."""
-_UNSENT = 0x894B  # SIOCOUTQNSD of Linux: bytes written to a connection that have not been sent, window or Nagle willing
+"""Real seconds to wait for bytes that the kernel holds back; longer means that the other end does not read."""
+_UNSENT = 0x894B  # SIOCOUTQNSD of Linux: bytes written to a connection that have not been sent
 _NUMBER = bytes(4)
-_TURNS = 32  # a task that waits for a socket by going round in circles gets it now and then
+_TURNS = 32  # sockets are polled at least every so many turns, for tasks that poll one in a loop
 
 
-class NothingWillHappen(RuntimeError):
-    """Every task waits, no timer is set, and nobody outside is left who could change that."""
+class LoopDeadlock(RuntimeError):
+    """Every task waits, no timer is set, and nothing outside the loop can wake it."""
 
 
 class _Selector(selectors.DefaultSelector):
-    """Asked to wait, it turns the clock instead, unless something outside the loop is under way."""
+    """A selector that advances the clock instead of waiting, unless something outside the loop is pending."""
 
     def __init__(self, start: float) -> None:
         super().__init__()
         self.now = start
         self.jobs: deque[tuple[concurrent.futures.Future[Any], asyncio.Future[Any]]] = deque()
-        """Work in threads and who waits for it, in order of asking."""
+        """Work in threads and the futures that wait for it, in order of submission."""
         self.threads = 0
-        """Threads of others that will wake the loop."""
+        """Number of foreign threads that will wake the loop."""
         self.children = 0
-        """Processes that may."""
+        """Number of child processes that may wake the loop."""
         self.written: set[int] = set()
-        """Connections that may have something to send."""
+        """File descriptors of connections that may have unsent bytes."""
         self._turns = 0
         self._stuck: dict[int, int] = {}
-        """What cannot be sent, as the other end does not read: that is no reason to wait again."""
+        """Unsent bytes of connections whose other end does not read; they are not waited for again."""
 
     def select(self, timeout: float | None = None) -> Ready:
         if timeout is not None and timeout <= 0:
-            # There are callbacks to run. Sockets can wait until there are none: that saves a third of all time.
+            # There are callbacks to run. Polling sockets only after them saves a third of the time.
             self._turns += 1
             return super().select(0) if self._turns % _TURNS == 0 else []
         ready = super().select(0)
@@ -74,23 +74,23 @@ class _Selector(selectors.DefaultSelector):
         elif self.threads:
             ready = super().select(PATIENCE_S)
             if not ready:
-                raise NothingWillHappen(f"no thread woke the loop within {PATIENCE_S:.0f} s")
+                raise LoopDeadlock(f"no thread woke the loop within {PATIENCE_S:.0f} s")
         elif self.children:
             return self._wait_in_real_time(timeout)
         elif (unsent := self._unsent()) and unsent != self._stuck:
             ready = self._wait_for_the_kernel()
         elif timeout is None:
-            raise NothingWillHappen("everybody waits, and nothing will ever happen")
+            raise LoopDeadlock("every task waits, no timer is set, and nothing can wake the loop")
         else:
             self.now += timeout
         return ready
 
     def _finish_job(self) -> None:
-        """Hand over the result of the work asked for first, whichever was done first: the next run does the same."""
+        """Deliver the result of the work submitted first, whichever was done first, so that runs are repeatable."""
         work, waiter = self.jobs.popleft()
         done, _ = concurrent.futures.wait((work,), PATIENCE_S)
         if not done:
-            raise NothingWillHappen(f"work in a thread took more than {PATIENCE_S:.0f} s: does it wait for the loop?")
+            raise LoopDeadlock(f"work in a thread took more than {PATIENCE_S:.0f} s: does it wait for the loop?")
         if waiter.cancelled() or work.cancelled():
             waiter.cancel()
         elif (error := work.exception()) is not None:
@@ -99,20 +99,20 @@ class _Selector(selectors.DefaultSelector):
             waiter.set_result(work.result())
 
     def _unsent(self) -> dict[int, int]:
-        """Bytes that the kernel has not sent yet, by connection."""
+        """Return the number of bytes that the kernel has not sent yet, by connection."""
         unsent: dict[int, int] = {}
         for fd in self.written:
             try:
                 waiting = fcntl.ioctl(fd, _UNSENT, _NUMBER)
             except OSError:
-                continue  # closed, or nothing that has such a number
+                continue  # closed, or not a TCP connection
             if waiting != _NUMBER:
                 unsent[fd] = int.from_bytes(waiting, sys.byteorder)
         self.written = set(unsent)
         return unsent
 
     def _wait_for_the_kernel(self) -> Ready:
-        """The kernel holds bytes back until there is room at the other end; it looks again in 0.2 s."""
+        """Wait for bytes that the kernel holds back until the other end has room; the kernel tries again in 0.2 s."""
         ready = super().select(KERNEL_S)
         if not ready:
             self._stuck = self._unsent()
@@ -127,7 +127,7 @@ class _Selector(selectors.DefaultSelector):
 
 
 class _Transport(_SelectorSocketTransport):  # type: ignore[misc]  # so it is Any
-    """Remembers that it has been written to."""
+    """A transport that records that it was written to."""
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         super().write(data)
@@ -139,7 +139,7 @@ class _Transport(_SelectorSocketTransport):  # type: ignore[misc]  # so it is An
 
 
 class _Task(asyncio.Task[Any]):
-    """Goes into sets by its number and not by its address, so that task groups end their tasks in the same order."""
+    """A task hashed by number instead of address, so that task groups end their tasks in the same order in each run."""
 
     number = 0
 
@@ -148,16 +148,16 @@ class _Task(asyncio.Task[Any]):
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """For `asyncio.Runner(loop_factory=VirtualTimeLoop)`. Two runs of the same program do the same in the same order.
+    """An event loop in virtual time, for `asyncio.Runner(loop_factory=VirtualTimeLoop)`. Runs are repeatable.
 
     Attributes:
-        wall_offset: what the wall clock of `emulator.clock` is ahead of `time()`.
+        wall_offset: seconds by which the wall clock of `emulator.clock` is ahead of `time()`.
     """
 
     def __init__(self, *, start: float = 1_000.0, wall_start: float | None = None) -> None:
         """Args:
-        start: what `time()` says first.
-        wall_start: what the wall clock says first, seconds since 1970; None: what it is now.
+        start: first value of `time()`.
+        wall_start: first value of the wall clock, seconds since 1970; None: the present time.
         """
         self._clock = _Selector(start)
         super().__init__(self._clock)
@@ -171,7 +171,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     @contextmanager
     def waiting_for_a_thread(self) -> Iterator[None]:
-        """The clock stands still inside: for threads this loop does not know of that will call it back."""
+        """Stop the clock while inside, to wait for a thread unknown to this loop that will call it back."""
         self._clock.threads += 1
         try:
             yield
@@ -191,7 +191,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             self._threads.shutdown(cancel_futures=True)
 
     def _make_task(self, loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
-        # The number first: a task is put into a set of all tasks before its constructor returns.
+        # The number comes first: a task is added to the set of all tasks before its constructor returns.
         task = _Task.__new__(_Task)
         task.number = next(self._numbers)
         task.__init__(coro, loop=loop, **options)  # type: ignore[misc]  # see above
@@ -206,12 +206,12 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._clock.children += 1
         try:
             return await super()._make_subprocess_transport(*args, **kwargs)  # type: ignore[misc]  # not in the stub
-        except Exception:  # it was never started; once it is, its end is told below, whatever becomes of the wait here
+        except Exception:  # it was never started; the end of a started child is reported below
             self._clock.children -= 1
             raise
 
     def _child_watcher_callback(self, *args: Any) -> None:
-        """A child has ended; called in the thread that waited for it."""
+        """Handle the end of a child; called in the thread that waited for it."""
         self.call_soon_threadsafe(self._child_ended)
         super()._child_watcher_callback(*args)  # type: ignore[misc]  # not in the stub
 

@@ -1,4 +1,4 @@
-"""Reads any uncompressed WAV as 24 kHz PCM16 mono, and writes one; nothing here plays or records."""
+"""Reads uncompressed WAV files as 24 kHz PCM16 mono, and writes WAV files."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _HEADER = 44
 
 
 def read_wav(path: Path | str) -> bytes:
-    """The sound of a file: PCM16 little-endian mono at 24 kHz. Blocks.
+    """Return the audio of a file: PCM16 little-endian mono at 24 kHz. Blocks.
 
-    Takes 8, 16, 24 and 32 bit integers and 32 bit floats, any rate, any number of channels (their mean).
+    Accepts 8, 16, 24 and 32 bit integers and 32 bit floats, any rate, any number of channels, which are averaged.
 
     Raises:
-        ValueError: it is no such file.
+        ValueError: the file is not such a WAV file.
     """
     return decode_wav(Path(path).read_bytes())
 
 
 def decode_wav(data: bytes) -> bytes:
-    """As `read_wav`, from the file's bytes."""
+    """Return the audio of a WAV file given as bytes; see `read_wav`."""
     chunks = _chunks(data)
     fmt = chunks.get(b"fmt ", b"")
     if len(fmt) < 16 or b"data" not in chunks:
@@ -46,7 +46,7 @@ def decode_wav(data: bytes) -> bytes:
 
 
 def write_wav(path: Path | str, pcm: bytes, rate: int = RATE) -> None:
-    """Write PCM16 mono. Blocks."""
+    """Write PCM16 mono to a WAV file. Blocks."""
     pcm = pcm[: len(pcm) // 2 * 2]
     head = b"RIFF" + struct.pack("<I", _HEADER - 8 + len(pcm)) + b"WAVE"
     fmt = b"fmt " + struct.pack("<IHHIIHH", 16, _PCM, 1, rate, rate * 2, 2, 16)
@@ -60,14 +60,14 @@ def _chunks(data: bytes) -> dict[bytes, bytes]:
     place = 12
     while place + 8 <= len(data):
         name, size = struct.unpack_from("<4sI", data, place)
-        # A writer that could not seek leaves a size too large: take what there is.
+        # A writer that could not seek leaves too large a size; slicing takes what there is.
         chunks.setdefault(name, data[place + 8 : place + 8 + size])
         place += 8 + size + size % 2
     return chunks
 
 
 def _samples(raw: bytes, kind: int, bits: int) -> NDArray[np.float32]:
-    """All samples as floats between -1 and 1."""
+    """Return all samples as floats between -1 and 1."""
     width = bits // 8
     raw = raw[: len(raw) // width * width] if width else raw
     samples: NDArray[np.float32]
@@ -90,5 +90,5 @@ def _samples(raw: bytes, kind: int, bits: int) -> NDArray[np.float32]:
         case (3, 32):
             samples = np.frombuffer(raw, "<f4").astype(np.float32)
         case _:
-            raise ValueError(f"a WAV file of format {kind} with {bits} bits is not read here")
+            raise ValueError(f"a WAV file of format {kind} with {bits} bits is not supported")
     return samples

@@ -1,4 +1,4 @@
-"""What the emulator says of itself: its REST surface as OpenAPI, its fault document as JSON Schema."""
+"""Serves the OpenAPI document of the emulator and the JSON Schema of its fault document."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 @cache
 def fault_schema() -> dict[str, Any]:
-    """The schema of the whole document of `PUT /emulator/faults`, both sides and switches."""
+    """Return the schema of the whole document of `PUT /emulator/faults`, with both sides and switches."""
     (faults, switches, realtime), parts = msgspec.json.schema_components(
         (FaultDocument, Switches, RealtimeFaults), ref_template="#/$defs/{name}"
     )
-    # These two are open in the type: switches are set on top of others, and the other side checks its own part.
+    # The type leaves these two open: switches change those in force, and the Realtime side checks its own part.
     members = parts[FaultDocument.__name__]["properties"]
     members["switches"] |= switches
     members["realtime"] |= realtime
     for part in (members["switches"], members["realtime"]):
         part.pop("type", None)
     for name in (RealtimeFaults.__name__, FaultRule.__name__):
-        parts[name]["additionalProperties"] = False  # dataclasses do not say so, the reader of the document does
+        parts[name]["additionalProperties"] = False  # not known to dataclasses, but checked when a document is read
     return {"$schema": _DIALECT, "title": "The emulator's fault document", **faults, "$defs": parts}
 
 
 def routes() -> list[web.RouteDef]:
-    """`GET /emulator/openapi.json` and `GET /emulator/faults/schema`."""
+    """Return the routes `GET /emulator/openapi.json` and `GET /emulator/faults/schema`."""
 
     async def openapi(request: web.Request) -> web.Response:
         return web.json_response(document(), dumps=_dumps)

@@ -1,7 +1,7 @@
-"""The emulator's REST surface as an OpenAPI 3.1 document: paths, bodies, statuses. The sockets are in docs/emulator.md.
+"""The OpenAPI 3.1 document of the emulator's REST requests; docs/emulator.md describes the sockets.
 
-Statuses are those the emulator answers with by itself; a fault document can add any other to what is not under
-`/emulator/`. What requests say in full is in the vendor's documentation; here is what the emulator reads of it.
+The statuses are those without faults; a fault document can add any other outside `/emulator/`. Bodies list what the
+emulator reads; the vendor's documentation has the rest.
 """
 
 from __future__ import annotations
@@ -14,62 +14,62 @@ from emulator.openapi.schemas import BODIES
 Operation = dict[str, Any]
 
 CALLING_VERSION, ROOMS_VERSION, IDENTITY_VERSION = "2025-06-15", "2025-03-13", "2023-10-01"
-"""One of those taken; an answer's `api-supported-versions` has them all."""
+"""An accepted api-version of each service; the header `api-supported-versions` lists them all."""
 
 _SIGNED: list[dict[str, list[str]]] = [{"hmac": []}, {"entra": []}]
 _PARAMETERS = {
-    "connection_id": "A call connection, as connect, create or answer gave it.",
-    "recording_id": "A recording, as its start gave it.",
+    "connection_id": "The id of a call connection, from connect, create or answer.",
+    "recording_id": "The id of a recording, from its start.",
     "raw_id": "The raw id of a participant.",
     "room_id": "17 digits, beginning with 99.",
     "user_id": "8:acs:{resource}_{user}",
-    "robot_id": "A robot, as its creation gave it.",
+    "robot_id": "The id of a robot, from its creation.",
     "name": "The name of a subscription.",
-    "code": "From a subscription's validation event.",
+    "code": "The code from a subscription's validation event.",
 }
 _CALL = "/calling/callConnections/{connection_id}"
 _RECORDING = "/calling/recordings/{recording_id}"
 _ROBOT = "/emulator/rooms/{room_id}/robots"
 _SUBSCRIPTION = "/emulator/eventgrid/subscriptions"
 
-# (method, path, summary, body's name or None, status of success); 400, 401 and 404 go without saying.
+# (method, path, summary, name of the body or None, status of success); 400, 401 and 404 are added to each.
 _CALLING = [
-    ("post", "/calling/callConnections", "Call people", "Create", 201),
+    ("post", "/calling/callConnections", "Call one or more people", "Create", 201),
     ("post", "/calling/callConnections:connect", "Join the call of a room, or a call by its id", "Connect", 200),
     ("post", "/calling/callConnections:answer", "Answer an incoming call", "Answer", 200),
     ("post", "/calling/callConnections:redirect", "Send an incoming call to somebody else", "Redirect", 204),
     ("post", "/calling/callConnections:reject", "Refuse an incoming call", "Reject", 204),
-    ("get", _CALL, "Look at a call connection", None, 200),
-    ("delete", _CALL, "Hang up; the others go on", None, 204),
+    ("get", _CALL, "Get a call connection", None, 200),
+    ("delete", _CALL, "Disconnect the bot; the call goes on", None, 204),
     ("post", f"{_CALL}:terminate", "End the call for everybody", None, 204),
-    ("post", f"{_CALL}:transferToParticipant", "Hand the call over", "Transfer", 202),
+    ("post", f"{_CALL}:transferToParticipant", "Transfer the call to somebody else", "Transfer", 202),
     ("get", f"{_CALL}/participants", "List participants", None, 200),
-    ("get", f"{_CALL}/participants/{{raw_id}}", "Look at a participant", None, 200),
-    ("post", f"{_CALL}/participants:add", "Ring somebody", "AddParticipant", 202),
-    ("post", f"{_CALL}/participants:cancelAddParticipant", "Stop ringing", "CancelAdd", 202),
-    ("post", f"{_CALL}/participants:remove", "Take somebody out", "RemoveParticipant", 202),
-    ("post", f"{_CALL}/participants:mute", "Mute somebody", "Mute", 200),
-    ("post", f"{_CALL}/participants:moveHere", "Bring people over from another call", "Move", 202),
+    ("get", f"{_CALL}/participants/{{raw_id}}", "Get a participant", None, 200),
+    ("post", f"{_CALL}/participants:add", "Add a participant by ringing", "AddParticipant", 202),
+    ("post", f"{_CALL}/participants:cancelAddParticipant", "Cancel an invitation that rings", "CancelAdd", 202),
+    ("post", f"{_CALL}/participants:remove", "Remove a participant", "RemoveParticipant", 202),
+    ("post", f"{_CALL}/participants:mute", "Mute a participant", "Mute", 200),
+    ("post", f"{_CALL}/participants:moveHere", "Move participants here from another call", "Move", 202),
     ("post", f"{_CALL}:play", "Play files", "Play", 202),
-    ("post", f"{_CALL}:cancelAllMediaOperations", "Stop playing and recognising", "Action", 202),
-    ("post", f"{_CALL}:recognize", "Ask, and take keys for an answer", "Recognize", 202),
-    ("post", f"{_CALL}:startContinuousDtmfRecognition", "Listen for keys", "Target", 200),
-    ("post", f"{_CALL}:stopContinuousDtmfRecognition", "Listen for keys no longer", "Target", 200),
-    ("post", f"{_CALL}:sendDtmfTones", "Press keys", "SendTones", 202),
-    ("post", f"{_CALL}:hold", "Put somebody on hold", "Hold", 200),
-    ("post", f"{_CALL}:unhold", "Take somebody off hold", "Target", 200),
-    ("post", f"{_CALL}:startMediaStreaming", "Dial the media socket", "Action", 202),
+    ("post", f"{_CALL}:cancelAllMediaOperations", "Cancel all play and recognize actions", "Action", 202),
+    ("post", f"{_CALL}:recognize", "Play a prompt and collect keys", "Recognize", 202),
+    ("post", f"{_CALL}:startContinuousDtmfRecognition", "Start reporting keys", "Target", 200),
+    ("post", f"{_CALL}:stopContinuousDtmfRecognition", "Stop reporting keys", "Target", 200),
+    ("post", f"{_CALL}:sendDtmfTones", "Send tones to a phone", "SendTones", 202),
+    ("post", f"{_CALL}:hold", "Put a participant on hold", "Hold", 200),
+    ("post", f"{_CALL}:unhold", "Resume a participant who is on hold", "Target", 200),
+    ("post", f"{_CALL}:startMediaStreaming", "Open the media socket", "Action", 202),
     ("post", f"{_CALL}:stopMediaStreaming", "Close the media socket", "Action", 202),
-    ("post", f"{_CALL}:startTranscription", "Dial the transcription socket", "Transcription", 202),
+    ("post", f"{_CALL}:startTranscription", "Open the transcription socket", "Transcription", 202),
     ("post", f"{_CALL}:stopTranscription", "Close the transcription socket", "Action", 202),
-    ("post", f"{_CALL}:updateTranscription", "Transcribe another language", "UpdateTranscription", 202),
+    ("post", f"{_CALL}:updateTranscription", "Change the language of transcription", "UpdateTranscription", 202),
     ("post", "/calling/recordings", "Start recording", "Record", 200),
-    ("get", _RECORDING, "Look at a recording", None, 200),
+    ("get", _RECORDING, "Get the state of a recording", None, 200),
     ("delete", _RECORDING, "Stop recording", None, 204),
     ("post", f"{_RECORDING}:pause", "Pause recording", None, 202),
     ("post", f"{_RECORDING}:resume", "Resume recording", None, 202),
 ]
-# Refusals beyond 400, 401 and 404: another media action is in the way; text is to be spoken and nothing can.
+# Further errors: 412 another media action is running, 405 there is no speech service for text.
 _IN_THE_WAY = {
     f"{_CALL}:play": (405, 412),
     f"{_CALL}:recognize": (405, 412),
@@ -79,53 +79,67 @@ _IN_THE_WAY = {
 _ROOMS = [
     ("post", "/rooms", "Create a room", "Room", 201),
     ("get", "/rooms", "List rooms", None, 200),
-    ("get", "/rooms/{room_id}", "Look at a room", None, 200),
-    ("patch", "/rooms/{room_id}", "Change a room's time", "RoomChange", 200),
+    ("get", "/rooms/{room_id}", "Get a room", None, 200),
+    ("patch", "/rooms/{room_id}", "Change the period of a room", "RoomChange", 200),
     ("delete", "/rooms/{room_id}", "Delete a room", None, 204),
-    ("get", "/rooms/{room_id}/participants", "List who is invited", None, 200),
-    ("patch", "/rooms/{room_id}/participants", "Invite, change roles, uninvite", "Roster", 200),
+    ("get", "/rooms/{room_id}/participants", "List the roster of a room", None, 200),
+    ("patch", "/rooms/{room_id}/participants", "Add, change and remove members of the roster", "Roster", 200),
 ]
 _IDENTITY = [
     ("post", "/identities", "Create a user, with a token if scopes are named", "User", 201),
     ("delete", "/identities/{user_id}", "Delete a user", None, 204),
     ("post", "/identities/{user_id}/:issueAccessToken", "Issue a token", "Token", 200),
-    ("post", "/identities/{user_id}/:revokeAccessTokens", "Make a user's tokens worthless", None, 204),
+    ("post", "/identities/{user_id}/:revokeAccessTokens", "Revoke a user's tokens", None, 204),
 ]
-# The same, with the refusals there are.
+# The same with the errors of each.
 _LOCAL = [
-    ("get", "/calling/keys", "The keys behind callback and media tokens", None, 200, ()),
-    ("get", "/calling/.well-known/acsopenidconfiguration", "Their issuer", None, 200, ()),
-    ("get", "/emulator/entra/keys", "The keys behind Entra's tokens", None, 200, ()),
-    ("get", "/emulator/entra/.well-known/openid-configuration", "Their issuer", None, 200, ()),
-    ("post", "/emulator/tokens", "A bearer token, as Entra would give it", "EntraToken", 201, (400,)),
-    ("post", "/emulator/keys/rotate", "Sign with a new key from now on", "Rotation", 200, (400,)),
+    ("get", "/calling/keys", "Get the keys that verify callback and media tokens", None, 200, ()),
+    (
+        "get",
+        "/calling/.well-known/acsopenidconfiguration",
+        "Get the issuer of callback and media tokens",
+        None,
+        200,
+        (),
+    ),
+    ("get", "/emulator/entra/keys", "Get the keys that verify Entra tokens", None, 200, ()),
+    ("get", "/emulator/entra/.well-known/openid-configuration", "Get the issuer of Entra tokens", None, 200, ()),
+    ("post", "/emulator/tokens", "Issue a bearer token, as Entra does", "EntraToken", 201, (400,)),
+    ("post", "/emulator/keys/rotate", "Replace the signing key", "Rotation", 200, (400,)),
     ("get", "/emulator/health", "Check that the emulator is ready", None, 200, ()),
     ("post", "/emulator/reset", "End running calls and delete all state", None, 204, ()),
-    ("get", "/emulator/journal", "What happened; any other parameter is field=value", None, 200, (400,)),
-    ("get", "/emulator/faults", "The faults still to come, and the switches in force", None, 200, ()),
-    ("put", "/emulator/faults", "Replace them", "Faults", 200, (400,)),
-    ("delete", "/emulator/faults", "No faults, switches as at the start", None, 204, ()),
-    ("get", "/emulator/faults/schema", "The JSON Schema of that document", None, 200, ()),
-    ("get", "/emulator/openapi.json", "This document", None, 200, ()),
-    ("get", "/emulator/calls", "Every call with its people, bots and counters", None, 200, ()),
-    ("get", "/emulator/invitations", "The people of the page", None, 200, ()),
-    ("put", "/emulator/invitations", "Say who they are", "Invitations", 200, (400,)),
+    ("get", "/emulator/journal", "Read the journal; any other parameter filters by field=value", None, 200, (400,)),
+    ("get", "/emulator/faults", "Get the faults still to come and the switches in force", None, 200, ()),
+    ("put", "/emulator/faults", "Replace the faults", "Faults", 200, (400,)),
+    ("delete", "/emulator/faults", "Remove all faults and restore the switches", None, 204, ()),
+    ("get", "/emulator/faults/schema", "Get the JSON Schema of the fault document", None, 200, ()),
+    ("get", "/emulator/openapi.json", "Get this document", None, 200, ()),
+    ("get", "/emulator/calls", "List calls with their participants, bots and counters", None, 200, ()),
+    ("get", "/emulator/invitations", "List the invitations that the page offers", None, 200, ()),
+    ("put", "/emulator/invitations", "Replace the invitations of the page", "Invitations", 200, (400,)),
     ("get", _SUBSCRIPTION, "List event subscriptions", None, 200, ()),
-    ("get", f"{_SUBSCRIPTION}/{{name}}", "Look at a subscription", None, 200, (404,)),
-    ("put", f"{_SUBSCRIPTION}/{{name}}", "Subscribe: handshake first", "Subscription", 201, (400,)),
-    ("delete", f"{_SUBSCRIPTION}/{{name}}", "Unsubscribe", None, 204, (404,)),
-    ("get", f"{_SUBSCRIPTION}/{{name}}/dead-letters", "Events given up", None, 200, (404,)),
-    ("get", "/emulator/eventgrid/validate/{code}", "Validate a subscription by hand", None, 200, (404,)),
-    ("post", _ROBOT, "Send somebody in who speaks a recording", "Robot", 201, (400, 401, 403, 404)),
-    ("get", _ROBOT, "List a room's robots", None, 200, ()),
-    ("get", f"{_ROBOT}/{{robot_id}}", "What a robot said and heard, counted", None, 200, (404,)),
-    ("delete", f"{_ROBOT}/{{robot_id}}", "Let a robot leave", None, 200, (404,)),
+    ("get", f"{_SUBSCRIPTION}/{{name}}", "Get an event subscription", None, 200, (404,)),
+    (
+        "put",
+        f"{_SUBSCRIPTION}/{{name}}",
+        "Create an event subscription, after a handshake",
+        "Subscription",
+        201,
+        (400,),
+    ),
+    ("delete", f"{_SUBSCRIPTION}/{{name}}", "Delete an event subscription", None, 204, (404,)),
+    ("get", f"{_SUBSCRIPTION}/{{name}}/dead-letters", "List the events that could not be delivered", None, 200, (404,)),
+    ("get", "/emulator/eventgrid/validate/{code}", "Confirm a subscription by its validation code", None, 200, (404,)),
+    ("post", _ROBOT, "Add a robot that speaks a recording", "Robot", 201, (400, 401, 403, 404)),
+    ("get", _ROBOT, "List the robots of a room", None, 200, ()),
+    ("get", f"{_ROBOT}/{{robot_id}}", "Get a robot's counters", None, 200, (404,)),
+    ("delete", f"{_ROBOT}/{{robot_id}}", "Remove a robot from its call", None, 200, (404,)),
 ]
 
 
 @cache
 def document() -> dict[str, Any]:
-    """The whole document."""
+    """Return the whole document."""
     paths: dict[str, dict[str, Operation]] = {}
     for rows, version, tag in (
         (_CALLING, CALLING_VERSION, "Call Automation"),
@@ -163,7 +177,7 @@ _SCHEMES = {
         "name": "Authorization",
         "description": "HMAC-SHA256 over method, path and query, and the headers x-ms-date, host, x-ms-content-sha256.",
     },
-    "entra": {"type": "http", "scheme": "bearer", "description": "From POST /emulator/tokens."},
+    "entra": {"type": "http", "scheme": "bearer", "description": "A token from POST /emulator/tokens."},
 }
 
 
@@ -176,7 +190,7 @@ def _operation(
     elif "/validate/" in path:
         content = {"content": {"text/plain": {}}}
     elif status == 202 or body in ("Target", "Hold"):
-        content = {}  # without a body, or some with and some without
+        content = {}  # no body, or a body in some cases
     operation: Operation = {
         "summary": summary,
         "tags": [tag],
@@ -208,10 +222,10 @@ def _refusal(status: int) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Error"}
     meanings = {
         400: "Malformed",
-        401: "Not signed, or no token",
+        401: "Signature or token missing or not valid",
         403: "Not allowed",
-        404: "There is no such thing",
-        405: "Not to be had without a speech service",
-        412: "Another media action is in the way",
+        404: "Not found",
+        405: "A speech service is required",
+        412: "Another media action is running",
     }
     return {"description": meanings[status], "content": {"application/json": {"schema": schema}}}

@@ -1,4 +1,4 @@
-"""JSON Schemas of the bodies of requests: what the emulator reads of them, in the vendor's words."""
+"""JSON Schemas of request bodies: the members that the emulator reads."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import pytest
 
 from emulator import clock, virtual_time
-from emulator.virtual_time import NothingWillHappen, VirtualTimeLoop
+from emulator.virtual_time import LoopDeadlock, VirtualTimeLoop
 
 T = TypeVar("T")
 NEW_YEAR = datetime(2027, 1, 1, tzinfo=UTC).timestamp()
@@ -227,7 +227,7 @@ def test_waiting_for_what_will_never_happen_is_an_error() -> None:
     async def main() -> None:
         await asyncio.Event().wait()
 
-    with pytest.raises(NothingWillHappen, match="nothing will ever happen"):
+    with pytest.raises(LoopDeadlock, match="nothing can wake the loop"):
         virtually(main())
 
 
@@ -239,7 +239,7 @@ def test_a_thread_that_waits_for_the_loop_is_an_error(monkeypatch: pytest.Monkey
         asyncio.get_running_loop().call_later(1, released.set)
         await asyncio.to_thread(released.wait, 1)
 
-    with pytest.raises(NothingWillHappen, match="work in a thread"):
+    with pytest.raises(LoopDeadlock, match="work in a thread"):
         virtually(main())
 
 

@@ -1,4 +1,4 @@
-"""Call Automation's calls: connect, create, answer, redirect, reject, transfer, look, hang up; media is `media_api`."""
+"""Call Automation over HTTP: connect, create, answer, redirect, reject, transfer, read, hang up."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MOST_TARGETS = 100
 
 
 class CallAutomationApi:
-    """Routes of `/calling/callConnections` that are about a call as a whole."""
+    """Routes of `/calling/callConnections` that concern a call as a whole."""
 
     def __init__(self, calls: Calls, incoming: IncomingCalls, faults: FaultPlan) -> None:
         self._calls = calls
@@ -41,7 +41,7 @@ class CallAutomationApi:
         self._faults = faults
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes, for `web.Application.add_routes`."""
+        """Return the routes, for `web.Application.add_routes`."""
         return [
             web.post(CALLS, self._create),
             web.post(f"{CALLS}:connect", self._connect),
@@ -133,7 +133,7 @@ class CallAutomationApi:
 
 
 class _Ringing:
-    """Those a bot calls, rung all at once; who answers later than the first joins the call as well."""
+    """The people whom a bot calls, all rung at the same time; each who answers joins the call."""
 
     def __init__(self, calls: Calls, connection: CallConnection, call: RoomCall, targets: list[str], name: str) -> None:
         self._calls = calls
@@ -146,7 +146,7 @@ class _Ringing:
         self._decided = asyncio.Event()
 
     async def first_answer(self) -> Result:
-        """200 at the first answer, or what the last one said who did not."""
+        """Return success at the first answer, or the last failure if nobody answers."""
         for target in self._targets:
             self._connection.spawn(self._ring(target), "ringing")
         await self._decided.wait()
@@ -171,7 +171,7 @@ class _Ringing:
 
 
 def check_caller_id(document: Document, targets: list[str]) -> None:
-    """Pass unless a phone number is called without saying from which one (documented).
+    """Check that a call to a phone number names the number it comes from (documented).
 
     Raises:
         AcsError: 400/8523.
@@ -184,7 +184,7 @@ def check_caller_id(document: Document, targets: list[str]) -> None:
 
 
 def _begun(connection: CallConnection) -> dict[str, Any]:
-    """What connect and create answer, as recorded: no server call id, nothing subscribed yet."""
+    """Return the body of connect and create, as recorded: no server call id, nothing subscribed yet."""
     body: dict[str, Any] = {
         "callConnectionId": connection.id,
         "targets": [],

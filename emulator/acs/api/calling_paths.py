@@ -1,4 +1,4 @@
-"""Paths of `/calling`, and what the answers of its four APIs have in common."""
+"""Paths of `/calling`, and helpers that its four APIs share."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ Action = Callable[[CallConnection, RoomCall, Document], web.Response]
 
 
 def answer(connection: CallConnection, body: dict[str, Any], status: int = 200) -> web.Response:
-    """A JSON answer about a connection."""
+    """Return a JSON response about a connection."""
     headers = {"X-Microsoft-Skype-Chain-ID": connection.correlation_id}
     return web.json_response(body, status=status, headers=headers)
 
 
 def context_of(operation: Operation) -> dict[str, str]:
-    """The body of an answer that repeats the operation context alone."""
+    """Return the body that repeats the operation context alone."""
     return {} if operation.context is None else {"operationContext": operation.context}
 
 
 def present(call: RoomCall, raw_id: str) -> Leg:
-    """Somebody's leg.
+    """Return a participant's leg.
 
     Raises:
         AcsError: 404/8558.
@@ -49,9 +49,9 @@ def present(call: RoomCall, raw_id: str) -> Leg:
 
 
 def action(calls: Calls, act: Action) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """A handler of something asked of an established call.
+    """Return the handler of an action on an established call.
 
-    It raises AcsError: 404/8522 no such call, 400/8501 it is not established.
+    The handler raises AcsError: 404/8522 no such call, 400/8501 the call is not established.
     """
 
     async def handle(request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""The test surface that is no part of the service: journal, faults, calls, invitations, event subscriptions, page."""
+"""Requests of the emulator itself: health, reset, journal, faults, calls, invitations, event subscriptions, page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _INVITATION_KEYS = ("name", "language", "room", "token")
 
 
 class EmulatorApi:
-    """Routes under `/emulator`, unsigned: bound to loopback unless told otherwise."""
+    """Routes under `/emulator`. They need no signature."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class EmulatorApi:
         self._invitations: list[dict[str, str]] = []
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes, for `web.Application.add_routes`."""
+        """Return the routes, for `web.Application.add_routes`."""
         return [
             web.get("/emulator/health", self._health),
             web.post("/emulator/reset", self._reset),
@@ -83,7 +83,7 @@ class EmulatorApi:
         kind, since, until = words.pop("kind", None), words.pop("since", "0"), words.pop("until", None)
         for name, number in (("since", since), ("until", until)):
             if number is not None and not (number.isascii() and number.isdecimal() and len(number) <= 18):
-                raise bad_request(f"{name} is the number of an entry.", name)
+                raise bad_request(f"{name} must be the number of an entry.", name)
         items = self._journal.find(kind, int(since), None if until is None else int(until), words)
         return _json({"items": items, "next": self._journal.last_seq, "dropped": self._journal.dropped})
 
@@ -121,7 +121,7 @@ class EmulatorApi:
         except orjson.JSONDecodeError as error:
             raise bad_request("The body is not JSON.") from error
         if not isinstance(document, list) or not all(_is_invitation(entry) for entry in document):
-            raise bad_request(f"A list of objects with {', '.join(_INVITATION_KEYS)} is expected.")
+            raise bad_request(f"The body must be a list of objects with {', '.join(_INVITATION_KEYS)}.")
         self._invitations = document
         return _json(self._invitations)
 
@@ -139,18 +139,18 @@ class EmulatorApi:
         endpoint, schema = document.get("endpoint"), document.get("schema", _SCHEMAS[0])
         headers = document.get("headers") or {}
         if not isinstance(endpoint, str) or not endpoint.startswith(("http://", "https://")):
-            raise bad_request("endpoint is the URL of a webhook.", "endpoint")
+            raise bad_request("endpoint must be the http or https URL of a webhook.", "endpoint")
         if schema not in _SCHEMAS:
-            raise bad_request(f"schema is one of {', '.join(_SCHEMAS)}.", "schema")
+            raise bad_request(f"schema must be one of {', '.join(_SCHEMAS)}.", "schema")
         if not isinstance(headers, dict) or not all(_is_header(*each) for each in headers.items()):
-            raise bad_request("headers are names and texts.", "headers")
+            raise bad_request("headers must be an object of header names and printable ASCII texts.", "headers")
         max_events, audience = document.get("max_events", 1), document.get("audience")
         if type(max_events) is not int or not 1 <= max_events <= 5000:
-            raise bad_request("max_events is a number from 1 to 5000.", "max_events")
+            raise bad_request("max_events must be a whole number from 1 to 5000.", "max_events")
         if audience is not None and not isinstance(audience, str):
-            raise bad_request("audience is that of a bearer token.", "audience")
+            raise bad_request("audience must be a text: the audience of the bearer token to send.", "audience")
         if not isinstance(document.get("dead_letter", False), bool):
-            raise bad_request("dead_letter is true or false.", "dead_letter")
+            raise bad_request("dead_letter must be true or false.", "dead_letter")
         subscription = Subscription(
             request.match_info["name"],
             endpoint,
@@ -184,7 +184,7 @@ class EmulatorApi:
 
 
 def page_routes(folder: Path) -> list[web.AbstractRouteDef]:
-    """Routes of the static page, if its folder is there."""
+    """Return the routes of the static page, if its folder exists."""
     index = folder / "index.html"
     if not index.is_file():
         return []
@@ -196,7 +196,7 @@ def page_routes(folder: Path) -> list[web.AbstractRouteDef]:
 
 
 def _is_header(name: str, value: object) -> bool:
-    """Whether this can be sent as a header."""
+    """Return whether this can be sent as a header."""
     return isinstance(value, str) and bool(_HEADER_NAME.fullmatch(name)) and value.isascii() and value.isprintable()
 
 

@@ -1,4 +1,4 @@
-"""The Identity REST API over an `IdentityStore`."""
+"""The Identity REST API: creates and deletes users, issues and revokes their tokens."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class IdentityApi:
         self._store = store
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes, for `web.Application.add_routes`."""
+        """Return the routes, for `web.Application.add_routes`."""
         return [
             web.post("/identities", self._create),
             web.delete("/identities/{user_id}", self._delete),

@@ -1,4 +1,4 @@
-"""The join socket: how a participant's client comes into the call of a room; being in it is `socket_leg`."""
+"""The join socket: brings a participant's client into the call of a room."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from emulator.journal import Journal
 
 
 class JoinApi:
-    """`WS /emulator/rooms/{room_id}/join?token=`."""
+    """Route of `WS /emulator/rooms/{room_id}/join?token=`."""
 
     def __init__(self, calls: Calls, identities: IdentityStore, rooms: RoomStore, journal: Journal) -> None:
         self._calls = calls
@@ -23,7 +23,7 @@ class JoinApi:
         self._journal = journal
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes, for `web.Application.add_routes`."""
+        """Return the routes, for `web.Application.add_routes`."""
         return [web.get("/emulator/rooms/{room_id}/join", self._join)]
 
     async def _join(self, request: web.Request) -> web.StreamResponse:

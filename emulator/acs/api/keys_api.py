@@ -1,4 +1,4 @@
-"""The token issuers: publishes their keys, changes them, and gives out bearer tokens; what tokens say is elsewhere."""
+"""The token issuers over HTTP: publishes and rotates keys, issues bearer tokens."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from emulator.journal import Journal
 
 
 class KeysApi:
-    """Routes of the token issuers; open to everybody."""
+    """Routes of the token issuers. They need no signature."""
 
     def __init__(self, keys: KeyRing, issuer: str, entra: LocalEntra, journal: Journal) -> None:
-        """Args: issuer: of callback and media tokens; Entra's own is fixed."""
+        """Args: issuer: issuer of callback and media tokens; that of Entra tokens is fixed."""
         self._keys = keys
         self._issuer = issuer
         self._entra = entra
         self._journal = journal
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes, for `web.Application.add_routes`."""
+        """Return the routes, for `web.Application.add_routes`."""
         return [
             web.get("/calling/keys", self._key_set),
             web.get("/calling/.well-known/acsopenidconfiguration", self._metadata),
@@ -50,11 +50,11 @@ class KeysApi:
         lifetime = document.get("lifetime_s", LIFETIME_S)
         roles = document.get("roles", [])
         if not isinstance(audience, str):
-            raise bad_request("audience is a text.", "audience")
+            raise bad_request("audience must be a text.", "audience")
         if type(lifetime) is not int or abs(lifetime) > LONGEST_S:
-            raise bad_request("lifetime_s is a number of seconds, a day at most.", "lifetime_s")
+            raise bad_request("lifetime_s must be a whole number of seconds, at most a day.", "lifetime_s")
         if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
-            raise bad_request("roles are texts.", "roles")
+            raise bad_request("roles must be a list of texts.", "roles")
         token = self._entra.token(Claims(audience=audience, roles=tuple(roles), lifetime_s=lifetime))
         return web.json_response({"token_type": "Bearer", "expires_in": lifetime, "access_token": token}, status=201)
 
@@ -62,7 +62,7 @@ class KeysApi:
         document = await json_object(request)
         keep_old = document.get("keep_old", True)
         if not isinstance(keep_old, bool):
-            raise bad_request("keep_old is true or false.", "keep_old")
+            raise bad_request("keep_old must be true or false.", "keep_old")
         key = await asyncio.to_thread(SigningKey.generate)
         self._keys.rotate(key, keep_old=keep_old)
         self._journal.note("keys.rotated", kid=key.kid, keep_old=keep_old)

@@ -1,4 +1,4 @@
-"""Call Automation's media: reads requests to play, ask, listen for keys, hold, stream, transcribe; passes them on."""
+"""Media actions of Call Automation over HTTP: play, recognise, tones, hold, streaming, transcription."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from emulator.acs.calls.sound_files import Unplayable
 
 
 class MediaApi:
-    """Routes of `/calling/callConnections/{id}:…` that are about what is heard in a call."""
+    """Routes of `/calling/callConnections/{id}:…` that concern the media of a call."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes, for `web.Application.add_routes`."""
+        """Return the routes, for `web.Application.add_routes`."""
         actions: dict[str, Action] = {
             "play": _play,
             "cancelAllMediaOperations": _cancel,
@@ -99,7 +99,7 @@ def _hold(connection: CallConnection, call: RoomCall, document: Document) -> web
 
 
 async def _music(connection: CallConnection, target: str, wanted: Source, asked: Operation) -> None:
-    """What somebody on hold hears, over and over."""
+    """Play a source to a participant on hold, over and over."""
     try:
         frames = await connection.player.frames([wanted])
     except Unplayable as error:

@@ -1,4 +1,4 @@
-"""What every request passes: faults, signature, api-version, repeatability, common headers, error bodies."""
+"""What every request passes through: faults, signature, api-version, repeatability, common headers, error bodies."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ CALLING_VERSIONS = (
 )
 ROOMS_VERSIONS = "2023-06-14, 2024-04-15, 2025-03-13"
 IDENTITY_VERSIONS = "2021-03-07, 2022-06-01, 2022-10-01, 2023-10-01, 2025-03-02-preview, 2025-06-30, 2026-09-23"
-# Path prefix to the versions its service takes.
+# The api-versions that each service accepts, by path prefix.
 _SERVICES = {
     "/calling/": CALLING_VERSIONS,
     "/rooms": ROOMS_VERSIONS,
     "/identities": IDENTITY_VERSIONS,
     "/teamsUser/": IDENTITY_VERSIONS,
 }
-# Read by whoever verifies our tokens, so open to all.
+# Paths without credentials: bots read them to verify the service's tokens.
 OPEN_PATHS = frozenset({"/calling/keys", "/calling/.well-known/acsopenidconfiguration"})
-# Answers remembered for repeated requests; the oldest is forgotten.
+# How many answers are kept for repeated requests.
 _REMEMBERED = 10_000
 
 
@@ -48,7 +48,7 @@ class _Answer:
 
 
 class ServiceMiddleware:
-    """The one middleware of the service's port."""
+    """The middleware of the ACS port."""
 
     def __init__(self, *, key: bytes, skew_s: float, entra: LocalEntra, faults: FaultPlan, journal: Journal) -> None:
         self._key = key
@@ -63,7 +63,7 @@ class ServiceMiddleware:
         self._answers.clear()
 
     def middleware(self) -> Middleware:
-        """The middleware, for `web.Application`."""
+        """Return the middleware, for `web.Application`."""
 
         @web.middleware
         async def front(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -92,7 +92,9 @@ class ServiceMiddleware:
                 request.transport.abort()
                 return web.Response(status=500)
             if fault.status is not None:
-                response = AcsError(fault.status, str(fault.status), "A fault was asked for.").response()
+                response = AcsError(
+                    fault.status, str(fault.status), "This error was requested by the fault document."
+                ).response()
                 if fault.body is not None:
                     response = web.Response(text=fault.body, status=fault.status, content_type="text/html")
                 response.headers.update(fault.headers)
@@ -114,7 +116,7 @@ class ServiceMiddleware:
         return admit
 
     async def _check_credentials(self, request: web.Request) -> None:
-        """A signature with the access key, or a bearer token of the local Entra."""
+        """Check the signature with the access key, or the bearer token of the local Entra."""
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() == "bearer":
             self._entra.check(token.strip())
@@ -131,7 +133,7 @@ class ServiceMiddleware:
         )
 
     async def _once(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Serve a request, or give the first answer again where its repeatability id was seen before."""
+        """Serve a request, or repeat the first answer if its repeatability id was seen before."""
         request_id = request.headers.get("Repeatability-Request-ID")
         if request_id is None or request.method not in ("POST", "PUT", "PATCH"):
             return await handler(request)
@@ -149,7 +151,7 @@ class ServiceMiddleware:
         except AcsError as refused:
             response = refused.response()
         except BaseException:
-            # No answer to repeat: whoever waits for it is told as if the service had fallen over.
+            # There is no answer to repeat: requests that wait for it get a 500.
             self._answers.pop(key, None)
             pending.set_result(_Answer(500, {}, None))
             raise
@@ -180,14 +182,14 @@ def _versions_of(path: str) -> str | None:
 
 
 def _asked_version(request: web.Request) -> str:
-    """The api-version asked for. On a `nextLink` the Python SDK writes the name of its enum member instead of its
-    value ("ApiVersion.V2025_03_13"); taken for what it means, since paging would not work otherwise."""
+    """Return the requested api-version. On a `nextLink` the Python SDK writes the name of its enum member instead of
+    its value ("ApiVersion.V2025_03_13"); it is translated, since paging would not work otherwise."""
     asked = request.query.get("api-version", "")
     return asked.removeprefix("ApiVersion.V").replace("_", "-")
 
 
 async def _with_error_bodies(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn every refusal, and every fault of ours, into the service's error body."""
+    """Turn every refusal, and every error of the emulator itself, into the service's error body."""
     try:
         return await handler(request)
     except AcsError as refused:
@@ -202,4 +204,4 @@ async def _with_error_bodies(request: web.Request, handler: Handler) -> web.Stre
         raise
     except Exception:
         logger.exception("request failed", extra={"method": request.method, "path": request.path})
-        return AcsError(500, "InternalServerError", "The emulator failed; see its log.").response()
+        return AcsError(500, "InternalServerError", "The emulator has an internal error; see its log.").response()

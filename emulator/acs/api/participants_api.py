@@ -1,4 +1,4 @@
-"""Call Automation's people: who is in a call, bringing them in, out, over from another call, muting them."""
+"""Participants of Call Automation over HTTP: list, add, remove, mute, move from another call."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ParticipantsApi:
         self._faults = faults
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes, for `web.Application.add_routes`."""
+        """Return the routes, for `web.Application.add_routes`."""
         calls = self._calls
         return [
             web.get(PARTICIPANTS, self._list),
@@ -59,7 +59,7 @@ class ParticipantsApi:
         invitation = Invitation(
             raw_id=person,
             display_name=text(document, "sourceDisplayName") or "",
-            patience_s=seconds(document, "invitationTimeoutInSeconds", 0, LONGEST_S),
+            timeout_s=seconds(document, "invitationTimeoutInSeconds", 0, LONGEST_S),
             operation=asked,
         )
         invitation_id = connection.invitations.add(invitation, call, self._calls.phones)

@@ -1,4 +1,4 @@
-"""A user's phone: a socket that can be rung, can call a bot, and becomes the user's line once there is a call."""
+"""A user's phone: a socket that can be rung, can call a bot, and carries the user's audio in the call."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from emulator.acs.wire.errors import AcsError
 from emulator.acs.wire.websocket_frames import FrameWriter
 from emulator.journal import Journal
 
-# From accepting to being in the call; the rest is ours to do.
+# Seconds from accepting to being in the call.
 _CONNECT_S = 10.0
 _LONGEST_ID = 512
 
 
 class PhoneApi:
-    """`WS /emulator/phone?token=`: `hello`, then `ringing` comes, `accept` and `decline` go, or `call` goes."""
+    """Route of `WS /emulator/phone?token=`: after `hello` comes `ringing`; `accept`, `decline` or `call` go."""
 
     def __init__(self, calls: Calls, identities: IdentityStore, incoming: IncomingCalls, journal: Journal) -> None:
         self._calls = calls
@@ -40,7 +40,7 @@ class PhoneApi:
         self._journal = journal
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes, for `web.Application.add_routes`."""
+        """Return the routes, for `web.Application.add_routes`."""
         return [web.get("/emulator/phone", self._serve)]
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
@@ -61,7 +61,7 @@ class PhoneApi:
         return socket
 
     async def _wait_for_call(self, socket: web.WebSocketResponse, leg: SocketLeg) -> bool:
-        """Ring and be rung until the leg is in a call; False when the client is gone."""
+        """Ring the client and take its calls until the leg is in a call; return False when the client is gone."""
         phone = _SocketPhone(leg.writer)
         self._calls.phones.add(leg.raw_id, phone)
         leg.tell(orjson.dumps({"type": "registered", "participant_id": leg.raw_id}))
@@ -69,7 +69,7 @@ class PhoneApi:
             while True:
                 message = await socket.receive()
                 if message.type is WSMsgType.BINARY:
-                    continue  # a microphone that is on before there is a call
+                    continue  # audio before there is a call
                 if message.type is not WSMsgType.TEXT:
                     return False
                 document = object_of(message.data)
@@ -77,7 +77,7 @@ class PhoneApi:
                     case "accept" | "decline" as answer:
                         ring = phone.take(document.get("invitation_id"))
                         if ring is None:
-                            continue  # it has stopped ringing meanwhile
+                            continue  # it has stopped ringing in the meantime
                         if answer == "decline":
                             ring.decline()
                         elif ring.accept(leg):
@@ -90,11 +90,11 @@ class PhoneApi:
             self._calls.phones.remove(leg.raw_id, phone)
 
     async def _call(self, socket: web.WebSocketResponse, leg: SocketLeg, to: object) -> bool:
-        """Call a bot, or whoever it redirects to; False when it came to nothing."""
+        """Call a bot, or the person it redirects to; return False when nobody answered."""
         if not isinstance(to, str) or not 0 < len(to) <= _LONGEST_ID:
-            raise ProtocolViolation("bad_message", "to is the raw id that is called.")
+            raise ProtocolViolation("bad_message", "to must be the raw id to call.")
         with self._incoming.calling(leg, to):
-            if await _connected(leg, socket, self._incoming.patience_s):
+            if await _connected(leg, socket, self._incoming.timeout_s):
                 return True
         if not leg.dropped.is_set():
             leg.drop("not answered")
@@ -103,7 +103,7 @@ class PhoneApi:
 
 
 class _SocketPhone:
-    """What is ringing on one socket."""
+    """The calls that ring on one socket."""
 
     def __init__(self, writer: FrameWriter) -> None:
         self._writer = writer
@@ -124,16 +124,16 @@ class _SocketPhone:
             self._writer.control(orjson.dumps({"type": "ringing_ended", "invitation_id": ring.id}))
 
     def take(self, invitation_id: object) -> Ring | None:
-        """The ringing of that id, which is over here; without an id the only one there is."""
+        """Remove and return the ringing call of that id; without an id, the only one."""
         if invitation_id is None and len(self._rings) == 1:
             invitation_id = next(iter(self._rings))
         return self._rings.pop(invitation_id, None) if isinstance(invitation_id, str) else None
 
 
-async def _connected(leg: SocketLeg, socket: web.WebSocketResponse, patience_s: float) -> bool:
-    """Wait until the leg is in a call, has been let go, or its client is gone."""
+async def _connected(leg: SocketLeg, socket: web.WebSocketResponse, timeout_s: float) -> bool:
+    """Wait until the leg is in a call, was dropped, or its client is gone; return whether it is in a call."""
     try:
-        async with asyncio.timeout(patience_s), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(timeout_s), asyncio.TaskGroup() as tasks:
             entered = tasks.create_task(leg.entered.wait())
             dropped = tasks.create_task(leg.dropped.wait())
             gone = tasks.create_task(_hung_up(socket))
@@ -146,7 +146,7 @@ async def _connected(leg: SocketLeg, socket: web.WebSocketResponse, patience_s: 
 
 
 async def _hung_up(socket: web.WebSocketResponse) -> bool:
-    """Wait until the client says that it leaves, or is gone."""
+    """Wait until the client sends `leave` or is gone."""
     while True:
         message = await socket.receive()
         if message.type is WSMsgType.TEXT:

@@ -1,4 +1,4 @@
-"""Call Automation's recordings over `Recordings`."""
+"""Recordings of Call Automation over HTTP: start, pause, resume, read, stop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from emulator.acs.wire.callback_events import CallIds
 from emulator.acs.wire.errors import bad_argument, call_not_found
 from emulator.faults import FaultPlan
 
-# Which formats go with which content (documented).
+# Formats of each content type (documented).
 _FORMATS = {"audio": ("wav", "mp3"), "audioVideo": ("mp4",)}
 _CHANNELS = ("mixed", "unmixed")
 
@@ -28,7 +28,7 @@ class RecordingApi:
         self._faults = faults
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes, for `web.Application.add_routes`."""
+        """Return the routes, for `web.Application.add_routes`."""
         return [
             web.post(RECORDINGS, self._start),
             web.post(f"{RECORDING}:pause", self._pause),

@@ -1,4 +1,6 @@
-"""Reads what requests to call automation say, piece by piece, and refuses what is wrong; it does nothing about it."""
+"""Reads and checks the parts of Call Automation requests.
+
+Every function raises AcsError, 400/8523 unless it says otherwise, for a value that does not fit."""
 
 from __future__ import annotations
 
@@ -24,14 +26,14 @@ _INPUTS: dict[str, InputType] = {each: each for each in get_args(InputType)}
 
 @dataclass(frozen=True, slots=True)
 class Locator:
-    """Which call is meant; exactly one is there."""
+    """The call that a request names; exactly one field is set."""
 
     room_id: str | None = None
     server_call_id: str | None = None
 
 
 def connect_options(request: web.Request, document: Document, *, strict: bool) -> ConnectOptions:
-    """What connect, create and answer have in common. `strict` takes https and wss only."""
+    """Read what connect, create and answer have in common. `strict` accepts https and wss only."""
     speech = _object(document, "callIntelligenceOptions")
     return ConnectOptions(
         callback_uri=url(document, "callbackUri", ("https",) if strict else ("https", "http")),
@@ -44,7 +46,7 @@ def connect_options(request: web.Request, document: Document, *, strict: bool) -
 
 
 def locator(document: Document, key: str = "callLocator") -> Locator:
-    """The call a request names."""
+    """Read the locator of a call; 400/8567 for a group call."""
     value = _object(document, key)
     if value is None:
         raise bad_argument("The field CallLocator is required.")
@@ -60,7 +62,7 @@ def locator(document: Document, key: str = "callLocator") -> Locator:
 
 
 def operation(document: Document) -> Operation:
-    """The operation context and callback of an action."""
+    """Read the operation context and callback of an action."""
     callback = text(document, "operationCallbackUri")
     if callback is not None:
         callback = url(document, "operationCallbackUri", ("https", "http"))
@@ -68,7 +70,7 @@ def operation(document: Document) -> Operation:
 
 
 def url(document: Document, key: str, schemes: tuple[str, ...]) -> str:
-    """An absolute URL."""
+    """Read an absolute URL."""
     found = document.get(key)
     if not isinstance(found, str) or not found.startswith(tuple(f"{scheme}://" for scheme in schemes)):
         raise _invalid(key)
@@ -76,7 +78,7 @@ def url(document: Document, key: str, schemes: tuple[str, ...]) -> str:
 
 
 def text(document: Document, key: str) -> str | None:
-    """A text, or nothing."""
+    """Read an optional text."""
     value = document.get(key)
     if value is not None and not isinstance(value, str):
         raise _invalid(key)
@@ -84,7 +86,7 @@ def text(document: Document, key: str) -> str | None:
 
 
 def required(document: Document, key: str) -> str:
-    """A text that has to be there."""
+    """Read a required text that is not empty."""
     value = text(document, key)
     if not value:
         raise _invalid(key)
@@ -92,7 +94,7 @@ def required(document: Document, key: str) -> str:
 
 
 def flag(document: Document, key: str) -> bool:
-    """True or false; false when it is not there."""
+    """Read a boolean; false when it is missing."""
     value = document.get(key)
     if value is not None and not isinstance(value, bool):
         raise _invalid(key)
@@ -100,7 +102,7 @@ def flag(document: Document, key: str) -> bool:
 
 
 def seconds(document: Document, key: str, least: float, most: float) -> float | None:
-    """A number of seconds, or nothing."""
+    """Read an optional number of seconds."""
     value = document.get(key)
     if value is None:
         return None
@@ -112,7 +114,7 @@ def seconds(document: Document, key: str, least: float, most: float) -> float | 
 
 
 def raw_id(value: object, key: str) -> str:
-    """The raw id of an identifier as a request has it: without kind."""
+    """Read the raw id of an identifier in the form of requests, which has no kind."""
     if isinstance(value, dict):
         user, phone = value.get("communicationUser"), value.get("phoneNumber")
         found = value.get("rawId") or (user.get("id") if isinstance(user, dict) else None)
@@ -124,12 +126,12 @@ def raw_id(value: object, key: str) -> str:
 
 
 def raw_ids(document: Document, key: str) -> list[str]:
-    """The raw ids of a list of identifiers; it may be missing."""
+    """Read the raw ids of an optional list of identifiers."""
     return [raw_id(each, key) for each in _list(document, key)]
 
 
 def play_request(document: Document) -> PlayRequest:
-    """The body of a play action."""
+    """Read the body of a play action."""
     sources = sources_of(document, "playSources")
     if not sources:
         raise _invalid("playSources")
@@ -144,7 +146,7 @@ def play_request(document: Document) -> PlayRequest:
 
 
 def sources_of(document: Document, key: str) -> list[Source]:
-    """A list of play sources; it may be missing."""
+    """Read an optional list of play sources."""
     found = [source(each, key) for each in _list(document, key)]
     if len(found) > _MOST_SOURCES:
         raise _invalid(key)
@@ -152,7 +154,7 @@ def sources_of(document: Document, key: str) -> list[Source]:
 
 
 def source(value: object, key: str) -> Source:
-    """One play source."""
+    """Read a play source."""
     if not isinstance(value, dict):
         raise _invalid(key)
     match value.get("kind"):
@@ -168,7 +170,7 @@ def source(value: object, key: str) -> Source:
 
 
 def recognize_request(document: Document) -> RecognizeRequest:
-    """The body of a recognize action. Bounds and defaults of times as documented."""
+    """Read the body of a recognize action, with the documented bounds and defaults of times."""
     input_type = _INPUTS.get(str(document.get("recognizeInputType")))
     if input_type is None:
         raise _invalid("recognizeInputType")
@@ -198,7 +200,7 @@ def recognize_request(document: Document) -> RecognizeRequest:
 
 
 def tone_words(document: Document, key: str) -> list[str]:
-    """Names of keys; they may be missing."""
+    """Read an optional list of key names."""
     words = _list(document, key)
     if not all(isinstance(word, str) and word in KEYS for word in words):
         raise _invalid(key)

@@ -24,7 +24,7 @@ _REMEMBERED = 1000
 
 
 class RobotsApi:
-    """`/emulator/rooms/{room_id}/robots`."""
+    """Routes of `/emulator/rooms/{room_id}/robots`."""
 
     def __init__(self, calls: Calls, identities: IdentityStore, rooms: RoomStore) -> None:
         self._calls = calls
@@ -33,7 +33,7 @@ class RobotsApi:
         self._robots: dict[str, tuple[RobotLeg, str]] = {}
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes, for `web.Application.add_routes`."""
+        """Return the routes, for `web.Application.add_routes`."""
         return [
             web.post("/emulator/rooms/{room_id}/robots", self._create),
             web.get("/emulator/rooms/{room_id}/robots", self._list),
@@ -51,7 +51,7 @@ class RobotsApi:
         pcm = await _recording(document)
         start_after_ms = document.get("start_after_ms", 0)
         if not isinstance(start_after_ms, int) or start_after_ms < 0:
-            raise bad_request("start_after_ms is a number of milliseconds.", "start_after_ms")
+            raise bad_request("start_after_ms must be a whole number of milliseconds.", "start_after_ms")
         admitted = admit(
             str(document.get("token", "")),
             room_id,

@@ -1,4 +1,4 @@
-"""The Rooms REST API over a `RoomStore`."""
+"""The Rooms REST API: creates, lists, changes and deletes rooms and their rosters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class RoomsApi:
         self._faults = faults
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes, for `web.Application.add_routes`."""
+        """Return the routes, for `web.Application.add_routes`."""
         return [
             web.post("/rooms", self._create),
             web.get("/rooms", self._list),

@@ -1,4 +1,4 @@
-"""The ACS side as one aiohttp application: the only place where its parts meet."""
+"""Assembles the ACS side as one aiohttp application."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ from emulator.config import Config
 from emulator.faults import FaultPlan
 from emulator.journal import Journal
 
-# A robot's recording may come in the body: five minutes of it.
+# Five minutes of a robot's recording, in base64, fit into a body.
 _LARGEST_BODY = 20 * 1024 * 1024
-# How long bots have to take their last events when the server goes down.
+# Seconds that bots have to take their last events when the server stops or is reset.
 _FAREWELL_S = 1.0
 _PAGE = Path(__file__).parents[2] / "page"
 
@@ -50,7 +50,7 @@ _PAGE = Path(__file__).parents[2] / "page"
 class AcsServer:
     """Identity, rooms, call automation, media streaming and Event Grid of one resource.
 
-    An async context manager: inside it calls run; leaving it ends them and everything behind them.
+    An async context manager; leaving it ends all calls and tasks.
     """
 
     def __init__(
@@ -95,12 +95,12 @@ class AcsServer:
 
     @property
     def calls(self) -> Calls:
-        """The calls; inside the context only."""
+        """The calls; available inside the context only."""
         assert self._calls is not None
         return self._calls
 
     def application(self) -> web.Application:
-        """The application to serve, once; inside the context only."""
+        """Return the application to serve; call once, inside the context only."""
         assert self._middleware is not None
         application = web.Application(middlewares=[self._middleware.middleware()], client_max_size=_LARGEST_BODY)
         application.add_routes(self._routes)
@@ -116,7 +116,7 @@ class AcsServer:
             key=self._secret, skew_s=config.clock_skew_s, entra=entra, faults=faults, journal=journal
         )
         issuer = TokenIssuer(keys, config.callback_issuer, config.callback_audience or config.resource_id)
-        # Without a limit the connector never queues a dial behind other calls' sockets.
+        # No limit: with one, a dial could wait for other calls' sockets to close.
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         tasks = await stack.enter_async_context(_cancelled_at_the_end())
         clock = FrameClock(journal)
@@ -196,12 +196,12 @@ class AcsServer:
 
 
 class _Over(Exception):
-    """The server is being left."""
+    """Ends the task group when the server's context is left."""
 
 
 @asynccontextmanager
 async def _cancelled_at_the_end() -> AsyncIterator[asyncio.TaskGroup]:
-    """A task group for tasks that have no end of their own."""
+    """Open a task group whose tasks are cancelled at the end."""
     try:
         async with asyncio.TaskGroup() as tasks:
             yield tasks

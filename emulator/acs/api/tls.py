@@ -1,4 +1,4 @@
-"""A certificate authority of our own and one certificate for this machine, made anew at every start."""
+"""A certificate authority and a certificate for this machine, both created at every start."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _LIFETIME = timedelta(days=30)
-# Clients' clocks may be a little behind.
+# Clients' clocks may be slow by this much.
 _BACKDATED = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """What clients need to believe us, and what we need to serve them.
+    """A certificate authority: what clients must trust, and the TLS context to serve with.
 
     Attributes:
-        certificate: of the authority, PEM; for `connection_verify`, `REQUESTS_CA_BUNDLE`, `SSL_CERT_FILE`.
-        context: for a server on this machine.
+        certificate: certificate of the authority, PEM; for `connection_verify`, `REQUESTS_CA_BUNDLE`, `SSL_CERT_FILE`.
+        context: TLS context of a server on this machine.
     """
 
     certificate: bytes
@@ -33,7 +33,7 @@ class Authority:
 
 
 def make_authority(host: str) -> Authority:
-    """An authority and a certificate for `host`, localhost and the loopback addresses. Blocks for milliseconds."""
+    """Create an authority and a certificate for `host`, localhost and loopback addresses. Blocks for milliseconds."""
     now = datetime.now(UTC)
     authority_key, server_key = (
         ec.generate_private_key(ec.SECP256R1()),

@@ -1,4 +1,4 @@
-"""The local stand-in of Entra: issues the bearer tokens that clients and Event Grid show, and knows its own again."""
+"""The local replacement for Entra: issues and checks the bearer tokens of clients and of Event Grid."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from emulator.acs.wire.errors import AcsError
 from emulator.clock import wall
 from emulator.randomness import uuid4
 
-# The scope the SDKs ask for is this audience with "//.default".
+# The SDKs request this audience with "//.default" as scope.
 ACS_AUDIENCE = "https://communication.azure.com"
-# Documented: the first-party application whose tokens Event Grid shows, and the role it is given.
+# Documented: the application whose tokens Event Grid sends, and its role.
 EVENT_GRID_APPLICATION = "4962773b-9cdb-44cf-a8bf-237846a00ab7"
 EVENT_GRID_ROLE = "AzureEventGridSecureWebhookSubscriber"
-# Any GUID will do; a fixed one lets the issuer be written down beforehand.
+# Any GUID would do; this one is fixed, so the issuer is known in advance.
 TENANT = "5c0f2f7e-8a1b-4a9a-9f0e-3f1f6f2b7c11"
 ISSUER = f"https://login.emulator.local/{TENANT}/v2.0"
 LIFETIME_S = 3600
@@ -25,7 +25,7 @@ LONGEST_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a token is asked to say."""
+    """The claims of a token to issue."""
 
     audience: str = ACS_AUDIENCE
     application: str = "00000000-0000-0000-0000-0000000000aa"
@@ -40,7 +40,7 @@ class LocalEntra:
         self._keys = keys
 
     def token(self, claims: Claims) -> str:
-        """A token valid from now on; one with a negative lifetime has expired."""
+        """Issue a token valid from now on; with a negative lifetime it has expired."""
         now = int(wall())
         return self._keys.sign(
             {
@@ -60,7 +60,7 @@ class LocalEntra:
         )
 
     def check(self, token: str) -> None:
-        """Pass if a token of ours lets its bearer use this resource.
+        """Check that this Entra issued the token for this resource.
 
         Raises:
             AcsError: 401.
@@ -70,4 +70,4 @@ class LocalEntra:
         except jwt.InvalidTokenError as error:
             raise AcsError(401, "Unauthorized", "The bearer token is not valid.") from error
         if claims.get("iss") != ISSUER or str(claims.get("aud", "")).rstrip("/") != ACS_AUDIENCE:
-            raise AcsError(401, "Unauthorized", "The bearer token is for something else.")
+            raise AcsError(401, "Unauthorized", "The bearer token has another issuer or audience.")

@@ -1,4 +1,4 @@
-"""Tokens that must not be believed, made from good ones, so that a bot can be seen to refuse them."""
+"""Forges tokens from valid ones, to test that a bot rejects them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from emulator.faults import TokenFlaw
 
 
 def forged(token: str, other: str, flaw: TokenFlaw, public_key: bytes) -> str:
-    """A token with a flaw of its header or signature.
+    """Return a token with a flaw in its header or signature.
 
     Args:
-        token: a good one.
-        other: a good one with other claims.
-        public_key: PEM; whoever takes the algorithm from the token may check an HMAC with it.
+        token: a valid token.
+        other: a valid token with other claims.
+        public_key: PEM; the HMAC key that a verifier uses if it takes the algorithm from the token.
     """
     header, payload, signature = token.split(".")
     match flaw:
@@ -32,7 +32,7 @@ def forged(token: str, other: str, flaw: TokenFlaw, public_key: bytes) -> str:
         case "garbage":
             return "this.is.nothing"
         case _:
-            raise ValueError(f"{flaw} is no flaw of a signature")
+            raise ValueError(f"{flaw} is not a flaw of a header or signature")
 
 
 def _header(encoded: str, **changes: str) -> str:

@@ -1,4 +1,4 @@
-"""Users and their access tokens: made, issued, revoked, deleted, checked; the HTTP face is `identity_api`."""
+"""Users and their access tokens, in memory."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from emulator.acs.wire.errors import bad_request, not_found
 from emulator.randomness import randbelow, token_hex
 
 SCOPES = frozenset({"chat", "voip", "chat.join", "chat.join.limited", "voip.join"})
-# The service's own bounds and default, in minutes.
+# The service's bounds and default of a token's lifetime, in minutes.
 SHORTEST, LONGEST, DEFAULT = 60, 1440, 1440
-# The number real tokens carry in `scp`; its meaning is not published.
+# The value of `scp` in real tokens; its meaning is not published.
 _SCP = 1792
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """A token and the instant after which it is worth nothing."""
+    """A token and its expiry."""
 
     token: str
     expires_on: datetime
@@ -29,14 +29,14 @@ class IssuedToken:
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Whoever a valid token speaks for."""
+    """The user and scopes of a valid token."""
 
     user_id: str
     scopes: frozenset[str]
 
 
 class TokenRefused(Exception):
-    """A token that does not speak for anybody: foreign, expired, revoked, or its user is gone."""
+    """A token is not valid: foreign, expired, revoked, or its user was deleted."""
 
 
 class IdentityStore:
@@ -49,7 +49,7 @@ class IdentityStore:
         self._issued: dict[str, dict[bytes, datetime]] = {}
 
     def create_user(self) -> str:
-        """A new user's id, `8:acs:<resource>_<hex-hex-hex-hex-hex>`."""
+        """Create a user and return its id, `8:acs:<resource>_<hex-hex-hex-hex-hex>`."""
         half = token_hex(16)
         tail = f"{half[:8]}-{half[8:12]}-{half[12:16]}-{half[16:20]}-{half[20:]}"
         user_id = f"8:acs:{self._resource_id}_{tail}"
@@ -57,11 +57,11 @@ class IdentityStore:
         return user_id
 
     def knows(self, user_id: str) -> bool:
-        """Whether there is such a user."""
+        """Return whether the user exists."""
         return user_id in self._issued
 
     def issue(self, user_id: str, scopes: list[str], minutes: int | None, now: datetime) -> IssuedToken:
-        """A token for a user.
+        """Issue a token for a user.
 
         Raises:
             AcsError: 404 no such user; 400 no or unknown scopes, or a lifetime outside 60 to 1440 minutes.
@@ -74,7 +74,7 @@ class IdentityStore:
         claims = {
             "skypeid": user_id.removeprefix("8:"),
             "scp": _SCP,
-            # Makes two tokens of one second differ.
+            # Makes two tokens issued in the same second differ.
             "csi": f"{int(now.timestamp() * 1_000_000)}{randbelow(1000):03}",
             "iat": int(now.timestamp()),
             "exp": int(expires_on.timestamp()),
@@ -88,7 +88,7 @@ class IdentityStore:
         return IssuedToken(token, expires_on)
 
     def revoke(self, user_id: str) -> None:
-        """Make every token of a user worthless.
+        """Revoke all tokens of a user.
 
         Raises:
             AcsError: 404 no such user.
@@ -96,7 +96,7 @@ class IdentityStore:
         self._tokens_of(user_id).clear()
 
     def delete_user(self, user_id: str) -> None:
-        """Forget a user and every token.
+        """Delete a user and all of the user's tokens.
 
         Raises:
             AcsError: 404 no such user.
@@ -109,10 +109,10 @@ class IdentityStore:
         self._issued.clear()
 
     def check(self, token: str) -> Bearer:
-        """Whom a token speaks for.
+        """Return the user and scopes of a token.
 
         Raises:
-            TokenRefused: nobody.
+            TokenRefused: the token is not valid.
         """
         try:
             claims = self._key.verify(token)
@@ -131,7 +131,7 @@ class IdentityStore:
 
 
 def check_token_request(scopes: list[str], minutes: int | None) -> None:
-    """Pass if a token may be asked for like this.
+    """Check the scopes and lifetime of a requested token.
 
     Raises:
         AcsError: 400.

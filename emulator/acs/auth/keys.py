@@ -1,4 +1,4 @@
-"""The emulator's own token issuer: an RSA key, tokens signed with it, and the key set that verifies them."""
+"""RSA signing keys: sign tokens, verify them, and publish the key set."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from emulator.clock import wall
 
 
 class SigningKey:
-    """An RS256 key with the id it is published under."""
+    """An RS256 key and the id under which it is published."""
 
     def __init__(self, private: RSAPrivateKey) -> None:
         self._private = private
@@ -32,21 +32,21 @@ class SigningKey:
 
     @classmethod
     def generate(cls) -> SigningKey:
-        """A new key. Takes a good tenth of a second of CPU: not for the event loop."""
+        """Generate a key. Takes about a tenth of a second of CPU: do not call in the event loop."""
         return cls(rsa.generate_private_key(public_exponent=65537, key_size=2048))
 
     def sign(self, claims: Mapping[str, Any]) -> str:
-        """A JWT with these claims."""
+        """Return a JWT with these claims."""
         headers = {"kid": self.kid, "x5t": self.kid}
         return jwt.encode(dict(claims), self._private, algorithm="RS256", headers=headers)
 
     def verify(self, token: str) -> dict[str, Any]:
-        """The claims of a token of ours that has not expired.
+        """Return the claims of a token that this key signed and that has not expired.
 
         Raises:
-            jwt.InvalidTokenError: it is none of ours, or expired.
+            jwt.InvalidTokenError: another key signed it, or it has expired.
         """
-        # Dates are judged by the emulator's own clock, which need not be the machine's.
+        # Expiry is checked below by the emulator's clock, which need not be the machine's.
         judged_here: Options = {
             "verify_aud": False,
             "verify_exp": False,
@@ -61,20 +61,20 @@ class SigningKey:
         return claims
 
     def key_set(self) -> dict[str, Any]:
-        """The JWKS document."""
+        """Return the JWKS document."""
         return {"keys": [dict(self._jwk)]}
 
     def public_pem(self) -> bytes:
-        """The public key as anybody may know it."""
+        """Return the public key, PEM."""
         form = serialization.PublicFormat.SubjectPublicKeyInfo
         return self._private.public_key().public_bytes(serialization.Encoding.PEM, form)
 
 
 class KeyRing:
-    """The key in use and those still published.
+    """The current signing key and the keys still published.
 
     Attributes:
-        current: what is signed with.
+        current: the key that signs.
     """
 
     def __init__(self, key: SigningKey) -> None:
@@ -82,23 +82,23 @@ class KeyRing:
         self._published = [key]
 
     def rotate(self, key: SigningKey, *, keep_old: bool) -> None:
-        """Sign with another key from now on; whether the old ones stay published."""
+        """Sign with another key from now on. `keep_old` keeps the last three keys published."""
         self.current = key
         self._published = [key, *self._published[:3]] if keep_old else [key]
 
     def sign(self, claims: Mapping[str, Any]) -> str:
-        """A JWT with these claims."""
+        """Return a JWT with these claims."""
         return self.current.sign(claims)
 
     def public_pem(self) -> bytes:
-        """The public half of the current key."""
+        """Return the public half of the current key, PEM."""
         return self.current.public_pem()
 
     def verify(self, token: str) -> dict[str, Any]:
-        """The claims of a token signed with a key that is still published.
+        """Return the claims of a token signed with a key that is still published.
 
         Raises:
-            jwt.InvalidTokenError: it is none of ours, or not valid now.
+            jwt.InvalidTokenError: no published key signed it, or it has expired.
         """
         kid = jwt.get_unverified_header(token).get("kid")
         for key in self._published:
@@ -107,7 +107,7 @@ class KeyRing:
         raise jwt.InvalidTokenError("the key is not published")
 
     def key_set(self) -> dict[str, Any]:
-        """The JWKS document."""
+        """Return the JWKS document."""
         return {"keys": [entry for key in self._published for entry in key.key_set()["keys"]]}
 
 

@@ -1,4 +1,4 @@
-"""Checks the HMAC signature of a request as the service does; it knows nothing of HTTP servers and reads no clock."""
+"""Checks the HMAC signature of a request as the service does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _AUTHORIZATION = re.compile(
 
 
 def signature(key: bytes, method: str, target: str, date: str, host: str, content_hash: str) -> str:
-    """The signature of a request, base64.
+    """Return the signature of a request, base64.
 
     Args:
         key: the access key, decoded.
@@ -34,7 +34,7 @@ def signature(key: bytes, method: str, target: str, date: str, host: str, conten
 
 
 def content_hash(body: bytes) -> str:
-    """Base64 of SHA-256 of the body."""
+    """Return the SHA-256 digest of the body, base64."""
     return base64.b64encode(hashlib.sha256(body).digest()).decode()
 
 
@@ -49,7 +49,7 @@ def check_signature(
     skew_s: float,
     strict: bool = False,
 ) -> None:
-    """Pass if the request is signed with `key`.
+    """Check that the request is signed with `key`.
 
     Clients spell the signed path differently from the one they send, so three spellings are tried: as it came,
     percent-decoded, and with colons as `%3A`. `strict` tries the first alone.
@@ -72,10 +72,10 @@ def check_signature(
 
 
 def decode_key(access_key: str) -> bytes:
-    """The bytes of an access key.
+    """Return the bytes of an access key.
 
     Raises:
-        ValueError: it is not base64, or empty.
+        ValueError: the text is not base64, or empty.
     """
     try:
         key = base64.b64decode(access_key, validate=True)

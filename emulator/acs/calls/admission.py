@@ -1,4 +1,4 @@
-"""Who may join the call of a room: token, scope, roster and time, decided before anything is opened."""
+"""Decides who may join the call of a room: by token, scope, roster and time, before a socket is opened."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from emulator.acs.wire.errors import AcsError, not_found
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """Somebody who may join."""
+    """A user who may join a room's call."""
 
     user_id: str
     role: str
 
     @property
     def may_speak(self) -> bool:
-        """A Consumer listens only."""
+        """Whether the user may be heard; the role Consumer only listens."""
         return self.role != "Consumer"
 
 
@@ -32,10 +32,10 @@ def admit(
     call_runs: bool,
     now: datetime,
 ) -> Admitted:
-    """Whom this token brings into this room.
+    """Return the user whom this token admits to this room.
 
     Args:
-        call_runs: whether there is a call already; the scope `voip.join` cannot start one.
+        call_runs: whether the call has started; the scope `voip.join` cannot start one.
 
     Raises:
         AcsError: 401 bad, expired or revoked token; 403 no voip scope, not invited, room not open; 404 no such room.

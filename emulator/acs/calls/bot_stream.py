@@ -1,4 +1,4 @@
-"""The media streaming subscription of one connection: its socket, its states, what it brought and what is played."""
+"""The media streaming subscription of one connection: its socket, its state, and the audio it plays into the call."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from emulator.randomness import uuid4
 
 
 class BotAudio:
-    """What a bot hears and says through its media socket.
+    """The audio of a bot in both directions, through its media socket.
 
     Attributes:
-        state: of the subscription: `disabled`, `inactive` or `active`.
-        subscription_id: its id.
-        stream: the socket, once it was dialled.
-        play: what the bot has sent and the call has not heard yet.
+        state: state of the subscription: `disabled`, `inactive` or `active`.
+        subscription_id: id of the subscription.
+        stream: the media socket; None before it was dialled.
+        play: audio that the bot has sent and the call has not heard yet.
     """
 
     def __init__(self, host: Host) -> None:
@@ -38,7 +38,7 @@ class BotAudio:
         self._to_call: RateConverter | None = None
         self._overflowing = False
         self._played_before = False
-        # (milliseconds received when it came, id): reached once so much has left the buffer.
+        # (milliseconds of audio received before the mark, its id): a mark is reached once that audio has been played.
         self._marks: deque[tuple[float, str]] = deque()
 
     # --- what the call asks each tick ---------------------------------------------------------------
@@ -49,7 +49,7 @@ class BotAudio:
         return self.stream is not None and self.stream.active
 
     def speak(self, now: float) -> bytes | None:
-        """What the bot says in this tick."""
+        """Return the bot's audio for this tick."""
         frame = self.play.pull(now)
         if self.play.playing != self._played_before:
             self._played_before = self.play.playing
@@ -59,7 +59,7 @@ class BotAudio:
         return frame
 
     def tone(self, raw_id: str, tone: str) -> None:
-        """Somebody pressed a key."""
+        """Tell the bot that a participant pressed a key."""
         if self.options is not None and self.options.tones and self.stream is not None:
             moment = utc_now().isoformat(timespec="milliseconds")[:23] + "Z"
             self.stream.control(tone_message(moment, raw_id, KEYS[tone]))
@@ -67,7 +67,7 @@ class BotAudio:
     # --- the subscription ---------------------------------------------------------------------------
 
     def body(self) -> dict[str, Any]:
-        """`mediaStreamingSubscription` of the call's properties."""
+        """Return `mediaStreamingSubscription` of the call's properties."""
         if self.options is None:
             return {"state": self.state}
         return {"state": self.state, "id": self.subscription_id, "subscribedContentTypes": ["audio"]}
@@ -76,7 +76,7 @@ class BotAudio:
         """Dial the media socket.
 
         Raises:
-            AcsError: 400, there is nothing to start, or it runs already.
+            AcsError: 400, the call has no media streaming options, or streaming is active.
         """
         self._check()
         if self.state == "active":
@@ -89,7 +89,7 @@ class BotAudio:
         """Close the media socket.
 
         Raises:
-            AcsError: 400, there is nothing to stop.
+            AcsError: 400, the call has no media streaming options, or streaming is not active.
         """
         self._check()
         if self.state != "active":
@@ -99,7 +99,7 @@ class BotAudio:
         self._host.spawn(self._stop_stream(), "media streaming")
 
     async def open(self) -> bool:
-        """Dial; whether the socket is open. Follow it with `serve`."""
+        """Dial the media socket and return whether it is open. Call `serve` next."""
         options, services, ids = self.options, self._host.services, self._host.ids
         assert options is not None
         self.state = "active"
@@ -117,7 +117,7 @@ class BotAudio:
         return await self.stream.open()
 
     async def serve(self, opened: bool) -> None:
-        """Say whether streaming has started, and read the socket until it is over."""
+        """Send MediaStreamingStarted or MediaStreamingFailed, then read the socket until it closes."""
         if not opened:
             if self.state == "active":
                 self.state = "inactive"
@@ -127,7 +127,7 @@ class BotAudio:
         stream = self.stream
         assert stream is not None
         await stream.run()
-        if self.stream is stream and self.state == "active":  # broken for good, not stopped
+        if self.stream is stream and self.state == "active":  # broken and not dialled again, rather than stopped
             self.state = "inactive"
 
     async def close(self) -> None:
@@ -136,16 +136,16 @@ class BotAudio:
             await self.stream.close()
 
     def over(self) -> None:
-        """The connection has ended."""
+        """Take note that the connection has ended."""
         self.state = "disabled" if self.options is None else "inactive"
 
     def cut(self) -> None:
-        """Leave nothing open; when there is no time to close it."""
+        """Abort the socket without a close frame."""
         if self.stream is not None:
             self.stream.cut()
 
     def statistics(self) -> dict[str, Any]:
-        """Counters for whoever tests a bot; all times in milliseconds."""
+        """Return counters for tests of a bot; all times in milliseconds."""
         stream = self.stream
         return {
             "media_state": self.state,
@@ -180,7 +180,7 @@ class BotAudio:
         switches = self._host.services.faults.switches
         if audio.mark is not None and switches.marks:
             self._marks.append((self.play.received_ms, audio.mark))
-            if len(self._marks) > 1000:  # a bot that marks faster than it is played
+            if len(self._marks) > 1000:  # the bot sends marks faster than they are played
                 self._marks.popleft()
         if not dropped:
             self._overflowing = False

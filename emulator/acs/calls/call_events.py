@@ -12,7 +12,7 @@ from emulator.acs.wire.grid_event import GridEvent
 from emulator.clock import monotonic, utc_now
 from emulator.randomness import uuid4
 
-# What a room call shows as its group.
+# Group id that events of a room call carry.
 _NO_GROUP = "00000000-0000-0000-0000-000000000000"
 _ENDPOINT = "acs-emulator"
 
@@ -20,30 +20,30 @@ Role = Callable[[RoomCall, Leg], str]
 
 
 def call_started(call: RoomCall, role: str) -> GridEvent:
-    """The first person is in the room."""
+    """Build CallStarted: the first person has joined."""
     raw_id = call.started_by.raw_id if call.started_by is not None else ""
     subject = f"call/{call.event_grid_id}/startedBy/{raw_id}"
     return _event("CallStarted", subject, _common(call, role))
 
 
 def call_ended(call: RoomCall, role: str) -> GridEvent:
-    """Nobody is left in the room."""
+    """Build CallEnded: the last participant has left."""
     data = {"durationOfCall": monotonic() - call.started_at, **_common(call, role)}
     return _event("CallEnded", f"call/{call.event_grid_id}", data)
 
 
 def participant_added(call: RoomCall, leg: Leg, role: Role) -> GridEvent:
-    """Somebody joined."""
+    """Build CallParticipantAdded."""
     return _participant("CallParticipantAdded", call, leg, role)
 
 
 def participant_removed(call: RoomCall, leg: Leg, role: Role) -> GridEvent:
-    """Somebody left, or was made to."""
+    """Build CallParticipantRemoved: the participant left or was removed."""
     return _participant("CallParticipantRemoved", call, leg, role)
 
 
 def incoming_call(leg: Leg, to: str, server_call_id: str, context: str, correlation_id: str) -> GridEvent:
-    """Somebody calls the resource. `context` is what an answer will name."""
+    """Build IncomingCall. `context` is the incoming call context that an answer must name."""
     data = {
         "to": user_identifier(to),
         "from": user_identifier(leg.raw_id),
@@ -57,7 +57,7 @@ def incoming_call(leg: Leg, to: str, server_call_id: str, context: str, correlat
 
 
 def recording_file_status(server_call_id: str, recording_id: str, storage: dict[str, Any], **data: Any) -> GridEvent:
-    """The files of a recording are there."""
+    """Build RecordingFileStatusUpdated: the files of a recording are available."""
     subject = f"/recording/call/{server_call_id}/recordingId/{recording_id}"
     return _event("RecordingFileStatusUpdated", subject, {"recordingStorageInfo": storage, **data})
 

@@ -1,4 +1,4 @@
-"""All calls of the resource: brings people and bots to the call of their room, and keeps the tasks behind them."""
+"""All calls of the resource: brings people and bots into the call of their room and owns the tasks behind them."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ MOST_PARTICIPANTS = 350
 
 
 class Publisher(Protocol):
-    """Where call events go."""
+    """Takes call events for delivery."""
 
     def publish(self, event: GridEvent) -> None:
-        """Deliver an event to whoever has subscribed. Never blocks."""
+        """Deliver an event to every subscription. Never blocks."""
 
 
 class Calls:
     """The calls under way and the bots connected to them.
 
     Attributes:
-        phones: of everybody who can be rung.
-        on_call_over: told of every call that has ended.
-        quiet: set while no bot is connected, nor still to be told that it is not.
+        phones: phones of the users who can be rung.
+        on_call_over: callbacks for every call that has ended.
+        quiet: set while no bot is connected and no bot still waits for its last events.
     """
 
     def __init__(
@@ -78,17 +78,17 @@ class Calls:
         return list(self._calls.values())
 
     def call_named(self, server_call_id: str | None) -> RoomCall | None:
-        """The call of that server call id, if there is one."""
+        """Return the call with that server call id, or None."""
         return self._calls.get(server_call_id or "")
 
     def call_in(self, room_id: str) -> RoomCall | None:
-        """The call in a room, if there is one."""
+        """Return the call in a room, or None."""
         return self._by_room.get(room_id)
 
     # --- people -----------------------------------------------------------------------------------
 
     def join(self, room_id: str, leg: Leg) -> RoomCall:
-        """Bring somebody into the call of a room; the first one starts it.
+        """Add a participant to the call of a room; the first one starts the call.
 
         Raises:
             AcsError: 403, the call is full.
@@ -132,7 +132,7 @@ class Calls:
         return connection
 
     def bot(self, options: ConnectOptions, origin: Origin = "connect") -> CallConnection:
-        """A connection that is in no call yet."""
+        """Create a connection that is in no call yet."""
         return CallConnection(options, self._services, f"28:acs:{self._resource_id}_{uuid4()}", origin)
 
     def serve(
@@ -141,7 +141,7 @@ class Calls:
         call: RoomCall,
         before: Callable[[], Awaitable[Result]] | None = None,
     ) -> asyncio.Event:
-        """Let a connection live in a call, once `before` has succeeded. Set when its media socket was dialled."""
+        """Run a connection in a call once `before` has succeeded; return the event "media socket dialled"."""
         self._connections[connection.id] = (connection, call)
         self.quiet.clear()
         dialled = asyncio.Event()
@@ -149,11 +149,11 @@ class Calls:
         return dialled
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Run something beside all calls until the server goes down, which cancels it."""
+        """Run a coroutine until it ends or the server stops, which cancels it."""
         self._tasks.create_task(work, name=name)
 
     def find(self, connection_id: str) -> tuple[CallConnection, RoomCall]:
-        """A connection and its call.
+        """Return a connection and its call.
 
         Raises:
             AcsError: 404/8522.
@@ -164,19 +164,19 @@ class Calls:
         return found
 
     def hang_up(self, connection_id: str) -> None:
-        """A bot leaves its call; the others go on."""
+        """Remove a bot from its call; the call goes on."""
         connection, call = self.find(connection_id)
         call.dismiss(connection, Result(200, 7000, HUNG_UP))
 
     def terminate(self, connection_id: str) -> None:
-        """A bot ends its call for everybody."""
+        """End a bot's call for everybody."""
         connection, call = self.find(connection_id)
         if connection.state != "connected":
             raise AcsError(400, "8501", "The operation needs an established call.")
         call.end(by=connection)
 
     def move(self, leg: Leg, origin: RoomCall, target: RoomCall) -> None:
-        """Take somebody from one call to another."""
+        """Move a participant from one call to another."""
         origin.leave(leg, "moved")
         target.arrive(leg)
 
@@ -194,7 +194,7 @@ class Calls:
         return True
 
     def statistics(self) -> list[dict[str, Any]]:
-        """Every call with its people, bots and counters."""
+        """Return every call with its participants, bots and counters."""
         return [
             {
                 "room_id": call.room_id,
@@ -209,7 +209,7 @@ class Calls:
             for call in self.active
         ]
 
-    # --- what calls tell ----------------------------------------------------------------------------
+    # --- what calls report ----------------------------------------------------------------------------
 
     def call_started(self, call: RoomCall, by: Leg) -> None:
         self._services.journal.note("call.started", room_id=call.room_id, by=by.raw_id)
@@ -241,11 +241,11 @@ class Calls:
             self._publisher.publish(call_ended(call, self._role(call, call.started_by)))
 
     def publish(self, event: GridEvent) -> None:
-        """Tell Event Grid."""
+        """Hand an event to Event Grid."""
         self._publisher.publish(event)
 
     def open_call(self, room_id: str | None, by: Leg | None, *, two_party: bool = False) -> RoomCall:
-        """A new call, in a room or in none; whoever starts it is still to join."""
+        """Open a call, in a room or in none; the person who starts it joins afterwards."""
         call = RoomCall(room_id, by, self, self._services.faults, two_party=two_party)
         self._calls[call.server_call_id] = call
         if room_id is not None:
@@ -264,11 +264,11 @@ class Calls:
         dialled: asyncio.Event,
         before: Callable[[], Awaitable[Result]] | None,
     ) -> None:
-        """The error boundary of one connection."""
+        """Run a connection; an error in it ends this connection only."""
         try:
             await connection.run(call, dialled=dialled, before=before)
         except Exception:
-            logger.exception("a connection failed", extra={"call_connection_id": connection.id})
+            logger.exception("call connection failed", extra={"call_connection_id": connection.id})
             self._services.journal.note("call.failed", call_connection_id=connection.id)
         finally:
             dialled.set()
@@ -284,7 +284,7 @@ class Calls:
             raise call_not_found() from error
 
     def _role(self, call: RoomCall, leg: Leg) -> str:
-        """The room role of a leg; of somebody taken off the roster since, the default one."""
+        """Return the room role of a leg; the default role if the user has been removed from the roster."""
         if call.room_id is None:
             return "Attendee"
         try:
@@ -294,5 +294,5 @@ class Calls:
 
 
 def _is_user(leg: Leg) -> bool:
-    """Only ACS users raise Event Grid events: no phone, no bot."""
+    """Return whether a leg is an ACS user: phones and bots cause no Event Grid events."""
     return leg.raw_id.startswith("8:acs:")

@@ -1,4 +1,4 @@
-"""One bot's connection to a call, from its beginning to `CallDisconnected`; who hears what is `room_call`."""
+"""One bot's connection to a call, from its creation to `CallDisconnected`; `room_call` mixes the audio."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ _FAILURES: dict[Origin, str] = {
 
 
 class JoinedCall(Protocol):
-    """What a connection needs of the call it is in."""
+    """The call that a connection is in, as far as the connection needs it."""
 
     server_call_id: str
 
     def participants(self) -> Iterable[dict[str, Any]]:
-        """CallParticipant of everybody a bot is told about."""
+        """Return CallParticipant of everybody whom bots see."""
 
     def present(self, raw_id: str) -> bool:
-        """Whether somebody is in the call."""
+        """Return whether a user is in the call."""
 
     def admit(self, connection: CallConnection) -> None:
-        """From now on the connection is heard, and hears."""
+        """Take the connection into the mix."""
 
 
 class CallConnection:
-    """A bot in a call. A party to the mix like everybody else, with a raw id of its own.
+    """A bot in a call: part of the mix like every participant, with a raw id of its own.
 
     Attributes:
         state: `connecting`, `connected` or `disconnected`.
-        audio, player, recognition, tones, transcription, invitations: what can be done in the call.
-        hold_music: what plays for those on hold, by raw id.
-        asides: what only some hear, with their raw ids; of the latest `speak`.
-        shown: further keys of its properties (source, targets, answeredBy …), as the request had them.
+        audio, player, recognition, tones, transcription, invitations: the actions of this connection.
+        hold_music: tasks that play to participants on hold, by raw id.
+        asides: audio of the latest `speak` that only some hear: (their raw ids, frame).
+        shown: further keys of its properties (source, targets, answeredBy …), from the request.
     """
 
     display_name = "Bot"
@@ -92,7 +92,7 @@ class CallConnection:
     # --- what the call asks each tick -------------------------------------------------------------
 
     def speak(self, now: float) -> bytes | None:
-        """The bot's audio for this tick, and what it plays to everybody."""
+        """Return the bot's audio for this tick, mixed with what it plays to everybody."""
         frame = self.audio.speak(now)
         if self.asides:
             self.asides = []
@@ -112,31 +112,31 @@ class CallConnection:
     # --- what happens in the call -----------------------------------------------------------------
 
     def participants_changed(self) -> None:
-        """Say who is in the call now, if the bot has been told that it is in it."""
+        """Send ParticipantsUpdated if the connection is established."""
         if self.state == "connected":
             self._post(self._participants_updated())
 
     def tone_pressed(self, raw_id: str, tone: str) -> None:
-        """Somebody pressed a key; `tone` is the service's word for it."""
+        """Pass on a key that a participant pressed; `tone` is the service's word for it."""
         if self.state == "connected":
             self.tones.pressed(raw_id, tone)
             self.recognition.pressed(raw_id, tone)
             self.audio.tone(raw_id, tone)
 
     def present(self, raw_id: str) -> bool:
-        """Whether somebody is in the call."""
+        """Return whether a user is in the call."""
         return self._call is not None and self._call.present(raw_id)
 
     # --- the life of the connection ---------------------------------------------------------------
 
     @property
     def ids(self) -> CallIds:
-        """What every event carries."""
+        """The ids that every event of this connection carries."""
         server_call_id = self._call.server_call_id if self._call is not None else ""
         return CallIds(self.id, server_call_id, self.correlation_id, self.options.version)
 
     def body(self) -> dict[str, Any]:
-        """CallConnectionProperties, as GET shows them."""
+        """Return CallConnectionProperties, as GET shows them."""
         body: dict[str, Any] = {
             "callConnectionId": self.id,
             "targets": [],
@@ -158,11 +158,11 @@ class CallConnection:
         dialled: asyncio.Event | None = None,
         before: Callable[[], Awaitable[Result]] | None = None,
     ) -> None:
-        """Live in a call until `end`. Ends when the last event has gone out, or is given up.
+        """Run in a call until `end`; return once the last event was delivered or given up.
 
         Args:
-            dialled: set once the media socket is open, or has failed to.
-            before: what has to succeed first: ringing somebody.
+            dialled: set once the media socket is open or dialling it failed.
+            before: must succeed first, for example ringing the called person.
         """
         self._call = call
         try:
@@ -179,7 +179,7 @@ class CallConnection:
             self.audio.cut()  # nothing is left open when this is cancelled
 
     async def refuse(self, call: JoinedCall, result: Result) -> None:
-        """Live just long enough to say that it came to nothing."""
+        """Send the event that says that connecting failed, and nothing else."""
         self._call = call
         self.state = "disconnected"
         self._post(self._outcome(_FAILURES[self.origin], result))
@@ -195,7 +195,7 @@ class CallConnection:
             self._over.set()
 
     def check_connected(self) -> None:
-        """Pass if the call is established.
+        """Check that the call is established.
 
         Raises:
             AcsError: 400/8501.
@@ -204,22 +204,22 @@ class CallConnection:
             raise AcsError(400, "8501", "The operation needs an established call.")
 
     def cancel_media(self) -> None:
-        """Stop whatever is played or asked."""
+        """Cancel all play and recognize actions."""
         self.recognition.cancel()
         self.player.cancel()
 
     def stop_hold_music(self, raw_id: str) -> None:
-        """Whoever was on hold hears the call again."""
+        """Stop the music of a participant who was on hold."""
         music = self.hold_music.pop(raw_id, None)
         if music is not None:
             music.cancel()
 
     def say(self, kind: str, result: Result, context: str | None, uri: str | None, **data: Any) -> None:
-        """Send the event that tells how an action went, to the action's own callback if it named one."""
+        """Send the event with the result of an action, to `uri` if the action named a callback of its own."""
         self._post(outcome(self.ids, kind, context, result, **data), uri=uri)
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """Run something until the connection ends, which cancels it."""
+        """Run a coroutine until it ends or the connection ends, which cancels it."""
         assert self._tasks is not None
         task = self._tasks.create_task(work, name=f"{name} of {self.id}")
         self._work.add(task)
@@ -227,7 +227,7 @@ class CallConnection:
         return task
 
     def statistics(self) -> dict[str, Any]:
-        """Counters for whoever tests a bot; all times in milliseconds."""
+        """Return counters for tests of a bot; all times in milliseconds."""
         return self.audio.statistics()
 
     # --- inside -----------------------------------------------------------------------------------
@@ -276,7 +276,7 @@ class CallConnection:
         self._note("call.connected", correlation_id=self.correlation_id)
 
     async def _close(self) -> None:
-        """Stop everything that runs for this connection but its outbox."""
+        """Stop everything that runs for this connection except its outbox."""
         for task in tuple(self._work):
             task.cancel()
         await self.audio.close()
@@ -292,7 +292,7 @@ class CallConnection:
 
     def _post(self, *events: Event, uri: str | None = None) -> None:
         if not self._outbox.put(uri or self.options.callback_uri, *events):
-            # A webhook that takes nothing for so long is gone, and so is the bot behind it.
+            # A webhook that has accepted nothing for so long is gone, and so is the bot behind it.
             self._note("callback.overflow")
             self.end(Result(500, 8500, "Callback events could not be delivered."))
 

@@ -1,4 +1,4 @@
-"""The one clock of the process: every call gets its tick each 20 ms, late or not; what a tick does is the call's."""
+"""The frame clock of the process: gives every call a tick each 20 ms."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from emulator.journal import Journal
 
 logger = logging.getLogger(__name__)
 
-# Calls are spread over the 20 ms, as they are in the cloud, so that they do not all fall into one instant.
+# Calls are spread over the 20 ms, as in the cloud, so that their ticks do not coincide.
 PHASES = 4
-# Ticks made up for after a stall; what is older is skipped, and counted.
+# Ticks made up for after a stall; older ones are skipped and counted.
 CATCH_UP_TICKS = 10
 _STEP_S = FRAME_S / PHASES
 _NOTE_EVERY_S = 1.0
 
 
 def missed_ticks(late_s: float) -> int:
-    """How many ticks to give up when the next one is this late, so that no more than the cap are left to make up."""
+    """Return how many ticks to skip when the next one is this late, so that at most CATCH_UP_TICKS remain."""
     return max(0, int(late_s / FRAME_S) - CATCH_UP_TICKS)
 
 
 class Ticking(Protocol):
-    """Something that is due every 20 ms."""
+    """An object that wants a tick every 20 ms."""
 
     def tick(self, now: float) -> None:
         """Do one frame's work. `now` is the instant it was due, on `clock.monotonic()`. Must not block."""
 
     def failed(self, error: Exception) -> None:
-        """A tick raised `error`; there will be no more of them."""
+        """Handle the error that a tick raised; no tick follows."""
 
 
 class FrameClock:
-    """Deadlines, not delays: tick n is due at `start + n * 20 ms`, whatever the ones before it cost.
+    """Ticks by deadlines, not delays: tick n is due at `start + n * 20 ms`, whatever earlier ticks cost.
 
     Attributes:
-        ticks: frames' worth of time served.
+        ticks: ticks since the start.
         late_ms: how late the latest tick was; `worst_late_ms` the worst of all.
-        skipped: ticks given up after a stall.
+        skipped: ticks skipped after stalls.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -55,18 +55,18 @@ class FrameClock:
         self._noted_at = float("-inf")
 
     def add(self, ticking: Ticking) -> None:
-        """Tick this from now on, in the phase with the fewest others."""
+        """Start ticking an object, in the phase with the fewest others."""
         min(self._phases, key=len).append(ticking)
         self._wanted.set()
 
     def remove(self, ticking: Ticking) -> None:
-        """Tick this no more; safe during a tick, and when it was not there."""
+        """Stop ticking an object; safe during a tick and for unknown objects."""
         for phase in self._phases:
             if ticking in phase:
                 phase.remove(ticking)
 
     async def run(self) -> None:
-        """Tick until cancelled. Rests while there is nothing to tick."""
+        """Tick until cancelled; sleeps while there is nothing to tick."""
         while True:
             await self._wanted.wait()
             await self._run_while_wanted()
@@ -87,7 +87,7 @@ class FrameClock:
             self._tick(step, deadline, late)
             following = step + 1
             while following < step + PHASES and not self._phases[following % PHASES]:
-                following += 1  # nobody's: not worth waking up for
+                following += 1  # an empty phase is not worth waking up for
             self.ticks += (following - 1) // PHASES - (step - 1) // PHASES
             step = following
         self._wanted.clear()
@@ -106,7 +106,7 @@ class FrameClock:
             try:
                 ticking.tick(deadline)
             except Exception as error:
-                # One call's fault is not the others': it loses its tick, they go on.
-                logger.exception("a call failed in its tick")
+                # An error in one call must not stop the others.
+                logger.exception("call ended after an error in its tick")
                 self.remove(ticking)
                 ticking.failed(error)

@@ -27,7 +27,7 @@ class _Incoming:
 
 
 class IncomingCalls:
-    """Whoever is waiting for a bot to take their call."""
+    """The callers who wait for a bot to answer."""
 
     def __init__(self, calls: Calls, faults: FaultPlan) -> None:
         self._calls = calls
@@ -35,13 +35,13 @@ class IncomingCalls:
         self._waiting: dict[str, _Incoming] = {}
 
     @property
-    def patience_s(self) -> float:
-        """How long a caller waits."""
+    def timeout_s(self) -> float:
+        """How long a caller waits, in seconds."""
         return self._faults.switches.ring_s
 
     @contextmanager
     def calling(self, leg: SocketLeg, to: str) -> Iterator[None]:
-        """Somebody calls while inside; nobody can take the call afterwards."""
+        """Announce a call while inside; it cannot be answered afterwards."""
         call = self._calls.open_call(None, None, two_party=True)
         context = token_urlsafe(60)
         self._waiting[context] = _Incoming(leg, to, call)
@@ -61,10 +61,10 @@ class IncomingCalls:
         self._waiting.clear()
 
     def answer(self, context: str, options: ConnectOptions) -> CallConnection:
-        """A bot takes the call.
+        """Answer a call with a bot.
 
         Raises:
-            AcsError: 400/8523, nobody is waiting under that context.
+            AcsError: 400/8523, no call waits under that context.
         """
         incoming = self._take(context)
         connection = self._calls.bot(options, "answer")
@@ -79,18 +79,18 @@ class IncomingCalls:
         return connection
 
     def reject(self, context: str, reason: str) -> None:
-        """The caller is told no.
+        """Reject a call.
 
         Raises:
-            AcsError: 400/8523, nobody is waiting under that context.
+            AcsError: 400/8523, no call waits under that context.
         """
         self._take(context).leg.drop(f"rejected: {reason}")
 
     def redirect(self, context: str, target: str) -> None:
-        """Somebody else is rung instead.
+        """Ring somebody else instead.
 
         Raises:
-            AcsError: 400/8523, nobody is waiting under that context.
+            AcsError: 400/8523, no call waits under that context.
         """
         incoming = self._take(context)
         self._calls.spawn(self._redirect(incoming, target), "redirected call")
@@ -98,7 +98,7 @@ class IncomingCalls:
     async def _redirect(self, incoming: _Incoming, target: str) -> None:
         leg = incoming.leg
         try:
-            callee = await self._calls.phones.ring(target, leg.raw_id, leg.display_name, self.patience_s)
+            callee = await self._calls.phones.ring(target, leg.raw_id, leg.display_name, self.timeout_s)
         except NoAnswer as error:
             leg.drop(error.result.message)
             return
@@ -116,7 +116,7 @@ class IncomingCalls:
 
 
 def check_reject_reason(reason: object) -> str:
-    """One of the service's words; none given means "none".
+    """Return the reject reason, checked; None means "none".
 
     Raises:
         AcsError: 400/8523.

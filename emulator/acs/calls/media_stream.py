@@ -1,4 +1,4 @@
-"""The media socket of one subscription: dialled, read, dialled again when it breaks; the call says what goes out."""
+"""The media socket of one subscription: dialled, read, and dialled again when it breaks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from emulator.clock import monotonic
 from emulator.faults import FaultPlan
 from emulator.journal import Journal
 
-# The service's own limits are not published; a bot that takes longer is not operational.
+# The service's own limits are not published; a bot that takes longer counts as not operational.
 _DIAL_S = 5.0
 _CLOSE_S = 1.0
 # At most so many frames are sent in one tick of unmixed audio, as the service does.
@@ -28,7 +28,7 @@ _STREAMS = 4
 
 @dataclass(frozen=True, slots=True)
 class MediaAddress:
-    """Where a stream goes, and what it is called there."""
+    """The URL of a media socket and the ids it carries."""
 
     url: str
     rate: int
@@ -38,13 +38,13 @@ class MediaAddress:
 
 
 class MediaStream:
-    """A WebSocket we dial, as long as the subscription is active.
+    """A WebSocket to the bot, dialled as long as the subscription is active.
 
     Attributes:
         active: whether frames can be sent.
-        sockets: how many have been open so far.
-        malformed, unknown: messages that could not be read, or of a kind nothing is done about.
-        first_audio_ms: from the opening of the first socket to the first audio on it.
+        sockets: number of sockets opened so far.
+        malformed, unknown: number of messages that could not be read, or whose kind is ignored.
+        first_audio_ms: milliseconds from opening the socket to the first audio from the bot.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class MediaStream:
         on_stop_audio: Callable[[], None],
         on_status: Callable[[str, str], None],
     ) -> None:
-        """Args: on_status: told (`Stopped`, details word) and (`Started` or `Failed`, details word) on breaks."""
+        """Args: on_status: called with `Stopped`, `Started` or `Failed` and the details word when the socket breaks."""
         self.active = False
         self.sockets = 0
         self.malformed = 0
@@ -85,16 +85,16 @@ class MediaStream:
 
     @property
     def sent(self) -> int:
-        """Audio frames written to the present socket."""
+        """Number of audio frames written to the current socket."""
         return self._writer.written if self._writer is not None else 0
 
     @property
     def dropped(self) -> int:
-        """Audio frames the bot did not read in time."""
+        """Number of audio frames dropped because the bot did not read in time."""
         return self._writer.dropped if self._writer is not None else 0
 
     async def open(self) -> bool:
-        """Dial once; whether it worked. Cancelling leaves no socket behind."""
+        """Dial once and return whether it succeeded. Cancelling leaves no socket open."""
         headers = {
             "x-ms-call-connection-id": self._address.call_connection_id,
             "x-ms-call-correlation-id": self._address.correlation_id,
@@ -131,9 +131,9 @@ class MediaStream:
         return self._note_dial(None)
 
     async def run(self) -> None:
-        """Read what the bot says, and dial again when the socket breaks, until `close` or the tries are used up.
+        """Read the bot's messages and dial again when the socket breaks, until `close` or the attempts are used up.
 
-        Call after `open` said True. Cancelling is safe and leaves the socket to `close`.
+        Call after `open` returned True. Cancelling is safe and leaves the socket to `close`.
         """
         while True:
             await self._read()
@@ -173,7 +173,7 @@ class MediaStream:
             self.cut()
 
     def control(self, message: bytes) -> None:
-        """Send a message that is no audio, ahead of audio that is held back."""
+        """Send a message other than audio, ahead of audio that is held back."""
         if self.active and self._writer is not None:
             self._writer.control(message)
 
@@ -185,7 +185,7 @@ class MediaStream:
             self._transport.abort()
 
     async def close(self) -> None:
-        """Close the socket in good order and do not dial again. Bounded in time."""
+        """Close the socket with a close frame and do not dial again. Bounded in time."""
         self._closing = True
         self.active = False
         if self._socket is not None:
@@ -196,7 +196,7 @@ class MediaStream:
         async for message in self._socket:
             if message.type is WSMsgType.TEXT:
                 self._take(cast(str, message.data))
-            else:  # audio comes as text; binary frames say nothing
+            else:  # audio comes as text; binary frames are ignored
                 self.unknown += 1
         self._journal.note(
             "media.closed",
@@ -249,7 +249,7 @@ class MediaStream:
 
 
 def _transport_of(socket: ClientWebSocketResponse[bool]) -> asyncio.Transport:
-    """The transport under a client socket: aiohttp offers no public way to it, and its own `send_str` may wait."""
+    """Return the transport of a client socket. aiohttp has no public access to it, and its `send_str` may wait."""
     connection = socket._conn
     assert connection is not None and connection.transport is not None
     return connection.transport

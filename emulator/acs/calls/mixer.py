@@ -1,4 +1,4 @@
-"""Arithmetic of one tick: how loud each voice is, who is dominant, and what each party hears."""
+"""Mixes the audio of one tick: levels, dominant speakers, and what each participant hears."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LOWEST, _HIGHEST = -32768, 32767
 
 
 class Mix:
-    """The sum of one tick's frames, each 960 bytes, None where a voice says nothing.
+    """The mix of one tick's frames, each 960 bytes, None for a silent voice.
 
     Attributes:
         levels: root mean square of each frame, in units of 1/32768 of full scale; 0 for none.
@@ -41,7 +41,7 @@ class Mix:
             self.levels[index] = level
 
     def everyone(self) -> bytes:
-        """All voices together."""
+        """Return the mix of all voices."""
         if self._all is None:
             if not self._rows:
                 self._all = SILENCE
@@ -53,7 +53,7 @@ class Mix:
         return self._all
 
     def without(self, index: int) -> bytes:
-        """All voices but one: what that one hears."""
+        """Return the mix of all voices except one: what that participant hears."""
         row = self._rows.get(index)
         if row is None:
             return self.everyone()
@@ -71,7 +71,7 @@ class Mix:
 
 
 def added(first: bytes, second: bytes) -> bytes:
-    """Two frames at once."""
+    """Return the sum of two frames."""
     if first == SILENCE:
         return second
     total = np.frombuffer(first, dtype=np.int16).astype(np.int32) + np.frombuffer(second, dtype=np.int16)
@@ -86,8 +86,8 @@ def _clipped(total: NDArray[np.int32]) -> bytes:
 class DominantSpeakers:
     """Picks the few voices that unmixed streaming carries.
 
-    A voice's standing is its level, rising at once and falling by half in about a third of a second. Whoever is in
-    stays until somebody outside stands twice as high, so that two equal voices do not take turns every frame.
+    A voice's standing is its level; it rises at once and halves in about a third of a second. A chosen voice stays
+    until another stands twice as high, so that two equal voices do not alternate every frame.
     """
 
     _DECAY = 0.96  # per tick of 20 ms: half after 17 ticks
@@ -98,7 +98,7 @@ class DominantSpeakers:
         self._chosen: list[str] = []
 
     def choose(self, levels: Mapping[str, float], limit: int) -> list[str]:
-        """The ids to carry this tick, at most `limit`; everybody while they are no more than that."""
+        """Return the ids to carry in this tick: all of them, or the `limit` most dominant."""
         standing = {voice: max(level, self._standing.get(voice, 0.0) * self._DECAY) for voice, level in levels.items()}
         self._standing = standing
         if len(standing) <= limit:

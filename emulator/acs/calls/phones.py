@@ -1,4 +1,4 @@
-"""Who can be rung, and what becomes of ringing them; the sockets behind phones are `phone_api`'s."""
+"""Rings the phones of users and telephone numbers; `api.phone_api` serves the sockets of users' phones."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from emulator.acs.wire.resampling import SILENCE
 from emulator.faults import FaultPlan
 from emulator.randomness import uuid4
 
-# The codes of SIP; the service's own sub-codes for them are not published.
+# SIP codes; the service's own sub-codes for them are not published.
 DECLINED = Result(603, 0, "The participant declined the invitation.")
 BUSY = Result(486, 0, "The participant is busy.")
 UNANSWERED = Result(408, 0, "The participant did not answer in time.")
 
 
 class NoAnswer(Exception):
-    """Somebody was rung in vain.
+    """Ringing a user or number failed.
 
     Attributes:
-        result: why.
+        result: the reason, as events carry it.
     """
 
     def __init__(self, result: Result) -> None:
@@ -30,7 +30,7 @@ class NoAnswer(Exception):
 
 
 class QuietLeg:
-    """A phone of the public network: in the call, silent, counting what it hears."""
+    """A phone of the public network: silent in the call, counts what it hears."""
 
     def __init__(self, raw_id: str) -> None:
         self.leg_id = uuid4()
@@ -53,7 +53,7 @@ class QuietLeg:
 
 
 class Ring:
-    """Somebody is rung, until one of their phones answers or nobody waits any more."""
+    """One attempt to ring a user, until one of the user's phones answers or the caller gives up."""
 
     def __init__(self, raw_id: str, caller: str, caller_name: str) -> None:
         self.id = uuid4()
@@ -63,25 +63,25 @@ class Ring:
         self._answer: asyncio.Future[Leg | None] = asyncio.get_running_loop().create_future()
 
     def accept(self, leg: Leg) -> bool:
-        """Answer it; whether anybody was waiting for that still."""
+        """Accept the call and return whether the caller still waited."""
         if self._answer.done():
             return False
         self._answer.set_result(leg)
         return True
 
     def decline(self) -> None:
-        """Answer that there will be no answer."""
+        """Decline the call."""
         if not self._answer.done():
             self._answer.set_result(None)
 
-    async def wait(self, patience_s: float) -> Leg:
-        """Whoever answers.
+    async def wait(self, timeout_s: float) -> Leg:
+        """Return the leg of the phone that answers.
 
         Raises:
-            NoAnswer: nobody does.
+            NoAnswer: declined, or not answered in time.
         """
         try:
-            async with asyncio.timeout(patience_s):
+            async with asyncio.timeout(timeout_s):
                 leg = await self._answer
         except TimeoutError as error:
             raise NoAnswer(UNANSWERED) from error
@@ -97,11 +97,11 @@ class Phone(Protocol):
         """Begin to ring."""
 
     def stop_ringing(self, ring: Ring) -> None:
-        """That one need not be answered any more, here at least."""
+        """Stop ringing: answered elsewhere, or given up."""
 
 
 class Phones:
-    """The phones of everybody who has one at hand."""
+    """The phones of all users that are connected now."""
 
     def __init__(self, faults: FaultPlan) -> None:
         self._faults = faults
@@ -109,28 +109,28 @@ class Phones:
         self._ringing: dict[str, list[Ring]] = {}
 
     def add(self, raw_id: str, phone: Phone) -> None:
-        """A phone is there; it rings if its owner is being rung."""
+        """Add a phone; it rings at once if its user is being rung."""
         self._at_hand.setdefault(raw_id, []).append(phone)
         for ring in self._ringing.get(raw_id, []):
             phone.ring(ring)
 
     def remove(self, raw_id: str, phone: Phone) -> None:
-        """A phone is gone."""
+        """Remove a phone that has disconnected."""
         phones = self._at_hand.get(raw_id, [])
         if phone in phones:
             phones.remove(phone)
         if not phones:
             self._at_hand.pop(raw_id, None)
 
-    async def ring(self, raw_id: str, caller: str, caller_name: str, patience_s: float | None = None) -> Leg:
-        """Whoever answers for this user or number; nobody rings any more when this is cancelled.
+    async def ring(self, raw_id: str, caller: str, caller_name: str, timeout_s: float | None = None) -> Leg:
+        """Ring a user or number and return the leg that answers. Cancelling stops the ringing.
 
-        Args: patience_s: how long to ring; None takes the switch `ring_s`.
+        Args: timeout_s: how long to ring; None takes the switch `ring_s`.
 
         Raises:
-            NoAnswer: nobody does.
+            NoAnswer: declined, busy, or not answered in time.
         """
-        limit = self._faults.switches.ring_s if patience_s is None else patience_s
+        limit = self._faults.switches.ring_s if timeout_s is None else timeout_s
         if raw_id.startswith("4:"):
             return await self._dial_out(raw_id, limit)
         ring = Ring(raw_id, caller, caller_name)
@@ -148,7 +148,7 @@ class Phones:
                 phone.stop_ringing(ring)
 
     async def _dial_out(self, number: str, limit: float) -> Leg:
-        """The public network, as the switch `phone_numbers` has it."""
+        """Dial a telephone number; the switch `phone_numbers` decides what happens."""
         match self._faults.switches.phone_numbers:
             case "busy":
                 raise NoAnswer(BUSY)

@@ -1,4 +1,4 @@
-"""A small jitter buffer: audio comes in pieces of any length at any time, and leaves one frame per tick."""
+"""A jitter buffer: audio arrives in pieces of any length at any time and leaves as one frame per tick."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections import deque
 
 from emulator.acs.wire.resampling import FRAME_BYTES, FRAME_MS
 
-# Two frames: the least that rides out one late frame.
+# Two frames: the least that bridges one late frame.
 START_MS = 40
-# Audio that goes on this soon after running dry belonged together: an underrun. A longer gap is an end.
+# Audio that resumes this soon after the buffer ran dry counts as an underrun; a longer gap ends an utterance.
 _SAME_SPEECH_S = 0.2
 _BYTES_PER_MS = FRAME_BYTES // FRAME_MS
 
 
 class PlayoutBuffer:
-    """Holds audio until it is played; the caller says what time it is.
+    """A buffer of audio until it is played; the caller passes the time.
 
-    After idling it starts once `START_MS` are held, or have passed since the first piece. When it runs dry, a rest
-    shorter than a frame is filled up with silence and it idles again. Beyond `limit_ms` the oldest audio goes.
+    It starts to play once it holds `START_MS`, or `START_MS` after the first piece. When it runs dry, a last part
+    shorter than a frame is padded with silence. Beyond `limit_ms` the oldest audio is dropped.
 
     Attributes:
-        underruns: times it ran dry in the middle of speech.
-        received_ms, played_ms, dropped_ms, cleared_ms: where all audio went.
-        deepest_ms: the most it ever held.
+        underruns: number of times it ran dry in the middle of speech.
+        received_ms, played_ms, dropped_ms, cleared_ms: totals of all audio, in milliseconds.
+        deepest_ms: the most it ever held, in milliseconds.
     """
 
     def __init__(self, limit_ms: int) -> None:
@@ -41,7 +41,7 @@ class PlayoutBuffer:
 
     @property
     def depth_ms(self) -> float:
-        """Audio held."""
+        """Audio held, in milliseconds."""
         return self._held / _BYTES_PER_MS
 
     @property
@@ -66,7 +66,7 @@ class PlayoutBuffer:
         return self._cleared / _BYTES_PER_MS
 
     def push(self, pcm: bytes, now: float) -> float:
-        """Take audio in; the answer is how many milliseconds had to be dropped for it."""
+        """Add audio and return how many milliseconds were dropped to make room."""
         if not pcm:
             return 0.0
         if self._dry_since is not None:
@@ -84,7 +84,7 @@ class PlayoutBuffer:
         return len(dropped) / _BYTES_PER_MS
 
     def pull(self, now: float) -> bytes | None:
-        """The frame for this tick, or None: nothing to play."""
+        """Return the frame for this tick, or None when there is nothing to play."""
         if not self._playing:
             if self._waiting_since is None:
                 return None
@@ -102,7 +102,7 @@ class PlayoutBuffer:
         return rest + bytes(FRAME_BYTES - len(rest))
 
     def clear(self) -> float:
-        """Empty it at once; the answer is how many milliseconds went unplayed."""
+        """Empty the buffer and return how many milliseconds were not played."""
         cleared = self._held
         self._cleared += cleared
         self._pieces.clear()
@@ -111,7 +111,7 @@ class PlayoutBuffer:
         return cleared / _BYTES_PER_MS
 
     def _take(self, size: int) -> bytes:
-        """Exactly `size` bytes from the front; the caller knows they are there."""
+        """Remove and return exactly `size` bytes from the front; the caller has checked that they are there."""
         self._held -= size
         first = self._pieces.popleft()
         if len(first) == size:  # a bot that sends whole frames: nothing is copied

@@ -1,4 +1,4 @@
-"""Recordings of calls as their owners see them: states, events, the list of files; no sound is kept."""
+"""Recordings of calls: their states, events and lists of files. No audio is kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from emulator.clock import monotonic, utc_now
 from emulator.randomness import uuid4
 
 KIND = "azureCommunicationServices"
-# Ended recordings stay known, so many of them.
+# How many ended recordings stay known.
 _REMEMBERED = 1000
 # Where the service keeps recordings; the SDK downloads from nowhere else, so these addresses lead nowhere.
 _STORAGE = "https://eu-storage.asm.skype.com/v1/objects"
@@ -42,12 +42,12 @@ class Recording:
     ended: bool = False
 
     def body(self) -> dict[str, Any]:
-        """RecordingState."""
+        """Return RecordingState."""
         return {"recordingId": self.id, "recordingState": self.state, "recordingKind": KIND}
 
 
 class Recordings:
-    """The recordings of the resource."""
+    """All recordings of the resource."""
 
     def __init__(self, poster: CallbackPoster, tasks: asyncio.TaskGroup, publish: Callable[[GridEvent], None]) -> None:
         self._poster = poster
@@ -61,7 +61,7 @@ class Recordings:
         """Begin to record a call.
 
         Raises:
-            AcsError: 400/8559, it is recorded already.
+            AcsError: 400/8559, the call is being recorded.
         """
         if any(each.call is call and not each.ended for each in self._recordings.values()):
             raise AcsError(400, "8559", "Recording is already in progress.")
@@ -84,7 +84,7 @@ class Recordings:
         return recording
 
     def find(self, recording_id: str) -> Recording:
-        """A recording that has not been stopped.
+        """Return a recording that has not ended.
 
         Raises:
             AcsError: 404/8522.
@@ -95,19 +95,19 @@ class Recordings:
         return recording
 
     def pause(self, recording_id: str) -> None:
-        """Leave out what is said from now on. Harmless when it is paused."""
+        """Pause a recording; does nothing if it is paused."""
         self._change(self.find(recording_id), "inactive")
 
     def resume(self, recording_id: str) -> None:
-        """Record again. Harmless when it is recording."""
+        """Resume a recording; does nothing if it is active."""
         self._change(self.find(recording_id), "active")
 
     def stop(self, recording_id: str) -> None:
-        """End it."""
+        """Stop a recording."""
         self._end(self.find(recording_id), "SessionEnded")
 
     def call_over(self, call: RoomCall) -> None:
-        """End what was recorded of a call."""
+        """End the recordings of a call that is over."""
         for recording in list(self._recordings.values()):
             if recording.call is call and not recording.ended:
                 self._end(recording, "CallEnded")
@@ -118,7 +118,7 @@ class Recordings:
             del self._recordings[recording_id]
 
     def close(self) -> None:
-        """End every recording: the server goes down."""
+        """Close the event queue of every recording: the server stops."""
         for recording in self._recordings.values():
             recording.outbox.close()
 
@@ -165,7 +165,7 @@ class Recordings:
         recording.outbox.put(recording.callback_uri, changed)
 
     def _forget(self) -> None:
-        """Let go of recordings that ended long ago, the oldest first."""
+        """Delete the oldest recordings that have ended."""
         ended = [each.id for each in self._recordings.values() if each.ended]
         for recording_id in ended[:-_REMEMBERED]:
             del self._recordings[recording_id]

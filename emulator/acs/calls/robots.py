@@ -13,8 +13,8 @@ class RobotLeg:
     """A participant without a socket.
 
     Attributes:
-        spoken, heard, heard_sound: frames spoken, heard, and heard that were not digital silence.
-        rounds: how often the recording was spoken to its end.
+        spoken, heard, heard_sound: number of frames spoken, heard, and heard that were not digital silence.
+        rounds: how often the recording was spoken to the end.
     """
 
     def __init__(self, raw_id: str, display_name: str, pcm: bytes, *, loop: bool, start_after_ms: int) -> None:

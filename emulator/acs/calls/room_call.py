@@ -1,4 +1,4 @@
-"""One call in a room: who is in it, what each party hears at every tick; who may join is `admission`'s to say."""
+"""One call: its participants and bots, and what each of them hears at every tick."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from emulator.clock import monotonic, wall
 from emulator.faults import FaultPlan
 from emulator.randomness import randbelow, token_urlsafe, uuid4
 
-# About -47 dB: clearly louder than a quiet room; only for showing who speaks.
+# About -47 dB, clearly louder than a quiet room; used only to show who speaks.
 _SPEAKING_RMS = 150.0
 _SPEAKING_HOLD_S = 0.3
-# The roster is told at most this often (in ticks): ten times a second.
+# Ticks between two roster messages: at most ten messages a second.
 _ROSTER_TICKS = 5
 
 
 class CallObserver(Protocol):
-    """Who is told of what happens in a call."""
+    """Is notified of what happens in a call."""
 
     def call_started(self, call: RoomCall, by: Leg) -> None: ...
     def leg_added(self, call: RoomCall, leg: Leg) -> None: ...
     def leg_removed(self, call: RoomCall, leg: Leg, reason: str) -> None: ...
     def call_over(self, call: RoomCall) -> None:
-        """Nobody is left; there will be no further tick."""
+        """Handle the end of the call; no further tick follows."""
 
 
 class RoomCall:
-    """A call from the first person joining until nobody, human or bot, is left in it."""
+    """A call, from the first join until the last participant or bot has left."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class RoomCall:
         *,
         two_party: bool = False,
     ) -> None:
-        """Args: room_id: None for a call that is held in no room; two_party: one calls another."""
+        """Args: room_id: None for a call outside rooms; two_party: one person calls one other."""
         self.room_id = room_id
         self.two_party = two_party
         self.group_id = uuid4()
@@ -56,7 +56,7 @@ class RoomCall:
         self.started_at = monotonic()
         self.started_by = started_by
         conversation = token_urlsafe(16)
-        # Call automation and Event Grid name the same call by different addresses, as the service does.
+        # As in the service, Call Automation and Event Grid name the same call by different addresses.
         self.server_call_id = _base64(
             "https://api.flightproxy.skype.com/api/v2/cp/conv-emul-01.conv.skype.com/conv/"
             f"{conversation}?i=0&e={randbelow(10**18)}"
@@ -73,14 +73,14 @@ class RoomCall:
         self._narrow: dict[str, RateConverter] = {}
         self._spoke_at: dict[str, float] = {}
         self._ticks = 0
-        self._told: bytes = b""
+        self._last_roster: bytes = b""
         self._alone_since: float | None = None
 
     # --- who is in it -----------------------------------------------------------------------------
 
     @property
     def legs(self) -> list[Leg]:
-        """Everybody but bots, in order of joining."""
+        """All participants except bots, in order of joining."""
         return list(self._legs.values())
 
     @property
@@ -89,33 +89,33 @@ class RoomCall:
         return list(self._bots.values())
 
     def participants(self) -> Iterable[dict[str, Any]]:
-        """CallParticipant of everybody a bot is told about."""
+        """Return CallParticipant of everybody whom bots see."""
         people = [self.participant(leg) for leg in self._legs.values()]
         if self._faults.switches.bot_in_participants:
             people += [participant(bot.raw_id, bot.muted) for bot in self._bots.values()]
         return people
 
     def participant(self, leg: Leg) -> dict[str, Any]:
-        """CallParticipant of somebody in the call."""
+        """Return CallParticipant of a participant."""
         return participant(leg.raw_id, leg.muted, leg.leg_id in self._on_hold)
 
     def present(self, raw_id: str) -> bool:
-        """Whether a user is here."""
+        """Return whether a user is in the call."""
         return self.find(raw_id) is not None
 
     def find(self, raw_id: str) -> Leg | None:
-        """The leg of a user."""
+        """Return the leg of a user, or None."""
         return next((leg for leg in self._legs.values() if leg.raw_id == raw_id), None)
 
     def join(self, leg: Leg) -> None:
-        """Take somebody in. A user who is here already is replaced: a client that came back."""
+        """Add a participant. An earlier leg of the same user is replaced: the client has reconnected."""
         earlier = self.find(leg.raw_id)
         if earlier is not None:
             self.leave(earlier, "replaced")
         self._legs[leg.leg_id] = leg
         self._voice_parts[leg.leg_id] = speaker_part(leg.raw_id)
         self._alone_since = None
-        self._told = b""
+        self._last_roster = b""
         self._observer.leg_added(self, leg)
         self._tell_bots()
 
@@ -129,7 +129,7 @@ class RoomCall:
             leg.enter(self)
 
     def leave(self, leg: Leg, reason: str) -> None:
-        """Let somebody go; nothing happens if that leg is not here (any more). Who is `moved` goes on elsewhere."""
+        """Remove a leg; does nothing if it is not in the call. With the reason `moved` it continues in another call."""
         if self._legs.pop(leg.leg_id, None) is None:
             return
         self._voice_parts.pop(leg.leg_id, None)
@@ -144,7 +144,7 @@ class RoomCall:
             return
         if self._legs:
             if self.two_party and not self._bots and len(self._legs) == 1:
-                self.end()  # nobody to talk to
+                self.end()  # a caller alone
             return
         if not self._bots:
             self.end()
@@ -154,25 +154,25 @@ class RoomCall:
             self._alone_since = monotonic()
 
     def mute(self, leg: Leg, muted: bool) -> None:
-        """Mute or unmute somebody."""
+        """Mute or unmute a participant."""
         if leg.muted != muted:
             leg.muted = muted
             self._tell_bots()
 
     def hold(self, leg: Leg, held: bool) -> None:
-        """Put somebody on hold, neither heard nor hearing the others, or take them back."""
+        """Put a participant on hold, neither heard nor hearing the others, or resume."""
         if held != (leg.leg_id in self._on_hold):
             (self._on_hold.add if held else self._on_hold.discard)(leg.leg_id)
             self._tell_bots()
 
     def press(self, leg: Leg, tone: str) -> None:
-        """Somebody pressed a key; `tone` is the service's word for it."""
+        """Pass on a key that a participant pressed; `tone` is the service's word for it."""
         if leg.leg_id in self._legs:
             for bot in self.bots:
                 bot.tone_pressed(leg.raw_id, tone)
 
     def admit(self, connection: CallConnection) -> None:
-        """Take a bot in; if the call ended while it was dialling, it leaves at once."""
+        """Add a bot; if the call ended while it was dialling, it leaves at once."""
         if self.over:
             connection.end(Result(200, 7000, CONVERSATION_ENDED))
             return
@@ -182,7 +182,7 @@ class RoomCall:
             self._alone_since = monotonic()
 
     def dismiss(self, connection: CallConnection, result: Result) -> None:
-        """Let a bot go."""
+        """Remove a bot; its connection ends with this result."""
         self._bots.pop(connection.leg_id, None)
         self._voice_parts.pop(connection.leg_id, None)
         self._narrow.pop(connection.leg_id, None)
@@ -191,11 +191,11 @@ class RoomCall:
             self.end()
 
     def end(self, by: CallConnection | None = None) -> None:
-        """Everybody out. `by` is the bot that asked for it."""
+        """End the call for everybody. `by` is the bot that asked for it."""
         if self.over:
             return
         self.over = True
-        for bot in self.bots:  # first, so that they are not told of everybody's leaving one by one
+        for bot in self.bots:  # first, so that they get no event for each participant who leaves
             self.dismiss(bot, Result(200, 7000, HUNG_UP if bot is by else CONVERSATION_ENDED))
         for leg in self.legs:
             self.leave(leg, "call ended")
@@ -204,7 +204,7 @@ class RoomCall:
     # --- each 20 ms -------------------------------------------------------------------------------
 
     def tick(self, now: float) -> None:
-        """One frame from everybody to everybody."""
+        """Mix one frame of everybody and send it to everybody."""
         self._ticks += 1
         legs, bots = self.legs, self.bots
         parties: list[Leg | CallConnection] = [*legs, *bots]
@@ -231,7 +231,7 @@ class RoomCall:
 
     @staticmethod
     def _asides(bots: list[CallConnection]) -> dict[str, list[bytes]]:
-        """What is played to some alone in this tick, by raw id."""
+        """Return what is played to single participants in this tick, by raw id."""
         found: dict[str, list[bytes]] = {}
         for bot in bots:
             for targets, frame in bot.asides:
@@ -240,11 +240,11 @@ class RoomCall:
         return found
 
     def failed(self, error: Exception) -> None:
-        """The call cannot go on; see the log."""
+        """End the call after an error in its tick."""
         self.end()
 
     def _stream(self, now: float, parties: list[Leg | CallConnection], frames: list[bytes | None], mix: Mix) -> None:
-        """This tick's frames to every bot that listens."""
+        """Send this tick's frames to every bot that listens."""
         switches = self._faults.switches
         moment = datetime.fromtimestamp(now + self._wall_offset, UTC)
         timestamp = moment.isoformat(timespec="milliseconds")[:23].encode()
@@ -296,14 +296,14 @@ class RoomCall:
             converter = self._narrow[stream] = RateConverter(24_000, 16_000)
         return converter.frame(pcm)
 
-    # --- telling ----------------------------------------------------------------------------------
+    # --- notifications ----------------------------------------------------------------------------------
 
     def _tell_bots(self) -> None:
         for bot in self.bots:
             bot.participants_changed()
 
     def _tell_roster(self, now: float) -> None:
-        """The roster to everybody, if it has changed."""
+        """Send the roster to everybody if it has changed."""
         parties: list[Leg | CallConnection] = [*self._legs.values(), *self._bots.values()]
         people = [
             {
@@ -315,8 +315,8 @@ class RoomCall:
             for party in parties
         ]
         roster = orjson.dumps({"type": "roster", "participants": people})
-        if roster != self._told:
-            self._told = roster
+        if roster != self._last_roster:
+            self._last_roster = roster
             for leg in self._legs.values():
                 leg.tell(roster)
 

@@ -1,4 +1,4 @@
-"""Rooms and who is invited to them; the HTTP face is `rooms_api`, the calls held in them are `calls`."""
+"""Rooms and their rosters, in memory."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from emulator.randomness import randbelow
 ROLES = frozenset({"Presenter", "Attendee", "Consumer", "Collaborator"})
 LONGEST_SPAN = timedelta(days=180)
 _ID_DIGITS = 17
-# The last instant that has another one so much later.
+# The latest start for which an end can still be represented.
 _LATEST = datetime.max.replace(tzinfo=UTC) - LONGEST_SPAN
 
 
 @dataclass(slots=True)
 class Room:
-    """An invite-only place for calls."""
+    """A room: a roster and a period in which its members may join a call."""
 
     id: str
     created_at: datetime
@@ -32,7 +32,7 @@ class Room:
     """Raw id to role."""
 
     def body(self) -> dict[str, Any]:
-        """The room as the service shows it: all five keys, always."""
+        """Return the room as the service shows it, always with all five keys."""
         return {
             "id": self.id,
             "createdAt": wire_time(self.created_at),
@@ -42,12 +42,12 @@ class Room:
         }
 
     def is_open(self, now: datetime) -> bool:
-        """Whether people may join now."""
+        """Return whether people may join at that time."""
         return self.valid_from <= now < self.valid_until
 
 
 class RoomStore:
-    """The rooms of one resource, in memory, in the order of their making.
+    """The rooms of one resource, in memory, in order of creation.
 
     Every method raises AcsError: 404 for an unknown room, 400 for a malformed id or document.
     """
@@ -56,7 +56,7 @@ class RoomStore:
         self._rooms: dict[str, Room] = {}
 
     def create(self, document: Mapping[str, Any], now: datetime) -> Room:
-        """A new room from the body of a create request."""
+        """Create a room from the body of a create request."""
         valid_from = _moment(document, "validFrom") or now
         valid_until = _moment(document, "validUntil") or min(valid_from, _LATEST) + LONGEST_SPAN
         _check_span(valid_from, valid_until, now)
@@ -74,7 +74,7 @@ class RoomStore:
         return room
 
     def get(self, room_id: str) -> Room:
-        """The room of that id."""
+        """Return the room with that id."""
         if len(room_id) != _ID_DIGITS or not room_id.isdigit():
             raise bad_request("Invalid room ID length.")
         room = self._rooms.get(room_id)
@@ -83,7 +83,7 @@ class RoomStore:
         return room
 
     def update(self, room_id: str, document: Mapping[str, Any], now: datetime) -> Room:
-        """Merge a patch into a room; a null leaves its key as it is."""
+        """Merge a patch into a room; null leaves a key unchanged."""
         room = self.get(room_id)
         valid_from = _moment(document, "validFrom") or room.valid_from
         valid_until = _moment(document, "validUntil") or room.valid_until
@@ -95,14 +95,14 @@ class RoomStore:
         return room
 
     def invite(self, room_id: str, document: Mapping[str, Any]) -> None:
-        """Add, change and (where the value is null) remove people; all of the document or nothing."""
+        """Add, change and (where the value is null) remove members; applies the whole document or nothing."""
         room = self.get(room_id)
         roster = dict(room.roster)
         _merge_roster(roster, document.get("participants"))
         room.roster = roster
 
     def delete(self, room_id: str) -> None:
-        """Forget a room."""
+        """Delete a room."""
         del self._rooms[self.get(room_id).id]
 
     def clear(self) -> None:
@@ -110,7 +110,7 @@ class RoomStore:
         self._rooms.clear()
 
     def all(self) -> list[Room]:
-        """Every room, oldest first."""
+        """Return all rooms, oldest first."""
         return list(self._rooms.values())
 
     def _new_id(self) -> str:

@@ -1,4 +1,4 @@
-"""What every connection of this resource shares; each part is described where it is made."""
+"""The parts that all connections of a resource share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from emulator.journal import Journal
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The resource's common equipment."""
+    """HTTP session, token issuer, event poster, faults, journal and sound files of the resource."""
 
     session: aiohttp.ClientSession
     issuer: TokenIssuer

@@ -1,4 +1,4 @@
-"""A participant on a WebSocket while in a call: audio both ways, mute, keys, leaving; how one gets in is elsewhere."""
+"""A participant on a WebSocket while in a call: audio both ways, mute, keys, leaving."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from emulator.journal import Journal
 from emulator.randomness import uuid4
 
 _HELLO_S = 10.0
-# A client that is late by more than this has lost something anyway; the oldest goes.
+# Audio of a client later than this is dropped, oldest first.
 _JITTER_LIMIT_MS = 200
-# Beyond this the buffer only adds delay: a silent frame is skipped to catch up.
+# Beyond this depth silent frames are skipped, since the buffer would only add delay.
 _COMFORTABLE_MS = START_MS + 20
 _HEARTBEAT_S = 20.0
 _LONGEST_NAME = 256
 
 
 class ProtocolViolation(Exception):
-    """The client broke the rules of the socket."""
+    """The client sent a message that the socket's protocol does not allow."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -38,8 +38,8 @@ class SocketLeg:
     """A participant on a join socket.
 
     Attributes:
-        call: the one it is in, `entered` is set then.
-        dropped: set when the call has let go of it, `reason` says why.
+        call: the call it is in; `entered` is set when it joins.
+        dropped: set when the call has removed it, for `reason`.
     """
 
     def __init__(self, raw_id: str, display_name: str, may_speak: bool, writer: FrameWriter) -> None:
@@ -56,7 +56,7 @@ class SocketLeg:
         self._may_speak = may_speak
 
     def take(self, frame: bytes) -> None:
-        """A frame from the client. What is said while muted is silence even if it is played after unmuting."""
+        """Take a frame from the client. Audio sent while muted stays silent even if it is played after unmuting."""
         if self._may_speak:
             self.jitter.push(SILENCE if self.muted else frame, monotonic())
 
@@ -82,7 +82,7 @@ class SocketLeg:
 
 
 async def open_socket(request: web.Request) -> tuple[web.WebSocketResponse, FrameWriter]:
-    """Upgrade a request, and what writes audio to it."""
+    """Upgrade a request and return the socket with the writer of its frames."""
     socket = web.WebSocketResponse(compress=False, timeout=2.0, heartbeat=_HEARTBEAT_S, max_msg_size=64 * 1024)
     await socket.prepare(request)
     assert request.transport is not None
@@ -90,16 +90,16 @@ async def open_socket(request: web.Request) -> tuple[web.WebSocketResponse, Fram
 
 
 async def hello(socket: web.WebSocketResponse) -> str:
-    """The display name of the first message.
+    """Return the display name from the first message.
 
     Raises:
-        ProtocolViolation: it is something else, or does not come.
+        ProtocolViolation: the first message is something else, or does not come in time.
     """
     try:
         async with asyncio.timeout(_HELLO_S):
             message = await socket.receive()
     except TimeoutError as error:
-        raise ProtocolViolation("hello_expected", "No hello came.") from error
+        raise ProtocolViolation("hello_expected", "No hello came within 10 s.") from error
     if message.type is WSMsgType.TEXT:
         document = object_of(message.data)
         name = document.get("display_name", "")
@@ -109,7 +109,7 @@ async def hello(socket: web.WebSocketResponse) -> str:
 
 
 async def take_part(socket: web.WebSocketResponse, leg: SocketLeg, journal: Journal) -> None:
-    """Be in the call that the leg has entered, until the client leaves or is let go."""
+    """Serve the socket of a leg in a call until the client leaves or is removed."""
     leg.tell(orjson.dumps({"type": "joined", "participant_id": leg.raw_id}))
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -165,14 +165,14 @@ async def _read(socket: web.WebSocketResponse, leg: SocketLeg) -> None:
 
 
 async def close_when_dropped(leg: SocketLeg, socket: web.WebSocketResponse) -> None:
-    """Wait until the call lets go of a leg, say so, and close."""
+    """Wait until the call has removed a leg, send the reason, and close."""
     await leg.dropped.wait()
     leg.tell(orjson.dumps({"type": "ended", "reason": leg.reason}))
     await socket.close(code=1000, message=leg.reason.encode())
 
 
 async def refuse(socket: web.WebSocketResponse, error: Exception) -> None:
-    """Say what is wrong, then close."""
+    """Send an error message, then close."""
     code = getattr(error, "code", "internal")
     if not socket.closed:
         await socket.send_json({"type": "error", "error": {"code": code, "message": str(error)}})
@@ -180,10 +180,10 @@ async def refuse(socket: web.WebSocketResponse, error: Exception) -> None:
 
 
 def object_of(text: str) -> dict[str, Any]:
-    """A JSON object.
+    """Return the JSON object in a text.
 
     Raises:
-        ProtocolViolation: it is none.
+        ProtocolViolation: the text is no JSON object.
     """
     try:
         document = orjson.loads(text)

@@ -1,4 +1,4 @@
-"""Sound files that bots have played into calls: fetched, checked, brought to the rate of calls, remembered."""
+"""Sound files that bots play into calls: fetched, checked, resampled to the rate of calls, cached."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from emulator.acs.wire.resampling import FRAME_BYTES, RATE
 
 # Documented for the play action: WAV, one channel, 16 bits, 16 kHz.
 FILE_RATE = 16_000
-_PATIENCE_S = 10.0
-# The service's own limit is not published: half an hour of such a file.
+_TIMEOUT_S = 10.0
+# Half an hour of such a file; the service's own limit is not published.
 _LARGEST = FILE_RATE * 2 * 1800
 _REMEMBERED = 50
 
@@ -29,8 +29,8 @@ class Unplayable(Exception):
     """A file that cannot be played.
 
     Attributes:
-        result: what the event will say.
-        index: which of several files it was, from 0.
+        result: the result that the event carries.
+        index: position of the file among several, from 0.
     """
 
     def __init__(self, result: Result, index: int = 0) -> None:
@@ -40,17 +40,17 @@ class Unplayable(Exception):
 
 
 class SoundFiles:
-    """Fetches files, and remembers those that were given a name to be remembered by."""
+    """Fetches files and caches those that come with a cache id."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
         self._remembered: OrderedDict[str, list[bytes]] = OrderedDict()
 
     async def frames(self, url: str, cache_id: str | None = None) -> list[bytes]:
-        """The file's sound as frames of a call, the last one filled up with silence.
+        """Return a file's audio as frames of a call, the last one padded with silence.
 
         Raises:
-            Unplayable: 8536 it cannot be had, 8535 it is no WAV of the one form that is taken.
+            Unplayable: 8536 it could not be downloaded, 8535 it is no WAV of 16 kHz, 16 bits, mono.
         """
         known = self._remembered.get(cache_id) if cache_id else None
         if known is not None:
@@ -69,7 +69,7 @@ class SoundFiles:
 
     async def _fetch(self, url: str) -> bytes:
         try:
-            async with asyncio.timeout(_PATIENCE_S), self._session.get(url) as answer:
+            async with asyncio.timeout(_TIMEOUT_S), self._session.get(url) as answer:
                 if answer.status != 200:
                     raise Unplayable(NOT_FETCHED)
                 data = await answer.content.read(_LARGEST + 1)
@@ -83,7 +83,7 @@ class SoundFiles:
 
 
 def frames_of(data: bytes) -> list[bytes]:
-    """The frames of a WAV file. Takes some milliseconds per minute of sound.
+    """Return the frames of a WAV file. Takes some milliseconds per minute of audio.
 
     Raises:
         Unplayable: 8535.

@@ -1,4 +1,4 @@
-"""Hands the other party of a call over to somebody else; only a call of two can be."""
+"""Transfers the other party of a two-party call to somebody else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def transfer(
     transferee: str | None,
     operation: Operation,
 ) -> None:
-    """Ring the target; with the answer the transferee goes over and the bot leaves. An event tells how it went."""
+    """Ring the target; on its answer, move the transferee to it and disconnect the bot. An event reports the result."""
 
     def failed(result: Result) -> None:
         connection.say("CallTransferFailed", result, operation.context, operation.callback_uri)

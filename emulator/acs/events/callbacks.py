@@ -1,4 +1,4 @@
-"""Posts callback events to the bot, signed and in order, and tries again; what the events say is `callback_events`."""
+"""Posts callback events to the bot, signed, in order, and repeated after a failure."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from emulator.journal import Journal
 
 CALLBACK_TOKEN_S = 300  # documented: five minutes, a new one per event
 MEDIA_TOKEN_S = 86_400  # documented: a day, a new one per connection
-# A webhook is to answer at once and work afterwards; the service's own patience is not published.
-_PATIENCE_S = 10.0
-# Far more than one call ever has on its way; beyond it the webhook is dead.
+# Seconds that a webhook has to answer; the service's own limit is not published.
+_TIMEOUT_S = 10.0
+# Far more posts than a call ever has waiting; beyond it the webhook counts as dead.
 _OUTBOX = 1000
 
 
 class Signer(Protocol):
-    """Signs tokens: one key, or the current one of several."""
+    """A key that signs tokens, or the current one of several."""
 
     def sign(self, claims: Mapping[str, Any]) -> str:
-        """A JWT with these claims."""
+        """Return a JWT with these claims."""
 
     def public_pem(self) -> bytes:
-        """The public half of the key."""
+        """Return the public half of the key, PEM."""
 
 
 class TokenIssuer:
-    """Signs what the service sends out, so that the bot can tell it from anybody else's."""
+    """Issues the tokens with which the service authenticates callbacks and media sockets."""
 
     def __init__(self, key: Signer, issuer: str, audience: str) -> None:
         self._key = key
@@ -42,7 +42,7 @@ class TokenIssuer:
         self._audience = audience
 
     def token(self, lifetime_s: int, flaw: TokenFlaw = "valid") -> str:
-        """A token valid from now on, unless it is to have a flaw."""
+        """Issue a token valid from now on, or one with a flaw."""
         now = int(wall()) + {"expired": -2 * lifetime_s, "not_yet_valid": 2 * lifetime_s}.get(flaw, 0)
         claims: dict[str, Any] = {
             "iss": "https://somebody.else.example" if flaw == "wrong_issuer" else self._issuer,
@@ -59,7 +59,7 @@ class TokenIssuer:
 
 
 class CallbackPoster:
-    """Posts one batch of events until it is taken or the tries are used up."""
+    """Posts a batch of events until it is accepted or the attempts are used up."""
 
     def __init__(
         self, session: aiohttp.ClientSession, issuer: TokenIssuer, faults: FaultPlan, journal: Journal
@@ -70,11 +70,11 @@ class CallbackPoster:
         self._journal = journal
 
     def fault(self, events: Sequence[Event]) -> CallbackFault | None:
-        """What shall happen to these events on their way; asked once, it is spent."""
+        """Return the fault that applies to these events, which uses it up once."""
         return self._faults.callback(_kinds(events))
 
     async def post(self, uri: str, events: Sequence[Event], fault: CallbackFault | None = None) -> bool:
-        """Whether the events were taken (2xx). The same ids go out at every try."""
+        """Post events and return whether they were accepted (2xx). Every attempt carries the same ids."""
         kinds = _kinds(events)
         fault = fault or CallbackFault()
         await asyncio.sleep(fault.delay_ms / 1000)
@@ -100,13 +100,13 @@ class CallbackPoster:
         return False
 
     async def _try(self, uri: str, body: bytes, fault: CallbackFault) -> int:
-        """The status of the answer; 0 when there was none."""
+        """Post once and return the status, or 0 without an answer."""
         headers = {"Content-Type": "application/cloudevents-batch+json; charset=utf-8"}
         if fault.token != "missing":
             headers["Authorization"] = "Bearer " + self._issuer.token(CALLBACK_TOKEN_S, fault.token)
         try:
             async with (
-                asyncio.timeout(_PATIENCE_S),
+                asyncio.timeout(_TIMEOUT_S),
                 self._session.post(uri, data=body, headers=headers, allow_redirects=False) as answer,
             ):
                 return answer.status
@@ -115,9 +115,9 @@ class CallbackPoster:
 
 
 class Outbox:
-    """The events of one call connection on their way, one post after the other.
+    """The queue of events of one call connection, posted one after the other.
 
-    Bounded by `_OUTBOX` posts; events are never dropped from the middle: when it is full, `put` says so.
+    Holds at most `_OUTBOX` posts; nothing is dropped, and `put` returns False when it is full.
     """
 
     def __init__(self, poster: CallbackPoster) -> None:
@@ -126,7 +126,7 @@ class Outbox:
         self._closed = False
 
     def put(self, uri: str, *events: Event) -> bool:
-        """Queue one post; False when the outbox is full. Once it is closed nothing more is said."""
+        """Queue a post; return False when the outbox is full. After `close` posts are ignored."""
         if self._closed:
             return True
         if self._posts.qsize() >= _OUTBOX:
@@ -135,7 +135,7 @@ class Outbox:
         return True
 
     def close(self) -> None:
-        """Nothing more will be put; what is there still goes out."""
+        """Accept no more posts; those queued are still sent."""
         if not self._closed:
             self._closed = True
             self._posts.put_nowait(None)
@@ -151,7 +151,7 @@ class Outbox:
             await self._poster.post(*post, fault)
             while held:
                 await self._poster.post(*held.pop())
-        for late in held:  # nothing followed
+        for late in held:  # no post followed
             await self._poster.post(*late)
 
 

@@ -1,4 +1,4 @@
-"""Event Grid: subscriptions, their handshake, and the requests events travel in; when they do is `grid_delivery`."""
+"""Event Grid: subscriptions, their handshake, and the requests that carry events."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from emulator.journal import Journal
 from emulator.randomness import uuid4
 
 ORIGIN = "eventgrid.azure.net"
-# Documented: how long an endpoint has to answer.
-_PATIENCE_S = 30.0
-# How long an endpoint that did not return the code may take to visit the validation address instead.
+# Documented: seconds that an endpoint has to answer.
+_TIMEOUT_S = 30.0
+# Seconds that an endpoint which did not return the code has to visit the validation address instead.
 _VISIT_S = 10.0
 
 
 class HandshakeFailed(Exception):
-    """An endpoint did not prove that it wants these events."""
+    """An endpoint did not confirm that it wants these events."""
 
 
 class EventGrid:
-    """The resource's event subscriptions."""
+    """The event subscriptions of the resource."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class EventGrid:
         entra: LocalEntra,
         speed_up: float = 1.0,
     ) -> None:
-        """Args: speed_up: divides every wait of the retry table, beside the switch of that name."""
+        """Args: speed_up: divides every wait of the retry table, together with the switch eventgrid_speed_up."""
         self._base_speed_up = speed_up
         self._faults = faults
         self._entra = entra
@@ -56,11 +56,11 @@ class EventGrid:
 
     @property
     def speed_up(self) -> float:
-        """What divides every wait."""
+        """Divisor of every wait."""
         return self._base_speed_up * self._faults.switches.eventgrid_speed_up
 
     def publish(self, event: GridEvent) -> None:
-        """Deliver an event to every subscription, as the faults have it."""
+        """Deliver an event to every subscription, subject to faults."""
         self._journal.note("eventgrid.event", type=event.kind, id=event.id)
         fault = self._faults.grid_event(event.kind) or GridFault()
         if fault.after_next:
@@ -76,27 +76,27 @@ class EventGrid:
                 delivery.put(event, delay_s)
 
     def subscriptions(self) -> list[Subscription]:
-        """All of them."""
+        """Return all subscriptions."""
         return [delivery.subscription for delivery, _ in self._deliveries.values()]
 
     def dead_letters(self, name: str) -> list[dict[str, Any]] | None:
-        """What a subscription could not be given, as it would have got it; None if there is no such subscription."""
+        """Return the undelivered events of a subscription, or None if it does not exist."""
         found = self._deliveries.get(name)
         if found is None:
             return None
         return [event.in_grid_schema(self._topic) for event in found[0].dead]
 
     async def subscribe(self, subscription: Subscription, visit_url: str) -> None:
-        """Shake hands, then deliver from now on; a subscription of the same name is replaced.
+        """Perform the handshake, then deliver events; replaces a subscription of the same name.
 
         Args:
             visit_url: prefix of the address an endpoint may visit instead of answering with the code.
 
         Raises:
-            HandshakeFailed: the endpoint did not answer as it must; the message says how.
+            HandshakeFailed: the endpoint did not answer as required; the message says why.
         """
         try:
-            async with asyncio.timeout(_PATIENCE_S):
+            async with asyncio.timeout(_TIMEOUT_S):
                 if subscription.schema == "EventGridSchema":
                     await self._return_code(subscription, visit_url)
                 else:
@@ -104,7 +104,7 @@ class EventGrid:
         except (aiohttp.ClientError, OSError) as error:
             raise HandshakeFailed(f"the endpoint cannot be reached: {type(error).__name__}") from error
         except TimeoutError as error:
-            raise HandshakeFailed(f"the endpoint did not answer within {_PATIENCE_S:.0f} s") from error
+            raise HandshakeFailed(f"the endpoint did not answer within {_TIMEOUT_S:.0f} s") from error
         self.unsubscribe(subscription.name)
         delivery = Delivery(self, subscription)
         task = self._tasks.create_task(delivery.run(), name=f"event grid {subscription.name}")
@@ -112,7 +112,7 @@ class EventGrid:
         self._journal.note("eventgrid.subscribed", name=subscription.name, schema=subscription.schema)
 
     def unsubscribe(self, name: str) -> bool:
-        """Stop delivering; whether there was such a subscription."""
+        """Delete a subscription and return whether it existed."""
         found = self._deliveries.pop(name, None)
         if found is None:
             return False
@@ -126,7 +126,7 @@ class EventGrid:
         self._held.clear()
 
     def visited(self, code: str) -> bool:
-        """Somebody opened the validation address; whether that code was waited for."""
+        """Confirm a handshake by its validation code; return whether the code was awaited."""
         visit = self._visits.get(code)
         if visit is None:
             return False
@@ -134,7 +134,7 @@ class EventGrid:
         return True
 
     async def send(self, subscription: Subscription, events: Sequence[GridEvent], tries: int) -> int:
-        """Post events in one request; the status of the answer, 0 when there was none. For `Delivery`."""
+        """Post events in one request and return the status, or 0 without an answer. For `Delivery`."""
         if subscription.schema == "EventGridSchema":
             content_type = "application/json; charset=utf-8"
             body = orjson.dumps([event.in_grid_schema(self._topic) for event in events])
@@ -156,7 +156,7 @@ class EventGrid:
         }
         try:
             async with (
-                asyncio.timeout(_PATIENCE_S),
+                asyncio.timeout(_TIMEOUT_S),
                 self._session.post(subscription.endpoint, data=body, headers=headers, allow_redirects=False) as answer,
             ):
                 status = answer.status
@@ -167,7 +167,7 @@ class EventGrid:
         return status
 
     def _credentials(self, subscription: Subscription) -> dict[str, str]:
-        """The subscription's own headers, and a bearer token if it wants one."""
+        """Return the subscription's own headers, with a bearer token if it has an audience."""
         headers = dict(subscription.headers)
         if subscription.audience is not None:
             claims = Claims(subscription.audience, EVENT_GRID_APPLICATION, (EVENT_GRID_ROLE,))
@@ -175,7 +175,7 @@ class EventGrid:
         return headers
 
     def note(self, kind: str, subscription: Subscription, event: GridEvent, **fields: object) -> None:
-        """Journal what became of an event. For `Delivery`."""
+        """Add a journal entry about an event. For `Delivery`."""
         self._journal.note(kind, name=subscription.name, type=event.kind, id=event.id, **fields)
 
     async def _return_code(self, subscription: Subscription, visit_url: str) -> None:

@@ -1,4 +1,4 @@
-"""The events of one Event Grid subscription on their way: when each is due, tried again, put off or given up."""
+"""Delivers the events of one Event Grid subscription: when each is due, repeated, postponed or given up."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from emulator.clock import monotonic
 from emulator.randomness import uniform
 
 Schema = Literal["EventGridSchema", "CloudEventSchemaV1_0"]
-# Documented: the waits between tries, how many tries, how long at all.
+# Documented: the waits between attempts, the number of attempts, the lifetime of an event.
 _WAITS_S = (10, 30, 60, 300, 600, 1800, 3600)
 _TRIES = 30
 _LIFETIME_S = 1440 * 60
-# Documented: the least to wait after these statuses; anything else waits 10 s at least.
+# Documented: the least wait after these statuses; after any other it is 10 s.
 _LEAST_WAIT_S = {400: 300, 401: 300, 403: 300, 404: 300, 408: 120, 413: 10, 503: 30}
-# Documented: with dead-lettering on, these are not tried again.
+# Documented: with dead-lettering, these statuses are not repeated.
 _DEAD_AT_ONCE = (400, 413)
 # "Delayed delivery" of an endpoint that keeps failing is documented, its numbers are not.
 _FAILING_AFTER = 10
 _PUT_OFF_S = 300.0
-# Far more than any test makes; the oldest goes, and is journaled.
+# Far more events than a test produces; beyond it the oldest is dropped, with a journal entry.
 _WAITING = 10_000
 _DEAD_KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Where events go, and in which form.
+    """An event subscription: the endpoint and the form of its events.
 
     Attributes:
-        max_events: how many go in one request at most.
-        audience: of a bearer token to show with each; None shows none.
-        dead_letter: keep what could not be delivered, and do not try again after 400 or 413.
+        max_events: most events in one request.
+        audience: audience of the bearer token sent with each request; None sends no token.
+        dead_letter: keep undelivered events, and do not repeat after 400 or 413.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Subscription:
     dead_letter: bool = False
 
     def body(self) -> dict[str, Any]:
-        """As `GET` shows it; header values may be secrets and stay out."""
+        """Return the body of `GET`. Header values may be secrets and are left out."""
         return {
             "name": self.name,
             "endpoint": self.endpoint,
@@ -62,26 +62,26 @@ class Subscription:
 
 
 def wait_after(status: int, tries: int) -> float:
-    """Seconds from failed try number `tries` (from 1) to the next, before the random offset."""
+    """Return the seconds from failed attempt number `tries` (from 1) to the next, without the random offset."""
     return max(_WAITS_S[min(tries, len(_WAITS_S)) - 1], _LEAST_WAIT_S.get(status, 10))
 
 
 class Sender(Protocol):
-    """Event Grid, as a delivery sees it."""
+    """The part of Event Grid that a delivery needs."""
 
     @property
     def speed_up(self) -> float:
-        """What divides every wait."""
+        """Divisor of every wait."""
 
     async def send(self, subscription: Subscription, events: Sequence[GridEvent], tries: int) -> int:
-        """Post events; the status of the answer, 0 when there was none."""
+        """Post events and return the status, or 0 without an answer."""
 
     def note(self, kind: str, subscription: Subscription, event: GridEvent, **fields: object) -> None:
-        """Journal what became of an event."""
+        """Add a journal entry about an event."""
 
 
 class _Waiting(NamedTuple):
-    """An entry of the heap; `order` keeps events of one instant as they came."""
+    """An entry of the heap; `order` keeps the order of events of the same instant."""
 
     due: float
     order: int
@@ -91,10 +91,10 @@ class _Waiting(NamedTuple):
 
 
 class Delivery:
-    """Delivers to one subscription until cancelled.
+    """The deliveries to one subscription, until cancelled.
 
     Attributes:
-        dead: what was given up while dead-lettering is on, oldest first.
+        dead: events given up while dead-lettering is on, oldest first.
     """
 
     def __init__(self, sender: Sender, subscription: Subscription) -> None:
@@ -102,19 +102,19 @@ class Delivery:
         self.dead: deque[GridEvent] = deque(maxlen=_DEAD_KEPT)
         self._sender = sender
         self._order = 0
-        # A heap, so that a failing event delays no other.
+        # A heap, so that a failing event delays no others.
         self._waiting: list[_Waiting] = []
         self._changed = asyncio.Event()
         self._failures = 0
         self._asleep_until = float("-inf")
 
     def put(self, event: GridEvent, delay_s: float = 0.0) -> None:
-        """Deliver an event, as soon as that."""
+        """Queue an event, due after a delay."""
         now = monotonic()
         self._push(now + delay_s, 0, now, event)
 
     async def run(self) -> None:
-        """Deliver what is due, for ever."""
+        """Deliver due events until cancelled."""
         while True:
             self._changed.clear()
             if not self._waiting:
@@ -131,7 +131,7 @@ class Delivery:
             await self._try(self._due())
 
     def _due(self) -> list[_Waiting]:
-        """What goes into the next request: the first that is due, and as many like it as may."""
+        """Return the events of the next request: the first due one and others of the same attempt."""
         now = monotonic()
         batch = [heapq.heappop(self._waiting)]
         while len(batch) < self.subscription.max_events and self._waiting:

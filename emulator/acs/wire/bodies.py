@@ -1,4 +1,4 @@
-"""Reading request bodies and writing lists with `nextLink`, the same for every service."""
+"""Reads JSON request bodies and writes lists with `nextLink`, for every service."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from emulator.acs.wire.errors import bad_request
 
 
 async def json_object(request: web.Request) -> dict[str, Any]:
-    """The body as a JSON object; an empty body is an empty object.
+    """Return the body as a JSON object; an empty body is an empty object.
 
     Raises:
-        AcsError: 400, it is something else.
+        AcsError: 400, the body is something else.
     """
     raw = await request.read()
     if not raw:
@@ -30,10 +30,10 @@ async def json_object(request: web.Request) -> dict[str, Any]:
 
 
 def page(request: web.Request, items: Sequence[object], size: int) -> web.Response:
-    """One page of a list: `{"value": […], "nextLink"?}`; the link is absolute and names where to go on.
+    """Return one page of a list: `{"value": […], "nextLink"?}`, with an absolute link to the next page.
 
     Raises:
-        AcsError: 400, the place to go on from is no number.
+        AcsError: 400, `skip` is not a number.
     """
     mark = request.query.get("skip", "0")
     if not mark.isascii() or not mark.isdecimal() or len(mark) > 9:

@@ -1,4 +1,4 @@
-"""The shapes of callback events; when they are due is `connection`'s business, how they travel that of `callbacks`."""
+"""Builds callback events and the values they carry."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emulator.randomness import uuid4
 Event = dict[str, Any]
 
 PREFIX = "Microsoft.Communication."
-# The service's own words, as recorded.
+# Messages of the service, as recorded.
 HUNG_UP = "Call was ended by Azure Communication Service Call Automation API or a server bot. DiagCode: 0#7000.@"
 CONVERSATION_ENDED = "The conversation has ended. DiagCode: 0#7000.@"
 MEDIA_DONE = "Action completed successfully."
@@ -22,7 +22,7 @@ MEDIA_UNREACHABLE = "Action failed, Transport url is not valid or web socket ser
 
 @dataclass(frozen=True, slots=True)
 class CallIds:
-    """What every event of one call connection carries. `version` is the api-version of the request that made it."""
+    """The ids in every event of a call connection. `version` is the api-version of the request that created it."""
 
     call_connection_id: str
     server_call_id: str
@@ -32,7 +32,7 @@ class CallIds:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Outcome of something: an HTTP-like code, the service's sub-code, its words."""
+    """The result of an operation: an HTTP-like code, the service's sub-code and message."""
 
     code: int = 200
     sub_code: int = 0
@@ -43,7 +43,7 @@ class Result:
 
 
 def user_identifier(raw_id: str) -> dict[str, Any]:
-    """An identifier as the service returns it, with its kind."""
+    """Return an identifier as the service returns it, with its kind."""
     if raw_id.startswith("8:acs:"):
         return {"rawId": raw_id, "kind": "communicationUser", "communicationUser": {"id": raw_id}}
     if raw_id.startswith("4:"):
@@ -55,12 +55,12 @@ def user_identifier(raw_id: str) -> dict[str, Any]:
 
 
 def participant(raw_id: str, muted: bool, on_hold: bool = False) -> dict[str, Any]:
-    """A CallParticipant."""
+    """Return a CallParticipant."""
     return {"identifier": user_identifier(raw_id), "isMuted": muted, "isOnHold": on_hold}
 
 
 def event(ids: CallIds, kind: str, context: str | None, data: dict[str, Any]) -> Event:
-    """One event in its envelope (CloudEvents 1.0). `kind` comes without prefix; no context, no key."""
+    """Return an event in its CloudEvents 1.0 envelope. `kind` has no prefix; context None leaves the key out."""
     source = f"calling/callConnections/{ids.call_connection_id}"
     named = {} if context is None else {"operationContext": context}
     return {
@@ -84,12 +84,12 @@ def event(ids: CallIds, kind: str, context: str | None, data: dict[str, Any]) ->
 
 
 def outcome(ids: CallIds, kind: str, context: str | None, result: Result, **data: Any) -> Event:
-    """An event that says how something went."""
+    """Return an event that reports a result."""
     return event(ids, kind, context, {"resultInformation": result.body(), **data})
 
 
 def participants_updated(ids: CallIds, number: int, people: Iterable[dict[str, Any]]) -> Event:
-    """Who is in the call, `CallParticipant` each."""
+    """Return ParticipantsUpdated. `people` are `CallParticipant`."""
     data = {
         "sequenceNumber": number,
         "resultInformation": Result().body(),
@@ -99,7 +99,7 @@ def participants_updated(ids: CallIds, number: int, people: Iterable[dict[str, A
 
 
 def media_update(status: str, details: str) -> dict[str, str]:
-    """`mediaStreamingUpdate`: status is Started, Stopped or Failed; details one of the service's words."""
+    """Return `mediaStreamingUpdate`. `status` is Started, Stopped or Failed; `details` a word of the service."""
     return {
         "contentType": "Audio",
         "mediaStreamingStatus": f"mediaStreaming{status}",

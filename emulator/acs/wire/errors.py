@@ -1,4 +1,4 @@
-"""Refusals of the service and the body they travel in; where they are raised is each operation's business."""
+"""Errors of the service and their bodies."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from aiohttp import web
 
 
 class AcsError(Exception):
-    """A request the service refuses.
+    """The service refuses a request.
 
     Attributes:
         status: HTTP status.
-        code: the service's error code, a string even where it is a number ("8522").
-        message: for a person.
+        code: the service's error code, a string even if it is a number ("8522").
+        message: a text for people.
         details: further errors, each `{"code","message","target"}`.
     """
 
@@ -25,19 +25,19 @@ class AcsError(Exception):
         self.details = details
 
     def body(self) -> dict[str, Any]:
-        """`{"error": {"code", "message", "details"?}}`, the form of every service."""
+        """Return `{"error": {"code", "message", "details"?}}`, the form of every service."""
         error: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.details:
             error["details"] = self.details
         return {"error": error}
 
     def response(self) -> web.Response:
-        """The answer a client gets."""
+        """Return the HTTP response."""
         return web.json_response(self.body(), status=self.status, headers={"x-ms-error-code": self.code})
 
 
 def bad_request(message: str, target: str | None = None) -> AcsError:
-    """400 in the words of the rooms and identity services (recorded)."""
+    """Return a 400 of the rooms and identity services, as recorded."""
     detail = {"code": "BadArgument", "message": message}
     if target is not None:
         detail["target"] = target
@@ -46,20 +46,20 @@ def bad_request(message: str, target: str | None = None) -> AcsError:
 
 
 def not_found() -> AcsError:
-    """404 in the words of the rooms and identity services (recorded)."""
+    """Return a 404 of the rooms and identity services, as recorded."""
     return AcsError(404, "NotFound", "The server cannot find the requested resource.")
 
 
 def bad_argument(message: str) -> AcsError:
-    """400/8523, a bad argument to call automation."""
+    """Return 400/8523: a bad argument to Call Automation."""
     return AcsError(400, "8523", message)
 
 
 def call_not_found() -> AcsError:
-    """404/8522, no such call connection, or no call to connect to."""
+    """Return 404/8522: no such call connection, or no call to connect to."""
     return AcsError(404, "8522", "Call not found.")
 
 
 def invalid_operation(message: str) -> AcsError:
-    """400/8567, an operation that cannot be done here."""
+    """Return 400/8567: an operation that is not possible here."""
     return AcsError(400, "8567", message)

@@ -12,7 +12,7 @@ from emulator.acs.wire.times import event_time
 
 @dataclass(frozen=True, slots=True)
 class GridEvent:
-    """An event before it is put into a schema. `kind` comes without prefix."""
+    """An event in neither schema yet. `kind` has no prefix."""
 
     id: str
     kind: str
@@ -21,7 +21,7 @@ class GridEvent:
     time: datetime
 
     def in_grid_schema(self, topic: str) -> dict[str, Any]:
-        """As Event Grid's own schema has it; sent as an array of one."""
+        """Return the event in Event Grid's own schema, which is sent as an array of one."""
         return {
             "id": self.id,
             "topic": topic,
@@ -34,7 +34,7 @@ class GridEvent:
         }
 
     def as_cloud_event(self, topic: str) -> dict[str, Any]:
-        """As CloudEvents 1.0 has it; sent as one object."""
+        """Return the event in CloudEvents 1.0, which is sent as one object."""
         return {
             "id": self.id,
             "source": topic,

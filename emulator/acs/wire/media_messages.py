@@ -1,4 +1,4 @@
-"""The media streaming messages, both directions: text on the wire to values and back; no socket, no queue."""
+"""Reads and writes the media streaming messages of both directions."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pybase64
 
 from emulator.acs.wire.resampling import BYTES_PER_FRAME
 
-# Most frames of most calls are digital silence: encoded once.
+# Most frames of most calls are digital silence, so it is encoded once.
 _SILENCES = {bytes(size): pybase64.b64encode(bytes(size)) for size in BYTES_PER_FRAME.values()}
 
 
 def metadata_message(subscription_id: str, rate: int) -> bytes:
-    """The first message on every media socket."""
+    """Return AudioMetadata, the first message on every media socket."""
     return orjson.dumps(
         {
             "kind": "AudioMetadata",
@@ -33,11 +33,11 @@ def metadata_message(subscription_id: str, rate: int) -> bytes:
 
 
 def speaker_part(raw_id: str | None, *, null: bool = False) -> bytes:
-    """The middle of an audio message, made once per speaker.
+    """Return the middle part of an audio message, which is the same in all messages of a speaker.
 
     Args:
-        raw_id: whose voice it is; None in mixed audio.
-        null: in mixed audio, say `null` instead of leaving the key out.
+        raw_id: the speaker; None in mixed audio.
+        null: in mixed audio, write `null` instead of leaving the key out.
     """
     if raw_id is None:
         named = b'"participantRawID":null,' if null else b""
@@ -47,7 +47,7 @@ def speaker_part(raw_id: str | None, *, null: bool = False) -> bytes:
 
 
 def audio_message(timestamp: bytes, speaker: bytes, pcm: bytes, silent: bool) -> bytes:
-    """One frame. `timestamp` is UTC with milliseconds and without its `Z`; `speaker` is a `speaker_part`."""
+    """Return the message of a frame. `timestamp`: UTC with milliseconds, no `Z`; `speaker`: a `speaker_part`."""
     data = (_SILENCES.get(pcm) if silent else None) or pybase64.b64encode(pcm)
     return b"".join(
         (
@@ -61,19 +61,19 @@ def audio_message(timestamp: bytes, speaker: bytes, pcm: bytes, silent: bool) ->
 
 
 def tone_message(timestamp: str, raw_id: str, key: str) -> bytes:
-    """Somebody pressed a key: `0` to `9`, `a` to `d`, `#` or `*`."""
+    """Return the message of a pressed key: `0` to `9`, `a` to `d`, `#` or `*`."""
     data = {"data": key, "timestamp": timestamp, "participantRawID": raw_id}
     return orjson.dumps({"kind": "DtmfData", "dtmfData": data})
 
 
 def mark_message(mark_id: str, status: str) -> bytes:
-    """What became of the audio before a mark: `Completed` or `Cancelled`."""
+    """Return the message that says whether the audio before a mark was played: `Completed` or `Cancelled`."""
     return orjson.dumps({"kind": "MarkData", "markData": {"id": mark_id, "status": status}})
 
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """Audio to be played into the call: PCM16 at the stream's rate, any length; `mark` names its end."""
+    """Audio to play into the call: PCM16 at the stream's rate, of any length; `mark` names its end."""
 
     pcm: bytes
     mark: str | None = None
@@ -81,12 +81,12 @@ class Audio:
 
 @dataclass(frozen=True, slots=True)
 class StopAudio:
-    """Whatever is still waiting to be played shall not be."""
+    """An order to drop all audio that has not been played."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A well-formed message of a kind nothing is done about."""
+    """A well-formed message of a kind that is ignored."""
 
     kind: str
 
@@ -105,7 +105,7 @@ class _AudioBody(msgspec.Struct):
 
 
 class _Pascal(msgspec.Struct):
-    """The spelling of the Python and .NET samples; the way that is fast."""
+    """A message in the spelling of the Python and .NET samples, which is decoded fast."""
 
     Kind: str
     AudioData: _AudioBody | None = None
@@ -116,12 +116,12 @@ _PASCAL = msgspec.json.Decoder(_Pascal)
 
 
 def read_message(text: str | bytes) -> Audio | StopAudio | Unknown:
-    """What the other side says. Keys may be spelt in any case; `kind` decides, not which key is present.
+    """Read a message. Keys may be in any case; `kind` decides, not which key is present.
 
-    A mark may stand beside the audio, in it, or alone as `MarkData`: which the service takes is not settled.
+    A mark may stand beside the audio, in it, or alone as `MarkData`: which of them the service accepts is not known.
 
     Raises:
-        Malformed: it is not JSON, has no kind, or its audio is not base64.
+        Malformed: the text is not JSON, has no kind, or its audio is not base64.
     """
     try:
         message = _PASCAL.decode(text)

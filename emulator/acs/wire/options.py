@@ -1,4 +1,4 @@
-"""What a bot asked for when it came into a call, checked; reading it from a request is `requests`' business."""
+"""Options of a connect, create or answer request, after checking."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class MediaOptions:
-    """`mediaStreamingOptions` of a request."""
+    """The `mediaStreamingOptions` of a request."""
 
     url: str
     rate: int
@@ -19,7 +19,7 @@ class MediaOptions:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionOptions:
-    """`transcriptionOptions` of a request."""
+    """The `transcriptionOptions` of a request."""
 
     url: str
     locale: str
@@ -29,10 +29,10 @@ class TranscriptionOptions:
 
 @dataclass(frozen=True, slots=True)
 class ConnectOptions:
-    """What is said in connect, create and answer alike.
+    """The options that connect, create and answer share.
 
     Attributes:
-        version: api-version of the request; events repeat it.
+        version: api-version of the request, repeated in events.
         speech: whether a Cognitive Services endpoint was named.
     """
 

@@ -1,4 +1,4 @@
-"""The one audio format of a call's inside, 24 kHz PCM16 mono in 20 ms frames, and the way to 16 kHz and back."""
+"""The audio format inside a call, 24 kHz PCM16 mono in 20 ms frames, and resampling to 16 kHz and back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FRAME_MS = 20
 RATE = 24_000
 FRAME_BYTES = 960
 SILENCE = bytes(FRAME_BYTES)
-# Sample rate to bytes in 20 ms: what `AudioMetadata.length` announces.
+# Bytes in 20 ms by sample rate; `AudioMetadata.length` announces them.
 BYTES_PER_FRAME = {16_000: 640, 24_000: 960}
 
 
@@ -22,7 +22,7 @@ class _Resampler(Protocol):
 
 
 class RateConverter:
-    """A continuous stream at one rate turned into the same stream at another, a few milliseconds later."""
+    """Converts a continuous stream from one rate to another, with a delay of a few milliseconds."""
 
     def __init__(self, source_rate: int, target_rate: int) -> None:
         # Quality "LQ" suffices for speech and keeps the delay at a few milliseconds.
@@ -32,11 +32,11 @@ class RateConverter:
         self._ready = bytearray()
 
     def convert(self, pcm: bytes) -> bytes:
-        """Whatever is ready after hearing `pcm`; over time as long as what went in."""
+        """Convert audio and return what is ready; over time, output is as long as input."""
         return self._stream.resample_chunk(np.frombuffer(pcm, dtype=np.int16)).tobytes()
 
     def frame(self, pcm: bytes) -> bytes:
-        """One frame in, one frame out; the first may hold some silence while the filter fills."""
+        """Convert one frame; the first result may begin with silence while the filter fills."""
         self._ready += self.convert(pcm)
         if len(self._ready) < self._frame_bytes:
             self._ready[:0] = bytes(self._frame_bytes - len(self._ready))

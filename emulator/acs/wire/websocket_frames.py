@@ -1,28 +1,28 @@
-"""Writes WebSocket frames from inside a tick: never waits; drops the oldest when the other side reads too slowly."""
+"""Writes WebSocket frames without waiting; drops the oldest when the other side reads too slowly."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 
-# What may lie unread in the socket's own buffer before frames are held back here. About a quarter of a second of
-# one 24 kHz stream; more would only be delay that nobody sees.
+# Unread bytes in the socket's own buffer before frames are held back here: about a quarter of a second of one
+# 24 kHz stream. More would only be hidden delay.
 _UNREAD_BYTES = 16 * 1024
 _TEXT, _BINARY = 0x81, 0x82
-# A client must mask what it sends; the mask may be any, and this one leaves the payload as it is. Unpredictable
-# masks protect proxies from what a browser's script makes it send; here there is neither.
+# A client must mask what it sends; this mask leaves the payload unchanged. Unpredictable masks protect proxies from
+# scripts in browsers; neither is involved here.
 _NO_MASK = bytes(4)
 
 
 class FrameWriter:
-    """The sending half of an open WebSocket, for frames that are worth nothing later.
+    """The sending half of an open WebSocket, for frames that are useless when late.
 
     Attributes:
-        written, dropped: frames.
+        written, dropped: number of frames.
     """
 
     def __init__(self, transport: asyncio.WriteTransport, *, masked: bool, held_frames: int = 50) -> None:
-        """Args: masked: we are the client of this socket; held_frames: the bound, oldest dropped beyond it."""
+        """Args: masked: whether this end is the client; held_frames: most frames held back, oldest dropped."""
         self.written = 0
         self.dropped = 0
         self._transport = transport
@@ -39,8 +39,9 @@ class FrameWriter:
         self._send([_frame(_BINARY, message, self._masked)])
 
     def control(self, message: bytes) -> None:
-        """Send a text message that must not be lost, ahead of what is held. Few and small; a reader that is gone
-        altogether is found by its missing pongs."""
+        """Send a text message that must not be lost, ahead of frames that are held back.
+
+        For few and small messages: a reader that is gone is detected by its missing pongs."""
         if not self._transport.is_closing():
             self._transport.write(_frame(_TEXT, message, self._masked))
 
@@ -62,7 +63,7 @@ class FrameWriter:
 
 
 def _frame(opcode: int, payload: bytes, masked: bool) -> bytes:
-    """One unfragmented frame of RFC 6455."""
+    """Return an unfragmented frame of RFC 6455."""
     size = len(payload)
     bit = 0x80 if masked else 0
     mask = _NO_MASK if masked else b""

@@ -1,4 +1,4 @@
-"""What an action needs of the connection it is asked of, and where its answers go; no action is here."""
+"""What every action needs: the connection it belongs to, the callback of its events, common results."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from emulator.acs.wire.options import ConnectOptions
 DONE = Result(200, 0, "Action completed successfully.")
 CANCELLED = Result(400, 8508, "Action failed, the operation was canceled.")
 NOT_PRESENT = Result(404, 8558, "The participant is not in the call.")
-# Sub-code by the published enumeration of the .NET client (MediaEventReasonCode).
+# Sub-code from the published enumeration of the .NET client (MediaEventReasonCode).
 NO_SPEECH_SERVICE = Result(400, 8565, "Action failed due to a bad request to Cognitive Services.")
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a request said about the events that will tell of it."""
+    """Operation context and callback address of the events that report an action."""
 
     context: str | None = None
     callback_uri: str | None = None
@@ -34,13 +34,13 @@ class Host(Protocol):
 
     @property
     def ids(self) -> CallIds:
-        """What every event carries."""
+        """The ids that every event of the connection carries."""
 
     def present(self, raw_id: str) -> bool:
-        """Whether somebody is in the call."""
+        """Return whether a user is in the call."""
 
     def say(self, kind: str, result: Result, context: str | None, uri: str | None, **data: Any) -> None:
-        """Post an event that tells how an action went."""
+        """Post an event with the result of an action."""
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """Run something until the connection ends, which cancels it."""
+        """Run a coroutine until it ends or the connection ends, which cancels it."""

@@ -1,4 +1,4 @@
-"""Brings further people into a call by ringing them, and stops ringing when told to."""
+"""Adds people to a call by ringing them; an invitation can be cancelled while it rings."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from emulator.acs.calls.phones import NoAnswer, Phones
 from emulator.acs.wire.callback_events import Result, user_identifier
 from emulator.randomness import uuid4
 
-# Documented: an invitation rings 180 seconds at most.
+# Documented limit of an invitation, in seconds.
 LONGEST_S = 180
 _UNKNOWN = Result(404, 8522, "The invitation is not known, or has been answered.")
 
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """An add action, checked."""
+    """A checked add action."""
 
     raw_id: str
     display_name: str = ""
-    patience_s: float | None = None
+    timeout_s: float | None = None
     operation: Operation = field(default_factory=Operation)
 
 
 class Invitations:
-    """The invitations of one connection that have not been answered."""
+    """The unanswered invitations of one connection."""
 
     def __init__(self, host: Host, raw_id: str) -> None:
-        """Args: raw_id: the bot's own, shown to whoever is rung."""
+        """Args: raw_id: the bot's own, shown on the phones that ring."""
         self._host = host
         self._raw_id = raw_id
         self._pending: dict[str, asyncio.Task[None]] = {}
 
     def add(self, invitation: Invitation, call: EnteredCall, phones: Phones) -> str:
-        """Ring somebody; an event tells whether they came. The answer is the invitation's id."""
+        """Ring somebody and return the invitation's id; an event reports the result."""
         invitation_id = uuid4()
         self._pending[invitation_id] = self._host.spawn(
             self._add(invitation_id, invitation, call, phones), "invitation"
@@ -44,7 +44,7 @@ class Invitations:
         return invitation_id
 
     def cancel(self, invitation_id: str, operation: Operation) -> None:
-        """Stop ringing; an event tells whether it was in time."""
+        """Stop ringing; an event reports whether it was in time."""
         task = self._pending.pop(invitation_id, None)
         if task is not None:
             task.cancel()
@@ -71,4 +71,4 @@ class Invitations:
 
     async def _answer(self, invitation: Invitation, phones: Phones) -> Leg:
         name = invitation.display_name or "Bot"
-        return await phones.ring(invitation.raw_id, self._raw_id, name, invitation.patience_s)
+        return await phones.ring(invitation.raw_id, self._raw_id, name, invitation.timeout_s)

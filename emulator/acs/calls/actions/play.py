@@ -1,4 +1,4 @@
-"""Plays files into a call, to everybody or to some, at the pace of the call; fetching them is `files`' business."""
+"""Plays files into a call, to everybody or to some, at the pace of the call."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from emulator.acs.calls.sound_files import Unplayable
 from emulator.acs.wire.callback_events import Result
 from emulator.acs.wire.errors import AcsError
 
-# Far more than anybody queues; the service's own bound is not published.
+# Far more than a bot queues; the service's own bound is not published.
 _MOST_WAITING = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Something to play. `url` is None for text and SSML, which the emulator has no voice for."""
+    """A source to play. `url` is None for text and SSML, which the emulator cannot speak."""
 
     url: str | None
     cache_id: str | None = None
@@ -27,7 +27,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class PlayRequest:
-    """A play action, checked. No targets: everybody."""
+    """A checked play action. No targets means everybody."""
 
     sources: Sequence[Source]
     targets: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ class PlayRequest:
 
 
 class Announcement:
-    """Frames on their way into a call.
+    """Frames being played into a call.
 
     Attributes:
         finished: set when the last frame has been taken.
@@ -51,7 +51,7 @@ class Announcement:
         self._next = 0
 
     def pull(self) -> bytes | None:
-        """The frame for this tick; None at the end."""
+        """Return the frame for this tick, or None at the end."""
         if self._next >= len(self._frames):
             self.finished.set()
             return None
@@ -63,7 +63,7 @@ class Announcement:
 
 
 class Player:
-    """The play actions of one connection: those for everybody one after the other, others at once."""
+    """The play actions of one connection. Those for everybody run one after the other, others at the same time."""
 
     def __init__(self, host: Host, rules: MediaRules) -> None:
         self._host = host
@@ -76,11 +76,11 @@ class Player:
 
     @property
     def idle(self) -> bool:
-        """Nothing is to be heard."""
+        """Whether nothing is being played."""
         return not self._on_air
 
     def pull(self) -> list[tuple[tuple[str, ...], bytes]]:
-        """This tick's frames with those who hear them; no targets means everybody."""
+        """Return this tick's frames as (targets, frame); no targets means everybody."""
         frames = []
         for announcement in self._on_air:
             frame = announcement.pull()
@@ -91,11 +91,11 @@ class Player:
     # --- actions ------------------------------------------------------------------------------------
 
     def start(self, request: PlayRequest) -> None:
-        """Play; events tell how it went.
+        """Start a play action; events report the result.
 
         Raises:
             AcsError: 412/8583 another action is in the way; 405/8520 text without a speech service;
-                400/8585 too much is waiting.
+                400/8585 too many actions are waiting.
         """
         kind: Kind = "play to some" if request.targets else "play to all"
         self._rules.check(kind)
@@ -110,7 +110,7 @@ class Player:
         task.add_done_callback(lambda done: self._actions.pop(done, None))
 
     def cancel(self) -> bool:
-        """Stop everything, `PlayCanceled` each; whether there was anything."""
+        """Cancel all play actions with `PlayCanceled`; return whether there were any."""
         actions = dict(self._actions)
         self._actions.clear()
         for task, request in actions.items():
@@ -119,10 +119,10 @@ class Player:
         return bool(actions)
 
     async def frames(self, sources: Sequence[Source]) -> list[bytes]:
-        """The frames of all sources, one after the other.
+        """Return the frames of all sources, one after the other.
 
         Raises:
-            Unplayable: one cannot be played; `index` says which.
+            Unplayable: a source cannot be played; `index` is its position.
         """
         frames: list[bytes] = []
         for index, source in enumerate(sources):
@@ -135,7 +135,7 @@ class Player:
         return frames
 
     async def sound(self, frames: Sequence[bytes], targets: tuple[str, ...], *, loop: bool = False) -> None:
-        """Be heard until the end. Cancelling falls silent at once."""
+        """Play frames to the end. Cancelling silences them at once."""
         announcement = Announcement(frames, targets, loop)
         with self._airing(announcement):
             await announcement.finished.wait()
@@ -169,7 +169,7 @@ class Player:
         self._say("PlayCompleted", DONE, request.operation)
 
     def _forget(self) -> None:
-        """This action is at its end: nothing is left to cancel."""
+        """Forget the current action, which has ended and cannot be cancelled."""
         task = asyncio.current_task()
         if task is not None:
             self._actions.pop(task, None)

@@ -1,4 +1,4 @@
-"""Asks one participant something and waits for keys as the answer; speech is not understood here, and says so."""
+"""Recognize actions: plays a prompt to a participant and collects keys; speech fails with a documented result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from emulator.acs.wire.errors import AcsError
 
 InputType = Literal["dtmf", "speech", "speechOrDtmf", "choices"]
 
-# Sub-codes by the published enumeration of the .NET client (MediaEventReasonCode).
+# Sub-codes from the published enumeration of the .NET client (MediaEventReasonCode).
 STOP_TONE = Result(200, 8514, "Action completed as stop tone was detected.")
 ENOUGH_TONES = Result(200, 8531, "Action completed, max digits received.")
 CHOSEN = Result(200, 8533, "Action completed, DTMF option matched.")
@@ -26,14 +26,14 @@ _TOO_SLOW = Result(400, 8532, "Action failed, inter-digit silence timeout reache
 _WRONG_TONE = Result(400, 8534, "Action failed, incorrect tone entered.")
 _NO_PROMPT = Result(500, 8511, "Action failed, encountered failure while trying to play the prompt.")
 
-# Beyond these the oldest key is lost: nobody types so far ahead.
+# Keys kept before they are asked for; the oldest is dropped.
 _TYPED_AHEAD = 100
 _MOST_WAITING = 100
 
 
 @dataclass(frozen=True, slots=True)
 class RecognizeRequest:
-    """A recognize action, checked. Times in seconds."""
+    """A checked recognize action. Times are in seconds."""
 
     input_type: InputType
     target: str
@@ -43,14 +43,14 @@ class RecognizeRequest:
     most_tones: int | None = None
     stop_tones: frozenset[str] = frozenset()
     choices: Mapping[str, str] = field(default_factory=dict)
-    """Tone to label; choices without a tone can only be spoken."""
+    """Label by tone; choices without a tone can only be spoken."""
     interrupt_prompt: bool = False
     interrupt: bool = False
     operation: Operation = field(default_factory=Operation)
 
 
 class Recognition:
-    """The recognize actions of one connection, one after the other."""
+    """The recognize actions of one connection, run one after the other."""
 
     def __init__(self, host: Host, rules: MediaRules, player: Player) -> None:
         self._host = host
@@ -63,16 +63,16 @@ class Recognition:
         self._pressed = asyncio.Event()
 
     def pressed(self, raw_id: str, tone: str) -> None:
-        """Somebody in the call pressed a key."""
+        """Take a key that a participant pressed."""
         if raw_id == self._asked:
             self._keys.append(tone)
             self._pressed.set()
 
     def start(self, request: RecognizeRequest) -> None:
-        """Ask; an event tells the answer.
+        """Start a recognize action; an event reports the answer.
 
         Raises:
-            AcsError: 412/8583, 400/8585 too much is waiting.
+            AcsError: 412/8583, 400/8585 too many actions are waiting.
         """
         self._rules.check("recognize")
         if len(self._actions) >= _MOST_WAITING:
@@ -85,7 +85,7 @@ class Recognition:
         task.add_done_callback(lambda done: self._actions.pop(done, None))
 
     def cancel(self) -> bool:
-        """Stop asking, `RecognizeCanceled` each; whether there was anything."""
+        """Cancel all recognize actions with `RecognizeCanceled`; return whether there were any."""
         actions = dict(self._actions)
         self._actions.clear()
         for task, request in actions.items():
@@ -103,7 +103,7 @@ class Recognition:
         self._say(kind, result, request, **data)
 
     async def _ask(self, request: RecognizeRequest) -> tuple[str, Result, dict[str, Any]]:
-        """The event that ends the action."""
+        """Run the action and return the event that ends it."""
         if not self._host.present(request.target):
             return "RecognizeFailed", NOT_PRESENT, {}
         if request.input_type == "speech":
@@ -133,7 +133,7 @@ class Recognition:
                 prompt.add_done_callback(lambda _: listening.cancel())
 
     async def _interrupt(self, prompt: asyncio.Task[None]) -> None:
-        """Silence the prompt at the first key."""
+        """Stop the prompt at the first key."""
         await self._pressed.wait()
         prompt.cancel()
 
@@ -161,9 +161,9 @@ class Recognition:
                 break
         return "RecognizeCompleted", result, {"recognitionType": "dtmf", "dtmfResult": {"tones": tones}}
 
-    async def _key(self, patience_s: float) -> str | None:
+    async def _key(self, timeout_s: float) -> str | None:
         try:
-            async with asyncio.timeout(patience_s):
+            async with asyncio.timeout(timeout_s):
                 await self._pressed.wait()
         except TimeoutError:
             return None

@@ -1,4 +1,4 @@
-"""Which media actions go together: the documented rule, and nothing of the actions themselves."""
+"""The documented rule about which media actions may run at the same time."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _ALWAYS_WELCOME: tuple[Kind, ...] = ("play to all", "recognize")
 
 
 class MediaRules:
-    """The media actions of one connection that are under way."""
+    """The running media actions of one connection."""
 
     def __init__(self) -> None:
         self._running: Counter[Kind] = Counter()
 
     def check(self, kind: Kind) -> None:
-        """Pass if an action may start now.
+        """Check that an action may start now.
 
         Raises:
             AcsError: 412/8583.
@@ -33,7 +33,7 @@ class MediaRules:
 
     @contextmanager
     def running(self, kind: Kind) -> Iterator[None]:
-        """An action runs."""
+        """Count an action as running while inside."""
         self._running[kind] += 1
         try:
             yield

@@ -1,4 +1,4 @@
-"""Keypad tones of a call: told as they come, sent to phones; collecting them for an answer is `recognition`."""
+"""Keypad tones of a call: reported as they are pressed, and sent to phones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEYS = {
 }
 # Documented for sendDtmfTones.
 MOST_TONES = 18
-# A tone and the gap after it; the service's own pace is not published.
+# Seconds of a tone and the gap after it; the service's own pace is not published.
 _TONE_S = 0.1
 
 
@@ -29,7 +29,7 @@ class _Listening:
 
 
 class Tones:
-    """Continuous recognition and sending, of one connection."""
+    """Continuous recognition and sending of tones, for one connection."""
 
     def __init__(self, host: Host, rules: MediaRules) -> None:
         self._host = host
@@ -37,7 +37,7 @@ class Tones:
         self._listening: dict[str, _Listening] = {}
 
     def pressed(self, raw_id: str, tone: str) -> None:
-        """Somebody in the call pressed a key."""
+        """Report a key that a participant pressed."""
         listening = self._listening.get(raw_id)
         if listening is not None:
             listening.heard += 1
@@ -52,7 +52,7 @@ class Tones:
             )
 
     def listen(self, raw_id: str, operation: Operation) -> None:
-        """Tell of every key this participant presses; asked again, the new context counts.
+        """Report every key that this participant presses; a second request replaces the context.
 
         Raises:
             AcsError: 412/8583.
@@ -61,7 +61,7 @@ class Tones:
         self._listening[raw_id] = _Listening(operation)
 
     def stop_listening(self, raw_id: str, operation: Operation) -> None:
-        """Tell no more. Harmless when nothing was told."""
+        """Stop reporting keys; does nothing if none are reported."""
         self._listening.pop(raw_id, None)
         self._host.say("ContinuousDtmfRecognitionStopped", DONE, operation.context, operation.callback_uri)
 
@@ -74,7 +74,7 @@ class Tones:
         if not 1 <= len(tones) <= MOST_TONES or not KEYS.keys() >= set(tones):
             raise bad_argument(f"Tones are 1 to {MOST_TONES} words of {', '.join(KEYS)}.")
         if not raw_id.startswith("4:"):
-            raise invalid_operation("Tones are sent to phone numbers only.")
+            raise invalid_operation("Tones can be sent to phone numbers only.")
         self._rules.check("send dtmf")
         self._host.spawn(self._send(raw_id, tones, operation), "send dtmf")
 

@@ -1,4 +1,4 @@
-"""The transcription subscription of one connection: its states, events and socket; nothing is ever transcribed."""
+"""The transcription subscription of one connection: its state, events and socket. Nothing is transcribed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NOT_DIALLED = Result(400, 8580, MEDIA_UNREACHABLE)
 
 
 class Transcription:
-    """A socket that says `TranscriptionMetadata` and then keeps silent.
+    """A transcription socket: it sends `TranscriptionMetadata` and then nothing.
 
     Attributes:
         state: `disabled`, `inactive` or `active`.
@@ -38,7 +38,7 @@ class Transcription:
         self._changing = asyncio.Lock()
 
     def body(self) -> dict[str, Any]:
-        """`transcriptionSubscription` of the call's properties."""
+        """Return `transcriptionSubscription` of the call's properties."""
         options = self._host.options.transcription
         if options is None:
             return {"state": self.state, "subscribedResultTypes": []}
@@ -49,7 +49,7 @@ class Transcription:
         """Dial the socket.
 
         Raises:
-            AcsError: 400, there is nothing to start, or it runs already.
+            AcsError: 400, the call has no transcription options, or transcription is active.
         """
         self._check()
         if self.state == "active":
@@ -62,17 +62,17 @@ class Transcription:
         """Close the socket.
 
         Raises:
-            AcsError: 400, it does not run.
+            AcsError: 400, transcription is not active.
         """
         self._check(running=True)
         self.state = "inactive"
         self._host.spawn(self._stop(operation), "transcription")
 
     def update(self, locale: str, operation: Operation) -> None:
-        """Go on in another language.
+        """Continue in another language.
 
         Raises:
-            AcsError: 400, it does not run.
+            AcsError: 400, transcription is not active.
         """
         self._check(running=True)
         self._locale = locale
@@ -124,7 +124,7 @@ class Transcription:
         return True
 
     async def _read(self, socket: aiohttp.ClientWebSocketResponse[bool]) -> None:
-        """Until the other side closes; whatever it says means nothing here."""
+        """Read the socket until the other side closes; its messages are ignored."""
         async for _ in socket:
             pass
         await socket.close()
