@@ -156,7 +156,7 @@ async def test_no_microphone_is_said_plainly(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     async with meeting() as met:
         assert await met.attend(microphone=True) == 2
-    assert met.told[0].startswith("no microphone: the package sounddevice is needed")
+    assert met.told[0].startswith("no microphone: the package sounddevice cannot be loaded")
 
 
 async def test_the_command_leaves_when_interrupted(tmp_path: Path) -> None:
