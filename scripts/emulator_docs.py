@@ -1,4 +1,4 @@
-"""Writes the tables of docs/emulator.md and docs/emulator-coverage.md from the code; `--check` says if they are old.
+"""Writes the tables of docs/emulator.md and docs/emulator-coverage.md from the code; `--check` reports outdated tables.
 
 A table stands between `<!-- generated: name -->` and `<!-- end -->`; everything else in those files is written by hand.
 """
@@ -11,43 +11,47 @@ import itertools
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.emulator_coverage import Row
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (ROOT / "docs" / "emulator.md", ROOT / "docs" / "emulator-coverage.md")
 EMULATOR = ROOT / "emulator"
 _BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
-Row = tuple[str, ...]
+Cells = tuple[str, ...]
 
 
 def main() -> int:
-    """0 when nothing is left to do."""
+    """Return 0 when nothing is left to do."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a table is old")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a table is outdated")
     options = parser.parse_args()
     old = [page for page in PAGES if rendered(page.read_text()) != page.read_text()]
     for page in old:
-        print(f"{'old' if options.check else 'written'}: {page.relative_to(ROOT)}")
+        print(f"{'outdated' if options.check else 'written'}: {page.relative_to(ROOT)}")
         if not options.check:
             page.write_text(rendered(page.read_text()))
     return 1 if options.check and old else 0
 
 
 def rendered(text: str) -> str:
-    """A page with its tables as they are to be."""
+    """Return a page with its tables renewed."""
     return _BLOCK.sub(lambda found: f"{found[1]}\n{TABLES[found[2]]()}\n{found[3]}", text)
 
 
-def table(head: Row, rows: Iterable[Row]) -> str:
-    """A Markdown table, and an empty line after it."""
+def table(head: Cells, rows: Iterable[Cells]) -> str:
+    """Return a Markdown table, followed by an empty line."""
     lines = [head, tuple("---" for _ in head), *rows]
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
 def options() -> str:
-    """The command line."""
+    """The options of the command line."""
     from emulator.__main__ import _parser
 
     rows = []
@@ -57,7 +61,7 @@ def options() -> str:
         value = action.metavar or (f"{{{','.join(action.choices)}}}" if action.choices else "")
         words = f"`{action.option_strings[-1]}{f' {value}' if value else ''}`"
         rows.append((words, (action.help or "") % {"default": action.default}))
-    return table(("option", "is"), rows)
+    return table(("option", "meaning"), rows)
 
 
 def switches() -> str:
@@ -74,7 +78,7 @@ def switches() -> str:
         others = [str(word) for word in getattr(inner, "values", ()) if word != item.default]
         values = ", ".join([f"**{item.default}**", *others]) if others else f"**{item.default}**"
         rows.append((f"`{item.name}`", values, extra.get("description", "")))
-    return table(("switch", "values", "decides"), rows)
+    return table(("switch", "values", "sets"), rows)
 
 
 def faults() -> str:
@@ -86,11 +90,11 @@ def faults() -> str:
         if isinstance(node, ast.ClassDef) and node.name in parts:
             rows.append((f"**`{parts[node.name]}`**", "", _plain(ast.get_docstring(node) or "")))
             rows += [(f"`{name}`", f"`{default}`", meaning) for name, default, meaning in _members(node)]
-    return table(("member", "default", "means"), rows)
+    return table(("member", "default", "meaning"), rows)
 
 
 def realtime_faults() -> str:
-    """What rules of the Realtime side can do, from the module that reads them."""
+    """The faults of the Realtime side, from the docstring of the module that reads them."""
     from emulator.realtime.faults import rules as module
 
     text = module.__doc__ or ""
@@ -98,7 +102,7 @@ def realtime_faults() -> str:
 
 
 def journal() -> str:
-    """Every kind of entry with its fields, wherever one is noted with a literal kind."""
+    """Every kind of journal entry with its fields, from the calls that note one with a literal kind."""
     found: dict[str, set[str]] = {}
     for path in sorted(EMULATOR.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -106,11 +110,11 @@ def journal() -> str:
                 for kind in _kinds(node.args[0]):
                     found.setdefault(kind, set()).update(_fields(node))
     rows = [(f"`{kind}`", ", ".join(f"`{field}`" for field in sorted(found[kind]))) for kind in sorted(found)]
-    return table(("kind", "fields, beside those that say what it is about"), rows)
+    return table(("kind", "fields, beside those that identify its subject"), rows)
 
 
 def local_operations() -> str:
-    """The REST surface under /emulator."""
+    """The REST requests under /emulator."""
     from emulator.openapi.document import document
 
     rows = [
@@ -119,7 +123,7 @@ def local_operations() -> str:
         if path.startswith("/emulator/")
         for method, operation in operations.items()
     ]
-    return table(("request", "does"), rows)
+    return table(("request", "effect"), rows)
 
 
 def example() -> str:
@@ -128,12 +132,25 @@ def example() -> str:
 
 
 def acs() -> str:
-    """What of the ACS side is served, one table per client or area."""
-    from tests.emulator_coverage import ROWS
+    """The coverage of the ACS side."""
+    from tests.emulator_coverage import ACS
 
-    text = summary(row.state for row in ROWS)
-    for subject, rows in itertools.groupby(ROWS, key=lambda row: row.subject):
-        text += f"\n### {subject}\n\n"
+    return coverage(ACS)
+
+
+def realtime() -> str:
+    """The coverage of the Realtime side."""
+    from tests.emulator_coverage import REALTIME
+
+    return coverage(REALTIME)
+
+
+def coverage(rows: Sequence[Row]) -> str:
+    """The number of rows in each state, then a table per client or area."""
+    states = sorted(Counter(row.state for row in rows).items(), key=lambda each: -each[1])
+    text = ", ".join(f"{number} {state}" for state, number in states) + ".\n"
+    for subject, group in itertools.groupby(rows, key=lambda row: row.subject):
+        text += f"\n### {subject[0].upper()}{subject[1:]}\n\n"
         text += table(
             ("what", "state", "verified by", "not known of the real service", "limits"),
             [
@@ -144,23 +161,10 @@ def acs() -> str:
                     "; ".join([row.unknown, *[f"switch `{switch}`" for switch in row.switches]]).strip("; "),
                     row.limits,
                 )
-                for row in rows
+                for row in group
             ],
         )
     return text
-
-
-def realtime() -> str:
-    """What of the Realtime side is served, one table per area."""
-    from tests.emulator_coverage.realtime import ROWS, markdown
-
-    return summary(row.state for row in ROWS) + "\n" + markdown()
-
-
-def summary(states: Iterable[str]) -> str:
-    """How many rows stand where."""
-    count = Counter(states)
-    return ", ".join(f"{number} {state}" for state, number in sorted(count.items(), key=lambda each: -each[1])) + ".\n"
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -176,12 +180,12 @@ TABLES: dict[str, Callable[[], str]] = {
 }
 
 
-def _members(node: ast.ClassDef) -> Iterable[Row]:
+def _members(node: ast.ClassDef) -> Iterable[Cells]:
     for item, following in zip(node.body, [*node.body[1:], None], strict=True):
         if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
             default = "" if item.value is None else ast.unparse(item.value)
-            told = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
-            meaning = str(following.value.value) if told else ""  # type: ignore[union-attr]  # `told` says what it is
+            explained = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
+            meaning = str(following.value.value) if explained else ""  # type: ignore[union-attr]  # `explained` checks it
             yield item.target.id, default or "required", _plain(meaning)
 
 
@@ -192,7 +196,7 @@ def _noting(function: ast.expr) -> bool:
 
 
 def _kinds(argument: ast.expr) -> list[str]:
-    """The literal kinds a call may note: one, or one of two."""
+    """Return the literal kinds that a call may note: one, or one of two."""
     match argument:
         case ast.Constant(value=str(kind)):
             return [kind]

@@ -106,7 +106,7 @@ CALL_AUTOMATION: tuple[Row, ...] = (
         Row(
             _C,
             operation,
-            "not",
+            "not served",
             (_RECORDING + "test_a_recording_goes_through_its_states",),
             limits="the client speaks to the service's own storage hosts and to no other",
         )

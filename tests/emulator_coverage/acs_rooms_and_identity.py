@@ -84,7 +84,7 @@ ROOMS_AND_IDENTITY: tuple[Row, ...] = (
     Row(
         _I,
         "get_token_for_teams_user",
-        "not",
+        "not served",
         (_SYNC + "test_identity",),
         limits="answered with 400/8567: there are no Teams users here",
     ),

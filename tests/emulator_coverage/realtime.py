@@ -1,46 +1,25 @@
-"""What of the Realtime service is served, how that was verified, and which switch decides what nobody knows.
-
-Each row names the test that shows it; a test of the tests holds the table to them, to the vendor's list of events and
-to the fault actions there are. `markdown` makes the page of it.
-"""
+"""Rows of the Realtime side."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
-
-State = Literal["served", "partly", "not served"]
-
-UNVERIFIED = "unverified"
+from tests.emulator_coverage.row import UNVERIFIED, Row, State
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One thing the service does."""
-
-    area: str
-    name: str
-    state: State
-    verified_by: str
-    """A test, as pytest names it, or `UNVERIFIED`."""
-    note: str = ""
-    switch: str = ""
-    """Where the real service is unknown or contradictory: the member of RealtimeConfig, TranslationModel or OutputMode
-    that chooses."""
+def _row(area: str, name: str, state: State, test: str, limits: str = "", switch: str = "") -> Row:
+    return Row(area, name, state, (test,), limits, switches=(switch,) if switch else ())
 
 
 def _in(area: str, folder: str, *entries: tuple[str, ...]) -> list[Row]:
-    """Rows of one area; an entry is name, test ("file::test", without what all have in common), note, switch."""
-    return [Row(area, name, "served", f"{folder}/test_{test}", *rest) for name, test, *rest in entries]
+    """Rows of an area. An entry is name, test ("file::test" without the common part), limits, switch."""
+    return [_row(area, name, "served", f"{folder}/test_{test}", *rest) for name, test, *rest in entries]
 
 
-def _partly(area: str, name: str, verified_by: str, note: str, switch: str = "") -> Row:
-    return Row(area, name, "partly", verified_by, note, switch)
+def _partly(area: str, name: str, test: str, limits: str, switch: str = "") -> Row:
+    return _row(area, name, "partly", test, limits, switch)
 
 
-def _not(area: str, note: str, *names: str) -> list[Row]:
-    return [Row(area, name, "not served", UNVERIFIED, note) for name in names]
+def _not(area: str, limits: str, *names: str) -> list[Row]:
+    return [_row(area, name, "not served", UNVERIFIED, limits) for name in names]
 
 
 _UNIT = "tests/emulator/realtime"
@@ -86,9 +65,9 @@ TRANSPORT = [
          "30 minutes reported on Azure", "session_s"),
         ("synchronous client", "realtime_sync.py::test_a_conversation"),
     ),
-    Row("transport", "error session_expired before the close", "served",
-        f"{_UNIT}/test_translation.py::test_it_expires_like_any_session",
-        "both are reported; unknown for translations", "error_at_expiry"),
+    _row("transport", "error session_expired before the close", "served",
+         f"{_UNIT}/test_translation.py::test_it_expires_like_any_session",
+         "both are reported; unknown for translations", "error_at_expiry"),
     *_not("transport", "Azure takes it; it ends up in logs", "?api-key= in the query"),
     *_not("transport", "no HTTP API beside the sockets", "client secrets, WebRTC and SIP", "HTTP 431 for many headers"),
 ]  # fmt: skip
@@ -296,7 +275,7 @@ TRANSCRIPTION = [
 ]  # fmt: skip
 
 FAULTS = [
-    Row("faults", name, "served", test)
+    _row("faults", name, "served", test)
     for test, names in {
         f"{_FAULTS}_refused_upgrade": ["refuse"],
         f"{_MESSAGES}_hanging_up_answers_nothing": ["hang_up"],
@@ -336,11 +315,11 @@ FAULTS = [
 FAULTS += _not("faults", "nothing listens where the emulator is stopped; see hang_up", "refused TCP connection")
 
 POINTS = [
-    Row("faults at a point", name, "served", f"{_CLIENT}/test_realtime_translation_faults.py::test_a_cut_anywhere")
+    _row("faults at a point", name, "served", f"{_CLIENT}/test_realtime_translation_faults.py::test_a_cut_anywhere")
     for name in ("connect", "committed", "response", "mid_word", "first_delta", "mid_response", "done")
 ] + [
-    Row("faults at a point", "created", "served", f"{_MESSAGES}_every_close_code"),
-    Row("faults at a point", "updated", "served", f"{_MESSAGES}_a_server_that_reads_nothing_presses_back"),
+    _row("faults at a point", "created", "served", f"{_MESSAGES}_every_close_code"),
+    _row("faults at a point", "updated", "served", f"{_MESSAGES}_a_server_that_reads_nothing_presses_back"),
 ]
 
 DETERMINISM = [
@@ -367,24 +346,3 @@ DETERMINISM = [
 ]  # fmt: skip
 
 ROWS: tuple[Row, ...] = (*TRANSPORT, *CONVERSATION, *TRANSLATION, *TRANSCRIPTION, *FAULTS, *POINTS, *DETERMINISM)
-
-
-def markdown(rows: Iterable[Row] = ROWS) -> str:
-    """One table per area."""
-    lines: list[str] = []
-    area = ""
-    for row in rows:
-        if row.area != area:
-            area = row.area
-            heading = f"{area[0].upper()}{area[1:]}"
-            lines += [
-                "",
-                f"### {heading}",
-                "",
-                "| what | state | verified by | unknown, chosen by | note |",
-                "|---|---|---|---|---|",
-            ]
-        switch = f"`{row.switch}`" if row.switch else ""
-        test = row.verified_by if row.verified_by == UNVERIFIED else f"`{row.verified_by.split('::')[1]}`"
-        lines.append(f"| {row.name} | {row.state} | {test} | {switch} | {row.note} |")
-    return "\n".join(lines).strip() + "\n"

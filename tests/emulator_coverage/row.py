@@ -1,27 +1,28 @@
-"""One row of the coverage table; the rows are in the other files."""
+"""A row of the coverage tables: an operation or behaviour of the real services and the tests that show it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["served", "partly", "not"]
+State = Literal["served", "partly", "not served"]
 
 UNVERIFIED = "unverified"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One operation of a client, or one behaviour.
+    """An operation of a client, an event, or a behaviour.
 
     Attributes:
-        subject: the SDK's client class, or what the behaviour belongs to.
-        operation: the method of that class, or the behaviour in a few words.
-        state: `partly` and `not` say in `limits` what is missing.
-        verified_by: test nodes, or `unverified`.
-        limits: where the emulator does less than the service.
+        subject: heading of the table: the SDK's client class, or an area.
+        operation: the method of that class, the event, or the behaviour in a few words.
+        state: `partly` and `not served` say in `limits` what is missing.
+        verified_by: tests, as pytest names them, or `UNVERIFIED`.
+        limits: where the emulator does less than the service, or a remark.
         unknown: what is not known of the real service.
-        switches: of `emulator.config.Switches`, which choose between readings of the unknown.
+        switches: settings that choose between readings of the unknown: members of `Switches` on the ACS side, of
+            `RealtimeConfig`, `TranslationModel` or `OutputMode` on the Realtime side.
     """
 
     subject: str
