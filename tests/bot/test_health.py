@@ -1,0 +1,49 @@
+"""A load balancer learns from `/readyz` when to send nothing new; `/healthz` says only that the process is alive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import httpx2
+from fastapi import FastAPI
+
+from bot.calls.active_calls import ActiveCalls
+from bot.health import router
+from bot.realtime.capabilities import Capabilities
+
+
+@dataclass
+class Calls:
+    accepting: bool = True
+
+    def __len__(self) -> int:
+        return 2
+
+
+class TranslationDeployment:
+    def report(self) -> dict[str, str]:
+        return {"state": "available"}
+
+
+async def ask(path: str, calls: Calls, deployment: TranslationDeployment | None = None) -> tuple[int, object]:
+    app = FastAPI()
+    app.include_router(router(cast(ActiveCalls, calls), cast(Capabilities | None, deployment)))
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as client:
+        answer = await client.get(path)
+    return answer.status_code, answer.json()
+
+
+async def test_a_replica_that_accepts_calls_is_ready() -> None:
+    assert await ask("/readyz", Calls()) == (200, {"status": "ready", "live_calls": 2})
+
+
+async def test_a_draining_replica_is_alive_and_not_ready() -> None:
+    calls = Calls(accepting=False)
+    assert await ask("/readyz", calls) == (503, {"status": "draining", "live_calls": 2})
+    assert await ask("/healthz", calls) == (200, {"status": "ok"})
+
+
+async def test_readiness_reports_what_the_translation_deployment_offers() -> None:
+    status, body = await ask("/readyz", Calls(), TranslationDeployment())
+    assert (status, body) == (200, {"status": "ready", "live_calls": 2, "translation": {"state": "available"}})
