@@ -1,5 +1,4 @@
-"""`python -m demo` holds an interpreted meeting and judges it; `python -m demo run` stays up for people;
-`python -m demo replicas` takes replicas away amid a word."""
+"""Holds an interpreted meeting and judges it. `run` starts the services for people, `replicas` tests failover."""
 
 from __future__ import annotations
 
@@ -12,15 +11,15 @@ from pathlib import Path
 from typing import get_args
 
 from demo import failover_report, own_recordings, progress, run_meeting, script, serve
-from demo.layouts import Layout, Mode, Seating
+from demo.layouts import Layout, MeetingPlan, Mode
 from demo.processes import Ports, PortTaken
 
 STOPPED = 130
-"""Exit code of a meeting that was broken off by Ctrl-C, as shells have it."""
+"""Exit code after Ctrl-C, as in shells."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0 if all went as it should."""
+    """Run the command line and return the exit code: 0 on success."""
     options = _parser().parse_args(arguments)
     screen = progress.console()
     try:
@@ -28,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ports = Ports(options.acs_port, options.realtime_port, options.bot_port)
             ports.check()
             run_meeting.prepare(options.out)
-            return _until_done(serve.stay(ports, options.out, screen), stopped_code=0)  # there is no other end to it
+            return _until_done(serve.run_until_stopped(ports, options.out, screen), stopped_code=0)
         if options.command == "replicas":
             run_meeting.prepare(options.out)
             return _until_done(failover_report.show(options.out, screen), stopped_code=STOPPED)
@@ -38,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             people = own_recordings.people(recordings)
             turns = own_recordings.turns(recordings, people)
         run_meeting.prepare(options.out)
-        seating = Seating(people, options.layout)
-        demo = run_meeting.Demo(seating, turns, options.out, screen, options.mode)
+        plan = MeetingPlan(people, options.layout)
+        demo = run_meeting.Demo(plan, turns, options.out, screen, options.mode)
         return _until_done(demo.run(), stopped_code=STOPPED)
     except (own_recordings.WrongRequest, own_recordings.UnusableRecording, PortTaken) as error:
         print(error, file=sys.stderr)
@@ -47,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _until_done(work: Coroutine[None, None, int], stopped_code: int) -> int:
-    """Run to the end, or until Ctrl-C or SIGTERM, which end whatever was started."""
+    """Run to the end, or until SIGINT, SIGTERM or SIGHUP, which end all processes."""
     stopped = False
 
     async def until_done() -> int:
@@ -69,7 +68,7 @@ def _until_done(work: Coroutine[None, None, int], stopped_code: int) -> int:
     except asyncio.CancelledError:
         if not stopped:
             raise
-        print("\nStopped; nothing is left running.", file=sys.stderr)
+        print("\nStopped; all processes have ended.", file=sys.stderr)
         return stopped_code
 
 
@@ -78,26 +77,28 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--speak",
         metavar='"en:a.wav es:b.wav"',
-        help="hold the meeting with these recordings, in this order, each by whoever speaks its language",
+        help="play these recordings in this order, each by the person who speaks its language",
     )
     parser.add_argument(
         "--layout",
         choices=get_args(Layout),
         default="shared",
-        help="one room for all, or one per language (default: %(default)s)",
+        help="one ACS room for everybody, or one per language (default: %(default)s)",
     )
     parser.add_argument(
         "--mode", choices=get_args(Mode), default="consecutive", help="when to interpret (default: %(default)s)"
     )
-    parser.add_argument("--out", type=Path, default=Path("out/demo"), help="where to write (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=Path("out/demo"), help="output folder (default: %(default)s)")
     commands = parser.add_subparsers(dest="command", metavar="run | replicas")
-    run = commands.add_parser("run", help="start the parts and stay up: join from a browser")
+    run = commands.add_parser("run", help="start the services and keep them running: join from a browser")
     run.add_argument("--acs-port", type=int, default=9100, help="emulator: ACS and the page (default: %(default)s)")
     run.add_argument("--realtime-port", type=int, default=9200, help="emulator: Realtime API (default: %(default)s)")
     run.add_argument("--bot-port", type=int, default=8080, help="the interpreter (default: %(default)s)")
-    run.add_argument("--out", type=Path, default=Path("out/run"), help="where logs go (default: %(default)s)")
-    replicas = commands.add_parser("replicas", help="three replicas, one of which is killed amid an utterance")
-    replicas.add_argument("--out", type=Path, default=Path("out/replicas"), help="for logs (default: %(default)s)")
+    run.add_argument("--out", type=Path, default=Path("out/run"), help="folder for logs (default: %(default)s)")
+    replicas = commands.add_parser("replicas", help="run three replicas and stop or kill one during an utterance")
+    replicas.add_argument(
+        "--out", type=Path, default=Path("out/replicas"), help="folder for logs (default: %(default)s)"
+    )
     return parser
 
 

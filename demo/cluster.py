@@ -1,4 +1,4 @@
-"""Several replicas of the service as an operator would run them: one Redis, one balancer, an emulator behind them."""
+"""Runs several replicas of the service with Redis, a load balancer and an emulator, as an operator would."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo.load_balancer import Balancer
-from demo.processes import HOST, Keys, Parts, Ports, bot_command, bot_settings, emulator_command, inherited
-from demo.subprocesses import LOOK_S, READY_S, Child, PartFailed, Starting, child, until_ready
+from demo.load_balancer import LoadBalancer
+from demo.processes import HOST, Keys, Ports, Services, bot_command, bot_settings, emulator_command, inherited
+from demo.subprocesses import LOOK_S, READY_S, ProcessFailed, Subprocess, SubprocessSpec, started, until_ready
 
 REPLICAS = 3
 OPENED = '"media stream opened"'
-"""What a replica logs with the room's id."""
+"""Message that a replica logs with the room id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Running. `parts` has the balancer's address for the bot's."""
+    """A running cluster. The bot's address in `services` is that of the load balancer."""
 
-    parts: Parts
-    balancer: Balancer
-    replicas: dict[str, Child]
+    services: Services
+    balancer: LoadBalancer
+    replicas: dict[str, Subprocess]
 
     def interprets(self, room_id: str) -> str | None:
-        """The replica that has this room's media socket, or had it last, by the replicas' own logs."""
+        """Return the replica that opened this room's latest media socket, according to the replicas' logs."""
         found: list[tuple[str, str]] = []
         for name, one in self.replicas.items():
             for line in one.log.read_text(encoding="utf-8").splitlines():
@@ -41,43 +41,43 @@ class Cluster:
 
 @asynccontextmanager
 async def running(logs: Path, count: int = REPLICAS) -> AsyncIterator[Cluster]:
-    """All of it, ready to be used, on ports nobody uses; ended when this is left. The folder for logs is there.
+    """Run a cluster on free ports until the context is left. The folder `logs` must exist.
 
     Raises:
-        PartFailed: one of the processes did not start, or there is no redis-server on this machine.
+        ProcessFailed: a process did not start, or redis-server is not installed.
     """
     program = shutil.which("redis-server")
     if program is None:
-        raise PartFailed("redis-server is not installed: sh scripts/system-packages.sh redis")
+        raise ProcessFailed("redis-server is not installed: sh scripts/system-packages.sh redis")
     keys, environment = Keys(), inherited(os.environ)
     acs, realtime, redis_port, *ports = free_ports(count + 3)
     backends = {f"replica-{number}": port for number, port in enumerate(ports, 1)}
     redis_command = [program, "--bind", HOST, "--port", str(redis_port), "--save", "", "--appendonly", "no"]
     async with AsyncExitStack() as stack:
-        balancer = await stack.enter_async_context(Balancer(backends))
+        balancer = await stack.enter_async_context(LoadBalancer(backends))
         shared = Ports(acs, realtime, balancer.port)
-        redis = await stack.enter_async_context(child(Starting("redis", redis_command, environment, logs)))
+        redis = await stack.enter_async_context(started(SubprocessSpec("redis", redis_command, environment, logs)))
         await _until_listening(redis, redis_port)
         command = [word if word != "local" else "scripted" for word in emulator_command(shared, keys, ["en", "es"])]
-        emulator = await stack.enter_async_context(child(Starting("emulator", command, environment, logs)))
-        replicas: dict[str, Child] = {}
+        emulator = await stack.enter_async_context(started(SubprocessSpec("emulator", command, environment, logs)))
+        replicas: dict[str, Subprocess] = {}
         for name, port in backends.items():
             settings = bot_settings(Ports(acs, realtime, port), keys) | {
                 "PUBLIC_BASE_URL": f"http://{HOST}:{balancer.port}",
                 "REDIS_URL": f"redis://{HOST}:{redis_port}/0",
                 "DRAIN_S": "20",
             }
-            starting = Starting(name, bot_command(), environment | settings, logs)
-            replicas[name] = await stack.enter_async_context(child(starting))
+            spec = SubprocessSpec(name, bot_command(), environment | settings, logs)
+            replicas[name] = await stack.enter_async_context(started(spec))
         await until_ready(emulator, f"http://{HOST}:{acs}/emulator/calls", 200)
         await until_ready(emulator, f"http://{HOST}:{realtime}/", None)
         for name, one in replicas.items():
             await until_ready(one, f"http://{HOST}:{backends[name]}/readyz", 200)
-        yield Cluster(Parts(shared, keys, (redis, emulator, *replicas.values())), balancer, replicas)
+        yield Cluster(Services(shared, keys, (redis, emulator, *replicas.values())), balancer, replicas)
 
 
 def free_ports(count: int) -> Sequence[int]:
-    """So many that nobody uses now."""
+    """Return this many ports that are free now."""
     with ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:
@@ -85,7 +85,7 @@ def free_ports(count: int) -> Sequence[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
-async def _until_listening(one: Child, port: int) -> None:
+async def _until_listening(one: Subprocess, port: int) -> None:
     try:
         async with asyncio.timeout(READY_S):
             while True:

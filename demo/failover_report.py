@@ -1,4 +1,4 @@
-"""`takeover.py` to be watched: replicas are lost in three ways, one after the other; a table at the end."""
+"""Shows failover: ends replicas in three ways, one after the other, and prints a table."""
 
 from __future__ import annotations
 
@@ -12,75 +12,75 @@ from rich.table import Table
 from rich.text import Text
 
 from demo import cluster
-from demo.failover import How, Result, take_away
+from demo.failover import FailoverResult, ReplicaLoss, lose_replica
 from demo.progress import Progress, StepHung
 from demo.rest_client import RestFailed
-from demo.subprocesses import PartFailed
+from demo.subprocesses import ProcessFailed
 
 START_S = 90.0
 MEETINGS_S = 120.0
-COURSE: Sequence[Sequence[How]] = ((How.STOPPED, How.KILLED), (How.KILLED_UNDIALLED,))
-"""In which order; each group has three replicas to begin with."""
+LOSSES: Sequence[Sequence[ReplicaLoss]] = ((ReplicaLoss.STOPPED, ReplicaLoss.KILLED), (ReplicaLoss.KILLED_UNDIALLED,))
+"""Losses in order; each group starts with three replicas."""
 
 
 async def show(out: Path, screen: Console) -> int:
-    """Run the course, print the table; the exit code: 0 if all went as promised."""
+    """Run all losses and print the table; return 0 if all promises were met, else 1."""
     progress = Progress(screen)
-    results: list[Result] = []
+    results: list[FailoverResult] = []
     broken_off = None
     try:
-        for number, group in enumerate(COURSE, 1):
+        for number, group in enumerate(LOSSES, 1):
             logs = out / "logs" / str(number)
             logs.mkdir(parents=True, exist_ok=True)
             progress.heading(
                 f"Three replicas, {len(group)} of them lost" if len(group) > 1 else "Three replicas, one lost"
             )
             async with AsyncExitStack() as stack:
-                async with progress.step("starting Redis, balancer, emulator, replicas", START_S) as doing:
+                async with progress.step("starting Redis, load balancer, emulator, replicas", START_S) as doing:
                     running = await stack.enter_async_context(cluster.running(logs))
-                    doing.done = f"Redis, emulator, replicas; everybody reaches them at {running.parts.bot_url}"
-                for how in group:
-                    async with progress.step(f"two meetings; {how.value}", MEETINGS_S) as doing:
-                        result = await take_away(running, how)
+                    doing.done = f"Redis, emulator and replicas behind {running.services.bot_url}"
+                for loss in group:
+                    async with progress.step(f"two meetings; {loss.value}", MEETINGS_S) as doing:
+                        result = await lose_replica(running, loss)
                         results.append(result)
-                        ended = "went on" if not result.failures else "did not go on as promised"
-                        doing.done = f"{how.value}: two meetings {ended}"
-    except (PartFailed, RestFailed, StepHung, TimeoutError) as error:
-        broken_off = str(error) or "something took too long"
+                        ended = "continued" if not result.failures else "did not continue as promised"
+                        doing.done = f"{loss.value}: two meetings {ended}"
+    except (ProcessFailed, RestFailed, StepHung, TimeoutError) as error:
+        broken_off = str(error) or "a step timed out"
     screen.print()
     screen.print(table(results))
-    failures = [f"{one.how.value}: {failure}" for one in results for failure in one.failures]
+    failures = [f"{one.loss.value}: {failure}" for one in results for failure in one.failures]
     for line in [*failures, *([broken_off] if broken_off else [])]:
         screen.print(Text(f" ✗ {line}", "red"), soft_wrap=True)
     return 1 if failures or broken_off else 0
 
 
-def table(results: Sequence[Result]) -> Table:
-    """Two rows for each loss: the room whose replica it was, and the other."""
+def table(results: Sequence[FailoverResult]) -> Table:
+    """Return the table, with two rows for each loss: the room of the lost replica, and the other."""
     grid = Table(box=box.HORIZONTALS, pad_edge=False, header_style="bold", caption_justify="left")
     grid.add_column("replica lost by")
     grid.add_column("room")
-    for name in ("dialled again", "heard again", "said", "interpreted", "cut", "unheard", "in the room"):
+    for name in ("reconnected", "heard again", "spoken", "interpreted", "cut", "missed", "interpreters"):
         grid.add_column(name, justify="right")
     for one in results:
-        for account in one.accounts:
-            theirs = account is one.accounts[0]
+        for outcome in one.outcomes:
+            affected = outcome is one.outcomes[0]
             grid.add_row(
-                one.how.value if theirs else "",
-                account.name,
-                _seconds(one.streaming_s) if theirs else "",
-                _seconds(one.heard_s) if theirs else "",
-                str(account.said),
-                f"{account.interpreted} of {account.heard}",
-                str(account.amid or account.cut),
-                str(account.unheard),
-                str(account.interpreters),
+                one.loss.value if affected else "",
+                outcome.name,
+                _seconds(one.streaming_s) if affected else "",
+                _seconds(one.heard_s) if affected else "",
+                str(outcome.said),
+                f"{outcome.interpreted} of {outcome.heard}",
+                str(outcome.amid or outcome.cut),
+                str(outcome.unheard),
+                str(outcome.interpreters),
             )
     grid.caption = "\n".join(
         (
-            "dialled again, heard again: from the moment in which the replica was gone",
-            "interpreted: of those said wholly while somebody listened; cut: said partly before or after",
-            "unheard: said wholly while nobody listened; in the room: interpreters at the end",
+            "reconnected, heard again: time from the end of the replica until the next media socket or interpretation",
+            "interpreted: of the utterances spoken entirely while a replica received the room's audio",
+            "cut: spoken partly without a replica; missed: entirely without one; interpreters: in the call at the end",
         )
     )
     return grid

@@ -1,4 +1,4 @@
-"""Reads the interpreter's own books, its transcript and ledger as the REST API gives them; judges nothing."""
+"""Reads caption lines and ledger entries from the transcript of the REST API."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from demo.report import Booked
+from demo.report import LedgerEntry
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One final caption line."""
+class CaptionLine:
+    """A final caption line."""
 
     utterance_id: str
     speaker_id: str
@@ -19,23 +19,23 @@ class Line:
     text: str
     is_original: bool
     timestamp_ms: int
-    """When the utterance began, since the Unix epoch."""
+    """Start of the utterance in milliseconds since the Unix epoch."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One utterance, from its caption lines and its ledger entry."""
+class UtteranceEntry:
+    """A ledger entry with its speaker and start."""
 
     speaker_id: str
     began_ms: int | None
-    """Since the Unix epoch; None when there is no caption line to tell."""
-    booked: Booked
+    """Milliseconds since the Unix epoch; None without a caption line."""
+    ledger: LedgerEntry
 
 
-def final_lines(document: Mapping[str, Any]) -> list[Line]:
-    """The caption lines that will not change any more, in the order of the transcript."""
+def final_lines(document: Mapping[str, Any]) -> list[CaptionLine]:
+    """Return the final caption lines in the order of the transcript."""
     return [
-        Line(
+        CaptionLine(
             utterance_id=str(item["utterance_id"]),
             speaker_id=str(item["speaker_id"]),
             language=str(item["language"]),
@@ -48,19 +48,18 @@ def final_lines(document: Mapping[str, Any]) -> list[Line]:
     ]
 
 
-def entries(document: Mapping[str, Any]) -> list[Entry]:
-    """Every closed ledger entry with what its caption lines say, in the order in which they were closed. What was only
-    passed through is none."""
+def entries(document: Mapping[str, Any]) -> list[UtteranceEntry]:
+    """Return the closed ledger entries with their captions, in order of closing, without passed-through audio."""
     lines = final_lines(document)
     began = {line.utterance_id: line.timestamp_ms for line in lines}
     originals = {line.utterance_id: line.text for line in lines if line.is_original}
     translations = {(line.utterance_id, line.language): line.text for line in lines if not line.is_original}
-    found: list[Entry] = []
+    found: list[UtteranceEntry] = []
     for row in document["passages"]:
         if row["source"] == row["target"]:
-            continue  # a voice passed through as it is
+            continue  # original audio passed through to listeners of its language
         utterance_id = str(row["utterance_id"])
-        booked = Booked(
+        ledger = LedgerEntry(
             utterance_id=utterance_id,
             state=str(row["state"]),
             target=str(row["target"]),
@@ -73,23 +72,23 @@ def entries(document: Mapping[str, Any]) -> list[Entry]:
             waited_ms=row["waited_ms"],
             own_share_ms=row["own_share_ms"],
         )
-        found.append(Entry(str(row["speaker_id"]), began.get(utterance_id), booked))
+        found.append(UtteranceEntry(str(row["speaker_id"]), began.get(utterance_id), ledger))
     return found
 
 
 def by_turn(
-    found: Iterable[Entry], began: Sequence[tuple[str, float]], closed_ms: Mapping[str, float]
-) -> list[list[Booked]]:
-    """Deal the entries out to the turns they came from: each to its speaker's latest turn that had begun by then.
+    found: Iterable[UtteranceEntry], began: Sequence[tuple[str, float]], closed_ms: Mapping[str, float]
+) -> list[list[LedgerEntry]]:
+    """Assign each entry to its speaker's latest turn that had started by then.
 
-    `began` holds each turn's speaker id and beginning, in milliseconds since the Unix epoch, in order. `closed_ms` says
-    when an utterance was first seen closed: all there is to go by for one without a caption line.
+    `began` has each turn's speaker id and start, in milliseconds since the Unix epoch, in order. `closed_ms` says when
+    an utterance was first seen closed; it replaces the start of an utterance without a caption line.
     """
-    dealt: list[list[tuple[float, Booked]]] = [[] for _ in began]
+    dealt: list[list[tuple[float, LedgerEntry]]] = [[] for _ in began]
     for entry in found:
-        then = entry.began_ms if entry.began_ms is not None else closed_ms.get(entry.booked.utterance_id, 0.0)
+        then = entry.began_ms if entry.began_ms is not None else closed_ms.get(entry.ledger.utterance_id, 0.0)
         own = [number for number, (speaker_id, _) in enumerate(began) if speaker_id == entry.speaker_id]
         before = [number for number in own if began[number][1] <= then]
         if own:
-            dealt[(before or own[:1])[-1]].append((then, entry.booked))
-    return [[booked for _, booked in sorted(turn, key=lambda pair: pair[0])] for turn in dealt]
+            dealt[(before or own[:1])[-1]].append((then, entry.ledger))
+    return [[ledger for _, ledger in sorted(turn, key=lambda pair: pair[0])] for turn in dealt]

@@ -1,7 +1,6 @@
-"""A TCP load balancer for one machine: connection by connection, bytes as they are, to a backend that takes them.
+"""Balances TCP connections over local backends without changing their bytes.
 
-It looks at the first bytes only to be able to tell which door was asked for. A client may keep a connection and ask for
-another door on it: whoever takes the webhooks may be dialled for media.
+It reads the first bytes only to record the requested route. A client may reuse the connection for other routes.
 """
 
 from __future__ import annotations
@@ -16,36 +15,36 @@ from typing import Self
 
 HOST = "127.0.0.1"
 CONNECT_S = 1.0
-"""A backend that has not taken a connection by then is passed over."""
+"""Seconds to wait for a backend to accept a connection before the next one is tried."""
 CHUNK = 65_536
 HISTORY = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """One connection."""
+class BalancedConnection:
+    """A connection and its backend."""
 
     at: float
     """`time.monotonic()`."""
     backend: str
-    door: str
-    """The first segment of the path that was asked for first: `media`, `webhooks`, `api`."""
+    route: str
+    """First path segment of the first request: `media`, `webhooks`, `api`."""
 
 
-class Balancer:
-    """Round robin over backends, by name; an async context manager that listens on a free port.
+class LoadBalancer:
+    """Distributes connections to named backends by round robin; an async context manager on a free port.
 
     Attributes:
-        port: where it listens.
-        pinned: the backend that is tried first for every new connection; None for round robin.
-        taken: which backend took which connection, in order; the oldest go.
-        refused: connections that no backend took.
+        port: listening port.
+        pinned: backend tried first for every new connection; None for round robin.
+        connections: the latest HISTORY accepted connections, in order.
+        refused: number of connections that no backend accepted.
     """
 
     def __init__(self, backends: Mapping[str, int]) -> None:
         self.port = 0
         self.pinned: str | None = None
-        self.taken: list[Taken] = []
+        self.connections: list[BalancedConnection] = []
         self.refused = 0
         self._backends = dict(backends)
         self._turn = 0
@@ -75,7 +74,7 @@ class Balancer:
         try:
             await self._pass_on(reader, writer)
         except asyncio.CancelledError:
-            pass  # we are closing; the server asks its connections' tasks for their errors
+            pass  # closing; the server would report a cancelled connection task as an error
         finally:
             self._connections.discard(task)
             writer.transport.abort()
@@ -90,14 +89,14 @@ class Balancer:
             self.refused += bool(first)
             return
         name, (upstream, downstream) = found
-        self.taken.append(Taken(time.monotonic(), name, _door(first)))
-        del self.taken[:-HISTORY]
+        self.connections.append(BalancedConnection(time.monotonic(), name, _route(first)))
+        del self.connections[:-HISTORY]
         downstream.write(first)
         try:
             async with asyncio.TaskGroup() as group:
                 ways = [group.create_task(_copy(reader, downstream)), group.create_task(_copy(upstream, writer))]
                 await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-                for way in ways:  # what one side has closed, the other has no use for
+                for way in ways:  # once one side has closed, the other is not needed
                     way.cancel()
         finally:
             with contextlib.suppress(OSError):
@@ -129,7 +128,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         await writer.drain()
 
 
-def _door(first: bytes) -> str:
+def _route(first: bytes) -> str:
     words = first.split(b" ", 2)
     path = words[1] if len(words) > 1 else b""
     return path.lstrip(b"/").split(b"/", 1)[0].decode(errors="replace")[:40]

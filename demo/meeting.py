@@ -1,4 +1,4 @@
-"""Holds the meeting: people speak in turn, wait for each other's interpretation, and everything heard is recorded."""
+"""Holds the meeting: people speak in turn and wait for interpretations; everything they hear is recorded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from demo import ledger_client, recording_analysis
-from demo.layouts import Seating
+from demo.layouts import MeetingPlan
 from demo.progress import Progress
 from demo.recording_analysis import RATE, Samples
 from demo.rest_client import Rest
@@ -19,105 +19,104 @@ from demo.script import Turn
 from emulator.client import Participant
 
 PATIENCE_S = 15.0
-"""How long people wait to be interpreted; the interpreter itself gives a model 10 s."""
+"""Seconds that people wait for an interpretation; the interpreter's timeout for a model is 10 s."""
 SETTLED = RATE * 7 // 10
-"""700 ms of silence after an interpretation: it is over, and the next may speak."""
+"""Samples of silence (700 ms) after which an interpretation has ended and the next person may speak."""
 SETTLED_AFTER_PAUSES = RATE * 4
-"""4 s when the speaker paused inside the turn: each part may be interpreted by itself, the last one a while later."""
+"""The same after a turn with pauses (4 s): its parts may be interpreted separately, the last one later."""
 STALLED_S = 5.0
-"""A room sends a frame every 20 ms, silence as well. None for so long, and it has stopped."""
+"""Seconds without a frame after which the room counts as stopped; it sends a frame every 20 ms, silence included."""
 POLL_S = 0.2
 
 
 class LostParticipant(Exception):
-    """Somebody is no longer in the room; the message says who and why."""
+    """A participant is no longer in the room; the message says who and why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """A turn, as it was really taken."""
+class SpokenTurn:
+    """A turn as it was spoken."""
 
     number: int
     turn: Turn
     speech: Samples
     began_ms: float
-    """Since the Unix epoch."""
+    """Milliseconds since the Unix epoch."""
     group: int
-    """Turns with the same number overlapped."""
+    """Number shared by overlapping turns."""
     positions: Mapping[str, int]
-    """Where in each person's recording it was, in samples, when this turn's group began."""
+    """Position in each person's recording, in samples, at the start of the group."""
 
     @property
     def name(self) -> str:
         return self.turn.speaker.name
 
 
-class Minutes:
-    """Follows the interpreter's transcript while the meeting goes on, and tells of each new line."""
+class TranscriptFollower:
+    """Follows the interpreter's transcript during the meeting and shows each new line."""
 
     def __init__(self, rest: Rest, room_id: str, progress: Progress) -> None:
         self._rest = rest
         self._room_id = room_id
         self._progress = progress
-        self._told: set[tuple[str, str]] = set()
+        self._shown: set[tuple[str, str]] = set()
         self._utterances: dict[str, str] = {}  # utterance id -> speaker id
         self._closed: dict[str, set[str]] = {}  # utterance id -> targets
         self.closed_ms: dict[str, float] = {}
-        """The utterances with a closed entry in the ledger, and when the first was seen, since the Unix epoch."""
+        """Utterances with a closed ledger entry -> when it was first seen, in milliseconds since the Unix epoch."""
 
     def pending(self, speaker_id: str, before: frozenset[str], targets: int) -> bool:
-        """Whether an utterance of this speaker, other than those closed before, is still to be interpreted into one of
-        so many languages.
+        """Return whether an utterance of this speaker still lacks an interpretation into one of `targets` languages.
 
-        That is so, too, while there is none at all.
+        Utterances in `before` are ignored. Without any other utterance the answer is True.
         """
         new = {one for one, speaker in self._utterances.items() if speaker == speaker_id} - before
         return not new or any(len(self._closed.get(one, ())) < targets for one in new)
 
     async def follow(self) -> None:
-        """Until cancelled."""
+        """Poll the transcript until cancelled."""
         while True:
             self.take(await self._rest.transcript(self._room_id))
             await asyncio.sleep(POLL_S)
 
     def take(self, document: Mapping[str, Any]) -> None:
-        """The transcript, as it is now."""
+        """Process the current transcript."""
         for line in ledger_client.final_lines(document):
             self._utterances[line.utterance_id] = line.speaker_id
-            if (line.utterance_id, line.language) in self._told:
+            if (line.utterance_id, line.language) in self._shown:
                 continue
-            self._told.add((line.utterance_id, line.language))
+            self._shown.add((line.utterance_id, line.language))
             self._progress.followed("recognised" if line.is_original else f"into {line.language}", line.text)
         for entry in ledger_client.entries(document):
-            self._utterances[entry.booked.utterance_id] = entry.speaker_id
-            self.closed_ms.setdefault(entry.booked.utterance_id, time.time() * 1000)
-            self._closed.setdefault(entry.booked.utterance_id, set()).add(entry.booked.target)
+            self._utterances[entry.ledger.utterance_id] = entry.speaker_id
+            self.closed_ms.setdefault(entry.ledger.utterance_id, time.time() * 1000)
+            self._closed.setdefault(entry.ledger.utterance_id, set()).add(entry.ledger.target)
 
 
 async def hold(
     turns: Sequence[Turn],
     speeches: Sequence[Samples],
     present: Mapping[str, Participant],
-    minutes: Minutes,
+    follower: TranscriptFollower,
     progress: Progress,
-    seating: Seating,
-) -> list[Said]:
-    """Take every turn; what was really said and when. `present` holds everybody by name.
+    plan: MeetingPlan,
+) -> list[SpokenTurn]:
+    """Speak all turns and return them as spoken. `present` has the participants by name.
 
     Raises:
-        LostParticipant: somebody dropped out of the room.
+        LostParticipant: somebody left the room.
     """
-    said: list[Said] = []
+    said: list[SpokenTurn] = []
     for group, members in enumerate(groups(turns)):
         positions = {name: len(one.heard) // 2 for name, one in present.items()}
-        closed = frozenset(minutes.closed_ms)
-        begun: list[Said] = []
+        closed = frozenset(follower.closed_ms)
+        begun: list[SpokenTurn] = []
 
         async def take(number: int, after_ms: int, group: int = group) -> None:
             await asyncio.sleep(after_ms / 1000)
             turn, speech = turns[number], speeches[number]
             now = time.time() * 1000
-            begun.append(Said(number + 1, turn, speech, now, group, positions))  # noqa: B023 - ends with the loop
+            begun.append(SpokenTurn(number + 1, turn, speech, now, group, positions))  # noqa: B023 - ends with the loop
             progress.spoken(
                 number + 1, turn.speaker.name, turn.says or turn.why, turn.why if turn.says else "recording"
             )
@@ -131,12 +130,12 @@ async def hold(
             for number, start in zip(members, starts.tolist(), strict=True):
                 speaking.create_task(take(number, start))
         said += sorted(begun, key=lambda one: one.number)
-        await _until_interpreted(said[-len(members) :], present, minutes, closed, seating)
+        await _until_interpreted(said[-len(members) :], present, follower, closed, plan)
     return said
 
 
 def groups(turns: Sequence[Turn]) -> list[list[int]]:
-    """The turns' places, those together that overlap."""
+    """Group the indices of turns that overlap."""
     found: list[list[int]] = []
     for number, turn in enumerate(turns):
         if turn.cuts_in_ms is None or not found:
@@ -147,15 +146,15 @@ def groups(turns: Sequence[Turn]) -> list[list[int]]:
 
 
 async def _until_interpreted(
-    just_said: Sequence[Said],
+    just_said: Sequence[SpokenTurn],
     present: Mapping[str, Participant],
-    minutes: Minutes,
+    follower: TranscriptFollower,
     closed: frozenset[str],
-    seating: Seating,
+    plan: MeetingPlan,
 ) -> None:
-    """Wait as polite people do: until each has been interpreted and the room is quiet; not for ever."""
-    targets = {one.name: len(seating.targets(one.turn.speaker)) for one in just_said}
-    audience = {one.name for said in just_said for one in seating.audience(said.turn.speaker)}
+    """Wait until all turns have been interpreted and the room is quiet, at most PATIENCE_S."""
+    targets = {one.name: len(plan.targets(one.turn.speaker)) for one in just_said}
+    audience = {one.name for said in just_said for one in plan.audience(said.turn.speaker)}
     paused = any(
         len(recording_analysis.spans(one.speech, level=recording_analysis.threshold(one.speech))) > 1
         for one in just_said
@@ -166,30 +165,30 @@ async def _until_interpreted(
     while time.monotonic() < deadline:
         await asyncio.sleep(POLL_S / 4)
         check_connected(present)
-        waiting = any(minutes.pending(present[name].participant_id, closed, targets[name]) for name in targets)
+        waiting = any(follower.pending(present[name].participant_id, closed, targets[name]) for name in targets)
         heard = all(_is_over(one, ended[name], quiet, name in audience) for name, one in present.items())
         if heard and not waiting:
             return
 
 
 def check_connected(present: Mapping[str, Participant]) -> None:
-    """Raises LostParticipant."""
+    """Raise LostParticipant if somebody's connection has closed or stalled."""
     for name, one in present.items():
         if one.closed:
             raise LostParticipant(f"{name} is no longer in the room: {one.close_reason}")
         if one.heard_at and time.monotonic() - one.heard_at[-1] > STALLED_S:
             raise LostParticipant(
-                f"{name} has heard nothing for {STALLED_S:.0f} s, not even silence: the room stands still"
+                f"{name} has received no audio for {STALLED_S:.0f} s, not even silence: the room has stopped"
             )
 
 
 def _is_over(participant: Participant, since: int, quiet: int, waits: bool) -> bool:
-    """Whether something was heard since then, if they wait for it, and has been followed by that much silence."""
+    """Return whether `quiet` samples of silence followed the last sound after `since`, or any audio if not `waits`."""
     samples = np.frombuffer(bytes(participant.heard[since * 2 :]), "<i2")
     sounds = recording_analysis.spans(samples)
     return len(samples) - sounds[-1].end >= quiet if sounds else not waits and len(samples) >= quiet
 
 
 def recordings(present: Mapping[str, Participant]) -> dict[str, Samples]:
-    """What each person heard, from joining on."""
+    """Return what each person has heard since joining."""
     return {name: np.frombuffer(bytes(one.heard), "<i2").astype(np.int16) for name, one in present.items()}

@@ -1,4 +1,4 @@
-"""One's own recordings as the meeting's turns: reads `SPEAK="en:a.wav es:b.wav"` and cuts files into turns."""
+"""Turns recordings into a meeting: parses `SPEAK="en:a.wav es:b.wav"` and cuts files into turns."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import numpy as np
 
 from demo import recording_analysis
 from demo.recording_analysis import RATE, Samples, Span
-from demo.script import Person, Turn
+from demo.script import Person, Turn, primary
+from emulator.engine.local.vocabulary import LANGUAGES
 from emulator.wav import read_wav
 
 TURN_PAUSE = RATE * 7 // 10
-"""700 ms of silence end a turn: the interpreter takes 500 ms for an end, and nobody waits to be interpreted inside one
-breath."""
+"""Samples of silence (700 ms) that end a turn; the interpreter ends a turn after 500 ms."""
 SHORTEST = RATE * 3 // 20
-"""150 ms: a shorter sound is a click or a breath, not a turn."""
+"""Minimum length of a turn in samples (150 ms): shorter sounds are clicks or breaths."""
 MARGIN = RATE // 5
-"""200 ms of the recording's own silence stay on either side of a turn, so that no soft beginning is cut off."""
+"""Samples of the recording's own silence (200 ms) kept on either side of a turn, so that no soft start is cut off."""
 
 LONGEST_S = 600
-"""A recording longer than ten minutes is a mistake rather than part of a conversation."""
+"""Maximum length of a recording in seconds; a longer one is probably a mistake."""
 
 _TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _REGIONS = {"en": "US", "es": "ES", "fr": "FR", "it": "IT", "pt": "BR", "de": "DE", "ca": "ES"}
@@ -32,16 +32,16 @@ _NAMES = ("Ana", "Luis")
 
 
 class WrongRequest(Exception):
-    """`SPEAK` cannot be followed; the message says what is wrong and what would be right."""
+    """`SPEAK` is invalid; the message says what is wrong and how to correct it."""
 
 
 class UnusableRecording(Exception):
-    """A file that cannot be spoken; the message names it and says why."""
+    """A file cannot be used; the message names it and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One file of the request."""
+    """A file of the request."""
 
     language: str
     """BCP 47 tag."""
@@ -49,10 +49,10 @@ class Recording:
 
 
 def parse(request: str) -> list[Recording]:
-    """`en:a.wav es:b.wav …`, in the order in which they are to be spoken; quotes keep spaces in a path together.
+    """Parse `en:a.wav es:b.wav …`, in speaking order; a path with spaces needs quotes.
 
     Raises:
-        WrongRequest: not of that form, no file, or not one or two languages.
+        WrongRequest: wrong syntax, no file, more than two languages, or one that the local engine cannot recognise.
     """
     try:
         words = shlex.split(request)
@@ -63,17 +63,21 @@ def parse(request: str) -> list[Recording]:
         language, colon, path = word.partition(":")
         if not (colon and path and _TAG.fullmatch(language)):
             raise WrongRequest(f"SPEAK: {word!r} is not language:file, as in en:hello.wav")
+        if primary(language) not in LANGUAGES:
+            raise WrongRequest(
+                f"SPEAK: the local speech engine cannot recognise {language!r}; it recognises {', '.join(LANGUAGES)}"
+            )
         recordings.append(Recording(_with_region(language), Path(path).expanduser()))
     if not recordings:
         raise WrongRequest('SPEAK names no file; for example SPEAK="en:hello.wav es:hola.wav"')
     languages = {recording.language.split("-")[0] for recording in recordings}
     if len(languages) > 2:
-        raise WrongRequest(f"SPEAK: two people meet, so two languages at most; here are {', '.join(sorted(languages))}")
+        raise WrongRequest(f"SPEAK: at most two languages are possible, got {', '.join(sorted(languages))}")
     return recordings
 
 
 def people(recordings: Sequence[Recording]) -> list[Person]:
-    """The two who meet, one per language, who speaks first first. If all speak one language, somebody else listens."""
+    """Return two people, one per language, the first speaker first. With one language the other person listens."""
     languages = list({recording.language.split("-")[0]: recording.language for recording in recordings}.values())
     if len(languages) == 1:
         languages.append("es-ES" if languages[0].startswith("en") else "en-US")
@@ -81,10 +85,10 @@ def people(recordings: Sequence[Recording]) -> list[Person]:
 
 
 def read(path: Path) -> Samples:
-    """A recording of any rate, width and number of channels as PCM16 mono 24 kHz.
+    """Read a recording of any rate, width and number of channels as PCM16 mono 24 kHz.
 
     Raises:
-        UnusableRecording: not there, no uncompressed WAV, empty, or longer than LONGEST_S.
+        UnusableRecording: the file is missing, not an uncompressed WAV, or longer than LONGEST_S.
     """
     try:
         samples = np.frombuffer(read_wav(path), "<i2").astype(np.int16)
@@ -94,22 +98,24 @@ def read(path: Path) -> Samples:
         hint = f"ffmpeg -i {shlex.quote(path.name)} -c:a pcm_s16le {shlex.quote(path.stem)}-pcm.wav makes one"
         raise UnusableRecording(f"{path}: {error}; {hint}") from error
     if len(samples) > LONGEST_S * RATE:
-        raise UnusableRecording(f"{path}: is {len(samples) / RATE / 60:.0f} minutes long, {LONGEST_S // 60} at most")
+        raise UnusableRecording(
+            f"{path}: is {len(samples) / RATE / 60:.0f} minutes long; at most {LONGEST_S // 60} are possible"
+        )
     return samples
 
 
 def turns(recordings: Sequence[Recording], attendees: Sequence[Person]) -> list[Turn]:
-    """Every file's turns, in order, each by whoever speaks its language.
+    """Return the turns of all files in order, each by the person who speaks its language.
 
     Raises:
-        UnusableRecording: a file cannot be read, or there is nothing to be heard in it.
+        UnusableRecording: a file cannot be read, or contains no sound.
     """
     planned: list[Turn] = []
     for recording in recordings:
         speaker = next(one for one in attendees if one.primary == recording.language.split("-")[0])
         pieces = cut(read(recording.path))
         if not pieces:
-            raise UnusableRecording(f"{recording.path}: nothing is to be heard in it")
+            raise UnusableRecording(f"{recording.path}: contains no sound")
         for number, piece in enumerate(pieces, 1):
             name = recording.path.name if len(pieces) == 1 else f"{recording.path.name}, part {number}"
             planned.append(Turn(speaker, None, why=name, recording=piece))
@@ -117,7 +123,7 @@ def turns(recordings: Sequence[Recording], attendees: Sequence[Person]) -> list[
 
 
 def cut(samples: Samples) -> list[Samples]:
-    """The turns in a recording: what lies between pauses of TURN_PAUSE."""
+    """Cut a recording into turns at pauses of TURN_PAUSE."""
     stretches = recording_analysis.spans(samples, TURN_PAUSE, recording_analysis.threshold(samples))
     return [_with_margin(samples, stretch) for stretch in stretches if stretch.end - stretch.start >= SHORTEST]
 

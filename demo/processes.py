@@ -1,4 +1,4 @@
-"""Emulator and bot as they are started for a demo: ports, keys made for the run, command lines, settings."""
+"""Starts emulator and bot for a demo: ports, generated keys, command lines, settings."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from demo.subprocesses import Child, Starting, child, until_ready, watched
+from demo.subprocesses import Subprocess, SubprocessSpec, started, until_ready, watched
 from emulator.config import CALLBACK_ISSUER, RESOURCE_ID
 
 HOST = "127.0.0.1"
 
 _ROOT = Path(__file__).resolve().parents[1]
-# A demo is the same whatever the person at the terminal has set up for the service: none of that is passed on.
+# Settings of the service in the caller's environment are not passed on, so that a demo is always the same.
 _SETTINGS = ("AZURE_", "ACS_", "PUBLIC_BASE_URL", "EVENT_GRID_", "ADMIN_", "TICKET_", "REDIS_", "DATABASE_")
 
 
 class PortTaken(Exception):
-    """Somebody else listens where a part was to; the message names port and option."""
+    """A port is already in use; the message names the port and the option to change it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the parts listen."""
+    """Listening ports of the services."""
 
     acs: int
     realtime: int
@@ -38,7 +38,7 @@ class Ports:
 
     @classmethod
     def free(cls) -> Ports:
-        """Three that nobody uses now."""
+        """Return three ports that are free now."""
         with contextlib.ExitStack() as held:
             sockets = [held.enter_context(socket.socket()) for _ in range(3)]
             for one in sockets:
@@ -46,7 +46,7 @@ class Ports:
             return cls(*(one.getsockname()[1] for one in sockets))
 
     def check(self) -> None:
-        """Raises PortTaken, naming every port that is taken."""
+        """Raise PortTaken, which names every port in use, unless all are free."""
         taken = [
             f"port {port} of the {name} is taken; choose another with {option}"
             for name, port, option in (
@@ -66,7 +66,7 @@ def _secret() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Secrets of one run, made anew for it."""
+    """Secrets of a run, generated for it."""
 
     access: str = field(default_factory=lambda: base64.b64encode(secrets.token_bytes(32)).decode(), repr=False)
     realtime: str = field(default_factory=_secret, repr=False)
@@ -76,12 +76,12 @@ class Keys:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """Running parts."""
+class Services:
+    """The running services of a demo."""
 
     ports: Ports
     keys: Keys
-    children: Sequence[Child]
+    processes: Sequence[Subprocess]
 
     @property
     def acs_url(self) -> str:
@@ -92,35 +92,36 @@ class Parts:
         return _url(self.ports.bot)
 
     def watched(self) -> AbstractAsyncContextManager[asyncio.TaskGroup]:
-        """See `children.watched`."""
-        return watched(self.children)
+        """Watch the processes; see `subprocesses.watched`."""
+        return watched(self.processes)
 
 
 @asynccontextmanager
-async def running(ports: Ports, logs: Path, languages: Sequence[str]) -> AsyncIterator[Parts]:
-    """Emulator and bot, ready to be used; ended when this is left, however that happens. The folder for logs is there.
+async def running(ports: Ports, logs: Path, languages: Sequence[str]) -> AsyncIterator[Services]:
+    """Run emulator and bot until the context is left. The folder `logs` must exist.
+
     `languages`: see `emulator_command`.
 
     Raises:
-        PartFailed: one of them did not start.
+        ProcessFailed: one of them did not start.
     """
     keys = Keys()
     environment = inherited(os.environ)
     async with (
-        child(Starting("emulator", emulator_command(ports, keys, languages), environment, logs)) as emulator,
-        child(Starting("bot", bot_command(), environment | bot_settings(ports, keys), logs)) as bot,
+        started(SubprocessSpec("emulator", emulator_command(ports, keys, languages), environment, logs)) as emulator,
+        started(SubprocessSpec("bot", bot_command(), environment | bot_settings(ports, keys), logs)) as bot,
     ):
         await until_ready(emulator, f"{_url(ports.acs)}/emulator/calls", 200)
         await until_ready(emulator, f"{_url(ports.realtime)}/", None)
         await until_ready(bot, f"{_url(ports.bot)}/healthz", 200)
         await until_ready(bot, f"{_url(ports.bot)}/readyz", 200)
-        yield Parts(ports, keys, (emulator, bot))
+        yield Services(ports, keys, (emulator, bot))
 
 
 def emulator_command(ports: Ports, keys: Keys, languages: Sequence[str]) -> list[str]:
-    """The emulator's command line. `languages` are spoken at the meeting (ISO 639-1).
+    """Return the emulator's command line. `languages` are the meeting's languages (ISO 639-1).
 
-    A key may begin with a dash, so it is tied to its option.
+    Keys follow their option after "=", because they may start with a dash.
     """
     return [
         *(sys.executable, "-m", "emulator"),
@@ -131,12 +132,12 @@ def emulator_command(ports: Ports, keys: Keys, languages: Sequence[str]) -> list
 
 
 def bot_command() -> list[str]:
-    """The bot's: everything else is in its environment."""
+    """Return the bot's command line; its settings are in its environment."""
     return [sys.executable, "-m", "bot"]
 
 
 def bot_settings(ports: Ports, keys: Keys) -> dict[str, str]:
-    """The bot's environment: it knows nothing of an emulator, only addresses."""
+    """Return the bot's settings: it gets the emulator's addresses in place of Azure's."""
     return {
         "AZURE_COMMUNICATION_CONNECTION_STRING": f"endpoint={_url(ports.acs)};accesskey={keys.access}",
         "AZURE_AI_ENDPOINT": _url(ports.realtime),
@@ -153,16 +154,15 @@ def bot_settings(ports: Ports, keys: Keys) -> dict[str, str]:
         "TICKET_SECRET": keys.tickets,
         "HOST": HOST,
         "PORT": str(ports.bot),
-        "DATABASE_PATH": ":memory:",  # every demo begins anew
-        "DRAIN_S": "2",  # nobody is left to listen when a demo ends
+        "DATABASE_PATH": ":memory:",  # each demo starts with an empty database
+        "DRAIN_S": "2",  # no participant is left when a demo ends
     }
 
 
 def inherited(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment without settings of the service, and with this project to be found from any folder.
+    """Return the environment without settings of the service, and with this project on PYTHONPATH.
 
-    From any folder, because the parts work in the folder of their logs, away from a `.env` meant for somebody's own
-    service.
+    The services need PYTHONPATH because they run in the folder of their logs, where no `.env` file applies to them.
     """
     kept = {name: value for name, value in environment.items() if not name.startswith(_SETTINGS)}
     path = os.pathsep.join(filter(None, [str(_ROOT), kept.get("PYTHONPATH", "")]))

@@ -1,8 +1,7 @@
-"""Measures recordings: where there is speech, where known speech lies in them, when something new begins.
+"""Measures recordings: finds speech, locates known speech, and separates it from the rest.
 
-Arithmetic on arrays of PCM16 samples at 24 kHz. Positions and lengths are in samples unless the name says
-otherwise. What the interpreter said and when is read from here, from what people heard, never from the
-interpreter's own account.
+All functions work on arrays of PCM16 samples at 24 kHz. Positions and lengths are in samples unless the name says
+otherwise. Times of interpretations are measured here, in the recordings of their listeners.
 """
 
 from __future__ import annotations
@@ -20,27 +19,27 @@ Samples = npt.NDArray[np.int16]
 RATE = SAMPLE_RATE
 
 FRAME = RATE // 100
-"""Loudness is judged in frames of 10 ms: the resolution of every time given here."""
+"""Frame length in samples (10 ms): the resolution of all times."""
 
 AUDIBLE = 60.0
-"""RMS of a 10 ms frame in 16-bit steps, about -55 dB: over the noise floor of a quiet room, under any speech."""
+"""RMS of an audible frame in 16-bit steps, about -55 dB: above the noise of a quiet room, below any speech."""
 
 OVER_NOISE = 4.0
-"""Speech is at least this much (12 dB) over a recording's own noise floor."""
+"""Factor (12 dB) by which speech exceeds a recording's noise floor."""
 
 UNDER_PEAK = 10.0
-"""Nor is anything less than 20 dB under the loudest sound taken for noise: a recording without a pause has no silence
-to judge by."""
+"""Factor (20 dB) below the loudest frame within which nothing counts as noise: a recording without pauses shows no
+noise floor."""
 
 PAUSE = RATE // 4
-"""250 ms: a shorter silence is a comma or a stop consonant."""
+"""Samples of silence (250 ms) that separate stretches; a shorter one is a comma or a stop consonant."""
 
 _CHUNK = RATE * 2 // 5
-"""400 ms: known speech is followed in pieces of this length, long enough to be told from any other sound."""
+"""Length in samples (400 ms) of the pieces in which known speech is located; long enough to be distinctive."""
 _DRIFT = RATE // 2
-"""A piece may lie this far from where the one before let expect it: underruns insert silence."""
+"""Maximum distance in samples of a piece from its expected position: underruns insert silence."""
 _FOUND = 0.4
-"""Correlation over which a piece counts as found, even when somebody as loud speaks at the same time (0.7)."""
+"""Minimum correlation of a located piece; with another voice of the same loudness it is 0.7."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,23 +56,23 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Known speech, found in a recording."""
+    """Known speech located in a recording."""
 
     spans: tuple[Span, ...]
-    """Where its audible stretches lie in the recording."""
+    """Its audible stretches in the recording."""
     rest: Samples
-    """The recording without it."""
+    """The recording without this speech."""
 
 
 def loudness(samples: Samples) -> npt.NDArray[np.float64]:
-    """RMS of each whole 10 ms frame."""
+    """Return the RMS of each whole 10 ms frame."""
     frames = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME).astype(np.float64)
     loud: npt.NDArray[np.float64] = np.sqrt(np.mean(np.square(frames), axis=1))
     return loud
 
 
 def threshold(samples: Samples) -> float:
-    """The loudness from which a frame of this recording counts as audible: over its own noise, never under AUDIBLE."""
+    """Return the loudness above which a frame of this recording is audible: above its noise, at least AUDIBLE."""
     levels = loudness(samples)
     if not len(levels):
         return AUDIBLE
@@ -82,7 +81,7 @@ def threshold(samples: Samples) -> float:
 
 
 def spans(samples: Samples, pause: int = PAUSE, level: float = AUDIBLE) -> list[Span]:
-    """The audible stretches; silences shorter than `pause` are part of them."""
+    """Return the audible stretches; silences shorter than `pause` are part of them."""
     audible = np.flatnonzero(loudness(samples) >= level)
     found: list[Span] = []
     for frame in audible.tolist():
@@ -95,10 +94,9 @@ def spans(samples: Samples, pause: int = PAUSE, level: float = AUDIBLE) -> list[
 
 
 def trace(recording: Samples, speech: Samples, start: int, end: int) -> Trace | None:
-    """Find `speech` between `start` and `end` of the recording, and take it out; None if it is not there.
+    """Locate `speech` between `start` and `end` of the recording and subtract it; None if it is not there.
 
-    A room mixes by adding samples, so what is left after subtracting is what the others said, even where all spoke at
-    once.
+    A room mixes by adding samples, so the remainder is what the others said, even at the same time.
     """
     stretches = spans(speech, level=threshold(speech))
     if not stretches:
@@ -130,9 +128,9 @@ QUIETEST_DB = -90.0
 
 
 def level_db(recording: Samples, speech: Samples, start: int, end: int) -> float:
-    """How loud `speech` is in the recording from `start` to `end`, wherever it lies there, against how it was spoken.
+    """Return the level of `speech` in the recording from `start` to `end`, at any position, in dB.
 
-    0: as it was spoken. What is merely as loud does not count, only what goes up and down with it.
+    0 is the level at which it was spoken. The level is measured by correlation, so other loud sounds do not count.
     """
     heard = recording[max(0, start) : max(0, end)].astype(np.float64)
     spoken = speech.astype(np.float64)
@@ -146,7 +144,7 @@ def level_db(recording: Samples, speech: Samples, start: int, end: int) -> float
 
 
 def ended_before(stretches: Sequence[Span], begin: int) -> int:
-    """The end of the speech that an interpretation follows: the last stretch over by `begin`, or the last of all."""
+    """Return the end of the speech before an interpretation: of the last stretch ended by `begin`, else of the last."""
     over = [stretch.end for stretch in stretches if stretch.end <= begin]
     return over[-1] if over else stretches[-1].end
 
@@ -156,7 +154,7 @@ def milliseconds(samples: int) -> int:
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
-    """The smallest value that at least `share` of all are not over (nearest rank); None of none."""
+    """Return the nearest-rank percentile for `share` (0-1); None without values."""
     if not values:
         return None
     ranked = sorted(values)
@@ -164,7 +162,7 @@ def percentile(values: Sequence[float], share: float) -> float | None:
 
 
 def _follow(recording: Samples, piece: Samples, expected: int) -> int:
-    """Where a piece is, given where it is expected: usually exactly there, elsewhere before or after an underrun."""
+    """Return the position of a piece near its expected one; it differs only after an underrun."""
     here = recording[max(0, expected) : expected + len(piece)]
     if _likeness(here, piece) > 0.99 or not np.any(piece):
         return expected
@@ -174,10 +172,10 @@ def _follow(recording: Samples, piece: Samples, expected: int) -> int:
 
 
 def _locate(recording: Samples, piece: Samples, expected: int) -> int | None:
-    """Where in the recording `piece` correlates best, if it does at all."""
+    """Return the position with the best correlation; None if no correlation suffices."""
     if len(recording) < FRAME or not np.any(piece):
         return None
-    # Room for a piece that is cut off at the end of the recording.
+    # Padding for a piece that is cut off at the end of the recording.
     heard = np.concatenate([recording.astype(np.float64), np.zeros(len(piece))])
     size = 1 << (len(heard) + len(piece) - 1).bit_length()
     spectrum = np.fft.rfft(heard, size) * np.conj(np.fft.rfft(piece.astype(np.float64), size))
@@ -187,7 +185,7 @@ def _locate(recording: Samples, piece: Samples, expected: int) -> int | None:
 
 
 def _likeness(here: Samples, piece: Samples) -> float:
-    """Correlation coefficient of two stretches, the shorter one filled up with silence; 0 if one is silent."""
+    """Return the correlation coefficient of two stretches, the shorter one padded with silence; 0 if one is silent."""
     first = np.zeros(len(piece))
     first[: len(here)] = here
     second = piece.astype(np.float64)

@@ -1,6 +1,6 @@
-"""From what was said, booked and recorded to the demo's report: figures, verdicts, exit code. Pure; prints nothing.
+"""Builds the demo's report: figures, verdicts, exit code.
 
-`report.json` is `Report.document()`: see `demo/README.md` for every key.
+`report.json` is `Report.document()`; `demo/README.md` describes its keys.
 """
 
 from __future__ import annotations
@@ -13,133 +13,133 @@ from demo.recording_analysis import percentile
 from demo.scoring import Words, enough
 
 SPOKEN = "spoken"
-"""The ledger's word for an interpretation that went into the call to its end."""
+"""Ledger state of an interpretation that was played into the call completely."""
 
 
 @dataclass(frozen=True, slots=True)
-class Booked:
-    """One utterance as the interpreter's own books have it. Milliseconds; None where it never came to that."""
+class LedgerEntry:
+    """An utterance in the interpreter's ledger. Times in milliseconds; None if not reached."""
 
     utterance_id: str
     state: str
     target: str = ""
-    """BCP 47 tag of the language it was interpreted into."""
+    """BCP 47 tag of the target language."""
     reason: str = ""
     recognised: str | None = None
     translated: str | None = None
     spoken_ms: float | None = None
-    """How long the speaker spoke."""
+    """Duration of the speech."""
     ear_voice_span_ms: float | None = None
-    """From the speaker's last word to the first of the interpretation, by the interpreter's own clock."""
+    """From the speaker's last word to the first of the interpretation, by the interpreter's clock."""
     model_ms: float | None = None
-    """The model's part of it."""
+    """The model's part of the ear-voice span."""
     waited_ms: float | None = None
-    """For somebody else's interpretation to end."""
+    """Wait for the end of another interpretation."""
     own_share_ms: float | None = None
-    """What is left of the span without the pause that ends a turn, the model and the wait."""
+    """The rest of the span, without the pause that ends a turn, the model and the wait."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hearing:
-    """What one listener heard of one turn, judged by that listener's recording alone."""
+class HeardInterpretation:
+    """What a listener heard of a turn, measured in their recording."""
 
     listener: str
     target: str
-    """BCP 47 tag of the language they hear."""
+    """BCP 47 tag of the listener's language."""
     text: str | None
-    """What the recogniser makes of it; None: nothing, or nothing understood."""
+    """Recognised text; None if nothing was heard or recognised."""
     starts_s: float | None
-    """First interpreted sound, in seconds from the beginning of the recording; None: none came."""
+    """First sound of the interpretation, in seconds from the start of the recording; None if there was none."""
     ends_s: float | None
     delay_ms: int | None
-    """From the last sound of the speaker to the first of the interpretation, both in this recording."""
+    """Milliseconds from the last sound of the speaker to the first of the interpretation, in this recording."""
     words: Words
     queued: bool = False
-    """Another interpretation was due before it in the same room."""
+    """Whether another interpretation came first in the same room."""
 
 
 LEAK_DB = -20.0
-"""A voice that is not to be heard may be correlated with a recording by so much: two voices are never quite unlike. One
-that is passed on by mistake is there with 0 dB."""
+"""Maximum level of a voice that should not be heard: different voices correlate slightly. A voice passed on by mistake
+has 0 dB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """The speaker's own voice in one listener's recording."""
+    """The speaker's own voice in a listener's recording."""
 
     listener: str
     wanted: bool
-    """They sit together, or the listener's language is spoken; otherwise only the interpretation is to be heard."""
+    """Whether it should be heard: in the same room, or in the listener's language."""
     found: bool
-    """By correlation with what was spoken, piece by piece."""
+    """Whether it was located by correlation, piece by piece."""
     level_db: float
-    """How loud it is there, against how it was spoken; -90: silence."""
+    """Level relative to how it was spoken; -90 is silence."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:
-    """One turn of the meeting, from the speaker's mouth to the listeners' ears."""
+    """The result of a turn, from the speaker to all listeners."""
 
     number: int
     speaker: str
     source: str
     targets: tuple[str, ...]
-    """BCP 47 tags of the languages others hear, in the room's order."""
+    """BCP 47 tags of the languages it is interpreted into, in the room's order."""
     said: str | None
-    """None for a recording."""
+    """Spoken text; None for a recording."""
     expected: Mapping[str, str]
-    """What should be heard, by target; none where not even the interpreter knows."""
+    """Text that should be heard, by target; without targets that even the interpreter lacks."""
     why: str = ""
     overlapping: bool = False
-    """Somebody else spoke at the same time, so one of them had to wait for the other's interpretation."""
+    """Whether somebody else spoke at the same time, so that an interpretation had to wait."""
     originals: tuple[Original, ...] = ()
     apology: str | None = None
-    """What the interpreter said because it could not understand or translate (a part of) it."""
-    booked: tuple[Booked, ...] = ()
-    heard: tuple[Hearing, ...] = ()
+    """What the interpreter said because it could not recognise or translate the turn or a part of it."""
+    ledger: tuple[LedgerEntry, ...] = ()
+    heard: tuple[HeardInterpretation, ...] = ()
 
     @property
     def recognised(self) -> str | None:
-        return _joined({one.utterance_id: one.recognised for one in self.booked}.values())
+        return _joined({one.utterance_id: one.recognised for one in self.ledger}.values())
 
     @property
     def translated(self) -> dict[str, str]:
-        """By target, as far as there is something."""
-        said = {tag: _joined(one.translated for one in self.booked if one.target == tag) for tag in self.targets}
+        """Return the translations by target, without empty ones."""
+        said = {tag: _joined(one.translated for one in self.ledger if one.target == tag) for tag in self.targets}
         return {tag: text for tag, text in said.items() if text}
 
     @property
     def interpreted(self) -> bool:
-        """By the books and by every listener's recording."""
+        """Return whether ledger and recordings show that the turn was interpreted."""
         return not self.problems
 
     @property
     def problems(self) -> list[str]:
-        """What went wrong, one sentence each; none when the turn was interpreted and heard as it should be."""
+        """Return what went wrong, one sentence each; empty if the turn was interpreted and heard correctly."""
         found = [
-            f"{self.speaker}'s words did not arrive at {one.listener}"
+            f"{self.speaker}'s words did not reach {one.listener}"
             for one in self.originals
             if one.wanted and not one.found
         ]
         if found:
             return found
-        if not self.booked:
-            return ["the interpreter did not notice that somebody spoke"]
+        if not self.ledger:
+            return ["the interpreter did not detect the speech"]
         found = [
-            f"{one.listener} heard {self.speaker}'s own words ({one.level_db:.0f} dB)"
+            f"{one.listener} heard {self.speaker}'s own voice ({one.level_db:.0f} dB)"
             for one in self.originals
             if not one.wanted and one.level_db > LEAK_DB
         ]
-        found += [_unfinished(one) for one in self.booked if one.state != SPOKEN]
-        booked = {one.target for one in self.booked}
-        found += [f"nothing was interpreted into {tag}" for tag in self.targets if tag not in booked]
+        found += [_unfinished(one) for one in self.ledger if one.state != SPOKEN]
+        reached = {one.target for one in self.ledger}
+        found += [f"nothing was interpreted into {tag}" for tag in self.targets if tag not in reached]
         if self.apology:
-            found.append(f"the interpreter could only say “{self.apology}”")
+            found.append(f"the interpreter only said “{self.apology}”")
         for one in self.heard:
             if one.starts_s is None:
                 found.append(f"{one.listener} heard no interpretation")
             elif not one.text:
-                found.append(f"{one.listener} heard something that cannot be recognised")
+                found.append(f"{one.listener} heard speech that was not recognised")
             elif not enough(one.words):
                 right = f"{one.words.right} of {one.words.wanted} words"
                 found.append(f"{one.listener} heard “{one.text}” instead ({right})")
@@ -147,20 +147,20 @@ class TurnResult:
 
     @property
     def delay_ms(self) -> int | None:
-        """The latest that a listener's interpretation began, of those that did not have to wait for another."""
+        """Return the longest delay of the interpretations that did not have to wait for another."""
         known = [one for one in self.heard if one.delay_ms is not None]
         free = [one for one in known if not one.queued] or known
         return max((one.delay_ms for one in free if one.delay_ms is not None), default=None)
 
     @property
     def own_share_ms(self) -> float | None:
-        """The interpreter's own part of it: without the pause that ends a turn, the model, the wait for the floor."""
-        return max((one.own_share_ms for one in self.booked if one.own_share_ms is not None), default=None)
+        """Return the interpreter's part: without the pause that ends a turn, the model and the wait for the floor."""
+        return max((one.own_share_ms for one in self.ledger if one.own_share_ms is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """Median, 95th percentile (nearest rank) and extremes of some milliseconds."""
+class DelaySpread:
+    """Median, 95th percentile (nearest rank) and extremes of values in milliseconds."""
 
     count: int
     median: float | None
@@ -169,7 +169,7 @@ class Spread:
     most: float | None
 
     @classmethod
-    def of(cls, values: Iterable[float | None]) -> Spread:
+    def of(cls, values: Iterable[float | None]) -> DelaySpread:
         known = [value for value in values if value is not None]
         least, most = min(known, default=None), max(known, default=None)
         return cls(len(known), percentile(known, 0.5), percentile(known, 0.95), least, most)
@@ -177,47 +177,47 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The whole meeting."""
+    """The results of a meeting."""
 
     turns: Sequence[TurnResult]
     setup_s: float
     meeting_s: float
     total_s: float
     conditions: Mapping[str, object] = field(default_factory=dict)
-    """Machine and versions the figures were measured on."""
+    """Machine and versions of the measurement."""
     broken_off: str | None = None
-    """Why the meeting was not held to its end."""
+    """Why the meeting was aborted; None if it was not."""
 
     @property
     def words(self) -> Words:
-        """Over all listeners of all turns."""
+        """Return the sums over all listeners of all turns."""
         all_words = [one.words for turn in self.turns for one in turn.heard]
         return Words(sum(one.wanted for one in all_words), sum(one.right for one in all_words))
 
     @property
-    def delay(self) -> Spread:
-        """Of turns that nobody else spoke in: with two at once, one interpretation waits for the other by design."""
-        return Spread.of(turn.delay_ms for turn in self.turns if not turn.overlapping)
+    def delay(self) -> DelaySpread:
+        """Return the delays of turns without overlap; of overlapping turns, one interpretation waits by design."""
+        return DelaySpread.of(turn.delay_ms for turn in self.turns if not turn.overlapping)
 
     @property
     def leak_db(self) -> float | None:
-        """The loudest that somebody's own voice was where it is not to be heard; None: it is to be heard everywhere."""
+        """Return the loudest level of a voice where it should not be heard; None if it should be heard everywhere."""
         unwanted = (one.level_db for turn in self.turns for one in turn.originals if not one.wanted)
         return max(unwanted, default=None)
 
     @property
-    def own_share(self) -> Spread:
-        return Spread.of(one.own_share_ms for turn in self.turns for one in turn.booked)
+    def own_share(self) -> DelaySpread:
+        return DelaySpread.of(one.own_share_ms for turn in self.turns for one in turn.ledger)
 
     @property
     def exit_code(self) -> int:
-        """0 only if there was a meeting, held to its end, and every turn of it was interpreted and heard as such."""
+        """Return 0 if the meeting was complete and every turn was interpreted and heard, else 1."""
         whole = self.turns and not self.broken_off
         return 0 if whole and all(turn.interpreted for turn in self.turns) else 1
 
     @property
     def failures(self) -> list[str]:
-        """One line for each turn that was not interpreted."""
+        """Return a line for each turn that was not interpreted."""
         return [
             f"{turn.number}. {turn.speaker} ({turn.source}): {'; '.join(turn.problems)}"
             for turn in self.turns
@@ -225,7 +225,7 @@ class Report:
         ]
 
     def document(self) -> dict[str, Any]:
-        """All figures, for machines."""
+        """Return all figures as JSON values."""
         words = self.words
         return {
             "passed": self.exit_code == 0,
@@ -263,7 +263,7 @@ def _turn(turn: TurnResult) -> dict[str, Any]:
         "problems": turn.problems,
         "delay_ms": turn.delay_ms,
         "own_share_ms": turn.own_share_ms,
-        "booked": [asdict(one) for one in turn.booked],
+        "ledger": [asdict(one) for one in turn.ledger],
         "originals": [asdict(one) for one in turn.originals],
         "heard": [
             {
@@ -282,9 +282,9 @@ def _turn(turn: TurnResult) -> dict[str, Any]:
     }
 
 
-def _unfinished(booked: Booked) -> str:
-    reason = f" ({booked.reason.replace('_', ' ')})" if booked.reason else ""
-    return f"the ledger closed it as {booked.state.replace('_', ' ')}{reason}"
+def _unfinished(ledger: LedgerEntry) -> str:
+    reason = f" ({ledger.reason.replace('_', ' ')})" if ledger.reason else ""
+    return f"the ledger closed it as {ledger.state.replace('_', ' ')}{reason}"
 
 
 def _joined(texts: Iterable[str | None]) -> str | None:

@@ -1,4 +1,4 @@
-"""How much of what should have been heard was heard, word by word; and which sound was whose interpretation."""
+"""Compares expected and recognised words, and assigns sounds to interpretations."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from demo.recording_analysis import Span
 from emulator.engine.local import normalise
 
 Recognise = Callable[[Span, str], Awaitable[str | None]]
-"""A stretch of a recording and a language (ISO 639-1) to its words; None when nothing is understood."""
+"""Recognises a stretch of a recording in a language (ISO 639-1); None if nothing was recognised."""
 
 ENOUGH = 0.75
-"""Share of the words that must come out right for a sentence to count as heard. A recogniser of today's kind loses one
-word in ten of what it heard well."""
+"""Share of correct words from which a sentence counts as heard. Recognisers miss 1 word in 10 of clear speech."""
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One sentence against what was heard of it."""
+    """Word counts of a sentence and what was heard of it."""
 
     wanted: int
     right: int
-    """Of the wanted ones; a word too many takes away one that was right."""
+    """Correct words; each superfluous word subtracts 1."""
 
     @property
     def share(self) -> float:
@@ -30,19 +29,19 @@ class Words:
 
 
 def compare(wanted: str, heard: str | None) -> Words:
-    """Words right, by the fewest words replaced, added or left out (the word error rate's own count)."""
+    """Count correct words by the fewest replaced, added or missing words, as in the word error rate."""
     reference, hypothesis = normalise(wanted).split(), normalise(heard or "").split()
     return Words(len(reference), max(0, len(reference) - _edits(reference, hypothesis)))
 
 
 def enough(words: Words) -> bool:
-    """Whether a listener got the sentence."""
+    """Return whether a listener heard enough of the sentence."""
     return words.wanted > 0 and words.share >= ENOUGH
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """An interpretation that should be somewhere in a recording."""
+    """An interpretation that a recording should contain."""
 
     text: str
     language: str
@@ -51,7 +50,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Where it was, and what it sounded like there."""
+    """Position and recognised text of an interpretation."""
 
     span: Span | None
     text: str | None
@@ -59,9 +58,9 @@ class Found:
 
 
 def splits(count: int, parts: int) -> list[tuple[tuple[int, int], ...]]:
-    """Every way to deal `count` things out to `parts` receivers in order, as (first, after the last) for each.
+    """Return all ways to split `count` items in order into `parts` ranges, each (first, after the last).
 
-    Everybody gets at least one while there are enough; with fewer things than receivers some get none.
+    Every range has at least 1 item; with fewer items than parts some are empty.
     """
     if parts == 1:
         return [((0, count),)]
@@ -75,10 +74,10 @@ def splits(count: int, parts: int) -> list[tuple[tuple[int, int], ...]]:
 
 
 async def attribute(sounds: Sequence[Span], expected: Sequence[Expected], recognise: Recognise) -> list[Found]:
-    """Say which of the sounds is which interpretation, given the order in which these were due.
+    """Assign sounds to the expected interpretations, which have this order.
 
-    Of all ways to deal the sounds out, the one with most words right. With one interpretation there is one way: all
-    that was heard is taken for it, so that anything said besides counts against it.
+    The assignment with most correct words wins. A single interpretation gets all sounds, so that additional speech
+    counts against it.
     """
     if not expected:
         return []
@@ -104,7 +103,7 @@ async def attribute(sounds: Sequence[Span], expected: Sequence[Expected], recogn
 
 
 def _edits(reference: Sequence[str], hypothesis: Sequence[str]) -> int:
-    """Levenshtein distance in words."""
+    """Return the Levenshtein distance in words."""
     row = list(range(len(hypothesis) + 1))
     for count, word in enumerate(reference, 1):
         before, row[0] = row[0], count

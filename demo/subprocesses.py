@@ -1,4 +1,4 @@
-"""Child processes with a log each: started, waited for until they answer, watched, ended; what they do is their own."""
+"""Starts, watches and ends subprocesses, each with its own log file."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ from pathlib import Path
 import aiohttp
 
 READY_S = 60.0
-"""Until a part answers. The engine needs a few seconds to learn its phrases, a minute is a hang."""
+"""Timeout in seconds until a process answers; the engine needs a few seconds to load its phrases."""
 LOOK_S = 0.05
-FAREWELL_S = 6.0
-"""What a part gets to end by itself; then its process group is killed."""
-LAST_GASP_S = 0.5
-"""A connection breaks before the process behind it has ended: so long is waited to see whether that is why."""
+STOP_S = 6.0
+"""Seconds that a process gets to end after SIGTERM; then its process group is killed."""
+END_GRACE_S = 0.5
+"""Seconds to wait for the end of a process after an error, because its connections break before it has ended."""
 TAIL_LINES = 15
-"""Of a dead part's log, shown to whoever asked for the demo."""
+"""Number of log lines shown for a process that ended."""
 
 
-class PartFailed(Exception):
-    """A part ended, or did not begin; the message says which, how, and its last words."""
+class ProcessFailed(Exception):
+    """A process ended or did not start; the message has its name, exit status and last log lines."""
 
 
 @dataclass(frozen=True, slots=True)
-class Starting:
-    """How a child is started."""
+class SubprocessSpec:
+    """How to start a process."""
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
     logs: Path
-    """A folder that is there; the child works in it and its output goes to `<name>.log`."""
+    """Existing folder: working directory of the process, whose output goes to `<name>.log` there."""
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
-    """One process."""
+class Subprocess:
+    """A running process and its log."""
 
     name: str
     process: asyncio.subprocess.Process
     log: Path
 
-    def failed(self) -> PartFailed:
-        """What became of it, with its last words."""
-        return PartFailed(describe_end(self.name, self.process.returncode, self.log))
+    def failed(self) -> ProcessFailed:
+        """Return the error for its end, with its last log lines."""
+        return ProcessFailed(describe_end(self.name, self.process.returncode, self.log))
 
 
 def describe_end(name: str, returncode: int | None, log: Path) -> str:
-    """Which part, how it ended, the end of its log."""
+    """Describe how a process ended, with the end of its log."""
     if returncode is None:
         how = "does not answer"
     elif returncode < 0:
@@ -61,35 +61,35 @@ def describe_end(name: str, returncode: int | None, log: Path) -> str:
     else:
         how = f"ended with status {returncode}"
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
-    tail = "\n".join(f"  | {line}" for line in lines[-TAIL_LINES:]) or "  | (nothing was written)"
+    tail = "\n".join(f"  | {line}" for line in lines[-TAIL_LINES:]) or "  | (the log is empty)"
     return f"the {name} {how}; the end of {log}:\n{tail}"
 
 
 @asynccontextmanager
-async def child(starting: Starting) -> AsyncIterator[Child]:
-    """A running process, ended with its whole process group when this is left, however that happens."""
-    log = starting.logs / f"{starting.name}.log"
+async def started(spec: SubprocessSpec) -> AsyncIterator[Subprocess]:
+    """Run a process; its whole process group is ended when the context is left."""
+    log = spec.logs / f"{spec.name}.log"
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            *starting.command,
+            *spec.command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=starting.environment,
-            cwd=starting.logs,
-            start_new_session=True,  # Ctrl-C in the terminal is for us; we tell them
+            env=spec.environment,
+            cwd=spec.logs,
+            start_new_session=True,  # Ctrl-C in the terminal is handled here
         )
     try:
-        yield Child(starting.name, process, log)
+        yield Subprocess(spec.name, process, log)
     finally:
         await _end(process)
 
 
-async def until_ready(one: Child, url: str, status: int | None) -> None:
-    """Wait until an address answers, with this status or with any.
+async def until_ready(one: Subprocess, url: str, status: int | None) -> None:
+    """Wait until a URL answers with this status, or with any.
 
     Raises:
-        PartFailed: the child ended, or said nothing for READY_S.
+        ProcessFailed: the process ended, or did not answer within READY_S.
     """
     try:
         async with aiohttp.ClientSession() as http, asyncio.timeout(READY_S):
@@ -106,35 +106,35 @@ async def until_ready(one: Child, url: str, status: int | None) -> None:
 
 
 @asynccontextmanager
-async def watched(children: Sequence[Child]) -> AsyncIterator[asyncio.TaskGroup]:
-    """While the body runs, see to it that no child ends. The group is for what else is to run meanwhile.
+async def watched(processes: Sequence[Subprocess]) -> AsyncIterator[asyncio.TaskGroup]:
+    """Watch processes while the body runs. The task group is for other tasks of the body.
 
     Raises:
-        PartFailed: one did. Whatever else went wrong at that time follows from it, and is not told.
+        ProcessFailed: a process ended. Other errors at that time are its consequence and not reported.
     """
     try:
         async with asyncio.TaskGroup() as tasks:
-            watching = [tasks.create_task(_ended(one)) for one in children]
+            watching = [tasks.create_task(_ended(one)) for one in processes]
             yield tasks
             for task in watching:
                 task.cancel()
     except BaseExceptionGroup as group:
-        raise await _cause(group, children) from group
+        raise await _cause(group, processes) from group
 
 
-async def _ended(one: Child) -> None:
+async def _ended(one: Subprocess) -> None:
     await one.process.wait()
     raise one.failed()
 
 
-async def _cause(group: BaseExceptionGroup[BaseException], children: Sequence[Child]) -> BaseException:
-    """The one error to tell: a dead part before what followed from its death."""
+async def _cause(group: BaseExceptionGroup[BaseException], processes: Sequence[Subprocess]) -> BaseException:
+    """Return the error to report: the end of a process rather than its consequences."""
     async with asyncio.TaskGroup() as tasks:
-        ends = [tasks.create_task(one.process.wait()) for one in children]
-        await asyncio.wait(ends, timeout=LAST_GASP_S, return_when=asyncio.FIRST_COMPLETED)
+        ends = [tasks.create_task(one.process.wait()) for one in processes]
+        await asyncio.wait(ends, timeout=END_GRACE_S, return_when=asyncio.FIRST_COMPLETED)
         for end in ends:
             end.cancel()
-    for one in children:
+    for one in processes:
         if one.process.returncode is not None:
             return one.failed()
     return next(_leaves(group))
@@ -149,16 +149,16 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Ask the process group to go, then make it. When cancelled meanwhile it is killed at once."""
+    """End the process group with SIGTERM, then SIGKILL; on cancellation with SIGKILL at once."""
     try:
         if process.returncode is None:
             _signal(process, signal.SIGTERM)
-            async with asyncio.timeout(FAREWELL_S):
+            async with asyncio.timeout(STOP_S):
                 await process.wait()
     except TimeoutError:
-        pass  # it had its time
+        pass  # killed below
     finally:
-        _signal(process, signal.SIGKILL)  # and whatever it may leave behind
+        _signal(process, signal.SIGKILL)  # also ends remaining children
     await process.wait()
 
 

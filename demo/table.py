@@ -1,4 +1,4 @@
-"""The report as a person reads it: a table of all turns, what went wrong, one line that sums it up."""
+"""Prints the report: a table of all turns, the failures, and a summary line."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from rich.text import Text
 
 from demo.progress import plural
 from demo.recording_analysis import QUIETEST_DB
-from demo.report import LEAK_DB, Report, Spread, TurnResult
+from demo.report import LEAK_DB, DelaySpread, Report, TurnResult
 from demo.script import primary
 
 
 def show(report: Report, screen: Console) -> None:
-    """Print it."""
+    """Print the report."""
     screen.print()
     if report.turns:
         screen.print(table(report))
@@ -25,13 +25,13 @@ def show(report: Report, screen: Console) -> None:
 
 
 def table(report: Report) -> Table:
-    """One row for each turn."""
+    """Return the table, a row for each turn."""
     grid = Table(box=box.HORIZONTALS, pad_edge=False, header_style="bold", expand=True, caption_justify="left")
     grid.add_column("", justify="right", no_wrap=True)
     grid.add_column("said", ratio=4)
     grid.add_column("recognised", ratio=4)
     grid.add_column("interpreted", ratio=5)
-    grid.add_column("heard by, delay", width=17)  # a name, "12/12", "1234*"
+    grid.add_column("heard by, delay", width=17)  # name, "12/12", "1234*"
     if bridged := report.leak_db is not None:
         grid.add_column("own voice", no_wrap=True)
     grid.add_column("ours", justify="right", no_wrap=True)
@@ -46,27 +46,27 @@ def table(report: Report) -> Table:
             _milliseconds(turn.own_share_ms),
         )
     notes = [
-        "heard by: words recognised in each listener's recording, of those that should be heard",
+        "heard by: recognised words in each listener's recording, of the expected words",
         "delay: ms from the end of speech to the first interpreted sound in the listener's recording",
-        "ours: ms of it that are the interpreter's own, without the end-of-turn pause, the model and waiting",
+        "ours: ms of the delay due to the interpreter, without the end-of-turn pause, the model and waiting",
     ]
     if bridged:
-        notes.insert(1, "own voice: the speaker's own in that recording, in dB; ✓: it is to be heard there")
+        notes.insert(1, "own voice: level of the speaker's voice in that recording, in dB; ✓: found there")
     if any(turn.overlapping or one.queued for turn in report.turns for one in turn.heard):
-        notes.append("*: had to wait for another interpretation to end; not counted below")
+        notes.append("*: had to wait for another interpretation; not counted below")
     grid.caption = "\n".join(notes)
     return grid
 
 
 def summary(report: Report) -> str:
-    """The whole meeting in one line."""
+    """Return a line about the whole meeting."""
     if not report.turns:
         return f"No meeting was held · {report.total_s:.0f} s in all"
     words = report.words
     interpreted = sum(turn.interpreted for turn in report.turns)
     return (
         f"{plural(len(report.turns), 'utterance')}, {interpreted} interpreted · "
-        f"{words.right} of {plural(words.wanted, 'word')} heard right · "
+        f"{words.right} of {plural(words.wanted, 'word')} correct · "
         f"{_leak(report.leak_db)}"
         f"delay {_spread(report.delay)} · ours {_spread(report.own_share)} · "
         f"{report.total_s:.0f} s in all"
@@ -85,7 +85,7 @@ def _interpreted(turn: TurnResult) -> RenderableType:
 
 
 def _heard(turn: TurnResult) -> RenderableType:
-    """Each listener's words right and wanted; the words themselves where they are others than those to be heard."""
+    """Return each listener's word counts, and the recognised words if they differ from the expected ones."""
     rows = []
     for one in turn.heard:
         right = one.words.right == one.words.wanted
@@ -108,7 +108,7 @@ def _originals(turn: TurnResult) -> RenderableType:
 
 
 def _leak(level_db: float | None) -> str:
-    return "" if level_db is None else f"foreign voices {level_db:.0f} dB at most · "
+    return "" if level_db is None else f"other languages' voices at most {level_db:.0f} dB · "
 
 
 def _missing() -> Text:
@@ -119,7 +119,7 @@ def _milliseconds(value: float | None) -> str:
     return "—" if value is None else f"{value:.0f}"
 
 
-def _spread(spread: Spread) -> str:
+def _spread(spread: DelaySpread) -> str:
     if spread.median is None or spread.p95 is None:
         return "not measured"
     return f"{spread.median:.0f} ms median, {spread.p95:.0f} ms p95"

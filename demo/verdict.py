@@ -1,4 +1,4 @@
-"""What the recordings say of each turn: who heard which interpretation, when, and how much of it came through."""
+"""Judges the recordings of a meeting: who heard which interpretation, when, and how much of it."""
 
 from __future__ import annotations
 
@@ -7,74 +7,74 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from demo import recording_analysis, scoring
-from demo.layouts import Seating
-from demo.meeting import Said
+from demo.layouts import MeetingPlan
+from demo.meeting import SpokenTurn
 from demo.recording_analysis import RATE, Samples, Span, Trace
-from demo.report import Booked, Hearing, Original, TurnResult
+from demo.report import HeardInterpretation, LedgerEntry, Original, TurnResult
 from demo.scoring import Expected, Found
 from demo.script import Person, primary
 from emulator.engine.local import normalise
 
 EARLY = RATE // 5
-"""A group's sounds may begin so much before the position noted for it: frames under way count as heard by then."""
+"""Samples (200 ms) by which a group's sounds may precede its noted position, which counts frames in transit."""
 LATE = RATE
-"""A second: what somebody's own voice needs at most, from the moment they speak, to be heard elsewhere."""
+"""Samples (1 s) that a voice needs at most to reach the other recordings."""
 SEPARATE = RATE * 3 // 20
-"""150 ms: a shorter silence is inside an interpretation; between two there are 200."""
+"""Samples of silence (150 ms) that separate interpretations, which are 200 ms apart."""
 MARGIN = RATE // 4
-"""250 ms of what is before and after a stretch go to the recogniser with it: first words need a beginning."""
+"""Samples (250 ms) before and after a stretch that the recogniser gets too; it needs them for the first word."""
 
 Recogniser = Callable[[bytes, str], Awaitable[str | None]]
-"""PCM16 mono 24 kHz and a language (ISO 639-1) to words; None when nothing is understood."""
+"""Recognises PCM16 mono 24 kHz in a language (ISO 639-1); None if nothing was recognised."""
 
 
 async def judge(
-    said: Sequence[Said],
-    seating: Seating,
+    said: Sequence[SpokenTurn],
+    plan: MeetingPlan,
     recordings: Mapping[str, Samples],
-    booked: Sequence[Sequence[Booked]],
+    ledger: Sequence[Sequence[LedgerEntry]],
     recognise: Recogniser,
     apologies: frozenset[str] = frozenset(),
 ) -> list[TurnResult]:
-    """Every turn's way from mouth to ear.
+    """Return the result of every turn.
 
-    `booked` goes with `said`. `apologies` are the sentences, normalised, with which the engine behind the interpreter
-    says that it could not understand or translate.
+    `ledger` has the entries of each turn of `said`. `apologies` are the normalised sentences with which the engine says
+    that it could not recognise or translate.
     """
-    async with asyncio.TaskGroup() as tasks:  # a recogniser may have several processes
-        listening_in = {
+    async with asyncio.TaskGroup() as tasks:  # in parallel: the recogniser has several processes
+        judging = {
             person.name: tasks.create_task(
-                _listen(person, seating, said, booked, recordings[person.name], recognise), name=person.name
+                _heard_by(person, plan, said, ledger, recordings[person.name], recognise), name=person.name
             )
-            for person in seating.people
+            for person in plan.people
         }
-    heard = {name: task.result() for name, task in listening_in.items()}
+    heard = {name: task.result() for name, task in judging.items()}
     overlapping = {one.group for one in said if one.turn.cuts_in_ms is not None}
     results: list[TurnResult] = []
     for place, one in enumerate(said):
         speaker = one.turn.speaker
-        audience = seating.audience(speaker)
+        audience = plan.audience(speaker)
         results.append(
             TurnResult(
                 number=one.number,
                 speaker=one.name,
                 source=speaker.language,
-                targets=seating.targets(speaker),
+                targets=plan.targets(speaker),
                 said=one.turn.says,
-                expected={tag: text for tag in seating.targets(speaker) if (text := expected(one, booked[place], tag))},
+                expected={tag: text for tag in plan.targets(speaker) if (text := expected(one, ledger[place], tag))},
                 why=one.turn.why,
                 overlapping=one.group in overlapping,
                 originals=tuple(
                     original
-                    for listener in seating.people
+                    for listener in plan.people
                     if (original := heard[listener.name].originals[place]) is not None
                 ),
-                apology=_apology(booked[place], apologies),
-                booked=tuple(booked[place]),
+                apology=_apology(ledger[place], apologies),
+                ledger=tuple(ledger[place]),
                 heard=tuple(
-                    hearing
+                    interpretation
                     for listener in audience
-                    if (hearing := heard[listener.name].interpretations[place]) is not None
+                    if (interpretation := heard[listener.name].interpretations[place]) is not None
                 ),
             )
         )
@@ -82,50 +82,51 @@ async def judge(
 
 
 @dataclass(frozen=True, slots=True)
-class _Ears:
-    """What one person heard of each turn, by place in `said`."""
+class _HeardTurns:
+    """What a person heard of each turn, by index in `said`."""
 
-    interpretations: Sequence[Hearing | None]
-    """In their language; None where they need none, or the speaker should have been heard as well and was not."""
+    interpretations: Sequence[HeardInterpretation | None]
+    """Interpretations in their language; None if not needed, or if the speaker was missing but should be heard."""
     originals: Sequence[Original | None]
-    """None for their own turns."""
+    """The speakers' own voices; None for their own turns."""
 
 
-async def _listen(
+async def _heard_by(
     listener: Person,
-    seating: Seating,
-    said: Sequence[Said],
-    booked: Sequence[Sequence[Booked]],
+    plan: MeetingPlan,
+    said: Sequence[SpokenTurn],
+    ledger: Sequence[Sequence[LedgerEntry]],
     recording: Samples,
     recognise: Recogniser,
-) -> _Ears:
-    originals, traces, rest = _take_out_speakers(listener, seating, said, recording)
-    hearings: list[Hearing | None] = [None] * len(said)
+) -> _HeardTurns:
+    originals, traces, rest = _take_out_speakers(listener, plan, said, recording)
+    interpretations: list[HeardInterpretation | None] = [None] * len(said)
     for group in sorted({one.group for one in said}):
         places = [place for place, one in enumerate(said) if one.group == group]
-        # One voice at a time, in the order of the speakers, and for each of them in the order of the room's languages.
-        due = [(place, tag) for place in places for tag in seating.interpretations(listener, said[place].turn.speaker)]
+        # Interpretations follow each other in the order of the speakers, then of the room's languages.
+        due = [(place, tag) for place in places for tag in plan.interpretations(listener, said[place].turn.speaker)]
         sounds = _sounds(rest, *_window(group, listener, said, len(recording)))
         if len(places) == 1 and (trace := traces.get(places[0])) is not None:
-            # What begins before the speaker first paused is a late interpretation of what was before.
+            # A sound that starts before the speaker's first pause is a late interpretation of an earlier turn.
             sounds = [sound for sound in sounds if sound.start >= trace.spans[0].end]
-        wanted = [Expected(expected(said[place], booked[place], tag) or "", primary(tag)) for place, tag in due]
+        wanted = [Expected(expected(said[place], ledger[place], tag) or "", primary(tag)) for place, tag in due]
         found = await _attribute(rest, sounds, wanted, recognise)
         for number, ((place, tag), one) in enumerate(zip(due, found, strict=True)):
             speaker = said[place].turn.speaker
-            if tag != listener.listens_to or listener not in seating.audience(speaker):
+            if tag != listener.listens_to or listener not in plan.audience(speaker):
                 continue
             trace = traces.get(place)
             if trace is not None:
-                hearings[place] = _hearing(listener, trace.spans, one, number > 0)
-            elif not seating.original_is_heard(listener, speaker):
-                hearings[place] = _hearing(listener, _spoken(said[place], said, listener), one, number > 0)
-    return _Ears(hearings, originals)
+                interpretations[place] = _interpretation(listener, trace.spans, one, number > 0)
+            elif not plan.original_is_heard(listener, speaker):
+                interpretations[place] = _interpretation(
+                    listener, _spoken(said[place], said, listener), one, number > 0
+                )
+    return _HeardTurns(interpretations, originals)
 
 
-def _spoken(one: Said, said: Sequence[Said], listener: Person) -> list[Span]:
-    """When the turn was spoken, by the clock of the recording of somebody who did not hear it: all recordings grow by a
-    frame at a time."""
+def _spoken(one: SpokenTurn, said: Sequence[SpokenTurn], listener: Person) -> list[Span]:
+    """Return the stretches of a turn in the time of a recording that does not contain it; all recordings run alike."""
     group_began = min(other.began_ms for other in said if other.group == one.group)
     begin = one.positions[listener.name] + round((one.began_ms - group_began) * RATE / 1000)
     stretches = recording_analysis.spans(one.speech, level=recording_analysis.threshold(one.speech))
@@ -148,10 +149,9 @@ async def _attribute(
 
 
 def _take_out_speakers(
-    listener: Person, seating: Seating, said: Sequence[Said], recording: Samples
+    listener: Person, plan: MeetingPlan, said: Sequence[SpokenTurn], recording: Samples
 ) -> tuple[list[Original | None], dict[int, Trace], Samples]:
-    """The others' own words in the recording: what is to be said of them, where they are if they are to be heard, by
-    place in `said`, and the recording without those."""
+    """Locate the speakers' own voices; return levels and traces by index in `said`, and the remaining recording."""
     originals: list[Original | None] = [None] * len(said)
     traces: dict[int, Trace] = {}
     rest = recording
@@ -160,7 +160,7 @@ def _take_out_speakers(
             continue
         start, end = _window(one.group, listener, said, len(recording))
         level = recording_analysis.level_db(rest, one.speech, start, min(end, start + len(one.speech) + LATE))
-        wanted = seating.original_is_heard(listener, one.turn.speaker)
+        wanted = plan.original_is_heard(listener, one.turn.speaker)
         trace = recording_analysis.trace(rest, one.speech, start, end) if wanted else None
         originals[place] = Original(listener.name, wanted, trace is not None, round(level, 1))
         if trace is not None:
@@ -169,36 +169,36 @@ def _take_out_speakers(
     return originals, traces, rest
 
 
-def _window(group: int, listener: Person, said: Sequence[Said], length: int) -> tuple[int, int]:
-    """The part of a listener's recording that belongs to a group of turns, up to the next group."""
+def _window(group: int, listener: Person, said: Sequence[SpokenTurn], length: int) -> tuple[int, int]:
+    """Return the part of a listener's recording that belongs to a group of turns, up to the next group."""
     begins = {one.group: one.positions[listener.name] for one in said}
     return max(0, begins[group] - EARLY), max(0, begins.get(group + 1, length) - EARLY)
 
 
 def with_margin(span: Span, sounds: Sequence[Span]) -> slice:
-    """The span with some of the silence around it, and nothing of the sounds before and after."""
+    """Return the span with some silence around it, without the sounds before and after."""
     before = max((sound.end for sound in sounds if sound.end <= span.start), default=0)
     after = min((sound.start for sound in sounds if sound.start >= span.end), default=span.end + MARGIN)
     return slice(max(before, span.start - MARGIN), min(after, span.end + MARGIN))
 
 
-def _apology(booked: Sequence[Booked], apologies: frozenset[str]) -> str | None:
-    """The first thing said that is no interpretation."""
-    said = (entry.translated for entry in booked if entry.translated)
+def _apology(ledger: Sequence[LedgerEntry], apologies: frozenset[str]) -> str | None:
+    """Return the first apology that was spoken in place of an interpretation."""
+    said = (entry.translated for entry in ledger if entry.translated)
     return next((text for text in said if normalise(text) in apologies), None)
 
 
-def expected(one: Said, booked: Sequence[Booked], target: str) -> str | None:
-    """What should be heard in a language: the script's translation, else the interpreter's own captions."""
-    captions = " ".join(entry.translated for entry in booked if entry.translated and entry.target == target)
+def expected(one: SpokenTurn, ledger: Sequence[LedgerEntry], target: str) -> str | None:
+    """Return what should be heard in a language: the script's translation, else the interpreter's captions."""
+    captions = " ".join(entry.translated for entry in ledger if entry.translated and entry.target == target)
     return one.turn.means.get(primary(target)) or captions or None
 
 
-def _hearing(listener: Person, spoken: Sequence[Span], found: Found, queued: bool) -> Hearing:
+def _interpretation(listener: Person, spoken: Sequence[Span], found: Found, queued: bool) -> HeardInterpretation:
     if found.span is None:
-        return Hearing(listener.name, listener.listens_to, None, None, None, None, found.words, queued)
+        return HeardInterpretation(listener.name, listener.listens_to, None, None, None, None, found.words, queued)
     spoken_until = recording_analysis.ended_before(spoken, found.span.start)
-    return Hearing(
+    return HeardInterpretation(
         listener=listener.name,
         target=listener.listens_to,
         text=found.text,

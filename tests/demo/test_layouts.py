@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from demo.layouts import Layout, Seating
+from demo.layouts import Layout, MeetingPlan
 from demo.script import ANA, EVA, JONAS, LUIS, PEOPLE
 
 EN, ES, DE = "en-US", "es-ES", "de-DE"
@@ -12,28 +12,28 @@ EN, ES, DE = "en-US", "es-ES", "de-DE"
 
 @pytest.mark.parametrize("layout", ["shared", "sister"])
 def test_everybody_gets_the_language_they_hear(layout: Layout) -> None:
-    seating = Seating(PEOPLE, layout)
-    assert seating.languages == (EN, ES, DE)
-    assert seating.spoken == ("en", "es", "de")
-    assert seating.targets(ANA) == (ES, DE)
-    assert seating.audience(LUIS) == [ANA, JONAS]  # Eva hears Spanish
-    assert seating.targets(EVA) == (ES, DE)
-    assert seating.audience(EVA) == [LUIS, JONAS]  # not herself, though she hears Spanish
-    assert Seating([LUIS, EVA], layout).targets(EVA) == (ES,)
-    assert Seating([ANA, EVA], layout).targets(EVA) == ()
+    plan = MeetingPlan(PEOPLE, layout)
+    assert plan.languages == (EN, ES, DE)
+    assert plan.spoken == ("en", "es", "de")
+    assert plan.targets(ANA) == (ES, DE)
+    assert plan.audience(LUIS) == [ANA, JONAS]  # Eva hears Spanish
+    assert plan.targets(EVA) == (ES, DE)
+    assert plan.audience(EVA) == [LUIS, JONAS]  # not herself, though she hears Spanish
+    assert MeetingPlan([LUIS, EVA], layout).targets(EVA) == (ES,)
+    assert MeetingPlan([ANA, EVA], layout).targets(EVA) == ()
 
 
 def test_in_one_room_everybody_hears_everything() -> None:
-    seating = Seating(PEOPLE)
-    assert all(seating.interpretations(one, ANA) == (ES, DE) for one in PEOPLE)
-    assert all(seating.original_is_heard(one, ANA) for one in PEOPLE)
+    plan = MeetingPlan(PEOPLE)
+    assert all(plan.interpretations(one, ANA) == (ES, DE) for one in PEOPLE)
+    assert all(plan.original_is_heard(one, ANA) for one in PEOPLE)
 
 
 def test_in_a_room_per_language_only_that_language_and_those_who_sit_there_are_heard() -> None:
-    seating = Seating(PEOPLE, "sister")
-    assert [seating.interpretations(one, EVA) for one in PEOPLE] == [(), (ES,), (DE,), (ES,)]
+    plan = MeetingPlan(PEOPLE, "sister")
+    assert [plan.interpretations(one, EVA) for one in PEOPLE] == [(), (ES,), (DE,), (ES,)]
     heard = {
-        speaker.name: [one.name for one in PEOPLE if one is not speaker and seating.original_is_heard(one, speaker)]
+        speaker.name: [one.name for one in PEOPLE if one is not speaker and plan.original_is_heard(one, speaker)]
         for speaker in PEOPLE
     }
     assert heard == {

@@ -2,43 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from demo import ledger_client
-from demo.report import Booked
-
-
-def line(utterance: str, language: str, text: str, **more: Any) -> dict[str, Any]:
-    return {
-        "utterance_id": utterance,
-        "revision": 1,
-        "speaker_id": "8:acs:ana",
-        "speaker_name": "Ana",
-        "language": language,
-        "text": text,
-        "is_final": True,
-        "timestamp_ms": 1_000,
-        "is_original": False,
-        **more,
-    }
-
-
-def passage(utterance: str, **more: Any) -> dict[str, Any]:
-    return {
-        "utterance_id": utterance,
-        "speaker_id": "8:acs:ana",
-        "source": "en-US",
-        "target": "es-ES",
-        "state": "spoken",
-        "reason": "",
-        "spoken_ms": 900,
-        "played_ms": 1_200,
-        "ear_voice_span_ms": 700,
-        "model_ms": 190,
-        "waited_ms": 0,
-        "own_share_ms": 10.0,
-        **more,
-    }
+from demo.report import LedgerEntry
+from tests.support.demo import line, passage
 
 
 def test_an_entry_has_its_words_its_times_and_its_end() -> None:
@@ -51,7 +17,7 @@ def test_an_entry_has_its_words_its_times_and_its_end() -> None:
     }
     (entry,) = ledger_client.entries(document)
     assert (entry.speaker_id, entry.began_ms) == ("8:acs:ana", 1_234)
-    assert entry.booked == Booked(
+    assert entry.ledger == LedgerEntry(
         "u-1",
         "spoken",
         "es-ES",
@@ -72,15 +38,15 @@ def test_a_voice_that_was_passed_through_is_no_interpretation() -> None:
 def test_lines_that_still_change_are_left_out() -> None:
     document = {"items": [line("u-1", "es-ES", "Buenos", is_final=False)], "passages": [passage("u-1")]}
     assert ledger_client.final_lines(document) == []
-    assert ledger_client.entries(document)[0].booked.translated is None
+    assert ledger_client.entries(document)[0].ledger.translated is None
 
 
-def entry(utterance: str, speaker: str, began_ms: int | None) -> ledger_client.Entry:
-    return ledger_client.Entry(speaker, began_ms, Booked(utterance, "spoken"))
+def entry(utterance: str, speaker: str, began_ms: int | None) -> ledger_client.UtteranceEntry:
+    return ledger_client.UtteranceEntry(speaker, began_ms, LedgerEntry(utterance, "spoken"))
 
 
-def ids(dealt: list[list[Booked]]) -> list[list[str]]:
-    return [[booked.utterance_id for booked in turn] for turn in dealt]
+def ids(dealt: list[list[LedgerEntry]]) -> list[list[str]]:
+    return [[ledger.utterance_id for ledger in turn] for turn in dealt]
 
 
 TURNS = [("ana", 1_000.0), ("luis", 5_000.0), ("ana", 5_500.0)]

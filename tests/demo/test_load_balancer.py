@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from demo.load_balancer import HOST, Balancer
+from demo.load_balancer import HOST, LoadBalancer
 from tests.support.redis_server import free_port
 
 
@@ -31,13 +31,13 @@ async def backend(name: str) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def balanced(**ports: int) -> AsyncIterator[Balancer]:
+async def balanced(**ports: int) -> AsyncIterator[LoadBalancer]:
     async with AsyncExitStack() as stack:
         made = {name: port or await stack.enter_async_context(backend(name)) for name, port in ports.items()}
-        yield await stack.enter_async_context(Balancer(made))
+        yield await stack.enter_async_context(LoadBalancer(made))
 
 
-async def ask(balancer: Balancer, text: bytes) -> tuple[bytes, asyncio.StreamReader, asyncio.StreamWriter]:
+async def ask(balancer: LoadBalancer, text: bytes) -> tuple[bytes, asyncio.StreamReader, asyncio.StreamWriter]:
     reader, writer = await asyncio.open_connection(HOST, balancer.port)
     writer.write(text)
     found = b""
@@ -54,19 +54,19 @@ async def test_connections_are_dealt_in_turn_and_bytes_are_passed_on_as_they_are
             answers.append(answer)
             writer.close()
         assert sorted(answers) == [name + b"GET /media/secret HTTP/1.1\r\n" for name in (b"a", b"a", b"b", b"b")]
-        assert [one.door for one in balancer.taken] == ["media"] * 4
-        assert [one.backend for one in balancer.taken] in (["a", "b"] * 2, ["b", "a"] * 2)
+        assert [one.route for one in balancer.connections] == ["media"] * 4
+        assert [one.backend for one in balancer.connections] in (["a", "b"] * 2, ["b", "a"] * 2)
 
 
 async def test_whoever_is_not_there_is_passed_over_and_who_is_pinned_comes_first() -> None:
     async with balanced(a=free_port(), b=0, c=0) as balancer:
         for pinned, expected in ((None, {"b", "c"}), ("c", {"c"}), ("a", {"b", "c"})):
             balancer.pinned = pinned
-            before = len(balancer.taken)
+            before = len(balancer.connections)
             for _ in range(3):
                 (_, _, writer) = await ask(balancer, b"hello")
                 writer.close()
-            assert {one.backend for one in balancer.taken[before:]} <= expected
+            assert {one.backend for one in balancer.connections[before:]} <= expected
         assert balancer.refused == 0
 
 
@@ -79,7 +79,7 @@ async def test_where_nobody_is_the_connection_is_closed() -> None:
         except ConnectionResetError:
             pass
         writer.close()
-        assert (balancer.refused, balancer.taken) == (1, [])
+        assert (balancer.refused, balancer.connections) == (1, [])
 
 
 async def test_what_a_backend_closes_is_closed_for_its_client() -> None:

@@ -10,21 +10,21 @@ import pytest
 from rich.console import Console
 
 from demo import meeting, script
-from demo.layouts import Seating
-from demo.meeting import LostParticipant, Minutes
+from demo.layouts import MeetingPlan
+from demo.meeting import LostParticipant, TranscriptFollower
 from demo.progress import Progress
 from demo.rest_client import Rest
 from demo.script import Person, Turn
 from emulator.client import Participant
-from tests.demo.test_ledger_client import line, passage
+from tests.support.demo import line, passage
 
 ANA = Person("Ana", "en-US")
 
 
-def minutes() -> tuple[Minutes, StringIO]:
+def minutes() -> tuple[TranscriptFollower, StringIO]:
     written = StringIO()
     progress = Progress(Console(file=written, width=100))
-    return Minutes(cast(Rest, None), "room", progress), written
+    return TranscriptFollower(cast(Rest, None), "room", progress), written
 
 
 def document(*items: dict[str, Any], passages: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
@@ -89,7 +89,7 @@ class FakeParticipant:
     ("participant", "reason"),
     [
         (FakeParticipant(closed=True), "Ana is no longer in the room: replaced"),
-        (FakeParticipant(silent_s=60.0), "Ana has heard nothing for 5 s"),
+        (FakeParticipant(silent_s=60.0), "Ana has received no audio for 5 s"),
     ],
 )
 def test_a_meeting_does_not_go_on_without_somebody(participant: FakeParticipant, reason: str) -> None:
@@ -99,18 +99,15 @@ def test_a_meeting_does_not_go_on_without_somebody(participant: FakeParticipant,
 
 
 def test_the_script_has_what_a_meeting_shows() -> None:
-    """All directions, an overlap, a question and an order, somebody who hears another language than they speak; and
-    words for everything that is to be heard."""
-    turns, seating = script.MEETING, Seating(script.PEOPLE)
+    """All directions, an overlap, a question, an instruction, a person who hears another language than they speak, and
+    the expected text of every interpretation."""
+    turns, plan = script.MEETING, MeetingPlan(script.PEOPLE)
     assert len(turns) >= 8
-    directions = {
-        (turn.speaker.primary, script.primary(tag)) for turn in turns for tag in seating.targets(turn.speaker)
-    }
+    directions = {(turn.speaker.primary, script.primary(tag)) for turn in turns for tag in plan.targets(turn.speaker)}
     assert directions == {(one, other) for one in ("en", "es", "de") for other in ("en", "es", "de") if one != other}
     for turn in turns:
-        assert turn.says and set(turn.means) == {script.primary(tag) for tag in seating.targets(turn.speaker)}
+        assert turn.says and set(turn.means) == {script.primary(tag) for tag in plan.targets(turn.speaker)}
     assert sum(turn.cuts_in_ms is not None for turn in turns) == 1
-    assert [turn.why for turn in turns if "question" in turn.why] and [
-        turn.why for turn in turns if "order" in turn.why
-    ]
+    assert [turn.why for turn in turns if "question" in turn.why]
+    assert [turn.why for turn in turns if "instruction" in turn.why]
     assert len({one.voice for one in script.PEOPLE}) == len(script.PEOPLE)

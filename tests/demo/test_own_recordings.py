@@ -35,7 +35,8 @@ def test_quotes_keep_a_path_together_and_tags_keep_their_region() -> None:
         ("en:", "'en:' is not language:file"),
         ("english language:a.wav", "'english' is not language:file"),
         ("en:'a.wav", "No closing quotation"),
-        ("en:a.wav es:b.wav fr:c.wav", "two languages at most; here are en, es, fr"),
+        ("ja:a.wav en:b.wav", "cannot recognise 'ja'; it recognises en, es"),
+        ("en:a.wav es:b.wav fr:c.wav", "at most two languages are possible, got en, es, fr"),
     ],
 )
 def test_what_is_wrong_is_said(request_: str, said: str) -> None:
@@ -99,12 +100,13 @@ def test_files_that_cannot_be_spoken_are_named(tmp_path: Path) -> None:
     with pytest.raises(UnusableRecording, match=r"text\.wav: .*ffmpeg"):
         own_recordings.read(text)
     recordings = [Recording("en-US", silent)]
-    with pytest.raises(UnusableRecording, match=r"silent\.wav: nothing is to be heard"):
+    with pytest.raises(UnusableRecording, match=r"silent\.wav: contains no sound"):
         own_recordings.turns(recordings, own_recordings.people(recordings))
 
 
-def test_an_endless_recording_is_refused(tmp_path: Path) -> None:
+def test_a_very_long_recording_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_recordings, "LONGEST_S", 60)
     path = tmp_path / "long.wav"
     write_wav(path, silence(own_recordings.LONGEST_S + 1).tobytes())
-    with pytest.raises(UnusableRecording, match="10 minutes"):
+    with pytest.raises(UnusableRecording, match="1 minutes long; at most 1 are possible"):
         own_recordings.read(path)

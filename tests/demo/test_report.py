@@ -7,27 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from demo.report import Booked, Hearing, Original, Report, TurnResult
+from demo.report import TurnResult
 from demo.scoring import Words
-
-GOOD_ENTRY = Booked("u-1", "spoken", "es-ES", recognised="good morning", translated="Buenos días.", own_share_ms=12.5)
-GOOD_HEARING = Hearing("Luis", "es-ES", "buenos días", 3.5, 4.5, 800, Words(2, 2))
-ARRIVED = Original("Luis", wanted=True, found=True, level_db=0.0)
-GOOD = TurnResult(
-    1,
-    "Ana",
-    "en-US",
-    ("es-ES",),
-    "Good morning.",
-    {"es-ES": "Buenos días."},
-    originals=(ARRIVED,),
-    booked=(GOOD_ENTRY,),
-    heard=(GOOD_HEARING,),
-)
-
-
-def report(*turns: TurnResult, broken_off: str | None = None) -> Report:
-    return Report(turns, setup_s=3.0, meeting_s=60.0, total_s=70.0, broken_off=broken_off)
+from tests.support.demo import ARRIVED, GOOD, GOOD_ENTRY, GOOD_HEARD, report
 
 
 def test_a_meeting_that_was_interpreted_and_heard_passes() -> None:
@@ -38,32 +20,32 @@ def test_a_meeting_that_was_interpreted_and_heard_passes() -> None:
 @pytest.mark.parametrize(
     ("turn", "problem"),
     [
-        (replace(GOOD, originals=(replace(ARRIVED, found=False),)), "Ana's words did not arrive at Luis"),
+        (replace(GOOD, originals=(replace(ARRIVED, found=False),)), "Ana's words did not reach Luis"),
         (
             replace(GOOD, originals=(replace(ARRIVED, wanted=False, level_db=-3.2),)),
-            "Luis heard Ana's own words (-3 dB)",
+            "Luis heard Ana's own voice (-3 dB)",
         ),
         (replace(GOOD, targets=("es-ES", "de-DE")), "nothing was interpreted into de-DE"),
-        (replace(GOOD, booked=()), "the interpreter did not notice that somebody spoke"),
+        (replace(GOOD, ledger=()), "the interpreter did not detect the speech"),
         (
-            replace(GOOD, booked=(replace(GOOD_ENTRY, state="abandoned", reason="model_timeout"),)),
+            replace(GOOD, ledger=(replace(GOOD_ENTRY, state="abandoned", reason="model_timeout"),)),
             "the ledger closed it as abandoned (model timeout)",
         ),
         (
-            replace(GOOD, booked=(GOOD_ENTRY, replace(GOOD_ENTRY, state="caption_only"))),
+            replace(GOOD, ledger=(GOOD_ENTRY, replace(GOOD_ENTRY, state="caption_only"))),
             "the ledger closed it as caption only",
         ),
-        (replace(GOOD, apology="No he entendido."), "the interpreter could only say “No he entendido.”"),
+        (replace(GOOD, apology="No he entendido."), "the interpreter only said “No he entendido.”"),
         (
-            replace(GOOD, heard=(replace(GOOD_HEARING, starts_s=None, text=None),)),
+            replace(GOOD, heard=(replace(GOOD_HEARD, starts_s=None, text=None),)),
             "Luis heard no interpretation",
         ),
         (
-            replace(GOOD, heard=(replace(GOOD_HEARING, text=None),)),
-            "Luis heard something that cannot be recognised",
+            replace(GOOD, heard=(replace(GOOD_HEARD, text=None),)),
+            "Luis heard speech that was not recognised",
         ),
         (
-            replace(GOOD, heard=(replace(GOOD_HEARING, text="hola", words=Words(2, 0)),)),
+            replace(GOOD, heard=(replace(GOOD_HEARD, text="hola", words=Words(2, 0)),)),
             "Luis heard “hola” instead (0 of 2 words)",
         ),
     ],
@@ -76,7 +58,7 @@ def test_each_way_to_fail_is_said_and_fails_the_whole(turn: TurnResult, problem:
 
 def test_the_ledger_alone_does_not_make_a_pass() -> None:
     """By the books all was spoken; the one recording says otherwise."""
-    unheard = replace(GOOD, heard=(GOOD_HEARING, replace(GOOD_HEARING, listener="Eva", starts_s=None, text=None)))
+    unheard = replace(GOOD, heard=(GOOD_HEARD, replace(GOOD_HEARD, listener="Eva", starts_s=None, text=None)))
     assert report(unheard).exit_code == 1
 
 
@@ -86,7 +68,7 @@ def test_no_meeting_and_half_a_meeting_do_not_pass() -> None:
 
 
 def test_delays_of_overlapping_turns_are_not_counted_but_their_own_share_is() -> None:
-    waiting = replace(GOOD, overlapping=True, heard=(replace(GOOD_HEARING, delay_ms=5_000),))
+    waiting = replace(GOOD, overlapping=True, heard=(replace(GOOD_HEARD, delay_ms=5_000),))
     summary = report(GOOD, waiting).document()["summary"]
     assert summary["delay_ms"] == {"count": 1, "median": 800, "p95": 800, "least": 800, "most": 800}
     assert summary["own_share_ms"]["count"] == 2
@@ -107,18 +89,18 @@ def test_the_document_is_json_and_has_every_figure() -> None:
 
 def test_a_turn_of_several_utterances_is_read_as_one() -> None:
     two = replace(
-        GOOD, booked=(GOOD_ENTRY, replace(GOOD_ENTRY, utterance_id="u-2", recognised="everyone", own_share_ms=20.0))
+        GOOD, ledger=(GOOD_ENTRY, replace(GOOD_ENTRY, utterance_id="u-2", recognised="everyone", own_share_ms=20.0))
     )
     assert two.recognised == "good morning everyone"
     assert two.own_share_ms == 20.0
-    assert replace(GOOD, booked=(replace(GOOD_ENTRY, translated=" "),)).translated == {}
+    assert replace(GOOD, ledger=(replace(GOOD_ENTRY, translated=" "),)).translated == {}
 
 
 def test_what_is_said_once_and_interpreted_twice_was_recognised_once() -> None:
     both = replace(
         GOOD,
         targets=("es-ES", "de-DE"),
-        booked=(GOOD_ENTRY, replace(GOOD_ENTRY, target="de-DE", translated="Guten Morgen.")),
+        ledger=(GOOD_ENTRY, replace(GOOD_ENTRY, target="de-DE", translated="Guten Morgen.")),
     )
     assert both.recognised == "good morning"
     assert both.translated == {"es-ES": "Buenos días.", "de-DE": "Guten Morgen."}
@@ -126,8 +108,8 @@ def test_what_is_said_once_and_interpreted_twice_was_recognised_once() -> None:
 
 
 def test_who_had_to_wait_for_another_language_does_not_count_in_the_delay() -> None:
-    second = replace(GOOD_HEARING, listener="Jonas", delay_ms=2_500, queued=True)
-    assert replace(GOOD, heard=(GOOD_HEARING, second)).delay_ms == 800
+    second = replace(GOOD_HEARD, listener="Jonas", delay_ms=2_500, queued=True)
+    assert replace(GOOD, heard=(GOOD_HEARD, second)).delay_ms == 800
     assert replace(GOOD, heard=(second,)).delay_ms == 2_500
 
 

@@ -1,4 +1,4 @@
-"""What the demo asks of the parts, and what it says when they do not answer as hoped."""
+"""What the demo asks of the services, and what it says when they do not answer as hoped."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from demo import rest_client
-from demo.layouts import Seating
-from demo.processes import Keys, Parts, Ports
+from demo.layouts import MeetingPlan
+from demo.processes import Keys, Ports, Services
 from demo.rest_client import Rest, RestFailed
 from demo.script import Person
 
@@ -23,7 +23,7 @@ KEYS = Keys()
 
 @asynccontextmanager
 async def answering(handler: Handler) -> AsyncIterator[Rest]:
-    """Both parts in one, on a free port."""
+    """Both services in one, on a free port."""
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
@@ -32,7 +32,7 @@ async def answering(handler: Handler) -> AsyncIterator[Rest]:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         port = runner.addresses[0][1]
         async with aiohttp.ClientSession() as http:
-            yield Rest(http, Parts(Ports(port, port, port), KEYS, ()))
+            yield Rest(http, Services(Ports(port, port, port), KEYS, ()))
     finally:
         await runner.cleanup()
 
@@ -49,7 +49,7 @@ async def test_a_room_is_created_with_its_roster_and_a_token_for_each() -> None:
 
     people = [Person("Ana", "en-US"), Person("Luis", "es-ES", hears="en-US")]
     async with answering(handler) as surface:
-        room_id, (ana, luis) = await surface.create_room("Demo", Seating(people, "sister"), "simultaneous")
+        room_id, (ana, luis) = await surface.create_room("Demo", MeetingPlan(people, "sister"), "simultaneous")
         renewed = await surface.renewed(room_id, luis)
     method, path, document = asked[0]
     assert (method, path) == ("POST", "/api/rooms")

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from demo import own_recordings, run_meeting
-from demo.layouts import Seating
+from demo.layouts import MeetingPlan
 from demo.run_meeting import Demo
 from emulator.client import read_wav, write_wav
 from emulator.engine.local import Synthesiser
@@ -31,7 +31,7 @@ async def test_what_is_understood_passes_and_what_is_not_is_told_and_fails(tmp_p
     out = tmp_path / "out"
     run_meeting.prepare(out)
 
-    demo = Demo(Seating(people), own_recordings.turns(recordings, people), out, Console(file=screen, width=120))
+    demo = Demo(MeetingPlan(people), own_recordings.turns(recordings, people), out, Console(file=screen, width=120))
     assert await demo.run() == 1
 
     report = json.loads((out / "report.json").read_text())
@@ -40,9 +40,9 @@ async def test_what_is_understood_passes_and_what_is_not_is_told_and_fails(tmp_p
     assert first["translated"] == {"en-US": "We have reached an agreement."}
     assert first["heard"][0]["words_right"] == 5
     assert 500 < first["delay_ms"] < 10_000  # the pause that ends a turn alone takes 500
-    assert first["booked"][0]["state"] == "spoken"
+    assert first["ledger"][0]["state"] == "spoken"
     assert not second["interpreted"]
-    assert "could only say" in " ".join(second["problems"])
+    assert "only said" in " ".join(second["problems"])
     assert (report["passed"], report["broken_off"]) == (False, None)
     assert "✗ 2. Ana (es-ES)" in screen.getvalue()
 

@@ -1,4 +1,4 @@
-"""Child processes: how their end is told, and that they do end."""
+"""Subprocess processes: how their end is told, and that they do end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from demo import subprocesses
-from demo.subprocesses import PartFailed
+from demo.subprocesses import ProcessFailed
 from tests.support.acs_emulator import until
 
 
@@ -23,29 +23,29 @@ def test_how_a_part_ended_is_told_with_its_last_words(tmp_path: Path) -> None:
     assert "line 99" in told and "line 85" in told and "line 84" not in told
     assert "was ended by SIGKILL" in subprocesses.describe_end("bot", -signal.SIGKILL, log)
     assert "does not answer" in subprocesses.describe_end("bot", None, log)
-    assert "nothing was written" in subprocesses.describe_end("bot", 1, tmp_path / "none.log")
+    assert "the log is empty" in subprocesses.describe_end("bot", 1, tmp_path / "none.log")
 
 
-def fake(name: str, script: str, folder: Path) -> subprocesses.Starting:
-    return subprocesses.Starting(name, [sys.executable, "-c", script], dict(os.environ), folder)
+def fake(name: str, script: str, folder: Path) -> subprocesses.SubprocessSpec:
+    return subprocesses.SubprocessSpec(name, [sys.executable, "-c", script], dict(os.environ), folder)
 
 
 async def test_a_part_that_ends_stops_what_goes_on_meanwhile(tmp_path: Path) -> None:
-    async with subprocesses.child(fake("bot", "print('out of tea'); raise SystemExit(3)", tmp_path)) as bot:
-        with pytest.raises(PartFailed, match=r"(?s)the bot ended with status 3.*out of tea"):
+    async with subprocesses.started(fake("bot", "print('out of tea'); raise SystemExit(3)", tmp_path)) as bot:
+        with pytest.raises(ProcessFailed, match=r"(?s)the bot ended with status 3.*out of tea"):
             async with subprocesses.watched([bot]):
                 await asyncio.Event().wait()
 
 
 async def test_an_error_that_follows_from_a_dead_part_is_told_as_that(tmp_path: Path) -> None:
-    async with subprocesses.child(fake("bot", "import sys; sys.stdin.read()", tmp_path)) as bot:
-        with pytest.raises(PartFailed):
+    async with subprocesses.started(fake("bot", "import sys; sys.stdin.read()", tmp_path)) as bot:
+        with pytest.raises(ProcessFailed):
             async with subprocesses.watched([bot]):
                 raise ConnectionError("refused")
 
 
 async def test_an_error_with_all_parts_alive_is_told_as_it_is(tmp_path: Path) -> None:
-    async with subprocesses.child(fake("bot", "import time; time.sleep(60)", tmp_path)) as bot:
+    async with subprocesses.started(fake("bot", "import time; time.sleep(60)", tmp_path)) as bot:
         with pytest.raises(ConnectionError, match="refused"):
             async with subprocesses.watched([bot]):
                 raise ConnectionError("refused")
@@ -54,15 +54,15 @@ async def test_an_error_with_all_parts_alive_is_told_as_it_is(tmp_path: Path) ->
 async def test_a_part_is_ended_with_its_children_even_if_it_does_not_want_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subprocesses, "FAREWELL_S", 0.2)
+    monkeypatch.setattr(subprocesses, "STOP_S", 0.2)
     stubborn = (
         "import signal, subprocess, sys, time\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
-        "print(child.pid, flush=True)\n"
+        "started = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print(started.pid, flush=True)\n"
         "time.sleep(60)\n"
     )
-    async with subprocesses.child(fake("bot", stubborn, tmp_path)) as bot:
+    async with subprocesses.started(fake("bot", stubborn, tmp_path)) as bot:
         await until(bot.log.read_text, 10)
         grandchild = int(bot.log.read_text())
     assert bot.process.returncode == -signal.SIGKILL
@@ -79,8 +79,8 @@ def _lives(pid: int) -> bool:
 
 async def test_a_part_that_never_answers_is_told_with_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocesses, "READY_S", 0.3)
-    async with subprocesses.child(
+    async with subprocesses.started(
         fake("bot", "print('thinking', flush=True); import time; time.sleep(60)", tmp_path)
     ) as bot:
-        with pytest.raises(PartFailed, match=r"(?s)the bot does not answer.*thinking"):
+        with pytest.raises(ProcessFailed, match=r"(?s)the bot does not answer.*thinking"):
             await subprocesses.until_ready(bot, "http://127.0.0.1:9/healthz", 200)

@@ -8,9 +8,9 @@ from io import StringIO
 from rich.console import Console
 
 from demo import table
-from demo.report import Report, Spread
+from demo.report import DelaySpread, Report
 from demo.scoring import Words
-from tests.demo.test_report import ARRIVED, GOOD, GOOD_HEARING, report
+from tests.support.demo import ARRIVED, GOOD, GOOD_HEARD, report
 
 
 def printed(shown: Report, width: int = 120) -> str:
@@ -23,12 +23,12 @@ def test_a_row_has_what_was_said_recognised_interpreted_heard_and_how_late() -> 
     text = printed(report(GOOD))
     for piece in ("Ana en-US", "Good morning.", "good morning", "Buenos días.", "Luis 2/2 800", "12"):
         assert piece in text
-    assert "1 utterance, 1 interpreted · 2 of 2 words heard right · delay 800 ms median" in text
+    assert "1 utterance, 1 interpreted · 2 of 2 words correct · delay 800 ms median" in text
     assert "✗" not in text
 
 
 def test_each_turn_that_failed_has_a_line_of_its_own() -> None:
-    unheard = replace(GOOD, number=2, heard=(replace(GOOD_HEARING, text=None, starts_s=None),))
+    unheard = replace(GOOD, number=2, heard=(replace(GOOD_HEARD, text=None, starts_s=None),))
     text = printed(report(GOOD, unheard, broken_off="the bot ended with status 1"))
     assert " ✗ 2. Ana (en-US): Luis heard no interpretation" in text
     assert " ✗ the bot ended with status 1" in text
@@ -47,23 +47,23 @@ def test_without_a_meeting_there_is_no_table_only_the_reason() -> None:
 def test_waiting_is_marked_and_explained() -> None:
     text = printed(report(GOOD, replace(GOOD, overlapping=True)))
     assert "800*" in text
-    queued = replace(GOOD, heard=(replace(GOOD_HEARING, queued=True),))
+    queued = replace(GOOD, heard=(replace(GOOD_HEARD, queued=True),))
     assert "800*" in printed(report(queued))
     assert "had to wait for another" in text
     assert "had to wait for another" not in printed(report(GOOD))
 
 
 def test_words_in_brackets_are_words_and_no_markup() -> None:
-    entry = replace(GOOD.booked[0], recognised="[b]bold", translated="[/]")
-    heard = replace(GOOD_HEARING, text="[i]", words=Words(2, 1))
-    text = printed(report(replace(GOOD, said="[red] alert", booked=(entry,), heard=(heard,))))
+    entry = replace(GOOD.ledger[0], recognised="[b]bold", translated="[/]")
+    heard = replace(GOOD_HEARD, text="[i]", words=Words(2, 1))
+    text = printed(report(replace(GOOD, said="[red] alert", ledger=(entry,), heard=(heard,))))
     for words in ("[red] alert", "[b]bold", "[/]", "[i]"):
         assert words in text
 
 
 def test_figures_that_could_not_be_measured_say_so() -> None:
     assert "delay not measured" in table.summary(report(replace(GOOD, heard=())))
-    assert Spread.of([]).median is None
+    assert DelaySpread.of([]).median is None
 
 
 def test_it_fits_a_narrow_terminal() -> None:
@@ -77,6 +77,6 @@ def test_with_a_room_per_language_it_says_whose_own_voice_was_heard_where() -> N
         replace(ARRIVED, listener="Eva", wanted=False, found=False, level_db=-90.0),
     )
     text = printed(report(replace(GOOD, originals=originals)), width=100)
-    for piece in ("own voice", "Luis 0 ✓", "Jonas -41", "Eva silent", "foreign voices -41 dB at most"):
+    for piece in ("own voice", "Luis 0 ✓", "Jonas -41", "Eva silent", "other languages' voices at most -41 dB"):
         assert piece in text
     assert "own voice" not in printed(report(GOOD))

@@ -7,18 +7,18 @@ from collections.abc import Mapping
 import numpy as np
 
 from demo import verdict
-from demo.layouts import Seating
-from demo.meeting import Said
+from demo.layouts import MeetingPlan
+from demo.meeting import SpokenTurn
 from demo.recording_analysis import RATE, Samples, Span
-from demo.report import Booked, TurnResult
+from demo.report import LedgerEntry, TurnResult
 from demo.script import Person, Turn
 from tests.support.sounds import joined, mixed, silence, speech
 
 ANA, LUIS = Person("Ana", "en-US"), Person("Luis", "es-ES")
 MORNING, MORNING_ES = speech(1, 1), speech(1.2, 2)
 THANKS, THANKS_EN = speech(0.8, 3), speech(0.9, 4)
-BOTH = Seating([ANA, LUIS])
-SPOKEN = (Booked("u", "spoken", "es-ES", own_share_ms=3.0), Booked("v", "spoken", "en-US", own_share_ms=3.0))
+BOTH = MeetingPlan([ANA, LUIS])
+SPOKEN = (LedgerEntry("u", "spoken", "es-ES", own_share_ms=3.0), LedgerEntry("v", "spoken", "en-US", own_share_ms=3.0))
 
 
 class Ear:
@@ -41,8 +41,8 @@ class Ear:
 EAR = Ear({"buenos días": (MORNING_ES, "es"), "thank you": (THANKS_EN, "en")})
 
 
-def said(number: int, turn: Turn, words: Samples, group: int, at_s: float) -> Said:
-    return Said(number, turn, words, 0.0, group, {"Ana": round(at_s * RATE), "Luis": round(at_s * RATE)})
+def said(number: int, turn: Turn, words: Samples, group: int, at_s: float) -> SpokenTurn:
+    return SpokenTurn(number, turn, words, 0.0, group, {"Ana": round(at_s * RATE), "Luis": round(at_s * RATE)})
 
 
 def at(seconds: float, sound: Samples) -> Samples:
@@ -54,7 +54,7 @@ SECOND = Turn(LUIS, "Gracias.", {"en": "Thank you."})
 POLITE = [said(1, FIRST, MORNING, 0, 1.0), said(2, SECOND, THANKS, 1, 5.0)]
 
 
-async def judge(meeting: list[Said], ana: Samples, luis: Samples) -> list[TurnResult]:
+async def judge(meeting: list[SpokenTurn], ana: Samples, luis: Samples) -> list[TurnResult]:
     recordings = {"Ana": joined(ana, silence(1)), "Luis": joined(luis, silence(1))}
     return await verdict.judge(meeting, BOTH, recordings, [SPOKEN] * len(meeting), EAR.recognise)
 
@@ -92,7 +92,7 @@ async def test_an_interpretation_nobody_heard_is_missing_whatever_the_books_say(
 
 async def test_words_that_do_not_arrive_are_not_blamed_on_the_interpreter() -> None:
     first, _ = await judge(POLITE, silence(8), silence(8))
-    assert first.problems == ["Ana's words did not arrive at Luis"]
+    assert first.problems == ["Ana's words did not reach Luis"]
 
 
 async def test_anything_said_besides_counts_against_an_interpretation() -> None:
@@ -122,8 +122,8 @@ async def test_a_late_interpretation_of_what_was_before_is_not_taken_for_this_on
 async def test_for_a_recording_the_interpreters_own_caption_is_what_should_be_heard() -> None:
     own = [said(1, Turn(ANA, None), MORNING, 0, 1.0)]
     recordings = {"Ana": silence(5), "Luis": joined(mixed(at(1.1, MORNING), at(2.7, MORNING_ES)), silence(1))}
-    booked = [[Booked("u", "spoken", "es-ES", recognised="good morning", translated="Buenos días.")]]
-    (first,) = await verdict.judge(own, BOTH, recordings, booked, EAR.recognise)
+    ledger = [[LedgerEntry("u", "spoken", "es-ES", recognised="good morning", translated="Buenos días.")]]
+    (first,) = await verdict.judge(own, BOTH, recordings, ledger, EAR.recognise)
     assert first.expected == {"es-ES": "Buenos días."}
     assert first.interpreted
 
@@ -131,25 +131,25 @@ async def test_for_a_recording_the_interpreters_own_caption_is_what_should_be_he
 async def test_an_apology_is_no_interpretation() -> None:
     own = [said(1, Turn(ANA, None), MORNING, 0, 1.0)]
     recordings = {"Ana": silence(5), "Luis": joined(mixed(at(1.1, MORNING), at(2.7, MORNING_ES)), silence(1))}
-    booked = [[Booked("u", "spoken", "es-ES", translated="Buenos días.")]]
+    ledger = [[LedgerEntry("u", "spoken", "es-ES", translated="Buenos días.")]]
     apologies = frozenset({"buenos días"})
-    (first,) = await verdict.judge(own, BOTH, recordings, booked, EAR.recognise, apologies)
-    assert first.problems == ["the interpreter could only say “Buenos días.”"]
+    (first,) = await verdict.judge(own, BOTH, recordings, ledger, EAR.recognise, apologies)
+    assert first.problems == ["the interpreter only said “Buenos días.”"]
 
 
 # --- a room per language -----------------------------------------------------------------------------
 
 JONAS = Person("Jonas", "de-DE")
 EVA = Person("Eva", "en-US", hears="es-ES")  # sits with Luis
-APART = Seating([ANA, LUIS, EVA], "sister")
-ALL_SPOKEN = (Booked("u", "spoken", "es-ES"),)
+APART = MeetingPlan([ANA, LUIS, EVA], "sister")
+ALL_SPOKEN = (LedgerEntry("u", "spoken", "es-ES"),)
 
 
 async def apart(speaker: Person, ana: Samples, luis: Samples, eva: Samples) -> TurnResult:
     turn = Turn(speaker, "Good morning.", {"es": "Buenos días."})
     positions = dict.fromkeys(("Ana", "Luis", "Eva"), RATE)
     recordings = {"Ana": joined(ana, silence(1)), "Luis": joined(luis, silence(1)), "Eva": joined(eva, silence(1))}
-    one = Said(1, turn, MORNING, 0.0, 0, positions)
+    one = SpokenTurn(1, turn, MORNING, 0.0, 0, positions)
     (result,) = await verdict.judge([one], APART, recordings, [ALL_SPOKEN], EAR.recognise)
     return result
 
@@ -174,7 +174,7 @@ async def test_a_voice_that_leaks_into_another_room_is_told() -> None:
     spanish = at(2.7, MORNING_ES)
     result = await apart(ANA, silence(3), mixed(spanish, at(1.1, (MORNING // 4).astype(np.int16))), spanish)
     assert len(result.problems) >= 1
-    assert result.problems[0] == "Luis heard Ana's own words (-12 dB)"
+    assert result.problems[0] == "Luis heard Ana's own voice (-12 dB)"
 
 
 async def test_a_voice_is_passed_to_the_room_of_its_language_and_heard_where_it_sits() -> None:
@@ -186,18 +186,18 @@ async def test_a_voice_is_passed_to_the_room_of_its_language_and_heard_where_it_
         ("Luis", True, True),
     ]
     lost = await apart(EVA, silence(3), spanish, silence(3))
-    assert lost.problems == ["Eva's words did not arrive at Ana"]
+    assert lost.problems == ["Eva's words did not reach Ana"]
 
 
 async def test_with_several_languages_in_one_room_each_is_told_from_the_other() -> None:
     ear = Ear({"buenos días": (MORNING_ES, "es"), "guten morgen": (THANKS_EN, "de")})
-    seating = Seating([ANA, LUIS, JONAS])
+    plan = MeetingPlan([ANA, LUIS, JONAS])
     turn = Turn(ANA, "Good morning.", {"es": "Buenos días.", "de": "Guten Morgen."})
     everything = joined(mixed(at(1.1, MORNING), at(2.7, MORNING_ES), at(4.2, THANKS_EN)), silence(1))
     recordings = {"Ana": silence(6), "Luis": everything, "Jonas": everything}
-    one = Said(1, turn, MORNING, 0.0, 0, dict.fromkeys(recordings, RATE))
-    booked = [[Booked("u", "spoken", "es-ES"), Booked("u", "spoken", "de-DE")]]
-    (result,) = await verdict.judge([one], seating, recordings, booked, ear.recognise)
+    one = SpokenTurn(1, turn, MORNING, 0.0, 0, dict.fromkeys(recordings, RATE))
+    ledger = [[LedgerEntry("u", "spoken", "es-ES"), LedgerEntry("u", "spoken", "de-DE")]]
+    (result,) = await verdict.judge([one], plan, recordings, ledger, ear.recognise)
     assert result.problems == []
     assert [(heard.listener, heard.text, heard.delay_ms, heard.queued) for heard in result.heard] == [
         ("Luis", "buenos días", 600, False),

@@ -8,19 +8,19 @@ from pathlib import Path
 import pytest
 
 from demo import cluster
-from demo.failover import AGAIN_S, How, Result, take_away
+from demo.failover import RECOVERY_S, FailoverResult, ReplicaLoss, lose_replica
 
 pytestmark = pytest.mark.skipif(
     shutil.which("redis-server") is None, reason="redis-server is not installed: scripts/system-packages.sh redis"
 )
 
 
-def judge(result: Result) -> None:
+def judge(result: FailoverResult) -> None:
     assert result.failures == ()
-    first, second = result.accounts
+    first, second = result.outcomes
     assert result.streaming_s is not None
     assert result.heard_s is not None
-    assert result.streaming_s < AGAIN_S
+    assert result.streaming_s < RECOVERY_S
     assert (first.dials, second.dials) == (2, 1)
     assert (first.interpreters, second.interpreters) == (1, 1)
     assert first.heard >= 2, "one before, one after"
@@ -32,19 +32,19 @@ async def test_a_replica_told_to_stop_loses_nothing_and_one_killed_the_utterance
     tmp_path: Path,
 ) -> None:
     async with cluster.running(tmp_path) as three:
-        stopped = await take_away(three, How.STOPPED, utterances=1)
+        stopped = await lose_replica(three, ReplicaLoss.STOPPED, utterances=1)
         judge(stopped)
-        assert stopped.accounts[0].cut == 0
-        assert stopped.accounts[0].interpreted == stopped.accounts[0].said
-        killed = await take_away(three, How.KILLED, utterances=1)
+        assert stopped.outcomes[0].cut == 0
+        assert stopped.outcomes[0].interpreted == stopped.outcomes[0].said
+        killed = await lose_replica(three, ReplicaLoss.KILLED, utterances=1)
         judge(killed)
-        assert killed.accounts[0].cut == 1
-        assert killed.accounts[0].unheard == 0
+        assert killed.outcomes[0].cut == 1
+        assert killed.outcomes[0].unheard == 0
 
 
 @pytest.mark.timeout(120)
 async def test_a_call_that_acs_does_not_dial_again_is_found_and_taken_over(tmp_path: Path) -> None:
     async with cluster.running(tmp_path) as three:
-        result = await take_away(three, How.KILLED_UNDIALLED, utterances=1)
+        result = await lose_replica(three, ReplicaLoss.KILLED_UNDIALLED, utterances=1)
         judge(result)
-        assert result.accounts[0].cut == 1
+        assert result.outcomes[0].cut == 1
