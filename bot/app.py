@@ -42,8 +42,8 @@ from bot.room_factory import RoomFactory
 from bot.room_plans import StoredRoomPlans, follow_change, follow_removal
 from bot.tasks import ServiceTasks
 from http_serving.bearer_tokens import KeySet, TokenVerifier, event_grid_only, fetch_over_http
-from http_serving.openapi import described
-from http_serving.security_headers import make_answers_safe
+from http_serving.openapi import complete_openapi
+from http_serving.security_headers import add_security_headers
 from listeners.feed import Feed
 from listeners.tickets import Tickets
 from media_streaming import routes as media_routes
@@ -52,7 +52,7 @@ from rooms_admin.api import IssueTicket, RequestGuard
 from rooms_admin.auth.api_key_file import KeyFile
 from rooms_admin.auth.api_keys import Admins, ApiKeys, ClaimsOfToken, VerifyBearer
 from rooms_admin.integrations.delivery import WebhookDeliveries
-from rooms_admin.integrations.subscriptions import Subscriptions
+from rooms_admin.integrations.subscriptions import SubscriptionStore
 from rooms_admin.retention import Retention
 from rooms_admin.rooms import acs_client
 from rooms_admin.rooms.acs_client import AcsRooms
@@ -60,7 +60,7 @@ from rooms_admin.rooms.connection_string import parse_connection_string
 from rooms_admin.rooms.requests import TicketPurpose
 from rooms_admin.rooms.room import Room
 from rooms_admin.rooms.service import RoomService
-from rooms_admin.stores.open import Stores, open_storage
+from rooms_admin.stores.open import Stores, open_stores
 from rooms_admin.transcripts.recorder import TranscriptRecorder
 from rooms_admin.transcripts.usage import Prices
 from webhooks import routes as webhook_routes
@@ -77,7 +77,7 @@ class _RoomWatcher:
     """Has running calls follow what admins change; ends the call of a deleted room and drops what is kept for it."""
 
     def __init__(
-        self, dispatcher: Dispatcher, archive: TranscriptRecorder, subscriptions: Subscriptions, feed: Feed
+        self, dispatcher: Dispatcher, archive: TranscriptRecorder, subscriptions: SubscriptionStore, feed: Feed
     ) -> None:
         self._dispatcher = dispatcher
         self._archive = archive
@@ -142,7 +142,7 @@ class Interpreter:
             redirect_slashes=False,
         )
         install_error_handlers(self.app)
-        make_answers_safe(self.app)
+        add_security_headers(self.app)
 
     def read_keys_again(self) -> None:
         """Read the file of API keys again at once."""
@@ -164,7 +164,7 @@ class Interpreter:
             await asyncio.to_thread(add_routes, app, self._settings, resources, service, self._keys)
             chores = dict(service.chores)
             if self._key_file is not None:
-                await self._key_file.look()
+                await self._key_file.check()
                 chores["key file"] = self._key_file.run
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(run(), name=name) for name, run in chores.items()]
@@ -218,18 +218,18 @@ def build(settings: Settings, resources: Resources) -> Service:
         detectors=resources.detectors,
         frame_timer=frame_timer,
         feed=resources.feed,
-        keeper=WebhookEvents(storage.archive, deliveries.tell),
-        archive=storage.archive,
+        keeper=WebhookEvents(storage.transcripts, deliveries.publish),
+        archive=storage.transcripts,
         shared_rooms=SharedRooms(tasks.spawn),
-        emit=deliveries.tell,
+        emit=deliveries.publish,
         price=None if prices is None else prices.cost,
         clock=loop.time,
     )
-    plans = StoredRoomPlans(storage.rooms, storage.archive)
+    plans = StoredRoomPlans(storage.rooms, storage.transcripts)
     calls = CallService(
         rooms=plans,
         acs=resources.acs_calls,
-        registry=Registry(storage.state, secrets.token_hex(8)),
+        registry=Registry(storage.key_value, secrets.token_hex(8)),
         tasks=tasks,
         open_room=factory.open_room,
         close_ledger=factory.close_ledger,
@@ -239,13 +239,13 @@ def build(settings: Settings, resources: Resources) -> Service:
         clock=loop.time,
         emit=factory.emit_call_event,
     )
-    watcher = _RoomWatcher(calls.dispatcher, storage.archive, storage.subscriptions, resources.feed)
+    watcher = _RoomWatcher(calls.dispatcher, storage.transcripts, storage.subscriptions, resources.feed)
     rooms = RoomService(storage.rooms, resources.acs_rooms, watcher=watcher)
     retention = Retention(
         storage.rooms,
         rooms,
-        storage.archive,
-        storage.answers,
+        storage.transcripts,
+        storage.idempotency,
         storage.subscriptions,
         default_days=settings.retention_days,
     )
@@ -284,13 +284,13 @@ def add_routes(app: FastAPI, settings: Settings, resources: Resources, service: 
             limits=media_limits(unproven),
         )
     )
-    guard = RequestGuard(Admins(keys, _entra(settings)), admin_limits(settings, unproven), storage.answers)
+    guard = RequestGuard(Admins(keys, _entra(settings)), admin_limits(settings, unproven), storage.idempotency)
     app.include_router(
         admin_routes.router(
             rooms,
             guard,
             service.controller,
-            storage.archive,
+            storage.transcripts,
             issue_ticket=issue_ticket,
             prices=_prices(settings),
         )
@@ -298,7 +298,7 @@ def add_routes(app: FastAPI, settings: Settings, resources: Resources, service: 
     app.include_router(admin_routes.subscription_routes(storage.subscriptions, rooms, guard))
     app.include_router(admin_routes.joining_routes(rooms, issue_ticket, join_limits()))
     app.include_router(health.router(service.calls.active_calls, service.capabilities))
-    app.openapi_schema = described(app.openapi())
+    app.openapi_schema = complete_openapi(app.openapi())
 
 
 def _ticket_issuer(settings: Settings) -> IssueTicket:
@@ -336,7 +336,7 @@ def _acs_verifier(settings: Settings) -> TokenVerifier:
 def opened_storage(settings: Settings) -> AbstractAsyncContextManager[Stores]:
     """Open the store that the settings name. `UnusableStore` if it cannot be opened."""
     redis_url = None if settings.redis_url is None else settings.redis_url.get_secret_value()
-    return open_storage(settings.database_path, redis_url)
+    return open_stores(settings.database_path, redis_url)
 
 
 def _entra(settings: Settings) -> VerifyBearer | None:

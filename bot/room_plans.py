@@ -75,7 +75,7 @@ def _whole(number: float | None) -> int | None:
 class LedgerReader(Protocol):
     """Reads the ledger (`rooms_admin.transcripts.recorder.TranscriptRecorder`)."""
 
-    async def every_passage(self, room_id: str) -> Sequence[LedgerRecord]: ...
+    async def whole_ledger(self, room_id: str) -> Sequence[LedgerRecord]: ...
 
 
 class StoredRoomPlans:
@@ -99,7 +99,7 @@ class StoredRoomPlans:
         if call is None or call.plan.usage_cap == UsageCap():
             return call
         used = Used()
-        for passage in paid_for(await self._ledger.every_passage(room_of(call.room_id))):
+        for passage in paid_for(await self._ledger.whole_ledger(room_of(call.room_id))):
             used.add(passage.spoken_ms or 0, passage.played_ms, passage.tokens)
         return replace(call, used=used)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-ERROR = {"$ref": "#/components/schemas/ErrorAnswer"}
+ERROR = {"$ref": "#/components/schemas/ErrorResponse"}
 DESCRIPTION = """\
 A live interpreter for Azure Communication Services rooms. Admins provision rooms here; the service joins their calls.
 
@@ -36,7 +36,7 @@ _SERVER_ERRORS = {
 """Given by the server before any route sees the request (`http_server.py`)."""
 
 
-def described(document: dict[str, Any]) -> dict[str, Any]:
+def complete_openapi(document: dict[str, Any]) -> dict[str, Any]:
     """The document, changed in place, without FastAPI's 422, which we never answer with."""
     document["info"]["description"] = DESCRIPTION
     for path, operations in document["paths"].items():

@@ -26,7 +26,7 @@ SWAGGER_UI = "https://cdn.jsdelivr.net"
 """Where FastAPI's page has its script and its styles from."""
 
 
-class SafeAnswers:
+class SecurityHeaders:
     """Adds `SAFE_HEADERS`. Media sockets pass by: nothing is wrapped round them."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -47,9 +47,9 @@ class SafeAnswers:
         await self._app(scope, receive, send_safely)
 
 
-def make_answers_safe(app: FastAPI) -> None:
+def add_security_headers(app: FastAPI) -> None:
     """Add the headers to what the application answers, and its page at `DOCS`; made without `docs_url`."""
-    app.add_middleware(SafeAnswers)
+    app.add_middleware(SecurityHeaders)
     page = get_swagger_ui_html(openapi_url=app.openapi_url or "", title=app.title, swagger_favicon_url="data:,")
     page.headers["Content-Security-Policy"] = docs_policy(bytes(page.body).decode())
 

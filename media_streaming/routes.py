@@ -48,7 +48,7 @@ class MediaLimits:
     counted by secret. So nobody can use up what another is allowed, from whichever address ACS and others dial.
     """
 
-    strangers: CountRequest
+    unauthenticated: CountRequest
     """By address: refused for want of a call or of proof."""
     dials: CountRequest
     """By call secret, before its token is looked at."""
@@ -150,7 +150,7 @@ class _Endpoint:
     async def _turn_away(self, scope: Scope, send: Send, status: HTTPStatus, code: str, message: str) -> None:
         """A stranger, who is told why; or, having been told often, to slow down."""
         client = scope.get("client")
-        if self._limits is not None and (wait := self._limits.strangers(client[0] if client else "")):
+        if self._limits is not None and (wait := self._limits.unauthenticated(client[0] if client else "")):
             await _slow_down(scope, send, wait)
         else:
             await _refuse(scope, send, status, code, message)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from http_serving.errors import ServiceError
 from rooms_admin.idempotency import IdempotencyStore
-from rooms_admin.integrations.subscriptions import Subscriptions
+from rooms_admin.integrations.subscriptions import SubscriptionStore
 from rooms_admin.rooms.room import Room, RoomQuery, RoomStore
 from rooms_admin.rooms.service import RoomService
 from rooms_admin.transcripts.recorder import TranscriptRecorder
@@ -28,9 +28,9 @@ class Retention:
         self,
         store: RoomStore,
         rooms: RoomService,
-        archive: TranscriptRecorder,
-        answers: IdempotencyStore | None = None,
-        subscriptions: Subscriptions | None = None,
+        transcripts: TranscriptRecorder,
+        idempotency: IdempotencyStore | None = None,
+        subscriptions: SubscriptionStore | None = None,
         *,
         default_days: int,
         interval_s: float = INTERVAL_S,
@@ -38,8 +38,8 @@ class Retention:
     ) -> None:
         self._store = store
         self._rooms = rooms
-        self._archive = archive
-        self._answers = answers
+        self._transcripts = transcripts
+        self._idempotency = idempotency
         self._subscriptions = subscriptions
         self._default_days = default_days
         self._interval_s = interval_s
@@ -56,8 +56,8 @@ class Retention:
 
     async def sweep(self) -> None:
         """Look at every room once, and at the answers and deliveries that are kept for a while."""
-        if self._answers is not None:
-            await self._answers.expire()
+        if self._idempotency is not None:
+            await self._idempotency.expire()
         if self._subscriptions is not None:
             await self._subscriptions.expire()
         after: tuple[str, str] | None = None
@@ -69,7 +69,7 @@ class Retention:
             over = [room for room in found if self._is_over(room)]
             for room in over:
                 await self._remove(room)
-            if gone := await self._archive.expire([room for room in found if room not in over], self._default_days):
+            if gone := await self._transcripts.expire([room for room in found if room not in over], self._default_days):
                 logger.info("transcripts expired", extra={"items": gone})
             after = (query.sort_key(found[-1]), found[-1].room_id)
 

@@ -95,7 +95,7 @@ class SqliteDatabase:
         """
         return await self._work(self._writer, lambda: _transaction(self._open_one(self._to_write), work))
 
-    async def forget_traces(self) -> None:
+    async def truncate_log(self) -> None:
         """Write the log back and cut it to nothing: what was deleted is then in no file any more.
 
         Does nothing while somebody reads an older state; the next write-back will do it.

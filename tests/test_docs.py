@@ -34,7 +34,7 @@ from listeners import feed
 from media_streaming import stream
 from media_streaming.stream import SERVICE_RESTART
 from rooms_admin.api import request_guard
-from rooms_admin.auth.api_key_file import LOOK_EVERY_S
+from rooms_admin.auth.api_key_file import CHECK_INTERVAL_S
 from rooms_admin.auth.api_keys import EVERY_ROLE
 from rooms_admin.integrations import delivery
 from rooms_admin.stores.redis import transcripts
@@ -191,7 +191,7 @@ def test_the_limits_on_the_security_page_are_those_of_the_code() -> None:
         f"A body has {BODY_TIMEOUT_S:g} s",
         f"cut after {http_protocol.WRITE_TIMEOUT_S:g} s",
         f"answer pings within {2 * PING_S:g} s",
-        f"checked every {LOOK_EVERY_S:g} s",
+        f"checked every {CHECK_INTERVAL_S:g} s",
         EVENT_GRID_APP,
         EVENT_GRID_ROLE,
     ):

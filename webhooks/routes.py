@@ -48,7 +48,7 @@ Verify = Callable[[str | None], Awaitable[object]]
 class WebhookLimits:
     """How often who may knock. Proof comes first: nobody can use up what another is allowed."""
 
-    strangers: CountRequest
+    unauthenticated: CountRequest
     """By address: refused for want of proof, or of a call."""
     deliveries: CountRequest
     """Of Event Grid, all together."""
@@ -119,7 +119,7 @@ def router(
 
     def refused(request: Request, error: ServiceError) -> None:
         """Count who is refused; one who goes on is told to slow down rather than why."""
-        if limits is not None and (wait := limits.strangers(request.client.host if request.client else "")):
+        if limits is not None and (wait := limits.unauthenticated(request.client.host if request.client else "")):
             raise TooManyRequests.after(wait) from error
 
     @routes.options("/webhooks/eventgrid", summary="CloudEvents handshake")

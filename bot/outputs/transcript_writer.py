@@ -21,7 +21,7 @@ class TranscriptKeeper(Protocol):
 
     def line(self, room_id: str, line: TranscriptLine) -> None: ...
 
-    def passage(self, room_id: str, passage: LedgerRecord) -> None: ...
+    def closed(self, room_id: str, passage: LedgerRecord) -> None: ...
 
 
 def passage_of(entry: Entry) -> LedgerRecord:
@@ -91,4 +91,4 @@ class TranscriptWriter:
         self.keeper.line(self.room_id, kept)
 
     def settled(self, entry: Entry) -> None:
-        self.keeper.passage(self.room_id, passage_of(entry))
+        self.keeper.closed(self.room_id, passage_of(entry))

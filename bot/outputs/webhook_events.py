@@ -40,8 +40,8 @@ class WebhookEvents:
             if len(self._texts) > TEXTS_REMEMBERED:
                 self._texts.popitem(last=False)
 
-    def passage(self, room_id: str, passage: LedgerRecord) -> None:
-        self._keeper.passage(room_id, passage)
+    def closed(self, room_id: str, passage: LedgerRecord) -> None:
+        self._keeper.closed(room_id, passage)
         data = {
             "utterance_id": passage.utterance_id,
             "speaker_id": passage.speaker_id,

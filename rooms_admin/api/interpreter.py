@@ -13,12 +13,12 @@ from fastapi import APIRouter, Response
 from rooms_admin.api.responses import IdempotencyKey, Responses, errors, written
 from rooms_admin.api.rooms import LanguageFilter, RoomId, wanted_language
 from rooms_admin.api.schemas import (
-    CapabilitiesAnswer,
-    InterpreterAnswer,
-    LaneAnswer,
-    LaneUsageAnswer,
-    TranscriptAnswer,
-    UsageAnswer,
+    CapabilitiesResponse,
+    InterpreterResponse,
+    LaneResponse,
+    LaneUsageResponse,
+    TranscriptResponse,
+    UsageResponse,
 )
 from rooms_admin.rooms.requests import Action, InterpreterCommand
 from rooms_admin.rooms.service import RoomService
@@ -87,9 +87,9 @@ class Transcripts(Protocol):
 
     async def lines(self, room_id: str) -> Sequence[TranscriptLine]: ...
 
-    async def passages(self, room_id: str) -> Sequence[LedgerRecord]: ...
+    async def ledger(self, room_id: str) -> Sequence[LedgerRecord]: ...
 
-    async def every_passage(self, room_id: str) -> Sequence[LedgerRecord]:
+    async def whole_ledger(self, room_id: str) -> Sequence[LedgerRecord]:
         """Not only the youngest."""
         ...
 
@@ -115,7 +115,7 @@ def add_interpreter_routes(
         "/{room_id}/interpreter",
         summary="What the interpreter does",
         tags=["interpreter"],
-        response_model=InterpreterAnswer,
+        response_model=InterpreterResponse,
         responses=errors(404),
     )
     async def interpreter_state(room_id: RoomId) -> Response:
@@ -127,7 +127,7 @@ def add_interpreter_routes(
         status_code=202,
         summary="Tell the interpreter",
         tags=["interpreter"],
-        response_model=InterpreterAnswer,
+        response_model=InterpreterResponse,
         responses=errors(404, 409),
     )
     async def command_interpreter(
@@ -142,7 +142,7 @@ def add_interpreter_routes(
         "/{room_id}/transcript",
         summary="What was said, and how it was interpreted",
         tags=["transcript"],
-        response_model=TranscriptAnswer,
+        response_model=TranscriptResponse,
         responses=_ALSO_AS_TEXT | errors(404),
     )
     async def transcript(
@@ -154,7 +154,7 @@ def add_interpreter_routes(
         if format != "json":
             write, media_type = _EXPORTS[format]
             return Response(await _aside(len(lines), write, lines, wanted), media_type=media_type)
-        passages = await transcripts.passages(room_id)
+        passages = await transcripts.ledger(room_id)
         body = await _aside(len(lines) + len(passages), to_json, room_id, lines, passages, wanted)
         return Response(body, media_type="application/json")
 
@@ -162,12 +162,12 @@ def add_interpreter_routes(
         "/{room_id}/usage",
         summary="Minutes, tokens and money, by lane",
         tags=["usage"],
-        response_model=UsageAnswer,
+        response_model=UsageResponse,
         responses=errors(404),
     )
     async def usage(room_id: RoomId) -> Response:
         await rooms.get(room_id)
-        passages = await transcripts.every_passage(room_id)
+        passages = await transcripts.whole_ledger(room_id)
         lanes = await asyncio.to_thread(usage_by_lane, passages)
         return written(_usage(room_id, lanes, prices))
 
@@ -177,19 +177,19 @@ async def _aside(size: int, work: Callable[..., Result], *values: object) -> Res
     return await asyncio.to_thread(work, *values) if size > FEW_LINES else work(*values)
 
 
-def _interpreter(room_id: str, state: InterpreterState) -> InterpreterAnswer:
-    return InterpreterAnswer(
+def _interpreter(room_id: str, state: InterpreterState) -> InterpreterResponse:
+    return InterpreterResponse(
         room_id=room_id,
         status=state.status,
         call_connection_id=state.call_connection_id,
         since=state.since,
         reason=state.reason,
-        lanes=tuple(LaneAnswer.model_validate(lane) for lane in state.lanes),
-        capabilities=None if state.capabilities is None else CapabilitiesAnswer.model_validate(state.capabilities),
+        lanes=tuple(LaneResponse.model_validate(lane) for lane in state.lanes),
+        capabilities=None if state.capabilities is None else CapabilitiesResponse.model_validate(state.capabilities),
     )
 
 
-def _usage(room_id: str, lanes: Sequence[LaneUsage], prices: Prices | None) -> UsageAnswer:
+def _usage(room_id: str, lanes: Sequence[LaneUsage], prices: Prices | None) -> UsageResponse:
     total = LaneUsage("", "", "")
     for lane in lanes:
         total.spoken_ms += lane.spoken_ms
@@ -199,11 +199,11 @@ def _usage(room_id: str, lanes: Sequence[LaneUsage], prices: Prices | None) -> U
     def cost(lane: LaneUsage) -> float | None:
         return None if prices is None else round(prices.cost(lane.tokens), 6)
 
-    return UsageAnswer(
+    return UsageResponse(
         room_id=room_id,
         currency=None if prices is None else prices.currency,
         lanes=[
-            LaneUsageAnswer(
+            LaneUsageResponse(
                 speaker_id=lane.speaker_id,
                 source=lane.source,
                 target=lane.target,

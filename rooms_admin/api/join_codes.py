@@ -18,7 +18,7 @@ from http_serving.request_body import BODY_TIMEOUT_S, read_body
 from rooms_admin.api.participants import IssueTicket
 from rooms_admin.api.request_guard import BODY_LIMIT, RouteHandler, invalid, take, with_body
 from rooms_admin.api.responses import errors, written
-from rooms_admin.api.schemas import JoinAnswer
+from rooms_admin.api.schemas import JoinResponse
 from rooms_admin.rooms.requests import JoinRequest, TicketRequest
 from rooms_admin.rooms.service import RoomService
 
@@ -33,7 +33,7 @@ def joining_routes(
     routes = APIRouter(prefix="/api/join", tags=["listeners"], strict_content_type=False, route_class=limited)
 
     @routes.post(
-        "/{join_code}", summary="Exchange a join code for a ticket", response_model=JoinAnswer, responses=errors(404)
+        "/{join_code}", summary="Exchange a join code for a ticket", response_model=JoinResponse, responses=errors(404)
     )
     async def join(join_code: JoinCode, wanted: JoinRequest) -> Response:
         """A wrong code and one of a room that has expired are answered alike."""
@@ -44,7 +44,7 @@ def joining_routes(
             raise NotFound("no room has this join code")
         await rooms.check_ticket(room.room_id, TicketRequest(purpose=wanted.purpose, language=wanted.language))
         ticket, expires_on = issue_ticket(wanted.purpose, room.room_id, wanted.language, None)
-        answer = JoinAnswer(
+        answer = JoinResponse(
             room_id=room.room_id, name=room.name, languages=room.languages, ticket=ticket, expires_on=expires_on
         )
         return written(answer, Cache_Control="no-store")

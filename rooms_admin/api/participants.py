@@ -11,7 +11,7 @@ from rooms_admin.api.etags import entity_tag, if_match
 from rooms_admin.api.pagination import page_of, read_cursor
 from rooms_admin.api.responses import IdempotencyKey, IfMatch, errors, tagged, written
 from rooms_admin.api.rooms import Cursor, Limit, ParticipantId, RoomId
-from rooms_admin.api.schemas import Page, ParticipantAnswer, TicketAnswer, TokenAnswer
+from rooms_admin.api.schemas import Page, ParticipantResponse, TicketResponse, TokenResponse
 from rooms_admin.rooms.requests import ChangedParticipant, NewParticipant, TicketPurpose, TicketRequest, TokenRequest
 from rooms_admin.rooms.service import RoomService
 
@@ -24,7 +24,7 @@ def add_roster_routes(routes: APIRouter, rooms: RoomService, issue_ticket: Issue
         "/{room_id}/participants",
         summary="The roster, oldest entry first",
         tags=["roster"],
-        response_model=Page[ParticipantAnswer],
+        response_model=Page[ParticipantResponse],
         responses=tagged() | errors(404),
     )
     async def list_participants(room_id: RoomId, cursor: Cursor = None, limit: Limit = 50) -> Response:
@@ -32,7 +32,7 @@ def add_roster_routes(routes: APIRouter, rooms: RoomService, issue_ticket: Issue
         room = await rooms.get(room_id)
         rest = [one for one in room.participants if after is None or one.participant_id > after[1]]
         found, next_cursor = page_of(rest, limit, "roster", lambda one: ("", one.participant_id))
-        page = Page[ParticipantAnswer](items=[ParticipantAnswer.of(one) for one in found], next_cursor=next_cursor)
+        page = Page[ParticipantResponse](items=[ParticipantResponse.of(one) for one in found], next_cursor=next_cursor)
         return written(page, ETag=entity_tag(room.version))
 
     @routes.post(
@@ -40,26 +40,26 @@ def add_roster_routes(routes: APIRouter, rooms: RoomService, issue_ticket: Issue
         status_code=201,
         summary="Invite somebody",
         tags=["roster"],
-        response_model=ParticipantAnswer,
+        response_model=ParticipantResponse,
         responses=tagged(201) | errors(404, 409, 502),
     )
     async def add_participant(room_id: RoomId, new: NewParticipant, idempotency_key: IdempotencyKey = None) -> Response:
         """Takes effect in a running call at once. The ETag is the room's, as for all of the roster."""
         room, added = await rooms.add_participant(room_id, new)
-        return written(ParticipantAnswer.of(added), 201, ETag=entity_tag(room.version))
+        return written(ParticipantResponse.of(added), 201, ETag=entity_tag(room.version))
 
     @routes.patch(
         "/{room_id}/participants/{participant_id}",
         summary="Change an entry",
         tags=["roster"],
-        response_model=ParticipantAnswer,
+        response_model=ParticipantResponse,
         responses=tagged() | errors(404, 412, 502),
     )
     async def change_participant(
         room_id: RoomId, participant_id: ParticipantId, change: ChangedParticipant, if_match_: IfMatch = None
     ) -> Response:
         room, changed = await rooms.change_participant(room_id, participant_id, change, if_match(if_match_))
-        return written(ParticipantAnswer.of(changed), ETag=entity_tag(room.version))
+        return written(ParticipantResponse.of(changed), ETag=entity_tag(room.version))
 
     @routes.delete(
         "/{room_id}/participants/{participant_id}",
@@ -76,7 +76,7 @@ def add_roster_routes(routes: APIRouter, rooms: RoomService, issue_ticket: Issue
         "/{room_id}/participants/{participant_id}/token",
         summary="A token to join with",
         tags=["roster"],
-        response_model=TokenAnswer,
+        response_model=TokenResponse,
         responses=errors(404, 409, 502),
     )
     async def issue_token(
@@ -85,11 +85,11 @@ def add_roster_routes(routes: APIRouter, rooms: RoomService, issue_ticket: Issue
         """Asked again, it makes another one."""
         minutes = (wanted or TokenRequest()).expires_in_minutes
         room, participant, token = await rooms.issue_token(room_id, participant_id, minutes)
-        answer = TokenAnswer(
+        answer = TokenResponse(
             token=token.token,
             expires_on=token.expires_on,
             acs_user_id=participant.acs_user_id,
-            acs_room_id=room.seat(participant),
+            acs_room_id=room.acs_room_of(participant),
         )
         return written(answer, Cache_Control="no-store")
 
@@ -97,11 +97,11 @@ def add_roster_routes(routes: APIRouter, rooms: RoomService, issue_ticket: Issue
         "/{room_id}/tickets",
         summary="A ticket for a listener's socket",
         tags=["listeners"],
-        response_model=TicketAnswer,
+        response_model=TicketResponse,
         responses=errors(404, 409),
     )
     async def issue(room_id: RoomId, wanted: TicketRequest, request: Request) -> Response:
         """For one purpose in this room, and one language if it is named. Asked again, it makes another one."""
         await rooms.check_ticket(room_id, wanted)
         ticket, expires_on = issue_ticket(wanted.purpose, room_id, wanted.language, wanted.participant_id)
-        return written(TicketAnswer(ticket=ticket, expires_on=expires_on), Cache_Control="no-store")
+        return written(TicketResponse(ticket=ticket, expires_on=expires_on), Cache_Control="no-store")

@@ -42,11 +42,11 @@ RouteHandler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """How often callers may ask, each by name; strangers by address, and only what they do in vain counts."""
+    """How often callers may ask, each by name; unauthenticated by address, and only what they do in vain counts."""
 
     reads: TokenBuckets
     changes: TokenBuckets
-    strangers: TokenBuckets
+    unauthenticated: TokenBuckets
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class RequestGuard:
 
     authorise: Authorise
     limits: RequestLimits | None = None
-    answers: IdempotencyStore | None = None
+    idempotency: IdempotencyStore | None = None
     """None: Idempotency-Key is not looked at."""
     body_timeout_s: float = BODY_TIMEOUT_S
 
@@ -64,7 +64,7 @@ class RequestGuard:
             caller = await self.authorise(request)
         except Unauthorized:
             if self.limits is not None:
-                take(self.limits.strangers, request.client.host if request.client else "")
+                take(self.limits.unauthenticated, request.client.host if request.client else "")
             raise
         if self.limits is not None:
             reads = request.method in ("GET", "HEAD")
@@ -79,17 +79,17 @@ class RequestGuard:
         if request.method != "GET" or {"content-length", "transfer-encoding"} & set(request.headers):
             body = await read_body(request, BODY_LIMIT, self.body_timeout_s)
         key = request.headers.get("idempotency-key")
-        if self.answers is None or key is None or request.method != "POST" or request.url.path.endswith(NEVER_KEPT):
+        if self.idempotency is None or key is None or request.method != "POST" or request.url.path.endswith(NEVER_KEPT):
             return await self._carry_out(request, body, handler, caller)
         wanted = fingerprint(request.method, request.url.path, request.scope["query_string"], body)
-        claim = await self.answers.claim(caller.name, checked_key(key), wanted)
+        claim = await self.idempotency.claim(caller.name, checked_key(key), wanted)
         if isinstance(claim, StoredResponse):
             return Response(claim.body, claim.status, {**claim.headers, "Idempotency-Replayed": "true"})
-        return await self._once(self.answers, claim, request, body, handler, caller)
+        return await self._once(self.idempotency, claim, request, body, handler, caller)
 
     async def _once(
         self,
-        answers: IdempotencyStore,
+        idempotency: IdempotencyStore,
         claim: KeyClaim,
         request: Request,
         body: bytes,
@@ -100,11 +100,11 @@ class RequestGuard:
         try:
             response = await self._carry_out(request, body, handler, caller)
         except BaseException:
-            await answers.release(claim)
+            await idempotency.release(claim)
             raise
         headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
         room_id = getattr(request.state, "room_id", None) or request.path_params.get("room_id")
-        await answers.keep(claim, StoredResponse(response.status_code, bytes(response.body), headers), room_id)
+        await idempotency.keep(claim, StoredResponse(response.status_code, bytes(response.body), headers), room_id)
         return response
 
     async def _carry_out(self, request: Request, body: bytes, handler: RouteHandler, caller: Caller) -> Response:

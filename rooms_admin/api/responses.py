@@ -7,7 +7,7 @@ from typing import Annotated, Any, Protocol
 from fastapi import Header, Request, Response
 
 from rooms_admin.api.etags import entity_tag, is_known
-from rooms_admin.api.schemas import ErrorAnswer
+from rooms_admin.api.schemas import ErrorResponse
 
 _MEANINGS = {
     400: "The request cannot be read, or contradicts itself or the room",
@@ -48,7 +48,7 @@ IdempotencyKey = Annotated[
 def errors(*statuses: int) -> Responses:
     """The description of these errors, and of those every route may give."""
     return {
-        status: {"model": ErrorAnswer, "description": _MEANINGS[status]}
+        status: {"model": ErrorResponse, "description": _MEANINGS[status]}
         | ({"headers": _RETRY_AFTER} if status in (429, 503) else {})
         for status in sorted({400, 401, 403, 408, 413, 429, 503, *statuses})
     }

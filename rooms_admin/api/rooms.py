@@ -20,7 +20,7 @@ from rooms_admin.api.responses import (
     versioned,
     written,
 )
-from rooms_admin.api.schemas import DeletionAnswer, GlossaryAnswer, Page, RoomAnswer
+from rooms_admin.api.schemas import DeletionResponse, GlossaryResponse, Page, RoomResponse
 from rooms_admin.rooms.language_tags import language_tag
 from rooms_admin.rooms.requests import ChangedRoom, NewGlossary, NewRoom
 from rooms_admin.rooms.room import Room, RoomMode, RoomQuery, Sort, Validity
@@ -43,7 +43,7 @@ def add_room_routes(routes: APIRouter, rooms: RoomService) -> None:
         status_code=201,
         summary="Create a room",
         tags=["rooms"],
-        response_model=RoomAnswer,
+        response_model=RoomResponse,
         responses=tagged(201) | errors(409, 502),
     )
     async def create_room(new: NewRoom, request: Request, idempotency_key: IdempotencyKey = None) -> Response:
@@ -53,9 +53,9 @@ def add_room_routes(routes: APIRouter, rooms: RoomService) -> None:
         if room is None:
             room = await rooms.create(new, None if claim is None else claim.request_key)
         request.state.room_id = room.room_id
-        return written(RoomAnswer.of(room), 201, Location=f"/api/rooms/{room.room_id}", ETag=entity_tag(room.version))
+        return written(RoomResponse.of(room), 201, Location=f"/api/rooms/{room.room_id}", ETag=entity_tag(room.version))
 
-    @routes.get("", summary="List rooms", tags=["rooms"], response_model=Page[RoomAnswer], responses=errors())
+    @routes.get("", summary="List rooms", tags=["rooms"], response_model=Page[RoomResponse], responses=errors())
     async def list_rooms(
         cursor: Cursor = None,
         limit: Limit = 50,
@@ -73,24 +73,24 @@ def add_room_routes(routes: APIRouter, rooms: RoomService) -> None:
         found, next_cursor = page_of(
             await rooms.page(query), limit, sort, lambda room: (query.sort_key(room), room.room_id)
         )
-        return written(Page[RoomAnswer](items=[RoomAnswer.of(room) for room in found], next_cursor=next_cursor))
+        return written(Page[RoomResponse](items=[RoomResponse.of(room) for room in found], next_cursor=next_cursor))
 
     @routes.get(
         "/{room_id}",
         summary="A room",
         tags=["rooms"],
-        response_model=RoomAnswer,
+        response_model=RoomResponse,
         responses=tagged() | NOT_MODIFIED | errors(404),
     )
     async def get_room(room_id: RoomId, request: Request, if_none_match: IfNoneMatch = None) -> Response:
         room = await rooms.get(room_id)
-        return versioned(request, RoomAnswer.of(room), room.version)
+        return versioned(request, RoomResponse.of(room), room.version)
 
     @routes.patch(
         "/{room_id}",
         summary="Change a room",
         tags=["rooms"],
-        response_model=RoomAnswer,
+        response_model=RoomResponse,
         responses=tagged() | errors(404, 412, 502),
     )
     async def change_room(room_id: RoomId, change: ChangedRoom, if_match_: IfMatch = None) -> Response:
@@ -112,17 +112,17 @@ def add_room_routes(routes: APIRouter, rooms: RoomService) -> None:
         "/{room_id}/deletion",
         summary="Proof that a room was deleted",
         tags=["rooms"],
-        response_model=DeletionAnswer,
+        response_model=DeletionResponse,
         responses=errors(404),
     )
     async def deletion(room_id: RoomId) -> Response:
-        return written(DeletionAnswer.model_validate(await rooms.deletion(room_id)))
+        return written(DeletionResponse.model_validate(await rooms.deletion(room_id)))
 
     @routes.get(
         "/{room_id}/glossary",
         summary="Protected terms and wanted translations",
         tags=["glossary"],
-        response_model=GlossaryAnswer,
+        response_model=GlossaryResponse,
         responses=tagged() | NOT_MODIFIED | errors(404),
     )
     async def get_glossary(
@@ -132,19 +132,19 @@ def add_room_routes(routes: APIRouter, rooms: RoomService) -> None:
         if_none_match: IfNoneMatch = None,
     ) -> Response:
         glossary = await rooms.glossary(room_id, version)
-        return versioned(request, GlossaryAnswer.model_validate(glossary), glossary.version)
+        return versioned(request, GlossaryResponse.model_validate(glossary), glossary.version)
 
     @routes.put(
         "/{room_id}/glossary",
         summary="Put a glossary in the place of the one before",
         tags=["glossary"],
-        response_model=GlossaryAnswer,
+        response_model=GlossaryResponse,
         responses=tagged() | errors(404, 412),
     )
     async def put_glossary(room_id: RoomId, new: NewGlossary, if_match_: IfMatch = None) -> Response:
         """Takes effect in a running call with the next Realtime session of each lane; If-Match is its own version."""
         glossary = await rooms.put_glossary(room_id, new, if_match(if_match_))
-        return written(GlossaryAnswer.model_validate(glossary), ETag=entity_tag(glossary.version))
+        return written(GlossaryResponse.model_validate(glossary), ETag=entity_tag(glossary.version))
 
 
 def wanted_language(written: str | None) -> str | None:
@@ -157,4 +157,4 @@ def wanted_language(written: str | None) -> str | None:
 
 
 def _tagged(room: Room) -> Response:
-    return written(RoomAnswer.of(room), ETag=entity_tag(room.version))
+    return written(RoomResponse.of(room), ETag=entity_tag(room.version))

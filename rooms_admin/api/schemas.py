@@ -31,7 +31,7 @@ class _ResponseModel(BaseModel):
 # --- answers -------------------------------------------------------------------------------------
 
 
-class ParticipantAnswer(_ResponseModel):
+class ParticipantResponse(_ResponseModel):
     participant_id: str
     acs_user_id: str
     display_name: str
@@ -44,7 +44,7 @@ class ParticipantAnswer(_ResponseModel):
         return cls.model_validate(participant)
 
 
-class SettingsAnswer(_ResponseModel):
+class SettingsResponse(_ResponseModel):
     end_of_turn_ms: int
     end_of_turn_after_long_ms: int
     long_speech_ms: int
@@ -62,7 +62,7 @@ class SettingsAnswer(_ResponseModel):
     usage_cap: dict[UsageKind, float]
 
 
-class RoomAnswer(_ResponseModel):
+class RoomResponse(_ResponseModel):
     room_id: str
     acs_room_id: str
     """with layout `sister` the one of the first language"""
@@ -72,11 +72,11 @@ class RoomAnswer(_ResponseModel):
     name: str
     languages: tuple[str, ...]
     mode: RoomMode
-    participants: tuple[ParticipantAnswer, ...]
+    participants: tuple[ParticipantResponse, ...]
     valid_from: datetime
     valid_until: datetime
     created_at: datetime
-    settings: SettingsAnswer
+    settings: SettingsResponse
     retention_days: int | None
     """None: as long as the service's setting says"""
     version: int
@@ -87,19 +87,19 @@ class RoomAnswer(_ResponseModel):
         return cls.model_validate(room)
 
 
-class TokenAnswer(_ResponseModel):
+class TokenResponse(_ResponseModel):
     token: str
     expires_on: datetime
     acs_user_id: str
     acs_room_id: str
 
 
-class TicketAnswer(_ResponseModel):
+class TicketResponse(_ResponseModel):
     ticket: str
     expires_on: datetime
 
 
-class JoinAnswer(_ResponseModel):
+class JoinResponse(_ResponseModel):
     """What a join code leads to."""
 
     room_id: str
@@ -109,18 +109,18 @@ class JoinAnswer(_ResponseModel):
     expires_on: datetime
 
 
-class TermAnswer(_ResponseModel):
+class TermResponse(_ResponseModel):
     term: str
     translations: dict[str, str]
 
 
-class GlossaryAnswer(_ResponseModel):
+class GlossaryResponse(_ResponseModel):
     version: int
     """grows by one with every change; 0: there never was one"""
-    terms: tuple[TermAnswer, ...]
+    terms: tuple[TermResponse, ...]
 
 
-class DeletionAnswer(_ResponseModel):
+class DeletionResponse(_ResponseModel):
     """Proof that a room is gone."""
 
     room_id: str
@@ -131,7 +131,7 @@ class DeletionAnswer(_ResponseModel):
     """how much of each kind was found afterwards, looked for in the same transaction: nothing"""
 
 
-class LaneUsageAnswer(_ResponseModel):
+class LaneUsageResponse(_ResponseModel):
     """One speaker into one language."""
 
     speaker_id: str
@@ -149,12 +149,12 @@ class LaneUsageAnswer(_ResponseModel):
     """in the currency; null without a price table"""
 
 
-class UsageAnswer(_ResponseModel):
+class UsageResponse(_ResponseModel):
     """What is still in the ledger: what retention has deleted is not counted."""
 
     room_id: str
     currency: str | None
-    lanes: list[LaneUsageAnswer]
+    lanes: list[LaneUsageResponse]
     spoken_minutes: float
     interpreted_minutes: float
     tokens: dict[str, int]
@@ -165,7 +165,7 @@ LaneStateName = Literal["open", "parked", "refused"]
 EngineName = Literal["translation", "conversation", "captions", "passthrough"]
 
 
-class LaneAnswer(_ResponseModel):
+class LaneResponse(_ResponseModel):
     """How one speaker is interpreted into one language."""
 
     speaker_id: str
@@ -183,7 +183,7 @@ class LaneAnswer(_ResponseModel):
     """utterances on their way; null where another replica is in the call"""
 
 
-class CapabilitiesAnswer(_ResponseModel):
+class CapabilitiesResponse(_ResponseModel):
     """What the translation deployment was found to do."""
 
     deployment: str
@@ -195,7 +195,7 @@ class CapabilitiesAnswer(_ResponseModel):
     refused: tuple[str, ...]
 
 
-class InterpreterAnswer(_ResponseModel):
+class InterpreterResponse(_ResponseModel):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
@@ -228,13 +228,13 @@ class InterpreterAnswer(_ResponseModel):
     call_connection_id: str | None
     since: datetime | None
     reason: str | None
-    lanes: tuple[LaneAnswer, ...]
+    lanes: tuple[LaneResponse, ...]
     """in the order in which they were first needed, during this call; at most 64, from another replica 32"""
-    capabilities: CapabilitiesAnswer | None
+    capabilities: CapabilitiesResponse | None
     """null without a translation deployment"""
 
 
-class TranscriptLineAnswer(_ResponseModel):
+class TranscriptLineResponse(_ResponseModel):
     utterance_id: str
     revision: int
     speaker_id: str
@@ -260,7 +260,7 @@ class Page(_ResponseModel, Generic[Item]):
     """to be passed as `cursor` for what follows; null at the end"""
 
 
-class PlayoutAnswer(_ResponseModel):
+class PlayoutResponse(_ResponseModel):
     """What became of an interpretation on one channel."""
 
     played_ms: int
@@ -269,7 +269,7 @@ class PlayoutAnswer(_ResponseModel):
     dropped_ms: int
 
 
-class LedgerEntryAnswer(_ResponseModel):
+class LedgerEntryResponse(_ResponseModel):
     utterance_id: str
     speaker_id: str
     source: str
@@ -294,18 +294,18 @@ class LedgerEntryAnswer(_ResponseModel):
     """of the voice, as asked for"""
     engine: str
     """what served the lane, where it was not what had been asked for"""
-    playouts: dict[str, PlayoutAnswer]
+    playouts: dict[str, PlayoutResponse]
     """by channel"""
 
 
-class TranscriptAnswer(Page[TranscriptLineAnswer]):
+class TranscriptResponse(Page[TranscriptLineResponse]):
     """`items`: what was said and its translations; `passages`: what became of each utterance, by target."""
 
     room_id: str
-    passages: list[LedgerEntryAnswer]
+    passages: list[LedgerEntryResponse]
 
 
-class SubscriptionAnswer(_ResponseModel):
+class SubscriptionResponse(_ResponseModel):
     subscription_id: str
     url: str
     events: tuple[EventKind, ...]
@@ -313,12 +313,12 @@ class SubscriptionAnswer(_ResponseModel):
     created_at: datetime
 
 
-class NewSubscriptionAnswer(SubscriptionAnswer):
+class NewSubscriptionResponse(SubscriptionResponse):
     secret: str
     """to check the signatures with; shown this once"""
 
 
-class DeliveryAnswer(_ResponseModel):
+class DeliveryResponse(_ResponseModel):
     delivery_id: str
     """also in the header `webhook-id`"""
     room_id: str
@@ -341,7 +341,7 @@ class ErrorBody(_ResponseModel):
     details: list[dict[str, object]] | None = None
 
 
-class ErrorAnswer(_ResponseModel):
+class ErrorResponse(_ResponseModel):
     """Every error, of every route."""
 
     error: ErrorBody

@@ -10,15 +10,15 @@ from rooms_admin.api.pagination import page_of, read_cursor
 from rooms_admin.api.request_guard import RequestGuard, guarded_by
 from rooms_admin.api.responses import errors, written
 from rooms_admin.api.rooms import ID_PATTERN, Cursor, Limit
-from rooms_admin.api.schemas import DeliveryAnswer, NewSubscriptionAnswer, Page, SubscriptionAnswer
+from rooms_admin.api.schemas import DeliveryResponse, NewSubscriptionResponse, Page, SubscriptionResponse
 from rooms_admin.integrations.requests import NewSubscription
-from rooms_admin.integrations.subscriptions import DeliveryState, Subscriptions
+from rooms_admin.integrations.subscriptions import DeliveryState, SubscriptionStore
 from rooms_admin.rooms.service import RoomService
 
 SubscriptionId = Annotated[str, Path(pattern=ID_PATTERN, examples=["subscription-019aa1b2c3d4e5f60718"])]
 
 
-def subscription_routes(subscriptions: Subscriptions, rooms: RoomService, guard: RequestGuard) -> APIRouter:
+def subscription_routes(subscriptions: SubscriptionStore, rooms: RoomService, guard: RequestGuard) -> APIRouter:
     """All routes under `/api/subscriptions`."""
     routes = APIRouter(
         prefix="/api/subscriptions", tags=["subscriptions"], strict_content_type=False, route_class=guarded_by(guard)
@@ -28,7 +28,7 @@ def subscription_routes(subscriptions: Subscriptions, rooms: RoomService, guard:
         "",
         status_code=201,
         summary="Subscribe to what happens in rooms",
-        response_model=NewSubscriptionAnswer,
+        response_model=NewSubscriptionResponse,
         responses=errors(404, 409),
     )
     async def subscribe(new: NewSubscription, request: Request) -> Response:
@@ -37,18 +37,18 @@ def subscription_routes(subscriptions: Subscriptions, rooms: RoomService, guard:
             await rooms.get(new.room_id)
         added = await subscriptions.add(new.url, new.events, new.room_id)
         location = f"/api/subscriptions/{added.subscription_id}"
-        return written(NewSubscriptionAnswer.model_validate(added), 201, Location=location, Cache_Control="no-store")
+        return written(NewSubscriptionResponse.model_validate(added), 201, Location=location, Cache_Control="no-store")
 
-    @routes.get("", summary="All subscriptions", response_model=Page[SubscriptionAnswer], responses=errors())
+    @routes.get("", summary="All subscriptions", response_model=Page[SubscriptionResponse], responses=errors())
     async def list_subscriptions() -> Response:
-        items = [SubscriptionAnswer.model_validate(one) for one in await subscriptions.all()]
-        return written(Page[SubscriptionAnswer](items=items))
+        items = [SubscriptionResponse.model_validate(one) for one in await subscriptions.all()]
+        return written(Page[SubscriptionResponse](items=items))
 
     @routes.get(
-        "/{subscription_id}", summary="A subscription", response_model=SubscriptionAnswer, responses=errors(404)
+        "/{subscription_id}", summary="A subscription", response_model=SubscriptionResponse, responses=errors(404)
     )
     async def get_subscription(subscription_id: SubscriptionId) -> Response:
-        return written(SubscriptionAnswer.model_validate(await subscriptions.get(subscription_id)))
+        return written(SubscriptionResponse.model_validate(await subscriptions.get(subscription_id)))
 
     @routes.delete(
         "/{subscription_id}", status_code=204, summary="End a subscription, with its history", responses=errors(404)
@@ -60,7 +60,7 @@ def subscription_routes(subscriptions: Subscriptions, rooms: RoomService, guard:
     @routes.get(
         "/{subscription_id}/deliveries",
         summary="What was sent in the last seven days, youngest first",
-        response_model=Page[DeliveryAnswer],
+        response_model=Page[DeliveryResponse],
         responses=errors(404),
     )
     async def deliveries(
@@ -72,8 +72,8 @@ def subscription_routes(subscriptions: Subscriptions, rooms: RoomService, guard:
         after = read_cursor(cursor, "deliveries")
         found = await subscriptions.history(subscription_id, None if after is None else after[1], limit + 1, state)
         items, next_cursor = page_of(found, limit, "deliveries", lambda one: ("", one.delivery_id))
-        page = Page[DeliveryAnswer](
-            items=[DeliveryAnswer.model_validate(one) for one in items], next_cursor=next_cursor
+        page = Page[DeliveryResponse](
+            items=[DeliveryResponse.model_validate(one) for one in items], next_cursor=next_cursor
         )
         return written(page)
 

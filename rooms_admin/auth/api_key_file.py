@@ -18,7 +18,7 @@ from rooms_admin.auth.api_keys import SHORTEST_KEY, ApiKeys, NamedDigest, digest
 
 logger = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 2.0
+CHECK_INTERVAL_S = 2.0
 """A removed key is good for so long at most, and for the time a look takes."""
 LARGEST_FILE = 256 * 1024
 """Bytes; some 2,500 digests with their names."""
@@ -100,10 +100,10 @@ def _version(path: Path) -> Version:
 class KeyFile:
     """Keeps `ApiKeys` as the file says. A file that cannot be used changes nothing, and is complained about once."""
 
-    def __init__(self, path: Path, keys: ApiKeys, *, look_every_s: float = LOOK_EVERY_S) -> None:
+    def __init__(self, path: Path, keys: ApiKeys, *, check_interval_s: float = CHECK_INTERVAL_S) -> None:
         self._path = path
         self._keys = keys
-        self._look_every_s = look_every_s
+        self._look_every_s = check_interval_s
         self._seen: Version | str | None = None
         """The version read last, or what was wrong with the file as a whole."""
         self._known: frozenset[NamedDigest] = frozenset()
@@ -113,7 +113,7 @@ class KeyFile:
         """Read the file, then again whenever it has changed. Safe to cancel."""
         while True:
             self._wanted.clear()
-            await self.look()
+            await self.check()
             try:
                 async with asyncio.timeout(self._look_every_s):
                     await self._wanted.wait()
@@ -125,7 +125,7 @@ class KeyFile:
         """At once, changed or not."""
         self._wanted.set()
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Read the file if it is not the one that was read last."""
         seen = self._seen
         try:

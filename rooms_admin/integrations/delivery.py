@@ -25,7 +25,7 @@ from rooms_admin.integrations.subscriptions import (
     EventKind,
     OutgoingEvent,
     Subscription,
-    Subscriptions,
+    SubscriptionStore,
 )
 from rooms_admin.rooms.room import milliseconds
 from storage.errors import StoreUnavailable
@@ -62,12 +62,12 @@ class WebhookDeliveries:
     """Delivers events to subscribers while `run` is running.
 
     Each subscription has at most one delivery in flight, in the order of events; a failed one is retried later and
-    holds up nobody. Subscriptions do not wait for each other. `MOST_SUBSCRIPTIONS` bounds the requests in flight.
+    holds up nobody. SubscriptionStore do not wait for each other. `MOST_SUBSCRIPTIONS` bounds the requests in flight.
     """
 
     def __init__(
         self,
-        subscriptions: Subscriptions,
+        subscriptions: SubscriptionStore,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         chance: Callable[[], float] = random.random,
@@ -81,7 +81,7 @@ class WebhookDeliveries:
         self._look_s = look_s
         self._waiting: deque[OutgoingEvent] = deque()
         self._busy: set[str] = set()
-        """Subscriptions with a delivery in flight."""
+        """SubscriptionStore with a delivery in flight."""
         self._wake = asyncio.Event()
         self.lost = 0
         """Events dropped before they were stored."""
@@ -98,9 +98,9 @@ class WebhookDeliveries:
             fields = {"events": len(self._waiting), "reason": type(error).__name__}
             logger.error("webhook events dropped at shutdown", extra=fields)
 
-    def tell(self, kind: EventKind, room_id: str, data: Mapping[str, object]) -> None:
+    def publish(self, kind: EventKind, room_id: str, data: Mapping[str, object]) -> None:
         """Enqueue an event for its subscribers. Called in the event loop; never blocks."""
-        if not self._subscriptions.wanted(kind, room_id):
+        if not self._subscriptions.has_subscriber(kind, room_id):
             return
         if len(self._waiting) >= WAITING_LIMIT:
             self._waiting.popleft()
@@ -161,7 +161,9 @@ class WebhookDeliveries:
         ok = status is not None and 200 <= status < 300
         wait = None if ok or status == 410 else retry_after_s(delivery.attempts + 1, self._chance())
         again_at_ms = None if wait is None else milliseconds(self._now()) + round(wait * 1000)
-        sent = await self._subscriptions.attempted(delivery, status=status, error=error, again_at_ms=again_at_ms, ok=ok)
+        sent = await self._subscriptions.record_attempt(
+            delivery, status=status, error=error, again_at_ms=again_at_ms, ok=ok
+        )
         if sent.state == "failed":
             fields = {"subscription_id": sent.subscription_id, "delivery_id": sent.delivery_id}
             logger.warning("webhook delivery given up", extra={**fields, "reason": str(status or error)})

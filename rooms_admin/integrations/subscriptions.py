@@ -91,10 +91,10 @@ class Delivery:
         )
 
 
-class Subscriptions(Protocol):
+class SubscriptionStore(Protocol):
     """The books of subscriptions and their deliveries. Errors leave as `StoreUnavailable`."""
 
-    def wanted(self, event: EventKind, room_id: str) -> bool:
+    def has_subscriber(self, event: EventKind, room_id: str) -> bool:
         """Whether anybody may want it, without asking the store: `enqueue` decides."""
 
     async def all(self) -> Sequence[Subscription]:
@@ -124,7 +124,7 @@ class Subscriptions(Protocol):
         `attempted`, for `CLAIM_S` at most.
         """
 
-    async def attempted(
+    async def record_attempt(
         self, delivery: Delivery, *, status: int | None, error: str | None, again_at_ms: int | None, ok: bool
     ) -> Delivery:
         """Write down how an attempt went; `again_at_ms` None: there will be no other."""

@@ -12,12 +12,12 @@ from http_serving.errors import Conflict
 from rooms_admin.rooms.acs_client import AcsRoom, AcsRooms
 from rooms_admin.rooms.room import Participant, Room, RoomSettings
 
-SEATINGS = 10
+MOVE_ATTEMPTS = 10
 """How often a seat is looked up again while others keep changing it; each look-up but the first has such a reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class Provided:
+class ProvisionedRoom:
     """A new room's part in ACS."""
 
     backing: AcsRoom
@@ -32,18 +32,18 @@ class Provided:
         return tuple(dict.fromkeys((self.backing.acs_room_id, *self.sisters.values())))
 
 
-async def provide(
+async def provision(
     acs: AcsRooms,
     languages: Sequence[str],
     settings: RoomSettings,
     roster: Sequence[Participant],
     valid_from: datetime,
     valid_until: datetime,
-) -> Provided:
+) -> ProvisionedRoom:
     """Everything new in ACS, or nothing: what was made is taken back if anything fails, or the caller is cancelled."""
     if settings.layout != "sister":
         backing, users = await acs.create_room([one.role for one in roster], valid_from, valid_until)
-        return Provided(backing, users, {})
+        return ProvisionedRoom(backing, users, {})
     made: dict[str, AcsRoom] = {}
     user_at: dict[int, str] = {}
     try:
@@ -56,14 +56,14 @@ async def provide(
     except BaseException:
         await acs.delete_rooms([one.acs_room_id for one in made.values()], list(user_at.values()))
         raise
-    return Provided(
+    return ProvisionedRoom(
         made[languages[0]],
         tuple(user_at[place] for place in range(len(roster))),
         {language: one.acs_room_id for language, one in made.items()},
     )
 
 
-async def extend(acs: AcsRooms, room: Room, valid_from: datetime, valid_until: datetime) -> AcsRoom:
+async def change_validity(acs: AcsRooms, room: Room, valid_from: datetime, valid_until: datetime) -> AcsRoom:
     """Another validity for all of them; if one fails, the same once more goes on where it ended."""
     backing = await acs.change_validity(room.acs_room_id, valid_from, valid_until)
     for acs_room_id in (one for language, one in room.sisters.items() if language in room.languages[1:]):
@@ -74,7 +74,7 @@ async def extend(acs: AcsRooms, room: Room, valid_from: datetime, valid_until: d
 # --- languages that come and go --------------------------------------------------------------------
 
 
-async def provide_languages(
+async def provision_languages(
     acs: AcsRooms, languages: Sequence[str], valid_from: datetime, valid_until: datetime
 ) -> dict[str, str]:
     """An empty ACS room for each, or for none."""
@@ -113,7 +113,7 @@ def with_languages(room: Room, languages: Sequence[str], made: Mapping[str, str]
     return replace(room, languages=tuple(languages), sisters=sisters | leaving, acs_room_id=sisters[languages[0]])
 
 
-def left_over(room: Room) -> dict[str, str]:
+def leftover_acs_rooms(room: Room) -> dict[str, str]:
     """The ACS rooms of languages that are no longer the room's."""
     return {language: acs_room_id for language, acs_room_id in room.sisters.items() if language not in room.languages}
 
@@ -121,19 +121,19 @@ def left_over(room: Room) -> dict[str, str]:
 # --- seats -----------------------------------------------------------------------------------------
 
 
-async def settle(acs: AcsRooms, current: Callable[[], Awaitable[Room | None]], participant_id: str) -> None:
+async def move_to_acs_room(acs: AcsRooms, current: Callable[[], Awaitable[Room | None]], participant_id: str) -> None:
     """Have somebody on the roster of the ACS room they sit in, and on no other, as the store says once it is done.
 
     Looked up again until nobody has changed it meanwhile: of two who move the same person at once the later one counts,
     for both. If ACS refuses, the same once more goes on.
     """
     seated: tuple[str, str] | None = None
-    for _ in range(SEATINGS):
+    for _ in range(MOVE_ATTEMPTS):
         room = await current()
         participant = room.participant(participant_id) if room is not None else None
         if room is None or participant is None:
             return  # whoever removed them has seen to the rosters
-        wanted = room.seat(participant), participant.role
+        wanted = room.acs_room_of(participant), participant.role
         if wanted == seated:
             return
         await acs.set_role(wanted[0], participant.acs_user_id, participant.role)

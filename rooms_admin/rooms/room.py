@@ -115,7 +115,7 @@ class Room:
         """All of them; none twice."""
         return tuple(dict.fromkeys((self.acs_room_id, *self.sisters.values())))
 
-    def seat(self, participant: Participant) -> str:
+    def acs_room_of(self, participant: Participant) -> str:
         """The ACS room the participant sits in: that of the language they hear, if each has its own."""
         return self.sisters.get(participant.hears, self.acs_room_id)
 

@@ -16,7 +16,14 @@ from typing import Protocol
 
 from http_serving.errors import Conflict, NotFound
 from rooms_admin.rooms.acs_client import AcsRooms, AcsToken
-from rooms_admin.rooms.acs_provisioning import extend, left_over, provide, provide_languages, settle, with_languages
+from rooms_admin.rooms.acs_provisioning import (
+    change_validity,
+    leftover_acs_rooms,
+    move_to_acs_room,
+    provision,
+    provision_languages,
+    with_languages,
+)
 from rooms_admin.rooms.requests import (
     ChangedParticipant,
     ChangedRoom,
@@ -99,7 +106,7 @@ class RoomService:
         valid_until = new.valid_until or valid_from + LONGEST_VALIDITY
         check_validity(valid_from, valid_until, now)
 
-        made = await provide(self._acs, new.languages, settings, roster, valid_from, valid_until)
+        made = await provision(self._acs, new.languages, settings, roster, valid_from, valid_until)
         room = Room(
             room_id=self._ids.next("room"),
             acs_room_id=made.backing.acs_room_id,
@@ -187,15 +194,15 @@ class RoomService:
             )
 
         changed(room, dict.fromkeys(change.languages or (), ""))  # what cannot be must not reach ACS
-        gone = await self._delete_left_over(room)
+        gone = await self._delete_leftover_acs_rooms(room)
         valid_from = change.valid_from or room.valid_from
         valid_until = change.valid_until or room.valid_until
         if extended := (valid_from, valid_until) != (room.valid_from, room.valid_until):
             check_validity(valid_from, valid_until, self._now())
-            backing = await extend(self._acs, room, valid_from, valid_until)
+            backing = await change_validity(self._acs, room, valid_from, valid_until)
             valid_from, valid_until = backing.valid_from, backing.valid_until
         new = [language for language in change.languages or () if room.sisters and language not in room.languages]
-        made = await provide_languages(self._acs, new, valid_from, valid_until)
+        made = await provision_languages(self._acs, new, valid_from, valid_until)
 
         def carried_out(room: Room) -> Room:
             room = changed(room, made)
@@ -207,14 +214,14 @@ class RoomService:
             # Not needed if it failed, or somebody else was quicker. What failed may be in the store all the same.
             kept = await self._store.get(room_id) if made else None
             await self._acs.delete_rooms(set(made.values()) - set(kept.acs_room_ids if kept else ()))
-        if gone := await self._delete_left_over(room):
+        if gone := await self._delete_leftover_acs_rooms(room):
             room = await self._update(room_id, lambda room: with_languages(room, room.languages, {}, gone))
         return room
 
-    async def _delete_left_over(self, room: Room) -> tuple[str, ...]:
+    async def _delete_leftover_acs_rooms(self, room: Room) -> tuple[str, ...]:
         """Delete in ACS what belongs to languages that have gone; from the store it goes afterwards, so that a failure
         here, or the end of this process, leaves it to the next change or to the room's own end."""
-        found = tuple(left_over(room).values())
+        found = tuple(leftover_acs_rooms(room).values())
         await self._acs.delete_rooms(found)
         return found
 
@@ -269,14 +276,14 @@ class RoomService:
         room = await self.get(room_id)
         entry = roster_entry(room.languages, new)
         check_size(room)
-        seat = room.seat(entry)
+        seat = room.acs_room_of(entry)
         user = await self._acs.add_participant(seat, entry.role)
         added = replace(entry, participant_id=self._ids.next("participant"), acs_user_id=user)
 
         def with_added(room: Room) -> Room:
             check_languages(room.languages, added.speaks, added.hears)
             check_size(room)
-            if room.seat(added) != seat:
+            if room.acs_room_of(added) != seat:
                 raise Conflict("the room's languages were changed by somebody else at the same time")
             return replace(room, participants=(*room.participants, added))
 
@@ -303,19 +310,19 @@ class RoomService:
             return replace(room, participants=tuple(then if one is now else one for one in room.participants))
 
         then = _found(changed(room), participant_id)
-        if (room.seat(then), then.role) != (room.seat(participant), participant.role):
-            await self._acs.set_role(room.seat(then), participant.acs_user_id, then.role)
+        if (room.acs_room_of(then), then.role) != (room.acs_room_of(participant), participant.role):
+            await self._acs.set_role(room.acs_room_of(then), participant.acs_user_id, then.role)
         try:
             room = await self._update(room_id, changed)
         finally:
             if room.sisters and change.hears is not None:
-                await settle(self._acs, lambda: self._store.get(room_id), participant_id)
+                await move_to_acs_room(self._acs, lambda: self._store.get(room_id), participant_id)
         return room, _found(room, participant_id)
 
     async def remove_participant(self, room_id: str, participant_id: str, expected: Expected = ANY) -> None:
         room, participant = await self.participant(room_id, participant_id)
         expected.check(room.version)
-        await self._acs.remove_participant(room.seat(participant), participant.acs_user_id)
+        await self._acs.remove_participant(room.acs_room_of(participant), participant.acs_user_id)
         await self._update(
             room_id,
             lambda room: replace(

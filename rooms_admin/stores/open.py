@@ -1,4 +1,4 @@
-"""Opens what is kept, all of it in one place: a SQLite file, or a Redis that several replicas share."""
+"""Opens all stores: in one SQLite file, or in a Redis that several replicas share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rooms_admin.idempotency import IdempotencyStore
-from rooms_admin.integrations.subscriptions import Subscriptions
+from rooms_admin.integrations.subscriptions import SubscriptionStore
 from rooms_admin.rooms.room import RoomStore
 from rooms_admin.stores.redis.idempotency import RedisIdempotency
 from rooms_admin.stores.redis.keys import Keys, check_version
@@ -31,34 +31,34 @@ from storage.sqlite_key_value import SqliteKeyValue
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What is kept, each by its protocol. `run` must be running."""
+    """All stores of the service, each by its protocol. They need `run` to be running."""
 
     rooms: RoomStore
-    archive: TranscriptRecorder
-    answers: IdempotencyStore
-    subscriptions: Subscriptions
-    state: KeyValueStore
-    chores: tuple[Callable[[], Coroutine[Any, Any, None]], ...]
+    transcripts: TranscriptRecorder
+    idempotency: IdempotencyStore
+    subscriptions: SubscriptionStore
+    key_value: KeyValueStore
+    background_tasks: tuple[Callable[[], Coroutine[Any, Any, None]], ...]
 
     async def run(self) -> None:
-        """What has to be done again and again: the archive's writing down, and signs of life. Until cancelled."""
+        """Write down transcripts and renew signs of life, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for chore in self.chores:
-                group.create_task(chore(), name="storage")
+            for task in self.background_tasks:
+                group.create_task(task(), name="stores")
 
 
 @asynccontextmanager
-async def open_storage(database_path: str, redis_url: str | None) -> AsyncIterator[Stores]:
-    """Everything in Redis if there is a `redis_url`, in the file at `database_path` otherwise.
+async def open_stores(database_path: str, redis_url: str | None) -> AsyncIterator[Stores]:
+    """Open all stores in Redis if there is a `redis_url`, otherwise in the file at `database_path`.
 
-    Leaving writes down what the archive still holds.
+    Leaving the context writes down buffered transcripts.
 
     Raises:
         UnusableStore: it cannot be opened, or a newer version of this service has written it.
     """
     opened = _sqlite(database_path) if redis_url is None else _redis(redis_url)
-    async with opened as storage:
-        yield storage
+    async with opened as stores:
+        yield stores
 
 
 @asynccontextmanager
@@ -66,9 +66,10 @@ async def _sqlite(path: str) -> AsyncIterator[Stores]:
     async with SqliteDatabase(path, MIGRATIONS) as database:
         subscriptions = SqliteSubscriptions(database)
         await subscriptions.load()
-        async with TranscriptRecorder(SqliteTranscripts(database)) as archive:
-            answers, state = SqliteIdempotency(database), SqliteKeyValue(database)
-            yield Stores(SqliteRooms(database), archive, answers, subscriptions, state, (archive.run,))
+        async with TranscriptRecorder(SqliteTranscripts(database)) as transcripts:
+            idempotency, key_value = SqliteIdempotency(database), SqliteKeyValue(database)
+            rooms = SqliteRooms(database)
+            yield Stores(rooms, transcripts, idempotency, subscriptions, key_value, (transcripts.run,))
 
 
 @asynccontextmanager
@@ -76,7 +77,8 @@ async def _redis(url: str) -> AsyncIterator[Stores]:
     async with RedisClient(url) as client:
         keys = Keys()
         await check_version(client, keys)
-        async with TranscriptRecorder(RedisTranscripts(client, keys), flush_s=FLUSH_S) as archive:
-            answers, state = RedisIdempotency(client, keys), RedisKeyValue(client, keys.prefix)
-            subscriptions = RedisSubscriptions(client, keys)
-            yield Stores(RedisRooms(client, keys), archive, answers, subscriptions, state, (archive.run, answers.run))
+        async with TranscriptRecorder(RedisTranscripts(client, keys), flush_s=FLUSH_S) as transcripts:
+            idempotency, key_value = RedisIdempotency(client, keys), RedisKeyValue(client, keys.prefix)
+            rooms, subscriptions = RedisRooms(client, keys), RedisSubscriptions(client, keys)
+            tasks = (transcripts.run, idempotency.run)
+            yield Stores(rooms, transcripts, idempotency, subscriptions, key_value, tasks)

@@ -65,7 +65,7 @@ def cues(lines: Sequence[TranscriptLine], language: str | None = None) -> list[C
 def to_json(
     room_id: str, lines: Sequence[TranscriptLine], passages: Sequence[LedgerRecord], language: str | None = None
 ) -> bytes:
-    """What `models.TranscriptAnswer` describes, without making an object of each line a second time."""
+    """What `models.TranscriptResponse` describes, without making an object of each line a second time."""
     answer: dict[str, object] = {
         "room_id": room_id,
         "items": latest(lines, language),

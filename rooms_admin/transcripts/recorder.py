@@ -68,22 +68,22 @@ class TranscriptBatch:
     """What is written down at once."""
 
     lines: dict[RecordKey, TranscriptLine] = field(default_factory=dict)
-    passages: dict[RecordKey, LedgerRecord] = field(default_factory=dict)
+    closed: dict[RecordKey, LedgerRecord] = field(default_factory=dict)
     opened: dict[RecordKey, OpenLedgerRecord] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.lines) + len(self.passages) + len(self.opened)
+        return len(self.lines) + len(self.closed) + len(self.opened)
 
     def after(self, earlier: TranscriptBatch) -> TranscriptBatch:
         """Both; this one counts."""
-        passages = earlier.passages | self.passages
+        passages = earlier.closed | self.closed
         opened = {key: one for key, one in (earlier.opened | self.opened).items() if key not in passages}
         return TranscriptBatch(earlier.lines | self.lines, passages, opened)
 
     def without(self, room_id: str) -> TranscriptBatch:
         return TranscriptBatch(
             {key: one for key, one in self.lines.items() if key[0] != room_id},
-            {key: one for key, one in self.passages.items() if key[0] != room_id},
+            {key: one for key, one in self.closed.items() if key[0] != room_id},
             {key: one for key, one in self.opened.items() if key[0] != room_id},
         )
 
@@ -98,7 +98,7 @@ class TranscriptStore(Protocol):
     async def lines(self, room_id: str, most: int) -> Sequence[TranscriptLine]:
         """The youngest, by time."""
 
-    async def passages(self, room_id: str, most: int | None) -> Sequence[LedgerRecord]:
+    async def ledger(self, room_id: str, most: int | None) -> Sequence[LedgerRecord]:
         """The youngest, in the order in which they were closed; None: all of them."""
 
     async def close_open(self, room_id: str, prefix: str, reason: str, now_ms: int) -> int:
@@ -154,13 +154,13 @@ class TranscriptRecorder:
         self._buffer.opened[room_id, utterance_id, target] = entry
         self._bound(self._buffer.opened)
 
-    def passage(self, room_id: str, passage: LedgerRecord) -> None:
+    def closed(self, room_id: str, passage: LedgerRecord) -> None:
         """The final state of an utterance in a language."""
         key = (room_id, passage.utterance_id, passage.target)
         self._buffer.opened.pop(key, None)
         closed_at_ms = passage.closed_at_ms or milliseconds(self._now())
-        self._buffer.passages[key] = replace(passage, closed_at_ms=closed_at_ms)
-        self._bound(self._buffer.passages)
+        self._buffer.closed[key] = replace(passage, closed_at_ms=closed_at_ms)
+        self._bound(self._buffer.closed)
 
     def _bound(self, kept: dict[RecordKey, Kept]) -> None:
         if len(kept) <= BUFFER_LIMIT:
@@ -226,17 +226,17 @@ class TranscriptRecorder:
         kept = {(one.utterance_id, one.language): one for one in await self._records.lines(room_id, LINES_READ)}
         return list({**kept, **buffered}.values())
 
-    async def passages(self, room_id: str) -> Sequence[LedgerRecord]:
+    async def ledger(self, room_id: str) -> Sequence[LedgerRecord]:
         """The youngest closed entries, in the order in which they were closed."""
-        return await self._read_passages(room_id, LINES_READ)
+        return await self._read_ledger(room_id, LINES_READ)
 
-    async def every_passage(self, room_id: str) -> Sequence[LedgerRecord]:
+    async def whole_ledger(self, room_id: str) -> Sequence[LedgerRecord]:
         """All closed entries there are, in the order in which they were closed."""
-        return await self._read_passages(room_id, None)
+        return await self._read_ledger(room_id, None)
 
-    async def _read_passages(self, room_id: str, most: int | None) -> Sequence[LedgerRecord]:
-        buffered = {**_of(self._being_written.passages, room_id), **_of(self._buffer.passages, room_id)}
-        kept = {(one.utterance_id, one.target): one for one in await self._records.passages(room_id, most)}
+    async def _read_ledger(self, room_id: str, most: int | None) -> Sequence[LedgerRecord]:
+        buffered = {**_of(self._being_written.closed, room_id), **_of(self._buffer.closed, room_id)}
+        kept = {(one.utterance_id, one.target): one for one in await self._records.ledger(room_id, most)}
         return list({**kept, **buffered}.values())
 
     # --- retention -----------------------------------------------------------------------------------------

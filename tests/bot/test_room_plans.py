@@ -71,7 +71,7 @@ def test_a_room_without_a_glossary_wants_nothing() -> None:
 
 
 class NoBooks:
-    async def every_passage(self, room_id: str) -> list[LedgerRecord]:
+    async def whole_ledger(self, room_id: str) -> list[LedgerRecord]:
         raise AssertionError("not read for a room without a cap")
 
 
@@ -124,7 +124,7 @@ def test_all_calls_of_a_room_follow_its_changes() -> None:
 class Books:
     """What two passages of earlier calls used; one of them was a voice passed through."""
 
-    async def every_passage(self, room_id: str) -> list[LedgerRecord]:
+    async def whole_ledger(self, room_id: str) -> list[LedgerRecord]:
         spoken = LedgerRecord("u-1", "8:acs:a", "en-US", "es-ES", "spoken", "", 2_000, 1_500, None, None, 0, None, {})
         return [spoken, replace(spoken, target="en-US", kind="passthrough")]
 

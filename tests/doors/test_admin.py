@@ -132,7 +132,7 @@ async def entra() -> Any:
         yield issuer
 
 
-def described(whole: Line) -> set[tuple[str, str]]:
+def complete_openapi(whole: Line) -> set[tuple[str, str]]:
     """Methods and paths that ask an admin for proof."""
     paths = whole.service.app.openapi()["paths"]
     return {(method.upper(), path) for path in paths for method in paths[path] if "security" in paths[path][method]}
@@ -141,7 +141,7 @@ def described(whole: Line) -> set[tuple[str, str]]:
 async def test_roles_open_what_they_say(entra: Entra) -> None:
     ids = {"room_id": "room-0", "participant_id": "p-0", "subscription_id": "s-0"}
     async with line(**entra.settings(admin=True)) as whole:
-        assert described(whole) == {(method, path) for method, path, _, _ in ROLES}
+        assert complete_openapi(whole) == {(method, path) for method, path, _, _ in ROLES}
         for given, opened in KINDS:
             proof = {"Authorization": f"Bearer {entra.token(ADMIN_AUDIENCE, roles=list(given))}"}
             seen, expected = {}, {}
@@ -187,7 +187,7 @@ async def test_an_issuer_that_is_not_reached_is_not_a_wrong_token(entra: Entra) 
 async def test_keys_are_rotated_while_the_service_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     defaults = KeyFile.__init__.__kwdefaults__
     assert defaults is not None
-    monkeypatch.setitem(defaults, "look_every_s", 0.05)
+    monkeypatch.setitem(defaults, "check_interval_s", 0.05)
     path = tmp_path / "keys"
     path.write_text("backend:the-old-key\n")
     old, new = {"X-API-Key": "the-old-key"}, {"X-API-Key": "the-new-key"}

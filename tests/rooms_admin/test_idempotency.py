@@ -31,14 +31,14 @@ async def claimed(answers: IdempotencyStore, caller: str = "ops", key: str = "k"
 
 async def test_the_same_again_gets_the_same_answer(stores: Stores) -> None:
     await stores.rooms.add(room(1))
-    answers = stores.answers()
+    answers = stores.idempotency()
     await answers.keep(await claimed(answers), ANSWER, "room-1")
     assert await answers.claim("ops", "k", b"one") == ANSWER
-    assert await stores.answers().claim("ops", "k", b"one") == ANSWER, "after a restart as well"
+    assert await stores.idempotency().claim("ops", "k", b"one") == ANSWER, "after a restart as well"
 
 
 async def test_a_key_belongs_to_one_request_of_one_caller(stores: Stores) -> None:
-    answers = stores.answers()
+    answers = stores.idempotency()
     await answers.keep(await claimed(answers), ANSWER, None)
     with pytest.raises(KeyReused):
         await answers.claim("ops", "k", b"another")
@@ -46,7 +46,7 @@ async def test_a_key_belongs_to_one_request_of_one_caller(stores: Stores) -> Non
 
 
 async def test_two_at_once_are_one(stores: Stores) -> None:
-    answers = stores.answers()
+    answers = stores.idempotency()
     await claimed(answers)
     with pytest.raises(InProgress) as caught:
         await answers.claim("ops", "k", b"one")
@@ -54,15 +54,15 @@ async def test_two_at_once_are_one(stores: Stores) -> None:
 
 
 async def test_what_failed_is_tried_again(stores: Stores) -> None:
-    answers = stores.answers()
+    answers = stores.idempotency()
     await answers.release(await claimed(answers))
     assert not (await claimed(answers, wanted=b"corrected")).unfinished
 
 
 async def test_what_the_process_before_did_not_finish_is_taken_over(stores: Stores) -> None:
-    before = await claimed(stores.answers())
+    before = await claimed(stores.idempotency())
     await stores.another_process()
-    after = await claimed(stores.answers())
+    after = await claimed(stores.idempotency())
     assert (before.unfinished, after.unfinished) == (False, True)
     assert before.request_key == after.request_key
     assert "k" not in after.request_key.removeprefix("ops:")
@@ -70,7 +70,7 @@ async def test_what_the_process_before_did_not_finish_is_taken_over(stores: Stor
 
 async def test_a_key_is_forgotten_after_a_day(stores: Stores) -> None:
     clock = Clock()
-    answers = stores.answers(clock)
+    answers = stores.idempotency(clock)
     await answers.keep(await claimed(answers), ANSWER, None)
     clock.now = NOW + KEPT_FOR - timedelta(seconds=1)
     assert await answers.claim("ops", "k", b"one") == ANSWER

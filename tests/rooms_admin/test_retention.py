@@ -31,9 +31,9 @@ class Clock:
 async def swept(database: SqliteDatabase, clock: Clock, acs: FakeAcs) -> list[str]:
     """The rooms that are there after a sweep."""
     store = SqliteRooms(database)
-    async with TranscriptRecorder(SqliteTranscripts(database), now=clock) as archive:
+    async with TranscriptRecorder(SqliteTranscripts(database), now=clock) as transcripts:
         rooms = RoomService(store, acs.acs, now=clock)
-        await Retention(store, rooms, archive, default_days=30, now=clock).sweep()
+        await Retention(store, rooms, transcripts, default_days=30, now=clock).sweep()
     return [one.room_id for one in await store.page(RoomQuery(99))]
 
 
@@ -65,25 +65,25 @@ async def test_old_words_go_while_their_room_stays() -> None:
     clock, acs = Clock(), FakeAcs()
     async with SqliteDatabase(IN_MEMORY, MIGRATIONS) as database:
         await SqliteRooms(database).add(replace(room(1), valid_until=NOW + timedelta(days=100)))
-        async with TranscriptRecorder(SqliteTranscripts(database)) as archive:
-            archive.line("room-1", line(1, at_ms=milliseconds(NOW - timedelta(days=31))))
-            archive.line("room-1", line(2, at_ms=milliseconds(NOW - timedelta(days=29))))
+        async with TranscriptRecorder(SqliteTranscripts(database)) as transcripts:
+            transcripts.line("room-1", line(1, at_ms=milliseconds(NOW - timedelta(days=31))))
+            transcripts.line("room-1", line(2, at_ms=milliseconds(NOW - timedelta(days=29))))
         assert await swept(database, clock, acs) == ["room-1"]
-        async with TranscriptRecorder(SqliteTranscripts(database)) as archive:
-            assert [one.utterance_id for one in await archive.lines("room-1")] == ["u-2"]
+        async with TranscriptRecorder(SqliteTranscripts(database)) as transcripts:
+            assert [one.utterance_id for one in await transcripts.lines("room-1")] == ["u-2"]
 
 
 async def test_it_sweeps_at_once_and_again_though_a_sweep_fails() -> None:
     clock, acs = Clock(), FakeAcs()
     async with (
         SqliteDatabase(IN_MEMORY, MIGRATIONS) as database,
-        TranscriptRecorder(SqliteTranscripts(database), now=clock) as archive,
+        TranscriptRecorder(SqliteTranscripts(database), now=clock) as transcripts,
     ):
         store = SqliteRooms(database)
         await store.add(replace(room(1), valid_until=NOW - timedelta(days=31)))
         acs.rooms.fail("delete_room", refused(500))
         retention = Retention(
-            store, RoomService(store, acs.acs, now=clock), archive, default_days=30, interval_s=0.01, now=clock
+            store, RoomService(store, acs.acs, now=clock), transcripts, default_days=30, interval_s=0.01, now=clock
         )
         running = asyncio.ensure_future(retention.run())
         async with asyncio.timeout(5):

@@ -33,7 +33,7 @@ async def test_what_is_written_is_read(tmp_path: Path, where: str) -> None:
     async with SqliteDatabase(path, MIGRATIONS) as database:
         assert await database.write(insert(1)) == 1
         assert await database.read(numbers) == [1]
-        await database.forget_traces()
+        await database.truncate_log()
 
 
 async def test_what_is_written_is_there_next_time(tmp_path: Path) -> None:

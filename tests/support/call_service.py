@@ -156,7 +156,7 @@ class Kept:
     def line(self, room_id: str, line: TranscriptLine) -> None:
         self.lines[room_id].append(line)
 
-    def passage(self, room_id: str, passage: LedgerRecord) -> None:
+    def closed(self, room_id: str, passage: LedgerRecord) -> None:
         self.open.discard((room_id, passage.utterance_id, passage.target))
         self.passages[room_id].append(passage)
 

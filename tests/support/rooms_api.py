@@ -77,10 +77,10 @@ class FakeTranscripts:
     async def lines(self, room_id: str) -> Sequence[TranscriptLine]:
         return self.kept
 
-    async def passages(self, room_id: str) -> Sequence[LedgerRecord]:
+    async def ledger(self, room_id: str) -> Sequence[LedgerRecord]:
         return self.closed
 
-    async def every_passage(self, room_id: str) -> Sequence[LedgerRecord]:
+    async def whole_ledger(self, room_id: str) -> Sequence[LedgerRecord]:
         return self.closed
 
 

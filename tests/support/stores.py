@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from rooms_admin.idempotency import IdempotencyStore
-from rooms_admin.integrations.subscriptions import Subscriptions
+from rooms_admin.integrations.subscriptions import SubscriptionStore
 from rooms_admin.rooms.room import RoomStore
 from rooms_admin.stores.redis.idempotency import RedisIdempotency
 from rooms_admin.stores.redis.keys import Keys
@@ -43,12 +43,12 @@ class Stores:
     records: TranscriptStore
     database: SqliteDatabase | RedisClient
 
-    def answers(self, now: Now = wall_clock) -> IdempotencyStore:
+    def idempotency(self, now: Now = wall_clock) -> IdempotencyStore:
         if isinstance(self.database, SqliteDatabase):
             return SqliteIdempotency(self.database, now=now)
         return RedisIdempotency(self.database, Keys(), now=now)
 
-    async def subscriptions(self, now: Now = wall_clock) -> Subscriptions:
+    async def subscriptions(self, now: Now = wall_clock) -> SubscriptionStore:
         if isinstance(self.database, RedisClient):
             return RedisSubscriptions(self.database, Keys(), now=now)
         subscriptions = SqliteSubscriptions(self.database, now=now)

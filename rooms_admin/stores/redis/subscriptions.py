@@ -39,7 +39,7 @@ _SCRIPT = Script(Path(__file__).with_name("subscriptions.lua"))
 
 
 class RedisSubscriptions:
-    """See Subscriptions."""
+    """See SubscriptionStore."""
 
     def __init__(
         self, client: RedisClient, keys: Keys, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -48,7 +48,7 @@ class RedisSubscriptions:
         self._keys = keys
         self._now = now
 
-    def wanted(self, event: EventKind, room_id: str) -> bool:
+    def has_subscriber(self, event: EventKind, room_id: str) -> bool:
         """Somebody may have subscribed at another replica a moment ago: who wants it is found out when it is written
         down."""
         return True
@@ -107,7 +107,7 @@ class RedisSubscriptions:
         documents = await self._client.run(_SCRIPT, "due", [], self._keys.prefix, now, claimed_until, *busy)
         return [_delivery.decode(document) for document in documents]
 
-    async def attempted(
+    async def record_attempt(
         self, delivery: Delivery, *, status: int | None, error: str | None, again_at_ms: int | None, ok: bool
     ) -> Delivery:
         changed = delivery.attempted(status=status, error=error, again_at_ms=again_at_ms, ok=ok)

@@ -38,7 +38,7 @@ class RedisTranscripts:
         for (room_id, *name), line in batch.lines.items():
             document = b"%d:" % line.revision + msgspec.json.encode(line)
             rooms[room_id] += "line", _name(*name), line.timestamp_ms, document
-        for (room_id, *name), passage in batch.passages.items():
+        for (room_id, *name), passage in batch.closed.items():
             rooms[room_id] += "passage", _name(*name), passage.closed_at_ms, msgspec.json.encode(passage)
         for (room_id, *name), opened in batch.opened.items():
             rooms[room_id] += "open", _name(*name), opened.opened_at_ms, msgspec.json.encode(opened)
@@ -53,7 +53,7 @@ class RedisTranscripts:
         documents = await self._youngest(room_id, "lines", "lines-by-time", most)
         return [_line.decode(document.partition(b":")[2]) for document in documents]
 
-    async def passages(self, room_id: str, most: int | None) -> Sequence[LedgerRecord]:
+    async def ledger(self, room_id: str, most: int | None) -> Sequence[LedgerRecord]:
         return [_passage.decode(one) for one in await self._youngest(room_id, "passages", "passages-in-order", most)]
 
     async def _youngest(self, room_id: str, kind: str, order: str, most: int | None) -> list[bytes]:

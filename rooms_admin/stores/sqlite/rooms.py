@@ -136,7 +136,7 @@ class SqliteRooms:
 
         with self._changing(room_id):
             proof = await self._database.write(remove)
-        await self._database.forget_traces()
+        await self._database.truncate_log()
         return proof
 
     async def deletion(self, room_id: str) -> Deletion | None:

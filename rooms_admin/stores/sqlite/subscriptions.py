@@ -28,7 +28,7 @@ _COLUMNS = "delivery_id, subscription_id, room_id, event, created_ms, due_ms, at
 
 
 class SqliteSubscriptions:
-    """See Subscriptions. What is subscribed is known without reading, to ask for each event."""
+    """See SubscriptionStore. What is subscribed is known without reading, to ask for each event."""
 
     def __init__(self, database: SqliteDatabase, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database = database
@@ -54,7 +54,7 @@ class SqliteSubscriptions:
     async def find(self, subscription_id: str) -> Subscription | None:
         return self._known.get(subscription_id)
 
-    def wanted(self, event: EventKind, room_id: str) -> bool:
+    def has_subscriber(self, event: EventKind, room_id: str) -> bool:
         return any(one.wants(event, room_id) for one in self._known.values())
 
     async def add(self, url: str, events: Sequence[EventKind], room_id: str | None) -> Subscription:
@@ -116,7 +116,7 @@ class SqliteSubscriptions:
 
         return await self._database.read(read)
 
-    async def attempted(
+    async def record_attempt(
         self, delivery: Delivery, *, status: int | None, error: str | None, again_at_ms: int | None, ok: bool
     ) -> Delivery:
         changed = delivery.attempted(status=status, error=error, again_at_ms=again_at_ms, ok=ok)

@@ -36,7 +36,7 @@ class SqliteTranscripts:
 
         return await self._database.read(read)
 
-    async def passages(self, room_id: str, most: int | None) -> Sequence[LedgerRecord]:
+    async def ledger(self, room_id: str, most: int | None) -> Sequence[LedgerRecord]:
         query = "SELECT document FROM passages WHERE room_id = ? ORDER BY number DESC LIMIT ?"
 
         def read(connection: sqlite3.Connection) -> list[LedgerRecord]:
@@ -53,9 +53,7 @@ class SqliteTranscripts:
             query = f"SELECT document FROM open_passages WHERE {beginning} ORDER BY opened_ms, utterance_id"
             rows = connection.execute(query, values).fetchall()
             closed = [_open.decode(row[0]).abandoned(reason, now_ms) for row in rows]
-            _write(
-                connection, TranscriptBatch(passages={(room_id, one.utterance_id, one.target): one for one in closed})
-            )
+            _write(connection, TranscriptBatch(closed={(room_id, one.utterance_id, one.target): one for one in closed}))
             return len(closed)
 
         return await self._database.write(close)
@@ -70,7 +68,7 @@ class SqliteTranscripts:
 
         gone = await self._database.write(expire)
         if gone:
-            await self._database.forget_traces()
+            await self._database.truncate_log()
         return gone
 
 
@@ -107,11 +105,11 @@ def _write(connection: sqlite3.Connection, batch: TranscriptBatch) -> None:
                 "closed_ms": passage.closed_at_ms,
                 "document": msgspec.json.encode(passage).decode(),
             }
-            for (room_id, utterance_id, target), passage in batch.passages.items()
+            for (room_id, utterance_id, target), passage in batch.closed.items()
         ],
     )
     connection.executemany(
-        "DELETE FROM open_passages WHERE room_id = ? AND utterance_id = ? AND target = ?", list(batch.passages)
+        "DELETE FROM open_passages WHERE room_id = ? AND utterance_id = ? AND target = ?", list(batch.closed)
     )
     # What is closed already stays closed, whoever was late to say that it had been opened.
     connection.executemany(

@@ -166,16 +166,16 @@ class Books(Kept):
         if not self._gate.shut:
             super().line(*entry)
 
-    def passage(self, room_id: str, passage: LedgerRecord) -> None:
+    def closed(self, room_id: str, passage: LedgerRecord) -> None:
         if not self._gate.shut:
-            super().passage(room_id, passage)
+            super().closed(room_id, passage)
 
     async def close_open(self, room_id: str, prefix: str, reason: str) -> int:
         if self._gate.broken:
             raise StoreUnavailable("away")
         left = [one for one in self.open if one[0] == room_id and one[1].startswith(prefix)]
         for _, utterance, target in left:
-            self.passage(
+            self.closed(
                 room_id, LedgerRecord(utterance, "", "", target, "abandoned", reason, 0, 0, None, None, 0, None)
             )
         return len(left)

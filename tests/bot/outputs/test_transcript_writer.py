@@ -126,7 +126,7 @@ class Kept:
     def line(self, room_id: str, line: TranscriptLine) -> None:
         self.lines.append((room_id, line))
 
-    def passage(self, room_id: str, passage: LedgerRecord) -> None:
+    def closed(self, room_id: str, passage: LedgerRecord) -> None:
         self.passages.append((room_id, passage))
 
 

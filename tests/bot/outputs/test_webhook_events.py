@@ -35,7 +35,7 @@ def test_an_utterance_is_told_with_its_words() -> None:
     for one in lines:
         notices.line("room-1", one)
     assert told.events == []
-    notices.passage("room-1", PASSAGE)
+    notices.closed("room-1", PASSAGE)
     ((kind, room_id, data),) = told.events
     assert (kind, room_id) == ("utterance.final", "room-1")
     assert (data["original"], data["interpretation"], data["state"]) == ("Hello", "Hola", "spoken")
@@ -45,7 +45,7 @@ def test_an_utterance_is_told_with_its_words() -> None:
 
 def test_words_that_never_came_are_none() -> None:
     told = Told()
-    WebhookEvents(Kept(), told).passage("room-1", PASSAGE)
+    WebhookEvents(Kept(), told).closed("room-1", PASSAGE)
     assert (told.events[0][2]["original"], told.events[0][2]["interpretation"]) == (None, None)
 
 
@@ -56,5 +56,5 @@ def test_what_is_never_settled_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> 
     notices.line("room-1", line("Hola", "es-ES"))
     for number in range(2):
         notices.line("room-1", line("x", "es-ES", utterance=f"v-{number}"))
-    notices.passage("room-1", PASSAGE)
+    notices.closed("room-1", PASSAGE)
     assert told.events[0][2]["interpretation"] is None

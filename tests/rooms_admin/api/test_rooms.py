@@ -15,7 +15,7 @@ from http_serving.errors import Conflict
 from rooms_admin.api import (
     BODY_LIMIT,
 )
-from rooms_admin.api.schemas import TranscriptAnswer
+from rooms_admin.api.schemas import TranscriptResponse
 from rooms_admin.transcripts.records import LedgerRecord, PlayoutTimes, TranscriptLine
 from tests.support.acs_fakes import refused
 from tests.support.rooms_api import NEW_ROOM, Service, create
@@ -263,7 +263,7 @@ async def test_the_transcript_comes_in_four_formats(service: Service, http: http
         ["number"], True, 1.1, "captions",
     )  # fmt: skip
     assert flagged["playouts"] == {"room": {"played_ms": 800, "trimmed_ms": 40, "dropped_ms": 0}}
-    TranscriptAnswer.model_validate(body)
+    TranscriptResponse.model_validate(body)
 
     vtt = await http.get(path, params={"format": "vtt", "language": "ES-es"})
     assert vtt.headers["content-type"] == "text/vtt; charset=utf-8"

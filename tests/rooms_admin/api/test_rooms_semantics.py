@@ -43,7 +43,7 @@ class Repeating:
 @pytest.fixture
 async def repeating() -> AsyncIterator[Repeating]:
     async with SqliteDatabase(IN_MEMORY, MIGRATIONS) as database:
-        yield Repeating(database, await built(answers=SqliteIdempotency(database)))
+        yield Repeating(database, await built(idempotency=SqliteIdempotency(database)))
 
 
 # --- repeated requests -------------------------------------------------------------------------------
@@ -97,7 +97,7 @@ async def test_a_creation_cut_short_after_the_room_was_made_is_finished_by_repea
             await repeating.post("/api/rooms", NEW_ROOM)
     assert len(repeating.service.acs.rooms.rooms) == 1
     # The process after it: another owner of claims, the same rooms.
-    repeating.service = await built(before=repeating.service, answers=SqliteIdempotency(repeating.database))
+    repeating.service = await built(before=repeating.service, idempotency=SqliteIdempotency(repeating.database))
     answer = await repeating.post("/api/rooms", NEW_ROOM)
     assert answer.status_code == 201
     assert list(repeating.service.acs.rooms.rooms) == [answer.json()["acs_room_id"]]

@@ -12,7 +12,7 @@ import pytest
 from http_serving.errors import ServiceError
 from rooms_admin.api import RequestGuard, subscription_routes
 from rooms_admin.auth.api_keys import ApiKeys
-from rooms_admin.integrations.subscriptions import OutgoingEvent, Subscriptions
+from rooms_admin.integrations.subscriptions import OutgoingEvent, SubscriptionStore
 from rooms_admin.rooms.room import milliseconds
 from rooms_admin.rooms.service import RoomService
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
@@ -27,7 +27,7 @@ NEW = {"url": "https://contoso.com/hook", "events": ["room.live"]}
 
 
 class Service:
-    def __init__(self, database: SqliteDatabase, subscriptions: Subscriptions) -> None:
+    def __init__(self, database: SqliteDatabase, subscriptions: SubscriptionStore) -> None:
         self.subscriptions = subscriptions
         rooms = RoomService(SqliteRooms(database), FakeAcs().acs)
         self.app = application(

@@ -82,18 +82,18 @@ async def test_keys_follow_the_file(tmp_path: Path, caplog: pytest.LogCaptureFix
     keys = ApiKeys({"start": "given-at-start"})
     file = KeyFile(path, keys)
     path.write_text(f"ops:{ONE}\n")
-    await file.look()
+    await file.check()
     assert good(keys) == {ONE, "given-at-start"}
     path.write_text(f"ops:{ONE}\nops:{TWO}\n")
-    await file.look()
+    await file.check()
     assert good(keys) == {ONE, TWO, "given-at-start"}
     assert keys.caller(TWO).name == "ops"
     (tmp_path / "next").write_text(f"ci:{TWO}\n")
     (tmp_path / "next").rename(path)  # as secrets are mounted: another file in its place
-    await file.look()
+    await file.check()
     assert good(keys) == {TWO, "given-at-start"}
     path.write_text("# nobody\n")
-    await file.look()
+    await file.check()
     assert good(keys) == {"given-at-start"}
     told = [(r.__dict__["keys"], r.__dict__["added"], r.__dict__["removed"]) for r in caplog.records]
     assert told == [(1, ["ops"], []), (2, ["ops"], []), (1, ["ci"], ["ops", "ops"]), (0, [], ["ci"])]
@@ -127,16 +127,16 @@ async def test_a_broken_file_changes_nothing_and_is_told_once(
     keys = ApiKeys({})
     file = KeyFile(path, keys)
     path.write_text(f"ops:{ONE}\n")
-    await file.look()
+    await file.check()
     break_it(path)
-    await file.look()
-    await file.look()
+    await file.check()
+    await file.check()
     assert good(keys) == {ONE}
     (error,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert (error.__dict__["line"], error.__dict__["reason"]) == (line, reason)
     assert ONE not in str(vars(error)) and TWO not in str(vars(error))
     path.write_text(f"ci:{TWO}\n")
-    await file.look()
+    await file.check()
     assert good(keys) == {TWO}
 
 
@@ -150,15 +150,15 @@ async def test_it_is_looked_at_again_and_again_and_at_once_when_asked(tmp_path: 
             while good(keys) != expected:  # noqa: ASYNC110 - a dictionary has no event
                 await asyncio.sleep(0.01)
 
-    for look_every_s in (0.02, 3600.0):
-        file = KeyFile(path, keys, look_every_s=look_every_s)
+    for check_interval_s in (0.02, 3600.0):
+        file = KeyFile(path, keys, check_interval_s=check_interval_s)
         async with asyncio.TaskGroup() as group:
             running = group.create_task(file.run())
             path.write_text(f"ops:{ONE}\n")
             file.read_again()
             await until({ONE})
             path.write_text(f"ops:{TWO}\n")
-            if look_every_s > 1:
+            if check_interval_s > 1:
                 file.read_again()
             await until({TWO})
             running.cancel()

@@ -16,7 +16,7 @@ import pytest
 
 from rooms_admin.integrations import delivery as module
 from rooms_admin.integrations.delivery import JITTER, RETRY_S, WebhookDeliveries, retry_after_s, signature
-from rooms_admin.integrations.subscriptions import Subscription, Subscriptions
+from rooms_admin.integrations.subscriptions import Subscription, SubscriptionStore
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
 from rooms_admin.stores.sqlite.rooms import SqliteRooms
 from rooms_admin.stores.sqlite.subscriptions import SqliteSubscriptions
@@ -50,7 +50,7 @@ async def running(deliveries: WebhookDeliveries) -> AsyncIterator[None]:
 
 class Sending:
     def __init__(
-        self, subscriptions: Subscriptions, deliveries: WebhookDeliveries, integrator: Integrator, clock: Clock
+        self, subscriptions: SubscriptionStore, deliveries: WebhookDeliveries, integrator: Integrator, clock: Clock
     ) -> None:
         self.subscriptions = subscriptions
         self.deliveries = deliveries
@@ -87,8 +87,8 @@ async def sending(stores: Stores) -> AsyncIterator[Sending]:
 
 async def test_what_happens_is_told_and_signed(sending: Sending) -> None:
     subscription = await sending.subscribe()
-    sending.deliveries.tell("room.live", "room-1", {"reason": "a test"})
-    sending.deliveries.tell("room.ended", "room-1", {})
+    sending.deliveries.publish("room.live", "room-1", {"reason": "a test"})
+    sending.deliveries.publish("room.ended", "room-1", {})
     await sending.until_state(subscription, "delivered", 1)
     ((headers, body),) = sending.integrator.received
     document = json.loads(body)
@@ -112,7 +112,7 @@ def test_the_example_of_the_standard() -> None:
 async def test_a_failure_is_tried_again_with_the_same_id(sending: Sending) -> None:
     subscription = await sending.subscribe()
     sending.integrator.answers = [500, 302]
-    sending.deliveries.tell("room.live", "room-1", {})
+    sending.deliveries.publish("room.live", "room-1", {})
     first = await sending.until_state(subscription, "pending", 1)
     assert first.status == 500
     sending.clock.ahead += timedelta(seconds=RETRY_S[0])
@@ -126,7 +126,7 @@ async def test_a_failure_is_tried_again_with_the_same_id(sending: Sending) -> No
 
 async def test_it_is_given_up_in_the_end(sending: Sending) -> None:
     subscription = await sending.subscribe("http://127.0.0.1:1/nobody")
-    sending.deliveries.tell("room.live", "room-1", {})
+    sending.deliveries.publish("room.live", "room-1", {})
     for number, wait in enumerate(RETRY_S, start=1):
         failed = await sending.until_state(subscription, "pending", number)
         assert (failed.status, failed.error) == (None, "ClientConnectorError")
@@ -137,12 +137,12 @@ async def test_it_is_given_up_in_the_end(sending: Sending) -> None:
 async def test_one_that_is_gone_for_good_is_not_asked_again(sending: Sending) -> None:
     subscription = await sending.subscribe()
     sending.integrator.answers = [410]
-    sending.deliveries.tell("room.live", "room-1", {})
+    sending.deliveries.publish("room.live", "room-1", {})
     await sending.until_state(subscription, "failed", 1)
 
 
 async def test_what_nobody_wants_is_not_kept(sending: Sending) -> None:
-    sending.deliveries.tell("room.live", "room-1", {})
+    sending.deliveries.publish("room.live", "room-1", {})
     await sending.deliveries.flush()
     subscription = await sending.subscribe()
     assert await sending.subscriptions.history(subscription.subscription_id, None, 9) == []
@@ -158,7 +158,7 @@ async def test_a_store_that_fails_delays_and_loses_nothing(sending: Sending, mon
         return await real(events)
 
     monkeypatch.setattr(sending.subscriptions, "enqueue", enqueue)
-    sending.deliveries.tell("room.live", "room-1", {})
+    sending.deliveries.publish("room.live", "room-1", {})
     await sending.until_state(subscription, "delivered", 1)
     assert len(sending.integrator.received) == 1
 
@@ -169,7 +169,7 @@ async def test_what_has_happened_is_written_down_when_we_stop() -> None:
         subscriptions = SqliteSubscriptions(database)
         await subscriptions.add("https://contoso.com", ["room.live"], None)
         async with WebhookDeliveries(subscriptions) as deliveries:
-            deliveries.tell("room.live", "room-1", {})
+            deliveries.publish("room.live", "room-1", {})
         assert len(await subscriptions.due()) == 1
 
 
@@ -181,7 +181,7 @@ async def test_too_much_at_once_costs_the_oldest(monkeypatch: pytest.MonkeyPatch
         added = await subscriptions.add("https://contoso.com", ["room.live"], None)
         async with WebhookDeliveries(subscriptions) as deliveries:
             for number in range(5):
-                deliveries.tell("room.live", "room-1", {"number": number})
+                deliveries.publish("room.live", "room-1", {"number": number})
             assert deliveries.lost == 3
         stored = await subscriptions.history(added.subscription_id, None, 9)
         numbers = {json.loads(one.body)["data"]["number"] for one in stored}
@@ -202,7 +202,7 @@ async def test_an_endpoint_that_does_not_answer_holds_up_no_other(stores: Stores
         deliveries = WebhookDeliveries(subscriptions, timeout_s=60)
         async with running(deliveries), asyncio.timeout(15):
             for number in range(20):
-                deliveries.tell("utterance.final", "room-1", {"number": number})
+                deliveries.publish("utterance.final", "room-1", {"number": number})
                 await asyncio.sleep(0.001)
             for integrator in lively:
                 await integrator.until(20)
@@ -232,7 +232,7 @@ async def test_an_endpoint_that_does_not_answer_costs_the_others_no_time() -> No
         async with running(deliveries):
             for number in range(100):
                 begun = loop.time()
-                deliveries.tell("utterance.final", "room-1", {"number": number})
+                deliveries.publish("utterance.final", "room-1", {"number": number})
                 await lively.until(number + 1)
                 assert round((loop.time() - begun) * 1000) <= 1
                 await asyncio.sleep(0.1)

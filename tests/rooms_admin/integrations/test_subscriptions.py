@@ -1,4 +1,4 @@
-"""Subscriptions and their deliveries are written down before anything is sent, and go with their room."""
+"""SubscriptionStore and their deliveries are written down before anything is sent, and go with their room."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from http_serving.errors import Conflict, NotFound
 from rooms_admin.integrations import subscriptions as module
-from rooms_admin.integrations.subscriptions import Delivery, OutgoingEvent, Subscriptions
+from rooms_admin.integrations.subscriptions import Delivery, OutgoingEvent, SubscriptionStore
 from rooms_admin.rooms.room import milliseconds
 from tests.support.rooms import NOW, room
 from tests.support.stores import Stores
@@ -24,7 +24,7 @@ class Clock:
 
 
 class Stored:
-    def __init__(self, stores: Stores, subscriptions: Subscriptions, clock: Clock) -> None:
+    def __init__(self, stores: Stores, subscriptions: SubscriptionStore, clock: Clock) -> None:
         self.stores = stores
         self.subscriptions = subscriptions
         self.clock = clock
@@ -62,7 +62,7 @@ async def test_only_what_is_wanted_is_written_down(stored: Stored) -> None:
             ("room-2", everything.subscription_id),
         ]
     )
-    assert stored.subscriptions.wanted("room.live", "room-1")
+    assert stored.subscriptions.has_subscriber("room.live", "room-1")
 
 
 async def test_subscriptions_survive_a_restart(stored: Stored) -> None:
@@ -83,7 +83,7 @@ async def test_of_each_subscription_the_oldest_delivery_is_due(stored: Stored) -
     sent = []
     for _ in range(10):
         (delivery,) = await stored.subscriptions.due({other})
-        await stored.subscriptions.attempted(delivery, status=200, error=None, again_at_ms=None, ok=True)
+        await stored.subscriptions.record_attempt(delivery, status=200, error=None, again_at_ms=None, ok=True)
         sent.append(delivery.delivery_id)
     assert sent == whole[::-1]
     assert await stored.subscriptions.due([other]) == []
@@ -95,12 +95,12 @@ async def test_an_attempt_is_due_again_when_it_says(stored: Stored) -> None:
     await stored.enqueue("room-1")
     (delivery,) = await stored.due()
     later = milliseconds(NOW + timedelta(seconds=5))
-    await stored.subscriptions.attempted(delivery, status=503, error=None, again_at_ms=later, ok=False)
+    await stored.subscriptions.record_attempt(delivery, status=503, error=None, again_at_ms=later, ok=False)
     assert await stored.due() == []
     stored.clock.now = NOW + timedelta(seconds=5)
     (again,) = await stored.due()
     assert (again.delivery_id, again.attempts, again.status, again.state) == (delivery.delivery_id, 1, 503, "pending")
-    await stored.subscriptions.attempted(again, status=200, error=None, again_at_ms=None, ok=True)
+    await stored.subscriptions.record_attempt(again, status=200, error=None, again_at_ms=None, ok=True)
     assert await stored.due() == []
     (shown,) = await stored.subscriptions.history(delivery.subscription_id, None, 9)
     assert (shown.state, shown.attempts) == ("delivered", 2)
@@ -155,7 +155,7 @@ async def test_old_books_are_closed_but_not_what_is_pending(stored: Stored) -> N
     added = await stored.subscriptions.add(URL, ["room.live"], None)
     await stored.enqueue("room-1", "room-2")
     (delivery,) = await stored.due()
-    await stored.subscriptions.attempted(delivery, status=200, error=None, again_at_ms=None, ok=True)
+    await stored.subscriptions.record_attempt(delivery, status=200, error=None, again_at_ms=None, ok=True)
     stored.clock.now = NOW + timedelta(days=8)
     assert await stored.subscriptions.expire() == 1
     assert [one.state for one in await stored.subscriptions.history(added.subscription_id, None, 9)] == ["pending"]

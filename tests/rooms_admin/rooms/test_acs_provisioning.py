@@ -11,7 +11,7 @@ import pytest
 
 from http_serving.errors import Conflict, InvalidRequest, NotFound
 from rooms_admin.errors import AcsUnavailable, NotSupported
-from rooms_admin.rooms.acs_provisioning import left_over, settle, with_languages
+from rooms_admin.rooms.acs_provisioning import leftover_acs_rooms, move_to_acs_room, with_languages
 from rooms_admin.rooms.requests import ChangedParticipant, ChangedRoom, NewParticipant, NewRoom
 from rooms_admin.rooms.room import Room
 from storage.errors import StoreUnavailable
@@ -56,7 +56,11 @@ async def test_everybody_is_on_the_roster_of_the_language_they_hear() -> None:
         ES: {"Benito": "Attendee", "Carla": "Attendee"},
         FR: {},
     }
-    assert [room.seat(one) for one in room.participants] == [room.sisters[EN], room.sisters[ES], room.sisters[ES]]
+    assert [room.acs_room_of(one) for one in room.participants] == [
+        room.sisters[EN],
+        room.sisters[ES],
+        room.sisters[ES],
+    ]
     assert set(service.fake.rooms.validity.values()) == {(room.valid_from, room.valid_until)}
     for acs_room_id in room.acs_room_ids:
         assert await service.store.find_by_acs_room(acs_room_id) == room
@@ -118,7 +122,7 @@ async def test_who_hears_another_language_moves() -> None:
     )
     assert rosters(service.fake, room)[EN] == {}
     assert rosters(service.fake, room)[FR] == {"Ada": "Consumer"}
-    assert room.seat(ada) == room.sisters[FR]
+    assert room.acs_room_of(ada) == room.sisters[FR]
 
 
 @pytest.mark.parametrize("method", ["add_or_update_participants", "remove_participants"])
@@ -178,7 +182,7 @@ async def test_a_move_is_no_longer_followed_after_a_while() -> None:
         return await service.rooms.get(room.room_id)
 
     with pytest.raises(Conflict, match="again and again"):
-        await settle(service.fake.acs, ever_changing, who(room, "Ada"))
+        await move_to_acs_room(service.fake.acs, ever_changing, who(room, "Ada"))
 
 
 def _hears(room: Room, language: str) -> Room:
@@ -253,12 +257,12 @@ async def test_an_acs_room_that_would_not_go_goes_with_the_next_change() -> None
     with pytest.raises(AcsUnavailable):
         await service.rooms.change(room.room_id, ChangedRoom(languages=[EN, ES]))
     between = await service.rooms.get(room.room_id)
-    assert (between.languages, left_over(between)) == ((EN, ES), {FR: room.sisters[FR]})
+    assert (between.languages, leftover_acs_rooms(between)) == ((EN, ES), {FR: room.sisters[FR]})
 
     # The language comes back, and the validity changes with it: with a room of its own, not with that which is to go.
     until = room.valid_until - timedelta(days=1)
     after = await service.rooms.change(room.room_id, ChangedRoom(languages=[EN, ES, FR], valid_until=until))
-    assert left_over(after) == {}
+    assert leftover_acs_rooms(after) == {}
     assert after.sisters[FR] != room.sisters[FR]
     assert set(service.fake.rooms.rooms) == set(after.sisters.values())
     assert {service.fake.rooms.validity[one] for one in after.acs_room_ids} == {(after.valid_from, until)}

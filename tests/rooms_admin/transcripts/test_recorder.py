@@ -52,11 +52,11 @@ async def test_what_was_written_down_is_read_at_once_and_after_the_flush(
     stores: Stores, archive: TranscriptRecorder
 ) -> None:
     archive.line("room-1", line())
-    archive.passage("room-1", passage())
+    archive.closed("room-1", passage())
     closed = replace(passage(), closed_at_ms=NOW_MS)
     for _ in range(2):
         assert await archive.lines("room-1") == [line()]
-        assert await archive.passages("room-1") == [closed]
+        assert await archive.ledger("room-1") == [closed]
         assert await archive.lines("room-2") == []
         await archive.flush()
     assert await stores.count("lines") == await stores.count("passages") == 1
@@ -94,7 +94,7 @@ async def test_what_was_written_before_flags_and_faults_were_kept_is_read(
             await stores.database.call("ZADD", keys.of("room-1", order), 1000, b"u-1\0es-ES")
     before = TranscriptLine("u-1", 2, "8:acs:a", "Ada", "es-ES", "Hola", True, 1000, False)
     assert await archive.lines("room-1") == [before]
-    assert await archive.passages("room-1") == [replace(passage(), closed_at_ms=2000)]
+    assert await archive.ledger("room-1") == [replace(passage(), closed_at_ms=2000)]
 
 
 async def test_all_there_is_to_know_survives_the_store(stores: Stores, archive: TranscriptRecorder) -> None:
@@ -110,9 +110,9 @@ async def test_all_there_is_to_know_survives_the_store(stores: Stores, archive: 
         closed_at_ms=NOW_MS,
     )
     archive.line("room-1", flagged)
-    archive.passage("room-1", known)
+    archive.closed("room-1", known)
     await archive.flush()
-    assert (await archive.lines("room-1"), await archive.passages("room-1")) == ([flagged], [known])
+    assert (await archive.lines("room-1"), await archive.ledger("room-1")) == ([flagged], [known])
 
 
 async def test_a_later_revision_takes_the_place_of_the_earlier(stores: Stores, archive: TranscriptRecorder) -> None:
@@ -129,10 +129,10 @@ async def test_a_later_revision_takes_the_place_of_the_earlier(stores: Stores, a
 
 async def test_entries_stay_in_the_order_in_which_they_were_closed(archive: TranscriptRecorder) -> None:
     for number in (3, 1, 2):
-        archive.passage("room-1", passage(number))
+        archive.closed("room-1", passage(number))
         await archive.flush()
-    archive.passage("room-1", passage(4))
-    assert [one.utterance_id for one in await archive.passages("room-1")] == ["u-3", "u-1", "u-2", "u-4"]
+    archive.closed("room-1", passage(4))
+    assert [one.utterance_id for one in await archive.ledger("room-1")] == ["u-3", "u-1", "u-2", "u-4"]
 
 
 async def test_leaving_writes_down_what_is_left(stores: Stores, records: TranscriptStore) -> None:
@@ -181,9 +181,9 @@ async def test_when_the_store_does_not_keep_up_the_oldest_goes_and_is_counted(
     monkeypatch.setattr(archive_module, "BUFFER_LIMIT", 3)
     for number in range(1, 6):
         archive.line("room-1", line(number))
-        archive.passage("room-1", passage(number))
+        archive.closed("room-1", passage(number))
     assert [one.utterance_id for one in await archive.lines("room-1")] == ["u-3", "u-4", "u-5"]
-    assert [one.utterance_id for one in await archive.passages("room-1")] == ["u-3", "u-4", "u-5"]
+    assert [one.utterance_id for one in await archive.ledger("room-1")] == ["u-3", "u-4", "u-5"]
     assert archive.lost == 4
 
 
@@ -193,10 +193,10 @@ async def test_the_last_words_of_a_deleted_room_are_not_kept(stores: Stores, arc
     await stores.rooms.remove("room-1", NOW)
     archive.forget("room-1")
     archive.line("room-1", line(2))
-    archive.passage("room-1", passage())
+    archive.closed("room-1", passage())
     await archive.flush()
     assert await archive.lines("room-1") == []
-    assert await archive.passages("room-1") == []
+    assert await archive.ledger("room-1") == []
     assert await archive.lines("room-2") == [line(1)]
 
 
@@ -205,12 +205,12 @@ async def test_what_is_older_than_its_room_allows_goes(stores: Stores, archive: 
     for name in ("room-1", "room-2"):
         for number, age in enumerate(days):
             archive.line(name, line(number, at_ms=milliseconds(NOW - timedelta(days=age))))
-            archive.passage(name, replace(passage(number), closed_at_ms=milliseconds(NOW - timedelta(days=age))))
+            archive.closed(name, replace(passage(number), closed_at_ms=milliseconds(NOW - timedelta(days=age))))
     await archive.flush()
     rooms = [replace(room(1), retention_days=7), room(2)]
     assert await archive.expire(rooms, default_days=30) == 2 * (2 + 1)
-    assert len(await archive.lines("room-1")) == len(await archive.passages("room-1")) == 2
-    assert len(await archive.lines("room-2")) == len(await archive.passages("room-2")) == 3
+    assert len(await archive.lines("room-1")) == len(await archive.ledger("room-1")) == 2
+    assert len(await archive.lines("room-2")) == len(await archive.ledger("room-2")) == 3
     assert await archive.expire(rooms, default_days=30) == 0
 
 
@@ -238,7 +238,7 @@ async def test_what_nobody_finished_is_closed_as_abandoned(archive: TranscriptRe
     for number in (1, 2):
         archive.opened("room-1", f"call-1-{number}", "8:acs:a", "en-US", "es-ES")
         archive.opened("room-1", f"call-1-{number}", "8:acs:a", "en-US", "fr-FR")
-        archive.passage("room-1", replace(passage(), utterance_id=f"call-1-{number}", target="fr-FR"))
+        archive.closed("room-1", replace(passage(), utterance_id=f"call-1-{number}", target="fr-FR"))
         await archive.flush()
     archive.opened("room-1", "call-1-3", "8:acs:b", "es-ES", "en-US")
     archive.opened("room-1", "call-2-1", "8:acs:a", "en-US", "es-ES")
@@ -246,16 +246,16 @@ async def test_what_nobody_finished_is_closed_as_abandoned(archive: TranscriptRe
     archive.opened("room-2", "call-1-1", "8:acs:a", "en-US", "es-ES")
     assert await archive.close_open("room-1", "call-1-", "replica_lost") == 3
     assert await archive.close_open("room-1", "call-1-", "replica_lost") == 0
-    assert sorted(map(told, await archive.passages("room-1"))) == [
+    assert sorted(map(told, await archive.ledger("room-1"))) == [
         ("call-1-1", "es-ES", "abandoned", "replica_lost"),
         ("call-1-1", "fr-FR", "spoken", ""),
         ("call-1-2", "es-ES", "abandoned", "replica_lost"),
         ("call-1-2", "fr-FR", "spoken", ""),
         ("call-1-3", "en-US", "abandoned", "replica_lost"),
     ]
-    closed = (await archive.passages("room-1"))[-1]
+    closed = (await archive.ledger("room-1"))[-1]
     assert (closed.speaker_id, closed.source, closed.closed_at_ms) == ("8:acs:b", "es-ES", NOW_MS)
-    assert await archive.passages("room-2") == []
+    assert await archive.ledger("room-2") == []
     assert await archive.close_open("room-1", "", "replica_lost") == 2
 
 
@@ -264,9 +264,9 @@ async def test_a_late_opening_does_not_open_what_is_closed(archive: TranscriptRe
     assert await archive.close_open("room-1", "", "replica_lost") == 1
     archive.opened("room-1", "u-1", "8:acs:a", "en-US", "es-ES")
     assert await archive.close_open("room-1", "", "replica_lost") == 0
-    archive.passage("room-1", passage(1))
+    archive.closed("room-1", passage(1))
     await archive.flush()
-    assert list(map(told, await archive.passages("room-1"))) == [("u-1", "es-ES", "spoken", "")], "its own word counts"
+    assert list(map(told, await archive.ledger("room-1"))) == [("u-1", "es-ES", "spoken", "")], "its own word counts"
 
 
 async def test_what_was_closed_while_writing_failed_stays_closed(
@@ -276,14 +276,14 @@ async def test_what_was_closed_while_writing_failed_stays_closed(
     with monkeypatch.context() as broken:
 
         async def fail(_: object) -> None:
-            archive.passage("room-1", passage(1))
+            archive.closed("room-1", passage(1))
             raise StoreUnavailable("disk full")
 
         broken.setattr(records, "write", fail)
         with pytest.raises(StoreUnavailable):
             await archive.flush()
     assert await archive.close_open("room-1", "", "replica_lost") == 0
-    assert list(map(told, await archive.passages("room-1"))) == [("u-1", "es-ES", "spoken", "")]
+    assert list(map(told, await archive.ledger("room-1"))) == [("u-1", "es-ES", "spoken", "")]
 
 
 async def test_open_entries_go_with_their_room_and_with_their_time(

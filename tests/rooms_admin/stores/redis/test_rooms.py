@@ -117,7 +117,7 @@ async def test_nothing_of_a_deleted_room_is_left_in_any_key(clients: list[RedisC
     await rooms.update("room-1", lambda room: replace(room, name="The Merger", join_code="999999"))
     async with TranscriptRecorder(RedisTranscripts(client, keys)) as archive:
         archive.line("room-1", line(1, "the merger is off"))
-        archive.passage("room-1", passage())
+        archive.closed("room-1", passage())
         archive.opened("room-1", "u-2", "8:acs:a", "en-US", "es-ES")
     claim = await answers.claim("ops", "k", b"one")
     assert isinstance(claim, KeyClaim)
@@ -125,7 +125,7 @@ async def test_nothing_of_a_deleted_room_is_left_in_any_key(clients: list[RedisC
     await subscriptions.add("https://contoso.com", ["room.live"], "room-1")
     await subscriptions.enqueue([OutgoingEvent("room.live", "room-1", 1, {"name": "the merger"}) for _ in range(2)])
     (delivery,) = await subscriptions.due()
-    await subscriptions.attempted(delivery, status=200, error=None, again_at_ms=None, ok=True)
+    await subscriptions.record_attempt(delivery, status=200, error=None, again_at_ms=None, ok=True)
     held = await everything(client)
     assert all(key.startswith(PREFIX) for key in held)
     assert any("merger is off" in content for content in held.values())

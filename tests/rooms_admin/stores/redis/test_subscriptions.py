@@ -51,7 +51,7 @@ async def test_a_subscription_is_served_by_one_replica_at_a_time(replicas: list[
         assert sorted(one.subscription_id for one in found) == added
         for number, one in enumerate(found):
             other = replicas[number % 3]
-            await other.attempted(one, status=200, error=None, again_at_ms=None, ok=True)
+            await other.record_attempt(one, status=200, error=None, again_at_ms=None, ok=True)
         seen += [one.delivery_id for one in found]
     assert len(seen) == len(set(seen)) == 15
     assert await replicas[0].due() == []
@@ -66,11 +66,11 @@ async def test_a_late_report_does_not_free_what_another_replica_has_claimed(
     (first,) = await slow.due()
     clock.now = NOW + timedelta(seconds=CLAIM_S)
     assert await ours.due() == [first]
-    await ours.attempted(first, status=200, error=None, again_at_ms=None, ok=True)
+    await ours.record_attempt(first, status=200, error=None, again_at_ms=None, ok=True)
     (second,) = await ours.due()
-    await slow.attempted(first, status=200, error=None, again_at_ms=None, ok=True)
+    await slow.record_attempt(first, status=200, error=None, again_at_ms=None, ok=True)
     assert await theirs.due() == []
-    await ours.attempted(second, status=200, error=None, again_at_ms=None, ok=True)
+    await ours.record_attempt(second, status=200, error=None, again_at_ms=None, ok=True)
     assert len(await theirs.due()) == 1
 
 
@@ -98,7 +98,7 @@ async def test_what_a_dead_replica_was_sending_is_sent_by_another(
     assert await ours.due() == []
     clock.now = NOW + timedelta(seconds=CLAIM_S)
     assert await ours.due() == [delivery]
-    await ours.attempted(delivery, status=200, error=None, again_at_ms=None, ok=True)
+    await ours.record_attempt(delivery, status=200, error=None, again_at_ms=None, ok=True)
     clock.now += timedelta(seconds=CLAIM_S)
     assert await dead.due() == await ours.due() == []
 
@@ -107,7 +107,7 @@ async def test_a_subscription_is_known_to_all_at_once(replicas: list[RedisSubscr
     ours, theirs, _ = replicas
     added = await ours.add(URL, ["room.live"], None)
     assert await theirs.get(added.subscription_id) == added
-    assert theirs.wanted("room.live", "room-1")
+    assert theirs.has_subscriber("room.live", "room-1")
     assert await theirs.enqueue([EVENT]) == 1
     await theirs.remove(added.subscription_id)
     assert await ours.find(added.subscription_id) is None
@@ -126,7 +126,7 @@ async def test_what_is_said_of_a_removed_subscription_is_forgotten(replicas: lis
     await ours.enqueue([EVENT])
     (delivery,) = await ours.due()
     await theirs.remove(added.subscription_id)
-    await ours.attempted(delivery, status=None, error="TimeoutError", again_at_ms=milliseconds(NOW), ok=False)
+    await ours.record_attempt(delivery, status=None, error="TimeoutError", again_at_ms=milliseconds(NOW), ok=False)
     assert await ours.due() == []
 
 
@@ -139,7 +139,7 @@ async def test_a_long_history_is_read_in_parts(
     await ours.enqueue([EVENT] * 7)
     for _ in range(3):
         (delivery,) = await ours.due()
-        await ours.attempted(delivery, status=410, error=None, again_at_ms=None, ok=False)
+        await ours.record_attempt(delivery, status=410, error=None, again_at_ms=None, ok=False)
     whole = await ours.history(added.subscription_id, None, 99)
     assert len(whole) == 7
     assert await ours.history(added.subscription_id, whole[1].delivery_id, 3) == whole[2:5]

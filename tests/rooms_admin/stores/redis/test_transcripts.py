@@ -36,13 +36,13 @@ async def test_more_than_fits_into_one_script_is_kept_in_order(
     )
     for number in range(50):
         ours.line("room-1", line(number, at_ms=1_000 - number))
-        ours.passage("room-1", passage(number))
+        ours.closed("room-1", passage(number))
         ours.opened("room-1", f"open-{number}", "8:acs:a", "en-US", "es-ES")
     await ours.flush()
     assert [one.utterance_id for one in await theirs.lines("room-1")] == [f"u-{number}" for number in range(49, -1, -1)]
-    assert [one.utterance_id for one in await theirs.passages("room-1")] == [f"u-{number}" for number in range(50)]
+    assert [one.utterance_id for one in await theirs.ledger("room-1")] == [f"u-{number}" for number in range(50)]
     assert await theirs.close_open("room-1", "open-", "replica_lost") == 50
-    assert len(await theirs.every_passage("room-1")) == 100
+    assert len(await theirs.whole_ledger("room-1")) == 100
 
 
 async def test_the_youngest_are_read(client: RedisClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,10 +50,10 @@ async def test_the_youngest_are_read(client: RedisClient, monkeypatch: pytest.Mo
     async with TranscriptRecorder(records) as archive:
         for number in range(9):
             archive.line("room-1", line(number, at_ms=number))
-            archive.passage("room-1", passage(number))
+            archive.closed("room-1", passage(number))
     assert [one.utterance_id for one in await records.lines("room-1", 2)] == ["u-7", "u-8"]
-    assert [one.utterance_id for one in await records.passages("room-1", 2)] == ["u-7", "u-8"]
-    assert len(await records.passages("room-1", None)) == 9
+    assert [one.utterance_id for one in await records.ledger("room-1", 2)] == ["u-7", "u-8"]
+    assert len(await records.ledger("room-1", None)) == 9
 
 
 async def test_what_two_replicas_close_at_once_is_closed_once(client: RedisClient) -> None:
@@ -63,7 +63,7 @@ async def test_what_two_replicas_close_at_once_is_closed_once(client: RedisClien
     await archives[0].flush()
     closed = await asyncio.gather(*(archive.close_open("room-1", "call-1-", "replica_lost") for archive in archives))
     assert sum(closed) == 20
-    assert len(await archives[0].passages("room-1")) == 20
+    assert len(await archives[0].ledger("room-1")) == 20
 
 
 async def test_what_redis_could_not_take_is_written_when_it_is_back(own_redis: RedisServer) -> None:

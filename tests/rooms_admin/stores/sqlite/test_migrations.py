@@ -67,7 +67,7 @@ async def test_what_an_older_version_wrote_is_all_there(tmp_path: Path, version:
             await rooms.add(room(1))
         if version >= 2:
             assert await archive.lines("room-1") == [line()]
-            assert await archive.passages("room-1") == [passage()]
+            assert await archive.ledger("room-1") == [passage()]
         proof = await rooms.remove("room-1", NOW)
         assert set(proof.left.values()) == {0}
 

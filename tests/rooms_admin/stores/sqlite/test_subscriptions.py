@@ -11,8 +11,8 @@ async def test_what_nobody_wants_is_known_at_once() -> None:
     async with SqliteDatabase(IN_MEMORY, MIGRATIONS) as database:
         subscriptions = SqliteSubscriptions(database)
         added = await subscriptions.add("https://contoso.com/hook", ["room.live"], "room-1")
-        assert subscriptions.wanted("room.live", "room-1")
-        assert not subscriptions.wanted("room.live", "room-2")
-        assert not subscriptions.wanted("room.ended", "room-1")
+        assert subscriptions.has_subscriber("room.live", "room-1")
+        assert not subscriptions.has_subscriber("room.live", "room-2")
+        assert not subscriptions.has_subscriber("room.ended", "room-1")
         await subscriptions.remove(added.subscription_id)
-        assert not subscriptions.wanted("room.live", "room-1")
+        assert not subscriptions.has_subscriber("room.live", "room-1")
