@@ -103,7 +103,7 @@ class KeyFile:
     def __init__(self, path: Path, keys: ApiKeys, *, check_interval_s: float = CHECK_INTERVAL_S) -> None:
         self._path = path
         self._keys = keys
-        self._look_every_s = check_interval_s
+        self._check_interval_s = check_interval_s
         self._seen: Version | str | None = None
         """The version read last, or what was wrong with the file as a whole."""
         self._known: frozenset[NamedDigest] = frozenset()
@@ -115,7 +115,7 @@ class KeyFile:
             self._wanted.clear()
             await self.check()
             try:
-                async with asyncio.timeout(self._look_every_s):
+                async with asyncio.timeout(self._check_interval_s):
                     await self._wanted.wait()
                 self._seen = None
             except TimeoutError:
