@@ -261,10 +261,13 @@ def test_the_numbers_on_the_architecture_page_are_those_of_the_code() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=by_name)
-def test_files_that_are_named_exist(page: Path) -> None:
+def test_files_and_folders_that_are_named_exist(page: Path) -> None:
     """Paths start at the root of the repository, or at the folder of the page."""
     for name in re.findall(r"`([\w./-]+\.(?:py|lua|sh|toml|yaml|mjs|js))`", page.read_text()):
         assert (ROOT / name).exists() or (page.parent / name).exists(), name
+    for folder in re.findall(r"`((?:[a-z_]+/)+)`", page.read_text()):
+        if (ROOT / folder.partition("/")[0]).is_dir() and not folder.startswith("out/"):
+            assert (ROOT / folder).is_dir(), folder
 
 
 def ways() -> dict[str, list[tuple[str, str]]]:

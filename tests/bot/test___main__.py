@@ -15,8 +15,8 @@ from bot import __main__ as program
 from bot.config import Settings
 from rooms_admin.stores.redis.keys import VERSION, Keys
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
-from tests.bot.test_config import REQUIRED
 from tests.support.redis_server import RedisServer, empty_redis, free_port, shared_redis
+from tests.support.settings import REQUIRED
 
 __all__ = ["empty_redis", "shared_redis"]
 

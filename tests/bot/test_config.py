@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from bot.config import ACS_ISSUER, Settings, load_settings
 from bot.errors import SettingsError
+from tests.support.settings import CONNECTION_STRING, REQUIRED
 
-CONNECTION_STRING = "endpoint=https://contoso.communication.azure.com/;accesskey=c2VjcmV0LWFjY2Vzcy1rZXk="
 SECRETS = (
     "the-password",
     "c2VjcmV0LWFjY2Vzcy1rZXk=",
@@ -18,15 +18,6 @@ SECRETS = (
     "the-secret-of-event-grid",
     "the-key-of-ops",
 )
-REQUIRED = {
-    "AZURE_COMMUNICATION_CONNECTION_STRING": CONNECTION_STRING,
-    "AZURE_AI_ENDPOINT": "https://contoso.openai.azure.com/",
-    "AZURE_AI_REALTIME_DEPLOYMENT": "gpt-realtime",
-    "PUBLIC_BASE_URL": "https://interpreter.contoso.com/",
-    "ACS_TOKEN_AUDIENCE": "5b006980-0000-4000-8000-000000000001",
-    "EVENT_GRID_SECRET": "the-secret-of-event-grid",
-    "ADMIN_API_KEYS": "ops:the-key-of-ops",
-}
 BOTH = "AZURE_COMMUNICATION_CONNECTION_STRING, AZURE_COMMUNICATION_ENDPOINT: set one, not both"
 NO_PROOF_OF_EVENT_GRID = "EVENT_GRID_SECRET or EVENT_GRID_TOKEN_ISSUER, …_AUDIENCE, …_JWKS_URL: neither is set"
 NO_PROOF_OF_ADMINS = "ADMIN_API_KEYS, ADMIN_API_KEYS_FILE or ADMIN_TOKEN_ISSUER, …_AUDIENCE, …_JWKS_URL: neither is set"
