@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
@@ -22,10 +22,10 @@ from emulator.faults import FaultPlan, RealtimePart
 from emulator.journal import Journal
 from emulator.openapi import descriptions
 from emulator.randomness import use_seed
-
-if TYPE_CHECKING:
-    from emulator.realtime.config import RealtimeConfig
-    from emulator.realtime.server import RealtimeServer
+from emulator.realtime.config import RealtimeConfig
+from emulator.realtime.faults.rules import RealtimeFaults
+from emulator.realtime.server import RealtimeServer
+from emulator.realtime.translation_model import TranslationModel
 
 # Seconds that clients get to close their connections when the emulator stops.
 _SHUTDOWN_S = 2.0
@@ -114,12 +114,6 @@ class Emulator:
             self.acs_tls_url = await self._listen(runner, self.config.tls_port, authority.context)
 
     async def _start_realtime(self, stack: AsyncExitStack) -> None:
-        # Imported here, so that commands without a Realtime side load faster.
-        from emulator.realtime.config import RealtimeConfig
-        from emulator.realtime.faults.rules import RealtimeFaults
-        from emulator.realtime.server import RealtimeServer
-        from emulator.realtime.translation_model import TranslationModel
-
         engine = self._engine or _engine(self.config.engine, self.config.languages)
         await stack.enter_async_context(engine)
         behaviour = self._realtime_config or RealtimeConfig(
@@ -167,6 +161,7 @@ class Emulator:
 
 
 def _engine(name: str, languages: Sequence[str]) -> Engine:
+    """Return the engine of that name. Imports it only now: the local one loads its libraries."""
     if name == "scripted":
         from emulator.engine.scripted import ScriptedEngine
 

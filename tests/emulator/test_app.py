@@ -1,4 +1,4 @@
-"""The whole emulator: both ports, one journal, one fault document; and its command line, as a process of its own."""
+"""The whole emulator: both ports, one journal, one fault document; and its command line, in a separate process."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ async def test_https_stands_beside_http_with_a_certificate_on_demand(tmp_path: P
         async with aiohttp.ClientSession() as http:
             for url in (emulator.acs_url, emulator.acs_tls_url):
                 async with http.get(url + "/calling/.well-known/acsopenidconfiguration", ssl=trust) as answer:
-                    # Whoever comes over https is sent on over https.
+                    # A client over https is referred to https.
                     assert (await answer.json())["jwks_uri"] == url + "/calling/keys"
 
 
 class Asked(ScriptedEngine):
-    """Notes which languages it is to tell apart."""
+    """Records which languages it has to distinguish."""
 
     def __init__(self) -> None:
         super().__init__()

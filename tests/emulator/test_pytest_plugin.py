@@ -1,4 +1,4 @@
-"""The pytest plugin, in a pytest run of its own."""
+"""The pytest plugin, in a separate pytest run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The emulator in a thread of its own: used from plain functions, reset, stopped; a failing start is raised."""
+"""The emulator in a thread: used by functions without an event loop, reset, stopped; a failed start is raised."""
 
 from __future__ import annotations
 

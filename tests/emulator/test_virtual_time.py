@@ -1,4 +1,4 @@
-"""The loop in virtual time: jumps when nothing is under way, and never when something is."""
+"""The loop in virtual time: its clock jumps only when nothing is pending."""
 
 from __future__ import annotations
 

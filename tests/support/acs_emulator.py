@@ -1,4 +1,4 @@
-"""What tests of the ACS side share: a running server, a bot made of sockets, small sounds."""
+"""Helpers for tests of the ACS side: a running server, a bot made of sockets, short audio."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ ACCESS_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
 @functools.cache
 def signing_key() -> SigningKey:
-    """One key for all tests: making one takes a tenth of a second."""
+    """Return the signing key of all tests: generating a key takes a tenth of a second."""
     return SigningKey.generate()
 
 
 @functools.cache
 def authority() -> Authority:
-    """One authority for all tests."""
+    """Return the certificate authority of all tests."""
     return make_authority("127.0.0.1")
 
 
 async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
-    """Wait for a condition; a test that waits in vain fails with a TimeoutError."""
+    """Wait for a condition; raises TimeoutError if it does not become true in time."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - the condition is anything a test can see, not an event
             await asyncio.sleep(0.005)
@@ -86,7 +86,7 @@ class Acs:
 
 @asynccontextmanager
 async def running_acs(switches: dict[str, Any] | None = None, **settings: Any) -> AsyncIterator[Acs]:
-    """An ACS side on a free port."""
+    """Run an ACS side on free ports, with and without TLS."""
     config = Config(access_key=ACCESS_KEY, realtime_key="unused", acs_port=0, **settings)
     journal = Journal()
     faults = FaultPlan(with_switches(Switches(), switches or {}))
@@ -131,14 +131,14 @@ class Guest:
 
 
 async def make_guest(acs: Acs, scopes: list[str] | None = None) -> Guest:
-    """A new user with a token."""
+    """Create a user with a token."""
     async with CommunicationIdentityClient(acs.url, acs.credential) as client:
         user, token = await client.create_user_and_token(scopes or ["voip"])
     return Guest(user.properties["id"], token.token)
 
 
 async def make_room(acs: Acs, *guests: Guest, role: ParticipantRole = ParticipantRole.ATTENDEE) -> str:
-    """A new room with these users on its roster."""
+    """Create a room with these users on its roster."""
     invited = [RoomParticipant(communication_identifier=CommunicationUserIdentifier(g.id), role=role) for g in guests]
     async with RoomsClient(acs.url, acs.credential) as client:
         room = await client.create_room(participants=invited)
@@ -146,24 +146,24 @@ async def make_room(acs: Acs, *guests: Guest, role: ParticipantRole = Participan
 
 
 def tone(ms: int, *, hertz: float = 440.0, level: float = 0.3, rate: int = 24_000) -> bytes:
-    """A sine, PCM16 mono."""
+    """Return a sine tone, PCM16 mono."""
     step = 2 * math.pi * hertz / rate
     return array("h", [round(level * 32767 * math.sin(step * n)) for n in range(rate * ms // 1000)]).tobytes()
 
 
 def constant(value: int, ms: int) -> bytes:
-    """Samples all alike, PCM16 mono 24 kHz: easily found again in a mix."""
+    """Return equal samples, PCM16 mono 24 kHz, which are easy to find in a mix."""
     return array("h", [value] * (24 * ms)).tobytes()
 
 
 def samples(pcm: bytes | bytearray) -> array[int]:
-    """PCM16 as numbers."""
+    """Return PCM16 as numbers."""
     return array("h", bytes(pcm))
 
 
 @dataclass
 class Heard:
-    """What one media socket brought."""
+    """The messages that a media socket received."""
 
     headers: dict[str, str]
     messages: list[dict[str, Any]] = field(default_factory=list)
@@ -172,23 +172,23 @@ class Heard:
     close_code: int | None = None
 
     def audio(self, raw_id: str | None = None) -> list[dict[str, Any]]:
-        """The audio messages (of one speaker)."""
+        """Return the audio messages, of one speaker if given."""
         found = [message["audioData"] for message in self.messages if message["kind"] == "AudioData"]
         return found if raw_id is None else [each for each in found if each.get("participantRawID") == raw_id]
 
     def pcm(self, raw_id: str | None = None) -> bytes:
-        """The audio (of one speaker), joined."""
+        """Return the audio as PCM, of one speaker if given."""
         return b"".join(base64.b64decode(each["data"]) for each in self.audio(raw_id))
 
 
 class FakeBot:
-    """A bot made of a webhook and a media server; it does nothing by itself.
+    """A bot made of a webhook and a media server, controlled by the test.
 
     Attributes:
-        events: callback events in order of arrival; posts: the same as they were grouped.
-        tokens, queries: the Authorization header of each post, and what was asked in its address.
-        sockets: every media socket so far.
-        answers: statuses the webhook answers with next; 200 after that.
+        events: callback events in order of arrival; posts: their types, grouped by request.
+        tokens, queries: Authorization header and query of each post.
+        sockets: all media sockets so far.
+        answers: statuses of the webhook's next answers; 200 after those.
     """
 
     def __init__(self) -> None:
@@ -207,28 +207,28 @@ class FakeBot:
         return [str(event["type"]).rpartition(".")[2] for event in self.events]
 
     def event(self, kind: str) -> dict[str, Any]:
-        """The latest event of a kind; it must be there."""
+        """Return the latest event of a kind, which must exist."""
         return [event for event in self.events if event["type"] == f"Microsoft.Communication.{kind}"][-1]
 
     async def wait_for(self, kind: str, count: int = 1) -> dict[str, Any]:
-        """The latest event of a kind, once there are so many."""
+        """Wait until there are `count` events of a kind, and return the latest."""
         await until(lambda: self.kinds.count(kind) >= count)
         return self.event(kind)
 
     async def wait_for_audio(self, frames: int = 1) -> Heard:
-        """The first media socket, once so many frames came on it."""
+        """Wait until the first media socket has received `frames` frames, and return it."""
         await until(lambda: bool(self.sockets) and len(self.sockets[0].audio()) >= frames)
         return self.sockets[0]
 
     async def say(self, pcm: bytes, *, chunk_ms: int = 20, rate: int = 24_000) -> None:
-        """Send audio all at once, in messages of `chunk_ms`."""
+        """Send audio without pacing, in messages of `chunk_ms`."""
         size = rate * 2 * chunk_ms // 1000
         for start in range(0, len(pcm), size):
             data = base64.b64encode(pcm[start : start + size]).decode()
             await self.send({"Kind": "AudioData", "AudioData": {"Data": data}, "StopAudio": None})
 
     async def send(self, message: object) -> None:
-        """Send a message on the latest media socket: a text as it is, anything else as JSON."""
+        """Send a message on the latest media socket: text unchanged, anything else as JSON."""
         socket = self.sockets[-1].socket
         assert socket is not None
         await socket.send(message if isinstance(message, str | bytes) else json.dumps(message))
@@ -261,7 +261,7 @@ class FakeBot:
 
 @asynccontextmanager
 async def running_bot() -> AsyncIterator[FakeBot]:
-    """A bot on free ports."""
+    """Run a bot on free ports."""
     bot = FakeBot()
     application = web.Application()
     application.router.add_post("/callbacks", bot._webhook)
