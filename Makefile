@@ -1,7 +1,12 @@
 # Every target sets up what it needs; nothing has to be done before.
-#   make demo    hold an interpreted meeting and judge it          make test    quality checks, then all tests
-#   make run     the same parts, for people: open the page         make bench   the benchmarks, a table at the end
-#   make replicas  three replicas, one is killed amid a word: what is heard again when, what is lost
+#   make demo      hold an interpreted meeting and judge it
+#   make run       the same parts, for people: open the page it prints
+#   make replicas  three replicas, one is killed in mid-sentence: what is lost, and how soon the call goes on
+#   make check     format, lint, types, import contracts, unit tests
+#   make test      make check, then every other test
+#   make soak      the long tests: hours of meeting, fuzzing, take-over; SHARD=2/6 runs the second of six parts
+#   make explore   property tests with new examples; what fails is printed with the seed
+#   make bench     the benchmarks, a table at the end
 
 PYTHON ?= python3
 VENV   := .venv
@@ -9,10 +14,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo replicas run test bench lock clean
+.PHONY: help setup demo replicas run check test soak explore bench lock clean
 
 help:
-	@sed -n '2,4s/^#//p' Makefile
+	@sed -n '2,9s/^#//p' Makefile
 
 setup: $(READY)
 
@@ -32,9 +37,20 @@ run: $(READY)
 	@sh scripts/system-packages.sh engine
 	@$(BIN)/python -m demo run
 
+check: $(READY)
+	@$(BIN)/python scripts/check.py
+
 test: $(READY)
 	@sh scripts/system-packages.sh engine browser redis
-	@sh scripts/test.sh $(BIN)
+	@$(BIN)/python scripts/check.py
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --line
+
+soak: $(READY)
+	@sh scripts/system-packages.sh engine browser redis
+	@$(BIN)/python -m pytest -q -n 2 --dist load --soak $(or $(SHARD),all)
+
+explore: $(READY)
+	@HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -q -n 2 --dist loadfile --unit -m "" --timeout 600
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks

@@ -1,10 +1,12 @@
-"""What every test is held to: no task left behind, no blocking call in the loop, no stray warning."""
+"""What every test is held to: no task left behind, no blocking call in the loop, no stray warning; and, unless it is
+marked `line`, no socket and no process."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -12,18 +14,146 @@ import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import settings
 
-# How long an example takes says how busy the machine is. Speed is shown in benchmarks, never in a timed test.
-# On CI the examples are the same in every run; elsewhere each run looks for new ones.
-settings.register_profile("untimed", deadline=None, derandomize=bool(os.environ.get("CI")))
-settings.load_profile("untimed")
+pytest_plugins = ["tests.support.module_coverage"]
+
+# How long an example takes says how busy the machine is; speed is shown in benchmarks, never in a timed test.
+# The default run tries the same examples every time; `make explore` looks for new ones.
+settings.register_profile("reproducible", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, derandomize=False, max_examples=1_000, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "reproducible"))
+
+ROOT = Path(__file__).parent
+ON_THE_LINE = (
+    "access",
+    "benchmarks/test_admin_reads.py",
+    "benchmarks/test_emulator_load.py",
+    "benchmarks/test_joins.py",
+    "benchmarks/test_line.py",
+    "benchmarks/test_speech.py",
+    "benchmarks/test_subjects.py",
+    "bot/realtime/test_booth.py",
+    "bot/realtime/test_capabilities.py",
+    "bot/realtime/test_connection_reading.py",
+    "bot/test___main__.py",
+    "browser",
+    "contract",
+    "demo/test_load_balancer.py",
+    "demo/test_processes.py",
+    "demo/test_rest_client.py",
+    "demo/test_run_meeting.py",
+    "demo/test_subprocesses.py",
+    "emulator/engine/local",
+    "emulator/realtime/test_server.py",
+    "emulator/test_app.py",
+    "emulator/test_client.py",
+    "emulator/test_join_command.py",
+    "emulator/test_virtual_time.py",
+    "fuzz",
+    "http_serving/test_bearer_tokens.py",
+    "http_serving/test_server.py",
+    "media_streaming/test_routes.py",
+    "replicas",
+    "rooms_admin/integrations/test_delivery.py",
+    "rooms_admin/stores/redis",
+    "rooms_admin/stores/test_open.py",
+    "storage/test_redis.py",
+    "storage/test_redis_key_value.py",
+    "test_conftest.py",
+    "virtual",
+)
+"""Folders and files whose tests open sockets or start processes. One test elsewhere that does is marked `line`."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--unit", action="store_true", help="only tests without sockets and processes")
+    parser.addoption("--line", action="store_true", help="only tests with sockets or processes, but for the long ones")
+    parser.addoption("--soak", action="store", metavar="K/N", help="only the long tests; K/N: the K-th of N shards")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave files unread that have none of the tests asked for: importing all of them takes long."""
+    if not collection_path.is_relative_to(ROOT) or collection_path.suffix != ".py":
+        return None
+    if config.getoption("--soak") is not None:
+        return None if "mark.soak" in collection_path.read_text() else True
+    on_the_line = any(collection_path.is_relative_to(ROOT / name) for name in ON_THE_LINE)
+    if config.getoption("--unit"):
+        return True if on_the_line else None
+    if config.getoption("--line") and not on_the_line:
+        text = collection_path.read_text()
+        return None if "mark.line" in text or "redis" in text or "stores" in text else True
+    return None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests that are asked for: by default all but those marked `soak`."""
+    for item in items:
+        if _is_on_the_line(item):
+            item.add_marker("line")
+    soak, shard = config.getoption("--soak"), 0
+    kept = []
+    for item in items:
+        long, line = item.get_closest_marker("soak") is not None, item.get_closest_marker("line") is not None
+        if soak is not None:
+            wanted, shard = long and _in_shard(soak, shard), shard + long
+        else:
+            wanted = (
+                not long and (not config.getoption("--unit") or not line) and (not config.getoption("--line") or line)
+            )
+        if wanted:
+            kept.append(item)
+    if len(kept) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+        items[:] = kept
+
+
+def _is_on_the_line(item: pytest.Item) -> bool:
+    if any("redis" in name for name in getattr(item, "fixturenames", ())) or "[redis" in item.name:
+        return True
+    return any(item.path.is_relative_to(ROOT / name) for name in ON_THE_LINE)
+
+
+def _in_shard(soak: str, number: int) -> bool:
+    """Say whether the long test of this number belongs to the shard `K/N`, counted from 1; "all" has every test."""
+    if soak == "all":
+        return True
+    shard, _, shards = soak.partition("/")
+    return number % int(shards) == int(shard) - 1
+
+
+class NotAUnitTest(Exception):
+    """A test without the mark `line` opened a socket or started a process."""
+
+
+_watching = False
+
+
+def _forbid_the_line(event: str, arguments: tuple[object, ...]) -> None:
+    if not _watching:
+        return
+    opens = event in ("socket.connect", "socket.bind") and isinstance(arguments[1], tuple)
+    if opens or event in ("subprocess.Popen", "os.posix_spawn", "os.fork"):
+        raise NotAUnitTest(f"{event}: mark the test with pytest.mark.line")
+
+
+sys.addaudithook(_forbid_the_line)  # it cannot be taken away again, so it looks whether it is wanted
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    global _watching
+    _watching = item.get_closest_marker("line") is None
+    try:
+        return (yield)
+    finally:
+        _watching = False
 
 
 @pytest.fixture(autouse=True)
 def no_blocking_calls() -> Iterator[None]:
     """A call that blocks the event loop raises where it is made (product code only)."""
-    context = blockbuster_ctx(
-        ["bot", "webhooks", "media_streaming", "rooms_admin", "listeners", "http_serving", "storage"]
-    )
+    product = ["bot", "webhooks", "media_streaming", "rooms_admin", "listeners", "http_serving", "storage"]
+    context = blockbuster_ctx(product)
     with context as blockbuster:
         assert isinstance(blockbuster, BlockBuster)
         yield

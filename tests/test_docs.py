@@ -339,6 +339,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.timeout(90)
+@pytest.mark.line
 def test_the_example_runs() -> None:
     command = [
         sys.executable,

@@ -201,6 +201,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.line
 async def test_a_killed_process_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     path = str(tmp_path / "numbers.sqlite3")
     acknowledged = 0

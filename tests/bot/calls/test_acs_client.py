@@ -310,6 +310,7 @@ async def test_closing_closes_the_client() -> None:
     assert client.closed
 
 
+@pytest.mark.line  # azure-core asks `uname`
 async def test_a_client_is_built_without_a_request() -> None:
     """An http endpoint works, as long as the key does not have to be protected: on loopback."""
     client = await asyncio.to_thread(build_client, "http://127.0.0.1:9", AzureKeyCredential("a2V5"))
