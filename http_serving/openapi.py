@@ -1,4 +1,4 @@
-"""Makes FastAPI's description of our HTTP surface say what is true of it: which errors, in which shape. Pure."""
+"""Completes the OpenAPI document that FastAPI generates: description, security schemes and error responses. Pure."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from typing import Any
 
 ERROR = {"$ref": "#/components/schemas/ErrorResponse"}
 DESCRIPTION = """\
-A live interpreter for Azure Communication Services rooms. Admins provision rooms here; the service joins their calls.
+A live interpreter for Azure Communication Services rooms. Admins provision rooms with this API; the service joins their
+calls.
 
-Every error has one shape, `{"error": {"code", "message", "retry_after_ms"?, "details"?}}`. What creates something
-takes an `Idempotency-Key`, so that it can be repeated; what changes something takes `If-Match`, so that nobody's
-change is lost.
+Every error response has the shape `{"error": {"code", "message", "retry_after_ms"?, "details"?}}`. Requests that create
+something accept an `Idempotency-Key`, so that they can be repeated safely; requests that change something accept
+`If-Match`, so that no concurrent change is overwritten.
 """
 SECURITY_SCHEMES = {
     "APIKeyHeader": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     "HTTPBearer": {"type": "http", "scheme": "bearer", "description": "An Entra token with app roles"},
 }
-"""Named by the operations that need one of them."""
+"""Referenced by the operations that require authentication."""
 _WEBHOOK_ERRORS = {
-    "400": "The delivery cannot be read",
-    "401": "Who delivers did not prove who it is",
-    "404": "No call has this address",
+    "400": "The delivery is malformed",
+    "401": "The sender is not authenticated",
+    "404": "No active call has this address",
     "408": "The body did not arrive in time",
     "413": "The body is too large",
-    "429": "Too often",
-    "503": "Not now: deliver it again",
+    "429": "Too many requests",
+    "503": "Temporarily unavailable; deliver again",
 }
 _SERVER_ERRORS = {
     "408": "Headers or body did not arrive in time",
@@ -33,11 +34,11 @@ _SERVER_ERRORS = {
     "431": "The headers are too large",
     "503": "Too many connections are open",
 }
-"""Given by the server before any route sees the request (`http_server.py`)."""
+"""Returned by the server before any route is called (`http_protocol.py`)."""
 
 
 def complete_openapi(document: dict[str, Any]) -> dict[str, Any]:
-    """The document, changed in place, without FastAPI's 422, which we never answer with."""
+    """Complete the document in place, and remove the status 422, which this service never returns."""
     document["info"]["description"] = DESCRIPTION
     for path, operations in document["paths"].items():
         for operation in operations.values():
@@ -54,7 +55,7 @@ def complete_openapi(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _add_errors(responses: dict[str, Any], meanings: Mapping[str, str]) -> None:
-    """What a door gives, unless it says so itself."""
+    """Add error responses to an operation, except those it declares itself."""
     content = {"application/json": {"schema": ERROR}}
     for status, meaning in meanings.items():
         responses.setdefault(status, {"description": meaning, "content": content})

@@ -1,6 +1,6 @@
-"""The REST API of rooms, route by route; no rule about rooms lives here.
+"""Routes of the REST API of rooms. The rules about rooms are in `rooms_admin/rooms`.
 
-Errors leave as `RoomsAdminError`, those of validation included; whoever serves the router answers.
+Routes raise `ServiceError`, for failed validation too; the application turns it into a response.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ def router(
     issue_ticket: IssueTicket,
     prices: Prices | None = None,
 ) -> APIRouter:
-    """All routes under `/api/rooms` that concern rooms, rosters, tokens, the interpreter and transcripts."""
+    """Return all routes under `/api/rooms`: rooms, rosters, tokens, the interpreter and transcripts."""
     routes = APIRouter(
         prefix="/api/rooms",
-        strict_content_type=False,  # what keeps other sites' pages out is the key, not a content type
+        strict_content_type=False,  # the API key, not the content type, keeps other sites' pages out
         route_class=guarded_by(guard),
     )
     add_room_routes(routes, rooms)

@@ -1,4 +1,4 @@
-"""Changes that are made only to what the caller has seen: entity tags and If-Match (RFC 9110, section 13). Pure."""
+"""Reads and writes entity tags and the conditional headers If-Match and If-None-Match (RFC 9110, section 13). Pure."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def entity_tag(version: int) -> str:
 
 
 def if_match(header: str | None) -> Expected:
-    """What the If-Match header asks for; a weak tag matches nothing."""
+    """Parse the If-Match header; a weak tag matches nothing."""
     if header is None or header.strip() == "*":
         return ANY
     return Expected(frozenset(tag for weak, tag in _tags(header, "If-Match") if not weak))
 
 
 def is_known(header: str | None, version: int) -> bool:
-    """Whether the If-None-Match header names this version, so that there is nothing to send."""
+    """Return whether the If-None-Match header names this version, so that 304 is the response."""
     if header is None:
         return False
     return header.strip() == "*" or str(version) in {tag for _, tag in _tags(header, "If-None-Match")}
@@ -32,6 +32,6 @@ def is_known(header: str | None, version: int) -> bool:
 def _tags(header: str, name: str) -> list[tuple[bool, str]]:
     matches = [_TAG.fullmatch(part) for part in header.split(",", MOST_TAGS)]
     if not all(matches):
-        details = [{"field": name, "reason": 'must be entity tags such as "3", parted by commas, or *'}]
+        details = [{"field": name, "reason": 'must be entity tags such as "3", separated by commas, or *'}]
         raise InvalidRequest("the request is not valid", details=details)
     return [(bool(match[1]), match[2]) for match in matches if match]

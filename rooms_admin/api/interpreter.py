@@ -1,4 +1,4 @@
-"""Routes of what the interpreter does and has done: control, transcript, usage."""
+"""Routes of a room's interpreter: control, transcript and usage."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ InterpreterStatus = Literal[
 ]
 MS_PER_MINUTE = 60_000
 FEW_LINES = 200
-"""Written in less than a millisecond."""
+"""Lines that are formatted in less than a millisecond, so that no thread is needed."""
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class LaneStatus:
-    """How one lane is served."""
+    """State of a lane."""
 
     speaker_id: str
     source: str
@@ -51,7 +51,7 @@ class LaneStatus:
 
 @dataclass(frozen=True, slots=True)
 class TranslationCapabilities:
-    """What the translation deployment can do."""
+    """What the translation deployment was found to offer."""
 
     deployment: str
     state: str
@@ -62,35 +62,37 @@ class TranslationCapabilities:
 
 @dataclass(frozen=True, slots=True)
 class InterpreterState:
+    """State of a room's interpreter."""
+
     status: InterpreterStatus
     call_connection_id: str | None = None
     since: datetime | None = None
     reason: str | None = None
-    """why it stopped, failed or is paused"""
+    """Why it stopped, failed or is paused."""
     lanes: Sequence[LaneStatus] = ()
-    """in the order in which they were first needed"""
+    """In the order in which they were first needed."""
     capabilities: TranslationCapabilities | None = None
-    """None without a translation deployment"""
+    """None without a translation deployment."""
 
 
 class InterpreterControl(Protocol):
-    """Who runs the interpreters. May raise errors of its own, with a status and a code."""
+    """Controls the interpreters. Methods may raise any `ServiceError`."""
 
     async def state(self, room_id: str) -> InterpreterState: ...
 
     async def command(self, room_id: str, action: Action) -> None:
-        """Accept the command, or raise; carrying it out may take longer."""
+        """Accept the command or raise. It is carried out asynchronously."""
 
 
 class Transcripts(Protocol):
-    """Who keeps what was said."""
+    """Reads stored transcripts and ledgers."""
 
     async def lines(self, room_id: str) -> Sequence[TranscriptLine]: ...
 
     async def ledger(self, room_id: str) -> Sequence[LedgerRecord]: ...
 
     async def whole_ledger(self, room_id: str) -> Sequence[LedgerRecord]:
-        """Not only the youngest."""
+        """Return all records, not only the most recent ones."""
         ...
 
 
@@ -113,7 +115,7 @@ def add_interpreter_routes(
 ) -> None:
     @routes.get(
         "/{room_id}/interpreter",
-        summary="What the interpreter does",
+        summary="Get the state of the interpreter",
         tags=["interpreter"],
         response_model=InterpreterResponse,
         responses=errors(404),
@@ -125,7 +127,7 @@ def add_interpreter_routes(
     @routes.post(
         "/{room_id}/interpreter",
         status_code=202,
-        summary="Tell the interpreter",
+        summary="Control the interpreter",
         tags=["interpreter"],
         response_model=InterpreterResponse,
         responses=errors(404, 409),
@@ -133,14 +135,14 @@ def add_interpreter_routes(
     async def command_interpreter(
         room_id: RoomId, command: InterpreterCommand, idempotency_key: IdempotencyKey = None
     ) -> Response:
-        """It is told; the answer says how it is now, not how it will be."""
+        """Accepted asynchronously; returns the current state."""
         await rooms.get(room_id)
         await interpreter.command(room_id, command.action)
         return written(_interpreter(room_id, await interpreter.state(room_id)), 202)
 
     @routes.get(
         "/{room_id}/transcript",
-        summary="What was said, and how it was interpreted",
+        summary="Get the transcript and the ledger",
         tags=["transcript"],
         response_model=TranscriptResponse,
         responses=_ALSO_AS_TEXT | errors(404),
@@ -153,14 +155,14 @@ def add_interpreter_routes(
         lines = await transcripts.lines(room_id)
         if format != "json":
             write, media_type = _EXPORTS[format]
-            return Response(await _aside(len(lines), write, lines, wanted), media_type=media_type)
+            return Response(await _in_thread_if_long(len(lines), write, lines, wanted), media_type=media_type)
         passages = await transcripts.ledger(room_id)
-        body = await _aside(len(lines) + len(passages), to_json, room_id, lines, passages, wanted)
+        body = await _in_thread_if_long(len(lines) + len(passages), to_json, room_id, lines, passages, wanted)
         return Response(body, media_type="application/json")
 
     @routes.get(
         "/{room_id}/usage",
-        summary="Minutes, tokens and money, by lane",
+        summary="Get usage: minutes, tokens and cost by lane",
         tags=["usage"],
         response_model=UsageResponse,
         responses=errors(404),
@@ -172,8 +174,8 @@ def add_interpreter_routes(
         return written(_usage(room_id, lanes, prices))
 
 
-async def _aside(size: int, work: Callable[..., Result], *values: object) -> Result:
-    """Hours of meeting are written in a thread: they must not keep the audio of others waiting."""
+async def _in_thread_if_long(size: int, work: Callable[..., Result], *values: object) -> Result:
+    """Run `work`, in a thread if it is long: formatting hours of transcript would delay the audio of other calls."""
     return await asyncio.to_thread(work, *values) if size > FEW_LINES else work(*values)
 
 

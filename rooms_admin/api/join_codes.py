@@ -1,7 +1,7 @@
-"""The route of people who have nothing but a join code: it looks a room up, and a ticket to listen comes of it.
+"""The route that exchanges a join code for a ticket to listen. It needs no authentication.
 
-A code has six digits, so it proves nothing: it finds a room until that expires, and gives what everybody in the
-room may hear and read anyway. Speaking needs an admin's word. Whoever asks too often has to wait, by address.
+A code of six digits is a lookup and no credential: until the room expires, it gives access to what everybody in the
+room may hear and read. Tickets to speak are issued to admins only. Lookups are rate-limited by address.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from rooms_admin.api.schemas import JoinResponse
 from rooms_admin.rooms.requests import JoinRequest, TicketRequest
 from rooms_admin.rooms.service import RoomService
 
-JoinCode = Annotated[str, Path(pattern="^[0-9]{6}$", examples=["042117"], description="six digits")]
+JoinCode = Annotated[str, Path(pattern="^[0-9]{6}$", examples=["042117"], description="Six digits")]
 
 
 def joining_routes(
     rooms: RoomService, issue_ticket: IssueTicket, lookups: TokenBuckets, body_timeout_s: float = BODY_TIMEOUT_S
 ) -> APIRouter:
-    """The route `POST /api/join/{join_code}`; `lookups`: how often each address may ask."""
+    """Return the route `POST /api/join/{join_code}`. `lookups` limits the requests of each address."""
     limited = _limited_by(lookups, body_timeout_s)
     routes = APIRouter(prefix="/api/join", tags=["listeners"], strict_content_type=False, route_class=limited)
 
@@ -36,9 +36,9 @@ def joining_routes(
         "/{join_code}", summary="Exchange a join code for a ticket", response_model=JoinResponse, responses=errors(404)
     )
     async def join(join_code: JoinCode, wanted: JoinRequest) -> Response:
-        """A wrong code and one of a room that has expired are answered alike."""
+        """A wrong code and the code of an expired room get the same response."""
         if wanted.purpose == "speak":
-            raise Forbidden("a join code lets nobody speak: ask whoever runs the room for a ticket")
+            raise Forbidden("a join code does not allow speaking: ask the organiser of the room for a ticket")
         room = await rooms.find_by_join_code(join_code)
         if room is None:
             raise NotFound("no room has this join code")
@@ -53,7 +53,7 @@ def joining_routes(
 
 
 def _limited_by(lookups: TokenBuckets, body_timeout_s: float) -> type[APIRoute]:
-    """Routes that count before they read: a stranger's body is read within limits, and not too often."""
+    """Return a route class that applies the rate limit before it reads the body."""
 
     class LimitedRoute(APIRoute):
         def get_route_handler(self) -> RouteHandler:

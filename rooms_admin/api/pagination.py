@@ -1,4 +1,4 @@
-"""Cursors: where a list goes on, as text that is nobody's business but ours. Pure."""
+"""Writes and reads the cursors of paged lists; opaque to clients. Pure."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ Item = TypeVar("Item")
 def page_of(
     found: Sequence[Item], limit: int, order: str, place: Callable[[Item], tuple[str, str]]
 ) -> tuple[Sequence[Item], str | None]:
-    """The first `limit` of what was found, and the cursor to go on with if there was more."""
+    """Return the first `limit` items, and the cursor of the next page if there are more."""
     if len(found) <= limit:
         return found, None
     return found[:limit], write_cursor(order, place(found[limit - 1]))
 
 
 def write_cursor(order: str, place: tuple[str, str]) -> str:
-    """`order` names what the list is sorted by: a cursor of one order makes no sense in another."""
+    """Encode a position. `order` names what the list is sorted by: a cursor is valid for that order only."""
     return base64.urlsafe_b64encode(msgspec.json.encode((order, *place))).decode().rstrip("=")
 
 
 def read_cursor(cursor: str | None, order: str) -> tuple[str, str] | None:
+    """Decode a cursor into sort key and id; `InvalidRequest` if it is malformed or of another order."""
     if cursor is None:
         return None
     try:
@@ -36,9 +37,9 @@ def read_cursor(cursor: str | None, order: str) -> tuple[str, str] | None:
         document = base64.b64decode(padded, altchars=b"-_", validate=True)
         its_order, key, item_id = msgspec.json.decode(document, type=tuple[str, str, str])
     except (binascii.Error, ValueError, msgspec.DecodeError) as error:
-        raise _refused("not a cursor of ours") from error
+        raise _refused("is not a cursor of this API") from error
     if its_order != order:
-        raise _refused("of a list in another order")
+        raise _refused("belongs to a list in another order")
     return key, item_id
 
 

@@ -1,4 +1,4 @@
-"""Routes of a room's roster: who is invited, with which token they join, with which ticket they listen."""
+"""Routes of a room's roster: participants, their tokens to join with, and tickets for listeners."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from rooms_admin.rooms.requests import ChangedParticipant, NewParticipant, Ticke
 from rooms_admin.rooms.service import RoomService
 
 IssueTicket = Callable[[TicketPurpose, str, str | None, str | None], tuple[str, datetime]]
-"""A ticket for a purpose, a room, a language and a participant: its text, and when it expires."""
+"""Issues a ticket for a purpose, a room, a language and a participant; returns its text and its expiry."""
 
 
 def add_roster_routes(routes: APIRouter, rooms: RoomService, issue_ticket: IssueTicket) -> None:
     @routes.get(
         "/{room_id}/participants",
-        summary="The roster, oldest entry first",
+        summary="List the participants, oldest first",
         tags=["roster"],
         response_model=Page[ParticipantResponse],
         responses=tagged() | errors(404),
@@ -38,19 +38,19 @@ def add_roster_routes(routes: APIRouter, rooms: RoomService, issue_ticket: Issue
     @routes.post(
         "/{room_id}/participants",
         status_code=201,
-        summary="Invite somebody",
+        summary="Add a participant",
         tags=["roster"],
         response_model=ParticipantResponse,
         responses=tagged(201) | errors(404, 409, 502),
     )
     async def add_participant(room_id: RoomId, new: NewParticipant, idempotency_key: IdempotencyKey = None) -> Response:
-        """Takes effect in a running call at once. The ETag is the room's, as for all of the roster."""
+        """Takes effect in an active call at once. The `ETag` is that of the room, as for all roster requests."""
         room, added = await rooms.add_participant(room_id, new)
         return written(ParticipantResponse.of(added), 201, ETag=entity_tag(room.version))
 
     @routes.patch(
         "/{room_id}/participants/{participant_id}",
-        summary="Change an entry",
+        summary="Change a participant",
         tags=["roster"],
         response_model=ParticipantResponse,
         responses=tagged() | errors(404, 412, 502),
@@ -64,7 +64,7 @@ def add_roster_routes(routes: APIRouter, rooms: RoomService, issue_ticket: Issue
     @routes.delete(
         "/{room_id}/participants/{participant_id}",
         status_code=204,
-        summary="Take somebody off the roster, end their tokens",
+        summary="Remove a participant and invalidate their tokens",
         tags=["roster"],
         responses=errors(404, 412, 502),
     )
@@ -74,7 +74,7 @@ def add_roster_routes(routes: APIRouter, rooms: RoomService, issue_ticket: Issue
 
     @routes.post(
         "/{room_id}/participants/{participant_id}/token",
-        summary="A token to join with",
+        summary="Issue a token to join the room with",
         tags=["roster"],
         response_model=TokenResponse,
         responses=errors(404, 409, 502),
@@ -82,7 +82,7 @@ def add_roster_routes(routes: APIRouter, rooms: RoomService, issue_ticket: Issue
     async def issue_token(
         room_id: RoomId, participant_id: ParticipantId, wanted: TokenRequest | None = None
     ) -> Response:
-        """Asked again, it makes another one."""
+        """Each request issues a new token."""
         minutes = (wanted or TokenRequest()).expires_in_minutes
         room, participant, token = await rooms.issue_token(room_id, participant_id, minutes)
         answer = TokenResponse(
@@ -95,13 +95,13 @@ def add_roster_routes(routes: APIRouter, rooms: RoomService, issue_ticket: Issue
 
     @routes.post(
         "/{room_id}/tickets",
-        summary="A ticket for a listener's socket",
+        summary="Issue a ticket for a listener's WebSocket",
         tags=["listeners"],
         response_model=TicketResponse,
         responses=errors(404, 409),
     )
     async def issue(room_id: RoomId, wanted: TicketRequest, request: Request) -> Response:
-        """For one purpose in this room, and one language if it is named. Asked again, it makes another one."""
+        """The ticket is valid for one purpose and, if given, one language. Each request issues a new ticket."""
         await rooms.check_ticket(room_id, wanted)
         ticket, expires_on = issue_ticket(wanted.purpose, room_id, wanted.language, wanted.participant_id)
         return written(TicketResponse(ticket=ticket, expires_on=expires_on), Cache_Control="no-store")

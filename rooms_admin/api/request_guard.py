@@ -1,4 +1,4 @@
-"""What every route does before its own work: proof first, then rate, then size, then whether it was asked before."""
+"""Guards every admin route: authentication, rate limit, role, body size, idempotency, audit log, in this order."""
 
 from __future__ import annotations
 
@@ -27,22 +27,24 @@ from rooms_admin.idempotency import IdempotencyStore, KeyClaim, StoredResponse, 
 logger = logging.getLogger(__name__)
 audit = logging.getLogger("rooms_admin.audit")
 
-BODY_LIMIT = 256 * 1024  # bytes; a room with 350 participants and long names has some 150 KiB
-KEPT_HEADERS = ("location", "etag", "content-type")
-NEVER_KEPT = ("/token", "/tickets", "/api/subscriptions")
-"""How paths end whose answers are secrets: asked again, they make a new one, and nothing is written down."""
+BODY_LIMIT = 256 * 1024
+"""Bytes. A room with 350 participants and long names has some 150 KiB."""
+STORED_HEADERS = ("location", "etag", "content-type")
+"""Response headers stored for repeated requests."""
+NEVER_STORED = ("/token", "/tickets", "/api/subscriptions")
+"""Endings of paths whose responses are secrets: they are never stored, and a repeated request makes a new one."""
 
 SECURITY: list[dict[str, list[str]]] = [{"APIKeyHeader": []}, {"HTTPBearer": []}]
-"""Names of the schemes, one of which is needed."""
+"""Security schemes of the OpenAPI document, either of which is sufficient."""
 
 Authorise = Callable[[Request], Awaitable[Caller]]
-"""Tells who asks, or raises."""
+"""Identifies the caller of a request, or raises `Unauthorized`."""
 RouteHandler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """How often callers may ask, each by name; unauthenticated by address, and only what they do in vain counts."""
+    """Rate limits: `reads` and `changes` by caller, `unauthenticated` by address and for rejected requests only."""
 
     reads: TokenBuckets
     changes: TokenBuckets
@@ -51,15 +53,16 @@ class RequestLimits:
 
 @dataclass(frozen=True, slots=True)
 class RequestGuard:
-    """Who may come in, and how."""
+    """Authenticates, limits and deduplicates requests."""
 
     authorise: Authorise
     limits: RequestLimits | None = None
     idempotency: IdempotencyStore | None = None
-    """None: Idempotency-Key is not looked at."""
+    """None: the Idempotency-Key header is ignored."""
     body_timeout_s: float = BODY_TIMEOUT_S
 
     async def admit(self, request: Request) -> Caller:
+        """Return the caller; raises `Unauthorized`, `TooManyRequests` or `Forbidden`."""
         try:
             caller = await self.authorise(request)
         except Unauthorized:
@@ -73,13 +76,18 @@ class RequestGuard:
         return caller
 
     async def handle(self, request: Request, handler: RouteHandler) -> Response:
-        """Admit, read the body within limits, carry the request out unless that was done before."""
+        """Admit the caller, read the body, then carry the request out or return its stored response."""
         caller = request.state.caller = await self.admit(request)
         body = b""
         if request.method != "GET" or {"content-length", "transfer-encoding"} & set(request.headers):
             body = await read_body(request, BODY_LIMIT, self.body_timeout_s)
         key = request.headers.get("idempotency-key")
-        if self.idempotency is None or key is None or request.method != "POST" or request.url.path.endswith(NEVER_KEPT):
+        if (
+            self.idempotency is None
+            or key is None
+            or request.method != "POST"
+            or request.url.path.endswith(NEVER_STORED)
+        ):
             return await self._carry_out(request, body, handler, caller)
         wanted = fingerprint(request.method, request.url.path, request.scope["query_string"], body)
         claim = await self.idempotency.claim(caller.name, checked_key(key), wanted)
@@ -102,7 +110,7 @@ class RequestGuard:
         except BaseException:
             await idempotency.release(claim)
             raise
-        headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+        headers = {name: response.headers[name] for name in STORED_HEADERS if name in response.headers}
         room_id = getattr(request.state, "room_id", None) or request.path_params.get("room_id")
         await idempotency.keep(claim, StoredResponse(response.status_code, bytes(response.body), headers), room_id)
         return response
@@ -121,7 +129,7 @@ class RequestGuard:
             outcome = error.status_code
             if error.status_code != 400:
                 raise
-            # FastAPI's own: the body is no text, or too deeply nested.
+            # Raised by FastAPI: the body is no text, or too deeply nested.
             raise InvalidRequest("the body cannot be read") from error
         except ServiceError as error:
             outcome = error.code
@@ -134,21 +142,21 @@ class RequestGuard:
 
 
 def role_for(method: str, path: str) -> AdminRole:
-    """The role a request needs."""
+    """Return the role a request needs."""
     if method in ("GET", "HEAD"):
         return "Rooms.Read"
     return "Interpreter.Control" if path.endswith("/interpreter") else "Rooms.Manage"
 
 
 def guarded_by(guard: RequestGuard) -> type[APIRoute]:
-    """Routes that ask who is there before a byte of the body is read, and read it within limits.
+    """Return a route class that authenticates the caller before it reads the body.
 
-    A dependency could not: FastAPI reads and judges the body first, and would tell a stranger about it.
+    A dependency could not do so: FastAPI validates the body first, and would report on it to unauthenticated callers.
     """
 
     class GuardedRoute(APIRoute):
         def __init__(self, *arguments: Any, **options: Any) -> None:
-            # Said in the description alone: as FastAPI's dependencies the two would cost a tenth of every request.
+            # Declared in the document only: as FastAPI dependencies the schemes would cost a tenth of every request.
             super().__init__(*arguments, **{**options, "openapi_extra": {"security": SECURITY}})
 
         def get_route_handler(self) -> RouteHandler:
@@ -163,12 +171,13 @@ def guarded_by(guard: RequestGuard) -> type[APIRoute]:
 
 
 def take(buckets: TokenBuckets, name: str) -> None:
+    """Count a request; `TooManyRequests` if there are too many."""
     if wait := buckets.take(name):
         raise TooManyRequests.after(wait)
 
 
 def with_body(request: Request, body: bytes) -> Request:
-    """The same request, with its body still to be read; after it, whatever else the connection says."""
+    """Return the request with `body` to be read first, then what else the connection receives."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> Message:
@@ -178,10 +187,10 @@ def with_body(request: Request, body: bytes) -> Request:
 
 
 def invalid(error: RequestValidationError) -> InvalidRequest:
-    """Which fields are wrong and why, without a word about how they were checked."""
+    """Convert a validation error: which fields are invalid and why, without internals of the validation."""
     details: list[dict[str, object]] = []
     for one in error.errors():
-        where = [str(part) for part in one["loc"][1:]]  # the first says body, query or path
+        where = [str(part) for part in one["loc"][1:]]  # the first is body, query or path
         if one["type"] == "json_invalid":
             return InvalidRequest("the body is not JSON")
         details.append({"field": ".".join(where), "reason": str(one["msg"]).removeprefix("Value error, ")})

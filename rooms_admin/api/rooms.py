@@ -31,9 +31,9 @@ MOST_PER_PAGE = 200
 ID_PATTERN = "^[A-Za-z0-9_-]{1,64}$"
 RoomId = Annotated[str, Path(pattern=ID_PATTERN, examples=["room-0006428fbe5aef4c1f2e3d"])]
 ParticipantId = Annotated[str, Path(pattern=ID_PATTERN, examples=["participant-0006428fbe5aef4c1f2e3d"])]
-Cursor = Annotated[str | None, Query(max_length=2_000, description="next_cursor of the page before")]
+Cursor = Annotated[str | None, Query(max_length=2_000, description="`next_cursor` of the previous page")]
 Limit = Annotated[int, Query(ge=1, le=MOST_PER_PAGE)]
-GONE: Responses = {204: {"description": "It is gone; Location says where the proof is"}}
+GONE: Responses = {204: {"description": "Deleted. `Location` names the proof of deletion"}}
 LanguageFilter = Annotated[str | None, Query(max_length=64, examples=["es-ES"])]
 
 
@@ -47,7 +47,7 @@ def add_room_routes(routes: APIRouter, rooms: RoomService) -> None:
         responses=tagged(201) | errors(409, 502),
     )
     async def create_room(new: NewRoom, request: Request, idempotency_key: IdempotencyKey = None) -> Response:
-        """Creates the ACS room, an ACS user for everybody on the roster, and a join code; all of it or nothing."""
+        """Creates the ACS room, an ACS user for each participant, and a join code. If a step fails, nothing is kept."""
         claim = getattr(request.state, "claim", None)
         room = await rooms.created_by(claim.request_key) if claim is not None and claim.unfinished else None
         if room is None:
@@ -59,15 +59,15 @@ def add_room_routes(routes: APIRouter, rooms: RoomService) -> None:
     async def list_rooms(
         cursor: Cursor = None,
         limit: Limit = 50,
-        sort: Annotated[Sort, Query(description="descending with a dash")] = "created_at",
-        name: Annotated[str | None, Query(max_length=256, description="a part of the name, in any case")] = None,
+        sort: Annotated[Sort, Query(description="A leading dash sorts in descending order")] = "created_at",
+        name: Annotated[str | None, Query(max_length=256, description="Part of the name, case-insensitive")] = None,
         language: LanguageFilter = None,
         mode: RoomMode | None = None,
-        validity: Annotated[Validity | None, Query(description="whether people can join now")] = None,
+        validity: Annotated[Validity | None, Query(description="Whether people can join the room now")] = None,
     ) -> Response:
         after = read_cursor(cursor, sort)
         if after is not None and sort.endswith("valid_until") and not (after[0].isdigit() and len(after[0]) == 15):
-            details = [{"field": "cursor", "reason": "not a cursor of ours"}]
+            details = [{"field": "cursor", "reason": "is not a cursor of this API"}]
             raise InvalidRequest("the request is not valid", details=details)
         query = RoomQuery(limit + 1, sort, after, name, wanted_language(language), mode, validity)
         found, next_cursor = page_of(
@@ -77,7 +77,7 @@ def add_room_routes(routes: APIRouter, rooms: RoomService) -> None:
 
     @routes.get(
         "/{room_id}",
-        summary="A room",
+        summary="Get a room",
         tags=["rooms"],
         response_model=RoomResponse,
         responses=tagged() | NOT_MODIFIED | errors(404),
@@ -94,13 +94,13 @@ def add_room_routes(routes: APIRouter, rooms: RoomService) -> None:
         responses=tagged() | errors(404, 412, 502),
     )
     async def change_room(room_id: RoomId, change: ChangedRoom, if_match_: IfMatch = None) -> Response:
-        """Takes effect in a running call at once."""
+        """Takes effect in an active call at once."""
         return _tagged(await rooms.change(room_id, change, if_match(if_match_)))
 
     @routes.delete(
         "/{room_id}",
         status_code=204,
-        summary="Delete a room, end its tokens, forget what was said",
+        summary="Delete a room, its ACS users and its transcript",
         tags=["rooms"],
         responses=GONE | errors(404, 412, 502),
     )
@@ -110,7 +110,7 @@ def add_room_routes(routes: APIRouter, rooms: RoomService) -> None:
 
     @routes.get(
         "/{room_id}/deletion",
-        summary="Proof that a room was deleted",
+        summary="Get the proof that a room was deleted",
         tags=["rooms"],
         response_model=DeletionResponse,
         responses=errors(404),
@@ -120,7 +120,7 @@ def add_room_routes(routes: APIRouter, rooms: RoomService) -> None:
 
     @routes.get(
         "/{room_id}/glossary",
-        summary="Protected terms and wanted translations",
+        summary="Get the glossary: protected terms and preferred translations",
         tags=["glossary"],
         response_model=GlossaryResponse,
         responses=tagged() | NOT_MODIFIED | errors(404),
@@ -128,7 +128,9 @@ def add_room_routes(routes: APIRouter, rooms: RoomService) -> None:
     async def get_glossary(
         room_id: RoomId,
         request: Request,
-        version: Annotated[int | None, Query(ge=0, le=1_000_000_000, description="an earlier one")] = None,
+        version: Annotated[
+            int | None, Query(ge=0, le=1_000_000_000, description="An earlier version; the current one if omitted")
+        ] = None,
         if_none_match: IfNoneMatch = None,
     ) -> Response:
         glossary = await rooms.glossary(room_id, version)
@@ -136,19 +138,19 @@ def add_room_routes(routes: APIRouter, rooms: RoomService) -> None:
 
     @routes.put(
         "/{room_id}/glossary",
-        summary="Put a glossary in the place of the one before",
+        summary="Replace the glossary",
         tags=["glossary"],
         response_model=GlossaryResponse,
         responses=tagged() | errors(404, 412),
     )
     async def put_glossary(room_id: RoomId, new: NewGlossary, if_match_: IfMatch = None) -> Response:
-        """Takes effect in a running call with the next Realtime session of each lane; If-Match is its own version."""
+        """Takes effect in an active call with the next model sessions. `If-Match` is the glossary's version."""
         glossary = await rooms.put_glossary(room_id, new, if_match(if_match_))
         return written(GlossaryResponse.model_validate(glossary), ETag=entity_tag(glossary.version))
 
 
 def wanted_language(written: str | None) -> str | None:
-    """The tag of a filter, as rooms have it."""
+    """Normalise the language tag of a filter; `InvalidRequest` if it is malformed."""
     try:
         return None if written is None else language_tag(written)
     except ValueError as error:

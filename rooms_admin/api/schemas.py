@@ -1,4 +1,4 @@
-"""Request and response models of the REST API: shapes, limits, examples; no rule that needs a room."""
+"""Response models of the REST API. Request models are in `rooms_admin/rooms/requests.py`."""
 
 from __future__ import annotations
 
@@ -23,12 +23,6 @@ from rooms_admin.rooms.room import (
 
 class _ResponseModel(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True, use_attribute_docstrings=True)
-
-
-# --- requests ------------------------------------------------------------------------------------
-
-
-# --- answers -------------------------------------------------------------------------------------
 
 
 class ParticipantResponse(_ResponseModel):
@@ -65,9 +59,9 @@ class SettingsResponse(_ResponseModel):
 class RoomResponse(_ResponseModel):
     room_id: str
     acs_room_id: str
-    """with layout `sister` the one of the first language"""
+    """With layout `sister`, the ACS room of the first language."""
     sisters: dict[str, str]
-    """with layout `sister` the ACS room of each language, in which those sit who hear it; empty otherwise"""
+    """With layout `sister`, the ACS room for participants hearing each language; otherwise empty."""
     join_code: str
     name: str
     languages: tuple[str, ...]
@@ -78,9 +72,9 @@ class RoomResponse(_ResponseModel):
     created_at: datetime
     settings: SettingsResponse
     retention_days: int | None
-    """None: as long as the service's setting says"""
+    """Null: the service's setting `RETENTION_DAYS` applies."""
     version: int
-    """the entity tag, without quotes"""
+    """The entity tag without its quotes."""
 
     @classmethod
     def of(cls, room: Room) -> Self:
@@ -100,7 +94,7 @@ class TicketResponse(_ResponseModel):
 
 
 class JoinResponse(_ResponseModel):
-    """What a join code leads to."""
+    """The room a join code belongs to, and a ticket for it."""
 
     room_id: str
     name: str
@@ -116,41 +110,41 @@ class TermResponse(_ResponseModel):
 
 class GlossaryResponse(_ResponseModel):
     version: int
-    """grows by one with every change; 0: there never was one"""
+    """Incremented with every change; 0 if no glossary was ever stored."""
     terms: tuple[TermResponse, ...]
 
 
 class DeletionResponse(_ResponseModel):
-    """Proof that a room is gone."""
+    """Proof that a room was deleted."""
 
     room_id: str
     deleted_at: datetime
     removed: dict[str, int]
-    """how much of each kind was removed"""
+    """Number of items removed, by kind."""
     left: dict[str, int]
-    """how much of each kind was found afterwards, looked for in the same transaction: nothing"""
+    """Number of items found afterwards in the same transaction, by kind: all zero."""
 
 
 class LaneUsageResponse(_ResponseModel):
-    """One speaker into one language."""
+    """Usage of a lane: one speaker interpreted into one language."""
 
     speaker_id: str
     source: str
     target: str
     utterances: dict[str, int]
-    """by final state"""
+    """Number of utterances, by final state."""
     spoken_minutes: float
-    """by the speaker"""
+    """Minutes the speaker spoke."""
     interpreted_minutes: float
-    """of interpretation that went into the call"""
+    """Minutes of interpretation played into the call."""
     tokens: dict[str, int]
-    """by kind, as the model counted them"""
+    """Number of tokens, by kind, as counted by the model."""
     cost: float | None
-    """in the currency; null without a price table"""
+    """In `currency`; null without a price table."""
 
 
 class UsageResponse(_ResponseModel):
-    """What is still in the ledger: what retention has deleted is not counted."""
+    """Usage of a room, from the records still in its ledger; records deleted by retention are not counted."""
 
     room_id: str
     currency: str | None
@@ -166,32 +160,32 @@ EngineName = Literal["translation", "conversation", "captions", "passthrough"]
 
 
 class LaneResponse(_ResponseModel):
-    """How one speaker is interpreted into one language."""
+    """State of a lane: one speaker interpreted into one language."""
 
     speaker_id: str
     source: str
     target: str
     state: LaneStateName
-    """`open`: there is a model session; `parked`: one is opened with the next word; `refused`: there will be none"""
+    """`open`: has a model session. `parked`: gets one when the speaker speaks. `refused`: refused by the model."""
     engine: EngineName | None
-    """what serves it; null while it is parked, refused or not known yet. With `captions` nothing is heard"""
+    """What serves the lane; null while it is parked, refused or not known yet. `captions`: text only, no audio."""
     reason: Annotated[str | None, Field(examples=["quota"])]
-    """why it is not served as the room asks for: `quota`, `usage_cap`, or the code of the model's refusal"""
+    """Why the lane is not served as configured: `quota`, `usage_cap`, or the error code of the model."""
     ear_voice_spans_ms: tuple[int, ...] | None
-    """of its last utterances, oldest first; null where another replica is in the call"""
+    """Ear-voice spans of the last utterances, oldest first; null if another replica serves the call."""
     waiting: int | None
-    """utterances on their way; null where another replica is in the call"""
+    """Number of utterances in progress; null if another replica serves the call."""
 
 
 class CapabilitiesResponse(_ResponseModel):
-    """What the translation deployment was found to do."""
+    """What the translation deployment was found to offer."""
 
     deployment: str
     state: Literal["not_asked", "inconclusive", "offered", "refused"]
     reason: str
-    """of a refusal, or of not knowing"""
+    """Why a language was refused, or why the check was inconclusive."""
     offered: tuple[str, ...]
-    """target languages, ISO 639-1"""
+    """Target languages, ISO 639-1."""
     refused: tuple[str, ...]
 
 
@@ -229,9 +223,9 @@ class InterpreterResponse(_ResponseModel):
     since: datetime | None
     reason: str | None
     lanes: tuple[LaneResponse, ...]
-    """in the order in which they were first needed, during this call; at most 64, from another replica 32"""
+    """Lanes of this call in the order of first use; at most 64, or 32 if another replica serves the call."""
     capabilities: CapabilitiesResponse | None
-    """null without a translation deployment"""
+    """Null without a translation deployment."""
 
 
 class TranscriptLineResponse(_ResponseModel):
@@ -243,12 +237,12 @@ class TranscriptLineResponse(_ResponseModel):
     text: str
     is_final: bool
     timestamp_ms: int
-    """when the utterance began, since the Unix epoch"""
+    """Start of the utterance, since the Unix epoch."""
     is_original: bool
     duration_ms: int
-    """how long the speaker spoke; 0 while that is not known"""
+    """How long the speaker spoke; 0 while not known."""
     flags: Annotated[tuple[str, ...], Field(examples=[("number",)])]
-    """what a reader should know: `abandoned` if the rest will never come, or what is wrong with the interpretation"""
+    """Remarks: `abandoned` if the rest will never come, or what is wrong with the interpretation."""
 
 
 Item = TypeVar("Item")
@@ -257,15 +251,15 @@ Item = TypeVar("Item")
 class Page(_ResponseModel, Generic[Item]):
     items: list[Item]
     next_cursor: str | None = None
-    """to be passed as `cursor` for what follows; null at the end"""
+    """Pass it as `cursor` to get the next page; null on the last page."""
 
 
 class PlayoutResponse(_ResponseModel):
-    """What became of an interpretation on one channel."""
+    """How much of an interpretation was played on a channel."""
 
     played_ms: int
     trimmed_ms: int
-    """of pauses that were shortened, because listeners were far behind"""
+    """Pauses cut because playout lagged behind the speaker."""
     dropped_ms: int
 
 
@@ -285,21 +279,21 @@ class LedgerEntryResponse(_ResponseModel):
     tokens: dict[str, int]
     closed_at_ms: int
     kind: str
-    """`utterance`, `passthrough` (the speaker's own voice in another room) or `announcement` (the interpreter's own)"""
+    """`utterance`, `passthrough` (original voice in another room) or `announcement` (by the interpreter)."""
     faults: Annotated[tuple[str, ...], Field(examples=[("number",)])]
-    """what is wrong with the interpretation, as far as a machine can tell"""
+    """Problems of the interpretation found by automatic checks."""
     strict: bool
-    """interpreted a second time, because the first was no interpretation"""
+    """True if it was requested a second time, because the first output was no interpretation."""
     speed: float
-    """of the voice, as asked for"""
+    """Requested speed of the voice."""
     engine: str
-    """what served the lane, where it was not what had been asked for"""
+    """Engine that served the lane, if it was not the requested one."""
     playouts: dict[str, PlayoutResponse]
-    """by channel"""
+    """Playout by channel."""
 
 
 class TranscriptResponse(Page[TranscriptLineResponse]):
-    """`items`: what was said and its translations; `passages`: what became of each utterance, by target."""
+    """`items`: originals and interpretations. `passages`: the ledger, a record per utterance and target language."""
 
     room_id: str
     passages: list[LedgerEntryResponse]
@@ -315,23 +309,23 @@ class SubscriptionResponse(_ResponseModel):
 
 class NewSubscriptionResponse(SubscriptionResponse):
     secret: str
-    """to check the signatures with; shown this once"""
+    """Key of the signatures; only shown in this response."""
 
 
 class DeliveryResponse(_ResponseModel):
     delivery_id: str
-    """also in the header `webhook-id`"""
+    """Also sent in the header `webhook-id`."""
     room_id: str
     event: EventKind
     state: DeliveryState
     attempts: int
     status: int | None
-    """of the last answer"""
+    """HTTP status of the last attempt; null if there was no response."""
     error: str | None
-    """why there was none"""
+    """Why the last attempt got no response."""
     created_ms: int
     due_ms: int
-    """when it is tried again, while it is pending"""
+    """Time of the next attempt while `state` is `pending`, in milliseconds since the Unix epoch."""
 
 
 class ErrorBody(_ResponseModel):
@@ -342,9 +336,6 @@ class ErrorBody(_ResponseModel):
 
 
 class ErrorResponse(_ResponseModel):
-    """Every error, of every route."""
+    """The body of every error response."""
 
     error: ErrorBody
-
-
-# --- from requests to what is kept ---------------------------------------------------------------

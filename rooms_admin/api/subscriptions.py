@@ -1,4 +1,4 @@
-"""Routes for integrators: subscribe to what happens in rooms, and see what was sent."""
+"""Routes of webhook subscriptions and their deliveries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SubscriptionId = Annotated[str, Path(pattern=ID_PATTERN, examples=["subscription
 
 
 def subscription_routes(subscriptions: SubscriptionStore, rooms: RoomService, guard: RequestGuard) -> APIRouter:
-    """All routes under `/api/subscriptions`."""
+    """Return all routes under `/api/subscriptions`."""
     routes = APIRouter(
         prefix="/api/subscriptions", tags=["subscriptions"], strict_content_type=False, route_class=guarded_by(guard)
     )
@@ -27,31 +27,31 @@ def subscription_routes(subscriptions: SubscriptionStore, rooms: RoomService, gu
     @routes.post(
         "",
         status_code=201,
-        summary="Subscribe to what happens in rooms",
+        summary="Subscribe to events of rooms",
         response_model=NewSubscriptionResponse,
         responses=errors(404, 409),
     )
     async def subscribe(new: NewSubscription, request: Request) -> Response:
-        """Events are posted to the address, signed as Standard Webhooks has it. The secret is shown this once."""
+        """Events are posted to `url`, signed according to Standard Webhooks. The response shows the secret, once."""
         if new.room_id is not None:
             await rooms.get(new.room_id)
         added = await subscriptions.add(new.url, new.events, new.room_id)
         location = f"/api/subscriptions/{added.subscription_id}"
         return written(NewSubscriptionResponse.model_validate(added), 201, Location=location, Cache_Control="no-store")
 
-    @routes.get("", summary="All subscriptions", response_model=Page[SubscriptionResponse], responses=errors())
+    @routes.get("", summary="List the subscriptions", response_model=Page[SubscriptionResponse], responses=errors())
     async def list_subscriptions() -> Response:
         items = [SubscriptionResponse.model_validate(one) for one in await subscriptions.all()]
         return written(Page[SubscriptionResponse](items=items))
 
     @routes.get(
-        "/{subscription_id}", summary="A subscription", response_model=SubscriptionResponse, responses=errors(404)
+        "/{subscription_id}", summary="Get a subscription", response_model=SubscriptionResponse, responses=errors(404)
     )
     async def get_subscription(subscription_id: SubscriptionId) -> Response:
         return written(SubscriptionResponse.model_validate(await subscriptions.get(subscription_id)))
 
     @routes.delete(
-        "/{subscription_id}", status_code=204, summary="End a subscription, with its history", responses=errors(404)
+        "/{subscription_id}", status_code=204, summary="Delete a subscription and its deliveries", responses=errors(404)
     )
     async def unsubscribe(subscription_id: SubscriptionId) -> Response:
         await subscriptions.remove(subscription_id)
@@ -59,7 +59,7 @@ def subscription_routes(subscriptions: SubscriptionStore, rooms: RoomService, gu
 
     @routes.get(
         "/{subscription_id}/deliveries",
-        summary="What was sent in the last seven days, youngest first",
+        summary="List the deliveries of the last seven days, newest first",
         response_model=Page[DeliveryResponse],
         responses=errors(404),
     )
@@ -67,7 +67,7 @@ def subscription_routes(subscriptions: SubscriptionStore, rooms: RoomService, gu
         subscription_id: SubscriptionId,
         cursor: Cursor = None,
         limit: Limit = 50,
-        state: Annotated[DeliveryState | None, Query(description="only these")] = None,
+        state: Annotated[DeliveryState | None, Query(description="Only deliveries in this state")] = None,
     ) -> Response:
         after = read_cursor(cursor, "deliveries")
         found = await subscriptions.history(subscription_id, None if after is None else after[1], limit + 1, state)

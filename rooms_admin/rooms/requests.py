@@ -1,4 +1,4 @@
-"""Request bodies for rooms, participants, glossaries and the interpreter: shapes, limits, examples."""
+"""Request models of the REST API: rooms, participants, glossaries and the interpreter."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from rooms_admin.rooms.room import (
     RoomSettings,
 )
 
-MOST_PARTICIPANTS = 350  # of one call, by ACS's service limits
-
-
-MOST_LANGUAGES = 20  # to read; how many are offered is another question, answered with a reason
+MOST_PARTICIPANTS = 350
+"""Participants of a call, by the service limits of ACS."""
+MOST_LANGUAGES = 20
+"""Languages of a room."""
 
 
 def _language_or_auto(written: str) -> str:
@@ -32,25 +32,15 @@ def _language_or_none(written: str) -> str:
 
 
 Language = Annotated[str, AfterValidator(language_tag), Field(max_length=64, examples=["en-US"])]
-
-
 LanguageOrAuto = Annotated[str, AfterValidator(_language_or_auto), Field(max_length=64, examples=["en-US"])]
-
-
 LanguageOrNone = Annotated[str, AfterValidator(_language_or_none), Field(max_length=64, examples=["en-US"])]
-
-
 KeypadTone = Annotated[str, Field(pattern="^[0-9A-D*#]$")]
-
-
 RetentionDays = Annotated[int, Field(ge=1, le=3_650, examples=[30])]
-
-
 Name = Annotated[str, Field(min_length=1, max_length=256, examples=["Board meeting"])]
 
 
 class _Request(BaseModel):
-    """What clients send: a key we do not know is refused, because a setting ignored in silence is a trap."""
+    """Base of request models. Unknown keys are rejected, so that a misspelled setting is not ignored silently."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, frozen=True, use_attribute_docstrings=True)
 
@@ -59,13 +49,13 @@ class NewParticipant(_Request):
     display_name: Name
     role: ParticipantRole = "Attendee"
     speaks: LanguageOrAuto = AUTO
-    """one of the room's languages, or `auto`"""
+    """One of the room's languages, or `auto` to detect it."""
     hears: Language | None = None
-    """one of the room's languages; what the participant speaks, if left out"""
+    """One of the room's languages; defaults to `speaks`."""
 
 
 class ChangedParticipant(_Request):
-    """A key left out changes nothing."""
+    """Omitted keys keep their values."""
 
     display_name: Name | None = None
     role: ParticipantRole | None = None
@@ -74,21 +64,21 @@ class ChangedParticipant(_Request):
 
 
 class UsageCapRequest(_Request):
-    """A kind left out has no limit. Reckoned as `GET …/usage` does, over all calls whose ledger is kept."""
+    """Limits of usage as counted by `GET …/usage`, over all calls still in the ledger. Omitted kinds are unlimited."""
 
     money: Annotated[float, Field(ge=0)] | None = None
-    """in the currency of the price table; without a table it is never reached"""
+    """In the currency of the price table; without one this limit is never reached."""
     tokens: Annotated[int, Field(ge=0)] | None = None
-    """input and output of all kinds"""
+    """Input and output tokens of all kinds."""
     minutes: Annotated[float, Field(ge=0)] | None = None
-    """spoken, added up over the lanes"""
+    """Spoken minutes, summed over the lanes."""
 
 
 class ChangedSettings(_Request):
-    """A key left out keeps its value, in a new room its default. Times in milliseconds.
+    """Omitted keys keep their values, or have their defaults in a new room. Times are in milliseconds.
 
-    Limits: below 100 ms a pause between two syllables would end an utterance; beyond 20 s at 24 kHz an
-    utterance would pass the 1 MB a model takes at once.
+    Limits: below 100 ms, a pause between two syllables would end an utterance; beyond 20 s at 24 kHz, an utterance
+    would exceed the 1 MB a model accepts at once.
     """
 
     end_of_turn_ms: Annotated[int, Field(ge=100, le=5_000)] | None = None
@@ -98,23 +88,23 @@ class ChangedSettings(_Request):
     barge_in: BargeIn | None = None
     layout: RoomLayout | None = None
     announcement: bool | None = None
-    """say at the start, in every language, that a machine interprets"""
+    """Announce at the start, in every language, that a machine interprets."""
     captions: CaptionStability | None = None
-    """how much is shown before it is certain: every piece, whole words, whole clauses that never change"""
+    """How early captions are shown: every piece of text, whole words, or whole clauses that never change."""
     max_lanes: Annotated[int, Field(ge=1, le=200)] | None = None
-    """model sessions at a time: one per speaker and language"""
+    """Maximum of model sessions open at a time: one per speaker and target language."""
     pivot: LanguageOrNone | None = None
-    """language through which a pair goes that the model refuses; empty: none"""
+    """Language used as relay for pairs the model refuses; empty for none."""
     chair: Annotated[str, Field(max_length=64)] | None = None
-    """participant who is interpreted before all others; empty: nobody"""
+    """Id of the participant interpreted with priority; empty for nobody."""
     keypad: dict[KeypadTone, KeypadAction] | None = None
-    """what a keypad tone does"""
+    """Action of each keypad tone."""
     bots: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=MOST_PARTICIPANTS)] | None = None
-    """participants that are no people, other interpreters or recorders: never interpreted"""
+    """Ids of participants that are machines, such as recorders or other interpreters; they are never interpreted."""
     mixed: bool | None = None
-    """hear the call as one stream in which nobody is told apart, from the next call on"""
+    """Receive the call as one mixed stream that does not identify speakers. Takes effect with the next call."""
     usage_cap: UsageCapRequest | None = None
-    """how much is interpreted aloud before it is only read; given anew as a whole, `{}` takes it away"""
+    """Usage after which interpretation is text only. Replaces all limits; `{}` removes them."""
 
 
 class NewRoom(_Request):
@@ -139,16 +129,16 @@ class NewRoom(_Request):
     mode: RoomMode = "consecutive"
     participants: Annotated[list[NewParticipant], Field(max_length=MOST_PARTICIPANTS)] = []
     valid_from: AwareDatetime | None = None
-    """now, if left out"""
+    """Defaults to now."""
     valid_until: AwareDatetime | None = None
-    """180 days after `valid_from`, if left out; no more than that"""
+    """Defaults to 180 days after `valid_from`, which is the maximum."""
     settings: ChangedSettings = ChangedSettings()
     retention_days: RetentionDays | None = None
-    """how long transcript and ledger are kept; as long as the service's setting says, if left out"""
+    """Days the transcript and ledger are kept; defaults to the service's setting `RETENTION_DAYS`."""
 
 
 class ChangedRoom(_Request):
-    """A key left out changes nothing."""
+    """Omitted keys keep their values."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Town hall", "settings": {"barge_in": "stop"}}]})
 
@@ -163,7 +153,7 @@ class ChangedRoom(_Request):
 
 class TokenRequest(_Request):
     expires_in_minutes: Annotated[int, Field(ge=60, le=1440)] = 1440
-    """ACS's own limits"""
+    """Limits of ACS."""
 
 
 TicketPurpose = Literal["captions", "audio", "signaling", "speak"]
@@ -174,22 +164,22 @@ class TicketRequest(_Request):
 
     purpose: TicketPurpose
     language: Language | None = None
-    """one of the room's languages; any of them, if left out"""
+    """One of the room's languages; any of them if omitted."""
     participant_id: Annotated[str, Field(max_length=64)] | None = None
-    """who it is for; needed to speak"""
+    """Participant the ticket is for; required to speak."""
 
 
 class JoinRequest(_Request):
     model_config = ConfigDict(json_schema_extra={"examples": [{"purpose": "captions", "language": "es-ES"}]})
 
     purpose: TicketPurpose
-    """not to speak"""
+    """`speak` is not allowed with a join code."""
     language: Language | None = None
 
 
 def _printable(text: str) -> str:
     if not text.isprintable():
-        raise ValueError("must have no line breaks or control characters")
+        raise ValueError("must not contain line breaks or control characters")
     return text
 
 
@@ -201,7 +191,7 @@ class GlossaryTerm(_Request):
 
     term: TermText
     translations: Annotated[dict[Language, TermText], Field(max_length=MOST_LANGUAGES)] = {}
-    """what it is to become, by language; without any it stays as it is in every language"""
+    """Translation by language; without any, the term stays as it is in every language."""
 
 
 class NewGlossary(_Request):
@@ -231,7 +221,7 @@ class InterpreterCommand(_Request):
 
 
 def changed_settings(settings: RoomSettings, change: ChangedSettings) -> RoomSettings:
-    """The settings with what the change says; ValueError if they contradict each other then."""
+    """Apply a change to settings; `ValueError` if the result contradicts itself."""
     values = {name: getattr(settings, name) for name in RoomSettings.__dataclass_fields__}
     changed = RoomSettings(**values | change.model_dump(exclude_none=True))
     if changed.long_speech_ms >= changed.max_utterance_ms:

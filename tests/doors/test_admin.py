@@ -66,7 +66,7 @@ async def test_what_is_turned_away() -> None:
 
 
 async def test_a_slow_body_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.app.Guard", functools.partial(request_guard.RequestGuard, body_timeout_s=0.2))
+    monkeypatch.setattr("bot.app.RequestGuard", functools.partial(request_guard.RequestGuard, body_timeout_s=0.2))
     async with line() as whole, others_are_served(whole):
         proof = f"X-API-Key: {ADMIN['X-API-Key']}"
         slow = await trickle(whole, head("POST", "/api/rooms", proof, length=100) + b"{")
