@@ -40,7 +40,7 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=255,
         pattern="^[!-~]+$",
-        description="Repeated with the same key within 24 hours, a request is carried out once; the response is the same",
+        description="Within 24 hours, a request with the same key is carried out once and gets the same response",
     ),
 ]
 
