@@ -20,8 +20,8 @@ from bot import health
 from bot.booth import BoothFactory
 from bot.calls import acs_client as call_automation
 from bot.calls.acs_client import AcsCalls
-from bot.calls.call import CallAddresses
 from bot.calls.dispatcher import Dispatcher
+from bot.calls.environment import CallAddresses
 from bot.calls.registry import Registry
 from bot.calls.service import CallService
 from bot.config import Settings

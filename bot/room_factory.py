@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bot.booth import BoothFactory
-from bot.calls.call import Interpreted, PlannedRoom
-from bot.calls.keys import is_sister, room_of, stream_of
+from bot.call_keys import is_sister, room_of, stream_of
+from bot.calls.environment import Interpreted, PlannedRoom
 from bot.interpreting.usage_meter import UsageMeter
 from bot.live_room.echo_detection import EchoDetector
 from bot.live_room.frame_timer import FrameTimer

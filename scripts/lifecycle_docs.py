@@ -1,4 +1,4 @@
-"""Writes docs/lifecycle.md's picture, table and times from the code; `--check` says if they are old.
+"""Writes docs/lifecycle.md's picture, table and times from the code; `--check` says whether they are out of date.
 
 What is generated stands between `<!-- generated: name -->` and `<!-- end -->`; everything else is written by hand.
 """
@@ -17,20 +17,20 @@ _BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOT
 
 
 def main() -> int:
-    """0 when nothing is left to do."""
+    """Return 0 when the page is up to date or has been written."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the page is old")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the page is out of date")
     options = parser.parse_args()
     old = rendered(PAGE.read_text()) != PAGE.read_text()
     if old:
-        print(f"{'old' if options.check else 'written'}: {PAGE.relative_to(ROOT)}")
+        print(f"{'out of date' if options.check else 'written'}: {PAGE.relative_to(ROOT)}")
         if not options.check:
             PAGE.write_text(rendered(PAGE.read_text()))
     return 1 if options.check and old else 0
 
 
 def rendered(text: str) -> str:
-    """The page as it is to be."""
+    """Return the page with its generated parts renewed."""
     return _BLOCK.sub(lambda found: f"{found[1]}\n{PARTS[found[2]]()}\n\n{found[3]}", text)
 
 
@@ -46,23 +46,23 @@ def pairs() -> str:
     return matrix()
 
 
-def ladder() -> str:
-    """The steps to win a media stream back, with their patience."""
-    from bot.calls.media_recovery import CALM_S, PATIENCE_S, RUNGS
+def recovery() -> str:
+    """Return the steps of the media recovery, with the time each may take."""
+    from bot.calls.media_recovery import CALM_S, PATIENCE_S, STEPS
 
-    rows = [f"| {number} | {rung.value} | {PATIENCE_S[rung]:g} s |" for number, rung in enumerate(RUNGS, 1)]
+    rows = [f"| {number} | {step.value} | {PATIENCE_S[step]:g} s |" for number, step in enumerate(STEPS, 1)]
     rest = f"A stream that has held for {CALM_S:g} s is well again: the next loss begins at the first step."
     return "\n".join(["| step | | patience |", "|---|---|---|", *rows, "", rest])
 
 
 def times() -> str:
-    """Every patience outside the ladder."""
-    from bot.calls import call, call_ending, periodic_checks, reconciler, registry
+    """Return every other time."""
+    from bot.calls import call_record, media_recovery, periodic_checks, reconciler, registry
 
-    pauses = ", ".join(f"{pause:g}" for pause in call_ending.RETRY_S)
+    pauses = ", ".join(f"{pause:g}" for pause in call_record.RETRY_S)
     rows = [
-        ("from the join to the media socket", f"{call.FIRST_MEDIA_S:g} s"),
-        ("from the media socket to the first frame on it", f"{call.FIRST_FRAME_S:g} s"),
+        ("from the join to the media socket", f"{media_recovery.FIRST_MEDIA_S:g} s"),
+        ("from the media socket to the first frame on it", f"{media_recovery.FIRST_FRAME_S:g} s"),
         ("between two comparisons with the registry", f"{periodic_checks.REGISTRY_CHECK_S:g} s"),
         ("between two comparisons with ACS", f"{periodic_checks.ACS_CHECK_S:g} s"),
         ("alone in a call", f"{reconciler.EMPTY_S:g} s"),
@@ -73,7 +73,7 @@ def times() -> str:
     return "\n".join(["| what | how long |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows)])
 
 
-PARTS: dict[str, Callable[[], str]] = {"picture": picture, "pairs": pairs, "ladder": ladder, "times": times}
+PARTS: dict[str, Callable[[], str]] = {"picture": picture, "pairs": pairs, "recovery": recovery, "times": times}
 
 
 if __name__ == "__main__":

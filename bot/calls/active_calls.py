@@ -1,6 +1,6 @@
 """The calls of this replica: joined, taken over from a replica that is gone, left. Each room has at most one.
 
-What happens in a call is decided in `call.py`; what happens to the room afterwards in `call_ending.py`.
+What happens in a call is decided in `call.py`; how its end is recorded, in `call_record.py`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from bot.calls.call import Call, CallEnvironment, Interpreted, PlannedRoom, Rejoin, new_record
-from bot.calls.call_ending import hang_up_orphan, settle, try_later
+from bot.calls.call import Call
+from bot.calls.call_record import Rejoin, new_record, settle, try_later
 from bot.calls.cluster import Cluster
+from bot.calls.environment import CallEnvironment, Interpreted, PlannedRoom, hang_up_orphan
 from bot.calls.registry import LEASE_S, CallRecord, LastCall, WantedCall
 from bot.calls.state_machine import CallAction, CallState, CallTrigger, step
 from bot.tasks import ServiceTasks
@@ -265,7 +266,8 @@ class ActiveCalls:
             await call.run()
         finally:
             try:
-                await settle(call, self._registry, self._environment.wall_clock())
+                if not call.moved:  # else its new owner settles it
+                    await settle(call.end, self._registry, self._environment.wall_clock())
             except StoreUnavailable:
                 logger.error("end of a call not recorded", extra={"room_id": room_id, "reason": "store_unavailable"})
             finally:

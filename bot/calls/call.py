@@ -1,6 +1,7 @@
-"""One call of a room, from the connect request to the hang-up: joins, keeps the media stream, leaves, keeps its record.
+"""One call of a room, from the connect request to the hang-up: joins, keeps the media stream, leaves.
 
-What follows on what is `lifecycle.py`'s to say; how a lost stream is won back, `recovery.py`'s.
+What follows from what is decided by the table in `state_machine.py`; how a lost stream is recovered, by
+`media_recovery.py`; what other replicas know of the call is kept by `call_record.py`.
 """
 
 from __future__ import annotations
@@ -9,26 +10,21 @@ import asyncio
 import logging
 import secrets
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Protocol
-from urllib.parse import quote
+from dataclasses import replace
+from enum import Enum, auto
 
 import msgspec
 
-from bot.calls.acs_client import CallLook
-from bot.calls.media_recovery import PATIENCE_S, MediaRecovery, RecoveryStep
-from bot.calls.registry import LANES_RECORDED, CallRecord, LaneSummary, LastCall, Registry
+from bot.calls.call_record import AfterCall, CallEnd, RecordKeeper, Rejoin, RetryLater, lane_summaries
+from bot.calls.environment import CallEnvironment, Interpreted, PlannedRoom, leave_connection
+from bot.calls.media_recovery import FIRST_MEDIA_S, PATIENCE_S, MediaRecovery, RecoveryStep, RecoveryTask
+from bot.calls.registry import CallRecord, LastCall
 from bot.calls.state_machine import CallAction, CallState, CallTrigger, step
 from bot.errors import CallError
-from bot.interpreting.events import Event, Order, Ordered, SpeakerJoined, SpeakerLeft
-from bot.interpreting.lane_status import LaneState, LaneStatuses
+from bot.interpreting.events import Order, Ordered, SpeakerJoined, SpeakerLeft
 from bot.interpreting.plan import RoomPlan
-from bot.interpreting.session import InterpreterSession
-from bot.interpreting.usage_meter import Used
 from bot.live_room.live_room import RoomEnded
 from bot.log_format import log_context
-from bot.outputs.webhook_events import EmitEvent
 from media_streaming.stream import SERVICE_RESTART, MediaStream
 from storage.errors import StoreUnavailable
 from webhooks.events import (
@@ -43,165 +39,25 @@ from webhooks.events import (
 
 logger = logging.getLogger(__name__)
 
-FIRST_MEDIA_S = 15.0
-"""From the answer to the connect request to the media socket; ACS opens it before it reports the call as connected."""
-FIRST_FRAME_S = 15.0
-"""From the media socket to the first frame on it. With everybody muted ACS may send nothing, or silence: not known."""
-SAVE_AGAIN_S = 1.0
-"""The record could not be written: the store is away."""
-OWNER_S = 1.0
-"""Given to the store to say whether the call is still ours, before something is done that a successor would suffer."""
-PUT_OUT = 5300
-"""Sub code of a disconnect: a participant was removed (ACS protocol sheet, 3.4). Who is put out does not come back."""
+REMOVED_SUB_CODE = 5300
+"""Sub code of a disconnect by removal (ACS protocol sheet, 3.4). An interpreter that was removed does not come back."""
 FAILURES = ("internal_error", "connect_failed", "no_media", "media_lost", "disconnected")
-"""How the reasons of an end begin that nobody wanted: with people still there, it is tried again."""
+"""How the reasons of unwanted ends begin: with people still in the call, it is tried again."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedRoom:
-    """A room as calls need it."""
+class ConnectRequest(Enum):
+    """Where the request to ACS to join or to leave stands."""
 
-    room_id: str
-    acs_room_id: str
-    plan: RoomPlan
-    used: Used = field(default_factory=Used)
-    """What earlier calls have used, as far as the plan has a cap."""
-
-
-class Interpreted(Protocol):
-    """What is interpreted in the call (`live_room.LiveRoom`, or a seat in one that several calls share)."""
-
-    async def run(self) -> RoomEnded: ...
-
-    def end(self, reason: str, *, hang_up: bool) -> None: ...
-
-    @property
-    def over(self) -> bool: ...
-
-    @property
-    def session(self) -> InterpreterSession: ...
-
-    @property
-    def lanes(self) -> LaneStatuses: ...
-
-    def watch_lanes(self, changed: Callable[[], None]) -> None: ...
-
-    async def quiet(self) -> None: ...
-
-    def deliver(self, event: Event) -> None: ...
-
-    def change_plan(self, plan: RoomPlan) -> None: ...
-
-    async def attach(self, stream: MediaStream) -> None: ...
-
-
-class CallControl(Protocol):
-    """How calls are joined and left (`calls.Calls`)."""
-
-    async def connect(
-        self, acs_room_id: str, callback_url: str, media_url: str, context: str, request_id: str, *, mixed: bool = False
-    ) -> str: ...
-
-    async def restart_streaming(self, call_connection_id: str) -> None: ...
-
-    async def look(self, call_connection_id: str) -> CallLook | None: ...
-
-    async def hang_up(self, call_connection_id: str) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class CallAddresses:
-    """Where ACS reaches this service. The addresses of a call hold its secret: never log them."""
-
-    public_base_url: str
-    media_base_url: str
-
-    def callback_url(self, secret: str) -> str:
-        return f"{self.public_base_url}/webhooks/calls/{quote(secret, safe='')}"
-
-    def media_url(self, secret: str) -> str:
-        return f"{self.media_base_url}/media/{quote(secret, safe='')}"
-
-
-@dataclass(frozen=True, slots=True)
-class CallEnvironment:
-    """What every call of this replica uses."""
-
-    acs: CallControl
-    registry: Registry
-    addresses: CallAddresses
-    emit: EmitEvent
-    wall_clock: Callable[[], float]
-    """Seconds since 1970."""
-    clock: Callable[[], float]
-    """Seconds of the event loop."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rejoin:
-    """Join a call of the room as soon as this one has been left."""
-
-    server_call_id: str | None
-    """None: whichever call there is; an admin asked for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class RetryLater:
-    """Join this call again after a pause: people are still in it."""
-
-
-AfterCall = Rejoin | RetryLater | None
-"""What follows when a call has been left; None: nothing."""
-
-
-def new_record(room: PlannedRoom, owner: str, server_call_id: str | None, since: float) -> CallRecord:
-    return CallRecord(
-        room_id=room.room_id,
-        acs_room_id=room.acs_room_id,
-        owner=owner,
-        secret=secrets.token_urlsafe(32),
-        request_id=str(uuid.uuid4()),
-        name=secrets.token_urlsafe(6),
-        since=since,
-        server_call_id=server_call_id,
-    )
-
-
-async def leave_connection(calls: CallControl, registry: Registry, connection_id: str) -> bool:
-    """Leave a connection, now or, if ACS will not hear of it, later; whether it has been left. Raises nothing."""
-    try:
-        await calls.hang_up(connection_id)
-        return True
-    except CallError as error:
-        logger.warning("hang-up failed", extra={"code": error.code, "call_connection_id": connection_id})
-    except Exception as error:  # a bug of ours must not reach the other calls
-        logger.error("hang-up failed", exc_info=error, extra={"call_connection_id": connection_id})
-    try:
-        await registry.orphan(connection_id)
-    except StoreUnavailable:
-        logger.error("a connection may be left behind", extra={"call_connection_id": connection_id})
-    return False
-
-
-def summaries(lanes: LaneStatuses) -> tuple[LaneSummary, ...]:
-    """What other replicas are told of lanes; not of voices passed through, which come and go with each utterance."""
-    told = [one for one in lanes.views() if not one.lane.passthrough]
-    told.sort(key=lambda one: (not one.reason, one.state is not LaneState.OPEN))
-    return tuple(
-        LaneSummary(
-            speaker=one.lane.speaker,
-            source=one.lane.source,
-            target=one.lane.target,
-            state=one.state.value,
-            engine=one.engine,
-            reason=one.reason,
-        )
-        for one in told[:LANES_RECORDED]
-    )
+    NONE = auto()
+    JOINING = auto()
+    JOINED_LATE = auto()
+    """The answer came after the room had ended: nobody has hung up yet."""
+    LEAVING_TO_RETURN = auto()
+    """A hang-up is under way that does not end the call."""
 
 
 class Call:
-    """One call we are in, were in, or want to be in. `run` must be running for anything to happen."""
+    """One call that this replica is in, was in, or wants to be in. `run` must be running for anything to happen."""
 
     def __init__(
         self,
@@ -213,59 +69,45 @@ class Call:
         adopted: bool = False,
         handed_over: bool = False,
     ) -> None:
-        """`adopted`: somebody else joined; it is gone, or has `handed_over` the call and closed its media socket."""
+        """`adopted`: another replica joined; it is gone, or has `handed_over` the call and closed its media socket."""
         self.room = room
         self.live = live
         self.since = record.since
         self.reason: str | None = None
+        """Why the call ended; None until it has."""
         self.left = asyncio.Event()
         """Set when the call has been left and its record is gone."""
-        self.outcome: LastCall | None = None
-        self._following: AfterCall = None
-        self._former_secrets: tuple[str, ...] = ()
         self._environment = environment
-        self._record = record
-        """As the registry has it."""
-        self._unclosed = record.unclosed
-        self._saving = asyncio.Lock()
+        self._keeper = RecordKeeper(environment.registry, record, current=self._current, happen=self.happen)
         self._state = CallState.SCHEDULED if adopted else CallState.CONNECTING
+        self._following: AfterCall = None
+        self._outcome: LastCall | None = None
         self._connection_id = record.connection_id
         self._secret = record.secret
+        self._former_secrets: tuple[str, ...] = ()
         self._request_id = record.request_id
+        self._request = ConnectRequest.NONE
         self._server_call_id = record.server_call_id
-        self._present = frozenset(record.present)
-        self._was_heard = record.was_heard
+        self._unclosed = record.unclosed
+        self._present: frozenset[str] | None = frozenset(record.present) or None
+        """None: nobody has reported yet who is there."""
         self._roster_number = -1
-        self._roster_told = False
-        """Whether anybody has said who is there."""
-        self._leaving_to_return = False
-        """A hang-up is under way that is not to end the call."""
-        self._detail: str | None = None
-        self._ladder = MediaRecovery()
-        # ACS may have given up dialling whoever asked it before us.
-        self._patience_s: float | None = PATIENCE_S[RecoveryStep.WAIT] if adopted else FIRST_MEDIA_S
-        self._recovering = False
-        self._refused = False
-        self._restarting = False
-        self._frames_due = False
-        self._restarted_silent = False
-        self._streams = 0
-        """Media sockets of this call that are open: during a re-dial there may be two."""
-        self._stream: MediaStream | None = None
-        self._connecting = False
-        self._joined_late = False
-        self._moved = False
+        self._was_heard = record.was_heard
+        # ACS may have given up dialling after it was asked by the earlier owner.
+        self._recovery = MediaRecovery(PATIENCE_S[RecoveryStep.WAIT] if adopted else FIRST_MEDIA_S)
+        self._streams: list[MediaStream] = []
+        """Open media sockets of this call: during a re-dial there may be two."""
         self._woken = asyncio.Event()
-        self._changed = asyncio.Event()
         if adopted:
             self.happen(CallTrigger.JOIN_TAKEN_OVER if record.connection_id is None else CallTrigger.TAKEN_OVER)
-            # After the time it takes to find out that a replica is gone, waiting for a re-dial is in vain.
-            self._refused = self._recovering and not handed_over
-        live.watch_lanes(self.noticed)
+            if self._state is CallState.INTERRUPTED and not handed_over:
+                # It took longer to find out that the replica is gone than ACS needs to dial again.
+                self._recovery.lost(refused=True)
+        live.watch_lanes(self.record_changed)
         if record.paused:
             live.deliver(Ordered(Order.PAUSE))
 
-    # --- what others may ask ---------------------------------------------------------------------
+    # --- state -----------------------------------------------------------------------------------
 
     @property
     def state(self) -> CallState:
@@ -273,8 +115,8 @@ class Call:
 
     @property
     def detail(self) -> str | None:
-        """What is being done about a lost media stream; else why not everything is interpreted as it was asked for."""
-        return self._detail or self.live.session.restriction or None
+        """What is wrong with the media stream; else why not everything is interpreted as requested."""
+        return self._recovery.problem or self.live.session.restriction or None
 
     @property
     def secret(self) -> str:
@@ -284,11 +126,6 @@ class Call:
     def former_secrets(self) -> tuple[str, ...]:
         """Secrets the call had before it was joined again."""
         return self._former_secrets
-
-    @property
-    def following(self) -> AfterCall:
-        """What follows when this call has been left."""
-        return self._following
 
     @property
     def connection_id(self) -> str | None:
@@ -301,7 +138,7 @@ class Call:
     @property
     def present(self) -> frozenset[str]:
         """People in the call, by raw id."""
-        return self._present
+        return self._present or frozenset()
 
     @property
     def was_heard(self) -> bool:
@@ -309,24 +146,68 @@ class Call:
 
     @property
     def moved(self) -> bool:
-        """Another replica is in the call instead of us."""
-        return self._moved
+        """Whether another replica is in the call instead of this one."""
+        return not self._keeper.owned
 
     @property
     def record(self) -> CallRecord:
-        """As the registry has it."""
-        return self._record
+        """The record as stored."""
+        return self._keeper.record
 
-    # --- what happens ------------------------------------------------------------------------------
+    @property
+    def following(self) -> AfterCall:
+        """What follows when this call has been left."""
+        return self._following
 
-    def happen(self, happening: CallTrigger, reason: str = "", *, following: str | None = None) -> CallAction:
-        """Go where the table says, and set going what it asks for.
+    @property
+    def end(self) -> CallEnd:
+        """How the call ended."""
+        return CallEnd(
+            record=self.record,
+            reason=self.reason or "",
+            server_call_id=self._server_call_id,
+            outcome=self._outcome,
+            following=self._following,
+            healthy=self._was_heard and self._state is CallState.LIVE,
+        )
+
+    def _current(self, stored: CallRecord) -> CallRecord:
+        return msgspec.structs.replace(
+            stored,
+            secret=self._secret,
+            request_id=self._request_id,
+            state=self._state,
+            connection_id=self._connection_id,
+            server_call_id=self._server_call_id,
+            present=tuple(sorted(self.present)),
+            was_heard=self._was_heard,
+            paused=self.live.session.paused,
+            reason=self.detail,
+            unclosed=self._unclosed,
+            lanes=lane_summaries(self.live.lanes),
+        )
+
+    # --- what happens ----------------------------------------------------------------------------
+
+    def happen(self, trigger: CallTrigger, reason: str = "", *, following: str | None = None) -> CallAction:
+        """Go to the state that the table names, and perform its action.
 
         Args:
+            reason: why the call ends, if it does.
             following: server call id of the call that a report is about, to be joined after this one.
         """
-        before, (self._state, act) = self._state, step(self._state, happening)
-        match act:
+        before, (self._state, action) = self._state, step(self._state, trigger)
+        self._perform(action, trigger, reason, following)
+        if self._state is not before:
+            self.record_changed()
+            with log_context(room_id=self.room.room_id):
+                change = {"from": before.value, "to": self._state.value, "reason": trigger.value}
+                logger.info("call state changed", extra=change)
+        self._woken.set()
+        return action
+
+    def _perform(self, action: CallAction, trigger: CallTrigger, reason: str, following: str | None) -> None:
+        match action:
             case CallAction.LEAVE:
                 self.live.end(reason, hang_up=True)
             case CallAction.QUIT:
@@ -335,13 +216,12 @@ class Call:
             case CallAction.CLOSE:
                 self.live.end(reason, hang_up=False)
             case CallAction.WITHDRAW:
-                self._moved = True
+                self._keeper.owned = False
                 self.live.end("moved", hang_up=False)
             case CallAction.RECOVER:
-                self._recovering = True
-                self._refused = self._refused or happening is CallTrigger.MEDIA_REFUSED
+                self._recovery.lost(refused=trigger is CallTrigger.MEDIA_REFUSED)
             case CallAction.RESTART_STREAMING:
-                self._restarting = True
+                self._recovery.silent()
             case CallAction.NOTE_NEXT:
                 self._follow(Rejoin(following))
             case CallAction.FORGET:
@@ -350,49 +230,30 @@ class Call:
                 self._follow(None)
             case _:
                 pass  # joining is up to the dispatcher
-        if self._state is CallState.STREAMING:
-            self._recovering = self._refused = False
-        if self._state is not before:
-            self._changed.set()
-            with log_context(room_id=self.room.room_id):
-                moved = {"from": before.value, "to": self._state.value, "why": happening.value}
-                logger.info("call state", extra=moved)
-        self._woken.set()
-        return act
-
-    def _joins_another_call(self) -> bool:
-        """Say whether what follows is another call than this, or any call that an admin wants."""
-        match self._following:
-            case Rejoin(None):
-                return True
-            case Rejoin(server_call_id):
-                return server_call_id != self._server_call_id
-            case _:
-                return False
 
     def _follow(self, following: AfterCall) -> None:
         self._following = following
 
-    def learn_call(self, server_call_id: str) -> None:
-        """An admin has made us join; now the call is reported."""
-        self._server_call_id = server_call_id
-        self._changed.set()
+    def record_changed(self) -> None:
+        """Have the record written soon: something it says may have changed."""
+        self._keeper.changed()
 
-    def noticed(self) -> None:
-        """What the record says may have changed."""
-        self._changed.set()
+    def learn_call(self, server_call_id: str) -> None:
+        """Note which call this is: an admin had it joined before it was reported."""
+        self._server_call_id = server_call_id
+        self.record_changed()
 
     def ledger_closed(self, names: tuple[str, ...]) -> None:
-        """What our predecessors left open, under these names, has got its end."""
+        """Note that the utterances which earlier owners left open under these names are closed."""
         self._unclosed = tuple(name for name in self._unclosed if name not in names)
-        self._changed.set()
+        self.record_changed()
 
     def change_plan(self, plan: RoomPlan) -> None:
         self.room = replace(self.room, plan=plan)
         self.live.change_plan(plan)
 
     def reported(self, event: CallReport | CallEvent) -> None:
-        """Call Automation tells of our connection."""
+        """Act on an event of Call Automation about this connection."""
         match event:
             case CallConnected():
                 self._learn_connection(event.call_connection_id)
@@ -400,7 +261,7 @@ class Call:
             case ConnectFailed():
                 self.happen(CallTrigger.CONNECT_FAILED, f"connect_failed_{event.sub_code}")
             case CallDisconnected():
-                self.disconnected(put_out=event.sub_code == PUT_OUT)
+                self.disconnected(removed=event.sub_code == REMOVED_SUB_CODE)
             case MediaStreamingFailed():
                 logger.warning("media streaming failed", extra={"code": event.code, "sub_code": event.sub_code})
                 self.happen(CallTrigger.MEDIA_REFUSED)
@@ -411,145 +272,127 @@ class Call:
             case _:
                 pass
 
-    def disconnected(self, *, put_out: bool = False) -> None:
-        """We are out of the call, by ACS; whether it is over says who was there last, or who reported it."""
-        if self._leaving_to_return:
+    def disconnected(self, *, removed: bool = False) -> None:
+        """Act on being out of the call. It is over if nobody was there last; else people are without interpreter."""
+        if self._request is ConnectRequest.LEAVING_TO_RETURN:
             return
-        nobody = not self._present and (self._roster_told or self._server_call_id is None)
-        self.happen(CallTrigger.DISCONNECTED, "removed" if put_out else "call_ended" if nobody else "disconnected")
+        empty = self._server_call_id is None if self._present is None else not self._present
+        self.happen(CallTrigger.DISCONNECTED, "removed" if removed else "call_ended" if empty else "disconnected")
 
     def participants(self, raw_ids: frozenset[str]) -> None:
-        """Rooms are by invitation: whoever is not on the roster is a bot, ourselves included."""
-        self._roster_told = True
-        present = raw_ids & self.room.plan.attendees.keys()
-        for speaker in sorted(present - self._present):
+        """Note who is in the call. Rooms are by invitation, so an id that is not on the roster is a bot."""
+        before, now = self.present, raw_ids & self.room.plan.attendees.keys()
+        self._present = now
+        for speaker in sorted(now - before):
             self.live.deliver(SpeakerJoined(speaker))
-        for speaker in sorted(self._present - present):
+        for speaker in sorted(before - now):
             self.live.deliver(SpeakerLeft(speaker))
-        everybody_left = bool(self._present) and not present
-        if present != self._present:
-            self._present = present
-            self._changed.set()
-        if everybody_left:
+        if now != before:
+            self.record_changed()
+        if before and not now:
             self.happen(CallTrigger.EVERYBODY_LEFT, "everybody_left")
 
     def _learn_connection(self, connection_id: str | None) -> None:
         if connection_id and connection_id != self._connection_id:
             self._connection_id = connection_id
-            self._changed.set()
+            self.record_changed()
 
-    # --- media -------------------------------------------------------------------------------------
+    # --- ownership -------------------------------------------------------------------------------
+
+    async def check_owner(self) -> None:
+        """Withdraw if another replica has the call by now.
+
+        Raises:
+            StoreUnavailable: it is not known whose the call is.
+        """
+        await self._keeper.check_owner()
+
+    async def hand_over(self) -> None:
+        """Give the call to whichever replica ACS dials next; without a store the call stays here."""
+        try:
+            if not await self._keeper.give_away():
+                await self._keeper.resolve_conflict()
+                return
+        except StoreUnavailable:
+            return
+        stream = self._streams[-1] if self._streams else None
+        self.happen(CallTrigger.MOVED)
+        if stream is not None:
+            await stream.close(SERVICE_RESTART, "another replica takes over")
+
+    # --- media -----------------------------------------------------------------------------------
 
     async def serve(self, stream: MediaStream) -> None:
-        """Hand a media socket to the room; returns when the room has let go of it."""
+        """Connect a media socket to the room; returns when the room has closed it or it was lost."""
         room_id = self.room.room_id
         with log_context(room_id=room_id, call_connection_id=stream.call_connection_id or ""):
             self._learn_connection(stream.call_connection_id)
-            self._streams += 1
-            self._stream = stream
-            self._frames_due = not self._restarted_silent
+            self._streams.append(stream)
+            self._recovery.opened(self._environment.clock())
             self.happen(CallTrigger.MEDIA_OPENED)
-            self._ladder.restored(self._environment.clock())
-            self._detail = None
-            if not self._was_heard:  # a socket that comes back is the same interpreter
+            if not self._was_heard:  # a socket that was opened again belongs to the same interpreter
                 self._was_heard = True
                 self._environment.emit("interpreter.joined", room_id, {"call_connection_id": self._connection_id})
             logger.info("media stream opened")
             try:
                 await self.live.attach(stream)
             finally:
-                self._streams -= 1
+                self._streams.remove(stream)
                 if not self._streams:
-                    self._stream = None
                     self.happen(CallTrigger.MEDIA_CLOSED)
             logger.info("media stream closed", extra={"code": stream.close_code})
 
-    async def hand_over(self) -> None:
-        """Let another replica have the call: it is nobody's from now on, and ACS will dial whoever answers."""
-        try:
-            if not await self._give_away():
-                await self._conflict()
-                return  # another's already, and let go of; or it stays ours, and is left
-        except StoreUnavailable:
-            return
-        stream = self._stream
-        self.happen(CallTrigger.MOVED)
-        if stream is not None:
-            await stream.close(SERVICE_RESTART, "another replica takes over")
-
-    # --- life ------------------------------------------------------------------------------------------
-
-    async def run(self) -> None:
-        """Be in the call until it is over; when this returns it has been left, and its record is gone."""
-        with log_context(room_id=self.room.room_id):
-            ended = RoomEnded("cancelled", hang_up=True)
-            failed = False
-            try:
-                async with asyncio.TaskGroup() as group:
-                    running = group.create_task(self.live.run(), name="live room")
-                    staying = group.create_task(self._stay(), name="media stream")
-                    books = group.create_task(self._keep_record(), name="call record")
-                    ended = await running
-                    if ended.reason == "internal_error":  # told by nobody: the room has failed by itself
-                        self.happen(CallTrigger.FAILED)
-                    self._woken.set()
-                    if not self._connecting:
-                        staying.cancel()
-                    await asyncio.wait([staying])  # an outstanding answer may let us into what is then to be left
-                    books.cancel()
-            except* Exception as errors:  # a bug of ours must not reach the other calls
-                logger.error("call failed", exc_info=errors)
-                failed = True
-            finally:
-                await self._leave("internal_error" if failed else ended.reason, hang_up=failed or ended.hang_up)
-
     async def _stay(self) -> None:
+        """Join, then keep the media stream until the room ends."""
         if self._connection_id is None:
             await self._connect()
+        if self._state is not CallState.STREAMING:
+            self._recovery.wait(self._environment.clock())
         while not self.live.over:
             self._woken.clear()
-            if self._restarting:
-                await self._restart_silent_stream()
-            elif self._recovering:
-                await self._recover()
-            else:
-                await self._wait()
+            match self._recovery.due:
+                case None:
+                    await self._wait()
+                case RecoveryTask.RESTART_SILENT_STREAM:
+                    await self._restart_silent_stream()
+                case _:
+                    await self._recover()
 
     async def _wait(self) -> None:
-        """For something to happen, but not longer than this state allows."""
-        streaming = self._state is CallState.STREAMING
-        watching = streaming and self._frames_due
-        patience_s = FIRST_FRAME_S if watching else None if streaming else self._patience_s
+        """Wait for something to happen, at most until the recovery's deadline."""
         try:
-            async with asyncio.timeout(patience_s):
+            async with asyncio.timeout_at(self._recovery.deadline):
                 await self._woken.wait()
         except TimeoutError:
-            if not watching:
+            if self._state is not CallState.STREAMING:
+                self._recovery.deadline = None
                 self.happen(CallTrigger.TIMED_OUT)
-            elif self._stream is not None and self._stream.counters.messages_received <= 1:
+            elif self._streams and self._streams[-1].counters.messages_received <= 1:
                 self.happen(CallTrigger.NO_FRAMES)
             else:
-                self._frames_due = False
+                self._recovery.frames_arrived()
 
     async def _recover(self) -> None:
-        """Take the next step to win the media stream back."""
-        self._recovering = False
-        if not await self._is_ours() or self._state is not CallState.INTERRUPTED:  # the stream may be back by now
-            return
-        rung = self._ladder.next(self._environment.clock(), refused=self._refused)
-        self._refused = False
-        if rung is None:
+        """Take the next step to recover the media stream."""
+        if not await self._keeper.is_own() or self._state is not CallState.INTERRUPTED:
+            return  # another replica's, or the stream has been opened meanwhile
+        recovery_step = self._recovery.begin_step(self._environment.clock())
+        if recovery_step is None:
             self.happen(CallTrigger.GIVEN_UP, "media_lost" if self._was_heard else "no_media")
             return
-        self._detail = rung.value
-        self._changed.set()
-        self._patience_s = PATIENCE_S[rung]
-        logger.warning("media stream is to be won back", extra={"step": rung.value})
-        if rung is RecoveryStep.WAIT:
-            return
-        done = await (self._restart_streaming() if rung is RecoveryStep.RESTART else self._reconnect())
-        if not done and self._state is CallState.INTERRUPTED:
-            self.happen(CallTrigger.TIMED_OUT)
+        self.record_changed()
+        logger.warning("media stream recovery started", extra={"reason": recovery_step.value})
+        match recovery_step:
+            case RecoveryStep.WAIT:
+                done = True
+            case RecoveryStep.RESTART:
+                done = await self._restart_streaming()
+            case _:
+                done = await self._reconnect()
+        if self._state is CallState.INTERRUPTED:
+            self._recovery.wait(self._environment.clock())
+            if not done:
+                self.happen(CallTrigger.TIMED_OUT)
 
     async def _restart_streaming(self) -> bool:
         if self._connection_id is None:
@@ -557,51 +400,46 @@ class Call:
         try:
             await self._environment.acs.restart_streaming(self._connection_id)
         except CallError as error:
-            logger.warning("media streaming could not be restarted", extra={"code": error.code})
+            logger.warning("media streaming not restarted", extra={"reason": error.code})
             return False
         return True
 
     async def _restart_silent_stream(self) -> None:
-        """Nothing has come through the socket: visible, and tried once more. Then it is taken as it is."""
-        self._restarting = self._frames_due = False
-        self._restarted_silent = True
-        self._detail = "no audio has come"
-        self._changed.set()
-        logger.warning("no audio has come through the media stream")
+        self._recovery.begin_silent_restart()
+        self.record_changed()
+        logger.warning("no audio received through the media stream")
         await self._restart_streaming()
 
-    async def _reconnect(self) -> bool:
-        """Leave and join again, as somebody new to ACS. Never twice in the call: who cannot leave does not join."""
-        if self._connection_id is not None:
-            self._leaving_to_return = True
-            try:
-                await self._environment.acs.hang_up(self._connection_id)
-            except CallError as error:
-                logger.warning("hang-up failed", extra={"code": error.code})
-                return False
-            finally:
-                self._leaving_to_return = False
-        if self.live.over:
-            return False
-        old = self._secret
-        self._secret, self._request_id, self._connection_id = secrets.token_urlsafe(32), str(uuid.uuid4()), None
-        self._roster_number = -1
-        self._former_secrets += (old,)
-        if not await self._saved_before_connecting() or self.live.over:  # over, or another's, by now
-            return False
-        return await self._connect(again=True)
+    # --- join and leave --------------------------------------------------------------------------
 
-    async def _saved_before_connecting(self) -> bool:
-        """A successor must know the new secret before ACS does."""
-        try:
-            return await self._save()
-        except StoreUnavailable:
-            return True  # without a store there is no successor either
+    async def run(self) -> None:
+        """Be in the call until it is over; when this returns it has been left."""
+        with log_context(room_id=self.room.room_id):
+            ended = RoomEnded("cancelled", hang_up=True)
+            failed = False
+            try:
+                async with asyncio.TaskGroup() as group:
+                    running = group.create_task(self.live.run(), name="live room")
+                    staying = group.create_task(self._stay(), name="media stream")
+                    recording = group.create_task(self._keeper.run(), name="call record")
+                    ended = await running
+                    if ended.reason == "internal_error":  # the room failed by itself
+                        self.happen(CallTrigger.FAILED)
+                    self._woken.set()
+                    if self._request is not ConnectRequest.JOINING:
+                        staying.cancel()
+                    await asyncio.wait([staying])  # a connect request still under way may let us in
+                    recording.cancel()
+            except* Exception as errors:  # a bug here must not reach the other calls
+                logger.error("call failed", exc_info=errors)
+                failed = True
+            finally:
+                await self._leave("internal_error" if failed else ended.reason, hang_up=failed or ended.hang_up)
 
     async def _connect(self, *, again: bool = False) -> bool:
-        """Ask ACS to let us in; whether it did."""
+        """Ask ACS to let us in; return whether it did."""
         addresses = self._environment.addresses
-        self._connecting = True
+        self._request = ConnectRequest.JOINING
         try:
             connection_id = await self._environment.acs.connect(
                 self.room.acs_room_id,
@@ -612,122 +450,80 @@ class Call:
                 mixed=self.room.plan.mixed,
             )
         except CallError as error:
-            logger.warning("call could not be joined", extra={"code": error.code})
-            if self._connection_id is not None:  # a callback, or the media socket, knows better than the lost answer
+            logger.warning("call not joined", extra={"reason": error.code})
+            if self._connection_id is not None:  # a callback or the media socket shows that only the answer was lost
                 return True
             if not again:
                 self.happen(CallTrigger.CONNECT_FAILED, f"connect_failed: {error.code}")
             return False
         finally:
-            self._connecting = False
+            self._request = ConnectRequest.NONE
         self._learn_connection(connection_id)
-        self._joined_late = self.live.over
+        if self.live.over:
+            self._request = ConnectRequest.JOINED_LATE
         self.happen(CallTrigger.CONNECT_ANSWERED)
         logger.info("call joined", extra={"call_connection_id": connection_id})
         return True
 
+    async def _reconnect(self) -> bool:
+        """Leave and join again under a new secret. Never joins without having left, so as not to be there twice."""
+        if self._connection_id is not None:
+            self._request = ConnectRequest.LEAVING_TO_RETURN
+            try:
+                await self._environment.acs.hang_up(self._connection_id)
+            except CallError as error:
+                logger.warning("hang-up failed", extra={"reason": error.code})
+                return False
+            finally:
+                self._request = ConnectRequest.NONE
+        if self.live.over:
+            return False
+        self._former_secrets += (self._secret,)
+        self._secret, self._request_id, self._connection_id = secrets.token_urlsafe(32), str(uuid.uuid4()), None
+        self._roster_number = -1
+        if not await self._saved_before_connecting() or self.live.over:
+            return False
+        return await self._connect(again=True)
+
+    async def _saved_before_connecting(self) -> bool:
+        """Write the new secret before ACS learns it: a successor needs it. False if another replica has the call."""
+        try:
+            return await self._keeper.save()
+        except StoreUnavailable:
+            return True  # without a store there is no successor either
+
     async def _leave(self, reason: str, *, hang_up: bool) -> None:
         """Hang up, unless we are out; until then the room counts as taken, so that we are never in it twice."""
         self.reason = reason
-        environment = self._environment
+        environment, room_id = self._environment, self.room.room_id
+        hang_up = hang_up or self._request is ConnectRequest.JOINED_LATE
         try:
-            # Whatever ended the room while we were still joining could not know the call it was to leave.
-            if self._connection_id is not None and (hang_up or self._joined_late) and await self._is_ours():
-                await leave_connection(self._environment.acs, self._environment.registry, self._connection_id)
+            if self._connection_id is not None and hang_up and await self._keeper.is_own():
+                await leave_connection(environment.acs, environment.registry, self._connection_id)
         finally:
             failure = reason.startswith(FAILURES)
-            again = failure and not self._moved
+            again = failure and not self.moved
             if again and not self._joins_another_call():
                 self._follow(RetryLater())
             self.happen(CallTrigger.LEFT_TO_RETURN if again else CallTrigger.LEFT)
-            logger.info("room ended", extra={"reason": reason, "call_connection_id": self._connection_id})
-            state = "failed" if failure else CallState.ENDED.value
-            self.outcome = LastCall(
-                state=state, reason=reason, at=environment.wall_clock(), connection_id=self._connection_id
+            logger.info("call left", extra={"reason": reason, "call_connection_id": self._connection_id})
+            self._outcome = LastCall(
+                state="failed" if failure else CallState.ENDED.value,
+                reason=reason,
+                at=environment.wall_clock(),
+                connection_id=self._connection_id,
             )
-            if not self._moved:
+            if not self.moved:
                 if self._was_heard:
-                    environment.emit("interpreter.left", self.room.room_id, {"reason": reason})
-                environment.emit("room.ended", self.room.room_id, {"reason": reason})
+                    environment.emit("interpreter.left", room_id, {"reason": reason})
+                environment.emit("room.ended", room_id, {"reason": reason})
 
-    # --- the record --------------------------------------------------------------------------------------
-
-    async def _keep_record(self) -> None:
-        """Write down what has changed; who finds that the record is another's lets go of the call."""
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            try:
-                if not await self._save():
-                    await self._conflict()
-            except StoreUnavailable:
-                await asyncio.sleep(SAVE_AGAIN_S)
-                self._changed.set()
-
-    async def _conflict(self) -> None:
-        registry = self._environment.registry
-        standing = await registry.call(self.room.room_id)
-        if standing is None:
-            if self._server_call_id is not None and await registry.is_over(self._server_call_id):
-                self.happen(CallTrigger.CALL_ENDED, "call_ended")  # and another has left it, while we were out of time
-            elif await registry.claim(self._record):  # the store has forgotten: we have not
-                self._changed.set()
-        elif standing.owner != registry.replica:
-            self.happen(CallTrigger.MOVED)
-        else:
-            self._record = standing  # written, though we were told otherwise
-            self._changed.set()
-
-    async def check_owner(self) -> None:
-        """Whether the call is still ours; `StoreUnavailable` if nobody can say."""
-        async with self._saving:
-            as_kept = await self._environment.registry.call(self.room.room_id) == self._record
-        if not as_kept and not self._moved:
-            await self._conflict()
-
-    async def _is_ours(self) -> bool:
-        """Whether the call is still ours, as far as can be found out; for who has been stopped and goes on."""
-        if not self._moved:
-            try:
-                async with asyncio.timeout(OWNER_S):
-                    await self.check_owner()
-            except (StoreUnavailable, TimeoutError):
-                pass
-        return not self._moved
-
-    async def _give_away(self) -> bool:
-        """Make the record nobody's, as the last thing we write into it."""
-        async with self._saving:
-            standing = self._as_it_is()
-            given = msgspec.structs.replace(standing, owner="", state=CallState.INTERRUPTED)
-            if self._moved or not await self._environment.registry.change(self._record, given):
-                return False
-            self._record = given
-            self._moved = True
-            return True
-
-    async def _save(self) -> bool:
-        async with self._saving:
-            as_it_is = self._as_it_is()
-            if self._moved or as_it_is == self._record:
+    def _joins_another_call(self) -> bool:
+        """Say whether what follows is another call than this, or any call that an admin wants."""
+        match self._following:
+            case Rejoin(None):
                 return True
-            if not await self._environment.registry.change(self._record, as_it_is):
+            case Rejoin(server_call_id):
+                return server_call_id != self._server_call_id
+            case _:
                 return False
-            self._record = as_it_is
-            return True
-
-    def _as_it_is(self) -> CallRecord:
-        return msgspec.structs.replace(
-            self._record,
-            secret=self._secret,
-            request_id=self._request_id,
-            state=self._state,
-            connection_id=self._connection_id,
-            server_call_id=self._server_call_id,
-            present=tuple(sorted(self._present)),
-            was_heard=self._was_heard,
-            paused=self.live.session.paused,
-            reason=self.detail,
-            unclosed=self._unclosed,
-            lanes=summaries(self.live.lanes),
-        )

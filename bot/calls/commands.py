@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.calls.active_calls import TAKEOVER_ATTEMPTS, ActiveCalls, RoomPlans
-from bot.calls.call import Rejoin
+from bot.calls.call_record import Rejoin
 from bot.calls.cluster import Cluster, ReplicaMessage, ReplicaSilent
 from bot.calls.registry import LastCall, Registry
 from bot.calls.state_machine import CallAction, CallState, CallTrigger
@@ -159,7 +159,7 @@ class Commands:
         if call is None or call.live.over:
             raise CommandRefused("not_live", "the interpreter is not in a call of this room")
         call.live.deliver(Ordered(order))
-        call.noticed()
+        call.record_changed()
 
     async def _forwarded(self, room_id: str, order: str) -> bool:
         """Have the replica that is in the call follow a command; False if no other replica is in it.

@@ -11,12 +11,12 @@ import logging
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from bot.call_keys import is_sister, room_of
 from bot.calls.active_calls import TAKEOVER_ATTEMPTS, ActiveCalls, RoomPlans
-from bot.calls.call import Call, CallControl, PlannedRoom
-from bot.calls.call_ending import hang_up_orphan
+from bot.calls.call import Call
 from bot.calls.cluster import Cluster, ReplicaMessage
 from bot.calls.commands import Commands
-from bot.calls.keys import is_sister, room_of
+from bot.calls.environment import CallControl, PlannedRoom, hang_up_orphan
 from bot.calls.reconciler import (
     CheckOwner,
     Correction,

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from bot.calls.active_calls import ActiveCalls
-from bot.calls.call import Call, CallControl
-from bot.calls.call_ending import hang_up_orphan
+from bot.calls.call import Call
 from bot.calls.dispatcher import Dispatcher
+from bot.calls.environment import CallControl, hang_up_orphan
 from bot.calls.reconciler import OwnCalls, Reconciler, RegistryContents
 from bot.calls.registry import OFF_BEAT_S, Registry
 from bot.errors import CallError

@@ -7,10 +7,11 @@ import logging
 from collections.abc import Callable
 
 from bot.calls.active_calls import ActiveCalls, CloseLedger, OpenRoom, RoomPlans
-from bot.calls.call import Call, CallAddresses, CallControl, CallEnvironment
+from bot.calls.call import Call
 from bot.calls.cluster import Cluster
 from bot.calls.commands import Commands
 from bot.calls.dispatcher import Dispatcher
+from bot.calls.environment import CallAddresses, CallControl, CallEnvironment
 from bot.calls.periodic_checks import PeriodicChecks
 from bot.calls.registry import Registry
 from bot.calls.state_machine import CallTrigger

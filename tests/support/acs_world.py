@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from bot.calls.acs_client import CallLook
-from bot.calls.call import PUT_OUT
+from bot.calls.call import REMOVED_SUB_CODE
 from bot.calls.dispatcher import Dispatcher
 from bot.errors import CallError
 from tests.support.media_streams import FakeMediaStream
@@ -128,7 +128,7 @@ class AcsWorld:
             self._out(bot, sub_code=sub_code)
 
     def put_out(self, room: str) -> None:
-        self.disconnect(room, PUT_OUT)
+        self.disconnect(room, REMOVED_SUB_CODE)
 
     def vanish(self, room: str) -> None:
         """Out of the call, and no callback says so."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.calls.acs_client import CallLook
-from bot.calls.call import CallAddresses, PlannedRoom
+from bot.calls.environment import CallAddresses, PlannedRoom
 from bot.calls.registry import Registry
 from bot.calls.service import CallService
 from bot.calls.state_machine import CallState

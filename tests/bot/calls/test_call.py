@@ -10,18 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from bot.calls.call import (
-    FIRST_FRAME_S,
-    FIRST_MEDIA_S,
-    PUT_OUT,
-    Call,
-    CallAddresses,
-    CallEnvironment,
-    Rejoin,
-    RetryLater,
-    new_record,
-)
-from bot.calls.media_recovery import PATIENCE_S, RecoveryStep
+from bot.calls.call import REMOVED_SUB_CODE, Call
+from bot.calls.call_record import Rejoin, RetryLater, new_record
+from bot.calls.environment import CallAddresses, CallEnvironment
+from bot.calls.media_recovery import FIRST_FRAME_S, FIRST_MEDIA_S, PATIENCE_S, RecoveryStep
 from bot.calls.registry import CallRecord, Registry
 from bot.calls.state_machine import CallState, CallTrigger
 from bot.errors import CallError
@@ -168,7 +160,7 @@ async def test_it_joins_streams_and_leaves_and_its_record_says_so(stage: Scene) 
     stage.call.reported(CallConnected(**report()))
     stage.call.reported(roster(ADA, "28:us"))
     stage.call.reported(OtherCallEvent(**report(type="PlayStarted")))
-    stage.call.noticed()
+    stage.call.record_changed()
     await asyncio.sleep(0.1)
     kept = await stage.kept()
     assert kept == stage.call.record and kept is not None
@@ -179,7 +171,7 @@ async def test_it_joins_streams_and_leaves_and_its_record_says_so(stage: Scene) 
     assert (stage.call.reason, stage.call.state, acs.close_code) == ("everybody_left", CallState.ENDED, 1000)
     assert stage.calls.hang_ups == ["connection-1"]
     assert stage.emitted == ["interpreter.joined", "interpreter.left", "room.ended"]
-    assert stage.call.outcome is not None and stage.call.outcome.state == "ended"
+    assert stage.call.end.outcome is not None and stage.call.end.outcome.state == "ended"
 
 
 @scene
@@ -197,7 +189,12 @@ async def test_rosters_count_in_the_order_of_their_numbers(stage: Scene) -> None
 
 @pytest.mark.parametrize(
     ("present", "sub_code", "reason"),
-    [(True, 0, "disconnected"), (False, 0, "call_ended"), (True, PUT_OUT, "removed"), (None, 0, "disconnected")],
+    [
+        (True, 0, "disconnected"),
+        (False, 0, "call_ended"),
+        (True, REMOVED_SUB_CODE, "removed"),
+        (None, 0, "disconnected"),
+    ],
 )
 def test_who_was_there_says_whether_a_call_is_over(present: bool | None, sub_code: int, reason: str) -> None:
     @scene
@@ -221,9 +218,9 @@ async def test_a_lost_stream_is_won_back_step_by_step_and_then_given_up(stage: S
     (await stage.dial()).hangs_up()
     await asyncio.sleep(0.1)
     seen = []
-    for rung in (RecoveryStep.WAIT, RecoveryStep.RESTART, RecoveryStep.RECONNECT, RecoveryStep.RECONNECT):
+    for step in (RecoveryStep.WAIT, RecoveryStep.RESTART, RecoveryStep.RECONNECT, RecoveryStep.RECONNECT):
         seen.append(stage.call.detail)
-        await asyncio.sleep(PATIENCE_S[rung] + 0.05)
+        await asyncio.sleep(PATIENCE_S[step] + 0.05)
     assert seen == [
         RecoveryStep.WAIT.value,
         RecoveryStep.RESTART.value,
@@ -262,6 +259,16 @@ async def test_joining_again_fails_and_is_tried_once_more_without_a_store(stage:
     await stage.until_left()
     assert len(stage.calls.connects) == 3
     assert stage.call.reason == "no_media"
+
+
+@scene
+async def test_a_stream_that_opens_before_the_connect_is_answered_is_waited_for_no_more(stage: Scene) -> None:
+    stage.calls.connect_takes_s = 1.0
+    await stage.begin()
+    acs = await stage.dial()
+    await acs.says(ADA, seconds=0.1, pause=0.0)
+    await asyncio.sleep(2 * FIRST_MEDIA_S)
+    assert (stage.call.state, stage.call.detail, stage.calls.restarts) == (CallState.STREAMING, None, [])
 
 
 @scene
@@ -620,11 +627,6 @@ async def test_a_silent_stream_of_a_connection_without_a_name_is_taken_as_it_is(
         "no audio has come",
         CallState.STREAMING,
     )
-
-
-def test_what_names_a_calls_utterances_says_nothing_of_its_secret() -> None:
-    record = new_record(ROOMS["room-1"], "us", None, 0.0)
-    assert record.name not in record.secret
 
 
 @scene

@@ -705,6 +705,6 @@ async def test_lines_about_a_call_carry_its_room(caplog: pytest.LogCaptureFixtur
     finally:
         logger.removeHandler(listener)
     messages = {json.loads(line)["message"] for line in lines}
-    assert messages == {"call state", "call joined", "media stream opened", "media stream closed", "room ended"}
+    assert messages == {"call state changed", "call joined", "media stream opened", "media stream closed", "call left"}
     assert all(json.loads(line)["room_id"] == "room-1" for line in lines)
     assert not any(harness.calls.secret() in line for line in lines)

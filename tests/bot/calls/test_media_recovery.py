@@ -1,61 +1,118 @@
-"""The ladder to win a media stream back: which step comes next, by literal times."""
+"""The recovery of a media stream, step by step, by literal times."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.calls.media_recovery import CALM_S, PATIENCE_S, RUNGS, MediaRecovery, RecoveryStep
+from bot.calls.media_recovery import (
+    CALM_S,
+    FIRST_FRAME_S,
+    FIRST_MEDIA_S,
+    NO_AUDIO,
+    PATIENCE_S,
+    STEPS,
+    MediaRecovery,
+    RecoveryStep,
+    RecoveryTask,
+)
 
 
-def climb(ladder: MediaRecovery, now: float = 0.0) -> list[RecoveryStep]:
-    steps = []
-    while (rung := ladder.next(now)) is not None:
-        steps.append(rung)
-    return steps
+def lose(recovery: MediaRecovery, now: float, *, refused: bool = False) -> RecoveryStep | None:
+    recovery.lost(refused=refused)
+    return recovery.begin_step(now)
 
 
 def test_the_steps_in_order_and_then_none() -> None:
-    ladder = MediaRecovery()
-    assert climb(ladder) == [RecoveryStep.WAIT, RecoveryStep.RESTART, RecoveryStep.RECONNECT, RecoveryStep.RECONNECT]
-    assert ladder.next(1_000.0) is None, "time alone is no recovery"
+    recovery = MediaRecovery()
+    taken = []
+    while (step := lose(recovery, 0.0)) is not None:
+        taken.append(step)
+        assert (recovery.step, recovery.problem, recovery.due) == (step, step.value, None)
+        recovery.wait(10.0)
+        assert recovery.deadline == 10.0 + PATIENCE_S[step]
+    assert taken == [RecoveryStep.WAIT, RecoveryStep.RESTART, RecoveryStep.RECONNECT, RecoveryStep.RECONNECT]
+    assert lose(recovery, 1_000.0) is None, "time alone is no recovery"
 
 
 def test_the_first_two_fit_into_the_time_in_which_a_call_is_to_be_heard_again() -> None:
     assert PATIENCE_S[RecoveryStep.WAIT] + PATIENCE_S[RecoveryStep.RESTART] <= 10.0
-    assert set(PATIENCE_S) == set(RUNGS) == set(RecoveryStep)
+    assert set(PATIENCE_S) == set(STEPS) == set(RecoveryStep)
 
 
 def test_a_refusal_passes_the_waiting_over_but_no_other_step() -> None:
-    ladder = MediaRecovery()
-    assert ladder.next(0.0, refused=True) is RecoveryStep.RESTART
-    assert ladder.next(1.0, refused=True) is RecoveryStep.RECONNECT
-    assert ladder.next(2.0, refused=True) is RecoveryStep.RECONNECT
-    assert ladder.next(3.0, refused=True) is None
+    recovery = MediaRecovery()
+    assert lose(recovery, 0.0, refused=True) is RecoveryStep.RESTART
+    assert lose(recovery, 1.0, refused=True) is RecoveryStep.RECONNECT
+    assert lose(recovery, 2.0, refused=True) is RecoveryStep.RECONNECT
+    assert lose(recovery, 3.0, refused=True) is None
+
+
+def test_a_refusal_counts_though_the_socket_closes_after_it() -> None:
+    recovery = MediaRecovery()
+    recovery.lost(refused=True)
+    recovery.lost()
+    assert recovery.due is RecoveryTask.STEP_AFTER_REFUSAL
+    assert recovery.begin_step(0.0) is RecoveryStep.RESTART
+
+
+def test_the_first_socket_is_waited_for_as_long_as_a_join_takes_or_as_told() -> None:
+    for recovery, wait_s in ((MediaRecovery(), FIRST_MEDIA_S), (MediaRecovery(4.0), 4.0)):
+        assert (recovery.due, recovery.deadline) == (None, None)
+        recovery.wait(1.0)
+        assert recovery.deadline == 1.0 + wait_s
+
+
+def test_a_stream_that_opens_is_enough() -> None:
+    recovery = MediaRecovery()
+    lose(recovery, 0.0)
+    recovery.lost()
+    recovery.opened(1.0)
+    assert (recovery.step, recovery.due, recovery.problem) == (None, None, None)
+
+
+def test_a_stream_without_frames_is_restarted_once() -> None:
+    recovery = MediaRecovery()
+    recovery.opened(0.0)
+    assert recovery.deadline == FIRST_FRAME_S
+    recovery.silent()
+    tasks = [recovery.due]
+    recovery.begin_silent_restart()
+    assert [*tasks, recovery.due] == [RecoveryTask.RESTART_SILENT_STREAM, None]
+    assert recovery.problem == NO_AUDIO
+    recovery.opened(20.0)
+    assert recovery.deadline is None, "accepted as it is"
+
+
+def test_a_stream_with_frames_is_not_watched_any_more() -> None:
+    recovery = MediaRecovery()
+    recovery.opened(0.0)
+    recovery.frames_arrived()
+    assert recovery.deadline is None
 
 
 def test_a_stream_that_holds_is_well_and_one_that_flaps_is_not() -> None:
-    ladder = MediaRecovery()
-    assert ladder.next(0.0) is RecoveryStep.WAIT
-    ladder.restored(1.0)
-    assert ladder.next(1.0 + CALM_S - 0.01) is RecoveryStep.RESTART, "goes on where it was"
-    ladder.restored(40.0)
-    assert ladder.next(40.0 + CALM_S) is RecoveryStep.WAIT
+    recovery = MediaRecovery()
+    assert lose(recovery, 0.0) is RecoveryStep.WAIT
+    recovery.opened(1.0)
+    assert lose(recovery, 1.0 + CALM_S - 0.01) is RecoveryStep.RESTART, "goes on where it was"
+    recovery.opened(40.0)
+    assert lose(recovery, 40.0 + CALM_S) is RecoveryStep.WAIT
 
 
-def test_calm_counts_from_the_last_time_it_was_restored() -> None:
-    ladder = MediaRecovery()
-    ladder.next(0.0)
-    ladder.restored(1.0)
-    ladder.next(2.0)
-    assert ladder.next(2.0 + CALM_S) is RecoveryStep.RECONNECT, "it was not restored after that loss"
+def test_calm_counts_from_the_last_time_it_was_opened() -> None:
+    recovery = MediaRecovery()
+    lose(recovery, 0.0)
+    recovery.opened(1.0)
+    lose(recovery, 2.0)
+    assert lose(recovery, 2.0 + CALM_S) is RecoveryStep.RECONNECT, "it was not opened after that loss"
 
 
-@given(st.lists(st.tuples(st.floats(0.0, CALM_S * 0.9), st.booleans()), max_size=30))
-def test_a_stream_that_never_holds_is_given_up_after_so_many_steps(losses: list[tuple[float, bool]]) -> None:
-    ladder, now, taken = MediaRecovery(), 0.0, 0
-    for held_s, refused in losses:
-        taken += ladder.next(now, refused=refused) is not None
-        ladder.restored(now)
-        now += held_s
-    assert taken <= len(RUNGS)
+@given(st.lists(st.tuples(st.integers(0, round(CALM_S * 900)), st.booleans()), max_size=30))
+def test_a_stream_that_never_holds_is_given_up_after_so_many_steps(losses: list[tuple[int, bool]]) -> None:
+    recovery, now_ms, taken = MediaRecovery(), 0, 0
+    for held_ms, refused in losses:
+        taken += lose(recovery, now_ms / 1000, refused=refused) is not None
+        recovery.opened(now_ms / 1000)
+        now_ms += held_ms
+    assert taken <= len(STEPS)

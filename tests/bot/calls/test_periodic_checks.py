@@ -13,8 +13,7 @@ import msgspec
 import pytest
 
 from bot.calls.acs_client import CallLook
-from bot.calls.call import PlannedRoom
-from bot.calls.call_ending import hang_up_orphan
+from bot.calls.environment import PlannedRoom, hang_up_orphan
 from bot.calls.periodic_checks import REGISTRY_CHECK_S, PeriodicChecks
 from bot.calls.reconciler import CheckOwner, Join, RemoveRecord, ReportGone, TakeOver, UpdateParticipants
 from bot.calls.registry import CallRecord, Registry, WantedCall
