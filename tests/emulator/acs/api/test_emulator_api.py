@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
 from azure.communication.callautomation.aio import CallAutomationClient
 from azure.communication.rooms.aio import RoomsClient
 from azure.core.exceptions import HttpResponseError
@@ -64,3 +68,35 @@ async def test_an_unknown_key_is_refused_and_the_participant_stays() -> None:
             heard = participant.frames_heard
             await until(lambda: participant.frames_heard > heard + 5)
             assert not participant.closed
+
+
+async def test_a_reset_deletes_subscriptions_and_drops_callers() -> None:
+    async def allow(request: web.Request) -> web.Response:
+        return web.Response(headers={"WebHook-Allowed-Origin": "*"})
+
+    webhook = web.Application()
+    webhook.router.add_route("*", "/events", allow)
+    async with running_acs() as acs, serving(webhook) as url:
+        subscription = {"endpoint": f"{url}/events", "schema": "CloudEventSchemaV1_0"}
+        assert (await acs.put("/emulator/eventgrid/subscriptions/bot", subscription))[0] == 201
+        anna = await make_guest(acs)
+        async with acs.http.ws_connect(f"{acs.url}/emulator/phone?token={anna.token}") as phone:
+            await phone.send_json({"type": "hello", "display_name": "Anna"})
+            assert (await phone.receive_json())["type"] == "registered"
+            await phone.send_json({"type": "call", "to": "28:acs:bot"})
+            await until(lambda: acs.journal.entries("eventgrid.event", type="IncomingCall"))
+            async with acs.http.post(acs.url + "/emulator/reset") as answer:
+                assert answer.status == 204
+            assert await phone.receive_json() == {"type": "ended", "reason": "call ended"}
+        assert await acs.get("/emulator/eventgrid/subscriptions") == (200, {"items": []})
+
+
+@asynccontextmanager
+async def serving(application: web.Application) -> AsyncIterator[str]:
+    runner = web.AppRunner(application, handle_signals=False, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
