@@ -16,7 +16,7 @@ from bot.live_room.live_room import LiveRoom
 from bot.live_room.shared_room import SharedRooms
 from bot.live_room.voice_activity import DetectorPool
 from bot.outputs.listener_feed import ListenerFeed
-from bot.outputs.transcript_writer import TranscriptKeeper, TranscriptWriter
+from bot.outputs.transcript_writer import TranscriptArchive, TranscriptWriter
 from bot.outputs.webhook_events import EmitEvent
 from listeners.feed import Feed
 from rooms_admin.integrations.subscriptions import EventKind
@@ -31,7 +31,7 @@ class RoomFactory:
     detectors: DetectorPool
     frame_timer: FrameTimer
     feed: Feed
-    keeper: TranscriptKeeper
+    keeper: TranscriptArchive
     archive: TranscriptRecorder
     shared_rooms: SharedRooms
     emit: EmitEvent
@@ -48,7 +48,7 @@ class RoomFactory:
             name: prefix of the call's utterance ids.
         """
         if is_sister(room.room_id):
-            return self.shared_rooms.seat(
+            return self.shared_rooms.share(
                 room_of(room.room_id), stream_of(room.room_id), name, lambda name: self._live_room(room, name)
             )
         return self._live_room(room, name)
@@ -60,8 +60,8 @@ class RoomFactory:
             name=name,
             booths=self.booths,
             detectors=self.detectors,
-            metronome=self.frame_timer,
-            scribe=TranscriptWriter(self.keeper, room_id, began_at_ms),
+            frame_timer=self.frame_timer,
+            transcript=TranscriptWriter(self.keeper, room_id, began_at_ms),
             audience=ListenerFeed(self.feed, room_id, began_at_ms, self.emit),
             clock=self.clock,
             meter=UsageMeter(room.plan.usage_cap, self.price, room.used),

@@ -1,18 +1,18 @@
-"""Fan-out to the listeners of all rooms: captions, audio and signals, one bounded queue per reader. No sockets here.
+"""Fan-out to the listeners of all rooms: captions, audio and signals, with a bounded queue per reader. No sockets.
 
-    Feed ─room─► captions ─► log of the latest lines, then each caption reader's queue
-                 audio     ─► the queues of this channel's audio readers
-                 signals   ─► each signal reader's queue
+    Feed ─room─► captions ─► log of the latest lines, then the queue of each caption reader
+                 audio     ─► the queues of the channel's audio readers
+                 signals   ─► the queue of each signal reader
 
 Publishing never waits and never fails, whatever readers do:
 
-| queue | bound | when a reader is slower than that |
+| queue | limit | if a reader is slower |
 |---|---|---|
-| audio | `AUDIO_LIMIT_MS` | the oldest frames go, counted |
-| captions | `CAPTION_LIMIT` lines, each in its latest revision | the oldest go; it is cut after `CAPTIONS_LOST_LIMIT` |
-| signals | `SIGNAL_LIMIT` | it is cut: half of a pair is worse than none |
+| audio | `AUDIO_LIMIT_MS` | the oldest frames are dropped and counted |
+| captions | `CAPTION_LIMIT` lines | the oldest are dropped and counted; closed after `CAPTIONS_LOST_LIMIT` |
+| signals | `SIGNAL_LIMIT` | it is closed: half of a pair of signals is worse than none |
 
-A room is known while a call publishes into it or somebody reads it. With nobody there only captions are kept.
+A room is known while a call publishes into it or a listener reads it. Without readers only captions are kept.
 """
 
 from __future__ import annotations
@@ -27,27 +27,28 @@ from listeners.messages import CaptionMessage, LaneSignal, SignalMessage
 from listeners.readers import AudioReader, CaptionReader, Line, Reader, SignalReader
 
 AUDIO_LIMIT_MS = 1_000
-"""Live sound that is later than this is no use: the listener would hear it over what is being said now."""
+"""Later audio is useless: the listener would hear it while something else is being said."""
 CAPTION_LIMIT = 200
-"""As many lines as a late joiner may be owed at once, and half as many again would be a page nobody reads."""
+"""Lines that may wait for a reader: as many as are replayed to a late joiner."""
 CAPTIONS_LOST_LIMIT = 50
-"""A reader that has missed so many lines has not read for minutes."""
+"""Dropped lines after which a reader is closed: it has not read for minutes."""
 SIGNAL_LIMIT = 100
+"""Signals that may wait for a reader."""
 REPLAYED_LINES = 200
-"""Of a room, for those who join late: two languages and ten utterances a minute are ten minutes."""
+"""Lines of a room that late joiners get: ten minutes with two languages and ten utterances a minute."""
 
 PINNED_LINES = 50
-"""The interpreter's own words: one or two in each language."""
+"""Pinned lines of a room: the interpreter's announcements, one or two in each language."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Over all rooms and since the start, but for `rooms` and `readers`, which are now."""
+    """Sums over all rooms since the start; `rooms` and `readers` are current numbers."""
 
     rooms: int
     readers: int
     published: int
-    """Captions, frames and signals somebody could have read."""
+    """Captions, and frames and signals for which there were readers."""
     dropped_frames: int
     dropped_lines: int
     cut_readers: int
@@ -61,11 +62,11 @@ class _Room:
     signals: set[SignalReader]
     audio: dict[str, set[AudioReader]]
     suppressed: dict[tuple[str, str], int]
-    """Speaker and language, and on how many channels the interpretation is being heard."""
+    """By speaker and language: number of channels on which the interpretation is playing."""
     degraded: dict[tuple[str, str], LaneSignal]
-    """By speaker and language: what is not interpreted as it was asked for, as last told."""
+    """By speaker and language: the latest signal of lanes that are not served as requested."""
     pinned: OrderedDict[tuple[str, str], Line]
-    """For everybody who joins while the call lasts, however late."""
+    """Lines replayed to everybody who joins during the call, however late."""
 
     @property
     def readers(self) -> list[Reader[Any]]:
@@ -74,7 +75,7 @@ class _Room:
 
 
 class Feed:
-    """The listeners of all rooms of this process. To be used in one event loop; nothing in here waits."""
+    """Publishes to the listeners of all rooms of this process. For use in a single event loop; never waits."""
 
     def __init__(
         self,
@@ -92,7 +93,7 @@ class Feed:
         self._replayed_lines = replayed_lines
         self._rooms: dict[str, _Room] = {}
         self._position = 0
-        """Of the last line of any room: it grows across calls, so that who comes back finds what came since."""
+        """Position of the last line of any room. It grows across calls: returning readers get what they missed."""
         self._published = self._dropped_frames = self._dropped_lines = self._cut = 0
 
     def statistics(self) -> Statistics:
@@ -104,11 +105,11 @@ class Feed:
     # --- publishing ------------------------------------------------------------------------------------
 
     def call_began(self, room_id: str) -> None:
-        """Captions are kept from here on, whether or not anybody reads."""
+        """Keep captions from now on, with or without readers."""
         self._room(room_id).calls += 1
 
     def call_ended(self, room_id: str) -> None:
-        """Original voices are heard again; readers stay, for the room's next call."""
+        """Restore original voices and lanes. Readers stay for the room's next call."""
         room = self._rooms.get(room_id)
         if room is None:
             return
@@ -123,7 +124,7 @@ class Feed:
         self._forget_if_unused(room_id)
 
     def caption(self, caption: CaptionMessage, *, pinned: bool = False) -> None:
-        """A line as it reads now; a pinned one is replayed while the call lasts."""
+        """Publish the latest revision of a line; a pinned line is replayed while the call lasts."""
         room = self._rooms.get(caption.room_id)
         if room is None:
             return
@@ -140,7 +141,7 @@ class Feed:
             self._dropped_lines += reader.put(line)
 
     def audio(self, room_id: str, channel: str, pcm: bytes) -> None:
-        """One frame of 20 ms into a channel."""
+        """Publish a frame of 20 ms on a channel."""
         room = self._rooms.get(room_id)
         readers = None if room is None else room.audio.get(channel)
         if not readers:
@@ -150,13 +151,13 @@ class Feed:
             self._dropped_frames += reader.put(pcm)
 
     def flush(self, room_id: str, channel: str) -> None:
-        """What is still to be heard on a channel is thrown away."""
+        """Discard the audio of a channel that readers have not read yet."""
         room = self._rooms.get(room_id)
         for reader in () if room is None else room.audio.get(channel, ()):
             reader.flush()
 
     def voice_begins(self, room_id: str, speaker_id: str, language: str) -> None:
-        """A speaker's interpretation is about to play on one channel more."""
+        """Note that a speaker's interpretation is about to play on one more channel."""
         room = self._rooms.get(room_id)
         if room is None:
             return
@@ -176,8 +177,7 @@ class Feed:
             self._signal(room, SignalMessage("restore_original", speaker_id, language))
 
     def lane_served(self, room_id: str, speaker_id: str, language: str, engine: str, reason: str) -> None:
-        """A speaker is interpreted into a language by this engine (empty: by none), for this reason; without a reason
-        as it was asked for again."""
+        """Signal that a lane is served by another engine (empty: by none), or, without a reason, as requested again."""
         room = self._rooms.get(room_id)
         if room is not None:
             self._served(room, speaker_id, language, engine, reason)
@@ -193,13 +193,13 @@ class Feed:
         self._signal(room, signal)
 
     def close_room(self, room_id: str, reason: str) -> None:
-        """The room is no more: its readers are let go, and nothing of it is kept."""
+        """Close the readers of a room and forget it."""
         room = self._rooms.pop(room_id, None)
         for reader in () if room is None else room.readers:
             reader.close(reason)
 
     def close(self, reason: str) -> None:
-        """The service stops."""
+        """Close all rooms, when the service stops."""
         for room_id in list(self._rooms):
             self.close_room(room_id, reason)
 
@@ -211,34 +211,33 @@ class Feed:
     # --- reading ---------------------------------------------------------------------------------------
 
     def read_captions(self, room_id: str, language: str | None = None, since: int = 0) -> CaptionReader:
-        """Read captions, beginning with what was written after a position, each line as it is now.
+        """Read captions published after a position, each line in its latest revision.
 
         Args:
-            language: only lines in it; None: all.
-            since: position of the last line seen; one that was never given out counts as 0, for it is of a process
-                that is gone.
+            language: only lines in this language; None: all lines.
+            since: position of the last line seen; a position that was never issued counts as 0, since it comes from a
+                process that has ended.
         """
         room = self._room(room_id)
-
         kept = sorted((*room.pinned.values(), *room.log.values()), key=itemgetter(0))
-        owed = [line for line in kept if line[0] > since or since > self._position]
-        limit = max(self._caption_limit, len(owed))
+        missed = [line for line in kept if line[0] > since or since > self._position]
+        limit = max(self._caption_limit, len(missed))
         reader = CaptionReader(partial(self._left, room_id), language, limit, self._captions_lost_limit)
-        for line in owed:
+        for line in missed:
             reader.put(line)
         room.captions.add(reader)
         return reader
 
     def read_audio(self, room_id: str, channel: str) -> AudioReader:
-        """Read what is heard on a channel from now on."""
+        """Read the audio of a channel from now on."""
         room = self._room(room_id)
         reader = AudioReader(partial(self._left, room_id), channel, self._audio_limit_ms)
         room.audio.setdefault(channel, set()).add(reader)
         return reader
 
     def read_signals(self, room_id: str) -> SignalReader:
+        """Read signals, beginning with those that describe the current state."""
         room = self._room(room_id)
-
         reader = SignalReader(partial(self._left, room_id), self._signal_limit)
         for speaker, language in room.suppressed:
             reader.put(SignalMessage("suppress_original", speaker, language))

@@ -1,4 +1,4 @@
-"""What listeners are told, in the shapes in which sockets will send it. Nothing here knows how it is carried."""
+"""Messages to listeners, in the shapes in which they are sent. Independent of the transport."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import msgspec
 
 
 class CaptionMessage(msgspec.Struct, frozen=True, tag_field="event", tag="caption"):
-    """One line as it reads now: a higher revision of an utterance and language replaces the lower, and after
-    `is_final` nothing follows for that pair."""
+    """A caption line. A higher revision of an utterance and language replaces the lower ones; after `is_final` there is
+    none."""
 
     room_id: str
     utterance_id: str
@@ -17,30 +17,30 @@ class CaptionMessage(msgspec.Struct, frozen=True, tag_field="event", tag="captio
     speaker_id: str
     speaker_name: str
     language: str
-    """BCP 47 tag, `und` where it is not known."""
+    """BCP 47 tag; `und` if the language is unknown."""
     text: str
     is_final: bool
     timestamp_ms: int
-    """When the utterance began, since the epoch."""
+    """When the utterance began, since the Unix epoch."""
 
 
 class LaneSignal(msgspec.Struct, frozen=True):
-    """How a speaker is interpreted into a language: worse than the room asks for, or as it does again."""
+    """A change in how a speaker is interpreted into a language: worse than the room requests, or as requested again."""
 
     type: Literal["lane_degraded", "lane_restored"]
     speaker_id: str
     language: str
-    """Into which the speaker is interpreted."""
+    """The language into which the speaker is interpreted."""
     engine: str
-    """What does it now: `translation`, `conversation`, `captions` (nothing is heard); empty if nothing does."""
+    """The engine now in use: `translation`, `conversation`, `captions` (text only); empty if there is none."""
     reason: str
-    """`quota`, `usage_cap`, or the code of the model's refusal; empty when restored."""
+    """`quota`, `usage_cap`, or the code with which the model refused; empty when restored."""
 
 
 class SignalMessage(msgspec.Struct, frozen=True):
-    """Whether listeners of a language should turn a speaker's own voice down: its interpretation is about to play."""
+    """Asks listeners of a language to lower a speaker's own voice while the interpretation plays, or to restore it."""
 
     type: Literal["suppress_original", "restore_original"]
     speaker_id: str
     language: str
-    """Into which the speaker is interpreted."""
+    """The language into which the speaker is interpreted."""

@@ -1,4 +1,4 @@
-"""One listener's bounded queue, by what it carries; what each does when it is full is said in `feed.py`."""
+"""Bounded queues of a listener, one kind each for audio, captions and signals. Their limits are set in `feed.py`."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ FRAME_MS = 20
 Item = TypeVar("Item")
 Leave = Callable[["Reader[Any]"], None]
 Line = tuple[int, CaptionMessage]
-"""With its position: what a reader that comes back gives as the last it has seen."""
+"""A caption with its position, which a returning reader sends as the last it has seen."""
 
 
 class Reader(Generic[Item]):
-    """One listener's queue: iterate it. It ends when the room is closed or the reader is cut; `reason` says why.
+    """The queue of a listener; iterate it to read. It ends when the room or the reader is closed; `reason` says why.
 
     Cancelling the wait for the next item loses nothing. Only one task may iterate.
     """
 
     def __init__(self, leave: Leave) -> None:
         self.reason = ""
-        """Why it ended: `too_slow`, `left`, or what the room was closed with."""
+        """Why it ended: `too_slow`, `left`, or the reason with which the room was closed."""
         self.dropped = 0
-        """Items this reader was too slow for."""
+        """Items dropped because this reader was too slow."""
         self._leave = leave
         self._ready: asyncio.Future[None] | None = None
 
@@ -39,7 +39,7 @@ class Reader(Generic[Item]):
             if self.reason:
                 raise StopAsyncIteration
             if self._ready is not None:
-                raise RuntimeError("somebody is reading already")
+                raise RuntimeError("another task reads already")
             self._ready = asyncio.get_running_loop().create_future()
             try:
                 await self._ready
@@ -48,7 +48,7 @@ class Reader(Generic[Item]):
         return self._take()
 
     def close(self, reason: str = "left") -> None:
-        """End it; what waits is still to be read, unless it was cut. The first reason counts."""
+        """Close the reader; waiting items can still be read. Only the first reason counts."""
         if self.reason:
             return
         self.reason = reason
@@ -67,7 +67,7 @@ class Reader(Generic[Item]):
 
 
 class AudioReader(Reader[bytes]):
-    """PCM16 mono 24 kHz, 20 ms at a time, of one channel."""
+    """Audio of a channel: PCM16 mono 24 kHz in frames of 20 ms."""
 
     def __init__(self, leave: Leave, channel: str, limit_ms: int) -> None:
         super().__init__(leave)
@@ -80,19 +80,19 @@ class AudioReader(Reader[bytes]):
         return len(self._frames) * FRAME_MS
 
     def put(self, pcm: bytes) -> int:
-        """Returns how many frames had to go."""
-        frames, gone = self._frames, 0
+        """Add a frame; return how many were dropped."""
+        frames, lost = self._frames, 0
         if len(frames) >= self._limit:
             frames.popleft()
             self.dropped += 1
-            gone = 1
+            lost = 1
         frames.append(pcm)
         if self._ready is not None:
             self._wake()
-        return gone
+        return lost
 
     def flush(self) -> None:
-        """Nothing of what waits is to be heard: the interpreter was stopped."""
+        """Discard the waiting audio: the interpreter was stopped."""
         self._frames.clear()
 
     def _waiting(self) -> int:
@@ -103,7 +103,7 @@ class AudioReader(Reader[bytes]):
 
 
 class CaptionReader(Reader[Line]):
-    """Lines with their positions, of one language or of all. Positions only grow."""
+    """Lines with their positions, of one language or of all. Positions only increase."""
 
     def __init__(self, leave: Leave, language: str | None, limit: int, lost_limit: int) -> None:
         super().__init__(leave)
@@ -113,24 +113,24 @@ class CaptionReader(Reader[Line]):
         self._lost_limit = lost_limit
 
     def put(self, line: Line) -> int:
-        """Returns how many lines had to go."""
+        """Add a line; return how many were dropped."""
         _, caption = line
         if self.language is not None and caption.language != self.language:
             return 0
         key = caption.utterance_id, caption.language
-        self._lines.pop(key, None)  # the revision before has been replaced before it was read: nothing is lost
+        self._lines.pop(key, None)  # an earlier revision that was not read is replaced, which loses nothing
         self._lines[key] = line
-        gone = 0
+        lost = 0
         if len(self._lines) > self._limit:
             self._lines.popitem(last=False)
             self.dropped += 1
-            gone = 1
+            lost = 1
         if self.dropped >= self._lost_limit:
             self._lines.clear()
             self.close("too_slow")
         else:
             self._wake()
-        return gone
+        return lost
 
     def _waiting(self) -> int:
         return len(self._lines)
@@ -140,7 +140,7 @@ class CaptionReader(Reader[Line]):
 
 
 class SignalReader(Reader[SignalMessage | LaneSignal]):
-    """What is to become of the original voices, and how lanes are served. Begins with how both are now."""
+    """Signals about original voices and lanes, beginning with those that describe the current state."""
 
     def __init__(self, leave: Leave, limit: int) -> None:
         super().__init__(leave)

@@ -1,8 +1,8 @@
-"""Tickets: short-lived signed admission to one room for one purpose; the only proof a listener has. No HTTP here.
+"""Tickets: short-lived, signed permission for a listener to use one room for one purpose. No HTTP.
 
-A ticket is `v1.<claims>.<signature>`, both base64url: safe in a query string, where browsers have to put it because
-their WebSockets send no headers. It is HMAC-SHA256 over the claims, so nothing has to be stored or looked up; what
-cannot be revoked has to be short-lived. It is never the ACS token, and is good for nothing at ACS.
+A ticket is `v1.<claims>.<signature>`, both base64url: safe in a query string, where browsers must put it because their
+WebSockets send no headers. The signature is HMAC-SHA256 over the claims, so nothing has to be stored or looked up.
+Tickets cannot be revoked, so they are short-lived. A ticket is no ACS token and gives no access to ACS.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ TicketUse = Literal["captions", "audio", "signaling", "speak"]
 Reason = Literal["missing", "malformed", "signature", "expired", "purpose", "room", "language"]
 
 LIFETIME_S = 15 * 60.0
-"""Looked at when a socket is opened: time to open the link, not the length of the meeting."""
+"""Checked only when a socket is opened: time to open the link, not the length of the meeting."""
 LONGEST_TICKET = 1024
-"""Characters; one of ours has some 250."""
+"""Characters; issued tickets have some 250."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +34,15 @@ class Ticket:
     purpose: TicketUse
     room_id: str
     language: str | None
-    """Only this one; None: any of the room's."""
+    """The only language allowed; None: any of the room's."""
     participant_id: str | None
-    """Who it was made for, if somebody of the roster."""
+    """The participant it was issued for; None if it was not for a person on the roster."""
     expires_at: float
     """Seconds since the Unix epoch."""
 
 
 class TicketRefused(Exception):
-    """This ticket does not admit to that; `reason` is one of a closed set of words."""
+    """The ticket is missing or invalid, or does not allow the request; `reason` says which."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(f"the ticket is not accepted: {reason}")
@@ -50,13 +50,13 @@ class TicketRefused(Exception):
 
 
 class Tickets:
-    """Issues and checks tickets with one secret; every replica needs the same."""
+    """Issues and checks tickets with a secret, which all replicas share."""
 
     def __init__(self, secret: str, *, now: Callable[[], float] = time.time, lifetime_s: float = LIFETIME_S) -> None:
-        """`ValueError` for an empty secret, which everybody would know."""
+        """Raises ValueError if the secret is empty."""
         if not secret:
-            raise ValueError("tickets need a secret")
-        # A key of its own, should the same secret ever sign something else too.
+            raise ValueError("the ticket secret must not be empty")
+        # A derived key, in case the same secret ever signs something else too.
         self._key = hmac.digest(secret.encode(), b"listener ticket v1", hashlib.sha256)
         self._now = now
         self._lifetime_s = lifetime_s
@@ -64,22 +64,22 @@ class Tickets:
     def issue(
         self, purpose: TicketUse, room_id: str, *, language: str | None = None, participant_id: str | None = None
     ) -> tuple[str, Ticket]:
-        """A new ticket, as text and as what it says."""
+        """Return a new ticket as text, and what it contains."""
         expires_at = float(int(self._now() + self._lifetime_s))
         claims: dict[str, object] = {"p": purpose, "r": room_id, "x": expires_at}
         claims |= {} if language is None else {"l": language}
         claims |= {} if participant_id is None else {"u": participant_id}
-        claims["n"] = secrets.token_hex(4)  # so that two tickets of the same second can be told apart
+        claims["n"] = secrets.token_hex(4)  # makes tickets of the same second different
         payload = _encode(json.dumps(claims, separators=(",", ":")).encode())
         signed = f"v1.{payload}"
         ticket = Ticket(purpose, room_id, language, participant_id, expires_at)
         return f"{signed}.{_encode(self._sign(signed))}", ticket
 
     def check(self, text: str | None, *, purpose: TicketUse, room_id: str, language: str | None = None) -> Ticket:
-        """What the ticket allows, if it allows this.
+        """Return what the ticket contains if it allows the request.
 
         Raises:
-            TicketRefused: with the reason. The signature is judged before anything it signs.
+            TicketRefused: it does not. The signature is checked before anything that it signs.
         """
         if not text:
             raise TicketRefused("missing")
@@ -106,7 +106,13 @@ class Tickets:
             if purpose not in get_args(TicketUse):
                 raise TicketRefused("purpose")
             return Ticket(purpose, claims["r"], claims.get("l"), claims.get("u"), claims["x"])
-        except (binascii.Error, ValueError, KeyError, TypeError, AttributeError) as error:  # ours never are
+        except (
+            binascii.Error,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+        ) as error:  # not possible with our signature
             raise TicketRefused("malformed") from error
 
     def _sign(self, signed: str) -> bytes:

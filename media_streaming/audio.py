@@ -1,11 +1,11 @@
-"""PCM16 mono audio as numbers: milliseconds to bytes and back. No wire format."""
+"""PCM16 mono audio formats: conversion between milliseconds and bytes. No wire format."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 FRAME_MS = 20
-"""ACS sends, and best plays, one frame per 20 ms (docs: audio streaming concept)."""
+"""Length of a frame: ACS sends one per 20 ms, and advises to send the same (docs: audio streaming concept)."""
 
 BYTES_PER_SAMPLE = 2
 """16-bit little-endian samples, one channel: the only encoding ACS streams."""
@@ -40,4 +40,4 @@ class AudioFormat:
 
 
 PCM_24K_MONO = AudioFormat(24_000)
-"""What the interpreter asks ACS for (`pcm24KMono`): the model's own rate, so nothing needs resampling."""
+"""The format requested from ACS (`pcm24KMono`): the model's own rate, so that nothing has to be resampled."""

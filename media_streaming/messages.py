@@ -1,8 +1,8 @@
-"""ACS media streaming JSON to typed messages and back; every quirk of the wire lives here. No sockets.
+"""Converts ACS media streaming JSON to typed messages and back, with all quirks of the wire format. No sockets.
 
-ACS writes camelCase and reads either case; samples and SDKs disagree on the case they write. So messages are
-read as ACS documents them first, in one typed pass, and what does not fit is read again with case ignored.
-`kind` decides what a message is, not which keys are present.
+ACS writes camelCase and reads either case; samples and SDKs differ in the case they write. So messages are first read
+as ACS documents them, in one typed pass; what does not fit is read again with case ignored. `kind` decides what a
+message is, not which keys are present.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import msgspec
 import pybase64
 
 MAX_MESSAGE_CHARS = 128 * 1024
-"""ACS sends 1.4 kB per frame; one page of its docs speaks of 64 kB of audio, which base64 makes 86 kB."""
+"""ACS sends 1.4 kB per frame; one page of its docs mentions 64 kB of audio, which are 86 kB in base64."""
 
 
 class Malformed(StrEnum):
-    """What is wrong with a message."""
+    """Why a message cannot be read."""
 
     JSON = "not JSON"
     SHAPE = "wrong shape"
@@ -30,7 +30,7 @@ class Malformed(StrEnum):
 
 
 class MediaMessageError(Exception):
-    """A message ACS would not send."""
+    """A message that ACS would not send; `reason` says why it cannot be read."""
 
     def __init__(self, reason: Malformed) -> None:
         super().__init__(reason.value)
@@ -38,27 +38,27 @@ class MediaMessageError(Exception):
 
 
 class AudioMetadata(msgspec.Struct, frozen=True, rename="camel"):
-    """Comes first, and first again after ACS has dialled anew."""
+    """The first message of each stream: the format of the audio that follows."""
 
     sample_rate: int
     """Hz."""
     encoding: str = "PCM"
     channels: int = 1
     length: int = 0
-    """Bytes per frame; 0 when not given."""
+    """Bytes per frame; 0 if missing."""
     subscription_id: str = ""
 
 
 class AudioData(msgspec.Struct, frozen=True, gc=False, rename={"pcm": "data", "speaker": "participantRawID"}):
-    """One frame of one speaker."""
+    """One frame of one speaker, or of mixed audio."""
 
     pcm: bytes
     speaker: str | None = None
     """ACS raw id; None in mixed audio."""
     timestamp: str = ""
-    """UTC as ACS wrote it, `2026-11-20T09:00:00.125Z`."""
+    """UTC as written by ACS, `2026-11-20T09:00:00.125Z`."""
     silent: bool = False
-    """ACS itself judged the frame silent."""
+    """Whether ACS marks the frame as silent."""
 
 
 class DtmfData(msgspec.Struct, frozen=True, rename={"tone": "data", "speaker": "participantRawID"}):
@@ -70,7 +70,7 @@ class DtmfData(msgspec.Struct, frozen=True, rename={"tone": "data", "speaker": "
 
 
 class Unknown(msgspec.Struct, frozen=True):
-    """A kind we do not know: newer services send more of them (`MarkData`, for one)."""
+    """A message of a kind not read here: newer services send further kinds, such as `MarkData`."""
 
     kind: str
 
@@ -90,10 +90,10 @@ _decode_anything = msgspec.json.Decoder().decode
 
 
 def decode(text: str) -> MediaMessage:
-    """Read one text frame from ACS.
+    """Read a text frame from ACS.
 
     Raises:
-        MediaMessageError: nothing else, whatever the text.
+        MediaMessageError: the message cannot be read. No other error is raised, whatever the text.
     """
     if len(text) > MAX_MESSAGE_CHARS:
         raise MediaMessageError(Malformed.TOO_LARGE)
@@ -113,7 +113,7 @@ def decode(text: str) -> MediaMessage:
     return _decode_leniently(text)
 
 
-# --- what the first reading did not understand -------------------------------------------------
+# --- second reading, with case ignored -------------------------------------------------
 
 _Body = type[AudioMetadata] | type[AudioData] | type[DtmfData]
 
@@ -152,7 +152,7 @@ def _decode_leniently(text: str) -> MediaMessage:
 
 
 def _lower_keys(fields: dict[str, Any]) -> dict[str, Any]:
-    """Keys in lower case; a null counts as absent."""
+    """Return the fields with keys in lower case; a null counts as absent."""
     return {key.lower(): value for key, value in fields.items() if value is not None}
 
 
@@ -177,12 +177,12 @@ def _pcm(data: str) -> bytes:
     return pcm
 
 
-# --- what we send ------------------------------------------------------------------------------
+# --- sending ------------------------------------------------------------------------------
 
 STOP_AUDIO = '{"Kind":"StopAudio","AudioData":null,"StopAudio":{}}'
-"""Throw away what is still waiting to be played (barge-in)."""
+"""Message that makes ACS discard audio that was not played yet (barge-in)."""
 
 
 def encode_audio(pcm: bytes) -> str:
-    """One piece of the interpreter's voice, in the spelling of Microsoft's Python samples."""
+    """Write a piece of the interpreter's voice, with the capitalization of Microsoft's Python samples."""
     return '{"Kind":"AudioData","AudioData":{"Data":"' + pybase64.b64encode_as_string(pcm) + '"},"StopAudio":null}'

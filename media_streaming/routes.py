@@ -1,7 +1,7 @@
-"""WS /media/{call_secret}: who may stream, and the web server's side of a MediaStream.
+"""WS /media/{call_secret}: admits media sockets of ACS and serves them as `MediaStream`.
 
-Works on the raw ASGI callables, which spares 1 of 29 µs per frame in and out (uvicorn, websockets-sansio, 2 cores)
-and lets a refusal be an HTTP answer with our error body.
+Works on the raw ASGI callables, which saves 1 of 29 µs per frame in and out (uvicorn, websockets-sansio, 2 cores) and
+allows a refusal to be an HTTP response with an error body.
 """
 
 from __future__ import annotations
@@ -29,37 +29,40 @@ logger = logging.getLogger(__name__)
 
 CALL_CONNECTION_ID = "x-ms-call-connection-id"
 CORRELATION_ID = "x-ms-call-correlation-id"
-"""Headers of ACS's upgrade request (audio streaming quickstart)."""
+"""Headers of the upgrade request of ACS (audio streaming quickstart)."""
 
 INTERNAL_ERROR = 1011
 
 MediaHandler = Callable[[MediaStream, str], Awaitable[None]]
-"""Is given each stream with its call's secret, and keeps it until it returns."""
+"""Serves a stream of the call with this secret; the socket is closed when it returns."""
 
 ClaimStream = Callable[[str], AbstractContextManager[object]]
-"""Entered with the call's secret before the upgrade, left after the stream's end; raises AlreadyStreaming."""
+"""Makes a context that is entered before the upgrade and left after the stream's end, from the call's secret.
+
+Entering it raises `AlreadyStreaming` if the call has a stream already.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class MediaLimits:
-    """How often who may dial.
+    """Rate limits of upgrade requests.
 
-    A stranger does not know a call's secret, and costs a look into a table: what costs more comes after it, and is
-    counted by secret. So nobody can use up what another is allowed, from whichever address ACS and others dial.
+    A request without a valid call secret costs a look into a table and is counted by its address. Everything more
+    expensive is counted by the secret, so that no peer can use up the allowance of another, whatever their addresses.
     """
 
     unauthenticated: CountRequest
-    """By address: refused for want of a call or of proof."""
-    dials: CountRequest
-    """By call secret, before its token is looked at."""
+    """Requests refused for an unknown secret or an invalid token, by address."""
+    connections: CountRequest
+    """Requests with a known secret, by secret; counted before the token is verified."""
 
 
 class AlreadyStreaming(Exception):
-    """Raised by `claim`: the call has its stream already and is not to be given another."""
+    """The call has a stream already and cannot have another."""
 
 
 def one_at_a_time() -> ClaimStream:
-    """Return a claim that refuses a second stream for as long as this process holds the first."""
+    """Return a claim that refuses a second stream while this process serves the first."""
     live: set[str] = set()
 
     @contextmanager
@@ -84,16 +87,16 @@ def router(
     expected: AudioFormat = PCM_24K_MONO,
     limits: MediaLimits | None = None,
 ) -> APIRouter:
-    """Build the route ACS dials.
+    """Build the route to which ACS connects.
 
     Args:
-        handler: keeps the stream; the socket is closed when it returns.
-        verify: is given the Authorization header, raises Unauthorized or KeysUnavailable; any other error
-            refuses with 500.
+        handler: serves the stream; the socket is closed when it returns.
+        verify: checks the Authorization header, raises Unauthorized or KeysUnavailable; any other error refuses with
+            500.
         knows_secret: whether a call with this secret is expected.
-        claim: decides about a second stream for the same call; refuses it unless told otherwise.
-        expected: the audio format that was asked of ACS.
-        limits: how often who may dial; None: as often as they like.
+        claim: decides about a second stream for the same call; by default it is refused.
+        expected: the audio format requested from ACS.
+        limits: rate limits; None: no limits.
     """
     routes = APIRouter()
     endpoint = _Endpoint(handler, verify, knows_secret, claim or one_at_a_time(), expected, limits)
@@ -124,15 +127,19 @@ class _Endpoint:
         secret: str = scope["path_params"]["call_secret"]
         headers = Headers(scope=scope)
         if not await self._knows_secret(secret):
-            await self._turn_away(scope, send, HTTPStatus.NOT_FOUND, "unknown_call", "There is no such call.")
+            await self._refuse_unauthenticated(
+                scope, send, HTTPStatus.NOT_FOUND, "unknown_call", "No call has this secret."
+            )
             return
-        if self._limits is not None and (wait := self._limits.dials(secret)):
-            await _slow_down(scope, send, wait)
+        if self._limits is not None and (wait := self._limits.connections(secret)):
+            await _refuse_rate_limited(scope, send, wait)
             return
         try:
             await self._verify(headers.get("authorization"))
         except Unauthorized:
-            await self._turn_away(scope, send, HTTPStatus.UNAUTHORIZED, "unauthorized", "A valid token is required.")
+            await self._refuse_unauthenticated(
+                scope, send, HTTPStatus.UNAUTHORIZED, "unauthorized", "A valid token is required."
+            )
             return
         except KeysUnavailable as error:
             message = "Tokens cannot be verified now."
@@ -143,15 +150,19 @@ class _Endpoint:
             try:
                 held.enter_context(self._claim(secret))
             except AlreadyStreaming:
-                await _refuse(scope, send, HTTPStatus.CONFLICT, "already_streaming", "The call has its stream.")
+                await _refuse(
+                    scope, send, HTTPStatus.CONFLICT, "already_streaming", "The call has a media stream already."
+                )
                 return
             await self._serve(receive, send, secret, headers)
 
-    async def _turn_away(self, scope: Scope, send: Send, status: HTTPStatus, code: str, message: str) -> None:
-        """A stranger, who is told why; or, having been told often, to slow down."""
+    async def _refuse_unauthenticated(
+        self, scope: Scope, send: Send, status: HTTPStatus, code: str, message: str
+    ) -> None:
+        """Refuse with the reason, or with 429 if the address was refused too often."""
         client = scope.get("client")
         if self._limits is not None and (wait := self._limits.unauthenticated(client[0] if client else "")):
-            await _slow_down(scope, send, wait)
+            await _refuse_rate_limited(scope, send, wait)
         else:
             await _refuse(scope, send, status, code, message)
 
@@ -176,7 +187,7 @@ class _Endpoint:
 
 
 class _AsgiSocket:
-    """An accepted ASGI WebSocket as a MediaStream wants it."""
+    """An accepted ASGI WebSocket as a `MediaSocket`."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
@@ -196,8 +207,8 @@ class _AsgiSocket:
         try:
             await self._send({"type": "websocket.send", "text": text})
         except (OSError, RuntimeError) as error:
-            # OSError: what ASGI 2.4 asks of servers when the peer has gone. RuntimeError: what uvicorn raises
-            # between its own closing (unanswered pings, a message too large) and the end of the connection.
+            # OSError: required by ASGI 2.4 when the peer has disconnected. RuntimeError: raised by uvicorn between its
+            # own closing (unanswered pings, a message too large) and the end of the connection.
             raise SocketGone from error
 
     async def close(self, code: int, reason: str) -> None:
@@ -205,7 +216,7 @@ class _AsgiSocket:
             await self._send({"type": "websocket.close", "code": code, "reason": reason})
 
 
-async def _slow_down(scope: Scope, send: Send, wait_s: float) -> None:
+async def _refuse_rate_limited(scope: Scope, send: Send, wait_s: float) -> None:
     message = "too many requests"
     await _refuse(scope, send, HTTPStatus.TOO_MANY_REQUESTS, "rate_limited", message, retry_after_s=wait_s)
 
@@ -213,8 +224,8 @@ async def _slow_down(scope: Scope, send: Send, wait_s: float) -> None:
 async def _refuse(
     scope: Scope, send: Send, status: HTTPStatus, code: str, message: str, *, retry_after_s: float | None = None
 ) -> None:
-    """Answer the upgrade request with an HTTP error; servers that cannot, answer 403."""
-    logger.warning("media stream refused", extra={"code": code})
+    """Answer the upgrade request with an HTTP error; servers without that extension answer 403."""
+    logger.warning("media stream refused", extra={"reason": code})
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close"})
         return

@@ -1,4 +1,4 @@
-"""MediaStream: one call's audio socket as messages in and audio out; knows the rules, not the web server."""
+"""MediaStream: the media socket of a call, as messages in and audio out. Independent of the web server."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from media_streaming.messages import (
 logger = logging.getLogger(__name__)
 
 OUTBOUND_MS = 500
-"""What may wait for the socket. The interpreter paces at most 200 ms ahead; more than this waiting means that
-ACS does not read, and late speech is worse than none."""
+"""Audio that may wait for the socket. The interpreter sends at most 200 ms ahead, so more than this means that ACS does
+not read; late speech is worse than none."""
 
 MALFORMED_LIMIT = 50
-"""One second of nothing but nonsense: whoever is at the other end is not ACS."""
+"""Consecutive malformed messages, one second of them, after which the stream is closed: the peer is not ACS."""
 
 CLOSE_TIMEOUT_S = 1.0
-"""A peer that has stopped reading must not keep us from leaving."""
+"""For the closing handshake: a peer that does not read must not block the end of a call."""
 
 NORMAL_CLOSURE = 1000
 UNSUPPORTED_DATA = 1003
@@ -40,11 +40,11 @@ SERVICE_RESTART = 1012
 
 
 class SocketGone(Exception):
-    """Raised by `Socket.send` when the peer is no longer there."""
+    """Raised by `MediaSocket.send` when the peer has disconnected."""
 
 
 class MediaSocket(Protocol):
-    """What a web server must offer."""
+    """The socket operations a web server has to provide."""
 
     async def receive(self) -> str | bytes | None:
         """Return the next text or binary message, None once the socket is closed by either side."""
@@ -59,32 +59,32 @@ class MediaSocket(Protocol):
         ...
 
     async def close(self, code: int, reason: str) -> None:
-        """Say goodbye; does nothing when the socket is closed already."""
+        """Close the socket; does nothing if it is closed already."""
         ...
 
 
 @dataclass(slots=True)
 class StreamCounters:
-    """Monotonic, one set per stream."""
+    """Messages and audio of one stream, counted since it began."""
 
     messages_received: int = 0
     malformed: int = 0
     unknown: int = 0
     audio_bytes_accepted: int = 0
-    """Given to `send_audio`."""
+    """Passed to `send_audio`."""
     audio_bytes_sent: int = 0
-    """Handed to the socket."""
+    """Written to the socket."""
     audio_bytes_dropped: int = 0
-    """Oldest audio, when the peer did not read fast enough, and what came after the end."""
+    """Oldest audio dropped because the peer read too slowly, and audio that came after the end."""
     audio_bytes_stopped: int = 0
-    """Thrown away by `stop_audio`."""
+    """Discarded by `stop_audio`."""
 
 
 class MediaStream:
-    """Messages of one call, and a voice into it.
+    """Receives the messages of a call and sends audio into it.
 
-    Iterate to receive; malformed messages are counted and skipped. `send_audio` and `stop_audio` never block:
-    they leave their work to whoever runs `write`. Not resumable: when ACS dials again there is a new stream.
+    Iterate to receive; malformed messages are counted and skipped. `send_audio` and `stop_audio` never block: the task
+    that runs `write` does the work. A stream cannot be resumed: when ACS connects again, there is a new one.
     """
 
     def __init__(
@@ -99,10 +99,10 @@ class MediaStream:
         self.call_connection_id = call_connection_id
         self.correlation_id = correlation_id
         self.format: AudioFormat | None = None
-        """What ACS announced; None until then."""
+        """The format announced by ACS; None before."""
         self.counters = StreamCounters()
         self.close_code: int | None = None
-        """How *we* closed it; None as long as we did not."""
+        """Code with which this side closed the stream; None if it did not."""
         self._socket = socket
         self._expected = expected
         self._outbound_limit = expected.bytes_in(outbound_ms)
@@ -137,7 +137,7 @@ class MediaStream:
                 continue
             self._malformed_in_a_row = 0
             if isinstance(message, AudioMetadata):
-                if not await self._agreed(message):
+                if not await self._accepts(message):
                     continue
             elif isinstance(message, Unknown):
                 self.counters.unknown += 1
@@ -152,14 +152,14 @@ class MediaStream:
             if self._reader is not None:
                 raise
             interrupted = asyncio.current_task()
-            if interrupted is None or interrupted.uncancel() > 0:  # somebody else wants it to end as well
+            if interrupted is None or interrupted.uncancel() > 0:  # the task was cancelled from elsewhere as well
                 raise
             return None
         finally:
             self._reader = None
 
     def _interrupt_reader(self) -> None:
-        """Wake a task waiting for a socket that will not report its own end."""
+        """Wake a task that waits for a socket that will not report its end."""
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.cancel()
@@ -168,7 +168,7 @@ class MediaStream:
         self.counters.malformed += 1
         if self.counters.malformed == 1:
             logger.warning(
-                "malformed media message",
+                "malformed media message received",
                 extra={"call_connection_id": self.call_connection_id, "reason": reason.value},
             )
         if reason is Malformed.TOO_LARGE:
@@ -178,8 +178,8 @@ class MediaStream:
         if self._malformed_in_a_row >= MALFORMED_LIMIT:
             await self.close(INVALID_PAYLOAD, f"too many malformed messages: {reason.value}")
 
-    async def _agreed(self, metadata: AudioMetadata) -> bool:
-        """Close the stream unless ACS streams what was asked for."""
+    async def _accepts(self, metadata: AudioMetadata) -> bool:
+        """Close the stream unless ACS sends the requested format."""
         rate = self._expected.sample_rate
         if metadata.encoding.upper() != "PCM":
             await self.close(UNSUPPORTED_DATA, "encoding is not PCM")
@@ -196,11 +196,11 @@ class MediaStream:
 
     @property
     def outbound_ms(self) -> float:
-        """Audio that still waits for the socket."""
+        """Audio that waits for the socket, in milliseconds."""
         return self._expected.ms_in(self._outbound_bytes)
 
     def send_audio(self, pcm: bytes) -> None:
-        """Queue audio for the call; what exceeds the bound pushes out the oldest."""
+        """Queue audio for the call; beyond the limit the oldest audio is dropped."""
         counters = self.counters
         counters.audio_bytes_accepted += len(pcm)
         if self._ended:
@@ -216,7 +216,7 @@ class MediaStream:
         self._wake_writer.set()
 
     def stop_audio(self) -> None:
-        """Throw away what is queued, here and at ACS."""
+        """Discard the audio that is queued, here and at ACS."""
         self.counters.audio_bytes_stopped += self._outbound_bytes
         self._outbound.clear()
         self._outbound_bytes = 0
@@ -226,10 +226,13 @@ class MediaStream:
     def _note_overflow(self) -> None:
         if not self._overflowing:  # once per episode
             self._overflowing = True
-            logger.warning("call does not take audio", extra={"call_connection_id": self.call_connection_id})
+            logger.warning(
+                "audio to call dropped",
+                extra={"call_connection_id": self.call_connection_id, "reason": "peer_does_not_read"},
+            )
 
     async def write(self) -> None:
-        """Empty the outbound queue until the stream ends. Exactly one task runs this; safe to cancel."""
+        """Write queued audio until the stream ends. Run by exactly one task; safe to cancel."""
         try:
             while not self._ended:
                 if self._stop_pending:
@@ -238,7 +241,7 @@ class MediaStream:
                 elif self._outbound:
                     pcm = self._outbound.popleft()
                     self._outbound_bytes -= len(pcm)
-                    # Counted before the wait: from here on it is the socket's, sent or lost with it.
+                    # Counted before the wait: from here on the audio is sent or lost with the socket.
                     self.counters.audio_bytes_sent += len(pcm)
                     await self._socket.send(encode_audio(pcm))
                 else:
@@ -248,10 +251,10 @@ class MediaStream:
         except SocketGone:
             self._end()
 
-    # --- the end
+    # --- closing
 
     async def close(self, code: int = NORMAL_CLOSURE, reason: str = "") -> None:
-        """End the stream from our side; what is queued is dropped. May be called again, and by any task."""
+        """Close the stream; queued audio is dropped. May be called repeatedly and by any task."""
         if self._ended:
             return
         self._end()
@@ -260,7 +263,7 @@ class MediaStream:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._socket.close(code, reason)
         except TimeoutError:
-            logger.warning("peer does not read", extra={"call_connection_id": self.call_connection_id})
+            logger.warning("media stream close timed out", extra={"call_connection_id": self.call_connection_id})
             self._interrupt_reader()
 
     @property

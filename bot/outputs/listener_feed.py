@@ -1,4 +1,4 @@
-"""One call as listeners outside it follow it: what its room yields, in their words. Feeds them, never waits."""
+"""Publishes what a call's room produces to listeners outside the call, and changes of engines to webhooks."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from listeners.messages import CaptionMessage
 
 @dataclass(frozen=True, slots=True)
 class ListenerFeed:
-    """The audience of one call of a room (`live_room.Audience`)."""
+    """The audience of a call (implements `bot.live_room.ports.Audience`)."""
 
     feed: Feed
     room_id: str
     began_at_ms: int
-    """Since the epoch: what the call's captions count from."""
-    tell: EmitEvent = lambda kind, room_id, data: None
-    """Integrators."""
+    """Begin of the call since the Unix epoch: the call's captions count from it."""
+    emit: EmitEvent = lambda kind, room_id, data: None
+    """Sends webhook events."""
 
     def began(self) -> None:
         self.feed.call_began(self.room_id)
@@ -66,4 +66,4 @@ class ListenerFeed:
             "engine": engine,
             "reason": reason,
         }
-        self.tell("interpreter.restored" if reason == RESTORED else "interpreter.degraded", self.room_id, data)
+        self.emit("interpreter.restored" if reason == RESTORED else "interpreter.degraded", self.room_id, data)

@@ -1,4 +1,4 @@
-"""Writes down what a call yields, caption lines and closed ledger entries, in the shape in which they are kept."""
+"""Converts what a call produces, caption lines and closed ledger entries, to the records of the archive."""
 
 from __future__ import annotations
 
@@ -14,18 +14,22 @@ BYTES_PER_MS = 48
 """PCM16 at 24 kHz."""
 
 
-class TranscriptKeeper(Protocol):
-    """Who keeps it. Called in the event loop, never blocks."""
+class TranscriptArchive(Protocol):
+    """Stores records. Called in the event loop, never blocks."""
 
-    def opened(self, room_id: str, utterance_id: str, speaker_id: str, source: str, target: str) -> None: ...
+    def opened(self, room_id: str, utterance_id: str, speaker_id: str, source: str, target: str) -> None:
+        """Store that an utterance has begun."""
+        ...
 
     def line(self, room_id: str, line: TranscriptLine) -> None: ...
 
-    def closed(self, room_id: str, passage: LedgerRecord) -> None: ...
+    def closed(self, room_id: str, record: LedgerRecord) -> None:
+        """Store how an utterance ended."""
+        ...
 
 
-def passage_of(entry: Entry) -> LedgerRecord:
-    """Read a closed entry as milliseconds."""
+def ledger_record(entry: Entry) -> LedgerRecord:
+    """Convert a closed entry: times in seconds become durations in milliseconds, bytes become milliseconds."""
     ended, committed, audio, played = entry.ended_at, entry.committed_at, entry.first_audio_at, entry.first_played_at
     span = model = own = None
     if ended is not None and committed is not None:
@@ -64,18 +68,18 @@ def passage_of(entry: Entry) -> LedgerRecord:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptWriter:
-    """Writes down one call of a room."""
+    """Records a call of a room (implements `bot.live_room.ports.TranscriptSink`)."""
 
-    keeper: TranscriptKeeper
+    archive: TranscriptArchive
     room_id: str
     began_at_ms: int
-    """Since the epoch: what the call counts from."""
+    """Begin of the call since the Unix epoch: the times of the call count from it."""
 
     def opened(self, lane: Lane, utterance: str) -> None:
-        self.keeper.opened(self.room_id, utterance, lane.speaker, lane.source, lane.target)
+        self.archive.opened(self.room_id, utterance, lane.speaker, lane.source, lane.target)
 
     def caption(self, line: CaptionLine) -> None:
-        kept = TranscriptLine(
+        record = TranscriptLine(
             utterance_id=line.utterance,
             revision=line.revision,
             speaker_id=line.speaker,
@@ -88,7 +92,7 @@ class TranscriptWriter:
             duration_ms=line.duration_ms,
             flags=tuple(str(flag) for flag in line.flags),
         )
-        self.keeper.line(self.room_id, kept)
+        self.archive.line(self.room_id, record)
 
     def settled(self, entry: Entry) -> None:
-        self.keeper.closed(self.room_id, passage_of(entry))
+        self.archive.closed(self.room_id, ledger_record(entry))

@@ -130,7 +130,7 @@ async def test_malformed_messages_are_skipped_counted_and_logged_once(caplog: py
     with caplog.at_level(logging.WARNING):
         assert len(await received(stream)) == 2
     assert stream.counters.malformed == 3
-    assert [record.getMessage() for record in caplog.records] == ["malformed media message"]
+    assert [record.getMessage() for record in caplog.records] == ["malformed media message received"]
     assert caplog.records[0].__dict__["call_connection_id"] == "call-1"
     assert caplog.records[0].__dict__["reason"] == "not JSON"
     assert socket.closed == []
@@ -193,7 +193,7 @@ async def test_a_peer_that_does_not_read_loses_the_oldest_audio(caplog: pytest.L
             stream.send_audio(bytes([number, 0]) * 480)
     assert stream.outbound_ms == 60
     assert stream.counters.audio_bytes_dropped == 7 * 960
-    assert [record.getMessage() for record in caplog.records] == ["call does not take audio"]
+    assert [record.getMessage() for record in caplog.records] == ["audio to call dropped"]
     await write_until_idle(stream)
     assert socket.audio() == b"".join(bytes([number, 0]) * 480 for number in (7, 8, 9))
     with caplog.at_level(logging.WARNING):  # a new episode

@@ -182,7 +182,7 @@ class ServiceHarness:
         self.records = records or Kept()
         self.state = state or InMemoryKeyValue(self.loop.time)
         self.registry = Registry(self.state, replica)
-        self.metronome = FrameTimer()
+        self.frame_timer = FrameTimer()
         self.rooms: list[LiveRoom] = []
         self.tasks = ServiceTasks()
         self.service = CallService(
@@ -213,8 +213,8 @@ class ServiceHarness:
             name=name,
             booths=self.booths,
             detectors=NumberedSpeech(),
-            metronome=self.metronome,
-            scribe=TranscriptWriter(self.records, room.room_id, 0),
+            frame_timer=self.frame_timer,
+            transcript=TranscriptWriter(self.records, room.room_id, 0),
             audience=ListenerFeed(self.feed, room.room_id, 0),
             clock=self.loop.time,
         )
@@ -222,7 +222,7 @@ class ServiceHarness:
         return live
 
     async def __aenter__(self) -> ServiceHarness:
-        self._start(self.metronome.run())
+        self._start(self.frame_timer.run())
         self.running = self._start(self.service.run())
         await asyncio.sleep(0)
         return self

@@ -214,8 +214,8 @@ async def _room(meeting: FourHours, booths: BoothFactory) -> AsyncIterator[LiveR
         name="u",
         booths=booths,
         detectors=_Everything(),
-        metronome=metronome,
-        scribe=_Scribe(meeting, loop.time()),
+        frame_timer=metronome,
+        transcript=_Scribe(meeting, loop.time()),
         audience=ListenerFeed(Feed(), "room", 0),
         clock=loop.time,
     )

@@ -70,7 +70,7 @@ class Scene:
         self.calls = FakeCalls()
         self.booths = FakeBooths(Answers(seconds=2.0))
         self.emitted: list[str] = []
-        self.metronome = FrameTimer()
+        self.frame_timer = FrameTimer()
         self.call: Call
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -82,8 +82,8 @@ class Scene:
             name=record.name,
             booths=self.booths,
             detectors=NumberedSpeech(),
-            metronome=self.metronome,
-            scribe=TranscriptWriter(Kept(), "room-1", 0),
+            frame_timer=self.frame_timer,
+            transcript=TranscriptWriter(Kept(), "room-1", 0),
             audience=ListenerFeed(Feed(), "room-1", 0),
             clock=self.loop.time,
         )
@@ -96,7 +96,7 @@ class Scene:
             self.loop.time,
         )
         self.call = Call(ROOMS["room-1"], record, live, environment, adopted=adopted, handed_over=handed_over)
-        self.start(self.metronome.run())
+        self.start(self.frame_timer.run())
         self.running = self.start(self.call.run())
         await asyncio.sleep(0.5)
 

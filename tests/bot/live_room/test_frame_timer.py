@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.live_room.frame_timer import EARLY_S, GRAIN_S, FrameTimer
+from bot.live_room.frame_timer import EARLY_S, TICK_S, FrameTimer
 from tests.support.virtual_time import virtual_time
 
 
 @asynccontextmanager
-async def running(metronome: FrameTimer) -> AsyncIterator[None]:
-    task = asyncio.create_task(metronome.run(), name="metronome")
+async def running(frame_timer: FrameTimer) -> AsyncIterator[None]:
+    task = asyncio.create_task(frame_timer.run(), name="frame_timer")
     await asyncio.sleep(0)
     try:
         yield
@@ -26,10 +26,10 @@ async def running(metronome: FrameTimer) -> AsyncIterator[None]:
 class Diary:
     """Who was rung, and when, since the beginning of the test."""
 
-    def __init__(self, metronome: FrameTimer) -> None:
+    def __init__(self, frame_timer: FrameTimer) -> None:
         self._began = asyncio.get_running_loop().time()
         self.rings: list[tuple[str, float]] = []
-        self._metronome = metronome
+        self._frame_timer = frame_timer
 
     def alarm(self, name: str, *deadlines: float) -> None:
         """One that asks for these deadlines, the first now, and each next one when it is rung."""
@@ -40,26 +40,26 @@ class Diary:
             following = next(asked, None)
             alarm.set(None if following is None else self._began + following)
 
-        alarm = self._metronome.alarm(ring)
+        alarm = self._frame_timer.alarm(ring)
         alarm.set(self._began + next(asked))
 
 
 @virtual_time
 async def test_each_is_rung_when_it_asked_to_be() -> None:
-    metronome = FrameTimer()
-    diary = Diary(metronome)
+    frame_timer = FrameTimer()
+    diary = Diary(frame_timer)
     diary.alarm("a", 0.02, 0.04, 0.06)
     diary.alarm("b", 0.05)
-    async with running(metronome):
+    async with running(frame_timer):
         await asyncio.sleep(1)
     assert diary.rings == [("a", 0.02), ("a", 0.04), ("b", 0.05), ("a", 0.06)]
 
 
 @virtual_time
 async def test_one_that_asks_while_the_others_sleep_is_rung_in_time() -> None:
-    metronome = FrameTimer()
-    diary = Diary(metronome)
-    async with running(metronome):
+    frame_timer = FrameTimer()
+    diary = Diary(frame_timer)
+    async with running(frame_timer):
         diary.alarm("late", 10.0)
         await asyncio.sleep(1)
         diary.alarm("early", 2.0)
@@ -70,27 +70,27 @@ async def test_one_that_asks_while_the_others_sleep_is_rung_in_time() -> None:
 
 @virtual_time
 async def test_deadlines_close_together_are_served_in_one_turn() -> None:
-    metronome = FrameTimer()
-    diary = Diary(metronome)
+    frame_timer = FrameTimer()
+    diary = Diary(frame_timer)
     diary.alarm("a", 1.0)
     diary.alarm("b", 1.0 + EARLY_S / 2)
-    diary.alarm("c", 1.0 + GRAIN_S / 2 + EARLY_S / 2)
-    async with running(metronome):
+    diary.alarm("c", 1.0 + TICK_S / 2 + EARLY_S / 2)
+    async with running(frame_timer):
         await asyncio.sleep(2)
     assert [name for name, _ in diary.rings] == ["a", "b", "c"]
     a, b, c = (at for _, at in diary.rings)
     assert a == b == 1.0
-    assert c == pytest.approx(1.0 + GRAIN_S)
+    assert c == pytest.approx(1.0 + TICK_S)
 
 
 @virtual_time
 async def test_voices_keep_their_rhythm_and_share_their_turns() -> None:
     """Each asks for the next frame 20 ms after the last one was due, not after it was rung."""
-    metronome = FrameTimer()
-    diary = Diary(metronome)
+    frame_timer = FrameTimer()
+    diary = Diary(frame_timer)
     for name, first in (("a", 0.001), ("b", 0.0033), ("c", 0.0077)):
         diary.alarm(name, *(first + frame * 0.02 for frame in range(50)))
-    async with running(metronome):
+    async with running(frame_timer):
         await asyncio.sleep(2)
     rung_at = {name: [at for rung, at in diary.rings if rung == name] for name in "abc"}
     assert rung_at["a"] == rung_at["b"] == pytest.approx([0.005 + frame * 0.02 for frame in range(50)])
@@ -99,12 +99,12 @@ async def test_voices_keep_their_rhythm_and_share_their_turns() -> None:
 
 @virtual_time
 async def test_a_late_turn_serves_only_what_was_due_at_its_instant() -> None:
-    metronome = FrameTimer()
-    diary = Diary(metronome)
+    frame_timer = FrameTimer()
+    diary = Diary(frame_timer)
     diary.alarm("a", 1.0049)
     diary.alarm("b", 1.0057)
     await asyncio.sleep(1.0054)  # nobody keeps time
-    async with running(metronome):
+    async with running(frame_timer):
         await asyncio.sleep(1)
     assert diary.rings == [("a", 1.0054), ("b", 1.01)]
 
@@ -112,9 +112,9 @@ async def test_a_late_turn_serves_only_what_was_due_at_its_instant() -> None:
 @virtual_time
 async def test_one_that_always_asks_for_now_does_not_keep_the_others_from_their_turn() -> None:
     """The regression: a ring that asked for what was due already was served again in the same turn, for ever."""
-    metronome = FrameTimer()
+    frame_timer = FrameTimer()
     loop = asyncio.get_running_loop()
-    diary = Diary(metronome)
+    diary = Diary(frame_timer)
     rings = 0
 
     def again(now: float) -> None:
@@ -122,27 +122,27 @@ async def test_one_that_always_asks_for_now_does_not_keep_the_others_from_their_
         rings += 1
         greedy.set(now)
 
-    greedy = metronome.alarm(again)
+    greedy = frame_timer.alarm(again)
     greedy.set(loop.time())
     diary.alarm("patient", 0.05)
-    async with running(metronome):
+    async with running(frame_timer):
         await asyncio.sleep(0.1)
     ((_, rung_at),) = diary.rings
-    assert rung_at == pytest.approx(0.05, abs=2 * GRAIN_S)
-    assert rings <= 0.1 / GRAIN_S + 2
+    assert rung_at == pytest.approx(0.05, abs=2 * TICK_S)
+    assert rings <= 0.1 / TICK_S + 2
 
 
 @virtual_time
 async def test_an_earlier_ring_is_kept_and_a_later_one_may_be_asked_for_then() -> None:
-    metronome = FrameTimer()
+    frame_timer = FrameTimer()
     began = asyncio.get_running_loop().time()
     rings: list[float] = []
 
     def ring(now: float) -> None:
         rings.append(round(now - began, 6))
 
-    alarm = metronome.alarm(ring)
-    async with running(metronome):
+    alarm = frame_timer.alarm(ring)
+    async with running(frame_timer):
         alarm.set(began + 2.0)
         alarm.set(began + 5.0)
         alarm.set(None)
@@ -156,11 +156,11 @@ async def test_an_earlier_ring_is_kept_and_a_later_one_may_be_asked_for_then() -
 
 @virtual_time
 async def test_one_that_is_cleared_is_not_rung() -> None:
-    metronome = FrameTimer()
-    diary = Diary(metronome)
+    frame_timer = FrameTimer()
+    diary = Diary(frame_timer)
     diary.alarm("a", 1.0)
-    alarm = metronome.alarm(lambda now: pytest.fail("was cleared"))
-    async with running(metronome):
+    alarm = frame_timer.alarm(lambda now: pytest.fail("was cleared"))
+    async with running(frame_timer):
         alarm.set(asyncio.get_running_loop().time() + 0.5)
         alarm.clear()
         await asyncio.sleep(2)
@@ -169,13 +169,13 @@ async def test_one_that_is_cleared_is_not_rung() -> None:
 
 @virtual_time
 async def test_what_was_missed_is_served_late_and_once() -> None:
-    metronome = FrameTimer()
-    diary = Diary(metronome)
+    frame_timer = FrameTimer()
+    diary = Diary(frame_timer)
     diary.alarm("a", 0.02, 0.04, 0.06)
     await asyncio.sleep(1)  # nobody keeps time
-    async with running(metronome):
+    async with running(frame_timer):
         await asyncio.sleep(1)
-    assert [at for _, at in diary.rings] == [1.0, 1.0 + GRAIN_S, 1.0 + 2 * GRAIN_S]
+    assert [at for _, at in diary.rings] == [1.0, 1.0 + TICK_S, 1.0 + 2 * TICK_S]
 
 
 @settings(max_examples=30)
@@ -185,11 +185,11 @@ def test_nobody_is_rung_early_nor_noticeably_late(wishes: list[list[int]]) -> No
 
     @virtual_time
     async def script() -> None:
-        metronome = FrameTimer()
-        diary = Diary(metronome)
+        frame_timer = FrameTimer()
+        diary = Diary(frame_timer)
         for name, deadlines in enumerate(wishes):
             diary.alarm(str(name), *(deadline / 1000 for deadline in deadlines))
-        async with running(metronome):
+        async with running(frame_timer):
             await asyncio.sleep(1)
         for name, deadlines in enumerate(wishes):
             rung_at = [at for rung, at in diary.rings if rung == str(name)]
@@ -197,7 +197,7 @@ def test_nobody_is_rung_early_nor_noticeably_late(wishes: list[list[int]]) -> No
             due_at = 0.0
             for at, deadline in zip(rung_at, deadlines, strict=True):
                 due_at = max(due_at, deadline / 1000)
-                assert due_at - EARLY_S - 1e-6 <= at <= due_at + GRAIN_S + 1e-6
+                assert due_at - EARLY_S - 1e-6 <= at <= due_at + TICK_S + 1e-6
                 due_at = at
 
     script()

@@ -4,23 +4,23 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
 
 from bot.booth import BoothFactory
 from bot.interpreting.announcement import text as announcement
-from bot.interpreting.caption_text import CaptionLine
 from bot.interpreting.effects import Effect
 from bot.interpreting.events import BoothDegraded, BoothLost, Event, Order, Ordered, SpeakerAudio, SpeakerJoined
 from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.lane_status import LaneState
-from bot.interpreting.ledger import Entry, EntryKind, EntryState
+from bot.interpreting.ledger import EntryKind, EntryState
 from bot.interpreting.plan import SHARED_CHANNEL, Lane, Layout, Mode, RoomPlan
 from bot.interpreting.session import InterpreterSession
 from bot.live_room.frame_timer import FrameTimer
-from bot.live_room.live_room import EchoJudge, LiveRoom, RoomEnded, TranscriptSink
+from bot.live_room.live_room import LiveRoom, RoomEnded
+from bot.live_room.ports import EchoFilter, TranscriptSink
 from bot.outputs.listener_feed import ListenerFeed
 from bot.outputs.webhook_events import EmitEvent
 from listeners.feed import Feed
@@ -40,67 +40,43 @@ from tests.support.meeting import (
     Answers,
     silent_model,
 )
+from tests.support.transcripts import TranscriptNotes
 from tests.support.virtual_time import virtual_time
 
 AnyReader = TypeVar("AnyReader", bound=Reader[Any])
-
-
-@dataclass
-class Notebook:
-    """A Scribe; may run out of ink."""
-
-    lines: list[CaptionLine] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
-    opened_ones: list[tuple[Lane, str]] = field(default_factory=list)
-    fails_to_write: bool = False
-
-    def caption(self, line: CaptionLine) -> None:
-        if self.fails_to_write:
-            raise OSError("no ink")
-        self.lines.append(line)
-
-    def opened(self, lane: Lane, utterance: str) -> None:
-        self.opened_ones.append((lane, utterance))
-
-    def settled(self, entry: Entry) -> None:
-        self.entries.append(entry)
-
-    @property
-    def states(self) -> list[tuple[str, str]]:
-        return [(entry.state.value, entry.reason) for entry in self.entries]
 
 
 class Stage:
     """A live room with everything round it, and the clock of the test."""
 
     def __init__(
-        self, booths: FakeBooths | None = None, plan: RoomPlan = TWO_LANGUAGES, judge: EchoJudge | None = None
+        self, booths: FakeBooths | None = None, plan: RoomPlan = TWO_LANGUAGES, echo: EchoFilter | None = None
     ) -> None:
-        self.judge = judge
+        self.echo = echo
         self.booths = booths or FakeBooths()
-        self.notebook = Notebook()
+        self.notebook = TranscriptNotes()
         self.feed = Feed()
         self.told: EmitEvent = lambda kind, room_id, data: None
         self.speech = NumberedSpeech()
-        self.metronome = FrameTimer()
+        self.frame_timer = FrameTimer()
         self.loop = asyncio.get_running_loop()
         self.began = self.loop.time()
         self.room = self.build(plan, self.booths, self.notebook)
         self.running: asyncio.Task[RoomEnded]
         self._stack = AsyncExitStack()
 
-    def build(self, plan: RoomPlan, booths: BoothFactory, scribe: TranscriptSink) -> LiveRoom:
-        judge = self.judge
+    def build(self, plan: RoomPlan, booths: BoothFactory, transcript: TranscriptSink) -> LiveRoom:
+        echo = self.echo
         return LiveRoom(
             plan,
             name="u",
             booths=booths,
             detectors=self.speech,
-            metronome=self.metronome,
-            scribe=scribe,
+            frame_timer=self.frame_timer,
+            transcript=transcript,
             audience=ListenerFeed(self.feed, "room-1", 0, lambda *event: self.told(*event)),
             clock=self.loop.time,
-            echo=None if judge is None else lambda: judge,
+            echo=None if echo is None else lambda: echo,
         )
 
     @property
@@ -108,7 +84,7 @@ class Stage:
         return round(self.loop.time() - self.began, 3)
 
     async def __aenter__(self) -> Stage:
-        await self._stack.enter_async_context(task(self.metronome.run()))
+        await self._stack.enter_async_context(task(self.frame_timer.run()))
         self.running = asyncio.create_task(self.room.run(), name="room")
         self._stack.push_async_callback(stop, self.running)
         await asyncio.sleep(0)
@@ -224,7 +200,7 @@ async def test_only_people_on_the_roster_are_listened_to(caplog: pytest.LogCaptu
         assert stage.booths.made == []
         assert stage.speech.open == 0
         messages = [record.getMessage() for record in caplog.records]
-        assert messages == ["speaker is not on the roster: not interpreted"] * 2, "once for each, not once per frame"
+        assert messages == ["speaker ignored: not on the roster"] * 2, "once for each, not once per frame"
 
 
 @virtual_time
@@ -257,9 +233,9 @@ class OwnVoice:
 @virtual_time
 @pytest.mark.parametrize("ours", [False, True])
 async def test_mixed_audio_is_one_speaker_of_any_language_and_our_voice_in_it_is_none(ours: bool) -> None:
-    judge = OwnVoice(ours)
+    echo = OwnVoice(ours)
     plan = replace(TWO_LANGUAGES, mixed=True)
-    async with Stage(FakeBooths(Answers(seconds=1.0)), plan, judge=judge) as stage:
+    async with Stage(FakeBooths(Answers(seconds=1.0)), plan, echo=echo) as stage:
         acs = await stage.dialled()
         for number in range(80):
             stage.room.hear(None, numbered(1 if number < 50 else 0), False)
@@ -270,7 +246,7 @@ async def test_mixed_audio_is_one_speaker_of_any_language_and_our_voice_in_it_is
         expected = [] if ours else [("mixed", "auto", "en-US"), ("mixed", "auto", "es-ES")]
         assert lanes[: len(expected)] == expected
         assert bool(lanes) is not ours
-        assert judge.sent == len(acs.played)
+        assert echo.sent == len(acs.played)
         stage.room.hear(None, numbered(1), False)
         assert stage.speech.open == 1
 
@@ -434,7 +410,7 @@ async def test_what_serves_a_lane_otherwise_is_logged(caplog: pytest.LogCaptureF
     async with Stage() as stage:
         stage.room.deliver(SpeakerJoined(ADA))
         stage.room.deliver(BoothDegraded(ADA_INTO_SPANISH, "captions", "quota"))
-    (record,) = [record for record in caplog.records if record.message == "lane is served otherwise"]
+    (record,) = [record for record in caplog.records if record.message == "lane served by another engine"]
     assert (record.__dict__["engine"], record.__dict__["reason"]) == ("captions", "quota")
 
 
@@ -529,7 +505,7 @@ BOTH_ABANDONED = [("abandoned", "internal_error")] * 2
 @virtual_time
 async def test_a_booth_that_fails_ends_its_room_with_a_closed_ledger(caplog: pytest.LogCaptureFixture) -> None:
     async with Stage(FakeBooths(Answers(seconds=5.0))) as stage:
-        other = stage.build(TWO_LANGUAGES, FakeBooths(), Notebook())
+        other = stage.build(TWO_LANGUAGES, FakeBooths(), TranscriptNotes())
         async with task(other.run()):
             ended = await interpreted_meanwhile(stage, lambda _: stage.booths.made[0].breaks(RuntimeError("broken")))
             assert ended == FAILED
@@ -600,7 +576,7 @@ async def test_what_fails_after_the_end_is_told_and_changes_nothing(caplog: pyte
         stage.booths.made[0].breaks(RuntimeError("broken"))
         stage.room.end("stopped", hang_up=True)
         assert await stage.end() == RoomEnded("stopped", hang_up=True)
-    assert [record.getMessage() for record in caplog.records] == ["failure after the end of the room"]
+    assert [record.getMessage() for record in caplog.records] == ["room failed after its end"]
 
 
 # --- cancellation and draining --------------------------------------------------------------------------

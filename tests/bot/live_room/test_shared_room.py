@@ -13,10 +13,10 @@ from bot.live_room.live_room import LiveRoom, RoomEnded
 from bot.live_room.shared_room import RoomShare, SharedRoom
 from bot.outputs.listener_feed import ListenerFeed
 from listeners.feed import Feed
-from tests.bot.live_room.test_live_room import Notebook
 from tests.support.booths import FakeBooths
 from tests.support.media_streams import FakeMediaStream, NumberedSpeech
 from tests.support.meeting import ADA, BENITO, Answers
+from tests.support.transcripts import TranscriptNotes
 from tests.support.virtual_time import virtual_time
 
 PLAN = RoomPlan(
@@ -26,26 +26,26 @@ PLAN = RoomPlan(
 )
 
 
-class House:
-    """A shared room with a seat per language, each with a media socket of its own."""
+class Rooms:
+    """A shared room with a share per language, each with a media socket of its own."""
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
-        self.metronome = FrameTimer()
-        self.notebook = Notebook()
+        self.frame_timer = FrameTimer()
+        self.notebook = TranscriptNotes()
         self.booths = FakeBooths(Answers(seconds=1.0))
         live = LiveRoom(
             PLAN,
             name="u",
             booths=self.booths,
             detectors=NumberedSpeech(),
-            metronome=self.metronome,
-            scribe=self.notebook,
+            frame_timer=self.frame_timer,
+            transcript=self.notebook,
             audience=ListenerFeed(Feed(), "room-1", 0),
             clock=loop.time,
         )
         self.shared = SharedRoom(live, "u", self._spawn)
-        self.seats = {language: self.shared.seat(language) for language in PLAN.languages}
+        self.shares = {language: self.shared.share(language) for language in PLAN.languages}
         self.running: dict[str, asyncio.Task[RoomEnded]] = {}
         self.tasks: list[asyncio.Task[None]] = []
         self._stack = AsyncExitStack()
@@ -56,10 +56,10 @@ class House:
     def _keep(self, task: asyncio.Task[None]) -> None:
         self.tasks.append(task)
 
-    async def __aenter__(self) -> House:
-        self._keep(asyncio.create_task(self.metronome.run()))
-        for language, seat in self.seats.items():
-            self.running[language] = asyncio.create_task(seat.run())
+    async def __aenter__(self) -> Rooms:
+        self._keep(asyncio.create_task(self.frame_timer.run()))
+        for language, share in self.shares.items():
+            self.running[language] = asyncio.create_task(share.run())
         await asyncio.sleep(0)
         return self
 
@@ -71,79 +71,79 @@ class House:
     async def dialled(self, language: str) -> FakeMediaStream:
         acs = FakeMediaStream()
 
-        async def serve(seat: RoomShare) -> None:
+        async def serve(share: RoomShare) -> None:
             async with asyncio.TaskGroup() as group:
                 writer = group.create_task(acs.stream.write())
-                await seat.attach(acs.stream)
+                await share.attach(acs.stream)
                 writer.cancel()
             await acs.stream.close()
 
-        self._keep(asyncio.create_task(serve(self.seats[language])))
+        self._keep(asyncio.create_task(serve(self.shares[language])))
         await asyncio.sleep(0)
         return acs
 
 
 @virtual_time
 async def test_what_is_said_in_one_room_is_heard_interpreted_in_the_other_and_only_there() -> None:
-    async with House() as house:
-        english, spanish = await house.dialled("en-US"), await house.dialled("es-ES")
+    async with Rooms() as rooms:
+        english, spanish = await rooms.dialled("en-US"), await rooms.dialled("es-ES")
         await english.says(ADA, seconds=1.0)
         await asyncio.sleep(3)
         assert (len(english.played), len(spanish.played)) == (0, 50)
         await spanish.says(BENITO, seconds=1.0)
         await asyncio.sleep(3)
         assert (len(english.played), len(spanish.played)) == (50, 50)
-        assert house.notebook.states == [("spoken", "")] * 2
+        assert rooms.notebook.states == [("spoken", "")] * 2
 
 
 @virtual_time
 async def test_a_room_that_is_left_leaves_the_other_as_it_was_and_the_last_closes_the_books() -> None:
-    async with House() as house:
-        english, spanish = await house.dialled("en-US"), await house.dialled("es-ES")
-        house.seats["es-ES"].end("everybody_left", hang_up=True)
-        assert await house.running["es-ES"] == RoomEnded("everybody_left", hang_up=True)
+    async with Rooms() as rooms:
+        english, spanish = await rooms.dialled("en-US"), await rooms.dialled("es-ES")
+        rooms.shares["es-ES"].end("everybody_left", hang_up=True)
+        assert await rooms.running["es-ES"] == RoomEnded("everybody_left", hang_up=True)
         assert spanish.close_code == 1000
-        assert not house.shared.live.over and house.shared.free
+        assert not rooms.shared.live.over and rooms.shared.joinable
         await english.says(ADA, seconds=1.0, pause=0.1)
-        house.seats["en-US"].end("stopped", hang_up=True)
-        assert await house.running["en-US"] == RoomEnded("stopped", hang_up=True)
-        assert house.shared.ended is not None and not house.shared.free
-        assert house.notebook.states == [("abandoned", "stopped")]
+        rooms.shares["en-US"].end("stopped", hang_up=True)
+        assert await rooms.running["en-US"] == RoomEnded("stopped", hang_up=True)
+        assert rooms.shared.ended is not None and not rooms.shared.joinable
+        assert rooms.notebook.states == [("abandoned", "stopped")]
 
 
 @virtual_time
-async def test_a_fault_of_the_room_ends_all_its_seats() -> None:
-    async with House() as house:
-        english = await house.dialled("en-US")
+async def test_a_fault_of_the_room_ends_all_its_shares() -> None:
+    async with Rooms() as rooms:
+        english = await rooms.dialled("en-US")
         await english.says(ADA, seconds=0.5)
-        house.booths.made[0].breaks(RuntimeError("broken"))
-        for running in house.running.values():
+        rooms.booths.made[0].breaks(RuntimeError("broken"))
+        for running in rooms.running.values():
             assert (await running).reason == "internal_error"
 
 
 @pytest.mark.parametrize("dialled", [True, False])
-def test_a_cancelled_call_gives_its_seat_up(dialled: bool) -> None:
+def test_a_cancelled_call_leaves_the_room(dialled: bool) -> None:
     @virtual_time
     async def script() -> None:
-        async with House() as house:
+        async with Rooms() as rooms:
             if dialled:
-                await house.dialled("es-ES")
-            house.running["es-ES"].cancel()
-            await asyncio.wait([house.running["es-ES"]])
-            assert not house.shared.live.over
-            house.running["en-US"].cancel()
-            await asyncio.wait([house.running["en-US"]])
-            assert house.shared.live.over
+                await rooms.dialled("es-ES")
+            rooms.running["es-ES"].cancel()
+            await asyncio.wait([rooms.running["es-ES"]])
+            assert not rooms.shared.live.over
+            rooms.running["en-US"].cancel()
+            await asyncio.wait([rooms.running["en-US"]])
+            assert rooms.shared.live.over
 
     script()
 
 
 @virtual_time
 async def test_who_moves_to_another_language_is_followed() -> None:
-    async with House() as house:
-        english, spanish = await house.dialled("en-US"), await house.dialled("es-ES")
+    async with Rooms() as rooms:
+        english, spanish = await rooms.dialled("en-US"), await rooms.dialled("es-ES")
         people = {**PLAN.attendees, ADA: Attendee(ADA, "Ada", "en-US", "es-ES")}
-        house.seats["en-US"].change_plan(replace(PLAN, attendees=people))
+        rooms.shares["en-US"].change_plan(replace(PLAN, attendees=people))
         await spanish.says(ADA, seconds=1.0)
         await asyncio.sleep(3)
         assert len(spanish.played) == 50, "she is heard there in English, and Benito needs Spanish"

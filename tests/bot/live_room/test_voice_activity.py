@@ -23,8 +23,8 @@ from bot.live_room.voice_activity import (
     SPARED_FRAMES,
     Decimator,
     DetectorPool,
-    Judge,
     SpeechDetector,
+    SpeechModel,
 )
 
 FloatAudio = NDArray[np.float64]
@@ -70,10 +70,10 @@ def test_decimating_keeps_speech_and_rejects_what_would_fold_back(frequency: int
         assert int(np.argmax(spectrum)) == frequency
 
 
-# --- the cascade, with a judge that can be watched
+# --- the cascade, with a model that counts what it hears
 
 
-class FakeJudge:
+class FakeModel:
     """Says what it is told to; counts what it hears."""
 
     def __init__(self, verdict: bool = True) -> None:
@@ -84,92 +84,92 @@ class FakeJudge:
     def reset(self) -> None:
         self.resets += 1
 
-    def judge(self, samples: NDArray[np.float32]) -> bool:
+    def is_speech(self, samples: NDArray[np.float32]) -> bool:
         assert len(samples) == 320
         self.heard += 1
         return self.verdict
 
 
 class FakePool(DetectorPool):
-    """One judge for everybody."""
+    """One model for all speakers."""
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, model: SpeechModel) -> None:
         super().__init__(0)
-        self.judge = judge
+        self.model = model
         self.lent = 0
 
-    def lend(self, borrower: SpeechDetector) -> Judge:
+    def lend(self, borrower: SpeechDetector) -> SpeechModel:
         self.lent += 1
-        return self.judge
+        return self.model
 
-    def give_back(self, borrower: SpeechDetector, judge: Judge) -> None:
+    def give_back(self, borrower: SpeechDetector, model: SpeechModel) -> None:
         self.lent -= 1
 
 
 def test_silence_wakes_nobody() -> None:
-    pool = FakePool(FakeJudge())
+    pool = FakePool(FakeModel())
     detector = pool.detector()
     assert not any(detector.voiced(SILENCE) for _ in range(100))
     assert not any(detector.voiced(tone(0.5), silent=True) for _ in range(100))  # ACS has the last word
     assert pool.lent == 0
 
 
-def test_what_may_be_speech_is_judged_with_what_came_before() -> None:
-    judge = FakeJudge()
-    detector = FakePool(judge).detector()
+def test_what_may_be_speech_is_modeld_with_what_came_before() -> None:
+    model = FakeModel()
+    detector = FakePool(model).detector()
     for _ in range(10):
         detector.voiced(SILENCE)
     assert detector.voiced(tone(0.5))
-    assert judge.heard == LOOK_BACK_FRAMES + 1
+    assert model.heard == LOOK_BACK_FRAMES + 1
 
 
 def test_a_steady_background_is_soon_left_alone() -> None:
-    judge = FakeJudge(verdict=False)
-    pool = FakePool(judge)
+    model = FakeModel(verdict=False)
+    pool = FakePool(model)
     detector = pool.detector()
     noise = frames(decibel(-40) * white(24_000 * 20))
     for frame in noise:
         assert not detector.voiced(frame)
     assert pool.lent == 0
-    assert judge.heard < 200  # of 1000
+    assert model.heard < 200  # of 1000
 
 
-def test_a_loud_steady_voice_is_judged_now_and_then_only() -> None:
-    judge = FakeJudge()
-    detector = FakePool(judge).detector()
+def test_a_loud_steady_voice_is_modeld_now_and_then_only() -> None:
+    model = FakeModel()
+    detector = FakePool(model).detector()
     for _ in range(SETTLED_FRAMES):
         detector.voiced(tone(0.5))
-    before = judge.heard
+    before = model.heard
     assert all(detector.voiced(tone(0.5)) for _ in range(6 * (SPARED_FRAMES + 1)))
-    assert judge.heard - before == 6
-    judge.verdict = False
+    assert model.heard - before == 6
+    model.verdict = False
     verdicts = [detector.voiced(tone(0.5)) for _ in range(SPARED_FRAMES + 1)]
     assert verdicts == [True] * SPARED_FRAMES + [False]
 
 
-def test_a_softer_frame_is_judged_at_once() -> None:
-    judge = FakeJudge()
-    detector = FakePool(judge).detector()
+def test_a_softer_frame_is_modeld_at_once() -> None:
+    model = FakeModel()
+    detector = FakePool(model).detector()
     for _ in range(SETTLED_FRAMES):
         detector.voiced(tone(0.5))
-    judge.verdict = False
+    model.verdict = False
     assert not detector.voiced(tone(0.1))
 
 
-def test_a_voice_over_a_loud_background_is_judged_always() -> None:
-    judge = FakeJudge(verdict=False)
-    detector = FakePool(judge).detector()
+def test_a_voice_over_a_loud_background_is_modeld_always() -> None:
+    model = FakeModel(verdict=False)
+    detector = FakePool(model).detector()
     for frame in frames(0.02 * white(24_000 * 5)):
         detector.voiced(frame)
-    judge.verdict = True
-    before = judge.heard
+    model.verdict = True
+    before = model.heard
     for _ in range(50):
         detector.voiced(tone(0.1))
-    assert judge.heard - before >= 50
+    assert model.heard - before >= 50
 
 
 def test_speech_bridges_the_silence_of_a_consonant_but_not_a_pause() -> None:
-    detector = FakePool(FakeJudge()).detector()
+    detector = FakePool(FakeModel()).detector()
     for _ in range(SETTLED_FRAMES):
         detector.voiced(tone(0.5))
     assert [detector.voiced(SILENCE) for _ in range(HOLD_FRAMES + 2)] == [True] * HOLD_FRAMES + [False] * 2
@@ -177,7 +177,7 @@ def test_speech_bridges_the_silence_of_a_consonant_but_not_a_pause() -> None:
 
 
 def test_what_is_lent_is_given_back_after_a_pause() -> None:
-    pool = FakePool(FakeJudge())
+    pool = FakePool(FakeModel())
     detector = pool.detector()
     detector.voiced(tone(0.5))
     assert pool.lent == 1
@@ -192,7 +192,7 @@ def test_what_is_lent_is_given_back_after_a_pause() -> None:
 
 @pytest.mark.parametrize("size", [0, 2, 320, 958, 962, 4_800])
 def test_a_frame_of_another_length_does_no_harm(size: int) -> None:
-    detector = FakePool(FakeJudge()).detector()
+    detector = FakePool(FakeModel()).detector()
     detector.voiced((tone(0.5) * 5)[:size])
     assert detector.voiced(tone(0.5))
 
@@ -262,15 +262,15 @@ def test_without_silero_webrtc_serves(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_lent_detector_remembers_nothing_of_its_last_speaker(loaded: DetectorPool, speech: FloatAudio) -> None:
-    once = [verdict for verdict, _ in judged(loaded, speech)]
-    again = [verdict for verdict, _ in judged(loaded, speech)]
+    once = [verdict for verdict, _ in decisions(loaded, speech)]
+    again = [verdict for verdict, _ in decisions(loaded, speech)]
     assert once == again
 
 
 # --- real speech
 
 
-def judged(pool: DetectorPool, audio: FloatAudio) -> list[tuple[bool, float]]:
+def decisions(pool: DetectorPool, audio: FloatAudio) -> list[tuple[bool, float]]:
     """The verdict on each frame, and when the frame ends, in seconds."""
     detector = pool.detector()
     verdicts = [(detector.voiced(frame), (number + 1) * 0.02) for number, frame in enumerate(frames(audio))]
@@ -320,7 +320,7 @@ NOISES: dict[str, Noise] = {
 def measured(pool: DetectorPool, speech: FloatAudio, noise: Noise) -> tuple[float, float, int]:
     """Onset and end against the truth, in seconds, and how many frames of background were taken for speech."""
     audio = np.concatenate([np.zeros(PAUSE), speech, np.zeros(PAUSE)])
-    verdicts = judged(pool, audio + noise(len(audio)))
+    verdicts = decisions(pool, audio + noise(len(audio)))
     begins, ends = PAUSE / 24_000, (PAUSE + len(speech)) / 24_000
     voiced = [at for verdict, at in verdicts if verdict]
     false = [at for at in voiced if at < begins or at > ends + 0.5]

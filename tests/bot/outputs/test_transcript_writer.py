@@ -7,9 +7,10 @@ import pytest
 from bot.interpreting.caption_text import CaptionLine
 from bot.interpreting.ledger import ChannelPlayout, Entry, EntryKind, EntryState
 from bot.interpreting.plan import Lane
-from bot.outputs.transcript_writer import TranscriptWriter, passage_of
+from bot.outputs.transcript_writer import TranscriptWriter, ledger_record
 from rooms_admin.transcripts import records
 from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine
+from tests.support.transcripts import KeptTranscript
 
 LANE = Lane("8:acs:ada", "en-US", "es-ES")
 BEGAN_AT_MS = 1_800_000_000_000
@@ -50,33 +51,31 @@ def line(utterance: str = "u-1", language: str = "es-ES", revision: int = 1, tex
 
 
 def test_the_delay_of_an_interpretation_is_told_apart() -> None:
-    passage = passage_of(spoken())
-    assert (passage.utterance_id, passage.speaker_id, passage.source, passage.target) == (
+    record = ledger_record(spoken())
+    assert (record.utterance_id, record.speaker_id, record.source, record.target) == (
         "u-1",
         "8:acs:ada",
         "en-US",
         "es-ES",
     )
-    assert (passage.state, passage.reason) == (EntryState.SPOKEN, "")
-    assert (passage.spoken_ms, passage.played_ms) == (2000, 2000)
-    assert passage.ear_voice_span_ms == 2505
-    assert (passage.model_ms, passage.waited_ms) == (800, 1200)
-    assert passage.own_share_ms == pytest.approx(5.0), (
-        "3 ms to notice the end of the turn, 2 ms to play the first frame"
-    )
-    assert passage.tokens == {"input_audio": 20}
+    assert (record.state, record.reason) == (EntryState.SPOKEN, "")
+    assert (record.spoken_ms, record.played_ms) == (2000, 2000)
+    assert record.ear_voice_span_ms == 2505
+    assert (record.model_ms, record.waited_ms) == (800, 1200)
+    assert record.own_share_ms == pytest.approx(5.0), "3 ms to notice the end of the turn, 2 ms to play the first frame"
+    assert record.tokens == {"input_audio": 20}
 
 
 def test_the_parts_of_the_delay_add_up() -> None:
     entry = spoken()
-    passage = passage_of(entry)
-    parts = entry.patience_ms + (passage.model_ms or 0) + passage.waited_ms + (passage.own_share_ms or 0)
-    assert parts == pytest.approx(passage.ear_voice_span_ms)
+    record = ledger_record(entry)
+    parts = entry.patience_ms + (record.model_ms or 0) + record.waited_ms + (record.own_share_ms or 0)
+    assert parts == pytest.approx(record.ear_voice_span_ms)
 
 
 def test_what_never_happened_has_no_duration() -> None:
     heard = Entry("u-1", LANE, EntryState.ABANDONED, 10.0, reason="call_ended")
-    assert replace(passage_of(heard), tokens={}) == LedgerRecord(
+    assert replace(ledger_record(heard), tokens={}) == LedgerRecord(
         utterance_id="u-1",
         speaker_id="8:acs:ada",
         source="en-US",
@@ -94,44 +93,26 @@ def test_what_never_happened_has_no_duration() -> None:
 
 
 def test_how_it_was_interpreted_is_kept() -> None:
-    passage = passage_of(spoken())
-    assert (passage.kind, passage.strict, passage.speed) == ("utterance", True, 1.05)
-    assert (passage.faults, passage.engine) == (("number",), "conversation")
-    assert passage.playouts == {
+    record = ledger_record(spoken())
+    assert (record.kind, record.strict, record.speed) == ("utterance", True, 1.05)
+    assert (record.faults, record.engine) == (("number",), "conversation")
+    assert record.playouts == {
         "room": records.PlayoutTimes(played_ms=2000, trimmed_ms=200, dropped_ms=100),
         "es-ES": records.PlayoutTimes(played_ms=0, trimmed_ms=0, dropped_ms=2300),
     }
     own = replace(spoken(), kind=EntryKind.ANNOUNCEMENT)
-    assert passage_of(own).kind == "announcement"
+    assert ledger_record(own).kind == "announcement"
 
 
 def test_what_was_not_heard_has_no_ear_voice_span() -> None:
     read = replace(spoken(), state=EntryState.CAPTION_ONLY, first_played_at=None)
-    assert (passage_of(read).model_ms, passage_of(read).ear_voice_span_ms) == (800, None)
+    assert (ledger_record(read).model_ms, ledger_record(read).ear_voice_span_ms) == (800, None)
     silent = replace(read, first_audio_at=None)
-    assert (passage_of(silent).model_ms, passage_of(silent).own_share_ms) == (None, None)
-
-
-class Kept:
-    """Whatever is written down."""
-
-    def __init__(self) -> None:
-        self.lines: list[tuple[str, TranscriptLine]] = []
-        self.passages: list[tuple[str, LedgerRecord]] = []
-        self.open: list[tuple[str, str, str, str, str]] = []
-
-    def opened(self, room_id: str, utterance_id: str, speaker_id: str, source: str, target: str) -> None:
-        self.open.append((room_id, utterance_id, speaker_id, source, target))
-
-    def line(self, room_id: str, line: TranscriptLine) -> None:
-        self.lines.append((room_id, line))
-
-    def closed(self, room_id: str, passage: LedgerRecord) -> None:
-        self.passages.append((room_id, passage))
+    assert (ledger_record(silent).model_ms, ledger_record(silent).own_share_ms) == (None, None)
 
 
 def test_a_line_is_kept_with_the_time_of_the_wall_clock() -> None:
-    kept = Kept()
+    kept = KeptTranscript()
     TranscriptWriter(kept, "room-1", BEGAN_AT_MS).caption(line(revision=2))
     expected = TranscriptLine(
         "u-1", 2, "8:acs:ada", "Ada", "es-ES", "Hola", False, BEGAN_AT_MS + 10_000, False, 2_000, ("number",)
@@ -139,13 +120,13 @@ def test_a_line_is_kept_with_the_time_of_the_wall_clock() -> None:
     assert kept.lines == [("room-1", expected)]
 
 
-def test_a_closed_entry_is_kept_as_a_passage() -> None:
-    kept = Kept()
+def test_a_closed_entry_is_kept_as_a_ledger_record() -> None:
+    kept = KeptTranscript()
     TranscriptWriter(kept, "room-1", BEGAN_AT_MS).settled(spoken())
-    assert kept.passages == [("room-1", passage_of(spoken()))]
+    assert kept.records == [("room-1", ledger_record(spoken()))]
 
 
 def test_an_utterance_that_begins_is_kept_at_once() -> None:
-    kept = Kept()
+    kept = KeptTranscript()
     TranscriptWriter(kept, "room-1", BEGAN_AT_MS).opened(Lane("8:acs:ada", "en-US", "es-ES"), "u-1")
     assert kept.open == [("room-1", "u-1", "8:acs:ada", "en-US", "es-ES")]

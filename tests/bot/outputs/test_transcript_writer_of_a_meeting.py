@@ -27,9 +27,9 @@ from bot.interpreting.glossary import GlossaryEntries
 from bot.outputs.transcript_writer import TranscriptWriter
 from rooms_admin.transcripts.formats import to_json, to_srt, to_txt, to_vtt
 from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine
-from tests.bot.outputs.test_transcript_writer import Kept
 from tests.support.audio import numbered
 from tests.support.meeting import ADA, BENITO, CHLOE, THREE_LANGUAGES, Meeting, Script, number_of
+from tests.support.transcripts import KeptTranscript
 
 FILES = Path(__file__).parent / "transcripts"
 FIRST_CALL_MS = 1_800_000_000_000
@@ -81,21 +81,21 @@ class Interpreted:
         yield 0.9, InterpretationEnded(lane, utterance, InterpretationOutcome.COMPLETED)
 
 
-def written(meeting: Meeting, name: str, began_at_ms: int, kept: Kept) -> None:
-    scribe = TranscriptWriter(kept, "room-1", began_at_ms)
+def written(meeting: Meeting, name: str, began_at_ms: int, kept: KeptTranscript) -> None:
+    writer = TranscriptWriter(kept, "room-1", began_at_ms)
     for _, effect in meeting.done:
         match effect:
             case Caption(line):
-                scribe.caption(replace(line, utterance=f"{name}-{line.utterance}"))
+                writer.caption(replace(line, utterance=f"{name}-{line.utterance}"))
             case Settled(entry):
-                scribe.settled(replace(entry, utterance=f"{name}-{entry.utterance}"))
+                writer.settled(replace(entry, utterance=f"{name}-{entry.utterance}"))
             case _:
                 pass
 
 
 @pytest.fixture(scope="module")
-def kept() -> Kept:
-    kept = Kept()
+def kept() -> KeptTranscript:
+    kept = KeptTranscript()
     first = Meeting(PLAN, Interpreted(FIRST))
     first.says(ADA, 1.0, 1.6)
     first.says(BENITO, 6.0, 1.2)
@@ -115,21 +115,23 @@ def kept() -> Kept:
 
 
 @pytest.fixture(scope="module")
-def lines(kept: Kept) -> list[TranscriptLine]:
+def lines(kept: KeptTranscript) -> list[TranscriptLine]:
     return [line for _, line in kept.lines]
 
 
-def passages(kept: Kept) -> Iterator[LedgerRecord]:
-    for number, (_, passage) in enumerate(kept.passages):
-        yield replace(passage, closed_at_ms=FIRST_CALL_MS + number)
+def closed_records(kept: KeptTranscript) -> Iterator[LedgerRecord]:
+    for number, (_, record) in enumerate(kept.records):
+        yield replace(record, closed_at_ms=FIRST_CALL_MS + number)
 
 
 @pytest.mark.parametrize("language", [None, "en-US", "es-ES", "fr-FR"])
 @pytest.mark.parametrize("form", ["json", "vtt", "srt", "txt"])
-def test_the_files_read_as_they_did(kept: Kept, lines: list[TranscriptLine], form: str, language: str | None) -> None:
+def test_the_files_read_as_they_did(
+    kept: KeptTranscript, lines: list[TranscriptLine], form: str, language: str | None
+) -> None:
     texts = {"vtt": to_vtt, "srt": to_srt, "txt": to_txt}
     if form == "json":
-        document = msgspec.json.format(to_json("room-1", lines, list(passages(kept)), language)).decode() + "\n"
+        document = msgspec.json.format(to_json("room-1", lines, list(closed_records(kept)), language)).decode() + "\n"
     else:
         document = texts[form](lines, language)
     golden = FILES / f"meeting.{language or 'all'}.{form}"

@@ -25,7 +25,7 @@ from bot.realtime.conversation_messages import ConversationSettings
 from bot.realtime.conversation_session import ConversationSession
 from bot.realtime.engine_fallback import Engine, EngineFallback
 from bot.realtime.timeouts import BoothLimits
-from tests.bot.realtime.test_booth import LANE, QUICK, Room, Service, meeting, running, say, until
+from tests.support.booth_service import LANE, QUICK, ModelService, Reports, meeting, running, say, until
 from tests.support.realtime_service import Message, ServiceModel
 from tests.support.virtual_time import virtual_time
 
@@ -57,7 +57,7 @@ def hear_now(booth: RealtimeBooth, utterance: str) -> None:
 
 
 async def read_again_after(
-    service: Service, connection: ServerConnection, model: ServiceModel, deaf_from: asyncio.Event, seconds: float
+    service: ModelService, connection: ServerConnection, model: ServiceModel, deaf_from: asyncio.Event, seconds: float
 ) -> None:
     """Read nothing for so long, from when the event is set; then all there is."""
     connection.transport.set_write_buffer_limits(high=1 << 20)
@@ -80,6 +80,7 @@ async def read_again_after(
             pass
 
 
+@virtual_time
 async def test_pings_are_sent_while_somebody_speaks_and_then_no_more() -> None:
     async with meeting(replace(QUICK, ping_every_s=0.02)) as (service, room, booth), running(booth):
         await room.until(BoothReady)
@@ -107,11 +108,12 @@ async def test_pings_are_sent_while_somebody_speaks_and_then_no_more() -> None:
 
 
 @pytest.mark.parametrize("stall_s", [0.25, 0.6, 1.0])
+@virtual_time
 async def test_what_a_stalled_service_hears_afterwards_is_not_older_than_allowed(stall_s: float) -> None:
     deaf = asyncio.Event()
     models: list[Ages] = []
 
-    async def stalls(service: Service, connection: ServerConnection, model: ServiceModel) -> None:
+    async def stalls(service: ModelService, connection: ServerConnection, model: ServiceModel) -> None:
         ages = Ages()
         models.append(ages)
         try:
@@ -136,7 +138,7 @@ async def test_what_a_stalled_service_hears_afterwards_is_not_older_than_allowed
     assert {"u-0", "u-6", "u-7"} <= {event.utterance for event in ended}
 
 
-def last_words(room: Room) -> list[str]:
+def last_words(room: Reports) -> list[str]:
     """Of each utterance as many as it had; sorted."""
     words = [event.utterance for event in (*room.of(InterpretationEnded), *room.of(HearingDropped))]
     words += [utterance for event in room.of(BoothLost) for utterance in event.utterances]
@@ -144,8 +146,9 @@ def last_words(room: Room) -> list[str]:
     return sorted(words)
 
 
+@virtual_time
 async def test_a_service_that_does_not_read_is_left_without_a_goodbye() -> None:
-    async def deaf(service: Service, connection: ServerConnection, model: ServiceModel) -> None:
+    async def deaf(service: ModelService, connection: ServerConnection, model: ServiceModel) -> None:
         model.receive(str(await connection.recv()))
         for text in model.messages():
             await connection.send(text)
@@ -235,7 +238,7 @@ def test_whatever_happens_to_sessions_nothing_much_older_than_three_seconds_is_h
     async def check() -> None:
         models: list[Ages] = []
         coming = iter(fates)
-        room = Room()
+        room = Reports()
 
         async def connect() -> Any:
             kind, seconds = next(coming, ("good", 0.0))

@@ -1,0 +1,86 @@
+"""What a live room needs from others, as Protocols. All methods are called in the event loop and never block."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from bot.interpreting.caption_text import CaptionLine
+from bot.interpreting.ledger import Entry
+from bot.interpreting.plan import Lane
+
+
+class VoiceDetector(Protocol):
+    """Tells speech from other sound, for one speaker."""
+
+    def voiced(self, pcm: bytes, silent: bool) -> bool:
+        """Return whether the next frame is speech; `silent` is what ACS says of it."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class VoiceDetectors(Protocol):
+    """Makes voice detectors."""
+
+    def detector(self) -> VoiceDetector: ...
+
+
+class EchoFilter(Protocol):
+    """Recognises the interpreter's own voice when it comes back in mixed audio."""
+
+    def played(self, pcm: bytes) -> None:
+        """Note a frame that was sent into the call."""
+        ...
+
+    def stopped(self) -> None:
+        """Note that frames that were sent and not heard yet were discarded."""
+        ...
+
+    def is_ours(self, pcm: bytes) -> bool:
+        """Return whether the next received frame is the interpreter's own voice."""
+        ...
+
+
+class TranscriptSink(Protocol):
+    """Records what the room produces."""
+
+    def opened(self, lane: Lane, utterance: str) -> None:
+        """Record that an utterance has begun, so that another replica can close it should this one fail."""
+        ...
+
+    def caption(self, line: CaptionLine) -> None: ...
+
+    def settled(self, entry: Entry) -> None:
+        """Record an utterance that has reached its final state."""
+        ...
+
+
+class Audience(Protocol):
+    """Passes what the room produces on to people and systems outside the call."""
+
+    def began(self) -> None:
+        """Note that the room starts; nothing else is called before."""
+        ...
+
+    def ended(self) -> None: ...
+
+    def caption(self, line: CaptionLine) -> None: ...
+
+    def audio(self, channel: str, pcm: bytes) -> None:
+        """Pass on a frame of a channel other than the shared room's."""
+        ...
+
+    def stopped(self, channel: str) -> None:
+        """Discard what was not heard of the channel yet."""
+        ...
+
+    def voice_begins(self, lane: Lane) -> None:
+        """Note that the lane's interpretation begins to play on one more channel."""
+        ...
+
+    def voice_ends(self, lane: Lane) -> None: ...
+
+    def lane_served(self, lane: Lane, engine: str, reason: str) -> None:
+        """Note that the lane is served by another engine than requested, by none (`engine` is empty), or, with the
+        reason `restored`, as requested again. Called once for each change."""
+        ...
