@@ -1,1 +1,1 @@
-"""What our own share costs, measured beside a floor program in one run: `python -m benchmarks`."""
+"""Measures the bot's delay and CPU time beside a minimal relay program: `python -m benchmarks`."""

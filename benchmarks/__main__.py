@@ -1,18 +1,17 @@
-"""`python -m benchmarks`: what our own share costs, beside a floor program, in one run on one machine.
+"""Measures the bot's delay and CPU time beside a minimal relay program, in one run on one machine.
 
     python -m benchmarks [--calls 1,10,50] [--seconds 12] [--only NAME] [--capacity] [--long] [--output out/bench]
 
-For each number of calls the floor (`relay`, the shape of an interpreter without its features) and the bot (`python -m
-bot`, as deployed) run one after the other, the order changing from one number to the next. Each is a process of its
-own on the second core; the load has the first: the emulator in this process, two speakers per call who take turns in
-real synthesised speech, and a model that answers after exactly 0.3 s. Every frame is recognised by its bytes on the
-other side, so delays and losses are those of single frames. Then the model stops reading for 10 s (`--long`: 30 s),
-and the hot paths are timed one by one. `--capacity` raises the calls instead until a program is at its limit (10 s per
-step; `--calls` says which steps).
+For each number of calls, the floor (`relay`: an interpreter's data flow without its features) and the bot (`python -m
+bot`, as deployed) run one after the other, in alternating order. Each runs in its own process on the second core. The
+load has the first core: the emulator in this process, two speakers per call who take turns with synthesised speech, and
+a model that answers after exactly 0.3 s. Each frame is identified by its bytes, so delays and losses are those of
+single frames. Then the model stops reading for 10 s (`--long`: 30 s), and the hot paths are timed one by one. `--capacity`
+increases the calls instead until a program reaches its limit (10 s per step; `--calls` sets the steps).
 
-A measure of delay holds what the load itself needs to write and to read: the floor's column shows how much that is,
-and a row says so when the load was late. Speed is shown, not asserted: the exit status is 0 unless something could not
-be measured (1) or the arguments make no sense (2). Everything stays on this machine and ends with the command.
+Delays include the load's own writing and reading: the floor's column shows how much that is, and a note says when the
+load was late. Speed is shown, not asserted: the exit status is 0 unless a measurement failed (1) or the arguments are
+invalid (2). Nothing leaves this machine, and all processes end with the command.
 
 `--only`: `line` (the runs under calls), `stall`, `flood`, `joins`, `emulator` (alone), `hot-paths`, `admin-reads`,
 `guard` (what the integrity guard finds and what it costs), or one hot path by its file's name.
@@ -58,16 +57,16 @@ PARTS = ("line", "stall", "flood", "joins", "emulator", "hot-paths", "admin-read
 CALLS = (1, 10, 50)
 STALL_S, LONG_STALL_S = 10.0, 30.0
 ADMIN_READS_S = 4.0
-"""Of each kind at most: thousands of them."""
+"""Maximum seconds per kind of read, which is thousands of reads."""
 ORDER = ("floor", "bot")
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be measured."""
+    """The requested measurements."""
 
     calls: Sequence[int]
-    """Of the runs, and of the capacity's steps."""
+    """Numbers of calls: of the runs, or the capacity's steps."""
     seconds: float
     parts: frozenset[str]
     hot_paths: Sequence[str]
@@ -75,15 +74,15 @@ class Wanted:
     output: Path
 
 
-class Progress:
-    """Tells who waits what is being done: a line that changes on a terminal, lines elsewhere."""
+class ProgressDisplay:
+    """Shows progress: a changing line in a terminal, lines elsewhere."""
 
     def __init__(self, screen: Console) -> None:
         self._screen = screen
         self._began = time.monotonic()
         self._status = screen.status("") if screen.is_terminal else None
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> ProgressDisplay:
         if self._status is not None:
             self._status.start()
         return self
@@ -92,8 +91,8 @@ class Progress:
         if self._status is not None:
             self._status.stop()
 
-    def about(self, what: str) -> line.Report:
-        """A report that says what it is about, and how long all of it has taken."""
+    def about(self, what: str) -> line.ProgressCallback:
+        """Return a callback that shows messages with their subject and the elapsed time."""
 
         def report(text: str) -> None:
             message = f"{time.monotonic() - self._began:4.0f} s  {what}: {text}"
@@ -105,17 +104,17 @@ class Progress:
         return report
 
 
-async def measure(wanted: Wanted, results: Results, progress: Progress) -> None:
-    """Measure what is wanted and put it into `results`, as far as it gets.
+async def measure(wanted: Wanted, results: Results, progress: ProgressDisplay) -> None:
+    """Run the requested measurements and put them into `results`, which also has those before a failure.
 
     Raises:
-        SubjectFailed, EngineError: something cannot be measured on this machine.
+        SubjectFailed, EngineError: a measurement is impossible on this machine.
     """
     if wanted.parts & {"line", "stall", "flood", "joins", "capacity", "admin-reads", "emulator"}:
         wanted.output.mkdir(parents=True, exist_ok=True)
         cores = line.Cores.of_this_machine()
         allowed = os.sched_getaffinity(0)
-        # Nobody speaks to the admin API, and the emulator alone needs no sense.
+        # The admin API needs no speech, and the emulator alone uses a tone.
         speech = await synthesise() if wanted.parts - {"admin-reads", "emulator", "hot-paths", "guard"} else {}
         if cores.load is not None:
             os.sched_setaffinity(0, {cores.load})
@@ -126,14 +125,14 @@ async def measure(wanted: Wanted, results: Results, progress: Progress) -> None:
     if "hot-paths" in wanted.parts:
         results.hot_paths = await asyncio.to_thread(_time_hot_paths, wanted.hot_paths, progress)
     if "guard" in wanted.parts:
-        progress.about("guard")("two sets of sentences")
+        progress.about("guard")("both sets of sentences")
         results.guard = [await asyncio.to_thread(guard.measure, which) for which in guard.SETS]
 
 
 async def _measure_programs(
     wanted: Wanted,
     results: Results,
-    progress: Progress,
+    progress: ProgressDisplay,
     speech: Mapping[str, Sequence[bytes]],
     cores: line.Cores,
 ) -> None:
@@ -175,7 +174,7 @@ async def _measure_programs(
             )
 
 
-def _time_hot_paths(names: Sequence[str], progress: Progress) -> list[timing.Timing]:
+def _time_hot_paths(names: Sequence[str], progress: ProgressDisplay) -> list[timing.Timing]:
     timings = []
     for name in names:
         progress.about("hot path")(name)
@@ -185,15 +184,15 @@ def _time_hot_paths(names: Sequence[str], progress: Progress) -> list[timing.Tim
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, show, write; the exit status."""
+    """Measure, show and write the results; return the exit status."""
     wanted = read_arguments(arguments)
     logging.basicConfig(level=logging.ERROR)
     screen, results, status = table.console(), Results(), 0
-    with Progress(screen) as progress:
+    with ProgressDisplay(screen) as progress:
         try:
-            uvloop.run(_until_told(wanted, results, progress))
+            uvloop.run(_until_terminated(wanted, results, progress))
         except (SubjectFailed, EngineError) as error:
-            print(f"cannot be measured: {error}", file=sys.stderr)
+            print(f"measurement failed: {error}", file=sys.stderr)
             status = 1
         except (KeyboardInterrupt, asyncio.CancelledError):
             print("interrupted", file=sys.stderr)
@@ -204,8 +203,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-async def _until_told(wanted: Wanted, results: Results, progress: Progress) -> None:
-    """Measure, and end in good order on SIGTERM as on Ctrl+C: no program is left behind."""
+async def _until_terminated(wanted: Wanted, results: Results, progress: ProgressDisplay) -> None:
+    """Measure; SIGTERM cancels like Ctrl+C, so that all processes end."""
     this = asyncio.current_task()
     assert this is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
@@ -213,7 +212,7 @@ async def _until_told(wanted: Wanted, results: Results, progress: Progress) -> N
 
 
 def show(screen: Console, results: Results) -> None:
-    """Everything that was measured."""
+    """Print all results."""
     if results.line:
         table.show_line(screen, results.line)
     if results.stall is not None:
@@ -235,22 +234,24 @@ def show(screen: Console, results: Results) -> None:
 
 
 def read_arguments(arguments: Sequence[str] | None) -> Wanted:
-    """Exits with status 2 when they make no sense."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="What our own share costs.")
+    """Parse the arguments; exit with status 2 if they are invalid."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure the bot's delay and CPU time beside a minimal relay."
+    )
     add = parser.add_argument
     add(
         "--calls",
         type=_counts,
-        help="numbers of calls, parted by commas (default: " + ",".join(map(str, CALLS)) + "; more for --capacity)",
+        help="numbers of calls, separated by commas (default: " + ",".join(map(str, CALLS)) + "; more for --capacity)",
     )
-    add("--seconds", default=12.0, type=_seconds, help="measured per run (default: %(default)s)")
+    add("--seconds", default=12.0, type=_seconds, help="seconds measured per run (default: %(default)s)")
     add(
         "--only",
         choices=(*PARTS, *HOT_PATHS),
         metavar="NAME",
         help=f"one of {', '.join((*PARTS, *HOT_PATHS))}",
     )
-    add("--capacity", action="store_true", help="raise the calls until each program is at its limit, instead")
+    add("--capacity", action="store_true", help="increase the calls until each program reaches its limit, instead")
     add("--long", action="store_true", help=f"stall the model for {LONG_STALL_S:.0f} s")
     add(
         "--output",

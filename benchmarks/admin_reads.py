@@ -1,7 +1,7 @@
-"""How many reads per second the admin API answers on one core: the bot as deployed, real sockets, rooms in SQLite.
+"""Measures reads per second of the admin API on one core: deployed bot, real sockets, rooms in SQLite.
 
-An integrator's dashboard polls: many rooms, every few seconds, beside the audio. Each read is one HTTP request with a
-key, on a connection that is kept; the requests are prebuilt bytes, so that the load costs less than what it measures.
+Integrators' dashboards poll many rooms every few seconds. Each read is an HTTP request with a key on a persistent
+connection; requests are prebuilt bytes, so that the load costs less than the bot.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.line import Cores, Report
+from benchmarks.line import Cores, ProgressCallback
 from benchmarks.load import Load
 from benchmarks.percentiles import Spread
 from benchmarks.subjects import Bot, SubjectFailed
@@ -23,7 +23,7 @@ ROOMS = 100
 CONNECTIONS = 8
 WARM_UP_S = 1.0
 TARGET_PER_S = 1_000
-"""On one core: what the admin API is to reach for one thing."""
+"""Target for reads of a single object, per second on one core."""
 JUDGED = ("a room", "interpreter", "transcript")
 KINDS = {
     "a room": "/api/rooms/{room_id}",
@@ -35,39 +35,44 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class AdminReads:
-    """One kind of read."""
+    """The result for a kind of read."""
 
     kind: str
     per_second: float
     delay_ms: Spread | None
     core_share: float
-    """Of one core, by the bot."""
+    """The bot's share of one core."""
 
     @property
     def per_core(self) -> float:
-        """Reads in one second of the bot's own CPU time: what is left of a core to it does not matter."""
+        """Return the reads per second of the bot's CPU time, independent of other load on the core."""
         return self.per_second / self.core_share if self.core_share else 0.0
 
 
-async def measure(seconds: float, *, cores: Cores, folder: Path, report: Report) -> list[AdminReads]:
-    """Each kind of read for so long, as fast as the bot answers.
+async def measure(seconds: float, *, cores: Cores, folder: Path, report: ProgressCallback) -> list[AdminReads]:
+    """Start the bot and read each kind for `seconds`, as fast as the bot answers.
 
     Raises:
-        SubjectFailed: it did not start, or gave another answer than 200.
+        SubjectFailed: the bot did not start, or its status was not 200.
     """
     report("starting")
     async with Load({}) as load, Bot(load, folder, cores.subject) as bot:
-        rooms = [await bot.create_room(f"room {number}") for number in range(ROOMS)]
-        found = []
-        for kind, path in KINDS.items():
-            report(kind)
-            requests = [bot.request("GET", path.format(room_id=room_id)) for room_id in rooms]
-            await _read(bot.port, requests, WARM_UP_S)
-            began, spent = time.monotonic(), _spent(bot.process)
-            delays = await _read(bot.port, requests, seconds)
-            took = time.monotonic() - began
-            share = (_spent(bot.process) - spent) / took
-            found.append(AdminReads(kind, len(delays) / took, Spread.of(delays), share))
+        return await measure_bot(bot, seconds, report)
+
+
+async def measure_bot(bot: Bot, seconds: float, report: ProgressCallback) -> list[AdminReads]:
+    """Read each kind from a running bot; see `measure`."""
+    rooms = [await bot.create_room(f"room {number}") for number in range(ROOMS)]
+    found = []
+    for kind, path in KINDS.items():
+        report(kind)
+        requests = [bot.request("GET", path.format(room_id=room_id)) for room_id in rooms]
+        await read(bot.port, requests, WARM_UP_S)
+        began, spent = time.monotonic(), _spent(bot.process)
+        delays = await read(bot.port, requests, seconds)
+        took = time.monotonic() - began
+        share = (_spent(bot.process) - spent) / took
+        found.append(AdminReads(kind, len(delays) / took, Spread.of(delays), share))
     return found
 
 
@@ -76,8 +81,12 @@ def _spent(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-async def _read(port: int, requests: Sequence[bytes], seconds: float) -> list[float]:
-    """Milliseconds from each request to its whole answer."""
+async def read(port: int, requests: Sequence[bytes], seconds: float) -> list[float]:
+    """Send the requests in turn over CONNECTIONS connections; return the milliseconds from each to its whole answer.
+
+    Raises:
+        SubjectFailed: a status was not 200.
+    """
     delays: list[float] = []
     until = time.monotonic() + seconds
 
@@ -101,6 +110,6 @@ async def _read(port: int, requests: Sequence[bytes], seconds: float) -> list[fl
         async with asyncio.TaskGroup() as group:
             for number in range(CONNECTIONS):
                 group.create_task(one(number), name="reader")
-    except ExceptionGroup as failures:  # one reader that fails ends them all: whoever measures is told of the first
+    except ExceptionGroup as failures:  # the first failure ends all readers
         raise SubjectFailed(str(failures.exceptions[0])) from failures
     return delays

@@ -1,4 +1,4 @@
-"""How many calls one core carries: more and more of them, until the delay or the core says no."""
+"""Measures how many calls a core carries: adds calls until the delay or the core reaches its limit."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.line import Cores, Report, Run, measure
+from benchmarks.line import Cores, ProgressCallback, Run, measure
 
 STEPS = (25, 50, 75, 100, 125, 150, 175, 200, 225, 250, 300, 350, 400)
 SECONDS = 10.0
-"""Per step."""
+"""Seconds per step."""
 LIMIT_MS = 50.0
-"""Of the 99th percentile of the added delay, either way."""
+"""Limit of the added delay at the 99th percentile, in either direction."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How far one program got."""
+    """The capacity of a program."""
 
     subject: str
     calls: int
-    """The most it carried within the limit; 0 if not even the first step."""
+    """Most calls within the limit; 0 if the first step failed."""
     stopped_by: str
-    """Why no more was tried: `delay`, `core`, `strangers` (who used the cores), `load` (which was at its own limits) or
-    `steps` (there were no more)."""
+    """Reason of the end: `delay`, `core`, `others` (other programs used the cores), `load` (the load was at its limit)
+    or `steps` (no step left)."""
     runs: list[Run]
 
 
 def limit_of(run: Run) -> str | None:
-    """Why this run counts as too much; None if it does not. A load that is late proves nothing against the program."""
+    """Return the limit that a run reached, or None. If the load is late, the run says nothing about the program."""
     if run.generator.overloaded:
-        return "strangers" if run.generator.disturbed else "load"
+        return "others" if run.generator.disturbed else "load"
     delays = [spread.p99 for spread in (run.up, run.down) if spread is not None]
     if not delays or max(delays) >= LIMIT_MS:
         return "delay"
@@ -44,18 +44,18 @@ async def measure_capacity(
     speech: Mapping[str, Sequence[bytes]],
     cores: Cores,
     folder: Path,
-    report: Report,
+    report: ProgressCallback,
     steps: Sequence[int] = STEPS,
 ) -> Capacity:
-    """Raise the calls step by step. Raises SubjectFailed as `line.measure` does."""
+    """Increase the calls step by step. Raises SubjectFailed as `line.measure` does."""
     runs: list[Run] = []
     carried = 0
     for calls in steps:
 
-        def tell(text: str, calls: int = calls) -> None:
+        def report_step(text: str, calls: int = calls) -> None:
             report(f"{calls} calls, {text}")
 
-        run = await measure(name, calls, SECONDS, speech=speech, cores=cores, folder=folder, report=tell)
+        run = await measure(name, calls, SECONDS, speech=speech, cores=cores, folder=folder, report=report_step)
         runs.append(run)
         stopped_by = limit_of(run)
         if stopped_by is not None:

@@ -1,9 +1,9 @@
-"""What the echo detector notices, and what it mistakes for our own voice coming back in mixed audio.
+"""Measures the echo detector: how often it finds the bot's own voice in mixed audio, and its false positives.
 
     python -m benchmarks.echo
 
-Voices are the emulator's local engine's, ours one and the others' different ones; noise is pink. Frames count in which
-the voice in question is within 25 dB of its loudest.
+All voices are synthesised by the local engine, the bot's and the speakers' being different; noise is pink. Frames count
+if the voice in question is within 25 dB of its loudest frame.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ FRAME = 480
 DELAYS_MS = (40, 110, 250, 430, 590)
 LEVELS_DB = (-6, -12, -20)
 NOISE_DB = (-40, -30)
-"""Under the voice that is heard."""
+"""Level of the noise relative to the voice."""
 SEED = 7
 
 Audio = NDArray[np.float64]
 
 
 async def voices() -> tuple[Audio, list[Audio]]:
-    """Ours, and three others as long."""
+    """Return the bot's voice, and three others of the same length."""
     async with Synthesiser() as synthesiser:
 
         async def said(language: str, locale: str, voice: Voice) -> Audio:
@@ -52,7 +52,7 @@ def decibel(level: float) -> float:
 
 
 def levelled(audio: Audio, level: float) -> Audio:
-    """With so much power on average where there is a voice."""
+    """Scale audio to an average level where there is a voice."""
     loud = audio[np.abs(audio) > 200]
     power = float(np.mean(loud**2))
     scaled: Audio = audio * (level / power**0.5)
@@ -86,7 +86,7 @@ def pcm(frame: Audio) -> bytes:
 
 
 def judged(played: Audio, heard: Audio) -> tuple[list[bool], bool]:
-    """Frame by frame, and whether a delay was ever found."""
+    """Return the detector's verdict for each frame, and whether it ever found a delay."""
     detector, verdicts, found = EchoDetector(), [], False
     for ours, theirs in zip(split(played), split(heard), strict=True):
         detector.played(pcm(ours))

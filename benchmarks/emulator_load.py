@@ -1,9 +1,9 @@
-"""How many people one emulator carries: all of them speak at once, over real media sockets, from a single core.
+"""Measures how many people an emulator carries on one core: all speak at once, over real media sockets.
 
     python -m benchmarks.emulator_load [--rooms 50] [--speakers 4] [--seconds 10]
 
-The emulator is a process of its own on the second core; whoever takes its frames is here, on the first. A frame is due
-20 ms after the one before it, on its socket; how much later than the promptest one it came is its lateness.
+The emulator runs in a process on the second core; this process receives its frames on the first. Frames of a socket are
+due every 20 ms; the lateness of a frame is relative to the earliest one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from emulator.engine.scripted import BODY_LEVEL, tone
 
 ROOMS, SPEAKERS, SECONDS = 50, 4, 10.0
 LATE_MS = 10.0
-"""The target for the 99th percentile: half a frame."""
+"""Target for the 99th percentile in milliseconds: half a frame."""
 WARM_UP_S = 2.0
 _ROOT = Path(__file__).parent.parent
 _READY_S = 20.0
@@ -43,14 +43,14 @@ _CALLING, _ROOM, _IDENTITY = "api-version=2025-06-15", "api-version=2025-03-13",
 
 @dataclass(frozen=True, slots=True)
 class EmulatorLoad:
-    """What one run found."""
+    """The result of a run."""
 
     rooms: int
     participants: int
     seconds: float
     frames: int
     missing: int
-    """Frames due in that time that did not come: dropped, or never made."""
+    """Frames due in that time that did not arrive."""
     lateness: Spread | None
     """Milliseconds."""
     core_share: float
@@ -64,16 +64,16 @@ async def measure(
     cores: Cores | None = None,
     report: Callable[[str], None] = lambda text: None,
 ) -> EmulatorLoad:
-    """Let them all speak for so long. `cores`: where the emulator runs; this process stays where it is."""
+    """Let everybody speak for `seconds`. `cores` pins the emulator; this process is not moved."""
     async with running_sink() as sink, _emulator(cores.subject if cores else None) as (process, url):
-        report("people join")
+        report("joining")
         async with aiohttp.ClientSession(url, connector=aiohttp.TCPConnector(limit=16)) as http:
             await _fill(http, sink, rooms, speakers)
         async with asyncio.timeout(_READY_S):
             while len(sink.sockets) < rooms:  # noqa: ASYNC110 - sockets come as they are dialled
                 await asyncio.sleep(0.1)
         await asyncio.sleep(WARM_UP_S)
-        report("everybody speaks")
+        report("measuring")
         begins, spent = time.monotonic(), sum(process.cpu_times()[:2])
         await asyncio.sleep(seconds)
         ends, spent = time.monotonic(), sum(process.cpu_times()[:2]) - spent
@@ -81,7 +81,7 @@ async def measure(
 
 
 def judge(sockets: Sequence[Arrivals], begins: float, ends: float, speakers: int, core_share: float) -> EmulatorLoad:
-    """From what arrived between two instants."""
+    """Compute the result from the frames that arrived between `begins` and `ends`."""
     lateness: list[float] = []
     frames = missing = 0
     for socket in sockets:
@@ -101,16 +101,16 @@ def judge(sockets: Sequence[Arrivals], begins: float, ends: float, speakers: int
 
 
 def show(screen: Console, found: EmulatorLoad) -> None:
-    """A table with the targets beside."""
+    """Print the result with its targets."""
     title = f"the emulator alone: {found.participants} people speak in {found.rooms} rooms, one core"
-    shown = table._table(title, "", "emulator", "target", "")
+    shown = table.new_table(title, "", "emulator", "target", "")
     late = found.lateness
     spread = "" if late is None else f"{late.p50:.1f} / {late.p95:.1f} / {late.p99:.1f}"
     in_time = None if late is None else late.p99 <= LATE_MS
-    shown.add_row("lateness of frames, ms  p50 / p95 / p99", spread, f"≤ {LATE_MS:.0f}", table._mark(in_time))
+    shown.add_row("lateness of frames, ms  p50 / p95 / p99", spread, f"≤ {LATE_MS:.0f}", table.mark(in_time))
     shown.add_row("frames a second", f"{found.frames / found.seconds:.0f}", "", "")
     shown.add_row(
-        "missing frames", f"{found.missing} of {found.frames + found.missing}", "0", table._mark(not found.missing)
+        "missing frames", f"{found.missing} of {found.frames + found.missing}", "0", table.mark(not found.missing)
     )
     shown.add_row("of a core", f"{found.core_share:.0%}", "", "")
     screen.print(shown)
@@ -118,7 +118,7 @@ def show(screen: Console, found: EmulatorLoad) -> None:
 
 @asynccontextmanager
 async def _emulator(core: int | None) -> AsyncIterator[tuple[psutil.Process, str]]:
-    """An emulator, where it may run, and the address of its ACS side."""
+    """Run an emulator on a core; yield its process and the URL of its ACS side."""
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "emulator", "--engine", "scripted", "--acs-port", "0", "--realtime-port", "0"),
         *("--log-level", "error", "--switch", "alone_limit_s=600"),
@@ -143,7 +143,7 @@ async def _emulator(core: int | None) -> AsyncIterator[tuple[psutil.Process, str
 
 
 async def _fill(http: aiohttp.ClientSession, sink: Sink, rooms: int, speakers: int) -> None:
-    """So many calls, each with a bot whose sockets end in the sink."""
+    """Create the calls, each with a bot whose media socket is the sink."""
     token = (await _post(http, "/emulator/tokens", {}))["access_token"]
     http.headers["Authorization"] = f"Bearer {token}"
     speech = base64.b64encode(tone(440, 5_000, BODY_LEVEL)).decode()
@@ -177,7 +177,7 @@ async def _post(http: aiohttp.ClientSession, path: str, body: object) -> Any:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and show."""
+    """Measure and print the result."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.emulator_load")
     parser.add_argument("--rooms", type=int, default=ROOMS)
     parser.add_argument("--speakers", type=int, default=SPEAKERS, help="in each room, four at most are streamed")

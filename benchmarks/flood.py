@@ -1,8 +1,8 @@
-"""What a flood on one room does to the others' rhythm: the same calls, quiet and beside it, in one run.
+"""Measures how a flood on one call affects the playout of others: the same calls without and with it, in one run.
 
-One call of several is flooded through every door at once: its media socket with frames at twenty times real time and
-garbage, its callback address, and the admin's door with reads of its room. The other calls go on talking; how evenly
-their interpretations arrive is measured as under `line`, without the flood and with it.
+One call is flooded through all endpoints at once: its media socket with garbage and frames at 20 times real time,
+its callback address, and the admin API with reads of its room. The jitter of the other calls' interpretations is measured as
+in `line`, without and with the flood.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from benchmarks.line import DRAIN_S, WARM_UP_S, Cores, Meter, Report
+from benchmarks.line import DRAIN_S, WARM_UP_S, Cores, Meter, ProgressCallback
 from benchmarks.load import Load
 from benchmarks.observations import Losses, Observations
 from benchmarks.percentiles import Spread, percentile
@@ -28,62 +28,62 @@ from emulator.acs.wire.media_messages import audio_message, speaker_part
 from emulator.clock import monotonic
 
 CALLS = 5
-"""That are not flooded."""
+"""Number of calls that are not flooded."""
 TIMES = 20
-"""Frames per 20 ms."""
+"""Frames sent per 20 ms."""
 GARBAGE = (b"{", b"null", b'{"kind":"AudioData"}', b"x" * 10_000)
-KNOCKS_PER_S = 300.0
-"""At the callbacks' door, and as many at the admin's: more than one call or room can have on its mind."""
+REQUESTS_PER_S = 300.0
+"""Requests per second, both to the callback address and to the admin API: more than a call or room can need."""
 
 
 @dataclass(slots=True)
-class Poured:
-    """What the flood consisted of."""
+class FloodCounts:
+    """Counts of the flood's frames and answers."""
 
     frames: int = 0
     answers: dict[int, int] = field(default_factory=dict)
-    """Of callbacks and reads, by status."""
+    """Answers to callbacks and reads, by status."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """The calls that were not flooded, for one half of the run."""
+class FloodHalf:
+    """The result of the other calls for half of the run."""
 
     jitter: Spread | None
     own_share: Spread | None
     lost_to_the_call: Losses
     core_share: float
-    """Of one core, by the bot."""
+    """The bot's share of one core."""
     late_p99_ms: float
-    """How late the load itself was."""
+    """Lateness of the load itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flood:
-    """Both halves, and how they compare."""
+    """Both halves of the run."""
 
     calls: int
     seconds: float
-    quiet: Part
-    flooded: Part
+    quiet: FloodHalf
+    flooded: FloodHalf
     frames_per_s: float
     answers: Mapping[str, int]
-    """Of the flood's callbacks and reads, by status."""
+    """Answers to the flood's callbacks and reads, by status."""
 
     @property
     def jitter_ratio(self) -> float | None:
-        """99th percentile beside the flood to that without it."""
+        """Return the 99th percentile of the jitter with the flood, divided by that without it."""
         quiet, flooded = self.quiet.jitter, self.flooded.jitter
         return flooded.p99 / quiet.p99 if quiet and flooded and quiet.p99 else None
 
 
 async def measure(
-    seconds: float, *, speech: Mapping[str, Sequence[bytes]], cores: Cores, folder: Path, report: Report
+    seconds: float, *, speech: Mapping[str, Sequence[bytes]], cores: Cores, folder: Path, report: ProgressCallback
 ) -> Flood:
-    """So many seconds of talk without the flood, and as many beside it.
+    """Measure for `seconds` without the flood, and for `seconds` with it.
 
     Raises:
-        SubjectFailed: the bot could not be brought to work.
+        SubjectFailed: the bot did not work.
     """
     report("starting")
     async with Load(speech) as load, Bot(load, folder, cores.subject) as bot:
@@ -91,25 +91,27 @@ async def measure(
         await bot.take_calls(CALLS + 1)
         room = await bot.create_room("flooded")
         load.talk()
-        load.conversations[-1].over = True  # the flooded call's: what is said there is the flood's
+        load.conversations[-1].over = True  # in the flooded call, nobody else speaks
         report("warming up")
         await asyncio.sleep(WARM_UP_S)
-        poured = Poured()
+        sent = FloodCounts()
         quiet = await _half(load, bot, seconds, report, "quiet")
-        async with _flooding(load, bot, room, poured):
+        async with _flooding(load, bot, room, sent):
             report("flooding")
             await asyncio.sleep(1.0)
-            frames = poured.frames
+            frames = sent.frames
             flooded = await _half(load, bot, seconds, report, "flooded")
-            frames = poured.frames - frames
+            frames = sent.frames - frames
         await load.played_out(quiet[0], flooded[1], DRAIN_S)
         parts = [_part(load.observed(start, end), share, late) for start, end, share, late in (quiet, flooded)]
-    answers = {str(status): count for status, count in sorted(poured.answers.items())}
+    answers = {str(status): count for status, count in sorted(sent.answers.items())}
     return Flood(CALLS, seconds, parts[0], parts[1], frames / seconds, answers)
 
 
-async def _half(load: Load, bot: Bot, seconds: float, report: Report, name: str) -> tuple[float, float, float, float]:
-    """Beginning, end, the bot's share of a core, how late the load was."""
+async def _half(
+    load: Load, bot: Bot, seconds: float, report: ProgressCallback, name: str
+) -> tuple[float, float, float, float]:
+    """Return start, end, the bot's share of a core, and the load's lateness."""
     report(f"{name}, for {seconds:g} s")
     load.lateness_ms()
     meter, start = Meter(bot.process, None), time.monotonic()
@@ -117,14 +119,14 @@ async def _half(load: Load, bot: Bot, seconds: float, report: Report, name: str)
     return start, time.monotonic(), meter.share, percentile(load.lateness_ms(), 0.99) or 0.0
 
 
-def _part(seen: Observations, core_share: float, late_p99_ms: float) -> Part:
-    return Part(
+def _part(seen: Observations, core_share: float, late_p99_ms: float) -> FloodHalf:
+    return FloodHalf(
         Spread.of(seen.jitters()), Spread.of(seen.own_shares()), seen.lost_to_the_call(), core_share, late_p99_ms
     )
 
 
 @contextlib.asynccontextmanager
-async def _flooding(load: Load, bot: Bot, room_id: str, poured: Poured) -> AsyncIterator[None]:
+async def _flooding(load: Load, bot: Bot, room_id: str, sent: FloodCounts) -> AsyncIterator[None]:
     call = load.last_bot()
     path = urlsplit(call.options.callback_uri).path
     issuer = TokenIssuer(load.key, load.emulator.config.callback_issuer, load.emulator.config.resource_id)
@@ -137,9 +139,9 @@ async def _flooding(load: Load, bot: Bot, room_id: str, poured: Poured) -> Async
 
     async with asyncio.TaskGroup() as group:
         tasks = [
-            group.create_task(_pour(call, poured), name="frames"),
-            group.create_task(_knock(bot.port, callback, poured), name="callbacks"),
-            group.create_task(_knock(bot.port, lambda _: read, poured), name="reads"),
+            group.create_task(_send_frames(call, sent), name="frames"),
+            group.create_task(_send_requests(bot.port, callback, sent), name="callbacks"),
+            group.create_task(_send_requests(bot.port, lambda _: read, sent), name="reads"),
         ]
         try:
             yield
@@ -149,7 +151,7 @@ async def _flooding(load: Load, bot: Bot, room_id: str, poured: Poured) -> Async
 
 
 def _callback(call: CallConnection, number: int) -> dict[str, object]:
-    """An event that is believed, and asks for nothing to be done."""
+    """Return a valid event without an effect."""
     return {
         "specversion": "1.0",
         "id": f"flood-{number}",
@@ -160,31 +162,31 @@ def _callback(call: CallConnection, number: int) -> dict[str, object]:
     }
 
 
-async def _pour(call: CallConnection, poured: Poured) -> None:
+async def _send_frames(call: CallConnection, sent: FloodCounts) -> None:
     stream = call.audio.stream
-    assert stream is not None  # the call is listening, or the load would not have begun
+    assert stream is not None  # open since the call was joined
     frame = audio_message(b"2026-01-01T00:00:00.000", speaker_part("8:acs:flood"), bytes(960), False)
     async for number in _beat(0.02):
         stream.audio(monotonic(), *([frame] * TIMES), GARBAGE[number % len(GARBAGE)])
-        poured.frames += TIMES
+        sent.frames += TIMES
 
 
-async def _knock(port: int, request: Callable[[int], bytes], poured: Poured) -> None:
+async def _send_requests(port: int, request: Callable[[int], bytes], sent: FloodCounts) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        async for number in _beat(1 / KNOCKS_PER_S):
+        async for number in _beat(1 / REQUESTS_PER_S):
             writer.write(request(number))
             head = await reader.readuntil(b"\r\n\r\n")
             length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
             await reader.readexactly(int(length or 0))
             status = int(head.split()[1])
-            poured.answers[status] = poured.answers.get(status, 0) + 1
+            sent.answers[status] = sent.answers.get(status, 0) + 1
     finally:
         writer.close()
 
 
 async def _beat(seconds: float) -> AsyncIterator[int]:
-    """Numbers, one every so often; none is made up for when it was late."""
+    """Yield numbers at an interval; late ones are not caught up."""
     due, number = time.monotonic(), 0
     while True:
         yield number

@@ -1,7 +1,7 @@
-"""How long people wait until ACS is asked for their interpreter: from Event Grid's delivery to our connect request.
+"""Measures the time from Event Grid's delivery to the bot's connect request.
 
-Between the two lie the proof, the promise kept on disk, the dispatcher, the look-up of the room and the call's record.
-The bot runs as deployed; both ends of the time are noted in this process, so the network's share (loopback) is in it.
+It includes authentication, the stored event, the dispatcher, the look-up of the room and the call's record. The bot
+runs as deployed; both times are taken in this process, so they include loopback networking.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from uuid import uuid4
 import aiohttp
 import orjson
 
-from benchmarks.line import Cores, Report
+from benchmarks.line import Cores, ProgressCallback
 from benchmarks.load import Load
 from benchmarks.percentiles import Spread
 from benchmarks.subjects import Bot, SubjectFailed
 
 TARGET_MS = 50.0
-"""p95: nothing beside the second or two that ACS takes to answer."""
+"""Target for p95: small against the second or two of ACS's answer."""
 JOINS = 100
 BUSY_CALLS = 50
 PAUSE_S = 0.05
-"""From one join to the next delivery: each is measured alone."""
+"""Pause between a join and the next delivery, so that each is measured alone."""
 _ANSWER_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Joins:
-    """So many joins beside so many calls with people who talk."""
+    """The delays of joins beside a number of active calls."""
 
     calls: int
     delay_ms: Spread | None
 
 
 class Connects:
-    """Notes when the connect request for a room comes in."""
+    """Records when connect requests arrive."""
 
     def __init__(self, load: Load) -> None:
         self._asked: dict[str, asyncio.Future[float]] = {}
@@ -54,31 +54,37 @@ class Connects:
                 waiting.set_result(time.monotonic())
             return await connect(options, room_id=room_id, server_call_id=server_call_id)
 
-        calls.connect = noting  # type: ignore[method-assign]  # a witness for this run alone
+        calls.connect = noting  # type: ignore[method-assign]  # observes this run alone
 
     def expect(self, acs_room_id: str) -> asyncio.Future[float]:
-        """The time at which that room's request comes."""
+        """Return a future for the arrival time of that room's request."""
         return self._asked.setdefault(acs_room_id, asyncio.get_running_loop().create_future())
 
 
 async def measure(
-    calls: Sequence[int], *, speech: Mapping[str, Sequence[bytes]], cores: Cores, folder: Path, report: Report
+    calls: Sequence[int], *, speech: Mapping[str, Sequence[bytes]], cores: Cores, folder: Path, report: ProgressCallback
 ) -> list[Joins]:
-    """The same number of joins beside each number of calls.
+    """Measure JOINS joins beside each number of calls.
 
     Raises:
-        SubjectFailed: it did not start, did not take an event, or did not join.
+        SubjectFailed: the bot did not start, refused an event, or did not join.
     """
     return [await _measure(beside, speech, cores, folder, report) for beside in calls]
 
 
 async def _measure(
-    calls: int, speech: Mapping[str, Sequence[bytes]], cores: Cores, folder: Path, report: Report
+    calls: int, speech: Mapping[str, Sequence[bytes]], cores: Cores, folder: Path, report: ProgressCallback
 ) -> Joins:
     report("starting" if not calls else f"starting {calls} calls")
-    async with Load(speech) as load, Bot(load, folder, cores.subject) as bot, aiohttp.ClientSession() as http:
+    async with Load(speech) as load, Bot(load, folder, cores.subject) as bot:
         if calls:
             await bot.take_calls(calls)
+        return Joins(calls, await measure_bot(load, bot, report))
+
+
+async def measure_bot(load: Load, bot: Bot, report: ProgressCallback) -> Spread | None:
+    """Measure JOINS joins of a running bot, in milliseconds; see `measure`."""
+    async with aiohttp.ClientSession() as http:
         connects = Connects(load)
         rooms = [await bot.create_acs_room(f"join {number}") for number in range(JOINS + 1)]
         report(f"{JOINS} joins")
@@ -99,11 +105,11 @@ async def _measure(
             except TimeoutError as error:
                 raise SubjectFailed(f"bot did not join within {_ANSWER_S:.0f} s") from error
             await asyncio.sleep(PAUSE_S)
-        return Joins(calls, Spread.of(delays[1:]))  # the first opens the connections the others use
+        return Spread.of(delays[1:])  # the first delivery opens the connections
 
 
 def call_started(acs_room_id: str) -> bytes:
-    """A delivery as Event Grid makes it."""
+    """Return the body of an Event Grid delivery."""
     server_call_id = f"call-of-{acs_room_id}"
     event = {
         "id": str(uuid4()),

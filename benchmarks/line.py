@@ -1,4 +1,4 @@
-"""One run of one program under so many calls: set up, warm up, observe, let everything be played, end."""
+"""Measures a program under a number of calls: set-up, warm-up, observation, end of playout."""
 
 from __future__ import annotations
 
@@ -19,45 +19,45 @@ from benchmarks.percentiles import Spread, percentile
 from benchmarks.subjects import Bot, Floor, Subject
 
 WARM_UP_S = 4.0
-"""Sessions open with the first words; nothing of that is measured."""
+"""Seconds before the measurement; sessions open with the first words."""
 DRAIN_S = 8.0
-"""At most, for the last interpretations to be played: two that came at once, one after the other."""
+"""Maximum seconds to wait for the last interpretations: two of the same time are played in sequence."""
 LATE_MS = 10.0
-"""A load whose own clock is later than this, at the 99th percentile, measures itself."""
+"""Maximum lateness of the load's clock at the 99th percentile; beyond it, delays include the load's own."""
 BUSY_SHARE = 0.95
-"""Of its core: beyond this the load, or the measured program, has nothing left."""
+"""Share of its core above which the load, or the measured program, is at its limit."""
 OTHERS_SHARE = 0.1
-"""Of a core, taken by strangers: from then on they are part of what is measured."""
+"""Share of a core used by other programs above which they distort the measurement."""
 
 MIB = 1024 * 1024
 
-Report = Callable[[str], None]
-"""Takes a line for the person who waits."""
+ProgressCallback = Callable[[str], None]
+"""Receives a progress message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """Which core the load runs on, and which the measured program; None: wherever there is room."""
+    """The cores of the load and the measured program; None if not pinned."""
 
     load: int | None
     subject: int | None
 
     @classmethod
     def of_this_machine(cls) -> Cores:
-        """The first two this process may use; with a single one, both share it and nothing is pinned."""
+        """Return the first two cores of this process; with a single core nothing is pinned."""
         allowed = sorted(os.sched_getaffinity(0))
         return cls(allowed[0], allowed[1]) if len(allowed) > 1 else cls(None, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Generator:
-    """How the load itself fared."""
+    """The state of the load itself."""
 
     late_p99_ms: float
     core_share: float
     frames_dropped: int
     others_share: float | None = None
-    """What strangers took of either core, of whichever they took more; None where nothing is pinned."""
+    """Larger share of either core used by other programs; None if nothing is pinned."""
 
     @property
     def overloaded(self) -> bool:
@@ -70,7 +70,7 @@ class Generator:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one program did under so many calls. Spreads are in milliseconds; None where nothing could be measured."""
+    """The result of a program under a number of calls. Spreads are in milliseconds; None if not measured."""
 
     subject: str
     calls: int
@@ -92,12 +92,12 @@ class Run:
 
     @property
     def full(self) -> bool:
-        """The core of the measured program has nothing left."""
+        """Return whether the core of the measured program is at its limit."""
         return self.core_share > BUSY_SHARE
 
 
 class Meter:
-    """CPU time of a process and of the core it is pinned to, from the moment this is made."""
+    """Measures CPU time of a process, and of the core it is pinned to, from its creation."""
 
     def __init__(self, process: psutil.Process, core: int | None) -> None:
         self._process = process
@@ -113,14 +113,14 @@ class Meter:
 
     @property
     def share(self) -> float:
-        """Of one core."""
+        """Return the share of one core."""
         return self.seconds / (time.monotonic() - self._began_at)
 
     @property
     def others_share(self) -> float | None:
-        """What other programs, and other machines on the same hardware, took of the core.
+        """Return the share of the core used by other programs, or other machines on the same hardware.
 
-        The kernel's own work is left out: most of it is for the sockets of whoever is measured.
+        Kernel time is excluded: most of it serves the sockets of the measured program.
         """
         if self._core is None:
             return None
@@ -145,21 +145,22 @@ async def measure(
     speech: Mapping[str, Sequence[bytes]],
     cores: Cores,
     folder: Path,
-    report: Report,
+    report: ProgressCallback,
 ) -> Run:
-    """Measure one program, `floor` or `bot`, under so many calls for so many seconds.
+    """Start a program, `floor` or `bot`, and measure it under `calls` calls for `seconds`.
 
     Raises:
-        SubjectFailed: it could not be brought to work.
+        SubjectFailed: the program did not work.
     """
     report("starting")
     with _no_collector():
-        return await _measure(name, calls, seconds, speech, cores, folder, report)
+        async with Load(speech) as load, SUBJECTS[name](load, folder, cores.subject) as subject:
+            return await measure_subject(load, subject, calls, seconds, cores, report)
 
 
 @contextmanager
 def _no_collector() -> Iterator[None]:
-    """Keep Python from going through everything that was noted: that would stop the load for a tenth of a second."""
+    """Disable the garbage collector: a collection of the notes would stop the load for 0.1 s."""
     gc.collect()
     gc.disable()
     try:
@@ -168,37 +169,31 @@ def _no_collector() -> Iterator[None]:
         gc.enable()
 
 
-async def _measure(
-    name: str,
-    calls: int,
-    seconds: float,
-    speech: Mapping[str, Sequence[bytes]],
-    cores: Cores,
-    folder: Path,
-    report: Report,
+async def measure_subject(
+    load: Load, subject: Subject, calls: int, seconds: float, cores: Cores, report: ProgressCallback
 ) -> Run:
-    async with Load(speech) as load, SUBJECTS[name](load, folder, cores.subject) as subject:
-        at_rest = subject.process.memory_info().rss
-        report("joining the calls")
-        await subject.take_calls(calls)
-        report("warming up")
-        load.talk()
-        await asyncio.sleep(WARM_UP_S)
-        load.lateness_ms()
-        meter, own = Meter(subject.process, cores.subject), Meter(psutil.Process(), cores.load)
-        start = time.monotonic()
-        report(f"measuring for {seconds:g} s")
-        await asyncio.sleep(seconds)
-        end = time.monotonic()
-        cpu_s, core_share = meter.seconds, meter.share
-        others = [share for share in (meter.others_share, own.others_share) if share is not None]
-        late = percentile(load.lateness_ms(), 0.99) or 0.0
-        generator = Generator(late, own.share, load.frames_dropped, max(others, default=None))
-        in_use = subject.process.memory_info().rss
-        report("waiting for the last words")
-        await load.played_out(start, end, DRAIN_S)
-        seen = load.observed(start, end)
-    return _run(name, calls, seen, generator, cpu_s, core_share, at_rest, in_use)
+    """Measure a running program; see `measure`."""
+    at_rest = subject.process.memory_info().rss
+    report("joining the calls")
+    await subject.take_calls(calls)
+    report("warming up")
+    load.talk()
+    await asyncio.sleep(WARM_UP_S)
+    load.lateness_ms()
+    meter, own = Meter(subject.process, cores.subject), Meter(psutil.Process(), cores.load)
+    start = time.monotonic()
+    report(f"measuring for {seconds:g} s")
+    await asyncio.sleep(seconds)
+    end = time.monotonic()
+    cpu_s, core_share = meter.seconds, meter.share
+    others = [share for share in (meter.others_share, own.others_share) if share is not None]
+    late = percentile(load.lateness_ms(), 0.99) or 0.0
+    generator = Generator(late, own.share, load.frames_dropped, max(others, default=None))
+    in_use = subject.process.memory_info().rss
+    report("waiting for the last interpretations")
+    await load.played_out(start, end, DRAIN_S)
+    seen = load.observed(start, end)
+    return _run(subject.name, calls, seen, generator, cpu_s, core_share, at_rest, in_use)
 
 
 def _run(

@@ -1,6 +1,6 @@
-"""The load side: the emulator in this process, speakers in its calls, and a note of when each frame went where.
+"""Generates the load: the emulator in this process, speakers in its calls, and records of every frame.
 
-Everything is noted on one clock (`time.monotonic`) and judged later, in `observations`; nothing is judged here.
+All times are from one clock (`time.monotonic`); `observations` evaluates them.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from emulator.engine.scripted import BODY_HZ, BODY_LEVEL, ScriptedEngine, Script
 from emulator.realtime.config import RealtimeConfig
 
 MODEL_DELAY_S = 0.3
-"""From the request to the interpretation: fixed, so that what varies is ours."""
+"""Seconds from the request to the interpretation; constant, so that variations are the bot's."""
 PAUSE_S = (1.0, 2.0)
-"""Between the end of one turn and the beginning of the next."""
+"""Range of the pause between turns in seconds."""
 CUT_IN_SHARE = 0.1
 CUT_IN_S = 0.8
-"""Every tenth turn begins so long before the one before it has ended."""
+"""Seconds by which a share of CUT_IN_SHARE of the turns start before the end of the previous turn."""
 
 TURN_S = 4.5
-"""About the length of a turn and its pause."""
+"""Approximate length of a turn with its pause in seconds."""
 GOLDEN = 0.618034
-"""Multiples of it, without their whole part, are spread evenly: so are the beginnings of conversations."""
+"""Golden ratio: fractional parts of its multiples are evenly distributed, as are the starts of conversations."""
 
 FRAME_S = 0.02
 _JOIN_S = 60.0
@@ -46,17 +46,17 @@ _LOOK_S = 0.25
 
 
 class Ticks:
-    """Knows when the frames of one tick were in the kernel: the event loop writes them at the end of its round.
+    """Records when the frames of a tick were written: the event loop writes them at the end of its iteration.
 
-    What is noted is the beginning of the round after that: late by the time the other sockets of the same tick took,
-    some 10 µs each.
+    The recorded time is the start of the next iteration, which is late by the writes to the other sockets of the same
+    tick, about 10 µs each.
     """
 
     def __init__(self) -> None:
         self._pending: list[list[float]] = []
 
     def write(self, times: list[float]) -> None:
-        """Append the time of writing to this list once it is known."""
+        """Append the time of writing to this list as soon as it is known."""
         if not self._pending:
             asyncio.get_running_loop().call_soon(self._written)
         self._pending.append(times)
@@ -69,7 +69,7 @@ class Ticks:
 
 
 class Speaker:
-    """Somebody in a call without a socket: says what the conversation lets them say, each frame stamped."""
+    """A participant without a socket, who speaks stamped frames when it is their turn."""
 
     def __init__(
         self, raw_id: str, log: SpeakerLog, said: Sequence[bytes], ticks: Ticks, late: Callable[[float], None]
@@ -81,7 +81,7 @@ class Speaker:
         self.log = log
         self.conversation: Conversation | None = None
         self._said = said
-        self._turn = log.number  # so that not everybody says the same
+        self._turn = log.number  # so that speakers say different sentences
         self._ticks = ticks
         self._late = late
         self._frames: list[bytes] = []
@@ -121,11 +121,11 @@ class Speaker:
 
 
 class Conversation:
-    """Whose turn it is among a few speakers, and when; the same for the same seed."""
+    """Decides which of a few speakers starts when; deterministic for a seed."""
 
     def __init__(self, speakers: Sequence[Speaker], seed: int) -> None:
         self.over = False
-        """Nothing new is begun."""
+        """Whether no further turn starts."""
         self._speakers = speakers
         self._random = random.Random(seed)
         self._head_start_s = seed * GOLDEN % 1.0 * TURN_S
@@ -135,7 +135,7 @@ class Conversation:
             speaker.conversation = self
 
     def has_the_turn(self, speaker: Speaker, now: float) -> bool:
-        """Whether this speaker, who is silent, is to begin at this tick."""
+        """Return whether this silent speaker should start at this tick."""
         if self.over:
             return False
         if self._next_at is None:
@@ -143,21 +143,21 @@ class Conversation:
         return speaker is self._speakers[self._turn] and now >= self._next_at
 
     def begun(self, now: float, seconds: float) -> None:
-        """Whoever had the turn has begun to say something of this length."""
+        """Record that the speaker with the turn started a sentence of this length, and schedule the next turn."""
         self._turn = (self._turn + 1) % len(self._speakers)
         cuts_in = len(self._speakers) > 1 and self._random.random() < CUT_IN_SHARE
         self._next_at = now + seconds + (-CUT_IN_S if cuts_in else self._random.uniform(*PAUSE_S))
 
 
 class MarkingEngine(ScriptedEngine):
-    """Answers every utterance with a hum as long as itself, stamped, so that each frame of it is recognised."""
+    """Answers each utterance with a stamped hum of the same length, so that each of its frames is identified."""
 
     def __init__(self) -> None:
         super().__init__(delay_s=MODEL_DELAY_S)
         self._count = count(1)
         self._hum = tone(BODY_HZ, 10_000, BODY_LEVEL)
         self.sources: dict[int, int] = {}
-        """Interpretation to the stamp of the last frame that was heard of its source."""
+        """Interpretation -> stamp of the last received frame of its source."""
 
     async def hear(self, pcm: bytes, languages: Sequence[str]) -> ScriptedHeard:
         number = next(self._count)
@@ -166,14 +166,14 @@ class MarkingEngine(ScriptedEngine):
         return ScriptedHeard(languages[0], f"utterance {number}", number, len(spoken) * 20)
 
     async def interpret(self, heard: Heard, target: str) -> Spoken:
-        assert isinstance(heard, ScriptedHeard)  # `hear` makes no other
+        assert isinstance(heard, ScriptedHeard)  # `hear` returns no other type
         await asyncio.sleep(MODEL_DELAY_S)
         pcm = self._hum[: max(200, heard.duration_ms) * BYTES_PER_MS]
         return Spoken(f"interpretation {heard.number}", stamps.stamped(pcm, heard.number, 0), True)
 
 
 class NotingPlayout(PlayoutBuffer):
-    """A bot's jitter buffer that notes what comes and when."""
+    """A bot's playout buffer that records frames and their arrival."""
 
     def __init__(self, limit_ms: int, played: list[tuple[float, int]]) -> None:
         super().__init__(limit_ms)
@@ -185,10 +185,10 @@ class NotingPlayout(PlayoutBuffer):
 
 
 class Load:
-    """The emulator and everybody who speaks in it, for as long as it is entered."""
+    """The emulator and the speakers in its calls; an async context manager."""
 
     def __init__(self, speech: Mapping[str, Sequence[bytes]]) -> None:
-        """`speech`: what is said, by language tag; see `speech.synthesise`."""
+        """Create a load. `speech` has the sentences by language tag; see `speech.synthesise`."""
         self.access_key = base64.b64encode(secrets.token_bytes(32)).decode()
         self.model_key = secrets.token_urlsafe(24)
         self.conversations: list[Conversation] = []
@@ -201,7 +201,7 @@ class Load:
         self._late_ms: list[float] = []
         self._ticks = Ticks()
         self.key = SigningKey.generate()
-        """Signs as ACS would."""
+        """Key of the emulated ACS's signatures."""
         self.emulator = Emulator(
             Config(acs_port=0, realtime_port=0, access_key=self.access_key, realtime_key=self.model_key),
             key=self.key,
@@ -219,7 +219,7 @@ class Load:
         await self.emulator.__aexit__(kind, error, trace)
 
     def join(self, room_id: str, speakers: Sequence[tuple[str, str]]) -> None:
-        """Bring speakers (raw id, language tag) into the call of a room, silent until `talk`."""
+        """Add speakers (raw id, language tag) to the call of a room, silent until `talk`."""
         call = len(self._rooms)
         self._rooms.append(room_id)
         legs = []
@@ -234,10 +234,10 @@ class Load:
         self.conversations.append(conversation)
 
     async def connected(self) -> None:
-        """Wait until every call has its bot, with its media socket open, and note what they play from now on.
+        """Wait until every call has a bot with an open media socket, and record their playout from now on.
 
         Raises:
-            TimeoutError: that did not happen in time.
+            TimeoutError: a bot did not connect in time.
         """
         async with asyncio.timeout(_JOIN_S):
             for call, room_id in enumerate(self._rooms):
@@ -254,18 +254,18 @@ class Load:
         return next(iter(call.bots), None) if call is not None else None
 
     def last_bot(self) -> CallConnection:
-        """The bot in the call that was joined last, connected."""
+        """Return the connected bot of the call that was joined last."""
         bot = self._bot(self._rooms[-1])
         assert bot is not None  # `connected` waited for it
         return bot
 
     def talk(self) -> None:
-        """From now on everybody speaks in turn."""
+        """Start all conversations."""
         for conversation in self.conversations:
             conversation.over = False
 
     async def played_out(self, start: float, end: float, limit_s: float) -> None:
-        """Begin nothing new, and wait until what was sent between these instants has been played, or for so long."""
+        """Stop the conversations and wait until all that was sent between these times is played, or for `limit_s`."""
         for conversation in self.conversations:
             conversation.over = True
         give_up_at = time.monotonic() + limit_s
@@ -275,22 +275,22 @@ class Load:
                 return
 
     def lateness_ms(self) -> list[float]:
-        """How late the ticks of the emulator's own clock were since this was asked last."""
+        """Return the lateness of the emulator's ticks since the last call."""
         late, self._late_ms = self._late_ms, []
         return late
 
     @property
     def frames_dropped(self) -> int:
-        """Frames the bots did not read in time."""
+        """Return the number of frames that the bots did not read in time."""
         bots = [self._bot(room_id) for room_id in self._rooms]
         return sum(bot.audio.stream.dropped for bot in bots if bot is not None and bot.audio.stream is not None)
 
     def observed(self, start: float, end: float) -> Observations:
-        """What was noted; measures are taken of what began between these instants."""
+        """Return the records; measures cover what started between these times."""
         return Observations(start, end, self._speakers, self._appends, self._answers(), self._played)
 
     def sessions_answering(self, since: float) -> set[str]:
-        """Sessions from which an interpretation came after this instant."""
+        """Return the sessions that sent an interpretation after this time."""
         return {
             str(entry["connection_id"])
             for entry in self.emulator.journal.entries("realtime.response")
@@ -303,7 +303,7 @@ class Load:
             _, _, number = str(entry["said"]).rpartition(" ")
             committed, first = entry["committed_at"], entry["first_delta_at"]
             if not number.isdecimal() or not isinstance(committed, float) or not isinstance(first, float):
-                continue  # it never came to sound
+                continue  # no audio was sent
             audio_ms = entry["audio_ms"]
             assert isinstance(audio_ms, int)
             last = self._engine.sources[int(number)]

@@ -1,6 +1,6 @@
-"""The least that can stand at the other end of media sockets: takes the upgrade, notes when frames came, reads nothing.
+"""Receives media sockets with minimal work: accepts upgrades and records when frames arrive.
 
-It also takes every callback with a 200. What it noted is judged in `emulator_load`.
+It also answers every callback with 200. `emulator_load` evaluates the records.
 """
 
 from __future__ import annotations
@@ -18,7 +18,12 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455
 
 
 class Sink:
-    """Attributes: sockets: what came on each, in order of their opening; port: where it listens."""
+    """A running sink.
+
+    Attributes:
+        sockets: arrivals of each socket, in order of opening.
+        port: listening port.
+    """
 
     def __init__(self) -> None:
         self.sockets: list[Arrivals] = []
@@ -26,10 +31,11 @@ class Sink:
 
 
 class Arrivals:
-    """When frames came on one socket.
+    """Arrivals of frames on a socket.
 
     Attributes:
-        at: `time.monotonic()` of each read; frames: how many frames it brought.
+        at: `time.monotonic()` of each read.
+        frames: number of frames completed by each read.
     """
 
     def __init__(self) -> None:
@@ -38,7 +44,7 @@ class Arrivals:
 
 
 class _Connection(asyncio.Protocol):
-    """Plain HTTP until somebody asks for a WebSocket; after that frames, of which only the lengths are read."""
+    """Speaks HTTP until an upgrade, then WebSocket; of frames it reads the lengths alone."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -47,7 +53,7 @@ class _Connection(asyncio.Protocol):
         self._missing = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's are, in all but their bases
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports do not inherit from it
 
     def data_received(self, data: bytes) -> None:
         if self._arrivals is not None:
@@ -79,7 +85,7 @@ class _Connection(asyncio.Protocol):
             self._count(rest, self._arrivals)
 
     def _count(self, data: bytes, arrivals: Arrivals) -> None:
-        """Frames that are whole now. `_missing` is what the last one still lacks."""
+        """Count completed frames. `_missing` is the number of bytes that the last one still lacks."""
         now = time.monotonic()
         frames = 0
         if self._held:
@@ -101,7 +107,7 @@ class _Connection(asyncio.Protocol):
 
 
 def _frame_size(data: bytes, place: int) -> int | None:
-    """Of the frame that begins here, header, mask and all; None when the header is not all there."""
+    """Return the size of the frame at `place`, with header and mask; None if the header is incomplete."""
     if len(data) - place < 2:
         return None
     short, mask = data[place + 1] & 127, 4 if data[place + 1] & 128 else 0
@@ -115,7 +121,7 @@ def _frame_size(data: bytes, place: int) -> int | None:
 
 @asynccontextmanager
 async def running_sink() -> AsyncIterator[Sink]:
-    """On a free port of loopback."""
+    """Run a sink on a free loopback port."""
     sink = Sink()
     server = await asyncio.get_running_loop().create_server(lambda: _Connection(sink), "127.0.0.1", 0)
     sink.port = server.sockets[0].getsockname()[1]

@@ -1,6 +1,6 @@
-"""What was noted of one run, and the measures taken of it: who said which frame when, and where it turned up. Pure.
+"""Evaluates the records of a run: which frame was spoken when, and when it arrived where.
 
-All times are seconds on one clock; measures are in milliseconds. A measure is taken of what began within the window.
+All times are seconds of one clock; measures are in milliseconds and cover what started within the window.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from benchmarks.percentiles import jitter, most_ahead
 from benchmarks.stamps import Stamps
 
 END_OF_TURN_MS = 500.0
-"""The pause both programs wait for: nothing else ends a turn here."""
+"""Pause that ends a turn, for both programs."""
 TAIL_FRAMES = 10
-"""The last 200 ms of an utterance: they may wait for its end on purpose."""
+"""Frames at the end of an utterance (200 ms) that may be delayed until its end by design."""
 BREATH_S = 0.3
-"""A channel counts as idle so long after it fell silent: between two interpretations a breath is intended."""
+"""Seconds of silence after which a channel counts as idle: interpretations are separated by a pause by design."""
 
 
 @dataclass(slots=True)
 class Utterance:
-    """Consecutive frames of one speaker."""
+    """Consecutive frames of a speaker."""
 
     first: int
-    """Number of its first frame."""
+    """Number of the first frame."""
     frames: int
 
     @property
@@ -36,19 +36,19 @@ class Utterance:
 
 @dataclass(slots=True)
 class SpeakerLog:
-    """What one speaker said."""
+    """The frames and utterances of a speaker."""
 
     number: int
-    """The source in the stamps of its frames."""
+    """Source in the stamps of their frames."""
     call: int
     written: list[float] = field(default_factory=list)
-    """By frame number: when it was written to the media socket."""
+    """Time of writing to the media socket, by frame number."""
     utterances: list[Utterance] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Audio that reached the model."""
+    """Audio that arrived at the model."""
 
     at: float
     connection: str
@@ -57,21 +57,21 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One interpretation, as the model sent it."""
+    """An interpretation sent by the model."""
 
     number: int
     """The source in the stamps of its frames."""
     heard_last: int
-    """Stamp of the last frame of the source; 0 if none was recognised."""
+    """Stamp of the last received frame of the source; 0 if there was none."""
     committed_at: float
     first_delta_at: float
     frames: int
-    """That were sent."""
+    """Number of frames sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """Frames that went missing, of how many."""
+    """Numbers of missing and sent frames."""
 
     missing: int
     sent: int
@@ -79,7 +79,7 @@ class Losses:
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """All that was noted of one run."""
+    """The records of a run."""
 
     start: float
     end: float
@@ -87,12 +87,12 @@ class Observations:
     appends: Sequence[Append]
     answers: Sequence[Answer]
     played: Mapping[int, Sequence[tuple[float, int]]]
-    """By call: when a frame came, and its stamp."""
+    """Arrival and stamp of each played frame, by call."""
 
     def delays_up(self) -> list[float]:
-        """From the writing of an append's newest frame to its arrival at the model, in the middle of speech.
+        """Return the delays from writing an append's newest frame to its arrival at the model, within speech.
 
-        Older frames of the same append are batching, which is intended; so is the wait at the end of a turn.
+        Older frames of an append are excluded because batching is intended, as is the wait at the end of a turn.
         """
         return [
             (append.at - at) * 1000
@@ -112,11 +112,11 @@ class Observations:
         return at if number <= utterance.last - TAIL_FRAMES else None
 
     def delays_down(self) -> list[float]:
-        """From the model's first audio to the first frame in the call, where nothing else was to be played."""
+        """Return the delays from the model's first audio to the first frame in the call, on idle channels."""
         return [(began - answer.first_delta_at) * 1000 for answer, began in self._unhindered()]
 
     def own_shares(self) -> list[float]:
-        """From the end of speech to the first frame of its interpretation, without the model and the intended pause."""
+        """Return the delays from the end of speech to the first frame, without the model and the pause of the turn."""
         shares = []
         for answer, began in self._unhindered():
             ended = self._ended_at(answer)
@@ -126,7 +126,7 @@ class Observations:
         return shares
 
     def ear_voice_spans(self) -> list[float]:
-        """From the end of speech to the first frame of its interpretation, everything included, busy channel or not."""
+        """Return the whole delays from the end of speech to the first frame, on any channel."""
         arrivals = self._arrivals()
         return [
             (arrivals[answer.number][0][0] - ended) * 1000
@@ -135,7 +135,7 @@ class Observations:
         ]
 
     def _ended_at(self, answer: Answer) -> float | None:
-        """When the last frame of the source was written; None unless the whole utterance was heard."""
+        """Return when the last frame of the source was written; None unless the model received the whole utterance."""
         speaker = self.speakers.get(stamps.source(answer.heard_last))
         if speaker is None:
             return None
@@ -144,7 +144,7 @@ class Observations:
         return speaker.written[last] if last - number <= TAIL_FRAMES and last < len(speaker.written) else None
 
     def _unhindered(self) -> list[tuple[Answer, float]]:
-        """Answers that found their channel idle, with the arrival of their first frame."""
+        """Return answers whose channel was idle, with the arrival of their first frame."""
         arrivals = self._arrivals()
         spans: dict[int, list[tuple[int, float, float]]] = defaultdict(list)
         for answer in self.answers:
@@ -171,7 +171,7 @@ class Observations:
         return None if speaker is None else speaker.call
 
     def _arrivals(self) -> dict[int, list[tuple[float, int]]]:
-        """By interpretation: when its frames came into the call, and their numbers."""
+        """Return arrivals and numbers of frames in the call, by interpretation."""
         arrivals: dict[int, list[tuple[float, int]]] = defaultdict(list)
         for played in self.played.values():
             for at, stamp in played:
@@ -182,11 +182,11 @@ class Observations:
     # --- the rhythm of what is played --------------------------------------------------------------
 
     def jitters(self) -> list[float]:
-        """How far the intervals between two frames of the same interpretation were from 20 ms."""
+        """Return the differences from 20 ms of the intervals between frames of an interpretation."""
         return [late for times in self._rhythms() for late in jitter(times)]
 
     def most_ahead(self) -> float | None:
-        """The most any interpretation was ahead of a listener who began with its first frame."""
+        """Return the maximum by which an interpretation was ahead of real time."""
         return max((most_ahead(times) for times in self._rhythms()), default=None)
 
     def _rhythms(self) -> list[list[float]]:
@@ -200,10 +200,10 @@ class Observations:
     # --- losses --------------------------------------------------------------------------------------
 
     def lost_to_the_model(self) -> Losses:
-        """Frames of speech that never reached the model, though earlier and later ones of the same utterance did.
+        """Count frames of speech missing at the model between received ones of the same utterance.
 
-        What is missing at either end was cut off on purpose, as silence. Of an utterance that did not reach the model
-        at all, every frame is missing.
+        Frames missing at either end were cut as silence by design. Of an utterance that did not reach the model at all,
+        every frame is missing.
         """
         heard = {int(stamp) for append in self.appends for stamp in append.frames}
         missing = sent = 0
@@ -219,7 +219,7 @@ class Observations:
         return Losses(missing, sent)
 
     def _whole_utterances(self, speaker: SpeakerLog) -> list[Utterance]:
-        """Those that began and ended within the window."""
+        """Return the utterances entirely within the window."""
         return [
             utterance
             for utterance in speaker.utterances
@@ -229,7 +229,7 @@ class Observations:
         ]
 
     def lost_to_the_call(self) -> Losses:
-        """Frames of interpretations that the model sent and that never came into the call."""
+        """Count frames of interpretations that the model sent and the call did not get."""
         arrivals = self._arrivals()
         missing = sent = 0
         for answer in self._answers_in_window():
@@ -240,12 +240,12 @@ class Observations:
 
     @property
     def utterances(self) -> int:
-        """That began and ended within the window."""
+        """Return the number of utterances entirely within the window."""
         return sum(len(self._whole_utterances(speaker)) for speaker in self.speakers.values())
 
     @property
     def interpreted(self) -> int:
-        """How many of these were heard in the call, as an interpretation."""
+        """Return how many of these were interpreted in the call."""
         arrivals = self._arrivals()
         sources = {answer.heard_last for answer in self.answers if answer.number in arrivals}
         return sum(
@@ -257,10 +257,11 @@ class Observations:
     # --- after a stall ----------------------------------------------------------------------------
 
     def oldest_heard(self, since: float, connections: set[str] | None = None) -> float | None:
-        """The age of the oldest audio that reached the model after an instant, at its arrival.
+        """Return the age at arrival of the oldest audio that reached the model after `since`.
 
         Args:
-            connections: only these sessions count; None for all.
+            since: start of the period.
+            connections: sessions to consider; None for all.
         """
         ages = []
         for append in self.appends:
@@ -275,5 +276,5 @@ class Observations:
 
 
 def _utterance(speaker: SpeakerLog, number: int) -> Utterance:
-    """The utterance a frame belongs to. There are a few dozen, and the frame asked for is usually of a late one."""
+    """Return the utterance of a frame. The search starts at the latest one, which it usually is."""
     return next(utterance for utterance in reversed(speaker.utterances) if utterance.first <= number)

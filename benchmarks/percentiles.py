@@ -1,4 +1,4 @@
-"""Percentiles and rates of frames, as plain arithmetic on lists of numbers."""
+"""Computes percentiles, jitter and lead of frames."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FRAME_MS = 20.0
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
-    """The smallest value that at least `share` (0-1) of all do not exceed (nearest rank); None of none."""
+    """Return the nearest-rank percentile for `share` (0-1); None without values."""
     if not values:
         return None
     ranked = sorted(values)
@@ -20,7 +20,7 @@ def percentile(values: Sequence[float], share: float) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How a measure is spread, in the measure's own unit."""
+    """Percentiles of a measure, in its unit."""
 
     count: int
     p50: float
@@ -30,7 +30,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread | None:
-        """None of no values: nothing was measured, which is not zero."""
+        """Return the percentiles; None without values, which differs from zero."""
         ranked = sorted(values)
         if not ranked:
             return None
@@ -39,14 +39,14 @@ class Spread:
 
 
 def jitter(times: Sequence[float]) -> list[float]:
-    """How far each interval between frames is from 20 ms, in milliseconds; `times` are in seconds, in order."""
+    """Return the difference of each interval from 20 ms, in milliseconds; `times` are in seconds, in order."""
     return [abs((later - earlier) * 1000 - FRAME_MS) for earlier, later in pairwise(times)]
 
 
 def most_ahead(times: Sequence[float]) -> float:
-    """How much more had been sent than heard at most, in milliseconds, for a listener who began with the first frame.
+    """Return the maximum lead in milliseconds over a listener who starts playing with the first frame.
 
-    0 for frames that never come before their time.
+    It is 0 if no frame arrives early.
     """
     if not times:
         return 0.0

@@ -1,9 +1,9 @@
-"""The floor: a relay of an interpreter's shape and none of its features, to hold the bot against.
+"""Relays audio like an interpreter without features: the floor that the bot is compared with.
 
-Per call one media socket, per speaker one Realtime session; everything heard is appended in 100 ms pieces, turns are
-the model's affair, what the model says is cut into frames and sent on one shared 20 ms clock. No speech detection, no
-order of voices, no ledger, no captions, no bounds, no checks. It is written to be fast: aiohttp at both ends, typed
-parsing, prebuilt events.
+It has a media socket per call and a Realtime session per speaker. All audio is appended in 100 ms pieces, the model
+detects turns, and its audio is cut into frames and sent on one shared 20 ms clock. It has no speech detection, floor
+control, ledger, captions, limits or checks. It is written to be fast: aiohttp at both ends, typed parsing, prebuilt
+events.
 
     RELAY_ACCESS_KEY=… RELAY_MODEL_KEY=… python -m benchmarks.relay --port P --acs URL --model URL
     POST /calls {"rooms": ["…"]}       join the calls of these rooms
@@ -82,8 +82,8 @@ SESSION_UPDATE = msgspec.json.encode(
 ).decode()
 
 
-class Speaker:
-    """One speaker's audio on its way to the model."""
+class SpeakerUplink:
+    """A speaker's audio, queued for the model."""
 
     def __init__(self) -> None:
         self.held: asyncio.Queue[bytes] = asyncio.Queue()
@@ -97,7 +97,7 @@ class Speaker:
 
 
 class Relay:
-    """All calls of the process."""
+    """Relays all calls of the process."""
 
     def __init__(
         self,
@@ -138,7 +138,7 @@ class Relay:
     async def media(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(compress=False)
         await socket.prepare(request)
-        speakers: dict[str, Speaker] = {}
+        speakers: dict[str, SpeakerUplink] = {}
         voice = self._voices[socket] = deque()
         try:
             async with asyncio.TaskGroup() as group:
@@ -149,7 +149,7 @@ class Relay:
                         continue
                     speaker = speakers.get(audio.participant_raw_id)
                     if speaker is None:
-                        speaker = speakers[audio.participant_raw_id] = Speaker()
+                        speaker = speakers[audio.participant_raw_id] = SpeakerUplink()
                         tasks.append(group.create_task(self._converse(speaker, voice)))
                     speaker.hear(audio.data)
                 for task in tasks:
@@ -158,7 +158,7 @@ class Relay:
             del self._voices[socket]
         return socket
 
-    async def _converse(self, speaker: Speaker, voice: deque[bytes]) -> None:
+    async def _converse(self, speaker: SpeakerUplink, voice: deque[bytes]) -> None:
         async with (
             self._http.ws_connect(self._model_url, headers=self._model_headers, max_msg_size=0) as model,
             asyncio.TaskGroup() as group,
@@ -175,13 +175,13 @@ class Relay:
                     rest = rest[whole:]
             appending.cancel()
 
-    async def _append(self, speaker: Speaker, model: aiohttp.ClientWebSocketResponse) -> None:
+    async def _append(self, speaker: SpeakerUplink, model: aiohttp.ClientWebSocketResponse) -> None:
         while True:
             audio = pybase64.b64encode_as_string(await speaker.held.get())
             await model.send_str(f'{{"type":"input_audio_buffer.append","audio":"{audio}"}}')
 
     async def pace(self) -> None:
-        """One clock for all calls."""
+        """Send the frames of all calls every 20 ms."""
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
@@ -197,7 +197,7 @@ class Relay:
 
 
 async def serve(port: int, acs: str, access_key: str, model: str, model_key: str) -> None:
-    """Relay until ended by a signal."""
+    """Relay until cancelled."""
     async with (
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
         CallAutomationClient(acs, AzureKeyCredential(access_key)) as calls,
@@ -227,7 +227,7 @@ def main() -> None:
     keys = (
         os.environ["RELAY_ACCESS_KEY"],
         os.environ["RELAY_MODEL_KEY"],
-    )  # not on the command line: others see that
+    )  # not on the command line, which other users can see
     uvloop.run(serve(arguments.port, arguments.acs, keys[0], arguments.model, keys[1]))
 
 

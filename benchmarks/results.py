@@ -1,4 +1,4 @@
-"""What was measured, for machines: one JSON document."""
+"""Collects all results and writes them as a JSON document."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from benchmarks.stall import Stall
 
 @dataclass(slots=True)
 class Results:
-    """Everything one run of the benchmarks has found."""
+    """The results of a run of the benchmarks."""
 
     line: list[Run] = field(default_factory=list)
     stall: Stall | None = None
@@ -38,7 +38,7 @@ class Results:
     joins: Sequence[Joins] = ()
 
     def document(self) -> dict[str, Any]:
-        """As plain values, with the machine and the time beside them; nothing that was not measured is in it."""
+        """Return the results as JSON values, with machine and time; measurements not made are left out."""
         document: dict[str, Any] = {
             "machine": machine(),
             "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -77,7 +77,7 @@ def _run(run: Run) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """Where this was measured."""
+    """Return a description of this machine."""
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),

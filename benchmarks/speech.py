@@ -1,4 +1,4 @@
-"""What the speakers of the load say: real synthesised sentences of 2-4 s without a long pause, kept in memory."""
+"""Synthesises the sentences of the load's speakers: 2-4 s each, without a long pause."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from benchmarks.stamps import FRAME_BYTES, FRAME_SAMPLES
 from emulator.engine.local.synthesis import Synthesiser, Voice
 
 AUDIBLE_RMS = 60.0
-"""Of 32768, -55 dB: what a sentence begins and ends with at least. As `demo` judges it."""
+"""Minimum RMS of an audible frame in 16-bit steps (-55 dB), as in `demo`."""
 
 LANGUAGES = ("en-US", "es-ES")
-"""The two speakers of every call."""
+"""Languages of the two speakers of every call."""
 
 VOICES = {
     "en-US": (
@@ -42,10 +42,10 @@ SENTENCES = {
 
 
 async def synthesise() -> dict[str, list[bytes]]:
-    """Every sentence in every voice, by language tag: PCM16 mono 24 kHz in whole frames, silence cut off at the ends.
+    """Synthesise every sentence in every voice, by language tag: whole frames of PCM16 mono 24 kHz, trimmed.
 
     Raises:
-        EngineError: there is no voice on this machine.
+        EngineError: the voice is not installed.
     """
     speech: dict[str, list[bytes]] = {}
     async with Synthesiser() as synthesiser:
@@ -56,14 +56,14 @@ async def synthesise() -> dict[str, list[bytes]]:
 
 
 def trimmed(pcm: bytes) -> bytes:
-    """The whole frames from the first audible one to the last."""
+    """Return the frames from the first audible one to the last."""
     levels = frame_levels(pcm)
     audible = [index for index, level in enumerate(levels) if level >= AUDIBLE_RMS]
     return pcm[audible[0] * FRAME_BYTES : (audible[-1] + 1) * FRAME_BYTES] if audible else b""
 
 
 def longest_pause_ms(levels: Sequence[float]) -> int:
-    """The longest run of inaudible frames."""
+    """Return the longest run of inaudible frames in milliseconds."""
     longest = run = 0
     for level in levels:
         run = run + 1 if level < AUDIBLE_RMS else 0
@@ -72,7 +72,7 @@ def longest_pause_ms(levels: Sequence[float]) -> int:
 
 
 def frame_levels(pcm: bytes) -> list[float]:
-    """Root mean square of each whole frame, in 16-bit steps."""
+    """Return the RMS of each whole frame, in 16-bit steps."""
     frames = len(pcm) // FRAME_BYTES
     samples = np.frombuffer(pcm, dtype="<i2", count=frames * FRAME_SAMPLES).reshape(frames, FRAME_SAMPLES)
     levels: list[float] = np.sqrt(np.mean(np.square(samples.astype(np.float64)), axis=1)).tolist()

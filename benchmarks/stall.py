@@ -1,4 +1,4 @@
-"""What a model that stops reading does to the bot: its memory, the age of what is heard afterwards, what is lost."""
+"""Measures the effect of a model that stops reading: memory, age of the audio afterwards, lost utterances."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.line import DRAIN_S, MIB, SUBJECTS, WARM_UP_S, Cores, Report
+from benchmarks.line import DRAIN_S, MIB, SUBJECTS, WARM_UP_S, Cores, ProgressCallback
 from benchmarks.load import Load
 from emulator.realtime.faults.rules import FaultRule, RealtimeFaults
 
 CALLS = 10
 AFTER_S = 6.0
-"""For the sessions to come back, and to be heard again."""
+"""Seconds for the sessions to reconnect and continue."""
 _RENEW_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """How the bot got through it. Ages in milliseconds; None where nothing was heard any more."""
+    """The result of a stall. Ages in milliseconds; None if nothing arrived."""
 
     calls: int
     seconds: float
@@ -28,24 +28,24 @@ class Stall:
     mib_worst: float
     mib_after: float
     oldest_heard_ms: float | None
-    """Age of the oldest audio that reached, after the stall, a session from which an interpretation came."""
+    """Age of the oldest audio that arrived after the stall at a session that then sent an interpretation."""
     oldest_arrived_ms: float | None
-    """The same over all sessions, those included that the bot had given up."""
+    """The same over all sessions, including those that the bot had abandoned."""
     oldest_interpreted_ms: float | None
-    """Longest way from the end of speech to its interpretation, of those that began after the stall."""
+    """Longest time from the end of speech to its interpretation, of interpretations that started after the stall."""
     utterances: int
-    """That began and ended during the stall."""
+    """Utterances that started and ended during the stall."""
     interpreted: int
-    """Of these, how many were heard in the end."""
+    """Number of these that were interpreted."""
 
 
 async def measure(
-    seconds: float, *, speech: Mapping[str, Sequence[bytes]], cores: Cores, folder: Path, report: Report
+    seconds: float, *, speech: Mapping[str, Sequence[bytes]], cores: Cores, folder: Path, report: ProgressCallback
 ) -> Stall:
-    """Let the bot's model read nothing for so many seconds, from the sessions there are and from those opened anew.
+    """Stop the model's reading from open and new sessions for `seconds`.
 
     Raises:
-        SubjectFailed: the bot could not be brought to work.
+        SubjectFailed: the bot did not work.
     """
     report("starting")
     async with Load(speech) as load, SUBJECTS["bot"](load, folder, cores.subject) as bot:

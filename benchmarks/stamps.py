@@ -1,7 +1,7 @@
-"""Marks 20 ms frames so that each is recognised wherever its bytes turn up; a dither nobody hears. No clock, no I/O.
+"""Stamps 20 ms frames inaudibly, so that each can be identified by its bytes.
 
-A stamp is 32 bits in the lowest bits of a frame's first 32 samples: who says it (16 bits) and the frame's number
-(16 bits). Nothing on the way resamples, so the bits survive. Digital silence reads as stamp 0: nobody.
+A stamp is 32 bits in the lowest bits of a frame's first 32 samples: the source (16 bits) and the frame's number (16
+bits). Nothing resamples the audio, so the bits survive. Digital silence has stamp 0.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ FRAME_SAMPLES = 480
 FRAME_BYTES = 2 * FRAME_SAMPLES
 """20 ms of PCM16 mono at 24 kHz."""
 LARGEST = 0xFFFF
-"""Of sources and of frame numbers: 21 minutes of speech by one speaker."""
+"""Maximum of sources and frame numbers, which is 21 minutes of speech per speaker."""
 
 _BITS = 32
 
@@ -21,9 +21,9 @@ Stamps = NDArray[np.uint32]
 
 
 def stamped(pcm: bytes, source: int, first: int) -> bytes:
-    """The same sound with its whole frames stamped `(source, first)`, `(source, first + 1)`, …
+    """Stamp the whole frames of a sound with `(source, first)`, `(source, first + 1)`, …
 
-    A last piece shorter than a frame is left as it is.
+    A last piece shorter than a frame is unchanged.
 
     Raises:
         ValueError: the source is not in 1..LARGEST, or the numbers go beyond LARGEST.
@@ -40,7 +40,7 @@ def stamped(pcm: bytes, source: int, first: int) -> bytes:
 
 
 def read(pcm: bytes) -> Stamps:
-    """The stamps of all whole frames, oldest first; 0 for a frame of digital silence."""
+    """Return the stamps of all whole frames in order; 0 for digital silence."""
     frames = len(pcm) // FRAME_BYTES
     samples = np.frombuffer(pcm, dtype="<i2", count=frames * FRAME_SAMPLES).reshape(frames, FRAME_SAMPLES)
     packed = np.packbits((samples[:, :_BITS] & 1).astype(np.uint8), axis=1)
@@ -48,10 +48,10 @@ def read(pcm: bytes) -> Stamps:
 
 
 def source(stamp: int) -> int:
-    """Who said it; 0 for nobody."""
+    """Return the source of a stamp; 0 for none."""
     return stamp >> 16
 
 
 def number(stamp: int) -> int:
-    """Which of the source's frames it is, from 0."""
+    """Return the frame number of a stamp, from 0."""
     return stamp & 0xFFFF

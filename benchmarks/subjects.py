@@ -1,4 +1,4 @@
-"""What is measured: the bot and the floor program, each as a process of its own on a core of its own."""
+"""Runs the measured programs, the bot and the floor, each in a process on its own core."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from benchmarks.speech import LANGUAGES
 _ROOT = Path(__file__).parent.parent
 _START_S = 30.0
 STOP_S = 8.0
-"""For a process to leave by itself once told to."""
+"""Seconds that a process gets to end after SIGTERM."""
 
 
 class SubjectFailed(Exception):
-    """The measured program did not start, ended by itself, or refused what was asked of it."""
+    """The measured program did not start, ended unexpectedly, or refused a request."""
 
 
 class Subject(Protocol):
@@ -47,16 +47,16 @@ class Subject(Protocol):
     def process(self) -> psutil.Process: ...
 
     async def take_calls(self, count: int) -> None:
-        """Make so many rooms, let two speakers join each, and have the program join them too.
+        """Create `count` rooms with two speakers each and have the program join them.
 
         Raises:
-            SubjectFailed: it does not.
+            SubjectFailed: it did not join.
         """
         ...
 
 
-class Child:
-    """A child process on one core, its output in a file; never outlives the context."""
+class MeasuredProcess:
+    """A process on one core, with its output in a file."""
 
     def __init__(self, name: str, arguments: list[str], environment: Mapping[str, str], log: Path, core: int | None):
         self.name = name
@@ -67,47 +67,47 @@ class Child:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> psutil.Process:
-        """Start it.
+        """Start the process.
 
         Raises:
-            SubjectFailed: it has ended already.
+            SubjectFailed: it ended at once.
         """
         with self._log.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *self._arguments,
-                cwd=self._log.parent,  # away from whatever .env there is
+                cwd=self._log.parent,  # a folder without a .env file
                 env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(_ROOT), **self._environment},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl+C is ours to act on
+                start_new_session=True,  # Ctrl+C is handled here
             )
         try:
             if self._core is not None:
-                os.sched_setaffinity(self._process.pid, {self._core})  # threads to come inherit it
+                os.sched_setaffinity(self._process.pid, {self._core})  # inherited by later threads
             return psutil.Process(self._process.pid)
         except (psutil.NoSuchProcess, ProcessLookupError) as error:
-            raise SubjectFailed(f"{self.name} ended while starting: {self.last_words()}") from error
+            raise SubjectFailed(f"{self.name} ended while starting: {self.last_lines()}") from error
 
     async def ready(self, http: aiohttp.ClientSession, url: str) -> None:
-        """Wait until it answers.
+        """Wait until the process answers.
 
         Raises:
-            SubjectFailed: it ended, or took too long.
+            SubjectFailed: it ended, or did not answer in time.
         """
         try:
             async with asyncio.timeout(_START_S):
                 while not await _answers(http, url):
                     if self._process is None or self._process.returncode is not None:
-                        raise SubjectFailed(f"{self.name} ended while starting: {self.last_words()}")
+                        raise SubjectFailed(f"{self.name} ended while starting: {self.last_lines()}")
                     await asyncio.sleep(0.05)
         except TimeoutError as error:
-            raise SubjectFailed(f"{self.name} did not start in {_START_S:.0f} s: {self.last_words()}") from error
+            raise SubjectFailed(f"{self.name} did not start in {_START_S:.0f} s: {self.last_lines()}") from error
 
-    def last_words(self) -> str:
+    def last_lines(self) -> str:
         lines = self._log.read_text(errors="replace").splitlines()
-        return " | ".join(lines[-3:]) or "it said nothing"
+        return " | ".join(lines[-3:]) or "the log is empty"
 
     async def stop(self) -> None:
         process = self._process
@@ -135,7 +135,7 @@ async def _answers(http: aiohttp.ClientSession, url: str) -> bool:
 
 
 def free_port() -> int:
-    """A port nobody listens on, for a program that cannot tell which one it got."""
+    """Return a free port, for a program that does not report its own."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -143,7 +143,7 @@ def free_port() -> int:
 
 
 class _Program:
-    """What both subjects have in common."""
+    """Base of both programs: starts and ends the process and sends requests."""
 
     def __init__(
         self,
@@ -158,13 +158,13 @@ class _Program:
         self.name = name
         self._load = load
         self._url = f"http://127.0.0.1:{port}"
-        self._child = Child(name, arguments, environment, log, core)
+        self._child = MeasuredProcess(name, arguments, environment, log, core)
         self._process: psutil.Process | None = None
         self._http: aiohttp.ClientSession | None = None
 
     @property
     def process(self) -> psutil.Process:
-        assert self._process is not None  # known inside the context
+        assert self._process is not None  # set inside the context
         return self._process
 
     async def __aenter__(self) -> Self:
@@ -203,11 +203,11 @@ class _Program:
         try:
             await self._load.connected()
         except TimeoutError as error:
-            raise SubjectFailed(f"{self.name} did not join its calls: {self._child.last_words()}") from error
+            raise SubjectFailed(f"{self.name} did not join its calls: {self._child.last_lines()}") from error
 
 
 class Bot(_Program):
-    """`python -m bot`, as it would be deployed."""
+    """The bot, `python -m bot`, as deployed."""
 
     def __init__(self, load: Load, folder: Path, core: int | None) -> None:
         port = free_port()
@@ -240,16 +240,16 @@ class Bot(_Program):
         self.port = port
 
     def request(self, method: str, path: str) -> bytes:
-        """An admin's request without a body, as it goes over the wire."""
+        """Return the bytes of an admin request without a body."""
         return f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nX-API-Key: {self._key}\r\n\r\n".encode()
 
     async def create_room(self, name: str) -> str:
-        """A room nobody is in; its id."""
+        """Create an empty room; return its id."""
         room_id: str = (await self._create_room(name))["room_id"]
         return room_id
 
     async def create_acs_room(self, name: str) -> str:
-        """The same; the id by which ACS knows it."""
+        """Create an empty room; return its ACS room id."""
         acs_room_id: str = (await self._create_room(name))["acs_room_id"]
         return acs_room_id
 
@@ -268,7 +268,7 @@ class Bot(_Program):
             {"display_name": f"speaker of {language}", "role": "Presenter", "speaks": language}
             for language in LANGUAGES
         ]
-        # One pause for all lengths of speech, so that the end of every turn is known from outside.
+        # The same pause for all lengths of speech, so that the end of every turn is known.
         settings = {"end_of_turn_ms": 500, "end_of_turn_after_long_ms": 500}
         request = {
             "name": "benchmark",
@@ -288,7 +288,7 @@ class Bot(_Program):
 
 
 class Floor(_Program):
-    """`python -m benchmarks.relay`: the shape of an interpreter without its features."""
+    """The floor, `python -m benchmarks.relay`: an interpreter's data flow without its features."""
 
     def __init__(self, load: Load, folder: Path, core: int | None) -> None:
         port = free_port()

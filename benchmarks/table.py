@@ -1,4 +1,4 @@
-"""What was measured, for people: one table per number of calls, one for the stall, the hot paths and the capacity."""
+"""Prints the results as tables."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from benchmarks.percentiles import Spread
 from benchmarks.stall import Stall
 
 FEW = 20
-"""Fewer values than this have no 95th percentile worth the name: how many there were is told."""
+"""Minimum number of values for a meaningful 95th percentile; below it the table shows the number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measure, floor and bot side by side. `met` is None where the product page sets no target."""
+    """A measure of floor and bot. `met` is None without a target."""
 
     measure: str
     floor: str
@@ -39,20 +39,20 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """How one measure is shown and judged."""
+    """How a measure is shown and compared with its target."""
 
     name: str
     show: Callable[[Run], str]
     value: Callable[[Run], float | None] = lambda run: None
-    """The number that is compared and judged."""
+    """Returns the number to compare."""
     compared: bool = False
-    """Whether the ratio of bot to floor says something."""
+    """Whether to show the ratio of bot to floor."""
     limit: float | None = None
-    """What the bot's value may be at most; of its ratio to the floor's, if `limits_ratio`."""
+    """Maximum of the bot's value, or of the ratio if `limits_ratio`."""
     limits_ratio: bool = False
     target: str = ""
     judged_from: int = 1
-    """Calls: below that, what a process needs once hides what a call needs."""
+    """Minimum number of calls for a verdict: with fewer, fixed costs of the process dominate."""
 
     def row(self, floor: Run | None, bot: Run | None) -> Row:
         first, second = (None if run is None else self.value(run) for run in (floor, bot))
@@ -71,7 +71,7 @@ class Measure:
 
 
 def rows(floor: Run | None, bot: Run | None) -> list[Row]:
-    """All measures of one number of calls."""
+    """Return all measures for a number of calls."""
     return [measure.row(floor, bot) for measure in MEASURES]
 
 
@@ -99,15 +99,15 @@ def _loss(losses: Losses) -> str:
 
 
 def _lost(losses: Losses) -> float | None:
-    """None when there was nothing to lose."""
+    """Return the missing frames; None if none were sent."""
     return losses.missing if losses.sent else None
 
 
-def _strangers(load: Generator) -> str:
+def _others(load: Generator) -> str:
     return "–" if load.others_share is None else f"{load.others_share:.0%}"
 
 
-# Targets: product page, section 6; they are the bot's alone.
+# Targets apply to the bot alone.
 MEASURES: tuple[Measure, ...] = (
     Measure(
         "frame in → model, ms  p50 / p95 / p99",
@@ -126,7 +126,7 @@ MEASURES: tuple[Measure, ...] = (
         target="p95 ≤ 5",
     ),
     Measure(
-        "own share of the way from speech to speech, ms",
+        "own share of the ear-voice span, ms",
         lambda run: _spread(run.own_share),
         lambda run: _p95(run.own_share),
         compared=True,
@@ -180,9 +180,9 @@ MEASURES: tuple[Measure, ...] = (
         limit=0,
         target="0",
     ),
-    Measure("the load itself: ticks late p99, ms", lambda run: _number(run.generator.late_p99_ms)),
-    Measure("the load itself: share of its core", lambda run: f"{run.generator.core_share:.0%}"),
-    Measure("strangers on either core", lambda run: _strangers(run.generator)),
+    Measure("load: lateness p99, ms", lambda run: _number(run.generator.late_p99_ms)),
+    Measure("load: share of its core", lambda run: f"{run.generator.core_share:.0%}"),
+    Measure("other programs on either core", lambda run: _others(run.generator)),
 )
 
 
@@ -190,19 +190,19 @@ MEASURES: tuple[Measure, ...] = (
 
 
 def console() -> Console:
-    """Where results go: in colour on a terminal, plain and wide enough into a file or a pipe."""
+    """Return a console on standard output: coloured in a terminal, plain and wide elsewhere."""
     screen = Console(highlight=False)
     return screen if screen.is_terminal else Console(highlight=False, width=132)
 
 
 def show_line(screen: Console, runs: Sequence[Run]) -> None:
-    """One table for each number of calls, in order."""
+    """Print a table for each number of calls, in order."""
     for calls in sorted({run.calls for run in runs}):
         floor, bot = (
             next((run for run in runs if run.calls == calls and run.subject == name), None) for name in ("floor", "bot")
         )
         seconds = max(run.seconds for run in runs if run.calls == calls)
-        table = _table(
+        table = new_table(
             f"{calls_in_words(calls)}, two speakers each, {seconds:.0f} s",
             "",
             "floor",
@@ -212,74 +212,78 @@ def show_line(screen: Console, runs: Sequence[Run]) -> None:
             "met",
         )
         for row in rows(floor, bot):
-            table.add_row(row.measure, row.floor, row.bot, row.ratio, row.target, _mark(row.met))
+            table.add_row(row.measure, row.floor, row.bot, row.ratio, row.target, mark(row.met))
         screen.print(table)
         generators = [run.generator for run in (floor, bot) if run is not None]
         if any(generator.disturbed for generator in generators):
-            screen.print(Text("Other programs used these cores: measure again when they do not.", style="yellow"))
+            screen.print(Text("Other programs used these cores; repeat the measurement without them.", style="yellow"))
         elif any(generator.overloaded for generator in generators):
-            screen.print(Text("The load was at its own limits: its lateness is in these delays.", style="yellow"))
+            screen.print(Text("The load was at its limit; the delays include its lateness.", style="yellow"))
 
 
 def show_stall(screen: Console, stall: Stall) -> None:
-    """What the stall did to the bot."""
+    """Print the effect of the stall."""
     title = f"the model reads nothing for {stall.seconds:.0f} s, {calls_in_words(stall.calls)}"
-    table = _table(title, "", "bot", "target", "met")
+    table = new_table(title, "", "bot", "target", "met")
     memory = f"{stall.mib_before:.0f} → {stall.mib_worst:.0f} → {stall.mib_after:.0f}"
     growth = (stall.mib_worst - stall.mib_before) / stall.calls
-    table.add_row("memory before → at worst → after, MiB", memory, "≤ 2 per call", _mark(growth <= 2.0))
+    table.add_row("memory before → maximum → after, MiB", memory, "≤ 2 per call", mark(growth <= 2.0))
     oldest = stall.oldest_heard_ms
     table.add_row(
-        "oldest audio a session answered to heard afterwards, s",
+        "age of the oldest audio interpreted afterwards, s",
         _seconds(oldest),
         "≤ 3",
-        _mark(None if oldest is None else oldest <= 3_000),
+        mark(None if oldest is None else oldest <= 3_000),
     )
     table.add_row(
-        "longest from end of speech to interpretation afterwards, s",
+        "longest ear-voice span afterwards, s",
         _seconds(stall.oldest_interpreted_ms),
         "",
         "",
     )
-    table.add_row("spoken meanwhile, and interpreted aloud", f"{stall.utterances}, {stall.interpreted}", "", "")
+    table.add_row("utterances during the stall, interpreted", f"{stall.utterances}, {stall.interpreted}", "", "")
     screen.print(table)
 
 
 def show_flood(screen: Console, flood: Flood) -> None:
-    """How the other calls fared."""
+    """Print the effect on the other calls."""
     title = f"one call flooded, {calls_in_words(flood.calls)} beside it"
-    table = _table(title, "", "quiet", "flooded", "ratio", "target", "met")
+    table = new_table(title, "", "quiet", "flooded", "ratio", "target", "met")
     quiet, flooded, ratio = flood.quiet, flood.flooded, flood.jitter_ratio
     table.add_row(
-        "jitter of what is spoken, ms  p50 / p95 / p99",
+        "playout jitter, ms  p50 / p95 / p99",
         _spread(quiet.jitter),
         _spread(flooded.jitter),
         _number(ratio, 2),
         "",
         "",
     )
-    table.add_row("own share of the delay, ms  p50 / p95 / p99", _spread(quiet.own_share), _spread(flooded.own_share))
+    table.add_row(
+        "own share of the ear-voice span, ms  p50 / p95 / p99", _spread(quiet.own_share), _spread(flooded.own_share)
+    )
     lost = [part.lost_to_the_call for part in (quiet, flooded)]
-    table.add_row("frames lost", *map(_loss, lost), "", "0", _mark(not any(one.missing for one in lost)))
-    table.add_row("of a core, by the bot", f"{quiet.core_share:.0%}", f"{flooded.core_share:.0%}")
-    table.add_row("the load itself late, ms  p99", _number(quiet.late_p99_ms), _number(flooded.late_p99_ms))
-    table.add_row("the flood: frames per s", "", f"{flood.frames_per_s:.0f}")
+    table.add_row("frames lost", *map(_loss, lost), "", "0", mark(not any(one.missing for one in lost)))
+    table.add_row("bot's share of a core", f"{quiet.core_share:.0%}", f"{flooded.core_share:.0%}")
+    table.add_row("load: lateness p99, ms", _number(quiet.late_p99_ms), _number(flooded.late_p99_ms))
+    table.add_row("flood: frames per second", "", f"{flood.frames_per_s:.0f}")
     answers = ", ".join(f"{count} × {status}" for status, count in flood.answers.items())
-    table.add_row("the flood: its requests were answered", "", answers)
+    table.add_row("flood: answers by status", "", answers)
     screen.print(table)
 
 
 def show_hot_paths(screen: Console, timings: Sequence[Timing]) -> None:
-    """What each step of a frame costs."""
-    table = _table("hot paths", "", "µs per frame", f"of a core, {SPEAKING} speaking")
+    """Print the cost of each hot path."""
+    table = new_table("hot paths", "", "µs per frame", f"share of a core, {SPEAKING} speaking")
     for timing in timings:
         table.add_row(timing.name, f"{timing.us_per_frame:.2f}", f"{timing.core_share:.1%}")
     screen.print(table)
 
 
 def show_admin_reads(screen: Console, found: Sequence[AdminReads]) -> None:
-    """How fast the admin API answers."""
-    table = _table("admin reads", "", "per second", "of a core", "per core", "ms  p50 / p95 / p99", "target", "met")
+    """Print the speed of the admin API."""
+    table = new_table(
+        "admin reads", "", "per second", "share of a core", "per core", "ms  p50 / p95 / p99", "target", "met"
+    )
     for reads in found:
         judged = reads.kind in JUDGED
         table.add_row(
@@ -289,33 +293,33 @@ def show_admin_reads(screen: Console, found: Sequence[AdminReads]) -> None:
             f"{reads.per_core:.0f}",
             _spread(reads.delay_ms),
             f"≥ {TARGET_PER_S}" if judged else "",
-            _mark(reads.per_core >= TARGET_PER_S) if judged else "",
+            mark(reads.per_core >= TARGET_PER_S) if judged else "",
         )
     screen.print(table)
 
 
 def show_joins(screen: Console, found: Sequence[Joins]) -> None:
-    """How long from Event Grid's delivery to the connect request."""
-    table = _table("delivery to connect request", "", "joins", "ms  p50 / p95 / p99", "target p95", "met")
+    """Print the delays from Event Grid's delivery to the connect request."""
+    table = new_table("delivery to connect request", "", "joins", "ms  p50 / p95 / p99", "target p95", "met")
     for joins in found:
         met = None if joins.delay_ms is None else joins.delay_ms.p95 <= JOIN_TARGET_MS
         beside = "at rest" if not joins.calls else f"beside {joins.calls} calls"
         count = "0" if joins.delay_ms is None else str(joins.delay_ms.count)
-        table.add_row(beside, count, _spread(joins.delay_ms), f"≤ {JOIN_TARGET_MS:.0f}", _mark(met))
+        table.add_row(beside, count, _spread(joins.delay_ms), f"≤ {JOIN_TARGET_MS:.0f}", mark(met))
     screen.print(table)
 
 
 def show_capacity(screen: Console, capacities: Sequence[Capacity]) -> None:
-    """How many calls a core carries."""
-    table = _table(f"calls on one core, delay p99 < {LIMIT_MS:.0f} ms", "", "calls", "stopped by", "target", "met")
+    """Print the capacity of a core."""
+    table = new_table(f"calls on one core, delay p99 < {LIMIT_MS:.0f} ms", "", "calls", "stopped by", "target", "met")
     for capacity in capacities:
-        enough = capacity.calls >= 200 or (None if capacity.stopped_by in ("load", "strangers") else False)
-        mark = _mark(enough) if capacity.subject == "bot" else ""
+        enough = capacity.calls >= 200 or (None if capacity.stopped_by in ("load", "others") else False)
+        met = mark(enough) if capacity.subject == "bot" else ""
         target = "≥ 200" if capacity.subject == "bot" else ""
-        table.add_row(capacity.subject, str(capacity.calls), capacity.stopped_by, target, mark)
+        table.add_row(capacity.subject, str(capacity.calls), capacity.stopped_by, target, met)
     screen.print(table)
     for capacity in capacities:
-        steps = _table(
+        steps = new_table(
             f"{capacity.subject}, step by step",
             "calls",
             "in, p99 ms",
@@ -323,24 +327,24 @@ def show_capacity(screen: Console, capacities: Sequence[Capacity]) -> None:
             "core",
             "load late",
             "its core",
-            "strangers",
+            "others",
         )
         for run in capacity.runs:
             up, down = _number(_p99(run.up)), _number(_p99(run.down))
             load = run.generator
             late, busy = _number(load.late_p99_ms), f"{load.core_share:.0%}"
-            steps.add_row(str(run.calls), up, down, f"{run.core_share:.0%}", late, busy, _strangers(load))
+            steps.add_row(str(run.calls), up, down, f"{run.core_share:.0%}", late, busy, _others(load))
         screen.print(steps)
 
 
-def _table(title: str, *columns: str) -> Table:
+def new_table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
         table.add_column(column, justify="left" if index == 0 else "right", no_wrap=True)
     return table
 
 
-def _mark(met: bool | None) -> Text:
+def mark(met: bool | None) -> Text:
     if met is None:
         return Text("")
     return Text("✓", style="green") if met else Text("✗", style="bold red")

@@ -1,1 +1,1 @@
-"""What happens to every frame, one file per path, each saying why it is hot; measured without sockets or a loop."""
+"""Hot paths: work done for every frame, a file for each, measured without sockets or an event loop."""

@@ -1,4 +1,4 @@
-"""From the room's pieces of speech to append events. Hot: 50 pieces a second for every lane of everybody speaking."""
+"""Creates append events from a room's speech. Hot: 50 pieces per second for every lane of every speaker."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Reading the model's audio. Hot: 20 kB of JSON for every 250 ms of every interpretation, several times faster than
-real time."""
+"""Reads the model's audio. Hot: 20 kB of JSON per 250 ms of every interpretation, at several times real time."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from bot.realtime.conversation_messages import ConversationSettings
 from bot.realtime.conversation_session import ConversationSession
 
 FRAMES = 12
-"""240 ms, in whole frames."""
+"""Frames per delta: 240 ms."""
 
 
 def paths() -> list[HotPath]:
@@ -43,7 +42,7 @@ def paths() -> list[HotPath]:
 
 
 def _answering() -> ConversationSession:
-    """A session in the middle of an answer, which has no end here."""
+    """Return a session in the middle of an endless answer."""
     response_turn.ENDLESS_EXTRA_MS = 10**12
     protocol = ConversationSession(Lane("8:acs:ada", "en-US", "es-ES"), "Interpret.", ConversationSettings())
     update = json.loads(protocol.data_to_send()[0])

@@ -1,4 +1,4 @@
-"""One frame to every listener of a channel. Hot: 50 a second, and a popular room has hundreds of listeners."""
+"""Publishes a frame to every listener of a channel. Hot: 50 frames per second for hundreds of listeners."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _publish_only() -> Callable[[], None]:
 
 
 def _publish_and_read() -> None:
-    """Waking every reader's task included; starting the tasks, too, once for all frames."""
+    """Publish to readers, including waking every reader's task, and starting the tasks once."""
     asyncio.run(_to_readers())
 
 

@@ -1,4 +1,4 @@
-"""Reading a frame from ACS. Hot: 50 times a second for every participant of every call, speaking or not."""
+"""Decodes a frame from ACS. Hot: 50 times per second for every participant of every call, speaking or not."""
 
 from __future__ import annotations
 

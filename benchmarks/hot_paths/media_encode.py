@@ -1,4 +1,4 @@
-"""Writing a frame for ACS. Hot: 50 times a second for every call in which an interpretation is heard."""
+"""Encodes a frame for ACS. Hot: 50 times per second for every call with an interpretation."""
 
 from __future__ import annotations
 

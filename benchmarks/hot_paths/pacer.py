@@ -1,4 +1,4 @@
-"""`Pacer`. Hot: 50 frames a second for every call in which an interpretation is heard, out of bursts from the model."""
+"""Paces the model's bursts with `Pacer`. Hot: 50 frames per second for every call with an interpretation."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from benchmarks.hot_paths.timing import HotPath
 from bot.interpreting.playout.pacer import Pacer
 
 DELTA_BYTES = 12_000
-"""250 ms: the emulated model's, and the real one's as far as captured."""
+"""Delta size (250 ms) of the emulated model, and of the real one as captured."""
 PACE = 4
-"""The model is so many times faster than real time."""
+"""Speed of the model in multiples of real time."""
 
 
 def paths() -> list[HotPath]:

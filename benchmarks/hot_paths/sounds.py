@@ -1,4 +1,4 @@
-"""Frames to measure with: speech-like and noise-like, the same in every run."""
+"""Generates speech-like and noise-like frames, the same in every run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _cut(samples: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[bytes]:
 
 @cache
 def speech_frames() -> list[bytes]:
-    """3 s of a buzz with formants whose loudness follows syllables, four a second: a voice, to the detectors."""
+    """Return 3 s of a buzz with formants and four syllables per second, which detectors take for a voice."""
     time = np.arange(3 * _RATE) / _RATE
     pitch = 120 + 15 * np.sin(2 * np.pi * 0.7 * time)
     phase = 2 * np.pi * np.cumsum(pitch) / _RATE
@@ -33,5 +33,5 @@ def speech_frames() -> list[bytes]:
 
 @cache
 def noise_frames() -> list[bytes]:
-    """2 s of a quiet room, -58 dBFS: loud enough not to be flagged as silent."""
+    """Return 2 s of a quiet room, -58 dBFS: loud enough not to be flagged as silent."""
     return _cut(np.random.default_rng(1).normal(0.0, 40.0, 2 * _RATE))

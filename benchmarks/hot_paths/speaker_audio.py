@@ -1,5 +1,4 @@
-"""`InterpreterSession.handle(SpeakerAudio)`. Hot: 50 times a second for every participant of every call, and most of
-the time nothing is to be done: this is where a call that only listens costs."""
+"""Handles `SpeakerAudio` in `InterpreterSession`. Hot: 50 times per second for every participant of every call."""
 
 from __future__ import annotations
 

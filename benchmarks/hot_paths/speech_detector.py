@@ -1,5 +1,7 @@
-"""`SpeechDetector.voiced`. Hot: 50 times a second for every participant of every call; the good detector costs several
-times the socket, so what counts is how rarely it is asked."""
+"""Detects speech with `SpeechDetector`. Hot: 50 times per second for every participant of every call.
+
+The neural detector costs several times as much as the socket, so the cost depends on how rarely it is called.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a step takes: the median of many short series, so that a busy machine hardly shows."""
+"""Times a step by the median of many short series, which a busy machine affects little."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from statistics import median
 
 FRAMES_PER_SECOND = 50
 SPEAKING = 100
-"""Participants, for the share of a core."""
+"""Number of speaking participants for the share of a core."""
 
 _SERIES_S = 0.005
-"""Long against the clock's resolution, short against what else the machine does."""
+"""Duration of a series in seconds: long against the clock's resolution, short against scheduling."""
 
 
 @dataclass(frozen=True, slots=True)
 class HotPath:
-    """Something that is done to every frame."""
+    """A step done for every frame."""
 
     name: str
     frames: int
-    """Frames one step deals with."""
+    """Frames per step."""
     step: Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What a hot path costs."""
+    """The cost of a hot path."""
 
     name: str
     us_per_frame: float
 
     @property
     def core_share(self) -> float:
-        """Of one core, with 100 participants speaking."""
+        """Return the share of a core with SPEAKING participants speaking."""
         return self.us_per_frame * FRAMES_PER_SECOND * SPEAKING / 1e6
 
 
 def measure(path: HotPath, budget_s: float = 0.5) -> Timing:
-    """Repeat the step for about so long."""
+    """Time a step, repeated for about `budget_s`."""
     clock = time.perf_counter
-    path.step()  # whatever is made once
+    path.step()  # one-time initialisation
     began = clock()
     path.step()
     repeats = max(1, round(_SERIES_S / max(clock() - began, 1e-9)))

@@ -25,7 +25,7 @@ SLOW = Spread(100, 10.0, 40.0, 50.0, 60.0)
         ({"generator": Generator(1.0, 0.99, 0)}, "load"),
         ({"generator": Generator(1.0, 0.5, 3)}, "load"),
         ({"generator": Generator(20.0, 0.5, 0), "up": SLOW}, "load"),
-        ({"generator": Generator(20.0, 0.5, 0, others_share=0.5)}, "strangers"),
+        ({"generator": Generator(20.0, 0.5, 0, others_share=0.5)}, "others"),
         ({"generator": Generator(1.0, 0.5, 0, others_share=0.5)}, None),
     ],
 )

@@ -19,9 +19,9 @@ def test_the_end_of_an_utterance_may_wait() -> None:
     assert seen.delays_up() == []
 
 
-def test_silence_and_strangers_have_no_delay() -> None:
-    silence, stranger = append(1.0, 0, 0, 1), append(1.0, 7, 3, 1)
-    assert observed(appends=[silence, stranger]).delays_up() == []
+def test_silence_and_unknown_sources_have_no_delay() -> None:
+    silence, unknown = append(1.0, 0, 0, 1), append(1.0, 7, 3, 1)
+    assert observed(appends=[silence, unknown]).delays_up() == []
 
 
 def test_what_was_written_before_the_window_does_not_count() -> None:

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from benchmarks import table
 from benchmarks.capacity import Capacity
-from benchmarks.flood import Flood, Part
+from benchmarks.flood import Flood, FloodHalf
 from benchmarks.hot_paths.timing import Timing
 from benchmarks.line import Generator
 from benchmarks.observations import Losses
@@ -83,23 +83,23 @@ def test_one_table_per_number_of_calls() -> None:
     assert text.index("1 call, two speakers each, 20 s") < text.index("50 calls, two speakers each")
 
 
-def test_an_overloaded_load_is_told() -> None:
+def test_an_overloaded_load_is_shown() -> None:
     late = run(generator=Generator(late_p99_ms=12.0, core_share=0.5, frames_dropped=0))
-    assert row("the load itself: ticks", rows(FLOOR, late)).bot == "12.0"
-    assert row("the load itself: share", rows(FLOOR, late)).bot == "50%"
-    assert "The load was at its own limits" in shown(table.show_line, [late])
+    assert row("load: lateness", rows(FLOOR, late)).bot == "12.0"
+    assert row("load: share", rows(FLOOR, late)).bot == "50%"
+    assert "The load was at its limit" in shown(table.show_line, [late])
     assert "The load was" not in shown(table.show_line, [run()])
 
 
-def test_strangers_on_the_cores_are_told() -> None:
+def test_other_programs_on_the_cores_are_shown() -> None:
     disturbed = run(generator=Generator(late_p99_ms=1.0, core_share=0.5, frames_dropped=0, others_share=0.4))
-    assert row("strangers", rows(FLOOR, disturbed)).bot == "40%"
+    assert row("other programs", rows(FLOOR, disturbed)).bot == "40%"
     assert "Other programs used these cores" in shown(table.show_line, [disturbed])
 
 
 def test_the_flood() -> None:
     quiet, flooded = (
-        Part(Spread(100, 1.0, 2.0, p99, 9.0), Spread(9, 20.0, 25.0, 30.0, 31.0), Losses(missing, 500), share, 1.0)
+        FloodHalf(Spread(100, 1.0, 2.0, p99, 9.0), Spread(9, 20.0, 25.0, 30.0, 31.0), Losses(missing, 500), share, 1.0)
         for p99, missing, share in ((4.0, 0, 0.2), (5.0, 3, 0.4))
     )
     flood = Flood(5, 10.0, quiet, flooded, 1_000.0, {"200": 1_500, "429": 40})
@@ -108,7 +108,7 @@ def test_the_flood() -> None:
     assert "3 of 500" in text
     assert "1500 × 200, 40 × 429" in text
     assert flood.jitter_ratio == 1.25
-    assert Flood(5, 10.0, Part(None, None, Losses(0, 0), 0.0, 0.0), flooded, 0.0, {}).jitter_ratio is None
+    assert Flood(5, 10.0, FloodHalf(None, None, Losses(0, 0), 0.0, 0.0), flooded, 0.0, {}).jitter_ratio is None
 
 
 def test_the_stall() -> None:
