@@ -1,4 +1,4 @@
-// The page itself: brings invitations, room and sound together and shows what they say.
+// The page: connects invitations, room and sound, and shows their state.
 
 import { arrange, changes, initials, languageName } from "./people.js";
 import { fromPcm16, meterFill, toPcm16 } from "./pcm.js";
@@ -7,10 +7,10 @@ import { checkAdmission, joinAddress, Refused, Room } from "./room.js";
 import { Sound } from "./sound.js";
 
 const element = (id) => document.getElementById(id);
-// Tabs of this page tell each other who has the one microphone.
+// Tabs of this page notify each other which one uses the microphone.
 const tabs = new BroadcastChannel("microphone");
 
-/** What is there while one is in a call; null in the lobby. */
+/** The current call; null in the lobby. */
 let call = null;
 
 // --- lobby ---------------------------------------------------------------------------------------
@@ -36,7 +36,7 @@ function invitationRow(invitation, languages) {
     make("span", { className: "face", ariaHidden: "true" }, [initials(invitation.name)]),
     make("span", { className: "who" }, [
       make("span", { className: "join-as" }, [`Join as ${invitation.name}`, make("span", { className: "visually-hidden" }, [", "])]),
-      make("small", {}, [`who speaks ${language}`]),
+      make("small", {}, [`speaks ${language}`]),
     ]),
     make("span", { className: "arrow", ariaHidden: "true" }, ["→"]),
   ]);
@@ -53,7 +53,7 @@ element("by-hand").addEventListener("submit", (event) => {
 
 // --- joining and leaving -----------------------------------------------------------------------------
 
-/** Join as `name`; `try` holds sentences to suggest, if there are any. */
+/** Join as `name`; `try` has suggested sentences, if any. */
 async function join({ name, language, room, token, try: sentences = [] }, spoken) {
   if (call) return;
   const own = { name, id: "", people: [], muted: false, sound: null, room: null, microphone: 0, heard: 0 };
@@ -153,7 +153,7 @@ addEventListener("keydown", (event) => {
 });
 
 tabs.onmessage = ({ data }) => {
-  mute(true, `Muted: ${data.speaking}, in another tab, has the microphone now.`);
+  mute(true, `Muted: ${data.speaking} uses the microphone in another tab now.`);
 };
 
 // --- showing ---------------------------------------------------------------------------------------------
@@ -182,7 +182,7 @@ function drawMeters(own) {
   if (call !== own) return;
   for (const [name, level] of [["microphone", own.microphone], ["heard", own.heard]]) {
     element(`${name}-level`).style.transform = `scaleX(${level.toFixed(3)})`;
-    own[name] = Math.max(0, level - 0.04); // falls back over half a second
+    own[name] = Math.max(0, level - 0.04); // falls to zero within half a second
   }
   requestAnimationFrame(() => drawMeters(own));
 }
@@ -216,10 +216,10 @@ function show(section) {
   element("lead").hidden = section === "call";
   element("title").textContent = section === "call" ? "In the room" : "Join a room";
   document.title = `${section === "call" ? call.name : "Join a room"} · emulator`;
-  element(`${section}-title`).focus(); // what had the focus is no longer there
+  element(`${section}-title`).focus(); // the element with the focus is hidden now
 }
 
-/** For those who do not see the page. */
+/** Announce a text to screen readers. */
 function say(text) {
   if (text) element("spoken-state").textContent = text;
 }

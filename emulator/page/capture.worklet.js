@@ -1,4 +1,4 @@
-// Runs on the audio thread: the microphone in, frames out to the page. A muted microphone yields nothing.
+// Runs on the audio thread: sends frames of the microphone to the page. A muted microphone sends nothing.
 
 import { Framer } from "./pcm.js";
 
@@ -6,7 +6,7 @@ class Capture extends AudioWorkletProcessor {
   #framer = new Framer();
 
   process([input]) {
-    // A microphone that has gone away has no channels.
+    // A disconnected microphone has no channels.
     for (const frame of input.length ? this.#framer.push(input[0]) : []) {
       this.port.postMessage(frame, [frame.buffer]);
     }

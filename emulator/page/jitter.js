@@ -1,24 +1,24 @@
-// The listener's jitter buffer: frames come when the network brings them, samples leave when the loudspeaker asks.
+// Jitter buffer of a listener: takes frames as the network delivers them, and gives samples as the loudspeaker needs.
 
 import { SAMPLE_RATE } from "./pcm.js";
 
 const samplesOf = (milliseconds) => (milliseconds * SAMPLE_RATE) / 1000;
 
-// Three frames: rides out the hiccups of a browser tab; more would be heard as delay.
+// Samples buffered before playback (three frames): bridges pauses of a browser tab without audible delay.
 const START = samplesOf(60);
-// Beyond this the sender's clock is ahead of ours, or the tab slept: the oldest goes, down to START.
+// Maximum of buffered samples. More means a fast sender's clock or a suspended tab: the oldest are dropped, down to START.
 const MOST = samplesOf(240);
 
 export class JitterBuffer {
   #pieces = [];
   #held = 0;
-  #offset = 0; // samples of the first piece that are gone already
+  #offset = 0; // samples of the first piece that have been played
   #playing = false;
-  /** Times it ran dry while playing, and samples given up because too many were held. */
+  /** Number of underruns during playback, and of samples dropped above the maximum. */
   underruns = 0;
   dropped = 0;
 
-  /** Samples held. */
+  /** Return the number of buffered samples. */
   get held() {
     return this.#held;
   }
@@ -33,7 +33,7 @@ export class JitterBuffer {
     }
   }
 
-  /** Fill `output`, with silence where there is nothing to play. */
+  /** Fill `output` with samples, then silence. */
   pull(output) {
     if (!this.#playing) {
       if (this.#held < START) {

@@ -1,10 +1,10 @@
-// Samples and frames: between the browser's floats and the room's PCM16, 24 kHz, 20 ms; no audio device here.
+// Converts between the browser's float samples and the room's frames: PCM16, 24 kHz, 20 ms.
 
 export const SAMPLE_RATE = 24_000;
 export const FRAME_SAMPLES = 480;
 export const FRAME_BYTES = FRAME_SAMPLES * 2;
 
-/** Floats between -1 and 1 as PCM16 little-endian; louder is clipped. */
+/** Convert floats between -1 and 1 to PCM16 little-endian, clipped. */
 export function toPcm16(samples) {
   const bytes = new ArrayBuffer(samples.length * 2);
   const view = new DataView(bytes);
@@ -14,7 +14,7 @@ export function toPcm16(samples) {
   return bytes;
 }
 
-/** PCM16 little-endian as floats; an odd last byte is not a sample. */
+/** Convert PCM16 little-endian to floats; an odd last byte is ignored. */
 export function fromPcm16(bytes) {
   const view = new DataView(bytes);
   const samples = new Float32Array(bytes.byteLength >> 1);
@@ -22,7 +22,7 @@ export function fromPcm16(bytes) {
   return samples;
 }
 
-/** How much of a level meter to fill, 0 to 1: 60 dB below full scale is nothing. */
+/** Return the fill of a level meter, 0 to 1: 0 is 60 dB below full scale. */
 export function meterFill(samples) {
   let power = 0;
   for (const sample of samples) power += sample * sample;
@@ -36,7 +36,7 @@ export class Framer {
   #frame = new Float32Array(FRAME_SAMPLES);
   #filled = 0;
 
-  /** The frames that `samples` completes; the rest waits for more. */
+  /** Return the frames that `samples` completes; the rest is kept. */
   push(samples) {
     const frames = [];
     let taken = 0;

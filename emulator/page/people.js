@@ -1,10 +1,10 @@
-// Who is in the room and who is invited, ready to be shown; touches no document.
+// Prepares the roster and invitations for display; uses no document.
 
-// Bots have ids of this form, people have others ("8:acs:…").
+// Prefix of bots' ids; people have others ("8:acs:…").
 const BOT = "28:";
 const ORDER = ["you", "person", "interpreter"];
 
-/** The roster with yourself first, then people by name, then interpreters, which have no name of their own. */
+/** Sort the roster: yourself, then people by name, then interpreters, which have no display name. */
 export function arrange(participants, ownId) {
   return participants
     .map((one) => {
@@ -20,7 +20,7 @@ export function arrange(participants, ownId) {
     .sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind) || a.name.localeCompare(b.name));
 }
 
-/** Who came and who went, as a sentence to be read out; "" when nobody did. */
+/** Describe who joined and left, for screen readers; "" for no change. */
 export function changes(before, after) {
   const names = (list, other) => list.filter((one) => !other.some((same) => same.id === one.id)).map((one) => one.name);
   const came = names(after, before).map((name) => `${name} joined.`);
@@ -28,7 +28,7 @@ export function changes(before, after) {
   return [...came, ...went].join(" ");
 }
 
-/** "en-US" as "English"; with the region when `siblings` has another of the same language. */
+/** Return "English" for "en-US", with the region if `siblings` has another tag of that language. */
 export function languageName(tag, siblings = []) {
   const language = tag.split("-")[0];
   const alone = siblings.filter((other) => other.split("-")[0] === language && other !== tag).length === 0;
@@ -39,7 +39,7 @@ export function languageName(tag, siblings = []) {
   }
 }
 
-/** The letters in the circle beside a name. */
+/** Return the initials shown beside a name. */
 export function initials(name) {
   const words = name.trim().split(/\s+/).filter(Boolean);
   const letters = words.length > 1 ? [words[0], words.at(-1)] : words;

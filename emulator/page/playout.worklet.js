@@ -1,4 +1,4 @@
-// Runs on the audio thread: frames in from the page, the loudspeaker out.
+// Runs on the audio thread: plays frames from the page.
 
 import { JitterBuffer } from "./jitter.js";
 

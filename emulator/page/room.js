@@ -1,12 +1,12 @@
-// One participant's line into a room: the join socket, its messages, and why it ended.
+// Connects a participant to a room: the join socket, its messages, and the reason of its end.
 
 import { FRAME_BYTES } from "./pcm.js";
 import { closing, objection, refusal, UNREACHABLE } from "./refusals.js";
 
-// What a WebSocket may hold back before frames are given up: a quarter of a second. Late sound is worth nothing.
+// Unsent bytes (a quarter of a second) beyond which frames are dropped, because late audio is useless.
 const UNSENT_BYTES = FRAME_BYTES * 12;
-// The server answers a plain request with 400 "no upgrade" once it would let the socket in.
-const WOULD_BE_LET_IN = 400;
+// The server answers a plain request with 400 "no upgrade" if it would accept the socket.
+const WOULD_BE_ACCEPTED = 400;
 
 export class Refused extends Error {
   constructor({ title, advice }) {
@@ -16,7 +16,7 @@ export class Refused extends Error {
   }
 }
 
-/** Where to join; `origin` is the page's own, http or https. */
+/** Return the address to join; `origin` is the page's own, http or https. */
 export function joinAddress(origin, room, token) {
   const url = new URL(`/emulator/rooms/${encodeURIComponent(room)}/join`, origin);
   url.searchParams.set("token", token);
@@ -24,8 +24,8 @@ export function joinAddress(origin, room, token) {
 }
 
 /**
- * Ask whether one would be let in. A browser hides from its page why a WebSocket was refused; a plain request to the
- * same address passes the same checks, and its answer can be read.
+ * Check whether the server would accept the socket. Browsers hide why a WebSocket was refused; a plain request to the
+ * same address passes the same checks and has a readable answer.
  */
 export async function checkAdmission(url, fetch = globalThis.fetch) {
   let answer;
@@ -34,7 +34,7 @@ export async function checkAdmission(url, fetch = globalThis.fetch) {
   } catch {
     throw new Refused(UNREACHABLE);
   }
-  if (answer.status === WOULD_BE_LET_IN) return;
+  if (answer.status === WOULD_BE_ACCEPTED) return;
   const body = await answer.json().catch(() => null);
   throw new Refused(refusal(answer.status, body?.error?.message));
 }
@@ -44,12 +44,12 @@ export class Room {
   #handlers;
   #left = false;
   #objection = null;
-  /** Frames not sent because the network was too slow. */
+  /** Frames dropped because the network was too slow. */
   unsent = 0;
 
   /**
-   * `handlers`: `joined(ownId)`, `roster(participants)`, `audio(bytes)`, and `ended(problem)` exactly once, with null if
-   * one left oneself.
+   * `handlers`: `joined(ownId)`, `roster(participants)`, `audio(bytes)`, and `ended(problem)` exactly once, with null
+   * after `leave`.
    */
   constructor(url, displayName, handlers, WebSocket = globalThis.WebSocket) {
     this.#handlers = handlers;
@@ -64,7 +64,7 @@ export class Room {
     };
   }
 
-  /** Send one frame, or give it up if the network lags behind. */
+  /** Send a frame, or drop it if the network is too slow. */
   send(pcm) {
     if (this.#socket.readyState !== 1) return;
     if (this.#socket.bufferedAmount > UNSENT_BYTES) {

@@ -1,4 +1,4 @@
-// The browser's sound devices at the room's 24 kHz, so that nothing here resamples: microphone in, loudspeaker out.
+// Microphone and loudspeaker at the room's 24 kHz, so that no resampling is needed here.
 
 import { SAMPLE_RATE } from "./pcm.js";
 
@@ -9,8 +9,8 @@ export class Sound {
   #capture;
 
   /**
-   * Ask for the microphone and open both devices; only ever from a click. `unaltered` leaves the voice as it is, which
-   * recognises better; otherwise the browser removes the echo of the loudspeaker. Throws what getUserMedia throws.
+   * Request the microphone and open both devices; must be called from a click. `unaltered` sends the voice unprocessed,
+   * which is recognised better; otherwise the browser removes echo. Throws what getUserMedia throws.
    */
   static async open({ unaltered, onFrame }) {
     const sound = new Sound();
@@ -38,18 +38,18 @@ export class Sound {
 
     this.#capture = new AudioWorkletNode(this.#context, "capture", { outputChannelCount: [1] });
     this.#capture.port.onmessage = ({ data }) => onFrame(data);
-    // Through silence to the loudspeaker: a node that leads nowhere need not be run.
+    // Connected to the loudspeaker through silence, because browsers need not run a node without an output.
     const silence = new GainNode(this.#context, { gain: 0 });
     this.#context.createMediaStreamSource(this.#stream).connect(this.#capture).connect(silence);
     silence.connect(this.#context.destination);
   }
 
-  /** Play samples as soon as those before have been played. */
+  /** Queue samples for playback. */
   play(samples) {
     this.#playout.port.postMessage(samples, [samples.buffer]);
   }
 
-  /** Switch the microphone itself off or on: while off it yields silence, whatever the page does. */
+  /** Switch the microphone off or on; while off, it delivers silence. */
   set muted(muted) {
     for (const track of this.#stream.getAudioTracks()) track.enabled = !muted;
   }

@@ -92,14 +92,14 @@ test("leaving is not a problem", () => {
 test("a call that ends otherwise says why", () => {
   const first = joined();
   first.socket.close(1000, "replaced");
-  assert.match(first.seen.ended[0].title, /somewhere else/);
+  assert.match(first.seen.ended[0].title, /another tab/);
   const second = joined();
   second.socket.say({ type: "error", error: { code: "CallFull", message: "A call takes 350 participants." } });
   second.socket.close(1003, "CallFull");
   assert.match(second.seen.ended[0].advice, /350/);
   const third = joined();
   third.socket.close(1006, "");
-  assert.match(third.seen.ended[0].title, /broke off/);
+  assert.match(third.seen.ended[0].title, /connection was lost/);
 });
 
 test("admission: 400 only means that a plain request is no socket", async () => {

@@ -191,12 +191,12 @@ async def test_each_refusal_is_told_and_no_microphone_is_opened(microphone: Path
             await expect(problem).to_contain_text("This invitation is not valid")
             await page.get_by_role("button", name="Join as Eva").click()
             await expect(problem).to_contain_text("You may not enter this room")
-            await page.get_by_text("Join by hand", exact=True).click()
+            await page.get_by_text("Join manually", exact=True).click()
             await page.get_by_label("Room id").fill("99999999999999999")
             await page.get_by_label("Token").fill(ana.token)
             await page.get_by_label("Your name").fill("Ana")
             await page.get_by_role("button", name="Join", exact=True).click()
-            await expect(problem).to_contain_text("There is no such room")
+            await expect(problem).to_contain_text("This room does not exist")
             assert await page.evaluate("typeof loudestHertz") == "undefined"  # no sound device was opened
 
 
@@ -208,7 +208,7 @@ async def test_a_call_that_ends_brings_one_back_with_the_reason(microphone: Path
         async with at_the_page(acs, microphone) as page:
             await join_as(page, "Ana")
             async with Participant.join(acs.url, room, ana.token, "Ana"):  # the same person, elsewhere
-                await expect(page.get_by_role("alert")).to_contain_text("You joined from somewhere else")
+                await expect(page.get_by_role("alert")).to_contain_text("You joined from another tab")
                 await expect(page.get_by_role("button", name="Join as Ana")).to_be_visible()
 
 
