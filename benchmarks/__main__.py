@@ -6,8 +6,8 @@ For each number of calls, the floor (`relay`: an interpreter's data flow without
 bot`, as deployed) run one after the other, in alternating order. Each runs in its own process on the second core. The
 load has the first core: the emulator in this process, two speakers per call who take turns with synthesised speech, and
 a model that answers after exactly 0.3 s. Each frame is identified by its bytes, so delays and losses are those of
-single frames. Then the model stops reading for 10 s (`--long`: 30 s), and the hot paths are timed one by one. `--capacity`
-increases the calls instead until a program reaches its limit (10 s per step; `--calls` sets the steps).
+single frames. Then the model stops reading for 10 s (`--long`: 30 s), and the hot paths are timed one by one.
+`--capacity` increases the calls instead until a program reaches its limit (10 s per step; `--calls` sets the steps).
 
 Delays include the load's own writing and reading: the floor's column shows how much that is, and a note says when the
 load was late. Speed is shown, not asserted: the exit status is 0 unless a measurement failed (1) or the arguments are

@@ -1,8 +1,8 @@
 """Measures how a flood on one call affects the playout of others: the same calls without and with it, in one run.
 
 One call is flooded through all endpoints at once: its media socket with garbage and frames at 20 times real time,
-its callback address, and the admin API with reads of its room. The jitter of the other calls' interpretations is measured as
-in `line`, without and with the flood.
+its callback address, and the admin API with reads of its room. The jitter of the other calls' interpretations is
+measured as in `line`, without and with the flood.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ import pytest
 from emulator.realtime.faults.rules import FaultRule
 from emulator.realtime.session import Abort, Close, Stall
 from emulator.realtime.translation_model import OutputMode
-from tests.emulator.realtime.test_translation import AUDIO, SENTENCE, SOURCE, WRITTEN, text, transcribing, voiced_ms
 from tests.support.realtime_driver import Event, TranslationDriver, kinds, pcm_of
+from tests.support.translation_events import AUDIO, SENTENCE, SOURCE, WRITTEN, text, transcribing, voiced_ms
 
 HOLOGRAM = "response.output_hologram.delta"
 
