@@ -118,7 +118,7 @@ test("each refusal says what to do", async () => {
   };
   assert.match(await refused(401, "the token was revoked"), /not valid.*Reload/);
   assert.match(await refused(403, "the user is not invited to this room"), /may not.*The user is not invited to this room\.$/);
-  assert.match(await refused(404, "x"), /no such room/);
+  assert.match(await refused(404, "x"), /does not exist/);
   assert.match(await refused(500, ""), /answered 500/);
 });
 
