@@ -1,7 +1,7 @@
-"""Verifies JWTs signed by ACS (or Entra): key set, issuer, audience, expiry; knows no route.
+"""Verifies JWTs signed by ACS or Entra: signature, issuer, audience, expiry. Knows no route.
 
-A callback carries a fresh token of five minutes, a media socket one of 24 hours. The key set is fetched over
-HTTP and kept; a token with an unknown key id makes it fetched again, which is how key rotation arrives.
+A callback carries a token valid for five minutes, a media socket one valid for 24 hours. The key set is fetched over
+HTTP and cached; a token with an unknown key id triggers another fetch, which picks up rotated keys.
 """
 
 from __future__ import annotations
@@ -22,52 +22,56 @@ from http_serving.errors import KeysUnavailable, TokenProblem, TokenRejected
 
 logger = logging.getLogger(__name__)
 
-LEEWAY_S = 60.0  # clocks of two services may differ by so much; a fifth of a callback token's life
-LONGEST_TOKEN = 16 * 1024  # characters; an Entra token with many roles has some 3,000
-
-# An unknown key id is fetched for at most this often, so that made-up ones cannot make us hammer the issuer.
+LEEWAY_S = 60.0
+"""Tolerated difference between the clocks of two services, in seconds: a fifth of the life of a callback token."""
+LONGEST_TOKEN = 16 * 1024
+"""Characters. An Entra token with many roles has some 3,000."""
 REFRESH_INTERVAL_S = 30.0
-# After a failed fetch the next may come sooner: until it succeeds, genuine callbacks are turned away.
+"""Minimum interval of fetches for unknown key ids, in seconds, so that forged tokens cannot flood the issuer."""
 RETRY_INTERVAL_S = 2.0
-# Withdrawn keys disappear at the latest after this, even if no unknown key ever shows up.
+"""Minimum interval after a failed fetch, in seconds. Shorter: until a fetch succeeds, genuine callbacks are
+rejected."""
 MAX_AGE_S = 6 * 3600.0
+"""Maximum age of the cached key set, in seconds: revoked keys are dropped by then."""
 FETCH_TIMEOUT_S = 5.0
-LARGEST_KEY_SET = 256 * 1024  # bytes; a real one has some 2-10 KiB
+LARGEST_KEY_SET = 256 * 1024
+"""Bytes. A real key set has 2 to 10 KiB."""
 MOST_KEYS = 100
-SMALLEST_RSA_BITS = 2048  # RFC 7518, section 3.3
+SMALLEST_RSA_BITS = 2048
+"""RFC 7518, section 3.3."""
 
 EVENT_GRID_APP = "4962773b-9cdb-44cf-a8bf-237846a00ab7"
 """Application id of Microsoft.EventGrid in the public cloud (secure webhook delivery, Microsoft Learn)."""
 EVENT_GRID_ROLE = "AzureEventGridSecureWebhookSubscriber"
-"""App role that delivery with Entra tokens asks for; given to Event Grid, and to who may subscribe our webhook."""
+"""App role of secure delivery; granted to Event Grid, and to administrators who subscribe the webhook."""
 
 Fetch = Callable[[], Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
 class TokenClaims:
-    """What a valid token says; `all` holds every claim, for callers that also ask for roles."""
+    """Claims of a valid token; `all` holds every claim, such as roles."""
 
     issuer: str
     subject: str | None
     expires_at: int
-    """seconds since the Unix epoch"""
+    """Seconds since the Unix epoch."""
     all: Mapping[str, Any]
 
 
 class KeySource(Protocol):
-    """Where the public keys come from."""
+    """Source of public keys."""
 
     async def key(self, kid: str) -> jwt.PyJWK | None:
-        """The key of this id, or None; `KeysUnavailable` if that cannot be told."""
+        """Return the key with this id, or None if there is none; `KeysUnavailable` while no key set is known."""
 
 
 class TokenVerifier:
-    """Accepts RS256 tokens of one issuer for one audience. Callable, so that a route can be handed it."""
+    """Accepts RS256 tokens of one issuer for one audience. Callable, so that it can be passed to routes."""
 
     def __init__(self, issuer: str, audience: str, jwks: KeySource, leeway_s: float = LEEWAY_S) -> None:
         if not issuer or not audience:
-            raise ValueError("a verifier needs an issuer and an audience, or it would accept anybody's token")
+            raise ValueError("issuer and audience must not be empty, or any token would be accepted")
         self._issuer = issuer
         self._audience = audience
         self._jwks = jwks
@@ -77,7 +81,7 @@ class TokenVerifier:
         return await self.verify(authorization_header)
 
     async def verify(self, authorization_header: str | None) -> TokenClaims:
-        """The claims of `Bearer <token>`. Safe to cancel.
+        """Return the claims of the header `Bearer <token>`. Safe to cancel.
 
         Raises:
             TokenRejected: with the reason.
@@ -106,11 +110,11 @@ class TokenVerifier:
 def event_grid_only(
     verify: Callable[[str | None], Awaitable[TokenClaims]],
 ) -> Callable[[str | None], Awaitable[TokenClaims]]:
-    """Accept of the good tokens those that Event Grid alone can have.
+    """Restrict a verifier to tokens that only Event Grid can obtain.
 
-    Issuer and audience are not enough: any application of the tenant gets a token for our audience by asking. The
-    application id cannot be chosen by who asks (`appid` in tokens of version 1, `azp` in those of version 2), and the
-    role is given by an administrator of the tenant. Either will do: other clouds' Event Grid has another id.
+    Issuer and audience are not sufficient: any application of the tenant can request a token for our audience. It
+    cannot choose its application id (`appid` in tokens of version 1, `azp` in version 2), and the role is granted by an
+    administrator of the tenant. Either is sufficient: Event Grid has other ids in other clouds.
     """
 
     async def verify_event_grid(authorization: str | None) -> TokenClaims:
@@ -136,7 +140,7 @@ def _bearer(header: str | None) -> str:
 
 
 def _key_id(token: str) -> str:
-    """The id of the key said to have signed it; a wrong algorithm is refused before any key is looked up."""
+    """Return the id of the signing key; a wrong algorithm is rejected before any key is looked up."""
     try:
         header = jwt.get_unverified_header(token)
     except jwt.InvalidTokenError as error:
@@ -171,7 +175,7 @@ def _reason(error: jwt.InvalidTokenError) -> TokenProblem:
 
 
 class KeySet:
-    """A JSON Web Key Set behind an address, cached. Keeps what it has when a fetch fails.
+    """A cached JSON Web Key Set. Keeps the known keys when a fetch fails.
 
     Args:
         fetch: reads the key set, `fetch_over_http(url)` outside tests; any `OSError`, `ValueError`,
@@ -199,7 +203,7 @@ class KeySet:
         self._fetching = asyncio.Lock()
 
     async def key(self, kid: str) -> jwt.PyJWK | None:
-        """The key of this id, fetching the set if that can help. Safe to cancel: the fetch ends too.
+        """Return the key with this id; fetch the set if the key is unknown or the set too old. Safe to cancel.
 
         Raises:
             KeysUnavailable: the set has never been fetched.
@@ -219,16 +223,16 @@ class KeySet:
 
     async def _refresh(self, kid: str) -> None:
         async with self._fetching:
-            # Whoever held the lock before us may have brought the key.
+            # Another task may have fetched the key while this one waited for the lock.
             if (kid in self._keys and not self._is_old()) or self._clock() < self._next_fetch_at:
                 return
-            # Counted from the start and as a failure: a cancelled fetch must not be repeated at once either.
+            # Set before the fetch, as for a failure: a cancelled fetch must not be repeated at once either.
             self._next_fetch_at = self._clock() + self._retry_interval_s
             try:
                 async with asyncio.timeout(FETCH_TIMEOUT_S):
                     keys = _read_keys(await self._fetch())
             except (OSError, ValueError, aiohttp.ClientError) as error:
-                logger.warning("key set could not be fetched", extra={"error": type(error).__name__})
+                logger.warning("key set fetch failed", extra={"reason": type(error).__name__})
                 return
             self._keys = keys
             self._fetched_at = self._clock()
@@ -237,7 +241,7 @@ class KeySet:
 
 
 def _read_keys(body: bytes) -> dict[str, jwt.PyJWK]:
-    """The usable RSA signing keys by id; `ValueError` if there are none, so that the old ones are kept."""
+    """Return the usable RSA signing keys by id; `ValueError` if there are none, so that the known ones are kept."""
     parsed = orjson.loads(body)
     listed = parsed.get("keys") if isinstance(parsed, dict) else None
     if not isinstance(listed, list):
@@ -249,7 +253,7 @@ def _read_keys(body: bytes) -> dict[str, jwt.PyJWK]:
         try:
             key = jwt.PyJWK(one, algorithm="RS256")
         except (jwt.PyJWTError, ValueError, TypeError, KeyError):
-            continue  # one bad key of a set is no reason to lose the others
+            continue  # an unusable key does not affect the others
         public = key.key
         if key.key_id and isinstance(public, RSAPublicKey) and public.key_size >= SMALLEST_RSA_BITS:
             keys[key.key_id] = key
@@ -259,9 +263,9 @@ def _read_keys(body: bytes) -> dict[str, jwt.PyJWK]:
 
 
 def fetch_over_http(url: str) -> Fetch:
-    """A fetch of this address, bounded in size; without redirects, for the address is a setting, not a hint.
+    """Return a function that fetches this address, limited in size and without following redirects.
 
-    A session per fetch: it happens every few hours, at worst every few seconds, and leaves nothing open.
+    It opens a session per fetch: fetches are rare, and nothing stays open between them.
     """
 
     async def fetch() -> bytes:

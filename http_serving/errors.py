@@ -1,10 +1,10 @@
-"""Errors that are answered over HTTP, each with its status and code; holds no HTTP library.
+"""Errors that become HTTP responses, each with its status and code. Imports no HTTP library.
 
     ServiceError
     ├── InvalidRequest      400 invalid_request      cannot be read, or contradicts itself
-    ├── Unauthorized        401 unauthorized         no proof of identity, or a wrong one
+    ├── Unauthorized        401 unauthorized         no or invalid authentication
     │   └── TokenRejected                            with the reason
-    ├── Forbidden           403 forbidden            identified, but without the role
+    ├── Forbidden           403 forbidden            authenticated, but without the role
     ├── NotFound            404 not_found
     ├── RequestTooSlow      408 request_timeout      the body did not arrive in time
     ├── Conflict            409 conflict             the state does not allow it
@@ -13,7 +13,7 @@
     └── Overloaded          503 overloaded           the same request may succeed later
         └── KeysUnavailable 503 unavailable          no key set could be fetched yet
 
-Folders that speak a protocol of their own derive theirs from these. `bot/error_responses.py` turns every one into
+Other folders derive their errors from these. `bot/error_responses.py` turns every one into
 the same response body.
 """
 
@@ -37,7 +37,7 @@ TokenProblem = Literal[
 
 
 class ServiceError(Exception):
-    """A request that is not carried out. `details` is a list of small objects such as `{"field"?, "reason"}`."""
+    """Base of errors that end a request. `details` is a list of small objects such as `{"field"?, "reason"}`."""
 
     status: int = 500
     code: str = "internal"
@@ -63,14 +63,14 @@ class InvalidRequest(ServiceError):
 
 
 class Unauthorized(ServiceError):
-    """The caller did not prove who it is."""
+    """The caller is not authenticated."""
 
     status = 401
     code = "unauthorized"
 
 
 class TokenRejected(Unauthorized):
-    """A bearer token that proves nothing; `reason` says why, in one of a closed set of words."""
+    """The bearer token is not accepted; `reason` is one of a closed set."""
 
     def __init__(self, reason: TokenProblem) -> None:
         super().__init__(f"the bearer token is not accepted: {reason}", details=[{"reason": reason}])
@@ -78,14 +78,14 @@ class TokenRejected(Unauthorized):
 
 
 class Forbidden(ServiceError):
-    """The caller is known, but lacks the role."""
+    """The caller is authenticated but lacks the role."""
 
     status = 403
     code = "forbidden"
 
 
 class NotFound(ServiceError):
-    """There is no such thing."""
+    """The resource does not exist."""
 
     status = 404
     code = "not_found"
@@ -99,7 +99,7 @@ class RequestTooSlow(ServiceError):
 
 
 class Conflict(ServiceError):
-    """The state of the thing does not allow it."""
+    """The current state of the resource does not allow the request."""
 
     status = 409
     code = "conflict"
@@ -113,14 +113,14 @@ class RequestTooLarge(ServiceError):
 
 
 class TooManyRequests(ServiceError):
-    """The caller has used up its rate. Event Grid retries after 10 s; after a 503 it waits 30 s, after a 401 5 min."""
+    """The caller exceeded its rate. Event Grid retries after 10 s; after a 503 after 30 s, after a 401 after 5 min."""
 
     status = 429
     code = "rate_limited"
 
     @classmethod
     def after(cls, wait_s: float) -> TooManyRequests:
-        """Build the error for a rate limiter that asks for `wait_s` seconds of patience."""
+        """Build the error for a rate limiter that requires waiting `wait_s` seconds."""
         return cls("too many requests", retry_after_ms=max(1, round(wait_s * 1000)))
 
 

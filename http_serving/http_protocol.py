@@ -1,9 +1,17 @@
-"""uvicorn's HTTP protocol with bounds it does not have: on time, size, number of headers, and open connections.
+"""Adds limits to uvicorn's HTTP protocol: time, size and number of headers, and open connections.
 
-What uvicorn 0.54 with h11 does without them, measured on 2 cores: a connection that says nothing, or a byte of a header
-per second, stays for ever; headers of any size are taken if they come in one piece; 4,000 small ones hold up the loop
-for 28 ms, in which every call's audio waits (1,000: 2 ms), and 10,000 trailers of a chunked body for 200 ms; upgrades
-with more headers than the WebSocket library reads are never answered and never closed.
+uvicorn 0.54 with h11 without them, measured on 2 cores: a connection that sends nothing, or a byte of a header per
+second, stays open for ever; headers of any size are accepted if they arrive in one piece; 4,000 small ones block the
+loop for 28 ms, during which the audio of every call waits (1,000: 2 ms), and 10,000 trailers of a chunked body for 200
+ms; upgrades with more headers than the WebSocket library reads are never answered and never closed.
+
+Private parts that are relied on, which is why `pyproject.toml` bounds both versions:
+
+* uvicorn `H11Protocol`: `conn`, `cycle` (`response_started`, `response_complete`, `disconnected`, `message_event`),
+  `connections`, `limit_concurrency`, `loop`, `transport`, `handle_events`, `handle_websocket_upgrade`,
+  `on_response_complete`, `send_400_response`, `pause_writing`, `resume_writing`
+* uvicorn `WebSocketsSansIOProtocol`: `handshake_initiated`
+* h11 `Connection`: `next_event`, `their_state`, `trailing_data`, `RemoteProtocolError.error_status_hint`
 """
 
 from __future__ import annotations
@@ -21,29 +29,29 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 logger = logging.getLogger(__name__)
 
 HEADER_TIMEOUT_S = 10.0
-"""From the beginning of a connection, or of a request, to the end of its headers; ACS and Event Grid send them in one
-packet. The same for what is left of a body after its answer has been given."""
+"""Seconds from the start of a connection or request to the end of its headers; ACS and Event Grid send them in one
+packet. Also the limit for the rest of a body after the response."""
 WRITE_TIMEOUT_S = 30.0
-"""For a peer that does not read its answer: ours are small."""
+"""Seconds a peer may take to read a response; responses are small."""
 LARGEST_HEADER = 32 * 1024
-"""Bytes of the request line and all headers; the largest token read has 16 KiB."""
+"""Bytes of the request line and all headers; the largest accepted token has 16 KiB."""
 MOST_HEADERS = 100
-"""Lines. ACS and Event Grid send some 20; an ingress adds as many. The WebSocket library reads 128."""
+"""Header lines. ACS and Event Grid send some 20; an ingress adds as many. The WebSocket library reads 128."""
 LONGEST_URL = 8 * 1024
-"""Bytes. Ours have 200; 8,000 is what RFC 9110, 4.1 wants to be taken at least."""
+"""Bytes. URLs of this service have 200; RFC 9110, section 4.1, recommends to accept at least 8,000."""
 TINY_CHUNKS = 512
-"""Pieces of a chunked body that may be smaller than `CHUNK` on average: each costs as much as a large one."""
+"""Chunks of a body that may be smaller than `CHUNK` on average: each costs as much time as a large one."""
 CHUNK = 256
 """Bytes."""
 LARGEST_TRAILER = 2048
 """Bytes of an unfinished chunk header or trailer. h11 reads header lines in a time that grows with their square."""
 AT_ONCE = 4096
-"""Bytes h11 is given at a time: so many, and what was unfinished, are all it can ever take for headers or trailers."""
+"""Bytes passed to h11 at a time; this bounds the unfinished headers or trailers it can hold."""
 MOST_CONNECTIONS = 1000
-"""Unless a setting says otherwise."""
+"""Default limit of open connections."""
 
 _REFUSALS: Final = {
-    400: ("malformed_request", "This is not HTTP."),
+    400: ("malformed_request", "The request is not valid HTTP."),
     408: ("request_timeout", f"The headers did not arrive within {HEADER_TIMEOUT_S:g} s."),
     414: ("url_too_long", f"The URL may have {LONGEST_URL} bytes."),
     431: ("headers_too_large", f"There may be {MOST_HEADERS} headers, of {LARGEST_HEADER} bytes altogether."),
@@ -58,12 +66,12 @@ _SAFE: Final = (
 
 
 class _BoundedConnection(h11.Connection):
-    """Refuses headers before it reads them: reading is what costs."""
+    """Rejects excessive headers before it parses them, since parsing is the expensive part."""
 
     def __init__(self) -> None:
         super().__init__(h11.SERVER, LARGEST_HEADER)
         self.refusal = 400
-        """The status that fits the error raised last."""
+        """HTTP status for the error raised last."""
         self._pieces = 0
         self._bytes = 0
 
@@ -106,10 +114,10 @@ class _BoundedConnection(h11.Connection):
 
 
 class BoundedHttpProtocol(H11Protocol):
-    """One connection. Between requests it is on a deadline of ours; within one, the application is on its own.
+    """A connection with a deadline between requests; while a request is carried out, the application is responsible.
 
-    uvicorn's `limit_concurrency` says how many connections there may be, counted here when they are made and not, as
-    uvicorn does, when a request has arrived and is no upgrade.
+    `limit_concurrency` bounds the connections. They are counted when they are opened; uvicorn counts them when a
+    request that is no upgrade has arrived.
     """
 
     conn: _BoundedConnection
@@ -120,7 +128,7 @@ class BoundedHttpProtocol(H11Protocol):
         self._most_connections = self.limit_concurrency or MOST_CONNECTIONS
         self.limit_concurrency = None
         self.waits_since: float | None = None
-        """No request is being carried out since then (loop time)."""
+        """Loop time since which no request is being carried out; None while there is one."""
         self._deadline: asyncio.TimerHandle | None = None
         self._write_deadline: asyncio.TimerHandle | None = None
         self._upgraded = False
@@ -166,7 +174,8 @@ class BoundedHttpProtocol(H11Protocol):
         super().handle_websocket_upgrade(event)
         after = self.transport.get_protocol()
         if isinstance(after, WebSocketsSansIOProtocol) and not after.handshake_initiated:
-            # The library could not read it (a line of more than 8 KiB, a method but GET), and would not say so.
+            # The library could not parse the upgrade (a line over 8 KiB, a method other than GET) and would not
+            # respond.
             self._write_refusal(400)
 
     def send_400_response(self, msg: str) -> None:
@@ -200,7 +209,7 @@ class BoundedHttpProtocol(H11Protocol):
     # --- refusals
 
     def _make_room(self) -> bool:
-        """End the connection that has asked nothing for longest; False if all of them are being served."""
+        """Close the connection idle for longest; False if all are serving requests."""
         waiting = [
             (one.waits_since, id(one), one)
             for one in self.connections
@@ -212,12 +221,13 @@ class BoundedHttpProtocol(H11Protocol):
         return True
 
     def give_way(self) -> None:
+        """Close at once in favour of a new connection."""
         self.waits_since = None
         self._expect_nothing()
         self.transport.abort()
 
     def _refuse(self, status: int) -> None:
-        """Answer, unless an answer has begun, and close."""
+        """Send an error response unless a response has begun, and close."""
         self.waits_since = None
         self._expect_nothing()
         if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
@@ -230,7 +240,7 @@ class BoundedHttpProtocol(H11Protocol):
 
     def _write_refusal(self, status: int) -> None:
         code, message = _REFUSALS[status]
-        logger.info("connection refused", extra={"status": status, "code": code})
+        logger.info("connection rejected", extra={"status": status, "reason": code})
         error: dict[str, object] = {"code": code, "message": message}
         headers = list(_SAFE)
         if status == HTTPStatus.SERVICE_UNAVAILABLE:

@@ -1,4 +1,4 @@
-"""Reads a request body within a limit of bytes and of time."""
+"""Reads request bodies within limits of size and time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from starlette.requests import ClientDisconnect, Request
 from http_serving.errors import InvalidRequest, RequestTooLarge, RequestTooSlow
 
 BODY_TIMEOUT_S = 10.0
-"""A body that trickles in holds a connection. Event Grid and Call Automation give up after 30 s themselves."""
+"""Seconds for a whole body: a slow one occupies a connection. Event Grid and Call Automation give up after 30 s."""
 
 
 async def read_body(request: Request, limit: int, timeout_s: float = BODY_TIMEOUT_S) -> bytes:
-    """Read the whole body; give up as soon as it is known to be larger than `limit` bytes or too slow.
+    """Read the whole body; fail as soon as it exceeds `limit` bytes or `timeout_s`.
 
     Raises:
         RequestTooLarge, RequestTooSlow: as they say.

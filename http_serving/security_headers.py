@@ -1,5 +1,6 @@
-"""Headers that keep answers from being read as anything else, kept, or shown in a frame; the page that describes the
-API, with a policy of its own. Nothing is shared with pages of other origins: no answer has an Access-Control header.
+"""Adds security headers to every response, and serves the API's documentation page with its own content policy.
+
+No response has an Access-Control header: pages of other origins cannot read any of them.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ SAFE_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
-"""Of every answer that does not say otherwise itself."""
+"""Added to every response that does not set them itself."""
 DOCS = "/docs"
 SWAGGER_UI = "https://cdn.jsdelivr.net"
-"""Where FastAPI's page has its script and its styles from."""
+"""Origin of the script and styles of the documentation page."""
 
 
 class SecurityHeaders:
-    """Adds `SAFE_HEADERS`. Media sockets pass by: nothing is wrapped round them."""
+    """ASGI middleware that adds `SAFE_HEADERS` to HTTP responses; WebSockets are passed through unwrapped."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -48,7 +49,7 @@ class SecurityHeaders:
 
 
 def add_security_headers(app: FastAPI) -> None:
-    """Add the headers to what the application answers, and its page at `DOCS`; made without `docs_url`."""
+    """Add the headers and the documentation page at `DOCS` to an application created without `docs_url`."""
     app.add_middleware(SecurityHeaders)
     page = get_swagger_ui_html(openapi_url=app.openapi_url or "", title=app.title, swagger_favicon_url="data:,")
     page.headers["Content-Security-Policy"] = docs_policy(bytes(page.body).decode())
@@ -59,7 +60,7 @@ def add_security_headers(app: FastAPI) -> None:
 
 
 def docs_policy(page: str) -> str:
-    """Allow what the page consists of: scripts of one place and the one it holds, told by its digest."""
+    """Return a content policy that allows scripts of `SWAGGER_UI`, and the page's inline script by its digest."""
     own = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in own]
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)

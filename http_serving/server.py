@@ -1,4 +1,4 @@
-"""uvicorn, set up for us: which protocols, which bounds, and who handles signals."""
+"""Configures uvicorn: protocols, limits and signal handling."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from http_serving.http_protocol import BoundedHttpProtocol
 from http_serving.websocket_protocol import QuickWebSocketProtocol
 
 LARGEST_MESSAGE = 256 * 1024
-"""Bytes of one WebSocket message; a frame of ACS has 1.4 kB."""
+"""Bytes of a WebSocket message; an audio frame of ACS has 1.4 kB."""
 PING_S = 3.0
-"""Seconds between pings, and for their answer. A call's second media socket is refused as long as its first seems to
-live; ACS's re-dial, which has the seconds of `recovery.py` to come, must not be refused for one that is dead."""
+"""Seconds between pings, and to answer them. A second media socket of a call is refused while the first seems alive, so
+a dead one must be noticed before ACS dials again (`bot/calls/media_recovery.py`)."""
 
 
 def server_config(app: ASGIApp, **options: Any) -> uvicorn.Config:
-    """The service is served like this, in production and in tests; `options` are uvicorn's."""
+    """Return the server configuration used in production and in tests. `options` are passed to uvicorn."""
     return uvicorn.Config(
         app,
         http=BoundedHttpProtocol,
@@ -39,12 +39,12 @@ def server_config(app: ASGIApp, **options: Any) -> uvicorn.Config:
 
 
 class Server(uvicorn.Server):
-    """Leaves signals to us: uvicorn would close the media sockets first and ask afterwards."""
+    """A uvicorn server that leaves signals to the service: uvicorn would close the media sockets at once."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # What is there now stays: 160,000 objects of modules and routes. Whenever the collector goes through them all,
-        # every call stands still for 0.1 to 0.2 s; frozen, they are not looked at again.
+        # The 160,000 objects of modules and routes live as long as the process. A full garbage collection over them
+        # would stop every call for 0.1 to 0.2 s; frozen objects are skipped.
         gc.collect()
         gc.freeze()
 

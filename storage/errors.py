@@ -1,4 +1,4 @@
-"""Errors of the store."""
+"""Errors of stores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import ClassVar
 
 
 class StoreUnavailable(Exception):
-    """The store cannot do it now; the same operation may succeed later."""
+    """The store is temporarily unavailable; the same operation may succeed later."""
 
     code: ClassVar[str] = "store_unavailable"
 
@@ -17,4 +17,4 @@ class StoreUnavailable(Exception):
 
 
 class UnusableStore(Exception):
-    """The store cannot be used at all, so the service does not start: the reason, in words for an operator."""
+    """The store cannot be opened, so the service does not start. The message is for operators."""

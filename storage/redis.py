@@ -1,7 +1,7 @@
-"""One Redis: its connections, and its errors as ours. Knows no key; those are in the other `redis_*.py`.
+"""Connections to a Redis, with its errors translated. Knows no key.
 
-Nothing is tried twice here: whoever swaps or pushes must know whether it may have been done. A connection that Redis
-has closed is noticed when it is taken from the pool and opened anew, so that all goes on by itself after a restart.
+Commands are not retried: the caller must know whether one may have been carried out twice. A connection closed by Redis
+is noticed when it is taken from the pool and opened again, so that the service recovers from a restart of Redis.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from storage.errors import StoreUnavailable, UnusableStore
 logger = logging.getLogger(__name__)
 
 PREFIX = "{interpreter}:"
-"""Of all our keys. The braces keep them in one slot of a Redis that spreads its keys over nodes: scripts need that."""
+"""Prefix of all keys. The braces keep them in one slot of a Redis cluster, which scripts require."""
 CONNECT_S = 2.0
 ANSWER_S = 5.0
-"""Longer than any of our commands waits on purpose."""
+"""Seconds for a response; longer than any command blocks on purpose."""
 LONGEST_WAIT_S = 2.0
-"""Of a command that waits on purpose; more is asked for in several pieces."""
+"""Seconds a blocking command may wait; longer waits are split."""
 CONNECTIONS = 32
-"""For commands, which take less than a millisecond each; who finds none free waits `CONNECT_S`."""
+"""Connections for commands of less than a millisecond each; a caller waits up to `CONNECT_S` for a free one."""
 WAITING_CONNECTIONS = 1_000
-"""For those who wait for a queue: one each."""
+"""Connections for blocking commands, which occupy one each."""
 RETRY_MS = 1_000
 
 Part = str | bytes | int | float
@@ -48,17 +48,17 @@ class Script:
 
 
 class RedisClient:
-    """An async context manager round the connections to one Redis. `url`: `redis://` or `rediss://`, with password."""
+    """Connections to a Redis; an async context manager. `url`: `redis://` or `rediss://`, with the password."""
 
     def __init__(self, url: str, *, connect_s: float = CONNECT_S, answer_s: float = ANSWER_S) -> None:
         self._url = url
         options: dict[str, Any] = {
             "socket_connect_timeout": connect_s,
-            # The library's own deadline is a `wait_for`, which may swallow a cancellation; ours is a timeout.
+            # The library would use `wait_for`, which may swallow a cancellation; `_answering` sets a timeout instead.
             "socket_timeout": None,
             "retry": Retry(NoBackoff(), 0),
             "protocol": 2,
-            "driver_info": None,  # finding out its own version would read a file in the loop, with each connection
+            "driver_info": None,  # it would read a file in the loop with each connection
         }
         self._commands = redis.Redis.from_pool(
             redis.BlockingConnectionPool.from_url(url, max_connections=CONNECTIONS, timeout=connect_s, **options)
@@ -73,7 +73,7 @@ class RedisClient:
         """Connect.
 
         Raises:
-            UnusableStore: nobody answers, or not us; in words for an operator, without the password.
+            UnusableStore: Redis does not respond or rejects the connection. The message is without the password.
         """
         try:
             async with asyncio.timeout(self._answer_s):
@@ -92,38 +92,40 @@ class RedisClient:
         await self._waits.aclose()
 
     async def warn(self) -> None:
-        """Tell an operator what of its configuration would cost us data. Some do not let us ask; that is no error."""
+        """Log settings of Redis that risk losing data. A Redis that does not allow reading them is no error."""
         try:
-            told: dict[str, Any] = await _execute(self._commands, "INFO")
+            info: dict[str, Any] = await _execute(self._commands, "INFO")
         except ResponseError:
             return
-        policy = str(told.get("maxmemory_policy", "noeviction"))
+        policy = str(info.get("maxmemory_policy", "noeviction"))
         if policy != "noeviction":
-            logger.warning("redis may evict what is kept: set maxmemory-policy noeviction", extra={"policy": policy})
-        if not told.get("aof_enabled"):
-            logger.warning("redis may lose what is kept when it restarts: set appendonly yes")
+            logger.warning(
+                "redis configuration may lose data: set maxmemory-policy noeviction", extra={"reason": policy}
+            )
+        if not info.get("aof_enabled"):
+            logger.warning("redis configuration may lose data: set appendonly yes")
 
     @property
     def address(self) -> str:
-        """Host and port, as far as they are given."""
+        """Host and port of the Redis, for messages."""
         return urlsplit(self._url).netloc.rpartition("@")[2]
 
     async def call(self, *command: Part) -> Any:
-        """One command; its answer as Redis gives it, texts as bytes.
+        """Run a command; return the response as Redis gives it, texts as bytes.
 
         Raises:
-            StoreUnavailable: Redis cannot be reached or does not do it. It may have been done all the same.
+            StoreUnavailable: Redis failed or cannot be reached. The command may have been carried out nevertheless.
         """
         async with self._answering():
             return await _execute(self._commands, *command)
 
     async def wait(self, *command: Part) -> Any:
-        """The same for a command that waits, for `LONGEST_WAIT_S` at most. Cancelled, its connection is closed."""
+        """Run a command that blocks for up to `LONGEST_WAIT_S`. Cancelling it closes its connection."""
         async with self._answering(LONGEST_WAIT_S):
             return await _execute(self._waits, *command)
 
     async def together(self, commands: Sequence[Sequence[Part]]) -> list[Any]:
-        """Several commands on one way; others may come between them."""
+        """Run several commands in a pipeline; commands of others may come between them."""
         async with self._answering():
             pipeline = self._commands.pipeline(transaction=False)
             for command in commands:
@@ -138,7 +140,7 @@ class RedisClient:
                 script.digest = await self._load(script)
             try:
                 return await _execute(self._commands, "EVALSHA", script.digest, *call)
-            except NoScriptError:  # it has been restarted; nothing was done
+            except NoScriptError:  # Redis was restarted; nothing was done
                 script.digest = await self._load(script)
                 return await _execute(self._commands, "EVALSHA", script.digest, *call)
 
@@ -168,15 +170,15 @@ class RedisClient:
 
     @asynccontextmanager
     async def _answering(self, longer_s: float = 0.0) -> AsyncIterator[None]:
-        """Until the deadline; errors of the library and of the network as ours."""
+        """Set a deadline, and translate errors of the library and the network into `StoreUnavailable`."""
         try:
             async with asyncio.timeout(self._answer_s + longer_s):
                 yield
         except (RedisError, OSError) as error:
             if not self._failing:
-                logger.error("store failed", extra={"error": type(error).__name__})
+                logger.error("store failed", extra={"reason": type(error).__name__})
                 self._failing = True
-            raise StoreUnavailable("the store cannot be used now", retry_after_ms=RETRY_MS) from error
+            raise StoreUnavailable("the store is temporarily unavailable", retry_after_ms=RETRY_MS) from error
         self._failing = False
 
 

@@ -1,4 +1,4 @@
-"""The SharedState of several replicas, in Redis."""
+"""KeyValueStore of several replicas, in Redis."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _SCRIPT = Script(Path(__file__).with_name("redis_key_value.lua"))
 
 
 class RedisKeyValue:
-    """See SharedState. Values are forgotten by the clock of Redis.
+    """See KeyValueStore. Values expire by the clock of Redis.
 
-    `pop` waits by moving the head of the queue onto itself (BLMOVE), which takes nothing, so that a cancelled wait
-    loses nothing; it then takes by LPOP, which ends within a moment: cancelled meanwhile, it waits for that end and
-    puts back what came. Only an item whose answer the network swallows after it was taken is lost, as `push` may have
-    happened though it failed.
+    `pop` waits by moving the head of the queue onto itself (BLMOVE), which removes nothing, so that a cancelled wait
+    loses nothing. It then takes the item by LPOP, which is short; cancelled meanwhile, it waits for the result and puts
+    the item back. An item is lost only if the connection breaks after LPOP, just as a failed `push` may have been
+    carried out.
     """
 
     def __init__(self, client: RedisClient, prefix: str = PREFIX) -> None:
@@ -54,7 +54,7 @@ class RedisKeyValue:
 
     async def push(self, queue: str, item: bytes) -> None:
         if not await self._client.run(_SCRIPT, "push", [self._queues + queue], item, QUEUE_LIMIT):
-            raise StoreUnavailable("too much waits for another replica")
+            raise StoreUnavailable("the queue is full")
 
     async def pop(self, queue: str, wait_s: float) -> bytes | None:
         clock = asyncio.get_running_loop().time
@@ -64,7 +64,7 @@ class RedisKeyValue:
             item = await self._take(place)
             if item is not None or (left := until - clock()) <= 0:
                 return item
-            # Zero would mean for ever; whoever is woken may find that another was quicker.
+            # A timeout of zero would mean no timeout. After waking, another reader may have taken the item.
             await self._client.wait("BLMOVE", place, place, "LEFT", "LEFT", max(0.01, min(left, LONGEST_WAIT_S)))
 
     async def _take(self, place: str) -> bytes | None:

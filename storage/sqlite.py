@@ -1,8 +1,8 @@
-"""One SQLite file: a thread that writes, a thread that reads, transactions, migrations. Knows no table.
+"""A SQLite file with a thread for writing, a thread for reading, transactions and migrations. Knows no table.
 
-SQLite has one writer at a time anyway, so ours is one thread, and nobody waits for a lock; readers see the last
-committed state meanwhile (WAL). What is committed is on the disk: a killed process loses nothing, and neither does a
-machine without power (`synchronous=FULL`). Deleted content is overwritten (`secure_delete`).
+SQLite allows a single writer, so writes share a thread and never wait for a lock; readers see the last committed state
+meanwhile (WAL). Committed data is on disk: neither a killed process nor a power failure loses any (`synchronous=FULL`).
+Deleted content is overwritten (`secure_delete`).
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from storage.errors import StoreUnavailable, UnusableStore
 logger = logging.getLogger(__name__)
 
 MOST_WAITING = 2_000
-"""Pieces of work not begun yet, of either kind. More than that means the disk does not keep up: the caller is told."""
+"""Reads and writes that have not begun. Beyond that, the disk does not keep up, and callers get `StoreUnavailable`."""
 LOCK_TIMEOUT_S = 5.0
-"""For another process on the same file, such as the one we are taking over from."""
+"""Seconds to wait for another process on the same file, such as the previous version during an update."""
 BUSY_RETRY_MS = 1_000
 IN_MEMORY = ":memory:"
 
-Answer = TypeVar("Answer")
-Work = Callable[[sqlite3.Connection], Answer]
+Result = TypeVar("Result")
+Work = Callable[[sqlite3.Connection], Result]
 Migration = Sequence[str]
-"""Statements that lead from one version of the schema to the next."""
+"""Statements that upgrade a schema by one version."""
 
 
 class UnusableSqlite(UnusableStore):
-    """The file cannot be opened, is no database, or was written by a newer version of this service."""
+    """The file cannot be opened, is no database, or was written by a newer version of the service."""
 
 
 class SqliteDatabase:
-    """An async context manager. `path` is a file, made with its folder if there is none, or `:memory:`."""
+    """A SQLite database, as an async context manager. `path`: `:memory:`, or a file, created with its folder."""
 
     def __init__(self, path: str, migrations: Sequence[Migration]) -> None:
         self._path = path
         self._migrations = migrations
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="database-writer")
-        # What is in memory belongs to one connection, so that reading and writing share a thread.
+        # An in-memory database belongs to a single connection, so reading and writing share a thread.
         self._reader = (
             self._writer if path == IN_MEMORY else ThreadPoolExecutor(1, thread_name_prefix="database-reader")
         )
@@ -52,10 +52,10 @@ class SqliteDatabase:
         self._waiting = 0
 
     async def __aenter__(self) -> SqliteDatabase:
-        """Open the file and bring it to the current version.
+        """Open the file and upgrade it to the current version.
 
         Raises:
-            UnusableDatabase: with the reason, in words for an operator.
+            UnusableSqlite: with the reason, for operators.
         """
         try:
             await self._run(self._writer, self._open)
@@ -71,53 +71,53 @@ class SqliteDatabase:
         await self.close()
 
     async def close(self) -> None:
-        """Finish what is waiting, then close; afterwards everything is in the one file."""
+        """Finish waiting work, then close; afterwards all data is in the file itself, not in the log."""
         await self._run(self._reader, self._close_reader)
         await self._run(self._writer, self._close_writer)
         self._reader.shutdown(wait=False)
         self._writer.shutdown(wait=False)
 
-    async def read(self, work: Work[Answer]) -> Answer:
+    async def read(self, work: Work[Result]) -> Result:
         """Run `work` on the last committed state. Safe to cancel.
 
         Raises:
-            StoreUnavailable: too much is waiting, or the file cannot be read.
+            StoreUnavailable: too much work is waiting, or the file cannot be read.
         """
         return await self._work(self._reader, lambda: work(self._open_one(self._to_read)))
 
-    async def write(self, work: Work[Answer]) -> Answer:
-        """Run `work` as one transaction, committed to disk when this returns; what `work` raises undoes all of it.
+    async def write(self, work: Work[Result]) -> Result:
+        """Run `work` as a transaction, committed to disk when this returns; an exception of `work` rolls it back.
 
-        Cancelled, it may have been done all the same: a caller who undoes things must undo this too.
+        A cancelled write may have been carried out nevertheless: a caller who undoes its steps must undo this one too.
 
         Raises:
-            StoreUnavailable: too much is waiting, or the file cannot be written.
+            StoreUnavailable: too much work is waiting, or the file cannot be written.
         """
         return await self._work(self._writer, lambda: _transaction(self._open_one(self._to_write), work))
 
     async def truncate_log(self) -> None:
-        """Write the log back and cut it to nothing: what was deleted is then in no file any more.
+        """Checkpoint and truncate the log, so that deleted content is in no file any more.
 
-        Does nothing while somebody reads an older state; the next write-back will do it.
+        Has no effect while a reader uses an older state; the next checkpoint then does it.
         """
         if self._path != IN_MEMORY:
             checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)"
             await self._work(self._writer, lambda: self._open_one(self._to_write).execute(checkpoint).fetchall())
 
-    async def _work(self, thread: ThreadPoolExecutor, work: Callable[[], Answer]) -> Answer:
+    async def _work(self, thread: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
         if self._waiting >= MOST_WAITING:
             raise StoreUnavailable("the store is busy", retry_after_ms=BUSY_RETRY_MS)
         self._waiting += 1
         try:
             return await self._run(thread, work)
         except sqlite3.Error as error:
-            logger.error("store failed", extra={"error": type(error).__name__, "code": _code(error)})
-            raise StoreUnavailable("the store cannot be used now", retry_after_ms=BUSY_RETRY_MS) from error
+            logger.error("store failed", extra={"reason": type(error).__name__, "code": _code(error)})
+            raise StoreUnavailable("the store is temporarily unavailable", retry_after_ms=BUSY_RETRY_MS) from error
         finally:
             self._waiting -= 1
 
     @staticmethod
-    async def _run(thread: ThreadPoolExecutor, work: Callable[[], Answer]) -> Answer:
+    async def _run(thread: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(thread, work)
 
     # --- in the threads --------------------------------------------------------------------------
@@ -136,7 +136,7 @@ class SqliteDatabase:
             self._to_read.execute("PRAGMA query_only = ON")
 
     def _connect(self) -> sqlite3.Connection:
-        # Opened here, used by one thread each; transactions are begun and ended by us alone.
+        # Each connection is used by a single thread; `_transaction` begins and ends transactions.
         connection = sqlite3.connect(
             self._path, isolation_level=None, check_same_thread=False, timeout=LOCK_TIMEOUT_S, cached_statements=256
         )
@@ -161,10 +161,10 @@ class SqliteDatabase:
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> None:
-    """Bring a database, empty or of any older version, to the newest; each step whole or not at all.
+    """Upgrade a database, empty or of any older version, to the newest; each step is a transaction.
 
     Raises:
-        UnusableDatabase: it is newer than we are. Nothing is changed then.
+        UnusableSqlite: its schema is newer. Nothing is changed then.
     """
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > len(migrations):
@@ -180,16 +180,16 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> 
         logger.info("store migrated", extra={"version": number})
 
 
-def _transaction(connection: sqlite3.Connection, work: Work[Answer]) -> Answer:
+def _transaction(connection: sqlite3.Connection, work: Work[Result]) -> Result:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        answer = work(connection)
+        result = work(connection)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    return answer
+    return result
 
 
 def _code(error: sqlite3.Error) -> str:

@@ -1,4 +1,4 @@
-"""The SharedState of one machine, in the rooms' SQLite file. The tables are in `schema.py`."""
+"""KeyValueStore of a single machine, in SQLite. The tables are in `rooms_admin/stores/sqlite/migrations.py`."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from storage.sqlite import SqliteDatabase
 from storage.uncancellable import finished
 
 POLL_S = 1.0
-"""How often an empty queue is looked at again for what another process on the same file has pushed, such as the one
-that takes over from us; our own pushes wake us at once."""
+"""Interval in seconds of checking an empty queue for items pushed by another process on the same file. Pushes of this
+process wake the reader at once."""
 
 _CURRENT = "(until_ms IS NULL OR until_ms > :now)"
 
 
 class SqliteKeyValue:
-    """See SharedState. Values are forgotten by the wall clock, in milliseconds, so that a restart forgets them too.
+    """See KeyValueStore. Values expire by the wall clock, so that they also expire across a restart.
 
-    `pop` takes an item in one transaction. Cancelled meanwhile, it waits for the end of it and puts back what it took.
+    `pop` takes an item in a transaction. Cancelled meanwhile, it waits for the result and puts the item back.
     """
 
     def __init__(self, database: SqliteDatabase, *, now: Callable[[], float] = time.time) -> None:
         self._database = database
         self._now = now
         self._pushed: dict[str, asyncio.Event] = {}
-        """By queue somebody waits for."""
+        """Set when an item is pushed, by queue that is waited for."""
         self._waiting: dict[str, int] = {}
 
     def _now_ms(self) -> int:
@@ -89,7 +89,7 @@ class SqliteKeyValue:
             return True
 
         if not await self._database.write(push):
-            raise StoreUnavailable("too much waits for another replica")
+            raise StoreUnavailable("the queue is full")
         if queue in self._pushed:
             self._pushed[queue].set()
 
@@ -116,7 +116,7 @@ class SqliteKeyValue:
 
     async def _take(self, queue: str) -> bytes | None:
         query = "SELECT number, item FROM state_queue WHERE queue = ? ORDER BY number LIMIT 1"
-        # Looked at before it is taken: reading an empty queue again and again must not write.
+        # Read before taking: polling an empty queue must not write.
         if not await self._database.read(lambda connection: connection.execute(query, (queue,)).fetchall()):
             return None
 

@@ -1,4 +1,4 @@
-"""Bringing a short piece of work to its end although whoever awaits it is cancelled. Knows nothing of what it does."""
+"""Completes a short operation although the task that awaits it is cancelled."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Result = TypeVar("Result")
 
 
 async def finished(work: Coroutine[Any, Any, Result]) -> tuple[Result, asyncio.CancelledError | None]:
-    """What `work` returns, and the cancellation that came meanwhile: the caller tidies up and raises it.
+    """Return the result of `work`, and the cancellation that arrived meanwhile: the caller cleans up and raises it.
 
-    Only for work that ends by itself within a few seconds: nobody can end it earlier. What it raises is raised, unless
-    there was a cancellation, which counts more.
+    Only for work that ends by itself within a few seconds, since it cannot be cancelled. An exception of `work` is
+    raised unless there was a cancellation, which takes precedence.
     """
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None

@@ -1,6 +1,6 @@
-"""One value of a JSON object, of the type it should have; knows no event.
+"""Reads typed values from a JSON object. Knows no event.
 
-Missing, null and "" are the same: nothing was said. A value of another type is malformed.
+A missing value, null and "" are the same. A value of another type raises `MalformedEvent`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from webhooks.errors import MalformedEvent
 
-JsonObject = Mapping[str, Any]  # a wire border: each value is checked as it is read
+JsonObject = Mapping[str, Any]  # untrusted input: each value is checked as it is read
 
 
 def optional_text(holder: JsonObject, key: str) -> str | None:
@@ -64,7 +64,7 @@ def object_at(holder: JsonObject, key: str) -> JsonObject:
 
 
 def instant(holder: JsonObject, key: str) -> datetime:
-    """An instant in UTC; one without an offset is taken as UTC; digits beyond microseconds are cut."""
+    """Read a time in UTC. Without an offset it is taken as UTC; digits beyond microseconds are cut."""
     written = text(holder, key)
     try:
         time = datetime.fromisoformat(written)

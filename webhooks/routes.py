@@ -1,7 +1,7 @@
-"""The doors Event Grid and Call Automation knock at: proof first, then size, then shape, then a fast 200.
+"""Webhook routes for Event Grid and Call Automation: authenticate, read and parse events, respond with 200 quickly.
 
-Work is done elsewhere and afterwards: a handler only enqueues. Errors leave as `ServiceError`; whoever serves
-the router turns them into answers.
+Events are processed elsewhere and later: a handler only enqueues them. Routes raise `ServiceError`; the application
+turns it into a response.
 """
 
 from __future__ import annotations
@@ -35,54 +35,57 @@ from webhooks.events import (
 
 logger = logging.getLogger(__name__)
 
-EVENT_GRID_BODY_LIMIT = 1024 * 1024  # bytes; Event Grid's own limit for an event and for a batch
-CALLBACK_BODY_LIMIT = 256 * 1024  # bytes; a roster of 350 participants has some 90 KiB
-HIGHEST_RATE = 1000  # requests per minute we let a CloudEvents sender ask for
-EVENTS_PER_TURN = 25  # of one batch, about 1 ms, before the rest of the loop gets its turn: audio frames wait
+EVENT_GRID_BODY_LIMIT = 1024 * 1024
+"""Bytes: the limit of Event Grid for an event and for a batch."""
+CALLBACK_BODY_LIMIT = 256 * 1024
+"""Bytes. A roster of 350 participants has some 90 KiB."""
+HIGHEST_RATE = 1000
+"""Requests per minute that a CloudEvents sender may be allowed."""
+EVENTS_PER_TURN = 25
+"""Events of a batch, about 1 ms, between two yields to the event loop, so that audio frames are not delayed."""
 
 Verify = Callable[[str | None], Awaitable[object]]
-"""Takes an Authorization header, raises if it proves nothing."""
+"""Verifies an Authorization header; raises `Unauthorized` if it is not valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookLimits:
-    """How often who may knock. Proof comes first: nobody can use up what another is allowed."""
+    """Rate limits. They apply after authentication, so that nobody can use up the rate of another sender."""
 
     unauthenticated: CountRequest
-    """By address: refused for want of proof, or of a call."""
+    """Rejected requests, by address: not authenticated, or for an unknown call."""
     deliveries: CountRequest
-    """Of Event Grid, all together."""
+    """All deliveries of Event Grid together."""
     callbacks: CountRequest
-    """By call secret."""
+    """Callbacks of Call Automation, by call secret."""
 
 
 class WebhookHandler(Protocol):
-    """Who wants the events. The two `deliver` methods see to it that the event is not lost, and only enqueue.
+    """Receives events. The two `deliver` methods only enqueue, and are responsible for not losing the event.
 
-    One that cannot raises `Overloaded`: the event then counts as not delivered, and the sender, told so,
-    brings it again.
+    They raise `Overloaded` if they cannot take it: the event then counts as not delivered, and the sender retries.
     """
 
     async def deliver(self, event: CallReport) -> None:
-        """A call of the resource started, ended, gained or lost somebody."""
+        """Take a report that a call of the resource started, ended, or gained or lost a participant."""
 
     async def knows_call(self, call_secret: str) -> bool:
-        """Whether a call of ours was given this secret."""
+        """Return whether this secret belongs to a call of this service."""
 
     async def deliver_call_event(self, call_secret: str, event: CallEvent) -> None:
-        """Something happened on our connection to the call with this secret."""
+        """Take an event of the call connection with this secret."""
 
 
 @dataclass(slots=True)
 class WebhookCounts:
-    """Events since the start, by what became of them."""
+    """Numbers of events since the start, by outcome."""
 
     delivered: int = 0
     ignored: int = 0
-    """well-formed, of a type nobody asked for"""
+    """Well-formed, but of a type that is not used."""
     repeated: int = 0
     stale: int = 0
-    """rosters older than one already delivered"""
+    """Rosters older than one already delivered."""
     malformed: int = 0
 
 
@@ -99,41 +102,41 @@ def router(
     counts: WebhookCounts | None = None,
     body_timeout_s: float = BODY_TIMEOUT_S,
 ) -> APIRouter:
-    """The routes `/webhooks/eventgrid` and `/webhooks/calls/{call_secret}`.
+    """Return the routes `/webhooks/eventgrid` and `/webhooks/calls/{call_secret}`.
 
     Args:
-        verify_callback: judges the Authorization header of callbacks.
-        event_grid_secret: what Event Grid sends as X-Webhook-Secret.
-        verify_event_grid: judges Event Grid's Authorization header. With both, either is proof enough.
-        limits: how often who may; None: as often as they like.
+        verify_callback: verifies the Authorization header of callbacks.
+        event_grid_secret: value that Event Grid sends as X-Webhook-Secret.
+        verify_event_grid: verifies the Authorization header of Event Grid. If both are given, either is sufficient.
+        limits: rate limits; None for no limits.
 
     Raises:
-        ValueError: neither a secret nor a verifier for Event Grid, which would let in everybody.
+        ValueError: neither a secret nor a verifier for Event Grid is given: anybody could send events.
     """
     if not event_grid_secret and verify_event_grid is None:
         raise ValueError("Event Grid needs a secret or a verifier")
-    door = _EventGridDoor(event_grid_secret, verify_event_grid)
+    authentication = _EventGridAuthentication(event_grid_secret, verify_event_grid)
     counts = counts if counts is not None else WebhookCounts()
     reports_seen, callbacks_seen, rosters = RecentIds(), RecentIds(), SequenceGate()
     routes = APIRouter(tags=["webhooks"])
 
     def refused(request: Request, error: ServiceError) -> None:
-        """Count who is refused; one who goes on is told to slow down rather than why."""
+        """Count a rejected request; above the rate, respond with 429 instead of the reason."""
         if limits is not None and (wait := limits.unauthenticated(request.client.host if request.client else "")):
             raise TooManyRequests.after(wait) from error
 
     @routes.options("/webhooks/eventgrid", summary="CloudEvents handshake")
     async def allow_event_grid(request: Request) -> Response:
         try:
-            return await door.allow(request)
+            return await authentication.allow(request)
         except Unauthorized as error:
             refused(request, error)
             raise
 
-    @routes.post("/webhooks/eventgrid", summary="Events of Event Grid, in either schema")
+    @routes.post("/webhooks/eventgrid", summary="Receive events of Event Grid, in either schema")
     async def event_grid(request: Request) -> Response:
         try:
-            await door.check(request)
+            await authentication.check(request)
         except Unauthorized as error:
             refused(request, error)
             raise
@@ -161,9 +164,9 @@ def router(
             return JSONResponse({"validationResponse": validations[-1].code})
         return Response(status_code=200)
 
-    @routes.post("/webhooks/calls/{call_secret}", summary="Callbacks of Call Automation")
+    @routes.post("/webhooks/calls/{call_secret}", summary="Receive callbacks of Call Automation")
     async def callbacks(call_secret: str, request: Request) -> Response:
-        # The token first: a stranger without one must not learn which secrets exist.
+        # The token first: without a valid one, nobody may learn which secrets exist.
         try:
             await verify_callback(request.headers.get("authorization"))
             if not await handler.knows_call(call_secret):
@@ -196,8 +199,8 @@ def router(
     return routes
 
 
-class _EventGridDoor:
-    """Who may post events to us, by secret or by token."""
+class _EventGridAuthentication:
+    """Authenticates Event Grid, by secret or by token."""
 
     def __init__(self, secret: str | None, verify: Verify | None) -> None:
         self._secret = secret.encode() if secret else None
@@ -215,10 +218,10 @@ class _EventGridDoor:
         await self._verify(request.headers.get("authorization"))
 
     async def allow(self, request: Request) -> Response:
-        """Agree to be sent events by the origin that asks; says nothing else and changes nothing.
+        """Respond to the CloudEvents handshake; changes no state.
 
-        Custom headers are documented for deliveries, not for this request: one without proof is answered, or
-        a subscription could never be made; one with a wrong proof is turned away, so that it shows early.
+        Custom headers are documented for deliveries, not for this request. A request without credentials is accepted,
+        or no subscription could be created; one with invalid credentials is rejected, so that the mistake shows early.
         """
         if {"x-webhook-secret", "authorization"} & set(request.headers):
             await self.check(request)
@@ -237,11 +240,11 @@ async def _hand_over(
 ) -> None:
     """Hand each readable event of a request over, in order.
 
-    One malformed event of a batch is logged and counted, and the request accepted for the sake of the others:
-    refusing it would delay their redelivery by five minutes and never make the bad one good.
+    A malformed event of a batch is logged and counted, and the request is accepted because of the other events:
+    rejecting it would delay their redelivery by five minutes.
 
     Raises:
-        MalformedEvent: not one event could be read.
+        MalformedEvent: no event could be read.
     """
     malformed: list[MalformedEvent] = []
     read = 0
@@ -257,7 +260,7 @@ async def _hand_over(
         return
     counts.malformed += len(malformed)
     logger.warning(
-        "malformed events",
+        "malformed events skipped",
         extra={
             "source": source,
             "malformed": len(malformed),

@@ -24,14 +24,14 @@ async def test_nobody_there_is_said_without_the_password() -> None:
 async def test_what_would_cost_data_is_told(own_redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
     async with RedisClient(own_redis.url) as client:
         assert [record.message for record in caplog.records] == [
-            "redis may lose what is kept when it restarts: set appendonly yes"
+            "redis configuration may lose data: set appendonly yes"
         ]
         await client.call("CONFIG", "SET", "maxmemory-policy", "volatile-lru")
         await client.call("CONFIG", "SET", "appendonly", "yes")
         caplog.clear()
         await client.warn()
         assert [record.message for record in caplog.records] == [
-            "redis may evict what is kept: set maxmemory-policy noeviction"
+            "redis configuration may lose data: set maxmemory-policy noeviction"
         ]
         await client.call("ACL", "SETUSER", "default", "-info")
         caplog.clear()

@@ -130,7 +130,7 @@ class InMemoryKeyValue:
         async with self._pushed:
             items = self._queues.setdefault(queue, deque())
             if len(items) >= QUEUE_LIMIT:
-                raise StoreUnavailable("too much waits for another replica")
+                raise StoreUnavailable("the queue is full")
             items.append(item)
             self._pushed.notify_all()
 
