@@ -1,7 +1,4 @@
-"""`python -m bot`: read the settings, serve, and on SIGTERM or SIGINT finish what is being said before leaving.
-
-SIGHUP has the file of API keys read again.
-"""
+"""`python -m bot`: reads the settings and serves. SIGTERM and SIGINT drain first; SIGHUP reads the API key file."""
 
 from __future__ import annotations
 
@@ -20,13 +17,13 @@ from storage.errors import UnusableStore
 
 
 async def serve(settings: Settings) -> None:
-    """Serve until a signal; a second one does not wait.
+    """Serve until a signal; a second signal stops without draining.
 
     Raises:
-        UnusableStore: nothing else has been begun then.
+        UnusableStore: the store cannot be opened; nothing has been started.
     """
     async with opened_storage(settings):
-        pass  # opened for good by the application, whose own failure to start would be told as a traceback
+        pass  # a failure is reported as a message here; inside the application it would be a traceback
     interpreter = Interpreter(settings)
     server = Server(
         server_config(
@@ -72,7 +69,7 @@ def main() -> int:
     except UnusableStore as error:
         sys.stderr.write(f"The interpreter cannot start: {error}\n")
         return 2
-    except SystemExit as error:  # uvicorn's way to say that the port is taken; it has logged it
+    except SystemExit as error:  # raised by uvicorn when the port is taken, after logging it
         return error.code if isinstance(error.code, int) else 1
     return 0
 

@@ -1,4 +1,4 @@
-"""What any interpreting engine must offer to a room: the one port with more than one implementation."""
+"""The protocol of interpreting engines, which has several implementations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.interpreting.events import BoothEvent
 from bot.interpreting.plan import Lane, Mode
 
 Deliver = Callable[[BoothEvent], None]
-"""How a booth reports: called in the event loop, never blocks."""
+"""Reports an event of a booth. Called in the event loop; never blocks."""
 
 
 class Booth(Protocol):
@@ -24,33 +24,33 @@ class Booth(Protocol):
         ...
 
     def interpret(self, utterance: str, *, strict: bool = False, speed: float = 1.0) -> None:
-        """The utterance is complete: interpret what was heard of it.
+        """Interpret an utterance that is complete.
 
         Called again after its `InterpretationEnded` and before `release`, it asks for another interpretation of the
         same audio, which ends with an `InterpretationEnded` of its own.
 
         Args:
-            strict: remind the engine, for this once, that it translates and does nothing else.
+            strict: remind the engine, for this utterance, that it translates and does nothing else.
             speed: of the voice, 0.25 to 1.5; as near to it as the engine can at this moment.
         """
         ...
 
     def release(self, utterance: str) -> None:
-        """The utterance will not be interpreted again. Engines that are not told forget it by themselves."""
+        """Drop an utterance that will not be interpreted again. Without this call the engine drops it by itself."""
         ...
 
     def cancel(self, utterance: str) -> None:
-        """Forget the utterance, in whatever state it is; no further event about it is delivered."""
+        """Drop an utterance in any state; no further event about it is delivered."""
         ...
 
     def brief(self, instructions: str) -> None:
-        """New instructions, for utterances that are not complete yet; nothing is lost over it."""
+        """Replace the instructions for utterances that are not complete yet; no audio is lost."""
         ...
 
     def say(self, utterance: str, text: str, language: str) -> None:
-        """Read a text aloud, word for word, in no utterance's place.
+        """Read a text aloud, word for word, apart from any utterance.
 
-        Events come under the id given, which is the caller's to choose, and end with one `InterpretationEnded`
+        Events carry the given id, which the caller chooses, and end with one `InterpretationEnded`
         (`not_supported` from an engine that cannot), unless `BoothLost` names it.
 
         Args:

@@ -1,4 +1,4 @@
-"""Keys of calls: how this process names the calls of a room.
+"""Keys of calls.
 
 A room of layout `sister` has several ACS rooms, one per language, and one call for each: `room-1/es-ES`. Every other
 call has the id of its room as its key.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from bot.interpreting.plan import SHARED_CHANNEL
 
 SEPARATOR = "/"
-"""No room id contains it."""
+"""Between room id and language; no room id contains it."""
 
 
 def call_key(room_id: str, language: str) -> str:
@@ -27,6 +27,6 @@ def stream_of(key: str) -> str:
     return key.partition(SEPARATOR)[2] or SHARED_CHANNEL
 
 
-def is_sister(key: str) -> bool:
-    """Say whether the call is one of several of its room."""
+def is_per_language(key: str) -> bool:
+    """Say whether the room has a call per language."""
     return SEPARATOR in key

@@ -1,4 +1,4 @@
-"""One error shape for everything HTTP: `{"error": {"code", "message", "retry_after_ms"?, "details"?}}`."""
+"""Answers every HTTP error as `{"error": {"code", "message", "retry_after_ms"?, "details"?}}`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from storage.errors import StoreUnavailable
 logger = logging.getLogger(__name__)
 
 
-def error_answer(
+def error_response(
     status: int,
     code: str,
     message: str,
@@ -29,26 +29,26 @@ def error_answer(
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     error: dict[str, object] = {"code": code, "message": message}
-    answer_headers = dict(headers or {})
+    response_headers = dict(headers or {})
     if retry_after_ms is not None:
         error["retry_after_ms"] = retry_after_ms
-        answer_headers["Retry-After"] = str(math.ceil(retry_after_ms / 1000))
+        response_headers["Retry-After"] = str(math.ceil(retry_after_ms / 1000))
     if details:
         error["details"] = list(details)
     if status == HTTPStatus.UNAUTHORIZED:
-        answer_headers.setdefault("WWW-Authenticate", "Bearer")
-    return JSONResponse({"error": error}, status, headers=answer_headers)
+        response_headers.setdefault("WWW-Authenticate", "Bearer")
+    return JSONResponse({"error": error}, status, headers=response_headers)
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Answer every error there is in the one shape; what nobody foresaw is logged and answered with 500."""
+    """Answer every error in the same shape; an unexpected exception is logged and answered with 500."""
 
-    async def foreseen(request: Request, error: Exception) -> JSONResponse:
+    async def expected(request: Request, error: Exception) -> JSONResponse:
         if isinstance(error, StoreUnavailable):
-            return error_answer(503, error.code, error.message, retry_after_ms=error.retry_after_ms)
+            return error_response(503, error.code, error.message, retry_after_ms=error.retry_after_ms)
         if not isinstance(error, ServiceError):
-            return await unforeseen(request, error)
-        return error_answer(
+            return await unexpected(request, error)
+        return error_response(
             error.status, error.code, error.message, details=error.details, retry_after_ms=error.retry_after_ms
         )
 
@@ -61,21 +61,21 @@ def install_error_handlers(app: FastAPI) -> None:
             }
             for problem in problems
         ]
-        return error_answer(400, "invalid_request", "The request is not valid.", details=details)
+        return error_response(400, "invalid_request", "The request is not valid.", details=details)
 
     async def http(request: Request, error: Exception) -> JSONResponse:
         if not isinstance(error, HTTPException):
-            return await unforeseen(request, error)
+            return await unexpected(request, error)
         codes = {404: "not_found", 405: "method_not_allowed"}
         code = codes.get(error.status_code, f"http_{error.status_code}")
-        return error_answer(error.status_code, code, str(error.detail), headers=error.headers)
+        return error_response(error.status_code, code, str(error.detail), headers=error.headers)
 
-    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
         logger.error("request failed", exc_info=error, extra={"path": request.url.path})
-        return error_answer(500, "internal_error", "Something went wrong on our side.", headers=SAFE_HEADERS)
+        return error_response(500, "internal_error", "The service failed to handle the request.", headers=SAFE_HEADERS)
 
-    app.add_exception_handler(ServiceError, foreseen)
-    app.add_exception_handler(StoreUnavailable, foreseen)
+    app.add_exception_handler(ServiceError, expected)
+    app.add_exception_handler(StoreUnavailable, expected)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(Exception, unforeseen)
+    app.add_exception_handler(Exception, unexpected)

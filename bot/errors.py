@@ -1,8 +1,8 @@
-"""What can go wrong in the hub, as far as a caller acts differently on it.
+"""Errors of the bot that callers handle.
 
 InterpreterError
 ├── SettingsError       the service refuses to start
-└── CallError           ACS did not do what was asked; `retryable` is decided in calls.py
+└── CallError           ACS refused or did not answer; `acs_client.py` decides what is `retryable`
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 
 class InterpreterError(Exception):
-    """Base of ours. `code` is for programs, `message` for people."""
+    """Base class. `code` is for programs, `message` for people."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -20,7 +20,7 @@ class InterpreterError(Exception):
 
 
 class SettingsError(InterpreterError):
-    """Everything that is wrong with the settings, not the first thing only."""
+    """The settings are invalid; names every problem."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         listed = "\n".join(f"  - {problem}" for problem in problems)
@@ -29,7 +29,7 @@ class SettingsError(InterpreterError):
 
 
 class CallError(InterpreterError):
-    """A Call Automation request failed."""
+    """A Call Automation request failed. `retry_after_s`: pause that ACS asks for, in seconds."""
 
     def __init__(self, code: str, message: str, *, retryable: bool, retry_after_s: float | None = None) -> None:
         super().__init__(code, message)

@@ -1,4 +1,4 @@
-"""Logs as one line of JSON each, with the ids of the call they belong to; never audio, transcripts, tokens or keys."""
+"""Formats each log record as a line of JSON with the ids of its call. Never log audio, words, tokens or keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 @contextmanager
 def log_context(**fields: str) -> Iterator[None]:
-    """Every line logged inside, and in tasks started inside, carries these fields."""
+    """Add these fields to every record logged inside, or in tasks started inside."""
     token = _context.set({**(_context.get() or {}), **fields})
     try:
         yield
@@ -25,6 +25,8 @@ def log_context(**fields: str) -> Iterator[None]:
 
 
 class JsonFormatter(logging.Formatter):
+    """Writes time, level, logger, message, context and extra fields as a JSON object."""
+
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
@@ -40,12 +42,12 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(level: str) -> None:
-    """Send everything to standard error, one JSON object per line."""
+    """Log to standard error, one JSON object per line."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # These would log a line per request or socket, with its path: ours hold the secrets of calls.
+    # These log the path of every request or socket, and paths here hold the secrets of calls.
     for name in ("azure", "openai", "websockets", "aiohttp", "httpx", "uvicorn"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
-    # The Rooms SDK warns of the time it puts itself into a header of every request.
+    # The Rooms SDK warns about a header that it sets itself in every request.
     logging.getLogger("azure.communication.rooms._generated._serialization").setLevel(logging.ERROR)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bot.booth import BoothFactory
-from bot.call_keys import is_sister, room_of, stream_of
+from bot.call_keys import is_per_language, room_of, stream_of
 from bot.calls.environment import Interpreted, PlannedRoom
 from bot.interpreting.usage_meter import UsageMeter
 from bot.live_room.echo_detection import EchoDetector
@@ -47,7 +47,7 @@ class RoomFactory:
         Args:
             name: prefix of the call's utterance ids.
         """
-        if is_sister(room.room_id):
+        if is_per_language(room.room_id):
             return self.shared_rooms.share(
                 room_of(room.room_id), stream_of(room.room_id), name, lambda name: self._live_room(room, name)
             )
@@ -70,7 +70,7 @@ class RoomFactory:
 
     async def close_ledger(self, call_key: str, prefix: str, reason: str) -> int:
         """Close the open utterances of a call whose ids have this prefix; return their number."""
-        if not is_sister(call_key):
+        if not is_per_language(call_key):
             return await self.archive.close_open(call_key, prefix, reason)
         # Calls that share a session write under the name of whichever was first, not under their own.
         room_id = room_of(call_key)
@@ -78,5 +78,5 @@ class RoomFactory:
 
     def emit_call_event(self, kind: EventKind, room_id: str, data: Mapping[str, object]) -> None:
         """Queue a webhook event about a call; for a room per language it carries the call's language."""
-        language = {"language": stream_of(room_id)} if is_sister(room_id) else {}
+        language = {"language": stream_of(room_id)} if is_per_language(room_id) else {}
         self.emit(kind, room_of(room_id), {**data, **language})

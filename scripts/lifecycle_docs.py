@@ -51,8 +51,8 @@ def recovery() -> str:
     from bot.calls.media_recovery import CALM_S, PATIENCE_S, STEPS
 
     rows = [f"| {number} | {step.value} | {PATIENCE_S[step]:g} s |" for number, step in enumerate(STEPS, 1)]
-    rest = f"A stream that has held for {CALM_S:g} s is well again: the next loss begins at the first step."
-    return "\n".join(["| step | | patience |", "|---|---|---|", *rows, "", rest])
+    rest = f"After a stream has held for {CALM_S:g} s, the next loss begins with the first step."
+    return "\n".join(["| step | | time |", "|---|---|---|", *rows, "", rest])
 
 
 def times() -> str:
@@ -65,10 +65,10 @@ def times() -> str:
         ("from the media socket to the first frame on it", f"{media_recovery.FIRST_FRAME_S:g} s"),
         ("between two comparisons with the registry", f"{periodic_checks.REGISTRY_CHECK_S:g} s"),
         ("between two comparisons with ACS", f"{periodic_checks.ACS_CHECK_S:g} s"),
-        ("alone in a call", f"{reconciler.EMPTY_S:g} s"),
+        ("alone in a call before leaving it", f"{reconciler.EMPTY_S:g} s"),
         ("pauses before joining again, the last repeated", f"{pauses} s"),
         ("attempts to join", f"{reconciler.ATTEMPTS}"),
-        ("a replica's lease, renewed every", f"{registry.LEASE_S:g} s, {registry.BEAT_S:g} s"),
+        ("a replica's lease, and the interval of its renewal", f"{registry.LEASE_S:g} s, {registry.BEAT_S:g} s"),
     ]
     return "\n".join(["| what | how long |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows)])
 

@@ -1,4 +1,4 @@
-"""Joining a room's call and leaving it, by ACS Call Automation; the only file that knows its SDK."""
+"""Joins and leaves the calls of rooms by ACS Call Automation; the only file that imports its SDK."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ logger = logging.getLogger(__name__)
 RETRY_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 CONNECT_ATTEMPTS = 4
 ATTEMPT_TIMEOUT_S = 8.0
-"""ACS answers a connect within a second or two; four attempts take about as long as the room waits for its media."""
+"""For one connect request, in seconds. ACS answers within two; four attempts last as long as media are waited for."""
 BACKOFF_S = 0.5
 BACKOFF_LIMIT_S = 8.0
-"""Told to come back later than that, we do not: the people in the call would be without an interpreter meanwhile, and
-whoever asks again for one asks ACS anew."""
+"""Longest pause before a retry, in seconds. If ACS asks for a longer one, the join fails and the reconciler retries:
+the people in the call have no interpreter meanwhile."""
 ALREADY_ENDED = "8528"
 """ACS's code for an operation on a call that has been terminated (ACS protocol sheet, 1.5)."""
 HANG_UP_TIMEOUT_S = 5.0
-"""A call that cannot be hung up in this time is gone, or ACS is; either way nobody waits for it."""
+"""For hanging up, in seconds. After that the call or ACS is gone."""
 ASK_TIMEOUT_S = 5.0
-"""For asking how a call stands, and for restarting its media stream."""
+"""For asking about a call, and for restarting its media stream, in seconds."""
 IN_CALL = frozenset({"connected", "connecting", "transferring", "transferAccepted"})
-"""States of a call connection in which we are in the call, or about to be (ACS protocol sheet, 1.4)."""
+"""States of a call connection that is in the call, or about to be (ACS protocol sheet, 1.4)."""
 
 
 def build_client(endpoint: str, credential: AzureKeyCredential | AsyncTokenCredential) -> CallAutomationClient:
-    """A client of the resource at `endpoint` (no trailing slash; `http://` works with a key)."""
+    """Make a client of the resource at `endpoint` (no trailing slash; `http://` works with a key)."""
     return CallAutomationClient(endpoint, credential)
 
 
 @dataclass(frozen=True, slots=True)
 class CallLook:
-    """How ACS says a call stands."""
+    """What ACS says of a call."""
 
     state: str
     participants: frozenset[str]
@@ -65,7 +65,7 @@ _CHANNELS = {False: MediaStreamingAudioChannelType.UNMIXED, True: MediaStreaming
 
 
 class AcsCalls:
-    """The calls of one ACS resource."""
+    """Joins and leaves calls of one ACS resource."""
 
     def __init__(self, client: CallAutomationClient, *, jitter: Callable[[], float] = random.random) -> None:
         self._client = client
@@ -85,11 +85,11 @@ class AcsCalls:
 
         Each speaker is a stream of its own, or all are one if `mixed`.
 
-        Every attempt carries the same repeatability id, `request_id`, so that one that did arrive is not repeated: not
-        by us, nor by whoever takes over from us.
+        Every attempt carries the same repeatability id, `request_id`, so that ACS does not act twice on it, even if
+        another replica repeats the request.
 
         Raises:
-            CallError: refused, told to come back much later, or every attempt failed.
+            CallError: refused, a longer pause than `BACKOFF_LIMIT_S` asked for, or every attempt failed.
         """
         streaming = MediaStreamingOptions(
             transport_url=media_url,
@@ -123,14 +123,14 @@ class AcsCalls:
                 attempt += 1
                 if not failure.retryable or attempt == CONNECT_ATTEMPTS or pause_s > BACKOFF_LIMIT_S:
                     raise failure from error
-            logger.warning("connect attempt failed", extra={"attempt": attempt, "code": failure.code})
+            logger.warning("connect attempt failed", extra={"attempt": attempt, "reason": failure.code})
             await asyncio.sleep(pause_s)
         if not properties.call_connection_id:
             raise CallError("bad_answer", "the connect answer names no call connection", retryable=False)
         return properties.call_connection_id
 
     async def hang_up(self, call_connection_id: str) -> None:
-        """Leave the call, which goes on without us. A call that is gone already counts as left.
+        """Leave the call, which goes on. A call that is gone counts as left.
 
         Raises:
             CallError: ACS did not confirm it in time.
@@ -149,24 +149,24 @@ class AcsCalls:
         """Have ACS dial the media socket of a connection again.
 
         Raises:
-            CallError: it will not, or the connection is gone.
+            CallError: refused, or the connection is gone.
         """
         connection = self._client.get_call_connection(call_connection_id)
         try:
             async with asyncio.timeout(ASK_TIMEOUT_S):
                 try:
                     await connection.stop_media_streaming(retry_total=0)
-                except HttpResponseError as error:  # it counts as stopped already, in which case it can be started
-                    logger.info("media streaming could not be stopped", extra={"code": _call_error(error).code})
+                except HttpResponseError as error:  # perhaps stopped already; then it can be started
+                    logger.info("media streaming not stopped", extra={"reason": _call_error(error).code})
                 await connection.start_media_streaming(retry_total=0)
         except (HttpResponseError, ServiceRequestError, ServiceResponseError, TimeoutError) as error:
             raise _call_error(error) from error
 
     async def look(self, call_connection_id: str) -> CallLook | None:
-        """How ACS says the call stands; None if the connection is gone.
+        """Ask ACS about a connection; None if it is gone.
 
         Raises:
-            CallError: ACS cannot say.
+            CallError: ACS did not answer.
         """
         connection = self._client.get_call_connection(call_connection_id)
         try:
@@ -189,7 +189,7 @@ class AcsCalls:
         await self._client.close()
 
     def _pause(self, attempt: int, retry_after_s: float | None) -> float:
-        """What ACS asks for; else full jitter, so that calls which failed together do not come back together."""
+        """Return the pause in seconds: what ACS asks for, else full jitter, so that calls do not retry all at once."""
         if retry_after_s is not None:
             return retry_after_s
         return min(BACKOFF_S * 2.0**attempt, BACKOFF_LIMIT_S) * self._jitter()
@@ -200,7 +200,7 @@ def _raw_id(identifier: CommunicationIdentifier | None) -> str:
 
 
 def _call_error(error: HttpResponseError | ServiceRequestError | ServiceResponseError | TimeoutError) -> CallError:
-    """What an SDK error means for us: the one place where that is decided."""
+    """Translate an SDK error; decides what is retryable."""
     if isinstance(error, TimeoutError):
         return CallError("timeout", "ACS did not answer in time", retryable=True)
     if not isinstance(error, HttpResponseError):

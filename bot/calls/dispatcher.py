@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from bot.call_keys import is_sister, room_of
+from bot.call_keys import is_per_language, room_of
 from bot.calls.active_calls import TAKEOVER_ATTEMPTS, ActiveCalls, RoomPlans
 from bot.calls.call import Call
 from bot.calls.cluster import Cluster, ReplicaMessage
@@ -218,7 +218,7 @@ class Dispatcher:
             if record.server_call_id != event.server_call_id:
                 await self._forward_report(record.owner, event)
             return
-        for other in await self._registry.calls() if is_sister(room.room_id) else ():
+        for other in await self._registry.calls() if is_per_language(room.room_id) else ():
             if room_of(other.room_id) == room_of(room.room_id) and await self._active_calls.is_elsewhere(other):
                 await self._forward_report(other.owner, event)  # all calls of a room are in one replica
                 return
@@ -287,7 +287,7 @@ class Dispatcher:
             if record is None:
                 return False
             # Calls that share a session stay together: ACS dials again and reaches the replica that has them.
-            return not is_sister(record.room_id) or not await self._active_calls.is_elsewhere(record)
+            return not is_per_language(record.room_id) or not await self._active_calls.is_elsewhere(record)
         except StoreUnavailable:
             return False
 

@@ -1,14 +1,14 @@
-"""The way of a room's interpreter through a call, as a table: every state, everything that can happen, what follows.
+"""State machine of a room's interpreter, as a table: for every state and trigger, the next state and an action.
 
-The table is the rule; `call.py` and `dispatcher.py` carry out what it says and decide nothing of the kind themselves.
-docs/lifecycle.md is drawn from it.
+The table is the rule; `call.py` and `dispatcher.py` perform what it says and decide nothing of the kind themselves.
+docs/lifecycle.md is generated from it.
 
     scheduled ─► connecting ─► connected ─► streaming ◄─► interrupted
                      │             │            │              │
                      └─────────────┴─────┬──────┴──────────────┘
-                                      draining ─► ended, or live: people are there, and we are not
+                                      draining ─► ended, or live: people are there without us
 
-A room that is `live` without us is tried again (`reconciliation.py`), with growing pauses and not for ever.
+A room that is `live` is joined again by the reconciler, after growing pauses and a limited number of times.
 """
 
 from __future__ import annotations
@@ -18,84 +18,88 @@ from typing import NamedTuple
 
 
 class CallState(StrEnum):
-    """Where a room's interpreter stands."""
+    """State of a room's interpreter."""
 
     SCHEDULED = "scheduled"
     """No call is known."""
     LIVE = "live"
-    """People are there, or an admin wants us in; we are not, and will try again."""
+    """People are in the call, or an admin wants the interpreter there; it is not, and will try again."""
     CONNECTING = "connecting"
     CONNECTED = "connected"
-    """ACS has let us in; it has not opened the media socket yet."""
+    """ACS has accepted the join and has not opened the media socket yet."""
     STREAMING = "streaming"
     INTERRUPTED = "interrupted"
-    """The media socket is lost, and being won back step by step (`recovery.py`)."""
+    """The media socket is lost and being recovered step by step (`media_recovery.py`)."""
     DRAINING = "draining"
-    """Leaving: hanging up, books being closed."""
+    """Leaving: the ledger is closed, the connection hung up."""
     ENDED = "ended"
-    """We have been there, and are not wanted any more."""
+    """The interpreter was in the call and is not wanted there any more."""
 
 
 class CallTrigger(StrEnum):
+    """What can happen to a room's interpreter."""
+
     CALL_STARTED = "call started"
-    """Event Grid reports the call we know, or have known, again."""
+    """Event Grid repeats the report of a known or past call."""
     OTHER_CALL_STARTED = "another call started"
-    """Event Grid reports a call we know nothing of."""
+    """Event Grid reports an unknown call."""
     PERSON_JOINED = "person joined"
-    """Event Grid reports somebody: there is a call, whether its start was reported or not."""
+    """Event Grid reports a participant: there is a call, whether its start was reported or not."""
     START_REQUESTED = "start requested"
     STOP_REQUESTED = "stop requested"
     RETRY_DUE = "retry due"
     TAKEN_OVER = "taken over"
-    """The replica that was in the call is gone, or has handed it over; we are its successor."""
+    """This replica succeeds one that is gone or has handed over the call."""
     JOIN_TAKEN_OVER = "join taken over"
-    """The same, and nobody knows whether ACS has let it in: it is asked again, by the id of the first request."""
+    """The same while joining: the connect request is repeated under its first id, as its answer is not known."""
     CONNECT_ANSWERED = "connect answered"
     CONNECT_FAILED = "connect failed"
-    """By the answer, or by a callback after it; or one call more is too many."""
+    """The answer or a later callback refused the join, or the limit of calls is reached."""
     CALL_CONNECTED = "call connected"
     MEDIA_OPENED = "media opened"
     MEDIA_CLOSED = "media closed"
     MEDIA_REFUSED = "media refused"
-    """ACS says that it could not stream, and has given up."""
+    """ACS reports that it has given up streaming."""
     NO_FRAMES = "no frames"
-    """The media socket is open, and nothing has come through it for too long."""
+    """No frame came through the open media socket in time."""
     TIMED_OUT = "timed out"
-    """What was waited for in this state has not come in time."""
+    """What this state waits for did not come in time."""
     GIVEN_UP = "given up"
-    """Nothing is left to try."""
+    """All recovery steps were in vain."""
     EVERYBODY_LEFT = "everybody left"
     CALL_ENDED = "call ended"
     DISCONNECTED = "disconnected"
-    """ACS has put us out of the call."""
+    """ACS has ended our connection."""
     ROOM_DELETED = "room deleted"
     SERVICE_STOPPING = "service stopping"
     FAILED = "failed"
-    """A fault of our own."""
+    """The room or the call failed because of a bug."""
     MOVED = "moved"
     """Another replica is in the call now."""
     LEFT = "left"
-    """Hung up, and not wanted any more."""
+    """Out of the call, and not wanted there any more."""
     LEFT_TO_RETURN = "left, to return"
     """Out of the call, while people are still in it."""
 
 
 class CallAction(StrEnum):
+    """What a transition asks for."""
+
     NOTHING = "nothing"
     JOIN = "join"
     RECOVER = "recover"
-    """Take the next step to win the media stream back."""
+    """Take the next step of the media recovery."""
     RESTART_STREAMING = "restart streaming"
     LEAVE = "leave"
-    """Close the books and hang up."""
+    """Close the ledger and hang up."""
     QUIT = "quit"
     """Leave, and join no call afterwards."""
     CLOSE = "close"
-    """Close the books; there is nothing to hang up."""
+    """Close the ledger; there is nothing to hang up."""
     WITHDRAW = "withdraw"
-    """Close the books; the call goes on with somebody else in it."""
+    """Close the ledger; another replica goes on with the call."""
     NOTE_NEXT = "note next"
-    """When we are out, join again."""
+    """When this call has been left, join the next one."""
     FORGET = "forget"
     """When this call has been left, join none."""
     FORGET_RETRY = "forget retry"
@@ -103,98 +107,100 @@ class CallAction(StrEnum):
 
 
 class Transition(NamedTuple):
+    """Next state and action."""
+
     state: CallState
     action: CallAction
 
 
-S, H, A = CallState, CallTrigger, CallAction
+S, T, A = CallState, CallTrigger, CallAction
 
 _LEAVING: dict[CallTrigger, Transition] = {
-    H.STOP_REQUESTED: Transition(S.DRAINING, A.QUIT),
-    H.EVERYBODY_LEFT: Transition(S.DRAINING, A.LEAVE),
-    H.CALL_ENDED: Transition(S.DRAINING, A.LEAVE),
-    H.ROOM_DELETED: Transition(S.DRAINING, A.QUIT),
-    H.SERVICE_STOPPING: Transition(S.DRAINING, A.LEAVE),
-    H.FAILED: Transition(S.DRAINING, A.LEAVE),
-    H.GIVEN_UP: Transition(S.DRAINING, A.LEAVE),
-    H.DISCONNECTED: Transition(S.DRAINING, A.CLOSE),
-    H.CONNECT_FAILED: Transition(S.DRAINING, A.CLOSE),
-    H.MOVED: Transition(S.ENDED, A.WITHDRAW),
+    T.STOP_REQUESTED: Transition(S.DRAINING, A.QUIT),
+    T.EVERYBODY_LEFT: Transition(S.DRAINING, A.LEAVE),
+    T.CALL_ENDED: Transition(S.DRAINING, A.LEAVE),
+    T.ROOM_DELETED: Transition(S.DRAINING, A.QUIT),
+    T.SERVICE_STOPPING: Transition(S.DRAINING, A.LEAVE),
+    T.FAILED: Transition(S.DRAINING, A.LEAVE),
+    T.GIVEN_UP: Transition(S.DRAINING, A.LEAVE),
+    T.DISCONNECTED: Transition(S.DRAINING, A.CLOSE),
+    T.CONNECT_FAILED: Transition(S.DRAINING, A.CLOSE),
+    T.MOVED: Transition(S.ENDED, A.WITHDRAW),
 }
-"""What ends our stay, from wherever we are in the call."""
+"""Triggers that end the call, from every state in it."""
 
 _DECIDED: dict[CallState, dict[CallTrigger, Transition]] = {
     S.SCHEDULED: {
-        H.CALL_STARTED: Transition(S.CONNECTING, A.JOIN),
-        H.OTHER_CALL_STARTED: Transition(S.CONNECTING, A.JOIN),
-        H.PERSON_JOINED: Transition(S.CONNECTING, A.JOIN),
-        H.START_REQUESTED: Transition(S.CONNECTING, A.JOIN),
-        H.TAKEN_OVER: Transition(S.INTERRUPTED, A.RECOVER),
-        H.JOIN_TAKEN_OVER: Transition(S.CONNECTING, A.JOIN),
-        H.CONNECT_FAILED: Transition(S.LIVE, A.NOTHING),
+        T.CALL_STARTED: Transition(S.CONNECTING, A.JOIN),
+        T.OTHER_CALL_STARTED: Transition(S.CONNECTING, A.JOIN),
+        T.PERSON_JOINED: Transition(S.CONNECTING, A.JOIN),
+        T.START_REQUESTED: Transition(S.CONNECTING, A.JOIN),
+        T.TAKEN_OVER: Transition(S.INTERRUPTED, A.RECOVER),
+        T.JOIN_TAKEN_OVER: Transition(S.CONNECTING, A.JOIN),
+        T.CONNECT_FAILED: Transition(S.LIVE, A.NOTHING),
     },
     S.LIVE: {
         # A repeated report must not cut the pause short.
-        H.OTHER_CALL_STARTED: Transition(S.CONNECTING, A.JOIN),
-        H.START_REQUESTED: Transition(S.CONNECTING, A.JOIN),
-        H.RETRY_DUE: Transition(S.CONNECTING, A.JOIN),
-        H.TAKEN_OVER: Transition(S.INTERRUPTED, A.RECOVER),
-        H.JOIN_TAKEN_OVER: Transition(S.CONNECTING, A.JOIN),
-        H.STOP_REQUESTED: Transition(S.ENDED, A.FORGET),
-        H.CALL_ENDED: Transition(S.ENDED, A.FORGET_RETRY),
-        H.ROOM_DELETED: Transition(S.ENDED, A.FORGET),
-        H.GIVEN_UP: Transition(S.ENDED, A.FORGET_RETRY),
+        T.OTHER_CALL_STARTED: Transition(S.CONNECTING, A.JOIN),
+        T.START_REQUESTED: Transition(S.CONNECTING, A.JOIN),
+        T.RETRY_DUE: Transition(S.CONNECTING, A.JOIN),
+        T.TAKEN_OVER: Transition(S.INTERRUPTED, A.RECOVER),
+        T.JOIN_TAKEN_OVER: Transition(S.CONNECTING, A.JOIN),
+        T.STOP_REQUESTED: Transition(S.ENDED, A.FORGET),
+        T.CALL_ENDED: Transition(S.ENDED, A.FORGET_RETRY),
+        T.ROOM_DELETED: Transition(S.ENDED, A.FORGET),
+        T.GIVEN_UP: Transition(S.ENDED, A.FORGET_RETRY),
     },
     S.CONNECTING: _LEAVING
     | {
-        H.OTHER_CALL_STARTED: Transition(S.CONNECTING, A.NOTE_NEXT),
-        H.CONNECT_ANSWERED: Transition(S.CONNECTED, A.NOTHING),
-        H.CALL_CONNECTED: Transition(S.CONNECTED, A.NOTHING),
-        H.MEDIA_OPENED: Transition(S.STREAMING, A.NOTHING),
-        H.MEDIA_REFUSED: Transition(S.INTERRUPTED, A.RECOVER),
-        H.TIMED_OUT: Transition(S.INTERRUPTED, A.RECOVER),
+        T.OTHER_CALL_STARTED: Transition(S.CONNECTING, A.NOTE_NEXT),
+        T.CONNECT_ANSWERED: Transition(S.CONNECTED, A.NOTHING),
+        T.CALL_CONNECTED: Transition(S.CONNECTED, A.NOTHING),
+        T.MEDIA_OPENED: Transition(S.STREAMING, A.NOTHING),
+        T.MEDIA_REFUSED: Transition(S.INTERRUPTED, A.RECOVER),
+        T.TIMED_OUT: Transition(S.INTERRUPTED, A.RECOVER),
     },
     S.CONNECTED: _LEAVING
     | {
-        H.OTHER_CALL_STARTED: Transition(S.CONNECTED, A.NOTE_NEXT),
-        H.MEDIA_OPENED: Transition(S.STREAMING, A.NOTHING),
-        H.MEDIA_REFUSED: Transition(S.INTERRUPTED, A.RECOVER),
-        H.TIMED_OUT: Transition(S.INTERRUPTED, A.RECOVER),
+        T.OTHER_CALL_STARTED: Transition(S.CONNECTED, A.NOTE_NEXT),
+        T.MEDIA_OPENED: Transition(S.STREAMING, A.NOTHING),
+        T.MEDIA_REFUSED: Transition(S.INTERRUPTED, A.RECOVER),
+        T.TIMED_OUT: Transition(S.INTERRUPTED, A.RECOVER),
     },
     S.STREAMING: _LEAVING
     | {
-        H.OTHER_CALL_STARTED: Transition(S.STREAMING, A.NOTE_NEXT),
-        H.MEDIA_CLOSED: Transition(S.INTERRUPTED, A.RECOVER),
-        H.NO_FRAMES: Transition(S.STREAMING, A.RESTART_STREAMING),
+        T.OTHER_CALL_STARTED: Transition(S.STREAMING, A.NOTE_NEXT),
+        T.MEDIA_CLOSED: Transition(S.INTERRUPTED, A.RECOVER),
+        T.NO_FRAMES: Transition(S.STREAMING, A.RESTART_STREAMING),
     },
     S.INTERRUPTED: _LEAVING
     | {
-        H.OTHER_CALL_STARTED: Transition(S.INTERRUPTED, A.NOTE_NEXT),
-        H.MEDIA_OPENED: Transition(S.STREAMING, A.NOTHING),
-        H.MEDIA_REFUSED: Transition(S.INTERRUPTED, A.RECOVER),
-        H.TIMED_OUT: Transition(S.INTERRUPTED, A.RECOVER),
+        T.OTHER_CALL_STARTED: Transition(S.INTERRUPTED, A.NOTE_NEXT),
+        T.MEDIA_OPENED: Transition(S.STREAMING, A.NOTHING),
+        T.MEDIA_REFUSED: Transition(S.INTERRUPTED, A.RECOVER),
+        T.TIMED_OUT: Transition(S.INTERRUPTED, A.RECOVER),
     },
     S.DRAINING: {
-        H.OTHER_CALL_STARTED: Transition(S.DRAINING, A.NOTE_NEXT),
-        # The last has left, and before we are out the next has come: no call will be reported, for none has ended.
-        H.PERSON_JOINED: Transition(S.DRAINING, A.NOTE_NEXT),
-        H.START_REQUESTED: Transition(S.DRAINING, A.NOTE_NEXT),
-        H.STOP_REQUESTED: Transition(S.DRAINING, A.FORGET),
-        H.ROOM_DELETED: Transition(S.DRAINING, A.FORGET),
-        H.MOVED: Transition(S.ENDED, A.WITHDRAW),
-        H.LEFT: Transition(S.ENDED, A.NOTHING),
-        H.LEFT_TO_RETURN: Transition(S.LIVE, A.NOTHING),
+        T.OTHER_CALL_STARTED: Transition(S.DRAINING, A.NOTE_NEXT),
+        # Somebody joins while we leave an empty call: no call will be reported, as none has ended.
+        T.PERSON_JOINED: Transition(S.DRAINING, A.NOTE_NEXT),
+        T.START_REQUESTED: Transition(S.DRAINING, A.NOTE_NEXT),
+        T.STOP_REQUESTED: Transition(S.DRAINING, A.FORGET),
+        T.ROOM_DELETED: Transition(S.DRAINING, A.FORGET),
+        T.MOVED: Transition(S.ENDED, A.WITHDRAW),
+        T.LEFT: Transition(S.ENDED, A.NOTHING),
+        T.LEFT_TO_RETURN: Transition(S.LIVE, A.NOTHING),
     },
     S.ENDED: {
-        # The report of a call that has ended, or that we were told to leave, comes late, or twice.
-        H.OTHER_CALL_STARTED: Transition(S.CONNECTING, A.JOIN),
-        H.PERSON_JOINED: Transition(S.CONNECTING, A.JOIN),
-        H.START_REQUESTED: Transition(S.CONNECTING, A.JOIN),
-        H.TAKEN_OVER: Transition(S.INTERRUPTED, A.RECOVER),
-        H.JOIN_TAKEN_OVER: Transition(S.CONNECTING, A.JOIN),
-        H.CONNECT_FAILED: Transition(S.LIVE, A.NOTHING),
-        H.STOP_REQUESTED: Transition(S.ENDED, A.FORGET),
-        H.ROOM_DELETED: Transition(S.ENDED, A.FORGET),
+        # A report of a call that has ended or that an admin had us leave may come late, or twice.
+        T.OTHER_CALL_STARTED: Transition(S.CONNECTING, A.JOIN),
+        T.PERSON_JOINED: Transition(S.CONNECTING, A.JOIN),
+        T.START_REQUESTED: Transition(S.CONNECTING, A.JOIN),
+        T.TAKEN_OVER: Transition(S.INTERRUPTED, A.RECOVER),
+        T.JOIN_TAKEN_OVER: Transition(S.CONNECTING, A.JOIN),
+        T.CONNECT_FAILED: Transition(S.LIVE, A.NOTHING),
+        T.STOP_REQUESTED: Transition(S.ENDED, A.FORGET),
+        T.ROOM_DELETED: Transition(S.ENDED, A.FORGET),
     },
 }
 
@@ -203,22 +209,22 @@ TABLE: dict[tuple[CallState, CallTrigger], Transition] = {
     for state in CallState
     for trigger in CallTrigger
 }
-"""All pairs. What is not written above changes nothing, and that is meant: docs/lifecycle.md shows the whole of it."""
+"""All pairs. A pair that is not listed above changes nothing, on purpose; docs/lifecycle.md shows all of them."""
 
 IN_CALL = frozenset({S.CONNECTING, S.CONNECTED, S.STREAMING, S.INTERRUPTED})
-"""We are in the call, or on the way in."""
+"""States in a call, or on the way into it."""
 _OUTSIDE = frozenset({S.SCHEDULED, S.LIVE, S.ENDED})
 
 
 def step(state: CallState, trigger: CallTrigger) -> Transition:
-    """What follows; defined for every pair."""
+    """Return what follows; defined for every pair."""
     return TABLE[state, trigger]
 
 
 def diagram() -> str:
-    """The changes of state, as a Mermaid state diagram; acts and what changes nothing are `matrix`'s to show.
+    """Return the changes of state as a Mermaid state diagram; `matrix` shows the actions.
 
-    What leads alike out of all states in the call, or out of all of `_OUTSIDE`, is drawn once.
+    A change that all states of `IN_CALL`, or all of `_OUTSIDE`, have in common is drawn once.
     """
     groups = {"outside": _OUTSIDE, "inside": IN_CALL}
     ways: dict[tuple[str, str], list[str]] = {}
@@ -245,7 +251,7 @@ def diagram() -> str:
 
 
 def matrix() -> str:
-    """All pairs, as a Markdown table; `·` where nothing changes and nothing is done."""
+    """Return all pairs as a Markdown table; `·` where nothing changes and nothing is done."""
 
     def cell(state: CallState, trigger: CallTrigger) -> str:
         following, action = TABLE[state, trigger]

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot.call_keys import is_sister, room_of, stream_of
+from bot.call_keys import is_per_language, room_of, stream_of
 from bot.interpreting.plan import Attendee, Layout, Mode, Order, RoomPlan, Stability
 from bot.room_plans import (
     StoredRoomPlans,
@@ -85,7 +85,7 @@ async def test_a_room_is_found_by_any_of_its_acs_rooms_and_by_the_keys_of_its_ca
     calls = await book.calls("room-1")
     assert [(one.room_id, one.acs_room_id) for one in calls] == [("room-1/en-US", "acs-1"), ("room-1/es-ES", "acs-2")]
     for one in calls:
-        assert is_sister(one.room_id) and room_of(one.room_id) == "room-1"
+        assert is_per_language(one.room_id) and room_of(one.room_id) == "room-1"
         assert await book.by_acs_room(one.acs_room_id) == await book.by_room(one.room_id) == one
     assert [stream_of(one.room_id) for one in calls] == list(SISTERS)
     assert await book.by_room("room-1") is None, "no call has this key"
@@ -100,7 +100,7 @@ async def test_a_shared_room_is_one_call_under_its_own_id() -> None:
     store = InMemoryRooms()
     await store.add(_room())
     (call,) = planned(_room())
-    assert (call.room_id, stream_of(call.room_id), is_sister(call.room_id)) == ("room-1", "room", False)
+    assert (call.room_id, stream_of(call.room_id), is_per_language(call.room_id)) == ("room-1", "room", False)
     assert await StoredRoomPlans(store, NoBooks()).by_room("room-1") == call
 
 
