@@ -2,81 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import jwt
 import pytest
 from azure.communication.callautomation import (
-    AudioFormat,
-    CallConnectionProperties,
     CommunicationUserIdentifier,
-    MediaStreamingAudioChannelType,
-    MediaStreamingContentType,
-    MediaStreamingOptions,
-    StreamingTransportType,
 )
-from azure.communication.callautomation.aio import CallAutomationClient, CallConnectionClient
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.core.messaging import CloudEvent
 
-from emulator.client import Participant
 from emulator.config import CALLBACK_ISSUER, RESOURCE_ID
-from tests.support.acs_emulator import Acs, FakeBot, Guest, make_guest, make_room, running_acs, running_bot, until
-
-
-def media_options(bot: FakeBot, **changes: Any) -> MediaStreamingOptions:
-    settings: dict[str, Any] = {
-        "transport_url": bot.media_url,
-        "transport_type": StreamingTransportType.WEBSOCKET,
-        "content_type": MediaStreamingContentType.AUDIO,
-        "audio_channel_type": MediaStreamingAudioChannelType.UNMIXED,
-        "start_media_streaming": True,
-        "enable_bidirectional": True,
-        "audio_format": AudioFormat.PCM24_K_MONO,
-    }
-    return MediaStreamingOptions(**(settings | changes))
-
-
-@dataclass
-class Meeting:
-    """A room with Anna in it, and a bot that may connect."""
-
-    acs: Acs
-    bot: FakeBot
-    calls: CallAutomationClient
-    room_id: str
-    anna: Guest
-    ben: Guest
-
-    async def connect(self, media: MediaStreamingOptions | None = None, **more: Any) -> CallConnectionProperties:
-        return await self.calls.connect_call(
-            room_id=self.room_id,
-            callback_url=self.bot.callback_url,
-            operation_context="room-42",
-            media_streaming=media,
-            **more,
-        )
-
-    def connection(self, properties: CallConnectionProperties) -> CallConnectionClient:
-        assert properties.call_connection_id is not None
-        return self.calls.get_call_connection(properties.call_connection_id)
-
-    @asynccontextmanager
-    async def joined(self, guest: Guest, name: str = "Somebody") -> AsyncIterator[Participant]:
-        async with Participant.join(self.acs.url, self.room_id, guest.token, name) as participant:
-            yield participant
-
-
-@asynccontextmanager
-async def meeting(switches: dict[str, Any] | None = None) -> AsyncIterator[Meeting]:
-    async with running_bot() as bot, running_acs(switches) as acs:
-        anna, ben = await make_guest(acs), await make_guest(acs)
-        room_id = await make_room(acs, anna, ben)
-        async with CallAutomationClient(acs.url, acs.credential) as calls:
-            yield Meeting(acs, bot, calls, room_id, anna, ben)
+from tests.support.acs_emulator import until
+from tests.support.acs_meeting import media_options, meeting
 
 
 async def test_connecting_answers_as_recorded() -> None:

@@ -3,76 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from aiohttp import web
 from azure.core.messaging import CloudEvent
 from azure.eventgrid import EventGridEvent, SystemEventNames
 
-from emulator.client import Participant
-from tests.support.acs_emulator import Acs, make_guest, make_room, running_acs, until
-
-
-class Endpoint:
-    """A webhook that answers as it is told."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.bodies: list[Any] = []
-        self.headers: list[dict[str, str]] = []
-        self.validation = "code"
-        self.origin = "*"
-        self.answers: list[int] = []
-
-    async def post(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        if request.headers.get("aeg-event-type") == "SubscriptionValidation":
-            data = body[0]["data"]
-            if self.validation == "visit":
-                self.visit_url = data["validationUrl"]
-                return web.Response(status=200)
-            answer = data["validationCode"] if self.validation == "code" else "wrong"
-            return web.json_response({"validationResponse": answer})
-        self.bodies.append(body)
-        self.headers.append(dict(request.headers))
-        return web.Response(status=self.answers.pop(0) if self.answers else 200)
-
-    async def options(self, request: web.Request) -> web.Response:
-        assert request.headers["WebHook-Request-Origin"] == "eventgrid.azure.net"
-        return web.Response(headers={"WebHook-Allowed-Origin": self.origin} if self.origin else {})
-
-
-@asynccontextmanager
-async def endpoint() -> AsyncIterator[Endpoint]:
-    there = Endpoint()
-    application = web.Application()
-    application.router.add_post("/events", there.post)
-    application.router.add_route("OPTIONS", "/events", there.options)
-    runner = web.AppRunner(application, handle_signals=False, access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        there.url = f"http://127.0.0.1:{runner.addresses[0][1]}/events"
-        yield there
-    finally:
-        await runner.cleanup()
-
-
-async def subscribe(acs: Acs, there: Endpoint, schema: str, **more: Any) -> tuple[int, Any]:
-    document = {"endpoint": there.url, "schema": schema, **more}
-    return await acs.put("/emulator/eventgrid/subscriptions/calls", document)
-
-
-async def hold_a_call(acs: Acs) -> tuple[str, str]:
-    """Somebody joins a room and leaves it again: user id and room id."""
-    anna = await make_guest(acs)
-    room_id = await make_room(acs, anna)
-    async with Participant.join(acs.url, room_id, anna.token, "Anna"):
-        pass
-    return anna.id, room_id
+from tests.support.acs_emulator import running_acs, until
+from tests.support.acs_meeting import endpoint, hold_a_call, subscribe
 
 
 async def test_a_call_is_reported_in_event_grids_own_schema() -> None:
@@ -174,7 +112,7 @@ async def test_subscriptions_are_shown_without_secrets_and_deleted() -> None:
 
 
 async def test_bots_are_never_reported() -> None:
-    from tests.contract.test_acs_calls import meeting
+    from tests.support.acs_meeting import meeting
 
     async with endpoint() as there, meeting() as m:
         await subscribe(m.acs, there, "EventGridSchema")

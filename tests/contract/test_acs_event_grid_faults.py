@@ -10,8 +10,8 @@ from azure.core.messaging import CloudEvent
 from azure.eventgrid import EventGridEvent
 
 from emulator.acs.auth.entra import EVENT_GRID_APPLICATION, EVENT_GRID_ROLE, ISSUER
-from tests.contract.test_acs_event_grid import Endpoint, endpoint, hold_a_call, subscribe
 from tests.support.acs_emulator import running_acs, until
+from tests.support.acs_meeting import Endpoint, endpoint, hold_a_call, subscribe
 
 
 def kinds(there: Endpoint) -> list[str]:

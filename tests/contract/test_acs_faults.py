@@ -11,8 +11,8 @@ from azure.communication.rooms.aio import RoomsClient
 from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
 
 from emulator.config import CALLBACK_ISSUER, RESOURCE_ID
-from tests.contract.test_acs_calls import Meeting, media_options, meeting
 from tests.support.acs_emulator import running_acs, until
+from tests.support.acs_meeting import Meeting, media_options, meeting
 
 FLAWS = [
     "missing",

@@ -19,7 +19,6 @@ from azure.core.exceptions import HttpResponseError, ServiceRequestError, Servic
 from emulator.acs.api.emulator_api import page_routes
 from emulator.client import Participant
 from emulator.wav import write_wav
-from tests.contract.test_acs_calls import media_options, meeting
 from tests.support.acs_emulator import (
     ACCESS_KEY,
     Acs,
@@ -31,6 +30,7 @@ from tests.support.acs_emulator import (
     signing_key,
     until,
 )
+from tests.support.acs_meeting import media_options, meeting
 
 
 async def test_the_journal_is_read_in_parts_and_holds_no_secrets() -> None:

@@ -10,8 +10,8 @@ import pytest
 from azure.communication.callautomation import AudioFormat, MediaStreamingAudioChannelType
 
 from emulator.acs.wire.resampling import SILENCE
-from tests.contract.test_acs_calls import media_options, meeting
 from tests.support.acs_emulator import constant, running_bot, samples, tone, until
+from tests.support.acs_meeting import media_options, meeting
 
 
 async def test_metadata_then_a_frame_per_speaker_every_20_ms() -> None:

@@ -2,62 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
-
-import aiohttp
 import pytest
 from azure.communication.callautomation import CommunicationUserIdentifier, PhoneNumberIdentifier
 from azure.core.exceptions import HttpResponseError
-from azure.eventgrid import EventGridEvent, SystemEventNames
 
-from tests.contract.test_acs_calls import Meeting, media_options, meeting
-from tests.contract.test_acs_event_grid import endpoint, subscribe
-from tests.support.acs_emulator import Guest, make_guest, make_room, until
-
-CALLER_ID = PhoneNumberIdentifier("+15550001111")
-BOT = "28:acs:the-bot"
-
-
-class Phone:
-    """A client that can be rung: what it was told, and what it says."""
-
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse[bool]) -> None:
-        self._socket = socket
-        self.told: list[dict[str, Any]] = []
-        self.frames = 0
-
-    async def read(self) -> None:
-        async for message in self._socket:
-            if message.type is aiohttp.WSMsgType.TEXT:
-                self.told.append(message.json())
-            else:
-                self.frames += 1
-
-    async def say(self, **message: Any) -> None:
-        await self._socket.send_json(message)
-
-    async def wait_for(self, kind: str) -> dict[str, Any]:
-        await until(lambda: any(each["type"] == kind for each in self.told))
-        return [each for each in self.told if each["type"] == kind][-1]
-
-
-@asynccontextmanager
-async def phone_of(m: Meeting, guest: Guest, name: str = "Somebody") -> AsyncIterator[Phone]:
-    url = f"{m.acs.url}/emulator/phone"
-    async with m.acs.http.ws_connect(url, params={"token": guest.token}) as socket:
-        await socket.send_json({"type": "hello", "display_name": name})
-        phone = Phone(socket)
-        async with asyncio.TaskGroup() as tasks:
-            reading = tasks.create_task(phone.read())
-            await phone.wait_for("registered")
-            try:
-                yield phone
-            finally:
-                await socket.close()
-                reading.cancel()
+from tests.support.acs_emulator import make_guest, make_room, until
+from tests.support.acs_meeting import (
+    CALLER_ID,
+    called,
+    media_options,
+    meeting,
+    phone_of,
+)
 
 
 async def test_who_accepts_an_invitation_is_in_the_call() -> None:
@@ -195,20 +151,6 @@ async def test_a_call_nobody_takes_fails() -> None:
         assert failed["resultInformation"]["code"] == 408
         await until(lambda: m.acs.journal.entries("call.ended"))
         assert "CallDisconnected" not in m.bot.kinds
-
-
-@asynccontextmanager
-async def called(m: Meeting, phone: Phone) -> AsyncIterator[str]:
-    """The incoming call context under which the owner of a phone calls the bot."""
-    async with endpoint() as there:
-        assert (await subscribe(m.acs, there, "EventGridSchema"))[0] == 201
-        await phone.say(type="call", to=BOT)
-        await until(lambda: there.bodies)
-        event = EventGridEvent.from_dict(there.bodies[0][0])
-        assert event.event_type == SystemEventNames.AcsIncomingCallEventName
-        assert event.data["to"]["rawId"] == BOT
-        assert event.data["from"]["communicationUser"]["id"] == event.data["from"]["rawId"]
-        yield event.data["incomingCallContext"]
 
 
 async def test_a_bot_answers_whoever_calls_it() -> None:

@@ -2,56 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import time
-import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from aiohttp import web
 from azure.communication.callautomation import CommunicationUserIdentifier, FileSource, SsmlSource, TextSource
 from azure.communication.callautomation.aio import CallConnectionClient
 from azure.core.exceptions import HttpResponseError
 
-from tests.contract.test_acs_calls import Meeting, media_options, meeting
 from tests.support.acs_emulator import samples, tone, until
-
-
-def wav(ms: int, *, rate: int = 16_000, channels: int = 1, width: int = 2, hertz: float = 300.0) -> bytes:
-    """A sound file."""
-    out = io.BytesIO()
-    with wave.open(out, "wb") as file:
-        file.setnchannels(channels)
-        file.setsampwidth(width)
-        file.setframerate(rate)
-        file.writeframes(tone(ms, hertz=hertz, rate=rate) * (channels * width // 2))
-    return out.getvalue()
-
-
-@asynccontextmanager
-async def files(**contents: bytes) -> AsyncIterator[dict[str, str]]:
-    """A file server; name to address. Names it asks for are counted in `asked`."""
-    asked: dict[str, int] = {}
-
-    async def serve(request: web.Request) -> web.Response:
-        name = request.match_info["name"]
-        asked[name] = asked.get(name, 0) + 1
-        if name not in contents:
-            raise web.HTTPNotFound
-        return web.Response(body=contents[name], headers={"X-Asked": str(asked[name])})
-
-    application = web.Application()
-    application.router.add_get("/{name}", serve)
-    runner = web.AppRunner(application, handle_signals=False, access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        origin = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-        yield {name: origin + name for name in (*contents, "missing")}
-    finally:
-        await runner.cleanup()
+from tests.support.acs_meeting import Meeting, files, media_options, meeting, wav
 
 
 @asynccontextmanager

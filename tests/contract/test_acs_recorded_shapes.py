@@ -9,10 +9,8 @@ import pytest
 from azure.communication.callautomation import CommunicationUserIdentifier, FileSource
 from azure.core.messaging import CloudEvent
 
-from tests.contract.test_acs_calls import Meeting, media_options, meeting
-from tests.contract.test_acs_participants import called, phone_of
-from tests.contract.test_acs_play import files, wav
 from tests.support.acs_emulator import until
+from tests.support.acs_meeting import Meeting, called, files, media_options, meeting, phone_of, wav
 
 ENVELOPE = {"id", "source", "type", "data", "time", "specversion", "datacontenttype", "subject"}
 COMMON = {"version", "callConnectionId", "serverCallId", "correlationId", "publicEventType"}

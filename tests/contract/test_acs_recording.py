@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
-
 import pytest
-import websockets.asyncio.server
 from azure.communication.callautomation import (
     RecordingChannel,
     RecordingContent,
@@ -18,11 +12,9 @@ from azure.communication.callautomation import (
 )
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.eventgrid import SystemEventNames
-from websockets.asyncio.server import ServerConnection
 
-from tests.contract.test_acs_calls import meeting
-from tests.contract.test_acs_event_grid import endpoint, subscribe
 from tests.support.acs_emulator import until
+from tests.support.acs_meeting import endpoint, listener, meeting, subscribe
 
 
 async def test_a_recording_goes_through_its_states() -> None:
@@ -82,21 +74,6 @@ async def test_a_recording_ends_with_its_call() -> None:
         await m.bot.wait_for("RecordingStateChanged", 2)
         with pytest.raises(ResourceNotFoundError):
             await m.calls.start_recording(room_id=m.room_id)
-
-
-@asynccontextmanager
-async def listener() -> AsyncIterator[tuple[str, list[dict[str, Any]], list[int | None]]]:
-    """A socket for transcriptions: its address, what came, and the codes sockets were closed with."""
-    came: list[dict[str, Any]] = []
-    closed: list[int | None] = []
-
-    async def take(socket: ServerConnection) -> None:
-        async for message in socket:
-            came.append(json.loads(message))
-        closed.append(socket.close_code)
-
-    async with websockets.asyncio.server.serve(take, "127.0.0.1", 0, close_timeout=0.2) as server:
-        yield f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/words", came, closed
 
 
 def transcription(url: str, *, start: bool) -> TranscriptionOptions:

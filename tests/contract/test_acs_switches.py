@@ -9,8 +9,8 @@ import pytest
 from azure.communication.callautomation import AudioFormat, MediaStreamingAudioChannelType
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
-from tests.contract.test_acs_calls import media_options, meeting
 from tests.support.acs_emulator import constant, make_guest, make_room, running_acs, samples, until
+from tests.support.acs_meeting import media_options, meeting
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,8 @@ from azure.communication.rooms import ParticipantRole, RoomParticipant, RoomsCli
 from azure.communication.rooms._shared.models import CommunicationUserIdentifier as RoomsUser
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
-from tests.contract.test_acs_calls import Meeting, media_options, meeting
-from tests.contract.test_acs_participants import CALLER_ID, called, phone_of
-from tests.contract.test_acs_play import files, wav
-from tests.contract.test_acs_recording import listener
 from tests.support.acs_emulator import make_guest, make_room, running_acs
+from tests.support.acs_meeting import CALLER_ID, Meeting, called, files, listener, media_options, meeting, phone_of, wav
 
 NUMBER = PhoneNumberIdentifier("+15557654321")
 

@@ -13,10 +13,8 @@ from azure.communication.callautomation import (
 )
 from azure.core.exceptions import HttpResponseError
 
-from tests.contract.test_acs_calls import media_options, meeting
-from tests.contract.test_acs_participants import CALLER_ID
-from tests.contract.test_acs_play import files, wav
 from tests.support.acs_emulator import constant, until
+from tests.support.acs_meeting import CALLER_ID, files, media_options, meeting, wav
 
 
 async def test_keys_are_told_as_they_are_pressed_until_nobody_wants_to_know() -> None:

@@ -10,13 +10,13 @@ from typing import Any
 
 import aiohttp
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
+from websockets.exceptions import InvalidMessage, InvalidStatus
 
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.faults.rules import FaultRule, RealtimeFaults
 from emulator.realtime.wire import encode_audio
-from tests.contract.test_realtime_translation import quick
 from tests.support.realtime_client import KEY, LOOPBACK, TRANSLATE_MODEL, Events, Service, realtime_service
+from tests.support.realtime_sessions import end_of, quick
 
 KINDS = ["conversation", "translation"]
 UPDATE: dict[str, Any] = {"conversation": {"type": "realtime"}, "translation": {}}
@@ -40,13 +40,6 @@ async def updates(talk: Events, kind: str, count: int) -> list[Any]:
     for _ in range(count):
         await talk.connection.session.update(session=UPDATE[kind])
     return [await talk.next() for _ in range(count)]
-
-
-async def end_of(talk: Events) -> ConnectionClosed:
-    with pytest.raises(ConnectionClosed) as caught:
-        while True:
-            await talk.next()
-    return caught.value
 
 
 # -- upgrades

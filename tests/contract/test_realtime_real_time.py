@@ -13,8 +13,8 @@ from emulator.clock import monotonic, wall
 from emulator.engine.scripted import ScriptedEngine, marker_tone, read_markers
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.faults.rules import FaultRule
-from tests.contract.test_realtime_translation import PAUSE
 from tests.support.realtime_client import LOOPBACK, realtime_service
+from tests.support.realtime_sessions import PAUSE
 from tests.support.virtual_time import virtual_time
 
 

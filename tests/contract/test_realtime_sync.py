@@ -19,9 +19,8 @@ from emulator.engine.scripted import marker_tone, read_markers
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.faults.rules import FaultRule, RealtimeFaults
 from emulator.realtime.wire import encode_audio
-from tests.contract.test_realtime_transcription import COMPLETED, INTENT, settings
-from tests.contract.test_realtime_translation import quick, sentences
 from tests.support.realtime_client import KEY, LOOPBACK, MODEL, SESSION, TRANSLATE_MODEL, Service, realtime_service
+from tests.support.realtime_sessions import COMPLETED, INTENT, quick, sentences, settings
 
 OPTIONS: Any = {**LOOPBACK, "legacy": True}
 """The SDK calls `connect()` in a way that `websockets` deprecates since 17.1, unless it is told that this is meant."""

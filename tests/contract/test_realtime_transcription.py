@@ -14,15 +14,9 @@ from emulator.engine.scripted import ScriptedEngine, marker_tone
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.faults.rules import FaultRule
 from tests.support.realtime_client import Service, Talk, realtime_service
+from tests.support.realtime_sessions import COMPLETED, INTENT, settings
 
-INTENT: Any = {"intent": "transcription"}
-COMPLETED = "conversation.item.input_audio_transcription.completed"
 FAILED = "conversation.item.input_audio_transcription.failed"
-
-
-def settings(model: str = "gpt-transcribe", detection: Any = None, **transcription: Any) -> Any:
-    audio_input = {"transcription": {"model": model, **transcription}, "turn_detection": detection}
-    return {"type": "transcription", "audio": {"input": audio_input}}
 
 
 @pytest.fixture

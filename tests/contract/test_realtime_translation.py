@@ -23,21 +23,10 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidS
 from emulator.engine.scripted import ScriptedEngine, marker_tone, read_markers
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.deployments import read_deployments
-from emulator.realtime.translation_model import OUTPUT_MODES, OutputMode, TranslationModel
+from emulator.realtime.translation_model import OUTPUT_MODES, TranslationModel
 from emulator.realtime.wire import encode_audio
 from tests.support.realtime_client import KEY, LOOPBACK, TRANSLATE_MODEL, Service, realtime_service
-
-QUICK = OutputMode(9_600, (9_600, 9_600), catch_up=40.0)
-PAUSE = bytes(400 * 48)
-
-
-def quick(**behaviour: Any) -> RealtimeConfig:
-    return RealtimeConfig(seed=1, translation=TranslationModel(**{"output": QUICK, "lag_ms": (0, 0), **behaviour}))
-
-
-def sentences(*numbers: int) -> bytes:
-    """A second of each marker, with pauses that end a segment."""
-    return b"".join(marker_tone(number) * 5 + PAUSE for number in numbers)
+from tests.support.realtime_sessions import PAUSE, quick, sentences
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ from websockets.exceptions import ConnectionClosed
 
 from emulator.engine.scripted import read_markers
 from emulator.realtime.faults.rules import FaultRule
-from tests.contract.test_realtime_message_faults import end_of
-from tests.contract.test_realtime_translation import quick, sentences
 from tests.support.realtime_client import Service, Stream, realtime_service
+from tests.support.realtime_sessions import end_of, quick, sentences
 
 WRITTEN = "session.output_transcript.delta"
 AUDIO = "session.output_audio.delta"

@@ -13,13 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import httpx2
 import pytest
-from pydantic import SecretStr
 
-from bot.app import Interpreter
 from bot.calls.registry import Registry
-from bot.config import load_settings
 from emulator.app import Emulator
 from emulator.client import Participant
 from emulator.config import RESOURCE_ID, Config
@@ -27,41 +23,9 @@ from emulator.engine.scripted import ScriptedEngine
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
 from storage.sqlite import SqliteDatabase
 from storage.sqlite_key_value import SqliteKeyValue
-from tests.support.acs_emulator import ACCESS_KEY, Acs, running_acs
+from tests.support.acs_emulator import ACCESS_KEY, running_acs
+from tests.support.restarts import ADMIN_KEY, NEW_ROOM, service
 from webhooks.events import CallStarted
-
-ADMIN_KEY = "an-admin-key-of-tests"
-
-
-@asynccontextmanager
-async def service(acs: Acs, database: Path, **changes: Any) -> AsyncIterator[httpx2.AsyncClient]:
-    """The service from start to stop, and an admin's client."""
-    values: dict[str, Any] = {
-        "azure_communication_connection_string": SecretStr(f"endpoint={acs.url};accesskey={ACCESS_KEY}"),
-        "azure_ai_endpoint": "http://127.0.0.1:1",
-        "azure_ai_key": SecretStr("realtime-key"),
-        "azure_ai_realtime_deployment": "interpreter",
-        "public_base_url": "http://127.0.0.1:2",
-        "acs_token_audience": "5b006980-0000-4000-8000-000000000001",
-        "acs_token_jwks_url": f"{acs.url}/calling/keys",
-        "event_grid_secret": SecretStr("a-secret-of-event-grid"),
-        "admin_api_keys": {"tests": SecretStr(ADMIN_KEY)},
-        "database_path": str(database),
-        **changes,
-    }
-    running = Interpreter(await asyncio.to_thread(load_settings, _env_file=None, **values))
-    async with running.app.router.lifespan_context(running.app):
-        transport = httpx2.ASGITransport(running.app)
-        headers = {"X-API-Key": ADMIN_KEY}
-        async with httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers) as http:
-            yield http
-
-
-NEW_ROOM = {
-    "name": "Board meeting",
-    "languages": ["en-US", "es-ES"],
-    "participants": [{"display_name": "Ada", "role": "Presenter", "speaks": "en-US", "hears": "en-US"}],
-}
 
 
 @pytest.mark.timeout(60)

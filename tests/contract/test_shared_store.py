@@ -11,9 +11,9 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
-from tests.contract.test_restart import NEW_ROOM, service
 from tests.support.acs_emulator import running_acs
 from tests.support.redis_server import RedisServer, empty_redis, shared_redis
+from tests.support.restarts import NEW_ROOM, service
 
 __all__ = ["empty_redis", "shared_redis"]
 
