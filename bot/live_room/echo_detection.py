@@ -38,7 +38,7 @@ HELD_FRAMES = 50
 AHEAD_FRAMES = 25
 """Sent frames that may wait to be heard: ACS drops what exceeds 500 ms."""
 QUIET_POWER = 20.0**2
-"""Below this nobody speaks; the same limit as in `voice_activity.py`."""
+"""Below this power there is no speech; the same limit as in `voice_activity.py`."""
 
 _HISTORY = LONGEST_DELAY_MS // FRAME_MS + COMPARED_FRAMES + 2
 _SIZE = 4096
@@ -56,7 +56,7 @@ class EchoDetector:
         self._played = np.zeros(_HISTORY * FRAME, np.float32)
         self._heard = np.zeros(COMPARED_FRAMES * FRAME, np.float32)
         self._silent_for = _HISTORY
-        """Frames since one was last played."""
+        """Frames since the interpreter last played a frame."""
         self._since_search = SEARCH_EVERY
         self._delay: int | None = None
         """In samples."""

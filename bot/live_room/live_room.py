@@ -56,7 +56,7 @@ class RoomEnded:
 
 
 class LiveRoom:
-    """One call that is being interpreted."""
+    """Interprets the people of a room: of one call, or of several that share it."""
 
     def __init__(
         self,

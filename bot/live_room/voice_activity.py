@@ -35,7 +35,7 @@ FRAME_BYTES = 2 * FRAME_SAMPLES
 # --- the level gate
 
 QUIET_POWER = 20.0**2
-"""Mean square of 16-bit samples, -64 dBFS: below this nobody speaks into a microphone that works."""
+"""Mean square of 16-bit samples, -64 dBFS: speech into a working microphone is louder."""
 OPENS_AT = 10 ** (4 / 10)
 """4 dB above the background. White noise varies by 0.3 dB from frame to frame; more would miss speech in noise."""
 BACKGROUND_FALL = 0.2
@@ -74,7 +74,7 @@ SPARED_FRAMES = 5
 POOL_SIZE = 16
 """Models for sixteen people who speak at once, 190 MB; further speakers get the poorer model."""
 IDLE_S = 1.0
-"""A speaker sends 50 frames a second; one who has a model and has sent none for this long is muted or has left."""
+"""A speaker sends 50 frames a second; without any for this long they are muted or have left, and their model is free."""
 
 
 class SpeechModel(Protocol):

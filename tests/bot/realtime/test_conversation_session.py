@@ -634,7 +634,7 @@ def test_garbage_is_counted_and_survived_up_to_a_limit(garbage: bytes) -> None:
 any_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
+    max_leaves=4,
 )
 identity = st.sampled_from(["item_1", "resp_2", "r", "u-1", "commit:u-1", "create:u-1", "cancel:u-1"])
 odd_message = st.fixed_dictionaries(
