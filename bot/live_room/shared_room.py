@@ -154,6 +154,6 @@ class SharedRooms:
         return shared.share(stream)
 
     def is_open(self, room_id: str) -> bool:
-        """Return whether the room still runs: then a replica that takes over one of its calls must not close its ledger."""
+        """Return whether the room still runs: then taking over one of its calls must not close its ledger."""
         shared = self._shared.get(room_id)
         return shared is not None and shared.joinable

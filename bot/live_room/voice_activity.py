@@ -74,7 +74,7 @@ SPARED_FRAMES = 5
 POOL_SIZE = 16
 """Models for sixteen people who speak at once, 190 MB; further speakers get the poorer model."""
 IDLE_S = 1.0
-"""A speaker sends 50 frames a second; without any for this long they are muted or have left, and their model is free."""
+"""A speaker sends 50 frames a second; without any for this long they are muted or have left."""
 
 
 class SpeechModel(Protocol):
