@@ -8,8 +8,10 @@ import msgspec
 
 
 class CaptionMessage(msgspec.Struct, frozen=True, tag_field="event", tag="caption"):
-    """A caption line. A higher revision of an utterance and language replaces the lower ones; after `is_final` there is
-    none."""
+    """A caption line.
+
+    A higher revision of an utterance and language replaces the lower ones; after `is_final` none follows.
+    """
 
     room_id: str
     utterance_id: str

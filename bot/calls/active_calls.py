@@ -223,10 +223,10 @@ class ActiveCalls:
         return call
 
     async def _finish_for_former_owner(self, call: Call, owner: str, names: tuple[str, ...]) -> None:
-        """Close the utterances that earlier owners left open, as soon as those can no longer close them themselves;
-        then take over the messages left for the last owner if it is gone.
+        """Close the utterances that earlier owners left open, then take over the messages left for the last owner.
 
-        Runs in the background and repeats until it succeeds: the call is interpreted meanwhile.
+        Waits until those owners can no longer close them; takes over messages only of an owner that is gone. Runs in
+        the background and repeats until it succeeds: the call is interpreted meanwhile.
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + LEDGER_GRACE_S

@@ -41,8 +41,10 @@ def new_record(room: PlannedRoom, owner: str, server_call_id: str | None, since:
 
 
 def lane_summaries(lanes: LaneStatuses) -> tuple[LaneSummary, ...]:
-    """Summarise lanes for other replicas, those with a problem first; passed-through voices are left out, as they come
-    and go with each utterance."""
+    """Summarise lanes for other replicas, those with a problem first.
+
+    Passed-through voices are left out, as they come and go with each utterance.
+    """
     views = [view for view in lanes.views() if not view.lane.passthrough]
     views.sort(key=lambda view: (not view.reason, view.state is not LaneState.OPEN))
     return tuple(

@@ -125,8 +125,10 @@ class EchoDetector:
 
 
 class _Whitener:
-    """Decimates to 4 kHz, by the mean of six samples, and takes differences: the power of voices lies at low
-    frequencies, where all voices are alike."""
+    """Decimates to 4 kHz, by the mean of six samples, and takes differences.
+
+    The power of voices lies at low frequencies, where all voices are alike.
+    """
 
     _MEAN = np.full(DECIMATION, 1 / DECIMATION, np.float32)
 

@@ -81,6 +81,8 @@ class Audience(Protocol):
     def voice_ends(self, lane: Lane) -> None: ...
 
     def lane_served(self, lane: Lane, engine: str, reason: str) -> None:
-        """Note that the lane is served by another engine than requested, by none (`engine` is empty), or, with the
-        reason `restored`, as requested again. Called once for each change."""
+        """Note that a lane is served by another engine than requested, by none, or as requested again.
+
+        Called once for each change. `engine` is empty for none; the reason is `restored` for as requested again.
+        """
         ...

@@ -52,8 +52,10 @@ class ReconnectPolicy:
         return True
 
     def pause_s(self, retry_after_s: float | None) -> float:
-        """Seconds to wait before connecting again: full jitter below a bound that doubles with each failure, and never
-        less than the service asked for."""
+        """Return the seconds to wait before connecting again.
+
+        Full jitter below a bound that doubles with each failure, and never less than the service asked for.
+        """
         limits = self._limits
         bound_s = min(limits.longest_pause_s, limits.first_pause_s * 2 ** min(self._failures - 1, 16))
         return max(self._rng.uniform(0, bound_s), min(retry_after_s or 0.0, limits.longest_retry_after_s))

@@ -1,5 +1,7 @@
-"""What a room has in ACS: one room, or with layout `sister` one per language, and everybody on the roster of the one
-they sit in. The store is not touched here: what is to be kept is returned.
+"""Creates, extends and deletes what a room has in ACS: one ACS room, or with layout `sister` one per language.
+
+Everybody is on the roster of the ACS room whose language they hear. The store is not touched: what has to be stored is
+returned.
 """
 
 from __future__ import annotations

@@ -219,8 +219,11 @@ class RoomService:
         return room
 
     async def _delete_leftover_acs_rooms(self, room: Room) -> tuple[str, ...]:
-        """Delete in ACS what belongs to languages that have gone; from the store it goes afterwards, so that a failure
-        here, or the end of this process, leaves it to the next change or to the room's own end."""
+        """Delete in ACS the rooms of languages that were removed; return their ids.
+
+        They are removed from the store afterwards, so that after a failure or the end of this process the next change
+        of the room, or its deletion, deletes them.
+        """
         found = tuple(leftover_acs_rooms(room).values())
         await self._acs.delete_rooms(found)
         return found

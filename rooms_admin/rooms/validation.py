@@ -33,8 +33,10 @@ def check_offered(languages: Sequence[str], settings: RoomSettings) -> None:
 
 
 def check_layout(before: RoomSettings, after: RoomSettings) -> None:
-    """ACS rooms per language are for good: people hold tokens for the one they sit in, and a call that is on cannot be
-    carried over into others."""
+    """Refuse to change a room to or from the layout `sister`.
+
+    People hold tokens for the ACS room of their language, and a running call cannot move to other ACS rooms.
+    """
     if (before.layout == "sister") != (after.layout == "sister"):
         reason = "sister is chosen when a room is created, and kept: create another room"
         raise NotSupported("the room cannot change to this layout", details=[_wrong("settings.layout", reason)])

@@ -1,5 +1,7 @@
-"""Rooms in Redis: a RoomStore that several replicas share. Nothing is remembered here, so that all of them see a change
-at once."""
+"""Keeps rooms in Redis: a RoomStore that several replicas share.
+
+Nothing is cached, so that all replicas see a change at once.
+"""
 
 from __future__ import annotations
 

@@ -49,8 +49,10 @@ class RedisSubscriptions:
         self._now = now
 
     def has_subscriber(self, event: EventKind, room_id: str) -> bool:
-        """Somebody may have subscribed at another replica a moment ago: who wants it is found out when it is written
-        down."""
+        """Return True: somebody may have subscribed at another replica a moment ago.
+
+        Subscribers are looked up when the event is stored.
+        """
         return True
 
     async def all(self) -> Sequence[Subscription]:

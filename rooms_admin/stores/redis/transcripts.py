@@ -1,5 +1,8 @@
-"""What an Archive keeps, in Redis. Lines, passages and open passages are a hash each, by utterance and language, with
-sorted sets beside it for their order and their age."""
+"""Keeps transcripts and ledger records in Redis.
+
+Lines, passages and open passages are a hash each, by utterance and language, with sorted sets beside it for their order
+and their age.
+"""
 
 from __future__ import annotations
 
