@@ -1,4 +1,4 @@
-"""Settings: each environment variable, its default, its unit. Read once, in `__main__`; all that is wrong is named."""
+"""Settings: each environment variable, its default, its unit. Read once, in `__main__`; every problem is reported."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ACS_KEY_SET = f"{ACS_ISSUER}/calling/keys"
 TokenKind = Literal["input_text", "input_audio", "input_cached", "output_text", "output_audio"]
 
 SHORTEST_SECRET = 8
-"""Characters. Less is a typing error rather than a secret."""
+"""Shortest accepted secret, in characters; anything shorter is a mistake."""
 
 
 def _is_loopback(host: str | None) -> bool:
@@ -54,11 +54,11 @@ def _url(text: str) -> str:
 
 
 PRIVATE_NAMES = ("local", "internal", "svc", "lan", "home", "localhost")
-"""How names end that are those of a private network alone; names without a dot are too."""
+"""Last labels of host names that exist in private networks only; so do names without a dot."""
 
 
 def _is_private(host: str) -> bool:
-    """Whether what is sent there stays in a network of ours."""
+    """Say whether traffic to the host stays in a private network."""
     try:
         return ipaddress.ip_address(host).is_private
     except ValueError:
@@ -71,7 +71,7 @@ def _redis_url(text: SecretStr) -> SecretStr:
         well_formed = url.scheme in ("redis", "rediss") and url.hostname and url.port != 0
     except ValueError:
         well_formed = False
-    # Without `from`: what went wrong is told by a text that may hold the password.
+    # Without `from`: the text of the cause may contain the password.
     if not well_formed or not url.hostname:
         raise ValueError("must be rediss://[user:password@]host[:port][/number], or redis:// in a private network")
     if url.query or url.fragment or not re.fullmatch(r"(/\d{0,4})?", url.path):
@@ -105,12 +105,12 @@ def _api_keys(text: object) -> object:
         try:
             digest_of(key)
         except ValueError as error:
-            raise ValueError(f"the key of {name} begins with sha256$ and is no such digest") from error
+            raise ValueError(f"the key of {name} begins with sha256$ but is not a SHA-256 digest") from error
         if name in keys:
-            raise ValueError(f"{name} is there twice")
+            raise ValueError(f"the name {name} is used twice")
         keys[name] = key
     if not keys:
-        raise ValueError("names no key")
+        raise ValueError("contains no key")
     return keys
 
 
@@ -125,7 +125,7 @@ def _languages(text: object) -> object:
 
 
 def _key_file(path: Path) -> Path:
-    """Read once to tell what is wrong with it; the service reads it again whenever it changes."""
+    """Check the file; the service reads it again whenever it changes."""
     try:
         load(path)
     except KeyFileProblem as problem:
@@ -138,12 +138,12 @@ def _networks(text: str) -> str:
         try:
             ipaddress.ip_network(one.strip())
         except ValueError as error:
-            raise ValueError("must be addresses or networks, such as 10.0.0.0/8, with commas between them") from error
+            raise ValueError("must be addresses or networks, such as 10.0.0.0/8, separated by commas") from error
     return text
 
 
 def _json(text: object) -> object:
-    """Read here: the library's own reading fails in a way of its own, outside the list of problems."""
+    """Parse JSON here, so that an error joins the list of problems; the library would raise its own."""
     if not isinstance(text, str):
         return text
     try:
@@ -153,7 +153,7 @@ def _json(text: object) -> object:
 
 
 class ModelPrices(BaseModel):
-    """What the model costs."""
+    """Prices of the model's tokens."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -166,84 +166,84 @@ Secret = Annotated[SecretStr, AfterValidator(_secret)]
 
 
 _SOURCES = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True)
-"""A line `NAME=` without a value, as templates have it, sets nothing."""
+"""A line `NAME=` without a value, as in templates, leaves the default."""
 
 
 class Settings(BaseSettings):
-    """What the service is told from outside. Names are those of the environment variables."""
+    """The service's configuration. Each field is the environment variable of the same name."""
 
     model_config = SettingsConfigDict(**_SOURCES, frozen=True)
 
     azure_communication_connection_string: Annotated[SecretStr, AfterValidator(_connection_string)] | None = None
     """`endpoint=…;accesskey=…`."""
     azure_communication_endpoint: Annotated[Url, AfterValidator(acs_endpoint)] | None = None
-    """Instead of the connection string: the managed identity is used."""
+    """Replaces the connection string; the managed identity is used."""
 
     azure_ai_endpoint: Url
     azure_ai_key: SecretStr | None = None
-    """Without it the managed identity is used."""
+    """API key; without it the managed identity is used."""
     azure_ai_token_scope: str = "https://ai.azure.com/.default"
-    """What Microsoft's Realtime samples ask for; some resources want https://cognitiveservices.azure.com/.default."""
+    """Scope of the managed identity's tokens; some resources require https://cognitiveservices.azure.com/.default."""
     azure_ai_realtime_deployment: str = Field(min_length=1)
     azure_ai_translate_deployment: str | None = None
-    """For rooms interpreted while people speak; without it they have conversations with short commits."""
+    """Deployment for simultaneous rooms; without it the realtime deployment interprets them in short segments."""
     azure_ai_translate_languages: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_languages)] = TARGETS
-    """Targets that deployment is used for, `es,fr,…`; the default are the documented ones."""
+    """Target languages the translate deployment is used for, `es,fr,…`; by default the documented ones."""
     azure_ai_transcribe_deployment: str | None = None
-    """Without it there are no captions of the speaker's own words."""
+    """Deployment that transcribes speakers; without it there are no captions of their own words."""
     azure_ai_voice: str = "marin"
 
     public_base_url: Url
-    """Where ACS and Event Grid reach this service."""
+    """URL at which ACS and Event Grid reach this service."""
 
     acs_token_issuer: str = ACS_ISSUER
     acs_token_audience: str = Field(min_length=1)
-    """The immutable id of the ACS resource."""
+    """Immutable id of the ACS resource."""
     acs_token_jwks_url: Url = ACS_KEY_SET
 
     event_grid_secret: Secret | None = None
-    """Carried by Event Grid in `X-Webhook-Secret`."""
+    """Secret that Event Grid sends in `X-Webhook-Secret`."""
     event_grid_token_issuer: str | None = None
-    """With audience and key set: Event Grid may come with Entra tokens instead, or as well."""
+    """With audience and key set: accept Entra tokens from Event Grid, instead of the secret or besides it."""
     event_grid_token_audience: str | None = None
     event_grid_token_jwks_url: Url | None = None
     admin_api_keys: Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(_api_keys)] = {}
-    """`name:key,name:key`; instead of a key `sha256$` and its digest in hexadecimal, so that nobody here knows it."""
+    """`name:key,name:key`. A key may be given as `sha256$` and its hexadecimal digest, so that it stays secret."""
     admin_api_keys_file: Annotated[Path, AfterValidator(_key_file)] | None = None
-    """One such key per line, beside those of `ADMIN_API_KEYS`; read again when it changes, and on SIGHUP."""
+    """File with such a key on each line, in addition to `ADMIN_API_KEYS`; read again when it changes and on SIGHUP."""
     admin_token_issuer: str | None = None
-    """With audience and key set: admins may come with Entra tokens too, and app roles decide what they may."""
+    """With audience and key set: accept Entra tokens from admins; their app roles determine their permissions."""
     admin_token_audience: str | None = None
     admin_token_jwks_url: Url | None = None
 
     ticket_secret: Secret | None = None
-    """Signs listeners' tickets; all replicas need the same. Without it each process has one of its own."""
+    """Signs listeners' tickets; the same for all replicas. Without it each process generates its own."""
     admin_reads_per_s: float = Field(default=500.0, gt=0)
-    """How often one caller may read in the long run; ten seconds' worth at once."""
+    """Sustained read requests per second and caller; ten seconds' worth may come at once."""
     admin_changes_per_s: float = Field(default=50.0, gt=0)
-    """The same for everything that changes something."""
+    """The same for requests that change something."""
     model_prices: Annotated[ModelPrices | None, NoDecode, BeforeValidator(_json)] = None
-    """JSON: `{"currency": "USD", "per_million_tokens": {"input_audio": 32.0, ...}}`; the kinds are those of the ledger:
-    input_text, input_audio, input_cached, output_text, output_audio. Without it usage says nothing of money."""
+    """JSON: `{"currency": "USD", "per_million_tokens": {"input_audio": 32.0, ...}}`; the kinds are
+    input_text, input_audio, input_cached, output_text, output_audio. Without it usage has no costs."""
 
     database_path: str = Field(default="data/interpreter.sqlite3", min_length=1)
-    """What admins provisioned, transcripts, ledger: one SQLite file, made with its folder; `:memory:` keeps nothing."""
+    """SQLite file for rooms, transcripts and ledger, created with its folder; `:memory:` keeps nothing after a stop."""
     redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] | None = None
-    """`rediss://user:password@host:port/0`: all that is kept there instead, so that several replicas share it. Plain
-    `redis://` is for private networks: private addresses, names without a dot or ending in `.internal` and such."""
+    """`rediss://user:password@host:port/0`: store in Redis instead, shared by several replicas. Plain `redis://` is for
+    private networks only: private addresses, names without a dot or ending in `.internal` and the like."""
     retention_days: int = Field(default=30, ge=1, le=3650)
-    """How long transcript and ledger are kept, and a room after its end; a room may say otherwise."""
+    """Days that transcript and ledger are kept, and a room after its end; a room may have its own value."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=1, le=65_535)
     trusted_proxies: Annotated[str, AfterValidator(_networks)] = "127.0.0.1"
-    """Addresses or networks of the ingress in front: its `X-Forwarded-For` says from which address a request comes."""
+    """Addresses or networks of the ingress, whose `X-Forwarded-For` is trusted to name the caller's address."""
     max_connections: int = Field(default=1000, ge=10)
-    """Open at once, media sockets included. One more takes the place of one that waits without asking anything."""
+    """Connections open at once, media sockets included. One more replaces a connection that has sent no request."""
     max_calls: int = Field(default=200, ge=1)
-    """Calls at once; one more is refused with a reason, so that the others keep their pace."""
+    """Calls at once in this process; one more is refused with a reason, so that the others are not slowed down."""
     drain_s: float = Field(default=20.0, ge=0)
-    """Seconds given to what is being interpreted when the service is told to stop."""
+    """Seconds that running utterances may take to finish when the service stops."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @property
@@ -256,7 +256,7 @@ def load_settings(**overrides: Any) -> Settings:
     """Read the settings from the environment and `.env`.
 
     Raises:
-        SettingsError: with every problem there is, named by its environment variable.
+        SettingsError: names every problem by its environment variable.
     """
     problems: list[str] = []
     settings: Settings | None = None
@@ -275,7 +275,7 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 class _Given(BaseSettings):
-    """What there are several ways to say, read leniently to judge it beside other problems."""
+    """Settings of which one of several is required, read without validation to check that beside other problems."""
 
     model_config = SettingsConfigDict(**_SOURCES)
 
@@ -293,7 +293,7 @@ class _Given(BaseSettings):
 
 
 def _endpoint_problems(given: _Given) -> list[str]:
-    """Whether the ACS resource is named in one of the two ways."""
+    """Check that the ACS resource is named in exactly one way."""
     ways = (given.azure_communication_connection_string, given.azure_communication_endpoint)
     if all(ways):
         return ["AZURE_COMMUNICATION_CONNECTION_STRING, AZURE_COMMUNICATION_ENDPOINT: set one, not both"]
@@ -303,19 +303,19 @@ def _endpoint_problems(given: _Given) -> list[str]:
 
 
 def _event_grid_problems(given: _Given) -> list[str]:
-    """Whether Event Grid can prove who it is, in one way at least."""
+    """Check that Event Grid can authenticate in at least one way."""
     entra = (given.event_grid_token_issuer, given.event_grid_token_audience, given.event_grid_token_jwks_url)
-    return _proof_problems("EVENT_GRID_TOKEN", entra, "EVENT_GRID_SECRET", given.event_grid_secret)
+    return _authentication_problems("EVENT_GRID_TOKEN", entra, "EVENT_GRID_SECRET", given.event_grid_secret)
 
 
 def _admin_problems(given: _Given) -> list[str]:
-    """Whether admins can. A file may hold no key for now: one can be written into it."""
+    """Check that admins can authenticate in at least one way. A key file may be empty at first."""
     entra = (given.admin_token_issuer, given.admin_token_audience, given.admin_token_jwks_url)
     keys = given.admin_api_keys or given.admin_api_keys_file
-    return _proof_problems("ADMIN_TOKEN", entra, "ADMIN_API_KEYS, ADMIN_API_KEYS_FILE", keys)
+    return _authentication_problems("ADMIN_TOKEN", entra, "ADMIN_API_KEYS, ADMIN_API_KEYS_FILE", keys)
 
 
-def _proof_problems(tokens: str, entra: Sequence[object], others: str, other: object) -> list[str]:
+def _authentication_problems(tokens: str, entra: Sequence[object], others: str, other: object) -> list[str]:
     if any(entra) and not all(entra):
         return [f"{tokens}_ISSUER, {tokens}_AUDIENCE, {tokens}_JWKS_URL: set all or none"]
     if not other and not any(entra):

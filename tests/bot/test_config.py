@@ -208,8 +208,8 @@ def test_several_admins_have_keys(environment: pytest.MonkeyPatch) -> None:
         ("ops", "must be name:key,name:key"),
         (":the-key-of-ops", "must be name:key,name:key"),
         ("ops:short", "the key of ops is shorter than 8 characters"),
-        ("ops:the-key-of-ops,ops:the-key-of-ops", "ops is there twice"),
-        (" , ", "names no key"),
+        ("ops:the-key-of-ops,ops:the-key-of-ops", "the name ops is used twice"),
+        (" , ", "contains no key"),
     ],
 )
 def test_keys_nobody_could_use_are_refused(environment: pytest.MonkeyPatch, written: str, problem: str) -> None:
@@ -270,7 +270,7 @@ def test_a_key_may_be_a_digest(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("ADMIN_API_KEYS", f"ops:sha256${'ab' * 32}")
     assert load_settings().admin_api_keys["ops"].get_secret_value() == f"sha256${'ab' * 32}"
     environment.setenv("ADMIN_API_KEYS", "ops:sha256$abcdef")
-    assert problems() == ["ADMIN_API_KEYS: the key of ops begins with sha256$ and is no such digest"]
+    assert problems() == ["ADMIN_API_KEYS: the key of ops begins with sha256$ but is not a SHA-256 digest"]
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ def test_proxies_are_addresses_or_networks(environment: pytest.MonkeyPatch, text
 @pytest.mark.parametrize("text", ["*", "everybody", "10.0.0.1/8", ","])
 def test_nobody_is_trusted_blindly(environment: pytest.MonkeyPatch, text: str) -> None:
     environment.setenv("TRUSTED_PROXIES", text)
-    wanted = "must be addresses or networks, such as 10.0.0.0/8, with commas between them"
+    wanted = "must be addresses or networks, such as 10.0.0.0/8, separated by commas"
     assert problems() == [f"TRUSTED_PROXIES: {wanted}"]
 
 
