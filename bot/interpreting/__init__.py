@@ -1,1 +1,1 @@
-"""The craft of interpreting itself: plain synchronous Python that is told the time and never reads a clock."""
+"""The interpreting core: plain synchronous Python on the standard library, without I/O and without a clock."""

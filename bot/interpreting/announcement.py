@@ -1,7 +1,7 @@
-"""What the interpreter says of itself at the start, that it is a machine: the words, and the languages they are due in.
+"""The announcement at the start that a machine interprets: its words, and the languages it is due in.
 
-Readers have it as a caption at once, those who join late with what is replayed to them. It is spoken by the first booth
-into each language, when nobody speaks: it holds the floor like any interpretation, and has its own entry in the ledger.
+Readers get it as a caption at once, or when they join. The first booth into each language reads it aloud while nobody
+speaks: it holds the floor like any interpretation, and has its own entry in the ledger.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from bot.interpreting.plan import RoomPlan, primary
 
 SPEAKER = "interpreter"
-"""Whose words they are, in captions; no raw id looks like it."""
+"""The speaker of these words in captions. No raw id looks like it."""
 NAME = "Interpreter"
 
 _TEXTS = {
@@ -23,11 +23,11 @@ _TEXTS = {
 
 
 def text(plan: RoomPlan, language: str) -> str:
-    """What to say in a room language; empty where nobody has given us words for it."""
+    """Return the announcement in a room language; empty for a language without words for it."""
     given = plan.announcements
     return given.get(language) or given.get(primary(language)) or _TEXTS.get(primary(language), "")
 
 
 def languages(plan: RoomPlan) -> list[str]:
-    """Those in which it is due, each once."""
+    """Return the languages in which it is due, each once."""
     return [tag for tag in dict.fromkeys(plan.languages) if plan.announcement and text(plan, tag)]

@@ -1,7 +1,6 @@
-"""From text that arrives in pieces to caption lines: partial, then final, each revision replacing the one before.
+"""Caption lines from text that arrives in pieces: partial, then final; each revision replaces the previous revision.
 
-After the final line of an utterance in a language nothing follows: not even a correction. What a glossary would have
-worded differently is corrected before, or stays.
+Nothing follows the final line of an utterance in a language, not even a correction by a changed glossary.
 """
 
 from __future__ import annotations
@@ -12,13 +11,13 @@ from dataclasses import dataclass
 from bot.interpreting.plan import Stability
 
 REVISIONS_EVERY_S = 0.25
-"""At most four revisions of a balanced caption a second: faster than that nobody reads them."""
+"""Least time in seconds between two revisions of a balanced caption: nobody reads faster changes."""
 
 _CLAUSE_ENDS = frozenset(".,;:?!…")
-"""Where a blank follows: or a number would be cut in two."""
+"""They end a clause where a blank follows; without a blank they may stand within a number."""
 _FULL_WIDTH_ENDS = frozenset("。、，；：？！।؟،")
 _WORDS_WITHOUT_BLANKS = 0x2E80
-"""From here on Unicode has scripts that put no blanks between words: each sign may be shown."""
+"""First code point of scripts without blanks between words, where each character may be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class CaptionLine:
 
     utterance: str
     revision: int
-    """From 1; a higher one replaces a lower one."""
+    """Counts from 1. A higher revision replaces a lower one."""
     speaker: str
     speaker_name: str
     language: str
@@ -36,22 +35,22 @@ class CaptionLine:
     is_original: bool
     """The speaker's own words, as recognised, and not an interpretation."""
     timestamp_ms: int
-    """Since the start of the meeting, when the utterance began."""
+    """When the utterance began, since the start of the meeting."""
     duration_ms: int
-    """How long the speaker spoke; 0 while that is not known."""
+    """How long the speaker spoke; 0 until the utterance has ended."""
     flags: tuple[str, ...] = ()
-    """What a reader should know: `abandoned` if the rest will never come, or what is wrong with the interpretation."""
+    """`abandoned` if the rest will never come, and faults of the interpretation."""
     pinned: bool = False
-    """To be shown to whoever joins while the call lasts, however late."""
+    """Shown to readers who join later, as long as the call lasts."""
 
 
 def whole_words(text: str) -> str:
-    """The text as far as it consists of whole words."""
+    """Return the text up to the end of its last whole word."""
     return _up_to(text, lambda at: text[at].isspace() or ord(text[at]) >= _WORDS_WITHOUT_BLANKS)
 
 
 def whole_clauses(text: str) -> str:
-    """The text as far as it consists of whole clauses."""
+    """Return the text up to the end of its last whole clause."""
 
     def ends(at: int) -> bool:
         return text[at] in _FULL_WIDTH_ENDS or (text[at] in _CLAUSE_ENDS and text[at + 1 : at + 2].isspace())
@@ -84,20 +83,20 @@ class _Growing:
 
 
 class CaptionText:
-    """The lines still growing in one room."""
+    """The caption lines of one room that are still remembered."""
 
     def __init__(self, stability: Stability = Stability.FAST) -> None:
         self.stability = stability
-        """May be changed at any time."""
+        """How much is shown before it is certain. May be changed at any time."""
         self._growing: dict[CaptionKey, _Growing] = {}
         self._withheld: set[CaptionKey] = set()
-        """Lines with something to show as soon as they may be revised again."""
+        """Lines with text that is shown as soon as they may be revised again."""
 
     def __len__(self) -> int:
         return len(self._growing)
 
     def grow(self, key: CaptionKey, delta: str, now: float = 0.0) -> tuple[str, int] | None:
-        """Add to (utterance, language); returns what is to be shown and its revision, None if nothing new is."""
+        """Add text to a line; returns the text to show and its revision, None if there is nothing new to show."""
         line = self._growing.setdefault(key, _Growing())
         if line.final or not delta:
             return None
@@ -105,7 +104,7 @@ class CaptionText:
         return self._show(key, line, now)
 
     def due(self, now: float) -> list[tuple[CaptionKey, str, int]]:
-        """What was withheld and may be shown now."""
+        """Return what was withheld and may be shown now."""
         shown = []
         for key in sorted(self._withheld):
             line = self._growing[key]
@@ -120,7 +119,7 @@ class CaptionText:
         return min((self._growing[key].shown_at + REVISIONS_EVERY_S for key in self._withheld), default=None)
 
     def finish(self, key: CaptionKey, text: str | None = None) -> tuple[str, int] | None:
-        """End (utterance, language), with `text` instead of what has grown, if given; None if ended or empty."""
+        """End a line, with `text` in place of its own if given; returns None if it had ended or is empty."""
         line = self._growing.setdefault(key, _Growing())
         if line.final:
             return None
@@ -134,18 +133,18 @@ class CaptionText:
         return line.text, line.revision
 
     def close(self, key: CaptionKey) -> tuple[str, int] | None:
-        """The rest will never come: if some of it was shown, that becomes final, with all that has come."""
+        """End a line whose rest will never come; returns None if none of it was shown."""
         line = self._growing.get(key)
         if line is None or line.final or not line.revision:
             return None
         return self.finish(key, line.text.strip() or line.shown)
 
     def growing(self) -> list[CaptionKey]:
-        """Lines that are not final."""
+        """Return the lines that are not final."""
         return [key for key, line in self._growing.items() if not line.final]
 
     def revise(self, key: CaptionKey, text: str, now: float) -> tuple[str, int] | None:
-        """Replace what has come so far of a line that is not final; returns what is to be shown, as `grow` does."""
+        """Replace the text of a line that is not final; returns what `grow` returns."""
         line = self._growing[key]
         if line.final or (line.shown and self.stability is Stability.AGGRESSIVE):
             return None
@@ -153,8 +152,7 @@ class CaptionText:
         return self._show(key, line, now)
 
     def restart(self, key: CaptionKey) -> bool:
-        """Another text is to come in its place; False, and nothing is changed, if readers have been promised that
-        what they see does not change."""
+        """Clear a line for another text; returns False and changes nothing if readers may not see it change."""
         line = self._growing.get(key)
         if line is None:
             return True
@@ -165,12 +163,12 @@ class CaptionText:
         return True
 
     def text(self, key: CaptionKey) -> str:
-        """What has come so far, shown or not."""
+        """Return the text so far, shown or not."""
         line = self._growing.get(key)
         return line.text if line else ""
 
     def forget(self, utterance: str) -> None:
-        """Nothing more will come about this utterance."""
+        """Forget the lines of an utterance."""
         for key in [key for key in self._growing if key[0] == utterance]:
             del self._growing[key]
             self._withheld.discard(key)

@@ -1,4 +1,7 @@
-"""What the interpreting session asks its shell to do."""
+"""Effects: what the interpreting session asks its caller to do. A closed union of plain data.
+
+Audio is PCM16 little-endian mono at 24 kHz throughout.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from dataclasses import dataclass
 from bot.interpreting.caption_text import CaptionLine
 from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import Lane, Mode
-from bot.interpreting.plan import Order as Order  # part of what can happen
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +18,7 @@ class OpenBooth:
     instructions: str
     mode: Mode = Mode.CONSECUTIVE
     voice: bool = True
-    """Whether it is to be heard: else text is all that is wanted of it, and paid for."""
+    """Without a voice the booth only writes, and only text is paid for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Brief:
 
 @dataclass(frozen=True, slots=True)
 class Hear:
-    """Let the booth hear this piece of this utterance."""
+    """Let the booth hear the next piece of an utterance."""
 
     lane: Lane
     utterance: str
@@ -43,23 +45,22 @@ class Hear:
 
 @dataclass(frozen=True, slots=True)
 class Interpret:
-    """The utterance is complete: interpret it. A booth that interprets while somebody speaks has begun already, and now
-    comes to the end.
+    """Interpret an utterance, which is complete. A simultaneous booth has begun already, and now comes to the end.
 
-    A second time for the same utterance: what came first was no interpretation, and none of it has been heard.
+    It comes a second time for an utterance if the first result was no interpretation, and none of it was heard.
     """
 
     lane: Lane
     utterance: str
     strict: bool = False
-    """Be reminded, for this once, that it is to be translated and nothing else."""
+    """Remind the model, this time only, that it translates and does nothing else."""
     speed: float = 1.0
-    """Of the voice: faster where the channel lags."""
+    """Speed of the voice: above 1.0 where the channel lags."""
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The utterance will not have to be interpreted again."""
+    """Drop what was kept for another attempt: the utterance will not be interpreted again."""
 
     lane: Lane
     utterance: str
@@ -67,7 +68,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Read this text aloud, word for word, as if it were the interpretation of this utterance."""
+    """Read a text aloud, word for word, as the interpretation of an utterance."""
 
     lane: Lane
     utterance: str
@@ -76,17 +77,17 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class LaneServed:
-    """A lane is served otherwise than asked for, or as asked for again: for admins and listeners to see."""
+    """Tell admins and listeners that a lane is served by less than was asked for, or as asked for again."""
 
     lane: Lane
     engine: str
-    """Empty where nothing serves it any more."""
+    """Empty if nothing serves it any more."""
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class LaneReady:
-    """A lane's booth works: for admins to see by which engine."""
+    """Tell admins that a lane's booth works, and by which engine."""
 
     lane: Lane
     engine: str
@@ -94,16 +95,16 @@ class LaneReady:
 
 @dataclass(frozen=True, slots=True)
 class Restricted:
-    """From here on something is not interpreted as it was asked for, or again is: for admins to see."""
+    """Tell admins that something is not interpreted as it was asked for, or is so again."""
 
     reason: str
     speaker: str = ""
-    """Raw id, if it is about one speaker."""
+    """Raw id, if a single speaker is concerned."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Forget this utterance, whatever has become of it."""
+    """Make the booth forget an utterance, whatever its state."""
 
     lane: Lane
     utterance: str
@@ -111,7 +112,7 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """One 20 ms frame into the channel, now."""
+    """Play one frame of 20 ms on a channel now."""
 
     channel: str
     pcm: bytes
@@ -119,14 +120,14 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class StopPlaying:
-    """Whatever ACS still holds of the channel is to be thrown away."""
+    """Discard what ACS still holds of a channel."""
 
     channel: str
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceBegins:
-    """A speaker's interpretation is about to be heard on a channel: its first frame comes next."""
+    """Announce that a speaker's interpretation begins on a channel: its first frame comes next."""
 
     channel: str
     lane: Lane
@@ -134,7 +135,7 @@ class VoiceBegins:
 
 @dataclass(frozen=True, slots=True)
 class VoiceEnds:
-    """It has been heard to its end, or was stopped. Comes once for every `VoiceBegins`."""
+    """Announce that it ended or was stopped. Comes once for every `VoiceBegins`."""
 
     channel: str
     lane: Lane
@@ -147,7 +148,7 @@ class Caption:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The books for one utterance in one lane have been opened: one `Settled` follows."""
+    """Record that an utterance has begun in a lane: one `Settled` follows."""
 
     lane: Lane
     utterance: str
@@ -155,7 +156,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """One utterance in one lane has reached its final state."""
+    """Record that an utterance in a lane has reached its final state."""
 
     entry: Entry
 

@@ -1,9 +1,9 @@
-"""When one speaker's utterance begins and ends: arithmetic on frames and the detector's yes or no, no clock of its own.
+"""End-of-turn timing: when a speaker's utterance begins and ends. Arithmetic on frames and what the detector says.
 
     idle ──speech for onset_ms──► speaking ──a pause, the length cap, or no frames at all──► idle
 
-Audio time is counted in frames, because frames may come in bursts after a stall; only their absence is judged by the
-clock, because a muted or departed participant sends none.
+Audio time is counted in frames, because frames may come in bursts after a stall. Only their absence is judged by the
+clock: a participant who is muted or has left sends none.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from bot.interpreting.plan import Endpointing
 
 FRAME_MS = 20
-"""ACS sends frames of 20 ms (media streaming protocol)."""
+"""Length of a frame from ACS (media streaming protocol)."""
 GAP_GRACE_MS = 100
-"""Frames may come this much late before their absence counts as silence."""
+"""How late a frame may be before its absence counts as silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +28,22 @@ class TurnBegan:
 
 @dataclass(frozen=True, slots=True)
 class TurnAudio:
-    """More of it."""
+    """The utterance goes on."""
 
     pcm: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class TurnEnded:
-    """It is complete."""
+    """The utterance is complete."""
 
     last_voiced_at: float
     patience_ms: int
-    """The pause that was waited for; 0 when the length cap ended it amid speech."""
+    """The pause that ended it; 0 when the length cap ended it amid speech."""
     reason: str
     """`pause`, `cap` or `gap`."""
     voiced_ms: int = field(default=0, compare=False)
-    """Frames with speech in it: what the detector missed of the beginning is not in it."""
+    """Duration of its frames with speech; speech that the detector missed does not count."""
 
 
 TurnEvent = TurnBegan | TurnAudio | TurnEnded
@@ -52,13 +52,13 @@ TurnEvent = TurnBegan | TurnAudio | TurnEnded
 class Endpointer:
     """Cuts one speaker's frames into utterances.
 
-    Every frame is either part of exactly one utterance, in order, or not sent at all: silence before the pre-roll and
-    the pause after the tail are not.
+    Every frame is part of exactly one utterance, in order, or is not sent: silence before the pre-roll and the pause
+    after the tail are left out.
     """
 
     def __init__(self, settings: Endpointing) -> None:
         self.settings = settings
-        """May be changed at any time, and holds from then on, within an utterance as well."""
+        """May be changed at any time, within an utterance as well."""
         self._speaking = False
         # Idle: the last frames, in case an utterance begins. Speaking: the silence since the last speech.
         self._held: deque[tuple[bytes, bool]] = deque()
@@ -69,7 +69,7 @@ class Endpointer:
         self._last_frame_at = 0.0
 
     def frame(self, pcm: bytes, voiced: bool, now: float) -> list[TurnEvent]:
-        """Take the next frame of 20 ms."""
+        """Take the next frame of 20 ms; returns what it begins, continues or ends."""
         self._last_frame_at = now
         if not self._speaking:
             return self._listen(pcm, voiced, now)
@@ -94,7 +94,7 @@ class Endpointer:
 
     @property
     def patience_ms(self) -> int:
-        """The pause that ends the utterance now: shorter once much has been said."""
+        """The pause that ends the utterance now: shorter after long speech."""
         long = self._spoken_ms >= self.settings.long_speech_ms
         return self.settings.end_of_turn_after_long_ms if long else self.settings.end_of_turn_ms
 
@@ -107,14 +107,14 @@ class Endpointer:
         return self._last_frame_at + (missing_ms + GAP_GRACE_MS) / 1000
 
     def expire(self, now: float) -> list[TurnEvent]:
-        """No frame came for so long that the turn is over."""
+        """End the utterance if no frame has come for too long."""
         deadline = self.deadline
         if deadline is None or now < deadline:
             return []
         return self._end("gap", self.patience_ms)
 
     def stop(self) -> list[TurnEvent]:
-        """The speaker left: end what is under way, forget what is held."""
+        """End the utterance under way, and forget held frames: the speaker has left."""
         turns = self._end("gap", 0) if self._speaking else []
         self._held.clear()
         return turns

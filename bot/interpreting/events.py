@@ -1,4 +1,4 @@
-"""What can happen to an interpreted room (`Event`) and what it asks for in return (`Effect`): two closed unions.
+"""Events: what can happen to an interpreted room. A closed union of plain data.
 
 Audio is PCM16 little-endian mono at 24 kHz throughout. Utterances are named by an id that is unique in the process.
 """
@@ -22,7 +22,7 @@ class SpeakerAudio:
     """ACS raw id."""
     pcm: bytes
     voiced: bool
-    """What the speech detector makes of it."""
+    """Whether the speech detector hears speech in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class PlanChanged:
 
 @dataclass(frozen=True, slots=True)
 class SpeakerJoined:
-    """A participant entered the call: its booths may be opened ahead of the first word."""
+    """A participant entered the call: the speaker's booths may be opened ahead of the first word."""
 
     speaker: str
 
@@ -44,11 +44,11 @@ class SpeakerLeft:
 
 @dataclass(frozen=True, slots=True)
 class PlayoutReady:
-    """A media stream can (or can no longer) carry the interpreter's voice."""
+    """A media stream can carry the interpreter's voice, or no longer can."""
 
     ready: bool
     stream: str = SHARED_CHANNEL
-    """As the plan names it."""
+    """Name of the stream in the plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,12 @@ class Ordered:
 
 @dataclass(frozen=True, slots=True)
 class KeypadPressed:
-    """Somebody has pressed a key."""
+    """A participant has pressed a key."""
 
     tone: str
     """`0`-`9`, `*`, `#`, `A`-`D`."""
     speaker: str | None = None
-    """Raw id, if ACS says whose."""
+    """Raw id of the participant, if ACS names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class MeetingEnded:
-    """Nothing more will be heard or said: close the books."""
+    """The meeting is over: every open entry is settled, every booth closed."""
 
     reason: str
 
@@ -83,7 +83,7 @@ class MeetingEnded:
 
 @dataclass(frozen=True, slots=True)
 class BoothReady:
-    """The booth's session is open and configured; what was held is on its way."""
+    """The booth's session is open and configured; held audio is on its way."""
 
     lane: Lane
     engine: str = ""
@@ -92,35 +92,36 @@ class BoothReady:
 
 @dataclass(frozen=True, slots=True)
 class BoothLost:
-    """The booth's session is gone. It opens a new one by itself unless `final`.
+    """The booth's session is gone. The booth opens another by itself unless `final`.
 
-    A session counts as gone, too, when it does not acknowledge a commit within 3 s: what a stalled model would
-    answer half a minute later is of no use to anybody.
+    A session also counts as gone when it does not acknowledge a commit within 3 s: an answer that a stalled model gives
+    half a minute later is of no use.
     """
 
     lane: Lane
     reason: str
     utterances: tuple[str, ...] = ()
-    """What it was working on and will not finish; all others it still holds, unsent and no older than 3 s."""
+    """Utterances it will not finish. It still holds all others, unsent and no older than 3 s."""
     final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class BoothDegraded:
-    """The lane is served otherwise than asked for, or as asked for again: visible to admins and listeners, and no
-    utterance's end."""
+    """The lane is served by less than was asked for, or as asked for again. Ends no utterance."""
 
     lane: Lane
     engine: str
-    """What serves it now: `translation`, `conversation` or `captions`."""
+    """What serves the lane now: `translation`, `conversation` or `captions`."""
     reason: str
     """`quota`, `restored`, or the refusal's code."""
 
 
 @dataclass(frozen=True, slots=True)
 class HearingDropped:
-    """An utterance could not be kept for the model, which did not take it in time (more than 3 s of audio held, or
-    audio held for more than 3 s): no interpretation of it will come."""
+    """An utterance was dropped because the model did not take it in time; no interpretation of it will come.
+
+    In time: no more than 3 s of audio are held, and none for more than 3 s.
+    """
 
     lane: Lane
     utterance: str
@@ -129,7 +130,7 @@ class HearingDropped:
 
 @dataclass(frozen=True, slots=True)
 class SourceText:
-    """What the model heard, in the speaker's language. `text` is None when its transcription failed."""
+    """What the model heard, in the speaker's language. `text` is None if the transcription failed."""
 
     lane: Lane
     utterance: str
@@ -171,8 +172,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class InterpretationEnded:
-    """The last word on one utterance in one lane from the booth: comes exactly once per `Interpret`
-    unless `BoothLost` or `HearingDropped` came instead."""
+    """The booth's last word on an utterance.
+
+    Comes exactly once per `Interpret` unless `BoothLost` or `HearingDropped` came instead.
+    """
 
     lane: Lane
     utterance: str
@@ -203,5 +206,3 @@ Event = (
     | MeetingEnded
     | BoothEvent
 )
-
-# --- effects -----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""How each lane of a room is served and how well: for people to look at. Nothing is decided by it; no words are in it.
+"""How each lane of a room is served and how well, for admins to look at. Decides nothing, and holds no words.
 
 parked ──a booth is opened──► open ──closed──► parked
                                 └──refused for good──► refused ──a booth is opened──► open
@@ -15,9 +15,9 @@ from bot.interpreting.ledger import Entry, EntryKind
 from bot.interpreting.plan import Lane
 
 LANES_SHOWN = 64
-"""Of a room. Ten people and eight languages make 70, of whom two or three speak at a time."""
+"""Most lanes remembered for a room. Ten people and eight languages make 70; two or three people speak at a time."""
 SPANS_SHOWN = 5
-"""Of a lane: the latest."""
+"""How many ear-voice spans are remembered for a lane."""
 PASSTHROUGH = "passthrough"
 RESTORED = "restored"
 
@@ -30,88 +30,90 @@ class LaneState(StrEnum):
 
 @dataclass(slots=True)
 class LaneView:
-    """One lane as it is now."""
+    """The present state of one lane."""
 
     lane: Lane
     state: LaneState = LaneState.PARKED
     engine: str = ""
-    """`translation`, `conversation`, `captions` or `passthrough`; empty while not known, or nothing serves it."""
+    """`translation`, `conversation`, `captions` or `passthrough`; empty while unknown, or if nothing serves it."""
     reason: str = ""
-    """Why it is not served as it was asked for; empty while it is."""
+    """Why it is not served as asked for; empty while it is."""
     spans_ms: deque[int] = field(default_factory=lambda: deque(maxlen=SPANS_SHOWN))
     """Ear-voice spans of its last utterances, oldest first."""
     waiting: int = 0
-    """Utterances on their way."""
+    """Utterances that are not settled."""
     fresh: bool = False
-    """Its booth has just been opened, and has not said what serves it."""
-    told: tuple[str, str] = ("", "")
-    """Engine and reason as listeners know them; empty where it is as asked for."""
+    """Its booth has been opened, and its engine is not known yet."""
+    reported: tuple[str, str] = ("", "")
+    """Engine and reason as last reported to listeners; empty if it was served as asked for."""
 
 
 class LaneStatuses:
-    """The lanes of one room, in the order in which they were first needed. Those that were are remembered, within
-    `LANES_SHOWN`: those parked longest go first."""
+    """The lanes of one room, in the order in which they were first needed.
+
+    Beyond `LANES_SHOWN` the lanes that were parked longest are forgotten.
+    """
 
     def __init__(self) -> None:
         self._views: dict[Lane, LaneView] = {}
 
     def views(self) -> Sequence[LaneView]:
-        """As they are now, and go on changing."""
+        """Return the lanes; they change later."""
         return list(self._views.values())
 
     def booth_opened(self, lane: Lane) -> None:
-        one = self._view(lane)
-        one.state, one.engine, one.fresh = LaneState.OPEN, "", True
+        view = self._view(lane)
+        view.state, view.engine, view.fresh = LaneState.OPEN, "", True
 
     def booth_closed(self, lane: Lane) -> None:
-        one = self._view(lane)
-        one.state, one.engine = LaneState.PARKED, ""
+        view = self._view(lane)
+        view.state, view.engine = LaneState.PARKED, ""
 
     def ready(self, lane: Lane, engine: str) -> bool:
-        """The booth works, by this engine; whether it is as asked for again, and that is news."""
-        one = self._view(lane)
-        one.engine = engine
-        fresh, one.fresh = one.fresh, False
+        """Note the engine of a working booth; returns whether listeners must learn that it is as asked for again."""
+        view = self._view(lane)
+        view.engine = engine
+        fresh, view.fresh = view.fresh, False
         if not fresh:
             return False
-        one.reason = ""
-        return self._is_news(one)
+        view.reason = ""
+        return self._is_news(view)
 
     def served(self, lane: Lane, engine: str, reason: str) -> bool:
-        """The lane is served otherwise than asked for, or as asked for again; whether that is news."""
-        one = self._view(lane)
-        one.engine, one.reason, one.fresh = engine, "" if reason == RESTORED else reason, False
+        """Note what serves the lane, and why; returns whether listeners must learn of it."""
+        view = self._view(lane)
+        view.engine, view.reason, view.fresh = engine, "" if reason == RESTORED else reason, False
         if not engine:
-            one.state = LaneState.REFUSED
-        return self._is_news(one)
+            view.state = LaneState.REFUSED
+        return self._is_news(view)
 
     def opened(self, lane: Lane) -> None:
-        """An utterance is on its way."""
-        one = self._view(lane)
-        one.waiting += 1
+        """Count an utterance that has begun."""
+        view = self._view(lane)
+        view.waiting += 1
         if lane.passthrough:
-            one.state, one.engine = LaneState.OPEN, PASSTHROUGH
+            view.state, view.engine = LaneState.OPEN, PASSTHROUGH
 
     def settled(self, entry: Entry) -> None:
-        one = self._view(entry.lane)
-        one.waiting = max(0, one.waiting - 1)
-        if entry.lane.passthrough and not one.waiting:
-            one.state = LaneState.PARKED
+        view = self._view(entry.lane)
+        view.waiting = max(0, view.waiting - 1)
+        if entry.lane.passthrough and not view.waiting:
+            view.state = LaneState.PARKED
         if entry.kind is EntryKind.UTTERANCE and entry.ended_at is not None and entry.first_played_at is not None:
-            one.spans_ms.append(round((entry.first_played_at - entry.ended_at) * 1000))
+            view.spans_ms.append(round((entry.first_played_at - entry.ended_at) * 1000))
 
     @staticmethod
-    def _is_news(one: LaneView) -> bool:
-        """A lane that is parked and opened again is served as badly as before: that is told once."""
-        before, one.told = one.told, (one.engine, one.reason) if one.reason else ("", "")
-        return one.told != before
+    def _is_news(view: LaneView) -> bool:
+        """Return whether the state differs from the last one reported: being parked and opened again is no news."""
+        before, view.reported = view.reported, (view.engine, view.reason) if view.reason else ("", "")
+        return view.reported != before
 
     def _view(self, lane: Lane) -> LaneView:
         known = self._views.get(lane)
         if known is not None:
             return known
         if len(self._views) >= LANES_SHOWN:
-            idle = [one.lane for one in self._views.values() if one.state is LaneState.PARKED and not one.waiting]
+            idle = [view.lane for view in self._views.values() if view.state is LaneState.PARKED and not view.waiting]
             self._views.pop(idle[0] if idle else next(iter(self._views)))
         made = self._views[lane] = LaneView(lane)
         return made

@@ -1,4 +1,4 @@
-"""Every utterance's way, lane by lane, from heard to exactly one final state: nothing is lost without an entry."""
+"""Ledger of every utterance in every lane, from heard to exactly one final state: nothing is lost without an entry."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from bot.interpreting.plan import Lane
 
 class EntryState(StrEnum):
     HEARD = "heard"
-    """Being spoken."""
+    """The speaker is still speaking."""
     COMMITTED = "committed"
-    """Complete, and with the model."""
+    """The utterance is complete, and with the model."""
     TRANSLATED = "translated"
-    """The interpretation has begun to arrive; while the speaker still speaks, if interpreting is simultaneous."""
+    """The interpretation has begun to arrive; in simultaneous mode while the speaker still speaks."""
     SPOKEN = "spoken"
     CAPTION_ONLY = "caption_only"
-    """Read, not heard: there was text, but no voice in time."""
+    """Read, not heard: text came, but no voice in time."""
     NOT_NEEDED = "not_needed"
-    """The speaker spoke the target language already, or said nothing that wants interpreting."""
+    """The speaker spoke the target language, or said nothing that needs interpreting."""
     ABANDONED = "abandoned"
     """No interpretation; the reason says why."""
 
@@ -31,7 +31,7 @@ class EntryKind(StrEnum):
     PASSTHROUGH = "passthrough"
     """The speaker's own voice in another room."""
     ANNOUNCEMENT = "announcement"
-    """The interpreter's own: that it is a machine."""
+    """The interpreter's own words."""
 
 
 FINAL = frozenset({EntryState.SPOKEN, EntryState.CAPTION_ONLY, EntryState.NOT_NEEDED, EntryState.ABANDONED})
@@ -56,12 +56,12 @@ NEXT: dict[EntryState, frozenset[EntryState]] = {
 class ChannelPlayout:
     """What became of a voice on one channel, in bytes of PCM16 at 24 kHz: 48 to the millisecond.
 
-    What was received, and the silence that fills the last frame, is the sum of these when the entry is closed.
+    When the entry is closed, the sum of these is what was received and the silence that fills the last frame.
     """
 
     played: int = 0
     trimmed: int = 0
-    """Of pauses that were shortened because the channel lagged."""
+    """Cut from pauses because the channel lagged."""
     dropped: int = 0
 
 
@@ -79,33 +79,33 @@ class Entry:
     """Arrival of the last frame with speech."""
     committed_at: float | None = None
     first_audio_at: float | None = None
-    """The model's first audio."""
+    """Arrival of the model's first audio."""
     first_played_at: float | None = None
     last_played_at: float | None = None
     patience_ms: int = 0
-    """The pause that ended the turn: intended, not ours to count as delay."""
+    """The pause that ended the turn: intended, so not counted as delay."""
     waited_ms: float = 0.0
-    """How long the first audio waited for the floor, because somebody else was being interpreted."""
+    """How long the first audio waited for the floor while another speaker was being interpreted."""
     played_ms: int = 0
-    """On the channel on which most was heard."""
+    """How much was heard, on the channel where that was most."""
     tokens: dict[str, int] = field(default_factory=dict)
     kind: EntryKind = EntryKind.UTTERANCE
     received: int = 0
-    """Bytes of voice the booth has given, or the speaker where it is passed through."""
+    """Bytes of voice from the booth, or from the speaker where the voice is passed through."""
     playouts: dict[str, ChannelPlayout] = field(default_factory=dict)
     """By channel."""
     speed: float = 1.0
-    """Of the voice, as asked for."""
+    """Speed of the voice, as asked for."""
     strict: bool = False
-    """Interpreted a second time, because the first was no interpretation."""
+    """It was interpreted a second time, because the first result was no interpretation."""
     faults: tuple[str, ...] = ()
-    """What is wrong with the interpretation, as far as a machine can tell."""
+    """Faults that the quality checks have found."""
     engine: str = ""
-    """What served the lane, where it was not what had been asked for."""
+    """What served the lane, if that was not what had been asked for."""
 
 
 class IllegalTransition(Exception):
-    """The books contradict themselves: a bug of ours, never a fault of somebody outside."""
+    """The ledger was asked for a transition that its table does not allow: a bug of this service."""
 
 
 class Ledger:
@@ -128,7 +128,7 @@ class Ledger:
         return list(self._open.values())
 
     def advance(self, entry: Entry, state: EntryState, reason: str = "") -> None:
-        """Move an entry on.
+        """Move an entry into another state.
 
         Raises:
             IllegalTransition: the table does not allow it.

@@ -1,4 +1,4 @@
-"""What a room asks of its interpreter, as plain data; who is heard where follows from it in `routing.py`."""
+"""The room plan: what a room asks of its interpreter, as plain data. `routing.py` derives who is heard where."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ AUTO = "auto"
 """A speaker whose language is not known: the model detects it among the room's languages."""
 
 MIXED = "mixed"
-"""The speaker of mixed audio, which names none: whoever it is. No raw id looks like it."""
+"""The speaker of mixed audio, which does not say who speaks. No raw id looks like it."""
 
 SHARED_CHANNEL = "room"
 """The channel that everybody in the shared room hears."""
@@ -37,7 +37,7 @@ class Layout(StrEnum):
 
 
 class Stability(StrEnum):
-    """How much of a caption is shown before it is certain."""
+    """How much of a caption is shown before it is final."""
 
     FAST = "fast"
     """Every piece as it comes."""
@@ -48,17 +48,17 @@ class Stability(StrEnum):
 
 
 class Order(StrEnum):
-    """What an admin, or a keypad tone, may tell the interpreter."""
+    """Commands to the interpreter, from an admin or by a keypad tone."""
 
     HUSH = "hush"
-    """Stop what is being said now; go on interpreting what comes next."""
+    """Stop the interpretation of what was said so far; interpret what comes next."""
     PAUSE = "pause"
     """Stop, and interpret nothing until `resume`."""
     RESUME = "resume"
 
 
 def primary(tag: str) -> str:
-    """The language without script and region: `en` of `en-US`."""
+    """Return the language without script and region: `en` of `en-US`."""
     return tag.split("-", 1)[0].lower()
 
 
@@ -80,7 +80,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Attendee:
-    """One person of the roster, as far as interpreting cares."""
+    """One person of the roster: languages and name."""
 
     speaker: str
     """ACS raw id."""
@@ -100,13 +100,13 @@ class Endpointing:
     """When an utterance begins and ends; all in milliseconds but `max_bytes`. Values: product page, section 4."""
 
     onset_ms: int = 100
-    """Speech this long within `onset_window_ms` begins an utterance: shorter noises are coughs and clicks."""
+    """Speech within `onset_window_ms` that begins an utterance; shorter noises are coughs and clicks."""
     onset_window_ms: int = 200
     preroll_ms: int = 300
     """Audio kept from before the onset: detectors notice speech 150-180 ms late."""
     end_of_turn_ms: int = 500
     end_of_turn_after_long_ms: int = 250
-    """Patience once `long_speech_ms` have been spoken."""
+    """The pause that ends a turn once `long_speech_ms` have been spoken."""
     long_speech_ms: int = 3_000
     max_utterance_ms: int = 10_000
     max_bytes: int = 1_000_000
@@ -116,14 +116,14 @@ class Endpointing:
 
 @dataclass(frozen=True, slots=True)
 class UsageCap:
-    """How much a room may use before its interpretations are only read. What is None has no limit."""
+    """How much a room may use before its interpretations are only read. None means no limit."""
 
     money: float | None = None
     """In the currency of the price table; without one it is never reached."""
     tokens: int | None = None
     """Input and output of all kinds."""
     minutes: float | None = None
-    """Of speech that went to the model, added up over the lanes."""
+    """Speech that went to the model, summed over the lanes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,30 +139,30 @@ class RoomPlan:
     barge_in_stops: bool = False
     layout: Layout = Layout.SHARED
     streams: Mapping[str, str] = field(default_factory=dict)
-    """Which media stream carries a channel, by channel. Those not named: see `routing.stream`."""
+    """Media stream by channel. `routing.stream` says which stream carries a channel that is not named."""
     max_lanes: int = 24
-    """Booths open at a time. Six people and four languages need 18; each is a session that is paid for."""
+    """Most booths open at a time. Six people and four languages need 18. Each is a session that is paid for."""
     park_after_s: float = 120.0
-    """A lane that has had nothing to do for so long closes its booth, and opens one on the next word."""
+    """Seconds without work after which a lane closes its booth. The next word opens one again."""
     pivot: str | None = None
-    """The language through which a lane goes whose booth was refused; None: it is not interpreted then."""
+    """Language through which a lane is relayed if its booth was refused; None: such a lane is not interpreted."""
     chair: str | None = None
-    """Raw id of whoever is interpreted before all others."""
+    """Raw id of the person who is interpreted before all others."""
     keypad: Mapping[str, Order] = field(default_factory=lambda: {"*": Order.HUSH})
-    """What a keypad tone means."""
+    """Commands by keypad tone."""
     stability: Stability = Stability.FAST
     announcement: bool = False
-    """Say at the start, in every language, that a machine interprets."""
+    """Whether the interpreter says at the start, in every language, that it is a machine."""
     announcements: Mapping[str, str] = field(default_factory=dict)
-    """Other words for it than the usual ones, by room language."""
+    """Words of the announcement in place of the usual ones, by room language."""
     usage_cap: UsageCap = UsageCap()
     bots: frozenset[str] = frozenset()
-    """Raw ids on the roster that are no people: never interpreted."""
+    """Raw ids of bots on the roster: never interpreted."""
     mixed: bool = False
-    """One stream of everybody is heard instead of one for each: `MIXED` is the speaker, and speaks `auto`."""
+    """Everybody is heard as a single stream: its speaker is `MIXED`, and speaks `auto`."""
 
     def speaks(self, speaker: str) -> str:
-        """The language a speaker speaks, `auto` for somebody the roster does not know."""
+        """Return the language a speaker speaks; `auto` for a speaker who is not on the roster."""
         attendee = self.attendees.get(speaker)
         return attendee.speaks if attendee else AUTO
 
@@ -171,7 +171,7 @@ class RoomPlan:
         return attendee.name if attendee else "" if speaker == MIXED else speaker
 
     def listens(self, speaker: str | None) -> str | None:
-        """Whose voice a frame is for us, given the raw id it carries; None: it is not to be interpreted."""
+        """Return the speaker of a frame that carries this raw id; None if it is not interpreted."""
         if speaker is None:
             return MIXED if self.mixed else None
         return speaker if speaker in self.attendees and speaker not in self.bots else None

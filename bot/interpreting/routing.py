@@ -1,7 +1,7 @@
-"""Who is heard where, and through which lanes: pure functions of the plan, asked anew at the start of each utterance.
+"""Who is heard where, and through which lanes: functions of the plan, called at the start of each utterance.
 
-A channel is what people in one place hear. For one speaker and one channel there are three answers: nothing (they are
-heard there anyway, or nobody needs them), their own voice passed through, or an interpretation; never two of them.
+A channel is what the people in one place hear. Of a given speaker, a channel carries nothing (they are heard there
+anyway, or nobody needs them), their own voice, or an interpretation; never two of these.
 
 | layout | channels | original is heard | interpretation is heard |
 |---|---|---|---|
@@ -21,7 +21,7 @@ from bot.interpreting.plan import AUTO, SHARED_CHANNEL, Lane, Layout, RoomPlan, 
 
 
 class ChannelSource(Enum):
-    """What one channel is to hear of one speaker."""
+    """What one channel carries of one speaker."""
 
     NOTHING = auto()
     PASSTHROUGH = auto()
@@ -30,16 +30,17 @@ class ChannelSource(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One lane and where it is heard."""
+    """A lane and the channels on which it is heard."""
 
     lane: Lane
     channels: tuple[str, ...]
     """Empty for the first leg of a relay into a language nobody hears."""
     via: Lane | None = None
-    """The lane whose interpretation this one interprets; None: the speaker."""
+    """The lane whose interpretation this lane interprets; None if it interprets the speaker."""
 
 
 def channels(plan: RoomPlan) -> tuple[str, ...]:
+    """Return the channels of a room, each once."""
     match plan.layout:
         case Layout.SHARED:
             return (SHARED_CHANNEL,)
@@ -52,10 +53,10 @@ def channels(plan: RoomPlan) -> tuple[str, ...]:
 
 
 def stream(plan: RoomPlan, channel: str) -> str | None:
-    """The media stream that carries a channel; None for one that is no part of the call.
+    """Return the media stream that carries a channel; None for a channel outside the call.
 
-    Unless the plan says otherwise the one stream of the shared room carries its channel and no other, and each sister
-    room's carries its own.
+    Unless the plan says otherwise, the stream of the shared room carries the channel `room` and no other, and the stream
+    of a room per language carries the channel of that language.
     """
     named = plan.streams.get(channel)
     if named is not None:
@@ -64,22 +65,22 @@ def stream(plan: RoomPlan, channel: str) -> str | None:
 
 
 def targets(plan: RoomPlan, speaker: str, channel: str) -> tuple[str, ...]:
-    """The languages into which one speaker is interpreted for one channel.
+    """Return the languages into which one speaker is interpreted for one channel.
 
-    Of an `auto` speaker every language is a target; the booth stays silent where it is already spoken.
+    For an `auto` speaker every language is a target; the booth stays silent where it is spoken already.
     """
     own = primary(plan.speaks(speaker))
     if channel == SHARED_CHANNEL:
         wanted = _heard_by_others(plan, speaker)
     elif plan.layout is Layout.CHANNELS:
-        wanted = {channel}  # whoever opens the page hears it: the roster does not know them
+        wanted = {channel}  # listeners outside the call are not on the roster
     else:
         wanted = {channel} & _heard_by_others(plan, speaker)
     return tuple(tag for tag in dict.fromkeys(plan.languages) if tag in wanted and primary(tag) != own)
 
 
 def feed(plan: RoomPlan, speaker: str, channel: str) -> ChannelSource:
-    """What this channel is to hear of this speaker."""
+    """Return what a channel carries of a speaker."""
     if channel not in channels(plan):
         return ChannelSource.NOTHING
     if targets(plan, speaker, channel):
@@ -88,16 +89,16 @@ def feed(plan: RoomPlan, speaker: str, channel: str) -> ChannelSource:
         return ChannelSource.NOTHING
     if plan.layout is Layout.CHANNELS:
         return ChannelSource.PASSTHROUGH
-    sits_there = channel == seat(plan, speaker)
+    is_there = channel == own_channel(plan, speaker)
     return (
         ChannelSource.PASSTHROUGH
-        if not sits_there and channel in _heard_by_others(plan, speaker)
+        if not is_there and channel in _heard_by_others(plan, speaker)
         else ChannelSource.NOTHING
     )
 
 
-def seat(plan: RoomPlan, speaker: str) -> str | None:
-    """The channel whose room the speaker is in, and is heard in without our doing."""
+def own_channel(plan: RoomPlan, speaker: str) -> str | None:
+    """Return the channel of the room the speaker is in, where the speaker is heard anyway."""
     if plan.layout is not Layout.SISTER:
         return SHARED_CHANNEL
     attendee = plan.attendees.get(speaker)
@@ -105,10 +106,10 @@ def seat(plan: RoomPlan, speaker: str) -> str | None:
 
 
 def routes(plan: RoomPlan, speaker: str, refused: Container[Lane] = ()) -> tuple[Route, ...]:
-    """The lanes one speaker's words go through, in the order of the room's languages, each once.
+    """Return the lanes of one speaker's words, in the order of the room's languages, each once.
 
     Args:
-        refused: lanes no booth can serve: they go through the pivot language, if there is one.
+        refused: lanes no booth can serve: they are relayed through the pivot language, if there is one.
     """
     source = plan.speaks(speaker)
     heard: dict[Lane, list[str]] = {}
@@ -130,7 +131,7 @@ def routes(plan: RoomPlan, speaker: str, refused: Container[Lane] = ()) -> tuple
 
 
 def _relay(plan: RoomPlan, lane: Lane, refused: Container[Lane]) -> tuple[Lane, Lane] | None:
-    """The two legs through the pivot language, where the direct way is closed and this one is not."""
+    """Return the two legs through the pivot language, if the direct lane is refused and the legs are not."""
     pivot = plan.pivot
     if lane not in refused or pivot is None or primary(pivot) in (primary(lane.source), primary(lane.target)):
         return None
@@ -139,5 +140,5 @@ def _relay(plan: RoomPlan, lane: Lane, refused: Container[Lane]) -> tuple[Lane, 
 
 
 def _heard_by_others(plan: RoomPlan, speaker: str) -> set[str]:
-    heard = {one.listens_to for one in plan.attendees.values() if one.speaker != speaker}
+    heard = {attendee.listens_to for attendee in plan.attendees.values() if attendee.speaker != speaker}
     return heard - {AUTO}

@@ -1,4 +1,4 @@
-"""The speakers of a room: whose utterance is under way, cut out of their frames by one endpointer each."""
+"""Whose utterance is under way: one endpointer per speaker cuts utterances out of frames."""
 
 from __future__ import annotations
 
@@ -12,40 +12,43 @@ class Turns:
 
     def __init__(self, plan: RoomPlan, name: str) -> None:
         self.current: dict[str, Utterance] = {}
+        """Utterances under way, by speaker."""
         self._plan = plan
         self._name = name
         self._count = 0
         self._endpointers: dict[str, Endpointer] = {}
         self._over: dict[str, set[str]] = {}
-        """By utterance under way: the others that were under way when it began, and still are."""
+        """By utterance under way: other utterances that were under way when it began, and still are."""
 
     @property
     def quiet(self) -> bool:
-        """Nobody speaks."""
+        """Whether nobody speaks."""
         return not self.current
 
     def frame(self, speaker: str, pcm: bytes, voiced: bool, now: float) -> list[TurnEvent]:
+        """Take the next frame of a speaker."""
         endpointer = self._endpointers.get(speaker)
         if endpointer is None:
             endpointer = self._endpointers[speaker] = Endpointer(self._plan.endpointing)
         return endpointer.frame(pcm, voiced, now)
 
     def expired(self, now: float) -> list[tuple[str, list[TurnEvent]]]:
-        """Those whose turn is over because no frames come any more."""
+        """Return what has happened to each speaker because no frames come any more."""
         return [(speaker, endpointer.expire(now)) for speaker, endpointer in self._endpointers.items()]
 
     def stop(self, speaker: str) -> list[TurnEvent]:
-        """The speaker has left: end what is under way."""
+        """End the speaker's utterance under way: the speaker has left or is muted."""
         endpointer = self._endpointers.pop(speaker, None)
         return endpointer.stop() if endpointer else []
 
     def clear(self) -> None:
-        """Forget everybody."""
+        """Forget every speaker, and drop what is under way."""
         self._endpointers.clear()
         self.current.clear()
         self._over.clear()
 
     def begin(self, speaker: str, now: float) -> Utterance:
+        """Number and name the utterance that has begun."""
         self._count += 1
         spoken = Utterance(
             f"{self._name}-{self._count}", speaker, self._plan.name(speaker), self._plan.speaks(speaker), now
@@ -55,6 +58,7 @@ class Turns:
         return spoken
 
     def end(self, speaker: str, last_voiced_at: float, voiced_ms: int) -> Utterance:
+        """Take the utterance under way of a speaker, and complete what is known of it."""
         spoken = self.current.pop(speaker)
         spoken.ended_at, spoken.voiced_ms = last_voiced_at, voiced_ms
         spoken.talked_over = bool(self._over.pop(spoken.id))
@@ -63,12 +67,13 @@ class Turns:
         return spoken
 
     def follow(self, plan: RoomPlan) -> None:
+        """Apply a changed plan; its endpointing holds at once, within utterances as well."""
         self._plan = plan
         for endpointer in self._endpointers.values():
             endpointer.settings = plan.endpointing
 
     def deadline(self) -> float | None:
-        """When `expired` has something. Moves with every frame."""
+        """When `expired` has something to return. Moves with every frame."""
         due_at: float | None = None
         for endpointer in self._endpointers.values():
             turn_ends_at = endpointer.deadline

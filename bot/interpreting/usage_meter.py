@@ -1,7 +1,7 @@
-"""What interpreting a room uses while it goes on, lane by lane, and the cap at which it is only read. Pure.
+"""What interpreting a room uses, lane by lane, and the cap at which interpretations are only read.
 
-A cap never cuts an utterance short: what has begun is spoken to its end, and what begins after it is read, not heard.
-What was used in earlier calls of the room, and what tokens cost, is given: the price table is the admins'.
+A cap never cuts an utterance short: what has begun is spoken to its end, and what begins later is read, not heard.
+What earlier calls of the room used, and the price table of the admins, are handed in.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from bot.interpreting.ledger import Entry, EntryKind
 from bot.interpreting.plan import Lane, UsageCap, primary
 
 Price = Callable[[Mapping[str, int]], float]
-"""What tokens cost, by kind, in the currency of the price table."""
+"""Tokens by kind -> what they cost, in the currency of the price table."""
 
 CAPTIONS_ONLY = "usage_cap"
-"""Why an interpretation is read and not heard, in the ledger."""
+"""Reason in the ledger of an interpretation that is only read because the cap is reached."""
 
 _TEXTS = {
     "de": "Das Budget dieses Raums ist aufgebraucht: Ab jetzt wird die Verdolmetschung nur noch mitgelesen.",
@@ -30,18 +30,18 @@ _TEXTS = {
 
 
 def notice(language: str) -> str:
-    """What readers of a language are told; in English where nobody has given us words for it."""
+    """Return the notice to readers that the cap is reached; in English for a language without words for it."""
     return _TEXTS.get(primary(language), _TEXTS["en"])
 
 
 @dataclass(slots=True)
 class Used:
-    """By one lane, or by a whole room."""
+    """What a lane or a room has used."""
 
     spoken_ms: int = 0
-    """By the speaker, as far as it went to the model."""
+    """Speech that went to the model."""
     interpreted_ms: int = 0
-    """Of interpretation that was heard."""
+    """Interpretation that was heard."""
     tokens: Counter[str] = field(default_factory=Counter)
     """By kind: `input_text`, `input_audio`, `input_cached` (part of the inputs), `output_text`, `output_audio`."""
 
@@ -56,25 +56,25 @@ class Used:
 
 
 class UsageMeter:
-    """What one room has used. An utterance counts when it is closed: the model tells its tokens at its end."""
+    """What one room has used. An utterance counts when it is settled: the model reports tokens at its end."""
 
     def __init__(self, cap: UsageCap, price: Price | None = None, before: Used | None = None) -> None:
-        """`before`: what earlier calls of the room have used."""
+        """`before`: what earlier calls of the room used."""
         self.cap = cap
         self.total = Used()
         self.lanes: dict[Lane, Used] = {}
-        """Of this call."""
+        """Usage of this call by lane."""
         self._price = price
         if before is not None:
             self.total.add(before.spoken_ms, before.interpreted_ms, before.tokens)
 
     @property
     def money(self) -> float | None:
-        """None without a price table."""
+        """What the room has cost so far; None without a price table."""
         return None if self._price is None else self._price(self.total.tokens)
 
     def count(self, entry: Entry) -> None:
-        """Take a closed entry into account. Voices that are passed through cost nothing."""
+        """Add a settled entry. Voices that are passed through cost nothing."""
         if entry.kind is EntryKind.PASSTHROUGH:
             return
         spoken_ms = 0 if entry.ended_at is None else round((entry.ended_at - entry.began_at) * 1000)
@@ -83,7 +83,7 @@ class UsageMeter:
 
     @property
     def reached(self) -> str:
-        """Which part of the cap has been: `money`, `tokens` or `minutes`; empty while none has."""
+        """Which limit of the cap is reached: `money`, `tokens` or `minutes`; empty while none is."""
         cap = self.cap
         if cap.tokens is not None and self.total.total_tokens >= cap.tokens:
             return "tokens"

@@ -1,4 +1,4 @@
-"""The voices of a room: each channel's floor and lag, what is played when, and what becomes of each byte of it."""
+"""The channels of a room: floor and lag of each, what is played when, and what becomes of each byte."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from bot.interpreting.playout.catch_up import VOICE_LIMIT_MS, WAITING_LIMIT_MS, 
 from bot.interpreting.playout.floor import Floor, FloorEntry, FloorStage
 
 DRY_S = 2.5
-"""How long a voice may break off for want of more; then the rest, if it comes, is only read."""
+"""Seconds a voice may break off for lack of sound; if the rest comes later, it is only read."""
 DRY_SIMULTANEOUS_S = 5.0
-"""The same for a voice that runs along, some seconds behind the speaker: its pauses are the speaker's."""
+"""`DRY_S` of a simultaneous voice, which is some seconds behind the speaker and pauses when the speaker does."""
 
 
 class Channels:
-    """Floors by channel. It says which passages are over, and leaves it to others what that means."""
+    """The channels of one room. Reports which passages are over; the caller decides what follows."""
 
     def __init__(self, out: list[Effect]) -> None:
         self.floors: dict[str, Floor] = {}
@@ -27,6 +27,7 @@ class Channels:
         return sum(floor.queued_ms for floor in self.floors.values())
 
     def enter(self, passage: FloorEntry) -> None:
+        """Give a passage its place on the floor of its channel."""
         channel = passage.channel
         if channel not in self.floors:
             self.floors[channel], self.lags[channel] = Floor(), CatchUp()
@@ -34,11 +35,13 @@ class Channels:
         self.floors[channel].enter(passage)
 
     def audio(self, passage: FloorEntry, pcm: bytes, now: float) -> None:
+        """Queue a piece of voice."""
         floor = self.floors[passage.channel]
         floor.audio(passage, pcm, now)
         self.lags[passage.channel].observe(floor.lag_ms, now)
 
     def restart(self, passage: FloorEntry, now: float) -> None:
+        """Discard what is queued: other sound will come in its place."""
         self.floors[passage.channel].restart(passage, now)
 
     def drop(self, passage: FloorEntry) -> None:
@@ -54,26 +57,28 @@ class Channels:
         playout.dropped += passage.pacer.dropped_bytes
 
     def speed(self, channels: tuple[str, ...]) -> float:
-        """How fast the next interpretation for these channels is to be spoken."""
+        """Return the speed of the next interpretation for these channels."""
         return max((self.lags[channel].speed for channel in channels if channel in self.lags), default=1.0)
 
     def forget(self, wanted: tuple[str, ...]) -> None:
-        """Let go of channels the plan has no more, once nobody is on their floor."""
-        for channel in [one for one in self.floors if one not in wanted and not self.floors[one].passages]:
+        """Forget channels that are not wanted, once their floor is empty."""
+        for channel in [name for name, floor in self.floors.items() if name not in wanted and not floor.passages]:
             del self.floors[channel], self.lags[channel]
 
     def too_much(self, channel: str) -> FloorEntry | None:
-        """A passage that has to go because too much waits here: the oldest that waits, not the one being heard; or one
-        whose voice does not end."""
+        """Return a passage to take off because too much is queued; None if there is none.
+
+        It is the passage that has waited longest and is not being heard, or a passage whose voice does not end.
+        """
         floor = self.floors[channel]
-        endless = next((one for one in floor.passages if one.pacer.queued_ms > VOICE_LIMIT_MS), None)
+        endless = next((passage for passage in floor.passages if passage.pacer.queued_ms > VOICE_LIMIT_MS), None)
         if endless is not None or floor.waiting_ms <= WAITING_LIMIT_MS:
             return endless
-        waiting = [one for one in floor.passages if one.stage is FloorStage.READY]
-        return min(waiting, key=lambda one: one.ready_at)
+        waiting = [passage for passage in floor.passages if passage.stage is FloorStage.READY]
+        return min(waiting, key=lambda passage: passage.ready_at)
 
     def play(self, channel: str, now: float, *, quiet: bool) -> FloorEntry | None:
-        """Play what is due on one channel; returns the passage that has been heard to its end."""
+        """Play what is due on a channel; returns the passage that has now been heard to its end, if any."""
         floor, lag = self.floors[channel], self.lags[channel]
         begun = floor.next_turn(now, quiet=quiet)
         if begun is not None and begun.entry.first_played_at is None:
@@ -96,7 +101,7 @@ class Channels:
         return passage if passage.pacer.drained else None
 
     def too_late(self, channel: str, now: float) -> FloorEntry | None:
-        """A passage that has waited or been interrupted too long to be of use."""
+        """Return a passage that has waited, or broken off, for too long; None if there is none."""
         for passage in self.floors[channel].passages:
             expires_at = _expires_at(passage)
             if expires_at is not None and now >= expires_at:
@@ -104,13 +109,14 @@ class Channels:
         return None
 
     def deadline(self, channel: str, now: float, *, quiet: bool) -> float | None:
+        """When `play` or `too_late` has something to do."""
         floor = self.floors[channel]
         deadlines = [floor.deadline(now, quiet=quiet), *map(_expires_at, floor.passages)]
         return min((at for at in deadlines if at is not None), default=None)
 
 
 def _expires_at(passage: FloorEntry) -> float | None:
-    """When it has waited, or been interrupted, too long."""
+    """When a passage has waited, or broken off, for too long."""
     if passage.stage is FloorStage.READY:
         return passage.ready_at + WAITING_LIMIT_S
     pacer, committed_at = passage.pacer, passage.entry.committed_at

@@ -1,7 +1,7 @@
-"""Bursts in, one frame per 20 ms out: when each frame of a channel is due, as arithmetic on instants.
+"""Pacing: bursts in, one frame per 20 ms out. Arithmetic on instants says when each frame of a channel is due.
 
-ACS queues what it is given and plays it in order; how much it holds is not documented, so it is never given more than
-the present frame. A model answers several times faster than real time; the rest waits here, where it can be dropped.
+ACS queues what it is given and plays it in order. How much it holds is not documented, so it is given no more than the
+present frame. A model answers several times faster than real time; the rest waits here, where it can be dropped.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ SAMPLE_RATE = 24_000
 BYTES_PER_MS = SAMPLE_RATE * 2 // 1000
 FRAME_BYTES = FRAME_MS * BYTES_PER_MS
 CATCH_UP_MS = 100
-"""After a stall of our own, at most this much is sent at once; what is older than that shifts the schedule, since the
-listener has already heard the gap."""
+"""Most audio sent at once after a stall of this process. After longer stalls the schedule shifts: listeners have heard
+the gap."""
 PAUSE_LIMIT_MS = 200
-"""A pause in a voice that is late is shortened to this: still heard as one, and short for the end of a sentence."""
+"""Pauses of a late voice are shortened to this: still heard as a pause, and short for the end of a sentence."""
 QUIET_PEAK_TO_PEAK = 400
-"""Of 16-bit samples: -44 dBFS. Synthetic voices pause in near silence; their softest sounds are ten times as loud."""
+"""In units of 16-bit samples: -44 dBFS. Synthetic voices pause in near silence; their softest sounds are ten times as
+loud."""
 _EPSILON_S = 0.0005
 
 
 def quiet(pcm: bytes) -> bool:
-    """Whether nothing is to be heard in a piece of PCM16: 10 µs for a frame of 20 ms."""
+    """Return whether a piece of PCM16 is silence; takes 10 µs for a frame of 20 ms."""
     samples = array("h", pcm)
     return not samples or max(samples) - min(samples) < QUIET_PEAK_TO_PEAK
 
@@ -38,10 +39,10 @@ class Pacer:
         self._offset = 0
         self._due_at: float | None = None
         self._ran_dry = False
-        """When frames were last taken, there was not one left."""
+        """No frame was left when frames were last taken."""
         self._finished = False
         self._pause_ms = 0
-        """How long it has been quiet, up to the last frame that was looked at."""
+        """Silence up to and including the last frame examined."""
         self.trimmed_bytes = 0
         self.dropped_bytes = 0
 
@@ -51,22 +52,23 @@ class Pacer:
 
     @property
     def drained(self) -> bool:
-        """Nothing left, and nothing more to come."""
+        """Whether nothing is left, and nothing more will come."""
         return self._finished and self._offset == len(self._buffer)
 
     @property
     def dry(self) -> bool:
-        """Not a frame left to play, for now."""
+        """Whether there is no whole frame to play now."""
         return len(self._buffer) - self._offset < FRAME_BYTES
 
     def push(self, pcm: bytes) -> None:
-        if self._finished:  # its padding is at the end already, or everything was thrown away
+        """Queue audio of any length; after `finish` or `clear` it counts as dropped."""
+        if self._finished:  # the padding has been added, or everything was discarded
             self.dropped_bytes += len(pcm)
             return
         self._buffer += pcm
 
     def finish(self) -> None:
-        """No more will be pushed: what is left is padded with silence to a whole frame."""
+        """Pad what is left with silence to a whole frame: no more will be pushed."""
         self._finished = True
         rest = (len(self._buffer) - self._offset) % FRAME_BYTES
         if rest:
@@ -79,10 +81,10 @@ class Pacer:
         return now if self._due_at is None else self._due_at
 
     def take(self, now: float, *, trim: bool = False) -> list[bytes]:
-        """The frames that are due: one every 20 ms from the first, never early, a bounded catch-up when late.
+        """Take the frames that are due: one every 20 ms from the first, never early, with a bounded catch-up.
 
-        Late means that we were: frames that had not come yet when they were due are not caught up with, the gap has
-        been heard. So whoever pushes takes at once as well, that it be known since when there is something to take.
+        Only delays of this process are caught up with. Frames that arrived late are not: listeners have heard the gap.
+        So take at once after pushing: that sets when the first frame is due.
 
         Args:
             trim: leave out what is longer than `PAUSE_LIMIT_MS` of a pause; it takes no time then.
@@ -110,16 +112,16 @@ class Pacer:
 
     @property
     def free_at(self) -> float:
-        """When the last frame taken has been heard."""
+        """When the last frame taken has been heard to its end."""
         return self._due_at or 0.0
 
     def discard(self) -> None:
-        """Throw away what is queued."""
+        """Drop what is queued."""
         self.dropped_bytes += len(self._buffer) - self._offset
         self._buffer.clear()
         self._offset = 0
 
     def clear(self) -> None:
-        """Throw away what is queued, and what may still come."""
+        """Drop what is queued, and what may still be pushed."""
         self.discard()
         self._finished = True

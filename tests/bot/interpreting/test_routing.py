@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.interpreting.plan import AUTO, SHARED_CHANNEL, Attendee, Lane, Layout, RoomPlan, primary
-from bot.interpreting.routing import ChannelSource, Route, channels, feed, routes, seat, stream, targets
+from bot.interpreting.routing import ChannelSource, Route, channels, feed, routes, own_channel, stream, targets
 
 ADA, BENITO, CHLOE, DIETER, GUEST = "8:acs:ada", "8:acs:benito", "8:acs:chloe", "8:acs:dieter", "8:acs:guest"
 EN, ES, FR, DE = "en-US", "es-ES", "fr-FR", "de-DE"
@@ -62,7 +62,7 @@ def test_the_words_of_an_unknown_speaker_go_into_every_language_that_is_heard() 
 def test_one_stream_carries_the_shared_room() -> None:
     assert channels(THREE) == (SHARED_CHANNEL,)
     assert stream(THREE, SHARED_CHANNEL) == SHARED_CHANNEL
-    assert seat(THREE, ADA) == SHARED_CHANNEL
+    assert own_channel(THREE, ADA) == SHARED_CHANNEL
 
 
 # --- listener channels -----------------------------------------------------------------------------
@@ -91,7 +91,7 @@ def test_everybody_in_a_sister_room_hears_the_others_in_its_language() -> None:
 
 def test_who_hears_another_language_than_they_speak_is_passed_through_to_the_room_of_their_own() -> None:
     room = replace(RoomPlan((EN, ES, FR), people(ada=(EN, ES), benito=ES, dieter=EN)), layout=Layout.SISTER)
-    assert seat(room, ADA) == ES
+    assert own_channel(room, ADA) == ES
     assert routes(room, ADA) == (Route(into(EN), (EN,)), Route(into(ES), (ES,)))
     assert [feed(room, ADA, channel) for channel in (EN, ES, FR)] == [
         ChannelSource.PASSTHROUGH,  # Dieter hears her own voice
@@ -112,7 +112,7 @@ def test_which_stream_carries_a_channel_is_data() -> None:
 
 
 def test_a_guest_has_no_seat_and_no_channel_but_those_of_the_plan() -> None:
-    assert seat(SISTERS, GUEST) is None
+    assert own_channel(SISTERS, GUEST) is None
     assert feed(SISTERS, ADA, "it-IT") is ChannelSource.NOTHING
 
 
@@ -192,7 +192,7 @@ def test_routes_and_feeds_tell_the_same_whatever_the_room(plan: RoomPlan, speake
             targets(plan, speaker, channel)
         )
         if fed is ChannelSource.PASSTHROUGH:
-            assert channel != seat(plan, speaker), "an original would be heard twice"
+            assert channel != own_channel(plan, speaker), "an original would be heard twice"
             assert primary(channel) == primary(plan.speaks(speaker))
     for route in found:
         if route.via is not None:
