@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.interpreting.plan import AUTO, SHARED_CHANNEL, Attendee, Lane, Layout, RoomPlan, primary
-from bot.interpreting.routing import ChannelSource, Route, channels, feed, routes, own_channel, stream, targets
+from bot.interpreting.routing import ChannelSource, Route, channels, feed, own_channel, routes, stream, targets
 
 ADA, BENITO, CHLOE, DIETER, GUEST = "8:acs:ada", "8:acs:benito", "8:acs:chloe", "8:acs:dieter", "8:acs:guest"
 EN, ES, FR, DE = "en-US", "es-ES", "fr-FR", "de-DE"
