@@ -1,4 +1,4 @@
-"""What the interpreter is told before the job: one text per lane, for a session that would rather be an assistant."""
+"""The briefing: instructions to the model, per lane. They keep a model that is trained as an assistant interpreting."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _NAMES = {
 _REGIONAL = {"pt-BR": "Brazilian Portuguese", "zh-TW": "Taiwanese Mandarin", "zh-HK": "Cantonese"}
 
 GLOSSARY_LIMIT = 4_000
-"""Characters of terms in one briefing, some 1,000 tokens, which every response is billed for. A glossary may hold 500
-terms of 100 characters in each language. Where they do not fit, the first go in: the admin has put them in order."""
+"""Most characters of terms in a briefing: some 1,000 tokens, which every response is billed for. A glossary may hold 500
+terms of 100 characters in each language. Where not all fit, the first are taken, in the order of the admin."""
 
 # Questions and orders get most of the words, because those are what an assistant would answer or obey.
 _RULES = """\
@@ -38,17 +38,17 @@ If there is no intelligible speech, output nothing.{same_language}{glossary}"""
 
 
 def language_name(tag: str) -> str:
-    """`Spanish (es-ES)`: the name for the model to understand, the tag to be exact."""
+    """Return name and tag, such as `Spanish (es-ES)`: the model understands the name, and the tag is exact."""
     name = _REGIONAL.get(tag) or _NAMES.get(primary(tag))
     return f"{name} ({tag})" if name else tag
 
 
 def briefing(lane: Lane, languages: Sequence[str], glossary: GlossaryEntries) -> str:
-    """The instructions for one lane.
+    """Return the instructions for one lane.
 
     Args:
-        languages: the room's languages, among which an `auto` speaker's is to be found.
-        glossary: of the room; only what concerns the lane's target language goes in, up to `GLOSSARY_LIMIT`.
+        languages: the room's languages, to which the language of an `auto` speaker belongs.
+        glossary: of the room; terms with a wording in the target language go in, up to `GLOSSARY_LIMIT`.
     """
     target = language_name(lane.target)
     if lane.source == AUTO:
@@ -65,7 +65,7 @@ def briefing(lane: Lane, languages: Sequence[str], glossary: GlossaryEntries) ->
 
 
 def _terms(lane: Lane, glossary: GlossaryEntries) -> Iterator[str]:
-    """A line per term, as long as they fit."""
+    """Yield a line per term, as long as they fit."""
     room = GLOSSARY_LIMIT
     for spoken, wanted in glossary.into(lane.source, lane.target):
         said = [f'"{each}"' for each in spoken if each != wanted]

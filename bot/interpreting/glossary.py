@@ -1,8 +1,8 @@
-"""The words a meeting wants said its own way: which there are, where a text says them; neither briefs nor judges.
+"""The glossary: the terms a meeting wants said its own way, and where a text says them.
 
-A protected term stays as it is in every language. Any other term has wanted wordings, by language. Terms are found as
-people say and recognisers write them: in any case, with or without accents and hyphens, with the endings of a plural or
-of a declension.
+A protected term stays as it is in every language. Any other term has wanted wordings by language. Terms are found as
+people say them and recognisers write them: in any case, with or without accents and hyphens, and with the endings of
+plurals and declensions.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _ADDED = "'s|s|es|e|n|en|er|em|ern|i|x"
 _INSTEAD = "a|e|i|o|as|es|is|os|en|em"
 """Endings that take the place of the last vowel."""
 _SHORT = 4
-"""Words of fewer letters take no ending but `s`: else `in` would be found in `ins`, `on` in `one`."""
+"""Words with fewer letters take no ending but `s`: otherwise `in` would be found in `ins`, and `on` in `one`."""
 _PARTS = re.compile(r"[\s\-‐‑']+")
 _SEPARATOR = r"[\s\-‐‑']+"
 _JOINED_SCRIPTS = re.compile(
     r"[\u0590-\u08ff\u0900-\u0eff\u1000-\u109f\u1780-\u17ff\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 )
-"""Scripts whose words take prefixes or particles, or are not parted by spaces: no word boundaries there."""
+"""Scripts without word boundaries: their words take prefixes or particles, or have no spaces between them."""
 _DECLINED_SCRIPTS = re.compile(r"[\u0370-\u052f]")
 """Greek and Cyrillic."""
 _SAME_LETTER = str.maketrans(
@@ -40,14 +40,14 @@ class GlossaryEntry:
 
     text: str
     wordings: Mapping[str, str] = field(default_factory=dict)
-    """By BCP 47 tag; none at all: protected."""
+    """By BCP 47 tag; empty if the term is protected."""
 
     @property
     def protected(self) -> bool:
         return not self.wordings
 
     def wording(self, language: str) -> str | None:
-        """What it is called in a language, None when nobody has said so. `es-MX` finds `es`."""
+        """Return the wording in a language; None if there is none. `es-MX` finds `es`."""
         if self.protected:
             return self.text
         exact = self.wordings.get(language) or self.wordings.get(_primary(language))
@@ -56,7 +56,7 @@ class GlossaryEntry:
         return next((text for tag, text in self.wordings.items() if _primary(tag) == _primary(language)), None)
 
     def spoken(self, language: str) -> tuple[str, ...]:
-        """What somebody who speaks a language may call it; in one it has no wording for (or `auto`), any of them."""
+        """Return what speakers of a language may call it: for `auto`, or without a wording, any of its wordings."""
         own = self.wording(language)
         others = self.wordings.values() if own is None else [own]
         return tuple(dict.fromkeys([*others, self.text]))
@@ -67,24 +67,23 @@ class GlossaryEntries:
     """The glossary of a room."""
 
     terms: tuple[GlossaryEntry, ...] = ()
-    """As the admin ordered them: where not all fit, the first go in."""
+    """In the order of the admin: where not all fit, the first are taken."""
     _by_lane: dict[tuple[str, str], Sequence[tuple[tuple[str, ...], str]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-    """Found once: a lane asks with every utterance, and a glossary may hold 500 terms."""
+    """Results of `into`: every utterance asks, and a glossary may hold 500 terms."""
 
     @classmethod
     def of(cls, terms: Mapping[str, Mapping[str, str]], languages: Iterable[str] = ()) -> GlossaryEntries:
-        """From terms and their wordings by language.
+        """Make a glossary from terms and their wordings by language.
 
-        A term whose wordings leave out just one of the room's languages is taken for a word of that language, so
-        that it is wanted there as well.
+        A term whose wordings leave out exactly one of the room's languages is taken for a word of that language.
         """
         room = tuple(languages)
         return cls(tuple(GlossaryEntry(text, _completed(text, wordings, room)) for text, wordings in terms.items()))
 
     def into(self, source: str, target: str) -> Sequence[tuple[tuple[str, ...], str]]:
-        """What may be said in the source language (or `auto`), and what is wanted for it in the target language."""
+        """Return of each term what may be said in the source language (or `auto`), and what is wanted."""
         known = self._by_lane.get((source, target))
         if known is None:
             wanted = [(term, term.wording(target)) for term in self.terms]
@@ -93,7 +92,7 @@ class GlossaryEntries:
         return known
 
     def missed(self, original: str, interpretation: str, source: str, target: str) -> list[str]:
-        """The wanted wordings of terms that the original has and the interpretation has not."""
+        """Return the wanted wordings of terms that the original says and the interpretation does not."""
         if not self.terms:
             return []
         said, heard = _fold(original), _fold(interpretation)
@@ -105,11 +104,10 @@ class GlossaryEntries:
 
 
 def revise(text: str, language: str, before: GlossaryEntries, after: GlossaryEntries) -> str | None:
-    """How a caption in `language` reads once the glossary has been corrected; None: as it did.
+    """Return a caption as the changed glossary words it; None if it stays the same.
 
-    What `before` wanted said, or the term itself where it was left untranslated, becomes what `after` wants. The words
-    around it stay: an article may be left in the wrong gender. What a model had made of a term that no glossary held
-    cannot be known here.
+    What `before` wanted, or the untranslated term itself, becomes what `after` wants. The words around it stay: an
+    article may keep the wrong gender. How a model worded a term that no glossary held is not known here.
     """
     folded, places = _folded(text)
     changes: list[tuple[int, int, str]] = []
@@ -133,7 +131,7 @@ def revise(text: str, language: str, before: GlossaryEntries, after: GlossaryEnt
 
 
 def _corrections(language: str, before: GlossaryEntries, after: GlossaryEntries) -> Iterator[tuple[str, str]]:
-    """What a caption may say, and what it is to say instead."""
+    """Yield what a caption may say, and what replaces it."""
     former = {term.text: term for term in before.terms}
     for term in after.terms:
         wanted = term.wording(language)
@@ -163,9 +161,9 @@ def _matches(wording: str, folded: str, *, fixed: bool = False) -> bool:
 
 @lru_cache(maxsize=4096)
 def _needle(wording: str) -> str:
-    """What no text lacks that says it, whatever the ending: glossaries are long, and most of their terms are not said.
+    """Return a part of the wording that every text with the wording holds, whatever the ending: a quick first look.
 
-    Empty for a wording of nothing but signs, which nobody can say or miss.
+    Empty for a wording of nothing but signs.
     """
     longest = max(_parts(wording), key=len, default="")
     return longest if len(longest) < _SHORT else longest[:-1]
@@ -178,7 +176,7 @@ def _parts(wording: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def _pattern(wording: str, *, fixed: bool = False) -> re.Pattern[str]:
-    """What finds a wording in a folded text; `fixed`: with no other ending than `s`."""
+    """Return the pattern of a wording in a folded text; `fixed`: with no other ending than `s`."""
     parts = _parts(wording)
     joined = _SEPARATOR.join(re.escape(part) for part in parts)
     if _JOINED_SCRIPTS.search(joined):
@@ -210,13 +208,13 @@ def _fold(text: str) -> str:
 
 
 def _folded(text: str) -> tuple[str, list[int]]:
-    """A text without case and accents, and for each of its letters the place in the text it comes from."""
+    """Return a text without case and accents, and for each of its letters the index in the original text."""
     letters = [_letter(letter) for letter in text]
     return "".join(letters), [place for place, letter in enumerate(letters) for _ in letter]
 
 
 @lru_cache(maxsize=4096)
 def _letter(letter: str) -> str:
-    """Nothing for an accent that stands alone."""
+    """Return a letter without case and accents; empty for an accent that stands alone."""
     apart = unicodedata.normalize("NFD", letter.casefold().translate(_SAME_LETTER))
     return "".join(each for each in apart if not unicodedata.combining(each))

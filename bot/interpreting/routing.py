@@ -55,8 +55,8 @@ def channels(plan: RoomPlan) -> tuple[str, ...]:
 def stream(plan: RoomPlan, channel: str) -> str | None:
     """Return the media stream that carries a channel; None for a channel outside the call.
 
-    Unless the plan says otherwise, the stream of the shared room carries the channel `room` and no other, and the stream
-    of a room per language carries the channel of that language.
+    Unless the plan says otherwise, the stream of the shared room carries the channel `room` and no other, and the
+    stream of a room per language carries the channel of that language.
     """
     named = plan.streams.get(channel)
     if named is not None:

@@ -1,4 +1,4 @@
-"""What a model says when it forgets that it interprets: about itself, about the translation, as an assistant."""
+"""Phrases of a model that behaves as an assistant instead of interpreting, in six languages."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from enum import Enum
 
 class AssistantPhrase(Enum):
     ITSELF = 1
-    """Speaks of itself as a machine."""
+    """The model speaks of itself as a machine."""
     ANNOUNCES = 2
-    """Says that a translation follows, or whose words they are."""
+    """It says that a translation follows, or whose words these are."""
     OFFERS = 3
-    """Offers help."""
+    """It offers help."""
     REFUSES = 4
-    """Says what it can't do."""
+    """It says what it cannot do."""
     ASKS_AGAIN = 5
-    """Has not understood, and wants it repeated."""
+    """It has not understood, and asks to repeat."""
 
 
 ALONE = frozenset({AssistantPhrase.ITSELF, AssistantPhrase.ANNOUNCES})
-"""What hardly anybody in a meeting says. People do offer help, refuse and ask again: those count only against an
-original that does not."""
+"""Phrases that people hardly say in a meeting. People do say the other phrases: those count only if the original has
+none of them."""
 
 
 def _any(*patterns: str) -> re.Pattern[str]:
@@ -96,6 +96,6 @@ _PATTERNS: Mapping[AssistantPhrase, re.Pattern[str]] = {
 
 
 def lapses(text: str) -> set[AssistantPhrase]:
-    """What there is of it in a text, in English, Spanish, French, German, Italian or Portuguese."""
+    """Return the phrases in a text, in English, Spanish, French, German, Italian or Portuguese."""
     plain = text.replace("’", "'")
     return {lapse for lapse, pattern in _PATTERNS.items() if pattern.search(plain)}

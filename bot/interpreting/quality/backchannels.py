@@ -1,9 +1,9 @@
-"""Short sounds that only say "I am listening": they are not interpreted. Nothing that may be an answer is one of them.
+"""Backchannels: short sounds that only say "I am listening", and are not interpreted. Possible answers are none.
 
-Three things have to come together: there was less than `SHORT_MS` of voice, the transcript is known, and it holds
-nothing but words of these lists. A hum ("mm-hm", "ajá") never has content. An assent ("ok", "sí", "right") has, when
-it answers somebody; it counts as a backchannel only if it was said while another person was speaking and went on, and
-if the last thing another person had said was not a question. "No" is in no list: whoever says it means it.
+Three conditions must hold: there was no more than `SHORT_MS` of voice, the transcript is known, and it holds nothing
+but words of these lists. A hum ("mm-hm", "ajá") never has content. An assent ("ok", "sí", "right") has content when it
+answers somebody: it is a backchannel only if another person was speaking before and after it, and if the last thing
+another person said was not a question. "No" is in no list: people who say it mean it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import re
 from bot.interpreting.plan import AUTO, primary
 
 SHORT_MS = 700
-"""Of voice. A backchannel lasts 150-600 ms; whatever is longer is interpreted unread."""
+"""Most voice of a backchannel, which lasts 150-600 ms. Longer utterances are interpreted whatever their words."""
 QUESTION_S = 10.0
-"""For so long after a question an assent is an answer."""
+"""Seconds after a question in which an assent is an answer."""
 
 _HUMS = {
     "en": "mm mmm mhm mhmm mm-hm mm-hmm hmm hm uh-huh aha ah uh um er",
@@ -46,11 +46,12 @@ _HUM, _ASSENT = _lists(_HUMS), _lists(_ASSENTS)
 
 
 def is_question(text: str) -> bool:
+    """Return whether a text ends in a question mark."""
     return _QUESTION.search(text.strip()) is not None
 
 
 def is_backchannel(text: str, language: str, *, voiced_ms: int, talked_over: bool, asked: bool) -> bool:
-    """Whether an utterance wants no interpreting.
+    """Return whether an utterance is a backchannel.
 
     Args:
         text: what was recognised; empty if nothing was.

@@ -1,12 +1,12 @@
-"""Interpretation of interpretation: noticed by its words, left uninterpreted, and its speaker muted if it goes on. Pure.
+"""Echo loops: interpretation that comes back is noticed by its words, not interpreted again, and its speaker muted.
 
 | it is an echo | because |
 |---|---|
-| words that began while we were heard, and are ours | our own voice has come back, through somebody's microphone |
-| the `LOOP_LENGTH`th utterance in a row that repeats what we, or somebody else, said lately | two interpreters answer each other |
+| words that began while the interpreter was heard, and are its words | its voice has come back through a microphone |
+| the `LOOP_LENGTH`th utterance in a row that repeats what the interpreter, or somebody else, said lately | two interpreters answer each other |
 
-People repeat one another, to confirm and to agree: once is never a loop, and words of one's own are no echo. It sees nothing
-where the speaker's words are not recognised, or in a language the recogniser does not expect.
+People repeat each other to confirm and to agree: a single repetition is no loop, and repeating oneself is no echo. Words
+that are not recognised, such as those of a language the recogniser does not expect, cannot be noticed.
 """  # noqa: E501  (a table cell cannot be wrapped)
 
 from __future__ import annotations
@@ -19,21 +19,22 @@ from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import MIXED
 
 LOOP_LENGTH = 2
-"""The first repetition may be anybody's; in a loop of two interpreters it is the first turn of the loop."""
+"""Repetitions in a row that make a loop. The first repetition may be a person's."""
 REMEMBERED_S = 30.0
-"""An interpreter answers within 3 s or so of what it hears; a loop's turn of 10 s of speech each is over in 30."""
+"""Seconds a text is remembered. An interpreter answers after about 3 s: a loop of two turns of 10 s is over in 30 s."""
 REMEMBERED = 64
-"""Texts. Two a second for all the time they are remembered."""
+"""Most texts remembered: two a second for `REMEMBERED_S`."""
 RETURN_S = 1.0
-"""After our last frame: what ACS and a microphone's way back hold of us (0.6 s), and the onset of an utterance."""
+"""Seconds after the interpreter's last frame: what ACS and the way back hold (0.6 s), and the onset of an utterance."""
 FEWEST_WORDS = 2
-"""Shorter texts are said by everybody all the time: they neither make a loop nor break one."""
+"""Shorter texts are said all the time: they neither make a loop nor break it."""
 ALIKE = 0.8
-"""Share of words two texts have in common, in order: recognisers and models never say anything twice the same way."""
+"""Least share of words, in order, that two like texts have in common: recognisers and models vary their words."""
 SUPPRESSED_BEFORE_MUTE = 3
+"""Echoes within `MUTE_WINDOW_S` after which their speaker is muted."""
 MUTE_WINDOW_S = 60.0
 MUTE_S = 60.0
-"""Long enough for a loop to be forgotten at its other end, short enough for a person taken for one."""
+"""Long enough for the other interpreter to forget the loop, short enough for a person who is muted by mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,36 +42,36 @@ class _Text:
     words: tuple[str, ...]
     at: float
     speaker: str
-    """Empty for our own."""
+    """Empty for the interpreter."""
     entry: Entry | None = None
-    """Of our own: when it was heard."""
+    """Says when it was heard, if the interpreter said it."""
 
 
 class EchoLoopBreaker:
-    """What was said in one room lately, by whom, and who is muted. Memory is bounded, whatever is said."""
+    """What was said in one room lately, by whom, and who is muted. Uses bounded memory."""
 
     def __init__(self) -> None:
         self._texts: deque[_Text] = deque(maxlen=REMEMBERED)
         self._in_a_row = 0
         self._suppressed: dict[str, deque[float]] = {}
         self._muted: dict[str, float] = {}
-        """Until when, by speaker."""
+        """By speaker: when the mute ends."""
 
     def spoke(self, text: str, entry: Entry, now: float) -> None:
-        """Remember an interpretation that is being heard, or is about to be."""
+        """Remember an interpretation that is being heard, or will be."""
         self._texts.append(_Text(words_of(text), now, "", entry))
 
     def is_echo(self, speaker: str, text: str, began_at: float, now: float) -> bool:
-        """Judge what somebody was heard to say, once for each utterance; who is often an echo is muted.
+        """Return whether an utterance is an echo; mutes speakers who are an echo often. Call it once per utterance.
 
-        `MIXED` may be anybody: so it may repeat itself, and is never muted.
+        `MIXED` stands for several people: it may repeat itself, and is never muted.
         """
         words = words_of(text)
         if len(words) < FEWEST_WORDS:
             return False
-        recent = [one for one in self._texts if one.words and now - one.at <= REMEMBERED_S]
-        ours_come_back = any(_came_back(one, words, began_at) for one in recent)
-        repeated = any((one.speaker != speaker or speaker == MIXED) and alike(one.words, words) for one in recent)
+        recent = [known for known in self._texts if known.words and now - known.at <= REMEMBERED_S]
+        ours_come_back = any(_came_back(known, words, began_at) for known in recent)
+        repeated = any((known.speaker != speaker or speaker == MIXED) and alike(known.words, words) for known in recent)
         self._in_a_row = self._in_a_row + 1 if repeated else 0
         self._texts.append(_Text(words, now, speaker))
         echo = ours_come_back or self._in_a_row >= LOOP_LENGTH
@@ -89,14 +90,14 @@ class EchoLoopBreaker:
 
     @property
     def muted(self) -> list[str]:
-        """Who is not listened to; `release` them in time."""
+        """The muted speakers; `release` ends their mute."""
         return list(self._muted)
 
     def is_muted(self, speaker: str) -> bool:
         return speaker in self._muted
 
     def release(self, now: float) -> list[str]:
-        """Listen again to those whose time is over; returns them."""
+        """End the mute of speakers whose time is over; returns them."""
         over = [speaker for speaker, until in self._muted.items() if now >= until]
         for speaker in over:
             del self._muted[speaker]
@@ -108,7 +109,7 @@ class EchoLoopBreaker:
 
 
 def words_of(text: str) -> tuple[str, ...]:
-    """The words without case and punctuation; scripts without spaces, letter by letter."""
+    """Return the words without case and punctuation; of scripts without spaces, each character."""
     kept = "".join(letter if letter.isalnum() else " " for letter in text.casefold()).split()
     words: list[str] = []
     for word in kept:
@@ -116,17 +117,18 @@ def words_of(text: str) -> tuple[str, ...]:
     return tuple(words)
 
 
-def alike(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Whether two texts are the same, but for what recognisers and models change."""
-    if not one or not other or min(len(one), len(other)) < ALIKE * max(len(one), len(other)):
+def alike(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
+    """Return whether two texts are the same, except what recognisers and models vary."""
+    if not first or not second or min(len(first), len(second)) < ALIKE * max(len(first), len(second)):
         return False
-    wanted = ALIKE * max(len(one), len(other))
-    # The words in any order are quickly compared, and hardly any two texts get further than that.
-    return one == other or (sum((Counter(one) & Counter(other)).values()) >= wanted and _common(one, other) >= wanted)
+    wanted = ALIKE * max(len(first), len(second))
+    # Comparing the words in any order is quick, and rules out most pairs.
+    in_any_order = sum((Counter(first) & Counter(second)).values())
+    return first == second or (in_any_order >= wanted and _common(first, second) >= wanted)
 
 
 def _came_back(ours: _Text, words: tuple[str, ...], began_at: float) -> bool:
-    """Whether the words are ours, or part of them, and began while ours were heard."""
+    """Return whether words are the interpreter's, or part of them, and began while those were heard."""
     entry = ours.entry
     if entry is None or entry.first_played_at is None or entry.last_played_at is None:
         return False
@@ -135,11 +137,11 @@ def _came_back(ours: _Text, words: tuple[str, ...], began_at: float) -> bool:
     return _common(ours.words, words) >= ALIKE * len(words)
 
 
-def _common(one: tuple[str, ...], other: tuple[str, ...]) -> int:
-    """How many words both have, in order."""
-    return sum(block.size for block in SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks())
+def _common(first: tuple[str, ...], second: tuple[str, ...]) -> int:
+    """Return how many words two texts have in common, in order."""
+    return sum(block.size for block in SequenceMatcher(None, first, second, autojunk=False).get_matching_blocks())
 
 
 def _unspaced(word: str) -> bool:
-    """Chinese, Japanese, Thai and their like."""
+    """Return whether a word is of a script without spaces, such as Chinese, Japanese or Thai."""
     return any("\u0e00" <= letter <= "\u0eff" or "\u3040" <= letter <= "\u9fff" for letter in word)

@@ -1,4 +1,4 @@
-"""The number words of six languages, as tables; puts none of them together but those that are written as one word."""
+"""The number words of six languages, as tables. Compounds are read only where they are written as a single word."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class NumberWordKind(Enum):
     POINT = 5
     """The decimal point, spoken."""
     LOOSE = 6
-    """Stands by itself."""
+    """It stands by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,12 @@ class NumberWord:
     kind: NumberWordKind
     values: tuple[float, ...] = ()
     required: bool = True
-    """False: as often no number at all (articles, `sei`, `neuf`), or said without a number in other languages."""
+    """False if it often is no number (articles, `sei`, `neuf`), or other languages say the same without a number."""
 
 
 @lru_cache(maxsize=4096)
 def fold(word: str) -> str:
-    """Lower case, no accents: recognisers are not sure of either."""
+    """Return a word in lower case and without accents: recognisers are not sure of either."""
     apart = unicodedata.normalize("NFD", word.casefold())
     return "".join(letter for letter in apart if not unicodedata.combining(letter))
 
@@ -47,7 +47,7 @@ _QUARTER = NumberWord(NumberWordKind.LOOSE, (0.25, 4, 15, 25), required=False)
 
 
 def _addends(words: str, first: int = 1, step: int = 1) -> Table:
-    """Counting up; of words joined by `|` each means the same."""
+    """Number words in counting order; words joined by `|` mean the same."""
     return {
         fold(word): NumberWord(NumberWordKind.ADDEND, (first + step * place,))
         for place, several in enumerate(words.split())
@@ -64,7 +64,7 @@ def _loose(words: str, *values: float) -> Table:
 
 
 def _scale(value: float, words: str) -> Table:
-    """Bare `millions` is a great many: only with a number before it does it have to be kept."""
+    """Make scales: not required by themselves, because bare `millions` only means very many."""
     return {fold(word): NumberWord(NumberWordKind.SCALE, (value,), required=False) for word in words.split()}
 
 
@@ -73,12 +73,12 @@ def _each(word: NumberWord, words: str) -> Table:
 
 
 def _with_endings(table: Table, endings: str) -> Table:
-    """`tercero` in all its genders and numbers."""
+    """Add other endings to words: `tercero` in all genders and numbers."""
     return {word[:-1] + ending: numeral for word, numeral in table.items() for ending in endings.split()}
 
 
 def _derived(table: Table, endings: Iterable[str], *, drop: str = "") -> Table:
-    """Ordinals made by an ending: `sieb-te`, `sept-ième`."""
+    """Derive ordinals by an ending: `sieb-te`, `sept-ième`."""
     return {
         fold((word[:-1] if word[-1] in drop else word) + ending): numeral
         for word, numeral in table.items()
@@ -324,7 +324,7 @@ _GERMAN_ORDINAL = re.compile(r"(.+?)s?t(?:e[nrsm]?)")
 
 
 def numeral(word: str, language: str | None) -> NumberWord | None:
-    """A word's number, None if it is none in this language or the language's words are not known."""
+    """Return the number of a word; None if it is no number, or the words of the language are not known."""
     table = WORDS.get(language or "")
     if table is None:
         return None
@@ -344,7 +344,7 @@ def numeral(word: str, language: str | None) -> NumberWord | None:
 
 
 def _compound(parts: tuple[str, str, str], table: Mapping[str, NumberWord]) -> NumberWord | None:
-    """`zweitausendfünf`, `duemilacinque`, `millenovecento`: thousands within one word."""
+    """Read thousands within a single word: `zweitausendfünf`, `duemilacinque`, `millenovecento`."""
     before, thousand, after = parts
     thousands = _addend(before, table) if before else 1.0
     rest = _addend(after.removeprefix("und"), table) if after else 0.0

@@ -1,7 +1,7 @@
-"""Numbers as texts say them, in digits and in words, and whether two texts say the same ones; knows no other meaning.
+"""The numbers of a text, in digits and in words, and whether two texts say the same numbers.
 
 A number is read in every way it may be meant: `1.250` is 1250 and 1.25, three o'clock is 3 and 15. Two texts differ
-when no reading agrees. Words are read in six languages; of another language's text only the digits are.
+when no reading agrees. Number words are read in six languages; in other languages only digits are read.
 """
 
 from __future__ import annotations
@@ -46,31 +46,31 @@ _FORTNIGHT = re.compile(
     r"\b(?:quinze jours|quince días|quindici giorni|quinze dias|(?:14|vierzehn) tagen?)\b", re.IGNORECASE
 )
 _MINUTES_BEFORE = re.compile(r"\s(?:minut\w+\s)?(?:to|vor)\s", re.IGNORECASE)
-"""`ten to five`: the hour comes second."""
+"""Minutes before the hour, as in `ten to five`."""
 _LESS_MINUTES = re.compile(r"\s(?:heures?\s)?(?:menos|moins|meno)\s", re.IGNORECASE)
 _SHORT_SCALES = {"k": 1e3, "M": 1e6, "mio": 1e6, "mn": 1e6, "bn": 1e9, "mrd": 1e9}
 
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """One number of a text."""
+    """A number of a text."""
 
     values: frozenset[float]
-    """What it may mean; a time of day as hours * 100 + minutes."""
+    """Its readings; a time of day is read as hours * 100 + minutes."""
     parts: frozenset[float] = frozenset()
-    """The numbers a time of day or a year is made of, as the other text may say them one by one."""
+    """The numbers that make up a time of day or a year: the other text may say them separately."""
     required: bool = True
-    """False: as often a word as a number, such as an article, or written quite differently elsewhere."""
+    """False if it is as often another word, such as an article, or is written quite differently elsewhere."""
 
     def made_of(self, other: Mention) -> bool:
-        """Whether one of them is a part of the other: `14:30` where the other text says fourteen and thirty."""
+        """Return whether one is part of the other: `14:30` where the other text says fourteen and thirty."""
         if self.parts and other.parts:
             return False
         return not (self.parts.isdisjoint(other.values) and other.parts.isdisjoint(self.values))
 
 
 def differ(original: str, source: str | None, interpretation: str, target: str) -> bool:
-    """Whether a number got lost, was changed or was added on the way.
+    """Return whether a number was lost, changed or added.
 
     `source` and `target` are languages (ISO 639); where the words of one cannot be read, or `source` is not known, a
     number the other text has may be among them, and is not missed.
@@ -94,7 +94,7 @@ def _unmatched(some: Sequence[Mention], others: Sequence[Mention]) -> bool:
 
 
 def mentions(text: str, language: str | None) -> list[Mention]:
-    """The numbers of a text in the order they are said; those in words if the language is one of the six."""
+    """Return the numbers of a text in order; numbers in words only if the language is known."""
     found = _Reader(text, language).read()
     if not found:
         return []
@@ -118,7 +118,7 @@ def mentions(text: str, language: str | None) -> list[Mention]:
 
 @dataclass(slots=True)
 class _Found:
-    """A number and where it stands."""
+    """A number and its place in the text."""
 
     start: int
     end: int
@@ -129,20 +129,20 @@ class _Found:
 
 
 def _subtract(hour: _Found, minutes: _Found) -> None:
-    """Either may be the time of day that both of them make."""
+    """Let both numbers also mean the time of day that they make together."""
     times = {(of - 1) * 100 + 60 - less for of in hour.values for less in minutes.values if of <= 24 and less < 60}
     hour.values |= times
     minutes.values |= times
 
 
 def _also(found: Sequence[_Found], more: Callable[[float], Sequence[float]]) -> None:
-    """Further ways to read each number that an hour can be."""
+    """Add readings to each number that may be an hour."""
     for one in found:
         one.values.update([reading for value in one.values if value <= 24 for reading in more(value)])
 
 
 def _by_the_clock(mention: Mention) -> Mention:
-    """Hours are counted to 12 or to 24."""
+    """Add the readings of an hour by the 12-hour and the 24-hour clock."""
     values = set(mention.values)
     for value in mention.values:
         if value % 1 == 0 and 1 <= value <= 24:
@@ -160,13 +160,13 @@ class _Reader:
         self._language = language
         self._found: list[_Found] = []
         self._open: _Found | None = None
-        """The number in words that may go on; its value is `total` + `current`."""
+        """The number in words that may go on; its value is `_total` + `_current`."""
         self._total = self._current = 0.0
         self._connected = False
         self._half = False
         self._scale = 1.0
         self._decimals: str | None = None
-        """What has been said since the decimal point after the last number found, whose value was `whole`."""
+        """Digits since the decimal point after the last number, whose value was `_whole`; None without a point."""
         self._whole = 0.0
 
     def read(self) -> list[_Found]:
@@ -220,7 +220,7 @@ class _Reader:
         return values
 
     def _within_a_word(self, start: int, end: int) -> bool:
-        """`B2B`, unlike `A4` or `3rd`."""
+        """Return whether digits stand within a word: `B2B`, unlike `A4` or `3rd`."""
         before, after = self._text[start - 1 : start], self._text[end : end + 1]
         return before.isalpha() and after.isalpha()
 
@@ -267,7 +267,7 @@ class _Reader:
         self._connected = False
 
     def _fits(self, value: float) -> bool:
-        """Whether a word goes on with the number before it, rather than beginning another one."""
+        """Return whether a word continues the number before it, rather than beginning another."""
         current, french = self._current, self._language == "fr"
         if self._connected and not self._connects(value):
             return False
@@ -353,7 +353,7 @@ class _Reader:
 
 
 def _decimal_readings(digits: str) -> set[float]:
-    """Digits with points and commas, in every way they may be meant."""
+    """Return every reading of digits with points and commas."""
     signs = [sign for sign in digits if sign in ".,"]
     if not signs:
         return {float(digits)}
@@ -372,7 +372,7 @@ def _roman(text: str) -> float:
 
 
 def _paired(text: str, found: Sequence[_Found]) -> list[_Found]:
-    """`nineteen eighty-four`, `two thirty`: two numbers in words, one after the other, are a year or a time."""
+    """Join two numbers in words that make a year or a time: `nineteen eighty-four`, `two thirty`."""
     paired: list[_Found] = []
     for one in found:
         last = paired[-1] if paired else None
@@ -391,7 +391,7 @@ def _in_range(one: _Found, least: int, below: int) -> bool:
 
 
 def _spell(text: str, found: Sequence[_Found]) -> None:
-    """`five five five one`: digits said one by one are each, and together, a number."""
+    """Let spelled digits also mean the number they make together: `five five five one`."""
     run: list[_Found] = []
     for one, following in zip(found, [*found[1:], None], strict=True):
         if len(one.values) == 1 and all(value < 10 and value % 1 == 0 for value in one.values):

@@ -1,4 +1,4 @@
-"""Whether a text asks: by its punctuation, and where it has none by its forms; nothing where both leave it open."""
+"""Whether a text holds a question: by its punctuation, or by the forms of its words; unknown if neither shows it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _CERTAIN: Mapping[str, re.Pattern[str]] = {
     "ja": re.compile(r".*(?:ですか|ますか|でしょうか|ませんか|ましたか)[。\s]*$"),
     "zh": re.compile(r".*[吗呢][。\s]*$"),
 }
-"""How hardly anything but a question begins (in Japanese and Chinese: ends)."""
+"""Beginnings (in Japanese and Chinese, ends) of sentences that are hardly anything but questions."""
 
 _POSSIBLE: Mapping[str, re.Pattern[str]] = {
     "en": _beginning(
@@ -69,16 +69,16 @@ _POSSIBLE: Mapping[str, re.Pattern[str]] = {
         r"|tem)\b|.*\b(?:né|não é|favor)\W*$"
     ),
 }
-"""How questions begin or end, and others as well: there a full stop may be no more than a recogniser's guess."""
+"""Beginnings and ends of questions, and of other sentences: here a full stop may be a guess of the recogniser."""
 _NO_MARKS = frozenset({"th", "lo", "km", "my"})
-"""Languages that hardly use any."""
+"""Languages that hardly use question marks or full stops."""
 
 
 def asks(text: str, language: str | None, *, recognised: bool) -> bool | None:
-    """Whether a text in a language (ISO 639) holds a question; None: cannot be told.
+    """Return whether a text in a language (ISO 639) holds a question; None if that is not clear.
 
     Args:
-        recognised: the punctuation is a recogniser's, who may have heard no more than a pause.
+        recognised: the punctuation comes from a recogniser, which may have heard no more than a pause.
     """
     if (_GREEK_MARKS if language == "el" else _MARKS).search(text):
         return True
