@@ -22,8 +22,8 @@ _NAMES = {
 _REGIONAL = {"pt-BR": "Brazilian Portuguese", "zh-TW": "Taiwanese Mandarin", "zh-HK": "Cantonese"}
 
 GLOSSARY_LIMIT = 4_000
-"""Most characters of terms in a briefing: some 1,000 tokens, which every response is billed for. A glossary may hold 500
-terms of 100 characters in each language. Where not all fit, the first are taken, in the order of the admin."""
+"""Most characters of terms in a briefing: some 1,000 tokens, which every response is billed for. A glossary may hold
+500 terms of 100 characters in each language. Where not all fit, the first are taken, in the order of the admin."""
 
 # Questions and orders get most of the words, because those are what an assistant would answer or obey.
 _RULES = """\
