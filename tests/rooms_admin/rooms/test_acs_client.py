@@ -209,6 +209,7 @@ async def test_both_clients_are_closed_even_if_one_cannot_be(fake: FakeAcs, monk
     assert fake.identity.closed
 
 
+@pytest.mark.line  # azure-core asks `uname`
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9100", "http://127.0.0.1:9100/"])
 async def test_clients_are_built_for_an_endpoint_and_a_key(endpoint: str) -> None:
     """The rest is shown over sockets: signatures, http, paths. Built beside the loop, as it is documented."""
