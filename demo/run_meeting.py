@@ -206,9 +206,9 @@ class Demo:
             for tag in self.plan.targets(one.turn.speaker):
                 if primary(tag) not in one.turn.means and (text := verdict.expected(one, entries, tag)):
                     unwritten.setdefault(primary(tag), []).append(text)
-        languages = [primary(tag) for tag in self.plan.languages]
+        heard_languages = {primary(tag) for one in record.said for tag in self.plan.targets(one.turn.speaker)}
         async with (
-            LocalEngine(extra_phrases=unwritten, languages=languages) as engine,
+            LocalEngine(extra_phrases=unwritten, languages=sorted(heard_languages)) as engine,
             asyncio.TaskGroup() as tasks,
         ):
             known: dict[tuple[bytes, str], asyncio.Task[Heard]] = {}  # people in one room hear the same samples

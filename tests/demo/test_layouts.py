@@ -1,4 +1,4 @@
-"""Who is to hear what in which layout."""
+"""Who should hear what in each layout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading the transcript document and dealing its entries out to the turns."""
+"""Reading the transcript, and assigning its entries to turns."""
 
 from __future__ import annotations
 
@@ -66,5 +66,5 @@ def test_without_a_line_the_moment_of_closing_tells() -> None:
     assert ids(ledger_client.by_turn([entry("u-1", "ana", None)], TURNS, {"u-1": 9_000.0})) == [[], [], ["u-1"]]
 
 
-def test_strangers_belong_to_no_turn() -> None:
+def test_entries_of_other_people_belong_to_no_turn() -> None:
     assert ids(ledger_client.by_turn([entry("u-1", "eva", 1_200)], TURNS, {})) == [[], [], []]

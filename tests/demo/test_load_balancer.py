@@ -1,4 +1,4 @@
-"""Connections through the balancer: dealt in turn, passed over who is not there, both ends closed together."""
+"""Connections through the load balancer: round robin, unavailable backends skipped, both ends closed together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.redis_server import free_port
 
 @asynccontextmanager
 async def backend(name: str) -> AsyncIterator[int]:
-    """Says its name, and what it is told, until the other side closes."""
+    """A backend that sends its name and echoes what it receives until the other side closes."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(name.encode())
@@ -46,7 +46,7 @@ async def ask(balancer: LoadBalancer, text: bytes) -> tuple[bytes, asyncio.Strea
     return found, reader, writer
 
 
-async def test_connections_are_dealt_in_turn_and_bytes_are_passed_on_as_they_are() -> None:
+async def test_connections_go_to_backends_in_turn_with_unchanged_bytes() -> None:
     async with balanced(a=0, b=0) as balancer:
         answers = []
         for _ in range(4):
@@ -58,7 +58,7 @@ async def test_connections_are_dealt_in_turn_and_bytes_are_passed_on_as_they_are
         assert [one.backend for one in balancer.connections] in (["a", "b"] * 2, ["b", "a"] * 2)
 
 
-async def test_whoever_is_not_there_is_passed_over_and_who_is_pinned_comes_first() -> None:
+async def test_an_unavailable_backend_is_skipped_and_a_pinned_one_comes_first() -> None:
     async with balanced(a=free_port(), b=0, c=0) as balancer:
         for pinned, expected in ((None, {"b", "c"}), ("c", {"c"}), ("a", {"b", "c"})):
             balancer.pinned = pinned
@@ -70,7 +70,7 @@ async def test_whoever_is_not_there_is_passed_over_and_who_is_pinned_comes_first
         assert balancer.refused == 0
 
 
-async def test_where_nobody_is_the_connection_is_closed() -> None:
+async def test_without_an_available_backend_the_connection_is_closed() -> None:
     async with balanced(a=free_port()) as balancer:
         reader, writer = await asyncio.open_connection(HOST, balancer.port)
         writer.write(b"hello")
@@ -82,7 +82,7 @@ async def test_where_nobody_is_the_connection_is_closed() -> None:
         assert (balancer.refused, balancer.connections) == (1, [])
 
 
-async def test_what_a_backend_closes_is_closed_for_its_client() -> None:
+async def test_a_connection_closed_by_the_backend_is_closed_for_the_client() -> None:
     async with balanced(a=0) as balancer:
         _, reader, writer = await ask(balancer, b"hello")
         writer.write(b"hang up")

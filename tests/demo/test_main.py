@@ -1,4 +1,4 @@
-"""The command line: what it refuses, and what it leaves alone in the folder it writes to."""
+"""The command line: what it refuses, and which files it keeps in its folder."""
 
 from __future__ import annotations
 

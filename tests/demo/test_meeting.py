@@ -1,4 +1,4 @@
-"""Turn-taking of the demo: who overlaps, and when a turn counts as interpreted."""
+"""Turn-taking of the demo: overlapping turns, and when a turn counts as interpreted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.demo import line, passage
 ANA = Person("Ana", "en-US")
 
 
-def minutes() -> tuple[TranscriptFollower, StringIO]:
+def follower_on_paper() -> tuple[TranscriptFollower, StringIO]:
     written = StringIO()
     progress = Progress(Console(file=written, width=100))
     return TranscriptFollower(cast(Rest, None), "room", progress), written
@@ -38,19 +38,19 @@ def test_turns_that_cut_in_are_with_the_one_before() -> None:
     assert meeting.groups([]) == []
 
 
-def test_each_line_is_told_once_and_only_when_final() -> None:
-    follower, written = minutes()
+def test_each_line_is_shown_once_and_only_when_final() -> None:
+    follower, written = follower_on_paper()
     original = line("u-1", "en-US", "Good morning.", is_original=True)
     follower.take(document(original, line("u-1", "es-ES", "Buenos", is_final=False)))
     follower.take(document(original, line("u-1", "es-ES", "Buenos días.")))
-    told = written.getvalue().splitlines()
-    assert len(told) == 2
-    assert "recognised" in told[0] and "Good morning." in told[0]
-    assert "into es-ES" in told[1] and "Buenos días." in told[1]
+    lines = written.getvalue().splitlines()
+    assert len(lines) == 2
+    assert "recognised" in lines[0] and "Good morning." in lines[0]
+    assert "into es-ES" in lines[1] and "Buenos días." in lines[1]
 
 
 def test_a_turn_is_pending_until_every_utterance_of_it_is_closed() -> None:
-    follower, _ = minutes()
+    follower, _ = follower_on_paper()
     assert follower.pending("8:acs:ana", frozenset(), 1)
     first = line("u-1", "en-US", "Good", is_original=True)
     second = line("u-2", "en-US", "morning", is_original=True)
@@ -61,7 +61,7 @@ def test_a_turn_is_pending_until_every_utterance_of_it_is_closed() -> None:
 
 
 def test_a_turn_is_pending_until_it_is_there_in_every_language() -> None:
-    follower, _ = minutes()
+    follower, _ = follower_on_paper()
     original = line("u-1", "en-US", "Good morning.", is_original=True)
     follower.take(document(original, passages=(passage("u-1"),)))
     assert follower.pending("8:acs:ana", frozenset(), 2)
@@ -70,14 +70,14 @@ def test_a_turn_is_pending_until_it_is_there_in_every_language() -> None:
 
 
 def test_what_was_closed_before_the_turn_does_not_count_for_it() -> None:
-    follower, _ = minutes()
+    follower, _ = follower_on_paper()
     follower.take(document(passages=(passage("u-1"),)))
     assert follower.pending("8:acs:ana", frozenset(follower.closed_ms), 1)
     assert follower.pending("8:acs:luis", frozenset(), 1)
 
 
 class FakeParticipant:
-    """Somebody in a room that sends nothing, or has closed."""
+    """A participant whose room sends nothing, or whose connection has closed."""
 
     def __init__(self, *, silent_s: float = 0.0, closed: bool = False) -> None:
         self.heard_at = [time.monotonic() - silent_s]

@@ -1,4 +1,4 @@
-"""What the parts are started with."""
+"""Ports, command lines and settings of the services."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def test_each_way_to_fail_is_said_and_fails_the_whole(turn: TurnResult, problem:
 
 
 def test_the_ledger_alone_does_not_make_a_pass() -> None:
-    """By the books all was spoken; the one recording says otherwise."""
+    """According to the ledger all was spoken; a recording contradicts it."""
     unheard = replace(GOOD, heard=(GOOD_HEARD, replace(GOOD_HEARD, listener="Eva", starts_s=None, text=None)))
     assert report(unheard).exit_code == 1
 

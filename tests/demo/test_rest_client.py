@@ -1,4 +1,4 @@
-"""What the demo asks of the services, and what it says when they do not answer as hoped."""
+"""Requests of the demo, and its messages for failed requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEYS = Keys()
 
 @asynccontextmanager
 async def answering(handler: Handler) -> AsyncIterator[Rest]:
-    """Both services in one, on a free port."""
+    """Run a server in place of both services, on a free port."""
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
@@ -65,7 +65,7 @@ async def test_a_room_is_created_with_its_roster_and_a_token_for_each() -> None:
     assert renewed == replace(luis, token="t4")
 
 
-async def test_an_error_is_told_with_what_was_asked_and_answered() -> None:
+async def test_an_error_has_the_request_and_the_answer() -> None:
     async def handler(request: web.Request) -> web.Response:
         return web.json_response({"error": {"code": "conflict", "message": "no"}}, status=409)
 
@@ -74,7 +74,7 @@ async def test_an_error_is_told_with_what_was_asked_and_answered() -> None:
             await surface.transcript("r")
 
 
-async def test_a_part_that_hangs_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_service_that_hangs_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rest_client, "_PATIENCE", aiohttp.ClientTimeout(total=0.05))
 
     over = asyncio.Event()

@@ -1,4 +1,4 @@
-"""One whole demo with real parts and real speech: short, and not all of it can be understood."""
+"""A short demo with real services and speech, part of which cannot be recognised."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from emulator.engine.local import Synthesiser
 
 @pytest.mark.engine
 @pytest.mark.timeout(150)
-async def test_what_is_understood_passes_and_what_is_not_is_told_and_fails(tmp_path: Path) -> None:
+async def test_recognised_turns_pass_and_others_are_reported_and_fail(tmp_path: Path) -> None:
     async with Synthesiser() as voice:
         sentence = await voice.say("Hemos llegado a un acuerdo.", "es")
     known, gibberish = tmp_path / "known.wav", tmp_path / "gibberish.wav"

@@ -1,4 +1,4 @@
-"""Counting words and dealing sounds out to interpretations."""
+"""Counting words, and assigning sounds to interpretations."""
 
 from __future__ import annotations
 

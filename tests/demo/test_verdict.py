@@ -1,4 +1,4 @@
-"""From recordings to verdicts: meetings made of noise, in which the test knows every sample."""
+"""Verdicts on meetings made of noise, in which the test knows every sample."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SPOKEN = (LedgerEntry("u", "spoken", "es-ES", own_share_ms=3.0), LedgerEntry("v"
 
 
 class Ear:
-    """Recognises the sounds it was told about, by their first loud samples, in their own language only."""
+    """Recognises known sounds by their first loud samples, in their own language only."""
 
     def __init__(self, known: Mapping[str, tuple[Samples, str]]) -> None:
         self._known = known
@@ -70,7 +70,7 @@ async def test_delay_is_from_the_last_sound_of_the_speaker_to_the_first_of_the_i
     assert (first.source, first.targets, second.targets) == ("en-US", ("es-ES",), ("en-US",))
 
 
-async def test_two_at_once_are_told_apart() -> None:
+async def test_two_speakers_at_once_are_separated() -> None:
     """Luis cuts in; his words lie over Ana's interpretation in Ana's ears, and his own interpretation comes second."""
     both = [
         said(1, FIRST, MORNING, 0, 1.0),
@@ -84,7 +84,7 @@ async def test_two_at_once_are_told_apart() -> None:
     assert second.heard[0].delay_ms == 900  # Luis's at 2.7
 
 
-async def test_an_interpretation_nobody_heard_is_missing_whatever_the_books_say() -> None:
+async def test_an_interpretation_nobody_heard_is_missing_whatever_the_ledger_says() -> None:
     first, second = await judge(POLITE, mixed(at(6.5, THANKS_EN), at(5.1, THANKS)), at(1.1, MORNING))
     assert first.problems == ["Luis heard no interpretation"]
     assert second.interpreted
@@ -189,7 +189,7 @@ async def test_a_voice_is_passed_to_the_room_of_its_language_and_heard_where_it_
     assert lost.problems == ["Eva's words did not reach Ana"]
 
 
-async def test_with_several_languages_in_one_room_each_is_told_from_the_other() -> None:
+async def test_with_several_languages_in_one_room_each_is_assigned_correctly() -> None:
     ear = Ear({"buenos días": (MORNING_ES, "es"), "guten morgen": (THANKS_EN, "de")})
     plan = MeetingPlan([ANA, LUIS, JONAS])
     turn = Turn(ANA, "Good morning.", {"es": "Buenos días.", "de": "Guten Morgen."})

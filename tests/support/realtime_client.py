@@ -182,7 +182,7 @@ def _named(model: str | None) -> Any:
 async def realtime_service(
     *, config: RealtimeConfig | None = None, engine: Engine | None = None, deployments: Any = None
 ) -> AsyncIterator[Service]:
-    """A server on a free port with an engine that answers at once, unless told otherwise."""
+    """Run a server on a free port; by default its engine answers at once."""
     journal = Journal()
     async with (
         engine or ScriptedEngine(0.0) as speech,

@@ -1,4 +1,4 @@
-"""Sounds for tests of measurements: noise bursts that stand for speech, each told from the others, and silence."""
+"""Sounds for tests of measurements: distinct noise bursts in place of speech, and silence."""
 
 from __future__ import annotations
 
