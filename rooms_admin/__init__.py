@@ -1,1 +1,1 @@
-"""The admin side: rooms, rosters, tokens and transcripts over REST, backed by ACS rooms and identities."""
+"""The admin API: rooms, rosters, tokens and transcripts over REST, backed by ACS rooms and identities."""

@@ -1,7 +1,7 @@
-"""Requests that may be repeated: the first with a key is carried out, the same again gets the same answer.
+"""Idempotency-Key: the first request with a key is carried out; a repeated one gets the stored response.
 
-A key belongs to its caller and to one request: method, path, query and body. What failed is not kept, so that trying
-again tries again. A request cut short by the end of our process is carried out by whoever repeats it.
+A key belongs to a caller and a request: method, path, query and body. Responses of failed requests are not stored, so
+that they are carried out again. So is a request that was interrupted by the end of the process.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BUSY_RETRY_MS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """An answer as it was given."""
+    """A response as it was sent."""
 
     status: int
     body: bytes
@@ -29,21 +29,21 @@ class StoredResponse:
 
 @dataclass(frozen=True, slots=True)
 class KeyClaim:
-    """The right to carry a request out."""
+    """The exclusive right to carry out a request."""
 
     caller: str
     key: str
     unfinished: bool
-    """Somebody has begun with it before and did not come to an end: part of it may have been done."""
+    """The request was begun before and interrupted: part of it may have been carried out."""
 
     @property
     def request_key(self) -> str:
-        """Names the request for good; says nothing about the key."""
+        """Identifier of the request; does not reveal the key."""
         return f"{self.caller}:{hashlib.sha256(self.key.encode()).hexdigest()}"
 
 
 def checked_key(key: str) -> str:
-    """The key, if it is one: 1 to 255 visible ASCII characters."""
+    """Return the key if it is valid: 1 to 255 visible ASCII characters; else `InvalidRequest`."""
     if not 0 < len(key) <= LONGEST_KEY or not all("!" <= letter <= "~" for letter in key):
         reason = f"must be 1 to {LONGEST_KEY} visible ASCII characters"
         raise InvalidRequest("the request is not valid", details=[{"field": "Idempotency-Key", "reason": reason}])
@@ -51,7 +51,7 @@ def checked_key(key: str) -> str:
 
 
 def fingerprint(method: str, path: str, query: bytes, body: bytes) -> bytes:
-    """What makes two requests the same."""
+    """Return a digest that is equal for equal requests."""
     digest = hashlib.sha256()
     for part in (method.encode(), path.encode(), query, body):
         digest.update(len(part).to_bytes(8, "big") + part)
@@ -59,21 +59,21 @@ def fingerprint(method: str, path: str, query: bytes, body: bytes) -> bytes:
 
 
 class IdempotencyStore(Protocol):
-    """Answers given, by caller and key. Errors leave as `StoreUnavailable`."""
+    """Stores responses by caller and key. Methods raise `StoreUnavailable` on failure."""
 
     async def claim(self, caller: str, key: str, wanted: bytes) -> KeyClaim | StoredResponse:
-        """The right to carry the request out, or the answer it was given before.
+        """Return a claim to carry out the request, or its stored response.
 
         Raises:
             KeyReused: the key was used for another request.
             InProgress: the same request is being carried out now.
         """
 
-    async def keep(self, claim: KeyClaim, answer: StoredResponse, room_id: str | None) -> None:
-        """Keep the answer, as long as the room it is about is there."""
+    async def keep(self, claim: KeyClaim, response: StoredResponse, room_id: str | None) -> None:
+        """Store the response; it is deleted with the room `room_id`."""
 
     async def release(self, claim: KeyClaim) -> None:
-        """The request failed: the key is free for it to be tried again."""
+        """Free the key of a failed request, so that it can be repeated."""
 
     async def expire(self) -> int:
-        """Forget what is too old to be repeated; returns how much that was."""
+        """Delete responses older than `KEPT_FOR`; return how many."""

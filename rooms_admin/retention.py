@@ -1,4 +1,4 @@
-"""Deletes by itself what has been kept long enough: old words of every room, and rooms nobody can join any more."""
+"""Deletes what has exceeded its retention: transcripts, and rooms that have expired."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from rooms_admin.transcripts.recorder import TranscriptRecorder
 logger = logging.getLogger(__name__)
 
 INTERVAL_S = 3600.0
-"""Retention is counted in days: an hour more is within its meaning."""
+"""Seconds between two runs. Retention is counted in days, so an hour more does not matter."""
 ROOMS_AT_ONCE = 100
 
 
 class Retention:
-    """What is older than a room allows goes; a room goes as a whole when so much time has passed since its end."""
+    """Deletes transcripts older than their room's retention, and rooms that ended longer ago than that."""
 
     def __init__(
         self,
@@ -46,16 +46,16 @@ class Retention:
         self._now = now
 
     async def run(self) -> None:
-        """Sweep at once and then again and again, until cancelled."""
+        """Sweep now and then every `interval_s` seconds, until cancelled."""
         while True:
             try:
                 await self.sweep()
-            except ServiceError as error:  # the store's: the next sweep does what this one could not
-                logger.warning("retention sweep failed", extra={"code": error.code})
+            except ServiceError as error:  # the next sweep tries again
+                logger.warning("retention sweep failed", extra={"reason": error.code})
             await asyncio.sleep(self._interval_s)
 
     async def sweep(self) -> None:
-        """Look at every room once, and at the answers and deliveries that are kept for a while."""
+        """Check every room once, and delete old stored responses and webhook deliveries."""
         if self._idempotency is not None:
             await self._idempotency.expire()
         if self._subscriptions is not None:
@@ -80,7 +80,7 @@ class Retention:
     async def _remove(self, room: Room) -> None:
         try:
             await self._rooms.remove(room.room_id)
-        except ServiceError as error:  # ACS cannot now: the room stays until the next sweep
-            logger.warning("expired room stays", extra={"room_id": room.room_id, "code": error.code})
+        except ServiceError as error:  # the next sweep tries again
+            logger.warning("expired room not deleted", extra={"room_id": room.room_id, "reason": error.code})
         else:
             logger.info("expired room deleted", extra={"room_id": room.room_id})

@@ -1,8 +1,8 @@
-"""API keys in a file that may change while the service runs; what the file says, and when it is read, nothing else.
+"""Reads API keys from a file that may change while the service runs.
 
-A line is `name:key` or `name:sha256$<64 hexadecimal digits>`; empty lines and lines that begin with # say nothing. A
-name may stand there several times: while one key is exchanged for another, both are good. A file of comments alone
-takes all its keys away; one without a single line is taken for half written.
+A line is `name:key` or `name:sha256$<64 hexadecimal digits>`; empty lines and lines that begin with # are ignored. A
+name may occur several times, so that both keys are valid during a rotation. A file of comments only removes all keys;
+an empty file is taken as incompletely written and rejected.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from rooms_admin.auth.api_keys import SHORTEST_KEY, ApiKeys, NamedDigest, digest
 logger = logging.getLogger(__name__)
 
 CHECK_INTERVAL_S = 2.0
-"""A removed key is good for so long at most, and for the time a look takes."""
+"""Interval in seconds of checking the file: a removed key stays valid at most this long."""
 LARGEST_FILE = 256 * 1024
-"""Bytes; some 2,500 digests with their names."""
+"""Bytes: some 2,500 digests with their names."""
 
 Version = tuple[int, int, int, int]
-"""Times of its last writing and last change in ns, size, inode: written in place, let be read, or another one."""
+"""Modification and change time in ns, size and inode of the file."""
 
 
 class KeyFileProblem(Exception):
-    """The file cannot be used; `line` is None for the file as a whole. Neither holds anything of what it says."""
+    """The key file is not usable; `line` is None if the file as a whole is not. Contains nothing of its content."""
 
     def __init__(self, reason: str, line: int | None = None, *, gone: bool = False) -> None:
         super().__init__(reason if line is None else f"line {line} {reason}")
         self.reason = reason
         self.line = line
         self.gone = gone
-        """There is nothing that could have a version."""
+        """True if there is no file at the path."""
 
 
 def read_keys(text: str) -> list[NamedDigest]:
-    """Names and digests, in the order of the lines.
+    """Parse the names and digests of a key file, in the order of its lines.
 
     Raises:
-        KeyFileProblem: with the number of the first line that is wrong, counted from 1.
+        KeyFileProblem: with the number of the first invalid line, counted from 1.
     """
     if not text.strip():
         raise KeyFileProblem("is empty")
@@ -60,7 +60,7 @@ def read_keys(text: str) -> list[NamedDigest]:
         try:
             digest = digest_of(key)
         except ValueError:
-            # Without its cause, which may quote the line.
+            # Without its cause, which may contain the key.
             raise KeyFileProblem("begins with sha256$ and is no such digest", number) from None
         if owners.setdefault(digest, name) != name:
             raise KeyFileProblem("gives one key to two names", number)
@@ -69,12 +69,12 @@ def read_keys(text: str) -> list[NamedDigest]:
 
 
 def load(path: Path) -> tuple[Version, list[NamedDigest]]:
-    """The file's version and its keys. Blocks: for threads, and for before there is a loop.
+    """Read the version and the keys of a file. Blocks: call it in a thread, or before the event loop runs.
 
     Raises:
-        KeyFileProblem: it is not there, not to be read, or does not say what it should.
+        KeyFileProblem: the file is missing, unreadable or malformed.
     """
-    version = _version(path)  # before it is read: a change in between shows at the next look
+    version = _version(path)  # before reading: a change in between is found by the next check
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE + 1)
@@ -84,7 +84,7 @@ def load(path: Path) -> tuple[Version, list[NamedDigest]]:
     except OSError as error:
         raise KeyFileProblem("cannot be read") from error
     except UnicodeDecodeError:
-        raise KeyFileProblem("is not UTF-8") from None  # the cause quotes the file
+        raise KeyFileProblem("is not UTF-8") from None  # the cause contains part of the file
 
 
 def _version(path: Path) -> Version:
@@ -93,24 +93,24 @@ def _version(path: Path) -> Version:
     except OSError as error:
         raise KeyFileProblem("cannot be found", gone=True) from error
     if not stat.S_ISREG(found.st_mode):
-        raise KeyFileProblem("is not a file", gone=True)  # a pipe would be waited for
+        raise KeyFileProblem("is not a file", gone=True)  # reading a pipe would block
     return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
 
 
 class KeyFile:
-    """Keeps `ApiKeys` as the file says. A file that cannot be used changes nothing, and is complained about once."""
+    """Keeps `ApiKeys` up to date with a file. A file that is not usable changes nothing and is logged once."""
 
     def __init__(self, path: Path, keys: ApiKeys, *, check_interval_s: float = CHECK_INTERVAL_S) -> None:
         self._path = path
         self._keys = keys
         self._check_interval_s = check_interval_s
         self._seen: Version | str | None = None
-        """The version read last, or what was wrong with the file as a whole."""
+        """The version read last, or the problem with the file as a whole."""
         self._known: frozenset[NamedDigest] = frozenset()
         self._wanted = asyncio.Event()
 
     async def run(self) -> None:
-        """Read the file, then again whenever it has changed. Safe to cancel."""
+        """Read the file now and whenever it changes. Safe to cancel."""
         while True:
             self._wanted.clear()
             await self.check()
@@ -122,11 +122,11 @@ class KeyFile:
                 pass
 
     def read_again(self) -> None:
-        """At once, changed or not."""
+        """Read the file at once, whether it changed or not."""
         self._wanted.set()
 
     async def check(self) -> None:
-        """Read the file if it is not the one that was read last."""
+        """Read the file if it has changed."""
         seen = self._seen
         try:
             self._seen = await asyncio.to_thread(_version, self._path)
@@ -137,7 +137,7 @@ class KeyFile:
             if problem.gone:
                 self._seen = problem.reason
             if self._seen != seen:
-                logger.error("key file not taken", extra={"line": problem.line, "reason": problem.reason})
+                logger.error("key file rejected", extra={"line": problem.line, "reason": problem.reason})
             return
         self._take(digests)
 
@@ -145,7 +145,7 @@ class KeyFile:
         known = frozenset(digests)
         self._keys.replace(digests)
         logger.info(
-            "key file taken",
+            "key file loaded",
             extra={
                 "keys": len(known),
                 "added": sorted(name for name, _ in known - self._known),

@@ -1,4 +1,4 @@
-"""Who may use the REST API: named keys, kept as digests, compared in constant time; or bearer tokens with roles."""
+"""Authenticates admins: by named API keys, stored as digests and compared in constant time, or by bearer tokens."""
 
 from __future__ import annotations
 
@@ -16,44 +16,46 @@ EVERY_ROLE: frozenset[AdminRole] = frozenset(get_args(AdminRole))
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: for logs, never for secrets."""
+    """An authenticated caller. `name` is safe to log."""
 
     name: str
     roles: frozenset[AdminRole] = EVERY_ROLE
 
     def check(self, role: AdminRole) -> None:
-        """`Forbidden` without the role. Every role includes reading."""
+        """Raise `Forbidden` if the caller lacks the role. Every role includes reading."""
         if role not in self.roles and not (role == "Rooms.Read" and self.roles):
-            raise Forbidden(f"this needs the role {role}")
+            raise Forbidden(f"the role {role} is required")
 
 
 class Headers(Protocol):
+    """Headers of a request."""
+
     def get(self, key: str) -> str | None: ...
 
 
 ClaimsOfToken = Mapping[str, object]
 VerifyBearer = Callable[[str], Awaitable[ClaimsOfToken]]
-"""The claims of an Authorization header, verified; raises if it proves nothing."""
+"""Verifies an Authorization header and returns its claims; raises `Unauthorized`."""
 
 
 class HasHeaders(Protocol):
-    """As much of a request as proof needs."""
+    """The part of a request that authentication needs."""
 
     @property
     def headers(self) -> Headers: ...
 
 
 SHORTEST_KEY = 8
-"""Characters. Less is a typing error rather than a secret."""
+"""Characters; a shorter key is a mistake rather than a secret."""
 DIGEST = "sha256$"
-"""How a key begins of which only the digest is known to us: 64 hexadecimal digits follow."""
+"""Prefix of a key given as its digest: 64 hexadecimal digits follow."""
 
 
 def digest_of(key: str) -> bytes:
-    """The digest of a key, given as such or as the digest itself.
+    """Return the digest of a key, given as text or as its digest.
 
     Raises:
-        ValueError: empty, or not a digest though it says so.
+        ValueError: empty, or an invalid digest.
     """
     if not key:
         raise ValueError("an API key needs a value")
@@ -61,7 +63,7 @@ def digest_of(key: str) -> bytes:
         return hashlib.sha256(key.encode()).digest()
     digest = bytes.fromhex(key.removeprefix(DIGEST))
     if len(digest) != hashlib.sha256().digest_size:
-        raise ValueError(f"after {DIGEST} come 64 hexadecimal digits")
+        raise ValueError(f"{DIGEST} must be followed by 64 hexadecimal digits")
     return digest
 
 
@@ -69,28 +71,28 @@ NamedDigest = tuple[str, bytes]
 
 
 class ApiKeys:
-    """Keys by name, given in the header X-API-Key. Callable on a request, so that routes can be handed it.
+    """API keys by name, sent in the header X-API-Key. Callable on a request, so that it can be passed to routes.
 
-    Some are there for as long as the process is, others come and go with `replace`. A name may have several keys:
-    that is how one is exchanged for another without a moment in which neither is good.
+    Keys given at the start stay valid; `replace` exchanges the others. A name may have several keys, so that a key can
+    be rotated without an interruption.
     """
 
     def __init__(self, keys: Mapping[str, str]) -> None:
-        """`keys`: name to key as text or digest. `ValueError` for an empty name or key, which would let in anybody."""
+        """`keys`: key, as text or digest, by name. `ValueError` for an empty name or key."""
         if not all(keys):
             raise ValueError("an API key needs a name")
         self._given: tuple[NamedDigest, ...] = tuple((name, digest_of(key)) for name, key in keys.items())
         self._digests = self._given
 
     def replace(self, digests: Iterable[NamedDigest]) -> None:
-        """From now on these are good beside those that were given at the start, and no others."""
+        """Make these keys valid, in addition to those given at the start, and no others."""
         self._digests = (*self._given, *digests)
 
     async def __call__(self, request: HasHeaders) -> Caller:
         return self.caller(request.headers.get("x-api-key"))
 
     def caller(self, key: str | None) -> Caller:
-        """Who has this key; `Unauthorized` if nobody. Takes the same time whichever key it is like."""
+        """Return the owner of a key, in constant time; `Unauthorized` if it is not valid."""
         if not key:
             raise Unauthorized("X-API-Key is missing")
         # Headers are decoded as Latin-1; the digest is of the bytes that were sent.
@@ -105,7 +107,7 @@ class ApiKeys:
 
 
 class Admins:
-    """Either a key in X-API-Key, or a bearer token with app roles. Callable on a request, as `ApiKeys` is."""
+    """Authenticates by an API key or a bearer token with app roles. Callable on a request, like `ApiKeys`."""
 
     def __init__(self, keys: ApiKeys, verify_bearer: VerifyBearer | None = None) -> None:
         self._keys = keys
@@ -119,10 +121,10 @@ class Admins:
 
 
 def caller_of(claims: ClaimsOfToken) -> Caller:
-    """Who a verified token speaks for, and what the token allows: roles we do not know allow nothing."""
+    """Return the caller of a verified token. Unknown roles are ignored."""
     name = next((claims[claim] for claim in ("azp", "appid", "oid", "sub") if isinstance(claims.get(claim), str)), None)
     if not name:
-        raise Unauthorized("the token does not say whose it is")
+        raise Unauthorized("the token names no application and no user")
     given = claims.get("roles")
     roles = frozenset(role for role in EVERY_ROLE if isinstance(given, list) and role in given)
     return Caller(f"entra:{name}", roles)

@@ -1,7 +1,7 @@
-"""Who wants to be told of what, and what they were told: integrators' subscriptions and deliveries, wherever kept.
+"""Webhook subscriptions and deliveries, and the protocol of their store. Knows no HTTP.
 
-Knows no HTTP. A delivery is written down before it is sent for the first time, so that nothing is lost with the
-process; it is sent at least once, and its id tells a repetition.
+A delivery is stored before its first attempt, so that none is lost with the process. It is sent at least once;
+receivers recognise a repeated one by its id.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ DeliveryState = Literal["pending", "delivered", "failed"]
 
 MOST_SUBSCRIPTIONS = 100
 KEPT_DELIVERIES_MS = 7 * 24 * 3600 * 1000
-"""How long what was sent is shown; a delivery of a deleted room goes with it."""
+"""Milliseconds that ended deliveries are kept. Deliveries of a deleted room are deleted with it."""
 SECRET_PREFIX = "whsec_"
 CLAIM_S = 30.0
-"""Longer than one attempt takes, writing down included: whoever has said nothing then is dead."""
+"""Seconds a claim lasts: longer than an attempt takes, storing its result included. After that the process is dead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ class Subscription:
     url: str
     events: tuple[EventKind, ...]
     room_id: str | None
-    """Only this room's events; None: every room's."""
+    """Only events of this room; None for every room."""
     secret: str
-    """`whsec_` and base64: what deliveries are signed with. Shown once, when it is made."""
+    """`whsec_` and base64: the key of the signatures. Shown once, when it is created."""
     created_at: datetime
 
     def wants(self, event: EventKind, room_id: str) -> bool:
@@ -53,7 +53,7 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingEvent:
-    """Something integrators may want to know."""
+    """An event that subscribers may receive."""
 
     kind: EventKind
     room_id: str
@@ -63,7 +63,7 @@ class OutgoingEvent:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One event for one subscription, and how the sending of it stands."""
+    """An event for a subscription, and the state of its delivery."""
 
     delivery_id: str
     subscription_id: str
@@ -74,13 +74,13 @@ class Delivery:
     attempts: int
     state: DeliveryState
     status: int | None
-    """Of the last answer."""
+    """HTTP status of the last response."""
     error: str | None
-    """Why there was none."""
+    """Why the last attempt got no response."""
     body: str
 
     def attempted(self, *, status: int | None, error: str | None, again_at_ms: int | None, ok: bool) -> Delivery:
-        """After one more attempt; `again_at_ms` None: there will be no other."""
+        """Return the delivery after another attempt; `again_at_ms` is None if it is the last one."""
         return replace(
             self,
             attempts=self.attempts + 1,
@@ -92,30 +92,30 @@ class Delivery:
 
 
 class SubscriptionStore(Protocol):
-    """The books of subscriptions and their deliveries. Errors leave as `StoreUnavailable`."""
+    """Stores subscriptions and their deliveries. Methods raise `StoreUnavailable` on failure."""
 
     def has_subscriber(self, event: EventKind, room_id: str) -> bool:
-        """Whether anybody may want it, without asking the store: `enqueue` decides."""
+        """Return whether there may be a subscriber, without asking the store; `enqueue` decides."""
 
     async def all(self) -> Sequence[Subscription]:
-        """The oldest first."""
+        """Return all subscriptions, oldest first."""
 
     async def find(self, subscription_id: str) -> Subscription | None: ...
 
     async def get(self, subscription_id: str) -> Subscription:
-        """`NotFound` if there is none."""
+        """Return a subscription; `NotFound` if there is none."""
 
     async def add(self, url: str, events: Sequence[EventKind], room_id: str | None) -> Subscription:
-        """`Conflict` if there are too many already."""
+        """Add a subscription; `Conflict` if there are too many already."""
 
     async def remove(self, subscription_id: str) -> None:
-        """With all its deliveries. `NotFound` if there is none."""
+        """Remove a subscription and its deliveries; `NotFound` if there is none."""
 
     def forget_room(self, room_id: str) -> None:
-        """The room has been deleted, and its subscriptions with it."""
+        """Note that a room was deleted, and its subscriptions with it."""
 
     async def enqueue(self, events: Sequence[OutgoingEvent]) -> int:
-        """Write down a delivery for each event and whoever wants it; how many."""
+        """Store a delivery for each event and each of its subscribers; return how many."""
 
     async def due(self, busy: Collection[str] = ()) -> Sequence[Delivery]:
         """Return the delivery that is due longest of each subscription but those in `busy`.
@@ -127,15 +127,15 @@ class SubscriptionStore(Protocol):
     async def record_attempt(
         self, delivery: Delivery, *, status: int | None, error: str | None, again_at_ms: int | None, ok: bool
     ) -> Delivery:
-        """Write down how an attempt went; `again_at_ms` None: there will be no other."""
+        """Store the result of an attempt; `again_at_ms` is None if it is the last one."""
 
     async def history(
         self, subscription_id: str, before: str | None, limit: int, state: DeliveryState | None = None
     ) -> Sequence[Delivery]:
-        """The youngest first, from the first one before `before` on. `NotFound` if there is no such subscription."""
+        """Return deliveries older than `before`, newest first; `NotFound` if there is no such subscription."""
 
     async def expire(self) -> int:
-        """Forget what was sent, or given up on, long ago."""
+        """Delete old deliveries that have ended; return how many."""
 
 
 def new_secret() -> str:
@@ -143,7 +143,7 @@ def new_secret() -> str:
 
 
 def new_subscription(url: str, events: Sequence[EventKind], room_id: str | None, now: datetime) -> Subscription:
-    """With an id that sorts after earlier ones, and a secret of its own."""
+    """Build a subscription with an id that sorts after earlier ones, and a new secret."""
     subscription_id = f"subscription-{milliseconds(now):012x}{secrets.token_hex(4)}"
     return Subscription(subscription_id, url, tuple(events), room_id, new_secret(), now)
 

@@ -1,8 +1,7 @@
-"""ACS rooms and identities through their SDKs: what a room of ours needs, made whole or not at all.
+"""Creates and changes ACS rooms and identities through the SDKs. Knows neither REST nor the store.
 
-Knows nothing of REST or of our store. The SDK itself repeats requests that fail with 500, 503 or 504 (three
-times, about five seconds); everything it gives up on is renamed here, in one place, where it is also decided
-whether trying again makes sense.
+The SDK repeats requests that fail with 500, 503 or 504 (three times, about five seconds). Errors it gives up on are
+translated here, which also decides whether the caller may try again.
 """
 
 from __future__ import annotations
@@ -29,39 +28,46 @@ from rooms_admin.rooms.room import ParticipantRole
 
 logger = logging.getLogger(__name__)
 
-# One request with the SDK's own three repeats takes at most some 5 s besides the waiting for answers.
 REQUEST_TIMEOUT_S = 20.0
-# Undoing runs while the caller already waits for an error, perhaps while it is being cancelled.
+"""Seconds for a request. The pauses between the SDK's three repeats take some 5 s of it."""
 UNDO_TIMEOUT_S = 10.0
-# Identities made at the same time; ACS allows 1,000 per 30 s for the whole resource.
+"""Seconds to undo, while the caller already waits for an error or is being cancelled."""
 IDENTITIES_AT_ONCE = 10
-BUSY_RETRY_MS = 5_000  # what we tell an admin when ACS is busy and does not say for how long
+"""Identities created concurrently; ACS allows 1,000 per 30 s for the whole resource."""
+BUSY_RETRY_MS = 5_000
+"""Retry delay reported when ACS is busy and gives none."""
 
 
 @dataclass(frozen=True, slots=True)
 class AcsRoom:
+    """An ACS room and its validity."""
+
     acs_room_id: str
-    """17 digits"""
+    """17 digits."""
     valid_from: datetime
     valid_until: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class AcsToken:
+    """A token to join calls with."""
+
     token: str
     expires_on: datetime
 
 
 class AcsClients(NamedTuple):
+    """The SDK clients of an ACS resource."""
+
     rooms: RoomsClient
     identity: CommunicationIdentityClient
 
 
 def build_clients(endpoint: str, credential: str | AsyncTokenCredential) -> AcsClients:
-    """Both clients for an endpoint, with an access key (base64) or a token credential.
+    """Build both clients for an endpoint, with an access key (base64) or a token credential.
 
-    An http endpoint works with a key; with a token credential the SDK refuses it. Call it before the loop
-    runs, or in a thread: for its user agent the SDK starts `uname` once and waits for it.
+    With a token credential the SDK refuses http endpoints. Call this before the event loop runs, or in a thread: the
+    SDK runs `uname` for its user agent and waits for it.
     """
     endpoint = endpoint.rstrip("/")
     proof = AzureKeyCredential(credential) if isinstance(credential, str) else credential
@@ -69,10 +75,10 @@ def build_clients(endpoint: str, credential: str | AsyncTokenCredential) -> AcsC
 
 
 class AcsRooms:
-    """Rooms, their rosters and their users' tokens. An async context manager: closes the clients it got.
+    """ACS rooms, rosters and tokens; an async context manager that closes its clients.
 
-    Every method may raise `AcsUnavailable` (try again), `AcsRefused` (our credentials), `InvalidRequest`
-    (what ACS finds wrong with the values) and `NotFound`.
+    Methods raise `AcsUnavailable` (may succeed later), `AcsRefused` (credentials of this service), `InvalidRequest`
+    (ACS rejects the values) and `NotFound`.
     """
 
     def __init__(self, rooms: RoomsClient, identity: CommunicationIdentityClient) -> None:
@@ -95,9 +101,9 @@ class AcsRooms:
     async def create_room(
         self, roles: Sequence[ParticipantRole], valid_from: datetime, valid_until: datetime
     ) -> tuple[AcsRoom, tuple[str, ...]]:
-        """A room with one new user per role; the users' raw ids come in the order of the roles.
+        """Create a room with a new user per role; return the users' raw ids in the order of the roles.
 
-        If anything fails, or the caller is cancelled, users already made are deleted.
+        If a step fails or the caller is cancelled, the users already created are deleted.
         """
         users: list[str | None] = [None] * len(roles)
         try:
@@ -119,7 +125,7 @@ class AcsRooms:
             return _room(room)
 
     async def delete_room(self, acs_room_id: str, acs_user_ids: Sequence[str] = ()) -> None:
-        """Delete the room, then its users. A room already gone is fine; a user that stays is logged."""
+        """Delete a room, then its users. A missing room is no error; a user that could not be deleted is logged."""
         try:
             async with _acs("delete room"):
                 await self._rooms.delete_room(acs_room_id)
@@ -128,7 +134,7 @@ class AcsRooms:
         await self._delete_users(acs_user_ids)
 
     async def delete_rooms(self, acs_room_ids: Iterable[str], acs_user_ids: Sequence[str] = ()) -> None:
-        """Delete all of them, then the users; the first error is raised when everything has been tried."""
+        """Delete several rooms, then their users; raise the first error after all were tried."""
         refused: ServiceError | None = None
         for acs_room_id in acs_room_ids:
             try:
@@ -140,7 +146,7 @@ class AcsRooms:
             raise refused
 
     async def add_participant(self, acs_room_id: str, role: ParticipantRole) -> str:
-        """A new user on the room's roster; its raw id. The user is deleted if it cannot be invited."""
+        """Create a user on the room's roster and return its raw id. The user is deleted if it cannot be invited."""
         async with _acs("create user"):
             user = (await self._identity.create_user()).properties["id"]
         try:
@@ -157,7 +163,7 @@ class AcsRooms:
             )
 
     async def take_off(self, acs_room_id: str, acs_user_id: str) -> None:
-        """Off the roster. Not to be on it, and a room already gone, is fine."""
+        """Remove a user from the roster. A missing room or entry is no error."""
         try:
             async with _acs("remove participants"):
                 await self._rooms.remove_participants(room_id=acs_room_id, participants=[_participant(acs_user_id)])
@@ -165,12 +171,12 @@ class AcsRooms:
             pass
 
     async def remove_participant(self, acs_room_id: str, acs_user_id: str) -> None:
-        """Off the roster, then delete the user, which also ends its tokens. A room already gone is fine."""
+        """Remove a user from the roster and delete it, which invalidates its tokens. A missing room is no error."""
         await self.take_off(acs_room_id, acs_user_id)
         await self._delete_users([acs_user_id])
 
     async def issue_token(self, acs_user_id: str, minutes: int) -> AcsToken:
-        """A token to call with, good for 60 to 1440 minutes."""
+        """Issue a token to join calls with, valid for 60 to 1440 minutes."""
         async with _acs("issue token"):
             token = await self._identity.get_token(
                 CommunicationUserIdentifier(acs_user_id),
@@ -180,7 +186,7 @@ class AcsRooms:
             return AcsToken(token.token, _instant(token.expires_on))
 
     async def _create_users(self, users: list[str | None]) -> None:
-        """Fill `users`, a few at a time, leaving what was made there when one fails."""
+        """Fill `users` with new users, several concurrently; on failure, those created remain in it."""
         places = iter(range(len(users)))
 
         async def create() -> None:
@@ -193,11 +199,11 @@ class AcsRooms:
                 for _ in range(min(IDENTITIES_AT_ONCE, len(users))):
                     group.create_task(create(), name="create identities")
         except BaseExceptionGroup as errors:
-            # One reason is enough for the admin; all of them come from the same service in the same second.
+            # One error is sufficient: all come from the same service at the same time.
             raise _first(errors) from errors
 
     async def _delete_users(self, acs_user_ids: Iterable[str]) -> None:
-        """Best effort, bounded in time: what stays is counted in the log, never raised."""
+        """Delete users within `UNDO_TIMEOUT_S`. Failures are logged, not raised."""
         users = list(acs_user_ids)
         left = set(users)
         each = iter(users)
@@ -220,7 +226,7 @@ class AcsRooms:
         except TimeoutError:
             pass
         if left:
-            logger.warning("acs users could not be deleted", extra={"users": len(left)})
+            logger.warning("acs users not deleted", extra={"users": len(left)})
 
 
 def _participant(acs_user_id: str, role: ParticipantRole = "Attendee") -> RoomParticipant:
@@ -232,7 +238,7 @@ def _room(room: CommunicationRoom) -> AcsRoom:
 
 
 def _instant(text: object) -> datetime:
-    """Typed as datetime or as seconds, what the SDKs hand through is the text from the wire."""
+    """Parse a time. The SDKs declare other types but pass the text of the response through."""
     return datetime.fromisoformat(str(text)).astimezone(UTC)
 
 
@@ -246,21 +252,21 @@ def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
 
 @asynccontextmanager
 async def _acs(action: str) -> AsyncIterator[None]:
-    """One request to ACS: bounded in time, its errors renamed."""
+    """Limit a request to ACS in time, and translate its errors."""
     try:
         async with asyncio.timeout(REQUEST_TIMEOUT_S):
             yield
     except TimeoutError as error:
         raise AcsUnavailable("ACS did not answer in time", retry_after_ms=BUSY_RETRY_MS) from error
     except HttpResponseError as error:
-        logger.warning("acs refused", extra={"action": action, "status": error.status_code})
-        raise _renamed(error) from error
-    except (AzureError, KeyError, ValueError) as error:  # the latter two: an answer that lacks or garbles something
-        logger.warning("acs failed", extra={"action": action, "error": type(error).__name__})
+        logger.warning("acs request rejected", extra={"action": action, "reason": error.status_code})
+        raise _translated(error) from error
+    except (AzureError, KeyError, ValueError) as error:  # the latter two: a malformed response
+        logger.warning("acs request failed", extra={"action": action, "reason": type(error).__name__})
         raise AcsUnavailable("ACS could not be reached", retry_after_ms=BUSY_RETRY_MS) from error
 
 
-def _renamed(error: HttpResponseError) -> ServiceError:
+def _translated(error: HttpResponseError) -> ServiceError:
     status = error.status_code or 0
     if status == 404:
         return NotFound("ACS does not know this room or user")
@@ -272,7 +278,7 @@ def _renamed(error: HttpResponseError) -> ServiceError:
 
 
 def _reason(error: HttpResponseError) -> str:
-    """What ACS said, the most particular part of it."""
+    """Return the most specific message of an ACS error."""
     said = error.error
     for detail in (said.details or []) if said else []:
         if detail.message:
@@ -281,6 +287,6 @@ def _reason(error: HttpResponseError) -> str:
 
 
 def _retry_after_ms(error: HttpResponseError) -> int:
-    headers: Mapping[str, str] = getattr(error.response, "headers", {})  # the SDK's type of response has none
+    headers: Mapping[str, str] = getattr(error.response, "headers", {})  # not in the SDK's type of response
     seconds = str(headers.get("Retry-After", ""))
     return min(int(seconds), 3600) * 1000 if seconds.isascii() and seconds.isdigit() else BUSY_RETRY_MS

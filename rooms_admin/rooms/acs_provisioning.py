@@ -1,7 +1,7 @@
-"""Creates, extends and deletes what a room has in ACS: one ACS room, or with layout `sister` one per language.
+"""Provisions the ACS rooms of a room: a single one, or one per language with layout `sister`.
 
-Everybody is on the roster of the ACS room whose language they hear. The store is not touched: what has to be stored is
-returned.
+Each participant is on the roster of the ACS room of the language they hear. Does not use the store; returns what the
+caller has to store.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from rooms_admin.rooms.acs_client import AcsRoom, AcsRooms
 from rooms_admin.rooms.room import Participant, Room, RoomSettings
 
 MOVE_ATTEMPTS = 10
-"""How often a seat is looked up again while others keep changing it; each look-up but the first has such a reason."""
+"""Attempts to move a participant while concurrent requests keep changing where they belong."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProvisionedRoom:
-    """A new room's part in ACS."""
+    """What was created in ACS for a new room."""
 
     backing: AcsRoom
-    """The room of the first language stands for all: they are equally long valid."""
+    """The ACS room of the first language. All have the same validity."""
     users: tuple[str, ...]
-    """Raw ids, in the order of the roster."""
+    """Raw ids of the users, in the order of the roster."""
     sisters: Mapping[str, str]
-    """As in `Room.sisters`."""
+    """See `Room.sisters`."""
 
     @property
     def acs_room_ids(self) -> tuple[str, ...]:
@@ -42,7 +42,7 @@ async def provision(
     valid_from: datetime,
     valid_until: datetime,
 ) -> ProvisionedRoom:
-    """Everything new in ACS, or nothing: what was made is taken back if anything fails, or the caller is cancelled."""
+    """Create the ACS rooms and users of a new room; on failure or cancellation, delete those already created."""
     if settings.layout != "sister":
         backing, users = await acs.create_room([one.role for one in roster], valid_from, valid_until)
         return ProvisionedRoom(backing, users, {})
@@ -66,7 +66,7 @@ async def provision(
 
 
 async def change_validity(acs: AcsRooms, room: Room, valid_from: datetime, valid_until: datetime) -> AcsRoom:
-    """Another validity for all of them; if one fails, the same once more goes on where it ended."""
+    """Change the validity of all ACS rooms. After a failure, the same call can be repeated."""
     backing = await acs.change_validity(room.acs_room_id, valid_from, valid_until)
     for acs_room_id in (one for language, one in room.sisters.items() if language in room.languages[1:]):
         await acs.change_validity(acs_room_id, valid_from, valid_until)
@@ -79,7 +79,7 @@ async def change_validity(acs: AcsRooms, room: Room, valid_from: datetime, valid
 async def provision_languages(
     acs: AcsRooms, languages: Sequence[str], valid_from: datetime, valid_until: datetime
 ) -> dict[str, str]:
-    """An empty ACS room for each, or for none."""
+    """Create an empty ACS room per language; on failure, delete those already created."""
     made: dict[str, str] = {}
     try:
         for language in languages:
@@ -92,20 +92,20 @@ async def provision_languages(
 
 
 def with_languages(room: Room, languages: Sequence[str], made: Mapping[str, str], gone: Collection[str] = ()) -> Room:
-    """The room with these languages, each with its ACS room: the one it has, or one just made.
+    """Return the room with these languages, each with its existing ACS room or the one in `made`.
 
-    Those of languages that go stay on the list until they are deleted in ACS, so that none is forgotten there; `gone`
-    are ids of which that is known.
+    ACS rooms of removed languages stay listed until they are deleted in ACS, so that none is left behind there. `gone`
+    are the ids of those already deleted.
 
     Raises:
-        Conflict: the room has other languages than when it was found out what is to be made.
+        Conflict: the languages of the room were changed since `made` was created.
     """
     if room.settings.layout != "sister":
         return replace(room, languages=tuple(languages))
     here = {language: room.sisters[language] for language in room.languages}
     found = dict(made) | here
     if any(language not in found for language in languages):
-        raise Conflict("the room's languages were changed by somebody else at the same time")
+        raise Conflict("the room's languages were changed by another request at the same time")
     sisters = {language: found[language] for language in languages}
     leaving = {
         language: acs_room_id
@@ -116,25 +116,25 @@ def with_languages(room: Room, languages: Sequence[str], made: Mapping[str, str]
 
 
 def leftover_acs_rooms(room: Room) -> dict[str, str]:
-    """The ACS rooms of languages that are no longer the room's."""
+    """Return the ACS rooms of languages that the room no longer has."""
     return {language: acs_room_id for language, acs_room_id in room.sisters.items() if language not in room.languages}
 
 
-# --- seats -----------------------------------------------------------------------------------------
+# --- participants -----------------------------------------------------------------------------------------
 
 
 async def move_to_acs_room(acs: AcsRooms, current: Callable[[], Awaitable[Room | None]], participant_id: str) -> None:
-    """Have somebody on the roster of the ACS room they sit in, and on no other, as the store says once it is done.
+    """Put a participant on the roster of the ACS room they belong to according to the store, and on no other.
 
-    Looked up again until nobody has changed it meanwhile: of two who move the same person at once the later one counts,
-    for both. If ACS refuses, the same once more goes on.
+    The store is read again until it did not change meanwhile: of two concurrent moves, the later one takes effect.
+    After a failure, the same call can be repeated.
     """
     seated: tuple[str, str] | None = None
     for _ in range(MOVE_ATTEMPTS):
         room = await current()
         participant = room.participant(participant_id) if room is not None else None
         if room is None or participant is None:
-            return  # whoever removed them has seen to the rosters
+            return  # removed meanwhile, from the rosters too
         wanted = room.acs_room_of(participant), participant.role
         if wanted == seated:
             return
@@ -143,4 +143,4 @@ async def move_to_acs_room(acs: AcsRooms, current: Callable[[], Awaitable[Room |
             if acs_room_id != wanted[0]:
                 await acs.take_off(acs_room_id, participant.acs_user_id)
         seated = wanted
-    raise Conflict("the participant is being moved by others again and again")
+    raise Conflict("the participant is being moved by other requests")

@@ -1,7 +1,6 @@
-"""Reads `endpoint=…;accesskey=…`, the text the Azure portal hands out; knows no SDK.
+"""Parses ACS connection strings, `endpoint=…;accesskey=…`. Knows no SDK.
 
-The SDK's own reader throws the scheme away and always uses https, so that a service on http://127.0.0.1 could
-not be reached; this one keeps it.
+The SDK's own parser drops the scheme and always uses https, so that a service on http://127.0.0.1 could not be reached.
 """
 
 from __future__ import annotations
@@ -13,17 +12,19 @@ from urllib.parse import urlsplit
 
 
 class AcsAddress(NamedTuple):
+    """Endpoint and access key of an ACS resource."""
+
     endpoint: str
-    """scheme, host and port, no slash at the end: with one, two of the three SDK clients sign wrongly"""
+    """Scheme, host and port without a trailing slash: with one, two of the three SDK clients sign requests wrongly."""
     access_key: str
-    """base64"""
+    """Base64."""
 
 
 def parse_connection_string(text: str) -> AcsAddress:
-    """Endpoint and key of a connection string; names of parts in any case and order.
+    """Parse a connection string; the names of its parts may be in any case and order.
 
     Raises:
-        ValueError: with a reason that never repeats the key.
+        ValueError: malformed. The message does not contain the key.
     """
     parts: dict[str, str] = {}
     for part in filter(None, (piece.strip() for piece in text.split(";"))):
@@ -32,29 +33,29 @@ def parse_connection_string(text: str) -> AcsAddress:
         if not equals or name not in ("endpoint", "accesskey"):
             raise ValueError("a connection string has the form endpoint=https://…;accesskey=…")
         if name in parts:
-            raise ValueError(f"the connection string says {name} twice")
+            raise ValueError(f"the connection string has {name} twice")
         parts[name] = value.strip()
     for name in ("endpoint", "accesskey"):
         if not parts.get(name):
-            raise ValueError(f"the connection string says no {name}")
+            raise ValueError(f"the connection string has no {name}")
     return AcsAddress(acs_endpoint(parts["endpoint"]), _base64(parts["accesskey"]))
 
 
 def acs_endpoint(text: str) -> str:
-    """The endpoint without a slash at the end.
+    """Check an endpoint and return it without a trailing slash.
 
     Raises:
-        ValueError: not an http or https address of a host alone.
+        ValueError: not an http or https URL without a path.
     """
     try:
         address = urlsplit(text)
         has_port_or_none = address.port is None or address.port > 0
     except ValueError as error:
-        raise ValueError("the ACS endpoint is not an address") from error
+        raise ValueError("the ACS endpoint is not a URL") from error
     if address.scheme not in ("http", "https") or not address.hostname or not has_port_or_none:
         raise ValueError("the ACS endpoint has the form https://name.communication.azure.com")
     if address.path.strip("/") or address.query or address.fragment or "@" in address.netloc:
-        raise ValueError("the ACS endpoint is a host alone, without a path")
+        raise ValueError("the ACS endpoint must have no path, query or user name")
     return f"{address.scheme}://{address.netloc}"
 
 

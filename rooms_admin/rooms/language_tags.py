@@ -1,11 +1,11 @@
-"""Language tags as an admin may write them: BCP 47, well-formed, in the usual spelling."""
+"""Checks and normalises language tags (BCP 47)."""
 
 from __future__ import annotations
 
 import re
 
 AUTO = "auto"
-"""Said of a speaker whose language is not known: it is detected among the room's languages."""
+"""Language of a speaker whose language is detected among those of the room."""
 
 # RFC 5646, section 2.1, as far as interpreting needs it: language, script, region, variants.
 _TAG = re.compile(
@@ -15,11 +15,12 @@ _TAG = re.compile(
     r"(-([a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*",
     re.ASCII,
 )
-LONGEST_TAG = 35  # characters; RFC 5646, section 4.4.1, asks implementations to allow at least this
+LONGEST_TAG = 35
+"""Characters; RFC 5646, section 4.4.1, requires implementations to allow at least this."""
 
 
 def language_tag(written: str) -> str:
-    """The tag in its usual spelling, `zh-Hant-TW`, however it was written.
+    """Return the tag in conventional case, such as `zh-Hant-TW`.
 
     Raises:
         ValueError: not a well-formed tag.
@@ -35,5 +36,5 @@ def language_tag(written: str) -> str:
 
 
 def primary(tag: str) -> str:
-    """The language without script and region: `en` of `en-US`."""
+    """Return the primary language: `en` of `en-US`."""
     return tag.split("-", 1)[0]

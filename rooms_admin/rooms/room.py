@@ -1,4 +1,4 @@
-"""What a room is, the RoomStore protocol and the store in memory; knows neither REST nor ACS."""
+"""Rooms and the protocol of their store. Knows neither REST nor ACS."""
 
 from __future__ import annotations
 
@@ -23,53 +23,55 @@ class RoomSettings:
     """How the interpreter behaves in a room; times in milliseconds."""
 
     end_of_turn_ms: int = 500
-    """a pause of this length ends an utterance"""
+    """A pause of this length ends an utterance."""
     end_of_turn_after_long_ms: int = 250
-    """once `long_speech_ms` have been spoken, this is enough"""
+    """The pause that ends an utterance after `long_speech_ms`."""
     long_speech_ms: int = 3_000
     max_utterance_ms: int = 10_000
-    """an utterance ends here in any case"""
+    """Maximum length of an utterance."""
     barge_in: BargeIn = "ignore"
-    """whether a voice that speaks over the interpreter stops it"""
+    """Whether a speaker who talks over the interpreter stops it."""
     layout: RoomLayout = "shared"
-    """where interpretations are heard: in the one room, in a channel per language besides, in a room per language"""
+    """Where interpretations are heard: in the room itself, in a channel per language, or in a room per language."""
     announcement: bool = False
-    """say at the start, in every language, that a machine interprets"""
+    """Announce at the start, in every language, that a machine interprets."""
     captions: CaptionStability = "fast"
-    """how much is shown before it is certain: every piece, whole words, whole clauses that never change"""
+    """How early captions are shown: every piece of text, whole words, or whole clauses that never change."""
     max_lanes: int = 24
-    """model sessions at a time; whoever needs one more takes the place of the one idle longest"""
+    """Maximum of open model sessions; another one replaces the one idle longest."""
     pivot: str = ""
-    """language through which a pair goes that the model refuses; empty: none"""
+    """Language used as relay for pairs the model refuses; empty for none."""
     chair: str = ""
-    """participant who is interpreted before all others; empty: nobody"""
+    """Id of the participant interpreted with priority; empty for nobody."""
     keypad: Mapping[str, KeypadAction] = field(default_factory=lambda: {"*": "hush"})
-    """what a keypad tone does"""
+    """Action of each keypad tone."""
     bots: tuple[str, ...] = ()
-    """participants that are no people: never interpreted"""
+    """Ids of participants that are machines; they are never interpreted."""
     mixed: bool = False
-    """hear the call as one stream in which nobody is told apart, instead of one for each who speaks"""
+    """Receive the call as one mixed stream that does not identify speakers, instead of one per speaker."""
     usage_cap: Mapping[UsageKind, float] = field(default_factory=dict)
-    """how much is interpreted aloud before it is only read; a kind left out has no limit"""
+    """Usage after which interpretation is text only; an omitted kind is unlimited."""
 
 
 @dataclass(frozen=True, slots=True)
 class Participant:
+    """An entry of a room's roster."""
+
     participant_id: str
-    """ours; later ones sort after earlier ones"""
+    """Id of this service; later ids sort after earlier ones."""
     acs_user_id: str
-    """raw id, `8:acs:…`"""
+    """Raw id, `8:acs:…`."""
     display_name: str
     role: ParticipantRole
     speaks: str
-    """one of the room's languages, or `auto`"""
+    """One of the room's languages, or `auto`."""
     hears: str
-    """one of the room's languages"""
+    """One of the room's languages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A word of the glossary and what it is to become, by language; without translations it stays as it is."""
+    """A term of the glossary and its translations by language; without any, it stays as it is."""
 
     term: str
     translations: Mapping[str, str] = field(default_factory=dict)
@@ -77,46 +79,50 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Glossary:
+    """Terms of a room, versioned."""
+
     version: int = 0
-    """grows by one with every change; 0: there never was one"""
+    """Incremented with every change; 0 if no glossary was ever stored."""
     terms: tuple[Term, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
+    """A room with its roster, settings and glossary, and the ACS rooms behind it."""
+
     room_id: str
-    """ours; later ones sort after earlier ones"""
+    """Id of this service; later ids sort after earlier ones."""
     acs_room_id: str
-    """with layout `sister` the one of the first language"""
+    """With layout `sister`, the ACS room of the first language."""
     join_code: str
-    """6 digits: a lookup, never a credential"""
+    """Six digits: a lookup, not a credential."""
     name: str
     languages: tuple[str, ...]
     mode: RoomMode
     participants: tuple[Participant, ...]
-    """in the order they were added"""
+    """In the order they were added."""
     valid_from: datetime
     valid_until: datetime
     created_at: datetime
     settings: RoomSettings = RoomSettings()
     version: int = 1
-    """grows by one with every change"""
+    """Incremented with every change."""
     glossary: Glossary = Glossary()
     retention_days: int | None = None
-    """how long transcript and ledger are kept; None: as long as the service's setting says"""
+    """Days the transcript and ledger are kept; None for the service's setting."""
     request_key: str | None = None
-    """names the request that created it, so that the same request finds it instead of creating another"""
+    """Identifies the request that created the room, so that repeating it does not create another."""
     sisters: Mapping[str, str] = field(default_factory=dict)
-    """with layout `sister` the ACS room of each language, in the order of the languages; empty otherwise. One of a
-    language that is no longer the room's is there until ACS has deleted it"""
+    """With layout `sister`, the ACS room of each language, in the order of the languages; otherwise empty. An ACS room
+    of a removed language is listed until ACS has deleted it."""
 
     @property
     def acs_room_ids(self) -> tuple[str, ...]:
-        """All of them; none twice."""
+        """Ids of all ACS rooms, without duplicates."""
         return tuple(dict.fromkeys((self.acs_room_id, *self.sisters.values())))
 
     def acs_room_of(self, participant: Participant) -> str:
-        """The ACS room the participant sits in: that of the language they hear, if each has its own."""
+        """Return the ACS room the participant joins: that of the language they hear, if each has its own."""
         return self.sisters.get(participant.hears, self.acs_room_id)
 
     def participant(self, participant_id: str) -> Participant | None:
@@ -125,27 +131,27 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class RoomQuery:
-    """Which rooms to list, in which order, from where on. What is None does not matter."""
+    """Filter, order and position of a listing of rooms. Filters that are None are not applied."""
 
     limit: int
     sort: Sort = "created_at"
-    """the field to go by, descending with `-`; rooms alike in it follow their ids"""
+    """Field to sort by, descending with `-`; ties are sorted by id."""
     after: tuple[str, str] | None = None
-    """`sort_key` and id of the last room seen"""
+    """`sort_key` and id of the last room of the previous page."""
     name: str | None = None
-    """a part of the name, in any case"""
+    """Part of the name, case-insensitive."""
     language: str | None = None
     mode: RoomMode | None = None
     validity: Validity | None = None
     now: datetime | None = None
-    """what `validity` is judged by; needed with it"""
+    """Current time; required with `validity`."""
 
     @property
     def descending(self) -> bool:
         return self.sort.startswith("-")
 
     def sort_key(self, room: Room) -> str:
-        """What the room is sorted by, as text that sorts the same way."""
+        """Return the sort key of a room, as text that sorts in the same order."""
         match self.sort.removeprefix("-"):
             case "name":
                 return folded(room.name)
@@ -164,12 +170,12 @@ class RoomQuery:
 
 
 def folded(name: str) -> str:
-    """For comparing names whatever their case."""
+    """Return the name for case-insensitive comparison."""
     return name.casefold()
 
 
 def milliseconds(moment: datetime) -> int:
-    """Since the Unix epoch."""
+    """Return milliseconds since the Unix epoch."""
     return round(moment.timestamp() * 1000)
 
 
@@ -181,7 +187,7 @@ def validity(room: Room, now: datetime) -> Validity:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """Proof that a room is gone: how much of each kind was removed, and how much was found afterwards."""
+    """Proof that a room was deleted: how many items of each kind were removed, and how many were found afterwards."""
 
     room_id: str
     deleted_at: datetime
@@ -190,43 +196,42 @@ class Deletion:
 
 
 class UnknownRoom(LookupError):
-    """No such room, or no longer."""
+    """There is no such room."""
 
 
 class JoinCodeTaken(Exception):
-    """Another room that is still valid has this join code."""
+    """Another valid room has this join code."""
 
 
 class RoomStore(Protocol):
-    """Where rooms are kept. Each method is atomic; a store shared by several processes must see to it."""
+    """Stores rooms. Each method is atomic, for stores shared by several processes too."""
 
     async def add(self, room: Room) -> None:
-        """Keep a new room; `JoinCodeTaken` if a room still valid when this one was created has its code."""
+        """Store a new room; `JoinCodeTaken` if a room still valid when this one was created has its code."""
 
     async def get(self, room_id: str) -> Room | None: ...
 
     async def find_by_acs_room(self, acs_room_id: str) -> Room | None:
-        """The room that has this ACS room, alone or among others."""
+        """Return the room that has this ACS room."""
 
     async def find_by_request(self, request_key: str) -> Room | None: ...
 
     async def find_by_join_code(self, join_code: str) -> Room | None:
-        """The youngest room with this code, expired or not."""
+        """Return the most recent room with this code, expired or not."""
 
     async def update(self, room_id: str, change: Callable[[Room], Room]) -> Room:
-        """Put `change(room)` in the place of the room and return it, with the version grown by one.
+        """Replace the room by `change(room)` with the next version, and return it; `UnknownRoom` if there is none.
 
-        `change` is pure, may be called more than once, and may raise, which leaves the room as it was.
-        `UnknownRoom` if there is none.
+        `change` is pure and may be called more than once. If it raises, the room is not changed.
         """
 
     async def remove(self, room_id: str, now: datetime) -> Deletion:
-        """Forget the room and everything kept of it, and keep the proof; `UnknownRoom` if there is none."""
+        """Delete the room and everything stored of it; store and return the proof. `UnknownRoom` if there is none."""
 
     async def deletion(self, room_id: str) -> Deletion | None:
-        """The proof that a room was deleted."""
+        """Return the proof that a room was deleted."""
 
     async def glossary(self, room_id: str, version: int) -> Glossary | None:
-        """One version of a room's glossary, the current one included."""
+        """Return a version of a room's glossary, current or earlier."""
 
     async def page(self, query: RoomQuery) -> Sequence[Room]: ...

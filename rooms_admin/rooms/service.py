@@ -1,7 +1,7 @@
-"""What an admin can do with rooms: the rules that join our store with ACS. No HTTP here.
+"""Operations on rooms that keep ACS and the store consistent. Knows no HTTP.
 
-ACS comes first and the store second, because a room that ACS does not have is of no use to anybody; if the
-store then refuses, what was made in ACS is taken back.
+ACS is changed first and the store second, since a room without an ACS room is of no use; if the store then fails, the
+change in ACS is undone.
 """
 
 from __future__ import annotations
@@ -61,11 +61,12 @@ from rooms_admin.rooms.versions import ANY, Expected
 
 logger = logging.getLogger(__name__)
 
-JOIN_CODE_TRIES = 20  # with 100,000 rooms at once, one in 10^20 creations would fail
+JOIN_CODE_TRIES = 20
+"""With 100,000 valid rooms, one creation in 10^20 would find no free code."""
 
 
 class RoomWatcher(Protocol):
-    """Who wants to know of changed rooms while they are interpreted. Called in the loop; only enqueues."""
+    """Is notified of changed rooms. Called in the event loop; must not block."""
 
     def changed(self, room: Room) -> None: ...
 
@@ -73,7 +74,7 @@ class RoomWatcher(Protocol):
 
 
 class RoomService:
-    """Rooms and their rosters. Raises the errors of `rooms_admin.errors`."""
+    """Rooms, rosters, glossaries and tokens. Methods raise `ServiceError`."""
 
     def __init__(
         self,
@@ -92,10 +93,10 @@ class RoomService:
         self._ids = _SortableIds(now)
 
     async def create(self, new: NewRoom, request_key: str | None = None) -> Room:
-        """A new room, in ACS and here. `request_key` is kept with it, for `created_by`."""
+        """Create a room in ACS and in the store. `request_key` is stored with it, for `created_by`."""
         settings = merged_settings(RoomSettings(), new.settings)
         check_offered(new.languages, settings)
-        check_chair(settings, ())  # nobody has an id yet
+        check_chair(settings, ())  # no participant has an id yet
         check_bots(settings, ())
         roster = [
             roster_entry(new.languages, participant, f"participants.{index}.")
@@ -130,7 +131,7 @@ class RoomService:
             return await self._add(room)
         except BaseException as error:
             await self._acs.delete_rooms(made.acs_room_ids, made.users)
-            if isinstance(error, asyncio.CancelledError):  # it may be in the store all the same
+            if isinstance(error, asyncio.CancelledError):  # it may be in the store nevertheless
                 await self._forget(room.room_id)
             raise
 
@@ -157,20 +158,20 @@ class RoomService:
         return room
 
     async def created_by(self, request_key: str) -> Room | None:
-        """The room a request has created, if it came so far."""
+        """Return the room created by a request, if there is one."""
         return await self._store.find_by_request(request_key)
 
     async def page(self, query: RoomQuery) -> Sequence[Room]:
         return await self._store.page(replace(query, now=self._now()))
 
     async def find_by_join_code(self, join_code: str) -> Room | None:
-        """The room people join with this code now; None for a wrong code and for an expired room."""
+        """Return the room with this join code; None for a wrong code or an expired room."""
         room = await self._store.find_by_join_code(join_code)
         return room if room is not None and self._now() < room.valid_until else None
 
     async def change(self, room_id: str, change: ChangedRoom, expected: Expected = ANY) -> Room:
         room = await self.get(room_id)
-        gone: tuple[str, ...] = ()  # ACS rooms that no longer are
+        gone: tuple[str, ...] = ()  # ACS rooms already deleted
 
         def changed(room: Room, made: Mapping[str, str]) -> Room:
             expected.check(room.version)
@@ -193,7 +194,7 @@ class RoomService:
                 retention_days=change.retention_days or room.retention_days,
             )
 
-        changed(room, dict.fromkeys(change.languages or (), ""))  # what cannot be must not reach ACS
+        changed(room, dict.fromkeys(change.languages or (), ""))  # validate before changing ACS
         gone = await self._delete_leftover_acs_rooms(room)
         valid_from = change.valid_from or room.valid_from
         valid_until = change.valid_until or room.valid_until
@@ -211,7 +212,7 @@ class RoomService:
         try:
             room = await self._update(room_id, carried_out)
         finally:
-            # Not needed if it failed, or somebody else was quicker. What failed may be in the store all the same.
+            # Delete new ACS rooms that are not needed after all. A failed update may have been stored nevertheless.
             kept = await self._store.get(room_id) if made else None
             await self._acs.delete_rooms(set(made.values()) - set(kept.acs_room_ids if kept else ()))
         if gone := await self._delete_leftover_acs_rooms(room):
@@ -219,29 +220,28 @@ class RoomService:
         return room
 
     async def _delete_leftover_acs_rooms(self, room: Room) -> tuple[str, ...]:
-        """Delete in ACS the rooms of languages that were removed; return their ids.
+        """Delete the ACS rooms of removed languages, and return their ids.
 
-        They are removed from the store afterwards, so that after a failure or the end of this process the next change
-        of the room, or its deletion, deletes them.
+        They are removed from the store afterwards: if this fails, the next change or the deletion of the room does it.
         """
         found = tuple(leftover_acs_rooms(room).values())
         await self._acs.delete_rooms(found)
         return found
 
     async def remove(self, room_id: str, expected: Expected = ANY) -> None:
-        """Delete a room everywhere; the proof is there to be read afterwards."""
+        """Delete a room in ACS and in the store, and store the proof of deletion."""
         room = await self.get(room_id)
         expected.check(room.version)
         await self._acs.delete_rooms(room.acs_room_ids, [one.acs_user_id for one in room.participants])
         try:
             await self._store.remove(room_id, self._now())
         except UnknownRoom:
-            return  # somebody else deleted it in the meantime, which is what was asked for
+            return  # deleted by another request meanwhile
         if self._watcher is not None:
             self._watcher.removed(room)
 
     async def deletion(self, room_id: str) -> Deletion:
-        """The proof that a room was deleted."""
+        """Return the proof that a room was deleted."""
         proof = await self._store.deletion(room_id)
         if proof is None:
             raise NotFound("no room of this id was deleted")
@@ -250,7 +250,7 @@ class RoomService:
     # --- glossary ------------------------------------------------------------------------------
 
     async def glossary(self, room_id: str, version: int | None = None) -> Glossary:
-        """The current one, or an earlier version of it."""
+        """Return the current glossary, or an earlier version."""
         room = await self.get(room_id)
         if version is None or version == room.glossary.version:
             return room.glossary
@@ -260,7 +260,7 @@ class RoomService:
         return found
 
     async def put_glossary(self, room_id: str, new: NewGlossary, expected: Expected = ANY) -> Glossary:
-        """Put a glossary in the place of the one before; the same once more is no new version."""
+        """Replace the glossary; an equal one is no new version."""
 
         def changed(room: Room) -> Room:
             expected.check(room.glossary.version)
@@ -287,7 +287,7 @@ class RoomService:
             check_languages(room.languages, added.speaks, added.hears)
             check_size(room)
             if room.acs_room_of(added) != seat:
-                raise Conflict("the room's languages were changed by somebody else at the same time")
+                raise Conflict("the room's languages were changed by another request at the same time")
             return replace(room, participants=(*room.participants, added))
 
         try:
@@ -341,7 +341,7 @@ class RoomService:
         return room, participant, await self._acs.issue_token(participant.acs_user_id, minutes)
 
     async def check_ticket(self, room_id: str, wanted: TicketRequest) -> None:
-        """Whether such a ticket makes sense for the room."""
+        """Check that a ticket can be issued for the room."""
         room = await self.get(room_id)
         if self._now() >= room.valid_until:
             raise Conflict("the room has expired")
@@ -365,7 +365,7 @@ def _found(room: Room, participant_id: str) -> Participant:
 
 
 class _SortableIds:
-    """Ids in the order they were made: microseconds, never the same twice; then chance, among processes."""
+    """Generates ids that sort in the order of their creation: unique microseconds, then random digits per process."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now

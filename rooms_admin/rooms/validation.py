@@ -1,4 +1,4 @@
-"""What a room may be: validity, languages, roster, settings. Pure; every refusal names field and reason."""
+"""Validates rooms: validity, languages, roster and settings. Pure. Errors name the field and the reason."""
 
 from __future__ import annotations
 
@@ -18,50 +18,57 @@ from rooms_admin.rooms.requests import (
 )
 from rooms_admin.rooms.room import Participant, Room, RoomSettings, Term
 
-LONGEST_VALIDITY = timedelta(days=180)  # ACS's rule for the span from valid_from to valid_until
+LONGEST_VALIDITY = timedelta(days=180)
+"""Limit of ACS from `valid_from` to `valid_until`."""
 
 
 def check_offered(languages: Sequence[str], settings: RoomSettings) -> None:
-    """Languages that cannot be told apart are nothing to interpret between."""
+    """Check that the languages differ, and that layout and mixed audio are compatible."""
     if settings.mixed and settings.layout == "sister":
-        reason = "rooms per language are heard each by itself"
+        reason = "cannot be combined with layout sister, whose rooms are received separately"
         raise InvalidRequest("the settings contradict each other", details=[_wrong("settings.mixed", reason)])
     primaries = [primary(tag) for tag in languages]
     if len(set(primaries)) < len(primaries):
-        reason = "two of them are the same language: interpreting needs different ones"
-        raise InvalidRequest("the languages are not usable", details=[_wrong("languages", reason)])
+        reason = "two of them are the same language; interpreting requires different ones"
+        raise InvalidRequest("the languages are not valid", details=[_wrong("languages", reason)])
 
 
 def check_layout(before: RoomSettings, after: RoomSettings) -> None:
-    """Refuse to change a room to or from the layout `sister`.
+    """Check that layout `sister` is neither set nor removed later.
 
-    People hold tokens for the ACS room of their language, and a running call cannot move to other ACS rooms.
+    Participants hold tokens for their ACS room, and an active call cannot be moved to other rooms.
     """
     if (before.layout == "sister") != (after.layout == "sister"):
-        reason = "sister is chosen when a room is created, and kept: create another room"
+        reason = "layout sister can only be chosen when a room is created"
         raise NotSupported("the room cannot change to this layout", details=[_wrong("settings.layout", reason)])
 
 
 def check_bots(settings: RoomSettings, participants: Sequence[Participant]) -> None:
     if set(settings.bots) - {one.participant_id for one in participants}:
-        raise InvalidRequest("a bot is nobody", details=[_wrong("settings.bots", "is not on the roster")])
+        raise InvalidRequest(
+            "settings.bots names a participant who is not on the roster",
+            details=[_wrong("settings.bots", "is not on the roster")],
+        )
 
 
 def check_chair(settings: RoomSettings, participants: Sequence[Participant]) -> None:
     if settings.chair and all(one.participant_id != settings.chair for one in participants):
-        raise InvalidRequest("the chair is nobody", details=[_wrong("settings.chair", "is not on the roster")])
+        raise InvalidRequest(
+            "settings.chair names a participant who is not on the roster",
+            details=[_wrong("settings.chair", "is not on the roster")],
+        )
 
 
 def check_validity(valid_from: datetime, valid_until: datetime, now: datetime) -> None:
     if valid_until <= now:
-        reason = "lies in the past"
+        reason = "is in the past"
     elif valid_until <= valid_from:
-        reason = "must lie after valid_from"
+        reason = "must be after valid_from"
     elif valid_until - valid_from > LONGEST_VALIDITY:
-        reason = "lies more than 180 days after valid_from"
+        reason = "is more than 180 days after valid_from"
     else:
         return
-    raise InvalidRequest("the validity is not possible", details=[_wrong("valid_until", reason)])
+    raise InvalidRequest("the period of validity is not valid", details=[_wrong("valid_until", reason)])
 
 
 def check_languages(languages: Sequence[str], speaks: str, hears: str, where: str = "") -> None:
@@ -72,7 +79,7 @@ def check_languages(languages: Sequence[str], speaks: str, hears: str, where: st
     if hears not in languages:
         wrong.append(_wrong(f"{where}hears", f"must be one of the room's languages: {offered}"))
     if wrong:
-        raise InvalidRequest("a participant's languages are not the room's", details=wrong)
+        raise InvalidRequest("a participant's languages are not among those of the room", details=wrong)
 
 
 def check_size(room: Room) -> None:
@@ -81,12 +88,12 @@ def check_size(room: Room) -> None:
 
 
 def roster_entry(languages: Sequence[str], new: NewParticipant, where: str = "") -> Participant:
-    """The roster entry, ids still empty."""
+    """Build a roster entry whose ids are still empty."""
     hears = new.hears
     if hears is None:
         if new.speaks == AUTO:
-            details = [_wrong(f"{where}hears", "is needed when speaks is auto")]
-            raise InvalidRequest("a participant's languages are not complete", details=details)
+            details = [_wrong(f"{where}hears", "is required when speaks is auto")]
+            raise InvalidRequest("a participant's languages are incomplete", details=details)
         hears = new.speaks
     check_languages(languages, new.speaks, hears, where)
     return Participant("", "", new.display_name, new.role, new.speaks, hears)
@@ -106,9 +113,9 @@ def check_ticket(room: Room, wanted: TicketRequest) -> None:
     if wanted.participant_id is not None and room.participant(wanted.participant_id) is None:
         wrong.append(_wrong("participant_id", "is not on the roster"))
     if wanted.purpose == "speak" and wanted.participant_id is None:
-        wrong.append(_wrong("participant_id", "is needed to speak"))
+        wrong.append(_wrong("participant_id", "is required to speak"))
     if wrong:
-        raise InvalidRequest("the ticket is not possible", details=wrong)
+        raise InvalidRequest("the ticket cannot be issued", details=wrong)
 
 
 def glossary_terms(languages: Sequence[str], new: NewGlossary) -> tuple[Term, ...]:
@@ -116,14 +123,14 @@ def glossary_terms(languages: Sequence[str], new: NewGlossary) -> tuple[Term, ..
     seen: set[str] = set()
     for index, one in enumerate(new.terms):
         if one.term.casefold() in seen:
-            wrong.append(_wrong(f"terms.{index}.term", "is there twice"))
+            wrong.append(_wrong(f"terms.{index}.term", "occurs twice"))
         seen.add(one.term.casefold())
         for language in one.translations:
             if language not in languages:
                 reason = f"must be one of the room's languages: {', '.join(languages)}"
                 wrong.append(_wrong(f"terms.{index}.translations.{language}", reason))
     if wrong:
-        raise InvalidRequest("the glossary is not usable", details=wrong)
+        raise InvalidRequest("the glossary is not valid", details=wrong)
     return tuple(Term(one.term, one.translations) for one in new.terms)
 
 

@@ -1,4 +1,4 @@
-"""Versions a change is meant for."""
+"""Expected versions of conditional changes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from rooms_admin.errors import Changed
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Which versions a change is meant for; none named: whichever it is."""
+    """Versions at which a change may be made; None for any."""
 
     tags: frozenset[str] | None = None
 
     def check(self, version: int) -> None:
-        """`Changed` if it is another version by now."""
+        """Raise `Changed` if `version` is not expected."""
         if self.tags is not None and str(version) not in self.tags:
-            raise Changed("it has been changed in the meantime: look at it again")
+            raise Changed("the resource was changed meanwhile; read it again")
 
 
 ANY = Expected()

@@ -1,6 +1,6 @@
-"""A transcript as JSON, WebVTT, SubRip or plain text. Pure: lines in, text out.
+"""Formats a transcript as JSON, WebVTT, SubRip or plain text. Pure.
 
-JSON tells everything; the others are for players and people, and say nothing of flags.
+JSON is complete; the other formats are for players and readers, and omit flags.
 """
 
 from __future__ import annotations
@@ -12,23 +12,25 @@ import msgspec
 
 from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine
 
-# How long a line stays to be read. Subtitling practice is 15-17 characters per second at most.
 READING_MS_PER_CHARACTER = 65
+"""Time to read a character: subtitling practice is 15 to 17 characters per second at most."""
 SHORTEST_CUE_MS = 1_500
 LONGEST_CUE_MS = 7_000
 SHORTEST_OVERLAP_MS = 700
-"""However soon somebody else speaks: about as long as the eye needs to take a line in at all."""
+"""Minimum duration of a cue when the next speaker follows immediately; about as long as the eye needs to notice it."""
 
 
 class Cue(NamedTuple):
+    """A line with the time it is shown."""
+
     start_ms: int
-    """since the first line of the transcript, in whatever language"""
+    """Since the first line of the transcript in any language."""
     end_ms: int
     line: TranscriptLine
 
 
 def latest(lines: Iterable[TranscriptLine], language: str | None = None) -> list[TranscriptLine]:
-    """Of each utterance and language the highest revision, by time; of one language only, if it is named."""
+    """Return the latest revision of each line, by time; only lines in `language` if it is given."""
     best: dict[tuple[str, str], TranscriptLine] = {}
     for line in lines:
         if language is not None and line.language.lower() != language.lower():
@@ -40,21 +42,23 @@ def latest(lines: Iterable[TranscriptLine], language: str | None = None) -> list
 
 
 def cues(lines: Sequence[TranscriptLine], language: str | None = None) -> list[Cue]:
-    """The final lines with the time each is shown: from when the speaker began, for as long as they spoke or it takes
-    to read, gone when the next one in its language comes, but never at once. All languages of a transcript share the
-    moment zero, and all calls of a room, so that times grow across them."""
+    """Return the final lines with the time each is shown.
+
+    A cue begins with the speaker and lasts as long as they spoke or it takes to read; it ends when the next one in its
+    language begins, but not before `SHORTEST_OVERLAP_MS`. All languages and calls of a room share time zero.
+    """
     if not lines:
         return []
     zero = min(line.timestamp_ms for line in lines)
     shown = [line for line in latest(lines, language) if line.is_final and _one_line(line.text)]
-    following: dict[str, tuple[int, int | None]] = {}  # by language: the next start, and the first after that
+    following: dict[str, tuple[int, int | None]] = {}  # by language: the next start, and the one after it
     timed: list[Cue] = []
     for line in reversed(shown):
         start = line.timestamp_ms - zero
         reading = len(_one_line(line.text)) * READING_MS_PER_CHARACTER
         end = start + max(min(max(reading, SHORTEST_CUE_MS), LONGEST_CUE_MS), line.duration_ms)
         coming, beyond = following.get(line.language, (None, None))
-        # Two people who begin in the same millisecond are both shown.
+        # Lines that begin in the same millisecond are both shown.
         limit = coming if coming is not None and coming > start else beyond
         following[line.language] = (start, limit)
         timed.append(Cue(start, end if limit is None else min(end, max(limit, start + SHORTEST_OVERLAP_MS)), line))
@@ -65,7 +69,7 @@ def cues(lines: Sequence[TranscriptLine], language: str | None = None) -> list[C
 def to_json(
     room_id: str, lines: Sequence[TranscriptLine], passages: Sequence[LedgerRecord], language: str | None = None
 ) -> bytes:
-    """What `models.TranscriptResponse` describes, without making an object of each line a second time."""
+    """Encode what `schemas.TranscriptResponse` describes, without building a model of each line."""
     answer: dict[str, object] = {
         "room_id": room_id,
         "items": latest(lines, language),
@@ -76,7 +80,7 @@ def to_json(
 
 
 def to_vtt(lines: Sequence[TranscriptLine], language: str | None = None) -> str:
-    """WebVTT; the speaker is the voice, and with several languages each text says which it is in."""
+    """Format as WebVTT with the speaker as voice; with several languages, each text is tagged with its language."""
     blocks = ["WEBVTT"]
     for number, (start, end, line) in enumerate(cues(lines, language), start=1):
         text = _vtt(_one_line(line.text))
@@ -88,7 +92,7 @@ def to_vtt(lines: Sequence[TranscriptLine], language: str | None = None) -> str:
 
 
 def to_srt(lines: Sequence[TranscriptLine], language: str | None = None) -> str:
-    """SubRip, which knows no escaping: an arrow inside a text is written otherwise."""
+    """Format as SubRip, which has no escaping: arrows within a text are replaced."""
     blocks = [
         f"{number}\n{_clock(start, ',')} --> {_clock(end, ',')}\n{_spoken(line).replace('-->', '→')}\n"
         for number, (start, end, line) in enumerate(cues(lines, language), start=1)
@@ -97,7 +101,7 @@ def to_srt(lines: Sequence[TranscriptLine], language: str | None = None) -> str:
 
 
 def to_txt(lines: Sequence[TranscriptLine], language: str | None = None) -> str:
-    """One line each: time, speaker, language, text."""
+    """Format as plain text: time, speaker, language and text on a line."""
     return "".join(
         f"[{_clock(start, '.')[:8]}] {_spoken(line, with_language=language is None)}\n"
         for start, _, line in cues(lines, language)
@@ -113,7 +117,7 @@ _CONTROLS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")
 
 
 def _one_line(text: str) -> str:
-    """Without line breaks and control characters: a blank line would end a cue in the middle."""
+    """Remove line breaks and control characters: a blank line would end a cue."""
     return " ".join(text.translate(_CONTROLS).split())
 
 

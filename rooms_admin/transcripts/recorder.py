@@ -1,8 +1,8 @@
-"""Keeps transcript lines and ledger entries, open and closed; `TranscriptStore` says where.
+"""Records transcript lines and ledger records in a `TranscriptStore`.
 
-Writing down never waits: it fills a buffer, and a task writes the buffer to the store several times a second. Of a line
-that still grows only the latest revision is written. A process that is killed loses what the buffer held; one that is
-told to stop loses nothing.
+Recording never blocks: it fills a buffer, and a task writes the buffer to the store several times a second. Only the
+latest revision of a growing line is written. A killed process loses the contents of the buffer; a stopped one loses
+nothing.
 """
 
 from __future__ import annotations
@@ -21,31 +21,32 @@ from storage.errors import StoreUnavailable
 logger = logging.getLogger(__name__)
 
 FLUSH_S = 0.5
-"""Between two writes: one sync of the disk each."""
+"""Seconds between two writes; each syncs the disk once."""
 BUFFER_LIMIT = 20_000
-"""Items of a kind not in the store yet. If the store does not keep up, the oldest go, and are counted."""
+"""Buffered items of a kind. If the store does not keep up, the oldest are dropped and counted."""
 LINES_READ = 20_000
-"""Per room. Two languages, some ten utterances a minute: more than twelve hours; the youngest are read."""
+"""Lines read of a room, the most recent ones. With two languages and ten utterances a minute, over twelve hours."""
 LAST_FLUSH_S = 5.0
+"""Seconds for the last write at shutdown."""
 
 Kept = TypeVar("Kept")
 RecordKey = tuple[str, str, str]
-"""Room, utterance, language or target."""
+"""Room, utterance, and language or target language."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenLedgerRecord:
-    """An utterance somebody works on, in one target language: it has no final state yet."""
+    """An utterance being interpreted into a target language: it has no final state yet."""
 
     utterance_id: str
     speaker_id: str
     source: str
     target: str
     opened_at_ms: int
-    """since the Unix epoch"""
+    """Since the Unix epoch."""
 
     def abandoned(self, reason: str, now_ms: int) -> LedgerRecord:
-        """The final state of one nobody works on any more."""
+        """Return the final record of an utterance that nobody completes any more."""
         return LedgerRecord(
             utterance_id=self.utterance_id,
             speaker_id=self.speaker_id,
@@ -65,7 +66,7 @@ class OpenLedgerRecord:
 
 @dataclass(slots=True)
 class TranscriptBatch:
-    """What is written down at once."""
+    """Items written to the store together."""
 
     lines: dict[RecordKey, TranscriptLine] = field(default_factory=dict)
     closed: dict[RecordKey, LedgerRecord] = field(default_factory=dict)
@@ -75,12 +76,13 @@ class TranscriptBatch:
         return len(self.lines) + len(self.closed) + len(self.opened)
 
     def after(self, earlier: TranscriptBatch) -> TranscriptBatch:
-        """Both; this one counts."""
+        """Merge with an earlier batch; items of this one take precedence."""
         passages = earlier.closed | self.closed
         opened = {key: one for key, one in (earlier.opened | self.opened).items() if key not in passages}
         return TranscriptBatch(earlier.lines | self.lines, passages, opened)
 
     def without(self, room_id: str) -> TranscriptBatch:
+        """Return the batch without the items of a room."""
         return TranscriptBatch(
             {key: one for key, one in self.lines.items() if key[0] != room_id},
             {key: one for key, one in self.closed.items() if key[0] != room_id},
@@ -89,27 +91,29 @@ class TranscriptBatch:
 
 
 class TranscriptStore(Protocol):
-    """Where an Archive keeps what it keeps. Each method is atomic for a room; errors leave as `StoreUnavailable`."""
+    """Stores transcripts and ledgers. Methods are atomic for a room and raise `StoreUnavailable` on failure."""
 
     async def write(self, batch: TranscriptBatch) -> None:
-        """Of a line the higher revision stays. A closed passage takes its open one's place, and is not opened again.
-        What belongs to no room that is there is left out: a deleted one must not come back by its last words."""
+        """Write a batch. Items of rooms that do not exist are left out, so that a deleted room does not come back.
+
+        The higher revision of a line is kept. A closed record replaces the open one and is not opened again.
+        """
 
     async def lines(self, room_id: str, most: int) -> Sequence[TranscriptLine]:
-        """The youngest, by time."""
+        """Return the `most` recent lines, by time."""
 
     async def ledger(self, room_id: str, most: int | None) -> Sequence[LedgerRecord]:
-        """The youngest, in the order in which they were closed; None: all of them."""
+        """Return the `most` recent closed records in the order of closing; all of them for None."""
 
     async def close_open(self, room_id: str, prefix: str, reason: str, now_ms: int) -> int:
-        """See Archive."""
+        """See `TranscriptRecorder.close_open`."""
 
     async def expire(self, oldest_ms: Mapping[str, int]) -> int:
-        """Delete what is older, by room; returns how much that was."""
+        """Delete the items of each room older than its time; return how many."""
 
 
 class TranscriptRecorder:
-    """The transcripts and ledgers of all rooms. Leaving the context writes down what is still in the buffer."""
+    """Records transcripts and ledgers of all rooms. Leaving the context writes the rest of the buffer."""
 
     def __init__(
         self,
@@ -126,7 +130,7 @@ class TranscriptRecorder:
         self._flushing = asyncio.Lock()
         self._losing = False
         self.lost = 0
-        """Lines and entries that never reached the store."""
+        """Items dropped before they reached the store."""
 
     async def __aenter__(self) -> TranscriptRecorder:
         return self
@@ -135,13 +139,14 @@ class TranscriptRecorder:
         try:
             async with asyncio.timeout(LAST_FLUSH_S):
                 await self.flush()
-        except (StoreUnavailable, TimeoutError):
-            logger.error("transcripts lost", extra={"items": len(self._buffer)})
+        except (StoreUnavailable, TimeoutError) as error:
+            fields = {"items": len(self._buffer), "reason": type(error).__name__}
+            logger.error("transcript items dropped at shutdown", extra=fields)
 
-    # --- writing down: called in the loop, never blocks ----------------------------------------------
+    # --- recording: called in the loop, never blocks ----------------------------------------------
 
     def line(self, room_id: str, line: TranscriptLine) -> None:
-        """Keep this revision in the place of the one before."""
+        """Record a revision of a line; it replaces earlier ones."""
         key = (room_id, line.utterance_id, line.language)
         known = self._buffer.lines.get(key)
         if known is None or line.revision >= known.revision:
@@ -149,17 +154,17 @@ class TranscriptRecorder:
             self._bound(self._buffer.lines)
 
     def opened(self, room_id: str, utterance_id: str, speaker_id: str, source: str, target: str) -> None:
-        """Somebody begins with an utterance. Its `passage` says how it ended, or `close_open` that nobody can say."""
+        """Record the start of an utterance. `closed` records its end, or `close_open` if its process is gone."""
         entry = OpenLedgerRecord(utterance_id, speaker_id, source, target, milliseconds(self._now()))
         self._buffer.opened[room_id, utterance_id, target] = entry
         self._bound(self._buffer.opened)
 
-    def closed(self, room_id: str, passage: LedgerRecord) -> None:
-        """The final state of an utterance in a language."""
-        key = (room_id, passage.utterance_id, passage.target)
+    def closed(self, room_id: str, record: LedgerRecord) -> None:
+        """Record the final state of an utterance in a target language."""
+        key = (room_id, record.utterance_id, record.target)
         self._buffer.opened.pop(key, None)
-        closed_at_ms = passage.closed_at_ms or milliseconds(self._now())
-        self._buffer.closed[key] = replace(passage, closed_at_ms=closed_at_ms)
+        closed_at_ms = record.closed_at_ms or milliseconds(self._now())
+        self._buffer.closed[key] = replace(record, closed_at_ms=closed_at_ms)
         self._bound(self._buffer.closed)
 
     def _bound(self, kept: dict[RecordKey, Kept]) -> None:
@@ -169,16 +174,16 @@ class TranscriptRecorder:
         self.lost += 1
         if not self._losing:
             self._losing = True
-            logger.error("transcripts are being lost: the store does not keep up")
+            logger.error("transcript item dropped", extra={"reason": "the store does not keep up"})
 
     def forget(self, room_id: str) -> None:
-        """What the buffer holds of a deleted room is not to be written; the store has removed the rest."""
+        """Drop the buffered items of a deleted room; the store has removed the others."""
         self._buffer = self._buffer.without(room_id)
 
     # --- the store ---------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Write down the buffer again and again, until cancelled."""
+        """Write the buffer every `flush_s` seconds, until cancelled."""
         loop = asyncio.get_running_loop()
         due = loop.time() + self._flush_s
         while True:
@@ -186,14 +191,14 @@ class TranscriptRecorder:
             try:
                 await self.flush()
             except StoreUnavailable:
-                pass  # logged by the store; what was to be written is in the buffer again
+                pass  # logged by the store; the items are in the buffer again
             due = max(due + self._flush_s, loop.time())
 
     async def flush(self) -> None:
-        """Write down what the buffer holds now.
+        """Write the buffer.
 
         Raises:
-            StoreUnavailable: everything is kept for the next time.
+            StoreUnavailable: the items stay in the buffer.
         """
         async with self._flushing:
             if not self._buffer:
@@ -211,9 +216,9 @@ class TranscriptRecorder:
                 self._being_written = TranscriptBatch()
 
     async def close_open(self, room_id: str, prefix: str, reason: str) -> int:
-        """Close every open entry of the room whose utterance id begins with `prefix`, as abandoned; returns how many.
+        """Close the open records of a room whose utterance ids begin with `prefix` as abandoned; return how many.
 
-        For what a process that is no more had begun.
+        For utterances that were begun by a process that is gone.
         """
         await self.flush()
         return await self._records.close_open(room_id, prefix, reason, milliseconds(self._now()))
@@ -221,17 +226,17 @@ class TranscriptRecorder:
     # --- reading -------------------------------------------------------------------------------------------
 
     async def lines(self, room_id: str) -> Sequence[TranscriptLine]:
-        """The latest revision of each line, by time; those still in the buffer included."""
+        """Return the latest revision of each line, by time, including buffered ones."""
         buffered = {**_of(self._being_written.lines, room_id), **_of(self._buffer.lines, room_id)}
         kept = {(one.utterance_id, one.language): one for one in await self._records.lines(room_id, LINES_READ)}
         return list({**kept, **buffered}.values())
 
     async def ledger(self, room_id: str) -> Sequence[LedgerRecord]:
-        """The youngest closed entries, in the order in which they were closed."""
+        """Return the most recent closed records in the order of closing."""
         return await self._read_ledger(room_id, LINES_READ)
 
     async def whole_ledger(self, room_id: str) -> Sequence[LedgerRecord]:
-        """All closed entries there are, in the order in which they were closed."""
+        """Return all closed records in the order of closing."""
         return await self._read_ledger(room_id, None)
 
     async def _read_ledger(self, room_id: str, most: int | None) -> Sequence[LedgerRecord]:
@@ -242,7 +247,7 @@ class TranscriptRecorder:
     # --- retention -----------------------------------------------------------------------------------------
 
     async def expire(self, rooms: Sequence[Room], default_days: int) -> int:
-        """Delete what is older than each of the rooms allows; returns how much that was."""
+        """Delete the items of each room older than its retention; return how many."""
         now = self._now()
 
         def days(room: Room) -> int:

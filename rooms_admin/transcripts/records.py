@@ -1,4 +1,4 @@
-"""What is kept of a meeting: transcript lines and ledger entries."""
+"""Stored records of a meeting: transcript lines and ledger records."""
 
 from __future__ import annotations
 
@@ -8,72 +8,72 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class TranscriptLine:
-    """What one speaker said in one utterance, in one language: the original, or a translation of it."""
+    """Text of an utterance in a language: the original or an interpretation."""
 
     utterance_id: str
     revision: int
-    """a higher one replaces a lower one of the same utterance and language"""
+    """A higher revision replaces a lower one of the same utterance and language."""
     speaker_id: str
     speaker_name: str
     language: str
     text: str
     is_final: bool
     timestamp_ms: int
-    """when the utterance began, in milliseconds since the Unix epoch"""
+    """Start of the utterance, in milliseconds since the Unix epoch."""
     is_original: bool
     duration_ms: int = 0
-    """how long the speaker spoke; 0 while that is not known"""
+    """How long the speaker spoke; 0 while not known."""
     flags: tuple[str, ...] = ()
-    """what a reader should know: `abandoned` if the rest will never come, or what is wrong with the interpretation"""
+    """Remarks: `abandoned` if the rest will never come, or what is wrong with the interpretation."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlayoutTimes:
-    """What became of an interpretation on one channel."""
+    """How much of an interpretation was played on a channel."""
 
     played_ms: int
     trimmed_ms: int
-    """of pauses that were shortened, because listeners were far behind"""
+    """Pauses cut because playout lagged behind the speaker."""
     dropped_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerRecord:
-    """What became of one utterance in one target language: its final state, and how long each step took."""
+    """Final state of an utterance in a target language, and how long each step took."""
 
     utterance_id: str
     speaker_id: str
     source: str
     target: str
     state: str
-    """`spoken`, `caption_only`, `not_needed` or `abandoned`"""
+    """`spoken`, `caption_only`, `not_needed` or `abandoned`."""
     reason: str
-    """why it was not spoken; empty when it was"""
+    """Why it was not spoken; empty if it was."""
     spoken_ms: int | None
-    """how long the speaker spoke"""
+    """How long the speaker spoke."""
     played_ms: int
-    """how much of the interpretation went into the call"""
+    """How much of the interpretation was played into the call."""
     ear_voice_span_ms: int | None
-    """from the speaker's last word to the first of the interpretation; None if there was none"""
+    """From the speaker's last word to the first word of the interpretation; None if there was none."""
     model_ms: int | None
-    """the model's part of it: from the end of the turn to its first audio"""
+    """Model latency: from the end of the turn to the first audio."""
     waited_ms: int
-    """for somebody else's interpretation to end"""
+    """Waiting time for another interpretation to end."""
     own_share_ms: float | None
-    """what is left of the span without the pause that ends a turn, the model and the wait"""
+    """Processing time: the span without the end-of-turn pause, the model and the wait."""
     tokens: Mapping[str, int] = field(default_factory=dict)
-    """as the model counted them, by kind: `input_audio`, `output_text`, ..."""
+    """Tokens by kind as counted by the model: `input_audio`, `output_text`, ..."""
     closed_at_ms: int = 0
-    """since the Unix epoch"""
+    """Since the Unix epoch."""
     kind: str = "utterance"
-    """`utterance`, `passthrough` (the speaker's own voice in another room) or `announcement` (the interpreter's own)"""
+    """`utterance`, `passthrough` (original voice in another room) or `announcement` (by the interpreter)."""
     faults: tuple[str, ...] = ()
-    """what is wrong with the interpretation, as far as a machine can tell"""
+    """Problems of the interpretation found by automatic checks."""
     strict: bool = False
-    """interpreted a second time, because the first was no interpretation"""
+    """True if it was requested a second time, because the first output was no interpretation."""
     speed: float = 1.0
-    """of the voice, as asked for"""
+    """Requested speed of the voice."""
     engine: str = ""
-    """what served the lane, where it was not what had been asked for"""
+    """Engine that served the lane, if it was not the requested one."""
     playouts: Mapping[str, PlayoutTimes] = field(default_factory=dict)
-    """by channel"""
+    """Playout by channel."""

@@ -1,4 +1,4 @@
-"""What interpreting a room has used, lane by lane, from its ledger: minutes, tokens, money. Pure."""
+"""Computes the usage of a room from its ledger, by lane: minutes, tokens and cost. Pure."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What the model costs, per million tokens of each kind; a kind without a price is free."""
+    """Prices of the model per million tokens of each kind; a kind without a price is free."""
 
     currency: str
     per_million: Mapping[str, float]
 
     def cost(self, tokens: Mapping[str, int]) -> float:
-        """What these tokens cost.
+        """Return the cost of these tokens.
 
-        Cached input is counted by the model among the input as well, text first: that much is not paid twice.
+        The model counts cached input as input too; that share is charged once, taken from text before audio.
         """
         paid = dict(tokens)
         cached = paid.get("input_cached", 0)
@@ -34,17 +34,17 @@ class Prices:
 
 @dataclass(slots=True)
 class LaneUsage:
-    """One speaker into one language."""
+    """Usage of a lane: a speaker interpreted into a language."""
 
     speaker_id: str
     source: str
     target: str
     utterances: Counter[str] = field(default_factory=Counter)
-    """By final state."""
+    """Utterances by final state."""
     spoken_ms: int = 0
-    """By the speaker, as far as it went to the model."""
+    """Speech of the speaker that was sent to the model."""
     interpreted_ms: int = 0
-    """Of interpretation, as far as it went into the call."""
+    """Interpretation played into the call."""
     tokens: Counter[str] = field(default_factory=Counter)
 
     def add(self, passage: LedgerRecord) -> None:
@@ -55,12 +55,12 @@ class LaneUsage:
 
 
 def paid_for(passages: Iterable[LedgerRecord]) -> Iterator[LedgerRecord]:
-    """All but voices that were passed through: no model heard them."""
+    """Return the records that used a model: passed-through audio does not."""
     return (passage for passage in passages if passage.kind != "passthrough")
 
 
 def usage_by_lane(passages: Iterable[LedgerRecord]) -> list[LaneUsage]:
-    """The lanes in the order of their first utterance."""
+    """Return the usage of each lane, in the order of their first utterances."""
     lanes: dict[tuple[str, str, str], LaneUsage] = {}
     for passage in paid_for(passages):
         key = (passage.speaker_id, passage.source, passage.target)

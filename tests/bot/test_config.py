@@ -107,7 +107,7 @@ def test_everything_that_is_wrong_is_named_at_once(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv(name, value)
     named = problems()
     assert named == [
-        "AZURE_COMMUNICATION_CONNECTION_STRING: the connection string says no endpoint",
+        "AZURE_COMMUNICATION_CONNECTION_STRING: the connection string has no endpoint",
         "AZURE_COMMUNICATION_ENDPOINT: must be an http(s) URL",
         "AZURE_AI_ENDPOINT: must be https (http is for loopback only)",
         "AZURE_AI_REALTIME_DEPLOYMENT: is not set",
@@ -143,7 +143,7 @@ def test_the_resource_is_named_in_one_way(environment: pytest.MonkeyPatch) -> No
     ("written", "said"),
     [
         ("contoso", "a connection string has the form endpoint=https://…;accesskey=…"),
-        ("endpoint=https://contoso.communication.azure.com", "the connection string says no accesskey"),
+        ("endpoint=https://contoso.communication.azure.com", "the connection string has no accesskey"),
         ("endpoint=contoso;accesskey=c2VjcmV0LWFjY2Vzcy1rZXk=", "the ACS endpoint has the form https://name"),
         ("endpoint=https://contoso;accesskey=%", "the access key is not base64"),
     ],
@@ -157,7 +157,7 @@ def test_a_connection_string_has_a_shape(environment: pytest.MonkeyPatch, writte
 def test_the_resource_is_a_host_alone(environment: pytest.MonkeyPatch) -> None:
     environment.delenv("AZURE_COMMUNICATION_CONNECTION_STRING")
     environment.setenv("AZURE_COMMUNICATION_ENDPOINT", "https://contoso.communication.azure.com/calling")
-    assert problems() == ["AZURE_COMMUNICATION_ENDPOINT: the ACS endpoint is a host alone, without a path"]
+    assert problems() == ["AZURE_COMMUNICATION_ENDPOINT: the ACS endpoint must have no path, query or user name"]
 
 
 @pytest.mark.parametrize(

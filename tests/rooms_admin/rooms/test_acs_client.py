@@ -71,7 +71,7 @@ async def test_undoing_goes_on_past_a_user_that_stays(fake: FakeAcs, caplog: pyt
     with pytest.raises(InvalidRequest):
         await fake.acs.create_room(["Attendee"] * 3, FROM, UNTIL)
     assert len(fake.identity.users) == 1
-    assert ("acs users could not be deleted", 1) in [(r.message, getattr(r, "users", 0)) for r in caplog.records]
+    assert ("acs users not deleted", 1) in [(r.message, getattr(r, "users", 0)) for r in caplog.records]
 
 
 async def test_undoing_is_bounded_in_time(fake: FakeAcs, monkeypatch: pytest.MonkeyPatch) -> None:

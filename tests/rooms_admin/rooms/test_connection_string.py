@@ -22,9 +22,9 @@ def test_the_scheme_is_kept_and_the_slash_is_not(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "says no endpoint"),
-        ("endpoint=https://a.example", "says no accesskey"),
-        ("endpoint=;accesskey=c2VjcmV0", "says no endpoint"),
+        ("", "has no endpoint"),
+        ("endpoint=https://a.example", "has no accesskey"),
+        ("endpoint=;accesskey=c2VjcmV0", "has no endpoint"),
         ("endpoint=https://a.example;accesskey=not base64!", "not base64"),
         ("endpoint=https://a.example;accesskey=c2VjcmV0;endpoint=https://b.example", "endpoint twice"),
         ("https://a.example", "has the form"),
@@ -32,12 +32,12 @@ def test_the_scheme_is_kept_and_the_slash_is_not(text: str) -> None:
         ("endpoint=a.example;accesskey=c2VjcmV0", "has the form https://"),
         ("endpoint=ftp://a.example;accesskey=c2VjcmV0", "has the form https://"),
         ("endpoint=https://;accesskey=c2VjcmV0", "has the form https://"),
-        ("endpoint=https://a.example:port;accesskey=c2VjcmV0", "not an address"),
+        ("endpoint=https://a.example:port;accesskey=c2VjcmV0", "not a URL"),
         ("endpoint=https://a.example:0;accesskey=c2VjcmV0", "has the form https://"),
-        ("endpoint=https://[::1;accesskey=c2VjcmV0", "not an address"),
-        ("endpoint=https://a.example/path;accesskey=c2VjcmV0", "host alone"),
-        ("endpoint=https://user@a.example;accesskey=c2VjcmV0", "host alone"),
-        ("endpoint=https://a.example?x=1;accesskey=c2VjcmV0", "host alone"),
+        ("endpoint=https://[::1;accesskey=c2VjcmV0", "not a URL"),
+        ("endpoint=https://a.example/path;accesskey=c2VjcmV0", "no path, query or user name"),
+        ("endpoint=https://user@a.example;accesskey=c2VjcmV0", "no path, query or user name"),
+        ("endpoint=https://a.example?x=1;accesskey=c2VjcmV0", "no path, query or user name"),
     ],
 )
 def test_what_is_wrong_is_said_without_the_key(text: str, reason: str) -> None:
