@@ -70,7 +70,7 @@ def test_a_room_without_a_glossary_wants_nothing() -> None:
     assert not plan_of(_room()).glossary.terms
 
 
-class NoBooks:
+class NoLedger:
     async def whole_ledger(self, room_id: str) -> list[LedgerRecord]:
         raise AssertionError("not read for a room without a cap")
 
@@ -81,15 +81,15 @@ SISTERS = {"en-US": "acs-1", "es-ES": "acs-2"}
 async def test_a_room_is_found_by_any_of_its_acs_rooms_and_by_the_keys_of_its_calls() -> None:
     store = InMemoryRooms()
     await store.add(replace(_room(), sisters=SISTERS))
-    book = StoredRoomPlans(store, NoBooks())
-    calls = await book.calls("room-1")
+    plans = StoredRoomPlans(store, NoLedger())
+    calls = await plans.calls("room-1")
     assert [(one.room_id, one.acs_room_id) for one in calls] == [("room-1/en-US", "acs-1"), ("room-1/es-ES", "acs-2")]
     for one in calls:
         assert is_per_language(one.room_id) and room_of(one.room_id) == "room-1"
-        assert await book.by_acs_room(one.acs_room_id) == await book.by_room(one.room_id) == one
+        assert await plans.by_acs_room(one.acs_room_id) == await plans.by_room(one.room_id) == one
     assert [stream_of(one.room_id) for one in calls] == list(SISTERS)
-    assert await book.by_room("room-1") is None, "no call has this key"
-    assert (await book.by_acs_room("acs-3"), await book.by_room("room-2/en-US"), await book.calls("room-2")) == (
+    assert await plans.by_room("room-1") is None, "no call has this key"
+    assert (await plans.by_acs_room("acs-3"), await plans.by_room("room-2/en-US"), await plans.calls("room-2")) == (
         None,
         None,
         [],
@@ -101,7 +101,7 @@ async def test_a_shared_room_is_one_call_under_its_own_id() -> None:
     await store.add(_room())
     (call,) = planned(_room())
     assert (call.room_id, stream_of(call.room_id), is_per_language(call.room_id)) == ("room-1", "room", False)
-    assert await StoredRoomPlans(store, NoBooks()).by_room("room-1") == call
+    assert await StoredRoomPlans(store, NoLedger()).by_room("room-1") == call
 
 
 def test_all_calls_of_a_room_follow_its_changes() -> None:
@@ -121,7 +121,7 @@ def test_all_calls_of_a_room_follow_its_changes() -> None:
     assert switched.told == ["room-1/en-US changed", "room-1/es-ES changed", "room-1 deleted"]
 
 
-class Books:
+class FakeLedger:
     """What two passages of earlier calls used; one of them was a voice passed through."""
 
     async def whole_ledger(self, room_id: str) -> list[LedgerRecord]:
@@ -132,6 +132,6 @@ class Books:
 async def test_what_earlier_calls_used_counts_where_there_is_a_cap() -> None:
     store = InMemoryRooms()
     await store.add(replace(_room(), settings=RoomSettings(usage_cap={"minutes": 5.0})))
-    call = await StoredRoomPlans(store, Books()).by_room("room-1")
+    call = await StoredRoomPlans(store, FakeLedger()).by_room("room-1")
     assert call is not None
     assert (call.used.spoken_ms, call.used.interpreted_ms) == (2_000, 1_500)

@@ -113,13 +113,13 @@ def test_only_reports_orders_the_retry_and_a_takeover_lead_into_a_call(state: Ca
 
 
 @pytest.mark.parametrize(("state", "trigger"), PAIRS)
-def test_a_call_is_only_left_by_closing_its_books(state: CallState, trigger: CallTrigger) -> None:
+def test_a_call_is_only_left_by_closing_its_ledger(state: CallState, trigger: CallTrigger) -> None:
     following, action = step(state, trigger)
     if state in IN_CALL and following not in IN_CALL:
         assert action in (CallAction.LEAVE, CallAction.QUIT, CallAction.CLOSE, CallAction.WITHDRAW)
         assert following is (CallState.ENDED if action is CallAction.WITHDRAW else CallState.DRAINING)
     if action in (CallAction.LEAVE, CallAction.QUIT, CallAction.CLOSE):
-        assert state in IN_CALL, "books are closed once"
+        assert state in IN_CALL, "the ledger is closed once"
 
 
 @pytest.mark.parametrize("trigger", CallTrigger)
@@ -147,7 +147,7 @@ def test_a_repeated_report_neither_shortens_the_pause_nor_undoes_an_order_to_lea
 def test_happenings_that_may_be_told_twice_do_nothing_new_the_second_time(
     state: CallState, trigger: CallTrigger
 ) -> None:
-    """But for what asks for one more step of the ladder, and notes of what is to be joined next, which are the same."""
+    """Except for triggers of one more recovery step, and for notes of the call to join next, which are the same."""
     following, _ = step(state, trigger)
     again = step(following, trigger)
     assert again.state is following
