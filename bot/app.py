@@ -199,6 +199,7 @@ async def open_resources(settings: Settings, feed: Feed, stack: AsyncExitStack) 
     sockets = await asyncio.to_thread(ModelSockets, model, open_s=LIMITS.open_s, close_s=LIMITS.close_s)
     detectors = DetectorPool()
     await asyncio.to_thread(detectors.load)
+    stack.callback(detectors.close)  # FastAPI keeps a reference to every route it has seen, and so to the detectors
     storage = await stack.enter_async_context(opened_storage(settings))
     deliveries = await stack.enter_async_context(WebhookDeliveries(storage.subscriptions))
     stack.callback(feed.close, "service_stopping")

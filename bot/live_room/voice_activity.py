@@ -324,6 +324,12 @@ class DetectorPool:
             return
         self._free += [SileroModel() for _ in range(self._size - len(self._free) - len(self._lent))]
 
+    def close(self) -> None:
+        """Free the memory of all detectors; later borrowers get WebRTC's."""
+        for borrower in list(self._lent):
+            borrower.close()
+        self._free.clear()
+
     def detector(self) -> SpeechDetector:
         """Return a detector for one more speaker; it costs nothing until they may be speaking."""
         return SpeechDetector(self)

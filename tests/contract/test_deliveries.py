@@ -17,12 +17,12 @@ from emulator.acs.calls.call_events import call_ended, call_started, participant
 from emulator.acs.calls.room_call import RoomCall
 from emulator.acs.wire.grid_event import GridEvent
 from emulator.client import Participant
-from emulator.engine.local import Synthesiser
 from emulator.engine.scripted import read_markers
 from tests.support.audio import quieter
 from tests.support.line import GRID_SECRET, Line, Room, line
+from tests.support.virtual_time import in_virtual_time
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [in_virtual_time, pytest.mark.timeout(120)]
 
 WIRE = Path(__file__).parents[1] / "wire"
 TOPIC = "/subscriptions/s/resourcegroups/r/providers/microsoft.communication/communicationservices/c"
@@ -35,15 +35,6 @@ class Delivery:
     path: str
     content_type: str
     body: str
-
-
-@pytest.fixture(scope="module")
-def english() -> bytes:
-    async def synthesise() -> bytes:
-        async with Synthesiser() as synthesiser:
-            return await synthesiser.say("The results are better than expected.", "en")
-
-    return asyncio.run(synthesise())
 
 
 def role(*_: object) -> str:

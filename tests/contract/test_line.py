@@ -10,22 +10,11 @@ import aiohttp
 import pytest
 
 from emulator.client import Participant
-from emulator.engine.local import Synthesiser
 from emulator.engine.scripted import read_markers
 from tests.support.line import Line, Room, line
+from tests.support.virtual_time import in_virtual_time
 
-pytestmark = pytest.mark.timeout(60)
-
-
-@pytest.fixture(scope="module")
-def english() -> bytes:
-    """Two seconds of speech, and what ends a turn."""
-
-    async def synthesise() -> bytes:
-        async with Synthesiser() as synthesiser:
-            return await synthesiser.say("The results are better than expected.", "en")
-
-    return asyncio.run(synthesise())
+pytestmark = [in_virtual_time, pytest.mark.timeout(60)]
 
 
 @pytest.fixture
@@ -78,7 +67,7 @@ async def test_garbage_from_the_model_in_one_room_is_not_felt_in_another(running
         # Only sessions opened so far are hit, and those are the unlucky room's.
         await running.until_noted("realtime.connection", 2)
         rules = [{"do": "malformed_json", "at": "mid_response", "connection": number} for number in (1, 2)]
-        await put_faults(running, {"realtime": {"rules": rules}})
+        await running.put_faults({"realtime": {"rules": rules}})
         luis, passages = await speak_and_listen(lucky, english)
         assert [p["state"] for p in passages] == ["spoken"]
         assert read_markers(bytes(luis.heard)) == [0]
@@ -91,8 +80,8 @@ async def test_a_model_that_hangs_up_is_called_again(running: Line, english: byt
     room = await running.room()
     async with room.joined("Ana") as ana, room.joined("Luis"):
         await room.until_status("interpreting")
-        await put_faults(
-            running, {"realtime": {"rules": [{"do": "close", "at": "mid_response", "close_code": 1011, "times": 1}]}}
+        await running.put_faults(
+            {"realtime": {"rules": [{"do": "close", "at": "mid_response", "close_code": 1011, "times": 1}]}}
         )
         await ana.speak(english)
         first = await room.until_passages(1)
@@ -103,7 +92,7 @@ async def test_a_model_that_hangs_up_is_called_again(running: Line, english: byt
 
 async def test_a_lost_media_socket_comes_back(running: Line, english: bytes) -> None:
     room = await running.room()
-    await put_faults(running, {"media": {"drop_after_frames": 20, "times": 1}})
+    await running.put_faults({"media": {"drop_after_frames": 20, "times": 1}})
     async with room.joined("Ana") as ana, room.joined("Luis") as luis:
         await running.until_noted("media.dialled", 2)
         await room.until_status("interpreting")
@@ -171,11 +160,6 @@ async def _speak_until_cut(ana: Participant, speech: bytes) -> None:
         await ana.speak(speech)
     except ConnectionError:
         pass
-
-
-async def put_faults(whole: Line, document: dict[str, Any]) -> None:
-    async with whole.http.put(f"{whole.emulator.acs_url}/emulator/faults", json=document) as response:
-        assert response.status < 300, await response.text()
 
 
 async def test_a_room_whose_cap_is_reached_is_read_and_its_admin_is_told_also_in_the_next_call(

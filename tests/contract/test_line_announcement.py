@@ -10,8 +10,9 @@ import pytest
 from bot.interpreting.announcement import NAME, SPEAKER
 from emulator.engine.scripted import ScriptedEngine, read_markers
 from tests.support.line import line
+from tests.support.virtual_time import in_virtual_time
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [in_virtual_time, pytest.mark.timeout(60)]
 
 SAID = {"en-US": "This meeting is interpreted by a machine.", "es-ES": "Una máquina interpreta esta reunión."}
 

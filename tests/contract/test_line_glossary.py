@@ -6,12 +6,13 @@ import asyncio
 
 import pytest
 
-from emulator.engine.local import Synthesiser
 from emulator.engine.scripted import ScriptedEngine, read_markers
 from emulator.realtime.faults.rules import FaultRule, RealtimeFaults
 from tests.support.line import Line, line
+from tests.support.speech import spoken
+from tests.support.virtual_time import in_virtual_time
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = [in_virtual_time, pytest.mark.timeout(90)]
 
 PIER = "Please come to the pier at once."
 SPANISH_PIER = "Venga al embarcadero enseguida, por favor."
@@ -22,11 +23,7 @@ ENGLISH = "The weather here is very good every day, really."
 
 @pytest.fixture(scope="module")
 def voices() -> dict[str, bytes]:
-    async def synthesise() -> dict[str, bytes]:
-        async with Synthesiser() as synthesiser:
-            return {"Ana": await synthesiser.say(PIER, "en"), "Luis": await synthesiser.say(SPANISH, "es")}
-
-    return asyncio.run(synthesise())
+    return {"Ana": spoken(PIER, "en"), "Luis": spoken(SPANISH, "es")}
 
 
 def connections(whole: Line) -> int:

@@ -7,17 +7,12 @@ from typing import Any
 
 import pytest
 
-from emulator.engine.local import Synthesiser
 from emulator.engine.scripted import read_markers
 from listeners.readers import Reader
 from tests.support.line import ADMIN_KEY, line
+from tests.support.virtual_time import in_virtual_time
 
-pytestmark = pytest.mark.timeout(60)
-
-
-async def synthesised() -> bytes:
-    async with Synthesiser() as synthesiser:
-        return await synthesiser.say("The results are better than expected.", "en")
+pytestmark = [in_virtual_time, pytest.mark.timeout(60)]
 
 
 async def kept(reader: Reader[Any], items: list[Any]) -> None:
@@ -25,8 +20,7 @@ async def kept(reader: Reader[Any], items: list[Any]) -> None:
         items.append(item)
 
 
-async def test_a_channel_brings_its_listeners_captions_voice_and_word_of_the_original() -> None:
-    english = await synthesised()
+async def test_a_channel_brings_its_listeners_captions_voice_and_word_of_the_original(english: bytes) -> None:
     async with line() as running:
         room = await running.room(layout="channels")
         feed = running.service.feed

@@ -7,7 +7,7 @@ same time, and that must not change. All in virtual time, room after room, in on
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,12 +18,11 @@ import pytest
 
 from emulator.client import Participant
 from emulator.config import Switches
-from emulator.engine.local import Synthesiser
 from emulator.engine.scripted import ScriptedEngine, read_markers
 from emulator.realtime.faults.rules import FaultRule, RealtimeFaults
 from emulator.virtual_time import VirtualTimeLoop
 from tests.support.line import Line, Room, line
-from tests.support.wall_time import wall_time_of
+from tests.support.speech import spoken
 
 pytestmark = pytest.mark.timeout(400)  # the first test holds all meetings of the table: 25 s on a free core
 
@@ -79,6 +78,17 @@ def always(do: str, **members: Any) -> FaultRule:
     return FaultRule(do, target="es", **members)  # type: ignore[arg-type]  # as above
 
 
+BY_DEFAULT = {
+    "good behaviour",
+    "answers once",
+    "another language",
+    "silent always",
+    "endless audio",
+    "cut at mid_response",
+    "late",
+    "no transcription",
+}
+"""Of the faults below, those of the default run."""
 QUOTA = {"error_code": "rate_limit_exceeded", "error_type": "rate_limit_exceeded"}
 
 FAULTS: dict[str, tuple[FaultRule, ...]] = {
@@ -113,15 +123,23 @@ FAULTS: dict[str, tuple[FaultRule, ...]] = {
 }
 
 
+def each(*faults: str) -> list[Any]:
+    """Parameters of a test: these faults, or all."""
+    return [pytest.param(fault, marks=soak_of(fault)) for fault in faults or FAULTS]
+
+
+def soak_of(fault: str) -> list[pytest.MarkDecorator]:
+    return [] if fault in BY_DEFAULT else [pytest.mark.soak]
+
+
 def engine() -> ScriptedEngine:
     texts = {("en", "es"): [SPANISH], ("en", "fr"): [FRENCH], ("en", "ru"): [RUSSIAN]}
     return ScriptedEngine(0.3, transcripts={"en": [ENGLISH]}, translations=texts)
 
 
-async def synthesise() -> bytes:
-    """Two seconds of speech, and what ends a turn."""
-    async with Synthesiser() as synthesiser:
-        return await synthesiser.say(ENGLISH, "en") + bytes(32_000)
+def speech() -> bytes:
+    """Two seconds of it, and what ends a turn."""
+    return spoken(ENGLISH, "en") + bytes(32_000)
 
 
 @asynccontextmanager
@@ -129,10 +147,8 @@ async def two_rooms(**settings: Any) -> AsyncIterator[tuple[Line, Room]]:
     """The whole line, and the room next door."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualTimeLoop)
-    switches = Switches(silent_frames="omitted")
-    with wall_time_of(loop):
-        async with line(engine=engine(), switches=switches, **settings) as whole:
-            yield whole, await room_of(whole, {"Mia": "en-US", "Noé": "fr-FR"})
+    async with line(engine=engine(), switches=Switches(silent_frames="omitted"), **settings) as whole:
+        yield whole, await room_of(whole, {"Mia": "en-US", "Noé": "fr-FR"})
 
 
 async def room_of(whole: Line, people: dict[str, str]) -> Room:
@@ -196,14 +212,13 @@ async def utter(
     )
 
 
-async def hold_all() -> dict[str, Meeting]:
-    speech = await synthesise()
+async def hold_all(faults: list[str], speech: bytes) -> dict[str, Meeting]:
     held: dict[str, Meeting] = {}
     async with two_rooms() as (whole, next_door):
         async with next_door.joined("Mia") as mia, next_door.joined("Noé"):
             await next_door.until_status("interpreting")
-            for number, (name, rules) in enumerate(FAULTS.items(), 1):
-                held[name] = await hold(whole, rules, speech, partial(mia.speak, speech))
+            for number, name in enumerate(faults, 1):
+                held[name] = await hold(whole, FAULTS[name], speech, partial(mia.speak, speech))
                 beside = (await passages(next_door, number))[-1]
                 held[name] = Meeting(held[name].met, held[name].after, beside)
     return held
@@ -225,64 +240,74 @@ async def hold(whole: Line, rules: tuple[FaultRule, ...], speech: bytes, speak_n
 
 
 @pytest.fixture(scope="module")
-def meetings() -> Iterator[dict[str, Meeting]]:
-    yield run(hold_all())
+def meetings(request: pytest.FixtureRequest) -> dict[str, Meeting]:
+    """One for each fault that a test of this run is about."""
+    tested = [
+        item.callspec
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+    ]
+    wanted = {"good behaviour"} | {str(one.params["fault"]) for one in tested if "fault" in one.params}
+    held: dict[str, Meeting] = run(hold_all([fault for fault in FAULTS if fault in wanted], speech()))
+    return held
 
 
 GOOD = (SPANISH, ())
 
 
+TABLE: list[Any] = [
+    ("good behaviour", ("spoken", ""), VOICE_MS, GOOD, []),
+    # A second, stricter request comes in time: nobody hears or reads anything of the first.
+    ("answers once", ("spoken", ""), VOICE_MS, GOOD, []),
+    ("another script once", ("spoken", ""), VOICE_MS, GOOD, []),
+    ("echo once", ("spoken", ""), VOICE_MS, GOOD, []),
+    ("silent once", ("spoken", ""), VOICE_MS, GOOD, []),
+    ("refusal", ("spoken", ""), VOICE_MS, GOOD, []),
+    ("failed once", ("spoken", ""), VOICE_MS, GOOD, []),
+    # In vain, or known too late: said, as guards do err, and whoever reads is warned.
+    (
+        "answers always",
+        ("spoken", ""),
+        VOICE_MS,
+        (ANSWER, ("language", "assistant", "question")),
+        ["language", "assistant", "question"],
+    ),
+    ("echo always", ("spoken", ""), VOICE_MS, (ENGLISH, ("echo", "language")), ["echo", "language"]),
+    ("silent always", ("abandoned", "empty"), 0, None, ["empty"]),
+    ("failed always", ("abandoned", "server_error"), 0, None, []),
+    (
+        "answers smoothly",
+        ("spoken", ""),
+        VOICE_MS,
+        (SMOOTH_ANSWER, ("language", "assistant", "question")),
+        ["language", "assistant", "question"],
+    ),
+    # Its first words could be Spanish: it is heard by the time it is known for French.
+    ("another language", ("spoken", ""), VOICE_MS, (FRENCH, ("language",)), ["language"]),
+    # Cut off.
+    ("endless audio", ("spoken", "endless"), 11_120, ("Los resultados", ("incomplete",)), []),
+    ("half audio", ("spoken", ""), VOICE_MS // 2, GOOD, []),
+    ("incomplete", ("spoken", "max_output_tokens"), 1_000, ("Los resultados son mejores", ("incomplete",)), []),
+    ("filtered", ("spoken", "content_filter"), 1_000, ("Los resultados son mejores", ("incomplete",)), []),
+    ("hangs", ("abandoned", "model_timeout"), 100, ("Los", ("abandoned",)), []),
+    ("cut at committed", ("abandoned", "closed_1011"), 0, None, []),
+    ("cut at response", ("abandoned", "closed_1011"), 0, None, []),
+    ("cut at mid_word", ("abandoned", "closed_1011"), 0, ("Los", ("abandoned",)), []),
+    ("cut at first_delta", ("abandoned", "closed_1011"), 20, ("Los", ("abandoned",)), []),
+    ("cut at mid_response", ("abandoned", "closed_1011"), 200, ("Los resultados son mejores", ("abandoned",)), []),
+    ("cut at done", ("spoken", ""), VOICE_MS, GOOD, []),
+    # Too late to be heard.
+    ("late", ("caption_only", "stale"), 0, GOOD, []),
+    # Only readers of the original notice.
+    ("late transcription", ("spoken", ""), VOICE_MS, GOOD, []),
+    ("no transcription", ("spoken", ""), VOICE_MS, GOOD, []),
+    ("quota of a response", ("abandoned", "rate_limit_exceeded"), 0, None, []),
+]
+
+
 @pytest.mark.parametrize(
     ("fault", "state", "voice_ms", "spanish", "faults"),
-    [
-        ("good behaviour", ("spoken", ""), VOICE_MS, GOOD, []),
-        # A second, stricter request comes in time: nobody hears or reads anything of the first.
-        ("answers once", ("spoken", ""), VOICE_MS, GOOD, []),
-        ("another script once", ("spoken", ""), VOICE_MS, GOOD, []),
-        ("echo once", ("spoken", ""), VOICE_MS, GOOD, []),
-        ("silent once", ("spoken", ""), VOICE_MS, GOOD, []),
-        ("refusal", ("spoken", ""), VOICE_MS, GOOD, []),
-        ("failed once", ("spoken", ""), VOICE_MS, GOOD, []),
-        # In vain, or known too late: said, as guards do err, and whoever reads is warned.
-        (
-            "answers always",
-            ("spoken", ""),
-            VOICE_MS,
-            (ANSWER, ("language", "assistant", "question")),
-            ["language", "assistant", "question"],
-        ),
-        ("echo always", ("spoken", ""), VOICE_MS, (ENGLISH, ("echo", "language")), ["echo", "language"]),
-        ("silent always", ("abandoned", "empty"), 0, None, ["empty"]),
-        ("failed always", ("abandoned", "server_error"), 0, None, []),
-        (
-            "answers smoothly",
-            ("spoken", ""),
-            VOICE_MS,
-            (SMOOTH_ANSWER, ("language", "assistant", "question")),
-            ["language", "assistant", "question"],
-        ),
-        # Its first words could be Spanish: it is heard by the time it is known for French.
-        ("another language", ("spoken", ""), VOICE_MS, (FRENCH, ("language",)), ["language"]),
-        # Cut off.
-        ("endless audio", ("spoken", "endless"), 11_120, ("Los resultados", ("incomplete",)), []),
-        ("half audio", ("spoken", ""), VOICE_MS // 2, GOOD, []),
-        ("incomplete", ("spoken", "max_output_tokens"), 1_000, ("Los resultados son mejores", ("incomplete",)), []),
-        ("filtered", ("spoken", "content_filter"), 1_000, ("Los resultados son mejores", ("incomplete",)), []),
-        ("hangs", ("abandoned", "model_timeout"), 100, ("Los", ("abandoned",)), []),
-        ("cut at committed", ("abandoned", "closed_1011"), 0, None, []),
-        ("cut at response", ("abandoned", "closed_1011"), 0, None, []),
-        ("cut at mid_word", ("abandoned", "closed_1011"), 0, ("Los", ("abandoned",)), []),
-        ("cut at first_delta", ("abandoned", "closed_1011"), 20, ("Los", ("abandoned",)), []),
-        ("cut at mid_response", ("abandoned", "closed_1011"), 200, ("Los resultados son mejores", ("abandoned",)), []),
-        ("cut at done", ("spoken", ""), VOICE_MS, GOOD, []),
-        # Too late to be heard.
-        ("late", ("caption_only", "stale"), 0, GOOD, []),
-        # Only readers of the original notice.
-        ("late transcription", ("spoken", ""), VOICE_MS, GOOD, []),
-        ("no transcription", ("spoken", ""), VOICE_MS, GOOD, []),
-        ("quota of a response", ("abandoned", "rate_limit_exceeded"), 0, None, []),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
+    [pytest.param(*row, marks=soak_of(row[0]), id=row[0]) for row in TABLE],
 )
 def test_what_is_heard_and_read(
     meetings: dict[str, Meeting],
@@ -299,7 +324,7 @@ def test_what_is_heard_and_read(
     assert seen.passage["faults"] == faults
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", each())
 def test_the_next_utterance_is_interpreted_as_ever(meetings: dict[str, Meeting], fault: str) -> None:
     after, usual = meetings[fault].after, meetings["good behaviour"].after
     assert (after.state, after.spanish, after.passage["faults"]) == (("spoken", ""), GOOD, [])
@@ -308,7 +333,7 @@ def test_the_next_utterance_is_interpreted_as_ever(meetings: dict[str, Meeting],
     assert after.passage["ear_voice_span_ms"] == pytest.approx(usual.passage["ear_voice_span_ms"], abs=100)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", each())
 def test_next_door_nobody_notices(meetings: dict[str, Meeting], fault: str) -> None:
     beside, usual = meetings[fault].next_door, meetings["good behaviour"].next_door
     assert (beside["state"], beside["faults"], beside["strict"]) == ("spoken", [], False)
@@ -316,7 +341,7 @@ def test_next_door_nobody_notices(meetings: dict[str, Meeting], fault: str) -> N
     assert beside["ear_voice_span_ms"] == pytest.approx(usual["ear_voice_span_ms"], abs=100)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", each())
 def test_nothing_is_heard_twice_or_from_its_middle(meetings: dict[str, Meeting], fault: str) -> None:
     """Of the voice that does not end, more than one beginning is heard: it says the same again and again."""
     seen = meetings[fault].met
@@ -324,12 +349,18 @@ def test_nothing_is_heard_twice_or_from_its_middle(meetings: dict[str, Meeting],
         assert len(seen.markers) == (1 if seen.voice_ms > 80 else 0)
 
 
-@pytest.mark.parametrize("fault", sorted(FAULTS.keys() - {"no transcription", "cut at committed"}))
+@pytest.mark.parametrize("fault", each(*sorted(FAULTS.keys() - {"no transcription", "cut at committed"})))
 def test_the_original_is_read_in_any_case(meetings: dict[str, Meeting], fault: str) -> None:
     """Who reads along in English loses nothing through the interpreter's failure."""
     assert meetings[fault].met.lines["en-US"] == (ENGLISH, ())
 
 
+@pytest.mark.parametrize("fault", each("answers once", "silent always"))
+def test_a_wrong_interpretation_is_asked_for_more_strictly(meetings: dict[str, Meeting], fault: str) -> None:
+    assert meetings[fault].met.passage["strict"]
+
+
+@pytest.mark.soak
 def test_what_comes_in_time_is_asked_for_once_more(meetings: dict[str, Meeting]) -> None:
     strict = {fault for fault, meeting in meetings.items() if meeting.met.passage["strict"]}
     once = {"answers once", "another script once", "echo once", "silent once", "refusal", "failed once"}
@@ -345,10 +376,11 @@ OLDEST_S = 3.0
 """No older than this is what is heard after a stall (product page, section 6)."""
 
 
-async def hold_through(rules: tuple[FaultRule, ...], bad_s: float, *, stop_reading: bool) -> tuple[list[Any], int, int]:
+async def hold_through(
+    speech: bytes, rules: tuple[FaultRule, ...], bad_s: float, *, stop_reading: bool
+) -> tuple[list[Any], int, int]:
     """Ana says it every 4 s while the model is bad, and twice when it is good again: the ledger, what of the model's
     voice Luis has heard until then, and in all (beginnings of interpretations)."""
-    speech = await synthesise()
     async with two_rooms() as (whole, _):
         room = await whole.room()
         async with room.joined("Ana") as ana, room.joined("Luis") as luis:
@@ -378,7 +410,7 @@ async def hold_through(rules: tuple[FaultRule, ...], bad_s: float, *, stop_readi
 
 def test_after_a_stall_of_the_model_nothing_old_is_heard_and_all_is_accounted_for() -> None:
     stall = FaultRule("stall", at="connect", seconds=STALL_S)  # who connects anew fares no better
-    found, heard_until_then, heard = run(hold_through((stall,), STALL_S, stop_reading=True))
+    found, heard_until_then, heard = run(hold_through(speech(), (stall,), STALL_S, stop_reading=True))
     during, after = found[:-2], found[-2:]
     assert len(during) >= 6
     assert {passage["state"] for passage in during} == {"abandoned"}
@@ -393,7 +425,7 @@ def test_sessions_refused_for_quota_are_asked_for_again_when_the_service_wants_i
         FaultRule("close", at="done", times=1),
         FaultRule("refuse", status=429, retry_after_s=5.0, error_code="429", times=2),
     )
-    found, _, heard = run(hold_through(refusals, 12.0, stop_reading=False))
+    found, _, heard = run(hold_through(speech(), refusals, 12.0, stop_reading=False))
     states = [(passage["state"], passage["reason"]) for passage in found]
     assert states[0] == ("spoken", "")
     assert ("abandoned", "model_backlog") in states[1:3]

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.engine.local import Synthesiser
 from tests.support.line import line
+from tests.support.virtual_time import in_virtual_time
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [in_virtual_time, pytest.mark.timeout(60)]
 
 
-async def test_a_mixed_call_is_interpreted_without_knowing_who_speaks() -> None:
-    async with Synthesiser() as synthesiser:
-        english = await synthesiser.say("The results are better than expected.", "en")
+async def test_a_mixed_call_is_interpreted_without_knowing_who_speaks(english: bytes) -> None:
     async with line() as running:
         room = await running.room(mixed=True)
         async with room.joined("Ana") as ana, room.joined("Luis"):

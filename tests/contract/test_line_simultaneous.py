@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
 
-from emulator.engine.local import Synthesiser
 from emulator.engine.scripted import read_markers
 from emulator.realtime.faults.rules import FaultRule, RealtimeFaults
 from tests.support.line import Line, Room, line
+from tests.support.virtual_time import in_virtual_time
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [in_virtual_time, pytest.mark.timeout(60)]
 
 DEPLOYMENT = "gpt-realtime-translate"
-
-
-@pytest.fixture(scope="module")
-def english() -> bytes:
-    """Two seconds of speech."""
-
-    async def synthesise() -> bytes:
-        async with Synthesiser() as synthesiser:
-            return await synthesiser.say("The results are better than expected.", "en")
-
-    return asyncio.run(synthesise())
 
 
 async def ready(whole: Line) -> Any:

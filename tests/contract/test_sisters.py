@@ -10,25 +10,16 @@ from typing import Any
 import pytest
 
 from emulator.client import Participant
-from emulator.engine.local import Synthesiser
 from emulator.engine.scripted import read_markers
 from tests.support.line import Line, Room, line
+from tests.support.virtual_time import in_virtual_time
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = [in_virtual_time, pytest.mark.timeout(90)]
 
 ROSTER = [("Ana", "en-US", "en-US"), ("Luis", "es-ES", "es-ES"), ("Chloé", "fr-FR", "fr-FR"), ("Ben", "en-US", "es-ES")]
 """Name, language spoken, language heard: Ben sits with Luis."""
 SECOND = 48_000
 """Bytes."""
-
-
-@pytest.fixture(scope="module")
-def english() -> bytes:
-    async def synthesise() -> bytes:
-        async with Synthesiser() as synthesiser:
-            return await synthesiser.say("The results are better than expected.", "en")
-
-    return asyncio.run(synthesise())
 
 
 @asynccontextmanager

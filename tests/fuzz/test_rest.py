@@ -27,14 +27,21 @@ from tests.support.processes import Running, emulator_process
 
 SCHEMA = schemathesis.openapi.from_dict(document())
 NOWHERE = "127.0.0.1:9"
-EXAMPLES = settings(
-    max_examples=8,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+FEW, MANY = 1, 8
+
+
+def tried(count: int) -> settings:
+    """Examples of each operation, the same in every run."""
+    return settings(
+        max_examples=count,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+
+
 # Sockets, the page, and what is only there to be refused.
 NOT_REST = ("/", "/emulator/rooms/{room_id}/join", "/emulator/phone", "/teamsUser/:exchangeAccessToken")
 _URL = re.compile(r"^(https?|wss?)://[^/]*")
@@ -93,8 +100,19 @@ def live(running: Running) -> Live:
 
 
 @SCHEMA.parametrize()
-@EXAMPLES
+@tried(FEW)
 def test_nothing_but_what_is_described(case: Case[Any], running: Running, live: Live) -> None:
+    judge(case, running, live)
+
+
+@pytest.mark.soak
+@SCHEMA.parametrize()
+@tried(MANY)
+def test_nothing_but_what_is_described_many_times(case: Case[Any], running: Running, live: Live) -> None:
+    judge(case, running, live)
+
+
+def judge(case: Case[Any], running: Running, live: Live) -> None:
     case.path_parameters = {
         name: live.ids.get(name, value) if len(str(value)) % 2 else value
         for name, value in (case.path_parameters or {}).items()

@@ -15,13 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.support.processes import Running, emulator_process
 
-EXAMPLES = settings(
-    max_examples=40,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+FEW, MANY = 5, 40
 PATIENCE_S = 5.0
 # Normal; protocol error; unfit data; no UTF-8; too big.
 CLOSE_CODES = {1000, 1002, 1003, 1007, 1009}
@@ -113,9 +107,8 @@ def call(running: Running) -> Iterator[Call]:
     assert running.ask("GET", "/emulator/journal?kind=call.started")["items"][1:] == []
 
 
-@EXAMPLES
 @given(sent=JOIN_FRAMES, says_hello=st.booleans())
-def test_a_join_socket_survives_anything(call: Call, sent: list[Frame], says_hello: bool) -> None:
+def a_join_socket_survives_anything(call: Call, sent: list[Frame], says_hello: bool) -> None:
     hello: list[Frame] = ['{"type":"hello","display_name":"Anna"}'] if says_hello else []
     said, code = converse(connect(call.anna, compression=None), [*hello, *sent, '{"type":"leave"}'])
     assert code in CLOSE_CODES
@@ -124,10 +117,8 @@ def test_a_join_socket_survives_anything(call: Call, sent: list[Frame], says_hel
     call.undisturbed()
 
 
-@pytest.mark.parametrize("path", ["/v1/realtime?model=m", "/v1/realtime/translations?model=m"])
-@EXAMPLES
 @given(sent=REALTIME_FRAMES)
-def test_a_realtime_socket_survives_anything(running: Running, call: Call, path: str, sent: list[Frame]) -> None:
+def a_realtime_socket_survives_anything(running: Running, call: Call, path: str, sent: list[Frame]) -> None:
     socket = connect(
         running.realtime_url.replace("http", "ws") + path,
         additional_headers={"Authorization": "Bearer key"},
@@ -149,6 +140,27 @@ def test_a_realtime_socket_survives_anything(running: Running, call: Call, path:
         if message["type"] == "error":
             assert {"type", "code", "message"} <= set(message["error"])
     call.undisturbed()
+
+
+EXAMPLES = [FEW, pytest.param(MANY, marks=pytest.mark.soak)]
+PATHS = ["/v1/realtime?model=m", "/v1/realtime/translations?model=m"]
+
+
+def tried(count: int) -> settings:
+    """The same examples in every run."""
+    checks = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    return settings(max_examples=count, deadline=None, derandomize=True, database=None, suppress_health_check=checks)
+
+
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_a_join_socket_survives_anything(call: Call, examples: int) -> None:
+    tried(examples)(a_join_socket_survives_anything)(call)
+
+
+@pytest.mark.parametrize("examples", EXAMPLES)
+@pytest.mark.parametrize("path", PATHS)
+def test_a_realtime_socket_survives_anything(running: Running, call: Call, path: str, examples: int) -> None:
+    tried(examples)(a_realtime_socket_survives_anything)(running, call, path)
 
 
 def converse(socket: ClientConnection, sent: list[Frame]) -> tuple[list[Any], int | None]:

@@ -158,12 +158,12 @@ class _Everything:
         pass
 
 
-async def hold(seed: int, hours: int = HOURS) -> FourHours:
-    """Hold it, in a loop in virtual time."""
+async def hold(seed: int, hours: float = HOURS, session_s: float = SESSION_S) -> FourHours:
+    """Hold it, in a loop in virtual time. `session_s`: how long the model keeps a session."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualTimeLoop)
     meeting = FourHours()
-    config = RealtimeConfig(session_s=SESSION_S, seed=seed)
+    config = RealtimeConfig(session_s=session_s, seed=seed)
     with wall_time_of(loop):
         async with realtime_service(config=config, engine=_engine()) as service, _booths(service, meeting) as booths:
             async with _room(meeting, booths) as room:
@@ -238,7 +238,7 @@ async def _room(meeting: FourHours, booths: BoothFactory) -> AsyncIterator[LiveR
             meeting.frames = socket.frames
 
 
-async def _talk(room: LiveRoom, service: Service, meeting: FourHours, rng: random.Random, hours: int) -> None:
+async def _talk(room: LiveRoom, service: Service, meeting: FourHours, rng: random.Random, hours: float) -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
     for speaker in SIX:

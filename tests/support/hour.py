@@ -1,4 +1,6 @@
-"""An hour-long meeting of six people, held by the real service in virtual time; run as a program it prints the journal.
+"""An hour-long meeting of six people, held by the real service in virtual time.
+
+As a program, with a seed and seconds as arguments, it prints the journal.
 
 The six are robots of the emulator, three speak English and three Spanish, and one of them says something every half
 minute. Service and emulator live in this process, with real sockets and the real SDKs between them; only the engine
@@ -24,11 +26,10 @@ from uuid import UUID
 import orjson
 
 from emulator.config import Switches
-from emulator.engine.local import Synthesiser
 from emulator.virtual_time import VirtualTimeLoop
 from emulator.wav import write_wav
 from tests.support.line import Line, line
-from tests.support.wall_time import wall_time_of
+from tests.support.speech import RESULTS, spoken
 
 PEOPLE = 6
 EVERY_S = 30
@@ -58,7 +59,7 @@ class Hour:
 
 def hold(seed: int, seconds: float = HOUR_S) -> Hour:
     """Hold the meeting, in a loop of its own."""
-    speech = asyncio.run(_synthesise())
+    speech = spoken(RESULTS, "en")
     with tempfile.TemporaryDirectory() as folder:
         recording = Path(folder, "three-minutes.wav")
         write_wav(recording, speech.ljust(PEOPLE * EVERY_S * _BYTES_PER_S, b"\0"))
@@ -83,17 +84,11 @@ def comparable(journal: list[dict[str, Any]]) -> list[bytes]:
     return [line for lines in moments.values() for line in sorted(lines)]
 
 
-async def _synthesise() -> bytes:
-    async with Synthesiser() as synthesiser:
-        return await synthesiser.say("The results are better than expected.", "en")
-
-
 async def _meet(recording: Path, seed: int, seconds: float) -> Hour:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualTimeLoop)
     own = random.Random(seed)  # the service's secrets, from which it names its utterances
     with (
-        wall_time_of(loop),
         patch("secrets.token_urlsafe", lambda count: base64.urlsafe_b64encode(own.randbytes(count)).decode()),
         patch("uuid.uuid4", lambda: UUID(bytes=own.randbytes(16), version=4)),
     ):
@@ -140,4 +135,4 @@ async def _send_robot(
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(b"\n".join(comparable(hold(int(sys.argv[1])).journal)))
+    sys.stdout.buffer.write(b"\n".join(comparable(hold(int(sys.argv[1]), float(sys.argv[2])).journal)))

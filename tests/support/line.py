@@ -23,12 +23,16 @@ from emulator.client import Participant
 from emulator.config import RESOURCE_ID, Config, Switches
 from emulator.engine.base import Engine
 from emulator.engine.scripted import ScriptedEngine
+from emulator.virtual_time import VirtualTimeLoop
 from http_serving.server import server_config
+from tests.support.detectors import reused_detectors
+from tests.support.wall_time import wall_time_of
 
 ADMIN_KEY = "an-admin-key-of-tests"
 GRID_SECRET = "a-secret-of-event-grid"
 ACCESS_KEY = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
+LOOK_EVERY_S = 0.05
 
 
 @dataclass
@@ -90,6 +94,11 @@ class Line:
             assert response.status < 300, (response.status, await response.text())
             return await response.json()
 
+    async def put_faults(self, document: dict[str, Any]) -> None:
+        """What the emulator does wrong from now on."""
+        async with self.http.put(f"{self.emulator.acs_url}/emulator/faults", json=document) as response:
+            assert response.status < 300, await response.text()
+
     async def room(self, **settings: Any) -> Room:
         people = [("Ana", "en-US"), ("Luis", "es-ES")]
         created = await self.api(
@@ -117,7 +126,7 @@ class Line:
                 seen = await look()
                 if good(seen):
                     return seen
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(LOOK_EVERY_S)
 
     async def until_noted(self, kind: str, count: int = 1, **match: Any) -> list[dict[str, Any]]:
         """Journal entries of the emulator, once there are so many."""
@@ -133,7 +142,7 @@ class Line:
 async def line(
     *, engine: Engine | None = None, switches: Switches | None = None, seed: int | None = None, **settings: Any
 ) -> AsyncIterator[Line]:
-    """Both, subscribed to each other; everything is gone afterwards."""
+    """Both, subscribed to each other; everything is gone afterwards. In virtual time, the date follows the loop."""
     config = Config(
         acs_port=0,
         realtime_port=0,
@@ -142,8 +151,12 @@ async def line(
         switches=switches or Switches(),
         seed=seed,
     )
-    key = await asyncio.to_thread(SigningKey.generate)
     async with AsyncExitStack() as stack:
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, VirtualTimeLoop):
+            stack.enter_context(wall_time_of(loop))
+        stack.enter_context(reused_detectors())
+        key = await asyncio.to_thread(SigningKey.generate)
         listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         base_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         scripted = engine or ScriptedEngine(delay_s=0.1)

@@ -16,7 +16,7 @@ from emulator.virtual_time import VirtualTimeLoop
 from tests.support.four_hours import EVERY_S, HOURS, OVERLAP_EVERY, FourHours, Settled, hold
 from tests.support.meeting import ADA, BENITO, CHLOE, DIETER, FOUR_LANGUAGES
 
-pytestmark = pytest.mark.timeout(500)
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(500)]
 CPU_S = 180.0
 """Far above what it takes (see docs/emulator.md), and far below four hours."""
 TARGETS = len(FOUR_LANGUAGES.languages) - 1

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from bot.rate_limits import JOIN_CODES_AT_ONCE
-from tests.support.doors import ADMIN, Refusal, ask, others_are_served, refusal
+from tests.support.access import ADMIN, Refusal, ask, others_are_served, refusal
 from tests.support.line import Line, line
+from tests.support.virtual_time import in_virtual_time
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [in_virtual_time, pytest.mark.timeout(60)]
 
 CAPTIONS = {"purpose": "captions", "language": "es-ES"}
 LARGE = " " * (256 * 1024 + 1)

@@ -12,10 +12,11 @@ import uvicorn
 from http_serving import http_protocol
 from http_serving.http_protocol import LARGEST_HEADER, LONGEST_URL, MOST_HEADERS
 from http_serving.server import server_config
-from tests.support.doors import Refusal, ask, head, others_are_served, read_refusal, trickle
+from tests.support.access import Refusal, ask, head, others_are_served, read_refusal, trickle
 from tests.support.line import Line, line
+from tests.support.virtual_time import in_virtual_time
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [in_virtual_time, pytest.mark.timeout(60)]
 
 TOO_LARGE, MALFORMED = (431, "headers_too_large"), (400, "malformed_request")
 CHUNKED = "Transfer-Encoding: chunked"
@@ -65,7 +66,7 @@ async def drip(whole: Line, first: bytes) -> bytes:
     async def drop() -> None:
         while True:
             writer.write(b"x")
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.07)  # never at the instant of a deadline: bytes after the end would reset the answer
 
     try:
         writer.write(first)
@@ -127,7 +128,10 @@ async def small() -> AsyncIterator[tuple[int, asyncio.Event]]:
 
 async def test_who_waits_longest_makes_room_and_who_is_served_does_not(small: tuple[int, asyncio.Event]) -> None:
     port, release = small
-    open_ones = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+    open_ones = []
+    for _ in range(3):
+        open_ones.append(await asyncio.open_connection("127.0.0.1", port))
+        await asyncio.sleep(0.01)  # no two have waited equally long
     last = await asyncio.open_connection("127.0.0.1", port)
     async with asyncio.timeout(5):
         with pytest.raises(ConnectionError):

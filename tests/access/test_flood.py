@@ -9,20 +9,16 @@ import asyncio
 import contextlib
 import itertools
 import json
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from emulator.client import Participant
-from emulator.engine.local import Synthesiser
 from emulator.engine.scripted import read_markers
 from media_streaming.audio import PCM_24K_MONO
-from tests.contract.test_line import put_faults
-from tests.doors.test_callbacks import token
+from tests.support.access import ADMIN, Socket, call_token, in_place_of_acs, media_socket
 from tests.support.audio import quieter
-from tests.support.doors import ADMIN
 from tests.support.line import Line, Room, line
 
 pytestmark = pytest.mark.timeout(90)
@@ -30,6 +26,8 @@ pytestmark = pytest.mark.timeout(90)
 UTTERANCES = 3
 TIMES = 20
 """Frames per 20 ms on the flooded socket."""
+KNOCK_EVERY_S = 0.02
+"""By each of two senders of callbacks, and of two admins."""
 CALLBACKS = Path(__file__).parents[1] / "wire" / "callback_play_completed.json"
 METADATA = {
     "kind": "AudioMetadata",
@@ -43,23 +41,6 @@ METADATA = {
 }
 AUDIO = (Path(__file__).parents[1] / "wire" / "media_audio_data.json").read_text()
 GARBAGE = ["", "{", "null", "[]" * 1000, '{"kind":"AudioData"}', '{"kind":5}', "x" * 10_000, '{"kind":"Unheard"}']
-
-
-@pytest.fixture(scope="module")
-def english() -> bytes:
-    async def synthesise() -> bytes:
-        async with Synthesiser() as synthesiser:
-            return await synthesiser.say("The results are better than expected.", "en")
-
-    return asyncio.run(synthesise())
-
-
-Socket = aiohttp.ClientWebSocketResponse[bool]
-
-
-def dialled(whole: Line, secret: str) -> AbstractAsyncContextManager[Socket]:
-    """A media socket of ours, as ACS would open it."""
-    return whole.http.ws_connect(f"{whole.base_url}/media/{secret}", headers=token(whole, "valid"))
 
 
 class Flood:
@@ -84,14 +65,14 @@ class Flood:
 
     async def _knock(self, method: str, path: str, counts: dict[int, int]) -> None:
         callback = json.loads(CALLBACKS.read_text())
-        headers = token(self._whole, "valid") if method == "POST" else ADMIN
+        headers = call_token(self._whole, "valid") if method == "POST" else ADMIN
         for number in range(1_000_000):
             body = [one | {"id": f"{id(self)}-{number}"} for one in callback] if method == "POST" else None
             async with self._whole.http.request(
                 method, self._whole.base_url + path, json=body, headers=headers
             ) as response:
                 counts[response.status] = counts.get(response.status, 0) + 1
-            await asyncio.sleep(0)
+            await asyncio.sleep(KNOCK_EVERY_S)
 
     async def _media(self) -> None:
         """The flooded call's own socket; when the service closes it, another one, if it will have one."""
@@ -99,7 +80,7 @@ class Flood:
             await self._pour(self._socket)
         while True:
             with contextlib.suppress(aiohttp.ClientError):
-                async with dialled(self._whole, self._secret) as socket:
+                async with media_socket(self._whole, self._secret) as socket:
                     await self._pour(socket)
             await asyncio.sleep(0.1)
 
@@ -124,15 +105,11 @@ async def converse(room: Room, ana: Participant, speech: bytes) -> None:
 
 
 async def test_a_flood_on_one_room_is_not_felt_in_another(english: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.rate_limits.CALLBACKS_PER_S", 5.0)  # so that a busy machine reaches it
+    monkeypatch.setattr("bot.rate_limits.CALLBACKS_PER_S", 5.0)  # fewer than come
     async with line() as whole:
         flooded, other = await whole.room(), await whole.room()
-        await put_faults(whole, {"media": {"refuse_dials": True}})
-        async with flooded.joined("Ana"), flooded.joined("Luis"):
-            await whole.until_noted("media.dialled", failure="refused by a fault")
-            (secret,) = whole.secrets()
-            async with dialled(whole, secret) as taken, other.joined("Ana") as ana, other.joined("Luis") as luis:
-                await put_faults(whole, {})
+        async with in_place_of_acs(whole, flooded) as (secret, taken):
+            async with other.joined("Ana") as ana, other.joined("Luis") as luis:
                 call = (await other.until_status("interpreting"))["call_connection_id"]
                 flood = Flood(whole, flooded, secret, taken)
                 async with asyncio.TaskGroup() as group:

@@ -7,7 +7,7 @@ import io
 import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +17,9 @@ import jwt
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from emulator.acs.events.callbacks import TokenIssuer
+from emulator.config import RESOURCE_ID
+from emulator.faults import TokenFlaw
 from tests.support.line import ADMIN_KEY, GRID_SECRET, Line, Room
 
 ISSUER = "https://login.microsoftonline.com/7e57e57e-0000-4000-8000-000000000001/v2.0"
@@ -24,6 +27,7 @@ ADMIN_AUDIENCE = "api://interpreter-admin"
 GRID_AUDIENCE = "api://interpreter-events"
 STRANGERS_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
+Socket = aiohttp.ClientWebSocketResponse[bool]
 Refusal = tuple[int, str]
 """Status and code."""
 
@@ -133,7 +137,7 @@ async def others_are_served(whole: Line) -> AsyncIterator[Room]:
             witness.answers += 1
             if seen != (200, "interpreting"):
                 witness.wrong.append(seen)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.25)
 
     async with room.joined("Ana"), room.joined("Luis"):
         await room.until_status("interpreting")
@@ -147,6 +151,34 @@ async def others_are_served(whole: Line) -> AsyncIterator[Room]:
             finally:
                 done.set()
         assert witness.wrong == []
+
+
+def call_token(whole: Line, flaw: TokenFlaw | None) -> dict[str, str]:
+    """The header by which ACS proves itself, on callbacks and on media sockets; with None, no header."""
+    if flaw is None or flaw == "missing":
+        return {}
+    issuer = TokenIssuer(whole.key, whole.emulator.config.callback_issuer, RESOURCE_ID)
+    return {"Authorization": f"Bearer {issuer.token(300, flaw)}"}
+
+
+def media_socket(whole: Line, secret: str) -> AbstractAsyncContextManager[Socket]:
+    """A media socket of a call, as ACS would open it."""
+    return whole.http.ws_connect(f"{whole.base_url}/media/{secret}", headers=call_token(whole, "valid"))
+
+
+@asynccontextmanager
+async def in_place_of_acs(whole: Line, room: Room) -> AsyncIterator[tuple[str, Socket]]:
+    """A call with Ana and Luis whose media socket is the test's: its secret, and the socket. ACS's own dials fail.
+
+    In real time only: a call whose dials all fail is given up, in virtual time within one instant.
+    """
+    await whole.put_faults({"media": {"refuse_dials": True}})
+    async with room.joined("Ana"), room.joined("Luis"):
+        await whole.until_noted("media.dialled", failure="refused by a fault")
+        (secret,) = whole.secrets()
+        async with media_socket(whole, secret) as socket:
+            await whole.put_faults({})
+            yield secret, socket
 
 
 async def refusal(response: aiohttp.ClientResponse) -> Refusal:
@@ -174,7 +206,7 @@ async def ask(whole: Line, method: str, path: str, headers: dict[str, str] | Non
         return await refusal(response)
 
 
-async def trickle(whole: Line, request: bytes, patience_s: float = 10.0) -> bytes:
+async def trickle(whole: Line, request: bytes, patience_s: float = 120.0) -> bytes:
     """What is answered to a request that does not go on, when the service has closed the connection."""
     address = urlsplit(whole.base_url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)

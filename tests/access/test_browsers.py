@@ -10,10 +10,11 @@ from playwright.async_api import Route, async_playwright
 from starlette.routing import WebSocketRoute
 
 from http_serving.security_headers import SAFE_HEADERS, SWAGGER_UI
-from tests.support.doors import ADMIN
+from tests.support.access import ADMIN
 from tests.support.line import Line, line
+from tests.support.virtual_time import in_virtual_time
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [in_virtual_time, pytest.mark.timeout(60)]
 
 PAGE = "https://elsewhere.example"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -67,7 +68,7 @@ async def test_errors_and_answers_of_nobody_carry_the_headers_too(monkeypatch: p
         raise RuntimeError("unforeseen")
 
     async with line() as whole:
-        monkeypatch.setattr("rooms_admin.rooms.service.Rooms.get", broken, raising=False)
+        monkeypatch.setattr("rooms_admin.rooms.service.RoomService.get", broken, raising=False)
         for path, status in (("/nowhere", 404), ("/api/rooms/room-0", 500)):
             async with whole.http.get(whole.base_url + path, headers=ADMIN) as response:
                 assert response.status == status

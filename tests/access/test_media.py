@@ -10,12 +10,11 @@ import aiohttp
 import pytest
 
 from emulator.faults import TokenFlaw
-from tests.contract.test_line import put_faults
-from tests.doors.test_callbacks import token
-from tests.support.doors import Refusal, others_are_served, read_refusal, refusal, trickle
+from tests.support.access import Refusal, call_token, in_place_of_acs, others_are_served, read_refusal, refusal, trickle
 from tests.support.line import Line, line
+from tests.support.virtual_time import in_real_time, in_virtual_time
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [in_virtual_time, pytest.mark.timeout(60)]
 
 UNAUTHORIZED, UNKNOWN = (401, "unauthorized"), (404, "unknown_call")
 # What it is, the secret in the address ("" for the call's own), the token's flaw, the answer.
@@ -58,7 +57,7 @@ async def test_what_is_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.rate_limits.DIALS_PER_S", 100.0)
     async with line() as whole, others_are_served(whole):
         (secret,) = whole.secrets()
-        answers = {name: await dial(whole, given or secret, token(whole, flaw)) for name, given, flaw, _ in TABLE}
+        answers = {name: await dial(whole, given or secret, call_token(whole, flaw)) for name, given, flaw, _ in TABLE}
         assert answers == {name: expected for name, _, _, expected in TABLE}
 
 
@@ -112,9 +111,10 @@ async def test_keys_that_cannot_be_fetched_are_no_wrong_token() -> None:
         async with room.joined("Ana"):
             await whole.until_noted("media.dialled")
             (secret,) = whole.secrets()
-            assert await dial(whole, secret, token(whole, "valid")) == (503, "unavailable")
+            assert await dial(whole, secret, call_token(whole, "valid")) == (503, "unavailable")
 
 
+@in_real_time  # as `in_place_of_acs` is
 @pytest.mark.parametrize(
     ("message", "code"),
     [
@@ -126,16 +126,9 @@ async def test_keys_that_cannot_be_fetched_are_no_wrong_token() -> None:
 async def test_what_ends_a_socket(message: str, code: int) -> None:
     async with line() as whole:
         room = await whole.room()
-        await put_faults(whole, {"media": {"refuse_dials": True}})
-        async with room.joined("Ana"), room.joined("Luis"):
-            await whole.until_noted("media.dialled", failure="refused by a fault")
-            (secret,) = whole.secrets()
-            url = f"{whole.base_url}/media/{secret}"
-            async with whole.http.ws_connect(url, headers=token(whole, "valid")) as socket:
-                await put_faults(whole, {})
-                async with others_are_served(whole):
-                    await socket.send_str(message)
-                    async with asyncio.timeout(10):
-                        while (await socket.receive()).type is aiohttp.WSMsgType.TEXT:
-                            pass
-                assert socket.close_code == code
+        async with in_place_of_acs(whole, room) as (_, socket), others_are_served(whole):
+            await socket.send_str(message)
+            async with asyncio.timeout(10):
+                while (await socket.receive()).type is aiohttp.WSMsgType.TEXT:
+                    pass
+        assert socket.close_code == code

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from http_serving.bearer_tokens import EVENT_GRID_APP, EVENT_GRID_ROLE, KeySet
-from tests.support.doors import (
+from tests.support.access import (
     GRID,
     GRID_AUDIENCE,
     Entra,
@@ -24,9 +23,10 @@ from tests.support.doors import (
     trickle,
 )
 from tests.support.line import line
+from tests.support.virtual_time import in_virtual_time
 from webhooks import routes as webhook_routes
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [in_virtual_time, pytest.mark.timeout(60)]
 
 DOOR = "/webhooks/eventgrid"
 WIRE = Path(__file__).parents[1] / "wire"
@@ -62,8 +62,7 @@ async def test_what_is_turned_away() -> None:
         assert answers == {name: expected for name, _, _, _, expected in TABLE}
 
 
-async def test_a_slow_body_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook_routes, "router", functools.partial(webhook_routes.router, body_timeout_s=0.2))
+async def test_a_slow_body_is_given_up() -> None:
     async with line() as whole, others_are_served(whole):
         proof = f"X-Webhook-Secret: {GRID['X-Webhook-Secret']}"
         slow = await trickle(whole, head("POST", DOOR, proof, length=100) + b"[")

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from rooms_admin.api import request_guard
-from rooms_admin.auth.api_key_file import KeyFile
 from rooms_admin.auth.api_keys import EVERY_ROLE, AdminRole
-from tests.support.doors import (
+from tests.support.access import (
     ADMIN,
     ADMIN_AUDIENCE,
     Entra,
@@ -24,8 +23,9 @@ from tests.support.doors import (
     trickle,
 )
 from tests.support.line import Line, line
+from tests.support.virtual_time import in_virtual_time
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [in_virtual_time, pytest.mark.timeout(60)]
 
 NEW = {"name": "a room", "languages": ["en-US", "es-ES"]}
 LARGE = " " * (request_guard.BODY_LIMIT + 1)
@@ -65,8 +65,7 @@ async def test_what_is_turned_away() -> None:
         assert await ask(whole, "PUT", "/api/rooms", ADMIN) == (405, "method_not_allowed")
 
 
-async def test_a_slow_body_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.app.RequestGuard", functools.partial(request_guard.RequestGuard, body_timeout_s=0.2))
+async def test_a_slow_body_is_given_up() -> None:
     async with line() as whole, others_are_served(whole):
         proof = f"X-API-Key: {ADMIN['X-API-Key']}"
         slow = await trickle(whole, head("POST", "/api/rooms", proof, length=100) + b"{")
@@ -184,10 +183,7 @@ async def test_an_issuer_that_is_not_reached_is_not_a_wrong_token(entra: Entra) 
 # --- keys that come and go -------------------------------------------------------------------------
 
 
-async def test_keys_are_rotated_while_the_service_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    defaults = KeyFile.__init__.__kwdefaults__
-    assert defaults is not None
-    monkeypatch.setitem(defaults, "check_interval_s", 0.05)
+async def test_keys_are_rotated_while_the_service_runs(tmp_path: Path) -> None:
     path = tmp_path / "keys"
     path.write_text("backend:the-old-key\n")
     old, new = {"X-API-Key": "the-old-key"}, {"X-API-Key": "the-new-key"}

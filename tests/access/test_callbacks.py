@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
-from emulator.acs.events.callbacks import TokenIssuer
-from emulator.config import RESOURCE_ID
 from emulator.faults import TokenFlaw
-from tests.support.doors import Refusal, ask, head, others_are_served, read_refusal, trickle
-from tests.support.line import Line, line
+from tests.support.access import Refusal, ask, call_token, head, others_are_served, read_refusal, trickle
+from tests.support.line import line
+from tests.support.virtual_time import in_virtual_time
 from webhooks import routes as webhook_routes
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [in_virtual_time, pytest.mark.timeout(60)]
 
 WIRE = Path(__file__).parents[1] / "wire"
 DOOR = "/webhooks/calls/{secret}"
@@ -48,13 +46,6 @@ TABLE: list[tuple[str, str, TokenFlaw | None, Any, Refusal]] = [
 ]
 
 
-def token(whole: Line, flaw: TokenFlaw | None) -> dict[str, str]:
-    if flaw is None or flaw == "missing":
-        return {}
-    issuer = TokenIssuer(whole.key, whole.emulator.config.callback_issuer, RESOURCE_ID)
-    return {"Authorization": f"Bearer {issuer.token(300, flaw)}"}
-
-
 async def test_what_is_turned_away() -> None:
     async with line() as whole:
         room = await whole.room()
@@ -63,17 +54,16 @@ async def test_what_is_turned_away() -> None:
             (secret,) = whole.secrets()
             async with others_are_served(whole):
                 answers = {
-                    name: await ask(whole, "POST", DOOR.format(secret=given or secret), token(whole, flaw), body)
+                    name: await ask(whole, "POST", DOOR.format(secret=given or secret), call_token(whole, flaw), body)
                     for name, given, flaw, body, _ in TABLE
                 }
     assert answers == {name: expected for name, _, _, _, expected in TABLE}
 
 
-async def test_a_slow_body_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook_routes, "router", functools.partial(webhook_routes.router, body_timeout_s=0.2))
+async def test_a_slow_body_is_given_up() -> None:
     async with line() as whole, others_are_served(whole):
         (secret,) = whole.secrets()
-        path, proof = DOOR.format(secret=secret), f"Authorization: {token(whole, 'valid')['Authorization']}"
+        path, proof = DOOR.format(secret=secret), f"Authorization: {call_token(whole, 'valid')['Authorization']}"
         assert read_refusal(await trickle(whole, head("POST", path, proof, length=9) + b"[")) == (
             408,
             "request_timeout",
@@ -88,7 +78,7 @@ async def test_callbacks_of_one_call_have_their_own_measure(monkeypatch: pytest.
         async with room.joined("Ana"):
             await room.until_status("interpreting")
             (flooded,) = whole.secrets()
-            good = token(whole, "valid")
+            good = call_token(whole, "valid")
             async with others_are_served(whole):
                 (other,) = set(whole.secrets()) - {flooded}
                 answers = [await ask(whole, "POST", DOOR.format(secret=flooded), good, PLAYED) for _ in range(60)]
@@ -102,8 +92,9 @@ async def test_strangers_who_go_on_are_told_to_slow_down_and_acs_is_not(monkeypa
     async with line() as whole, others_are_served(whole):
         (secret,) = whole.secrets()
         guesses = [
-            await ask(whole, "POST", DOOR.format(secret=f"guess-{n}"), token(whole, "valid"), PLAYED) for n in range(12)
+            await ask(whole, "POST", DOOR.format(secret=f"guess-{n}"), call_token(whole, "valid"), PLAYED)
+            for n in range(12)
         ]
         assert guesses[0] == (404, "not_found")
         assert guesses[-1] == (429, "rate_limited")
-        assert await ask(whole, "POST", DOOR.format(secret=secret), token(whole, "valid"), PLAYED) == OK
+        assert await ask(whole, "POST", DOOR.format(secret=secret), call_token(whole, "valid"), PLAYED) == OK
