@@ -148,6 +148,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     finally:
         _watching = False
 
+
 # Loops check threads and callbacks as in debug mode, but keep no stack for every callback: that is half of all time.
 asyncio.BaseEventLoop.get_debug = lambda self: False  # type: ignore[method-assign]  # they ask `_debug` for the checks
 

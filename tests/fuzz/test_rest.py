@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import schemathesis
 from aiohttp import web
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import Case
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
 
 from emulator.acs.api.server import AcsServer
@@ -26,6 +27,7 @@ from tests.support.acs_emulator import ACCESS_KEY, signing_key
 from tests.support.processes import Running, emulator_process
 
 SCHEMA = schemathesis.openapi.from_dict(document())
+OPERATIONS = [found.ok() for found in SCHEMA.get_all_operations() if isinstance(found, Ok)]
 NOWHERE = "127.0.0.1:9"
 FEW, MANY = 1, 8
 
@@ -99,17 +101,15 @@ def live(running: Running) -> Live:
     )
 
 
-@SCHEMA.parametrize()
-@tried(FEW)
-def test_nothing_but_what_is_described(case: Case[Any], running: Running, live: Live) -> None:
-    judge(case, running, live)
+@pytest.mark.parametrize("count", [FEW, pytest.param(MANY, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
+def test_nothing_but_what_is_described(operation: Any, count: int, running: Running, live: Live) -> None:
+    @tried(count)
+    @given(case=operation.as_strategy())
+    def attempt(case: Case[Any]) -> None:
+        judge(case, running, live)
 
-
-@pytest.mark.soak
-@SCHEMA.parametrize()
-@tried(MANY)
-def test_nothing_but_what_is_described_many_times(case: Case[Any], running: Running, live: Live) -> None:
-    judge(case, running, live)
+    attempt()
 
 
 def judge(case: Case[Any], running: Running, live: Live) -> None:

