@@ -1,4 +1,4 @@
-"""Answers to requests that may be repeated, in Redis: at whichever replica they are repeated."""
+"""Stored responses of several replicas, in Redis."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from storage.errors import StoreUnavailable
 from storage.redis import RedisClient, Script
 
 BEAT_S = 2.0
+"""Seconds between two renewals of the sign of life of a replica."""
 ALIVE_S = 7.0
-"""A replica that has not said for so long that it lives does not: its requests may be carried out by others."""
+"""Seconds after which a replica without a sign of life counts as dead: others may carry out its requests."""
 _KEPT_MS = KEPT_FOR // timedelta(milliseconds=1)
 
 _decoder = msgspec.msgpack.Decoder(StoredResponse)
@@ -28,7 +29,7 @@ _SCRIPT = Script(Path(__file__).with_name("idempotency.lua"))
 
 
 class RedisIdempotency:
-    """See Answers. `run` must be running, for others to know that we still carry out what we have begun."""
+    """See IdempotencyStore. While `run` is running, other replicas know that requests begun here are in progress."""
 
     def __init__(
         self, client: RedisClient, keys: Keys, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -37,12 +38,12 @@ class RedisIdempotency:
         self._keys = keys
         self._now = now
         self._owner = secrets.token_hex(8)
-        """Of claims made by this process."""
+        """Identifies claims of this process."""
         self._open: dict[tuple[str, str], bytes] = {}
-        """What is being carried out now, or asked for: what each wants."""
+        """Fingerprints of requests in progress in this process, by caller and key."""
 
     async def run(self) -> None:
-        """Say again and again that we live, until cancelled."""
+        """Renew the sign of life every `BEAT_S` seconds, until cancelled."""
         while True:
             try:
                 await self._client.call("SET", self._keys.alive(self._owner), "1", "PX", round(ALIVE_S * 1000))
@@ -76,13 +77,13 @@ class RedisIdempotency:
     def _place(self, claim: KeyClaim) -> str:
         return self._keys.answer(claim.request_key)
 
-    async def keep(self, claim: KeyClaim, answer: StoredResponse, room_id: str | None) -> None:
+    async def keep(self, claim: KeyClaim, response: StoredResponse, room_id: str | None) -> None:
         keys = [self._place(claim)]
         if room_id is not None:
             keys += [self._keys.room(room_id), self._keys.of(room_id, "answers")]
         now = milliseconds(self._now())
         try:
-            await self._client.run(_SCRIPT, "keep", keys, self._owner, msgspec.msgpack.encode(answer), now, _KEPT_MS)
+            await self._client.run(_SCRIPT, "keep", keys, self._owner, msgspec.msgpack.encode(response), now, _KEPT_MS)
         finally:
             self._open.pop((claim.caller, claim.key), None)
 
@@ -93,7 +94,7 @@ class RedisIdempotency:
             self._open.pop((claim.caller, claim.key), None)
 
     async def expire(self) -> int:
-        """Redis forgets them by itself."""
+        """Redis deletes them by itself."""
         return 0
 
 

@@ -1,7 +1,7 @@
-"""What lies where in Redis, and the version of it. Knows no connection.
+"""Names of all keys in Redis, and the version of the schema.
 
-A room is a hash with its document and with what it is found by; what belongs to it lies under `of:<room>:`, so that
-deleting a room can name all of it. Everything else is said where it is used. Documents are JSON, as in SQLite.
+A room is a hash with its document and the values it is found by. What belongs to it has keys that begin with
+`of:<room>:`, so that deleting a room can name all of them. Documents are JSON, as in SQLite.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from storage.errors import UnusableStore
 from storage.redis import PREFIX, RedisClient
 
 VERSION = 1
-"""Of all that is described here. Kept under `schema`; it grows when an older service could not read what we write."""
+"""Version of the schema, stored under `schema`. Incremented when older versions of the service could not read it."""
 
 
 class Keys:
-    """The names of all keys; scripts are told the prefix and make the same names."""
+    """Builds the names of keys. Scripts are passed the prefix and build the same names."""
 
     def __init__(self, prefix: str = PREFIX) -> None:
         self.prefix = prefix
@@ -23,14 +23,14 @@ class Keys:
         self.subscriptions = f"{prefix}subscriptions"
 
     def index(self, name: str) -> str:
-        """Rooms sorted by `id`, `name` or `end`."""
+        """Return the key of the index by `id`, `name` or `end`."""
         return f"{self.prefix}rooms-by-{name}"
 
     def room(self, room_id: str) -> str:
         return f"{self.prefix}room:{room_id}"
 
     def found_by(self, kind: str, value: str) -> str:
-        """The ids of the rooms with this `code`, this `acs` room among theirs, or this creating `request`."""
+        """Return the key of the set of rooms with this join `code`, `acs` room or creating `request`."""
         return f"{self.prefix}{kind}:{value}"
 
     def of(self, room_id: str, kind: str) -> str:
@@ -50,7 +50,7 @@ class Keys:
 
 
 async def check_version(client: RedisClient, keys: Keys) -> None:
-    """Mark an empty Redis with our version.
+    """Check the version of the schema; write it to an empty Redis.
 
     Raises:
         UnusableStore: a newer version of this service has written it. Nothing is changed then.

@@ -30,9 +30,9 @@ _room = msgspec.json.Decoder(Room)
 _glossary = msgspec.json.Decoder(Glossary)
 
 READ_AT_ONCE = 100
-"""Rooms of a listing. A filter looks at room after room, in the order asked for, until the page is full."""
+"""Rooms read at a time for a listing. Filters are applied room by room until the page is full."""
 TRIES = 100
-"""Of a change that others were quicker than, each time anew."""
+"""Attempts to change a room while concurrent requests keep changing it."""
 _SORTED_BY = {"created_at": "id", "name": "name", "valid_until": "end"}
 
 _SCRIPT = Script(Path(__file__).with_name("rooms.lua"))
@@ -48,7 +48,7 @@ _proof = msgspec.json.Decoder(_Proof)
 
 
 class RedisRooms:
-    """See RoomStore. Errors of Redis leave as `StoreUnavailable`; what failed may have been done all the same."""
+    """See RoomStore. A change that raised `StoreUnavailable` may have been carried out nevertheless."""
 
     def __init__(self, client: RedisClient, keys: Keys) -> None:
         self._client = client
@@ -98,7 +98,7 @@ class RedisRooms:
             changed = replace(change(room), version=room.version + 1)
             if await self._client.run(_SCRIPT, "update", [], room.version, *self._put(changed)):
                 return changed
-        raise StoreUnavailable("the room is being changed by others again and again", retry_after_ms=1_000)
+        raise StoreUnavailable("the room is being changed by other requests", retry_after_ms=1_000)
 
     async def remove(self, room_id: str, now: datetime) -> Deletion:
         proof = await self._client.run(_SCRIPT, "remove", [], self._keys.prefix, room_id, milliseconds(now))

@@ -1,7 +1,6 @@
-"""Integrators' subscriptions and deliveries, in Redis: the books of several replicas. Nothing is remembered here.
+"""Webhook subscriptions and deliveries of several replicas, in Redis. Nothing is cached.
 
-A delivery is due at its place in a sorted set. Whoever asks what is due moves it on by `CLAIM_S`: so nobody else sends
-it meanwhile, and somebody does if the sender has died.
+`subscriptions.lua` says how deliveries are claimed, so that a subscription is served by one replica at a time.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from rooms_admin.stores.redis.keys import Keys
 from storage.redis import Part, RedisClient, Script
 
 AT_ONCE = 200
-"""Deliveries of one script, and of one part of a history."""
+"""Deliveries per call of a script, and per part of a history."""
 
 _subscription = msgspec.json.Decoder(Subscription)
 _delivery = msgspec.json.Decoder(Delivery)
@@ -85,7 +84,7 @@ class RedisSubscriptions:
             raise NotFound("no such subscription")
 
     def forget_room(self, room_id: str) -> None:
-        """The store has removed them, and we remember none."""
+        """Do nothing: the store has removed them, and nothing is cached."""
 
     # --- deliveries --------------------------------------------------------------------------------
 

@@ -18,19 +18,19 @@ from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine
 from storage.redis import Part, RedisClient, Script
 
 FLUSH_S = 0.1
-"""Between two writes: the last words of a killed replica are few."""
+"""Seconds between two writes, so that a killed replica loses little."""
 ITEMS_AT_ONCE = 500
-"""Of one script, and of one answer: longer ones would keep others waiting, in Redis and in our loop."""
+"""Items per script call and per response: larger ones would block Redis and the event loop."""
 
 _line = msgspec.json.Decoder(TranscriptLine)
-_passage = msgspec.json.Decoder(LedgerRecord)
+_record = msgspec.json.Decoder(LedgerRecord)
 _open = msgspec.json.Decoder(OpenLedgerRecord)
 
 _SCRIPT = Script(Path(__file__).with_name("transcripts.lua"))
 
 
 class RedisTranscripts:
-    """See Records."""
+    """See TranscriptStore."""
 
     def __init__(self, client: RedisClient, keys: Keys) -> None:
         self._client = client
@@ -41,8 +41,8 @@ class RedisTranscripts:
         for (room_id, *name), line in batch.lines.items():
             document = b"%d:" % line.revision + msgspec.json.encode(line)
             rooms[room_id] += "line", _name(*name), line.timestamp_ms, document
-        for (room_id, *name), passage in batch.closed.items():
-            rooms[room_id] += "passage", _name(*name), passage.closed_at_ms, msgspec.json.encode(passage)
+        for (room_id, *name), record in batch.closed.items():
+            rooms[room_id] += "passage", _name(*name), record.closed_at_ms, msgspec.json.encode(record)
         for (room_id, *name), opened in batch.opened.items():
             rooms[room_id] += "open", _name(*name), opened.opened_at_ms, msgspec.json.encode(opened)
         calls = [
@@ -57,7 +57,7 @@ class RedisTranscripts:
         return [_line.decode(document.partition(b":")[2]) for document in documents]
 
     async def ledger(self, room_id: str, most: int | None) -> Sequence[LedgerRecord]:
-        return [_passage.decode(one) for one in await self._youngest(room_id, "passages", "passages-in-order", most)]
+        return [_record.decode(one) for one in await self._youngest(room_id, "passages", "passages-in-order", most)]
 
     async def _youngest(self, room_id: str, kind: str, order: str, most: int | None) -> list[bytes]:
         first = 0 if most is None else -most

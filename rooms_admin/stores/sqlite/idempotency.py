@@ -1,4 +1,4 @@
-"""Answers to requests that may be repeated, in SQLite. The tables are in `schema.py`."""
+"""Stored responses, in SQLite. The tables are in `migrations.py`."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _decoder = msgspec.msgpack.Decoder(StoredResponse)
 
 
 class SqliteIdempotency:
-    """See Answers."""
+    """See IdempotencyStore."""
 
     def __init__(self, database: SqliteDatabase, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database = database
         self._now = now
         self._owner = secrets.token_hex(8)
-        """Of claims made by this process: those of others are from before its start."""
+        """Identifies claims of this process; others are from before its start."""
         self._open: set[tuple[str, str]] = set()
-        """What is being carried out now; added to by the one thread that writes."""
+        """Requests in progress, by caller and key; changed by the writing thread."""
 
     async def claim(self, caller: str, key: str, wanted: bytes) -> KeyClaim | StoredResponse:
         now = milliseconds(self._now())
@@ -53,8 +53,8 @@ class SqliteIdempotency:
 
         return await self._database.write(claim)
 
-    async def keep(self, claim: KeyClaim, answer: StoredResponse, room_id: str | None) -> None:
-        text = msgspec.msgpack.encode(answer)
+    async def keep(self, claim: KeyClaim, response: StoredResponse, room_id: str | None) -> None:
+        text = msgspec.msgpack.encode(response)
         statement = "UPDATE answers SET answer = ?, room_id = ? WHERE caller = ? AND key = ?"
         try:
             await self._database.write(

@@ -1,7 +1,8 @@
-"""The tables, version by version: each step leads from one version of a database to the next and is never edited.
+"""Tables of the SQLite file, as a list of migrations. A migration is never edited once released.
 
-Columns beside a document are there to be searched; the document is what counts. Times are milliseconds since the Unix
-epoch. `room_id` of a line or a passage names a room that is there: whoever deletes a room deletes them with it.
+Columns beside a document serve queries; the document is authoritative. Times are milliseconds since the Unix epoch. The
+table `passages` holds closed ledger records, `open_passages` open ones, `answers` stored responses. `room_id` names an
+existing room: deleting a room deletes the rows that belong to it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         "CREATE INDEX rooms_by_name ON rooms (name, room_id)",
         "CREATE INDEX rooms_by_end ON rooms (valid_until, room_id)",
     ),
-    (  # 2: what was said, and what became of it
+    (  # 2: transcript lines and ledger records
         """CREATE TABLE lines (
             room_id TEXT NOT NULL,
             utterance_id TEXT NOT NULL,
@@ -48,14 +49,14 @@ MIGRATIONS: tuple[Migration, ...] = (
         )""",
         "CREATE INDEX passages_by_time ON passages (room_id, closed_ms)",
     ),
-    (  # 3: proof of what was deleted; ids and counts, no content
+    (  # 3: proofs of deletion: ids and counts, no content
         """CREATE TABLE deletions (
             room_id TEXT PRIMARY KEY,
             deleted_ms INTEGER NOT NULL,
             document TEXT NOT NULL
         ) WITHOUT ROWID""",
     ),
-    (  # 4: glossaries, all versions; which request created a room
+    (  # 4: glossaries, all versions; the request that created a room
         """CREATE TABLE glossaries (
             room_id TEXT NOT NULL,
             version INTEGER NOT NULL,
@@ -65,7 +66,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         "ALTER TABLE rooms ADD COLUMN request_key TEXT",
         "CREATE UNIQUE INDEX rooms_by_request ON rooms (request_key)",
     ),
-    (  # 5: answers to requests that may be repeated; a key may name a new request once its answer is forgotten
+    (  # 5: stored responses; a key may be used again once its response has expired
         """CREATE TABLE answers (
             caller TEXT NOT NULL,
             key TEXT NOT NULL,
@@ -81,7 +82,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         "DROP INDEX rooms_by_request",
         "CREATE INDEX rooms_by_request ON rooms (request_key)",
     ),
-    (  # 6: integrators: who wants to be told of what, and what they were told
+    (  # 6: webhook subscriptions and deliveries
         """CREATE TABLE subscriptions (
             subscription_id TEXT PRIMARY KEY,
             room_id TEXT,
@@ -104,7 +105,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         "CREATE INDEX deliveries_by_subscription ON deliveries (subscription_id, delivery_id)",
         "CREATE INDEX deliveries_by_room ON deliveries (room_id)",
     ),
-    (  # 7: utterances without a final state; what replicas share beside rooms, with queues: oldest first, numbers grow
+    (  # 7: open ledger records; key-value pairs and queues, ordered by number
         """CREATE TABLE open_passages (
             room_id TEXT NOT NULL,
             utterance_id TEXT NOT NULL,
@@ -126,7 +127,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         )""",
         "CREATE INDEX state_queue_by_queue ON state_queue (queue, number)",
     ),
-    (  # 8: which room has an ACS room, now that one may have several
+    (  # 8: ACS rooms of a room, which may have several
         """CREATE TABLE acs_rooms (
             acs_room_id TEXT NOT NULL,
             room_id TEXT NOT NULL,
@@ -136,11 +137,11 @@ MIGRATIONS: tuple[Migration, ...] = (
         "INSERT INTO acs_rooms SELECT acs_room_id, room_id FROM rooms",
         "DROP INDEX rooms_by_acs_room",
     ),
-    (  # 9: what is due, by subscription
+    (  # 9: due deliveries by subscription
         "CREATE INDEX deliveries_due ON deliveries (subscription_id, due_ms, delivery_id) WHERE state = 'pending'",
         "DROP INDEX deliveries_by_time",
     ),
 )
 
 OF_A_ROOM = ("lines", "passages", "open_passages", "glossaries", "answers", "subscriptions", "deliveries", "acs_rooms")
-"""Tables whose rows belong to a room and go with it."""
+"""Tables whose rows belong to a room and are deleted with it."""

@@ -1,4 +1,4 @@
-"""Rooms in SQLite: a RoomStore that survives a restart. The tables are in `schema.py`, the threads in `database.py`."""
+"""Rooms, in SQLite. The tables are in `migrations.py`, the threads in `storage/sqlite.py`."""
 
 from __future__ import annotations
 
@@ -31,21 +31,22 @@ _SORTED_BY = {"created_at": "room_id", "name": "name", "valid_until": "valid_unt
 
 
 KNOWN_FOR_S = 1.0
-"""How long a room that was read is known without reading it again. Our own changes are seen at once; those of another
-process on the same file, such as the one we take over from, after this."""
+"""Seconds a room is cached. Changes of this process are seen at once; those of another process on the same file, such
+as the previous version during an update, after this time."""
 MOST_KNOWN = 1_000
+"""Cached rooms."""
 
 
 class SqliteRooms:
-    """See RoomStore. Errors of the database leave as `StoreUnavailable`."""
+    """See RoomStore."""
 
     def __init__(self, database: SqliteDatabase, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._clock = clock
         self._known: LRUCache[str, tuple[Room, float]] = LRUCache(MOST_KNOWN)
-        """By id, with the time of reading."""
+        """Cached rooms by id, with the time of reading."""
         self._changes = 0
-        """Begun and ended: what was read while the number changed may be old already."""
+        """Number of begun and ended changes. A room read while it changed may be outdated."""
 
     async def add(self, room: Room) -> None:
         def add(connection: sqlite3.Connection) -> None:
@@ -72,7 +73,7 @@ class SqliteRooms:
 
     @contextmanager
     def _changing(self, room_id: str) -> Iterator[None]:
-        """What is known of the room counts no more, whether the change succeeds or not."""
+        """Invalidate the cached room, whether the change succeeds or not."""
         self._changes += 1
         try:
             yield
@@ -193,7 +194,7 @@ def _put(connection: sqlite3.Connection, room: Room) -> None:
 
 
 def _listing(query: RoomQuery) -> tuple[str, list[str | int]]:
-    """The SQL of a query; every value of a caller's is a parameter."""
+    """Build the SQL of a query; all values of callers are parameters."""
     column = _SORTED_BY[query.sort.removeprefix("-")]
     order, beyond = ("DESC", "<") if query.descending else ("ASC", ">")
     conditions: list[str] = []

@@ -1,4 +1,4 @@
-"""Integrators' subscriptions and deliveries, in SQLite: the books of one process. The tables are in `schema.py`."""
+"""Webhook subscriptions and deliveries of a single process, in SQLite. The tables are in `migrations.py`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _COLUMNS = "delivery_id, subscription_id, room_id, event, created_ms, due_ms, at
 
 
 class SqliteSubscriptions:
-    """See SubscriptionStore. What is subscribed is known without reading, to ask for each event."""
+    """See SubscriptionStore. Subscriptions are cached, since they are checked for each event."""
 
     def __init__(self, database: SqliteDatabase, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database = database
@@ -36,7 +36,7 @@ class SqliteSubscriptions:
         self._known: dict[str, Subscription] = {}
 
     async def load(self) -> None:
-        """To be awaited before anything else."""
+        """Read the subscriptions. Must be awaited before any other method."""
         rows = await self._database.read(
             lambda connection: connection.execute("SELECT document FROM subscriptions").fetchall()
         )
@@ -95,7 +95,7 @@ class SqliteSubscriptions:
             if one.wants(event.kind, event.room_id)
         ]
         marks = ", ".join("?" * 11)
-        # Nothing is said any more of a room that has been deleted in the meantime.
+        # Deliveries of a room deleted meanwhile are left out.
         statement = f"INSERT INTO deliveries ({_COLUMNS}) SELECT {marks} FROM rooms WHERE room_id = ?"
         rows = [(*_row(one), one.room_id) for one in deliveries]
         if rows:

@@ -1,4 +1,4 @@
-"""What an Archive keeps, in SQLite. The tables are in `schema.py`, the threads in `database.py`."""
+"""Transcripts and ledgers, in SQLite. The tables are in `migrations.py`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine
 from storage.sqlite import SqliteDatabase
 
 _line = msgspec.json.Decoder(TranscriptLine)
-_passage = msgspec.json.Decoder(LedgerRecord)
+_record = msgspec.json.Decoder(LedgerRecord)
 _open = msgspec.json.Decoder(OpenLedgerRecord)
 
 _AGES = (("lines", "timestamp_ms"), ("passages", "closed_ms"), ("open_passages", "opened_ms"))
 
 
 class SqliteTranscripts:
-    """See Records."""
+    """See TranscriptStore."""
 
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
@@ -41,7 +41,7 @@ class SqliteTranscripts:
 
         def read(connection: sqlite3.Connection) -> list[LedgerRecord]:
             rows = connection.execute(query, (room_id, -1 if most is None else most)).fetchall()
-            return [_passage.decode(row[0]) for row in reversed(rows)]
+            return [_record.decode(row[0]) for row in reversed(rows)]
 
         return await self._database.read(read)
 
@@ -72,7 +72,7 @@ class SqliteTranscripts:
         return gone
 
 
-# A room that has been deleted in the meantime must not come back by the last words of its call.
+# Items of a room deleted meanwhile are left out.
 _IF_ROOM = "FROM rooms WHERE room_id = :room_id"
 
 
@@ -102,16 +102,16 @@ def _write(connection: sqlite3.Connection, batch: TranscriptBatch) -> None:
                 "room_id": room_id,
                 "utterance_id": utterance_id,
                 "target": target,
-                "closed_ms": passage.closed_at_ms,
-                "document": msgspec.json.encode(passage).decode(),
+                "closed_ms": record.closed_at_ms,
+                "document": msgspec.json.encode(record).decode(),
             }
-            for (room_id, utterance_id, target), passage in batch.closed.items()
+            for (room_id, utterance_id, target), record in batch.closed.items()
         ],
     )
     connection.executemany(
         "DELETE FROM open_passages WHERE room_id = ? AND utterance_id = ? AND target = ?", list(batch.closed)
     )
-    # What is closed already stays closed, whoever was late to say that it had been opened.
+    # A closed record stays closed, even if its opening is written late.
     connection.executemany(
         f"""INSERT OR IGNORE INTO open_passages
         SELECT :room_id, :utterance_id, :target, :opened_ms, :document {_IF_ROOM} AND NOT EXISTS (
