@@ -6,14 +6,23 @@ import asyncio
 import json
 import os
 import shutil
-import socket
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from demo.load_balancer import LoadBalancer
-from demo.processes import HOST, Keys, Ports, Services, bot_command, bot_settings, emulator_command, inherited
+from demo.processes import (
+    HOST,
+    Keys,
+    Ports,
+    Services,
+    bot_command,
+    bot_settings,
+    emulator_command,
+    free_ports,
+    inherited,
+)
 from demo.subprocesses import LOOK_S, READY_S, ProcessFailed, Subprocess, SubprocessSpec, started, until_ready
 
 REPLICAS = 3
@@ -74,15 +83,6 @@ async def running(logs: Path, count: int = REPLICAS) -> AsyncIterator[Cluster]:
         for name, one in replicas.items():
             await until_ready(one, f"http://{HOST}:{backends[name]}/readyz", 200)
         yield Cluster(Services(shared, keys, (redis, emulator, *replicas.values())), balancer, replicas)
-
-
-def free_ports(count: int) -> Sequence[int]:
-    """Return this many ports that are free now."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind((HOST, 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 async def _until_listening(one: Subprocess, port: int) -> None:

@@ -112,9 +112,9 @@ class RoomOutcome:
     """Utterances spoken entirely while the room was covered."""
     interpreted: int
     """Of those, utterances that are "spoken" in the ledger."""
-    amid: int
+    partly_covered: int
     """Utterances spoken partly while the room was not covered."""
-    unheard: int
+    missed: int
     """Utterances spoken entirely while the room was not covered; they are in no ledger."""
     cut: int
     """Ledger entries closed by another replica because theirs was lost."""
@@ -305,14 +305,14 @@ class _Observer:
             return any(who == one.speaker and one.began - EARLY_S <= began <= one.ended for who, began in spoken)
 
         heard = [one for one in meeting.said if one.ended + ENDED_S <= gap[0] or one.began >= gap[1]]
-        unheard = sum(one.began > gap[0] and one.ended < gap[1] for one in meeting.said)
+        missed = sum(one.began > gap[0] and one.ended < gap[1] for one in meeting.said)
         return RoomOutcome(
             name=meeting.name,
             said=len(meeting.said),
             heard=len(heard),
             interpreted=sum(map(is_spoken, heard)),
-            amid=len(meeting.said) - len(heard) - unheard,
-            unheard=unheard,
+            partly_covered=len(meeting.said) - len(heard) - missed,
+            missed=missed,
             cut=sum(end == LOST for end in ends.values()),
             other=sum(end != LOST and end[0] != "spoken" for end in ends.values()),
             interpreters=sum(one["state"] == "connected" for one in await self.connections(meeting)),

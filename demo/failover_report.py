@@ -72,8 +72,8 @@ def table(results: Sequence[FailoverResult]) -> Table:
                 _seconds(one.heard_s) if affected else "",
                 str(outcome.said),
                 f"{outcome.interpreted} of {outcome.heard}",
-                str(outcome.amid or outcome.cut),
-                str(outcome.unheard),
+                str(outcome.partly_covered or outcome.cut),
+                str(outcome.missed),
                 str(outcome.interpreters),
             )
     grid.caption = "\n".join(

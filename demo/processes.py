@@ -39,11 +39,7 @@ class Ports:
     @classmethod
     def free(cls) -> Ports:
         """Return three ports that are free now."""
-        with contextlib.ExitStack() as held:
-            sockets = [held.enter_context(socket.socket()) for _ in range(3)]
-            for one in sockets:
-                one.bind((HOST, 0))
-            return cls(*(one.getsockname()[1] for one in sockets))
+        return cls(*free_ports(3))
 
     def check(self) -> None:
         """Raise PortTaken, which names every port in use, unless all are free."""
@@ -167,6 +163,15 @@ def inherited(environment: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in environment.items() if not name.startswith(_SETTINGS)}
     path = os.pathsep.join(filter(None, [str(_ROOT), kept.get("PYTHONPATH", "")]))
     return kept | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+
+
+def free_ports(count: int) -> Sequence[int]:
+    """Return this many ports that are free now."""
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind((HOST, 0))
+        return [one.getsockname()[1] for one in sockets]
 
 
 def _is_free(port: int) -> bool:

@@ -1,4 +1,4 @@
-"""Three real processes, a real Redis and a balancer: a replica is lost amid an utterance, in real time."""
+"""Three real processes, a real Redis and a balancer: a replica is lost partly_covered an utterance, in real time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def test_a_killed_replica_loses_the_utterance_that_is_being_said_and_no_ot
         killed = await lose_replica(three, ReplicaLoss.KILLED, utterances=1)
         judge(killed)
         assert killed.outcomes[0].cut == 1
-        assert killed.outcomes[0].unheard == 0
+        assert killed.outcomes[0].missed == 0
 
 
 @pytest.mark.soak
