@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
@@ -165,3 +166,30 @@ def test_folders_are_small() -> None:
         modules[by_name(path.parent)] += path.name != "__init__.py"
     large = {folder: number for folder, number in modules.items() if number > FOLDER_LIMIT}
     assert large.keys() == LARGER_FOLDERS.keys(), f"divide what has more than {FOLDER_LIMIT} modules: {large}"
+
+
+@pytest.mark.parametrize("folder", PRODUCT)
+def test_docstrings_begin_with_a_sentence(folder: str) -> None:
+    """On the first line, which editors and `help()` show alone; every module has one."""
+    wrong = []
+    for path in sources(folder):
+        tree = parsed(path)
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            docstring = ast.get_docstring(node)
+            if docstring is None and not (node is tree and tree.body):
+                continue
+            if not (docstring or "").partition("\n")[0].endswith((".", ":", "?")):
+                wrong.append(f"{by_name(path)}:{getattr(node, 'lineno', 1)}")
+    assert not wrong, "the first line is no sentence:\n" + "\n".join(wrong)
+
+
+def test_no_test_imports_another() -> None:
+    """What several test files use is in `tests/support/`."""
+    importing = [
+        f"{by_name(path)}: {line.strip()}"
+        for path in sources("tests")
+        for line in re.findall(r"^\s*(?:from|import) tests\b.*\btest_.*", path.read_text(), re.MULTILINE)
+    ]
+    assert not importing, "move what is shared to tests/support:\n" + "\n".join(importing)
