@@ -1,1 +1,1 @@
-"""One table per door: who and what is turned away, and that nobody else notices."""
+"""One table per endpoint: which callers and requests are refused, and that others are served meanwhile."""

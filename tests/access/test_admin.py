@@ -1,4 +1,4 @@
-"""The admins' door: which requests are turned away how, which role opens what, and keys that come and go."""
+"""The admin API: which requests are refused how, which role allows what, and keys that are rotated."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ TABLE: list[tuple[str, dict[str, str], Any, Refusal]] = [
     ("with an empty key", {"X-API-Key": ""}, NEW, (401, "unauthorized")),
     ("with a wrong key", {"X-API-Key": "wrong"}, NEW, (401, "unauthorized")),
     ("with a token nobody verifies", {"Authorization": "Bearer x"}, NEW, (401, "unauthorized")),
-    ("of a stranger, malformed", {}, "{", (401, "unauthorized")),
-    ("of a stranger, oversized", {}, LARGE, (401, "unauthorized")),
+    ("unauthenticated, malformed", {}, "{", (401, "unauthorized")),
+    ("unauthenticated, oversized", {}, LARGE, (401, "unauthorized")),
     ("malformed", ADMIN, "{", (400, "invalid_request")),
     ("nested too deeply", ADMIN, "[" * 100_000, (400, "invalid_request")),
     ("of the wrong shape", ADMIN, {"name": 5}, (400, "invalid_request")),
@@ -70,8 +70,8 @@ async def test_a_slow_body_is_given_up() -> None:
         proof = f"X-API-Key: {ADMIN['X-API-Key']}"
         slow = await trickle(whole, head("POST", "/api/rooms", proof, length=100) + b"{")
         assert read_refusal(slow) == (408, "request_timeout")
-        stranger = await trickle(whole, head("POST", "/api/rooms", length=100) + b"{")
-        assert read_refusal(stranger) == (401, "unauthorized")
+        unproven = await trickle(whole, head("POST", "/api/rooms", length=100) + b"{")
+        assert read_refusal(unproven) == (401, "unauthorized")
 
 
 async def test_who_asks_too_often_is_told_to_slow_down_and_nobody_else_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,9 +81,9 @@ async def test_who_asks_too_often_is_told_to_slow_down_and_nobody_else_is(monkey
         answers = [await ask(whole, "POST", path, ADMIN, {"purpose": "captions"}) for _ in range(12)]
         assert answers[0] == (200, "-")
         assert answers[-1] == (429, "rate_limited")
-        strangers = [await ask(whole, "GET", "/api/rooms") for _ in range(12)]
-        assert strangers[0] == (401, "unauthorized")
-        assert (429, "rate_limited") in strangers
+        unproven = [await ask(whole, "GET", "/api/rooms") for _ in range(12)]
+        assert unproven[0] == (401, "unauthorized")
+        assert (429, "rate_limited") in unproven
         assert (await ask(whole, "GET", "/api/rooms", ADMIN)) == (200, "-")  # from the same address, with proof
 
 

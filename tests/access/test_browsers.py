@@ -20,7 +20,7 @@ PAGE = "https://elsewhere.example"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-def doors(whole: Line) -> list[tuple[str, str]]:
+def endpoints(whole: Line) -> list[tuple[str, str]]:
     """Every method of every route of the application that is no socket."""
     found = [
         (method, route.path.replace("{", "").replace("}", ""))
@@ -49,7 +49,7 @@ async def test_pages_of_other_origins_are_allowed_nothing() -> None:
             "Access-Control-Request-Headers": "x-api-key",
         }
         answered = set()
-        for method, path in doors(whole):
+        for method, path in endpoints(whole):
             for asked, headers in ((method, {"Origin": PAGE} | ADMIN), ("OPTIONS", preflight)):
                 async with whole.http.request(asked, whole.base_url + path, headers=headers) as response:
                     shared = [name for name in response.headers if name.lower().startswith("access-control-")]

@@ -1,4 +1,4 @@
-"""Call Automation's door for callbacks: the token first, then the call's secret, then the size, then the shape."""
+"""The endpoint for callbacks: it checks the token first, then the call's secret, then the size, then the shape."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from webhooks import routes as webhook_routes
 pytestmark = [in_virtual_time, pytest.mark.timeout(60)]
 
 WIRE = Path(__file__).parents[1] / "wire"
-DOOR = "/webhooks/calls/{secret}"
+ENDPOINT = "/webhooks/calls/{secret}"
 LARGE = " " * (webhook_routes.CALLBACK_BODY_LIMIT + 1)
 
 
@@ -30,7 +30,7 @@ OK, BAD, UNAUTHORIZED = (200, "-"), (400, "invalid_request"), (401, "unauthorize
 TABLE: list[tuple[str, str, TokenFlaw | None, Any, Refusal]] = [
     ("without proof", "", None, PLAYED, UNAUTHORIZED),
     ("without proof, for a call there is not", "guessed", None, PLAYED, UNAUTHORIZED),
-    ("of a stranger, oversized", "", None, LARGE, UNAUTHORIZED),
+    ("unauthenticated, oversized", "", None, LARGE, UNAUTHORIZED),
     *((f"with a token that is {flaw}", "", flaw, PLAYED, UNAUTHORIZED) for flaw in get_args(TokenFlaw)[1:]),
     ("for a call there is not", "guessed", "valid", PLAYED, (404, "not_found")),
     ("for a path that is none", "a/b", "valid", PLAYED, (404, "not_found")),
@@ -54,7 +54,9 @@ async def test_what_is_turned_away() -> None:
             (secret,) = whole.secrets()
             async with others_are_served(whole):
                 answers = {
-                    name: await ask(whole, "POST", DOOR.format(secret=given or secret), call_token(whole, flaw), body)
+                    name: await ask(
+                        whole, "POST", ENDPOINT.format(secret=given or secret), call_token(whole, flaw), body
+                    )
                     for name, given, flaw, body, _ in TABLE
                 }
     assert answers == {name: expected for name, _, _, _, expected in TABLE}
@@ -63,7 +65,7 @@ async def test_what_is_turned_away() -> None:
 async def test_a_slow_body_is_given_up() -> None:
     async with line() as whole, others_are_served(whole):
         (secret,) = whole.secrets()
-        path, proof = DOOR.format(secret=secret), f"Authorization: {call_token(whole, 'valid')['Authorization']}"
+        path, proof = ENDPOINT.format(secret=secret), f"Authorization: {call_token(whole, 'valid')['Authorization']}"
         assert read_refusal(await trickle(whole, head("POST", path, proof, length=9) + b"[")) == (
             408,
             "request_timeout",
@@ -81,20 +83,20 @@ async def test_callbacks_of_one_call_have_their_own_measure(monkeypatch: pytest.
             good = call_token(whole, "valid")
             async with others_are_served(whole):
                 (other,) = set(whole.secrets()) - {flooded}
-                answers = [await ask(whole, "POST", DOOR.format(secret=flooded), good, PLAYED) for _ in range(60)]
+                answers = [await ask(whole, "POST", ENDPOINT.format(secret=flooded), good, PLAYED) for _ in range(60)]
                 assert (429, "rate_limited") in answers
                 assert set(answers) == {OK, (429, "rate_limited")}
-                assert await ask(whole, "POST", DOOR.format(secret=other), good, PLAYED) == OK
+                assert await ask(whole, "POST", ENDPOINT.format(secret=other), good, PLAYED) == OK
 
 
-async def test_strangers_who_go_on_are_told_to_slow_down_and_acs_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unauthenticated_callers_are_limited_and_acs_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.app.UNPROVEN_PER_S", 0.2)
     async with line() as whole, others_are_served(whole):
         (secret,) = whole.secrets()
         guesses = [
-            await ask(whole, "POST", DOOR.format(secret=f"guess-{n}"), call_token(whole, "valid"), PLAYED)
+            await ask(whole, "POST", ENDPOINT.format(secret=f"guess-{n}"), call_token(whole, "valid"), PLAYED)
             for n in range(12)
         ]
         assert guesses[0] == (404, "not_found")
         assert guesses[-1] == (429, "rate_limited")
-        assert await ask(whole, "POST", DOOR.format(secret=secret), call_token(whole, "valid"), PLAYED) == OK
+        assert await ask(whole, "POST", ENDPOINT.format(secret=secret), call_token(whole, "valid"), PLAYED) == OK

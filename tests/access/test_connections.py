@@ -1,4 +1,4 @@
-"""Every door at once, before any request is understood: headers, URLs, slow peers, pieces, open connections."""
+"""All endpoints, before a request is understood: headers, URLs, slow peers, pieces, open connections."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ async def test_who_waits_longest_makes_room_and_who_is_served_does_not(small: tu
         writer.close()
 
 
-async def test_strangers_with_many_connections_lock_nobody_out() -> None:
+async def test_callers_with_many_connections_lock_nobody_out() -> None:
     async with line() as whole, others_are_served(whole):
         address = urlsplit(whole.base_url)
         silent = [await asyncio.open_connection(address.hostname, address.port) for _ in range(200)]

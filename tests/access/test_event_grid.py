@@ -1,4 +1,4 @@
-"""Event Grid's door: by secret, by Entra token, and everything that is neither."""
+"""The Event Grid endpoint: authentication by secret, by Entra token, and requests with neither."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from webhooks import routes as webhook_routes
 
 pytestmark = [in_virtual_time, pytest.mark.timeout(60)]
 
-DOOR = "/webhooks/eventgrid"
+ENDPOINT = "/webhooks/eventgrid"
 WIRE = Path(__file__).parents[1] / "wire"
 STARTED = (WIRE / "eventgrid_call_started.json").read_text()
 ENDED = (WIRE / "eventgrid_call_ended.json").read_text()
@@ -40,7 +40,7 @@ TABLE: list[tuple[str, str, dict[str, str], Any, Refusal]] = [
     ("without proof", "POST", {}, STARTED, (401, "unauthorized")),
     ("with a wrong secret", "POST", {"X-Webhook-Secret": "wrong"}, STARTED, (401, "unauthorized")),
     ("with a token nobody verifies", "POST", {"Authorization": "Bearer x"}, STARTED, (401, "unauthorized")),
-    ("of a stranger, oversized", "POST", {}, LARGE, (401, "unauthorized")),
+    ("unauthenticated, oversized", "POST", {}, LARGE, (401, "unauthorized")),
     ("malformed", "POST", GRID, "{", (400, "invalid_request")),
     ("nested too deeply", "POST", GRID, "[" * 100_000, (400, "invalid_request")),
     ("oversized", "POST", GRID, LARGE, (413, "payload_too_large")),
@@ -58,31 +58,31 @@ TABLE: list[tuple[str, str, dict[str, str], Any, Refusal]] = [
 
 async def test_what_is_turned_away() -> None:
     async with line() as whole, others_are_served(whole):
-        answers = {name: await ask(whole, method, DOOR, given, body) for name, method, given, body, _ in TABLE}
+        answers = {name: await ask(whole, method, ENDPOINT, given, body) for name, method, given, body, _ in TABLE}
         assert answers == {name: expected for name, _, _, _, expected in TABLE}
 
 
 async def test_a_slow_body_is_given_up() -> None:
     async with line() as whole, others_are_served(whole):
         proof = f"X-Webhook-Secret: {GRID['X-Webhook-Secret']}"
-        slow = await trickle(whole, head("POST", DOOR, proof, length=100) + b"[")
+        slow = await trickle(whole, head("POST", ENDPOINT, proof, length=100) + b"[")
         assert read_refusal(slow) == (408, "request_timeout")
 
 
-async def test_strangers_who_go_on_are_told_to_slow_down_and_event_grid_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unauthenticated_callers_are_limited_and_event_grid_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.app.UNPROVEN_PER_S", 0.2)
     async with line() as whole, others_are_served(whole):
-        answers = [await ask(whole, "POST", DOOR, {}, STARTED) for _ in range(12)]
+        answers = [await ask(whole, "POST", ENDPOINT, {}, STARTED) for _ in range(12)]
         assert answers[0] == (401, "unauthorized")
         assert (429, "rate_limited") in answers
-        assert await ask(whole, "POST", DOOR, GRID, STARTED) == (200, "-")
+        assert await ask(whole, "POST", ENDPOINT, GRID, STARTED) == (200, "-")
 
 
 async def test_more_deliveries_than_there_can_be_are_put_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """With 429: Event Grid comes again after 10 s, rather than the 30 s of a 503 or the 5 min of a 401."""
     monkeypatch.setattr("bot.rate_limits.DELIVERIES_PER_S", 1.0)
     async with line() as whole, others_are_served(whole):
-        answers = [await ask(whole, "POST", DOOR, GRID, STARTED) for _ in range(12)]
+        answers = [await ask(whole, "POST", ENDPOINT, GRID, STARTED) for _ in range(12)]
         assert answers[0] == (200, "-")
         assert answers[-1] == (429, "rate_limited")
 
@@ -120,26 +120,26 @@ async def test_event_grids_own_token_is_proof_and_no_other_is(entra: Entra) -> N
             "whose subject is the id": entra.token(GRID_AUDIENCE, sub=EVENT_GRID_APP),
         }
         answers = {
-            name: await ask(whole, "POST", DOOR, proof(token), STARTED) for name, token in (good | wrong).items()
+            name: await ask(whole, "POST", ENDPOINT, proof(token), STARTED) for name, token in (good | wrong).items()
         }
         assert answers == dict.fromkeys(good, (200, "-")) | dict.fromkeys(wrong, (401, "unauthorized"))
         # Beside a token the secret is still proof; a wrong one is not healed by a token.
-        assert await ask(whole, "POST", DOOR, GRID, STARTED) == (200, "-")
+        assert await ask(whole, "POST", ENDPOINT, GRID, STARTED) == (200, "-")
         both = proof(good["of version 1"]) | {"X-Webhook-Secret": "wrong"}
-        assert await ask(whole, "POST", DOOR, both, STARTED) == (401, "unauthorized")
+        assert await ask(whole, "POST", ENDPOINT, both, STARTED) == (401, "unauthorized")
         origin = {"WebHook-Request-Origin": "eventgrid.azure.net"}
-        assert await ask(whole, "OPTIONS", DOOR, origin | proof(good["of version 1"])) == (200, "-")
-        assert await ask(whole, "OPTIONS", DOOR, origin | proof(wrong["expired"])) == (401, "unauthorized")
+        assert await ask(whole, "OPTIONS", ENDPOINT, origin | proof(good["of version 1"])) == (200, "-")
+        assert await ask(whole, "OPTIONS", ENDPOINT, origin | proof(wrong["expired"])) == (401, "unauthorized")
 
 
 async def test_the_issuers_keys_may_change(entra: Entra) -> None:
     async with line(**entra.settings(event_grid=True)) as whole:
         before = entra.token(GRID_AUDIENCE, **OWN)
-        assert await ask(whole, "POST", DOOR, proof(before), STARTED) == (200, "-")
+        assert await ask(whole, "POST", ENDPOINT, proof(before), STARTED) == (200, "-")
         await asyncio.to_thread(entra.rotate, "second")
         after = entra.token(GRID_AUDIENCE, **OWN)
-        assert await ask(whole, "POST", DOOR, proof(after), STARTED) == (200, "-")
-        assert await ask(whole, "POST", DOOR, proof(before), STARTED) == (401, "unauthorized")
+        assert await ask(whole, "POST", ENDPOINT, proof(after), STARTED) == (200, "-")
+        assert await ask(whole, "POST", ENDPOINT, proof(before), STARTED) == (401, "unauthorized")
 
 
 async def test_an_issuer_that_is_not_reached_has_event_grid_come_again(entra: Entra) -> None:
@@ -147,15 +147,15 @@ async def test_an_issuer_that_is_not_reached_has_event_grid_come_again(entra: En
     entra.down = True
     async with line(**entra.settings(event_grid=True)) as whole, others_are_served(whole):
         good = proof(entra.token(GRID_AUDIENCE, **OWN))
-        url = whole.base_url + DOOR
+        url = whole.base_url + ENDPOINT
         async with whole.http.post(url, data=STARTED, headers=good) as response:
             assert await refusal(response) == (503, "unavailable")
             assert int(response.headers["Retry-After"]) > 0
-        assert await ask(whole, "POST", DOOR, GRID, STARTED) == (200, "-")
+        assert await ask(whole, "POST", ENDPOINT, GRID, STARTED) == (200, "-")
         entra.down = False
 
         async def again() -> Refusal:
-            return await ask(whole, "POST", DOOR, good, STARTED)
+            return await ask(whole, "POST", ENDPOINT, good, STARTED)
 
         await whole.until(again, lambda answer: answer == (200, "-"))
         entra.down = True  # what was fetched stays good

@@ -1,4 +1,4 @@
-"""One room is flooded through every door at once; another room's conversation is as if nothing were.
+"""One room is flooded through every endpoint at once; another room's conversation is as if nothing were.
 
 Judged by what arrives and in which order, never by how long it takes: `python -m benchmarks --only flood` shows that.
 """

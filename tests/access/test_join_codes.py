@@ -1,4 +1,4 @@
-"""The door of people with a join code: what it gives, whom it turns away, and that guessing takes long."""
+"""The endpoint for join codes: what it gives, what it refuses, and that guessing takes long."""
 
 from __future__ import annotations
 

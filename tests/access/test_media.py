@@ -1,4 +1,4 @@
-"""The door for media sockets: what is refused before the upgrade, and what ends a socket after it."""
+"""The endpoint for media sockets: what is refused before the upgrade, and what ends a socket after it."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ async def test_who_dials_one_call_too_often_is_put_off_before_tokens_are_looked_
                 assert (await room.status())["status"] == "interpreting"
 
 
-async def test_strangers_who_go_on_are_told_to_slow_down_and_acs_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unauthenticated_callers_are_limited_and_acs_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.app.UNPROVEN_PER_S", 0.2)
     async with line() as whole:
         answers = [await dial(whole, f"guess-{number}", {}) for number in range(8)]

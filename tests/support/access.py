@@ -1,4 +1,4 @@
-"""What the tables of doors need: an issuer of Entra tokens on a socket, requests as strangers write them, a witness."""
+"""Helpers for tests of access: an issuer of Entra tokens, raw requests, and a check that others are served."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.line import ADMIN_KEY, GRID_SECRET, Line, Room
 ISSUER = "https://login.microsoftonline.com/7e57e57e-0000-4000-8000-000000000001/v2.0"
 ADMIN_AUDIENCE = "api://interpreter-admin"
 GRID_AUDIENCE = "api://interpreter-events"
-STRANGERS_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 Socket = aiohttp.ClientWebSocketResponse[bool]
 Refusal = tuple[int, str]
@@ -93,7 +93,7 @@ class Entra:
             "not signed": self.token(audience, **good, key="", algorithm="none"),
             "without a key id": self.token(audience, **good, kid=None),
             "of an unknown key": self.token(audience, **good, kid="made-up"),
-            "signed by a stranger": self.token(audience, **good, key=STRANGERS_KEY),
+            "signed with another key": self.token(audience, **good, key=OTHER_KEY),
             "that is none": "not.a.token",
             "far too long": "x" * 17_000,
         }
@@ -115,7 +115,7 @@ class Entra:
 
 
 @dataclass
-class Witness:
+class Observer:
     """Asks after a live conversation again and again while others are refused."""
 
     answers: int = 0
@@ -126,7 +126,7 @@ class Witness:
 async def others_are_served(whole: Line) -> AsyncIterator[Room]:
     """A conversation is on, whose admin is answered all the while; it goes on afterwards."""
     room = await whole.room()
-    witness = Witness()
+    observer = Observer()
     done = asyncio.Event()
 
     async def watch() -> None:
@@ -134,9 +134,9 @@ async def others_are_served(whole: Line) -> AsyncIterator[Room]:
             url = f"{whole.base_url}/api/rooms/{room.room_id}/interpreter"
             async with whole.http.get(url, headers={"X-API-Key": ADMIN_KEY}) as response:
                 seen = (response.status, (await response.json())["status"])
-            witness.answers += 1
+            observer.answers += 1
             if seen != (200, "interpreting"):
-                witness.wrong.append(seen)
+                observer.wrong.append(seen)
             await asyncio.sleep(0.25)
 
     async with room.joined("Ana"), room.joined("Luis"):
@@ -145,12 +145,12 @@ async def others_are_served(whole: Line) -> AsyncIterator[Room]:
             group.create_task(watch())
             try:
                 yield room
-                before = witness.answers
-                while witness.answers == before:  # noqa: ASYNC110 - the next answer, as soon as there is one
+                before = observer.answers
+                while observer.answers == before:  # noqa: ASYNC110 - the next answer, as soon as there is one
                     await asyncio.sleep(0.01)
             finally:
                 done.set()
-        assert witness.wrong == []
+        assert observer.wrong == []
 
 
 def call_token(whole: Line, flaw: TokenFlaw | None) -> dict[str, str]:

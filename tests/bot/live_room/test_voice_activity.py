@@ -227,6 +227,16 @@ def test_whoever_comes_too_late_gets_the_poorer_detector_and_it_is_counted(loade
     assert loaded.free == 2
 
 
+def test_a_closed_pool_keeps_no_model(loaded: DetectorPool) -> None:
+    borrower = loaded.detector()
+    borrower.voiced(tone(0.5))
+    loaded.close()
+    assert loaded.free == 0
+    before = loaded.fallbacks
+    loaded.detector().voiced(tone(0.5))
+    assert loaded.fallbacks == before + 1
+
+
 def test_detectors_of_speakers_who_fell_silent_without_a_frame_are_taken_back() -> None:
     now = 0.0
     pool = DetectorPool(1, clock=lambda: now)
