@@ -1,4 +1,4 @@
-"""Event Grid and CloudEvents JSON to typed events; holds every quirk of both, and nothing about HTTP.
+"""Parses Event Grid and CloudEvents JSON into typed events, with all quirks of both. Knows no HTTP.
 
 Two senders post to us. *Event Grid* reports calls of the whole resource (`EventGridEvent` below) in either of
 its schemas, one object or an array; *Call Automation* reports one call connection (`CallEvent`), always as
@@ -38,7 +38,7 @@ from webhooks.json_fields import (
 
 @dataclass(frozen=True, slots=True)
 class GridCallEvent:
-    """What every call report of Event Grid says.
+    """Common fields of the call reports of Event Grid.
 
     Bind it to a room by `room_id` alone: the `server_call_id` of Event Grid and that of Call Automation are
     spelled differently for the same call. `time` is aware, in UTC.
@@ -48,7 +48,7 @@ class GridCallEvent:
     room_id: str | None
     server_call_id: str
     started_by: str | None
-    """raw id of whoever started the call"""
+    """Raw id of the user who started the call."""
     time: datetime
     correlation_id: str
 
@@ -70,22 +70,22 @@ class ParticipantReport(GridCallEvent):
     raw_id: str
     display_name: str | None
     role: str | None
-    """the room role: Presenter, Attendee, Consumer or Collaborator"""
+    """Role in the room: Presenter, Attendee, Consumer or Collaborator."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParticipantAdded(ParticipantReport):
-    """Only calling clients are reported: never a bot, a telephone or a Teams user."""
+    """A participant joined. Reported for calling clients only, not for bots, telephones or Teams users."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParticipantRemoved(ParticipantReport):
-    """The same limits as `ParticipantAdded`."""
+    """A participant left. Reported for calling clients only, like `ParticipantAdded`."""
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionValidation:
-    """Event Grid asks whether we want its events: answer with `code`, or open `url` within ten minutes."""
+    """Event Grid validates a subscription: respond with `code`, or open `url` within ten minutes."""
 
     event_id: str
     code: str
@@ -94,7 +94,7 @@ class SubscriptionValidation:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A well-formed event of a type that concerns nobody here."""
+    """A well-formed event of a type that is not used."""
 
     event_id: str
     type: str
@@ -108,7 +108,7 @@ EventGridEvent = CallReport | SubscriptionValidation | Ignored
 
 @dataclass(frozen=True, slots=True)
 class CallConnectionEvent:
-    """What every callback says. `code` and `sub_code` are 0 and `message` is "" where none was given.
+    """Common fields of all callbacks. `code` and `sub_code` are 0 and `message` is "" where none was given.
 
     `operation_context` is the text we passed with the operation, None if we passed none.
     """
@@ -119,25 +119,25 @@ class CallConnectionEvent:
     correlation_id: str
     operation_context: str | None
     code: int
-    """HTTP-like: 200 is success"""
+    """HTTP-like: 200 is success."""
     sub_code: int
-    """ACS's own number, for example 7000: ended by a server"""
+    """Code of ACS, for example 7000: ended by a server."""
     message: str
 
 
 @dataclass(frozen=True, slots=True)
 class CallConnected(CallConnectionEvent):
-    """We are in the call. The media socket may have opened earlier."""
+    """The bot has joined the call. The media socket may have opened earlier."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallDisconnected(CallConnectionEvent):
-    """We are out of the call; the last event of a call connection."""
+    """The bot has left the call; the last event of a call connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectFailed(CallConnectionEvent):
-    """We never got into the call."""
+    """The bot could not join the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ class MediaStreamingStarted(MediaStreamingReport):
 
 @dataclass(frozen=True, slots=True)
 class MediaStreamingStopped(MediaStreamingReport):
-    """ACS stopped streaming, as asked."""
+    """ACS stopped streaming on request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ Event = TypeVar("Event")
 
 
 class EventBatch(Generic[Event]):
-    """The events of one request body, in order, a malformed one as the error that describes it.
+    """The events of a request body, in order; a malformed event is represented by its error.
 
     Each is read when it is its turn, for a batch may hold 5,000.
     """
@@ -239,7 +239,7 @@ class EventBatch(Generic[Event]):
 
 
 def read_event_grid(body: bytes) -> EventBatch[EventGridEvent]:
-    """The events of a body from Event Grid; the schema is told by each object itself, not by a header.
+    """Parse a body from Event Grid. Each object identifies its schema itself; headers are not used.
 
     Raises:
         MalformedEvent: the body is no JSON, or an empty array.
@@ -248,7 +248,7 @@ def read_event_grid(body: bytes) -> EventBatch[EventGridEvent]:
 
 
 def read_callbacks(body: bytes) -> EventBatch[CallEvent]:
-    """The callbacks of a body from Call Automation; errors as in `read_event_grid`."""
+    """Parse a body from Call Automation; errors as in `read_event_grid`."""
     return EventBatch(_items(body), _call_event)
 
 
@@ -298,7 +298,7 @@ def _event_grid_event(item: JsonObject) -> EventGridEvent:
 
 
 def _schema(item: JsonObject) -> tuple[str, str]:
-    """The names under which this object's schema keeps type and time."""
+    """Return the names of the type and time fields in the schema of this object."""
     if "eventType" in item:
         return "eventType", "eventTime"
     if "specversion" in item:
@@ -350,7 +350,7 @@ def _call_event(item: JsonObject) -> CallEvent:
 
 
 def _roster(data: JsonObject) -> tuple[CallParticipant, ...]:
-    """A missing roster is malformed, not empty: an empty one means that everybody has left."""
+    """Parse a roster. A missing one is malformed: an empty one means that everybody has left."""
     listed = data.get("participants")
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
         raise MalformedEvent("participants is not an array of objects")
@@ -380,7 +380,7 @@ _IDENTIFIER_KINDS = (
 
 
 def _raw_id(holder: JsonObject, name: str) -> str:
-    """The raw id of a flat or nested identifier; a communication user's own id is its raw id."""
+    """Return the raw id of a flat or nested identifier; the id of a communication user is its raw id."""
     identifier = optional_object(holder, "communicationIdentifier") or holder
     user = optional_object(identifier, "communicationUser") or {}
     raw_id = optional_text(identifier, "rawId") or optional_text(user, "id")
