@@ -4,7 +4,7 @@
 #   make replicas  three replicas, one is killed in mid-sentence: what is lost, and how soon the call goes on
 #   make check     format, lint, types, import contracts, unit tests
 #   make test      make check, then every other test
-#   make soak      the long tests: hours of meeting, fuzzing, take-over; SHARD=2/6 runs the second of six parts
+#   make soak      the long tests: hours of meeting, fuzzing, take-over; SHARD=2/7 runs the second of seven parts
 #   make explore   property tests with new examples; what fails is printed with the seed
 #   make bench     the benchmarks, a table at the end
 
@@ -47,7 +47,7 @@ test: $(READY)
 
 soak: $(READY)
 	@sh scripts/system-packages.sh engine browser redis
-	@$(BIN)/python -m pytest -q -n 2 --dist load --soak $(or $(SHARD),all)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --soak $(or $(SHARD),all)
 
 explore: $(READY)
 	@HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -q -n 2 --dist loadfile --unit -m "" --timeout 600

@@ -67,7 +67,7 @@ ON_THE_LINE = (
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--unit", action="store_true", help="only tests without sockets and processes")
     parser.addoption("--line", action="store_true", help="only tests with sockets or processes, but for the long ones")
-    parser.addoption("--soak", action="store", metavar="K/N", help="only the long tests; K/N: the K-th of N shards")
+    parser.addoption("--soak", action="store", metavar="K/N", help="only the long tests: all, or the K-th of N shards")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -90,35 +90,30 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if _is_on_the_line(item):
             item.add_marker("line")
-    soak, shard = config.getoption("--soak"), 0
-    kept = []
-    for item in items:
-        long, line = item.get_closest_marker("soak") is not None, item.get_closest_marker("line") is not None
-        if soak is not None:
-            wanted, shard = long and _in_shard(soak, shard), shard + long
-        else:
-            wanted = (
-                not long and (not config.getoption("--unit") or not line) and (not config.getoption("--line") or line)
-            )
-        if wanted:
-            kept.append(item)
+    kept = [item for item in items if _is_wanted(config, item)]
+    soak = config.getoption("--soak")
+    if soak is not None and soak != "all":
+        shard, _, shards = soak.partition("/")
+        files = sorted({item.path for item in kept})  # a file is not divided: its tests share what takes long to make
+        kept = [item for item in kept if files.index(item.path) % int(shards) == int(shard) - 1]
     if len(kept) < len(items):
         config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
         items[:] = kept
+
+
+def _is_wanted(config: pytest.Config, item: pytest.Item) -> bool:
+    long, line = item.get_closest_marker("soak") is not None, item.get_closest_marker("line") is not None
+    if config.getoption("--soak") is not None:
+        return long
+    if config.getoption("--unit"):
+        return not long and not line
+    return not long and (line or not config.getoption("--line"))
 
 
 def _is_on_the_line(item: pytest.Item) -> bool:
     if any("redis" in name for name in getattr(item, "fixturenames", ())) or "[redis" in item.name:
         return True
     return any(item.path.is_relative_to(ROOT / name) for name in ON_THE_LINE)
-
-
-def _in_shard(soak: str, number: int) -> bool:
-    """Say whether the long test of this number belongs to the shard `K/N`, counted from 1; "all" has every test."""
-    if soak == "all":
-        return True
-    shard, _, shards = soak.partition("/")
-    return number % int(shards) == int(shard) - 1
 
 
 class NotAUnitTest(Exception):
