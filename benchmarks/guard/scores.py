@@ -13,6 +13,7 @@ from benchmarks.guard.injection import Case, Injected, cases
 from bot.interpreting.glossary import GlossaryEntries, GlossaryEntry
 from bot.interpreting.plan import Lane
 from bot.interpreting.quality.checks import Fault, examine
+from bot.live_room import language_detection
 
 SETS: Sequence[Set] = ("held_out", "dev")
 _Z = 1.959964
@@ -110,12 +111,13 @@ class Verdict:
 
 def judge(which: Set) -> tuple[list[Verdict], float]:
     """What the guard says of every case; and the seconds it took with the originals known."""
+    identify = language_detection.load()
     prepared = [(case, Lane("8:acs:speaker", case.source, case.target), _terms(case)) for case in cases(which)]
     began = time.perf_counter()
-    faults = [examine(case.original, case.interpretation, lane, terms) for case, lane, terms in prepared]
+    faults = [examine(case.original, case.interpretation, lane, terms, identify) for case, lane, terms in prepared]
     took = time.perf_counter() - began
     return [
-        Verdict(case, found, examine(None, case.interpretation, lane, terms))
+        Verdict(case, found, examine(None, case.interpretation, lane, terms, identify))
         for (case, lane, terms), found in zip(prepared, faults, strict=True)
     ], took
 

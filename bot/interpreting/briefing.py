@@ -7,9 +7,7 @@ from collections.abc import Iterator, Sequence
 from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.plan import AUTO, Lane, primary
 
-# English names of the languages people are likely to ask for; a tag without a name is given as it is, which
-# models understand as well. Region is named only where the spoken language differs markedly.
-_NAMES = {
+LANGUAGE_NAMES = {
     "ar": "Arabic", "bg": "Bulgarian", "ca": "Catalan", "cs": "Czech", "cy": "Welsh", "da": "Danish",
     "de": "German", "el": "Greek", "en": "English", "es": "Spanish", "et": "Estonian", "eu": "Basque",
     "fa": "Persian", "fi": "Finnish", "fr": "French", "gl": "Galician", "he": "Hebrew", "hi": "Hindi",
@@ -19,7 +17,10 @@ _NAMES = {
     "sr": "Serbian", "sv": "Swedish", "sw": "Swahili", "th": "Thai", "tr": "Turkish", "uk": "Ukrainian",
     "ur": "Urdu", "vi": "Vietnamese", "zh": "Chinese",
 }  # fmt: skip
+"""English names of the languages that rooms are likely to ask for. A tag without a name goes into the briefing as it
+is, which models understand as well."""
 _REGIONAL = {"pt-BR": "Brazilian Portuguese", "zh-TW": "Taiwanese Mandarin", "zh-HK": "Cantonese"}
+"""Regions are named only where the spoken language differs markedly."""
 
 GLOSSARY_LIMIT = 4_000
 """Most characters of terms in a briefing: some 1,000 tokens, which every response is billed for. A glossary may hold
@@ -39,7 +40,7 @@ If there is no intelligible speech, output nothing.{same_language}{glossary}"""
 
 def language_name(tag: str) -> str:
     """Return name and tag, such as `Spanish (es-ES)`: the model understands the name, and the tag is exact."""
-    name = _REGIONAL.get(tag) or _NAMES.get(primary(tag))
+    name = _REGIONAL.get(tag) or LANGUAGE_NAMES.get(primary(tag))
     return f"{name} ({tag})" if name else tag
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import partial
 from typing import assert_never
 
 from bot.interpreting import announcement
@@ -52,6 +53,7 @@ from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import RoomPlan
 from bot.interpreting.quality.checks import examine
 from bot.interpreting.quality.echo_loops import EchoLoopBreaker
+from bot.interpreting.quality.language_id import IdentifyLanguage, identify_none
 from bot.interpreting.renditions import Renditions
 from bot.interpreting.routing import routes
 from bot.interpreting.turns import Turns
@@ -61,13 +63,21 @@ from bot.interpreting.usage_meter import CAPTIONS_ONLY, UsageMeter, notice
 class InterpreterSession:
     """The interpreter of one room. A caller in one event loop needs no lock: nothing here waits."""
 
-    def __init__(self, plan: RoomPlan, now: float, name: str = "u", meter: UsageMeter | None = None) -> None:
+    def __init__(
+        self,
+        plan: RoomPlan,
+        now: float,
+        name: str = "u",
+        meter: UsageMeter | None = None,
+        identify: IdentifyLanguage = identify_none,
+    ) -> None:
         """Start a meeting.
 
         Args:
             now: in seconds, on the clock that `handle` is given.
             name: prefix of every utterance id, unique to the call.
             meter: what the room used before, and what tokens cost; without it nothing was used, at no price.
+            identify: names the language of a text, for the quality checks.
         """
         self._plan = plan
         self._name = name
@@ -78,8 +88,9 @@ class InterpreterSession:
         self._captions = Captions(plan, now, self._out)
         self._renditions = Renditions(plan, self._out, self._usage, self._booths, self._captions)
         self._loops = EchoLoopBreaker()
+        judge = partial(examine, identify=identify)
         self._booth_events = BoothEvents(
-            plan, self._out, self._renditions, self._booths, self._captions, self._loops, examine
+            plan, self._out, self._renditions, self._booths, self._captions, self._loops, judge
         )
         self._passing_through: set[str] = set()
         """Speakers whose own voice is brought to other rooms."""

@@ -36,6 +36,7 @@ from bot.interpreting.effects import (
 from bot.interpreting.events import Event, KeypadPressed, MeetingEnded, PlanChanged, PlayoutReady, SpeakerAudio, Tick
 from bot.interpreting.lane_status import RESTORED, LaneStatuses
 from bot.interpreting.plan import SHARED_CHANNEL, Lane, Mode, RoomPlan
+from bot.interpreting.quality.language_id import IdentifyLanguage, identify_none
 from bot.interpreting.routing import stream as carrier
 from bot.interpreting.session import InterpreterSession
 from bot.interpreting.usage_meter import CAPTIONS_ONLY, UsageMeter
@@ -71,14 +72,16 @@ class LiveRoom:
         clock: Callable[[], float],
         meter: UsageMeter | None = None,
         echo: Callable[[], EchoFilter] | None = None,
+        identify: IdentifyLanguage = identify_none,
     ) -> None:
         """Args:
         name: unique to the call.
         clock: the event loop's time, in seconds.
         meter: what earlier calls of the room have used.
         echo: makes the filter for mixed audio.
+        identify: names the language of a text.
         """
-        self._session = InterpreterSession(plan, clock(), name, meter)
+        self._session = InterpreterSession(plan, clock(), name, meter, identify)
         self._plan = plan
         self._make_booth = booths
         self._detector_pool = detectors

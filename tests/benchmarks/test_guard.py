@@ -22,8 +22,8 @@ FROZEN = {
 
 FLOORS = {
     Injected.EMPTY: 1.0,
-    Injected.ECHO: 0.98,
-    Injected.LANGUAGE: 0.92,
+    Injected.ECHO: 0.99,
+    Injected.LANGUAGE: 0.96,
     Injected.TRUNCATED: 0.76,
     Injected.REPEATED: 0.99,
     Injected.ANSWERED: 0.87,

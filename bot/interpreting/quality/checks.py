@@ -15,11 +15,12 @@ from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.plan import AUTO, Lane, primary
 from bot.interpreting.quality import assistant_phrases, numbers
 from bot.interpreting.quality.language_id import (
-    evidence,
+    IdentifyLanguage,
+    alike,
+    identify_none,
     in_another_language,
     in_another_script,
     language_of,
-    told_apart,
 )
 from bot.interpreting.quality.number_words import WORDS
 from bot.interpreting.quality.questions import asks
@@ -106,34 +107,42 @@ _DANGLING: Mapping[str, frozenset[str]] = {
 """Words that a sentence of these languages hardly ends in."""
 
 
-def examine(original: str | None, interpretation: str, lane: Lane, terms: GlossaryEntries) -> tuple[Fault, ...]:
-    """The faults of an interpretation that is complete, in the order of `Fault`; none as far as can be told.
+def examine(
+    original: str | None,
+    interpretation: str,
+    lane: Lane,
+    terms: GlossaryEntries,
+    identify: IdentifyLanguage = identify_none,
+) -> tuple[Fault, ...]:
+    """Return the faults of a complete interpretation, in the order of `Fault`; none where in doubt.
 
     Args:
         original: what the speaker said, as recognised; None while it is not known: then only what the interpretation
             shows by itself is found.
         lane: its languages; the source may be `auto`.
         terms: of the room.
+        identify: without it, no language is known by its words.
     """
     interpretation = normalize("NFC", interpretation[:_MOST_LETTERS])
     original = None if original is None else normalize("NFC", original[:_MOST_LETTERS])
+    source = _source(original, lane, identify)
     if not _SIGNS.search(interpretation):
-        return (Fault.EMPTY,) if original is not None and _to_be_interpreted(original, lane) else ()
-    found = set(_alone(interpretation, lane, terms))
+        return (Fault.EMPTY,) if original is not None and _to_be_interpreted(original, source, lane) else ()
+    found = set(_alone(interpretation, lane, terms, identify))
     if original is None:
         found |= {Fault.ASSISTANT} if assistant_phrases.lapses(interpretation) & assistant_phrases.ALONE else set()
     elif _SIGNS.search(original):
-        found |= set(_compared(original, interpretation, lane, terms))
-        if Fault.UNFINISHED in found and _dangles(original, _source(original, lane)):
+        found |= set(_compared(original, interpretation, source, lane, terms, identify))
+        if Fault.UNFINISHED in found and _dangles(original, source):
             found.discard(Fault.UNFINISHED)  # so did the speaker
         if Fault.REPEATED in found and _ends_twice(original, 1, 1):
             found.discard(Fault.REPEATED)
     return tuple(fault for fault in Fault if fault in found)
 
 
-def _alone(interpretation: str, lane: Lane, terms: GlossaryEntries) -> Iterator[Fault]:
-    """What is wrong with it whatever was said."""
-    if _is_foreign(interpretation, lane, terms):
+def _alone(interpretation: str, lane: Lane, terms: GlossaryEntries, identify: IdentifyLanguage) -> Iterator[Fault]:
+    """Find faults that are faults whatever was said."""
+    if _is_foreign(interpretation, lane, terms, identify):
         yield Fault.LANGUAGE
     if _dangles(interpretation, primary(lane.target)):
         yield Fault.UNFINISHED
@@ -141,10 +150,17 @@ def _alone(interpretation: str, lane: Lane, terms: GlossaryEntries) -> Iterator[
         yield Fault.REPEATED
 
 
-def _compared(original: str, interpretation: str, lane: Lane, terms: GlossaryEntries) -> Iterator[Fault]:
-    """What is wrong with it beside the original."""
-    source, target = _source(original, lane), primary(lane.target)
-    if source != target and _is_echo(original, interpretation, source, target):
+def _compared(
+    original: str,
+    interpretation: str,
+    source: str | None,
+    lane: Lane,
+    terms: GlossaryEntries,
+    identify: IdentifyLanguage,
+) -> Iterator[Fault]:
+    """Find faults that show beside the original, whose language is `source`."""
+    target = primary(lane.target)
+    if source != target and _is_echo(original, interpretation, source, target, identify):
         yield Fault.ECHO
     if _own_words(original, interpretation, source):
         yield Fault.ASSISTANT
@@ -159,19 +175,22 @@ def _compared(original: str, interpretation: str, lane: Lane, terms: GlossaryEnt
         yield Fault.LENGTH
 
 
-def _source(original: str, lane: Lane) -> str | None:
-    """The language of the original, None when nobody knows."""
-    return language_of(original) if lane.source == AUTO else primary(lane.source)
+def _source(original: str | None, lane: Lane, identify: IdentifyLanguage) -> str | None:
+    """Return the language of the original, None where it is not known."""
+    if lane.source != AUTO:
+        return primary(lane.source)
+    return None if original is None else language_of(original, identify)
 
 
-def _to_be_interpreted(original: str, lane: Lane) -> bool:
-    """A speaker of any language may have spoken the target language: then silence is right."""
+def _to_be_interpreted(original: str, source: str | None, lane: Lane) -> bool:
+    """Return whether something was said that needs interpreting: the target language of an `auto` lane does not."""
     if not _SIGNS.search(original):
         return False
-    return lane.source != AUTO or _source(original, lane) not in {None, primary(lane.target)}
+    return lane.source != AUTO or (source is not None and not alike(source, primary(lane.target)))
 
 
-def _is_foreign(interpretation: str, lane: Lane, terms: GlossaryEntries) -> bool:
+def _is_foreign(interpretation: str, lane: Lane, terms: GlossaryEntries, identify: IdentifyLanguage) -> bool:
+    """Return whether an interpretation is in another language or script than its target."""
     target = primary(lane.target)
     script = next((part for part in lane.target.split("-") if len(part) == 4 and part.isalpha()), None)
     if in_another_script(interpretation, target, script):
@@ -179,21 +198,20 @@ def _is_foreign(interpretation: str, lane: Lane, terms: GlossaryEntries) -> bool
         for _, wanted in terms.into(lane.source, lane.target):
             own = own.replace(wanted, "")  # names keep their letters
         return in_another_script(own, target, script)
-    return in_another_language(interpretation, target, None if lane.source == AUTO else primary(lane.source))
+    source = None if lane.source == AUTO else primary(lane.source)
+    return in_another_language(interpretation, target, source, identify)
 
 
-def _is_echo(original: str, interpretation: str, source: str | None, target: str) -> bool:
+def _is_echo(original: str, interpretation: str, source: str | None, target: str, identify: IdentifyLanguage) -> bool:
+    """Return whether an interpretation says the original's words, in the original's language."""
     words = _words(interpretation)
     if words != _words(original):
         return False
     different = len(set(words))
-    if source is None or not (told_apart(source) and told_apart(target)):
-        return different >= _SURELY_ECHOED
-    found = evidence(interpretation)
-    speaks_for_source, for_target = found.get(source, 0.0), found.get(target, 0.0)
-    if different >= _SURELY_ECHOED:
-        return speaks_for_source >= for_target
-    return different >= _LEAST_ECHOED and speaks_for_source > for_target
+    if different < _LEAST_ECHOED:
+        return False
+    found = None if source is None else identify(interpretation, {source, target})
+    return found != target if different >= _SURELY_ECHOED else found is not None and found == source
 
 
 def _own_words(original: str, interpretation: str, source: str | None) -> set[assistant_phrases.AssistantPhrase]:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from bot.interpreting.glossary import GlossaryEntries, GlossaryEntry
 from bot.interpreting.plan import AUTO, Lane
 from bot.interpreting.quality.checks import Fault, examine
+from bot.live_room import language_detection
 
 ADA = "8:acs:ada"
 EN_ES = Lane(ADA, "en-US", "es-ES")
@@ -21,7 +22,7 @@ RIGHT = "La reunión comenzará en la sala grande del segundo piso."
 
 
 def faults(original: str | None, interpretation: str, lane: Lane = EN_ES, *terms: GlossaryEntry) -> tuple[Fault, ...]:
-    return examine(original, interpretation, lane, GlossaryEntries(terms))
+    return examine(original, interpretation, lane, GlossaryEntries(terms), language_detection.load())
 
 
 @pytest.mark.parametrize("original", [SAID, SAID.lower().rstrip("."), None])
@@ -63,8 +64,9 @@ def test_names_and_common_words_are_the_same_in_both_languages() -> None:
 
 
 def test_an_echo_in_languages_that_are_not_told_apart() -> None:
-    assert faults("Dobrý den, jak se máte?", "Dobrý den, jak se máte?", Lane(ADA, "cs-CZ", "pl-PL")) == (Fault.ECHO,)
-    assert faults("Dobrý den.", "Dobrý den.", Lane(ADA, "cs-CZ", "pl-PL")) == ()
+    czech = "Dobrý den, jak se máte?"
+    assert faults(czech, czech, Lane(ADA, "cs-CZ", "sq-AL")) == (Fault.ECHO, Fault.LANGUAGE)
+    assert faults(czech, czech, Lane(ADA, "cs-CZ", "xx")) == (Fault.ECHO,), "nobody knows that language"
 
 
 def test_more_of_the_source_language_than_of_the_target_is_an_echo() -> None:
