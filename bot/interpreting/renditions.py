@@ -381,11 +381,8 @@ class Renditions:
 
     def next_frame_at(self, now: float, *, quiet: bool) -> float | None:
         """When `play` has something to do."""
-        deadlines = [
-            self._channels.deadline(channel, now, quiet=quiet)
-            for channel in self._channels.floors
-            if self._carried(channel)
-        ]
+        carried = filter(self._carried, self._channels.floors)
+        deadlines = (self._channels.deadline(channel, now, quiet=quiet) for channel in carried)
         return min((at for at in deadlines if at is not None), default=None)
 
     def deadline(self) -> float | None:
