@@ -15,6 +15,9 @@ from azure.core.messaging import CloudEvent
 from emulator.config import CALLBACK_ISSUER, RESOURCE_ID
 from tests.support.acs_emulator import until
 from tests.support.acs_meeting import media_options, meeting
+from tests.support.virtual_time import in_virtual_time
+
+pytestmark = in_virtual_time
 
 
 async def test_connecting_answers_as_recorded() -> None:

@@ -11,6 +11,9 @@ from azure.eventgrid import EventGridEvent, SystemEventNames
 
 from tests.support.acs_emulator import running_acs, until
 from tests.support.acs_meeting import endpoint, hold_a_call, subscribe
+from tests.support.virtual_time import in_virtual_time
+
+pytestmark = in_virtual_time
 
 
 async def test_a_call_is_reported_in_event_grids_own_schema() -> None:

@@ -12,6 +12,9 @@ from azure.eventgrid import EventGridEvent
 from emulator.acs.auth.entra import EVENT_GRID_APPLICATION, EVENT_GRID_ROLE, ISSUER
 from tests.support.acs_emulator import running_acs, until
 from tests.support.acs_meeting import Endpoint, endpoint, hold_a_call, subscribe
+from tests.support.virtual_time import in_virtual_time
+
+pytestmark = in_virtual_time
 
 
 def kinds(there: Endpoint) -> list[str]:

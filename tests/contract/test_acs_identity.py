@@ -11,6 +11,9 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from emulator.config import RESOURCE_ID
 from tests.support.acs_emulator import Acs, running_acs, signing_key
+from tests.support.virtual_time import in_virtual_time
+
+pytestmark = in_virtual_time
 
 
 def identity_client(acs: Acs) -> CommunicationIdentityClient:

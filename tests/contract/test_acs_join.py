@@ -16,6 +16,9 @@ from azure.communication.rooms.aio import RoomsClient
 
 from emulator.client import JoinRefused, Participant
 from tests.support.acs_emulator import Acs, Guest, constant, make_guest, make_room, running_acs, samples, until
+from tests.support.virtual_time import in_virtual_time
+
+pytestmark = in_virtual_time
 
 
 async def refusal(acs: Acs, room_id: str, token: str) -> int:

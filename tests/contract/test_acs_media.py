@@ -12,6 +12,9 @@ from azure.communication.callautomation import AudioFormat, MediaStreamingAudioC
 from emulator.acs.wire.resampling import SILENCE
 from tests.support.acs_emulator import constant, running_bot, samples, tone, until
 from tests.support.acs_meeting import media_options, meeting
+from tests.support.virtual_time import in_virtual_time
+
+pytestmark = in_virtual_time
 
 
 async def test_metadata_then_a_frame_per_speaker_every_20_ms() -> None:

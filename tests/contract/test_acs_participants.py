@@ -14,6 +14,9 @@ from tests.support.acs_meeting import (
     meeting,
     phone_of,
 )
+from tests.support.virtual_time import in_virtual_time
+
+pytestmark = in_virtual_time
 
 
 async def test_who_accepts_an_invitation_is_in_the_call() -> None:

@@ -11,6 +11,9 @@ from azure.core.messaging import CloudEvent
 
 from tests.support.acs_emulator import until
 from tests.support.acs_meeting import Meeting, called, files, media_options, meeting, phone_of, wav
+from tests.support.virtual_time import in_virtual_time
+
+pytestmark = in_virtual_time
 
 ENVELOPE = {"id", "source", "type", "data", "time", "specversion", "datacontenttype", "subject"}
 COMMON = {"version", "callConnectionId", "serverCallId", "correlationId", "publicEventType"}

@@ -15,6 +15,9 @@ from azure.eventgrid import SystemEventNames
 
 from tests.support.acs_emulator import until
 from tests.support.acs_meeting import endpoint, listener, meeting, subscribe
+from tests.support.virtual_time import in_virtual_time
+
+pytestmark = in_virtual_time
 
 
 async def test_a_recording_goes_through_its_states() -> None:

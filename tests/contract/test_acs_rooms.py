@@ -12,6 +12,9 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from emulator.acs.wire.times import read_time
 from tests.support.acs_emulator import Acs, running_acs
+from tests.support.virtual_time import in_virtual_time
+
+pytestmark = in_virtual_time
 
 
 def rooms_client(acs: Acs) -> RoomsClient:

@@ -17,6 +17,9 @@ from azure.core.exceptions import ClientAuthenticationError, ResourceNotFoundErr
 
 from emulator.acs.auth.signing import content_hash, signature
 from tests.support.acs_emulator import ACCESS_KEY, Acs, running_acs
+from tests.support.virtual_time import in_virtual_time
+
+pytestmark = in_virtual_time
 
 OTHER_KEY = AzureKeyCredential(base64.b64encode(b"another key").decode())
 

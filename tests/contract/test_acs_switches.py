@@ -11,6 +11,9 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from tests.support.acs_emulator import constant, make_guest, make_room, running_acs, samples, until
 from tests.support.acs_meeting import media_options, meeting
+from tests.support.virtual_time import in_virtual_time
+
+pytestmark = in_virtual_time
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,9 @@ from azure.core.exceptions import HttpResponseError
 
 from tests.support.acs_emulator import constant, until
 from tests.support.acs_meeting import CALLER_ID, files, media_options, meeting, wav
+from tests.support.virtual_time import in_virtual_time
+
+pytestmark = in_virtual_time
 
 
 async def test_keys_are_told_as_they_are_pressed_until_nobody_wants_to_know() -> None:

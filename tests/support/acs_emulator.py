@@ -7,7 +7,6 @@ import base64
 import functools
 import json
 import math
-import time
 from array import array
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -252,7 +251,7 @@ class FakeBot:
         self.sockets.append(heard)
         try:
             async for message in socket:
-                heard.arrived.append(time.monotonic())
+                heard.arrived.append(asyncio.get_running_loop().time())
                 heard.messages.append(json.loads(message))
         except ConnectionClosed:
             pass
