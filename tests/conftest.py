@@ -43,10 +43,13 @@ ON_THE_LINE = (
     "demo/test_run_meeting.py",
     "demo/test_subprocesses.py",
     "emulator/engine/local",
+    "emulator/acs/api/test_emulator_api.py",
     "emulator/realtime/test_server.py",
     "emulator/test_app.py",
     "emulator/test_client.py",
     "emulator/test_join_command.py",
+    "emulator/test_pytest_plugin.py",
+    "emulator/test_threaded.py",
     "emulator/test_virtual_time.py",
     "fuzz",
     "http_serving/test_bearer_tokens.py",
@@ -148,7 +151,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 asyncio.BaseEventLoop.get_debug = lambda self: False  # type: ignore[method-assign]  # they ask `_debug` for the checks
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def no_blocking_calls() -> Iterator[None]:
     """A call that blocks the event loop raises where it is made (product code only)."""
     product = ["bot", "webhooks", "media_streaming", "rooms_admin", "listeners", "http_serving", "storage"]

@@ -95,7 +95,7 @@ def test_six_people_of_four_languages_are_all_interpreted_in_one_room() -> None:
     assert len(meeting.effects(CloseBooth)) == 18, "parked when nobody spoke any more"
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(1, 6))])
 @pytest.mark.parametrize("layout", Layout)
 def test_overlaps_joins_leaves_and_changes_leave_the_books_in_order(layout: Layout, seed: int) -> None:
     chance = random.Random(seed)
