@@ -18,7 +18,7 @@ BIN = Path(sys.executable).parent
 REFRESH_S = 0.1
 
 UNIT = ["pytest", "-q", "--unit"]
-CORE = ["tests/bot", "tests/media_streaming", "tests/webhooks"]
+CORE = ["tests/bot/interpreting", "tests/bot/calls", "tests/media_streaming", "tests/webhooks"]
 """Folders with the own tests of every module whose branch coverage is asked for."""
 
 STEPS: dict[str, list[str]] = {
