@@ -63,6 +63,7 @@ class BoothEvents:
         captions: Captions,
         loops: EchoLoopBreaker,
         examine: Examine,
+        begins_in_source: Callable[[str, Lane], bool],
     ) -> None:
         self._out = out
         self._renditions = renditions
@@ -71,6 +72,7 @@ class BoothEvents:
         self._loops = loops
         self._glossary = plan.glossary
         self._examine = examine
+        self._begins_in_source = begins_in_source
         self._question: tuple[str, float] | None = None
         """Who asked a question, if that is the last thing anybody said, and when."""
 
@@ -235,7 +237,10 @@ class BoothEvents:
         if held or rendition.simultaneous or rendition.entry.kind is not EntryKind.UTTERANCE:
             return
         text = self._captions.text(rendition.spoken.id, rendition.lane.target)
-        if text and _SHOWN_EARLY.intersection(self._judge(rendition, text)):
+        if not text:
+            return
+        in_source = rendition.via is None and self._begins_in_source(text, rendition.lane)
+        if in_source or _SHOWN_EARLY.intersection(self._judge(rendition, text)):
             self._hold(rendition, _due_at(rendition))
             rendition.suspect = True
 

@@ -51,7 +51,7 @@ from bot.interpreting.events import (
 )
 from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import RoomPlan
-from bot.interpreting.quality.checks import examine
+from bot.interpreting.quality.checks import begins_in_source, examine
 from bot.interpreting.quality.echo_loops import EchoLoopBreaker
 from bot.interpreting.quality.language_id import IdentifyLanguage, identify_none
 from bot.interpreting.renditions import Renditions
@@ -89,8 +89,9 @@ class InterpreterSession:
         self._renditions = Renditions(plan, self._out, self._usage, self._booths, self._captions)
         self._loops = EchoLoopBreaker()
         judge = partial(examine, identify=identify)
+        is_suspect = partial(begins_in_source, identify=identify)
         self._booth_events = BoothEvents(
-            plan, self._out, self._renditions, self._booths, self._captions, self._loops, judge
+            plan, self._out, self._renditions, self._booths, self._captions, self._loops, judge, is_suspect
         )
         self._passing_through: set[str] = set()
         """Speakers whose own voice is brought to other rooms."""

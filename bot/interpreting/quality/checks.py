@@ -140,6 +140,19 @@ def examine(
     return tuple(fault for fault in Fault if fault in found)
 
 
+def begins_in_source(beginning: str, lane: Lane, identify: IdentifyLanguage) -> bool:
+    """Return whether the first words of an interpretation are rather in the source language than in the target.
+
+    Two languages are told apart by fewer words than forty, at the price of names: enough to wait, not to condemn.
+    Of correct interpretations, 2 in 1,000 begin so by their first two words, none by their first three (2,725
+    sentences of `benchmarks/guard` and of the emulator's phrases).
+    """
+    if lane.source == AUTO:
+        return False
+    source, target = primary(lane.source), primary(lane.target)
+    return not alike(source, target) and identify(beginning, {source, target}) == source
+
+
 def _alone(interpretation: str, lane: Lane, terms: GlossaryEntries, identify: IdentifyLanguage) -> Iterator[Fault]:
     """Find faults that are faults whatever was said."""
     if _is_foreign(interpretation, lane, terms, identify):

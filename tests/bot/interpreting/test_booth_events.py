@@ -41,12 +41,18 @@ class Desk:
     def __init__(self, plan: RoomPlan = TWO_LANGUAGES, faults: dict[str, tuple[str, ...]] | None = None) -> None:
         self.out: list[Effect] = []
         self.faults = faults or {}
+        self.source_words: set[str] = set()
         self.booths = Booths(plan, self.out)
         self.captions = Captions(plan, 0.0, self.out)
         self.books = Renditions(plan, self.out, UsageMeter(plan.usage_cap), self.booths, self.captions)
         self.books.set_stream("room", ready=True)
         self.loops = EchoLoopBreaker()
-        self.answers = BoothEvents(plan, self.out, self.books, self.booths, self.captions, self.loops, self.judge)
+        self.answers = BoothEvents(
+            plan, self.out, self.books, self.booths, self.captions, self.loops, self.judge, self.in_source
+        )
+
+    def in_source(self, text: str, lane: Lane) -> bool:
+        return text in self.source_words
 
     def judge(self, original: str | None, text: str, lane: Lane, glossary: GlossaryEntries) -> tuple[str, ...]:
         return self.faults.get(text, ())
@@ -241,6 +247,20 @@ def test_what_begins_wrong_is_held_back_and_asked_for_again() -> None:
     desk.ends(3.0)
     assert desk.asked() == [False, True]
     assert not desk.one().suspect
+
+
+def test_what_begins_in_the_source_language_is_held_back_and_heard_once_it_is_found_right() -> None:
+    desk = Desk()
+    desk.source_words = {"Dashboard", "Dashboard de Power BI"}
+    desk.hears()
+    desk.says("Dashboard", 10, 2.8)
+    desk.plays(2.8, 2.9)
+    assert desk.one().suspect and not desk.one().begun
+    desk.says(" de Power BI", 10, 2.9)
+    desk.ends(3.0)
+    desk.plays(3.0, 3.1)
+    assert desk.asked() == [False]
+    assert desk.one().begun
 
 
 def test_a_line_that_nothing_may_follow_is_not_begun_anew() -> None:
@@ -442,7 +462,9 @@ def test_interpretations_are_judged_by_the_present_glossary() -> None:
         judged.append(glossary)
         return ()
 
-    desk.answers = BoothEvents(TWO_LANGUAGES, desk.out, desk.books, desk.booths, desk.captions, desk.loops, judge)
+    desk.answers = BoothEvents(
+        TWO_LANGUAGES, desk.out, desk.books, desk.booths, desk.captions, desk.loops, judge, desk.in_source
+    )
     terms = GlossaryEntries.of({"Contoso": {}})
     desk.answers.follow(replace(TWO_LANGUAGES, glossary=terms))
     desk.hears()

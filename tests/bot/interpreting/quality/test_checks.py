@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bot.interpreting.glossary import GlossaryEntries, GlossaryEntry
 from bot.interpreting.plan import AUTO, Lane
-from bot.interpreting.quality.checks import Fault, examine
+from bot.interpreting.quality.checks import Fault, begins_in_source, examine
 from bot.live_room import language_detection
 
 ADA = "8:acs:ada"
@@ -236,3 +236,19 @@ def test_what_goes_on_without_end_is_still_examined_in_time() -> None:
     endless = "twenty-three and 14:30, " * 40_000
     assert Fault.LENGTH in examine(SAID, endless, ES_EN, NO_TERMS)
     assert Fault.LENGTH in examine(SAID, endless, EN_DE, NO_TERMS)
+
+
+@pytest.mark.parametrize(
+    ("lane", "found", "suspect"),
+    [
+        (Lane("a", "en-US", "es-ES"), "en", True),
+        (Lane("a", "en-US", "es-ES"), "es", False),
+        (Lane("a", "en-US", "es-ES"), None, False),
+        (Lane("a", AUTO, "es-ES"), "en", False),
+        (Lane("a", "nb-NO", "da-DK"), "nb", False),
+    ],
+)
+def test_a_beginning_is_suspect_if_it_is_rather_in_the_source_language(
+    lane: Lane, found: str | None, suspect: bool
+) -> None:
+    assert begins_in_source("I'm an", lane, lambda text, languages: found) is suspect
