@@ -237,10 +237,8 @@ class BoothEvents:
         if held or rendition.simultaneous or rendition.entry.kind is not EntryKind.UTTERANCE:
             return
         text = self._captions.text(rendition.spoken.id, rendition.lane.target)
-        if not text:
-            return
-        in_source = rendition.via is None and self._begins_in_source(text, rendition.lane)
-        if in_source or _SHOWN_EARLY.intersection(self._judge(rendition, text)):
+        in_source = bool(text) and rendition.via is None and self._begins_in_source(text, rendition.lane)
+        if in_source or (text and _SHOWN_EARLY.intersection(self._judge(rendition, text))):
             self._hold(rendition, _due_at(rendition))
             rendition.suspect = True
 
