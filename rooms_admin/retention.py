@@ -13,6 +13,7 @@ from rooms_admin.integrations.subscriptions import SubscriptionStore
 from rooms_admin.rooms.room import Room, RoomQuery, RoomStore
 from rooms_admin.rooms.service import RoomService
 from rooms_admin.transcripts.recorder import TranscriptRecorder
+from storage.errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Retention:
         while True:
             try:
                 await self.sweep()
-            except ServiceError as error:  # the next sweep tries again
+            except (ServiceError, StoreUnavailable) as error:  # the next sweep tries again
                 logger.warning("retention sweep failed", extra={"reason": error.code})
             await asyncio.sleep(self._interval_s)
 
@@ -80,7 +81,7 @@ class Retention:
     async def _remove(self, room: Room) -> None:
         try:
             await self._rooms.remove(room.room_id)
-        except ServiceError as error:  # the next sweep tries again
+        except (ServiceError, StoreUnavailable) as error:  # the next sweep tries again
             logger.warning("expired room not deleted", extra={"room_id": room.room_id, "reason": error.code})
         else:
             logger.info("expired room deleted", extra={"room_id": room.room_id})

@@ -124,6 +124,8 @@ class Cluster:
             await take(message)
         except ServiceError as error:
             reply = ReplicaReply(code=error.code, message=error.message)
+            if not reply_to:
+                logger.error("message of another replica not handled", extra={"reason": error.code})
         except StoreUnavailable as error:
             logger.error("message of another replica not handled", exc_info=error)
             reply = ReplicaReply(code="store_unavailable", message="the store is not available")

@@ -23,6 +23,7 @@ from http_serving.rate_limiter import TokenBuckets
 from http_serving.request_body import BODY_TIMEOUT_S, read_body
 from rooms_admin.auth.api_keys import AdminRole, Caller
 from rooms_admin.idempotency import IdempotencyStore, KeyClaim, StoredResponse, checked_key, fingerprint
+from storage.errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)
 audit = logging.getLogger("rooms_admin.audit")
@@ -131,7 +132,7 @@ class RequestGuard:
                 raise
             # Raised by FastAPI: the body is no text, or too deeply nested.
             raise InvalidRequest("the body cannot be read") from error
-        except ServiceError as error:
+        except (ServiceError, StoreUnavailable) as error:
             outcome = error.code
             raise
         finally:

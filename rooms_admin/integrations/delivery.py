@@ -38,6 +38,9 @@ TIMEOUT_S = 10.0
 """Limit of one attempt, in seconds."""
 RETRY_S = (5.0, 30.0, 120.0, 600.0, 3_600.0, 6 * 3_600.0)
 """Seconds to wait after each failure. Eight hours in all: a receiver may be down for a night."""
+GIVE_UP_MS = 9 * 3_600_000
+"""Age in milliseconds at which a delivery is given up without another attempt, so that what waits for an endpoint that
+only ever times out is bounded. Above the sum of `RETRY_S`."""
 JITTER = 0.2
 """Random share of each wait, so that a receiver that recovers does not get every retry in the same second."""
 LOOK_S = 1.0
@@ -62,7 +65,7 @@ class WebhookDeliveries:
     """Delivers events to subscribers while `run` is running.
 
     Each subscription has at most one delivery in flight, in the order of events; a failed one is retried later and
-    holds up nobody. SubscriptionStore do not wait for each other. `MOST_SUBSCRIPTIONS` bounds the requests in flight.
+    holds up nobody. Subscriptions do not wait for each other. `MOST_SUBSCRIPTIONS` bounds the requests in flight.
     """
 
     def __init__(
@@ -81,7 +84,7 @@ class WebhookDeliveries:
         self._look_s = look_s
         self._waiting: deque[OutgoingEvent] = deque()
         self._busy: set[str] = set()
-        """SubscriptionStore with a delivery in flight."""
+        """Subscriptions with a delivery in flight."""
         self._wake = asyncio.Event()
         self.lost = 0
         """Events dropped before they were stored."""
@@ -157,9 +160,10 @@ class WebhookDeliveries:
         subscription = await self._subscriptions.find(delivery.subscription_id)
         if subscription is None:
             return  # removed meanwhile, together with the delivery
-        status, error = await self._post(http, subscription, delivery)
+        expired = milliseconds(self._now()) - delivery.created_ms > GIVE_UP_MS
+        status, error = (None, "expired") if expired else await self._post(http, subscription, delivery)
         ok = status is not None and 200 <= status < 300
-        wait = None if ok or status == 410 else retry_after_s(delivery.attempts + 1, self._chance())
+        wait = None if ok or expired or status == 410 else retry_after_s(delivery.attempts + 1, self._chance())
         again_at_ms = None if wait is None else milliseconds(self._now()) + round(wait * 1000)
         sent = await self._subscriptions.record_attempt(
             delivery, status=status, error=error, again_at_ms=again_at_ms, ok=ok

@@ -121,7 +121,7 @@ class SubscriptionStore(Protocol):
         """Return the delivery that is due longest of each subscription but those in `busy`.
 
         Several processes never have deliveries of the same subscription at a time: what is returned is claimed until
-        `attempted`, for `CLAIM_S` at most.
+        `record_attempt`, for `CLAIM_S` at most.
         """
 
     async def record_attempt(

@@ -10,12 +10,13 @@ import pytest
 
 from rooms_admin import retention as retention_module
 from rooms_admin.retention import Retention
-from rooms_admin.rooms.room import RoomQuery, milliseconds
+from rooms_admin.rooms.room import Room, RoomQuery, milliseconds
 from rooms_admin.rooms.service import RoomService
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
 from rooms_admin.stores.sqlite.rooms import SqliteRooms
 from rooms_admin.stores.sqlite.transcripts import SqliteTranscripts
 from rooms_admin.transcripts.recorder import TranscriptRecorder
+from storage.errors import StoreUnavailable
 from storage.sqlite import IN_MEMORY, SqliteDatabase
 from tests.support.acs_fakes import FakeAcs, refused
 from tests.support.rooms import NOW, line, room
@@ -92,3 +93,45 @@ async def test_it_sweeps_at_once_and_again_though_a_sweep_fails() -> None:
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
+
+
+async def test_a_store_that_is_away_ends_no_sweeping(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, acs = Clock(), FakeAcs()
+    async with (
+        SqliteDatabase(IN_MEMORY, MIGRATIONS) as database,
+        TranscriptRecorder(SqliteTranscripts(database), now=clock) as transcripts,
+    ):
+        store, looks = SqliteRooms(database), asyncio.Queue[None]()
+
+        async def away(query: RoomQuery) -> list[Room]:
+            looks.put_nowait(None)
+            raise StoreUnavailable("the database is locked")
+
+        monkeypatch.setattr(store, "page", away)
+        rooms = RoomService(store, acs.acs, now=clock)
+        retention = Retention(store, rooms, transcripts, default_days=30, interval_s=0.01, now=clock)
+        running = asyncio.ensure_future(retention.run())
+        async with asyncio.timeout(5):
+            await looks.get()
+            await looks.get()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+
+async def test_an_expired_room_that_the_store_does_not_delete_holds_up_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, acs = Clock(), FakeAcs()
+    async with SqliteDatabase(IN_MEMORY, MIGRATIONS) as database:
+        for number in (1, 2):
+            await SqliteRooms(database).add(replace(room(number), valid_until=NOW - timedelta(days=31)))
+        remove = RoomService.remove
+
+        async def locked_once(service: RoomService, room_id: str) -> None:
+            if room_id == "room-1":
+                raise StoreUnavailable("the database is locked")
+            await remove(service, room_id)
+
+        monkeypatch.setattr(RoomService, "remove", locked_once)
+        assert await swept(database, clock, acs) == ["room-1"]

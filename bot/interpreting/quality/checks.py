@@ -145,7 +145,7 @@ def begins_in_source(beginning: str, lane: Lane, identify: IdentifyLanguage) -> 
 
     Two languages are told apart by fewer words than forty, at the price of names: enough to wait, not to condemn.
     Of correct interpretations, 2 in 1,000 begin so by their first two words, none by their first three (2,725
-    sentences of `benchmarks/guard` and of the emulator's phrases).
+    sentences of the development set of `benchmarks/guard` and of a phrasebook).
     """
     if lane.source == AUTO:
         return False

@@ -84,8 +84,13 @@ function commands.due(prefix, now, claimed_until)
         if not left_out[subscription] and not is_claimed(prefix, subscription, now) then
             local id = redis.call('ZRANGEBYSCORE', due_of(prefix, subscription), '-inf', now, 'LIMIT', 0, 1)[1]
             if id then
-                redis.call('HSET', prefix .. 'deliveries-claimed', subscription, claimed_until .. ' ' .. id)
-                found[#found + 1] = redis.call('HGET', prefix .. 'delivery:' .. id, 'document')
+                local document = redis.call('HGET', prefix .. 'delivery:' .. id, 'document')
+                if document then
+                    redis.call('HSET', prefix .. 'deliveries-claimed', subscription, claimed_until .. ' ' .. id)
+                    found[#found + 1] = document
+                else -- deleted by a replica of an earlier version, which does not know this set
+                    redis.call('ZREM', due_of(prefix, subscription), id)
+                end
             end
         end
     end

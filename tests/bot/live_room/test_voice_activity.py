@@ -114,7 +114,7 @@ def test_silence_wakes_nobody() -> None:
     assert pool.lent == 0
 
 
-def test_what_may_be_speech_is_modeld_with_what_came_before() -> None:
+def test_what_may_be_speech_is_examined_with_what_came_before() -> None:
     model = FakeModel()
     detector = FakePool(model).detector()
     for _ in range(10):
@@ -134,7 +134,7 @@ def test_a_steady_background_is_soon_left_alone() -> None:
     assert model.heard < 200  # of 1000
 
 
-def test_a_loud_steady_voice_is_modeld_now_and_then_only() -> None:
+def test_a_loud_steady_voice_is_examined_now_and_then_only() -> None:
     model = FakeModel()
     detector = FakePool(model).detector()
     for _ in range(SETTLED_FRAMES):
@@ -147,7 +147,7 @@ def test_a_loud_steady_voice_is_modeld_now_and_then_only() -> None:
     assert verdicts == [True] * SPARED_FRAMES + [False]
 
 
-def test_a_softer_frame_is_modeld_at_once() -> None:
+def test_a_softer_frame_is_examined_at_once() -> None:
     model = FakeModel()
     detector = FakePool(model).detector()
     for _ in range(SETTLED_FRAMES):
@@ -156,7 +156,7 @@ def test_a_softer_frame_is_modeld_at_once() -> None:
     assert not detector.voiced(tone(0.1))
 
 
-def test_a_voice_over_a_loud_background_is_modeld_always() -> None:
+def test_a_voice_over_a_loud_background_is_examined_always() -> None:
     model = FakeModel(verdict=False)
     detector = FakePool(model).detector()
     for frame in frames(0.02 * white(24_000 * 5)):
@@ -227,7 +227,9 @@ def test_whoever_comes_too_late_gets_the_poorer_detector_and_it_is_counted(loade
     assert loaded.free == 2
 
 
-def test_a_closed_pool_keeps_no_model(loaded: DetectorPool) -> None:
+def test_a_closed_pool_keeps_no_model() -> None:
+    loaded = DetectorPool(2)
+    loaded.load()
     borrower = loaded.detector()
     borrower.voiced(tone(0.5))
     loaded.close()

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from rooms_admin.integrations import delivery as module
-from rooms_admin.integrations.delivery import JITTER, RETRY_S, WebhookDeliveries, retry_after_s, signature
+from rooms_admin.integrations.delivery import GIVE_UP_MS, JITTER, RETRY_S, WebhookDeliveries, retry_after_s, signature
 from rooms_admin.integrations.subscriptions import Subscription, SubscriptionStore
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
 from rooms_admin.stores.sqlite.rooms import SqliteRooms
@@ -132,6 +132,17 @@ async def test_it_is_given_up_in_the_end(sending: Sending) -> None:
         assert (failed.status, failed.error) == (None, "ClientConnectorError")
         sending.clock.ahead += timedelta(seconds=wait + 1)
     await sending.until_state(subscription, "failed", len(RETRY_S) + 1)
+
+
+async def test_what_has_waited_too_long_is_given_up_without_another_attempt(sending: Sending) -> None:
+    subscription = await sending.subscribe()
+    sending.integrator.answers = [500]
+    sending.deliveries.publish("room.live", "room-1", {})
+    await sending.until_state(subscription, "pending", 1)
+    sending.clock.ahead += timedelta(milliseconds=GIVE_UP_MS + 1_000)
+    given_up = await sending.until_state(subscription, "failed", 2)
+    assert (given_up.status, given_up.error) == (None, "expired")
+    assert len(sending.integrator.received) == 1
 
 
 async def test_one_that_is_gone_for_good_is_not_asked_again(sending: Sending) -> None:

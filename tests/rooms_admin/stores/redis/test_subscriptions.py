@@ -88,6 +88,19 @@ async def test_what_an_earlier_version_left_due_is_sent(replicas: list[RedisSubs
     assert await redis.call("EXISTS", f"{prefix}deliveries-due") == 0
 
 
+async def test_a_delivery_that_an_earlier_version_deleted_is_skipped(replicas: list[RedisSubscriptions]) -> None:
+    """It does not know the sets by subscription, and leaves the id there."""
+    ours = replicas[0]
+    await ours.add(URL, ["room.live"], None)
+    await ours.enqueue([EVENT])
+    (delivery,) = await ours.due()
+    redis, prefix = ours._client, Keys().prefix
+    await redis.call("DEL", f"{prefix}delivery:{delivery.delivery_id}", f"{prefix}deliveries-claimed")
+    assert await ours.due() == []
+    await ours.enqueue([EVENT])
+    assert len(await ours.due()) == 1
+
+
 async def test_what_a_dead_replica_was_sending_is_sent_by_another(
     replicas: list[RedisSubscriptions], clock: Clock
 ) -> None:
