@@ -43,7 +43,7 @@ check: $(READY)
 test: $(READY)
 	@sh scripts/system-packages.sh engine browser redis
 	@$(BIN)/python scripts/check.py
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --line
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --line  # three on two cores: many wait for real time
 
 soak: $(READY)
 	@sh scripts/system-packages.sh engine browser redis
