@@ -53,8 +53,8 @@ from rooms_admin import api as admin_routes
 from rooms_admin.api import IssueTicket, RequestGuard
 from rooms_admin.auth.api_key_file import KeyFile
 from rooms_admin.auth.api_keys import Admins, ApiKeys, ClaimsOfToken, VerifyBearer
-from rooms_admin.integrations.delivery import WebhookDeliveries
 from rooms_admin.integrations.subscriptions import SubscriptionStore
+from rooms_admin.integrations.webhook_delivery import WebhookDeliveries
 from rooms_admin.retention import Retention
 from rooms_admin.rooms import acs_client
 from rooms_admin.rooms.acs_client import AcsRooms

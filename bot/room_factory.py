@@ -16,7 +16,7 @@ from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.live_room import LiveRoom
 from bot.live_room.shared_room import SharedRooms
 from bot.live_room.voice_activity import DetectorPool
-from bot.outputs.listener_feed import ListenerFeed
+from bot.outputs.listener_publisher import ListenerPublisher
 from bot.outputs.transcript_writer import TranscriptArchive, TranscriptWriter
 from bot.outputs.webhook_events import EmitEvent
 from listeners.feed import Feed
@@ -65,7 +65,7 @@ class RoomFactory:
             detectors=self.detectors,
             frame_timer=self.frame_timer,
             transcript=TranscriptWriter(self.keeper, room_id, began_at_ms),
-            audience=ListenerFeed(self.feed, room_id, began_at_ms, self.emit),
+            audience=ListenerPublisher(self.feed, room_id, began_at_ms, self.emit),
             clock=self.clock,
             meter=UsageMeter(room.plan.usage_cap, self.price, room.used),
             echo=EchoDetector,

@@ -56,7 +56,7 @@ ON_THE_LINE = (
     "http_serving/test_server.py",
     "media_streaming/test_routes.py",
     "replicas",
-    "rooms_admin/integrations/test_delivery.py",
+    "rooms_admin/integrations/test_webhook_delivery.py",
     "rooms_admin/stores/redis",
     "rooms_admin/stores/test_open.py",
     "storage/test_redis.py",

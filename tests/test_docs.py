@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from bot import rate_limits
-from bot.calls import cluster, dispatcher, media_recovery, periodic_checks, registry, service
+from bot.calls import dispatcher, media_recovery, periodic_checks, registry, replica_mailbox, service
 from bot.config import Settings
 from bot.interpreting import booth_events, renditions
 from bot.interpreting.playout import catch_up, channels, pacer
@@ -36,7 +36,7 @@ from media_streaming.stream import SERVICE_RESTART
 from rooms_admin.api import request_guard
 from rooms_admin.auth.api_key_file import CHECK_INTERVAL_S
 from rooms_admin.auth.api_keys import EVERY_ROLE
-from rooms_admin.integrations import delivery
+from rooms_admin.integrations import webhook_delivery
 from rooms_admin.stores.redis import transcripts
 from rooms_admin.transcripts import recorder
 from storage import key_value, redis, sqlite
@@ -207,7 +207,7 @@ def test_the_times_on_the_operations_page_are_those_of_the_code() -> None:
         f"renews its lease every {registry.BEAT_S:g} s; after {registry.LEASE_S:g} s without",
         f"The others check every {periodic_checks.REGISTRY_CHECK_S:g} s",
         f"after the lease and a check, {longest:g} s at most",
-        f"or with 503 after {cluster.ANSWER_S:g} s",
+        f"or with 503 after {replica_mailbox.ANSWER_S:g} s",
         f"no replica is considered gone for {registry.LEASE_S:g} s",
         f"joins again, {media_recovery.PATIENCE_S[media_recovery.RecoveryStep.RESTART]:g} s later",
         f"closed with {SERVICE_RESTART} in a pause",
@@ -252,7 +252,7 @@ def test_the_numbers_on_the_architecture_page_are_those_of_the_code() -> None:
         f"signals | {feed.SIGNAL_LIMIT} |",
         f"media socket (`media_streaming/stream.py`) | {stream.OUTBOUND_MS} ms |",
         f"(`rooms_admin/transcripts/recorder.py`) | {recorder.BUFFER_LIMIT:,} items",
-        f"(`rooms_admin/integrations/delivery.py`) | {delivery.WAITING_LIMIT:,} |",
+        f"(`rooms_admin/integrations/webhook_delivery.py`) | {webhook_delivery.WAITING_LIMIT:,} |",
         f"(`storage/sqlite.py`) | {sqlite.MOST_WAITING:,} pieces",
         f"(`storage/redis.py`) | {redis.CONNECTIONS} connections, {redis.LONGEST_WAIT_S:g} s",
         f"(`storage/key_value.py`) | {key_value.QUEUE_LIMIT:,} per queue",

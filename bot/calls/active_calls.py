@@ -16,9 +16,9 @@ import msgspec
 
 from bot.calls.call import Call
 from bot.calls.call_record import Rejoin, new_record, settle, try_later
-from bot.calls.cluster import Cluster
 from bot.calls.environment import CallEnvironment, Interpreted, PlannedRoom, hang_up_orphan
 from bot.calls.registry import LEASE_S, CallRecord, LastCall, WantedCall
+from bot.calls.replica_mailbox import ReplicaMailbox
 from bot.calls.state_machine import CallAction, CallState, CallTrigger, step
 from bot.tasks import ServiceTasks
 from storage.errors import StoreUnavailable
@@ -57,7 +57,7 @@ class ActiveCalls:
         environment: CallEnvironment,
         *,
         rooms: RoomPlans,
-        cluster: Cluster,
+        mailbox: ReplicaMailbox,
         tasks: ServiceTasks,
         open_room: OpenRoom,
         close_ledger: CloseLedger,
@@ -66,7 +66,7 @@ class ActiveCalls:
         self._environment = environment
         self._registry = environment.registry
         self._rooms = rooms
-        self._cluster = cluster
+        self._mailbox = mailbox
         self._tasks = tasks
         self._open_room = open_room
         self._close_ledger = close_ledger
@@ -244,7 +244,7 @@ class ActiveCalls:
         call.ledger_closed(names)
         if gone:
             try:
-                await self._cluster.inherit(owner)
+                await self._mailbox.inherit(owner)
             except StoreUnavailable:
                 pass  # the next comparison with ACS finds what those messages said
         logger.info("ledger closed", extra={"room_id": room_id, "utterances_lost": lost})

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from bot.calls.active_calls import TAKEOVER_ATTEMPTS, ActiveCalls, RoomPlans
 from bot.calls.call_record import Rejoin
-from bot.calls.cluster import Cluster, ReplicaMessage, ReplicaSilent
 from bot.calls.registry import LastCall, Registry
+from bot.calls.replica_mailbox import ReplicaMailbox, ReplicaMessage, ReplicaSilent
 from bot.calls.state_machine import CallAction, CallState, CallTrigger
 from bot.interpreting.events import Order, Ordered
 from bot.interpreting.plan import Lane
@@ -63,13 +63,13 @@ class Commands:
         *,
         rooms: RoomPlans,
         registry: Registry,
-        cluster: Cluster,
+        mailbox: ReplicaMailbox,
         wall_clock: Callable[[], float],
     ) -> None:
         self._active_calls = active_calls
         self._rooms = rooms
         self._registry = registry
-        self._cluster = cluster
+        self._mailbox = mailbox
         self._wall_clock = wall_clock
 
     async def status(self, room_id: str) -> CallStatus:
@@ -175,7 +175,7 @@ class Commands:
             if record is None:
                 return False
             if await self._active_calls.is_elsewhere(record):
-                await self._cluster.ask(
+                await self._mailbox.ask(
                     record.owner, ReplicaMessage(kind="order", room_id=room_id, order=order), CommandRefused
                 )
                 return True

@@ -14,7 +14,6 @@ from typing import assert_never
 from bot.call_keys import is_per_language, room_of
 from bot.calls.active_calls import TAKEOVER_ATTEMPTS, ActiveCalls, RoomPlans
 from bot.calls.call import Call
-from bot.calls.cluster import Cluster, ReplicaMessage
 from bot.calls.commands import Commands
 from bot.calls.environment import CallControl, PlannedRoom, hang_up_orphan
 from bot.calls.reconciler import (
@@ -29,6 +28,7 @@ from bot.calls.reconciler import (
     UpdateParticipants,
 )
 from bot.calls.registry import CallRecord, Registry, decode_event, decode_report, encode_event
+from bot.calls.replica_mailbox import ReplicaMailbox, ReplicaMessage
 from bot.calls.state_machine import CallAction, CallState, CallTrigger, step
 from bot.interpreting.plan import RoomPlan
 from bot.log_format import log_context
@@ -89,7 +89,7 @@ class Dispatcher:
         rooms: RoomPlans,
         acs: CallControl,
         registry: Registry,
-        cluster: Cluster,
+        mailbox: ReplicaMailbox,
         tasks: ServiceTasks,
     ) -> None:
         self._active_calls = active_calls
@@ -97,7 +97,7 @@ class Dispatcher:
         self._rooms = rooms
         self._acs = acs
         self._registry = registry
-        self._cluster = cluster
+        self._mailbox = mailbox
         self._tasks = tasks
         self._inbox: asyncio.Queue[_Reported | _RoomChanged] = asyncio.Queue(INBOX_LIMIT)
         self._failed: list[_Reported | _RoomChanged] = []
@@ -228,7 +228,7 @@ class Dispatcher:
             await self._active_calls.join(room, event.server_call_id)
 
     async def _forward_report(self, replica: str, event: CallReport) -> None:
-        await self._cluster.send(replica, ReplicaMessage(kind="report", event=encode_event(event).decode()))
+        await self._mailbox.send(replica, ReplicaMessage(kind="report", event=encode_event(event).decode()))
 
     async def _call_ended(self, event: CallEnded) -> None:
         """Leave the call: its people have left, and hanging up does no harm if we have been put out."""
@@ -258,7 +258,7 @@ class Dispatcher:
             if record is not None:
                 if await self._active_calls.is_elsewhere(record):
                     message = ReplicaMessage(kind="call_event", secret=secret, event=encode_event(event).decode())
-                    await self._cluster.send(record.owner, message)
+                    await self._mailbox.send(record.owner, message)
                     return
                 connection_id = event.call_connection_id if isinstance(event, CallConnected) else None
                 call = await self._active_calls.adopt(record, connection_id)
@@ -320,7 +320,7 @@ class Dispatcher:
 
     async def _notify_former_owner(self, record: CallRecord) -> None:
         try:
-            await self._cluster.send(record.owner, ReplicaMessage(kind="moved", room_id=record.room_id))
+            await self._mailbox.send(record.owner, ReplicaMessage(kind="moved", room_id=record.room_id))
         except StoreUnavailable:
             pass  # the former owner finds out by its own checks
 
@@ -357,7 +357,7 @@ class Dispatcher:
         if record is None and kind == "deleted":
             await self._registry.forget_room(room_id)
         elif record is not None and await self._active_calls.is_elsewhere(record):  # a successor reads the new plan
-            await self._cluster.send(record.owner, ReplicaMessage(kind=kind, room_id=room_id))
+            await self._mailbox.send(record.owner, ReplicaMessage(kind=kind, room_id=room_id))
 
     async def _apply_change(self, call: Call, kind: str) -> None:
         room_id = call.room.room_id

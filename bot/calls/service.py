@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 from bot.calls.active_calls import ActiveCalls, CloseLedger, OpenRoom, RoomPlans
 from bot.calls.call import Call
-from bot.calls.cluster import Cluster
 from bot.calls.commands import Commands
 from bot.calls.dispatcher import Dispatcher
 from bot.calls.environment import CallAddresses, CallControl, CallEnvironment
 from bot.calls.periodic_checks import PeriodicChecks
 from bot.calls.registry import Registry
+from bot.calls.replica_mailbox import ReplicaMailbox
 from bot.calls.state_machine import CallTrigger
 from bot.outputs.webhook_events import EmitEvent
 from bot.tasks import ServiceTasks
@@ -46,18 +46,18 @@ class CallService:
     ) -> None:
         self._registry = registry
         self._tasks = tasks
-        self._cluster = Cluster(registry)
+        self._mailbox = ReplicaMailbox(registry)
         self.active_calls = ActiveCalls(
             CallEnvironment(acs, registry, addresses, emit, wall_clock, clock),
             rooms=rooms,
-            cluster=self._cluster,
+            mailbox=self._mailbox,
             tasks=tasks,
             open_room=open_room,
             close_ledger=close_ledger,
             max_calls=max_calls,
         )
         self.commands = Commands(
-            self.active_calls, rooms=rooms, registry=registry, cluster=self._cluster, wall_clock=wall_clock
+            self.active_calls, rooms=rooms, registry=registry, mailbox=self._mailbox, wall_clock=wall_clock
         )
         self.dispatcher = Dispatcher(
             self.active_calls,
@@ -65,7 +65,7 @@ class CallService:
             rooms=rooms,
             acs=acs,
             registry=registry,
-            cluster=self._cluster,
+            mailbox=self._mailbox,
             tasks=tasks,
         )
         self._checks = PeriodicChecks(self.dispatcher, self.active_calls, registry, acs, wall_clock)
@@ -74,8 +74,8 @@ class CallService:
         """Serve until cancelled; calls that are still on are ended then."""
         async with asyncio.TaskGroup() as group:
             self._tasks.open(group)
-            group.create_task(self._cluster.beat(), name="lease")
-            group.create_task(self._cluster.listen(self.dispatcher.handle_message), name="messages")
+            group.create_task(self._mailbox.beat(), name="lease")
+            group.create_task(self._mailbox.listen(self.dispatcher.handle_message), name="messages")
             group.create_task(self._checks.run(), name="periodic checks")
             await self.dispatcher.run()
 

@@ -6,7 +6,7 @@ This file says how the parts work together; each part is a file of its own:
 
 | file | holds |
 |---|---|
-| `turns.py` | whose utterance is under way |
+| `speaker_turns.py` | whose utterance is under way |
 | `routing.py` | which lanes an utterance goes through, and where they are heard |
 | `booths.py` | which lanes have a booth |
 | `renditions.py` | each utterance in each lane, to its one final state |
@@ -56,7 +56,7 @@ from bot.interpreting.quality.echo_loops import EchoLoopBreaker
 from bot.interpreting.quality.language_id import IdentifyLanguage, identify_none
 from bot.interpreting.renditions import Renditions
 from bot.interpreting.routing import routes
-from bot.interpreting.turns import Turns
+from bot.interpreting.speaker_turns import SpeakerTurns
 from bot.interpreting.usage_meter import CAPTIONS_ONLY, UsageMeter, notice
 
 
@@ -82,7 +82,7 @@ class InterpreterSession:
         self._plan = plan
         self._name = name
         self._out: list[Effect] = []
-        self._turns = Turns(plan, name)
+        self._turns = SpeakerTurns(plan, name)
         self._usage = meter or UsageMeter(plan.usage_cap)
         self._booths = Booths(plan, self._out)
         self._captions = Captions(plan, now, self._out)

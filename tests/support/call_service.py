@@ -17,7 +17,7 @@ from bot.calls.service import CallService
 from bot.calls.state_machine import CallState
 from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.live_room import LiveRoom
-from bot.outputs.listener_feed import ListenerFeed
+from bot.outputs.listener_publisher import ListenerPublisher
 from bot.outputs.transcript_writer import TranscriptWriter
 from bot.tasks import ServiceTasks
 from listeners.feed import Feed
@@ -215,7 +215,7 @@ class ServiceHarness:
             detectors=NumberedSpeech(),
             frame_timer=self.frame_timer,
             transcript=TranscriptWriter(self.records, room.room_id, 0),
-            audience=ListenerFeed(self.feed, room.room_id, 0),
+            audience=ListenerPublisher(self.feed, room.room_id, 0),
             clock=self.loop.time,
         )
         self.rooms.append(live)

@@ -23,7 +23,7 @@ from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import Lane, Mode
 from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.live_room import LiveRoom
-from bot.outputs.listener_feed import ListenerFeed
+from bot.outputs.listener_publisher import ListenerPublisher
 from bot.realtime.client import ModelSockets, build_client
 from bot.realtime.conversation_messages import ConversationSettings
 from bot.realtime.engines import booth_factory
@@ -216,7 +216,7 @@ async def _room(meeting: FourHours, booths: BoothFactory) -> AsyncIterator[LiveR
         detectors=_Everything(),
         frame_timer=metronome,
         transcript=_Scribe(meeting, loop.time()),
-        audience=ListenerFeed(Feed(), "room", 0),
+        audience=ListenerPublisher(Feed(), "room", 0),
         clock=loop.time,
     )
     async with asyncio.TaskGroup() as group:

@@ -21,7 +21,7 @@ from bot.interpreting.plan import RoomPlan
 from bot.interpreting.usage_meter import Used
 from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.live_room import LiveRoom
-from bot.outputs.listener_feed import ListenerFeed
+from bot.outputs.listener_publisher import ListenerPublisher
 from bot.outputs.transcript_writer import TranscriptWriter
 from listeners.feed import Feed
 from storage.errors import StoreUnavailable
@@ -84,7 +84,7 @@ class Scene:
             detectors=NumberedSpeech(),
             frame_timer=self.frame_timer,
             transcript=TranscriptWriter(Kept(), "room-1", 0),
-            audience=ListenerFeed(Feed(), "room-1", 0),
+            audience=ListenerPublisher(Feed(), "room-1", 0),
             clock=self.loop.time,
         )
         environment = CallEnvironment(

@@ -21,7 +21,7 @@ from bot.interpreting.session import InterpreterSession
 from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.live_room import LiveRoom, RoomEnded
 from bot.live_room.ports import EchoFilter, TranscriptSink
-from bot.outputs.listener_feed import ListenerFeed
+from bot.outputs.listener_publisher import ListenerPublisher
 from bot.outputs.webhook_events import EmitEvent
 from listeners.feed import Feed
 from listeners.messages import LaneSignal, SignalMessage
@@ -74,7 +74,7 @@ class Stage:
             detectors=self.speech,
             frame_timer=self.frame_timer,
             transcript=transcript,
-            audience=ListenerFeed(self.feed, "room-1", 0, lambda *event: self.told(*event)),
+            audience=ListenerPublisher(self.feed, "room-1", 0, lambda *event: self.told(*event)),
             clock=self.loop.time,
             echo=None if echo is None else lambda: echo,
         )

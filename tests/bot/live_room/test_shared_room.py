@@ -11,7 +11,7 @@ from bot.interpreting.plan import Attendee, Layout, RoomPlan
 from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.live_room import LiveRoom, RoomEnded
 from bot.live_room.shared_room import RoomShare, SharedRoom
-from bot.outputs.listener_feed import ListenerFeed
+from bot.outputs.listener_publisher import ListenerPublisher
 from listeners.feed import Feed
 from tests.support.booths import FakeBooths
 from tests.support.media_streams import FakeMediaStream, NumberedSpeech
@@ -41,7 +41,7 @@ class Rooms:
             detectors=NumberedSpeech(),
             frame_timer=self.frame_timer,
             transcript=self.notebook,
-            audience=ListenerFeed(Feed(), "room-1", 0),
+            audience=ListenerPublisher(Feed(), "room-1", 0),
             clock=loop.time,
         )
         self.shared = SharedRoom(live, "u", self._spawn)

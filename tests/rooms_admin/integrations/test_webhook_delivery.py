@@ -14,9 +14,16 @@ from typing import Any
 
 import pytest
 
-from rooms_admin.integrations import delivery as module
-from rooms_admin.integrations.delivery import GIVE_UP_MS, JITTER, RETRY_S, WebhookDeliveries, retry_after_s, signature
+from rooms_admin.integrations import webhook_delivery as module
 from rooms_admin.integrations.subscriptions import Subscription, SubscriptionStore
+from rooms_admin.integrations.webhook_delivery import (
+    GIVE_UP_MS,
+    JITTER,
+    RETRY_S,
+    WebhookDeliveries,
+    retry_after_s,
+    signature,
+)
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
 from rooms_admin.stores.sqlite.rooms import SqliteRooms
 from rooms_admin.stores.sqlite.subscriptions import SqliteSubscriptions

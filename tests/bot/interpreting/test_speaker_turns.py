@@ -6,14 +6,14 @@ import pytest
 
 from bot.interpreting.endpointing import TurnBegan, TurnEnded, TurnEvent
 from bot.interpreting.plan import AUTO, Attendee, Endpointing, RoomPlan
-from bot.interpreting.turns import Turns
+from bot.interpreting.speaker_turns import SpeakerTurns
 
 ADA, BENITO = "8:acs:ada", "8:acs:benito"
 PLAN = RoomPlan(("en-US", "es-ES"), {ADA: Attendee(ADA, "Ada", "en-US")})
 FRAME = bytes(960)
 
 
-def say(hearing: Turns, speaker: str, begin: float, seconds: float, voiced: bool = True) -> list[TurnEvent]:
+def say(hearing: SpeakerTurns, speaker: str, begin: float, seconds: float, voiced: bool = True) -> list[TurnEvent]:
     """Frames from `begin` on."""
     turns: list[TurnEvent] = []
     for number in range(round(seconds * 50)):
@@ -26,14 +26,14 @@ def kinds(turns: list[TurnEvent]) -> list[type[TurnEvent]]:
 
 
 def test_each_speaker_is_cut_into_utterances_alone() -> None:
-    hearing = Turns(PLAN, "u")
+    hearing = SpeakerTurns(PLAN, "u")
     assert kinds(say(hearing, ADA, 0.0, 0.5)) == [TurnBegan]
     assert kinds(say(hearing, BENITO, 0.1, 0.5)) == [TurnBegan]
     assert kinds(say(hearing, ADA, 0.5, 0.6, voiced=False)) == [TurnEnded]
 
 
 def test_utterances_are_numbered_and_know_who_speaks_what() -> None:
-    hearing = Turns(PLAN, "call")
+    hearing = SpeakerTurns(PLAN, "call")
     first, second = hearing.begin(ADA, 1.0), hearing.begin(BENITO, 2.0)
     assert (first.id, first.speaker_name, first.source, first.began_at) == ("call-1", "Ada", "en-US", 1.0)
     assert (second.id, second.speaker_name, second.source) == ("call-2", BENITO, AUTO)
@@ -42,7 +42,7 @@ def test_utterances_are_numbered_and_know_who_speaks_what() -> None:
 
 
 def test_what_was_spoken_into_anothers_words_and_ended_within_them_was_talked_over() -> None:
-    hearing = Turns(PLAN, "u")
+    hearing = SpeakerTurns(PLAN, "u")
     hearing.begin(ADA, 1.0)
     hearing.begin(BENITO, 2.0)
     inside = hearing.end(BENITO, 2.5, 400)
@@ -54,7 +54,7 @@ def test_what_was_spoken_into_anothers_words_and_ended_within_them_was_talked_ov
 
 
 def test_a_turn_is_over_when_no_frames_come_any_more() -> None:
-    hearing = Turns(PLAN, "u")
+    hearing = SpeakerTurns(PLAN, "u")
     assert hearing.deadline() is None
     say(hearing, ADA, 0.0, 0.5)
     ada_by = hearing.deadline()
@@ -68,7 +68,7 @@ def test_a_turn_is_over_when_no_frames_come_any_more() -> None:
 
 
 def test_who_leaves_has_said_it_to_the_end() -> None:
-    hearing = Turns(PLAN, "u")
+    hearing = SpeakerTurns(PLAN, "u")
     say(hearing, ADA, 0.0, 0.5)
     assert kinds(hearing.stop(ADA)) == [TurnEnded]
     assert hearing.stop(ADA) == []
@@ -76,7 +76,7 @@ def test_who_leaves_has_said_it_to_the_end() -> None:
 
 
 def test_everybody_is_forgotten_at_once() -> None:
-    hearing = Turns(PLAN, "u")
+    hearing = SpeakerTurns(PLAN, "u")
     say(hearing, ADA, 0.0, 0.5)
     hearing.begin(ADA, 0.5)
     hearing.clear()
@@ -86,7 +86,7 @@ def test_everybody_is_forgotten_at_once() -> None:
 
 @pytest.mark.parametrize(("patience_ms", "ends"), [(500, []), (200, [TurnEnded])])
 def test_patience_is_that_of_the_plan_as_it_is_now(patience_ms: int, ends: list[type[TurnEvent]]) -> None:
-    hearing = Turns(PLAN, "u")
+    hearing = SpeakerTurns(PLAN, "u")
     say(hearing, ADA, 0.0, 0.5)
     hearing.follow(replace(PLAN, endpointing=Endpointing(end_of_turn_ms=patience_ms)))
     assert kinds(say(hearing, ADA, 0.5, 0.3, voiced=False)) == ends

@@ -65,7 +65,7 @@ HandleMessage = Callable[[ReplicaMessage], Awaitable[None]]
 """Acts on a message; a `ServiceError` becomes the answer to the sender."""
 
 
-class Cluster:
+class ReplicaMailbox:
     """This replica's lease and mailbox. `beat` and `listen` must be running."""
 
     def __init__(self, registry: Registry) -> None:

@@ -7,7 +7,7 @@ from bot.interpreting.endpointing import Endpointer, TurnEvent
 from bot.interpreting.plan import RoomPlan
 
 
-class Turns:
+class SpeakerTurns:
     """Endpointers by speaker, and the utterances they have begun."""
 
     def __init__(self, plan: RoomPlan, name: str) -> None:

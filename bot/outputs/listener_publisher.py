@@ -13,7 +13,7 @@ from listeners.messages import CaptionMessage
 
 
 @dataclass(frozen=True, slots=True)
-class ListenerFeed:
+class ListenerPublisher:
     """The audience of a call (implements `bot.live_room.ports.Audience`)."""
 
     feed: Feed

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from bot.calls.cluster import ANSWER_S, ReplicaMessage, ReplicaSilent
-from bot.calls.cluster import Cluster as RealCluster
 from bot.calls.commands import CommandRefused
 from bot.calls.registry import LEASE_S, CallRecord, Registry
+from bot.calls.replica_mailbox import ANSWER_S, ReplicaMailbox, ReplicaMessage, ReplicaSilent
 from bot.calls.state_machine import CallState
 from bot.errors import CallError
 from bot.interpreting.events import BoothDegraded, Order
@@ -622,7 +621,7 @@ async def test_a_call_can_come_back_to_a_replica_it_has_left() -> None:
 async def test_a_message_nobody_understands_does_not_keep_others_from_being_read() -> None:
     async with cluster() as replicas:
         await in_a_call(replicas)
-        replicas_of_b = RealCluster(replicas.b.registry)
+        replicas_of_b = ReplicaMailbox(replicas.b.registry)
         await replicas.state.push("to:a", b"{")
         await replicas_of_b.send("a", ReplicaMessage(kind="of a newer replica"))
         with pytest.raises(CommandRefused):
