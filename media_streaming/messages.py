@@ -1,13 +1,15 @@
 """Converts ACS media streaming JSON to typed messages and back, with all quirks of the wire format. No sockets.
 
 ACS writes camelCase and reads either case; samples and SDKs differ in the case they write. So messages are first read
-as ACS documents them, in one typed pass; what does not fit is read again with case ignored. `kind` decides what a
-message is, not which keys are present.
+as ACS documents them, in one typed pass; a body with a key or a value that does not fit is read again with case
+ignored, and numbers, times and truth values in other forms than documented. `kind` decides what a message is, not which
+keys are present.
 """
 
 from __future__ import annotations
 
 import binascii
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -37,7 +39,7 @@ class MediaMessageError(Exception):
         self.reason = reason
 
 
-class AudioMetadata(msgspec.Struct, frozen=True, rename="camel"):
+class AudioMetadata(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """The first message of each stream: the format of the audio that follows."""
 
     sample_rate: int
@@ -49,24 +51,43 @@ class AudioMetadata(msgspec.Struct, frozen=True, rename="camel"):
     subscription_id: str = ""
 
 
-class AudioData(msgspec.Struct, frozen=True, gc=False, rename={"pcm": "data", "speaker": "participantRawID"}):
-    """One frame of one speaker, or of mixed audio."""
+class AudioData(
+    msgspec.Struct,
+    frozen=True,
+    gc=False,
+    forbid_unknown_fields=True,
+    rename={"pcm": "data", "speaker": "participantRawID"},
+):
+    """Audio of one speaker, or mixed audio: 20 ms in a message of ACS."""
 
     pcm: bytes
     speaker: str | None = None
     """ACS raw id; None in mixed audio."""
-    timestamp: str = ""
-    """UTC as written by ACS, `2026-11-20T09:00:00.125Z`."""
+    timestamp: datetime | None = None
+    """When it was said, by ACS's clock; None if missing or unreadable. In UTC if it has no offset."""
     silent: bool = False
     """Whether ACS marks the frame as silent."""
 
+    @property
+    def said_at_ms(self) -> int | None:
+        """When it was said, by ACS's clock, in ms since 1970; None if ACS does not say."""
+        said_at = self.timestamp
+        if said_at is None:
+            return None
+        return round((said_at if said_at.tzinfo is not None else said_at.replace(tzinfo=UTC)).timestamp() * 1000)
 
-class DtmfData(msgspec.Struct, frozen=True, rename={"tone": "data", "speaker": "participantRawID"}):
+
+class DtmfData(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    rename={"tone": "data", "speaker": "participantRawID"},
+):
     """A keypad tone."""
 
     tone: str
     speaker: str | None = None
-    timestamp: str = ""
+    timestamp: datetime | None = None
 
 
 class Unknown(msgspec.Struct, frozen=True):
@@ -113,7 +134,7 @@ def decode(text: str) -> MediaMessage:
     return _decode_leniently(text)
 
 
-# --- second reading, with case ignored -------------------------------------------------
+# --- second reading: case ignored, values in any form that can be read ------------------
 
 _Body = type[AudioMetadata] | type[AudioData] | type[DtmfData]
 
@@ -129,6 +150,10 @@ def _wire_names(body: _Body) -> dict[str, str]:
 
 
 _WIRE_NAMES = {body: _wire_names(body) for body in _BODIES.values()}
+_SPARED: dict[str, Any] = {"timestamp": datetime, "silent": bool, "length": int, "subscriptionId": str}
+"""Fields that count as missing if their value cannot be read, for the audio is good without them, and their types."""
+_MILLISECONDS_FROM, _MILLISECONDS_TO = 1e11, 1e14
+"""A time in numbers between these counts milliseconds; one below counts seconds, up to the year 5138."""
 
 
 def _decode_leniently(text: str) -> MediaMessage:
@@ -161,10 +186,24 @@ def _read_body(body: _Body, content: dict[str, Any]) -> MediaMessage:
     known = {names[key]: value for key, value in content.items() if key in names}
     if body is AudioData and isinstance(known.get("data"), str):
         known["data"] = _pcm(known["data"])
+    for name in _SPARED.keys() & known.keys():
+        value = _spared(name, known.pop(name))
+        if value is not None:
+            known[name] = value
     try:
-        return msgspec.convert(known, body)
+        return msgspec.convert(known, body, strict=False)
     except msgspec.ValidationError as error:
         raise MediaMessageError(Malformed.SHAPE) from error
+
+
+def _spared(name: str, value: Any) -> object:
+    """Return the value of a field in its type; None if it cannot be read."""
+    if name == "timestamp" and isinstance(value, int | float) and _MILLISECONDS_FROM <= value < _MILLISECONDS_TO:
+        value /= 1000
+    try:
+        return msgspec.convert(value, _SPARED[name], strict=False)
+    except msgspec.ValidationError:
+        return None
 
 
 def _pcm(data: str) -> bytes:

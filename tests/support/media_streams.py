@@ -19,7 +19,7 @@ METADATA = json.dumps(
 
 
 def audio_json(speaker: str | None, pcm: bytes, silent: bool = False) -> str:
-    data = {"timestamp": "", "participantRawID": speaker, "data": base64.b64encode(pcm).decode(), "silent": silent}
+    data = {"participantRawID": speaker, "data": base64.b64encode(pcm).decode(), "silent": silent}
     return json.dumps({"kind": "AudioData", "audioData": data})
 
 
