@@ -11,6 +11,7 @@ from typing import Protocol, Self
 from media_streaming.audio import PCM_24K_MONO, AudioFormat
 from media_streaming.messages import (
     STOP_AUDIO,
+    AudioData,
     AudioMetadata,
     Malformed,
     MediaMessage,
@@ -19,6 +20,7 @@ from media_streaming.messages import (
     decode,
     encode_audio,
 )
+from media_streaming.speaker_frames import SpeakerFrames
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +115,8 @@ class MediaStream:
         self._reader: asyncio.Task[object] | None = None
         self._ended = False
         self._malformed_in_a_row = 0
+        self._frames = SpeakerFrames(expected)
+        self._ready = self._frames.ready
         self._overflowing = False
 
     # --- receiving
@@ -121,8 +125,10 @@ class MediaStream:
         return self
 
     async def __anext__(self) -> MediaMessage:
-        """Return the next message; iteration ends when the socket is closed. Safe to cancel."""
+        """Return the next message, audio in frames of 20 ms. Ends when the socket is closed. Safe to cancel."""
         while not self._ended:
+            if self._ready:
+                return self._ready.popleft()
             text = await self._receive()
             if text is None:
                 self._end()
@@ -136,6 +142,11 @@ class MediaStream:
                 await self._malformed(error.reason)
                 continue
             self._malformed_in_a_row = 0
+            if isinstance(message, AudioData):
+                frame = self._frames.take(message)
+                if frame is None:
+                    continue
+                return frame
             if isinstance(message, AudioMetadata):
                 if not await self._accepts(message):
                     continue
@@ -189,6 +200,7 @@ class MediaStream:
             await self.close(UNSUPPORTED_DATA, f"sample rate is not {rate}")
         else:
             self.format = self._expected
+            self._frames.joins = 0 < metadata.length < self._expected.frame_bytes
             return True
         return False
 
