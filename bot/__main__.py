@@ -30,7 +30,7 @@ async def serve(settings: Settings) -> None:
             interpreter.app,
             host=settings.host,
             port=settings.port,
-            limit_concurrency=settings.max_connections,
+            most_connections=settings.max_connections,
             forwarded_allow_ips=[one.strip() for one in settings.trusted_proxies.split(",")],
             timeout_graceful_shutdown=5,
         )

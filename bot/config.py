@@ -239,7 +239,8 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[str, AfterValidator(_networks)] = "127.0.0.1"
     """Addresses or networks of the ingress, whose `X-Forwarded-For` is trusted to name the caller's address."""
     max_connections: int = Field(default=1000, ge=10)
-    """Connections open at once, media sockets included. One more replaces a connection that has sent no request."""
+    """Connections open at once, media sockets included. One more replaces the oldest without proof of who
+    it is; a quarter is kept for ACS and Event Grid."""
     max_calls: int = Field(default=200, ge=1)
     """Calls at once in this process; one more is refused with a reason, so that the others are not slowed down."""
     drain_s: float = Field(default=20.0, ge=0)

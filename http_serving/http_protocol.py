@@ -7,10 +7,10 @@ ms; upgrades with more headers than the WebSocket library reads are never answer
 
 Private parts that are relied on, which is why `pyproject.toml` bounds both versions:
 
-* uvicorn `H11Protocol`: `conn`, `cycle` (`response_started`, `response_complete`, `disconnected`, `message_event`),
-  `connections`, `limit_concurrency`, `loop`, `transport`, `handle_events`, `handle_websocket_upgrade`,
-  `on_response_complete`, `send_400_response`, `pause_writing`, `resume_writing`
-* uvicorn `WebSocketsSansIOProtocol`: `handshake_initiated`
+* uvicorn `H11Protocol`: `conn`, `cycle` (`scope`, `response_started`, `response_complete`, `disconnected`,
+  `message_event`), `loop`, `transport`, `handle_events`, `handle_websocket_upgrade`, `on_response_complete`,
+  `send_400_response`, `pause_writing`, `resume_writing`
+* uvicorn `WebSocketsSansIOProtocol`: `handshake_initiated`, `scope`
 * h11 `Connection`: `next_event`, `their_state`, `trailing_data`, `RemoteProtocolError.error_status_hint`
 """
 
@@ -24,7 +24,9 @@ from typing import Any, Final, NoReturn
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from http_serving.connection_limit import ConnectionLimit, Place
+from http_serving.websocket_protocol import QuickWebSocketProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +49,6 @@ LARGEST_TRAILER = 2048
 """Bytes of an unfinished chunk header or trailer. h11 reads header lines in a time that grows with their square."""
 AT_ONCE = 4096
 """Bytes passed to h11 at a time; this bounds the unfinished headers or trailers it can hold."""
-MOST_CONNECTIONS = 1000
-"""Default limit of open connections."""
 
 _REFUSALS: Final = {
     400: ("malformed_request", "The request is not valid HTTP."),
@@ -90,6 +90,8 @@ class _BoundedConnection(h11.Connection):
             and len(self.trailing_data[0]) > LARGEST_TRAILER
         ):
             self._fail(431, "trailer too large")
+        if isinstance(event, h11.Request) and _unclear_length(event):
+            self._fail(400, "unclear length")
         if isinstance(event, h11.Data):
             self._pieces += 1
             self._bytes += len(event.data)
@@ -113,36 +115,46 @@ class _BoundedConnection(h11.Connection):
         raise h11.RemoteProtocolError(reason, error_status_hint=status)
 
 
+def _unclear_length(request: h11.Request) -> bool:
+    """Say whether another server could take the end of the body to be elsewhere, and what follows for a request."""
+    lengths = sum(name in (b"content-length", b"transfer-encoding") for name, _ in request.headers)
+    return lengths > 1 or (request.http_version < b"1.1" and any(n == b"transfer-encoding" for n, _ in request.headers))
+
+
 class BoundedHttpProtocol(H11Protocol):
     """A connection with a deadline between requests; while a request is carried out, the application is responsible.
 
-    `limit_concurrency` bounds the connections. They are counted when they are opened; uvicorn counts them when a
-    request that is no upgrade has arrived.
+    Connections are counted when they are opened (`limit`); uvicorn counts them when a request that is no upgrade has
+    arrived.
     """
 
     conn: _BoundedConnection
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, limit: ConnectionLimit, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.conn = _BoundedConnection()
-        self._most_connections = self.limit_concurrency or MOST_CONNECTIONS
-        self.limit_concurrency = None
-        self.waits_since: float | None = None
-        """Loop time since which no request is being carried out; None while there is one."""
+        self._limit = limit
+        self._place: Place | None = None
+        """None: there was none, and the connection is closing."""
+        self._waits = False
+        """Whether no request is being carried out."""
         self._deadline: asyncio.TimerHandle | None = None
         self._write_deadline: asyncio.TimerHandle | None = None
         self._upgraded = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
-        if len(self.connections) > self._most_connections and not self._make_room():
+        self._place = self._limit.open(self._give_way)
+        if self._place is None:
             self._refuse(503)
             return
-        self.waits_since = self.loop.time()
+        self._waits = True
         self._expect_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.waits_since = None
+        self._waits = False
+        if self._place is not None:
+            self._place.close()
         self._expect_nothing()
         self._stop_write_deadline()
         super().connection_lost(exc)
@@ -152,28 +164,38 @@ class BoundedHttpProtocol(H11Protocol):
             if self.transport.is_closing() or self._upgraded:
                 return
             super().data_received(data[start : start + AT_ONCE])
-        if self.waits_since is not None and not self.transport.is_closing():
+        if self._waits and not self.transport.is_closing():
             self._expect_request()
 
     def handle_events(self) -> None:
         before = self.cycle
         super().handle_events()
         if self.cycle is not before:
-            self.waits_since = None
+            self._waits = False
             self._expect_nothing()
+            if self._place is not None:
+                self._place.begin(self.cycle.scope)
 
     def on_response_complete(self) -> None:
-        self.waits_since = self.loop.time()
+        self._waits = True
+        if self._place is not None:
+            self._place.served()
         super().on_response_complete()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         self._upgraded = True
-        self.waits_since = None
+        self._waits = False
         self._expect_nothing()
         self._stop_write_deadline()
         super().handle_websocket_upgrade(event)
         after = self.transport.get_protocol()
-        if isinstance(after, WebSocketsSansIOProtocol) and not after.handshake_initiated:
+        if not isinstance(after, QuickWebSocketProtocol) or self._place is None:
+            return
+        self._place.give_way = self.transport.abort
+        after.on_close = self._place.close
+        if (scope := getattr(after, "scope", None)) is not None:  # the library has not refused the upgrade
+            self._place.begin(scope)
+        if not after.handshake_initiated:
             # The library could not parse the upgrade (a line over 8 KiB, a method other than GET) and would not
             # respond.
             self._write_refusal(400)
@@ -208,27 +230,18 @@ class BoundedHttpProtocol(H11Protocol):
 
     # --- refusals
 
-    def _make_room(self) -> bool:
-        """Close the connection idle for longest; False if all are serving requests."""
-        waiting = [
-            (one.waits_since, id(one), one)
-            for one in self.connections
-            if isinstance(one, BoundedHttpProtocol) and one.waits_since is not None
-        ]
-        if not waiting:
-            return False
-        min(waiting)[2].give_way()
-        return True
-
-    def give_way(self) -> None:
-        """Close at once in favour of a new connection."""
-        self.waits_since = None
-        self._expect_nothing()
-        self.transport.abort()
+    def _give_way(self) -> None:
+        """Close at once in favour of another connection; say so to a caller that is waiting for a response."""
+        if self._waits or self.cycle.response_started:
+            self._waits = False
+            self._expect_nothing()
+            self.transport.abort()
+        else:
+            self._refuse(503)
 
     def _refuse(self, status: int) -> None:
         """Send an error response unless a response has begun, and close."""
-        self.waits_since = None
+        self._waits = False
         self._expect_nothing()
         if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
             self._write_refusal(status)

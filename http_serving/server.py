@@ -6,11 +6,13 @@ import contextlib
 import gc
 import socket
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from http_serving.connection_limit import MOST_CONNECTIONS, ConnectionLimit
 from http_serving.http_protocol import BoundedHttpProtocol
 from http_serving.websocket_protocol import QuickWebSocketProtocol
 
@@ -21,11 +23,12 @@ PING_S = 3.0
 a dead one must be noticed before ACS dials again (`bot/calls/media_recovery.py`)."""
 
 
-def server_config(app: ASGIApp, **options: Any) -> uvicorn.Config:
+def server_config(app: ASGIApp, *, most_connections: int = MOST_CONNECTIONS, **options: Any) -> uvicorn.Config:
     """Return the server configuration used in production and in tests. `options` are passed to uvicorn."""
+    protocol = partial(BoundedHttpProtocol, limit=ConnectionLimit(most_connections))
     return uvicorn.Config(
         app,
-        http=BoundedHttpProtocol,
+        http=cast(type[BoundedHttpProtocol], protocol),  # uvicorn only calls it
         ws=QuickWebSocketProtocol,
         ws_max_size=LARGEST_MESSAGE,
         ws_per_message_deflate=False,

@@ -12,6 +12,7 @@ Private parts that are relied on, which is why `pyproject.toml` bounds both vers
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -46,6 +47,13 @@ class QuickWebSocketProtocol(WebSocketsSansIOProtocol):
         """The beginning of an incomplete frame."""
         self._plain = False
         """True once something unusual was received: the library then handles the connection to its end."""
+        self.on_close: Callable[[], None] | None = None
+        """Called when the connection has ended."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.on_close is not None:
+            self.on_close()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._plain or not self.handshake_complete:

@@ -20,6 +20,7 @@ from starlette.datastructures import Headers
 from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
+from http_serving.connection_limit import prove
 from http_serving.errors import KeysUnavailable, Unauthorized
 from http_serving.rate_limiter import CountRequest
 from media_streaming.audio import PCM_24K_MONO, AudioFormat
@@ -146,6 +147,7 @@ class _Endpoint:
             wait = (error.retry_after_ms or 1000) / 1000
             await _refuse(scope, send, HTTPStatus.SERVICE_UNAVAILABLE, error.code, message, retry_after_s=wait)
             return
+        prove(scope, "platform")
         with ExitStack() as held:
             try:
                 held.enter_context(self._claim(secret))

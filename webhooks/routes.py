@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from http_serving.connection_limit import prove
 from http_serving.errors import ServiceError, TooManyRequests, Unauthorized
 from http_serving.rate_limiter import CountRequest
 from http_serving.request_body import BODY_TIMEOUT_S, read_body
@@ -142,6 +143,7 @@ def router(
             raise
         if limits is not None and (wait := limits.deliveries("event grid")):
             raise TooManyRequests.after(wait)
+        prove(request.scope, "platform")
         events = read_event_grid(await read_body(request, EVENT_GRID_BODY_LIMIT, body_timeout_s))
         validations: list[SubscriptionValidation] = []
 
@@ -176,6 +178,7 @@ def router(
             raise
         if limits is not None and (wait := limits.callbacks(call_secret)):
             raise TooManyRequests.after(wait)
+        prove(request.scope, "platform")
         events = read_callbacks(await read_body(request, CALLBACK_BODY_LIMIT, body_timeout_s))
 
         async def take(event: CallEvent) -> None:

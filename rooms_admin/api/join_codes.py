@@ -6,6 +6,8 @@ room may hear and read. Tickets to speak are issued to admins only. Lookups are 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
@@ -20,28 +22,41 @@ from rooms_admin.api.request_guard import BODY_LIMIT, RouteHandler, invalid, tak
 from rooms_admin.api.responses import errors, written
 from rooms_admin.api.schemas import JoinResponse
 from rooms_admin.rooms.requests import JoinRequest, TicketRequest
+from rooms_admin.rooms.room import Room
 from rooms_admin.rooms.service import RoomService
 
-JoinCode = Annotated[str, Path(pattern="^[0-9]{6}$", examples=["042117"], description="Six digits")]
+CODE = "^[0-9]{6}$"
+JoinCode = Annotated[str, Path(pattern=CODE, examples=["042117"], description="Six digits")]
 
 
 def joining_routes(
     rooms: RoomService, issue_ticket: IssueTicket, lookups: TokenBuckets, body_timeout_s: float = BODY_TIMEOUT_S
 ) -> APIRouter:
     """Return the route `POST /api/join/{join_code}`. `lookups` limits the requests of each address."""
-    limited = _limited_by(lookups, body_timeout_s)
-    routes = APIRouter(prefix="/api/join", tags=["listeners"], strict_content_type=False, route_class=limited)
+
+    async def find(request: Request) -> Room | None:
+        """Find the room before the body is awaited; None if the code cannot be one, which FastAPI reports."""
+        take(lookups, request.client.host if request.client else "")
+        code: str = request.path_params["join_code"]
+        if not re.fullmatch(CODE, code):
+            return None
+        room = await rooms.find_by_join_code(code)
+        if room is None:
+            raise NotFound("no room has this join code")
+        return room
+
+    routes = APIRouter(
+        prefix="/api/join", tags=["listeners"], strict_content_type=False, route_class=_found_by(find, body_timeout_s)
+    )
 
     @routes.post(
         "/{join_code}", summary="Exchange a join code for a ticket", response_model=JoinResponse, responses=errors(404)
     )
-    async def join(join_code: JoinCode, wanted: JoinRequest) -> Response:
+    async def join(join_code: JoinCode, wanted: JoinRequest, request: Request) -> Response:
         """A wrong code and the code of an expired room get the same response."""
         if wanted.purpose == "speak":
             raise Forbidden("a join code does not allow speaking: ask the organiser of the room for a ticket")
-        room = await rooms.find_by_join_code(join_code)
-        if room is None:
-            raise NotFound("no room has this join code")
+        room: Room = request.state.room
         await rooms.check_ticket(room.room_id, TicketRequest(purpose=wanted.purpose, language=wanted.language))
         ticket, expires_on = issue_ticket(wanted.purpose, room.room_id, wanted.language, None)
         answer = JoinResponse(
@@ -52,21 +67,21 @@ def joining_routes(
     return routes
 
 
-def _limited_by(lookups: TokenBuckets, body_timeout_s: float) -> type[APIRoute]:
-    """Return a route class that applies the rate limit before it reads the body."""
+def _found_by(find: Callable[[Request], Awaitable[Room | None]], body_timeout_s: float) -> type[APIRoute]:
+    """Return a route class that finds the room before it reads the body."""
 
-    class LimitedRoute(APIRoute):
+    class JoiningRoute(APIRoute):
         def get_route_handler(self) -> RouteHandler:
             answer = super().get_route_handler()
 
-            async def limited(request: Request) -> Response:
-                take(lookups, request.client.host if request.client else "")
+            async def joining(request: Request) -> Response:
+                request.state.room = await find(request)
                 body = await read_body(request, BODY_LIMIT, body_timeout_s)
                 try:
                     return await answer(with_body(request, body))
                 except RequestValidationError as error:
                     raise invalid(error) from error
 
-            return limited
+            return joining
 
-    return LimitedRoute
+    return JoiningRoute

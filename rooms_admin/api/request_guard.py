@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message
 
+from http_serving.connection_limit import prove
 from http_serving.errors import (
     InvalidRequest,
     ServiceError,
@@ -63,7 +64,7 @@ class RequestGuard:
     body_timeout_s: float = BODY_TIMEOUT_S
 
     async def admit(self, request: Request) -> Caller:
-        """Return the caller; raises `Unauthorized`, `TooManyRequests` or `Forbidden`."""
+        """Return the caller; raises `Unauthorized`, `TooManyRequests`, `Forbidden` or `Overloaded`."""
         try:
             caller = await self.authorise(request)
         except Unauthorized:
@@ -74,6 +75,7 @@ class RequestGuard:
             reads = request.method in ("GET", "HEAD")
             take(self.limits.reads if reads else self.limits.changes, caller.name)
         caller.check(role_for(request.method, request.url.path))
+        prove(request.scope, "caller")
         return caller
 
     async def handle(self, request: Request, handler: RouteHandler) -> Response:

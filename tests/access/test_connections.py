@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
 
 from http_serving import http_protocol
+from http_serving.connection_limit import prove
 from http_serving.http_protocol import LARGEST_HEADER, LONGEST_URL, MOST_HEADERS
 from http_serving.server import server_config
 from tests.support.access import Refusal, ask, head, others_are_served, read_refusal, trickle
@@ -32,6 +37,9 @@ TABLE: list[tuple[str, bytes, Refusal]] = [
     ("a URL without an end", b"GET /" + b"x" * 2 * LONGEST_URL, (414, "url_too_long")),
     ("no HTTP", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello, TLS\r\n\r\n", MALFORMED),
     ("two lengths", head("POST", PATH, "Content-Length: 1", "Content-Length: 2"), MALFORMED),
+    ("a length and chunks", head("POST", PATH, "Content-Length: 5", CHUNKED) + b"0\r\n\r\n", MALFORMED),
+    ("chunks and a length", head("POST", PATH, CHUNKED, "Content-Length: 5") + b"0\r\n\r\n", MALFORMED),
+    ("chunks of the past", head("POST", PATH, CHUNKED).replace(b"1.1", b"1.0") + b"0\r\n\r\n", MALFORMED),
     ("a body of tiny chunks", head("POST", PATH, CHUNKED) + b"1\r\nx\r\n" * 20_000, MALFORMED),
     ("many trailers", head("POST", PATH, CHUNKED) + b"0\r\n" + b"X: x\r\n" * 10_000 + b"\r\n", TOO_LARGE),
 ]
@@ -108,13 +116,15 @@ async def small() -> AsyncIterator[tuple[int, asyncio.Event]]:
     """A server for three connections, whose application takes its time until told."""
     release = asyncio.Event()
 
-    async def application(scope: object, receive: object, send: object) -> None:
+    async def application(scope: Any, receive: object, send: object) -> None:
+        if scope["path"] == "/proved":
+            prove(scope, "platform")
         await release.wait()
         assert callable(send)
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    config = server_config(application, host="127.0.0.1", port=0, lifespan="off", limit_concurrency=3)
+    config = server_config(application, host="127.0.0.1", port=0, lifespan="off", most_connections=3)
     server = uvicorn.Server(config)
     async with asyncio.TaskGroup() as group:
         group.create_task(server.serve())
@@ -126,7 +136,9 @@ async def small() -> AsyncIterator[tuple[int, asyncio.Event]]:
         server.should_exit = True
 
 
-async def test_who_waits_longest_makes_room_and_who_is_served_does_not(small: tuple[int, asyncio.Event]) -> None:
+async def test_who_waits_longest_makes_room_and_who_is_served_with_proof_does_not(
+    small: tuple[int, asyncio.Event],
+) -> None:
     port, release = small
     open_ones = []
     for _ in range(3):
@@ -139,7 +151,7 @@ async def test_who_waits_longest_makes_room_and_who_is_served_does_not(small: tu
                 raise ConnectionResetError
         served = [*open_ones[1:], last]
         for _, writer in served:
-            writer.write(head("GET", "/"))
+            writer.write(head("GET", "/proved"))
             await writer.drain()
         await asyncio.sleep(0.1)
         refused, closing = await asyncio.open_connection("127.0.0.1", port)
@@ -149,6 +161,67 @@ async def test_who_waits_longest_makes_room_and_who_is_served_does_not(small: tu
             assert (await reader.read()).startswith(b"HTTP/1.1 204")
     for _, writer in [*open_ones, last, (refused, closing)]:
         writer.close()
+
+
+async def test_who_has_proved_nothing_makes_room_even_while_served(small: tuple[int, asyncio.Event]) -> None:
+    port, release = small
+    served = []
+    for path in ("/", "/proved", "/"):
+        served.append(await asyncio.open_connection("127.0.0.1", port))
+        served[-1][1].write(head("GET", path))
+        await asyncio.sleep(0.01)
+    last = await asyncio.open_connection("127.0.0.1", port)
+    async with asyncio.timeout(5):
+        assert read_refusal(await served[0][0].read()) == (503, "overloaded")
+        last[1].write(head("GET", "/"))
+        await asyncio.sleep(0.1)
+        release.set()
+        for reader, _ in (*served[1:], last):
+            assert (await reader.read()).startswith(b"HTTP/1.1 204")
+    for _, writer in [*served, last]:
+        writer.close()
+
+
+@dataclass
+class Crowd:
+    """Callers who begin to exchange a join code, each from an address of its own, and never come to an end."""
+
+    whole: Line
+    code: str
+    answered: Counter[int] = field(default_factory=Counter)
+
+    async def one(self, number: int) -> None:
+        address = urlsplit(self.whole.base_url)
+        request = head(
+            "POST", f"/api/join/{self.code}", f"X-Forwarded-For: 2001:db8:{number:x}::1", length=100_000
+        ).replace(b"Connection: close\r\n", b"")
+        while True:
+            reader, writer = await asyncio.open_connection(address.hostname, address.port)
+            try:
+                writer.write(request + b"{")
+                with contextlib.suppress(ConnectionError):
+                    if answer := await reader.read():
+                        self.answered[int(answer.split()[1])] += 1
+            finally:
+                writer.close()
+            await asyncio.sleep(0.25)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["a code that is right", "a code that is wrong"])
+async def test_a_crowd_without_proof_keeps_neither_acs_nor_admins_out(known: bool) -> None:
+    async with line(max_connections=20) as whole:
+        room = await whole.room()
+        code = (await whole.api("GET", f"/api/rooms/{room.room_id}"))["join_code"]
+        crowd = Crowd(whole, code if known else f"{(int(code) + 1) % 1_000_000:06}")
+        async with asyncio.TaskGroup() as group:
+            pressing = [group.create_task(crowd.one(number)) for number in range(60)]
+            await asyncio.sleep(1)
+            async with others_are_served(whole):  # its call begins now: Event Grid, callbacks, and the dial of ACS
+                await asyncio.sleep(1)
+            for task in pressing:
+                task.cancel()
+        assert set(crowd.answered) <= ({503, 408} if known else {404, 503})
+        assert whole.emulator.journal.entries("media.dialled", failure=None)
 
 
 async def test_callers_with_many_connections_lock_nobody_out() -> None:

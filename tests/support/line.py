@@ -161,8 +161,9 @@ async def line(
         base_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         scripted = engine or ScriptedEngine(delay_s=0.1)
         emulator = await stack.enter_async_context(Emulator(config, key=key, engine=scripted))
-        service = Interpreter(await asyncio.to_thread(service_settings, emulator, base_url, **settings))
-        server = uvicorn.Server(server_config(service.app, lifespan="on"))
+        told = await asyncio.to_thread(service_settings, emulator, base_url, **settings)
+        service = Interpreter(told)
+        server = uvicorn.Server(server_config(service.app, most_connections=told.max_connections, lifespan="on"))
         server.config.load()
         async with asyncio.TaskGroup() as group, aiohttp.ClientSession() as http:
             serving = group.create_task(server.serve(sockets=[listening]), name="service")
