@@ -18,6 +18,7 @@ from bot.interpreting.ledger import Entry, EntryKind, EntryState, Ledger
 from bot.interpreting.plan import Lane, RoomPlan
 from bot.interpreting.playout.channels import Channels
 from bot.interpreting.playout.floor import FloorEntry, FloorStage
+from bot.interpreting.playout.pacer import quiet
 from bot.interpreting.routing import Route, channels, stream
 from bot.interpreting.usage_meter import CAPTIONS_ONLY, UsageMeter
 
@@ -46,7 +47,7 @@ class Rendition:
     suspect: bool = False
     """Held back until it is complete, because it does not begin as an interpretation does."""
     sound_bytes: int = 0
-    """Voice since the booth was last asked."""
+    """Voice since the booth was last asked, without the silence before it."""
     sound_at: float | None = None
     """When the first of that voice came."""
     last_sign_at: float = 0.0
@@ -228,9 +229,16 @@ class Renditions:
     # --- speaking ------------------------------------------------------------------------------
 
     def voice(self, rendition: Rendition, pcm: bytes, now: float) -> None:
-        """Queue sound on the channels that still hear the rendition, and count it as dropped on the others."""
+        """Queue sound on the channels that still hear the rendition, and count it as dropped on the others.
+
+        Silence before the first sound is dropped: alone it is no interpretation.
+        """
         entry = rendition.entry
         entry.received += len(pcm)
+        if not rendition.sound_bytes and rendition.entry.kind is not EntryKind.PASSTHROUGH and quiet(pcm):
+            for playout in entry.playouts.values():
+                playout.dropped += len(pcm)
+            return
         rendition.sound_bytes += len(pcm)
         if rendition.sound_at is None:
             rendition.sound_at = now
@@ -251,14 +259,14 @@ class Renditions:
         """Note the booth's last word: what there is is played to its end."""
         if rendition.sound_bytes and not rendition.channels:
             rendition.unheard = rendition.unheard or "relay"
+        for passage in rendition.passages:
+            passage.held_until = 0.0
+            self._channels.finish(passage)
         waiting = [passage for passage in rendition.passages if passage.stage is FloorStage.WAITING]
         self.silence(rendition, waiting, rendition.unheard)
         if not rendition.complete:
             rendition.complete = True
             self._booths.end_work(rendition.lane)
-        for passage in rendition.passages:
-            passage.held_until = 0.0
-            passage.pacer.finish()
         self._settle_if_over(rendition)
 
     def silence(self, rendition: Rendition, passages: Iterable[FloorEntry], reason: str) -> None:
@@ -303,15 +311,18 @@ class Renditions:
 
     # --- the end -------------------------------------------------------------------------------
 
-    def hush(self, reason: str, *, sounding_only: bool = False) -> None:
+    def hush(self, reason: str, *, sounding_only: bool = False, spare: str = "") -> None:
         """Stop the interpretation of what has been said so far, except voices that are passed through to other rooms.
 
         Args:
             reason: goes into the ledger.
             sounding_only: spare renditions whose first sound has not come.
+            spare: whose words go on being heard.
         """
 
         def concerned(rendition: Rendition) -> bool:
+            if rendition.spoken.speaker == spare:
+                return False
             if any(passage.stage is not FloorStage.WAITING for passage in rendition.passages):
                 return True
             return not sounding_only and (rendition.spoken.ended_at is not None or bool(rendition.passages))

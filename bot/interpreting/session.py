@@ -50,7 +50,7 @@ from bot.interpreting.events import (
     Tick,
 )
 from bot.interpreting.ledger import Entry
-from bot.interpreting.plan import RoomPlan
+from bot.interpreting.plan import MIXED, RoomPlan
 from bot.interpreting.quality.checks import begins_in_source, examine
 from bot.interpreting.quality.echo_loops import EchoLoopBreaker
 from bot.interpreting.quality.language_id import IdentifyLanguage, identify_none
@@ -95,6 +95,8 @@ class InterpreterSession:
         )
         self._passing_through: set[str] = set()
         """Speakers whose own voice is brought to other rooms."""
+        self._cut_short: set[str] = set()
+        """Speakers whose last utterance was ended amid their speech, by its length."""
         self._announced: set[str] | None = None
         """Languages in which the announcement has been read aloud; None before it is due."""
         self._muted: list[str] = []
@@ -254,7 +256,8 @@ class InterpreterSession:
                     self._begin(speaker, pcm, now)
                 case TurnAudio(pcm):
                     self._renditions.hear(self._turns.current[speaker].id, pcm)
-                case TurnEnded(last_voiced_at, patience_ms, _, voiced_ms):
+                case TurnEnded(last_voiced_at, patience_ms, reason, voiced_ms):
+                    (self._cut_short.add if reason == "cap" else self._cut_short.discard)(speaker)
                     spoken = self._turns.end(speaker, last_voiced_at, voiced_ms)
                     self._passing_through.discard(speaker)
                     self._renditions.commit(spoken, patience_ms, now)
@@ -264,7 +267,9 @@ class InterpreterSession:
     def _begin(self, speaker: str, pcm: bytes, now: float) -> None:
         if self._plan.barge_in_stops:
             # What the model has not voiced yet was said before the interpreter spoke: it will still be heard.
-            self._renditions.hush("barge_in", sounding_only=True)
+            # Nobody interrupts the interpretation of their own words by going on.
+            goes_on = speaker != MIXED or speaker in self._cut_short
+            self._renditions.hush("barge_in", sounding_only=True, spare=speaker if goes_on else "")
         spoken = self._turns.begin(speaker, now)
         self._captions.begin(spoken)
         for route in routes(self._plan, speaker, self._booths.refused):

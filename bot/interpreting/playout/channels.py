@@ -40,6 +40,10 @@ class Channels:
         floor.audio(passage, pcm, now)
         self.lags[passage.channel].observe(floor.lag_ms, now)
 
+    def finish(self, passage: FloorEntry) -> None:
+        """Note that no more voice comes."""
+        self.floors[passage.channel].finish(passage)
+
     def restart(self, passage: FloorEntry, now: float) -> None:
         """Discard what is queued: other sound will come in its place."""
         self.floors[passage.channel].restart(passage, now)

@@ -45,7 +45,7 @@ class FloorEntry:
     stage: FloorStage = FloorStage.WAITING
     pacer: Pacer = field(default_factory=Pacer)
     ready_at: float = 0.0
-    """When its first sound came."""
+    """When the sound came with which it could begin."""
     held_until: float = 0.0
     """It does not begin before this: whether it should be heard is not certain yet."""
 
@@ -81,11 +81,17 @@ class Floor:
         self.passages.sort(key=self._order)  # the one being heard may have gone before others, whose turn it was
 
     def audio(self, passage: FloorEntry, pcm: bytes, now: float) -> None:
-        """Queue a piece of voice; the first piece makes the passage READY."""
+        """Queue a piece of voice; the first whole frame makes the passage READY."""
         passage.pacer.push(pcm)
         if passage.stage is FloorStage.WAITING:
-            passage.stage = FloorStage.READY
             passage.ready_at = now
+            self._ready(passage)
+
+    def finish(self, passage: FloorEntry) -> None:
+        """Pad what there is to whole frames: no more will come."""
+        passage.pacer.finish()
+        if passage.stage is FloorStage.WAITING:
+            self._ready(passage)
 
     def drop(self, passage: FloorEntry) -> None:
         """Take a passage off the floor, whatever its stage, and discard what it has queued."""
@@ -96,13 +102,9 @@ class Floor:
         self.passages.remove(passage)
 
     def restart(self, passage: FloorEntry, now: float) -> None:
-        """Discard what a passage has queued, and let it wait for other sound.
-
-        Raises:
-            ValueError: it is being heard already.
-        """
+        """Discard what a passage has queued, and let it wait for other sound."""
         if passage is self.speaking:
-            raise ValueError("the passage is being heard already")
+            self.speaking = None
         passage.pacer.discard()
         passage.stage, passage.since, passage.held_until = FloorStage.WAITING, now, 0.0
 
@@ -138,6 +140,12 @@ class Floor:
                 return passage, max(turn_at, passage.held_until)
             turn_at = max(turn_at, passage.since + HEAD_WAIT_S)
         return None, turn_at
+
+    @staticmethod
+    def _ready(passage: FloorEntry) -> None:
+        """A passage with the floor has a frame to play: it has begun, or it can still be restarted."""
+        if not passage.pacer.dry:
+            passage.stage = FloorStage.READY
 
     @staticmethod
     def _order(passage: FloorEntry) -> tuple[bool, bool, float]:

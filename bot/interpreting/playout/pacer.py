@@ -26,8 +26,8 @@ _EPSILON_S = 0.0005
 
 
 def quiet(pcm: bytes) -> bool:
-    """Return whether a piece of PCM16 is silence; takes 10 µs for a frame of 20 ms."""
-    samples = array("h", pcm)
+    """Return whether a piece of PCM16 is silence, half a sample at its end aside; 10 µs for a frame of 20 ms."""
+    samples = array("h", pcm[: len(pcm) & ~1])
     return not samples or max(samples) - min(samples) < QUIET_PEAK_TO_PEAK
 
 

@@ -43,7 +43,7 @@ from bot.interpreting.events import (
     InterpretationOutcome as Outcome,
 )
 from bot.interpreting.ledger import EntryState
-from bot.interpreting.plan import AUTO, Attendee, Endpointing, Lane, RoomPlan
+from bot.interpreting.plan import AUTO, MIXED, Attendee, Endpointing, Lane, RoomPlan
 from bot.interpreting.renditions import MODEL_PATIENCE_S
 from tests.support.audio import numbered, numbers
 from tests.support.meeting import (
@@ -636,6 +636,54 @@ def test_a_model_that_does_not_stop_talking_is_cut_off() -> None:
     meeting.run()
     assert meeting.states() == {"u-1": ("caption_only", "queue_full"), "u-2": ("spoken", "")}
     assert meeting.voices() == [1, 2]
+
+
+@pytest.mark.parametrize(("who", "stopped"), [(ADA, False), (BENITO, True)])
+def test_only_another_person_barges_in(who: str, stopped: bool) -> None:
+    meeting = Meeting(replace(TWO_LANGUAGES, barge_in_stops=True), Answers(seconds=5.0))
+    meeting.says(ADA, at=0.0, seconds=1.0)
+    meeting.says(who, at=3.0, seconds=1.0)
+    meeting.run()
+    assert meeting.states()["u-1"] == (("abandoned", "barge_in") if stopped else ("spoken", ""))
+
+
+def test_who_goes_on_past_the_longest_utterance_does_not_barge_in() -> None:
+    """In mixed audio, where nobody knows who speaks, too; but who speaks there after a pause may be another."""
+    mixed = replace(TWO_LANGUAGES, barge_in_stops=True, mixed=True)
+    meeting = Meeting(mixed, Answers(seconds=5.0))
+    meeting.says(MIXED, at=0.0, seconds=19.0)
+    meeting.run(until=18.0)
+    assert meeting.ends()["u-1", "en-US"] == ("spoken", "")
+    meeting.says(MIXED, at=23.0, seconds=1.0)
+    meeting.run()
+    assert meeting.ends()["u-2", "en-US"] == ("abandoned", "barge_in")
+
+
+# --- what is no interpretation -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("text", "end"), [("Hola", ("caption_only", "no_audio")), ("", ("abandoned", "empty"))])
+def test_an_answer_of_silence_is_no_interpretation(text: str, end: tuple[str, str]) -> None:
+    meeting = committed()
+    meeting.handle(InterpretationAudio(ADA_INTO_SPANISH, "u-1", bytes(48_001)))
+    if text:
+        meeting.handle(InterpretationText(ADA_INTO_SPANISH, "u-1", text))
+    meeting.handle(InterpretationAudio(ADA_INTO_SPANISH, "u-1", b"\x01\x00" * 24_000))
+    meeting.handle(ended())
+    assert meeting.states() == {"u-1": end}
+    assert meeting.played() == []
+    (entry,) = meeting.settled()
+    assert entry.playouts["room"].dropped == entry.received == 96_001
+
+
+def test_silence_before_the_first_sound_keeps_nobody_waiting_and_silence_after_it_is_heard() -> None:
+    meeting = committed()
+    for pcm in (bytes(48_000), numbered(1), bytes(960), numbered(1)):
+        meeting.handle(InterpretationAudio(ADA_INTO_SPANISH, "u-1", pcm))
+    meeting.handle(ended())
+    meeting.run()
+    assert [number for _, number in meeting.played()] == [1, 0, 1]
+    assert meeting.states() == {"u-1": ("spoken", "")}
 
 
 # --- playout -------------------------------------------------------------------------------------------

@@ -184,8 +184,21 @@ def test_one_that_is_to_be_said_differently_begins_anew() -> None:
     assert floor.next_turn(2.5) is None
     floor.audio(first, frames(1), now=2.6)
     assert floor.next_turn(2.6) is first
-    with pytest.raises(ValueError, match="being heard"):
-        floor.restart(first, now=2.7)
+    floor.restart(first, now=2.7)
+    assert (floor.speaking, first.stage) == (None, FloorStage.WAITING)
+
+
+def test_the_floor_is_given_to_nobody_who_has_not_a_whole_frame_to_say() -> None:
+    floor = Floor()
+    first, silent = entered(floor, "first", 1.0, now=2.0), entered(floor, "silent", 1.5, now=2.0)
+    floor.audio(first, frames(1)[:480], now=2.1)
+    assert (first.stage, floor.next_turn(2.1), floor.deadline(2.1)) == (FloorStage.WAITING, None, None)
+    floor.audio(first, frames(1)[:478], now=2.2)
+    assert floor.next_turn(2.2) is None
+    floor.finish(first)
+    assert (floor.next_turn(2.3), first.ready_at) == (first, 2.2)
+    floor.finish(silent)
+    assert silent.stage is FloorStage.WAITING, "of which nothing has come"
 
 
 def test_what_waits_is_told_apart_from_what_is_heard_and_from_what_keeps_others_waiting() -> None:
