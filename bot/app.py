@@ -54,6 +54,7 @@ from rooms_admin.api import IssueTicket, RequestGuard
 from rooms_admin.auth.api_key_file import KeyFile
 from rooms_admin.auth.api_keys import Admins, ApiKeys, ClaimsOfToken, VerifyBearer
 from rooms_admin.integrations.subscriptions import SubscriptionStore
+from rooms_admin.integrations.targets import WebhookTargets
 from rooms_admin.integrations.webhook_delivery import WebhookDeliveries
 from rooms_admin.retention import Retention
 from rooms_admin.rooms import acs_client
@@ -205,7 +206,8 @@ async def open_resources(settings: Settings, feed: Feed, stack: AsyncExitStack) 
     stack.callback(detectors.close)  # FastAPI keeps a reference to every route it has seen, and so to the detectors
     identify_language = await asyncio.to_thread(language_detection.load)
     storage = await stack.enter_async_context(opened_storage(settings))
-    deliveries = await stack.enter_async_context(WebhookDeliveries(storage.subscriptions))
+    targets = WebhookTargets(settings.webhook_networks)
+    deliveries = await stack.enter_async_context(WebhookDeliveries(storage.subscriptions, targets))
     stack.callback(feed.close, "service_stopping")
     return Resources(acs_calls, acs_rooms, sockets, detectors, identify_language, storage, deliveries, feed)
 
@@ -301,7 +303,9 @@ def add_routes(app: FastAPI, settings: Settings, resources: Resources, service: 
             prices=_prices(settings),
         )
     )
-    app.include_router(admin_routes.subscription_routes(storage.subscriptions, rooms, guard))
+    app.include_router(
+        admin_routes.subscription_routes(storage.subscriptions, resources.deliveries.targets, rooms, guard)
+    )
     app.include_router(admin_routes.joining_routes(rooms, issue_ticket, join_limits()))
     app.include_router(health.router(service.calls.active_calls, service.capabilities))
     app.openapi_schema = complete_openapi(app.openapi())

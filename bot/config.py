@@ -231,6 +231,9 @@ class Settings(BaseSettings):
     redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] | None = None
     """`rediss://user:password@host:port/0`: store in Redis instead, shared by several replicas. Plain `redis://` is for
     private networks only: private addresses, names without a dot or ending in `.internal` and the like."""
+    webhook_private_networks: Annotated[str, AfterValidator(_networks)] | None = None
+    """Networks such as `10.2.0.0/16,127.0.0.1` in which receivers of webhooks may be; elsewhere, only public addresses.
+    What a name resolves to is checked at each connection."""
     retention_days: int = Field(default=30, ge=1, le=3650)
     """Days that transcript and ledger are kept, and a room after its end; a room may have its own value."""
 
@@ -251,6 +254,11 @@ class Settings(BaseSettings):
     def media_base_url(self) -> str:
         """`public_base_url` for WebSockets."""
         return "ws" + self.public_base_url.removeprefix("http")
+
+    @property
+    def webhook_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+        """`webhook_private_networks`, parsed."""
+        return [ipaddress.ip_network(one.strip()) for one in (self.webhook_private_networks or "").split(",") if one]
 
 
 def load_settings(**overrides: Any) -> Settings:

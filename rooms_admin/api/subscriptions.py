@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from http_serving.errors import InvalidRequest
 from rooms_admin.api.pagination import page_of, read_cursor
 from rooms_admin.api.request_guard import RequestGuard, guarded_by
 from rooms_admin.api.responses import errors, written
@@ -13,12 +14,15 @@ from rooms_admin.api.rooms import ID_PATTERN, Cursor, Limit
 from rooms_admin.api.schemas import DeliveryResponse, NewSubscriptionResponse, Page, SubscriptionResponse
 from rooms_admin.integrations.requests import NewSubscription
 from rooms_admin.integrations.subscriptions import DeliveryState, SubscriptionStore
+from rooms_admin.integrations.targets import WebhookTargets
 from rooms_admin.rooms.service import RoomService
 
 SubscriptionId = Annotated[str, Path(pattern=ID_PATTERN, examples=["subscription-019aa1b2c3d4e5f60718"])]
 
 
-def subscription_routes(subscriptions: SubscriptionStore, rooms: RoomService, guard: RequestGuard) -> APIRouter:
+def subscription_routes(
+    subscriptions: SubscriptionStore, targets: WebhookTargets, rooms: RoomService, guard: RequestGuard
+) -> APIRouter:
     """Return all routes under `/api/subscriptions`."""
     routes = APIRouter(
         prefix="/api/subscriptions", tags=["subscriptions"], strict_content_type=False, route_class=guarded_by(guard)
@@ -33,6 +37,8 @@ def subscription_routes(subscriptions: SubscriptionStore, rooms: RoomService, gu
     )
     async def subscribe(new: NewSubscription, request: Request) -> Response:
         """Events are posted to `url`, signed according to Standard Webhooks. The response shows the secret, once."""
+        if problem := targets.problem(new.url):
+            raise InvalidRequest("the request is not valid", details=[{"field": "url", "reason": problem}])
         if new.room_id is not None:
             await rooms.get(new.room_id)
         added = await subscriptions.add(new.url, new.events, new.room_id)

@@ -27,6 +27,7 @@ from rooms_admin.integrations.subscriptions import (
     Subscription,
     SubscriptionStore,
 )
+from rooms_admin.integrations.targets import WebhookTargets
 from rooms_admin.rooms.room import milliseconds
 from storage.errors import StoreUnavailable
 
@@ -45,6 +46,8 @@ JITTER = 0.2
 """Random share of each wait, so that a receiver that recovers does not get every retry in the same second."""
 LOOK_S = 1.0
 """Interval in seconds of looking for deliveries that have become due."""
+NO_RESPONSE = "no_response"
+"""Error of every attempt without a response, whatever the cause: admins must not learn which ports are open."""
 
 
 def signature(secret: str, delivery_id: str, timestamp: int, body: str) -> str:
@@ -71,6 +74,7 @@ class WebhookDeliveries:
     def __init__(
         self,
         subscriptions: SubscriptionStore,
+        targets: WebhookTargets,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         chance: Callable[[], float] = random.random,
@@ -78,6 +82,7 @@ class WebhookDeliveries:
         look_s: float = LOOK_S,
     ) -> None:
         self._subscriptions = subscriptions
+        self.targets = targets
         self._now = now
         self._chance = chance
         self._timeout_s = timeout_s
@@ -124,7 +129,7 @@ class WebhookDeliveries:
     async def run(self) -> None:
         """Send until cancelled. What is in flight then is sent again after the next start."""
         timeout = aiohttp.ClientTimeout(total=self._timeout_s)
-        connector = aiohttp.TCPConnector(limit=MOST_SUBSCRIPTIONS)
+        connector = aiohttp.TCPConnector(limit=MOST_SUBSCRIPTIONS, socket_factory=self.targets.open_socket)
         async with (
             aiohttp.ClientSession(timeout=timeout, connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as http,
             asyncio.TaskGroup() as group,
@@ -161,7 +166,9 @@ class WebhookDeliveries:
         if subscription is None:
             return  # removed meanwhile, together with the delivery
         expired = milliseconds(self._now()) - delivery.created_ms > GIVE_UP_MS
-        status, error = (None, "expired") if expired else await self._post(http, subscription, delivery)
+        answer = TimeoutError() if expired else await self._post(http, subscription, delivery)
+        status = answer if isinstance(answer, int) else None
+        error = "expired" if expired else NO_RESPONSE if status is None else None
         ok = status is not None and 200 <= status < 300
         wait = None if ok or expired or status == 410 else retry_after_s(delivery.attempts + 1, self._chance())
         again_at_ms = None if wait is None else milliseconds(self._now()) + round(wait * 1000)
@@ -170,11 +177,12 @@ class WebhookDeliveries:
         )
         if sent.state == "failed":
             fields = {"subscription_id": sent.subscription_id, "delivery_id": sent.delivery_id}
-            logger.warning("webhook delivery given up", extra={**fields, "reason": str(status or error)})
+            reason = error if expired else answer if isinstance(answer, int) else type(_cause(answer)).__name__
+            logger.warning("webhook delivery given up", extra={**fields, "reason": str(reason)})
 
     async def _post(
         self, http: aiohttp.ClientSession, subscription: Subscription, delivery: Delivery
-    ) -> tuple[int | None, str | None]:
+    ) -> int | Exception:
         """Post a delivery; return the status of the response, or why there was none. Its body is not read."""
         timestamp = int(self._now().timestamp())
         headers = {
@@ -188,6 +196,11 @@ class WebhookDeliveries:
             async with http.post(
                 subscription.url, data=delivery.body.encode(), headers=headers, allow_redirects=False
             ) as response:
-                return response.status, None
+                return response.status
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            return None, type(error).__name__
+            return error
+
+
+def _cause(error: Exception) -> Exception:
+    """Return the error of the system, if it was one that kept us from connecting."""
+    return error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error

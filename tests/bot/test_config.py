@@ -335,11 +335,18 @@ def test_proxies_are_addresses_or_networks(environment: pytest.MonkeyPatch, text
     assert load_settings().trusted_proxies == text
 
 
+@pytest.mark.parametrize("name", ["TRUSTED_PROXIES", "WEBHOOK_PRIVATE_NETWORKS"])
 @pytest.mark.parametrize("text", ["*", "everybody", "10.0.0.1/8", ","])
-def test_nobody_is_trusted_blindly(environment: pytest.MonkeyPatch, text: str) -> None:
-    environment.setenv("TRUSTED_PROXIES", text)
+def test_nobody_is_trusted_blindly(environment: pytest.MonkeyPatch, name: str, text: str) -> None:
+    environment.setenv(name, text)
     wanted = "must be addresses or networks, such as 10.0.0.0/8, separated by commas"
-    assert problems() == [f"TRUSTED_PROXIES: {wanted}"]
+    assert problems() == [f"{name}: {wanted}"]
+
+
+def test_no_network_of_ours_is_open_to_webhooks_unless_it_is_named(environment: pytest.MonkeyPatch) -> None:
+    assert load_settings().webhook_networks == []
+    environment.setenv("WEBHOOK_PRIVATE_NETWORKS", "10.2.0.0/16, ::1")
+    assert [str(network) for network in load_settings().webhook_networks] == ["10.2.0.0/16", "::1/128"]
 
 
 @pytest.mark.parametrize(

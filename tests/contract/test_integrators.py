@@ -13,7 +13,7 @@ from tests.support.line import line
 @pytest.mark.timeout(60)
 async def test_a_meeting_is_told_from_its_beginning_to_its_end() -> None:
     integrator = Integrator()
-    async with integrator.listening(), line() as whole:
+    async with integrator.listening(), line(webhook_private_networks="127.0.0.1") as whole:
         room = await whole.room()
         events = ["room.live", "interpreter.joined", "interpreter.left", "room.ended"]
         await whole.api(

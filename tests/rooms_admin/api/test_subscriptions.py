@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from http_serving.errors import ServiceError
 from rooms_admin.api import RequestGuard, subscription_routes
 from rooms_admin.auth.api_keys import ApiKeys
 from rooms_admin.integrations.subscriptions import OutgoingEvent, SubscriptionStore
+from rooms_admin.integrations.targets import WebhookTargets
 from rooms_admin.rooms.room import milliseconds
 from rooms_admin.rooms.service import RoomService
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
@@ -31,7 +33,13 @@ class Service:
         self.subscriptions = subscriptions
         rooms = RoomService(SqliteRooms(database), FakeAcs().acs)
         self.app = application(
-            subscription_routes(subscriptions, rooms, RequestGuard(ApiKeys({"ops": "s3cret"}))), ServiceError
+            subscription_routes(
+                subscriptions,
+                WebhookTargets([ipaddress.IPv4Network("127.0.0.1/32")]),
+                rooms,
+                RequestGuard(ApiKeys({"ops": "s3cret"})),
+            ),
+            ServiceError,
         )
 
 
@@ -88,6 +96,10 @@ async def test_what_was_sent_is_shown_page_by_page(service: Service, http: httpx
         ({"url": "https://contoso.com/#part"}, "url"),
         ({"url": "https://contoso.com/a b"}, "url"),
         ({"url": "https://[::1"}, "url"),
+        ({"url": "http://[::1]:9/x"}, "url"),
+        ({"url": "https://10.0.0.5/x"}, "url"),
+        ({"url": "https://169.254.169.254/latest/meta-data"}, "url"),
+        ({"url": "https://2130706433/x"}, "url"),
         ({"events": []}, "events"),
         ({"events": ["room.exploded"]}, "events.0"),
         ({"secret": "mine"}, "secret"),
@@ -103,7 +115,7 @@ async def test_a_room_that_is_not_there(http: httpx2.AsyncClient) -> None:
     assert (await http.post("/api/subscriptions", json=NEW | {"room_id": "room-0"})).status_code == 404
 
 
-async def test_loopback_may_be_plain(http: httpx2.AsyncClient) -> None:
+async def test_loopback_may_be_plain_where_it_is_allowed(http: httpx2.AsyncClient) -> None:
     assert (await http.post("/api/subscriptions", json=NEW | {"url": "http://127.0.0.1:9/x"})).status_code == 201
 
 

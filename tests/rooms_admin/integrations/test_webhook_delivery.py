@@ -6,7 +6,9 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import ipaddress
 import json
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,6 +18,7 @@ import pytest
 
 from rooms_admin.integrations import webhook_delivery as module
 from rooms_admin.integrations.subscriptions import Subscription, SubscriptionStore
+from rooms_admin.integrations.targets import WebhookTargets
 from rooms_admin.integrations.webhook_delivery import (
     GIVE_UP_MS,
     JITTER,
@@ -33,6 +36,8 @@ from tests.support.integrator import Integrator
 from tests.support.rooms import room
 from tests.support.stores import Stores
 from tests.support.virtual_time import virtual_time
+
+LOOPBACK = WebhookTargets([ipaddress.IPv4Network("127.0.0.0/8")])
 
 
 class Clock:
@@ -87,7 +92,9 @@ async def sending(stores: Stores) -> AsyncIterator[Sending]:
     async with integrator.listening():
         await stores.rooms.add(room(1))
         subscriptions = await stores.subscriptions(clock)
-        deliveries = WebhookDeliveries(subscriptions, now=clock, chance=lambda: 0.5, timeout_s=1.0, look_s=0.02)
+        deliveries = WebhookDeliveries(
+            subscriptions, LOOPBACK, now=clock, chance=lambda: 0.5, timeout_s=1.0, look_s=0.02
+        )
         async with running(deliveries):
             yield Sending(subscriptions, deliveries, integrator, clock)
 
@@ -136,7 +143,7 @@ async def test_it_is_given_up_in_the_end(sending: Sending) -> None:
     sending.deliveries.publish("room.live", "room-1", {})
     for number, wait in enumerate(RETRY_S, start=1):
         failed = await sending.until_state(subscription, "pending", number)
-        assert (failed.status, failed.error) == (None, "ClientConnectorError")
+        assert (failed.status, failed.error) == (None, "no_response")
         sending.clock.ahead += timedelta(seconds=wait + 1)
     await sending.until_state(subscription, "failed", len(RETRY_S) + 1)
 
@@ -186,7 +193,7 @@ async def test_what_has_happened_is_written_down_when_we_stop() -> None:
         await SqliteRooms(database).add(room(1))
         subscriptions = SqliteSubscriptions(database)
         await subscriptions.add("https://contoso.com", ["room.live"], None)
-        async with WebhookDeliveries(subscriptions) as deliveries:
+        async with WebhookDeliveries(subscriptions, LOOPBACK) as deliveries:
             deliveries.publish("room.live", "room-1", {})
         assert len(await subscriptions.due()) == 1
 
@@ -197,7 +204,7 @@ async def test_too_much_at_once_costs_the_oldest(monkeypatch: pytest.MonkeyPatch
         await SqliteRooms(database).add(room(1))
         subscriptions = SqliteSubscriptions(database)
         added = await subscriptions.add("https://contoso.com", ["room.live"], None)
-        async with WebhookDeliveries(subscriptions) as deliveries:
+        async with WebhookDeliveries(subscriptions, LOOPBACK) as deliveries:
             for number in range(5):
                 deliveries.publish("room.live", "room-1", {"number": number})
             assert deliveries.lost == 3
@@ -217,7 +224,7 @@ async def test_an_endpoint_that_does_not_answer_holds_up_no_other(stores: Stores
         subscriptions = await stores.subscriptions()
         for integrator in (silent, *lively):
             await subscriptions.add(integrator.url, ["utterance.final"], None)
-        deliveries = WebhookDeliveries(subscriptions, timeout_s=60)
+        deliveries = WebhookDeliveries(subscriptions, LOOPBACK, timeout_s=60)
         async with running(deliveries), asyncio.timeout(15):
             for number in range(20):
                 deliveries.publish("utterance.final", "room-1", {"number": number})
@@ -246,7 +253,7 @@ async def test_an_endpoint_that_does_not_answer_costs_the_others_no_time() -> No
         subscriptions = SqliteSubscriptions(database, now=now)
         for integrator in (silent, lively):
             await subscriptions.add(integrator.url, ["utterance.final"], None)
-        deliveries = WebhookDeliveries(subscriptions, now=now, chance=lambda: 0.5)
+        deliveries = WebhookDeliveries(subscriptions, LOOPBACK, now=now, chance=lambda: 0.5)
         async with running(deliveries):
             for number in range(100):
                 begun = loop.time()
@@ -264,3 +271,68 @@ def test_waits_grow_and_end(chance: float) -> None:
     waits = [retry_after_s(failures, chance) for failures in range(1, len(RETRY_S) + 1)]
     assert waits == pytest.approx([wait * (1 + JITTER * (2 * chance - 1)) for wait in RETRY_S])
     assert retry_after_s(len(RETRY_S) + 1, chance) is None
+
+
+# --- to whom nothing is sent -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host", ["receiver.example", "127.0.0.1", "127.1", "2130706433", "0x7f000001", "[::ffff:127.0.0.1]"]
+)
+async def test_what_leads_inside_is_not_connected_to_and_admins_do_not_learn_why(
+    host: str, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A listening port and a closed one look the same."""
+    resolve = socket.getaddrinfo
+
+    def inside(name: Any, *rest: Any, **named: Any) -> Any:
+        return resolve("127.0.0.1" if name == "receiver.example" else name, *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", inside)
+    integrator = Integrator()
+    async with integrator.listening():
+        port = int(integrator.url.split(":")[2].split("/")[0])
+        await stores.rooms.add(room(1))
+        subscriptions = await stores.subscriptions(Clock())
+        found = []
+        deliveries = WebhookDeliveries(subscriptions, WebhookTargets(), chance=lambda: 0.5, timeout_s=2.0, look_s=0.02)
+        async with running(deliveries):
+            for number in (port, 1):
+                one = await subscriptions.add(f"http://{host}:{number}/hook", ["room.live"], None)
+                deliveries.publish("room.live", "room-1", {})
+                sending = Sending(subscriptions, deliveries, integrator, Clock())
+                seen = await sending.until_state(one, "pending", 1)
+                found.append((seen.status, seen.error))
+        assert integrator.received == []
+        assert found == [(None, "no_response")] * 2
+
+
+async def test_what_a_name_leads_to_is_looked_at_anew_for_every_connection(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First it is an address that is allowed, then, as the delivery is repeated, another."""
+    resolve, answers = socket.getaddrinfo, ["127.0.0.2", "127.0.0.1"]
+
+    def rebound(name: Any, *rest: Any, **named: Any) -> Any:
+        return resolve(answers.pop(0) if name == "receiver.example" else name, *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", rebound)
+    integrator, clock = Integrator(), Clock()
+    async with integrator.listening():
+        await stores.rooms.add(room(1))
+        subscriptions = await stores.subscriptions(clock)
+        targets = WebhookTargets([ipaddress.IPv4Network("127.0.0.2/32")])
+        deliveries = WebhookDeliveries(
+            subscriptions, targets, now=clock, chance=lambda: 0.5, timeout_s=2.0, look_s=0.02
+        )
+        async with running(deliveries):
+            sending = Sending(subscriptions, deliveries, integrator, clock)
+            one = await sending.subscribe(integrator.url.replace("127.0.0.1", "receiver.example"))
+            deliveries.publish("room.live", "room-1", {})
+            await sending.until_state(one, "pending", 1)  # nobody listens there
+            await asyncio.sleep(0)
+            monkeypatch.setattr("aiohttp.connector.monotonic", lambda: 1e12)  # what was resolved is forgotten
+            clock.ahead += timedelta(seconds=RETRY_S[0])
+            await sending.until_state(one, "pending", 2)
+    assert integrator.received == []
+    assert answers == []
