@@ -78,7 +78,7 @@ async def drip(whole: Line, first: bytes) -> bytes:
 
     try:
         writer.write(first)
-        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
             dripping = group.create_task(drop())
             try:
                 return await reader.read()
@@ -128,7 +128,7 @@ async def small() -> AsyncIterator[tuple[int, asyncio.Event]]:
     server = uvicorn.Server(config)
     async with asyncio.TaskGroup() as group:
         group.create_task(server.serve())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not server.started:  # noqa: ASYNC110 - uvicorn offers no event
                 await asyncio.sleep(0.01)
         yield server.servers[0].sockets[0].getsockname()[1], release
@@ -145,7 +145,7 @@ async def test_who_waits_longest_makes_room_and_who_is_served_with_proof_does_no
         open_ones.append(await asyncio.open_connection("127.0.0.1", port))
         await asyncio.sleep(0.01)  # no two have waited equally long
     last = await asyncio.open_connection("127.0.0.1", port)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(ConnectionError):
             if await open_ones[0][0].read() == b"":  # cut without a word
                 raise ConnectionResetError
@@ -171,7 +171,7 @@ async def test_who_has_proved_nothing_makes_room_even_while_served(small: tuple[
         served[-1][1].write(head("GET", path))
         await asyncio.sleep(0.01)
     last = await asyncio.open_connection("127.0.0.1", port)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert read_refusal(await served[0][0].read()) == (503, "overloaded")
         last[1].write(head("GET", "/"))
         await asyncio.sleep(0.1)

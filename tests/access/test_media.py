@@ -128,7 +128,7 @@ async def test_what_ends_a_socket(message: str, code: int) -> None:
         room = await whole.room()
         async with in_place_of_acs(whole, room) as (_, socket), others_are_served(whole):
             await socket.send_str(message)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while (await socket.receive()).type is aiohttp.WSMsgType.TEXT:
                     pass
         assert socket.close_code == code

@@ -81,7 +81,7 @@ def test_a_redis_that_is_not_there(tmp_path: Path) -> None:
         env=environment | {"REDIS_URL": f"redis://:the-password@127.0.0.1:{port}"},
         capture_output=True,
         text=True,
-        timeout=15,
+        timeout=55,
     )
     assert done.returncode == 2
     assert done.stderr.startswith(f"The interpreter cannot start: Redis at 127.0.0.1:{port} cannot be used: ")

@@ -161,7 +161,7 @@ async def test_robots_speak_and_count(tmp_path: Path) -> None:
             await a.speak(constant(1, 100))
             one = f"{path}/{made['robot_id']}"
             seen: dict[str, Any] = {}
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while seen.get("frames_heard_with_sound", 0) < 5:
                     _, seen = await acs.get(one)
             assert seen["frames_heard"] > 10

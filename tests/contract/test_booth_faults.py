@@ -375,7 +375,7 @@ async def test_a_better_engine_is_taken_again_when_it_is_there_and_nothing_is_lo
 
 
 async def until_closed(service: Service, count: int) -> None:
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(30):
         while True:
             if len(service.journal.entries("realtime.closed")) >= count:
                 return
@@ -543,7 +543,7 @@ async def test_a_session_lost_while_its_successor_opens_costs_what_it_had() -> N
         ear = Ear()
         async with booth(service, ear) as made:
             await ear.until(lambda: ear.count(BoothReady) == 1)
-            async with asyncio.timeout(8):
+            async with asyncio.timeout(30):
                 while True:
                     if len(service.journal.entries("realtime.connection")) == 2:
                         break

@@ -130,7 +130,7 @@ async def raw_frames(service: Service, *rules: FaultRule) -> list[str | bytes]:
     service.misbehave(*rules)
     async with connect(service.socket_url, additional_headers={"api-key": KEY}, proxy=None, max_size=None) as socket:
         await socket.send('{"type":"input_audio_buffer.clear"}')
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return [await socket.recv() for _ in range(3)]
 
 

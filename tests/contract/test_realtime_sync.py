@@ -90,7 +90,7 @@ def test_a_conversation(service: Service) -> None:
 
 async def test_a_conversation_beside_a_loop_that_serves_and_talks_itself() -> None:
     async with realtime_service() as service, service.connect() as talk:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert await asyncio.to_thread(converse, service) == [6]
         assert (await talk.next()).type == "session.created"
 

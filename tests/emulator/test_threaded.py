@@ -16,7 +16,7 @@ from emulator.threaded import ThreadedEmulator
 
 
 def fetch(url: str) -> object:
-    with urllib.request.urlopen(url, timeout=5) as answer:
+    with urllib.request.urlopen(url, timeout=30) as answer:
         return json.loads(answer.read())
 
 

@@ -76,7 +76,7 @@ async def test_find_goes_by_the_beginning_of_the_key(state: KeyValueStore) -> No
 
 
 async def gone(state: KeyValueStore, key: str) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while await state.get(key) is not None:  # noqa: ASYNC110 - no store tells when it forgets
             await asyncio.sleep(0.01)
 
@@ -207,7 +207,7 @@ async def test_queues_keep_their_order(
 
 async def test_who_waits_gets_what_comes(both: tuple[KeyValueStore, KeyValueStore]) -> None:
     ours, theirs = both
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
         waiting = [group.create_task(ours.pop("inbox", 30)), group.create_task(theirs.pop("inbox", 30))]
         await asyncio.sleep(0.02)
         await theirs.push("other", b"not for them")

@@ -44,7 +44,11 @@ async def test_what_is_forgotten_is_removed(tmp_path: Path) -> None:
 
 async def test_what_another_process_pushes_comes_within_a_poll(tmp_path: Path) -> None:
     path = str(tmp_path / "state.sqlite3")
-    async with SqliteDatabase(path, MIGRATIONS) as ours, SqliteDatabase(path, MIGRATIONS) as theirs, asyncio.timeout(5):
+    async with (
+        SqliteDatabase(path, MIGRATIONS) as ours,
+        SqliteDatabase(path, MIGRATIONS) as theirs,
+        asyncio.timeout(30),
+    ):
         waiting = asyncio.ensure_future(SqliteKeyValue(ours).pop("inbox", 30))
         await asyncio.sleep(0.02)
         await SqliteKeyValue(theirs).push("inbox", b"1")

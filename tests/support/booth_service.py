@@ -111,7 +111,7 @@ class Reports:
 
     async def until(self, kind: type[BoothEvent], count: int = 1) -> Any:
         """Wait for the nth event of a kind and return it."""
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(30):
             while len(self.of(kind)) < count:
                 self._changed.clear()
                 await self._changed.wait()
@@ -119,7 +119,7 @@ class Reports:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(30):
         while True:
             if condition():
                 return

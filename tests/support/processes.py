@@ -30,7 +30,7 @@ class Running:
         if token:
             headers["Authorization"] = f"Bearer {token}"
         request = urllib.request.Request(self.acs_url + path, data=data, headers=headers, method=method)
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return json.loads(answer.read() or b"null")
 
 
@@ -57,6 +57,6 @@ def emulator_process() -> Iterator[Running]:
             yield Running(urls["ACS"], urls["Realtime"])
         finally:
             process.terminate()
-            process.communicate(timeout=10)
+            process.communicate(timeout=30)
         errors.seek(0)
         assert (process.returncode, errors.read().decode()) == (0, "")

@@ -274,7 +274,7 @@ async def test_a_key_that_was_good_gets_another_chance() -> None:
         await room.until(BoothReady, 2)
         service.refusals = [(401, {})] * 10
         await service.drop_all()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await task
         assert room.events[-1] == BoothLost(LANE, "http_401", (), final=True)
         assert len(service.refusals) == 7
@@ -406,7 +406,7 @@ async def test_a_service_that_does_not_read_costs_no_memory_and_is_left_in_time(
         await room.until(BoothReady)
         second = bytes(48_000)
         sent = 0
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(30):
             while not room.of(BoothLost):  # what the kernel takes is gone; then nothing more is
                 if booth.held_ms < 20_000:
                     booth.hear("u-1", second)
@@ -600,7 +600,7 @@ async def test_cancelling_while_connecting_leaves_nothing() -> None:
     async with server, build_client(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", KEY) as client:
         booth = booth_factory(sockets_of(client), "gpt-realtime")(LANE, "Interpret.", lambda event: None)
         task = asyncio.create_task(booth.run())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await entered.wait()
         booth.hear("u-1", FRAME)
         task.cancel()
@@ -616,7 +616,7 @@ async def test_cancelling_in_mid_utterance_leaves_nothing() -> None:
             speak(booth, "u-1")
             (model,) = service.models
             await until(lambda: len(model.buffer) > 0)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await until(lambda: service.left == 1)
         booth.hear("u-1", FRAME)
         assert booth.held_ms < 100

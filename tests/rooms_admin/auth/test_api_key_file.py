@@ -146,7 +146,7 @@ async def test_it_is_looked_at_again_and_again_and_at_once_when_asked(tmp_path: 
     path.write_text(f"ops:{ONE}\n")
 
     async def until(expected: set[str]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while good(keys) != expected:  # noqa: ASYNC110 - a dictionary has no event
                 await asyncio.sleep(0.01)
 

@@ -73,12 +73,12 @@ class Sending:
         return await self.subscriptions.add(url or self.integrator.url, ["room.live"], None)
 
     async def until(self, good: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not good():  # noqa: ASYNC110 - another party's progress offers no event
                 await asyncio.sleep(0.01)
 
     async def until_state(self, subscription: Subscription, state: str, attempts: int) -> Any:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while True:
                 found = await self.subscriptions.history(subscription.subscription_id, None, 9)
                 if found and (found[0].state, found[0].attempts) == (state, attempts):

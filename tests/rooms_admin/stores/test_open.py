@@ -48,7 +48,7 @@ async def test_running_it_writes_down(kind: str, request: pytest.FixtureRequest,
         await storage.rooms.add(room(1))
         running = asyncio.ensure_future(storage.run())
         storage.transcripts.line("room-1", line())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not await other.transcripts.lines("room-1"):  # noqa: ASYNC110 - no store tells of what was written
                 await asyncio.sleep(0.01)
         running.cancel()

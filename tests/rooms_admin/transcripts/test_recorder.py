@@ -145,7 +145,7 @@ async def test_the_task_writes_down_without_being_asked(stores: Stores, records:
     async with TranscriptRecorder(records, flush_s=0.01) as archive:
         running = asyncio.ensure_future(archive.run())
         archive.line("room-1", line())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not await stores.count("lines"):  # noqa: ASYNC110 - the disk offers no event
                 await asyncio.sleep(0.005)
         running.cancel()

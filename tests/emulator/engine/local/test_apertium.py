@@ -95,7 +95,7 @@ class TestPipeline:
         programs = [one for one in psutil.Process().children(recursive=True) if one not in others]
         assert programs
         await pipeline.close()
-        _, alive = psutil.wait_procs(programs, timeout=5)
+        _, alive = psutil.wait_procs(programs, timeout=30)
         assert [one.name() for one in alive if one.name() != "python"] == []
 
     async def test_a_text_too_long_is_refused(self, pipeline: Pipeline) -> None:

@@ -148,7 +148,7 @@ async def test_leaving_ends_every_process(voice: Synthesiser) -> None:
         await engine.interpret(Heard("en", "we have a blue table"), "es")
         started = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
         assert started
-    _, alive = psutil.wait_procs(started, timeout=5)
+    _, alive = psutil.wait_procs(started, timeout=30)
     assert not alive
 
 
