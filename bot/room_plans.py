@@ -41,6 +41,7 @@ def plan_of(room: Room) -> RoomPlan:
         attendees={
             one.acs_user_id: Attendee(one.acs_user_id, one.display_name, one.speaks, one.hears)
             for one in room.participants
+            if one.participant_id not in settings.bots
         },
         mode=Mode(room.mode),
         endpointing=Endpointing(
@@ -58,7 +59,7 @@ def plan_of(room: Room) -> RoomPlan:
         keypad={tone: Order(action) for tone, action in settings.keypad.items()},
         stability=Stability(settings.captions),
         announcement=settings.announcement,
-        bots=frozenset(one.acs_user_id for one in room.participants if one.participant_id in settings.bots),
+        separate_varieties=settings.separate_varieties,
         mixed=settings.mixed,
         usage_cap=UsageCap(
             money=settings.usage_cap.get("money"),

@@ -21,7 +21,7 @@ from bot.calls.media_recovery import FIRST_MEDIA_S, PATIENCE_S, MediaRecovery, R
 from bot.calls.registry import CallRecord, LastCall
 from bot.calls.state_machine import CallAction, CallState, CallTrigger, step
 from bot.errors import CallError
-from bot.interpreting.events import Order, Ordered, SpeakerJoined, SpeakerLeft
+from bot.interpreting.events import Order, Ordered, PresenceChanged
 from bot.interpreting.plan import RoomPlan
 from bot.live_room.live_room import RoomEnded
 from bot.log_format import log_context
@@ -280,13 +280,10 @@ class Call:
         self.happen(CallTrigger.DISCONNECTED, "removed" if removed else "call_ended" if empty else "disconnected")
 
     def participants(self, raw_ids: frozenset[str]) -> None:
-        """Note who is in the call. Rooms are by invitation, so an id that is not on the roster is a bot."""
+        """Note who is in the call. Rooms are by invitation: an id that is not one of the plan's people is a bot."""
         before, now = self.present, raw_ids & self.room.plan.attendees.keys()
         self._present = now
-        for speaker in sorted(now - before):
-            self.live.deliver(SpeakerJoined(speaker))
-        for speaker in sorted(before - now):
-            self.live.deliver(SpeakerLeft(speaker))
+        self.live.deliver(PresenceChanged(now))
         if now != before:
             self.record_changed()
         if before and not now:

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 
 from bot.interpreting.briefing import briefing
 from bot.interpreting.effects import Brief, CloseBooth, Effect, OpenBooth
-from bot.interpreting.plan import Lane, Mode, RoomPlan
-from bot.interpreting.routing import routes
+from bot.interpreting.plan import MIXED, Lane, Mode, RoomPlan
+from bot.interpreting.routing import Route, RoutingTable
 
 LEFT_S = 10.0
-"""Seconds a booth stays open after its speaker left: the speaker may come right back, and the speaker's last words may
-still be recognised."""
+"""Seconds a booth stays open after its speaker, or the last who hears it, has left: they may come right back, and the
+speaker's last words may still be recognised."""
 
 
 @dataclass(slots=True)
@@ -32,7 +32,8 @@ class _BoothState:
     """When it was last needed, or last finished its work."""
     unwanted: bool = False
     """The current plan has no use for it."""
-    speaker_left: bool = False
+    left: bool = False
+    """Its speaker, or the last who hears it, has left the call."""
     engine: str = ""
     """What serves the lane, if that is not what was asked for."""
 
@@ -40,11 +41,12 @@ class _BoothState:
 class Booths:
     """The booths of one room."""
 
-    def __init__(self, plan: RoomPlan, out: list[Effect]) -> None:
+    def __init__(self, plan: RoomPlan, routing: RoutingTable, out: list[Effect]) -> None:
         self.refused: set[Lane] = set()
-        self.voice = True
-        """Whether new booths are opened with a voice; without it they only write."""
+        self.voiceless = ""
+        """Why new booths are opened without a voice and only write; empty while they have one."""
         self._plan = plan
+        self._routing = routing
         self._out = out
         self._open: dict[Lane, _BoothState] = {}
         self._work: Counter[Lane] = Counter()
@@ -57,18 +59,19 @@ class Booths:
     def lanes(self) -> list[Lane]:
         return list(self._open)
 
-    def need(self, lane: Lane, now: float) -> str:
-        """Make sure that the lane has a booth; returns why it cannot have one: `booth_refused` or `lane_limit`.
+    def need(self, route: Route, now: float) -> str:
+        """Make sure that a lane has a booth; returns why it cannot have one: `booth_refused` or `lane_limit`.
 
         At the limit of the plan, the booth that has been idle longest is closed; a booth that has work is not.
         """
+        lane, voice = route.lane, route.spoken and not self.voiceless
         booth = self._open.get(lane)
-        outdated = booth is not None and (booth.mode is not self._plan.mode or booth.voice is not self.voice)
+        outdated = booth is not None and (booth.mode is not self._plan.mode or booth.voice is not voice)
         if outdated and lane not in self._work:
             self._close(lane)
             booth = None
         if booth is not None:
-            booth.used_at, booth.unwanted, booth.speaker_left = now, False, False
+            booth.used_at, booth.unwanted, booth.left = now, False, False
             return ""
         if lane in self.refused:
             return "booth_refused"
@@ -77,16 +80,28 @@ class Booths:
             if not idle:
                 return "lane_limit"
             self._close(min(idle, key=lambda lane: self._open[lane].used_at))
-        self._open_booth(lane, now)
+        self._open_booth(route, now)
         return ""
 
-    def open_ahead(self, lanes: Iterable[Lane], now: float) -> None:
+    def people_changed(self, now: float) -> None:
+        """Open booths for those who are there, as far as the limit allows without closing another.
+
+        Booths that nobody needs any more close soon: after `LEFT_S` instead of the plan's `park_after_s`.
+        """
+        for lane, booth in self._open.items():
+            booth.left = not self._routing.is_there(lane.speaker) or lane not in self._wanted(lane.speaker)
+        for speaker in [MIXED] if self._plan.mixed else sorted(self._routing.present):
+            if len(self._open) >= self._plan.max_lanes:
+                return
+            self.open_ahead(self._routing.routes(speaker, self.refused), now)
+
+    def open_ahead(self, routes: Iterable[Route], now: float) -> None:
         """Open booths that will be needed soon, as far as the limit allows without closing another."""
-        for lane in lanes:
-            if lane in self._open:
-                self._open[lane].speaker_left = False
-            elif lane not in self.refused and len(self._open) < self._plan.max_lanes:
-                self._open_booth(lane, now)
+        for route in routes:
+            lane = route.lane
+            known = lane.passthrough or lane in self._open or lane in self.refused
+            if not known and len(self._open) < self._plan.max_lanes:
+                self._open_booth(route, now)
 
     def begin_work(self, lane: Lane) -> None:
         """Note that the lane has another utterance to interpret."""
@@ -139,11 +154,6 @@ class Booths:
                 booth.instructions = instructions
                 self._out.append(Brief(lane, instructions))
 
-    def speaker_left(self, speaker: str) -> None:
-        """Close the speaker's booths soon: after `LEFT_S` instead of the plan's `park_after_s`."""
-        for lane, booth in self._open.items():
-            booth.speaker_left = booth.speaker_left or lane.speaker == speaker
-
     def park(self, now: float) -> None:
         """Close the booths that have been idle long enough."""
         for lane in sorted(self._open, key=lambda lane: self._open[lane].used_at):
@@ -163,19 +173,20 @@ class Booths:
         booth = self._open[lane]
         if booth.unwanted or len(self._open) > self._plan.max_lanes:
             return -math.inf
-        return booth.used_at + (min(LEFT_S, self._plan.park_after_s) if booth.speaker_left else self._plan.park_after_s)
+        return booth.used_at + (min(LEFT_S, self._plan.park_after_s) if booth.left else self._plan.park_after_s)
 
     def _wanted(self, speaker: str) -> set[Lane]:
         """Return the speaker's direct lanes and those of relays: a refused direct lane stays remembered as refused."""
-        relayed = routes(self._plan, speaker, self.refused)
-        return {route.lane for route in (*routes(self._plan, speaker), *relayed)}
+        relayed = self._routing.routes(speaker, self.refused)
+        return {route.lane for route in (*self._routing.routes(speaker), *relayed)}
 
     def _briefing(self, lane: Lane) -> str:
         return briefing(lane, self._plan.languages, self._plan.glossary)
 
-    def _open_booth(self, lane: Lane, now: float) -> None:
-        booth = self._open[lane] = _BoothState(self._briefing(lane), self._plan.mode, self.voice, now)
-        self._out.append(OpenBooth(lane, booth.instructions, booth.mode, booth.voice))
+    def _open_booth(self, route: Route, now: float) -> None:
+        lane, voice = route.lane, route.spoken and not self.voiceless
+        booth = self._open[lane] = _BoothState(self._briefing(lane), self._plan.mode, voice, now)
+        self._out.append(OpenBooth(lane, booth.instructions, booth.mode, voice, self.voiceless))
 
     def _close(self, lane: Lane) -> None:
         del self._open[lane]

@@ -19,6 +19,8 @@ class OpenBooth:
     mode: Mode = Mode.CONSECUTIVE
     voice: bool = True
     """Without a voice the booth only writes, and only text is paid for."""
+    voiceless: str = ""
+    """Why it has no voice although it is heard; empty if nobody is there to hear it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,15 +31,20 @@ class PlanChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class SpeakerJoined:
-    """A participant entered the call: the speaker's booths may be opened ahead of the first word."""
+class PresenceChanged:
+    """It was reported who of the roster is in a call: their booths may be opened ahead of the first word."""
 
-    speaker: str
+    people: frozenset[str]
+    """All of them, by raw id."""
+    stream: str = SHARED_CHANNEL
+    """Name of the call's media stream in the plan."""
 
 
 @dataclass(frozen=True, slots=True)
-class SpeakerLeft:
-    speaker: str
+class ReadersChanged:
+    """Other languages than before are read outside the call."""
+
+    languages: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +202,8 @@ BoothEvent = (
 Event = (
     SpeakerAudio
     | PlanChanged
-    | SpeakerJoined
-    | SpeakerLeft
+    | PresenceChanged
+    | ReadersChanged
     | PlayoutReady
     | Ordered
     | KeypadPressed

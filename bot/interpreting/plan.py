@@ -17,6 +17,9 @@ MIXED = "mixed"
 SHARED_CHANNEL = "room"
 """The channel that everybody in the shared room hears."""
 
+_TRADITIONAL = frozenset({"TW", "HK", "MO"})
+"""Regions in which Chinese is written in traditional characters."""
+
 
 class Mode(StrEnum):
     CONSECUTIVE = "consecutive"
@@ -60,6 +63,14 @@ class Order(StrEnum):
 def primary(tag: str) -> str:
     """Return the language without script and region: `en` of `en-US`."""
     return tag.split("-", 1)[0].lower()
+
+
+def script(tag: str) -> str:
+    """Return the script (ISO 15924) that tells how a variety is written; empty if it is the usual one."""
+    named = next((part.title() for part in tag.split("-")[1:] if len(part) == 4 and part.isalpha()), "")
+    if named or primary(tag) != "zh":
+        return named
+    return "Hant" if _TRADITIONAL.intersection(tag.upper().split("-")) else "Hans"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +143,7 @@ class RoomPlan:
 
     languages: tuple[str, ...]
     attendees: Mapping[str, Attendee] = field(default_factory=dict)
-    """By raw id."""
+    """The people of the roster by raw id; bots are nobody's audience and not among them."""
     mode: Mode = Mode.CONSECUTIVE
     endpointing: Endpointing = Endpointing()
     glossary: GlossaryEntries = GlossaryEntries()
@@ -156,8 +167,8 @@ class RoomPlan:
     announcements: Mapping[str, str] = field(default_factory=dict)
     """Words of the announcement in place of the usual ones, by room language."""
     usage_cap: UsageCap = UsageCap()
-    bots: frozenset[str] = frozenset()
-    """Raw ids of bots on the roster: never interpreted."""
+    separate_varieties: bool = False
+    """Interpret into each variety of a language, such as pt-BR and pt-PT, by itself; otherwise they share one voice."""
     mixed: bool = False
     """Everybody is heard as a single stream: its speaker is `MIXED`, and speaks `auto`."""
 
@@ -174,4 +185,4 @@ class RoomPlan:
         """Return the speaker of a frame that carries this raw id; None if it is not interpreted."""
         if speaker is None:
             return MIXED if self.mixed else None
-        return speaker if speaker in self.attendees and speaker not in self.bots else None
+        return speaker if speaker in self.attendees else None

@@ -26,6 +26,9 @@ MODEL_PATIENCE_S = 10.0
 """Seconds from the end of a turn to the model's first sign, and between two signs, before the model is given up. Models
 need 0.5-2.5 s to their first audio (realtime protocol sheet, section 8): at four times the worst the model hangs."""
 
+READ_ONLY = "read_only"
+"""Reason in the ledger of an interpretation that is only read because nobody in the call hears its language."""
+
 
 @dataclass(slots=True, eq=False)
 class Rendition:
@@ -124,8 +127,8 @@ class Renditions:
     def begin(self, spoken: Utterance, route: Route, pcm: bytes, now: float) -> None:
         """Open an entry for one lane, and let its booth hear the beginning of the utterance."""
         lane = route.lane
-        self._booths.voice = not self._usage.reached
-        refused = "" if lane.passthrough else self._booths.need(lane, now)
+        self._booths.voiceless = CAPTIONS_ONLY if self._usage.reached else ""
+        refused = "" if lane.passthrough else self._booths.need(route, now)
         kind = EntryKind.PASSTHROUGH if lane.passthrough else EntryKind.UTTERANCE
         rendition = self._add(spoken, route, kind, now)
         if lane.passthrough:
@@ -139,8 +142,8 @@ class Renditions:
         rendition.entry.engine = self._booths.engine(lane)
         if rendition.entry.engine == "captions":
             rendition.channels, rendition.unheard = (), "degraded"
-        if not self._booths.voice:
-            rendition.channels, rendition.unheard = (), CAPTIONS_ONLY
+        if not route.spoken or self._booths.voiceless:
+            rendition.channels, rendition.unheard = (), self._booths.voiceless or READ_ONLY
         if route.via is not None:
             if self.find(route.via, spoken.id) is None:
                 self.abandon([rendition], "relay_failed")

@@ -1,31 +1,28 @@
-"""Who is heard where, and through which lanes: functions of the plan, called at the start of each utterance.
+"""Who is heard where, and through which lanes: one table per room, computed once per change and looked up per utterance.
 
-A channel is what the people in one place hear. Of a given speaker, a channel carries nothing (they are heard there
-anyway, or nobody needs them), their own voice, or an interpretation; never two of these.
+What changes it: the plan, who is in the call, who reads outside the call. A channel is what the people in one place
+hear. Of a given speaker, a channel carries nothing (they are heard there anyway, or nobody needs them), their own
+voice, or an interpretation; never two of these.
 
 | layout | channels | original is heard | interpretation is heard |
 |---|---|---|---|
-| shared | `room` | by everybody, in the room | in the room, into every language somebody else hears |
-| channels | `room`, and one per language | in the room; passed through to the channel of its language | in the room, and in every other channel |
-| sister | one per language | where the speaker sits: the room of the language they hear; passed through to that of the language they speak | in every other room in which somebody sits |
+| shared | `room` | by everybody, in the room | in the room, into every language that somebody else who is there hears |
+| channels | `room`, and one per language | in the room; passed through to the channel of its language | in the room, and in every other channel: listeners come and go by ticket |
+| sister | one per language | where the speaker sits: the room of the language they hear; passed through to that of the language they speak | in every other room in which somebody is |
+
+Varieties of a language share one voice, that of the first of them which is heard, unless the plan separates them. A
+variety in another script, such as zh-Hant beside zh-Hans, has a lane of its own that is only read. So has a language
+that is read outside the call and heard by nobody in it.
 """  # noqa: E501  (a table cell cannot be wrapped)
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections import Counter
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
-from enum import Enum, auto
 from typing import assert_never
 
-from bot.interpreting.plan import AUTO, SHARED_CHANNEL, Lane, Layout, RoomPlan, primary
-
-
-class ChannelSource(Enum):
-    """What one channel carries of one speaker."""
-
-    NOTHING = auto()
-    PASSTHROUGH = auto()
-    INTERPRETATION = auto()
+from bot.interpreting.plan import AUTO, SHARED_CHANNEL, Attendee, Lane, Layout, RoomPlan, primary, script
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +31,14 @@ class Route:
 
     lane: Lane
     channels: tuple[str, ...]
-    """Empty for the first leg of a relay into a language nobody hears."""
+    """Empty if it is only read, and for the first leg of a relay into a language nobody hears."""
     via: Lane | None = None
     """The lane whose interpretation this lane interprets; None if it interprets the speaker."""
+    own_voice: tuple[str, ...] = ()
+    """Channels that carry the speaker's own voice instead, if an `auto` speaker turns out to speak the target language.
+    On the others they are heard anyway."""
+    spoken: bool = True
+    """Whether it needs a voice; without one, only text is paid for."""
 
 
 def channels(plan: RoomPlan) -> tuple[str, ...]:
@@ -64,39 +66,6 @@ def stream(plan: RoomPlan, channel: str) -> str | None:
     return channel if plan.layout is Layout.SISTER or channel == SHARED_CHANNEL else None
 
 
-def targets(plan: RoomPlan, speaker: str, channel: str) -> tuple[str, ...]:
-    """Return the languages into which one speaker is interpreted for one channel.
-
-    For an `auto` speaker every language is a target; the booth stays silent where it is spoken already.
-    """
-    own = primary(plan.speaks(speaker))
-    if channel == SHARED_CHANNEL:
-        wanted = _heard_by_others(plan, speaker)
-    elif plan.layout is Layout.CHANNELS:
-        wanted = {channel}  # listeners outside the call are not on the roster
-    else:
-        wanted = {channel} & _heard_by_others(plan, speaker)
-    return tuple(tag for tag in dict.fromkeys(plan.languages) if tag in wanted and primary(tag) != own)
-
-
-def feed(plan: RoomPlan, speaker: str, channel: str) -> ChannelSource:
-    """Return what a channel carries of a speaker."""
-    if channel not in channels(plan):
-        return ChannelSource.NOTHING
-    if targets(plan, speaker, channel):
-        return ChannelSource.INTERPRETATION
-    if channel == SHARED_CHANNEL or primary(channel) != primary(plan.speaks(speaker)):
-        return ChannelSource.NOTHING
-    if plan.layout is Layout.CHANNELS:
-        return ChannelSource.PASSTHROUGH
-    is_there = channel == own_channel(plan, speaker)
-    return (
-        ChannelSource.PASSTHROUGH
-        if not is_there and channel in _heard_by_others(plan, speaker)
-        else ChannelSource.NOTHING
-    )
-
-
 def own_channel(plan: RoomPlan, speaker: str) -> str | None:
     """Return the channel of the room the speaker is in, where the speaker is heard anyway."""
     if plan.layout is not Layout.SISTER:
@@ -105,40 +74,168 @@ def own_channel(plan: RoomPlan, speaker: str) -> str | None:
     return attendee.listens_to if attendee else None
 
 
-def routes(plan: RoomPlan, speaker: str, refused: Container[Lane] = ()) -> tuple[Route, ...]:
-    """Return the lanes of one speaker's words, in the order of the room's languages, each once.
+class RoutingTable:
+    """The routes of all speakers of one room."""
 
-    Args:
-        refused: lanes no booth can serve: they are relayed through the pivot language, if there is one.
-    """
-    source = plan.speaks(speaker)
-    heard: dict[Lane, list[str]] = {}
-    for channel in channels(plan):
-        for target in targets(plan, speaker, channel):
-            heard.setdefault(Lane(speaker, source, target), []).append(channel)
-        if feed(plan, speaker, channel) is ChannelSource.PASSTHROUGH:
-            heard.setdefault(Lane(speaker, source, source), []).append(channel)
-    found: dict[Lane, Route] = {}
-    for lane, where in heard.items():
-        relay = _relay(plan, lane, refused)
-        if relay is None:
-            found[lane] = Route(lane, tuple(where))
-            continue
-        first, second = relay
-        found.setdefault(first, Route(first, tuple(heard.get(first, ()))))
-        found[second] = Route(second, tuple(where), via=first)
-    return tuple(found.values())
+    def __init__(self, plan: RoomPlan) -> None:
+        self._plan = plan
+        self._seats: dict[str, frozenset[str]] = {}
+        """Who is in the call of each media stream. Until a call has reported, all who belong there count as present."""
+        self._readers: frozenset[str] = frozenset()
+        self._heard: Counter[str] | None = None
+        """How many people who are there hear each language; None until somebody asks."""
+        self._patterns: dict[tuple[str, str, str | None], tuple[Route, ...]] = {}
+        """Routes of a nameless speaker, by language spoken, language heard, and own channel: 350 people share a few."""
+        self._known: dict[str, tuple[Route, ...]] = {}
+        """By speaker."""
+        self.present: frozenset[str] = frozenset()
+        """The people who were reported to be there."""
+
+    # --- changes -------------------------------------------------------------------------------
+
+    def follow(self, plan: RoomPlan) -> None:
+        """Use a changed plan from now on."""
+        self._plan = plan
+        self._clear()
+
+    def seat(self, people: Iterable[str], carrier: str) -> frozenset[str]:
+        """Note who is in the call of a media stream; returns who has left it."""
+        before, now = self._seats.get(carrier), frozenset(people)
+        if now == before:
+            return frozenset()
+        self._seats[carrier] = now
+        self.present = now.union(*self._seats.values())
+        self._clear()
+        return (before or frozenset()) - self.present
+
+    def heard_from(self, speaker: str) -> None:
+        """Note that somebody speaks, who is there, whatever was reported."""
+        if not self.is_there(speaker):
+            carrier = self._carrier(self._plan.attendees[speaker])
+            self.seat(self._seats[carrier] | {speaker}, carrier)
+
+    def read_outside(self, languages: Iterable[str]) -> None:
+        """Note the languages that are read outside the call."""
+        self._readers = frozenset(languages)
+        self._clear()
+
+    def _clear(self) -> None:
+        self._heard = None
+        self._patterns.clear()
+        self._known.clear()
+
+    # --- look-up -------------------------------------------------------------------------------
+
+    def is_there(self, speaker: str) -> bool:
+        """Return whether a speaker is in the call, as far as it is known."""
+        attendee = self._plan.attendees.get(speaker)
+        return attendee is None or speaker in self.present or self._carrier(attendee) not in self._seats
+
+    def routes(self, speaker: str, refused: Container[Lane] = ()) -> tuple[Route, ...]:
+        """Return the lanes of one speaker's words, in the order of the room's languages, each once.
+
+        Args:
+            refused: lanes no booth can serve: they are relayed through the pivot language, if there is one.
+        """
+        found = self._known.get(speaker)
+        if found is None:
+            found = self._known[speaker] = tuple(_named(route, speaker) for route in self._pattern(speaker))
+        if self._plan.pivot is None or not any(route.lane in refused for route in found):
+            return found
+        return self._relayed(found, refused)
+
+    def _pattern(self, speaker: str) -> tuple[Route, ...]:
+        attendee = self._plan.attendees.get(speaker)
+        hears = attendee.listens_to if attendee is not None and self.is_there(speaker) else ""
+        kind = self._plan.speaks(speaker), hears, own_channel(self._plan, speaker)
+        found = self._patterns.get(kind)
+        if found is None:
+            found = self._patterns[kind] = tuple(self._routes(*kind))
+        return found
+
+    def _routes(self, source: str, hears: str, seat: str | None) -> list[Route]:
+        """Return the routes of one kind of speaker, who is nameless."""
+        own = primary(source)
+        passed: list[str] = []
+        wanted: dict[str, list[str]] = {}
+        heard = self._heard_by_others(hears)
+        for tag in dict.fromkeys(self._plan.languages):
+            where = self._channels(tag, heard)
+            if primary(tag) != own:
+                if where or tag in self._readers:
+                    wanted[tag] = where
+            elif tag != seat:
+                passed += [channel for channel in where if channel != SHARED_CHANNEL]
+        found = [Route(Lane("", source, source), tuple(passed))] if passed else []
+        for tag, (where, spoken) in self._voices(wanted).items():
+            elsewhere = [each for each in where if source == AUTO and each not in (seat, SHARED_CHANNEL)]
+            found.append(Route(Lane("", source, tag), tuple(where), own_voice=tuple(elsewhere), spoken=spoken))
+        order = list(self._plan.languages)
+        return sorted(found, key=lambda route: order.index(route.lane.target) if route.lane.target in order else -1)
+
+    def _channels(self, tag: str, heard: Container[str]) -> list[str]:
+        """Return the channels on which a language is wanted."""
+        is_heard = tag in heard
+        match self._plan.layout:
+            case Layout.SHARED:
+                return [SHARED_CHANNEL] if is_heard else []
+            case Layout.CHANNELS:
+                return [SHARED_CHANNEL, tag] if is_heard else [tag]
+            case Layout.SISTER:
+                return [tag] if is_heard else []
+            case _:
+                assert_never(self._plan.layout)
+
+    def _voices(self, wanted: dict[str, list[str]]) -> dict[str, tuple[list[str], bool]]:
+        """Return the languages that are interpreted into: the channels of each, and whether it is spoken."""
+        found: dict[str, tuple[list[str], bool]] = {}
+        for tag in sorted(wanted, key=lambda tag: not wanted[tag]):  # those that are heard first
+            alike = [known for known in found if primary(known) == primary(tag)]
+            if not alike or self._plan.separate_varieties:
+                found[tag] = wanted[tag], bool(wanted[tag])
+                continue
+            shared = found[alike[0]][0]
+            shared += [channel for channel in wanted[tag] if channel not in shared]
+            if all(script(known) != script(tag) for known in alike):
+                found[tag] = [], False
+        return found
+
+    def _relayed(self, direct: Iterable[Route], refused: Container[Lane]) -> tuple[Route, ...]:
+        """Replace refused lanes by their two legs through the pivot language, where those are not refused."""
+        known = {route.lane: route for route in direct}
+        found: dict[Lane, Route] = {}
+        for lane, route in known.items():
+            relay = _relay(self._plan.pivot, lane, refused)
+            if relay is None:
+                found.setdefault(lane, route)
+                continue
+            first, second = relay
+            leg = known.get(first, Route(first, ()))
+            found[first] = Route(first, leg.channels, own_voice=leg.own_voice)
+            found[second] = Route(second, route.channels, via=first, spoken=route.spoken)
+        return tuple(found.values())
+
+    def _heard_by_others(self, hears: str) -> set[str]:
+        """Return the languages that people who are there hear, except a speaker who hears this one."""
+        if self._heard is None:
+            people = self._plan.attendees.items()
+            self._heard = Counter(one.listens_to for speaker, one in people if self.is_there(speaker))
+        return {tag for tag, count in self._heard.items() if tag != AUTO and count > (tag == hears)}
+
+    def _carrier(self, attendee: Attendee) -> str:
+        """Return the media stream of the call the person belongs in."""
+        plan = self._plan
+        return stream(plan, attendee.listens_to if plan.layout is Layout.SISTER else SHARED_CHANNEL) or SHARED_CHANNEL
 
 
-def _relay(plan: RoomPlan, lane: Lane, refused: Container[Lane]) -> tuple[Lane, Lane] | None:
+def _named(route: Route, speaker: str) -> Route:
+    lane = Lane(speaker, route.lane.source, route.lane.target)
+    return Route(lane, route.channels, own_voice=route.own_voice, spoken=route.spoken)
+
+
+def _relay(pivot: str | None, lane: Lane, refused: Container[Lane]) -> tuple[Lane, Lane] | None:
     """Return the two legs through the pivot language, if the direct lane is refused and the legs are not."""
-    pivot = plan.pivot
     if lane not in refused or pivot is None or primary(pivot) in (primary(lane.source), primary(lane.target)):
         return None
     first, second = Lane(lane.speaker, lane.source, pivot), Lane(lane.speaker, pivot, lane.target)
     return None if first in refused or second in refused else (first, second)
-
-
-def _heard_by_others(plan: RoomPlan, speaker: str) -> set[str]:
-    heard = {attendee.listens_to for attendee in plan.attendees.values() if attendee.speaker != speaker}
-    return heard - {AUTO}

@@ -43,10 +43,10 @@ from bot.interpreting.events import (
     Ordered,
     PlanChanged,
     PlayoutReady,
+    PresenceChanged,
+    ReadersChanged,
     SourceText,
     SpeakerAudio,
-    SpeakerJoined,
-    SpeakerLeft,
     Tick,
 )
 from bot.interpreting.ledger import Entry
@@ -55,7 +55,7 @@ from bot.interpreting.quality.checks import begins_in_source, examine
 from bot.interpreting.quality.echo_loops import EchoLoopBreaker
 from bot.interpreting.quality.language_id import IdentifyLanguage, identify_none
 from bot.interpreting.renditions import Renditions
-from bot.interpreting.routing import routes
+from bot.interpreting.routing import RoutingTable
 from bot.interpreting.speaker_turns import SpeakerTurns
 from bot.interpreting.usage_meter import CAPTIONS_ONLY, UsageMeter, notice
 
@@ -84,7 +84,8 @@ class InterpreterSession:
         self._out: list[Effect] = []
         self._turns = SpeakerTurns(plan, name)
         self._usage = meter or UsageMeter(plan.usage_cap)
-        self._booths = Booths(plan, self._out)
+        self._routing = RoutingTable(plan)
+        self._booths = Booths(plan, self._routing, self._out)
         self._captions = Captions(plan, now, self._out)
         self._renditions = Renditions(plan, self._out, self._usage, self._booths, self._captions)
         self._loops = EchoLoopBreaker()
@@ -146,12 +147,13 @@ class InterpreterSession:
                 booth_events.lost(event)
             case BoothDegraded():
                 booth_events.degraded(event)
-            case SpeakerJoined(speaker):
-                lanes = (route.lane for route in routes(self._plan, speaker, self._booths.refused))
-                self._booths.open_ahead((lane for lane in lanes if not lane.passthrough), now)
-            case SpeakerLeft(speaker):
-                self._take_turns(speaker, self._turns.stop(speaker), now)  # what was said is still interpreted
-                self._booths.speaker_left(speaker)
+            case PresenceChanged(people, carrier):
+                for speaker in sorted(self._routing.seat(people, carrier)):
+                    self._take_turns(speaker, self._turns.stop(speaker), now)  # what was said is still interpreted
+                self._booths.people_changed(now)
+            case ReadersChanged(languages):
+                self._routing.read_outside(languages)
+                self._booths.people_changed(now)
             case PlanChanged(plan):
                 self._plan_changed(plan, now)
             case PlayoutReady(ready, carrier):
@@ -272,7 +274,8 @@ class InterpreterSession:
             self._renditions.hush("barge_in", sounding_only=True, spare=speaker if goes_on else "")
         spoken = self._turns.begin(speaker, now)
         self._captions.begin(spoken)
-        for route in routes(self._plan, speaker, self._booths.refused):
+        self._routing.heard_from(speaker)
+        for route in self._routing.routes(speaker, self._booths.refused):
             self._renditions.begin(spoken, route, pcm, now)
             if route.lane.passthrough:
                 self._passing_through.add(speaker)
@@ -297,6 +300,7 @@ class InterpreterSession:
         """Apply a plan from the next utterance on: one under way keeps its lanes and channels to its end."""
         self._plan = plan
         self._usage.cap = plan.usage_cap
+        self._routing.follow(plan)
         self._turns.follow(plan)
         self._renditions.follow(plan)
         self._booth_events.follow(plan)
@@ -313,11 +317,11 @@ class InterpreterSession:
 
     def _announce(self, now: float) -> None:
         """Have the announcement read aloud in the languages for which a booth has been opened since."""
-        if self._announced is None or self._paused or not self._booths.voice:
+        if self._announced is None or self._paused or self._booths.voiceless:
             return
         due = [tag for tag in announcement.languages(self._plan) if tag not in self._announced]
         for lane in self._booths.lanes if due else ():
-            own = (route for route in routes(self._plan, lane.speaker, self._booths.refused) if route.lane == lane)
+            own = (route for route in self._routing.routes(lane.speaker, self._booths.refused) if route.lane == lane)
             route = next(own, None)
             if lane.target in due and lane.target not in self._announced and route is not None and route.channels:
                 self._announced.add(lane.target)

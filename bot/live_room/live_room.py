@@ -35,11 +35,11 @@ from bot.interpreting.effects import (
 )
 from bot.interpreting.events import Event, KeypadPressed, MeetingEnded, PlanChanged, PlayoutReady, SpeakerAudio, Tick
 from bot.interpreting.lane_status import RESTORED, LaneStatuses
-from bot.interpreting.plan import SHARED_CHANNEL, Lane, Mode, RoomPlan
+from bot.interpreting.plan import SHARED_CHANNEL, Lane, RoomPlan
 from bot.interpreting.quality.language_id import IdentifyLanguage, identify_none
 from bot.interpreting.routing import stream as carrier
 from bot.interpreting.session import InterpreterSession
-from bot.interpreting.usage_meter import CAPTIONS_ONLY, UsageMeter
+from bot.interpreting.usage_meter import UsageMeter
 from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.ports import Audience, EchoFilter, TranscriptSink, VoiceDetector, VoiceDetectors
 from media_streaming.messages import AudioData, AudioMetadata, DtmfData
@@ -272,8 +272,8 @@ class LiveRoom:
                 self._settled.set()
             case Restricted(reason, speaker):
                 logger.warning("interpreting restricted", extra={"reason": reason, "participant_id": speaker})
-            case OpenBooth(lane, instructions, mode, voice):
-                self._open_booth(lane, instructions, mode, voice)
+            case OpenBooth():
+                self._open_booth(effect)
             case CloseBooth(lane):
                 _, task = self._booths.pop(lane)
                 task.cancel()
@@ -287,14 +287,15 @@ class LiveRoom:
         name = carrier(self._plan, channel)
         return None if name is None else self._streams.get(name)
 
-    def _open_booth(self, lane: Lane, instructions: str, mode: Mode, voice: bool) -> None:
+    def _open_booth(self, wanted: OpenBooth) -> None:
         if self._group is None:
             raise RuntimeError("the room is not running")
-        booth = self._make_booth(lane, instructions, self.deliver, mode, voice)
+        lane = wanted.lane
+        booth = self._make_booth(lane, wanted.instructions, self.deliver, wanted.mode, wanted.voice)
         self._booths[lane] = booth, self._group.create_task(self._work(booth), name=f"booth {lane.target}")
         self._lanes.booth_opened(lane)
-        if not voice:
-            self._served(lane, "captions", CAPTIONS_ONLY)
+        if wanted.voiceless:
+            self._served(lane, "captions", wanted.voiceless)
         self._lanes_changed()
 
     def _served(self, lane: Lane, engine: str, reason: str) -> None:

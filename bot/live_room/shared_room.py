@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 
-from bot.interpreting.events import Event
+from bot.interpreting.events import Event, PresenceChanged
 from bot.interpreting.lane_status import LaneStatuses
 from bot.interpreting.plan import RoomPlan
 from bot.interpreting.session import InterpreterSession
@@ -123,7 +124,8 @@ class RoomShare:
         await self._shared.live.quiet()
 
     def deliver(self, event: Event) -> None:
-        self._shared.live.deliver(event)
+        """Pass an event on; who is in this call is only part of who is there."""
+        self._shared.live.deliver(replace(event, stream=self._name) if isinstance(event, PresenceChanged) else event)
 
     def change_plan(self, plan: RoomPlan) -> None:
         self._shared.live.change_plan(plan)

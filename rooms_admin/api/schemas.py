@@ -52,6 +52,7 @@ class SettingsResponse(_ResponseModel):
     chair: str
     keypad: dict[str, KeypadAction]
     bots: tuple[str, ...]
+    separate_varieties: bool
     mixed: bool
     usage_cap: dict[UsageKind, float]
 

@@ -100,7 +100,12 @@ class ChangedSettings(_Request):
     keypad: dict[KeypadTone, KeypadAction] | None = None
     """Action of each keypad tone."""
     bots: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=MOST_PARTICIPANTS)] | None = None
-    """Ids of participants that are machines, such as recorders or other interpreters; they are never interpreted."""
+    """Ids of participants that are machines, such as recorders or other interpreters. They are never interpreted, and
+    nothing is interpreted for them."""
+    separate_varieties: bool | None = None
+    """Interpret into each variety of a language, such as pt-BR and pt-PT, by itself. By default all who hear the
+    language share one voice, in the variety that comes first among `languages` and is heard, and its captions; only a
+    variety in another script, such as zh-Hant beside zh-Hans, has captions of its own."""
     mixed: bool | None = None
     """Receive the call as one mixed stream that does not identify speakers. Takes effect with the next call."""
     usage_cap: UsageCapRequest | None = None

@@ -46,7 +46,9 @@ class RoomSettings:
     keypad: Mapping[str, KeypadAction] = field(default_factory=lambda: {"*": "hush"})
     """Action of each keypad tone."""
     bots: tuple[str, ...] = ()
-    """Ids of participants that are machines; they are never interpreted."""
+    """Ids of participants that are machines; they are never interpreted, and nothing is interpreted for them."""
+    separate_varieties: bool = False
+    """Interpret into each variety of a language by itself, instead of one voice per language."""
     mixed: bool = False
     """Receive the call as one mixed stream that does not identify speakers, instead of one per speaker."""
     usage_cap: Mapping[UsageKind, float] = field(default_factory=dict)

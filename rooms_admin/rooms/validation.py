@@ -23,13 +23,12 @@ LONGEST_VALIDITY = timedelta(days=180)
 
 
 def check_offered(languages: Sequence[str], settings: RoomSettings) -> None:
-    """Check that the languages differ, and that layout and mixed audio are compatible."""
+    """Check that there is something to interpret, and that layout and mixed audio are compatible."""
     if settings.mixed and settings.layout == "sister":
         reason = "cannot be combined with layout sister, whose rooms are received separately"
         raise InvalidRequest("the settings contradict each other", details=[_wrong("settings.mixed", reason)])
-    primaries = [primary(tag) for tag in languages]
-    if len(set(primaries)) < len(primaries):
-        reason = "two of them are the same language; interpreting requires different ones"
+    if len(set(languages)) < len(languages) or len({primary(tag) for tag in languages}) == 1:
+        reason = "they must differ, and not all be varieties of one language"
         raise InvalidRequest("the languages are not valid", details=[_wrong("languages", reason)])
 
 

@@ -41,6 +41,15 @@ def test_the_glossary_of_a_room_is_read_by_language() -> None:
     assert list(glossary.into("es-ES", "en-US")) == [(("Contoso",), "Contoso"), (("muelle", "pier"), "pier")]
 
 
+def test_bots_of_the_roster_are_not_among_the_people_of_the_plan() -> None:
+    people = [
+        Participant(f"participant-{name}", f"8:acs:{name}", name, "Attendee", "fr-FR", "fr-FR")
+        for name in ("ada", "recorder")
+    ]
+    room = replace(_room(), participants=tuple(people), settings=RoomSettings(bots=("participant-recorder",)))
+    assert plan_of(room).attendees.keys() == {"8:acs:ada"}
+
+
 def test_what_an_admin_sets_is_what_the_interpreter_follows() -> None:
     ada = Participant("participant-1", "8:acs:ada", "Ada", "Presenter", "en-US", "es-ES")
     settings = RoomSettings(
@@ -51,12 +60,14 @@ def test_what_an_admin_sets_is_what_the_interpreter_follows() -> None:
         pivot="en-US",
         chair="participant-1",
         keypad={"#": "pause"},
+        separate_varieties=True,
     )
     room = replace(_room(), participants=(ada,), settings=settings, mode="simultaneous")
     plan = plan_of(room)
     assert plan.attendees == {"8:acs:ada": Attendee("8:acs:ada", "Ada", "en-US", "es-ES")}
     assert (plan.mode, plan.layout, plan.stability) == (Mode.SIMULTANEOUS, Layout.SHARED, Stability.BALANCED)
     assert (plan.barge_in_stops, plan.announcement, plan.max_lanes, plan.pivot) == (True, True, 3, "en-US")
+    assert plan.separate_varieties
     assert (plan.chair, plan.keypad) == ("8:acs:ada", {"#": Order.PAUSE})
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from bot.booth import Booth, BoothFactory, Deliver
 from bot.interpreting.caption_text import CaptionLine
-from bot.interpreting.events import BoothEvent, BoothLost, BoothReady, HearingDropped, SpeakerJoined, SpeakerLeft
+from bot.interpreting.events import BoothEvent, BoothLost, BoothReady, HearingDropped, PresenceChanged
 from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import Lane, Mode
 from bot.live_room.frame_timer import FrameTimer
@@ -241,8 +241,7 @@ async def _room(meeting: FourHours, booths: BoothFactory) -> AsyncIterator[LiveR
 async def _talk(room: LiveRoom, service: Service, meeting: FourHours, rng: random.Random, hours: float) -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
-    for speaker in SIX:
-        room.deliver(SpeakerJoined(speaker))
+    room.deliver(PresenceChanged(frozenset(SIX)))
     away = False
     for slot in range(int(hours * 3600 // EVERY_S)):
         at = slot * EVERY_S
@@ -250,8 +249,7 @@ async def _talk(room: LiveRoom, service: Service, meeting: FourHours, rng: rando
         gone = at % AWAY_EVERY_S >= AWAY_S
         if gone is not away:
             away = gone
-            for speaker in (ELENA, FRANK):
-                room.deliver(SpeakerLeft(speaker) if away else SpeakerJoined(speaker))
+            room.deliver(PresenceChanged(frozenset(SIX) - ({ELENA, FRANK} if away else set())))
         people = [ADA, BENITO, CHLOE, DIETER] + ([] if away else [ELENA, FRANK])
         first, second = people[slot % len(people)], people[(slot + 1) % len(people)]
         async with asyncio.TaskGroup() as group:

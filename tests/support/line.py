@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
@@ -33,16 +33,21 @@ GRID_SECRET = "a-secret-of-event-grid"
 ACCESS_KEY = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 PATIENCE_S = 20.0
 LOOK_EVERY_S = 0.05
+ANA_AND_LUIS = (("Ana", "en-US", "en-US"), ("Luis", "es-ES", "es-ES"))
+"""Name, language spoken, language heard."""
 
 
 @dataclass
 class Room:
-    """A room with Ana (en-US) and Luis (es-ES), and the means to be in it."""
+    """A room, and the means to be in it."""
 
     line: Line
     room_id: str
     acs_room_id: str
     tokens: dict[str, str]
+    """By display name."""
+    participant_ids: dict[str, str] = field(default_factory=dict)
+    """By display name."""
 
     @asynccontextmanager
     async def joined(self, name: str) -> AsyncIterator[Participant]:
@@ -99,17 +104,18 @@ class Line:
         async with self.http.put(f"{self.emulator.acs_url}/emulator/faults", json=document) as response:
             assert response.status < 300, await response.text()
 
-    async def room(self, **settings: Any) -> Room:
-        people = [("Ana", "en-US"), ("Luis", "es-ES")]
+    async def room(self, people: Sequence[tuple[str, str, str]] = ANA_AND_LUIS, **settings: Any) -> Room:
+        """Make a room of people: name, language spoken, language heard."""
         created = await self.api(
             "POST",
             "/api/rooms",
             {
                 "name": "a test",
-                "languages": ["en-US", "es-ES"],
+                "languages": list(dict.fromkeys(hears for _, _, hears in people)),
                 "settings": settings,
                 "participants": [
-                    {"display_name": name, "role": "Presenter", "speaks": tag, "hears": tag} for name, tag in people
+                    {"display_name": name, "role": "Presenter", "speaks": speaks, "hears": hears}
+                    for name, speaks, hears in people
                 ],
             },
         )
@@ -117,7 +123,8 @@ class Line:
         for participant in created["participants"]:
             path = f"/api/rooms/{created['room_id']}/participants/{participant['participant_id']}/token"
             tokens[participant["display_name"]] = (await self.api("POST", path))["token"]
-        return Room(self, created["room_id"], created["acs_room_id"], tokens)
+        ids = {one["display_name"]: one["participant_id"] for one in created["participants"]}
+        return Room(self, created["room_id"], created["acs_room_id"], tokens, ids)
 
     async def until(self, look: Callable[[], Any], good: Callable[[Any], bool]) -> Any:
         """Look again and again until what is seen is good."""

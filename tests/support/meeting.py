@@ -43,6 +43,7 @@ from bot.interpreting.events import (
     InterpretationOutcome,
     InterpretationText,
     PlayoutReady,
+    PresenceChanged,
     SourceText,
     SpeakerAudio,
     Tick,
@@ -127,6 +128,11 @@ OWN_WORDS = 9_999
 def number_of(utterance: str) -> int:
     number = utterance.rpartition("-")[2]
     return int(number) if number.isdigit() else OWN_WORDS
+
+
+def there(*people: str) -> PresenceChanged:
+    """They, and nobody else, are in the call."""
+    return PresenceChanged(frozenset(people))
 
 
 class Meeting:

@@ -25,7 +25,7 @@ from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import AUTO, Lane, Mode, RoomPlan
 from bot.interpreting.quality.echo_loops import EchoLoopBreaker
 from bot.interpreting.renditions import Rendition, Renditions
-from bot.interpreting.routing import Route
+from bot.interpreting.routing import Route, RoutingTable
 from bot.interpreting.usage_meter import UsageMeter
 from tests.support.audio import numbered
 from tests.support.meeting import ADA, ADA_INTO_SPANISH, BENITO, CHLOE, THREE_LANGUAGES, TWO_LANGUAGES
@@ -42,7 +42,7 @@ class Desk:
         self.out: list[Effect] = []
         self.faults = faults or {}
         self.source_words: set[str] = set()
-        self.booths = Booths(plan, self.out)
+        self.booths = Booths(plan, RoutingTable(plan), self.out)
         self.captions = Captions(plan, 0.0, self.out)
         self.books = Renditions(plan, self.out, UsageMeter(plan.usage_cap), self.booths, self.captions)
         self.books.set_stream("room", ready=True)

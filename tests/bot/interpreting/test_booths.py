@@ -6,8 +6,9 @@ from dataclasses import replace
 from bot.interpreting.booths import LEFT_S, Booths
 from bot.interpreting.effects import Brief, CloseBooth, Effect, OpenBooth
 from bot.interpreting.glossary import GlossaryEntries
-from bot.interpreting.plan import Lane, Mode, RoomPlan
-from tests.support.meeting import ADA, BENITO, PEOPLE
+from bot.interpreting.plan import AUTO, MIXED, Lane, Mode, RoomPlan
+from bot.interpreting.routing import Route, RoutingTable
+from tests.support.meeting import ADA, BENITO, CHLOE, PEOPLE
 
 ROOM = RoomPlan(("en-US", "es-ES", "fr-FR"), PEOPLE, park_after_s=60.0)
 SPANISH, FRENCH, ENGLISH = Lane(ADA, "en-US", "es-ES"), Lane(ADA, "en-US", "fr-FR"), Lane(BENITO, "es-ES", "en-US")
@@ -18,7 +19,19 @@ class Row:
 
     def __init__(self, plan: RoomPlan = ROOM) -> None:
         self.out: list[Effect] = []
-        self.booths = Booths(plan, self.out)
+        self.routing = RoutingTable(plan)
+        self.booths = Booths(plan, self.routing, self.out)
+
+    def need(self, lane: Lane, now: float, *, spoken: bool = True) -> str:
+        return self.booths.need(Route(lane, ("room",) if spoken else (), spoken=spoken), now)
+
+    def follow(self, plan: RoomPlan) -> None:
+        self.routing.follow(plan)
+        self.booths.follow(plan)
+
+    def seat(self, *people: str, now: float = 0.0) -> None:
+        self.routing.seat(people, "room")
+        self.booths.people_changed(now)
 
     def told(self) -> list[tuple[str, Lane]]:
         found = [(type(effect).__name__, getattr(effect, "lane", SPANISH)) for effect in self.out]
@@ -28,7 +41,7 @@ class Row:
 
 def test_a_booth_is_opened_once_and_stays_while_it_is_needed() -> None:
     row = Row()
-    assert row.booths.need(SPANISH, 0.0) == row.booths.need(SPANISH, 50.0) == ""
+    assert row.need(SPANISH, 0.0) == row.need(SPANISH, 50.0) == ""
     assert row.told() == [("OpenBooth", SPANISH)]
     row.booths.park(100.0)
     assert SPANISH in row.booths
@@ -37,7 +50,7 @@ def test_a_booth_is_opened_once_and_stays_while_it_is_needed() -> None:
 
 def test_an_idle_booth_is_parked_and_opened_again_on_the_next_word() -> None:
     row = Row()
-    row.booths.need(SPANISH, 0.0)
+    row.need(SPANISH, 0.0)
     row.booths.begin_work(SPANISH)
     row.booths.park(500.0)
     assert row.booths.deadline() is None
@@ -45,13 +58,13 @@ def test_an_idle_booth_is_parked_and_opened_again_on_the_next_word() -> None:
     row.booths.mark_used(SPANISH, 500.0)
     row.booths.park(559.9)
     row.booths.park(560.0)
-    row.booths.need(SPANISH, 600.0)
+    row.need(SPANISH, 600.0)
     assert row.told() == [("OpenBooth", SPANISH), ("CloseBooth", SPANISH), ("OpenBooth", SPANISH)]
 
 
 def test_a_booth_works_until_it_has_finished_with_every_utterance() -> None:
     row = Row()
-    row.booths.need(SPANISH, 0.0)
+    row.need(SPANISH, 0.0)
     for _ in range(2):
         row.booths.begin_work(SPANISH)
     row.booths.end_work(SPANISH)
@@ -64,101 +77,125 @@ def test_a_booth_works_until_it_has_finished_with_every_utterance() -> None:
 
 def test_where_parking_is_not_wanted_nothing_is_due() -> None:
     row = Row(replace(ROOM, park_after_s=math.inf))
-    row.booths.need(SPANISH, 0.0)
+    row.need(SPANISH, 0.0)
     assert row.booths.deadline() is None
 
 
 def test_the_booth_idle_longest_gives_way_and_one_that_works_does_not() -> None:
     row = Row(replace(ROOM, max_lanes=2))
-    row.booths.need(SPANISH, 1.0)
-    row.booths.need(FRENCH, 2.0)
+    row.need(SPANISH, 1.0)
+    row.need(FRENCH, 2.0)
     row.booths.mark_used(SPANISH, 3.0)
-    assert row.booths.need(ENGLISH, 4.0) == ""
+    assert row.need(ENGLISH, 4.0) == ""
     assert row.told()[-2:] == [("CloseBooth", FRENCH), ("OpenBooth", ENGLISH)]
     row.booths.begin_work(SPANISH)
     row.booths.begin_work(ENGLISH)
-    assert row.booths.need(FRENCH, 5.0) == "lane_limit"
+    assert row.need(FRENCH, 5.0) == "lane_limit"
     assert row.told() == []
 
 
 def test_opening_ahead_takes_nobodys_place() -> None:
     row = Row(replace(ROOM, max_lanes=1))
-    row.booths.open_ahead([SPANISH, FRENCH], 0.0)
+    row.seat(ADA, BENITO, CHLOE)
     assert row.booths.lanes == [SPANISH]
+    row = Row(replace(ROOM, max_lanes=3))
+    row.seat(ADA, BENITO, CHLOE)
+    assert row.booths.lanes == [SPANISH, FRENCH, ENGLISH]
+
+
+def test_booths_are_opened_ahead_once_somebody_is_there_to_hear() -> None:
+    row = Row()
+    row.seat(ADA)
+    assert row.told() == []
+    row.seat(ADA, BENITO)
+    assert row.told() == [("OpenBooth", SPANISH), ("OpenBooth", ENGLISH)]
+
+
+def test_a_mixed_stream_is_the_only_speaker_whoever_comes() -> None:
+    row = Row(replace(ROOM, mixed=True))
+    row.seat(ADA, BENITO)
+    assert row.booths.lanes == [Lane(MIXED, AUTO, "en-US"), Lane(MIXED, AUTO, "es-ES")]
 
 
 def test_a_lower_limit_closes_what_is_idle() -> None:
     row = Row()
     for number, lane in enumerate((SPANISH, FRENCH, ENGLISH)):
-        row.booths.need(lane, number)
+        row.need(lane, number)
     row.booths.begin_work(SPANISH)
-    row.booths.follow(replace(ROOM, max_lanes=1))
+    row.follow(replace(ROOM, max_lanes=1))
     row.booths.park(3.0)
     assert row.booths.lanes == [SPANISH]
 
 
-def test_the_booths_of_people_who_left_are_closed_soon() -> None:
+def test_booths_are_closed_soon_when_their_speaker_or_the_last_who_hears_them_has_left() -> None:
     row = Row()
-    row.booths.need(SPANISH, 0.0)
-    row.booths.need(ENGLISH, 0.0)
-    row.booths.speaker_left(ADA)
+    row.seat(ADA, BENITO)
+    row.seat(BENITO)
     assert row.booths.deadline() == LEFT_S
     row.booths.park(LEFT_S)
-    assert row.booths.lanes == [ENGLISH]
+    assert row.booths.lanes == []
+
+
+def test_a_booth_is_closed_soon_when_the_last_who_hears_it_has_left() -> None:
+    row = Row()
+    row.seat(ADA, BENITO, CHLOE)
+    row.seat(ADA, BENITO)
+    row.booths.park(LEFT_S)
+    assert row.booths.lanes == [SPANISH, ENGLISH]
 
 
 def test_who_comes_back_finds_the_booth_open() -> None:
     row = Row()
-    row.booths.need(SPANISH, 0.0)
-    row.booths.speaker_left(ADA)
-    row.booths.open_ahead([SPANISH], 5.0)
+    row.seat(ADA, BENITO)
+    row.seat(BENITO)
+    row.seat(ADA, BENITO, now=5.0)
     row.booths.park(30.0)
-    assert SPANISH in row.booths
+    assert row.booths.lanes == [SPANISH, ENGLISH]
 
 
 def test_a_booth_refused_for_good_is_asked_no_more() -> None:
     row = Row()
-    row.booths.need(SPANISH, 0.0)
+    row.need(SPANISH, 0.0)
     row.booths.refuse(SPANISH)
     row.booths.refuse(FRENCH)
     assert row.told() == [("OpenBooth", SPANISH), ("CloseBooth", SPANISH)]
-    assert row.booths.need(SPANISH, 1.0) == "booth_refused"
-    row.booths.open_ahead([SPANISH], 1.0)
-    assert row.told() == []
-    assert row.booths.need(FRENCH, 1.0) == "", "it had no booth that could be refused"
+    assert row.need(SPANISH, 1.0) == "booth_refused"
+    row.seat(ADA, BENITO, now=1.0)
+    assert row.told() == [("OpenBooth", ENGLISH)]
+    assert row.need(FRENCH, 1.0) == "", "it had no booth that could be refused"
 
 
 def test_a_refusal_is_remembered_as_long_as_the_lane_is_wanted() -> None:
     row = Row()
-    row.booths.need(SPANISH, 0.0)
+    row.need(SPANISH, 0.0)
     row.booths.refuse(SPANISH)
-    row.booths.follow(replace(ROOM, pivot="fr-FR"))
+    row.follow(replace(ROOM, pivot="fr-FR"))
     assert row.booths.refused == {SPANISH}
-    row.booths.follow(replace(ROOM, languages=("en-US", "fr-FR")))
+    row.follow(replace(ROOM, languages=("en-US", "fr-FR")))
     assert row.booths.refused == set()
 
 
 def test_a_changed_glossary_reaches_open_booths() -> None:
     row = Row()
-    row.booths.need(SPANISH, 0.0)
-    row.booths.need(ENGLISH, 0.0)
+    row.need(SPANISH, 0.0)
+    row.need(ENGLISH, 0.0)
     row.out.clear()
     changed = replace(ROOM, glossary=GlossaryEntries.of({"Contoso": {}}))
-    row.booths.follow(changed)
+    row.follow(changed)
     assert [(effect.lane, "Contoso" in effect.instructions) for effect in row.out if isinstance(effect, Brief)] == [
         (SPANISH, True),
         (ENGLISH, True),
     ]
     row.out.clear()
-    row.booths.follow(changed)
+    row.follow(changed)
     assert row.out == []
 
 
 def test_a_lane_nobody_wants_is_closed_when_it_is_idle() -> None:
     row = Row()
-    row.booths.need(SPANISH, 0.0)
+    row.need(SPANISH, 0.0)
     row.booths.begin_work(SPANISH)
-    row.booths.follow(replace(ROOM, languages=("en-US", "fr-FR")))
+    row.follow(replace(ROOM, languages=("en-US", "fr-FR")))
     row.booths.park(1.0)
     assert SPANISH in row.booths
     row.booths.end_work(SPANISH)
@@ -169,22 +206,32 @@ def test_a_lane_nobody_wants_is_closed_when_it_is_idle() -> None:
 
 def test_another_mode_needs_another_booth_between_two_utterances() -> None:
     row = Row()
-    row.booths.need(SPANISH, 0.0)
+    row.need(SPANISH, 0.0)
     assert not row.booths.simultaneous(SPANISH)
-    row.booths.follow(replace(ROOM, mode=Mode.SIMULTANEOUS))
+    row.follow(replace(ROOM, mode=Mode.SIMULTANEOUS))
     row.booths.begin_work(SPANISH)
-    row.booths.need(SPANISH, 1.0)
+    row.need(SPANISH, 1.0)
     assert not row.booths.simultaneous(SPANISH), "what is under way is finished as it began"
     row.booths.end_work(SPANISH)
-    row.booths.need(SPANISH, 2.0)
+    row.need(SPANISH, 2.0)
     assert row.booths.simultaneous(SPANISH)
     assert [effect.mode for effect in row.out if isinstance(effect, OpenBooth)] == [Mode.CONSECUTIVE, Mode.SIMULTANEOUS]
+
+
+def test_a_lane_that_is_only_read_gets_a_voice_with_the_first_who_hears_it() -> None:
+    row = Row()
+    row.need(SPANISH, 0.0, spoken=False)
+    row.need(SPANISH, 1.0)
+    row.booths.voiceless = "usage_cap"
+    row.need(SPANISH, 2.0)
+    opened = [effect for effect in row.out if isinstance(effect, OpenBooth)]
+    assert [(effect.voice, effect.voiceless) for effect in opened] == [(False, ""), (True, ""), (False, "usage_cap")]
 
 
 def test_what_serves_a_lane_is_known_while_it_is_open() -> None:
     row = Row()
     assert not row.booths.served(SPANISH, "captions")
-    row.booths.need(SPANISH, 0.0)
+    row.need(SPANISH, 0.0)
     assert row.booths.engine(SPANISH) == ""
     assert row.booths.served(SPANISH, "captions")
     assert row.booths.engine(SPANISH) == "captions"

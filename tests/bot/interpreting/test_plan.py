@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.interpreting.plan import AUTO, MIXED, Attendee, Lane, RoomPlan, primary
+import pytest
+
+from bot.interpreting.plan import AUTO, MIXED, Attendee, Lane, RoomPlan, primary, script
 
 ADA, BENITO, GUEST = "8:acs:ada", "8:acs:benito", "8:acs:guest"
 
@@ -15,6 +17,21 @@ def plan(*languages: str, **speaks: str) -> RoomPlan:
 def test_the_primary_language_has_neither_script_nor_region() -> None:
     assert primary("zh-Hant-TW") == "zh"
     assert primary("EN") == "en"
+
+
+@pytest.mark.parametrize(
+    ("tag", "wanted"),
+    [
+        ("zh", "Hans"),
+        ("zh-SG", "Hans"),
+        ("zh-HK", "Hant"),
+        ("zh-hant-CN", "Hant"),
+        ("sr-Latn-RS", "Latn"),
+        ("en-US", ""),
+    ],
+)
+def test_the_script_of_a_variety_is_named_or_follows_from_its_region(tag: str, wanted: str) -> None:
+    assert script(tag) == wanted
 
 
 def test_people_listen_to_what_they_speak_unless_they_say_otherwise() -> None:
@@ -33,8 +50,8 @@ def test_people_have_the_name_the_roster_gives_them() -> None:
     assert (room.speaks(GUEST), room.name(GUEST)) == (AUTO, GUEST)
 
 
-def test_only_people_on_the_roster_are_listened_to_and_never_a_bot() -> None:
-    room = replace(plan("en-US", ada="en-US", benito="en-US"), bots=frozenset({BENITO}))
+def test_only_people_on_the_roster_are_listened_to() -> None:
+    room = plan("en-US", ada="en-US")
     assert [room.listens(speaker) for speaker in (ADA, BENITO, GUEST, None)] == [ADA, None, None, None]
 
 

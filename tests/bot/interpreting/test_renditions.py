@@ -25,7 +25,7 @@ from bot.interpreting.plan import Lane, Layout, Mode, RoomPlan, UsageCap
 from bot.interpreting.playout.catch_up import VOICE_LIMIT_MS, WAITING_LIMIT_S
 from bot.interpreting.playout.floor import FloorStage
 from bot.interpreting.renditions import MODEL_PATIENCE_S, Rendition, Renditions
-from bot.interpreting.routing import Route
+from bot.interpreting.routing import Route, RoutingTable
 from bot.interpreting.usage_meter import UsageMeter
 from tests.support.audio import FRAME_BYTES, numbered, numbers
 from tests.support.meeting import ADA, ADA_INTO_SPANISH, BENITO, THREE_LANGUAGES, TWO_LANGUAGES
@@ -44,7 +44,7 @@ class Books:
     def __init__(self, plan: RoomPlan = TWO_LANGUAGES) -> None:
         self.out: list[Effect] = []
         self.usage = UsageMeter(plan.usage_cap)
-        self.booths = Booths(plan, self.out)
+        self.booths = Booths(plan, RoutingTable(plan), self.out)
         self.captions = Captions(plan, 0.0, self.out)
         self.books = Renditions(plan, self.out, self.usage, self.booths, self.captions)
         self.books.set_stream("room", ready=True)
@@ -274,7 +274,7 @@ def test_what_no_booth_takes_is_abandoned_at_once() -> None:
 @pytest.mark.parametrize(("text", "state"), [("Hola", "caption_only"), ("", "abandoned")])
 def test_where_a_booth_only_writes_there_is_nothing_to_wait_for_on_any_channel(text: str, state: str) -> None:
     books = Books()
-    books.booths.need(LANE, 0.0)
+    books.booths.need(Route(LANE, ("room",)), 0.0)
     books.booths.served(LANE, "captions")
     books.said()
     one = books.one()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.interpreting.plan import AUTO, SHARED_CHANNEL, Attendee, Lane, Layout, RoomPlan, primary
-from bot.interpreting.routing import ChannelSource, Route, channels, feed, own_channel, routes, stream, targets
+from bot.interpreting.routing import Route, RoutingTable, channels, own_channel, stream
 
 ADA, BENITO, CHLOE, DIETER, GUEST = "8:acs:ada", "8:acs:benito", "8:acs:chloe", "8:acs:dieter", "8:acs:guest"
 EN, ES, FR, DE = "en-US", "es-ES", "fr-FR", "de-DE"
@@ -21,6 +22,16 @@ def people(**speaks: str | tuple[str, str]) -> dict[str, Attendee]:
 
 THREE = RoomPlan((EN, ES, FR), people(ada=EN, benito=ES, chloe=FR))
 SISTERS = replace(THREE, layout=Layout.SISTER)
+
+
+def routes(plan: RoomPlan, speaker: str, refused: Container[Lane] = ()) -> tuple[Route, ...]:
+    """Nobody has reported who is there."""
+    return RoutingTable(plan).routes(speaker, refused)
+
+
+def carried(plan: RoomPlan, speaker: str, channel: str) -> list[tuple[str, str]]:
+    """Source and target of what a channel carries of a speaker: the same, if it is the speaker's own voice."""
+    return [(route.lane.source, route.lane.target) for route in routes(plan, speaker) if channel in route.channels]
 
 
 def into(target: str, speaker: str = ADA, source: str = EN) -> Lane:
@@ -72,11 +83,10 @@ def test_listener_channels_hear_every_language_and_the_floor_where_it_is_spoken(
     room = replace(RoomPlan((EN, ES, FR), people(ada=EN, benito=ES)), layout=Layout.CHANNELS)
     assert channels(room) == (SHARED_CHANNEL, EN, ES, FR)
     assert routes(room, ADA) == (
-        Route(into(ES), (SHARED_CHANNEL, ES)),
         Route(into(EN), (EN,)),  # as it is
+        Route(into(ES), (SHARED_CHANNEL, ES)),
         Route(into(FR), (FR,)),  # nobody in the room hears it, but listeners may
     )
-    assert feed(room, ADA, EN) is ChannelSource.PASSTHROUGH
     assert [stream(room, channel) for channel in channels(room)] == [SHARED_CHANNEL, None, None, None]
 
 
@@ -86,24 +96,23 @@ def test_listener_channels_hear_every_language_and_the_floor_where_it_is_spoken(
 def test_everybody_in_a_sister_room_hears_the_others_in_its_language() -> None:
     assert channels(SISTERS) == (EN, ES, FR)
     assert routes(SISTERS, ADA) == (Route(into(ES), (ES,)), Route(into(FR), (FR,)))
-    assert feed(SISTERS, ADA, EN) is ChannelSource.NOTHING, "that is where she sits"
+    assert carried(SISTERS, ADA, EN) == [], "that is where she sits"
 
 
 def test_who_hears_another_language_than_they_speak_is_passed_through_to_the_room_of_their_own() -> None:
     room = replace(RoomPlan((EN, ES, FR), people(ada=(EN, ES), benito=ES, dieter=EN)), layout=Layout.SISTER)
     assert own_channel(room, ADA) == ES
     assert routes(room, ADA) == (Route(into(EN), (EN,)), Route(into(ES), (ES,)))
-    assert [feed(room, ADA, channel) for channel in (EN, ES, FR)] == [
-        ChannelSource.PASSTHROUGH,  # Dieter hears her own voice
-        ChannelSource.INTERPRETATION,  # Benito hears her in the room, and then what she said
-        ChannelSource.NOTHING,  # nobody is there
+    assert [carried(room, ADA, channel) for channel in (EN, ES, FR)] == [
+        [(EN, EN)],  # Dieter hears her own voice
+        [(EN, ES)],  # Benito hears her in the room, and then what she said
+        [],  # nobody is there
     ]
 
 
 def test_an_empty_sister_room_hears_nothing() -> None:
     room = replace(SISTERS, attendees=people(ada=EN))
     assert routes(room, ADA) == ()
-    assert all(feed(room, ADA, channel) is ChannelSource.NOTHING for channel in channels(room))
 
 
 def test_which_stream_carries_a_channel_is_data() -> None:
@@ -113,7 +122,7 @@ def test_which_stream_carries_a_channel_is_data() -> None:
 
 def test_a_guest_has_no_seat_and_no_channel_but_those_of_the_plan() -> None:
     assert own_channel(SISTERS, GUEST) is None
-    assert feed(SISTERS, ADA, "it-IT") is ChannelSource.NOTHING
+    assert [route.lane.target for route in routes(SISTERS, GUEST)] == [EN, ES, FR]
 
 
 # --- relay -----------------------------------------------------------------------------------------
@@ -150,6 +159,155 @@ def test_where_there_is_no_other_way_the_refused_lane_stays(pivot: str | None, r
     assert routes(room, BENITO, {direct, *refused}) == (Route(direct, (SHARED_CHANNEL,)),)
 
 
+def test_a_relay_needs_the_voice_of_a_language_that_is_otherwise_only_read() -> None:
+    table = RoutingTable(RoomPlan((EN, FR, DE), people(benito=FR, dieter=DE), pivot=EN))
+    table.read_outside({EN})
+    direct, first, second = Lane(BENITO, FR, DE), Lane(BENITO, FR, EN), Lane(BENITO, EN, DE)
+    assert table.routes(BENITO) == (Route(first, (), spoken=False), Route(direct, (SHARED_CHANNEL,)))
+    assert table.routes(BENITO, {direct}) == (Route(first, ()), Route(second, (SHARED_CHANNEL,), via=first))
+
+
+# --- who is there ----------------------------------------------------------------------------------
+
+
+def test_nothing_is_spoken_into_a_language_whose_last_listener_has_left() -> None:
+    table = RoutingTable(THREE)
+    assert [route.lane.target for route in table.routes(ADA)] == [ES, FR], "nobody has reported yet"
+    assert table.seat({ADA, BENITO, CHLOE}, SHARED_CHANNEL) == set()
+    assert [route.lane.target for route in table.routes(ADA)] == [ES, FR]
+    assert table.seat({ADA, BENITO}, SHARED_CHANNEL) == {CHLOE}
+    assert [route.lane.target for route in table.routes(ADA)] == [ES]
+    assert table.seat({ADA, BENITO}, SHARED_CHANNEL) == set()
+    table.seat({ADA}, SHARED_CHANNEL)
+    assert table.routes(ADA) == ()
+    table.seat({ADA, CHLOE}, SHARED_CHANNEL)
+    assert [route.lane.target for route in table.routes(ADA)] == [FR]
+
+
+def test_who_speaks_is_there_whatever_was_reported() -> None:
+    table = RoutingTable(THREE)
+    table.seat({ADA}, SHARED_CHANNEL)
+    table.heard_from(BENITO)
+    table.heard_from(GUEST)
+    assert table.present == {ADA, BENITO}
+    assert [route.lane.target for route in table.routes(ADA)] == [ES]
+
+
+def test_each_call_of_a_room_per_language_reports_its_own_people() -> None:
+    table = RoutingTable(SISTERS)
+    table.seat({ADA}, EN)
+    assert [route.lane.target for route in table.routes(ADA)] == [ES, FR], "the others have not reported"
+    table.seat({BENITO}, ES)
+    table.seat((), FR)
+    assert [route.lane.target for route in table.routes(ADA)] == [ES]
+    assert table.seat((), EN) == {ADA}
+    assert table.seat({CHLOE}, ES) == {BENITO}, "she sits in another room than hers, and is there"
+    assert [route.lane.target for route in table.routes(BENITO)] == [FR]
+
+
+def test_who_moves_from_one_call_to_another_has_not_left() -> None:
+    table = RoutingTable(SISTERS)
+    table.seat({ADA}, EN)
+    table.seat({ADA}, ES)
+    assert table.seat((), EN) == set()
+
+
+def test_a_language_that_is_only_read_outside_the_call_has_a_lane_without_a_voice() -> None:
+    table = RoutingTable(THREE)
+    table.seat({ADA, BENITO}, SHARED_CHANNEL)
+    table.read_outside({FR, DE, EN})
+    assert table.routes(ADA) == (Route(into(ES), (SHARED_CHANNEL,)), Route(into(FR), (), spoken=False))
+    table.read_outside(())
+    assert table.routes(ADA) == (Route(into(ES), (SHARED_CHANNEL,)),)
+
+
+def test_the_routes_of_a_changed_plan_are_computed_anew_once() -> None:
+    table = RoutingTable(THREE)
+    before = table.routes(ADA)
+    assert table.routes(ADA) is before
+    assert table.routes(DIETER) is not before, "he hears nothing, and is a kind of his own"
+    assert table.routes(GUEST) == table.routes(GUEST)
+    table.follow(replace(THREE, languages=(EN, ES)))
+    assert [route.lane.target for route in table.routes(ADA)] == [ES]
+
+
+def test_speakers_of_one_kind_share_what_is_computed() -> None:
+    plan = RoomPlan((EN, ES), people(ada=EN, dieter=EN, benito=ES))
+    table = RoutingTable(plan)
+    assert [table.routes(who) for who in (ADA, DIETER)] == [
+        (Route(into(ES, who), (SHARED_CHANNEL,)),) for who in (ADA, DIETER)
+    ]
+    assert table.routes(BENITO) == (Route(Lane(BENITO, ES, EN), (SHARED_CHANNEL,)),)
+
+
+# --- one voice per language ------------------------------------------------------------------------
+
+BR, PT, HANS, HANT, MX = "pt-BR", "pt-PT", "zh-Hans", "zh-Hant", "es-MX"
+
+
+@pytest.mark.parametrize(
+    ("languages", "who", "wanted"),
+    [
+        ((EN, BR, PT), people(ada=EN, benito=BR, chloe=PT), [(BR, (SHARED_CHANNEL,), True)]),
+        ((EN, PT, BR), people(ada=EN, benito=BR, chloe=PT), [(PT, (SHARED_CHANNEL,), True)]),
+        ((EN, BR, PT), people(ada=EN, chloe=PT), [(PT, (SHARED_CHANNEL,), True)]),
+        ((EN, ES, MX), people(ada=EN, benito=ES, chloe=MX), [(ES, (SHARED_CHANNEL,), True)]),
+        (
+            (EN, HANS, HANT),
+            people(ada=EN, benito=HANS, chloe=HANT),
+            [(HANS, (SHARED_CHANNEL,), True), (HANT, (), False)],
+        ),
+        ((EN, HANS, "zh-CN"), people(ada=EN, benito=HANS, chloe="zh-CN"), [(HANS, (SHARED_CHANNEL,), True)]),
+        (
+            (EN, "zh-CN", "zh-TW", HANT),
+            people(ada=EN, benito="zh-CN", chloe="zh-TW", dieter=HANT),
+            [("zh-CN", (SHARED_CHANNEL,), True), ("zh-TW", (), False)],
+        ),
+    ],
+)
+def test_varieties_of_a_language_share_one_voice(
+    languages: tuple[str, ...], who: dict[str, Attendee], wanted: list[tuple[str, tuple[str, ...], bool]]
+) -> None:
+    found = routes(RoomPlan(languages, who), ADA)
+    assert [(route.lane.target, route.channels, route.spoken) for route in found] == wanted
+
+
+def test_a_room_may_ask_for_each_variety() -> None:
+    room = RoomPlan((EN, BR, PT), people(ada=EN, benito=BR, chloe=PT), separate_varieties=True)
+    assert [(route.lane.target, route.spoken) for route in routes(room, ADA)] == [(BR, True), (PT, True)]
+
+
+@pytest.mark.parametrize(("layout", "where"), [(Layout.SISTER, (BR, PT)), (Layout.CHANNELS, (SHARED_CHANNEL, BR, PT))])
+def test_the_shared_voice_is_heard_on_the_channels_of_all_varieties(layout: Layout, where: tuple[str, ...]) -> None:
+    room = RoomPlan((EN, BR, PT), people(ada=EN, benito=BR, chloe=PT), layout=layout)
+    assert [route for route in routes(room, ADA) if not route.lane.passthrough] == [Route(into(BR), where)]
+
+
+def test_a_variety_that_is_heard_goes_before_one_that_is_only_read() -> None:
+    table = RoutingTable(RoomPlan((EN, BR, PT), people(ada=EN, chloe=PT)))
+    table.read_outside({BR})
+    assert table.routes(ADA) == (Route(into(PT), (SHARED_CHANNEL,)),)
+
+
+# --- speakers whose language is not known ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("layout", "wanted"),
+    [
+        (Layout.SHARED, [(EN, ()), (ES, ())]),
+        (Layout.CHANNELS, [(EN, (EN,)), (ES, (ES,))]),
+        (Layout.SISTER, [(EN, (EN,)), (ES, ())]),
+    ],
+)
+def test_their_own_voice_may_be_heard_where_they_are_not(
+    layout: Layout, wanted: list[tuple[str, tuple[str, ...]]]
+) -> None:
+    """Dieter hears Spanish: in rooms per language, he sits with those who do."""
+    room = RoomPlan((EN, ES), people(ada=EN, benito=ES, dieter=(AUTO, ES)), layout=layout)
+    assert [(route.lane.target, route.own_voice) for route in routes(room, DIETER)] == wanted
+
+
 # --- laws ------------------------------------------------------------------------------------------
 
 tags = st.sampled_from([EN, "en-GB", ES, FR, DE])
@@ -171,40 +329,44 @@ def plans(draw: st.DrawFn) -> RoomPlan:
 speakers = st.sampled_from([ADA, BENITO, CHLOE, DIETER, GUEST])
 
 
-@given(plans(), speakers, st.data())
-def test_routes_and_feeds_tell_the_same_whatever_the_room(plan: RoomPlan, speaker: str, data: st.DataObject) -> None:
-    all_lanes = [route.lane for route in routes(plan, speaker)]
+@given(plans(), speakers, st.sets(speakers), st.sets(tags), st.data())
+def test_a_channel_carries_a_speaker_at_most_once_whatever_the_room(
+    plan: RoomPlan, speaker: str, there: set[str], read: set[str], data: st.DataObject
+) -> None:
+    table = RoutingTable(plan)
+    for channel in channels(plan):
+        table.seat({who for who in there if own_channel(plan, who) == channel}, channel)
+    table.read_outside(read)
+    all_lanes = [route.lane for route in table.routes(speaker)]
     refused = set(data.draw(st.lists(st.sampled_from(all_lanes)))) if all_lanes else set()
-    found = routes(plan, speaker, {lane for lane in refused if not lane.passthrough})
+    found = table.routes(speaker, {lane for lane in refused if not lane.passthrough})
     lanes = [route.lane for route in found]
     assert len(set(lanes)) == len(lanes), "a lane is shared by all who hear it"
     for channel in channels(plan):
-        reached = [route for route in found if channel in route.channels]
-        kinds = {route.lane.passthrough for route in reached}
-        fed = feed(plan, speaker, channel)
-        assert (
-            kinds
-            == {ChannelSource.NOTHING: set(), ChannelSource.PASSTHROUGH: {True}, ChannelSource.INTERPRETATION: {False}}[
-                fed
-            ]
-        )
-        assert {route.lane.target for route in reached if not route.lane.passthrough} == set(
-            targets(plan, speaker, channel)
-        )
-        if fed is ChannelSource.PASSTHROUGH:
+        reached = [route.lane for route in found if channel in route.channels]
+        own = [lane for lane in reached if lane.passthrough]
+        if own:
+            assert reached == own, "nobody hears a speaker twice"
             assert channel != own_channel(plan, speaker), "an original would be heard twice"
             assert primary(channel) == primary(plan.speaks(speaker))
+        languages = [primary(lane.target) for lane in reached]
+        assert len(set(languages)) == len(languages), "one voice per language"
     for route in found:
         if route.via is not None:
             assert route.via in lanes[: lanes.index(route.lane)]
             assert route.via.target == route.lane.source
         assert route.lane.passthrough or primary(route.lane.source) != primary(route.lane.target)
+        assert route.spoken or not route.channels
+        assert set(route.own_voice) <= set(route.channels)
 
 
-@given(plans(), speakers)
-def test_in_a_call_nothing_is_done_for_people_who_are_not_there(plan: RoomPlan, speaker: str) -> None:
+@given(plans(), speakers, st.sets(speakers))
+def test_in_a_call_nothing_is_done_for_people_who_are_not_there(plan: RoomPlan, speaker: str, there: set[str]) -> None:
     if plan.layout is Layout.CHANNELS:
         return
-    heard = {one.listens_to for one in plan.attendees.values() if one.speaker != speaker}
+    table = RoutingTable(plan)
     for channel in channels(plan):
-        assert set(targets(plan, speaker, channel)) <= heard
+        table.seat({who for who in there if own_channel(plan, who) == channel}, channel)
+    present = [one for who, one in plan.attendees.items() if table.is_there(who)]
+    heard = {one.listens_to for one in present if one.speaker != speaker}
+    assert {route.lane.target for route in table.routes(speaker)} <= heard

@@ -34,8 +34,6 @@ from bot.interpreting.events import (
     PlayoutReady,
     SourceText,
     SpeakerAudio,
-    SpeakerJoined,
-    SpeakerLeft,
     Tick,
     Usage,
 )
@@ -60,6 +58,7 @@ from tests.support.meeting import (
     Meeting,
     Script,
     silent_model,
+    there,
 )
 
 GUEST_INTO_SPANISH = replace(
@@ -173,8 +172,10 @@ def test_a_booth_is_opened_once_for_all_utterances_of_a_lane() -> None:
 
 def test_booths_of_somebody_who_joins_are_opened_ahead() -> None:
     meeting = Meeting(THREE_LANGUAGES)
-    assert [type(effect) for effect in meeting.handle(SpeakerJoined(ADA))] == [OpenBooth, OpenBooth]
-    assert meeting.handle(SpeakerJoined(ADA)) == []
+    assert meeting.handle(there(ADA)) == [], "nobody hears her"
+    opened = [effect.lane for effect in meeting.handle(there(ADA, BENITO)) if isinstance(effect, OpenBooth)]
+    assert opened == [ADA_INTO_SPANISH, BENITO_INTO_ENGLISH]
+    assert meeting.handle(there(ADA, BENITO)) == []
     assert meeting.handle(BoothReady(ADA_INTO_SPANISH)) == []
 
 
@@ -252,8 +253,8 @@ def test_frames_that_stop_in_mid_utterance_end_it() -> None:
 def test_a_speaker_who_leaves_is_interpreted_to_the_last_word() -> None:
     meeting = Meeting()
     meeting.says(ADA, at=1.0, seconds=1.0, pause=0.1)
-    meeting.happens(2.15, SpeakerLeft(ADA))
-    meeting.happens(2.15, SpeakerLeft(BENITO))
+    meeting.happens(0.5, there(ADA, BENITO))
+    meeting.happens(2.15, there())
     meeting.run()
     assert "2.15 interpret u-1 into es-ES" in meeting.story()
     assert meeting.states() == {"u-1": ("spoken", "")}

@@ -48,10 +48,10 @@ from bot.interpreting.events import (
     Ordered,
     PlanChanged,
     PlayoutReady,
+    PresenceChanged,
+    ReadersChanged,
     SourceText,
     SpeakerAudio,
-    SpeakerJoined,
-    SpeakerLeft,
     Tick,
 )
 from bot.interpreting.glossary import GlossaryEntries
@@ -60,7 +60,7 @@ from bot.interpreting.plan import AUTO, Attendee, Lane, Layout, Mode, RoomPlan, 
 from bot.interpreting.playout.catch_up import FASTEST, VOICE_LIMIT_MS, WAITING_LIMIT_MS
 from bot.interpreting.playout.floor import FloorStage
 from bot.interpreting.playout.pacer import CATCH_UP_MS, FRAME_BYTES
-from bot.interpreting.routing import routes
+from bot.interpreting.routing import RoutingTable
 from bot.interpreting.session import InterpreterSession
 from tests.support.audio import numbered, numbers
 from tests.support.clock import after
@@ -86,7 +86,7 @@ PLANS = (
     RoomPlan(THREE, SEATED, layout=Layout.SISTER, mode=Mode.SIMULTANEOUS),
 )
 STREAMS = ("room", *THREE)
-ROUTES = [way for plan in PLANS for who in (ADA, BENITO, GUEST) for way in routes(plan, who)]
+ROUTES = [way for plan in PLANS for who in (ADA, BENITO, GUEST) for way in RoutingTable(plan).routes(who)]
 LANES = tuple(dict.fromkeys(way.lane for way in ROUTES if not way.lane.passthrough))
 OWN_VOICES = {ADA: 60_001, BENITO: 60_002, GUEST: 60_003}
 """The number of everybody's own frames."""
@@ -178,9 +178,13 @@ class AnyOrder(RuleBasedStateMachine):
         (self.ready.add if ready else self.ready.discard)(name)
         self.handle(PlayoutReady(ready, name))
 
-    @rule(speaker=speakers, joined=st.booleans())
-    def come_or_go(self, speaker: str, joined: bool) -> None:
-        self.handle(SpeakerJoined(speaker) if joined else SpeakerLeft(speaker))
+    @rule(people=st.frozensets(speakers), name=st.sampled_from(STREAMS))
+    def come_or_go(self, people: frozenset[str], name: str) -> None:
+        self.handle(PresenceChanged(people, name))
+
+    @rule(languages=st.frozensets(st.sampled_from(["en-US", "es-ES", "fr-FR"])))
+    def read(self, languages: frozenset[str]) -> None:
+        self.handle(ReadersChanged(languages))
 
     @rule(order=st.sampled_from([Order.HUSH, Order.PAUSE, *[Order.RESUME] * 3]))
     def order(self, order: Order) -> None:

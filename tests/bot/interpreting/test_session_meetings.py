@@ -36,8 +36,6 @@ from bot.interpreting.events import (
     PlanChanged,
     PlayoutReady,
     SourceText,
-    SpeakerJoined,
-    SpeakerLeft,
 )
 from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.ledger import EntryKind, EntryState
@@ -63,6 +61,7 @@ from tests.support.meeting import (
     Script,
     number_of,
     silent_model,
+    there,
 )
 
 EN, ES, FR, DE = "en-US", "es-ES", "fr-FR", "de-DE"
@@ -106,11 +105,11 @@ def test_overlaps_joins_leaves_and_changes_leave_the_books_in_order(layout: Layo
     plan = replace(FOUR_LANGUAGES, layout=layout, park_after_s=20.0, max_lanes=9, pivot=EN, chair=DIETER)
     meeting = Meeting(plan, model)
     for who in SIX:
-        meeting.happens(0.0, SpeakerJoined(who))
         for _ in range(4):
             at = chance.uniform(1.0, 80.0)
             meeting.says(who, at=at, seconds=chance.uniform(0.1, 6.0), pause=chance.uniform(0.0, 0.6))
-    meeting.happens(chance.uniform(5, 60), SpeakerLeft(ELENA))
+    meeting.happens(0.0, there(*SIX))
+    meeting.happens(chance.uniform(5, 60), there(*sorted(SIX.keys() - {ELENA})))
     meeting.happens(chance.uniform(5, 60), PlanChanged(replace(plan, languages=(EN, ES, FR))))
     meeting.happens(chance.uniform(60, 70), PlanChanged(plan))
     meeting.happens(chance.uniform(5, 60), BoothLost(Lane(CHLOE, FR, ES), "unsupported", final=True))
@@ -195,7 +194,7 @@ DIRECT, FIRST, SECOND = Lane(CHLOE, FR, DE), Lane(CHLOE, FR, EN), Lane(CHLOE, EN
 def relayed(model: Answers | None = None) -> Meeting:
     """A meeting in which nobody interprets from French into German, but both from and into English."""
     meeting = Meeting(FRENCH_GERMAN, model or Answers(after=0.5, text="Taxi", seconds=1.0))
-    meeting.handle(SpeakerJoined(CHLOE), 0.0)
+    meeting.handle(there(CHLOE, DIETER, ADA), 0.0)
     meeting.handle(BoothLost(DIRECT, "unsupported", final=True), 0.1)
     meeting.says(CHLOE, at=1.0, seconds=1.0)
     return meeting
@@ -502,13 +501,16 @@ def test_the_interpreter_says_that_it_is_a_machine() -> None:
         (ES, "Soy una máquina.", True),
     ]
     meeting.model = lambda request: Answers(after=0.5, seconds=1.0)(replace(request, utterance="u-9"))
-    meeting.handle(SpeakerJoined(ADA), 1.0)
+    meeting.handle(there(ADA, BENITO), 1.0)
     said = meeting.effects(Say)
-    assert [(effect.lane, effect.text) for effect in said] == [(ADA_INTO_SPANISH, "Soy una máquina.")]
+    assert [(effect.lane, effect.text) for effect in said] == [
+        (ADA_INTO_SPANISH, "Soy una máquina."),
+        (BENITO_INTO_ENGLISH, announcement(TWO_LANGUAGES, EN)),
+    ]
 
 
 def announcing(script: list[tuple[float, float]]) -> Meeting:
-    """The Spanish announcement has 1 s of voice from 1.5 s on; Ada speaks from, and for, so many seconds."""
+    """Each announcement has 1 s of voice from 1.5 s on; Ada speaks from, and for, so many seconds."""
 
     def model(request: Interpret | Say) -> Script:
         if isinstance(request, Interpret):
@@ -520,7 +522,7 @@ def announcing(script: list[tuple[float, float]]) -> Meeting:
         ]
 
     meeting = Meeting(replace(TWO_LANGUAGES, announcement=True), model)
-    meeting.happens(1.0, SpeakerJoined(ADA))
+    meeting.happens(1.0, there(ADA, BENITO))
     meeting.happens(1.1, BoothReady(ADA_INTO_SPANISH))
     for at, seconds in script:
         meeting.says(ADA, at=at, seconds=seconds)
@@ -532,8 +534,9 @@ def test_the_announcement_is_spoken_and_has_an_entry_of_its_own() -> None:
     meeting = announcing([])
     began_at, number = meeting.played()[0]
     assert (round(began_at, 2), number) == (1.5, 999)
-    (entry,) = meeting.settled()
-    assert (entry.kind, entry.state, entry.played_ms) == (EntryKind.ANNOUNCEMENT, EntryState.SPOKEN, 1000)
+    assert [(entry.lane, entry.kind, entry.state, entry.played_ms) for entry in meeting.settled()] == [
+        (lane, EntryKind.ANNOUNCEMENT, EntryState.SPOKEN, 1000) for lane in (ADA_INTO_SPANISH, BENITO_INTO_ENGLISH)
+    ]
 
 
 def test_the_announcement_is_spoken_over_nobody_and_holds_nobody_up() -> None:
@@ -664,7 +667,7 @@ def test_a_stream_that_has_said_its_last_word_early_is_listened_to_no_more() -> 
 def test_a_lane_served_by_less_is_told_and_its_captions_can_be_read() -> None:
     meeting = Meeting(ALONG, silent_model)
     meeting.says(ADA, at=1.0, seconds=2.0)
-    meeting.happens(0.5, SpeakerJoined(ADA))
+    meeting.happens(0.5, there(ADA, BENITO))
     meeting.happens(0.6, BoothDegraded(ADA_INTO_SPANISH, "captions", "quota"))
     meeting.happens(4.0, InterpretationText(ADA_INTO_SPANISH, "u-1", "Hola"))
     meeting.happens(4.1, InterpretationEnded(ADA_INTO_SPANISH, "u-1", InterpretationOutcome.COMPLETED))

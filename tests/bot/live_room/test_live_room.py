@@ -12,7 +12,7 @@ import pytest
 from bot.booth import BoothFactory
 from bot.interpreting.announcement import text as announcement
 from bot.interpreting.effects import Effect
-from bot.interpreting.events import BoothDegraded, BoothLost, Event, Order, Ordered, SpeakerAudio, SpeakerJoined
+from bot.interpreting.events import BoothDegraded, BoothLost, Event, Order, Ordered, SpeakerAudio
 from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.lane_status import LaneState
 from bot.interpreting.ledger import EntryKind, EntryState
@@ -39,6 +39,7 @@ from tests.support.meeting import (
     TWO_LANGUAGES,
     Answers,
     silent_model,
+    there,
 )
 from tests.support.transcripts import TranscriptNotes
 from tests.support.virtual_time import virtual_time
@@ -203,16 +204,6 @@ async def test_only_people_on_the_roster_are_listened_to(caplog: pytest.LogCaptu
         assert messages == ["speaker ignored: not on the roster"] * 2, "once for each, not once per frame"
 
 
-@virtual_time
-async def test_bots_on_the_roster_are_not_listened_to() -> None:
-    async with Stage(plan=replace(TWO_LANGUAGES, bots=frozenset({BENITO}))) as stage:
-        acs = await stage.dialled()
-        await acs.says(BENITO, seconds=1.0)
-        await acs.says(ADA, seconds=1.0)
-        await stage.until(8.0)
-        assert [entry.lane.speaker for entry in stage.notebook.entries] == [ADA]
-
-
 class OwnVoice:
     """Knows everything for our own voice, or nothing."""
 
@@ -277,8 +268,7 @@ async def test_a_changed_roster_holds_from_the_next_frame_on() -> None:
 @virtual_time
 async def test_booths_nobody_needs_any_more_are_ended() -> None:
     async with Stage() as stage:
-        stage.room.deliver(SpeakerJoined(ADA))
-        stage.room.deliver(SpeakerJoined(BENITO))
+        stage.room.deliver(there(ADA, BENITO))
         await asyncio.sleep(0)
         assert len(stage.booths.running) == 2
         stage.room.change_plan(RoomPlan(("en-US", "fr-FR"), {ADA: PEOPLE[ADA]}))
@@ -370,9 +360,9 @@ async def test_booths_are_told_how_to_interpret_what_to_say_and_what_has_changed
     plan = replace(TWO_LANGUAGES, announcement=True, mode=Mode.SIMULTANEOUS)
     async with Stage(FakeBooths(Answers(after=0.5, seconds=0.5)), plan) as stage:
         acs = await stage.dialled()
-        stage.room.deliver(SpeakerJoined(ADA))
+        stage.room.deliver(there(ADA, BENITO))
         await stage.until(3.0)
-        (booth,) = stage.booths.made
+        booth = stage.booths.made[0]
         assert booth.mode is Mode.SIMULTANEOUS
         assert [(text, language) for _, text, language in booth.said] == [(announcement(plan, "es-ES"), "es-ES")]
         await acs.says(ADA, seconds=1.0, pause=0.5)
@@ -381,7 +371,7 @@ async def test_booths_are_told_how_to_interpret_what_to_say_and_what_has_changed
         assert booth.released == [booth.said[0][0], booth.asked[-1]]
         stage.room.change_plan(replace(plan, glossary=GlossaryEntries.of({"Contoso": {}})))
         assert "Contoso" in booth.instructions
-        assert stage.notebook.states == [("spoken", ""), ("spoken", "")]
+        assert stage.notebook.states == [("spoken", "")] * 3
 
 
 @virtual_time
@@ -389,16 +379,17 @@ async def test_whatever_is_begun_is_written_down_before_it_ends_own_voices_and_a
     plan = replace(TWO_LANGUAGES, layout=Layout.CHANNELS, announcement=True)
     async with Stage(FakeBooths(Answers(after=0.5, seconds=0.5)), plan) as stage:
         acs = await stage.dialled()
-        stage.room.deliver(SpeakerJoined(ADA))
+        stage.room.deliver(there(ADA, BENITO))
         await stage.until(3.0)
         await acs.says(ADA, seconds=1.0, pause=0.0)
         begun = set(stage.notebook.opened_ones)
         assert {(lane.source, lane.target, name) for lane, name in begun} == {
             ("en-US", "es-ES", "u-es-ES"),
+            ("es-ES", "en-US", "u-en-US"),
             ("en-US", "es-ES", "u-1"),
             ("en-US", "en-US", "u-1"),
         }
-        assert [entry.kind for entry in stage.notebook.entries] == [EntryKind.ANNOUNCEMENT]
+        assert [entry.kind for entry in stage.notebook.entries] == [EntryKind.ANNOUNCEMENT] * 2
         stage.room.end("stopped", hang_up=True)
         await stage.end()
         assert {(entry.lane, entry.utterance) for entry in stage.notebook.entries} == begun
@@ -408,7 +399,7 @@ async def test_whatever_is_begun_is_written_down_before_it_ends_own_voices_and_a
 async def test_what_serves_a_lane_otherwise_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     async with Stage() as stage:
-        stage.room.deliver(SpeakerJoined(ADA))
+        stage.room.deliver(there(ADA, BENITO))
         stage.room.deliver(BoothDegraded(ADA_INTO_SPANISH, "captions", "quota"))
     (record,) = [record for record in caplog.records if record.message == "lane served by another engine"]
     assert (record.__dict__["engine"], record.__dict__["reason"]) == ("captions", "quota")
@@ -421,11 +412,11 @@ async def test_listeners_and_integrators_are_told_once_of_a_lane_that_is_degrade
     async with Stage() as stage:
         stage.told = lambda kind, room_id, data: told.append((kind, room_id, data["reason"]))
         signals = stage.feed.read_signals("room-1")
-        stage.room.deliver(SpeakerJoined(ADA))
+        stage.room.deliver(there(ADA, BENITO))
         for engine, reason in (("captions", "quota"), ("captions", "quota"), ("conversation", "restored")):
             stage.room.deliver(BoothDegraded(ADA_INTO_SPANISH, engine, reason))
         stage.room.deliver(BoothLost(ADA_INTO_SPANISH, "http_401", final=True))
-        (lane,) = stage.room.lanes.views()
+        lane = next(view for view in stage.room.lanes.views() if view.lane == ADA_INTO_SPANISH)
         assert (lane.state, lane.reason) == (LaneState.REFUSED, "http_401")
         assert [signal async for signal in closed(signals)] == [
             LaneSignal("lane_degraded", ADA, "es-ES", "captions", "quota"),
@@ -547,7 +538,7 @@ async def test_a_scribe_that_cannot_write_captions_still_gets_the_ledger() -> No
 async def test_a_session_that_breaks_ends_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Stage() as stage:
         await stage.dialled()
-        stage.room.deliver(SpeakerJoined(ADA))
+        stage.room.deliver(there(ADA, BENITO))
         await asyncio.sleep(0)
 
         def handle(session: InterpreterSession, event: Event, now: float) -> list[Effect]:
@@ -563,7 +554,7 @@ async def test_a_session_that_breaks_ends_the_room(monkeypatch: pytest.MonkeyPat
 async def test_a_booth_that_is_asked_for_before_the_room_runs_is_a_failure() -> None:
     async with Stage() as stage:
         room = stage.build(TWO_LANGUAGES, stage.booths, stage.notebook)
-        room.deliver(SpeakerJoined(ADA))
+        room.deliver(there(ADA, BENITO))
         assert await room.run() == FAILED
         assert stage.booths.made == []
 
@@ -571,7 +562,7 @@ async def test_a_booth_that_is_asked_for_before_the_room_runs_is_a_failure() -> 
 @virtual_time
 async def test_what_fails_after_the_end_is_told_and_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
     async with Stage(FakeBooths(silent_model)) as stage:
-        stage.room.deliver(SpeakerJoined(ADA))
+        stage.room.deliver(there(ADA, BENITO))
         await asyncio.sleep(0)
         stage.booths.made[0].breaks(RuntimeError("broken"))
         stage.room.end("stopped", hang_up=True)

@@ -47,6 +47,7 @@ async def test_a_room_is_created_in_acs_with_its_roster(service: Service, http: 
         "chair": "",
         "keypad": {"*": "hush"},
         "bots": [],
+        "separate_varieties": False,
         "mixed": False,
         "usage_cap": {},
     }
@@ -381,7 +382,7 @@ def validity(valid_from: str, valid_until: str) -> dict[str, Any]:
 
 
 async def test_a_room_may_have_many_languages_and_be_interpreted_simultaneously(http: httpx2.AsyncClient) -> None:
-    wanted = {"languages": ["en-US", "es-ES", "fr-FR", "de-DE"], "mode": "simultaneous"}
+    wanted = {"languages": ["en-US", "es-ES", "es-MX", "zh-Hans", "zh-Hant"], "mode": "simultaneous"}
     answer = await http.post("/api/rooms", json=NEW_ROOM | wanted)
     assert answer.status_code == 201
     assert wanted.items() <= answer.json().items()
@@ -423,6 +424,7 @@ WRONG_ROOMS: list[tuple[dict[str, Any], str, str]] = [
     ({"languages": ["en-US"]}, BAD, "languages"),
     ({"languages": ["en-US", "es_ES"]}, BAD, "languages.1"),
     ({"languages": ["en-US", "en-GB"]}, BAD, "languages"),
+    ({"languages": ["en-US", "es-ES", "en-us"]}, BAD, "languages"),
     ({"settings": {"chair": "participant_1"}}, BAD, "settings.chair"),
     ({"settings": {"keypad": {"x": "hush"}}}, BAD, "settings.keypad.x.[key]"),
     ({"settings": {"bots": ["participant_1"]}}, BAD, "settings.bots"),
