@@ -11,7 +11,7 @@ from __future__ import annotations
 import binascii
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pybase64
@@ -39,6 +39,10 @@ class MediaMessageError(Exception):
         self.reason = reason
 
 
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time with its offset; one that ACS writes without is in UTC."""
+
+
 class AudioMetadata(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """The first message of each stream: the format of the audio that follows."""
 
@@ -63,18 +67,15 @@ class AudioData(
     pcm: bytes
     speaker: str | None = None
     """ACS raw id; None in mixed audio."""
-    timestamp: datetime | None = None
-    """When it was said, by ACS's clock; None if missing or unreadable. In UTC if it has no offset."""
+    timestamp: Instant | None = None
+    """When it was said, by ACS's clock; None if missing or unreadable."""
     silent: bool = False
     """Whether ACS marks the frame as silent."""
 
     @property
     def said_at_ms(self) -> int | None:
         """When it was said, by ACS's clock, in ms since 1970; None if ACS does not say."""
-        said_at = self.timestamp
-        if said_at is None:
-            return None
-        return round((said_at if said_at.tzinfo is not None else said_at.replace(tzinfo=UTC)).timestamp() * 1000)
+        return None if self.timestamp is None else round(self.timestamp.timestamp() * 1000)
 
 
 class DtmfData(
@@ -87,7 +88,7 @@ class DtmfData(
 
     tone: str
     speaker: str | None = None
-    timestamp: datetime | None = None
+    timestamp: Instant | None = None
 
 
 class Unknown(msgspec.Struct, frozen=True):
@@ -201,9 +202,10 @@ def _spared(name: str, value: Any) -> object:
     if name == "timestamp" and isinstance(value, int | float) and _MILLISECONDS_FROM <= value < _MILLISECONDS_TO:
         value /= 1000
     try:
-        return msgspec.convert(value, _SPARED[name], strict=False)
+        read = msgspec.convert(value, _SPARED[name], strict=False)
     except msgspec.ValidationError:
         return None
+    return read.replace(tzinfo=UTC) if isinstance(read, datetime) and read.tzinfo is None else read
 
 
 def _pcm(data: str) -> bytes:

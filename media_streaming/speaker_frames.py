@@ -7,8 +7,9 @@ so that speech does not become twice as long, spliced with the silence of the ot
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import numpy as np
@@ -20,21 +21,23 @@ COMPARED_MS = 200
 """Audio of a speaker after which its length is compared with the time in which it was said: ten messages."""
 STREAMS = 4
 """Most streams under one id. Of more audio than that in the same time, the timestamps are wrong."""
-SAME_TIME_MS = FRAME_MS // 2
+SAME_TIME = timedelta(milliseconds=FRAME_MS / 2)
 """What was said within this time was said at the same time."""
 SPEAKERS = 1000
 """Speakers remembered: more than a call can have."""
+
+_MS = timedelta(milliseconds=1)
 
 
 class _Speaker:
     """The audio of one speaker that has been received."""
 
-    __slots__ = ("added", "doubled", "held", "held_streams", "plain", "received", "rest", "since_ms")
+    __slots__ = ("added", "doubled", "held", "held_streams", "plain", "received", "rest", "since")
 
-    def __init__(self, since_ms: int | None) -> None:
+    def __init__(self, since: datetime | None) -> None:
         self.received = 0
-        """Bytes since `since_ms`."""
-        self.since_ms = since_ms
+        """Bytes since `since`."""
+        self.since = since
         self.doubled = False
         """Whether there is more than one stream."""
         self.held: AudioData | None = None
@@ -42,7 +45,7 @@ class _Speaker:
         self.held_streams = 0
         """Streams in `held`."""
         self.added = False
-        """Whether anything was added since `since_ms`."""
+        """Whether anything was added since `since`."""
         self.rest = b""
         """Audio that does not fill a frame yet."""
         self.plain = True
@@ -82,21 +85,23 @@ class SpeakerFrames:
     def _new_speaker(self, audio: AudioData) -> _Speaker:
         if len(self._speakers) >= SPEAKERS:
             self._speakers.clear()
-        speaker = self._speakers[audio.speaker] = _Speaker(audio.said_at_ms)
+        speaker = self._speakers[audio.speaker] = _Speaker(audio.timestamp)
         return speaker
 
     def _compare(self, speaker: _Speaker, audio: AudioData) -> None:
         """Find out from the length of what was received how many streams there are."""
-        now_ms, since_ms = audio.said_at_ms, speaker.since_ms
-        passed_ms = 0 if now_ms is None or since_ms is None else now_ms - since_ms
-        streams = round(self._format.ms_in(speaker.received) / passed_ms) if passed_ms > 0 else STREAMS + 1
-        doubled = streams <= STREAMS and (streams > 1 or (speaker.doubled and speaker.added))
-        speaker.since_ms, speaker.received, speaker.added = now_ms, 0, False
-        if speaker.doubled and not doubled and speaker.held is not None:
+        now, since, received, added = audio.timestamp, speaker.since, speaker.received, speaker.added
+        speaker.since, speaker.received, speaker.added = now, 0, False
+        passed_ms = 0.0 if now is None or since is None else (now - since) / _MS
+        streams = received / (passed_ms * self._format.bytes_per_ms) if passed_ms > 0 else math.inf
+        if streams < 1.5:
+            speaker.doubled = speaker.doubled and added
+        else:
+            speaker.doubled = streams < STREAMS + 0.5
+        if speaker.held is not None and not speaker.doubled:
             self._cut(speaker, speaker.held)
             speaker.held = None
-        speaker.doubled = doubled
-        speaker.plain = not (doubled or speaker.rest or self.ready)  # frames may be `ready` from `held`
+        speaker.plain = not (speaker.doubled or speaker.rest or self.ready)  # frames may be `ready` from `held`
 
     def _cut(self, speaker: _Speaker, audio: AudioData) -> None:
         """Put the frames that are complete into `ready`."""
@@ -106,7 +111,7 @@ class SpeakerFrames:
         for start in range(0, whole, size):
             said_at = audio.timestamp
             if said_at is not None:
-                said_at += timedelta(milliseconds=start // size * FRAME_MS - before_ms)
+                said_at += (start // size * FRAME_MS - before_ms) * _MS
             self.ready.append(msgspec.structs.replace(audio, pcm=pcm[start : start + size], timestamp=said_at))
         speaker.rest = pcm[whole:]
 
@@ -123,8 +128,9 @@ def _add(speaker: _Speaker, audio: AudioData) -> AudioData | None:
 
 
 def _said_together(one: AudioData, other: AudioData) -> bool:
-    one_ms, other_ms = one.said_at_ms, other.said_at_ms
-    return one_ms is not None and other_ms is not None and abs(one_ms - other_ms) < SAME_TIME_MS
+    return (
+        one.timestamp is not None and other.timestamp is not None and abs(one.timestamp - other.timestamp) < SAME_TIME
+    )
 
 
 def _sum(one: AudioData, other: AudioData) -> AudioData:
