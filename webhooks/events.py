@@ -5,52 +5,39 @@ its schemas, one object or an array; *Call Automation* reports one call connecti
 CloudEvents. An identifier comes flat (`{"rawId", "communicationUser"}`) in the documented samples and nested
 (`{"communicationIdentifier": {...}}`) in the typed models of other languages: both are read.
 
+Only what somebody acts on is read, so that no other field, whatever it holds, can lose an event.
+
 The names of the events are the SDK's. Its envelope classes are not used: they make up an id where none was
-sent (and so defeat deduplication), take a CloudEvent for an Event Grid event in silence, and read `+05:30`
-as half an hour. A test compares our reading with theirs where theirs is right.
+sent (and so defeat deduplication), take a CloudEvent for an Event Grid event in silence, and refuse events for the
+form of fields that nobody uses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Generic, TypeVar
 
 import orjson
 from azure.eventgrid import SystemEventNames
 
 from webhooks.errors import MalformedEvent
-from webhooks.json_fields import (
-    JsonObject,
-    instant,
-    integer,
-    object_at,
-    optional_integer,
-    optional_number,
-    optional_object,
-    optional_text,
-    text,
-)
+from webhooks.json_fields import JsonObject, lenient_integer, lenient_text, object_at, text
 
 # --- what Event Grid reports ---------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class GridCallEvent:
-    """Common fields of the call reports of Event Grid.
+    """A call report of Event Grid.
 
     Bind it to a room by `room_id` alone: the `server_call_id` of Event Grid and that of Call Automation are
-    spelled differently for the same call. `time` is aware, in UTC.
+    spelled differently for the same call.
     """
 
     event_id: str
     room_id: str | None
     server_call_id: str
-    started_by: str | None
-    """Raw id of the user who started the call."""
-    time: datetime
-    correlation_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,34 +49,23 @@ class CallStarted(GridCallEvent):
 class CallEnded(GridCallEvent):
     """The last human left."""
 
-    duration_s: float | None
-
 
 @dataclass(frozen=True, slots=True)
-class ParticipantReport(GridCallEvent):
-    raw_id: str
-    display_name: str | None
-    role: str | None
-    """Role in the room: Presenter, Attendee, Consumer or Collaborator."""
-
-
-@dataclass(frozen=True, slots=True)
-class ParticipantAdded(ParticipantReport):
+class ParticipantAdded(GridCallEvent):
     """A participant joined. Reported for calling clients only, not for bots, telephones or Teams users."""
 
 
 @dataclass(frozen=True, slots=True)
-class ParticipantRemoved(ParticipantReport):
+class ParticipantRemoved(GridCallEvent):
     """A participant left. Reported for calling clients only, like `ParticipantAdded`."""
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionValidation:
-    """Event Grid validates a subscription: respond with `code`, or open `url` within ten minutes."""
+    """Event Grid validates a subscription: respond with `code`."""
 
     event_id: str
     code: str
-    url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,21 +84,14 @@ EventGridEvent = CallReport | SubscriptionValidation | Ignored
 
 @dataclass(frozen=True, slots=True)
 class CallConnectionEvent:
-    """Common fields of all callbacks. `code` and `sub_code` are 0 and `message` is "" where none was given.
-
-    `operation_context` is the text we passed with the operation, None if we passed none.
-    """
+    """A callback. `code` and `sub_code` are 0 where none was given."""
 
     event_id: str
     call_connection_id: str
-    server_call_id: str
-    correlation_id: str
-    operation_context: str | None
     code: int
     """HTTP-like: 200 is success."""
     sub_code: int
     """Code of ACS, for example 7000: ended by a server."""
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,52 +110,24 @@ class ConnectFailed(CallConnectionEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class CallParticipant:
-    raw_id: str
-    kind: str
-    """communicationUser, phoneNumber, microsoftTeamsUser, microsoftTeamsApp, teamsExtensionUser or unknown"""
-    muted: bool
-    on_hold: bool
-
-
-@dataclass(frozen=True, slots=True)
 class ParticipantsUpdated(CallConnectionEvent):
     """The whole roster of the call; may precede `CallConnected`. A lower `sequence_number` is out of date."""
 
     sequence_number: int
-    participants: tuple[CallParticipant, ...]
+    participants: tuple[str, ...]
+    """Raw ids, bots included."""
+    unnamed: int = 0
+    """Participants whose entry names nobody."""
 
 
 @dataclass(frozen=True, slots=True)
-class MediaStreamingReport(CallConnectionEvent):
-    status: str
-    """mediaStreamingStarted, mediaStreamingStopped, mediaStreamingFailed or unspecifiedError"""
-    details: str
-    """for example subscriptionStarted, streamConnectionInterrupted, initialWebSocketConnectionFailed"""
+class MediaStreamingStopped(CallConnectionEvent):
+    """ACS has stopped streaming, on request or by itself."""
 
 
 @dataclass(frozen=True, slots=True)
-class MediaStreamingStarted(MediaStreamingReport):
-    """ACS streams audio, for the first time or again after an interruption."""
-
-
-@dataclass(frozen=True, slots=True)
-class MediaStreamingStopped(MediaStreamingReport):
-    """ACS stopped streaming on request."""
-
-
-@dataclass(frozen=True, slots=True)
-class MediaStreamingFailed(MediaStreamingReport):
+class MediaStreamingFailed(CallConnectionEvent):
     """ACS could not open or keep the media socket."""
-
-
-@dataclass(frozen=True, slots=True)
-class DtmfTone(CallConnectionEvent):
-    """A key was pressed."""
-
-    tone: str
-    """zero … nine, a … d, pound, asterisk"""
-    sequence_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +142,8 @@ CallEvent = (
     | CallDisconnected
     | ConnectFailed
     | ParticipantsUpdated
-    | MediaStreamingStarted
     | MediaStreamingStopped
     | MediaStreamingFailed
-    | DtmfTone
     | OtherCallEvent
 )
 
@@ -263,57 +202,43 @@ def _items(body: bytes) -> list[object]:
     return items
 
 
-_STARTED = SystemEventNames.AcsCallStartedEventName.value
-_ENDED = SystemEventNames.AcsCallEndedEventName.value
-_ADDED = SystemEventNames.AcsCallParticipantAddedEventName.value
-_REMOVED = SystemEventNames.AcsCallParticipantRemovedEventName.value
 _VALIDATION = SystemEventNames.EventGridSubscriptionValidationEventName.value
-_REPORTS = frozenset({_STARTED, _ENDED, _ADDED, _REMOVED})
+_REPORTS: Mapping[str, type[CallStarted | CallEnded | ParticipantAdded | ParticipantRemoved]] = {
+    SystemEventNames.AcsCallStartedEventName.value: CallStarted,
+    SystemEventNames.AcsCallEndedEventName.value: CallEnded,
+    SystemEventNames.AcsCallParticipantAddedEventName.value: ParticipantAdded,
+    SystemEventNames.AcsCallParticipantRemovedEventName.value: ParticipantRemoved,
+}
 
 
 def _event_grid_event(item: JsonObject) -> EventGridEvent:
-    type_key, time_key = _schema(item)
-    event_id, kind = text(item, "id"), text(item, type_key)
+    event_id, kind = text(item, "id"), text(item, _type_key(item))
     if kind == _VALIDATION:
-        data = object_at(item, "data")
-        return SubscriptionValidation(event_id, text(data, "validationCode"), optional_text(data, "validationUrl"))
-    if kind not in _REPORTS:
+        return SubscriptionValidation(event_id, text(object_at(item, "data"), "validationCode"))
+    report = _REPORTS.get(kind)
+    if report is None:
         return Ignored(event_id, kind)
     data = object_at(item, "data")
-    common = (
-        event_id,
-        _room_id(data),
-        text(data, "serverCallId"),
-        _optional_raw_id(data, "startedBy"),
-        instant(item, time_key),
-        optional_text(data, "correlationId") or "",
-    )
-    if kind == _STARTED:
-        return CallStarted(*common)
-    if kind == _ENDED:
-        return CallEnded(*common, optional_number(data, "durationOfCall"))
-    report = ParticipantAdded if kind == _ADDED else ParticipantRemoved
-    user = object_at(data, "user")
-    return report(*common, _raw_id(user, "user"), optional_text(data, "displayName"), optional_text(user, "role"))
+    room_id = None if data.get("room") is None else lenient_text(object_at(data, "room"), "id")
+    return report(event_id, room_id, text(data, "serverCallId"))
 
 
-def _schema(item: JsonObject) -> tuple[str, str]:
-    """Return the names of the type and time fields in the schema of this object."""
+def _type_key(item: JsonObject) -> str:
+    """Return the name of the field with the type, in the schema of this object."""
     if "eventType" in item:
-        return "eventType", "eventTime"
+        return "eventType"
     if "specversion" in item:
-        return "type", "time"
+        return "type"
     raise MalformedEvent("an event follows neither schema: no eventType, no specversion")
 
 
 _CALL_AUTOMATION = "Microsoft.Communication."
-_PLAIN: dict[str, type[CallConnected | CallDisconnected | ConnectFailed]] = {
+_PLAIN: Mapping[
+    str, type[CallConnected | CallDisconnected | ConnectFailed | MediaStreamingStopped | MediaStreamingFailed]
+] = {
     "CallConnected": CallConnected,
     "CallDisconnected": CallDisconnected,
     "ConnectFailed": ConnectFailed,
-}
-_STREAMING: dict[str, type[MediaStreamingStarted | MediaStreamingStopped | MediaStreamingFailed]] = {
-    "MediaStreamingStarted": MediaStreamingStarted,
     "MediaStreamingStopped": MediaStreamingStopped,
     "MediaStreamingFailed": MediaStreamingFailed,
 }
@@ -322,78 +247,59 @@ _STREAMING: dict[str, type[MediaStreamingStarted | MediaStreamingStopped | Media
 def _call_event(item: JsonObject) -> CallEvent:
     event_id, kind = text(item, "id"), text(item, "type").removeprefix(_CALL_AUTOMATION)
     data = object_at(item, "data")
-    result = optional_object(data, "resultInformation") or {}
+    result = _object(data.get("resultInformation"))
     common = (
         event_id,
         text(data, "callConnectionId"),
-        optional_text(data, "serverCallId") or "",
-        optional_text(data, "correlationId") or "",
-        optional_text(data, "operationContext"),
-        optional_integer(result, "code") or 0,
-        optional_integer(result, "subCode") or 0,
-        optional_text(result, "message") or "",
+        lenient_integer(result, "code") or 0,
+        lenient_integer(result, "subCode") or 0,
     )
     if plain := _PLAIN.get(kind):
         return plain(*common)
-    if streaming := _STREAMING.get(kind):
-        update = optional_object(data, "mediaStreamingUpdate") or {}
-        return streaming(
-            *common,
-            optional_text(update, "mediaStreamingStatus") or "",
-            optional_text(update, "mediaStreamingStatusDetails") or "",
-        )
     if kind == "ParticipantsUpdated":
-        return ParticipantsUpdated(*common, integer(data, "sequenceNumber"), _roster(data))
-    if kind == "ContinuousDtmfRecognitionToneReceived":
-        return DtmfTone(*common, text(data, "tone"), optional_integer(data, "sequenceId") or 0)
+        number = lenient_integer(data, "sequenceNumber")
+        if number is None:
+            raise MalformedEvent("sequenceNumber is missing or no integer")
+        return ParticipantsUpdated(*common, number, *_roster(data))
     return OtherCallEvent(*common, kind)
 
 
-def _roster(data: JsonObject) -> tuple[CallParticipant, ...]:
-    """Parse a roster. A missing one is malformed: an empty one means that everybody has left."""
+# --- participants ----------------------------------------------------------------------------------
+
+
+def _roster(data: JsonObject) -> tuple[tuple[str, ...], int]:
+    """Return the raw ids of a roster, and how many entries name nobody.
+
+    A missing roster is malformed: an empty one means that everybody has left.
+    """
     listed = data.get("participants")
-    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
-        raise MalformedEvent("participants is not an array of objects")
-    return tuple(_participant(one) for one in listed)
+    if not isinstance(listed, list):
+        raise MalformedEvent("participants is not an array")
+    named = [raw_id for raw_id in map(_raw_id, listed) if raw_id is not None]
+    return tuple(named), len(listed) - len(named)
 
 
-def _participant(one: JsonObject) -> CallParticipant:
-    identifier = object_at(one, "identifier")
-    kind = optional_text(identifier, "kind") or next((k for k in _IDENTIFIER_KINDS if k in identifier), "unknown")
-    return CallParticipant(
-        raw_id=_raw_id(identifier, "identifier"),
-        kind=kind,
-        muted=one.get("isMuted") is True,
-        on_hold=one.get("isOnHold") is True,
-    )
-
-
-# --- identifiers -----------------------------------------------------------------------------------
-
-_IDENTIFIER_KINDS = (
-    "communicationUser",
-    "phoneNumber",
-    "microsoftTeamsUser",
-    "microsoftTeamsApp",
-    "teamsExtensionUser",
+_DERIVED = (
+    ("communicationUser", "id", ""),
+    ("phoneNumber", "value", "4:"),
+    ("microsoftTeamsUser", "userId", "8:orgid:"),
+    ("microsoftTeamsApp", "appId", "28:orgid:"),
 )
+"""Kinds of identifiers, the field that names somebody, and the prefix with which it is the raw id (public cloud)."""
 
 
-def _raw_id(holder: JsonObject, name: str) -> str:
-    """Return the raw id of a flat or nested identifier; the id of a communication user is its raw id."""
-    identifier = optional_object(holder, "communicationIdentifier") or holder
-    user = optional_object(identifier, "communicationUser") or {}
-    raw_id = optional_text(identifier, "rawId") or optional_text(user, "id")
-    if raw_id is None:
-        raise MalformedEvent(f"{name} names nobody")
-    return raw_id
+def _raw_id(participant: object) -> str | None:
+    """Return the raw id of an entry of a roster, flat or nested; derived from what else it says, if it has none."""
+    holder = _object(_object(participant).get("identifier"))
+    identifier = _object(holder.get("communicationIdentifier")) or holder
+    if raw_id := lenient_text(identifier, "rawId"):
+        return raw_id
+    for kind, key, prefix in _DERIVED:
+        if name := lenient_text(_object(identifier.get(kind)), key):
+            return prefix + name
+    return None
 
 
-def _optional_raw_id(data: JsonObject, key: str) -> str | None:
-    holder = optional_object(data, key)
-    return None if holder is None else _raw_id(holder, key)
-
-
-def _room_id(data: JsonObject) -> str | None:
-    room = optional_object(data, "room")
-    return None if room is None else optional_text(room, "id")
+def _object(value: object) -> JsonObject:
+    """Return a JSON object, empty if the value is none."""
+    return value if isinstance(value, dict) else {}

@@ -21,7 +21,7 @@ from http_serving.errors import ServiceError, TooManyRequests, Unauthorized
 from http_serving.rate_limiter import CountRequest
 from http_serving.request_body import BODY_TIMEOUT_S, read_body
 from webhooks.deduplication import RecentIds, SequenceGate
-from webhooks.errors import MalformedEvent, UnknownCall
+from webhooks.errors import ForeignEvent, MalformedEvent, UnknownCall
 from webhooks.events import (
     CallEvent,
     CallReport,
@@ -74,7 +74,7 @@ class WebhookHandler(Protocol):
         """Return whether this secret belongs to a call of this service."""
 
     async def deliver_call_event(self, call_secret: str, event: CallEvent) -> None:
-        """Take an event of the call connection with this secret."""
+        """Take an event of the call connection with this secret; `ForeignEvent` if it is of another connection."""
 
 
 @dataclass(slots=True)
@@ -88,6 +88,8 @@ class WebhookCounts:
     stale: int = 0
     """Rosters older than one already delivered."""
     malformed: int = 0
+    foreign: int = 0
+    """Of another connection than that of the call they were sent to."""
 
 
 Event = TypeVar("Event")
@@ -243,33 +245,33 @@ async def _hand_over(
 ) -> None:
     """Hand each readable event of a request over, in order.
 
-    A malformed event of a batch is logged and counted, and the request is accepted because of the other events:
-    rejecting it would delay their redelivery by five minutes.
+    An event of a batch that cannot be taken is logged and counted, and the request is accepted because of the other
+    events: rejecting it would delay their redelivery by five minutes.
 
     Raises:
         MalformedEvent: no event could be read.
+        ForeignEvent: no event is of this call.
     """
-    malformed: list[MalformedEvent] = []
+    refused: list[MalformedEvent | ForeignEvent] = []
     read = 0
     for number, event in enumerate(events, start=1):
         if isinstance(event, MalformedEvent):
-            malformed.append(event)
+            counts.malformed += 1
+            refused.append(event)
         else:
-            await take(event)
-            read += 1
+            try:
+                await take(event)
+                read += 1
+            except ForeignEvent as error:
+                counts.foreign += 1
+                refused.append(error)
         if number % EVENTS_PER_TURN == 0:
             await asyncio.sleep(0)
-    if not malformed:
+    if not refused:
         return
-    counts.malformed += len(malformed)
     logger.warning(
-        "malformed events skipped",
-        extra={
-            "source": source,
-            "malformed": len(malformed),
-            "readable": read,
-            "reason": malformed[0].message,
-        },
+        "events refused",
+        extra={"source": source, "refused": len(refused), "taken": read, "reason": refused[0].message},
     )
     if read == 0:
-        raise malformed[0]
+        raise refused[0]

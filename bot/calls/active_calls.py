@@ -103,6 +103,12 @@ class ActiveCalls:
         """Say whether a call of this replica had this secret earlier."""
         return secret in self._left or any(secret in call.former_secrets for call in self._by_room.values())
 
+    def is_foreign(self, call: Call, connection_id: str) -> bool:
+        """Say whether a connection is not the call's. Until the call knows its own, it is any but another call's."""
+        if call.connection_id is not None:
+            return call.connection_id != connection_id
+        return any(other.connection_id == connection_id for other in self._by_room.values())
+
     def is_joining(self, room_id: str) -> bool:
         lock = self._locks.get(room_id)
         return room_id in self._joining or (lock is not None and lock.locked())

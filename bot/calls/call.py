@@ -31,7 +31,6 @@ from webhooks.events import (
     CallConnected,
     CallDisconnected,
     CallEvent,
-    CallReport,
     ConnectFailed,
     MediaStreamingFailed,
     ParticipantsUpdated,
@@ -252,7 +251,7 @@ class Call:
         self.room = replace(self.room, plan=plan)
         self.live.change_plan(plan)
 
-    def reported(self, event: CallReport | CallEvent) -> None:
+    def reported(self, event: CallEvent) -> None:
         """Act on an event of Call Automation about this connection."""
         match event:
             case CallConnected():
@@ -268,7 +267,7 @@ class Call:
             case ParticipantsUpdated():
                 if event.sequence_number > self._roster_number:
                     self._roster_number = event.sequence_number
-                    self.participants(frozenset(one.raw_id for one in event.participants))
+                    self.participants(frozenset(event.participants))
             case _:
                 pass
 

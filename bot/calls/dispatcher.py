@@ -34,8 +34,9 @@ from bot.interpreting.plan import RoomPlan
 from bot.log_format import log_context
 from bot.tasks import ServiceTasks
 from http_serving.errors import Overloaded
-from media_streaming.stream import MediaStream
+from media_streaming.stream import POLICY_VIOLATION, MediaStream
 from storage.errors import StoreUnavailable
+from webhooks.errors import ForeignEvent
 from webhooks.events import (
     CallConnected,
     CallEnded,
@@ -61,10 +62,18 @@ class _NotYet(Exception):
 
 @dataclass(slots=True)
 class _Reported:
-    """An event: on a call of the resource or, with `secret`, on one of our connections."""
+    """An event of Event Grid, about a call of the resource."""
 
-    secret: str | None
-    event: CallReport | CallEvent = field(repr=False)
+    event: CallReport
+    attempts: int = 0
+
+
+@dataclass(slots=True)
+class _CalledBack:
+    """An event of Call Automation, about one of our connections."""
+
+    secret: str = field(repr=False)
+    event: CallEvent
     attempts: int = 0
 
 
@@ -99,8 +108,8 @@ class Dispatcher:
         self._registry = registry
         self._mailbox = mailbox
         self._tasks = tasks
-        self._inbox: asyncio.Queue[_Reported | _RoomChanged] = asyncio.Queue(INBOX_LIMIT)
-        self._failed: list[_Reported | _RoomChanged] = []
+        self._inbox: asyncio.Queue[_Reported | _CalledBack | _RoomChanged] = asyncio.Queue(INBOX_LIMIT)
+        self._failed: list[_Reported | _CalledBack | _RoomChanged] = []
         """Events to be handled again."""
 
     async def run(self) -> None:
@@ -122,7 +131,7 @@ class Dispatcher:
             await self._registry.promise(event)
         except StoreUnavailable as error:
             raise Overloaded("the store is not available") from error
-        self._enqueue(_Reported(None, event))
+        self._enqueue(_Reported(event))
 
     async def knows_call(self, call_secret: str) -> bool:
         """Say whether a current or past call has this secret.
@@ -142,8 +151,24 @@ class Dispatcher:
 
         Raises:
             Overloaded: the sender has to repeat it.
+            ForeignEvent: it is of another connection than that of the call.
         """
-        self._enqueue(_Reported(call_secret, event))
+        try:
+            if await self._is_foreign(call_secret, event.call_connection_id):
+                raise ForeignEvent("callConnectionId is not that of the call")
+        except StoreUnavailable as error:
+            raise Overloaded("the store is not available") from error
+        self._enqueue(_CalledBack(call_secret, event))
+
+    async def _is_foreign(self, call_secret: str, connection_id: str) -> bool:
+        """Say whether a connection is not the one of the call with this secret, as far as that is known."""
+        call = self._active_calls.by_secret(call_secret)
+        if call is not None:
+            return self._active_calls.is_foreign(call, connection_id)
+        if self._active_calls.has_left(call_secret):
+            return False
+        record = await self._registry.by_secret(call_secret)
+        return record is not None and record.connection_id not in (None, connection_id)
 
     def retry_failed_events(self) -> None:
         """Queue the events again that could not be handled."""
@@ -156,15 +181,15 @@ class Dispatcher:
 
     def take_up(self, event: CallReport) -> None:
         """Handle an event that another replica had accepted, with the next `retry_failed_events`."""
-        self._failed.append(_Reported(None, event))
+        self._failed.append(_Reported(event))
 
-    def _enqueue(self, item: _Reported | _RoomChanged) -> None:
+    def _enqueue(self, item: _Reported | _CalledBack | _RoomChanged) -> None:
         try:
             self._inbox.put_nowait(item)
         except asyncio.QueueFull as error:
             raise Overloaded("too many events are waiting") from error
 
-    async def _handle(self, item: _Reported | _RoomChanged) -> None:
+    async def _handle(self, item: _Reported | _CalledBack | _RoomChanged) -> None:
         """Handle an event; one that fails is kept for another attempt and does not stop the others."""
         try:
             await self._act_on(item)
@@ -174,24 +199,24 @@ class Dispatcher:
             logger.error("event not handled", exc_info=error, extra={"attempts": item.attempts + 1})
             self._retry_later(item, counts=not isinstance(error, StoreUnavailable))
 
-    def _retry_later(self, item: _Reported | _RoomChanged, *, counts: bool = True) -> None:
+    def _retry_later(self, item: _Reported | _CalledBack | _RoomChanged, *, counts: bool = True) -> None:
         item.attempts += counts
         if item.attempts < EVENT_ATTEMPTS:
             self._failed.append(item)
         else:
             logger.error("event dropped", extra={"attempts": item.attempts})
 
-    async def _act_on(self, item: _Reported | _RoomChanged) -> None:
+    async def _act_on(self, item: _Reported | _CalledBack | _RoomChanged) -> None:
         match item:
             case _RoomChanged(room_id, kind):
                 await self._room_changed(room_id, kind)
-            case _Reported(None, CallStarted() | ParticipantAdded() as event):
+            case _Reported(CallStarted() | ParticipantAdded() as event):
                 await self._call_started(event)
                 await self._registry.done(event)
-            case _Reported(None, CallEnded() as event):
+            case _Reported(CallEnded() as event):
                 await self._call_ended(event)
                 await self._registry.done(event)
-            case _Reported(str() as secret, event):
+            case _CalledBack(secret, event):
                 await self._call_reported(secret, event)
             case _:
                 pass
@@ -251,7 +276,7 @@ class Dispatcher:
             raise _NotYet
         await self._forward_report(record.owner, event)
 
-    async def _call_reported(self, secret: str, event: CallReport | CallEvent) -> None:
+    async def _call_reported(self, secret: str, event: CallEvent) -> None:
         call = self._active_calls.by_secret(secret)
         if call is None and not self._active_calls.has_left(secret):
             record = await self._registry.by_secret(secret)
@@ -265,10 +290,14 @@ class Dispatcher:
                 if call is None and await self._registry.by_secret(secret) is not None:
                     raise _NotYet
         given_up = call is None or (call.live.over and call.connection_id is None)
-        if call is not None and not (given_up and isinstance(event, CallConnected)):
+        if call is not None and self._active_calls.is_foreign(call, event.call_connection_id):
+            logger.warning("event of another connection dropped", extra={"room_id": call.room.room_id})
+        elif call is not None and not (given_up and isinstance(event, CallConnected)):
             with log_context(room_id=call.room.room_id):
                 call.reported(event)
         elif isinstance(event, CallConnected) and self._tasks.running:
+            if any(record.connection_id == event.call_connection_id for record in await self._registry.calls()):
+                return
             # A connect request that we had given up on came through after all: do not stay in that call.
             hang_up = hang_up_orphan(self._acs, self._registry, event.call_connection_id)
             self._tasks.spawn(hang_up, "late hang-up")
@@ -296,8 +325,13 @@ class Dispatcher:
         call = self._active_calls.by_secret(call_secret)
         if call is None and not self._active_calls.has_left(call_secret):
             call = await self._adopt_by_media(call_secret, stream.call_connection_id)
-        if call is not None:
-            await call.serve(stream)
+        if call is None:
+            return
+        connection_id = stream.call_connection_id
+        if connection_id is not None and self._active_calls.is_foreign(call, connection_id):
+            await stream.close(POLICY_VIOLATION, "the connection is not that of the call")
+            return
+        await call.serve(stream)
 
     async def _adopt_by_media(self, call_secret: str, connection_id: str | None) -> Call | None:
         """Take over the call of a media socket: the replica that has the socket has to be in the call.
@@ -377,7 +411,8 @@ class Dispatcher:
                 event = decode_event(message.event.encode())
                 if message.inherited and isinstance(event, MediaStreamingFailed):
                     return  # it concerns the stream of the replica that is gone
-                self._enqueue(_Reported(message.secret, event))
+                if not isinstance(event, CallReport):
+                    self._enqueue(_CalledBack(message.secret, event))
             case "report":
                 await self.deliver(decode_report(message.event.encode()))
             case "order":

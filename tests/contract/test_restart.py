@@ -8,7 +8,6 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +185,7 @@ async def test_a_call_whose_report_was_answered_and_not_acted_on_is_joined_after
     async with killable(tmp_path) as (emulator, bot):
         room_id, acs_room_id, token = await room_with_token(bot)
         await bot.kill()
-        report = CallStarted("event", acs_room_id, "server-call", None, datetime.now(UTC), "correlation")
+        report = CallStarted("event", acs_room_id, "server-call")
         async with SqliteDatabase(str(bot.database), MIGRATIONS) as database:
             await Registry(SqliteKeyValue(database), "killed between 200 and the work").promise(report)
         async with Participant.join(emulator.acs_url, acs_room_id, token, "Ada"):

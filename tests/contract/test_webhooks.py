@@ -74,7 +74,7 @@ async def test_calls_of_a_room_are_reported(schema: str) -> None:
         await until(lambda: doors.reports(CallEnded))
         (started,) = doors.reports(CallStarted)
         assert isinstance(started, CallStarted)
-        assert (started.room_id, started.started_by) == (room_id, ada.id)
+        assert started.room_id == room_id
 
 
 @pytest.mark.parametrize("schema", ["EventGridSchema", "CloudEventSchemaV1_0"])
@@ -99,7 +99,7 @@ async def test_callbacks_are_believed_by_their_signature() -> None:
             assert connected.call_connection_id == call.call_connection_id
             roster = doors.events(ParticipantsUpdated)[0]
             assert isinstance(roster, ParticipantsUpdated)
-            assert ada.id in [one.raw_id for one in roster.participants]
+            assert ada.id in roster.participants
 
 
 @pytest.mark.parametrize("token", ["expired", "wrong_audience", "wrong_key", "missing"])

@@ -10,7 +10,6 @@ import itertools
 import random
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from bot.calls.acs_client import CallLook
@@ -23,7 +22,6 @@ from webhooks.events import (
     CallDisconnected,
     CallEnded,
     CallEvent,
-    CallParticipant,
     CallReport,
     CallStarted,
     ConnectFailed,
@@ -33,7 +31,6 @@ from webhooks.events import (
     ParticipantsUpdated,
 )
 
-NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 GRID_DELAYS_S = (0.0, 0.0, 0.05, 0.3, 2.0, 6.0)
 CALLBACK_DELAYS_S = (0.0, 0.0, 0.02, 0.2, 1.5)
 
@@ -98,7 +95,7 @@ class AcsWorld:
         if not meeting.reported:
             meeting.reported = True
             self._report(CallStarted(*self._about(meeting)))
-        self._report(ParticipantAdded(*self._about(meeting), person, person, "Presenter"))
+        self._report(ParticipantAdded(*self._about(meeting)))
         self._tell_rosters(meeting)
 
     def leave(self, room: str, person: str) -> None:
@@ -106,7 +103,7 @@ class AcsWorld:
         if meeting is None or person not in meeting.people:
             return
         meeting.people.discard(person)
-        self._report(ParticipantRemoved(*self._about(meeting), person, person, "Presenter"))
+        self._report(ParticipantRemoved(*self._about(meeting)))
         self._tell_rosters(meeting)
         if not meeting.people and self._ends_with_people:
             for bot in list(meeting.bots):
@@ -144,7 +141,7 @@ class AcsWorld:
     def refuse_media(self, room: str) -> None:
         for bot in self.interpreters(room):
             if bot.stream is None:
-                self._callback(bot, MediaStreamingFailed(**self._says(bot, code=400), status="", details=""))
+                self._callback(bot, MediaStreamingFailed(**self._says(bot, code=400)))
 
     # --- CallControl ---------------------------------------------------------------------------------
 
@@ -215,7 +212,7 @@ class AcsWorld:
             return
         del self.meetings[meeting.room]
         if meeting.reported:
-            self._report(CallEnded(*self._about(meeting), 60.0))
+            self._report(CallEnded(*self._about(meeting)))
 
     def _out(self, bot: Bot, *, sub_code: int | None) -> None:
         meeting, bot.call = bot.call, None
@@ -227,19 +224,15 @@ class AcsWorld:
             self._callback(bot, CallDisconnected(**self._says(bot, sub_code=sub_code)))
         self._close_if_empty(meeting)
 
-    def _about(self, meeting: Meeting) -> tuple[str, str, str, str, datetime, str]:
-        return (f"event-{next(self._ids)}", meeting.room, meeting.server_call_id, "somebody", NOW, "correlation")
+    def _about(self, meeting: Meeting) -> tuple[str, str, str]:
+        return (f"event-{next(self._ids)}", meeting.room, meeting.server_call_id)
 
     def _says(self, bot: Bot, code: int = 200, sub_code: int = 0) -> dict[str, Any]:
         return {
             "event_id": f"event-{next(self._ids)}",
             "call_connection_id": bot.id,
-            "server_call_id": "spelled otherwise",
-            "correlation_id": "correlation",
-            "operation_context": None,
             "code": code,
             "sub_code": sub_code,
-            "message": "",
         }
 
     def _tell_rosters(self, meeting: Meeting) -> None:
@@ -248,7 +241,7 @@ class AcsWorld:
 
     def _tell_roster(self, bot: Bot) -> None:
         assert bot.call is not None
-        people = tuple(CallParticipant(one, "communicationUser", False, False) for one in sorted(bot.call.people))
+        people = tuple(sorted(bot.call.people))
         event = ParticipantsUpdated(**self._says(bot), sequence_number=next(bot.rosters), participants=people)
         self._callback(bot, event)
 
@@ -265,7 +258,7 @@ class AcsWorld:
     def _dial_soon(self, bot: Bot) -> None:
         fate = self._fate("dials", "dials", "late", "never", "refused")
         if fate == "refused":
-            self._callback(bot, MediaStreamingFailed(**self._says(bot, code=400), status="", details=""))
+            self._callback(bot, MediaStreamingFailed(**self._says(bot, code=400)))
         elif fate != "never":
             self._later(6.0 if fate == "late" else self._wait(0.0, 0.05, 0.5), lambda: self._dial(bot))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http_serving.errors import Overloaded, TokenRejected
+from webhooks.errors import ForeignEvent
 from webhooks.events import CallEvent, CallReport
 
 
@@ -13,6 +14,7 @@ class Handler:
         self.reports: list[CallReport] = []
         self.events: list[tuple[str, CallEvent]] = []
         self.room_for = 1_000_000
+        self.foreign = False
 
     def _room(self) -> None:
         if len(self.reports) + len(self.events) >= self.room_for:
@@ -27,6 +29,8 @@ class Handler:
 
     async def deliver_call_event(self, call_secret: str, event: CallEvent) -> None:
         self._room()
+        if self.foreign:
+            raise ForeignEvent("callConnectionId is not that of the call")
         self.events.append((call_secret, event))
 
 

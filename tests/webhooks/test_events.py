@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,10 @@ from webhooks.events import (
     CallConnected,
     CallDisconnected,
     CallEnded,
-    CallParticipant,
     CallStarted,
     ConnectFailed,
-    DtmfTone,
     Ignored,
     MediaStreamingFailed,
-    MediaStreamingStarted,
     MediaStreamingStopped,
     OtherCallEvent,
     ParticipantAdded,
@@ -40,7 +37,7 @@ ADA = "8:acs:1f5b6a4e-0000-4000-8000-0000000000aa_0000002b-1111-2222-3333-444444
 BEN = "8:acs:1f5b6a4e-0000-4000-8000-0000000000aa_0000002b-1111-2222-3333-444444444402"
 SERVER_CALL = "aHR0cHM6Ly9jb252LWV1c3QyLnNreXBlLm5ldDo0NDMvY29udi9hYmM"
 ROOM = "99117812428622880"
-CORRELATION = "d4f40000-0000-4000-8000-000000000002"
+CONNECTION = "5b006980-0000-4000-8000-000000000001"
 
 
 def wire(name: str) -> bytes:
@@ -64,68 +61,42 @@ def reasons(events: Any) -> list[str]:
 # --- Event Grid ----------------------------------------------------------------------------------
 
 
-def test_call_started_names_the_room_and_who_started_it() -> None:
-    assert event_grid("call_started") == CallStarted(
-        event_id="a8bcd8a3-0000-4000-8000-000000000001",
-        room_id=ROOM,
-        server_call_id=SERVER_CALL,
-        started_by=ADA,
-        time=datetime(2026, 11, 20, 8, 0, 3, 123456, UTC),  # the seventh digit is cut
-        correlation_id=CORRELATION,
-    )
+@pytest.mark.parametrize(
+    ("name", "event"),
+    [
+        ("call_started", CallStarted("a8bcd8a3-0000-4000-8000-000000000001", ROOM, SERVER_CALL)),
+        ("call_started_nested_identifier", CallStarted("a8bcd8a3-0000-4000-8000-000000000002", ROOM, SERVER_CALL)),
+        ("call_ended", CallEnded("a8bcd8a3-0000-4000-8000-000000000003", ROOM, SERVER_CALL)),
+        ("participant_added", ParticipantAdded("a8bcd8a3-0000-4000-8000-000000000004", ROOM, SERVER_CALL)),
+        ("participant_removed", ParticipantRemoved("a8bcd8a3-0000-4000-8000-000000000005", ROOM, SERVER_CALL)),
+        ("cloudevent_call_started", CallStarted("a8bcd8a3-0000-4000-8000-000000000008", ROOM, SERVER_CALL)),
+        ("time_unreadable", CallStarted("a8bcd8a3-0000-4000-8000-000000000012", ROOM, SERVER_CALL)),
+        (
+            "recording_file",
+            Ignored("a8bcd8a3-0000-4000-8000-000000000007", "Microsoft.Communication.RecordingFileStatusUpdated"),
+        ),
+        (
+            "subscription_validation",
+            SubscriptionValidation("2d1781af-0000-4000-8000-000000000006", code="512d38b6-c7b8-40c8-89fe-f46f9e9622b6"),
+        ),
+    ],
+)
+def test_captured_events(name: str, event: object) -> None:
+    assert event_grid(name) == event
 
 
-def test_identifiers_are_read_nested_as_well() -> None:
-    assert event_grid("call_started_nested_identifier").started_by == ADA
-    removed = event_grid("participant_removed")
-    assert isinstance(removed, ParticipantRemoved)
-    assert (removed.raw_id, removed.display_name, removed.role) == (BEN, "Ben", "Attendee")
-
-
-def test_call_ended_says_how_long_it_took() -> None:
-    ended = event_grid("call_ended")
-    assert isinstance(ended, CallEnded)
-    assert (ended.room_id, ended.duration_s) == (ROOM, 61.25)
-
-
-def test_participant_added() -> None:
-    added = event_grid("participant_added")
-    assert isinstance(added, ParticipantAdded)
-    assert (added.raw_id, added.display_name, added.role, added.room_id) == (BEN, "Ben", "Attendee", ROOM)
-
-
-def test_subscription_validation() -> None:
-    assert event_grid("subscription_validation") == SubscriptionValidation(
-        event_id="2d1781af-0000-4000-8000-000000000006",
-        code="512d38b6-c7b8-40c8-89fe-f46f9e9622b6",
-        url="https://rp-westeurope.eventgrid.azure.net:553/eventsubscriptions/calls/validate?id=512d38b6",
-    )
-
-
-def test_other_types_are_ignored_whatever_they_carry() -> None:
-    assert event_grid("recording_file") == Ignored(
-        "a8bcd8a3-0000-4000-8000-000000000007", "Microsoft.Communication.RecordingFileStatusUpdated"
-    )
-
-
-def test_cloud_events_say_the_same_single_or_in_a_batch() -> None:
-    started = event_grid("cloudevent_call_started")
-    assert isinstance(started, CallStarted)
-    assert (started.room_id, started.started_by) == (ROOM, ADA)
-
+def test_cloud_events_in_a_batch() -> None:
     batch = read_event_grid(wire("eventgrid_cloudevent_batch"))
     assert len(batch) == 2
     first, second = batch
     assert isinstance(first, CallStarted)
     assert isinstance(second, CallEnded)
-    assert second.time == datetime(2026, 11, 20, 8, 0, 5, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
         ("malformed_no_server_call_id", "serverCallId is missing"),
-        ("malformed_time", "eventTime is not a time"),
         ("malformed_room_is_text", "room is not an object"),
         ("malformed_no_schema", "an event follows neither schema: no eventType, no specversion"),
     ],
@@ -166,148 +137,82 @@ def changed(name: str, **data: object) -> list[Any]:
     return list(read(json.dumps([item]).encode()))
 
 
-def test_what_event_grid_may_leave_out() -> None:
-    (event,) = changed("eventgrid_call_ended", startedBy=None, room=None, correlationId=None, durationOfCall=None)
-    assert (event.started_by, event.room_id, event.correlation_id, event.duration_s) == (None, None, "", None)
-
-
-def test_an_id_in_the_communication_user_alone_is_enough() -> None:
-    (event,) = changed("eventgrid_call_started", startedBy={"communicationUser": {"id": ADA}})
-    assert event.started_by == ADA
-
-
-def test_an_identifier_that_names_nobody() -> None:
-    assert reasons(changed("eventgrid_call_started", startedBy={"role": "Presenter"})) == ["startedBy names nobody"]
-    assert reasons(changed("eventgrid_participant_added", user=None)) == ["user is missing"]
-
-
-@pytest.mark.parametrize("duration", ["61", True])
-def test_a_duration_that_is_no_number(duration: object) -> None:
-    assert reasons(changed("eventgrid_call_ended", durationOfCall=duration)) == ["durationOfCall is not a number"]
+@pytest.mark.parametrize("room", [None, {}, {"id": 7}])
+def test_a_call_of_no_room(room: object) -> None:
+    (event,) = changed("eventgrid_call_ended", room=room)
+    assert event.room_id is None
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"),
+    "started_by",
     [
-        ("2026-11-20T08:00:03", datetime(2026, 11, 20, 8, 0, 3, tzinfo=UTC)),  # no offset: UTC
-        ("2026-11-20T13:30:03+05:30", datetime(2026, 11, 20, 8, 0, 3, tzinfo=UTC)),
+        {},
+        None,
+        "somebody",
+        {"role": "Presenter"},
+        {"phoneNumber": {"value": "+15551234567"}},
+        {"kind": "phoneNumber", "rawId": None, "phoneNumber": {"value": "+15551234567"}},
+        {"microsoftTeamsUser": {"userId": "u-1", "isAnonymous": False, "cloud": "PUBLIC"}},
+        {"communicationIdentifier": {"phoneNumber": {"value": "+15551234567"}}},
     ],
 )
-def test_times_are_instants_in_utc(written: str, meant: datetime) -> None:
-    (item,) = json.loads(wire("eventgrid_call_started"))
-    (event,) = read_event_grid(json.dumps([item | {"eventTime": written}]).encode())
-    assert isinstance(event, CallStarted)
-    assert event.time == meant
-    assert event.time.utcoffset() == timedelta(0)
-
-
-def test_a_time_beyond_the_calendar_is_malformed() -> None:
-    (item,) = json.loads(wire("eventgrid_call_started"))
-    body = json.dumps([item | {"eventTime": "0001-01-01T00:00:00+14:00"}]).encode()
-    assert reasons(read_event_grid(body)) == ["eventTime is not a time"]
+def test_whoever_started_it_a_call_has_started(started_by: object) -> None:
+    assert changed("eventgrid_call_started", startedBy=started_by) == [event_grid("call_started")]
+    assert changed("eventgrid_participant_added", user=started_by) == [event_grid("participant_added")]
 
 
 # --- Call Automation -----------------------------------------------------------------------------
 
 
 def test_connected_and_roster_in_one_post() -> None:
-    connected, updated = read_callbacks(wire("callback_connected_and_participants"))
-    assert connected == CallConnected(
-        event_id="7d5a0000-0000-4000-8000-000000000001",
-        call_connection_id="5b006980-0000-4000-8000-000000000001",
-        server_call_id="aHR0cHM6Ly9hcGkuZmxpZ2h0cHJveHkuc2t5cGUuY29t",
-        correlation_id="0f0c0000-0000-4000-8000-000000000002",
-        operation_context="room-42",
-        code=200,
-        sub_code=0,
-        message="",
-    )
-    assert isinstance(updated, ParticipantsUpdated)
-    assert updated.operation_context is None
-    assert updated.sequence_number == 1
-    assert updated.participants == (
-        CallParticipant(ADA, "communicationUser", muted=False, on_hold=False),
-        CallParticipant(BEN, "communicationUser", muted=True, on_hold=False),
-    )
-
-
-def test_the_kind_of_an_identifier_is_deduced_where_it_is_not_said() -> None:
-    updated = callback("participants_updated_phone_on_hold")
-    assert updated.participants == (
-        CallParticipant("4:+15551234567", "phoneNumber", muted=False, on_hold=True),
-        CallParticipant("28:interpreter", "unknown", muted=False, on_hold=False),
-    )
-    (bare,) = changed(
-        "callback_participants_updated_phone_on_hold",
-        participants=[{"identifier": {"rawId": "28:interpreter"}}],
-    )
-    assert bare.participants == (CallParticipant("28:interpreter", "unknown", muted=False, on_hold=False),)
-
-
-def test_disconnected_says_why() -> None:
-    event = callback("call_disconnected")
-    assert isinstance(event, CallDisconnected)
-    assert (event.code, event.sub_code) == (200, 7000)
-    assert event.message.startswith("Call was ended by")
-
-
-def test_connect_failed_says_why() -> None:
-    event = callback("connect_failed")
-    assert isinstance(event, ConnectFailed)
-    assert (event.code, event.sub_code, event.operation_context) == (404, 8522, "room-42")
+    assert list(read_callbacks(wire("callback_connected_and_participants"))) == [
+        CallConnected("7d5a0000-0000-4000-8000-000000000001", CONNECTION, 200, 0),
+        ParticipantsUpdated("7d5a0000-0000-4000-8000-000000000002", CONNECTION, 200, 0, 1, (ADA, BEN)),
+    ]
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "details", "code", "sub_code"),
+    ("name", "kind", "code", "sub_code"),
     [
-        ("started", MediaStreamingStarted, "subscriptionStarted", 200, 0),
-        ("stopped", MediaStreamingStopped, "subscriptionStopped", 200, 0),
-        ("failed", MediaStreamingFailed, "initialWebSocketConnectionFailed", 400, 8581),
+        ("call_connected", CallConnected, 200, 0),
+        ("2023_without_version", CallConnected, 0, 0),
+        ("call_disconnected", CallDisconnected, 200, 7000),
+        ("connect_failed", ConnectFailed, 404, 8522),
+        ("media_streaming_started", OtherCallEvent, 200, 0),
+        ("media_streaming_stopped", MediaStreamingStopped, 200, 0),
+        ("media_streaming_failed", MediaStreamingFailed, 400, 8581),
+        ("dtmf_tone", OtherCallEvent, 200, 0),
+        ("play_completed", OtherCallEvent, 200, 0),
     ],
 )
-def test_media_streaming(
-    name: str,
-    kind: type[MediaStreamingStarted | MediaStreamingStopped | MediaStreamingFailed],
-    details: str,
-    code: int,
-    sub_code: int,
-) -> None:
-    event = callback(f"media_streaming_{name}")
-    assert isinstance(event, kind)
-    assert (event.status, event.details) == (f"mediaStreaming{name.title()}", details)
-    assert (event.code, event.sub_code) == (code, sub_code)
-
-
-def test_media_streaming_without_its_update_is_still_known() -> None:
-    (event,) = changed("callback_media_streaming_failed", mediaStreamingUpdate=None)
-    assert isinstance(event, MediaStreamingFailed)
-    assert (event.status, event.details, event.sub_code) == ("", "", 8581)
-
-
-def test_a_pressed_key() -> None:
-    event = callback("dtmf_tone")
-    assert isinstance(event, DtmfTone)
-    assert (event.tone, event.sequence_id) == ("five", 1)
+def test_captured_callbacks(name: str, kind: type[Any], code: int, sub_code: int) -> None:
+    event = callback(name)
+    assert type(event) is kind
+    assert (event.call_connection_id, event.code, event.sub_code) == (CONNECTION, code, sub_code)
 
 
 def test_other_callbacks_keep_their_name() -> None:
-    event = callback("play_completed")
-    assert isinstance(event, OtherCallEvent)
-    assert (event.type, event.code, event.message) == ("PlayCompleted", 200, "Action completed successfully.")
+    assert callback("play_completed").type == "PlayCompleted"
 
 
-def test_callbacks_of_2023_say_less() -> None:
-    event = callback("2023_without_version")
-    assert isinstance(event, CallConnected)
-    assert (event.operation_context, event.code, event.message) == (None, 0, "")
-    assert event.correlation_id == "0f0c0000-0000-4000-8000-000000000002"
+@pytest.mark.parametrize(
+    ("written", "read"), [("5300", 5300), (5300, 5300), ("many", 0), (True, 0), (None, 0), (5300.5, 0), ("²", 0)]
+)
+def test_codes_are_read_in_any_form(written: object, read: int) -> None:
+    (event,) = changed("callback_call_disconnected", resultInformation={"code": written, "subCode": written})
+    assert (event.code, event.sub_code) == (read, read)
+
+
+@pytest.mark.parametrize("result", [None, "fine", 7, [], {"message": 7}])
+def test_a_result_that_says_nothing(result: object) -> None:
+    (event,) = changed("callback_call_disconnected", resultInformation=result)
+    assert (event.code, event.sub_code) == (0, 0)
 
 
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("no_participants", "participants is not an array of objects"),
-        ("sequence_number_is_text", "sequenceNumber is not an integer"),
+        ("no_participants", "participants is not an array"),
         ("no_call_connection_id", "callConnectionId is missing"),
         ("no_id", "id is missing"),
     ],
@@ -316,16 +221,18 @@ def test_malformed_callbacks_say_what_is_wrong(name: str, reason: str) -> None:
     assert reasons(read_callbacks(wire(f"callback_malformed_{name}"))) == [reason]
 
 
+def test_a_sequence_number_in_a_text() -> None:
+    assert callback("sequence_number_is_text").sequence_number == 3
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        ({"sequenceNumber": None}, "sequenceNumber is missing"),
-        ({"sequenceNumber": True}, "sequenceNumber is not an integer"),
-        ({"participants": [ADA]}, "participants is not an array of objects"),
-        ({"participants": [{"identifier": {"kind": "unknown"}}]}, "identifier names nobody"),
-        ({"participants": [{}]}, "identifier is missing"),
+        ({"sequenceNumber": None}, "sequenceNumber is missing or no integer"),
+        ({"sequenceNumber": True}, "sequenceNumber is missing or no integer"),
+        ({"sequenceNumber": "third"}, "sequenceNumber is missing or no integer"),
+        ({"participants": {"0": ADA}}, "participants is not an array"),
         ({"callConnectionId": 7}, "callConnectionId is not a text"),
-        ({"resultInformation": "fine"}, "resultInformation is not an object"),
     ],
 )
 def test_a_roster_that_cannot_be_trusted_is_refused(data: dict[str, object], reason: str) -> None:
@@ -333,9 +240,52 @@ def test_a_roster_that_cannot_be_trusted_is_refused(data: dict[str, object], rea
     assert reasons(changed("callback_participants_updated_phone_on_hold", **data)) == [reason]
 
 
+def roster(*participants: object) -> tuple[tuple[str, ...], int]:
+    (event,) = changed("callback_participants_updated_phone_on_hold", participants=list(participants))
+    return event.participants, event.unnamed
+
+
 def test_an_empty_roster_is_empty() -> None:
-    (event,) = changed("callback_participants_updated_phone_on_hold", participants=[])
-    assert event.participants == ()
+    assert roster() == ((), 0)
+
+
+@pytest.mark.parametrize(
+    ("identifier", "raw_id"),
+    [
+        ({"rawId": ADA, "communicationUser": {"id": BEN}}, ADA),
+        ({"communicationUser": {"id": ADA}}, ADA),
+        ({"rawId": 7, "communicationUser": {"id": ADA}}, ADA),
+        ({"communicationIdentifier": {"rawId": ADA}}, ADA),
+        ({"communicationIdentifier": {"communicationUser": {"id": ADA}}}, ADA),
+        ({"communicationIdentifier": "nested", "rawId": ADA}, ADA),
+        ({"kind": "phoneNumber", "phoneNumber": {"value": "+15551234567"}}, "4:+15551234567"),
+        ({"microsoftTeamsUser": {"userId": "u-1", "cloud": "PUBLIC"}}, "8:orgid:u-1"),
+        ({"microsoftTeamsApp": {"appId": "a-1"}}, "28:orgid:a-1"),
+        ({"rawId": "28:interpreter", "kind": "unknown"}, "28:interpreter"),
+    ],
+)
+def test_participants_are_named_by_whatever_identifies_them(identifier: object, raw_id: str) -> None:
+    assert roster({"identifier": identifier, "isMuted": "no", "isOnHold": None}) == ((raw_id,), 0)
+
+
+@pytest.mark.parametrize(
+    "participant",
+    [
+        {},
+        ADA,
+        None,
+        {"identifier": None},
+        {"identifier": ADA},
+        {"identifier": {"kind": "unknown"}},
+        {"identifier": {"rawId": ""}},
+        {"identifier": {"phoneNumber": "+15551234567"}},
+        {"identifier": {"phoneNumber": {"value": None}}},
+    ],
+)
+def test_a_participant_without_any_name_is_counted_and_hides_nobody(participant: object) -> None:
+    ben = {"identifier": {"rawId": BEN}}
+    assert roster(participant, ben) == ((BEN,), 1)
+    assert roster(participant) == ((), 1)
 
 
 # --- laws ----------------------------------------------------------------------------------------
@@ -360,6 +310,11 @@ def places(value: Any, so_far: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [so_far] + [place for key, one in inner for place in places(one, (*so_far, key))]
 
 
+def read(prefix: str, body: object) -> list[Any]:
+    reader: Any = read_event_grid if prefix == "eventgrid" else read_callbacks
+    return list(reader(json.dumps(body).encode()))
+
+
 @pytest.mark.parametrize("prefix", BODIES)
 @settings(deadline=None)
 @given(data=st.data())
@@ -371,14 +326,70 @@ def test_whatever_is_changed_the_answer_is_an_event_or_a_reason(prefix: str, dat
     for key in parents:
         holder = holder[key]
     holder[last] = data.draw(json_values)
-    read: Any = read_event_grid if prefix == "eventgrid" else read_callbacks
     try:
-        events = list(read(json.dumps(body).encode()))
+        events = read(prefix, body)
     except MalformedEvent as error:
         assert error.message
     else:
         for event in events:
             assert event.message if isinstance(event, MalformedEvent) else event.event_id
+
+
+USED = {
+    "id",
+    "type",
+    "eventType",
+    "specversion",
+    "data",
+    "room",
+    "serverCallId",
+    "validationCode",
+    "callConnectionId",
+    "resultInformation",
+    "code",
+    "subCode",
+    "sequenceNumber",
+    "participants",
+    "identifier",
+    "communicationIdentifier",
+    "rawId",
+    "communicationUser",
+}
+"""Keys that an event is about; `id` stands for the room's and the user's as well."""
+GRID_ONLY = {"startedBy", "user", "code", "subCode", "rawId", "communicationUser", "communicationIdentifier"}
+
+
+def unused(value: Any, prefix: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Return every field of a body that nobody uses, as its holder and key."""
+    if isinstance(value, list):
+        for one in value:
+            yield from unused(one, prefix)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            if key not in USED or (prefix == "eventgrid" and key in GRID_ONLY):
+                yield value, key
+            else:
+                yield from unused(one, prefix)
+
+
+@pytest.mark.parametrize("prefix", BODIES)
+@settings(deadline=None)
+@given(data=st.data())
+def test_fields_that_nobody_uses_change_nothing(prefix: str, data: st.DataObject) -> None:
+    """Any captured body reads the same with any of its unused fields dropped or replaced, and with further ones."""
+    body = json.loads(data.draw(st.sampled_from([text for text in BODIES[prefix] if "malformed" not in text])))
+    before = [repr(event) for event in read(prefix, body)]
+    found = list(unused(body, prefix))
+    for holder, key in found:
+        match data.draw(st.sampled_from(["kept", "dropped", "replaced"])):
+            case "dropped":
+                del holder[key]
+            case "replaced":
+                holder[key] = data.draw(json_values)
+            case _:
+                pass
+        holder[data.draw(st.sampled_from(["extra", "x-new"]))] = data.draw(json_values)
+    assert [repr(event) for event in read(prefix, body)] == before
 
 
 # --- against the SDK -----------------------------------------------------------------------------
@@ -390,9 +401,9 @@ def test_our_reading_agrees_with_the_sdk(name: str) -> None:
     ours = event_grid(name)
     if name.startswith("cloudevent"):
         cloud: CloudEvent[Any] = CloudEvent.from_dict(parsed)
-        assert (cloud.id, cloud.time) == (ours.event_id, ours.time)
+        assert cloud.id == ours.event_id
         assert cloud.type == f"Microsoft.Communication.{type(ours).__name__}"
     else:
         grid: Any = SdkEventGridEvent.from_dict(parsed[0])
-        assert (grid.id, grid.event_time) == (ours.event_id, ours.time)
+        assert grid.id == ours.event_id
         assert "Call" in grid.event_type

@@ -18,7 +18,7 @@ from webhooks.events import (
     CallConnected,
     CallEnded,
     CallStarted,
-    MediaStreamingStarted,
+    OtherCallEvent,
     ParticipantsUpdated,
 )
 from webhooks.routes import (
@@ -271,8 +271,19 @@ async def test_a_callback_for_an_unknown_call(service: Service, http: httpx2.Asy
 async def test_a_repeated_callback_is_handed_on_once(service: Service, http: httpx2.AsyncClient) -> None:
     for _ in range(2):
         assert (await http.post(CALL, content=wire("callback_media_streaming_started"))).status_code == 200
-    assert [type(event) for _, event in service.handler.events] == [MediaStreamingStarted]
+    assert [type(event) for _, event in service.handler.events] == [OtherCallEvent]
     assert service.counts == WebhookCounts(delivered=1, repeated=1)
+
+
+async def test_an_event_of_another_connection_is_refused(service: Service, http: httpx2.AsyncClient) -> None:
+    service.handler.foreign = True
+    answer = await http.post(CALL, content=wire("callback_call_disconnected"))
+    assert (answer.status_code, error(answer)["code"]) == (400, "invalid_request")
+    assert error(answer)["message"] == "callConnectionId is not that of the call"
+    assert service.counts == WebhookCounts(foreign=1)
+    service.handler.foreign = False
+    assert (await http.post(CALL, content=wire("callback_call_disconnected"))).status_code == 200
+    assert service.counts == WebhookCounts(foreign=1, delivered=1)
 
 
 async def test_a_roster_older_than_the_last_is_dropped(service: Service, http: httpx2.AsyncClient) -> None:

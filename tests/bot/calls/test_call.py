@@ -243,7 +243,7 @@ async def test_what_acs_refuses_is_passed_over(stage: Scene) -> None:
 
     stage.calls.restart = refuse
     stage.calls.refuses_to_let_go = REFUSED
-    stage.call.reported(MediaStreamingFailed(**report(code=400, status="", details="")))
+    stage.call.reported(MediaStreamingFailed(**report(code=400)))
     await stage.until_left()
     assert stage.call.reason == "no_media"
     assert len(stage.calls.connects) == 1, "who cannot leave does not join"
@@ -275,7 +275,7 @@ async def test_a_stream_that_opens_before_the_connect_is_answered_is_waited_for_
 async def test_a_stream_that_opens_while_a_step_is_considered_is_enough(stage: Scene) -> None:
     await stage.begin()
     stage.state.hangs_s = 0.3
-    stage.call.reported(MediaStreamingFailed(**report(code=400, status="", details="")))
+    stage.call.reported(MediaStreamingFailed(**report(code=400)))
     await asyncio.sleep(0.1)
     await stage.dial()
     stage.state.hangs_s = 0.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -128,7 +127,7 @@ async def test_a_call_of_a_replica_that_is_gone_is_taken_over() -> None:
 @virtual_time
 async def test_an_event_accepted_by_a_replica_that_is_gone_is_handled() -> None:
     world = World()
-    event = CallEnded("event", "acs-1", "server-call-1", None, datetime(2026, 11, 20, tzinfo=UTC), "correlation", None)
+    event = CallEnded("event", "acs-1", "server-call-1")
     await Registry(world.state, "others").promise(event)
     assert await world.registry_checked() == [event]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, get_args
 
 import msgspec
@@ -31,15 +30,13 @@ from tests.support.in_memory_stores import InMemoryKeyValue
 from webhooks.events import (
     CallConnected,
     CallEvent,
-    CallParticipant,
     CallReport,
     CallStarted,
     OtherCallEvent,
     ParticipantAdded,
 )
 
-NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
-STARTED = CallStarted("event-1", "acs-1", "server-call-1", "8:acs:ada", NOW, "correlation")
+STARTED = CallStarted("event-1", "acs-1", "server-call-1")
 RECORD = CallRecord(
     room_id="room-1", acs_room_id="acs-1", owner="us", secret="s3cret", request_id="request", name="name", since=1.5
 )
@@ -191,10 +188,7 @@ SAMPLES: dict[str, Any] = {
     "str": "text",
     "str | None": None,
     "int": 7,
-    "float | None": 1.5,
-    "datetime": NOW,
-    "bool": True,
-    "tuple[CallParticipant, ...]": (CallParticipant("8:acs:ada", "communicationUser", True, False),),
+    "tuple[str, ...]": ("8:acs:ada", "4:+15551234567"),
 }
 
 
@@ -207,10 +201,10 @@ def test_every_event_is_kept_as_it_is(kind: type[Any]) -> None:
 
 
 def test_events_by_hand() -> None:
-    common = ("event", "connection", "server", "correlation", "room-1", 200, 0, "")
+    common = ("event", "connection", 200, 0)
     for event in (
         STARTED,
-        ParticipantAdded("event", None, "server", None, NOW, "correlation", "8:acs:ada", "Ada", None),
+        ParticipantAdded("event", None, "server"),
         CallConnected(*common),
         OtherCallEvent(*common, type="PlayStarted"),
     ):
@@ -219,17 +213,21 @@ def test_events_by_hand() -> None:
 
 def test_an_event_of_call_automation_is_no_report() -> None:
     assert decode_report(encode_event(STARTED)) == STARTED
-    stored = encode_event(CallConnected("event", "connection", "server", "correlation", "room-1", 200, 0, ""))
+    stored = encode_event(CallConnected("event", "connection", 200, 0))
     with pytest.raises(msgspec.DecodeError, match="CallConnected is no event of Event Grid"):
         decode_report(stored)
 
 
 def test_the_stored_form_is_kept() -> None:
-    stored = b'{"type":"ParticipantRemoved","event":{"event_id":"e","room_id":null,"server_call_id":"s",' + (
-        b'"started_by":null,"time":"2026-11-20T09:30:00Z","correlation_id":"c","raw_id":"8:acs:ada",'
-        b'"display_name":null,"role":null}}'
-    )
+    stored = b'{"type":"ParticipantRemoved","event":{"event_id":"e","room_id":null,"server_call_id":"s"}}'
     assert encode_event(decode_report(stored)) == stored
+
+
+def test_fields_that_an_earlier_version_stored_are_skipped() -> None:
+    stored = b'{"type":"CallStarted","event":{"event_id":"e","room_id":null,"server_call_id":"s",' + (
+        b'"started_by":null,"time":"2026-11-20T09:30:00Z","correlation_id":"c"}}'
+    )
+    assert decode_report(stored) == CallStarted("e", None, "s")
 
 
 @pytest.mark.parametrize(
