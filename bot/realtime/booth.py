@@ -35,6 +35,9 @@ from bot.realtime.timeouts import BoothLimits
 
 logger = logging.getLogger(__name__)
 
+RESTORED = "restored"
+"""Reason of the `BoothDegraded` that says the lane is served as asked for again."""
+
 
 @dataclass(frozen=True, slots=True)
 class _TextToRead:
@@ -62,7 +65,10 @@ class RealtimeBooth:
     - After `cancel` nothing more is reported about an utterance, not even its loss.
 
     A session is replaced before it expires: another is opened beside it and takes all utterances that begin from then
-    on, while the old session finishes its own. The same happens when a better engine is available again.
+    on, while the old session finishes its own. The same happens when a better engine is available again, and when the
+    session gives bad answers (`session_health.py`). A successor that gives bad answers too, and sessions that end at
+    their first audio, move the lane to the next engine. `BoothDegraded` reports each step, and `restored` only once an
+    answer has come as it should.
     """
 
     def __init__(
@@ -99,6 +105,10 @@ class RealtimeBooth:
         self._ended: asyncio.Queue[tuple[RealtimeConnection, SessionError]] = asyncio.Queue()  # never more than two
         self._over = False
         self._loss_reported = False
+        self._succeeding = False
+        """The engine's last session gave bad answers, and its successor has not given a good one yet."""
+        self._trouble = ""
+        """Why the lane is served worse than was asked for, as last reported."""
         self._to_report: deque[BoothEvent] = deque()
         """Events found while the room was calling this booth: delivered from the booth's own task."""
         self._check_wanted = asyncio.Event()
@@ -145,8 +155,10 @@ class RealtimeBooth:
                 self._report_failed(utterance, "nothing_heard")
             else:
                 now = asyncio.get_running_loop().time()
+                connection.health.asked(utterance, now)
                 for event in connection.session.interpret(utterance, now, strict=strict, speed=speed):
                     self._report(event)
+                self.check_by(now + self._limits.answer_s)
         if connection is not None:
             connection.wake()
 
@@ -208,9 +220,13 @@ class RealtimeBooth:
         """Connect to an engine; by default to the one in use."""
         assert self._group is not None
         engine = engine or self._fallback.engine
-        session = engine.session(self._instructions)
         connection = RealtimeConnection(
-            session, engine.connect, self, self._limits, renewal_offset=self._renewal_offset
+            engine.session(self._instructions),
+            engine.health(),
+            engine.connect,
+            self,
+            self._limits,
+            renewal_offset=self._renewal_offset,
         )
         self._opening = connection
         self._engines[connection] = engine
@@ -251,38 +267,88 @@ class RealtimeBooth:
             elif connection is self._current:
                 self._current = None
             ready_at = connection.ready_at
-            self._policy.failed(None if ready_at is None else asyncio.get_running_loop().time() - ready_at)
+            lasted_s = None if ready_at is None else asyncio.get_running_loop().time() - ready_at
+            self._policy.failed(lasted_s, died=connection.health.heard and not connection.health.proved)
             final = False
             if self._policy.gives_up_after(lost):
                 upgrade_refused = ready_at is None and lost.code.startswith(("http_", QUOTA))
                 if self._fall_back(lost.code, upgrade_refused=upgrade_refused):
-                    self._lose(connection, lost, announce=False)
-                    if self._opening is None:
-                        self._open()
+                    self._move_on(connection, lost)
                     continue
                 final = not lost.retryable
+            elif self._policy.dying and self._fall_back(lost.code, opened=True):
+                self._move_on(connection, lost)
+                continue
+            elif self._policy.failures > 1 and not self._trouble:
+                self._report_trouble(lost.code)
             self._lose(connection, lost, announce=not self._loss_reported, final=final)
             self._loss_reported = True
             if final:
                 return
             if self._opening is None:
-                await asyncio.sleep(self._policy.pause_s(lost.retry_after_s))
+                await asyncio.sleep(self._policy.pause_s(lost.retry_after_s, sick=self._policy.dying))
                 self._open()
 
-    def _fall_back(self, reason: str, *, upgrade_refused: bool = False) -> bool:
+    def _move_on(self, connection: RealtimeConnection, lost: SessionError) -> None:
+        """Go on with the next engine."""
+        self._lose(connection, lost, announce=False)
+        if self._opening is None:
+            self._open()
+
+    def _fall_back(self, reason: str, *, upgrade_refused: bool = False, opened: bool = False) -> bool:
         """Change to the next engine; False if none is left."""
-        if not self._fallback.fall_back(asyncio.get_running_loop().time(), upgrade_refused=upgrade_refused):
+        now = asyncio.get_running_loop().time()
+        if not self._fallback.fall_back(now, upgrade_refused=upgrade_refused, opened=opened):
             return False
         self._policy.engine_changed()
-        self._report_engine(reason)
+        self._succeeding = False
+        self._report_trouble(reason)
         return True
 
-    def _report_engine(self, reason: str) -> None:
+    def _report_trouble(self, reason: str) -> None:
+        """Report what serves the lane now, and why it is not as was asked for, or that it is."""
+        self._trouble = "" if reason == RESTORED else reason
         logger.warning(
             "engine changed",
             extra={"engine": self.engine, "reason": reason, "target": self._lane.target},
         )
         self._deliver(BoothDegraded(self._lane, self.engine, reason))
+
+    # --- health
+
+    def _answered_well(self, connection: RealtimeConnection) -> None:
+        """Note that the engine works, if it is the engine in use."""
+        if connection is not self._current or self._engines[connection] is not self._fallback.engine:
+            return
+        self._policy.proved()
+        self._fallback.proved()
+        self._succeeding = False
+        if self._trouble and self._fallback.is_best:
+            self._report_trouble(RESTORED)
+
+    def _replace_if_sick(self, connection: RealtimeConnection) -> None:
+        """Leave the current session if too many of its answers in a row were bad."""
+        if connection is not self._current or self._engines[connection] is not self._fallback.engine:
+            return
+        enough = 1 if self._fallback.on_probation else self._limits.bad_answers
+        if connection.health.bad >= enough and self._opening is None:
+            self._replace_sick(connection)
+
+    def _replace_sick(self, sick: RealtimeConnection) -> None:
+        """Open another session beside one that gives bad answers; of the next engine if it is a successor already."""
+        health, reason = sick.health, sick.health.reason
+        health.bad = 0  # the next bad answers count anew
+        known = self._succeeding or self._fallback.on_probation
+        if known and self._fall_back(reason, opened=True):
+            self._open()
+        elif known:  # there is no other engine: try again, ever more slowly
+            self._policy.failed()
+            sick.renew_at = asyncio.get_running_loop().time() + self._policy.pause_s(None, sick=True)
+            self._check_wanted.set()
+        else:
+            self._succeeding = True
+            self._report_trouble(reason)
+            self._open()
 
     def _replacement_failed(self, engine: Engine, lost: SessionError) -> None:
         """Stay with the current session, and try again later."""
@@ -290,7 +356,9 @@ class RealtimeBooth:
         logger.warning("replacement session failed", extra={"reason": lost.code, "engine": engine.name})
         assert self._current is not None
         if engine is not self._fallback.engine:
-            self._fallback.refused_again(now)
+            self._fallback.refused_again(engine, now)
+        elif self._succeeding and self._policy.gives_up_after(lost) and self._fall_back(lost.code):
+            self._open()
         else:
             self._policy.failed()
             self._current.renew_at = now + self._policy.pause_s(lost.retry_after_s)
@@ -316,19 +384,32 @@ class RealtimeBooth:
 
     # --- what connections call (bot.realtime.connection.ConnectionHost)
 
-    def deliver(self, event: BoothEvent) -> None:
-        if isinstance(event, InterpretationEnded) and self._policy.out_of_quota(event.reason):
-            if self._opening is None and self._fall_back(QUOTA):
+    def deliver(self, connection: RealtimeConnection, event: BoothEvent) -> None:
+        good = connection.health.take(event, asyncio.get_running_loop().time())
+        if isinstance(event, InterpretationEnded):
+            if (
+                self._policy.out_of_quota(event.reason)
+                and self._opening is None
+                and self._fall_back(QUOTA, opened=True)
+            ):
                 self._open()
+        elif isinstance(event, BoothDegraded):
+            self._trouble = event.reason
         self._deliver(event)
+        if good:
+            self._answered_well(connection)
+        elif connection.health.bad:
+            self._replace_if_sick(connection)
 
     def configured(self, connection: RealtimeConnection) -> None:
         previous, self._current, self._opening = self._current, connection, None
         self._loss_reported = False
         self._policy.configured()
-        if self._engines[connection] is not self._fallback.engine:
-            self._fallback.restored()
-            self._report_engine("restored")
+        engine = self._engines[connection]
+        if engine is not self._fallback.engine:
+            self._fallback.use(engine)
+            self._policy.engine_changed()
+            self._report_trouble(self._trouble)  # until it is seen to work
         if previous is not None:
             self._retiring.append(previous)
             previous.retire()
@@ -342,7 +423,7 @@ class RealtimeBooth:
         if connection is self._current and self._texts:
             text = self._texts.popleft()
             for event in session.say(text.utterance, text.text, text.language, now):
-                self.deliver(event)
+                self.deliver(connection, event)
             return True
         late = self._backlog.overdue(now)
         if late:
@@ -358,9 +439,11 @@ class RealtimeBooth:
         if piece.since is not None:
             connection.note_sending(piece.since)
         session.hear(piece.utterance, piece.pcm, now)
+        connection.health.hear(piece.utterance, len(piece.pcm))
         if piece.last:
+            connection.health.asked(piece.utterance, now)
             for event in session.interpret(piece.utterance, now, strict=piece.strict, speed=piece.speed):
-                self.deliver(event)
+                self.deliver(connection, event)
             if self._current is not None:
                 self._current.wake()  # the next utterance may belong to the replacement
         self._set_timer()
@@ -379,9 +462,11 @@ class RealtimeBooth:
             while self._texts and now >= self._texts[0].deadline:
                 self._report_failed(self._texts.popleft().utterance, "not_said")
             while self._to_report:
-                self.deliver(self._to_report.popleft())
+                self._deliver(self._to_report.popleft())
             for connection in self._live():
                 connection.check(now)
+                connection.health.check(now)
+                self._replace_if_sick(connection)
             self._renew(now)
             self._set_timer()
 
@@ -389,8 +474,9 @@ class RealtimeBooth:
         current = self._current
         if current is None or self._opening is not None:
             return
-        if self._fallback.restore_at is not None and now >= self._fallback.restore_at:
-            self._open(self._fallback.best)
+        better = self._fallback.better(now)
+        if better is not None:
+            self._open(better)
         elif current.renew_at is not None and now >= current.renew_at:
             current.renew_at = None
             logger.info("session renewal started", extra={"target": self._lane.target})
@@ -398,7 +484,9 @@ class RealtimeBooth:
 
     def _set_timer(self) -> None:
         """Have `_watch` check at the next deadline. A check too early does no harm: it sets the timer again."""
-        deadlines = [self._backlog.deadline, *(connection.deadline for connection in self._live())]
+        deadlines = [self._backlog.deadline]
+        for connection in self._live():
+            deadlines += [connection.deadline, connection.health.deadline]
         if self._texts:
             deadlines.append(self._texts[0].deadline)
         if self._current is not None and self._opening is None:
@@ -431,6 +519,7 @@ class RealtimeBooth:
     def _cancel_in_sessions(self, utterance: str) -> None:
         for connection in self._live():
             connection.session.cancel(utterance)
+            connection.health.forget(utterance)
             connection.wake()
 
     def _report_failed(self, utterance: str, reason: str) -> None:

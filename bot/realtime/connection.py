@@ -15,6 +15,7 @@ from bot.interpreting.events import BoothEvent
 from bot.realtime.client import Connect, ModelSocket
 from bot.realtime.errors import SessionError
 from bot.realtime.session_base import RealtimeSession
+from bot.realtime.session_health import SessionHealth
 from bot.realtime.timeouts import BoothLimits
 
 UNREAD_ENDS = frozenset({"stalled", "unread", "unacknowledged", "unconfigured"})
@@ -25,7 +26,7 @@ audio is dropped."""
 class ConnectionHost(Protocol):
     """What a connection calls in its booth."""
 
-    def deliver(self, event: BoothEvent) -> None: ...
+    def deliver(self, connection: RealtimeConnection, event: BoothEvent) -> None: ...
 
     def feed(self, connection: RealtimeConnection) -> bool:
         """Give the connection's session its next piece of work; False if there is none."""
@@ -46,6 +47,7 @@ class RealtimeConnection:
     def __init__(
         self,
         session: RealtimeSession,
+        health: SessionHealth,
         connect: Connect,
         host: ConnectionHost,
         limits: BoothLimits,
@@ -55,6 +57,7 @@ class RealtimeConnection:
         """`renewal_offset`: 0 to 1, the share of `renew_spread` by which the session is replaced earlier."""
         self._renewal_offset = renewal_offset
         self.session = session
+        self.health = health
         self.ready_at: float | None = None
         self.renew_at: float | None = None
         self.retire_by: float | None = None
@@ -142,7 +145,7 @@ class RealtimeConnection:
         while True:
             data = await socket.receive()
             for event in session.receive(data, self._clock()):
-                self._host.deliver(event)
+                self._host.deliver(self, event)
             if session.has_data_to_send:
                 self._to_write.set()
             if session.ready and self.ready_at is None:
@@ -244,7 +247,7 @@ class RealtimeConnection:
         try:
             if self.ready_at is not None:
                 for event in self.session.check(now):
-                    self._host.deliver(event)
+                    self._host.deliver(self, event)
         except SessionError as error:
             self.end(error)
         ping_due = self._ping_check_at is not None and now >= self._ping_check_at

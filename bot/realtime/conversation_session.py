@@ -78,6 +78,15 @@ KEEP_S = 15.0
 KEPT_LIMIT = 8
 """Ended turns that may be interpreted again; beyond it the oldest is deleted."""
 
+DOUBT_S = 0.5
+"""Time for what waits to be acknowledged all the same, after an error that does not say what it is about: a service
+acknowledges at once."""
+ABOUT_WAITING = frozenset({("commit", TurnStage.COMMITTING), ("create", TurnStage.ANSWERING)})
+"""Errors about a turn, and the stages in which it waits for what was refused."""
+NOT_ABOUT_TURNS = frozenset({"response_cancel_not_active", "item_delete_invalid_item_id"})
+"""Codes of errors about requests that tidy up. An error that does not say what it is about, and has another code, is
+about the request that waits for an answer, if there is exactly one."""
+
 CAPTIONS = "captions"
 CONVERSATION = "conversation"
 
@@ -109,6 +118,8 @@ class ConversationSession(SessionRules):
         self._hearing: ResponseTurn | None = None
         self._committing: deque[ResponseTurn] = deque()
         self._kept: OrderedDict[str, ResponseTurn] = OrderedDict()
+        self._doubted: tuple[ResponseTurn, str, float] | None = None
+        """The turn an error may have been about, its code, and until when the turn may prove the contrary."""
         self._by_item: dict[str, ResponseTurn] = {}
         self._by_response: dict[str, ResponseTurn] = {}
 
@@ -207,17 +218,25 @@ class ConversationSession(SessionRules):
     @property
     def deadline(self) -> float | None:
         acknowledged_by = self._committing[0].committed_at + COMMIT_PATIENCE_S if self._committing else None
-        if not self._kept:
-            return acknowledged_by
-        kept_until = next(iter(self._kept.values())).ended_at + KEEP_S
-        return kept_until if acknowledged_by is None else min(acknowledged_by, kept_until)
+        kept_until = next(iter(self._kept.values())).ended_at + KEEP_S if self._kept else None
+        doubted_until = self._doubted[2] if self._doubted is not None else None
+        return min((at for at in (acknowledged_by, kept_until, doubted_until) if at is not None), default=None)
 
     def check(self, now: float) -> list[BoothEvent]:
-        """Give up a service that acknowledges nothing; delete turns that were kept for long enough."""
+        """Give up a service that acknowledges nothing; delete turns that were kept for long enough.
+
+        The turn that waits alone when an error comes that says not what it is about has been refused, unless it is
+        acknowledged soon after all.
+        """
         if self._committing and now >= self._committing[0].committed_at + COMMIT_PATIENCE_S:
             raise SessionError("unacknowledged", "a commit was not acknowledged in time")
         while self._kept and now >= next(iter(self._kept.values())).ended_at + KEEP_S:
             self._end_kept(next(iter(self._kept.values())))
+        if self._doubted is not None and now >= self._doubted[2]:
+            turn, code, _ = self._doubted
+            self._doubted = None
+            if self._only_waiting(TurnStage.COMMITTING, TurnStage.ANSWERING) is turn:
+                return self._refused(turn, code, now)
         return []
 
     # --- messages of the service
@@ -226,6 +245,7 @@ class ConversationSession(SessionRules):
         if not self._committing or message.item_id is None:
             return self._ignored()
         turn = self._committing.popleft()
+        self._doubted = None
         turn.item_id = message.item_id
         self._by_item[message.item_id] = turn
         if turn.cancelled:
@@ -239,10 +259,13 @@ class ConversationSession(SessionRules):
     def _response_created(self, message: ServerMessage, now: float) -> list[BoothEvent]:
         response = read_response(message.response)
         turn = self._turn_of(response)
+        if turn is None and response.utterance is None:
+            turn = self._only_waiting(TurnStage.ANSWERING)  # the service does not echo metadata
         if turn is None:
             return self._ignored()
         if turn.response_id is None and turn.cutting != response.id:
             turn.response_id = response.id
+            self._doubted = None
             self._by_response[response.id] = turn
             if turn.cancelled:
                 self._cancel_response(turn, response.id)
@@ -314,13 +337,12 @@ class ConversationSession(SessionRules):
         error, code = self._read_error(message)
         about, _, utterance = (error.event_id or "").partition(":")
         turn = self._turns.get(utterance)
-        if turn is not None and about == "commit" and turn.stage is TurnStage.COMMITTING:
-            self._committing.remove(turn)
-            if self._hearing is None:
-                self._outgoing.append(CLEAR)  # refused audio must not become the beginning of the next utterance
-            return self._quota(code) + self._end(turn, self._failed(turn, code), now)
-        if turn is not None and about == "create" and turn.stage is TurnStage.ANSWERING:
-            return self._quota(code) + self._end(turn, self._failed(turn, code), now)
+        if error.event_id is None and error.code not in NOT_ABOUT_TURNS:
+            waiting = self._only_waiting(TurnStage.COMMITTING, TurnStage.ANSWERING)
+            if waiting is not None:
+                self._doubted = (waiting, code, now + DOUBT_S)
+        elif turn is not None and (about, turn.stage) in ABOUT_WAITING:
+            return self._refused(turn, code, now)
         if about == "cancel":
             # The response had ended already, whether its end was received or not.
             if turn is not None and turn.cutting is not None:
@@ -329,6 +351,14 @@ class ConversationSession(SessionRules):
                 return self._end(turn, self._failed(turn, code), now)
             return []
         return self._report(error, code)
+
+    def _refused(self, turn: ResponseTurn, code: str, now: float) -> list[BoothEvent]:
+        """End a turn whose commit or response the service refuses."""
+        if turn.stage is TurnStage.COMMITTING:
+            self._committing.remove(turn)
+            if self._hearing is None:
+                self._outgoing.append(CLEAR)  # refused audio must not become the beginning of the next utterance
+        return self._quota(code) + self._end(turn, self._failed(turn, code), now)
 
     # --- responses
 
@@ -348,6 +378,12 @@ class ConversationSession(SessionRules):
         if turn is None or turn.stage is not TurnStage.ANSWERING or turn.response_id is not None:
             return None
         return turn if response.attempt == str(turn.attempt) else None
+
+    def _only_waiting(self, *stages: TurnStage) -> ResponseTurn | None:
+        """Return the turn that waits for the service to accept its request, if there is exactly one."""
+        waiting = (TurnStage.COMMITTING, TurnStage.ANSWERING)
+        found = [turn for turn in self._turns.values() if turn.stage in waiting and turn.response_id is None]
+        return found[0] if len(found) == 1 and found[0].stage in stages else None
 
     def _speaking(self, message: ServerMessage) -> ResponseTurn | None:
         """Return the turn a delta belongs to, unless the delta is not wanted."""

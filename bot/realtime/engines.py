@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from bot.booth import BoothFactory, Deliver
-from bot.interpreting.plan import Lane, Mode
+from bot.interpreting.plan import AUTO, Lane, Mode
 from bot.realtime.booth import RealtimeBooth
 from bot.realtime.capabilities import NOT_LISTED, Capabilities
 from bot.realtime.client import ModelSockets
@@ -15,6 +15,7 @@ from bot.realtime.conversation_session import CAPTIONS, CONVERSATION, Conversati
 from bot.realtime.engine_fallback import Engine, EngineFallback
 from bot.realtime.segmented_session import SegmentedSession
 from bot.realtime.session_base import RealtimeSession
+from bot.realtime.session_health import SessionHealth
 from bot.realtime.timeouts import BoothLimits
 from bot.realtime.translation_messages import TranslationSettings
 from bot.realtime.translation_session import TRANSLATION, TranslationSession
@@ -55,8 +56,16 @@ def booth_factory(
             whole = ConversationSession(lane, instructions, spoken, text_only=text_only)
             return SegmentedSession(lane, whole) if simultaneous else whole
 
+        def health() -> SessionHealth:
+            return SessionHealth(
+                speaks=not text_only,
+                patience_s=limits.answer_s,
+                silence_is_bad=lane.source != AUTO,
+                transcribes=spoken.transcribe is not None,
+            )
+
         name = CAPTIONS if text_only else CONVERSATION
-        return Engine(name, f"{CONVERSATION} {deployment}", lambda: sockets.conversation(deployment), session)
+        return Engine(name, f"{CONVERSATION} {deployment}", lambda: sockets.conversation(deployment), session, health)
 
     def booth(
         lane: Lane, instructions: str, deliver: Deliver, mode: Mode = Mode.CONSECUTIVE, voice: bool = True, /
@@ -69,7 +78,7 @@ def booth_factory(
             refusal = translation.capabilities.refusal(lane.target)
             if refusal != NOT_LISTED:  # else the settings exclude it
                 engines.insert(0, _translating(sockets, lane, translation))
-        fallback = EngineFallback(engines, limits.restore_after_s)
+        fallback = EngineFallback(engines, limits)
         refused = None if refusal == NOT_LISTED else refusal
         return RealtimeBooth(lane, instructions, deliver, fallback, limits, jitter, refused=refused)
 
@@ -83,4 +92,10 @@ def _translating(sockets: ModelSockets, lane: Lane, translation: Translation) ->
         f"{TRANSLATION} {deployment}",
         lambda: sockets.translation(deployment),
         lambda instructions: TranslationSession(lane, translation.settings),
+        lambda: SessionHealth(
+            speaks=True,
+            patience_s=None,
+            silence_is_bad=lane.source != AUTO,
+            transcribes=translation.settings.transcribe is not None,
+        ),
     )

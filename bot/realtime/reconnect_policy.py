@@ -19,18 +19,38 @@ class ReconnectPolicy:
     def engine_changed(self) -> None:
         """Forget what is known of the previous engine."""
         self._engine_worked = False
-        self._failures = self._refusals = self._quota_refusals = self._quota_failures = 0
+        self._failures = self._refusals = self._quota_refusals = self._quota_failures = self._deaths = 0
 
     def configured(self) -> None:
         """Note that the engine has accepted a session."""
         self._engine_worked = True
         self._refusals = self._quota_refusals = 0
 
-    def failed(self, lasted_s: float | None = None) -> None:
-        """Count a session that was lost. `lasted_s`: seconds since it was configured; None if it never was."""
-        if lasted_s is not None and lasted_s >= self._limits.stable_s:
+    def proved(self) -> None:
+        """Note that the engine has given a good answer."""
+        self._failures = self._deaths = self._quota_failures = 0
+
+    def failed(self, lasted_s: float | None = None, *, died: bool = False) -> None:
+        """Count a session that was lost, or has to be replaced.
+
+        Args:
+            lasted_s: seconds since it was configured; None if it never was.
+            died: it was given audio, and ended before its first good answer.
+        """
+        self._deaths += died
+        if lasted_s is not None and lasted_s >= self._limits.stable_s and not died:
             self._failures = 0
         self._failures += 1
+
+    @property
+    def failures(self) -> int:
+        """Sessions in a row that failed."""
+        return self._failures
+
+    @property
+    def dying(self) -> bool:
+        """Whether too many sessions in a row have died at their first audio."""
+        return self._deaths >= self._limits.deaths
 
     def gives_up_after(self, lost: SessionError) -> bool:
         """Count a refusal, and return whether asking the same engine again is useless."""
@@ -51,11 +71,13 @@ class ReconnectPolicy:
         self._quota_failures = 0
         return True
 
-    def pause_s(self, retry_after_s: float | None) -> float:
+    def pause_s(self, retry_after_s: float | None, *, sick: bool = False) -> float:
         """Return the seconds to wait before connecting again.
 
         Full jitter below a bound that doubles with each failure, and never less than the service asked for.
+        `sick`: sessions open, and fail then.
         """
         limits = self._limits
-        bound_s = min(limits.longest_pause_s, limits.first_pause_s * 2 ** min(self._failures - 1, 16))
+        longest_s = limits.longest_sick_pause_s if sick else limits.longest_pause_s
+        bound_s = min(longest_s, limits.first_pause_s * 2 ** min(self._failures - 1, 16))
         return max(self._rng.uniform(0, bound_s), min(retry_after_s or 0.0, limits.longest_retry_after_s))

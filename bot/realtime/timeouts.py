@@ -46,8 +46,20 @@ class BoothLimits:
     """Lifetime if `expires_at` is missing or is in the past by our clock: Azure is reported to close after 30 min."""
     retire_s: float = 20.0
     """For a replaced session to finish: an utterance of 10 s, its interpretation, and the room's patience with it."""
+    first_restore_s: float = 15.0
+    """An engine that was refused is tried again after this time, which doubles with each refusal: beside the engine in
+    use, so that trying costs nobody a word. One that accepts sessions and fails in them costs utterances each time it
+    is tried, and has four times as long."""
     restore_after_s: float = 300.0
-    """After a fallback, the best engine is tried again at this interval."""
+    """Longest such time."""
+    answer_s: float = 5.0
+    """An answer that gives no sign for this long is counted as bad: twice the worst of a healthy model."""
+    bad_answers: int = 2
+    """Bad answers in a row after which a session is succeeded by another, and the engine by the next."""
+    deaths: int = 3
+    """Sessions in a row that end at their first audio, after which the next engine is tried."""
+    longest_sick_pause_s: float = 60.0
+    """Longest pause before an engine whose sessions keep failing is asked for another, if there is no other engine."""
     text_wait_s: float = 30.0
     """How long a text may wait for a session that reads it aloud."""
     texts: int = 8

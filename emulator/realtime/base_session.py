@@ -63,6 +63,7 @@ class BaseSession(ABC):
         self._unix_time = unix_time
         self._append_starts = append_starts(append)
         self._append_kind = append
+        self._heard = False
 
     # -- implemented by each session type
 
@@ -174,6 +175,9 @@ class BaseSession(ABC):
         if (hook := self._context.config.on_append) is not None:
             hook(self._context.connection_id, pcm, now)
         self._take_audio(pcm, now)
+        if not self._heard:
+            self._heard = True
+            self._context.fault_point("heard")
 
     def _update_session(self, event: Json, now: float) -> None:
         context = self._context

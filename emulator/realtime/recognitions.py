@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 from emulator.engine.base import BYTES_PER_MS, EngineError, Heard
@@ -138,13 +139,25 @@ class ItemRecognitions:
             self._context.emit("conversation.item.input_audio_transcription.failed", **place, error=error)
             return
         model = known_as(self._context.config.deployments, recognition.transcription.get("model") or "")
-        for delta in [text] if model == "whisper-1" or not text else _words(text):
-            self._context.emit(
-                "conversation.item.input_audio_transcription.delta",
-                **place,
-                delta=delta,
-                obfuscation=self._context.ids.obfuscation(delta),
-            )
+        deltas = [text] if model == "whisper-1" or not text else _words(text)
+        slow = self._context.faults.take("spread_transcription")
+        if slow is None:
+            for delta in deltas:
+                self._emit_delta(place, delta, now)
+            self._emit_completed(recognition, model, text)
+            return
+        for index, delta in enumerate(deltas):
+            self._context.agenda.at(now + slow.seconds * index / len(deltas), partial(self._emit_delta, place, delta))
+        self._context.agenda.at(now + slow.seconds, lambda at: self._emit_completed(recognition, model, text))
+
+    def _emit_delta(self, place: Json, delta: str, now: float) -> None:
+        obfuscation = self._context.ids.obfuscation(delta)
+        kind = "conversation.item.input_audio_transcription.delta"
+        self._context.emit(kind, **place, delta=delta, obfuscation=obfuscation)
+
+    def _emit_completed(self, recognition: ItemRecognition, model: str, text: str) -> None:
+        item, heard = recognition.item, recognition.result
+        place = {"item_id": item.id, "content_index": 0}
         item.document = {**item.document, "content": [{"type": "input_audio", "transcript": text}]}
         members: Json = {"transcript": text, "usage": self._usage(model, item, text)}
         if model == "gpt-transcribe" and isinstance(heard, Heard):

@@ -29,6 +29,7 @@ from emulator.realtime.usage import (
     ContextPart,
     PromptCache,
     TokenAllowance,
+    miscounted,
     model_audio_tokens,
     response_usage,
     text_tokens,
@@ -63,6 +64,8 @@ class Responses:
     def create(self, request: Json, now: float) -> None:
         """Create a response from the `response` of a `response.create`. Raises ApiError and then creates nothing."""
         RESPONSE(request, "response")
+        if fault := self._context.faults.take("refuse_response", response=self._count + 1):
+            raise ApiError(fault.error_code, fault.message, kind=fault.error_type)
         in_conversation = request.get("conversation", "auto") == "auto"
         if in_conversation and self._in_conversation is not None:
             raise ApiError(
@@ -296,6 +299,8 @@ class Responses:
             spoken_tokens = model_audio_tokens(len(stream.sent_pcm))
             usage = response_usage(response.context, response.cached, text_tokens(stream.sent_text), spoken_tokens)
             self._allowance.use(usage["total_tokens"], now)
+            if fault := self._take("miscount", response):
+                usage = miscounted(usage, fault.tokens)
         stream.finish(status, details, usage)
         if self._context.config.rate_limits == "end":
             self._emit_rate_limits(now)

@@ -43,9 +43,11 @@ def stretched(pcm: bytes, speed: float) -> bytes:
 
 
 def misspoken(spoken: Spoken, take: Callable[[FaultAction], FaultRule | None]) -> Spoken:
-    """Apply the fault rules about length: silence, half of it, or endless."""
+    """Apply the fault rules about its sound: none, zeros, half of it, or endless."""
     if take("silent"):
         spoken = replace(spoken, text="", pcm=b"")
+    if take("mute"):
+        spoken = replace(spoken, pcm=bytes(len(spoken.pcm)))
     if take("half_audio"):
         spoken = replace(spoken, pcm=spoken.pcm[: len(spoken.pcm) // 4 * 2])
     if take("endless_audio") and spoken.pcm:

@@ -84,6 +84,11 @@ def response_usage(
     }
 
 
+def miscounted(usage: dict[str, Any], tokens: int) -> dict[str, Any]:
+    """Return a `usage` with `tokens` in place of every count."""
+    return {name: miscounted(value, tokens) if isinstance(value, dict) else tokens for name, value in usage.items()}
+
+
 class TokenAllowance:
     """Tracks the tokens left per minute for `rate_limits.updated`; refuses nothing."""
 

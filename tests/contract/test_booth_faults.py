@@ -19,6 +19,8 @@ from bot.interpreting.events import (
 )
 from bot.interpreting.plan import Lane, Mode
 from bot.realtime import translation_session
+from bot.realtime.booth import RealtimeBooth
+from bot.realtime.timeouts import BoothLimits
 from emulator.engine.scripted import ScriptedEngine, read_markers
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.faults.rules import FaultAction, FaultRule, Point
@@ -317,7 +319,7 @@ async def test_exhausted_quota_moves_a_lane_and_is_named() -> None:
             say(made, "u-1", 1)
             ended = await ear.last_word("u-1")
             assert isinstance(ended, InterpretationEnded)
-            assert ear.engines == [("conversation", "quota")]
+            assert ear.engines == [("translation", "quota"), ("conversation", "quota")]
             assert [event.reason for event in ear.events if isinstance(event, BoothLost)] == ["quota"]
 
 
@@ -362,9 +364,13 @@ async def test_a_better_engine_is_taken_again_when_it_is_there_and_nothing_is_lo
             say(made, "u-1", 1)
             await ear.last_word("u-1")
             await ear.until(lambda: len(ear.engines) == 2)
-            assert ear.engines == [("conversation", "http_404"), ("translation", "restored")]
             say(made, "u-2", 2)
             await ear.last_word("u-2")
+            assert ear.engines == [
+                ("conversation", "http_404"),
+                ("translation", "http_404"),  # it accepts sessions again
+                ("translation", "restored"),  # and interprets
+            ]
             assert read_markers(ear.audio("u-1") + ear.audio("u-2")) == [1, 2]
             assert ear.count(BoothLost) == ear.count(HearingDropped) == 0
         targets = [entry["target"] for entry in service.journal.entries("realtime.connection")]
@@ -556,3 +562,142 @@ async def test_a_session_lost_while_its_successor_opens_costs_what_it_had() -> N
             assert isinstance(ended, InterpretationEnded)
             assert ended.outcome is InterpretationOutcome.COMPLETED
         assert len(service.journal.entries("realtime.connection")) == 2
+
+
+# --- sessions and engines that are sick
+
+
+async def answered(ear: Ear, made: RealtimeBooth, numbers: range) -> list[str]:
+    """Say these utterances one after the other; return how each ended."""
+    ends = []
+    for number in numbers:
+        say(made, f"u-{number}", number)
+        last = await ear.last_word(f"u-{number}")
+        ends.append(last.outcome if isinstance(last, InterpretationEnded) else last.reason)
+    return ends
+
+
+@pytest.mark.parametrize(
+    ("rule", "ends", "reason"),
+    [
+        (FaultRule("fail_response", connection=1), "failed", "server_error"),
+        (FaultRule("refuse_response", connection=1, error_code="invalid_value"), "failed", "invalid_value"),
+        (FaultRule("mute", connection=1), "completed", "silent"),
+        (FaultRule("silent", connection=1), "completed", "silent"),
+    ],
+    ids=["fails", "refuses", "zeros", "nothing"],
+)
+@virtual_time
+async def test_a_session_that_gives_bad_answers_is_succeeded_by_a_healthy_one(
+    rule: FaultRule, ends: str, reason: str
+) -> None:
+    async with realtime_service(config=AT_ONCE) as service:
+        service.misbehave(rule)
+        ear = Ear()
+        async with booth(service, ear) as made:
+            assert await answered(ear, made, range(2)) == [ends] * 2
+            await ear.until(lambda: ear.count(BoothReady) == 2)
+            assert ear.engines == [("conversation", reason)]
+            assert await answered(ear, made, range(2, 6)) == ["completed"] * 4
+            assert [read_markers(ear.audio(f"u-{number}")) for number in range(2, 6)] == [[2], [3], [4], [5]]
+            assert ear.engines == [("conversation", reason), ("conversation", "restored")]
+            assert ear.count(BoothLost) == 0
+        assert len(service.journal.entries("realtime.connection")) == 2
+
+
+@pytest.mark.parametrize("do", ["hang_response", "omit_done"])
+@virtual_time
+async def test_a_session_whose_answers_do_not_end_is_succeeded(do: FaultAction) -> None:
+    async with realtime_service(config=AT_ONCE) as service:
+        service.misbehave(FaultRule(do, connection=1))
+        ear = Ear()
+        async with booth(service, ear) as made:
+            began = asyncio.get_running_loop().time()
+            for number in range(2):
+                say(made, f"u-{number}", number)
+            await ear.until(lambda: ear.count(BoothReady) == 2)
+            assert asyncio.get_running_loop().time() - began < 6.0
+            assert await answered(ear, made, range(2, 4)) == ["completed"] * 2
+            assert ear.engines == [("conversation", "no_answer"), ("conversation", "restored")]
+
+
+@virtual_time
+async def test_a_translation_that_falls_silent_is_succeeded(hasty: None) -> None:
+    async with realtime_service(config=PROMPT) as service:
+        service.misbehave(FaultRule("mute", connection=1))
+        ear = Ear()
+        async with booth(service, ear, Mode.SIMULTANEOUS) as made:
+            await answered(ear, made, range(2))
+            await ear.until(lambda: ear.count(BoothReady) == 2)
+            await answered(ear, made, range(2, 4))
+            assert [read_markers(ear.audio(f"u-{number}")) for number in range(4)] == [[], [], [2], [3]]
+            assert ear.engines == [("translation", "silent"), ("translation", "restored")]
+
+
+@virtual_time
+async def test_an_engine_all_of_whose_sessions_fail_is_left_for_the_next_and_tried_again_later() -> None:
+    async with realtime_service(config=AT_ONCE) as service:
+        service.misbehave(*(FaultRule("fail_response", connection=number) for number in (1, 2)))
+        ear = Ear()
+        async with booth(service, ear, limits=replace(QUICK, restore_after_s=2.0)) as made:
+            assert await answered(ear, made, range(2)) == ["failed"] * 2
+            await ear.until(lambda: ear.count(BoothReady) == 2)
+            assert await answered(ear, made, range(2, 4)) == ["failed"] * 2
+            await ear.until(lambda: ear.count(BoothReady) == 3)
+            assert await answered(ear, made, range(4, 5)) == ["completed"]
+            assert ear.text("u-4") == "[es] utterance 4"
+            assert ear.engines == [("conversation", "server_error"), ("captions", "server_error")]
+            await ear.until(lambda: ear.count(BoothReady) == 4)
+            assert await answered(ear, made, range(5, 6)) == ["completed"]
+            assert ear.engines[2:] == [("conversation", "server_error"), ("conversation", "restored")]
+            assert read_markers(ear.audio("u-5")) == [5]
+
+
+@virtual_time
+async def test_sessions_that_die_at_the_first_audio_count_as_refusals() -> None:
+    async with realtime_service(config=AT_ONCE) as service:
+        service.misbehave(FaultRule("close", at="heard", times=3))
+        ear = Ear()
+        async with booth(service, ear) as made:
+            assert await answered(ear, made, range(3)) == ["closed_1011"] * 3
+            await ear.until(lambda: ("captions", "closed_1011") in ear.engines)
+            assert await answered(ear, made, range(3, 5)) == ["completed"] * 2
+
+
+@virtual_time
+async def test_an_engine_that_always_dies_is_asked_ever_more_rarely() -> None:
+    async with realtime_service(config=AT_ONCE) as service:
+        service.misbehave(FaultRule("close", at="heard"))
+        ear = Ear()
+        async with booth(service, ear, limits=BoothLimits()) as made:
+            end = asyncio.get_running_loop().time() + 600
+            number = 0
+            while asyncio.get_running_loop().time() < end:
+                number += 1
+                say(made, f"u-{number}", number)
+                await asyncio.sleep(20)
+        assert len(service.journal.entries("realtime.connection")) < 40
+        assert {engine for engine, _ in ear.engines} == {"conversation", "captions"}
+
+
+@virtual_time
+async def test_silence_is_no_fault_where_the_speaker_may_speak_the_target_language() -> None:
+    async with realtime_service(config=AT_ONCE) as service:
+        service.misbehave(FaultRule("silent"))
+        ear = Ear()
+        async with booth(service, ear, lane=Lane("8:acs:1", "auto", "es-ES")) as made:
+            assert await answered(ear, made, range(6)) == ["completed"] * 6
+            assert ear.engines == []
+            assert ear.count(BoothReady) == 1
+
+
+@virtual_time
+async def test_an_answer_that_does_not_say_what_it_answers_belongs_to_the_only_utterance_that_waits() -> None:
+    async with realtime_service(config=AT_ONCE) as service:
+        service.misbehave(
+            FaultRule("unlink_message"), FaultRule("refuse_response", response=2, error_code="odd", times=1)
+        )
+        ear = Ear()
+        async with booth(service, ear) as made:
+            assert await answered(ear, made, range(3)) == ["completed", "failed", "completed"]
+            assert [read_markers(ear.audio(f"u-{number}")) for number in range(3)] == [[0], [], [2]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
 from collections.abc import AsyncIterator
 from math import inf
@@ -15,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedError, Inval
 from emulator.engine.scripted import marker_tone
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.faults.rules import FaultRule
+from emulator.realtime.wire import encode_audio
 from tests.support.realtime_client import KEY, Service, Talk, realtime_service
 
 
@@ -258,7 +260,12 @@ async def test_misbehaving_models(service: Service, rule: FaultRule, transcript:
 
 @pytest.mark.parametrize(
     ("do", "audio_ms", "transcript"),
-    [("silent", 0, ""), ("half_audio", 500, "[es] utterance 1"), ("endless_audio", 60_000, "[es] utterance 1")],
+    [
+        ("silent", 0, ""),
+        ("mute", 1_000, "[es] utterance 1"),
+        ("half_audio", 500, "[es] utterance 1"),
+        ("endless_audio", 60_000, "[es] utterance 1"),
+    ],
 )
 async def test_misbehaving_models_of_another_length(do: Any, audio_ms: int, transcript: str) -> None:
     async with realtime_service(config=RealtimeConfig(pace=inf)) as service:
@@ -270,6 +277,45 @@ async def test_misbehaving_models_of_another_length(do: Any, audio_ms: int, tran
         assert entry["audio_ms"] == audio_ms
         assert done.response.status == "completed"
         assert entry["said"] == transcript
+        if do == "mute":
+            sent = [event.delta for event in talk.events if event.type == "response.output_audio.delta"]
+            assert not any(base64.b64decode("".join(sent)))
+
+
+async def test_a_session_dies_at_the_first_audio(service: Service) -> None:
+    service.misbehave(FaultRule("close", at="heard", close_code=1011))
+    async with service.connect() as talk:
+        await talk.configure()
+        await talk.connection.input_audio_buffer.append(audio=encode_audio(marker_tone(1)))
+        assert (await closed(talk)).rcvd.code == 1011  # type: ignore[union-attr]  # it was closed in order
+
+
+async def test_a_response_is_refused(service: Service) -> None:
+    service.misbehave(FaultRule("refuse_response", response=1, error_code="invalid_value", times=1))
+    async with service.connect() as talk:
+        await speak(talk)
+        assert (await talk.until("error")).error.code == "invalid_value"
+        await talk.connection.response.create()
+        await talk.until("response.done")
+
+
+async def test_tokens_are_miscounted(service: Service) -> None:
+    service.misbehave(FaultRule("miscount", tokens=-5))
+    async with service.connect() as talk:
+        await speak(talk)
+        usage = (await talk.until("response.done")).response.usage
+    assert (usage.total_tokens, usage.input_token_details.audio_tokens) == (-5, -5)
+
+
+async def test_a_transcript_comes_word_by_word(service: Service) -> None:
+    service.misbehave(FaultRule("spread_transcription", seconds=0.4))
+    async with service.connect() as talk:
+        await speak(talk)
+        first = await talk.until("conversation.item.input_audio_transcription.delta")
+        began = time.monotonic()
+        completed = await talk.until("conversation.item.input_audio_transcription.completed")
+        assert time.monotonic() - began >= 0.3
+        assert completed.transcript.startswith(first.delta) and len(first.delta) < len(completed.transcript)
 
 
 async def test_a_text_is_read_aloud_as_it_stands(service: Service) -> None:

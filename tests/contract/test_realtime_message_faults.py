@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from websockets.exceptions import InvalidMessage, InvalidStatus
 
+from emulator.engine.scripted import marker_tone
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.faults.rules import FaultRule, RealtimeFaults
 from emulator.realtime.wire import encode_audio
@@ -141,6 +142,19 @@ async def test_messages_without_an_id(service: Service, kind: str) -> None:
     async with opening(service, kind) as talk:
         (event,) = await updates(talk, kind, 1)
         assert not hasattr(event, "event_id") or event.event_id is None
+
+
+async def test_messages_that_do_not_say_what_they_answer(service: Service) -> None:
+    service.misbehave(FaultRule("unlink_message"), FaultRule("refuse_response", response=2))
+    async with service.connect() as talk:
+        await talk.configure()
+        item = await talk.commit(marker_tone(1))
+        await talk.interpret(item, metadata={"utterance": "u-1"})
+        done = await talk.until("response.done")
+        assert done.response.metadata is None
+        await talk.interpret(item, metadata={"utterance": "u-2"})
+        refused = await talk.until("error")
+        assert refused.error.event_id is None
 
 
 async def test_chance_repeats_with_its_seed(service: Service) -> None:

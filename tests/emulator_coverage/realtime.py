@@ -297,16 +297,20 @@ FAULTS = [
         f"{_MESSAGES}_a_message_is_garbled": ["garble_message"],
         f"{_MESSAGES}_every_message_has_members_nobody_knows": ["extend_message"],
         f"{_MESSAGES}_messages_without_an_id": ["anonymise_message"],
+        f"{_MESSAGES}_messages_that_do_not_say_what_they_answer": ["unlink_message"],
         f"{_FAULTS}_refused_and_delayed_update": ["delay_session_updated", "refuse_session_update"],
         f"{_MESSAGES}_expiry_is_told_by_a_wrong_clock": ["expires_in", "expires_skew"],
         f"{_CLIENT}/test_realtime_transcription.py::test_transcriptions_late_out_of_order_and_failed": [
             "delay_transcription", "fail_transcription",
         ],
+        f"{_FAULTS}_a_transcript_comes_word_by_word": ["spread_transcription"],
+        f"{_FAULTS}_a_response_is_refused": ["refuse_response"],
+        f"{_FAULTS}_tokens_are_miscounted": ["miscount"],
         f"{_FAULTS}_delayed_response_and_doubled_audio": ["delay_response", "double_audio"],
         f"{_FAULTS}_bad_ends": ["fail_response", "incomplete_response"],
         f"{_FAULTS}_responses_that_never_finish_can_be_cancelled": ["hang_response", "omit_done"],
         f"{_FAULTS}_misbehaving_models": [
-            "say", "wrong_language", "echo", "silent", "half_audio", "endless_audio",
+            "say", "wrong_language", "echo", "silent", "half_audio", "endless_audio", "mute",
         ],
     }.items()
     for name in names
@@ -319,6 +323,7 @@ POINTS = [
     for name in ("connect", "committed", "response", "mid_word", "first_delta", "mid_response", "done")
 ] + [
     _row("faults at a point", "created", "served", f"{_MESSAGES}_every_close_code"),
+    _row("faults at a point", "heard", "served", f"{_FAULTS}_a_session_dies_at_the_first_audio"),
     _row("faults at a point", "updated", "served", f"{_MESSAGES}_a_server_that_reads_nothing_presses_back"),
 ]
 

@@ -63,6 +63,8 @@ class OutgoingMessages:
                 return [encode_event({**_members(frame), **UNKNOWN_MEMBERS})]
             case "anonymise_message":
                 return [encode_event({key: value for key, value in _members(frame).items() if key != "event_id"})]
+            case "unlink_message":
+                return [encode_event(_unlinked(_members(frame)))]
             case _:  # ON_A_MESSAGE lists the cases above, and take_message gives no others
                 raise AssertionError(f"{rule.do} does not happen to a message")
 
@@ -70,3 +72,8 @@ class OutgoingMessages:
 def _members(frame: str) -> dict[str, Any]:
     members: dict[str, Any] = msgspec.json.decode(frame)
     return members
+
+
+def _unlinked(members: dict[str, Any]) -> dict[str, Any]:
+    links = {"error": "event_id", "response": "metadata"}
+    return {**members, **{name: {**members[name], link: None} for name, link in links.items() if name in members}}

@@ -9,16 +9,21 @@ without a condition always applies. Actions by where they apply:
                         error_type, message) · garbage_text · malformed_json · binary_frame · unknown_event ·
                         extra_fields · missing_event_id · huge_frame (size); `after_s` delays them
     a server message    delay_message (seconds) · drop_message · repeat_message · reorder_message (after the next) ·
-                        garble_message · extend_message (unknown members) · anonymise_message (no event_id); `event`
-                        selects its type, `nth` its number (among those of that type, with `event`)
+                        garble_message · extend_message (unknown members) · anonymise_message (no event_id) ·
+                        unlink_message (says not which request it answers: no `error.event_id`, no
+                        `response.metadata`); `event` selects its type, `nth` its number (among those of that type,
+                        with `event`)
     session.update      delay_session_updated (seconds) · refuse_session_update (error_code, message)
     session             expires_in (seconds) · expires_skew (seconds: added to the expires_at that is sent)
-    transcription       delay_transcription (seconds) · fail_transcription
-    response            delay_response (seconds) · fail_response (error_code, error_type, message) ·
+    transcription       delay_transcription (seconds) · fail_transcription · spread_transcription (its deltas come
+                        over `seconds`, the whole of it after that)
+    response            delay_response (seconds) · fail_response (error_code, error_type, message) · refuse_response
+                        (an error instead of a response: error_code, error_type, message) ·
                         incomplete_response (reason) · hang_response (starts, never continues) · omit_done (all but
                         response.done; in a translation session all but session.closed) · double_audio ·
-                        half_audio · endless_audio (a minute of it) · silent (neither audio nor text) · say (text: an
-                        answer instead of a translation) · wrong_language (language) · echo (repeats the source).
+                        half_audio · endless_audio (a minute of it) · silent (neither audio nor text) · mute (audio of
+                        zeros, the text as ever) · miscount (every count of usage is `tokens`) · say (text: an answer
+                        instead of a translation) · wrong_language (language) · echo (repeats the source).
                         In a translation session the n-th response is the interpretation of the n-th segment.
 """
 
@@ -52,14 +57,17 @@ FaultAction = Literal[
     "garble_message",
     "extend_message",
     "anonymise_message",
+    "unlink_message",
     "delay_session_updated",
     "refuse_session_update",
     "expires_in",
     "expires_skew",
     "delay_transcription",
     "fail_transcription",
+    "spread_transcription",
     "delay_response",
     "fail_response",
+    "refuse_response",
     "incomplete_response",
     "hang_response",
     "omit_done",
@@ -67,18 +75,30 @@ FaultAction = Literal[
     "half_audio",
     "endless_audio",
     "silent",
+    "mute",
+    "miscount",
     "say",
     "wrong_language",
     "echo",
 ]
 
 Point = Literal[
-    "connect", "created", "updated", "committed", "response", "mid_word", "first_delta", "mid_response", "done"
+    "connect",
+    "created",
+    "updated",
+    "heard",
+    "committed",
+    "response",
+    "mid_word",
+    "first_delta",
+    "mid_response",
+    "done",
 ]
-"""Points of a session: socket open; after session.created, session.updated, input_audio_buffer.committed,
-response.created; after the text of a word and before its audio; after a response's first audio; after half of it; after
-response.done. A translation session has no turns: `committed` is when a segment of speech has been cut, `response` when
-its interpretation is ready, and the others are points of that interpretation's output."""
+"""Points of a session: socket open; after session.created, session.updated, the first append of audio,
+input_audio_buffer.committed, response.created; after the text of a word and before its audio; after a response's first
+audio; after half of it; after response.done. A translation session has no turns: `committed` is when a segment of
+speech has been cut, `response` when its interpretation is ready, and the others are points of that interpretation's
+output."""
 
 AT_A_POINT: frozenset[str] = frozenset(
     {
@@ -133,6 +153,7 @@ class FaultRule:
     text: str = "I'm sorry, but I can't help with that."
     language: str = "fr"
     size: int = 2 * 1024 * 1024
+    tokens: int = -5
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from bot.realtime.booth import RealtimeBooth
 from bot.realtime.conversation_messages import ConversationSettings
 from bot.realtime.conversation_session import ConversationSession
 from bot.realtime.engine_fallback import Engine, EngineFallback
+from bot.realtime.session_health import SessionHealth
 from bot.realtime.timeouts import BoothLimits
 from tests.support.booth_service import LANE, QUICK, ModelService, Reports, meeting, running, say, until
 from tests.support.realtime_service import Message, ServiceModel
@@ -250,10 +251,14 @@ def test_whatever_happens_to_sessions_nothing_much_older_than_three_seconds_is_h
             return MemorySocket(kind, seconds, models)
 
         engine = Engine(
-            "conversation", "c", connect, lambda text: ConversationSession(LANE, text, ConversationSettings())
+            "conversation",
+            "c",
+            connect,
+            lambda text: ConversationSession(LANE, text, ConversationSettings()),
+            lambda: SessionHealth(speaks=True, patience_s=5.0, silence_is_bad=True, transcribes=False),
         )
         booth = RealtimeBooth(
-            LANE, "Interpret.", room.deliver, EngineFallback([engine], 300.0), BoothLimits(), random.Random(1)
+            LANE, "Interpret.", room.deliver, EngineFallback([engine], BoothLimits()), BoothLimits(), random.Random(1)
         )
         async with running(booth):
             for number in range(4):

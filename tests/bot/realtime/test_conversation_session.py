@@ -391,14 +391,72 @@ def test_a_refused_response_fails_its_utterance() -> None:
 def test_an_error_about_nothing_in_particular_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
     talk = Talk()
     talk.say("u-1")
+    talk.say("u-2")  # the error may be about either
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             talk.service.error("server_error", kind="server_error")
             talk.service.error("item_not_found", "delete:item_1")
             assert talk.exchange() == []
-    assert talk.session.unfinished() == ("u-1",)
+    assert talk.session.unfinished() == ("u-1", "u-2")
     assert talk.session.counters.errors == 6
     assert len(caplog.records) == 2  # once per code
+
+
+@pytest.mark.parametrize("code", ["server_error", None])
+def test_an_error_that_does_not_say_so_is_about_the_only_request_that_waits(code: str | None) -> None:
+    talk = Talk()
+    talk.say("u-1")
+    error = {"type": "server_error", "code": code, "event_id": None}
+    assert talk.tell(type="error", error=error) == []
+    due = talk.session.deadline
+    assert due is not None and due <= 1.0
+    assert talk.session.check(due) == [InterpretationEnded(LANE, "u-1", InterpretationOutcome.FAILED, "server_error")]
+    assert talk.tell(type="error", error=error) == []  # nothing waits any more
+    assert talk.session.check(due + 1.0) == []
+
+
+def test_what_is_acknowledged_after_all_was_not_refused() -> None:
+    talk = Talk()
+    talk.say("u-1")
+    talk.tell(type="error", error={"type": "server_error", "code": None, "event_id": None})
+    talk.tell(type="response.created", response={"id": "r-1", "metadata": {"utterance": "u-1"}})
+    assert talk.session.check(1.0) == []
+    assert talk.session.unfinished() == ("u-1",)
+
+
+def test_an_error_that_does_not_say_so_may_be_about_a_commit() -> None:
+    talk = Talk()
+    talk.session.hear("u-1", SPEECH, 0.0)
+    talk.session.interpret("u-1", 0.0)
+    talk.tell(type="error", error={"type": "server_error", "code": None, "event_id": None})
+    assert talk.session.check(1.0) == [InterpretationEnded(LANE, "u-1", InterpretationOutcome.FAILED, "server_error")]
+    assert "input_audio_buffer.clear" in [json.loads(text)["type"] for text in talk.session.data_to_send()]
+
+
+@pytest.mark.parametrize("code", ["response_cancel_not_active", "item_delete_invalid_item_id"])
+def test_an_error_about_tidying_up_is_not_about_what_waits(code: str) -> None:
+    talk = Talk()
+    talk.say("u-1")
+    assert talk.tell(type="error", error={"type": "invalid_request_error", "code": code, "event_id": None}) == []
+    assert talk.session.check(1.0) == []
+
+
+def test_a_response_without_metadata_belongs_to_the_only_utterance_that_waits() -> None:
+    talk = Talk()
+    talk.say("u-1")
+    talk.tell(type="response.created", response={"id": "r-1", "status": "in_progress", "metadata": None})
+    said = talk.tell(type="response.output_audio_transcript.delta", response_id="r-1", item_id="i", delta="hola")
+    assert said == [InterpretationText(LANE, "u-1", "hola")]
+    (ended,) = talk.tell(type="response.done", response={"id": "r-1", "status": "completed", "metadata": None})
+    assert ended == InterpretationEnded(LANE, "u-1", InterpretationOutcome.COMPLETED)
+
+
+def test_a_response_without_metadata_is_nobodys_if_two_utterances_wait() -> None:
+    talk = Talk()
+    talk.say("u-1")
+    talk.say("u-2")
+    talk.tell(type="response.created", response={"id": "r-1", "status": "in_progress", "metadata": None})
+    assert talk.tell(type="response.output_audio_transcript.delta", response_id="r-1", item_id="i", delta="x") == []
 
 
 def test_an_expired_session_is_over() -> None:

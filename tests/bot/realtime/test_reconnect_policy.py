@@ -10,7 +10,15 @@ from bot.realtime.errors import QUOTA, SessionError
 from bot.realtime.reconnect_policy import ReconnectPolicy
 from bot.realtime.timeouts import BoothLimits
 
-LIMITS = BoothLimits(first_pause_s=1.0, longest_pause_s=8.0, stable_s=10.0, refusals=3, quota_refusals=3)
+LIMITS = BoothLimits(
+    first_pause_s=1.0,
+    longest_pause_s=8.0,
+    stable_s=10.0,
+    refusals=3,
+    quota_refusals=3,
+    deaths=3,
+    longest_sick_pause_s=60.0,
+)
 LOST = SessionError("closed_1006")
 REFUSED = SessionError("http_401", retryable=False)
 SHORT_OF_QUOTA = SessionError(QUOTA)
@@ -92,3 +100,27 @@ def test_a_new_engine_begins_without_failures() -> None:
     lane.failed()
     assert lane.pause_s(None) == 1.0
     assert lane.gives_up_after(REFUSED)
+
+
+def test_sessions_that_die_at_their_first_audio_count_however_long_they_waited_for_it() -> None:
+    lane = policy()
+    pauses = []
+    for _ in range(8):
+        lane.failed(3_600.0, died=True)
+        pauses.append(lane.pause_s(None, sick=lane.dying))
+    assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
+
+
+def test_a_good_answer_ends_the_count_of_deaths_and_failures() -> None:
+    lane = policy()
+    for _ in range(2):
+        lane.failed(1.0, died=True)
+    assert not lane.dying
+    assert lane.failures == 2
+    lane.proved()
+    assert lane.failures == 0
+    for _ in range(2):
+        lane.failed(1.0, died=True)
+    assert not lane.dying
+    lane.failed(1.0, died=True)
+    assert lane.dying

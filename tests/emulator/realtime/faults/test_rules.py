@@ -66,7 +66,7 @@ def test_every_action_is_at_a_point_on_a_message_or_asked_for_by_name() -> None:
     } == AT_A_POINT  # fmt: skip
     assert {
         "delay_message", "drop_message", "repeat_message", "reorder_message", "garble_message", "extend_message",
-        "anonymise_message",
+        "anonymise_message", "unlink_message",
     } == ON_A_MESSAGE  # fmt: skip
     assert set(get_args(FaultAction)) > AT_A_POINT | ON_A_MESSAGE
 
