@@ -53,6 +53,7 @@ from rooms_admin import api as admin_routes
 from rooms_admin.api import IssueTicket, RequestGuard
 from rooms_admin.auth.api_key_file import KeyFile
 from rooms_admin.auth.api_keys import Admins, ApiKeys, ClaimsOfToken, VerifyBearer
+from rooms_admin.auth.join_attempts import JoinAttempts
 from rooms_admin.integrations.subscriptions import SubscriptionStore
 from rooms_admin.integrations.targets import WebhookTargets
 from rooms_admin.integrations.webhook_delivery import WebhookDeliveries
@@ -306,7 +307,7 @@ def add_routes(app: FastAPI, settings: Settings, resources: Resources, service: 
     app.include_router(
         admin_routes.subscription_routes(storage.subscriptions, resources.deliveries.targets, rooms, guard)
     )
-    app.include_router(admin_routes.joining_routes(rooms, issue_ticket, join_limits()))
+    app.include_router(admin_routes.joining_routes(rooms, issue_ticket, join_limits(), JoinAttempts(storage.key_value)))
     app.include_router(health.router(service.calls.active_calls, service.capabilities))
     app.openapi_schema = complete_openapi(app.openapi())
 

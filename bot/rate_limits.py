@@ -1,7 +1,7 @@
 """Rate limits of each endpoint.
 
 Callers are authenticated first, so that nobody can use up the rate of another. Callers without valid proof share one
-bucket per address over all endpoints, and only refusals are paid from it: behind an ingress that is not among
+bucket per network over all endpoints, and only refusals are paid from it: behind an ingress that is not among
 `TRUSTED_PROXIES` all of them have the same address, and callers with proof are served all the same.
 """
 
@@ -18,15 +18,15 @@ from webhooks.routes import WebhookLimits
 BURST_S = 10.0
 """Size of a bucket in seconds of its rate: setting up rooms takes many requests at once, and then none."""
 UNPROVEN_PER_S = 10.0
-"""Refusals per address that state their reason; beyond the rate the answer is 429."""
+"""Refusals per network that state their reason; beyond the rate the answer is 429."""
 DELIVERIES_PER_S = 100.0
 """Requests of Event Grid in total. Each may hold 5,000 events, and each call has some 10 events per second."""
 CALLBACKS_PER_S = 50.0
 """Callbacks per call. All 350 people a room takes may join within seconds, and each causes a callback."""
 JOIN_CODES_PER_S = 0.5
-"""Look-ups per address. Few of a million codes are in use: guessing at this rate finds the first after hours."""
+"""Look-ups per network, of right codes and wrong ones; wrong ones are limited further (`JoinAttempts`)."""
 JOIN_CODES_AT_ONCE = 60.0
-"""Look-ups at once per address: a whole office may join through one address."""
+"""Look-ups at once per network: a whole office may join through one address."""
 DIALS_PER_S = 1.0
 """Media sockets per call: ACS opens one, and a few more when it breaks."""
 

@@ -20,6 +20,7 @@ from starlette.datastructures import Headers
 from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
+from http_serving.callers import caller_network
 from http_serving.connection_limit import prove
 from http_serving.errors import KeysUnavailable, Unauthorized
 from http_serving.rate_limiter import CountRequest
@@ -48,12 +49,12 @@ Entering it raises `AlreadyStreaming` if the call has a stream already.
 class MediaLimits:
     """Rate limits of upgrade requests.
 
-    A request without a valid call secret costs a look into a table and is counted by its address. Everything more
+    A request without a valid call secret costs a look into a table and is counted by its network. Everything more
     expensive is counted by the secret, so that no peer can use up the allowance of another, whatever their addresses.
     """
 
     unauthenticated: CountRequest
-    """Requests refused for an unknown secret or an invalid token, by address."""
+    """Requests refused for an unknown secret or an invalid token, by network."""
     connections: CountRequest
     """Requests with a known secret, by secret; counted before the token is verified."""
 
@@ -161,9 +162,8 @@ class _Endpoint:
     async def _refuse_unauthenticated(
         self, scope: Scope, send: Send, status: HTTPStatus, code: str, message: str
     ) -> None:
-        """Refuse with the reason, or with 429 if the address was refused too often."""
-        client = scope.get("client")
-        if self._limits is not None and (wait := self._limits.unauthenticated(client[0] if client else "")):
+        """Refuse with the reason, or with 429 if the network was refused too often."""
+        if self._limits is not None and (wait := self._limits.unauthenticated(caller_network(scope))):
             await _refuse_rate_limited(scope, send, wait)
         else:
             await _refuse(scope, send, status, code, message)

@@ -34,6 +34,7 @@ from listeners import feed
 from media_streaming import stream
 from media_streaming.stream import SERVICE_RESTART
 from rooms_admin.api import request_guard
+from rooms_admin.auth import join_attempts
 from rooms_admin.auth.api_key_file import CHECK_INTERVAL_S
 from rooms_admin.auth.api_keys import EVERY_ROLE
 from rooms_admin.integrations import webhook_delivery
@@ -175,18 +176,20 @@ def test_the_limits_on_the_security_page_are_those_of_the_code() -> None:
         ),
         "`WS /media/{secret}`": f"per call {rate_limits.DIALS_PER_S:g} per s | a message {LARGEST_MESSAGE // kib} KiB",
         "`POST /api/join/{code}`": (
-            f"per address {rate_limits.JOIN_CODES_PER_S:g} per s, {rate_limits.JOIN_CODES_AT_ONCE:g} at once "
+            f"per network {rate_limits.JOIN_CODES_PER_S:g} per s, {rate_limits.JOIN_CODES_AT_ONCE:g} at once "
             f"| {request_guard.BODY_LIMIT // kib} KiB"
         ),
         "`/healthz`, `/readyz`, `/docs`, `/openapi.json`": "|",
     }
     text = " ".join(page.split())
     for sentence in (
-        f"{rate_limits.UNPROVEN_PER_S:g} per second and address",
+        f"{rate_limits.UNPROVEN_PER_S:g} per second and network",
         f"{http_protocol.HEADER_TIMEOUT_S:g} s for its headers",
         f"{http_protocol.MOST_HEADERS} header lines of {http_protocol.LARGEST_HEADER // kib} KiB",
         f"a URL of {http_protocol.LONGEST_URL // kib} KiB",
         f"`MAX_CONNECTIONS` ({Settings.model_fields['max_connections'].default})",
+        f"{join_attempts.FREE} at once and one every {join_attempts.LEAK_S / 60:g} min",
+        f"{join_attempts.FREE_OVER_ALL} at once and one every {join_attempts.LEAK_OVER_ALL_S:g} s",
         f"`TRUSTED_PROXIES` (default `{Settings.model_fields['trusted_proxies'].default}`)",
         f"A body has {BODY_TIMEOUT_S:g} s",
         f"cut after {http_protocol.WRITE_TIMEOUT_S:g} s",

@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from http_serving.callers import caller_network
 from http_serving.connection_limit import prove
 from http_serving.errors import ServiceError, TooManyRequests, Unauthorized
 from http_serving.rate_limiter import CountRequest
@@ -54,7 +55,7 @@ class WebhookLimits:
     """Rate limits. They apply after authentication, so that nobody can use up the rate of another sender."""
 
     unauthenticated: CountRequest
-    """Rejected requests, by address: not authenticated, or for an unknown call."""
+    """Rejected requests, by network: not authenticated, or for an unknown call."""
     deliveries: CountRequest
     """All deliveries of Event Grid together."""
     callbacks: CountRequest
@@ -125,7 +126,7 @@ def router(
 
     def refused(request: Request, error: ServiceError) -> None:
         """Count a rejected request; above the rate, respond with 429 instead of the reason."""
-        if limits is not None and (wait := limits.unauthenticated(request.client.host if request.client else "")):
+        if limits is not None and (wait := limits.unauthenticated(caller_network(request.scope))):
             raise TooManyRequests.after(wait) from error
 
     @routes.options("/webhooks/eventgrid", summary="CloudEvents handshake")

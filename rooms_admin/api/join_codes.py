@@ -1,19 +1,22 @@
 """The route that exchanges a join code for a ticket to listen. It needs no authentication.
 
 A code of six digits is a lookup and no credential: until the room expires, it gives access to what everybody in the
-room may hear and read. Tickets to speak are issued to admins only. Lookups are rate-limited by address.
+room may hear and read. Tickets to speak are issued to admins only. Lookups are rate-limited by network, and wrong codes
+lead to lockouts (`rooms_admin/auth/join_attempts.py`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
+from http_serving.callers import caller_network
 from http_serving.errors import Forbidden, NotFound
 from http_serving.rate_limiter import TokenBuckets
 from http_serving.request_body import BODY_TIMEOUT_S, read_body
@@ -21,6 +24,7 @@ from rooms_admin.api.participants import IssueTicket
 from rooms_admin.api.request_guard import BODY_LIMIT, RouteHandler, invalid, take, with_body
 from rooms_admin.api.responses import errors, written
 from rooms_admin.api.schemas import JoinResponse
+from rooms_admin.auth.join_attempts import JoinAttempts
 from rooms_admin.rooms.requests import JoinRequest, TicketRequest
 from rooms_admin.rooms.room import Room
 from rooms_admin.rooms.service import RoomService
@@ -30,17 +34,22 @@ JoinCode = Annotated[str, Path(pattern=CODE, examples=["042117"], description="S
 
 
 def joining_routes(
-    rooms: RoomService, issue_ticket: IssueTicket, lookups: TokenBuckets, body_timeout_s: float = BODY_TIMEOUT_S
+    rooms: RoomService,
+    issue_ticket: IssueTicket,
+    lookups: TokenBuckets,
+    attempts: JoinAttempts,
+    body_timeout_s: float = BODY_TIMEOUT_S,
 ) -> APIRouter:
-    """Return the route `POST /api/join/{join_code}`. `lookups` limits the requests of each address."""
+    """Return the route `POST /api/join/{join_code}`. `lookups` limits the requests of each network."""
 
     async def find(request: Request) -> Room | None:
         """Find the room before the body is awaited; None if the code cannot be one, which FastAPI reports."""
-        take(lookups, request.client.host if request.client else "")
+        network = caller_network(request.scope)
+        take(lookups, network)
         code: str = request.path_params["join_code"]
         if not re.fullmatch(CODE, code):
             return None
-        room = await rooms.find_by_join_code(code)
+        room = await attempts.look_up(network, partial(rooms.find_by_join_code, code))
         if room is None:
             raise NotFound("no room has this join code")
         return room

@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message
 
+from http_serving.callers import caller_network
 from http_serving.connection_limit import prove
 from http_serving.errors import (
     InvalidRequest,
@@ -46,7 +47,7 @@ RouteHandler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """Rate limits: `reads` and `changes` by caller, `unauthenticated` by address and for rejected requests only."""
+    """Rate limits: `reads` and `changes` by caller, `unauthenticated` by network and for rejected requests only."""
 
     reads: TokenBuckets
     changes: TokenBuckets
@@ -69,7 +70,7 @@ class RequestGuard:
             caller = await self.authorise(request)
         except Unauthorized:
             if self.limits is not None:
-                take(self.limits.unauthenticated, request.client.host if request.client else "")
+                take(self.limits.unauthenticated, caller_network(request.scope))
             raise
         if self.limits is not None:
             reads = request.method in ("GET", "HEAD")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bot.rate_limits import JOIN_CODES_AT_ONCE
+from rooms_admin.auth.join_attempts import FREE
 from tests.support.access import ADMIN, Refusal, ask, others_are_served, refusal
 from tests.support.line import Line, line
 from tests.support.virtual_time import in_virtual_time
@@ -68,6 +69,25 @@ async def test_guessing_takes_long_and_admins_do_not_feel_it() -> None:
             assert refused == (429, "rate_limited")
             assert int(response.headers["Retry-After"]) >= 1
         assert (await ask(whole, "GET", "/api/rooms", ADMIN))[0] == 200
+
+
+async def test_who_guesses_from_many_addresses_of_one_line_is_locked_out_and_nobody_else_is() -> None:
+    async with line() as whole:
+        room = await whole.room()
+        code = int(await _code(whole, room.room_id))
+        path = "/api/join/{:06}"
+
+        def of(network: int, number: int) -> dict[str, str]:
+            return {"X-Forwarded-For": f"2600:1f18:1:{network:x}::{number:x}"}
+
+        answers = [
+            await ask(whole, "POST", path.format((code + 1 + number) % 1_000_000), of(1, number), CAPTIONS)
+            for number in range(FREE + 4)
+        ]
+        assert answers == [(404, "not_found")] * (FREE + 1) + [(429, "rate_limited")] * 3
+        assert await ask(whole, "POST", path.format(code), of(1, 500), CAPTIONS) == (429, "rate_limited")
+        assert await ask(whole, "POST", path.format(code), of(2, 1), CAPTIONS) == (200, "-")
+        assert (await ask(whole, "GET", "/api/rooms", ADMIN | of(1, 1)))[0] == 200
 
 
 async def _code(whole: Line, room_id: str) -> str:
