@@ -1,4 +1,4 @@
-"""Measures the echo detector: how often it finds the bot's own voice in mixed audio, and its false positives.
+"""Measures how the bot's own voice is found: frame by frame in mixed audio, and as a share of one speaker's audio.
 
     python -m benchmarks.echo
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks.speech import SENTENCES
 from bot.live_room.echo_detection import EchoDetector
+from bot.live_room.echo_meter import EchoMeter
 from emulator.engine.local.synthesis import Synthesiser, Voice
 
 FRAME = 480
@@ -127,9 +128,48 @@ def run() -> None:
                 wrong, total, found, runs = wrong + count[0], total + count[1], found + seen, runs + 1
         under = "nothing of ours" if under_it is None else f"ours {under_it} dB under it"
         rows.append((f"another's voice, {under}: taken for ours", wrong, total, found, runs))
+    measure(ours, others, rng)
     for name, some, total, found, runs in rows:
         sys.stdout.write(f"{name:62} {some:6} of {total:6} frames {some / total:7.1%}; delay found {found} of {runs}\n")
     sys.stdout.write(f"cost: {cost(ours):.1f} us per frame while we play\n")
+
+
+def measure(ours: Audio, others: list[Audio], rng: np.random.Generator) -> None:
+    """Print what the meter makes of our voice in rooms, of other voices, and of both."""
+    scenes = {f"another's voice {number}": levelled(other, 300) for number, other in enumerate(others, start=1)}
+    scenes["our voice with other words"] = levelled(np.roll(ours, len(ours) // 3), 300)
+    for reverberation_ms, straight in ((0, 1.0), (200, 2.0), (300, 1.0), (500, 1.0), (500, 0.5)):
+        echo = levelled(in_a_room(late(ours, 310), reverberation_ms, straight, rng), 300)
+        name = f"ours, {reverberation_ms} ms of room, straight path x {straight:g}"
+        scenes[name] = echo
+        scenes[f"{name}, another as loud"] = echo + levelled(others[0], 300)
+    for name, scene in scenes.items():
+        shares, us = metered(ours, scene + noise(len(ours), 10, rng))
+        low, middle, high = np.percentile(shares, [5, 50, 95])
+        sys.stdout.write(f"{name:62} {low:5.2f} {middle:5.2f} {high:5.2f} (5, 50, 95 % of pieces) {us:6.0f} us each\n")
+
+
+def in_a_room(audio: Audio, reverberation_ms: int, straight: float, rng: np.random.Generator) -> Audio:
+    """Add reverberation that falls by 60 dB, of the power of the straight path times `straight`."""
+    samples = max(1, reverberation_ms * 24)
+    paths = rng.standard_normal(samples) * 10 ** (-3 * np.arange(samples) / samples)
+    paths /= np.sqrt(np.sum(paths**2))
+    paths[0] = straight
+    size = 1 << (len(audio) + samples).bit_length()
+    heard: Audio = np.fft.irfft(np.fft.rfft(audio, size) * np.fft.rfft(paths, size), size)[: len(audio)]
+    return heard
+
+
+def metered(played: Audio, heard: Audio) -> tuple[list[float], float]:
+    """Return the share of each piece that is loud enough, and the microseconds each takes."""
+    frames = [(pcm(ours), pcm(theirs)) for ours, theirs in zip(split(played), split(heard), strict=True)]
+    meter, shares, began = EchoMeter(), [], time.process_time()
+    for number, (ours, theirs) in enumerate(frames):
+        meter.played("room", ours, number * 0.02)
+        measured = meter.heard("room", "somebody", theirs, True, number * 0.02)
+        if measured is not None and measured[0] > 0.0:
+            shares.append(measured[0])
+    return shares, (time.process_time() - began) / max(1, len(shares)) * 1e6
 
 
 def cost(ours: Audio) -> float:

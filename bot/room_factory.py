@@ -12,6 +12,7 @@ from bot.calls.environment import Interpreted, PlannedRoom
 from bot.interpreting.quality.language_id import IdentifyLanguage
 from bot.interpreting.usage_meter import UsageMeter
 from bot.live_room.echo_detection import EchoDetector
+from bot.live_room.echo_meter import EchoMeter
 from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.live_room import LiveRoom
 from bot.live_room.shared_room import SharedRooms
@@ -69,6 +70,7 @@ class RoomFactory:
             clock=self.clock,
             meter=UsageMeter(room.plan.usage_cap, self.price, room.used),
             echo=EchoDetector,
+            echo_meter=EchoMeter(),
             identify=self.identify,
         )
 

@@ -29,7 +29,7 @@ from bot.interpreting.plan import AUTO, Lane, RoomPlan
 from bot.interpreting.playout.pacer import BYTES_PER_MS
 from bot.interpreting.quality.backchannels import QUESTION_S, SHORT_MS, is_backchannel, is_question
 from bot.interpreting.quality.checks import Fault
-from bot.interpreting.quality.echo_loops import EchoLoopBreaker
+from bot.interpreting.quality.echo_loops import SUSPECTED_ECHO, Echo, EchoLoopBreaker
 from bot.interpreting.renditions import Rendition, Renditions
 
 STALE_S = 3.0
@@ -125,7 +125,7 @@ class BoothEvents:
             return
         self._out.append(Release(rendition.lane, entry.utterance))
         cut = event.outcome is InterpretationOutcome.INCOMPLETE
-        flags = (*entry.faults, event.outcome.value) if cut else entry.faults
+        flags = (*entry.faults, *rendition.spoken.flags, *([event.outcome.value] if cut else []))
         self._captions.finish(rendition.spoken, rendition.lane.target, flags)
         if rendition.channels and entry.kind is EntryKind.UTTERANCE:
             self._loops.spoke(text, entry, now)
@@ -172,8 +172,9 @@ class BoothEvents:
         if not text.strip() and not _is_short(spoken):
             return  # there was speech: another lane may have understood it
         spoken.source_text = text
-        if self._loops.is_echo(spoken.speaker, text, spoken.began_at, now):
-            self._suppress_echo(spoken)
+        echo = self._loops.by_words(spoken, text, now)
+        self._note_echo(spoken, echo)
+        if echo is Echo.RETURNED:
             return
         self._captions.original(spoken, text)
         for rendition in self._renditions.of(event.utterance):
@@ -186,12 +187,22 @@ class BoothEvents:
         if asked or (self._question is not None and self._question[0] == spoken.speaker):
             self._question = (spoken.speaker, now) if asked else None
 
-    def _suppress_echo(self, spoken: Utterance) -> None:
-        """Withdraw the interpretations of our own voice: none is interpreted again, and none goes on being heard."""
+    def turn_ended(self, spoken: Utterance, now: float) -> None:
+        """Judge by its sound whether an utterance is our own voice, before it is interpreted."""
+        self._note_echo(spoken, self._loops.by_sound(spoken, now))
+
+    def _note_echo(self, spoken: Utterance, echo: Echo) -> None:
+        """Take our own voice out, leave to be read what another interpreter would answer, flag what is suspected."""
+        if echo in (Echo.SUSPECTED, Echo.LOOP):
+            spoken.flags = (SUSPECTED_ECHO,)
+        elif echo is Echo.RETURNED:
+            spoken.source_text = spoken.source_text or ""  # nobody's words: they are not waited for
         for rendition in self._renditions.of(spoken.id):
-            if not rendition.lane.passthrough:
+            if echo is Echo.RETURNED and not rendition.lane.passthrough:
                 state = EntryState.ABANDONED if rendition.begun else EntryState.NOT_NEEDED
                 self._renditions.withdraw(rendition, state, "echo")
+            elif echo is Echo.LOOP and not rendition.lane.passthrough:
+                self._renditions.silence(rendition, rendition.passages, "echo")
 
     # --- booths --------------------------------------------------------------------------------
 

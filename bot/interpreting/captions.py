@@ -15,6 +15,10 @@ UNDETERMINED = "und"
 FOLLOW_UP_S = 10.0
 """Seconds after the last lane of an utterance is settled in which the speaker's own words may still be recognised."""
 
+MEASURED_SHARE = 0.7
+"""Of an utterance's speech, that can be compared with the interpreter's voice in any case; what is beyond that, and was
+not compared, came while the interpreter was silent."""
+
 
 @dataclass(slots=True)
 class Utterance:
@@ -35,10 +39,22 @@ class Utterance:
     """The speaker's words, once they are recognised."""
     settled_at: float | None = None
     """When its last lane was settled."""
+    flags: tuple[str, ...] = ()
+    """What is doubtful about it, in all its lanes."""
+    own_voice_ms: float = 0.0
+    """Speech in it that is the interpreter's own voice ..."""
+    measured_ms: int = 0
+    """... of so much that was compared with it."""
 
     @property
     def duration_ms(self) -> int:
         return 0 if self.ended_at is None else round((self.ended_at - self.began_at) * 1000)
+
+    @property
+    def own_share(self) -> float:
+        """How much of its speech is the interpreter's own voice: 0 to 1. The last 0.5 s are often not compared."""
+        compared = max(self.measured_ms, MEASURED_SHARE * self.voiced_ms)
+        return self.own_voice_ms / compared if compared else 0.0
 
 
 class Captions:
@@ -83,7 +99,7 @@ class Captions:
         language = UNDETERMINED if spoken.source == AUTO else spoken.source
         finished = self._text.finish((spoken.id, language), text)
         if finished:
-            self._write(spoken, language, finished, final=True, original=True)
+            self._write(spoken, language, finished, final=True, original=True, flags=spoken.flags)
 
     def grow(self, spoken: Utterance, language: str, delta: str, now: float) -> None:
         """Add to an interpretation."""

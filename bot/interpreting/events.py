@@ -26,6 +26,20 @@ class SpeakerAudio:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnVoiceHeard:
+    """A piece of a speaker's audio, while the interpreter was heard, was compared with the interpreter's voice.
+
+    Delivered before the frame that completes the piece.
+    """
+
+    speaker: str
+    share: float
+    """Of the power, that is the interpreter's own voice, come back: 0 to 1."""
+    voiced_ms: int
+    """Speech in the piece."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlanChanged:
     plan: RoomPlan
 
@@ -201,6 +215,7 @@ BoothEvent = (
 )
 Event = (
     SpeakerAudio
+    | OwnVoiceHeard
     | PlanChanged
     | PresenceChanged
     | ReadersChanged

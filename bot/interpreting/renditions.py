@@ -355,6 +355,7 @@ class Renditions:
             del self._open[rendition.spoken.id]
         for passage in list(rendition.passages):
             self._take_off(rendition, passage)
+        rendition.entry.faults += rendition.spoken.flags
         self._ledger.advance(rendition.entry, state, reason)
         self._usage.count(rendition.entry)
         self._captions.close(rendition.spoken, rendition.lane.target, state.value)

@@ -41,6 +41,7 @@ from bot.interpreting.events import (
     MeetingEnded,
     Order,
     Ordered,
+    OwnVoiceHeard,
     PlanChanged,
     PlayoutReady,
     PresenceChanged,
@@ -52,12 +53,15 @@ from bot.interpreting.events import (
 from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import MIXED, RoomPlan
 from bot.interpreting.quality.checks import begins_in_source, examine
-from bot.interpreting.quality.echo_loops import EchoLoopBreaker
+from bot.interpreting.quality.echo_loops import SURE, EchoLoopBreaker
 from bot.interpreting.quality.language_id import IdentifyLanguage, identify_none
 from bot.interpreting.renditions import Renditions
 from bot.interpreting.routing import RoutingTable
 from bot.interpreting.speaker_turns import SpeakerTurns
 from bot.interpreting.usage_meter import CAPTIONS_ONLY, UsageMeter, notice
+
+SURELY_OURS_MS = 1_000
+"""Speech after which an utterance that is our own voice ends without a pause."""
 
 
 class InterpreterSession:
@@ -100,8 +104,8 @@ class InterpreterSession:
         """Speakers whose last utterance was ended amid their speech, by its length."""
         self._announced: set[str] | None = None
         """Languages in which the announcement has been read aloud; None before it is due."""
-        self._muted: list[str] = []
-        """Muted speakers, as last reported."""
+        self._echoing: list[str] = []
+        """Speakers with whom our own voice comes back, as last reported."""
         self._cap_reached = ""
         """Which part of the usage cap is reached, as last reported."""
         self._paused = False
@@ -119,8 +123,6 @@ class InterpreterSession:
             return []
         booth_events = self._booth_events
         match event:
-            case SpeakerAudio(speaker) if self._loops.is_muted(speaker):
-                return []
             case SpeakerAudio(speaker, pcm, voiced):
                 turns = [] if self._paused else self._turns.frame(speaker, pcm, voiced, now)
                 if speaker in self._passing_through:
@@ -138,7 +140,6 @@ class InterpreterSession:
                 booth_events.ended(event, now)
             case SourceText():
                 booth_events.source_text(event, now)
-                self._check_muted(now)
             case HearingDropped():
                 booth_events.dropped(event)
             case BoothReady():
@@ -147,6 +148,8 @@ class InterpreterSession:
                 booth_events.lost(event)
             case BoothDegraded():
                 booth_events.degraded(event)
+            case OwnVoiceHeard():
+                self._own_voice(event, now)
             case PresenceChanged(people, carrier):
                 for speaker in sorted(self._routing.seat(people, carrier)):
                     self._take_turns(speaker, self._turns.stop(speaker), now)  # what was said is still interpreted
@@ -171,7 +174,6 @@ class InterpreterSession:
                 for speaker, turns in self._turns.expired(now):
                     self._take_turns(speaker, turns, now)
                 self._loops.release(now)
-                self._check_muted(now)
                 self._renditions.tick(now)
                 self._captions.tick(now)
             case MeetingEnded(reason):
@@ -180,6 +182,7 @@ class InterpreterSession:
                 assert_never(event)
         if self._announced is not None:
             self._announce(now)
+        self._check_echo()
         self._check_cap(now)
         self._renditions.play(now, quiet=self._turns.quiet)
         self._tidy(now)
@@ -242,7 +245,7 @@ class InterpreterSession:
     def restriction(self) -> str:
         """Why not everything is interpreted as it was asked for; empty while it is."""
         found = [f"{CAPTIONS_ONLY}: {self._cap_reached}"] if self._cap_reached else []
-        return "; ".join([*found, *(f"echo: {speaker} is muted" for speaker in self._muted)])
+        return "; ".join([*found, *(f"echo: {speaker} returns the interpreter's voice" for speaker in self._echoing)])
 
     @property
     def queued_ms(self) -> float:
@@ -262,6 +265,7 @@ class InterpreterSession:
                     (self._cut_short.add if reason == "cap" else self._cut_short.discard)(speaker)
                     spoken = self._turns.end(speaker, last_voiced_at, voiced_ms)
                     self._passing_through.discard(speaker)
+                    self._booth_events.turn_ended(spoken, now)
                     self._renditions.commit(spoken, patience_ms, now)
                 case _:
                     assert_never(turn)
@@ -279,6 +283,16 @@ class InterpreterSession:
             self._renditions.begin(spoken, route, pcm, now)
             if route.lane.passthrough:
                 self._passing_through.add(speaker)
+
+    def _own_voice(self, event: OwnVoiceHeard, now: float) -> None:
+        """Note how much of an utterance is our own voice; one that surely is ends, so that a person begins another."""
+        spoken = self._turns.current.get(event.speaker)
+        if spoken is None:
+            return
+        spoken.own_voice_ms += event.share * event.voiced_ms
+        spoken.measured_ms += event.voiced_ms
+        if spoken.measured_ms >= SURELY_OURS_MS and spoken.own_share >= SURE:
+            self._take_turns(event.speaker, self._turns.stop(event.speaker), now)
 
     # --- orders and changes ------------------------------------------------------------------------
 
@@ -336,16 +350,12 @@ class InterpreterSession:
 
     # --- restrictions ------------------------------------------------------------------------------
 
-    def _check_muted(self, now: float) -> None:
-        """End the turns of speakers who were muted, and report every change."""
-        muted = self._loops.muted
-        if muted == self._muted:
-            return
-        changed = sorted(set(muted) ^ set(self._muted))
-        self._muted = muted
-        for speaker in changed:
-            self._take_turns(speaker, self._turns.stop(speaker), now)
-            self._out.append(Restricted(self.restriction, speaker))
+    def _check_echo(self) -> None:
+        """Report to admins who lets our voice come back, at every change."""
+        echoing = self._loops.echoing
+        changed = sorted(set(echoing) ^ set(self._echoing))
+        self._echoing = echoing
+        self._out += [Restricted(self.restriction, speaker) for speaker in changed]
 
     def _check_cap(self, now: float) -> None:
         """Report every change of the usage cap to admins, and to readers that nothing more will be heard."""

@@ -5,9 +5,9 @@ signals are decimated to 4 kHz and whitened by a first difference. While nothing
 otherwise the delay is searched 5 times a second, and each frame is compared at the delay found.
 
 A frame counts as the interpreter's own if what was played explains most of its power, so that a person who speaks over
-the interpreter is still heard. The method finds a single return path with a single delay, as through a mixer; it works
-badly for the many paths from a loudspeaker through a room. Delays found by chance do no harm: they explain hardly any
-frame.
+the interpreter is still heard. The method finds a single return path with a single delay, as through a mixer; for the
+many paths from a loudspeaker through a room there is `echo_meter.py`. Delays found by chance do no harm: they explain
+hardly any frame.
 """
 
 from __future__ import annotations

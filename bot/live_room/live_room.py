@@ -33,7 +33,16 @@ from bot.interpreting.effects import (
     VoiceBegins,
     VoiceEnds,
 )
-from bot.interpreting.events import Event, KeypadPressed, MeetingEnded, PlanChanged, PlayoutReady, SpeakerAudio, Tick
+from bot.interpreting.events import (
+    Event,
+    KeypadPressed,
+    MeetingEnded,
+    OwnVoiceHeard,
+    PlanChanged,
+    PlayoutReady,
+    SpeakerAudio,
+    Tick,
+)
 from bot.interpreting.lane_status import RESTORED, LaneStatuses
 from bot.interpreting.plan import SHARED_CHANNEL, Lane, RoomPlan
 from bot.interpreting.quality.language_id import IdentifyLanguage, identify_none
@@ -41,7 +50,7 @@ from bot.interpreting.routing import stream as carrier
 from bot.interpreting.session import InterpreterSession
 from bot.interpreting.usage_meter import UsageMeter
 from bot.live_room.frame_timer import FrameTimer
-from bot.live_room.ports import Audience, EchoFilter, TranscriptSink, VoiceDetector, VoiceDetectors
+from bot.live_room.ports import Audience, EchoFilter, EchoMeasurement, TranscriptSink, VoiceDetector, VoiceDetectors
 from media_streaming.messages import AudioData, AudioMetadata, DtmfData
 from media_streaming.stream import NORMAL_CLOSURE, MediaStream
 
@@ -72,6 +81,7 @@ class LiveRoom:
         clock: Callable[[], float],
         meter: UsageMeter | None = None,
         echo: Callable[[], EchoFilter] | None = None,
+        echo_meter: EchoMeasurement | None = None,
         identify: IdentifyLanguage = identify_none,
     ) -> None:
         """Args:
@@ -79,6 +89,7 @@ class LiveRoom:
         clock: the event loop's time, in seconds.
         meter: what earlier calls of the room have used.
         echo: makes the filter for mixed audio.
+        echo_meter: measures the interpreter's own voice in the audio of each speaker; not used if audio is mixed.
         identify: names the language of a text.
         """
         self._session = InterpreterSession(plan, clock(), name, meter, identify)
@@ -90,6 +101,7 @@ class LiveRoom:
         self._clock = clock
         self._alarm = frame_timer.alarm(self._on_alarm)
         self._echo = echo() if echo is not None and plan.mixed else None
+        self._echo_meter = None if plan.mixed else echo_meter
         self._detectors: dict[str, VoiceDetector] = {}
         self._ignored: set[str] = set()
         """Speakers that are not on the roster, as far as they were logged."""
@@ -213,11 +225,13 @@ class LiveRoom:
     def _perform(self, effect: Effect) -> None:
         match effect:
             case Play(channel, pcm):
-                stream = self._stream(channel)
+                name, stream = self._stream(channel)
                 if stream is not None:
                     stream.send_audio(pcm)
                     if self._echo is not None:
                         self._echo.played(pcm)
+                    elif self._echo_meter is not None:
+                        self._echo_meter.played(name, pcm, self._clock())
                 if channel != SHARED_CHANNEL:
                     self._audience.audio(channel, pcm)
             case Hear(lane, utterance, pcm):
@@ -250,11 +264,13 @@ class LiveRoom:
                     self._audience.lane_served(lane, engine, RESTORED)
                 self._lanes_changed()
             case StopPlaying(channel):
-                stream = self._stream(channel)
+                name, stream = self._stream(channel)
                 if stream is not None:
                     stream.stop_audio()
                     if self._echo is not None:
                         self._echo.stopped()
+                    elif self._echo_meter is not None:
+                        self._echo_meter.stopped(name, self._clock())
                 self._audience.stopped(channel)
             case VoiceBegins(_, lane):
                 self._audience.voice_begins(lane)
@@ -282,10 +298,10 @@ class LiveRoom:
             case _:
                 assert_never(effect)
 
-    def _stream(self, channel: str) -> MediaStream | None:
-        """Return the media stream of a channel; None while it is not connected, or if the call does not carry it."""
-        name = carrier(self._plan, channel)
-        return None if name is None else self._streams.get(name)
+    def _stream(self, channel: str) -> tuple[str, MediaStream | None]:
+        """Return a channel's media stream and its name; None while it is not connected, or if no call carries it."""
+        name = carrier(self._plan, channel) or ""
+        return name, self._streams.get(name)
 
     def _open_booth(self, wanted: OpenBooth) -> None:
         if self._group is None:
@@ -330,7 +346,7 @@ class LiveRoom:
             async for message in stream:
                 match message:
                     case AudioData():
-                        self.hear(message.speaker, message.pcm, message.silent)
+                        self.hear(message.speaker, message.pcm, message.silent, name)
                     case AudioMetadata():
                         self.deliver(PlayoutReady(True, name))
                     case DtmfData():
@@ -344,7 +360,7 @@ class LiveRoom:
                 del self._streams[name]
                 self.deliver(PlayoutReady(False, name))
 
-    def hear(self, speaker: str | None, pcm: bytes, silent: bool) -> None:
+    def hear(self, speaker: str | None, pcm: bytes, silent: bool, stream: str = SHARED_CHANNEL) -> None:
         """Take a frame of one speaker, or of mixed audio if the plan says so.
 
         Only people on the roster are interpreted, never this bot or another.
@@ -360,6 +376,10 @@ class LiveRoom:
         voiced = detector.voiced(pcm, silent)
         if self._echo is not None and self._echo.is_ours(pcm):
             voiced = False
+        if self._echo_meter is not None:
+            own_voice = self._echo_meter.heard(stream, speaker, pcm, voiced, self._clock())
+            if own_voice is not None:
+                self.deliver(OwnVoiceHeard(speaker, *own_voice))
         self.deliver(SpeakerAudio(speaker, pcm, voiced))
 
     def _ignore(self, speaker: str) -> None:

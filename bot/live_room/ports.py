@@ -41,6 +41,22 @@ class EchoFilter(Protocol):
         ...
 
 
+class EchoMeasurement(Protocol):
+    """Measures the interpreter's own voice in the audio of single speakers."""
+
+    def played(self, stream: str, pcm: bytes, now: float) -> None:
+        """Note a frame that was sent to a media stream."""
+        ...
+
+    def stopped(self, stream: str, now: float) -> None:
+        """Note that frames that were sent and not heard yet were discarded."""
+        ...
+
+    def heard(self, stream: str, speaker: str, pcm: bytes, voiced: bool, now: float) -> tuple[float, int] | None:
+        """Take a frame; returns the share of our voice in the last piece, and the milliseconds of speech in it."""
+        ...
+
+
 class TranscriptSink(Protocol):
     """Records what the room produces."""
 

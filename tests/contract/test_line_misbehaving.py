@@ -21,7 +21,7 @@ from emulator.config import Switches
 from emulator.engine.scripted import ScriptedEngine, read_markers
 from emulator.realtime.faults.rules import FaultRule, RealtimeFaults
 from emulator.virtual_time import VirtualTimeLoop
-from tests.support.line import Line, Room, line
+from tests.support.line import Line, Room, line, passages, room_of
 from tests.support.speech import spoken
 
 pytestmark = pytest.mark.timeout(400)  # the first test holds all meetings of the table: 25 s on a free core
@@ -151,25 +151,6 @@ async def two_rooms(**settings: Any) -> AsyncIterator[tuple[Line, Room]]:
         yield whole, await room_of(whole, {"Mia": "en-US", "Noé": "fr-FR"})
 
 
-async def room_of(whole: Line, people: dict[str, str]) -> Room:
-    created = await whole.api(
-        "POST",
-        "/api/rooms",
-        {
-            "name": "a test",
-            "languages": list(people.values()),
-            "participants": [
-                {"display_name": name, "role": "Presenter", "speaks": tag, "hears": tag} for name, tag in people.items()
-            ],
-        },
-    )
-    tokens = {}
-    for participant in created["participants"]:
-        path = f"/api/rooms/{created['room_id']}/participants/{participant['participant_id']}/token"
-        tokens[participant["display_name"]] = (await whole.api("POST", path))["token"]
-    return Room(whole, created["room_id"], created["acs_room_id"], tokens)
-
-
 def run(meeting: Any) -> Any:
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(meeting)
@@ -178,16 +159,6 @@ def run(meeting: Any) -> Any:
 def audible_ms(pcm: bytes) -> int:
     frames = np.frombuffer(pcm[: len(pcm) // FRAME_BYTES * FRAME_BYTES], dtype="<i2").reshape(-1, FRAME_BYTES // 2)
     return int((np.sqrt(np.square(frames.astype(np.float32)).mean(axis=1)) > LOUD).sum()) * 20
-
-
-async def passages(room: Room, count: int, patience_s: float = 60.0) -> list[dict[str, Any]]:
-    """The ledger, once there is so much in it; there may be none that is missing."""
-    async with asyncio.timeout(patience_s):
-        while True:
-            found: list[dict[str, Any]] = (await room.transcript())["passages"]
-            if len(found) >= count:
-                return found
-            await asyncio.sleep(0.1)
 
 
 async def utter(

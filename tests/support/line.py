@@ -145,6 +145,35 @@ class Line:
         return found
 
 
+async def room_of(whole: Line, people: dict[str, str]) -> Room:
+    created = await whole.api(
+        "POST",
+        "/api/rooms",
+        {
+            "name": "a test",
+            "languages": list(dict.fromkeys(people.values())),
+            "participants": [
+                {"display_name": name, "role": "Presenter", "speaks": tag, "hears": tag} for name, tag in people.items()
+            ],
+        },
+    )
+    tokens = {}
+    for participant in created["participants"]:
+        path = f"/api/rooms/{created['room_id']}/participants/{participant['participant_id']}/token"
+        tokens[participant["display_name"]] = (await whole.api("POST", path))["token"]
+    return Room(whole, created["room_id"], created["acs_room_id"], tokens)
+
+
+async def passages(room: Room, count: int, patience_s: float = 60.0) -> list[dict[str, Any]]:
+    """The ledger of a room, once there is so much in it; there may be none that is missing."""
+    async with asyncio.timeout(patience_s):
+        while True:
+            found: list[dict[str, Any]] = (await room.transcript())["passages"]
+            if len(found) >= count:
+                return found
+            await asyncio.sleep(0.1)
+
+
 @asynccontextmanager
 async def line(
     *, engine: Engine | None = None, switches: Switches | None = None, seed: int | None = None, **settings: Any

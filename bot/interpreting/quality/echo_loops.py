@@ -1,12 +1,15 @@
-"""Echo loops: interpretation that comes back is noticed by its words, not interpreted again, and its speaker muted.
+"""Echo: interpretation that comes back through a loudspeaker, or through another interpreter. Nobody is muted for it.
 
-| it is an echo | because |
-|---|---|
-| words that began while the interpreter was heard, and are its words | its voice has come back through a microphone |
-| the `LOOP_LENGTH`th utterance in a row that repeats what the interpreter, or somebody else, said lately | two interpreters answer each other |
+Sound decides; the words may confirm it, and never throw anything away by themselves. The share is that of the
+utterance's speech which is the interpreter's own voice (`OwnVoiceHeard`).
 
-People repeat each other to confirm and to agree: a single repetition is no loop, and repeating oneself is no echo. Words
-that are not recognised, such as those of a language the recogniser does not expect, cannot be noticed.
+| share | words | consequence |
+|---|---|---|
+| `SURE` | | `RETURNED`: not interpreted, `echo` in the ledger |
+| `POSSIBLE` | those we spoke meanwhile | `RETURNED` |
+| `POSSIBLE` | others, or not known | `SUSPECTED`: interpreted and flagged |
+| not measured, since audio is mixed | those we spoke meanwhile | `SUSPECTED` |
+| | the same person's words again, for the `LOOP_LENGTH`th time right after we have interpreted them, and nobody else has spoken | `LOOP`: another interpreter answers ours. Read and flagged, not heard, so that it has nothing to answer |
 """  # noqa: E501  (a table cell cannot be wrapped)
 
 from __future__ import annotations
@@ -14,98 +17,128 @@ from __future__ import annotations
 from collections import Counter, deque
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from enum import Enum, auto
 
+from bot.interpreting.captions import Utterance
 from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import MIXED
 
-LOOP_LENGTH = 2
-"""Repetitions in a row that make a loop. The first repetition may be a person's."""
+SURE = 0.85
+"""A person who speaks over our voice lowers the share below this, even where our voice is twice as loud."""
+POSSIBLE = 0.4
+"""Other people's speech reaches 0.35 in a piece of 0.8 s, our voice in the worst of rooms 0.4."""
+SUSPECTED_ECHO = "suspected_echo"
+"""Flag of captions and ledger."""
+LOOP_LENGTH = 3
+"""So often, people hardly say the same right after its interpretation, with nobody else speaking."""
+ANSWER_S = 5.0
+"""Seconds after our last frame in which another interpreter answers: about 3."""
 REMEMBERED_S = 30.0
-"""Seconds a text is remembered. An interpreter answers after about 3 s: a loop of two turns of 10 s is over in 30 s."""
+"""Seconds a text is remembered. A loop of two turns of 10 s is over in 30 s."""
 REMEMBERED = 64
 """Most texts remembered: two a second for `REMEMBERED_S`."""
 RETURN_S = 1.0
 """Seconds after the interpreter's last frame: what ACS and the way back hold (0.6 s), and the onset of an utterance."""
 FEWEST_WORDS = 2
-"""Shorter texts are said all the time: they neither make a loop nor break it."""
+"""Shorter texts are said all the time: they neither confirm an echo nor make a loop."""
 ALIKE = 0.8
 """Least share of words, in order, that two like texts have in common: recognisers and models vary their words."""
-SUPPRESSED_BEFORE_MUTE = 3
-"""Echoes within `MUTE_WINDOW_S` after which their speaker is muted."""
-MUTE_WINDOW_S = 60.0
-MUTE_S = 60.0
-"""Long enough for the other interpreter to forget the loop, short enough for a person who is muted by mistake."""
+TOLD_AFTER = 3
+"""Echoes within `TOLD_S` of the same person after which admins are told."""
+TOLD_S = 60.0
+"""Seconds that is shown, after the last echo."""
+
+
+class Echo(Enum):
+    """What the return of our own voice or words is, of one utterance."""
+
+    NONE = auto()
+    SUSPECTED = auto()
+    RETURNED = auto()
+    LOOP = auto()
 
 
 @dataclass(frozen=True, slots=True)
-class _Text:
+class _Ours:
+    """An interpretation that is being heard, or will be."""
+
     words: tuple[str, ...]
     at: float
-    speaker: str
-    """Empty for the interpreter."""
-    entry: Entry | None = None
-    """Says when it was heard, if the interpreter said it."""
+    entry: Entry
+    """Says whose words it interprets, and when it was heard."""
 
 
 class EchoLoopBreaker:
-    """What was said in one room lately, by whom, and who is muted. Uses bounded memory."""
+    """What was said in one room lately, and who echoes the interpreter. Uses bounded memory."""
 
     def __init__(self) -> None:
-        self._texts: deque[_Text] = deque(maxlen=REMEMBERED)
-        self._in_a_row = 0
-        self._suppressed: dict[str, deque[float]] = {}
-        self._muted: dict[str, float] = {}
-        """By speaker: when the mute ends."""
+        self._ours: deque[_Ours] = deque(maxlen=REMEMBERED)
+        self._last: tuple[str, tuple[str, ...]] = ("", ())
+        """Who spoke last, and what."""
+        self._circles = 0
+        """How often the last speaker has said the same again, right after its interpretation."""
+        self._returned: dict[str, deque[float]] = {}
+        """By speaker: when the last echoes came."""
 
     def spoke(self, text: str, entry: Entry, now: float) -> None:
         """Remember an interpretation that is being heard, or will be."""
-        self._texts.append(_Text(words_of(text), now, "", entry))
+        self._ours.append(_Ours(words_of(text), now, entry))
 
-    def is_echo(self, speaker: str, text: str, began_at: float, now: float) -> bool:
-        """Return whether an utterance is an echo; mutes speakers who are an echo often. Call it once per utterance.
+    def by_sound(self, spoken: Utterance, now: float) -> Echo:
+        """Judge an utterance that has ended, before its words are known."""
+        if spoken.own_share < POSSIBLE:
+            return Echo.NONE
+        return self._count(spoken.speaker, now) if spoken.own_share >= SURE else Echo.SUSPECTED
 
-        `MIXED` stands for several people: it may repeat itself, and is never muted.
-        """
+    def by_words(self, spoken: Utterance, text: str, now: float) -> Echo:
+        """Judge an utterance whose words have come. Call it once per utterance, in the order of the words."""
         words = words_of(text)
-        if len(words) < FEWEST_WORDS:
-            return False
-        recent = [known for known in self._texts if known.words and now - known.at <= REMEMBERED_S]
-        ours_come_back = any(_came_back(known, words, began_at) for known in recent)
-        repeated = any((known.speaker != speaker or speaker == MIXED) and alike(known.words, words) for known in recent)
-        self._in_a_row = self._in_a_row + 1 if repeated else 0
-        self._texts.append(_Text(words, now, speaker))
-        echo = ours_come_back or self._in_a_row >= LOOP_LENGTH
-        if echo:
-            self._count(speaker, now)
-        return echo
+        possible = spoken.own_share >= POSSIBLE
+        if len(words) >= FEWEST_WORDS:
+            recent = [ours for ours in self._ours if now - ours.at <= REMEMBERED_S]
+            confirmed = any(_came_back(ours, words, spoken.began_at) for ours in recent)
+            if confirmed and possible:
+                return self._count(spoken.speaker, now)
+            if self._goes_round(spoken, words, recent):
+                self._count(spoken.speaker, now)
+                return Echo.LOOP
+            possible = possible or (confirmed and spoken.speaker == MIXED)
+        return Echo.SUSPECTED if possible else Echo.NONE
 
-    def _count(self, speaker: str, now: float) -> None:
-        times = self._suppressed.setdefault(speaker, deque(maxlen=SUPPRESSED_BEFORE_MUTE))
-        times.append(now)
-        if speaker != MIXED and len(times) == SUPPRESSED_BEFORE_MUTE and now - times[0] <= MUTE_WINDOW_S:
-            self._muted[speaker] = now + MUTE_S
-            times.clear()
-        for other in [other for other, when in self._suppressed.items() if when and now - when[-1] > MUTE_WINDOW_S]:
-            del self._suppressed[other]
+    def _goes_round(self, spoken: Utterance, words: tuple[str, ...], recent: list[_Ours]) -> bool:
+        speaker, before = self._last
+        self._last = (spoken.speaker, words)
+        again = speaker == spoken.speaker != MIXED and alike(before, words)
+        answers = any(
+            ours.entry.lane.speaker == speaker
+            and ours.entry.last_played_at is not None
+            and ours.entry.last_played_at <= spoken.began_at <= ours.entry.last_played_at + ANSWER_S
+            for ours in recent
+        )
+        self._circles = self._circles + 1 if again and answers else 0
+        return self._circles >= LOOP_LENGTH
+
+    def _count(self, speaker: str, now: float) -> Echo:
+        self._returned.setdefault(speaker, deque(maxlen=TOLD_AFTER)).append(now)
+        return Echo.RETURNED
 
     @property
-    def muted(self) -> list[str]:
-        """The muted speakers; `release` ends their mute."""
-        return list(self._muted)
+    def echoing(self) -> list[str]:
+        """Speakers of whom admins are told; `release` takes them off."""
+        return [
+            speaker
+            for speaker, times in self._returned.items()
+            if len(times) == TOLD_AFTER and times[-1] - times[0] <= TOLD_S
+        ]
 
-    def is_muted(self, speaker: str) -> bool:
-        return speaker in self._muted
-
-    def release(self, now: float) -> list[str]:
-        """End the mute of speakers whose time is over; returns them."""
-        over = [speaker for speaker, until in self._muted.items() if now >= until]
-        for speaker in over:
-            del self._muted[speaker]
-        return over
+    def release(self, now: float) -> None:
+        """Forget the speakers whose last echo is long ago."""
+        for speaker in [speaker for speaker, times in self._returned.items() if now >= times[-1] + TOLD_S]:
+            del self._returned[speaker]
 
     def deadline(self) -> float | None:
         """When `release` has something to do."""
-        return min(self._muted.values(), default=None)
+        return min((times[-1] + TOLD_S for times in self._returned.values()), default=None)
 
 
 def words_of(text: str) -> tuple[str, ...]:
@@ -127,10 +160,10 @@ def alike(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
     return first == second or (in_any_order >= wanted and _common(first, second) >= wanted)
 
 
-def _came_back(ours: _Text, words: tuple[str, ...], began_at: float) -> bool:
+def _came_back(ours: _Ours, words: tuple[str, ...], began_at: float) -> bool:
     """Return whether words are the interpreter's, or part of them, and began while those were heard."""
     entry = ours.entry
-    if entry is None or entry.first_played_at is None or entry.last_played_at is None:
+    if entry.first_played_at is None or entry.last_played_at is None:
         return False
     if not entry.first_played_at <= began_at <= entry.last_played_at + RETURN_S:
         return False

@@ -21,14 +21,14 @@ from bot.interpreting.events import (
     Usage,
 )
 from bot.interpreting.glossary import GlossaryEntries
-from bot.interpreting.ledger import Entry
+from bot.interpreting.ledger import Entry, EntryState
 from bot.interpreting.plan import AUTO, Lane, Mode, RoomPlan
-from bot.interpreting.quality.echo_loops import EchoLoopBreaker
+from bot.interpreting.quality.echo_loops import LOOP_LENGTH, EchoLoopBreaker
 from bot.interpreting.renditions import Rendition, Renditions
 from bot.interpreting.routing import Route, RoutingTable
 from bot.interpreting.usage_meter import UsageMeter
 from tests.support.audio import numbered
-from tests.support.meeting import ADA, ADA_INTO_SPANISH, BENITO, CHLOE, THREE_LANGUAGES, TWO_LANGUAGES
+from tests.support.meeting import ADA, ADA_INTO_SPANISH, BENITO, THREE_LANGUAGES, TWO_LANGUAGES
 
 LANE, ROOM = ADA_INTO_SPANISH, ("room",)
 ORIGINAL = "Good morning everybody, let us begin with the budget."
@@ -280,7 +280,7 @@ def test_our_own_words_are_neither_judged_nor_remembered() -> None:
     desk.says("Una máquina", 10, 3.1)
     desk.ends(3.2)
     assert desk.one().entry.faults == ()
-    assert not desk.loops.is_echo(BENITO, "Una máquina", 3.3, 3.3)
+    assert not desk.loops._ours
 
 
 def test_what_is_still_wrong_the_second_time_is_heard_and_flagged() -> None:
@@ -383,15 +383,42 @@ def test_what_comes_back_from_us_is_let_go_of() -> None:
     for heard, end in [(False, ("not_needed", "echo")), (True, ("abandoned", "echo"))]:
         desk = Desk()
         passed = Lane(ADA, "en-US", "en-US")
-        desk.hears(Route(LANE, ROOM), Route(passed, ("en-US",)))
+        spoken = desk.hears(Route(LANE, ROOM), Route(passed, ("en-US",)))
+        spoken.own_voice_ms, spoken.measured_ms = 1_200.0, 2_000
         if heard:
             desk.says("Hola", 10, 2.6)
             desk.plays(2.6, 2.7)
-        for at, speaker in [(0.5, BENITO), (1.0, CHLOE)]:  # a loop: each repeats the other
-            desk.loops.is_echo(speaker, ORIGINAL, at, at)
+        ours = Entry("u-0", LANE, EntryState.SPOKEN, 0.0, first_played_at=0.0, last_played_at=1.0)
+        desk.loops.spoke(ORIGINAL, ours, 0.0)
         desk.answers.source_text(SourceText(LANE, "u-1", ORIGINAL), 2.8)
         assert end in desk.settled()
         assert all(not effect.line.is_original for effect in desk.out if isinstance(effect, Caption))
+
+
+def test_what_sounds_like_us_is_not_even_asked_for_and_its_words_are_nobodys() -> None:
+    desk = Desk()
+    spoken = Utterance("u-1", ADA, ADA, "en-US", 0.0, voiced_ms=800, own_voice_ms=800.0, measured_ms=800)
+    desk.captions.begin(spoken)
+    for route in (Route(LANE, ROOM), Route(Lane(ADA, "en-US", "en-US"), ("en-US",))):
+        desk.books.begin(spoken, route, numbered(1), 0.0)
+    desk.answers.turn_ended(spoken, 1.0)
+    assert desk.settled() == [("not_needed", "echo")]
+    desk.answers.source_text(SourceText(LANE, "u-1", "Hola"), 2.8)
+    assert not any(isinstance(effect, Caption) for effect in desk.out)
+
+
+def test_what_another_interpreter_would_answer_is_read_and_not_heard() -> None:
+    desk = Desk()
+    desk.hears(Route(LANE, ROOM), Route(Lane(ADA, "en-US", "en-US"), ("en-US",)))
+    desk.says("Hola", 10, 2.6)
+    for turn in range(LOOP_LENGTH):
+        spoken = Utterance(f"u-0{turn}", ADA, ADA, "en-US", 0.0)
+        desk.loops.by_words(spoken, ORIGINAL, 0.0)
+        entry = Entry("u-0", LANE, EntryState.SPOKEN, 0.0, first_played_at=0.0, last_played_at=0.0)
+        desk.loops.spoke("Hola", entry, 0.0)
+    desk.answers.source_text(SourceText(LANE, "u-1", ORIGINAL), 2.8)
+    desk.ends(3.0)
+    assert ("caption_only", "echo") in desk.settled()
 
 
 # --- booths ------------------------------------------------------------------------------------------
