@@ -238,7 +238,7 @@ def build(settings: Settings, resources: Resources) -> Service:
     calls = CallService(
         rooms=plans,
         acs=resources.acs_calls,
-        registry=Registry(storage.key_value, secrets.token_hex(8)),
+        registry=Registry(storage.key_value, secrets.token_hex(8), storage.health),
         tasks=tasks,
         open_room=factory.open_room,
         close_ledger=factory.close_ledger,
@@ -308,7 +308,7 @@ def add_routes(app: FastAPI, settings: Settings, resources: Resources, service: 
         admin_routes.subscription_routes(storage.subscriptions, resources.deliveries.targets, rooms, guard)
     )
     app.include_router(admin_routes.joining_routes(rooms, issue_ticket, join_limits(), JoinAttempts(storage.key_value)))
-    app.include_router(health.router(service.calls.active_calls, service.capabilities))
+    app.include_router(health.router(service.calls.active_calls, service.capabilities, storage.health))
     app.openapi_schema = complete_openapi(app.openapi())
 
 

@@ -29,6 +29,10 @@ SHORTEST_SECRET = 8
 """Shortest accepted secret, in characters; anything shorter is a mistake."""
 
 
+MOST_PRICE = 10**9
+"""Highest accepted price per million tokens; anything beyond is a mistake."""
+
+
 def _is_loopback(host: str | None) -> bool:
     if host == "localhost":
         return True
@@ -155,10 +159,10 @@ def _json(text: object) -> object:
 class ModelPrices(BaseModel):
     """Prices of the model's tokens."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     currency: str = Field(pattern="^[A-Z]{3}$")
-    per_million_tokens: dict[TokenKind, Annotated[float, Field(ge=0)]]
+    per_million_tokens: dict[TokenKind, Annotated[float, Field(ge=0, le=MOST_PRICE)]]
 
 
 Url = Annotated[str, AfterValidator(_url)]
@@ -172,7 +176,7 @@ _SOURCES = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra=
 class Settings(BaseSettings):
     """The service's configuration. Each field is the environment variable of the same name."""
 
-    model_config = SettingsConfigDict(**_SOURCES, frozen=True)
+    model_config = SettingsConfigDict(**_SOURCES, frozen=True, allow_inf_nan=False)
 
     azure_communication_connection_string: Annotated[SecretStr, AfterValidator(_connection_string)] | None = None
     """`endpoint=…;accesskey=…`."""

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from http_serving.errors import ServiceError
 from http_serving.security_headers import SAFE_HEADERS
-from storage.errors import StoreUnavailable
+from storage.errors import StoreUnavailable, UnstorableValue
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +46,8 @@ def install_error_handlers(app: FastAPI) -> None:
     async def expected(request: Request, error: Exception) -> JSONResponse:
         if isinstance(error, StoreUnavailable):
             return error_response(503, error.code, error.message, retry_after_ms=error.retry_after_ms)
+        if isinstance(error, UnstorableValue):
+            return error_response(422, error.code, str(error))
         if not isinstance(error, ServiceError):
             return await unexpected(request, error)
         return error_response(
@@ -76,6 +78,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
     app.add_exception_handler(ServiceError, expected)
     app.add_exception_handler(StoreUnavailable, expected)
+    app.add_exception_handler(UnstorableValue, expected)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, unexpected)

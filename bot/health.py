@@ -7,9 +7,10 @@ from fastapi.responses import JSONResponse
 
 from bot.calls.active_calls import ActiveCalls
 from bot.realtime.capabilities import Capabilities
+from storage.health import StoreHealth
 
 
-def router(calls: ActiveCalls, capabilities: Capabilities | None) -> APIRouter:
+def router(calls: ActiveCalls, capabilities: Capabilities | None, store: StoreHealth) -> APIRouter:
     """Return the routes `/healthz` and `/readyz`."""
     routes = APIRouter(tags=["operations"])
 
@@ -20,16 +21,15 @@ def router(calls: ActiveCalls, capabilities: Capabilities | None) -> APIRouter:
     @routes.get(
         "/readyz",
         summary="Whether new calls are accepted",
-        responses={503: {"description": "Draining: no new calls are accepted"}},
+        responses={503: {"description": "No new calls are accepted: draining, or the store does not work"}},
     )
     async def readyz() -> JSONResponse:
-        ready = calls.accepting
-        body: dict[str, object] = {
-            "status": "ready" if ready else "draining",
-            "live_calls": len(calls),
-        }
+        status = "draining" if not calls.accepting else "store_unavailable" if store.problem else "ready"
+        body: dict[str, object] = {"status": status, "live_calls": len(calls)}
+        if store.unreadable:
+            body["unreadable_records"] = store.unreadable
         if capabilities is not None:
             body["translation"] = capabilities.report()
-        return JSONResponse(body, 200 if ready else 503)
+        return JSONResponse(body, 200 if status == "ready" else 503)
 
     return routes

@@ -2,6 +2,7 @@
 
     ServiceError
     ├── InvalidRequest      400 invalid_request      cannot be read, or contradicts itself
+    │   └── NumberRefused   422 invalid_request      contains a number that nothing can store
     ├── Unauthorized        401 unauthorized         no or invalid authentication
     │   └── TokenRejected                            with the reason
     ├── Forbidden           403 forbidden            authenticated, but without the role
@@ -60,6 +61,12 @@ class InvalidRequest(ServiceError):
 
     status = 400
     code = "invalid_request"
+
+
+class NumberRefused(InvalidRequest):
+    """The request contains a number that is not finite, or too large for any field."""
+
+    status = 422
 
 
 class Unauthorized(ServiceError):

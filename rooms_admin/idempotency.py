@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
-from http_serving.errors import InvalidRequest
+import msgspec
+
+from http_serving.errors import Conflict, InvalidRequest
 
 KEPT_FOR = timedelta(hours=24)
 LONGEST_KEY = 255
@@ -40,6 +42,21 @@ class KeyClaim:
     def request_key(self) -> str:
         """Identifier of the request; does not reveal the key."""
         return f"{self.caller}:{hashlib.sha256(self.key.encode()).hexdigest()}"
+
+
+_responses = msgspec.msgpack.Decoder(StoredResponse)
+
+
+def encode_response(response: StoredResponse) -> bytes:
+    return msgspec.msgpack.encode(response)
+
+
+def decode_response(stored: bytes) -> StoredResponse:
+    """Decode what `encode_response` wrote; `Conflict` if it cannot be read."""
+    try:
+        return _responses.decode(stored)
+    except (ValueError, RecursionError) as error:
+        raise Conflict("the response to the first request with this Idempotency-Key cannot be read") from error
 
 
 def checked_key(key: str) -> str:

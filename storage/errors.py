@@ -18,3 +18,9 @@ class StoreUnavailable(Exception):
 
 class UnusableStore(Exception):
     """The store cannot be opened, so the service does not start. The message is for operators."""
+
+
+class UnstorableValue(ValueError):
+    """A record contains a value that would not be read back as it was written."""
+
+    code: ClassVar[str] = "invalid_request"

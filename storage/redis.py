@@ -20,6 +20,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from storage.errors import StoreUnavailable, UnusableStore
+from storage.health import StoreHealth
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class RedisClient:
             redis.ConnectionPool.from_url(url, max_connections=WAITING_CONNECTIONS, **options)
         )
         self._answer_s = answer_s
-        self._failing = False
+        self.health = StoreHealth()
 
     async def __aenter__(self) -> RedisClient:
         """Connect.
@@ -175,11 +176,9 @@ class RedisClient:
             async with asyncio.timeout(self._answer_s + longer_s):
                 yield
         except (RedisError, OSError) as error:
-            if not self._failing:
-                logger.error("store failed", extra={"reason": type(error).__name__})
-                self._failing = True
+            self.health.failed(type(error).__name__)
             raise StoreUnavailable("the store is temporarily unavailable", retry_after_ms=RETRY_MS) from error
-        self._failing = False
+        self.health.worked()
 
 
 async def _execute(client: redis.Redis, *command: Part) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from storage.errors import StoreUnavailable, UnusableStore
+from storage.health import StoreHealth
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +44,7 @@ class SqliteDatabase:
     def __init__(self, path: str, migrations: Sequence[Migration]) -> None:
         self._path = path
         self._migrations = migrations
+        self.health = StoreHealth()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="database-writer")
         # An in-memory database belongs to a single connection, so reading and writing share a thread.
         self._reader = (
@@ -109,12 +112,14 @@ class SqliteDatabase:
             raise StoreUnavailable("the store is busy", retry_after_ms=BUSY_RETRY_MS)
         self._waiting += 1
         try:
-            return await self._run(thread, work)
+            result = await self._run(thread, work)
         except sqlite3.Error as error:
-            logger.error("store failed", extra={"reason": type(error).__name__, "code": _code(error)})
+            self.health.failed(_code(error) or type(error).__name__)
             raise StoreUnavailable("the store is temporarily unavailable", retry_after_ms=BUSY_RETRY_MS) from error
         finally:
             self._waiting -= 1
+        self.health.worked()
+        return result
 
     @staticmethod
     async def _run(thread: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
@@ -124,7 +129,7 @@ class SqliteDatabase:
 
     def _open(self) -> None:
         if self._path != IN_MEMORY:
-            Path(self._path).parent.mkdir(parents=True, exist_ok=True)
+            make_private(Path(self._path))
         connection = self._to_write = self._connect()
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
@@ -140,6 +145,8 @@ class SqliteDatabase:
         connection = sqlite3.connect(
             self._path, isolation_level=None, check_same_thread=False, timeout=LOCK_TIMEOUT_S, cached_statements=256
         )
+        # A damaged text fails when it is decoded as a document, not the query that finds it among others.
+        connection.text_factory = _text
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
 
@@ -190,6 +197,27 @@ def _transaction(connection: sqlite3.Connection, work: Work[Result]) -> Result:
             connection.execute("ROLLBACK")
         raise
     return result
+
+
+def make_private(path: Path) -> None:
+    """Create the file, if it does not exist, for its owner alone, and so its folders.
+
+    SQLite gives the files beside it the permissions of the file. Wider permissions of existing files are taken away.
+    """
+    for folder in (*reversed(path.parent.parents), path.parent):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    for one in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        try:
+            one.chmod(0o600)
+        except FileNotFoundError:
+            pass
+        except OSError as error:  # such as a network drive without permissions
+            logger.warning("store may be readable by others", extra={"path": str(one), "reason": error.strerror})
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="surrogateescape")
 
 
 def _code(error: sqlite3.Error) -> str:

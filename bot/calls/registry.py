@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
 from bot.calls.state_machine import CallState
+from storage.documents import Documents
+from storage.health import StoreHealth
 from storage.key_value import KeyValueStore
 from webhooks.events import CallEvent, CallReport
 
@@ -27,6 +29,7 @@ REMEMBERED_S = 24 * 3600.0
 """How long secrets, ended calls and pending work are kept, in seconds: Event Grid repeats its events for a day."""
 OUTCOME_S = 30 * 24 * 3600.0
 """How long the outcome of a room's last call is kept, in seconds."""
+Stored = TypeVar("Stored")
 LANES_RECORDED = 32
 """Most lanes stored per call, some 6 kB. Lanes with a problem come first."""
 
@@ -150,16 +153,18 @@ def decode_report(stored: bytes) -> CallReport:
     raise msgspec.ValidationError(f"{type(event).__name__} is no event of Event Grid")
 
 
-_record = msgspec.json.Decoder(CallRecord)
-_wanted = msgspec.json.Decoder(WantedCall)
-_outcome = msgspec.json.Decoder(LastCall)
-
-
 class Registry:
-    """Reads and writes the shared records. Every method may raise `StoreUnavailable`."""
+    """Reads and writes the shared records. Every method may raise `StoreUnavailable`.
 
-    def __init__(self, state: KeyValueStore, replica: str) -> None:
+    A record that cannot be read, such as that of another version, is set aside: it does not exist for this replica.
+    """
+
+    def __init__(self, state: KeyValueStore, replica: str, health: StoreHealth | None = None) -> None:
         self._state = state
+        self._health = health or StoreHealth()
+        self._records = Documents("call", CallRecord, self._health)
+        self._wanted = Documents("wanted call", WantedCall, self._health)
+        self._outcomes = Documents("outcome", LastCall, self._health)
         self.replica = replica
         self._lease = f"replica:{replica}"
         self._leased = False
@@ -199,13 +204,20 @@ class Registry:
     async def claim(self, record: CallRecord) -> bool:
         """Store a new call; False if the room has one already."""
         await self._state.put({f"secret:{record.secret}": record.room_id.encode()}, REMEMBERED_S)
-        return await self._state.swap(f"call:{record.room_id}", None, msgspec.json.encode(record))
+        key, document = f"call:{record.room_id}", self._records.encode(record)
+        if await self._state.swap(key, None, document):
+            return True
+        stored = await self._state.get(key)
+        if stored is None or self._records.decode(record.room_id, stored) is not None:
+            return False
+        await self._state.put({f"unreadable:{key}": stored}, OUTCOME_S)
+        return await self._state.swap(key, stored, document)
 
     async def change(self, old: CallRecord, new: CallRecord) -> bool:
         """Replace `old` by `new`; False if the stored record is not `old` any more."""
         if new.secret != old.secret:
             await self._state.put({f"secret:{new.secret}": new.room_id.encode()}, REMEMBERED_S)
-        return await self._state.swap(f"call:{new.room_id}", msgspec.json.encode(old), msgspec.json.encode(new))
+        return await self._state.swap(f"call:{new.room_id}", msgspec.json.encode(old), self._records.encode(new))
 
     async def release(self, record: CallRecord) -> bool:
         """Remove a call that has been left; its secret stays known for `REMEMBERED_S`."""
@@ -213,10 +225,15 @@ class Registry:
 
     async def call(self, room_id: str) -> CallRecord | None:
         found = await self._state.get(f"call:{room_id}")
-        return None if found is None else _record.decode(found)
+        return None if found is None else self._records.decode(room_id, found)
 
     async def calls(self) -> Sequence[CallRecord]:
-        return [_record.decode(found) for found in (await self._state.find("call:")).values()]
+        return await self._all("call:", self._records)
+
+    async def _all(self, prefix: str, documents: Documents[Stored]) -> list[Stored]:
+        stored = await self._state.find(prefix)
+        found = (documents.decode(key.removeprefix(prefix), document) for key, document in stored.items())
+        return [one for one in found if one is not None]
 
     async def by_secret(self, secret: str) -> CallRecord | None:
         room_id = await self._state.get(f"secret:{secret}")
@@ -230,14 +247,14 @@ class Registry:
     # --- calls to join, and calls that are over ----------------------------------------------
 
     async def want(self, wanted: WantedCall) -> None:
-        await self._state.put({f"wanted:{wanted.room_id}": msgspec.json.encode(wanted)}, REMEMBERED_S)
+        await self._state.put({f"wanted:{wanted.room_id}": self._wanted.encode(wanted)}, REMEMBERED_S)
 
     async def wanted(self, room_id: str) -> WantedCall | None:
         found = await self._state.get(f"wanted:{room_id}")
-        return None if found is None else _wanted.decode(found)
+        return None if found is None else self._wanted.decode(room_id, found)
 
     async def all_wanted(self) -> Sequence[WantedCall]:
-        return [_wanted.decode(found) for found in (await self._state.find("wanted:")).values()]
+        return await self._all("wanted:", self._wanted)
 
     async def unwant(self, room_id: str) -> None:
         await self._state.remove(f"wanted:{room_id}")
@@ -250,11 +267,11 @@ class Registry:
         return await self._state.get(f"over:{server_call_id}") is not None
 
     async def note(self, room_id: str, outcome: LastCall) -> None:
-        await self._state.put({f"outcome:{room_id}": msgspec.json.encode(outcome)}, OUTCOME_S)
+        await self._state.put({f"outcome:{room_id}": self._outcomes.encode(outcome)}, OUTCOME_S)
 
     async def outcome(self, room_id: str) -> LastCall | None:
         found = await self._state.get(f"outcome:{room_id}")
-        return None if found is None else _outcome.decode(found)
+        return None if found is None else self._outcomes.decode(room_id, found)
 
     async def forget_room(self, room_id: str) -> None:
         await self._state.remove(f"outcome:{room_id}", f"wanted:{room_id}")
@@ -285,8 +302,14 @@ class Registry:
         found: list[CallReport] = []
         for key, kept in (await self._state.find("event:")).items():
             owner = key.split(":", 2)[1]
-            if living.gone(owner) and await self._state.swap(key, kept, None):
+            if not living.gone(owner):
+                continue
+            try:
                 event = decode_report(kept)
+            except (ValueError, RecursionError) as error:
+                self._health.set_aside("event", key, type(error).__name__)
+                continue
+            if await self._state.swap(key, kept, None):
                 await self.promise(event)
                 found.append(event)
         return found

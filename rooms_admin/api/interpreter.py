@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Literal, Protocol, TypeVar
 
 from fastapi import APIRouter, Response
@@ -113,6 +115,8 @@ def add_interpreter_routes(
     transcripts: Transcripts,
     prices: Prices | None,
 ) -> None:
+    formatter = _Formatter()
+
     @routes.get(
         "/{room_id}/interpreter",
         summary="Get the state of the interpreter",
@@ -130,7 +134,7 @@ def add_interpreter_routes(
         summary="Control the interpreter",
         tags=["interpreter"],
         response_model=InterpreterResponse,
-        responses=errors(404, 409),
+        responses=errors(404, 409, 422),
     )
     async def command_interpreter(
         room_id: RoomId, command: InterpreterCommand, idempotency_key: IdempotencyKey = None
@@ -155,9 +159,9 @@ def add_interpreter_routes(
         lines = await transcripts.lines(room_id)
         if format != "json":
             write, media_type = _EXPORTS[format]
-            return Response(await _in_thread_if_long(len(lines), write, lines, wanted), media_type=media_type)
+            return Response(await formatter.run(len(lines), write, lines, wanted), media_type=media_type)
         passages = await transcripts.ledger(room_id)
-        body = await _in_thread_if_long(len(lines) + len(passages), to_json, room_id, lines, passages, wanted)
+        body = await formatter.run(len(lines) + len(passages), to_json, room_id, lines, passages, wanted)
         return Response(body, media_type="application/json")
 
     @routes.get(
@@ -170,13 +174,20 @@ def add_interpreter_routes(
     async def usage(room_id: RoomId) -> Response:
         await rooms.get(room_id)
         passages = await transcripts.whole_ledger(room_id)
-        lanes = await asyncio.to_thread(usage_by_lane, passages)
+        lanes = await formatter.run(len(passages), usage_by_lane, passages)
         return written(_usage(room_id, lanes, prices))
 
 
-async def _in_thread_if_long(size: int, work: Callable[..., Result], *values: object) -> Result:
-    """Run `work`, in a thread if it is long: formatting hours of transcript would delay the audio of other calls."""
-    return await asyncio.to_thread(work, *values) if size > FEW_LINES else work(*values)
+class _Formatter:
+    """Formats long transcripts in a thread, one at a time, as several would delay the loop and with it the audio."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="formatter")
+
+    async def run(self, size: int, work: Callable[..., Result], *values: object) -> Result:
+        if size <= FEW_LINES:
+            return work(*values)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *values))
 
 
 def _interpreter(room_id: str, state: InterpreterState) -> InterpreterResponse:

@@ -59,7 +59,10 @@ def joining_routes(
     )
 
     @routes.post(
-        "/{join_code}", summary="Exchange a join code for a ticket", response_model=JoinResponse, responses=errors(404)
+        "/{join_code}",
+        summary="Exchange a join code for a ticket",
+        response_model=JoinResponse,
+        responses=errors(404, 422),
     )
     async def join(join_code: JoinCode, wanted: JoinRequest, request: Request) -> Response:
         """A wrong code and the code of an expired room get the same response."""

@@ -41,7 +41,7 @@ def add_roster_routes(routes: APIRouter, rooms: RoomService, issue_ticket: Issue
         summary="Add a participant",
         tags=["roster"],
         response_model=ParticipantResponse,
-        responses=tagged(201) | errors(404, 409, 502),
+        responses=tagged(201) | errors(404, 409, 422, 502),
     )
     async def add_participant(room_id: RoomId, new: NewParticipant, idempotency_key: IdempotencyKey = None) -> Response:
         """Takes effect in an active call at once. The `ETag` is that of the room, as for all roster requests."""
@@ -53,7 +53,7 @@ def add_roster_routes(routes: APIRouter, rooms: RoomService, issue_ticket: Issue
         summary="Change a participant",
         tags=["roster"],
         response_model=ParticipantResponse,
-        responses=tagged() | errors(404, 412, 502),
+        responses=tagged() | errors(404, 412, 422, 502),
     )
     async def change_participant(
         room_id: RoomId, participant_id: ParticipantId, change: ChangedParticipant, if_match_: IfMatch = None
@@ -77,7 +77,7 @@ def add_roster_routes(routes: APIRouter, rooms: RoomService, issue_ticket: Issue
         summary="Issue a token to join the room with",
         tags=["roster"],
         response_model=TokenResponse,
-        responses=errors(404, 409, 502),
+        responses=errors(404, 409, 422, 502),
     )
     async def issue_token(
         room_id: RoomId, participant_id: ParticipantId, wanted: TokenRequest | None = None
@@ -98,7 +98,7 @@ def add_roster_routes(routes: APIRouter, rooms: RoomService, issue_ticket: Issue
         summary="Issue a ticket for a listener's WebSocket",
         tags=["listeners"],
         response_model=TicketResponse,
-        responses=errors(404, 409),
+        responses=errors(404, 409, 422),
     )
     async def issue(room_id: RoomId, wanted: TicketRequest, request: Request) -> Response:
         """The ticket is valid for one purpose and, if given, one language. Each request issues a new ticket."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from http_serving.callers import caller_network
 from http_serving.connection_limit import prove
 from http_serving.errors import (
     InvalidRequest,
+    NumberRefused,
     ServiceError,
     TooManyRequests,
     Unauthorized,
@@ -25,7 +26,7 @@ from http_serving.rate_limiter import TokenBuckets
 from http_serving.request_body import BODY_TIMEOUT_S, read_body
 from rooms_admin.auth.api_keys import AdminRole, Caller
 from rooms_admin.idempotency import IdempotencyStore, KeyClaim, StoredResponse, checked_key, fingerprint
-from storage.errors import StoreUnavailable
+from storage.errors import StoreUnavailable, UnstorableValue
 
 logger = logging.getLogger(__name__)
 audit = logging.getLogger("rooms_admin.audit")
@@ -135,7 +136,7 @@ class RequestGuard:
                 raise
             # Raised by FastAPI: the body is no text, or too deeply nested.
             raise InvalidRequest("the body cannot be read") from error
-        except (ServiceError, StoreUnavailable) as error:
+        except (ServiceError, StoreUnavailable, UnstorableValue) as error:
             outcome = error.code
             raise
         finally:
@@ -198,4 +199,11 @@ def invalid(error: RequestValidationError) -> InvalidRequest:
         if one["type"] == "json_invalid":
             return InvalidRequest("the body is not JSON")
         details.append({"field": ".".join(where), "reason": str(one["msg"]).removeprefix("Value error, ")})
-    return InvalidRequest("the request is not valid", details=details)
+    refused = NumberRefused if any(map(_is_unstorable, error.errors())) else InvalidRequest
+    return refused("the request is not valid", details=details)
+
+
+def _is_unstorable(problem: Mapping[str, Any]) -> bool:
+    """Say whether a problem is a number beyond what readers of JSON keep exactly (RFC 8259, section 6)."""
+    given = problem["input"]
+    return problem["type"] == "finite_number" or (isinstance(given, int | float) and not abs(given) < 2**53)

@@ -18,6 +18,7 @@ _MEANINGS = {
     409: "The current state does not allow it, or the Idempotency-Key belongs to another request",
     412: "The resource is not at the version that If-Match names",
     413: "The body is too large",
+    422: "The body contains a number that is not finite, or too large for any field",
     429: "Too many requests",
     502: "ACS refused this service; the caller's rights are not the cause",
     503: "ACS or the store is temporarily unavailable; the same request may succeed later",

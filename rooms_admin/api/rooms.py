@@ -44,7 +44,7 @@ def add_room_routes(routes: APIRouter, rooms: RoomService) -> None:
         summary="Create a room",
         tags=["rooms"],
         response_model=RoomResponse,
-        responses=tagged(201) | errors(409, 502),
+        responses=tagged(201) | errors(409, 422, 502),
     )
     async def create_room(new: NewRoom, request: Request, idempotency_key: IdempotencyKey = None) -> Response:
         """Creates the ACS room, an ACS user for each participant, and a join code. If a step fails, nothing is kept."""
@@ -91,7 +91,7 @@ def add_room_routes(routes: APIRouter, rooms: RoomService) -> None:
         summary="Change a room",
         tags=["rooms"],
         response_model=RoomResponse,
-        responses=tagged() | errors(404, 412, 502),
+        responses=tagged() | errors(404, 412, 422, 502),
     )
     async def change_room(room_id: RoomId, change: ChangedRoom, if_match_: IfMatch = None) -> Response:
         """Takes effect in an active call at once."""
@@ -141,7 +141,7 @@ def add_room_routes(routes: APIRouter, rooms: RoomService) -> None:
         summary="Replace the glossary",
         tags=["glossary"],
         response_model=GlossaryResponse,
-        responses=tagged() | errors(404, 412),
+        responses=tagged() | errors(404, 412, 422),
     )
     async def put_glossary(room_id: RoomId, new: NewGlossary, if_match_: IfMatch = None) -> Response:
         """Takes effect in an active call with the next model sessions. `If-Match` is the glossary's version."""

@@ -33,7 +33,7 @@ def subscription_routes(
         status_code=201,
         summary="Subscribe to events of rooms",
         response_model=NewSubscriptionResponse,
-        responses=errors(404, 409),
+        responses=errors(404, 409, 422),
     )
     async def subscribe(new: NewSubscription, request: Request) -> Response:
         """Events are posted to `url`, signed according to Standard Webhooks. The response shows the secret, once."""

@@ -7,8 +7,9 @@ receivers recognise a repeated one by its id.
 from __future__ import annotations
 
 import base64
+import logging
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal, Protocol
@@ -16,6 +17,8 @@ from typing import Literal, Protocol
 import msgspec
 
 from rooms_admin.rooms.room import milliseconds
+
+logger = logging.getLogger(__name__)
 
 EventKind = Literal[
     "room.live",
@@ -146,6 +149,18 @@ def new_subscription(url: str, events: Sequence[EventKind], room_id: str | None,
     """Build a subscription with an id that sorts after earlier ones, and a new secret."""
     subscription_id = f"subscription-{milliseconds(now):012x}{secrets.token_hex(4)}"
     return Subscription(subscription_id, url, tuple(events), room_id, new_secret(), now)
+
+
+def deliveries_of(events: Iterable[OutgoingEvent], subscriptions: Sequence[Subscription]) -> Iterator[Delivery]:
+    """Build the deliveries of events to their subscribers; an event that is no text is logged and left out."""
+    for number, event in enumerate(events):
+        for one in subscriptions:
+            if one.wants(event.kind, event.room_id):
+                try:
+                    yield delivery_of(event, one, number)
+                except ValueError as error:
+                    fields = {"room_id": event.room_id, "event": event.kind, "reason": type(error).__name__}
+                    logger.error("webhook event dropped", extra=fields)
 
 
 def delivery_of(event: OutgoingEvent, subscription: Subscription, number: int) -> Delivery:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
@@ -21,6 +22,10 @@ MOST_PARTICIPANTS = 350
 """Participants of a call, by the service limits of ACS."""
 MOST_LANGUAGES = 20
 """Languages of a room."""
+MOST_USAGE = 10**12
+"""Highest limit of usage, of each kind; more than any room uses."""
+YEARS = range(1970, 3000)
+"""Years of the times that are accepted: all periods of validity and retention are times too."""
 
 
 def _language_or_auto(written: str) -> str:
@@ -31,6 +36,13 @@ def _language_or_none(written: str) -> str:
     return language_tag(written) if written else ""
 
 
+def _in_reach(moment: datetime) -> datetime:
+    if moment.year not in YEARS:
+        raise ValueError(f"must be between the years {YEARS.start} and {YEARS.stop - 1}")
+    return moment
+
+
+GivenTime = Annotated[AwareDatetime, AfterValidator(_in_reach)]
 Language = Annotated[str, AfterValidator(language_tag), Field(max_length=64, examples=["en-US"])]
 LanguageOrAuto = Annotated[str, AfterValidator(_language_or_auto), Field(max_length=64, examples=["en-US"])]
 LanguageOrNone = Annotated[str, AfterValidator(_language_or_none), Field(max_length=64, examples=["en-US"])]
@@ -40,9 +52,18 @@ Name = Annotated[str, Field(min_length=1, max_length=256, examples=["Board meeti
 
 
 class _Request(BaseModel):
-    """Base of request models. Unknown keys are rejected, so that a misspelled setting is not ignored silently."""
+    """Base of request models. Unknown keys are rejected, so that a misspelled setting is not ignored silently.
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, frozen=True, use_attribute_docstrings=True)
+    Every number is finite and every field with a number has bounds, so that what is accepted can be stored and read.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        str_strip_whitespace=True,
+        frozen=True,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+    )
 
 
 class NewParticipant(_Request):
@@ -66,11 +87,11 @@ class ChangedParticipant(_Request):
 class UsageCapRequest(_Request):
     """Limits of usage as counted by `GET …/usage`, over all calls still in the ledger. Omitted kinds are unlimited."""
 
-    money: Annotated[float, Field(ge=0)] | None = None
+    money: Annotated[float, Field(ge=0, le=MOST_USAGE)] | None = None
     """In the currency of the price table; without one this limit is never reached."""
-    tokens: Annotated[int, Field(ge=0)] | None = None
+    tokens: Annotated[int, Field(ge=0, le=MOST_USAGE)] | None = None
     """Input and output tokens of all kinds."""
-    minutes: Annotated[float, Field(ge=0)] | None = None
+    minutes: Annotated[float, Field(ge=0, le=MOST_USAGE)] | None = None
     """Spoken minutes, summed over the lanes."""
 
 
@@ -133,9 +154,9 @@ class NewRoom(_Request):
     languages: Annotated[list[Language], Field(min_length=2, max_length=MOST_LANGUAGES)]
     mode: RoomMode = "consecutive"
     participants: Annotated[list[NewParticipant], Field(max_length=MOST_PARTICIPANTS)] = []
-    valid_from: AwareDatetime | None = None
+    valid_from: GivenTime | None = None
     """Defaults to now."""
-    valid_until: AwareDatetime | None = None
+    valid_until: GivenTime | None = None
     """Defaults to 180 days after `valid_from`, which is the maximum."""
     settings: ChangedSettings = ChangedSettings()
     retention_days: RetentionDays | None = None
@@ -150,8 +171,8 @@ class ChangedRoom(_Request):
     name: Name | None = None
     languages: Annotated[list[Language], Field(min_length=2, max_length=MOST_LANGUAGES)] | None = None
     mode: RoomMode | None = None
-    valid_from: AwareDatetime | None = None
-    valid_until: AwareDatetime | None = None
+    valid_from: GivenTime | None = None
+    valid_until: GivenTime | None = None
     settings: ChangedSettings = ChangedSettings()
     retention_days: RetentionDays | None = None
 

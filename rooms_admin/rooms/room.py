@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
+
+import msgspec
 
 ParticipantRole = Literal["Presenter", "Attendee", "Consumer", "Collaborator"]
 RoomMode = Literal["consecutive", "simultaneous"]
@@ -15,6 +17,7 @@ CaptionStability = Literal["fast", "balanced", "aggressive"]
 KeypadAction = Literal["hush", "pause", "resume"]
 UsageKind = Literal["money", "tokens", "minutes"]
 Validity = Literal["scheduled", "open", "expired"]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Sort = Literal["created_at", "-created_at", "name", "-name", "valid_until", "-valid_until"]
 
 
@@ -103,9 +106,9 @@ class Room:
     mode: RoomMode
     participants: tuple[Participant, ...]
     """In the order they were added."""
-    valid_from: datetime
-    valid_until: datetime
-    created_at: datetime
+    valid_from: Moment
+    valid_until: Moment
+    created_at: Moment
     settings: RoomSettings = RoomSettings()
     version: int = 1
     """Incremented with every change."""
@@ -206,10 +209,18 @@ class JoinCodeTaken(Exception):
 
 
 class RoomStore(Protocol):
-    """Stores rooms. Each method is atomic, for stores shared by several processes too."""
+    """Stores rooms. Each method is atomic, for stores shared by several processes too.
+
+    A stored room that cannot be read is set aside: to every method it does not exist, and it stays stored.
+    """
 
     async def add(self, room: Room) -> None:
-        """Store a new room; `JoinCodeTaken` if a room still valid when this one was created has its code."""
+        """Store a new room.
+
+        Raises:
+            JoinCodeTaken: a room still valid when this one was created has its code.
+            UnstorableValue: as `update`.
+        """
 
     async def get(self, room_id: str) -> Room | None: ...
 
@@ -222,9 +233,13 @@ class RoomStore(Protocol):
         """Return the most recent room with this code, expired or not."""
 
     async def update(self, room_id: str, change: Callable[[Room], Room]) -> Room:
-        """Replace the room by `change(room)` with the next version, and return it; `UnknownRoom` if there is none.
+        """Replace the room by `change(room)` with the next version, and return it.
 
         `change` is pure and may be called more than once. If it raises, the room is not changed.
+
+        Raises:
+            UnknownRoom: there is no such room.
+            UnstorableValue: the changed room could not be read again.
         """
 
     async def remove(self, room_id: str, now: datetime) -> Deletion:

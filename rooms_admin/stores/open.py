@@ -22,6 +22,7 @@ from rooms_admin.stores.sqlite.rooms import SqliteRooms
 from rooms_admin.stores.sqlite.subscriptions import SqliteSubscriptions
 from rooms_admin.stores.sqlite.transcripts import SqliteTranscripts
 from rooms_admin.transcripts.recorder import TranscriptRecorder
+from storage.health import StoreHealth
 from storage.key_value import KeyValueStore
 from storage.redis import RedisClient
 from storage.redis_key_value import RedisKeyValue
@@ -38,6 +39,7 @@ class Stores:
     idempotency: IdempotencyStore
     subscriptions: SubscriptionStore
     key_value: KeyValueStore
+    health: StoreHealth
     background_tasks: tuple[Callable[[], Coroutine[Any, Any, None]], ...]
 
     async def run(self) -> None:
@@ -69,7 +71,7 @@ async def _sqlite(path: str) -> AsyncIterator[Stores]:
         async with TranscriptRecorder(SqliteTranscripts(database)) as transcripts:
             idempotency, key_value = SqliteIdempotency(database), SqliteKeyValue(database)
             rooms = SqliteRooms(database)
-            yield Stores(rooms, transcripts, idempotency, subscriptions, key_value, (transcripts.run,))
+            yield Stores(rooms, transcripts, idempotency, subscriptions, key_value, database.health, (transcripts.run,))
 
 
 @asynccontextmanager
@@ -81,4 +83,4 @@ async def _redis(url: str) -> AsyncIterator[Stores]:
             idempotency, key_value = RedisIdempotency(client, keys), RedisKeyValue(client, keys.prefix)
             rooms, subscriptions = RedisRooms(client, keys), RedisSubscriptions(client, keys)
             tasks = (transcripts.run, idempotency.run)
-            yield Stores(rooms, transcripts, idempotency, subscriptions, key_value, tasks)
+            yield Stores(rooms, transcripts, idempotency, subscriptions, key_value, client.health, tasks)

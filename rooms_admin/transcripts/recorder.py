@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
 from rooms_admin.rooms.room import Room, milliseconds
-from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine
+from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine, Whole
 from storage.errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class OpenLedgerRecord:
     speaker_id: str
     source: str
     target: str
-    opened_at_ms: int
+    opened_at_ms: Whole
     """Since the Unix epoch."""
 
     def abandoned(self, reason: str, now_ms: int) -> LedgerRecord:
@@ -62,6 +62,11 @@ class OpenLedgerRecord:
             own_share_ms=None,
             closed_at_ms=now_ms,
         )
+
+
+def given_up(line: TranscriptLine) -> TranscriptLine:
+    """Return the final revision of a line that nobody completes any more."""
+    return replace(line, revision=line.revision + 1, is_final=True, flags=(*line.flags, "abandoned"))
 
 
 @dataclass(slots=True)
@@ -218,7 +223,8 @@ class TranscriptRecorder:
     async def close_open(self, room_id: str, prefix: str, reason: str) -> int:
         """Close the open records of a room whose utterance ids begin with `prefix` as abandoned; return how many.
 
-        For utterances that were begun by a process that is gone.
+        Their lines that were not final become final, with the flag `abandoned`. For utterances that were begun by a
+        process that is gone.
         """
         await self.flush()
         return await self._records.close_open(room_id, prefix, reason, milliseconds(self._now()))
@@ -228,8 +234,10 @@ class TranscriptRecorder:
     async def lines(self, room_id: str) -> Sequence[TranscriptLine]:
         """Return the latest revision of each line, by time, including buffered ones."""
         buffered = {**_of(self._being_written.lines, room_id), **_of(self._buffer.lines, room_id)}
-        kept = {(one.utterance_id, one.language): one for one in await self._records.lines(room_id, LINES_READ)}
-        return list({**kept, **buffered}.values())
+        kept = await self._records.lines(room_id, LINES_READ)
+        if not buffered:
+            return kept
+        return [buffered.pop((one.utterance_id, one.language), one) for one in kept] + list(buffered.values())
 
     async def ledger(self, room_id: str) -> Sequence[LedgerRecord]:
         """Return the most recent closed records in the order of closing."""
@@ -241,8 +249,10 @@ class TranscriptRecorder:
 
     async def _read_ledger(self, room_id: str, most: int | None) -> Sequence[LedgerRecord]:
         buffered = {**_of(self._being_written.closed, room_id), **_of(self._buffer.closed, room_id)}
-        kept = {(one.utterance_id, one.target): one for one in await self._records.ledger(room_id, most)}
-        return list({**kept, **buffered}.values())
+        kept = await self._records.ledger(room_id, most)
+        if not buffered:
+            return kept
+        return [buffered.pop((one.utterance_id, one.target), one) for one in kept] + list(buffered.values())
 
     # --- retention -----------------------------------------------------------------------------------------
 

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
+
+import msgspec
+
+Whole = Annotated[int, msgspec.Meta(ge=1 - 2**53, le=2**53 - 1)]
+"""A whole number that every reader of JSON reads as it was written (RFC 8259, section 6), and that SQLite can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,17 +17,17 @@ class TranscriptLine:
     """Text of an utterance in a language: the original or an interpretation."""
 
     utterance_id: str
-    revision: int
+    revision: Whole
     """A higher revision replaces a lower one of the same utterance and language."""
     speaker_id: str
     speaker_name: str
     language: str
     text: str
     is_final: bool
-    timestamp_ms: int
+    timestamp_ms: Whole
     """Start of the utterance, in milliseconds since the Unix epoch."""
     is_original: bool
-    duration_ms: int = 0
+    duration_ms: Whole = 0
     """How long the speaker spoke; 0 while not known."""
     flags: tuple[str, ...] = ()
     """Remarks: `abandoned` if the rest will never come, or what is wrong with the interpretation."""
@@ -31,10 +37,10 @@ class TranscriptLine:
 class PlayoutTimes:
     """How much of an interpretation was played on a channel."""
 
-    played_ms: int
-    trimmed_ms: int
+    played_ms: Whole
+    trimmed_ms: Whole
     """Pauses cut because playout lagged behind the speaker."""
-    dropped_ms: int
+    dropped_ms: Whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +55,21 @@ class LedgerRecord:
     """`spoken`, `caption_only`, `not_needed` or `abandoned`."""
     reason: str
     """Why it was not spoken; empty if it was."""
-    spoken_ms: int | None
+    spoken_ms: Whole | None
     """How long the speaker spoke."""
-    played_ms: int
+    played_ms: Whole
     """How much of the interpretation was played into the call."""
-    ear_voice_span_ms: int | None
+    ear_voice_span_ms: Whole | None
     """From the speaker's last word to the first word of the interpretation; None if there was none."""
-    model_ms: int | None
+    model_ms: Whole | None
     """Model latency: from the end of the turn to the first audio."""
-    waited_ms: int
+    waited_ms: Whole
     """Waiting time for another interpretation to end."""
     own_share_ms: float | None
     """Processing time: the span without the end-of-turn pause, the model and the wait."""
-    tokens: Mapping[str, int] = field(default_factory=dict)
+    tokens: Mapping[str, Whole] = field(default_factory=dict)
     """Tokens by kind as counted by the model: `input_audio`, `output_text`, ..."""
-    closed_at_ms: int = 0
+    closed_at_ms: Whole = 0
     """Since the Unix epoch."""
     kind: str = "utterance"
     """`utterance`, `passthrough` (original voice in another room) or `announcement` (by the interpreter)."""

@@ -256,6 +256,7 @@ def test_prices_are_a_table(environment: pytest.MonkeyPatch) -> None:
         '{"currency": "dollars", "per_million_tokens": {}}',
         '{"currency": "USD", "per_million_tokens": {"audio": 32}}',
         '{"currency": "USD", "per_million_tokens": {"input_audio": -1}}',
+        '{"currency": "USD", "per_million_tokens": {"input_audio": 1e999}}',
         '{"currency": "USD"}',
         "{",
         "[]",
@@ -292,6 +293,13 @@ ENTRA = {
     "ADMIN_TOKEN_AUDIENCE": "api://interpreter",
     "ADMIN_TOKEN_JWKS_URL": "https://login.microsoftonline.com/tenant/discovery/v2.0/keys",
 }
+
+
+@pytest.mark.parametrize("name", ["ADMIN_READS_PER_S", "ADMIN_CHANGES_PER_S", "DRAIN_S"])
+@pytest.mark.parametrize("value", ["inf", "nan", "1e999", "-inf"])
+def test_a_number_is_finite(environment: pytest.MonkeyPatch, name: str, value: str) -> None:
+    environment.setenv(name, value)
+    assert [problem.partition(":")[0] for problem in problems()] == [name]
 
 
 def test_admins_prove_who_they_are_in_one_way_at_least(environment: pytest.MonkeyPatch) -> None:

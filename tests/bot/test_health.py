@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from bot.calls.active_calls import ActiveCalls
 from bot.health import router
 from bot.realtime.capabilities import Capabilities
+from storage.health import StoreHealth
 
 
 @dataclass
@@ -26,9 +27,11 @@ class TranslationDeployment:
         return {"state": "available"}
 
 
-async def ask(path: str, calls: Calls, deployment: TranslationDeployment | None = None) -> tuple[int, object]:
+async def ask(
+    path: str, calls: Calls, deployment: TranslationDeployment | None = None, store: StoreHealth | None = None
+) -> tuple[int, object]:
     app = FastAPI()
-    app.include_router(router(cast(ActiveCalls, calls), cast(Capabilities | None, deployment)))
+    app.include_router(router(cast(ActiveCalls, calls), cast(Capabilities | None, deployment), store or StoreHealth()))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as client:
         answer = await client.get(path)
     return answer.status_code, answer.json()
@@ -47,3 +50,18 @@ async def test_a_draining_replica_is_alive_and_not_ready() -> None:
 async def test_readiness_reports_what_the_translation_deployment_offers() -> None:
     status, body = await ask("/readyz", Calls(), TranslationDeployment())
     assert (status, body) == (200, {"status": "ready", "live_calls": 2, "translation": {"state": "available"}})
+
+
+async def test_a_replica_whose_store_fails_is_not_ready() -> None:
+    store = StoreHealth()
+    store.failed("SQLITE_FULL")
+    assert await ask("/readyz", Calls(), store=store) == (503, {"status": "store_unavailable", "live_calls": 2})
+
+
+async def test_readiness_counts_records_that_cannot_be_read_and_names_none() -> None:
+    store = StoreHealth()
+    store.set_aside("room", "room-1", "ValidationError")
+    assert await ask("/readyz", Calls(), store=store) == (
+        200,
+        {"status": "ready", "live_calls": 2, "unreadable_records": {"room": 1}},
+    )

@@ -47,6 +47,33 @@ async def test_a_room_survives_a_restart_and_a_deleted_one_stays_deleted(tmp_pat
             assert (await http.get(f"/api/rooms/{gone['room_id']}")).status_code == 404
 
 
+@pytest.mark.timeout(60)
+async def test_one_room_that_cannot_be_read_stops_neither_lists_nor_a_restart(tmp_path: Path) -> None:
+    """As a limit of usage of 1e999 once left it: stored as null, and not read back."""
+    database = tmp_path / "interpreter.sqlite3"
+    async with running_acs() as acs:
+        async with service(acs, database) as http:
+            damaged, kept = [(await http.post("/api/rooms", json=NEW_ROOM)).json()["room_id"] for _ in range(2)]
+            path = f"/api/rooms/{damaged}"
+            huge = '{"settings":{"usage_cap":{"money":1e999}}}'
+            assert (await http.patch(path, content=huge)).status_code == 422
+            assert (await http.get(path)).json()["settings"]["usage_cap"] == {}
+        async with SqliteDatabase(str(database), MIGRATIONS) as file:
+            statement = (
+                'UPDATE rooms SET document = replace(document, \'"usage_cap":{}\', \'"usage_cap":{"money":null}\')'
+            )
+            await file.write(
+                lambda connection: connection.execute(f"{statement} WHERE room_id = ?", (damaged,)).rowcount
+            )
+        async with service(acs, database) as http:
+            listed = (await http.get("/api/rooms")).json()
+            assert [room["room_id"] for room in listed["items"]] == [kept]
+            assert (await http.get(path)).status_code == 404
+            assert (await http.post("/api/rooms", json=NEW_ROOM)).status_code == 201
+            ready = await http.get("/readyz")
+            assert (ready.status_code, ready.json()["unreadable_records"]) == (200, {"room": 1})
+
+
 # --- a process that is killed ----------------------------------------------------------------------------------
 
 ROOT = Path(__file__).parents[2]

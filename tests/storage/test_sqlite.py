@@ -222,3 +222,60 @@ async def test_a_killed_process_loses_nothing_that_was_acknowledged(tmp_path: Pa
             assert await database.read(lambda c: c.execute("PRAGMA integrity_check").fetchone()) == ("ok",)
         # With each kill one may have been committed that was not reported any more.
         assert acknowledged <= len(kept) <= acknowledged + 3
+
+
+# --- the file and the disk ----------------------------------------------------------------------------------
+
+
+def permissions(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+async def test_nobody_else_may_read_the_files(tmp_path: Path, umask: int) -> None:
+    path = tmp_path / "deep" / "folder" / "numbers.sqlite3"
+    before = os.umask(umask)
+    try:
+        async with SqliteDatabase(str(path), MIGRATIONS) as database:
+            await database.write(insert(1))
+            files = {one: permissions(path.parent / one) for one in os.listdir(path.parent)}
+    finally:
+        os.umask(before)
+    assert files == {path.name: 0o600, f"{path.name}-wal": 0o600, f"{path.name}-shm": 0o600}
+    assert [permissions(one) for one in (path.parent, path.parent.parent)] == [0o700, 0o700]
+
+
+async def test_the_file_of_an_earlier_version_is_closed_to_others(tmp_path: Path) -> None:
+    path = tmp_path / "numbers.sqlite3"
+    sqlite3.connect(path).close()
+    path.chmod(0o644)
+    folder = permissions(tmp_path)
+    async with SqliteDatabase(str(path), MIGRATIONS):
+        assert permissions(path) == 0o600
+    assert permissions(tmp_path) == folder, "a folder that was there belongs to somebody else"
+
+
+async def test_a_file_whose_permissions_cannot_be_changed_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(self: Path, mode: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    async with SqliteDatabase(str(tmp_path / "numbers.sqlite3"), MIGRATIONS) as database:
+        await database.write(insert(1))
+    assert {record.__dict__["reason"] for record in caplog.records} == {"Operation not permitted"}
+
+
+async def test_a_full_disk_is_known_although_reads_succeed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with SqliteDatabase(str(tmp_path / "numbers.sqlite3"), MIGRATIONS) as database:
+        assert database.health.problem == ""
+        await database.write(lambda connection: connection.execute("PRAGMA max_page_count = 1").fetchall())
+        for _ in range(5):
+            with pytest.raises(StoreUnavailable):
+                await database.write(
+                    lambda connection: connection.execute("INSERT INTO numbers VALUES (zeroblob(100000))").rowcount
+                )
+            assert await database.read(numbers) == []
+            assert database.health.problem == "SQLITE_FULL"
+    assert [record.message for record in caplog.records] == ["store failed"]

@@ -8,10 +8,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import msgspec
-
 from rooms_admin.errors import InProgress, KeyReused
-from rooms_admin.idempotency import BUSY_RETRY_MS, KEPT_FOR, KeyClaim, StoredResponse
+from rooms_admin.idempotency import (
+    BUSY_RETRY_MS,
+    KEPT_FOR,
+    KeyClaim,
+    StoredResponse,
+    decode_response,
+    encode_response,
+)
 from rooms_admin.rooms.room import milliseconds
 from rooms_admin.stores.redis.keys import Keys
 from storage.errors import StoreUnavailable
@@ -22,8 +27,6 @@ BEAT_S = 2.0
 ALIVE_S = 7.0
 """Seconds after which a replica without a sign of life counts as dead: others may carry out its requests."""
 _KEPT_MS = KEPT_FOR // timedelta(milliseconds=1)
-
-_decoder = msgspec.msgpack.Decoder(StoredResponse)
 
 _SCRIPT = Script(Path(__file__).with_name("idempotency.lua"))
 
@@ -67,7 +70,7 @@ class RedisIdempotency:
             if found == b"in progress":
                 raise _in_progress()
             if found == b"answered":
-                return _decoder.decode(answer[0])
+                return decode_response(answer[0])
             claim = KeyClaim(caller, key, unfinished=found == b"unfinished")
             return claim
         finally:
@@ -83,7 +86,7 @@ class RedisIdempotency:
             keys += [self._keys.room(room_id), self._keys.of(room_id, "answers")]
         now = milliseconds(self._now())
         try:
-            await self._client.run(_SCRIPT, "keep", keys, self._owner, msgspec.msgpack.encode(response), now, _KEPT_MS)
+            await self._client.run(_SCRIPT, "keep", keys, self._owner, encode_response(response), now, _KEPT_MS)
         finally:
             self._open.pop((claim.caller, claim.key), None)
 

@@ -109,13 +109,14 @@ function commands.remove(prefix, id, now)
     return proof
 end
 
--- Returns the last member read, then documents, in the order of the index in KEYS[1]. `command` reads a range of it.
+-- Returns the last member read, then ids and documents, in the order of the index in KEYS[1]. `command` reads a range of it.
 function commands.read(prefix, command, first, last, limit)
     local members = redis.call(command, KEYS[1], first, last, 'LIMIT', 0, limit)
     local found = {members[#members] or ''}
-    for number, member in ipairs(members) do
+    for _, member in ipairs(members) do
         local id = string.match(member, '[^%z]*$')
-        found[number + 1] = redis.call('HGET', prefix .. 'room:' .. id, 'document')
+        found[#found + 1] = id
+        found[#found + 1] = redis.call('HGET', prefix .. 'room:' .. id, 'document') or ''
     end
     return found
 end

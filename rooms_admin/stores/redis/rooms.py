@@ -6,11 +6,9 @@ Nothing is cached, so that all replicas see a change at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-
-import msgspec
 
 from rooms_admin.rooms.room import (
     Deletion,
@@ -23,11 +21,9 @@ from rooms_admin.rooms.room import (
     milliseconds,
 )
 from rooms_admin.stores.redis.keys import Keys
+from storage.documents import Documents
 from storage.errors import StoreUnavailable
 from storage.redis import Part, RedisClient, Script
-
-_room = msgspec.json.Decoder(Room)
-_glossary = msgspec.json.Decoder(Glossary)
 
 READ_AT_ONCE = 100
 """Rooms read at a time for a listing. Filters are applied room by room until the page is full."""
@@ -38,13 +34,13 @@ _SORTED_BY = {"created_at": "id", "name": "name", "valid_until": "end"}
 _SCRIPT = Script(Path(__file__).with_name("rooms.lua"))
 
 
-class _Proof(msgspec.Struct):
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """See Deletion. Written by the script."""
+
     deleted_ms: int
     removed: dict[str, int]
     left: dict[str, int]
-
-
-_proof = msgspec.json.Decoder(_Proof)
 
 
 class RedisRooms:
@@ -53,6 +49,9 @@ class RedisRooms:
     def __init__(self, client: RedisClient, keys: Keys) -> None:
         self._client = client
         self._keys = keys
+        self._rooms = Documents("room", Room, client.health)
+        self._glossaries = Documents("glossary", Glossary, client.health)
+        self._proofs = Documents("deletion", _Proof, client.health)
 
     async def add(self, room: Room) -> None:
         if not await self._client.run(_SCRIPT, "add", [], milliseconds(room.created_at), *self._put(room)):
@@ -62,7 +61,7 @@ class RedisRooms:
         return [
             self._keys.prefix,
             room.room_id,
-            msgspec.json.encode(room),
+            self._rooms.encode(room),
             room.version,
             len(room.participants),
             folded(room.name),
@@ -71,12 +70,12 @@ class RedisRooms:
             " ".join(room.acs_room_ids),
             room.request_key or "",
             room.glossary.version,
-            msgspec.json.encode(room.glossary),
+            self._glossaries.encode(room.glossary),
         ]
 
     async def get(self, room_id: str) -> Room | None:
         document = await self._client.call("HGET", self._keys.room(room_id), "document")
-        return None if document is None else _room.decode(document)
+        return None if document is None else self._rooms.decode(room_id, document)
 
     async def find_by_acs_room(self, acs_room_id: str) -> Room | None:
         return await self._youngest(await self._client.call("SMEMBERS", self._keys.found_by("acs", acs_room_id)))
@@ -104,15 +103,18 @@ class RedisRooms:
         proof = await self._client.run(_SCRIPT, "remove", [], self._keys.prefix, room_id, milliseconds(now))
         if proof is None:
             raise UnknownRoom(room_id)
-        return _deletion(room_id, proof)
+        deletion = self._deletion(room_id, proof)
+        if deletion is None:
+            raise UnknownRoom(room_id)
+        return deletion
 
     async def deletion(self, room_id: str) -> Deletion | None:
         proof = await self._client.call("HGET", self._keys.deletions, room_id)
-        return None if proof is None else _deletion(room_id, proof)
+        return None if proof is None else self._deletion(room_id, proof)
 
     async def glossary(self, room_id: str, version: int) -> Glossary | None:
         document = await self._client.call("HGET", self._keys.of(room_id, "glossaries"), version)
-        return None if document is None else _glossary.decode(document)
+        return None if document is None else self._glossaries.decode(f"{room_id}/{version}", document)
 
     async def page(self, query: RoomQuery) -> Sequence[Room]:
         index = self._keys.index(_SORTED_BY[query.sort.removeprefix("-")])
@@ -124,14 +126,16 @@ class RedisRooms:
         found: list[Room] = []
         while len(found) < query.limit:
             given = (self._keys.prefix, command, first, last, READ_AT_ONCE)
-            place, *documents = await self._client.run(_SCRIPT, "read", [index], *given)
-            found += [room for room in map(_room.decode, documents) if query.matches(room)]
-            if len(documents) < READ_AT_ONCE:
+            place, *read = await self._client.run(_SCRIPT, "read", [index], *given)
+            rooms = [self._rooms.decode(name.decode(), one) for name, one in zip(read[::2], read[1::2], strict=True)]
+            found += [room for room in rooms if room is not None and query.matches(room)]
+            if len(read) < 2 * READ_AT_ONCE:
                 break
             first = "(" + place.decode()
         return found[: query.limit]
 
-
-def _deletion(room_id: str, text: bytes) -> Deletion:
-    proof = _proof.decode(text)
-    return Deletion(room_id, datetime.fromtimestamp(proof.deleted_ms / 1000, UTC), proof.removed, proof.left)
+    def _deletion(self, room_id: str, text: bytes) -> Deletion | None:
+        proof = self._proofs.decode(room_id, text)
+        if proof is None:
+            return None
+        return Deletion(room_id, datetime.fromtimestamp(proof.deleted_ms / 1000, UTC), proof.removed, proof.left)

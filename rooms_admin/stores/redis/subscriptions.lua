@@ -87,7 +87,7 @@ function commands.due(prefix, now, claimed_until)
                 local document = redis.call('HGET', prefix .. 'delivery:' .. id, 'document')
                 if document then
                     redis.call('HSET', prefix .. 'deliveries-claimed', subscription, claimed_until .. ' ' .. id)
-                    found[#found + 1] = document
+                    found[#found + 1] = {subscription, id, document}
                 else -- deleted by a replica of an earlier version, which does not know this set
                     redis.call('ZREM', due_of(prefix, subscription), id)
                 end
@@ -95,6 +95,12 @@ function commands.due(prefix, now, claimed_until)
         end
     end
     return found
+end
+
+-- Takes a delivery that cannot be read from what is due, and gives up its claim. It stays stored.
+function commands.set_aside(prefix, id, subscription)
+    redis.call('ZREM', due_of(prefix, subscription), id)
+    redis.call('HDEL', prefix .. 'deliveries-claimed', subscription)
 end
 
 -- `due`: '' if there is to be no other attempt.

@@ -9,8 +9,6 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
-
 from http_serving.errors import Conflict, NotFound
 from rooms_admin.integrations import subscriptions
 from rooms_admin.integrations.subscriptions import (
@@ -21,18 +19,16 @@ from rooms_admin.integrations.subscriptions import (
     EventKind,
     OutgoingEvent,
     Subscription,
-    delivery_of,
+    deliveries_of,
     new_subscription,
 )
 from rooms_admin.rooms.room import milliseconds
 from rooms_admin.stores.redis.keys import Keys
+from storage.documents import Documents
 from storage.redis import Part, RedisClient, Script
 
 AT_ONCE = 200
 """Deliveries per call of a script, and per part of a history."""
-
-_subscription = msgspec.json.Decoder(Subscription)
-_delivery = msgspec.json.Decoder(Delivery)
 
 _SCRIPT = Script(Path(__file__).with_name("subscriptions.lua"))
 
@@ -46,6 +42,8 @@ class RedisSubscriptions:
         self._client = client
         self._keys = keys
         self._now = now
+        self._subscriptions = Documents("subscription", Subscription, client.health)
+        self._deliveries = Documents("delivery", Delivery, client.health)
 
     def has_subscriber(self, event: EventKind, room_id: str) -> bool:
         """Return True: somebody may have subscribed at another replica a moment ago.
@@ -55,12 +53,13 @@ class RedisSubscriptions:
         return True
 
     async def all(self) -> Sequence[Subscription]:
-        documents = await self._client.call("HVALS", self._keys.subscriptions)
-        return sorted(map(_subscription.decode, documents), key=lambda one: one.subscription_id)
+        stored = await self._client.call("HGETALL", self._keys.subscriptions)
+        found = (self._subscriptions.decode(name.decode(), one) for name, one in stored.items())
+        return sorted((one for one in found if one is not None), key=lambda one: one.subscription_id)
 
     async def find(self, subscription_id: str) -> Subscription | None:
         document = await self._client.call("HGET", self._keys.subscriptions, subscription_id)
-        return None if document is None else _subscription.decode(document)
+        return None if document is None else self._subscriptions.decode(subscription_id, document)
 
     async def get(self, subscription_id: str) -> Subscription:
         found = await self.find(subscription_id)
@@ -70,7 +69,12 @@ class RedisSubscriptions:
 
     async def add(self, url: str, events: Sequence[EventKind], room_id: str | None) -> Subscription:
         added = new_subscription(url, events, room_id, self._now())
-        values = (added.subscription_id, room_id or "", msgspec.json.encode(added), subscriptions.MOST_SUBSCRIPTIONS)
+        values = (
+            added.subscription_id,
+            room_id or "",
+            self._subscriptions.encode(added),
+            subscriptions.MOST_SUBSCRIPTIONS,
+        )
         done = await self._client.run(_SCRIPT, "add", [], self._keys.prefix, *values)
         if done == b"too many":
             raise Conflict(f"there are {subscriptions.MOST_SUBSCRIPTIONS} subscriptions already")
@@ -89,14 +93,9 @@ class RedisSubscriptions:
     # --- deliveries --------------------------------------------------------------------------------
 
     async def enqueue(self, events: Sequence[OutgoingEvent]) -> int:
-        subscribed = await self.all()
         values: list[Part] = []
-        for number, event in enumerate(events):
-            for one in subscribed:
-                if one.wants(event.kind, event.room_id):
-                    delivery = delivery_of(event, one, number)
-                    named = (delivery.delivery_id, one.subscription_id, event.room_id, delivery.due_ms)
-                    values += *named, msgspec.json.encode(delivery)
+        for one in deliveries_of(events, await self.all()):
+            values += one.delivery_id, one.subscription_id, one.room_id, one.due_ms, self._deliveries.encode(one)
         calls = [
             [self._keys.prefix, *values[start : start + 5 * AT_ONCE]] for start in range(0, len(values), 5 * AT_ONCE)
         ]
@@ -105,8 +104,15 @@ class RedisSubscriptions:
     async def due(self, busy: Collection[str] = ()) -> Sequence[Delivery]:
         now = milliseconds(self._now())
         claimed_until = now + round(CLAIM_S * 1000)
-        documents = await self._client.run(_SCRIPT, "due", [], self._keys.prefix, now, claimed_until, *busy)
-        return [_delivery.decode(document) for document in documents]
+        claimed = await self._client.run(_SCRIPT, "due", [], self._keys.prefix, now, claimed_until, *busy)
+        found: list[Delivery] = []
+        for subscription_id, delivery_id, document in claimed:
+            delivery = self._deliveries.decode(delivery_id.decode(), document)
+            if delivery is not None:
+                found.append(delivery)
+            else:  # the next one of the subscription is due now
+                await self._client.run(_SCRIPT, "set_aside", [], self._keys.prefix, delivery_id, subscription_id)
+        return found
 
     async def record_attempt(
         self, delivery: Delivery, *, status: int | None, error: str | None, again_at_ms: int | None, ok: bool
@@ -114,7 +120,7 @@ class RedisSubscriptions:
         changed = delivery.attempted(status=status, error=error, again_at_ms=again_at_ms, ok=ok)
         due = str(changed.due_ms) if changed.state == "pending" else ""
         named = (changed.delivery_id, changed.subscription_id)
-        values = (*named, msgspec.json.encode(changed), due, changed.created_ms)
+        values = (*named, self._deliveries.encode(changed), due, changed.created_ms)
         await self._client.run(_SCRIPT, "attempted", [], self._keys.prefix, *values)
         return changed
 
@@ -127,10 +133,11 @@ class RedisSubscriptions:
         found: list[Delivery] = []
         while len(found) < limit:
             ids: list[bytes] = await self._client.call("ZREVRANGEBYLEX", place, first, "-", "LIMIT", 0, AT_ONCE)
-            named = [self._keys.delivery(one.decode()) for one in ids]
-            documents = await self._client.together([("HGET", one, "document") for one in named])
-            deliveries = [_delivery.decode(document) for document in documents if document is not None]
-            found += [one for one in deliveries if state in (None, one.state)]
+            names = [one.decode() for one in ids]
+            documents = await self._client.together([("HGET", self._keys.delivery(one), "document") for one in names])
+            stored = [(name, one) for name, one in zip(names, documents, strict=True) if one is not None]
+            deliveries = [self._deliveries.decode(*one) for one in stored]
+            found += [one for one in deliveries if one is not None and state in (None, one.state)]
             if len(ids) < AT_ONCE:
                 break
             first = "(" + ids[-1].decode()

@@ -12,8 +12,8 @@ local function close(of, name, closed_ms, document)
     end
 end
 
--- A line's document begins with its revision.
-local function revision(document) return tonumber(string.match(document, '^%-?%d+')) end
+-- A line's document begins with its revision. One that cannot be read is replaced by any.
+local function revision(document) return tonumber(string.match(document, '^%-?%d+') or '') or -math.huge end
 
 -- Followed by items, four values each: kind, name, time and document.
 function commands.write(of)

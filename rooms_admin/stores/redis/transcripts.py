@@ -7,24 +7,19 @@ and their age.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import msgspec
-
 from rooms_admin.stores.redis.keys import Keys
-from rooms_admin.transcripts.recorder import OpenLedgerRecord, TranscriptBatch
+from rooms_admin.transcripts.recorder import OpenLedgerRecord, TranscriptBatch, given_up
 from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine
+from storage.documents import Documents
 from storage.redis import Part, RedisClient, Script
 
 FLUSH_S = 0.1
 """Seconds between two writes, so that a killed replica loses little."""
 ITEMS_AT_ONCE = 500
 """Items per script call and per response: larger ones would block Redis and the event loop."""
-
-_line = msgspec.json.Decoder(TranscriptLine)
-_record = msgspec.json.Decoder(LedgerRecord)
-_open = msgspec.json.Decoder(OpenLedgerRecord)
 
 _SCRIPT = Script(Path(__file__).with_name("transcripts.lua"))
 
@@ -35,16 +30,18 @@ class RedisTranscripts:
     def __init__(self, client: RedisClient, keys: Keys) -> None:
         self._client = client
         self._keys = keys
+        self._lines = Documents("transcript line", TranscriptLine, client.health)
+        self._records = Documents("ledger record", LedgerRecord, client.health)
+        self._open = Documents("open ledger record", OpenLedgerRecord, client.health)
 
     async def write(self, batch: TranscriptBatch) -> None:
         rooms: defaultdict[str, list[Part]] = defaultdict(list)
-        for (room_id, *name), line in batch.lines.items():
-            document = b"%d:" % line.revision + msgspec.json.encode(line)
-            rooms[room_id] += "line", _name(*name), line.timestamp_ms, document
-        for (room_id, *name), record in batch.closed.items():
-            rooms[room_id] += "passage", _name(*name), record.closed_at_ms, msgspec.json.encode(record)
-        for (room_id, *name), opened in batch.opened.items():
-            rooms[room_id] += "open", _name(*name), opened.opened_at_ms, msgspec.json.encode(opened)
+        for (room_id, *name), line, document in self._lines.encode_each(batch.lines):
+            rooms[room_id] += "line", _name(*name), line.timestamp_ms, b"%d:" % line.revision + document
+        for (room_id, *name), record, document in self._records.encode_each(batch.closed):
+            rooms[room_id] += "passage", _name(*name), record.closed_at_ms, document
+        for (room_id, *name), opened, document in self._open.encode_each(batch.opened):
+            rooms[room_id] += "open", _name(*name), opened.opened_at_ms, document
         calls = [
             [self._keys.prefix, room_id, *values[start : start + 4 * ITEMS_AT_ONCE]]
             for room_id, values in rooms.items()
@@ -53,35 +50,60 @@ class RedisTranscripts:
         await self._client.run_each(_SCRIPT, "write", calls)
 
     async def lines(self, room_id: str, most: int) -> Sequence[TranscriptLine]:
-        documents = await self._youngest(room_id, "lines", "lines-by-time", most)
-        return [_line.decode(document.partition(b":")[2]) for document in documents]
+        found: list[TranscriptLine] = []
+        async for name, document in self._youngest(room_id, "lines", "lines-by-time", most):
+            line = self._lines.decode(name, document.partition(b":")[2])
+            if line is not None:
+                found.append(line)
+        return found
 
     async def ledger(self, room_id: str, most: int | None) -> Sequence[LedgerRecord]:
-        return [_record.decode(one) for one in await self._youngest(room_id, "passages", "passages-in-order", most)]
+        found: list[LedgerRecord] = []
+        async for name, document in self._youngest(room_id, "passages", "passages-in-order", most):
+            record = self._records.decode(name, document)
+            if record is not None:
+                found.append(record)
+        return found
 
-    async def _youngest(self, room_id: str, kind: str, order: str, most: int | None) -> list[bytes]:
-        first = 0 if most is None else -most
-        names: list[bytes] = await self._client.call("ZRANGE", self._keys.of(room_id, order), first, -1)
-        return [
-            document
-            for part in _parts(names)
-            for document in await self._client.call("HMGET", self._keys.of(room_id, kind), *part)
-            if document is not None
-        ]
+    async def _youngest(
+        self, room_id: str, kind: str, order: str, most: int | None
+    ) -> AsyncIterator[tuple[str, bytes]]:
+        """Iterate names and documents. The loop is free between two parts of them."""
+        names = await self._client.call("ZRANGE", self._keys.of(room_id, order), 0 if most is None else -most, -1)
+        async for name, document in self._documents(room_id, kind, names):
+            yield _label(room_id, name), document
 
-    async def close_open(self, room_id: str, prefix: str, reason: str, now_ms: int) -> int:
-        order = self._keys.of(room_id, "open_passages-by-time")
-        beginning = prefix.encode()
-        names = [name for name in await self._client.call("ZRANGE", order, 0, -1) if name.startswith(beginning)]
-        closed = 0
+    async def _documents(self, room_id: str, kind: str, names: Sequence[bytes]) -> AsyncIterator[tuple[bytes, bytes]]:
         for part in _parts(names):
-            documents = await self._client.call("HMGET", self._keys.of(room_id, "open_passages"), *part)
-            values: list[Part] = []
+            documents = await self._client.call("HMGET", self._keys.of(room_id, kind), *part)
             for name, document in zip(part, documents, strict=True):
                 if document is not None:
-                    values += name, msgspec.json.encode(_open.decode(document).abandoned(reason, now_ms))
-            closed += await self._client.run(_SCRIPT, "close", [], self._keys.prefix, room_id, now_ms, *values)
+                    yield name, document
+
+    async def close_open(self, room_id: str, prefix: str, reason: str, now_ms: int) -> int:
+        values: list[Part] = []
+        names = await self._named(room_id, "open_passages-by-time", prefix)
+        async for name, document in self._documents(room_id, "open_passages", names):
+            opened = self._open.decode(_label(room_id, name), document)
+            if opened is not None:
+                values += name, self._records.encode(opened.abandoned(reason, now_ms))
+        size = 2 * ITEMS_AT_ONCE
+        calls = [
+            [self._keys.prefix, room_id, now_ms, *values[start : start + size]] for start in range(0, len(values), size)
+        ]
+        closed: int = sum(await self._client.run_each(_SCRIPT, "close", calls))
+        batch = TranscriptBatch()
+        names = await self._named(room_id, "lines-by-time", prefix)
+        async for name, document in self._documents(room_id, "lines", names):
+            line = self._lines.decode(_label(room_id, name), document.partition(b":")[2])
+            if line is not None and not line.is_final:
+                batch.lines[room_id, line.utterance_id, line.language] = given_up(line)
+        await self.write(batch)
         return closed
+
+    async def _named(self, room_id: str, order: str, prefix: str) -> list[bytes]:
+        names: list[bytes] = await self._client.call("ZRANGE", self._keys.of(room_id, order), 0, -1)
+        return [name for name in names if name.startswith(prefix.encode())]
 
     async def expire(self, oldest_ms: Mapping[str, int]) -> int:
         calls: list[list[Part]] = [[self._keys.prefix, room_id, oldest] for room_id, oldest in oldest_ms.items()]
@@ -90,6 +112,10 @@ class RedisTranscripts:
 
 def _name(utterance_id: str, language: str) -> str:
     return f"{utterance_id}\0{language}"
+
+
+def _label(room_id: str, name: bytes) -> str:
+    return f"{room_id}/{name.decode(errors='replace')}".replace("\0", "/")
 
 
 def _parts(names: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

@@ -7,14 +7,17 @@ import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-import msgspec
-
 from rooms_admin.errors import InProgress, KeyReused
-from rooms_admin.idempotency import BUSY_RETRY_MS, KEPT_FOR, KeyClaim, StoredResponse
+from rooms_admin.idempotency import (
+    BUSY_RETRY_MS,
+    KEPT_FOR,
+    KeyClaim,
+    StoredResponse,
+    decode_response,
+    encode_response,
+)
 from rooms_admin.rooms.room import milliseconds
 from storage.sqlite import SqliteDatabase
-
-_decoder = msgspec.msgpack.Decoder(StoredResponse)
 
 
 class SqliteIdempotency:
@@ -41,7 +44,7 @@ class SqliteIdempotency:
                 if known != wanted:
                     raise KeyReused("this Idempotency-Key was used for another request")
                 if answer is not None:
-                    return _decoder.decode(answer)
+                    return decode_response(answer)
                 if owner == self._owner and (caller, key) in self._open:
                     raise InProgress("the same request is being carried out", retry_after_ms=BUSY_RETRY_MS)
             connection.execute(
@@ -54,7 +57,7 @@ class SqliteIdempotency:
         return await self._database.write(claim)
 
     async def keep(self, claim: KeyClaim, response: StoredResponse, room_id: str | None) -> None:
-        text = msgspec.msgpack.encode(response)
+        text = encode_response(response)
         statement = "UPDATE answers SET answer = ?, room_id = ? WHERE caller = ? AND key = ?"
         try:
             await self._database.write(

@@ -6,10 +6,9 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-import msgspec
 from cachetools import LRUCache
 
 from rooms_admin.rooms.room import (
@@ -23,10 +22,9 @@ from rooms_admin.rooms.room import (
     milliseconds,
 )
 from rooms_admin.stores.sqlite.migrations import OF_A_ROOM
+from storage.documents import Documents
 from storage.sqlite import SqliteDatabase
 
-_room = msgspec.json.Decoder(Room)
-_glossary = msgspec.json.Decoder(Glossary)
 _SORTED_BY = {"created_at": "room_id", "name": "name", "valid_until": "valid_until"}
 
 
@@ -37,12 +35,23 @@ MOST_KNOWN = 1_000
 """Cached rooms."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """See Deletion."""
+
+    removed: dict[str, int]
+    left: dict[str, int]
+
+
 class SqliteRooms:
     """See RoomStore."""
 
     def __init__(self, database: SqliteDatabase, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._clock = clock
+        self._rooms = Documents("room", Room, database.health)
+        self._glossaries = Documents("glossary", Glossary, database.health)
+        self._proofs = Documents("deletion", _Counts, database.health)
         self._known: LRUCache[str, tuple[Room, float]] = LRUCache(MOST_KNOWN)
         """Cached rooms by id, with the time of reading."""
         self._changes = 0
@@ -56,7 +65,7 @@ class SqliteRooms:
             ).fetchone()
             if taken:
                 raise JoinCodeTaken(room.join_code)
-            _put(connection, room)
+            self._put(connection, room)
 
         await self._database.write(add)
 
@@ -66,7 +75,7 @@ class SqliteRooms:
         if known is not None and now - known[1] < KNOWN_FOR_S:
             return known[0]
         changes = self._changes
-        room = await self._database.read(lambda connection: _get(connection, room_id))
+        room = await self._database.read(lambda connection: self._get(connection, room_id))
         if changes == self._changes and room is not None:
             self._known[room_id] = room, now
         return room
@@ -83,7 +92,7 @@ class SqliteRooms:
 
     async def find_by_acs_room(self, acs_room_id: str) -> Room | None:
         query = (
-            "SELECT document FROM acs_rooms JOIN rooms USING (room_id)"
+            "SELECT room_id, document FROM acs_rooms JOIN rooms USING (room_id)"
             " WHERE acs_rooms.acs_room_id = ? ORDER BY room_id DESC LIMIT 1"
         )
         return await self._first(query, acs_room_id)
@@ -95,21 +104,22 @@ class SqliteRooms:
         return await self._youngest("request_key", request_key)
 
     async def _youngest(self, column: str, value: str) -> Room | None:
-        return await self._first(f"SELECT document FROM rooms WHERE {column} = ? ORDER BY room_id DESC LIMIT 1", value)
+        query = f"SELECT room_id, document FROM rooms WHERE {column} = ? ORDER BY room_id DESC LIMIT 1"
+        return await self._first(query, value)
 
     async def _first(self, query: str, value: str) -> Room | None:
         row = await self._database.read(lambda connection: connection.execute(query, (value,)).fetchone())
-        return None if row is None else _room.decode(row[0])
+        return None if row is None else self._rooms.decode(*row)
 
     async def update(self, room_id: str, change: Callable[[Room], Room]) -> Room:
         """`change` runs in another thread."""
 
         def update(connection: sqlite3.Connection) -> Room:
-            room = _get(connection, room_id)
+            room = self._get(connection, room_id)
             if room is None:
                 raise UnknownRoom(room_id)
             changed = replace(change(room), version=room.version + 1)
-            _put(connection, changed)
+            self._put(connection, changed)
             return changed
 
         with self._changing(room_id):
@@ -117,7 +127,7 @@ class SqliteRooms:
 
     async def remove(self, room_id: str, now: datetime) -> Deletion:
         def remove(connection: sqlite3.Connection) -> Deletion:
-            room = _get(connection, room_id)
+            room = self._get(connection, room_id)
             if room is None:
                 raise UnknownRoom(room_id)
             removed = {"participants": len(room.participants)}
@@ -131,7 +141,7 @@ class SqliteRooms:
             proof = Deletion(room_id, now, removed, left)
             connection.execute(
                 "INSERT OR REPLACE INTO deletions VALUES (?, ?, ?)",
-                (room_id, milliseconds(now), msgspec.json.encode({"removed": removed, "left": left}).decode()),
+                (room_id, milliseconds(now), self._proofs.encode(_Counts(removed, left)).decode()),
             )
             return proof
 
@@ -145,52 +155,64 @@ class SqliteRooms:
         row = await self._database.read(lambda connection: connection.execute(query, (room_id,)).fetchone())
         if row is None:
             return None
-        counts: dict[str, dict[str, int]] = msgspec.json.decode(row[1])
-        return Deletion(room_id, datetime.fromtimestamp(row[0] / 1000, UTC), counts["removed"], counts["left"])
+        counts = self._proofs.decode(room_id, row[1])
+        if counts is None:
+            return None
+        return Deletion(room_id, datetime.fromtimestamp(row[0] / 1000, UTC), counts.removed, counts.left)
 
     async def glossary(self, room_id: str, version: int) -> Glossary | None:
         query = "SELECT document FROM glossaries WHERE room_id = ? AND version = ?"
         row = await self._database.read(lambda connection: connection.execute(query, (room_id, version)).fetchone())
-        return None if row is None else _glossary.decode(row[0])
+        return None if row is None else self._glossaries.decode(f"{room_id}/{version}", row[0])
 
     async def page(self, query: RoomQuery) -> Sequence[Room]:
-        statement, values = _listing(query)
-        rows = await self._database.read(lambda connection: connection.execute(statement, values).fetchall())
-        return [_room.decode(row[0]) for row in rows]
+        def read(connection: sqlite3.Connection) -> list[Room]:
+            found: list[Room] = []
+            rest = query
+            while True:
+                rows = connection.execute(*_listing(rest)).fetchall()
+                rooms = (self._rooms.decode(room_id, document) for room_id, _, document in rows)
+                found += (room for room in rooms if room is not None)
+                if len(found) >= query.limit or len(rows) < query.limit:
+                    return found[: query.limit]
+                room_id, key, _ = rows[-1]
+                rest = replace(query, after=(str(key), room_id))
 
+        return await self._database.read(read)
 
-def _get(connection: sqlite3.Connection, room_id: str) -> Room | None:
-    row = connection.execute("SELECT document FROM rooms WHERE room_id = ?", (room_id,)).fetchone()
-    return None if row is None else _room.decode(row[0])
+    def _get(self, connection: sqlite3.Connection, room_id: str) -> Room | None:
+        row = connection.execute("SELECT document FROM rooms WHERE room_id = ?", (room_id,)).fetchone()
+        return None if row is None else self._rooms.decode(room_id, row[0])
 
-
-def _put(connection: sqlite3.Connection, room: Room) -> None:
-    values = {
-        "room_id": room.room_id,
-        "acs_room_id": room.acs_room_id,
-        "join_code": room.join_code,
-        "name": folded(room.name),
-        "languages": f" {' '.join(room.languages)} ",
-        "mode": room.mode,
-        "valid_from": milliseconds(room.valid_from),
-        "valid_until": milliseconds(room.valid_until),
-        "request_key": room.request_key,
-        "document": msgspec.json.encode(room).decode(),
-    }
-    names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
-    changes = ", ".join(f"{name} = excluded.{name}" for name in values)
-    connection.execute(
-        f"INSERT INTO rooms ({names}) VALUES ({marks}) ON CONFLICT (room_id) DO UPDATE SET {changes}", values
-    )
-    connection.execute(
-        "DELETE FROM acs_rooms WHERE room_id = ?",
-        (room.room_id,),
-    )
-    connection.executemany("INSERT INTO acs_rooms VALUES (?, ?)", [(one, room.room_id) for one in room.acs_room_ids])
-    connection.execute(
-        "INSERT OR IGNORE INTO glossaries VALUES (?, ?, ?)",
-        (room.room_id, room.glossary.version, msgspec.json.encode(room.glossary).decode()),
-    )
+    def _put(self, connection: sqlite3.Connection, room: Room) -> None:
+        values = {
+            "room_id": room.room_id,
+            "acs_room_id": room.acs_room_id,
+            "join_code": room.join_code,
+            "name": folded(room.name),
+            "languages": f" {' '.join(room.languages)} ",
+            "mode": room.mode,
+            "valid_from": milliseconds(room.valid_from),
+            "valid_until": milliseconds(room.valid_until),
+            "request_key": room.request_key,
+            "document": self._rooms.encode(room).decode(),
+        }
+        names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
+        changes = ", ".join(f"{name} = excluded.{name}" for name in values)
+        connection.execute(
+            f"INSERT INTO rooms ({names}) VALUES ({marks}) ON CONFLICT (room_id) DO UPDATE SET {changes}", values
+        )
+        connection.execute(
+            "DELETE FROM acs_rooms WHERE room_id = ?",
+            (room.room_id,),
+        )
+        connection.executemany(
+            "INSERT INTO acs_rooms VALUES (?, ?)", [(one, room.room_id) for one in room.acs_room_ids]
+        )
+        connection.execute(
+            "INSERT OR IGNORE INTO glossaries VALUES (?, ?, ?)",
+            (room.room_id, room.glossary.version, self._glossaries.encode(room.glossary).decode()),
+        )
 
 
 def _listing(query: RoomQuery) -> tuple[str, list[str | int]]:
@@ -223,7 +245,5 @@ def _listing(query: RoomQuery) -> tuple[str, list[str | int]]:
             case "expired":
                 where("valid_from <= ? AND valid_until <= ?", now, now)
     condition = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"SELECT document FROM rooms {condition} ORDER BY {column} {order}, room_id {order} LIMIT ?", [
-        *values,
-        query.limit,
-    ]
+    statement = f"SELECT room_id, {column}, document FROM rooms {condition}"
+    return f"{statement} ORDER BY {column} {order}, room_id {order} LIMIT ?", [*values, query.limit]

@@ -17,13 +17,13 @@ from rooms_admin.integrations.subscriptions import (
     EventKind,
     OutgoingEvent,
     Subscription,
-    delivery_of,
+    deliveries_of,
     new_subscription,
 )
 from rooms_admin.rooms.room import milliseconds
+from storage.documents import Documents
 from storage.sqlite import SqliteDatabase
 
-_subscription = msgspec.json.Decoder(Subscription)
 _COLUMNS = "delivery_id, subscription_id, room_id, event, created_ms, due_ms, attempts, state, status, error, body"
 
 
@@ -33,14 +33,17 @@ class SqliteSubscriptions:
     def __init__(self, database: SqliteDatabase, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database = database
         self._now = now
+        self._subscriptions = Documents("subscription", Subscription, database.health)
+        self._deliveries = Documents("delivery", Delivery, database.health)
         self._known: dict[str, Subscription] = {}
 
     async def load(self) -> None:
         """Read the subscriptions. Must be awaited before any other method."""
         rows = await self._database.read(
-            lambda connection: connection.execute("SELECT document FROM subscriptions").fetchall()
+            lambda connection: connection.execute("SELECT subscription_id, document FROM subscriptions").fetchall()
         )
-        self._known = {one.subscription_id: one for one in (_subscription.decode(row[0]) for row in rows)}
+        found = (self._subscriptions.decode(*row) for row in rows)
+        self._known = {one.subscription_id: one for one in found if one is not None}
 
     async def all(self) -> Sequence[Subscription]:
         return sorted(self._known.values(), key=lambda one: one.subscription_id)
@@ -61,7 +64,7 @@ class SqliteSubscriptions:
         if len(self._known) >= subscriptions.MOST_SUBSCRIPTIONS:
             raise Conflict(f"there are {subscriptions.MOST_SUBSCRIPTIONS} subscriptions already")
         added = new_subscription(url, events, room_id, self._now())
-        document = msgspec.json.encode(added).decode()
+        document = self._subscriptions.encode(added).decode()
         await self._database.write(
             lambda connection: (
                 connection.execute(
@@ -88,12 +91,7 @@ class SqliteSubscriptions:
     # --- deliveries --------------------------------------------------------------------------------
 
     async def enqueue(self, events: Sequence[OutgoingEvent]) -> int:
-        deliveries = [
-            delivery_of(event, one, number)
-            for number, event in enumerate(events)
-            for one in await self.all()
-            if one.wants(event.kind, event.room_id)
-        ]
+        deliveries = deliveries_of(events, await self.all())
         marks = ", ".join("?" * 11)
         # Deliveries of a room deleted meanwhile are left out.
         statement = f"INSERT INTO deliveries ({_COLUMNS}) SELECT {marks} FROM rooms WHERE room_id = ?"
@@ -105,14 +103,15 @@ class SqliteSubscriptions:
     async def due(self, busy: Collection[str] = ()) -> Sequence[Delivery]:
         query = (
             f"SELECT {_COLUMNS} FROM deliveries WHERE subscription_id = ? AND state = 'pending' AND due_ms <= ?"
-            " ORDER BY due_ms, delivery_id LIMIT 1"
+            " ORDER BY due_ms, delivery_id"
         )
         now = milliseconds(self._now())
         asked = [subscription_id for subscription_id in self._known if subscription_id not in busy]
 
         def read(connection: sqlite3.Connection) -> list[Delivery]:
-            rows = (connection.execute(query, (subscription_id, now)).fetchone() for subscription_id in asked)
-            return [Delivery(*row) for row in rows if row is not None]
+            due = (connection.execute(query, (subscription_id, now)) for subscription_id in asked)
+            found = (next(filter(None, map(self._delivery, rows)), None) for rows in due)
+            return [one for one in found if one is not None]
 
         return await self._database.read(read)
 
@@ -141,7 +140,14 @@ class SqliteSubscriptions:
         wanted = " AND ".join(conditions)
         query = f"SELECT {_COLUMNS} FROM deliveries WHERE {wanted} ORDER BY delivery_id DESC LIMIT {limit:d}"
         rows = await self._database.read(lambda connection: connection.execute(query, values).fetchall())
-        return [Delivery(*row) for row in rows]
+        return [one for one in map(self._delivery, rows) if one is not None]
+
+    def _delivery(self, row: Sequence[object]) -> Delivery | None:
+        try:
+            document = msgspec.json.encode(dict(zip(_COLUMNS.split(", "), row, strict=True)))
+        except ValueError:  # it is no text
+            document = b""
+        return self._deliveries.decode(str(row[0]), document)
 
     async def expire(self) -> int:
         oldest = milliseconds(self._now()) - KEPT_DELIVERIES_MS

@@ -242,3 +242,35 @@ def test_fields_that_an_earlier_version_stored_are_skipped() -> None:
 def test_what_is_no_event_is_refused(kept: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_event(kept)
+
+
+# --- what cannot be read -----------------------------------------------------------------------------------------
+
+
+async def test_a_record_of_another_version_hurts_no_other(state: KeyValueStore, registry: Registry) -> None:
+    """Whatever was stored under its name, all other calls are found; it stays stored."""
+    assert await registry.claim(RECORD)
+    await registry.want(WantedCall(room_id="room-1", server_call_id=None, since=1.0))
+    odd = {"call:room-2": b'{"since":"soon"}', "wanted:room-2": b"{", "outcome:room-2": b"\xff"}
+    await state.put(odd)
+    assert await registry.calls() == [RECORD]
+    assert [one.room_id for one in await registry.all_wanted()] == ["room-1"]
+    assert (await registry.call("room-2"), await registry.wanted("room-2")) == (None, None)
+    assert await registry.outcome("room-2") is None
+    assert {key: await state.get(key) for key in odd} == odd
+
+
+async def test_a_room_whose_record_cannot_be_read_can_be_joined(state: KeyValueStore, registry: Registry) -> None:
+    await state.put({"call:room-1": b"{"})
+    assert await registry.claim(RECORD)
+    assert await registry.call("room-1") == RECORD
+    assert await state.get("unreadable:call:room-1") == b"{"
+
+
+async def test_an_event_that_cannot_be_read_stays_and_the_others_are_taken_over(
+    state: KeyValueStore, registry: Registry
+) -> None:
+    await Registry(state, "gone").promise(STARTED)
+    await state.put({"event:gone:0": b'{"type":"CallStarted","event":{}}', "event:gone:1": b"["})
+    assert await registry.left_undone(LiveReplicas(frozenset({"us"}), True)) == [STARTED]
+    assert await state.get("event:gone:1") == b"["

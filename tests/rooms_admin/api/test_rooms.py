@@ -464,6 +464,54 @@ async def test_a_room_that_cannot_be(
     assert service.acs.identity.users == {}
 
 
+HUGE = [
+    "1e999",
+    "-1e999",
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    "1e300",
+    "9007199254740992",
+    "1" + "0" * 400,
+    '"1e999"',
+    '"NaN"',
+]
+NUMBERS = [
+    '{"settings":{"usage_cap":{"money":%s}}}',
+    '{"settings":{"usage_cap":{"tokens":%s}}}',
+    '{"settings":{"usage_cap":{"minutes":%s}}}',
+    '{"settings":{"end_of_turn_ms":%s}}',
+    '{"settings":{"max_lanes":%s}}',
+    '{"retention_days":%s}',
+    '{"name":%s}',
+    '{"valid_until":%s}',
+    '{"settings":{"bots":[%s]}}',
+]
+
+
+@pytest.mark.parametrize("body", NUMBERS)
+@pytest.mark.parametrize("number", HUGE)
+async def test_a_number_that_nothing_can_store_is_refused(
+    service: Service, http: httpx2.AsyncClient, body: str, number: str
+) -> None:
+    path = f"/api/rooms/{(await create(http))['room_id']}"
+    before = (await http.get(path)).json()
+    answer = await http.patch(path, content=body % number)
+    if number.startswith('"'):  # a text, which may be the name
+        assert answer.status_code in (200, 400, 422)
+    else:
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid_request")
+        assert answer.json()["error"]["details"][0]["reason"]
+        assert (await http.get(path)).json() == before
+    assert (await http.get("/api/rooms")).status_code == 200
+
+
+async def test_a_time_out_of_reach_is_refused(http: httpx2.AsyncClient) -> None:
+    for moment in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "3000-01-01T00:00:00Z"):
+        answer = await http.post("/api/rooms", json=NEW_ROOM | {"valid_from": moment})
+        assert (answer.status_code, answer.json()["error"]["details"][0]["field"]) == (400, "valid_from")
+
+
 async def test_180_days_are_allowed(http: httpx2.AsyncClient) -> None:
     room = await create(http, valid_from="2099-01-01T00:00:00Z", valid_until="2099-06-30T00:00:00Z")
     assert room["valid_until"] == "2099-06-30T00:00:00Z"

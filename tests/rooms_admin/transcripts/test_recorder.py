@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from rooms_admin.rooms.room import RoomStore, milliseconds
+from rooms_admin.stores.redis import transcripts as redis_module
 from rooms_admin.stores.redis.keys import Keys
+from rooms_admin.stores.sqlite import transcripts as sqlite_module
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
 from rooms_admin.stores.sqlite.rooms import SqliteRooms
 from rooms_admin.stores.sqlite.transcripts import SqliteTranscripts
@@ -307,3 +309,63 @@ async def test_open_entries_are_bounded_too(archive: TranscriptRecorder, monkeyp
         archive.opened("room-1", f"u-{number}", "8:acs:a", "en-US", "es-ES")
     assert archive.lost == 2
     assert await archive.close_open("room-1", "", "replica_lost") == 3
+
+
+async def test_a_line_whose_process_was_killed_becomes_final_and_says_so(
+    archive: TranscriptRecorder, records: TranscriptStore
+) -> None:
+    """The ledger says `replica_lost`; a reader of the transcript learns that nothing more will come."""
+    ended = replace(line(2), is_final=True)
+    of_others = replace(line(3), utterance_id="v-1")
+    for one in (line(1), ended, of_others, replace(line(1, "“is_final”:false"), language="en-US", is_original=True)):
+        archive.line("room-1", one)
+    archive.opened("room-1", "u-1", "8:acs:a", "en-US", "es-ES")
+    assert await archive.close_open("room-1", "u-", "replica_lost") == 1
+    found = {(one.utterance_id, one.language): one for one in await archive.lines("room-1")}
+    lost = found["u-1", "es-ES"]
+    assert (lost.is_final, lost.flags, lost.revision, lost.text) == (True, ("abandoned",), 2, "Hola")
+    assert found["u-1", "en-US"].flags == ("abandoned",)
+    assert (found["u-2", "es-ES"], found["v-1", "es-ES"]) == (ended, of_others)
+    assert await archive.close_open("room-1", "u-", "replica_lost") == 0
+    assert {one.revision for one in await records.lines("room-1", 9)} == {1, 2}
+
+
+async def test_a_long_transcript_is_read_in_parts_and_in_order(
+    stores: Stores, records: TranscriptStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_module, "READ_AT_ONCE", 7)
+    monkeypatch.setattr(redis_module, "ITEMS_AT_ONCE", 7)
+    async with TranscriptRecorder(records, now=lambda: NOW) as archive:
+        for number in range(50):
+            archive.line("room-1", line(number, at_ms=NOW_MS + number // 20))
+            archive.closed("room-1", passage(number))
+            archive.line("room-2", line(number))
+    for most in (1, 6, 7, 8, 14, 49, 50, 60):
+        lines = await records.lines("room-1", most)
+        assert len(lines) == min(most, 50)
+        assert [one.timestamp_ms for one in lines] == sorted(one.timestamp_ms for one in lines)
+        assert len({one.utterance_id for one in lines}) == len(lines)
+        assert [one.utterance_id for one in await records.ledger("room-1", most)] == [
+            f"u-{number}" for number in range(max(0, 50 - most), 50)
+        ]
+    assert len(await records.ledger("room-1", None)) == 50
+
+
+@pytest.mark.parametrize("stores", ["sqlite"], indirect=True)
+async def test_a_long_read_lets_others_through(stores: Stores, records: TranscriptStore) -> None:
+    async with TranscriptRecorder(records, now=lambda: NOW) as archive:
+        for number in range(20 * sqlite_module.READ_AT_ONCE):
+            archive.line("room-1", line(number))
+    order: list[str] = []
+
+    async def read(name: str) -> None:
+        if name == "long":
+            await records.lines("room-1", 20_000)
+        else:
+            await stores.rooms.glossary("room-1", 0)
+        order.append(name)
+
+    async with asyncio.TaskGroup() as group:
+        for name in ("long", "long", "long", "long", "short"):
+            group.create_task(read(name))
+    assert order[0] == "short"
