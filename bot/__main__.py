@@ -31,6 +31,7 @@ async def serve(settings: Settings) -> None:
             host=settings.host,
             port=settings.port,
             most_connections=settings.max_connections,
+            refusals=interpreter.refusals,
             forwarded_allow_ips=[one.strip() for one in settings.trusted_proxies.split(",")],
             timeout_graceful_shutdown=5,
         )

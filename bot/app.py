@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from azure.core.credentials import AzureKeyCredential
@@ -45,6 +46,7 @@ from bot.room_plans import StoredRoomPlans, follow_change, follow_removal
 from bot.tasks import ServiceTasks
 from http_serving.bearer_tokens import KeySet, TokenVerifier, event_grid_only, fetch_over_http
 from http_serving.openapi import complete_openapi
+from http_serving.refusals import Refusals
 from http_serving.security_headers import add_security_headers
 from listeners.feed import Feed
 from listeners.tickets import Tickets
@@ -54,6 +56,7 @@ from rooms_admin.api import IssueTicket, RequestGuard
 from rooms_admin.auth.api_key_file import KeyFile
 from rooms_admin.auth.api_keys import Admins, ApiKeys, ClaimsOfToken, VerifyBearer
 from rooms_admin.auth.join_attempts import JoinAttempts
+from rooms_admin.auth.refusal_log import RefusalLog
 from rooms_admin.integrations.subscriptions import SubscriptionStore
 from rooms_admin.integrations.targets import WebhookTargets
 from rooms_admin.integrations.webhook_delivery import WebhookDeliveries
@@ -135,6 +138,8 @@ class Interpreter:
         """None until the application has started."""
         self.feed = Feed()
         """What listeners outside the calls follow."""
+        self.refusals = Refusals()
+        """What the server refuses."""
         self._keys = ApiKeys({name: key.get_secret_value() for name, key in settings.admin_api_keys.items()})
         file = settings.admin_api_keys_file
         self._key_file = None if file is None else KeyFile(file, self._keys)
@@ -168,6 +173,7 @@ class Interpreter:
             # In a thread: FastAPI and pydantic read source files to describe the routes.
             await asyncio.to_thread(add_routes, app, self._settings, resources, service, self._keys)
             chores = dict(service.chores)
+            chores["refusals"] = partial(self.refusals.run, RefusalLog(resources.storage.key_value).keep)
             if self._key_file is not None:
                 await self._key_file.check()
                 chores["key file"] = self._key_file.run
@@ -307,6 +313,7 @@ def add_routes(app: FastAPI, settings: Settings, resources: Resources, service: 
     app.include_router(
         admin_routes.subscription_routes(storage.subscriptions, resources.deliveries.targets, rooms, guard)
     )
+    app.include_router(admin_routes.refusal_routes(RefusalLog(storage.key_value), guard))
     app.include_router(admin_routes.joining_routes(rooms, issue_ticket, join_limits(), JoinAttempts(storage.key_value)))
     app.include_router(health.router(service.calls.active_calls, service.capabilities, storage.health))
     app.openapi_schema = complete_openapi(app.openapi())

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from http_serving.errors import ServiceError
+from http_serving.refusals import is_refusal, refused
 from http_serving.security_headers import SAFE_HEADERS
 from storage.errors import StoreUnavailable, UnstorableValue
 
@@ -40,6 +41,12 @@ def error_response(
     return JSONResponse({"error": error}, status, headers=response_headers)
 
 
+def note(request: Request, status: int, code: str) -> None:
+    """Count an error response that refuses its caller."""
+    if is_refusal(request.scope, status):
+        refused(request.scope, code)
+
+
 def install_error_handlers(app: FastAPI) -> None:
     """Answer every error in the same shape; an unexpected exception is logged and answered with 500."""
 
@@ -50,6 +57,7 @@ def install_error_handlers(app: FastAPI) -> None:
             return error_response(422, error.code, str(error))
         if not isinstance(error, ServiceError):
             return await unexpected(request, error)
+        note(request, error.status, error.code)
         return error_response(
             error.status, error.code, error.message, details=error.details, retry_after_ms=error.retry_after_ms
         )
@@ -63,6 +71,7 @@ def install_error_handlers(app: FastAPI) -> None:
             }
             for problem in problems
         ]
+        note(request, 400, "invalid_request")
         return error_response(400, "invalid_request", "The request is not valid.", details=details)
 
     async def http(request: Request, error: Exception) -> JSONResponse:
@@ -70,6 +79,7 @@ def install_error_handlers(app: FastAPI) -> None:
             return await unexpected(request, error)
         codes = {404: "not_found", 405: "method_not_allowed"}
         code = codes.get(error.status_code, f"http_{error.status_code}")
+        note(request, error.status_code, code)
         return error_response(error.status_code, code, str(error.detail), headers=error.headers)
 
     async def unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -49,5 +49,7 @@ def configure_logging(level: str) -> None:
     # These log the path of every request or socket, and paths here hold the secrets of calls.
     for name in ("azure", "openai", "websockets", "aiohttp", "httpx", "uvicorn"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+    # It warns of every request that is not valid HTTP; those are counted (`http_serving/refusals.py`).
+    logging.getLogger("uvicorn").setLevel(max(logging.ERROR, logging.getLogger().level))
     # The Rooms SDK warns about a header that it sets itself in every request.
     logging.getLogger("azure.communication.rooms._generated._serialization").setLevel(logging.ERROR)

@@ -13,7 +13,7 @@ request on an idle connection has to be proved anew: behind an ingress, it may b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, MutableMapping
 from typing import Any, Literal
 
 from http_serving.errors import Overloaded
@@ -25,16 +25,19 @@ RESERVED = 4
 
 Proof = Literal["platform", "caller"]
 
+PROOF = "proof"
+"""Key of the proof in the state of an ASGI scope."""
 _PROVE = "interpreter.prove"
 """Key of the function among the extensions of an ASGI scope."""
 
 
-def prove(scope: Mapping[str, Any], proof: Proof) -> None:
-    """Note that the sender of a request or upgrade has proved who it is. Does nothing under another server.
+def prove(scope: MutableMapping[str, Any], proof: Proof) -> None:
+    """Note that the sender of a request or upgrade has proved who it is. Under another server, the scope notes it only.
 
     Raises:
         Overloaded: there are too many admins and listeners.
     """
+    scope.setdefault("state", {})[PROOF] = proof
     note: Callable[[Proof], None] | None = scope.get("extensions", {}).get(_PROVE)
     if note is not None:
         note(proof)

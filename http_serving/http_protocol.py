@@ -18,17 +18,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from http import HTTPStatus
 from typing import Any, Final, NoReturn
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from http_serving.callers import network_of
 from http_serving.connection_limit import ConnectionLimit, Place
+from http_serving.refusals import Refusals
 from http_serving.websocket_protocol import QuickWebSocketProtocol
-
-logger = logging.getLogger(__name__)
 
 HEADER_TIMEOUT_S = 10.0
 """Seconds from the start of a connection or request to the end of its headers; ACS and Event Grid send them in one
@@ -130,9 +129,10 @@ class BoundedHttpProtocol(H11Protocol):
 
     conn: _BoundedConnection
 
-    def __init__(self, *args: Any, limit: ConnectionLimit, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, limit: ConnectionLimit, refusals: Refusals, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.conn = _BoundedConnection()
+        self._refusals = refusals
         self._limit = limit
         self._place: Place | None = None
         """None: there was none, and the connection is closing."""
@@ -173,6 +173,7 @@ class BoundedHttpProtocol(H11Protocol):
         if self.cycle is not before:
             self._waits = False
             self._expect_nothing()
+            self._refusals.begin(self.cycle.scope)
             if self._place is not None:
                 self._place.begin(self.cycle.scope)
 
@@ -194,6 +195,7 @@ class BoundedHttpProtocol(H11Protocol):
         self._place.give_way = self.transport.abort
         after.on_close = self._place.close
         if (scope := getattr(after, "scope", None)) is not None:  # the library has not refused the upgrade
+            self._refusals.begin(scope)
             self._place.begin(scope)
         if not after.handshake_initiated:
             # The library could not parse the upgrade (a line over 8 KiB, a method other than GET) and would not
@@ -253,7 +255,7 @@ class BoundedHttpProtocol(H11Protocol):
 
     def _write_refusal(self, status: int) -> None:
         code, message = _REFUSALS[status]
-        logger.info("connection rejected", extra={"status": status, "reason": code})
+        self._refusals.count(network_of(self.client[0]) if self.client else "", "connection", code)
         error: dict[str, object] = {"code": code, "message": message}
         headers = list(_SAFE)
         if status == HTTPStatus.SERVICE_UNAVAILABLE:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from http_serving.connection_limit import MOST_CONNECTIONS, ConnectionLimit
 from http_serving.http_protocol import BoundedHttpProtocol
+from http_serving.refusals import Refusals
 from http_serving.websocket_protocol import QuickWebSocketProtocol
 
 LARGEST_MESSAGE = 256 * 1024
@@ -23,9 +24,20 @@ PING_S = 3.0
 a dead one must be noticed before ACS dials again (`bot/calls/media_recovery.py`)."""
 
 
-def server_config(app: ASGIApp, *, most_connections: int = MOST_CONNECTIONS, **options: Any) -> uvicorn.Config:
-    """Return the server configuration used in production and in tests. `options` are passed to uvicorn."""
-    protocol = partial(BoundedHttpProtocol, limit=ConnectionLimit(most_connections))
+def server_config(
+    app: ASGIApp,
+    *,
+    most_connections: int = MOST_CONNECTIONS,
+    refusals: Refusals | None = None,
+    **options: Any,
+) -> uvicorn.Config:
+    """Return the server configuration used in production and in tests.
+
+    Args:
+        refusals: counts what is refused; None if nobody reads the counts.
+        options: passed to uvicorn.
+    """
+    protocol = partial(BoundedHttpProtocol, limit=ConnectionLimit(most_connections), refusals=refusals or Refusals())
     return uvicorn.Config(
         app,
         http=cast(type[BoundedHttpProtocol], protocol),  # uvicorn only calls it

@@ -24,6 +24,7 @@ from http_serving.callers import caller_network
 from http_serving.connection_limit import prove
 from http_serving.errors import KeysUnavailable, Unauthorized
 from http_serving.rate_limiter import CountRequest
+from http_serving.refusals import refused
 from media_streaming.audio import PCM_24K_MONO, AudioFormat
 from media_streaming.stream import NORMAL_CLOSURE, MediaStream, SocketGone
 
@@ -227,7 +228,10 @@ async def _refuse(
     scope: Scope, send: Send, status: HTTPStatus, code: str, message: str, *, retry_after_s: float | None = None
 ) -> None:
     """Answer the upgrade request with an HTTP error; servers without that extension answer 403."""
-    logger.warning("media stream refused", extra={"reason": code})
+    if status in (HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE):
+        logger.warning("media stream refused", extra={"reason": code})  # to somebody who knows a call's secret
+    else:
+        refused(scope, code)
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close"})
         return

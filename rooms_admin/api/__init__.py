@@ -18,6 +18,7 @@ from rooms_admin.api.interpreter import (
 )
 from rooms_admin.api.join_codes import joining_routes
 from rooms_admin.api.participants import IssueTicket, add_roster_routes
+from rooms_admin.api.refusals import refusal_routes
 from rooms_admin.api.request_guard import BODY_LIMIT, Authorise, RequestGuard, RequestLimits, guarded_by
 from rooms_admin.api.rooms import add_room_routes
 from rooms_admin.api.subscriptions import subscription_routes
@@ -38,6 +39,7 @@ __all__ = [
     "Prices",
     "Transcripts",
     "joining_routes",
+    "refusal_routes",
     "router",
     "subscription_routes",
 ]

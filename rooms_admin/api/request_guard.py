@@ -73,6 +73,7 @@ class RequestGuard:
             if self.limits is not None:
                 take(self.limits.unauthenticated, caller_network(request.scope))
             raise
+        request.state.caller = caller
         if self.limits is not None:
             reads = request.method in ("GET", "HEAD")
             take(self.limits.reads if reads else self.limits.changes, caller.name)
@@ -82,7 +83,7 @@ class RequestGuard:
 
     async def handle(self, request: Request, handler: RouteHandler) -> Response:
         """Admit the caller, read the body, then carry the request out or return its stored response."""
-        caller = request.state.caller = await self.admit(request)
+        caller = await self.admit(request)
         body = b""
         if request.method != "GET" or {"content-length", "transfer-encoding"} & set(request.headers):
             body = await read_body(request, BODY_LIMIT, self.body_timeout_s)

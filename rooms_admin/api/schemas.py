@@ -313,6 +313,19 @@ class NewSubscriptionResponse(SubscriptionResponse):
     """Key of the signatures; only shown in this response."""
 
 
+class RefusalResponse(_ResponseModel):
+    """Requests refused to a caller at an endpoint for a reason, within the last hour."""
+
+    caller: str
+    """Name of the key or application; without valid proof the network: an IPv4 address, or a /64 of IPv6."""
+    endpoint: str
+    reason: str
+    """Code of the error response."""
+    count: int
+    last_at: datetime
+    """End of the minute of the last one."""
+
+
 class DeliveryResponse(_ResponseModel):
     delivery_id: str
     """Also sent in the header `webhook-id`."""

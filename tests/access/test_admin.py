@@ -110,6 +110,7 @@ ROLES: list[tuple[str, str, AdminRole, int]] = [
     ("POST", ROOM + "/interpreter", "Interpreter.Control", 400),
     ("GET", ROOM + "/transcript", "Rooms.Read", 404),
     ("GET", ROOM + "/usage", "Rooms.Read", 404),
+    ("GET", "/api/refusals", "Rooms.Read", 200),
     ("GET", SUBSCRIPTION, "Rooms.Read", 200),
     ("POST", SUBSCRIPTION, "Rooms.Manage", 400),
     ("GET", SUBSCRIPTION + "/{subscription_id}", "Rooms.Read", 404),

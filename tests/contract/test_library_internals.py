@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 from asyncio.selector_events import _SelectorSocketTransport  # type: ignore[attr-defined]  # not in the stub
-from functools import partial
 from typing import Any
 
 import aiohttp
@@ -32,8 +31,8 @@ from websockets.client import ClientProtocol
 from websockets.uri import parse_uri
 
 from emulator.virtual_time import VirtualTimeLoop
-from http_serving.connection_limit import ConnectionLimit
 from http_serving.http_protocol import BoundedHttpProtocol
+from http_serving.server import server_config
 from http_serving.websocket_protocol import QuickWebSocketProtocol
 
 
@@ -121,8 +120,8 @@ async def test_uvicorns_websocket_protocol() -> None:
 async def test_uvicorn_uses_no_name_of_ours() -> None:
     """Attributes our protocols add would silently replace those of the same name in their bases."""
     for ours, base in ((BoundedHttpProtocol, H11Protocol), (QuickWebSocketProtocol, WebSocketsSansIOProtocol)):
-        limited = partial(ours, limit=ConnectionLimit(1)) if ours is BoundedHttpProtocol else ours
-        before, after = vars(uvicorn_protocol(base)), vars(uvicorn_protocol(limited))
+        built: Any = server_config(_application).http if ours is BoundedHttpProtocol else ours
+        before, after = vars(uvicorn_protocol(base)), vars(uvicorn_protocol(built))
         added = vars(ours).keys() | (after.keys() - before.keys())
         taken = {name for name in added if name.startswith("_") and not name.endswith("__") and hasattr(base, name)}
         assert not taken, f"{base.__name__} has {taken} of its own now, and {ours.__name__} replaces it"

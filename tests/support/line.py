@@ -199,7 +199,9 @@ async def line(
         emulator = await stack.enter_async_context(Emulator(config, key=key, engine=scripted))
         told = await asyncio.to_thread(service_settings, emulator, base_url, **settings)
         service = Interpreter(told)
-        server = uvicorn.Server(server_config(service.app, most_connections=told.max_connections, lifespan="on"))
+        server = uvicorn.Server(
+            server_config(service.app, most_connections=told.max_connections, refusals=service.refusals, lifespan="on")
+        )
         server.config.load()
         async with asyncio.TaskGroup() as group, aiohttp.ClientSession() as http:
             serving = group.create_task(server.serve(sockets=[listening]), name="service")
