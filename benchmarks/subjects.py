@@ -219,7 +219,7 @@ class Bot(_Program):
             "AZURE_AI_ENDPOINT": emulator.realtime_url,
             "AZURE_AI_KEY": load.model_key,
             "AZURE_AI_REALTIME_DEPLOYMENT": "gpt-realtime",
-            "AZURE_AI_TRANSCRIBE_DEPLOYMENT": "gpt-4o-transcribe",
+            "AZURE_AI_TRANSCRIBE_DEPLOYMENT": "gpt-live-transcribe",
             "PUBLIC_BASE_URL": f"http://127.0.0.1:{port}",
             "ACS_TOKEN_AUDIENCE": emulator.config.resource_id,
             "ACS_TOKEN_ISSUER": emulator.config.callback_issuer,

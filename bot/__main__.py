@@ -1,17 +1,24 @@
-"""`python -m bot`: reads the settings and serves. SIGTERM and SIGINT drain first; SIGHUP reads the API key file."""
+"""`python -m bot`: reads the settings and serves. SIGTERM and SIGINT drain first; SIGHUP reads the API key file.
+
+Exit codes: 0 after a signal, 1 if the service has failed or its port is taken, 2 if it cannot start with these
+arguments, settings or store, 3 if it cannot start for another reason.
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import signal
 import sys
+from collections.abc import Sequence
 
 import uvloop
 
 from bot.app import Interpreter, opened_storage
-from bot.config import Settings, load_settings
+from bot.config import Settings, load_settings, settings_help
 from bot.errors import SettingsError
 from bot.log_format import configure_logging
+from bot.tasks import BackgroundFailed
 from http_serving.server import Server, server_config
 from storage.errors import UnusableStore
 
@@ -21,6 +28,7 @@ async def serve(settings: Settings) -> None:
 
     Raises:
         UnusableStore: the store cannot be opened; nothing has been started.
+        BackgroundFailed: a part that the service needs has failed; the calls have been left or handed over.
     """
     async with opened_storage(settings):
         pass  # a failure is reported as a message here; inside the application it would be a traceback
@@ -51,14 +59,27 @@ async def serve(settings: Settings) -> None:
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(server.serve(), name="server")
         stopping = group.create_task(stop.wait(), name="signal")
-        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        failing = group.create_task(interpreter.background.failed.wait(), name="failure")
+        await asyncio.wait({serving, stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
+        failing.cancel()
         if not serving.done():
-            await interpreter.drain()
-            server.should_exit = True
+            try:
+                await interpreter.drain()
+            finally:
+                server.should_exit = True
+    if interpreter.background.failure is not None:
+        raise interpreter.background.failure
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m bot",
+        description="Serves the interpreter until SIGTERM or SIGINT. It takes no arguments.",
+        epilog=f"Settings, as environment variables or in a file .env:\n\n{settings_help()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.parse_args(arguments)
     try:
         settings = load_settings()
     except SettingsError as error:
@@ -70,10 +91,12 @@ def main() -> int:
     except UnusableStore as error:
         sys.stderr.write(f"The interpreter cannot start: {error}\n")
         return 2
-    except SystemExit as error:  # raised by uvicorn when the port is taken, after logging it
+    except BackgroundFailed:  # logged already
+        return 1
+    except SystemExit as error:  # raised by uvicorn when the server cannot start, after logging why
         return error.code if isinstance(error.code, int) else 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

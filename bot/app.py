@@ -43,7 +43,7 @@ from bot.realtime.timeouts import BoothLimits
 from bot.realtime.translation_messages import TranslationSettings
 from bot.room_factory import RoomFactory
 from bot.room_plans import StoredRoomPlans, follow_change, follow_removal
-from bot.tasks import ServiceTasks
+from bot.tasks import Background, ServiceTasks
 from http_serving.bearer_tokens import KeySet, TokenVerifier, event_grid_only, fetch_over_http
 from http_serving.openapi import complete_openapi
 from http_serving.refusals import Refusals
@@ -136,6 +136,8 @@ class Interpreter:
         self._settings = settings
         self.calls: CallService | None = None
         """None until the application has started."""
+        self.background = Background()
+        """What runs while the application serves. When part of it fails, the process has to end."""
         self.feed = Feed()
         """What listeners outside the calls follow."""
         self.refusals = Refusals()
@@ -171,19 +173,14 @@ class Interpreter:
             service = build(self._settings, resources)
             self.calls = service.calls
             # In a thread: FastAPI and pydantic read source files to describe the routes.
-            await asyncio.to_thread(add_routes, app, self._settings, resources, service, self._keys)
+            await asyncio.to_thread(add_routes, app, self._settings, resources, service, self._keys, self.background)
             chores = dict(service.chores)
             chores["refusals"] = partial(self.refusals.run, RefusalLog(resources.storage.key_value).keep)
             if self._key_file is not None:
                 await self._key_file.check()
                 chores["key file"] = self._key_file.run
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(run(), name=name) for name, run in chores.items()]
-                try:
-                    yield
-                finally:
-                    for task in tasks:
-                        task.cancel()
+            async with self.background.running(chores):
+                yield
 
 
 async def open_resources(settings: Settings, feed: Feed, stack: AsyncExitStack) -> Resources:
@@ -276,7 +273,14 @@ def build(settings: Settings, resources: Resources) -> Service:
     return Service(calls, controller, rooms, _acs_verifier(settings), capabilities, chores)
 
 
-def add_routes(app: FastAPI, settings: Settings, resources: Resources, service: Service, keys: ApiKeys) -> None:
+def add_routes(
+    app: FastAPI,
+    settings: Settings,
+    resources: Resources,
+    service: Service,
+    keys: ApiKeys,
+    background: Background,
+) -> None:
     """Add every route to the application, and the description of all of them."""
     dispatcher, rooms, storage = service.calls.dispatcher, service.rooms, resources.storage
     issue_ticket = _ticket_issuer(settings)
@@ -315,7 +319,7 @@ def add_routes(app: FastAPI, settings: Settings, resources: Resources, service: 
     )
     app.include_router(admin_routes.refusal_routes(RefusalLog(storage.key_value), guard))
     app.include_router(admin_routes.joining_routes(rooms, issue_ticket, join_limits(), JoinAttempts(storage.key_value)))
-    app.include_router(health.router(service.calls.active_calls, service.capabilities, storage.health))
+    app.include_router(health.router(service.calls.active_calls, service.capabilities, storage.health, background))
     app.openapi_schema = complete_openapi(app.openapi())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -176,7 +177,7 @@ _SOURCES = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra=
 class Settings(BaseSettings):
     """The service's configuration. Each field is the environment variable of the same name."""
 
-    model_config = SettingsConfigDict(**_SOURCES, frozen=True, allow_inf_nan=False)
+    model_config = SettingsConfigDict(**_SOURCES, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
     azure_communication_connection_string: Annotated[SecretStr, AfterValidator(_connection_string)] | None = None
     """`endpoint=…;accesskey=…`."""
@@ -248,8 +249,9 @@ class Settings(BaseSettings):
     max_connections: int = Field(default=1000, ge=10)
     """Connections open at once, media sockets included. One more replaces the oldest without proof of who
     it is; a quarter is kept for ACS and Event Grid."""
-    max_calls: int = Field(default=200, ge=1)
-    """Calls at once in this process; one more is refused with a reason, so that the others are not slowed down."""
+    max_calls: int = Field(default=100, ge=1)
+    """Calls at once in this process; one more is refused with a reason, so that the others are not slowed down. 50
+    calls need 40 % of a core (benchmarks/README.md)."""
     drain_s: float = Field(default=20.0, ge=0)
     """Seconds that running utterances may take to finish when the service stops."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
@@ -263,6 +265,18 @@ class Settings(BaseSettings):
     def webhook_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
         """`webhook_private_networks`, parsed."""
         return [ipaddress.ip_network(one.strip()) for one in (self.webhook_private_networks or "").split(",") if one]
+
+
+def settings_help() -> str:
+    """Return one paragraph per setting: name, default, meaning."""
+    lines = []
+    for name, field in Settings.model_fields.items():
+        default = "required" if field.is_required() else field.default
+        shown = "" if default in (None, {}) or default is TARGETS else f" ({default})"
+        lines.append(f"{name.upper()}{shown}")
+        if field.description:
+            lines.append(textwrap.fill(field.description, 100, initial_indent="    ", subsequent_indent="    "))
+    return "\n".join(lines)
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -7,10 +7,13 @@ from fastapi.responses import JSONResponse
 
 from bot.calls.active_calls import ActiveCalls
 from bot.realtime.capabilities import Capabilities
+from bot.tasks import Background
 from storage.health import StoreHealth
 
 
-def router(calls: ActiveCalls, capabilities: Capabilities | None, store: StoreHealth) -> APIRouter:
+def router(
+    calls: ActiveCalls, capabilities: Capabilities | None, store: StoreHealth, background: Background
+) -> APIRouter:
     """Return the routes `/healthz` and `/readyz`."""
     routes = APIRouter(tags=["operations"])
 
@@ -21,10 +24,13 @@ def router(calls: ActiveCalls, capabilities: Capabilities | None, store: StoreHe
     @routes.get(
         "/readyz",
         summary="Whether new calls are accepted",
-        responses={503: {"description": "No new calls are accepted: draining, or the store does not work"}},
+        responses={503: {"description": "No new calls are accepted: draining, failed, or the store does not work"}},
     )
     async def readyz() -> JSONResponse:
-        status = "draining" if not calls.accepting else "store_unavailable" if store.problem else "ready"
+        if background.failed.is_set():
+            status = "failed"
+        else:
+            status = "draining" if not calls.accepting else "store_unavailable" if store.problem else "ready"
         body: dict[str, object] = {"status": status, "live_calls": len(calls)}
         if store.unreadable:
             body["unreadable_records"] = store.unreadable

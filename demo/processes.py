@@ -140,7 +140,7 @@ def bot_settings(ports: Ports, keys: Keys) -> dict[str, str]:
         "AZURE_AI_KEY": keys.realtime,
         "AZURE_AI_REALTIME_DEPLOYMENT": "gpt-realtime",
         "AZURE_AI_TRANSLATE_DEPLOYMENT": "gpt-realtime-translate",
-        "AZURE_AI_TRANSCRIBE_DEPLOYMENT": "gpt-4o-transcribe",
+        "AZURE_AI_TRANSCRIBE_DEPLOYMENT": "gpt-live-transcribe",
         "PUBLIC_BASE_URL": _url(ports.bot),
         "ACS_TOKEN_ISSUER": CALLBACK_ISSUER,
         "ACS_TOKEN_AUDIENCE": RESOURCE_ID,

@@ -1,18 +1,24 @@
-"""`python -m bot`: what it says, and how it ends, when it cannot start."""
+"""`python -m bot`: what it says, and how it ends, when it cannot start or a part of it fails."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import sqlite3
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bot import __main__ as program
+from bot.app import Interpreter
 from bot.config import Settings
+from rooms_admin.retention import Retention
 from rooms_admin.stores.redis.keys import VERSION, Keys
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
 from tests.support.redis_server import RedisServer, empty_redis, free_port, shared_redis
@@ -87,3 +93,84 @@ def test_a_redis_that_is_not_there(tmp_path: Path) -> None:
     assert done.stderr.startswith(f"The interpreter cannot start: Redis at 127.0.0.1:{port} cannot be used: ")
     assert (done.stdout, done.stderr.count("\n")) == ("", 1)
     assert "the-password" not in done.stderr
+
+
+# --- arguments ---------------------------------------------------------------------------------------
+
+
+def test_help_names_every_setting_and_needs_none(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        program.main(["--help"])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert said.startswith("usage: python -m bot")
+    for name in Settings.model_fields:
+        assert name.upper() in said
+    assert "MAX_CALLS (100)\n    Calls at once in this process;" in said
+    assert "PUBLIC_BASE_URL (required)\n    URL at which ACS and Event Grid reach this service." in said
+
+
+@pytest.mark.parametrize("argument", ["--port", "serve"])
+def test_an_argument_that_it_does_not_know(argument: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        program.main([argument])
+    assert ended.value.code == 2
+    assert f"unrecognized arguments: {argument}" in capsys.readouterr().err
+
+
+# --- a part of it fails --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The settings of a service on a free port, which is returned."""
+    port = free_port()
+    for name, value in (REQUIRED | {"PORT": str(port), "DATABASE_PATH": ":memory:", "DRAIN_S": "0"}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(program, "configure_logging", lambda _: None)
+    return port
+
+
+def readiness(port: int) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as refused:
+        return refused.code, refused.read().decode()
+
+
+def test_a_background_task_that_fails_ends_the_process_with_a_code(
+    configured: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[tuple[int, str]] = []
+
+    async def fails(self: Retention) -> None:
+        while not seen:
+            await asyncio.sleep(0.05)
+            try:
+                seen.append(await asyncio.to_thread(readiness, configured))
+            except OSError:
+                pass  # it does not listen yet
+        raise RuntimeError("a bug of ours")
+
+    async def drains(self: Interpreter) -> None:
+        seen.append(await asyncio.to_thread(readiness, configured))
+
+    monkeypatch.setattr(Retention, "run", fails)
+    monkeypatch.setattr(Interpreter, "drain", drains)
+    assert program.main() == 1
+    assert [(status, json.loads(body)["status"]) for status, body in seen] == [(200, "ready"), (503, "failed")]
+    assert [one.__dict__["task"] for one in caplog.records if one.getMessage() == "background task failed"] == [
+        "retention"
+    ]
+
+
+def test_a_service_that_cannot_open_what_it_needs_ends_with_a_code(
+    configured: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object) -> None:
+        raise RuntimeError("a bug of ours")
+
+    monkeypatch.setattr("bot.app.open_resources", fails)
+    assert program.main() == 3

@@ -64,7 +64,7 @@ def test_what_is_needed_is_enough(environment: pytest.MonkeyPatch) -> None:
     assert settings.acs_token_issuer == ACS_ISSUER
     assert settings.acs_token_jwks_url == f"{ACS_ISSUER}/calling/keys"
     assert {name: key.get_secret_value() for name, key in settings.admin_api_keys.items()} == {"ops": "the-key-of-ops"}
-    assert (settings.host, settings.port, settings.max_calls, settings.drain_s) == ("127.0.0.1", 8080, 200, 20.0)
+    assert (settings.host, settings.port, settings.max_calls, settings.drain_s) == ("127.0.0.1", 8080, 100, 20.0)
     assert settings.log_level == "INFO"
     assert (settings.database_path, settings.retention_days) == ("data/interpreter.sqlite3", 30)
     assert (settings.ticket_secret, settings.model_prices) == (None, None)

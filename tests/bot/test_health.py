@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from bot.calls.active_calls import ActiveCalls
 from bot.health import router
 from bot.realtime.capabilities import Capabilities
+from bot.tasks import Background
 from storage.health import StoreHealth
 
 
@@ -28,10 +29,17 @@ class TranslationDeployment:
 
 
 async def ask(
-    path: str, calls: Calls, deployment: TranslationDeployment | None = None, store: StoreHealth | None = None
+    path: str,
+    calls: Calls,
+    deployment: TranslationDeployment | None = None,
+    store: StoreHealth | None = None,
+    background: Background | None = None,
 ) -> tuple[int, object]:
     app = FastAPI()
-    app.include_router(router(cast(ActiveCalls, calls), cast(Capabilities | None, deployment), store or StoreHealth()))
+    capabilities = cast(Capabilities | None, deployment)
+    app.include_router(
+        router(cast(ActiveCalls, calls), capabilities, store or StoreHealth(), background or Background())
+    )
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as client:
         answer = await client.get(path)
     return answer.status_code, answer.json()
@@ -45,6 +53,12 @@ async def test_a_draining_replica_is_alive_and_not_ready() -> None:
     calls = Calls(accepting=False)
     assert await ask("/readyz", calls) == (503, {"status": "draining", "live_calls": 2})
     assert await ask("/healthz", calls) == (200, {"status": "ok"})
+
+
+async def test_a_replica_that_has_failed_is_not_ready_while_it_ends() -> None:
+    background = Background()
+    background.failed.set()
+    assert await ask("/readyz", Calls(), background=background) == (503, {"status": "failed", "live_calls": 2})
 
 
 async def test_readiness_reports_what_the_translation_deployment_offers() -> None:
