@@ -73,8 +73,10 @@ def explore(base_url: str, known: dict[str, str], cases: int) -> tuple[int, list
     return sent, wrong
 
 
+# The service runs in the same process, and its jitter draws from `random` while a request is being made up.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 @pytest.mark.parametrize("cases", CASES)
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_whatever_is_sent_the_answer_is_one_that_is_described(cases: int) -> None:
     async with line(admin_reads_per_s=1e6, admin_changes_per_s=1e6) as whole:
         room = await whole.room()

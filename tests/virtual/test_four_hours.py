@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
+import openai
 import pytest
 
 from bot.interpreting.playout.catch_up import VOICE_LIMIT_MS, WAITING_LIMIT_S
@@ -26,6 +27,7 @@ OBJECTS_MORE = 60
 
 @pytest.fixture(scope="module")
 def meeting() -> Iterator[FourHours]:
+    openai.AsyncOpenAI(api_key="-")  # imports what it needs, which would block the loop
     began = time.process_time()
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         held = runner.run(hold(seed=7))
