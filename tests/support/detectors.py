@@ -17,7 +17,7 @@ def _load(pool: DetectorPool) -> None:
         return
     while len(_unused) < POOL_SIZE:
         _unused.append(SileroModel())
-    pool._free += [_unused.pop() for _ in range(POOL_SIZE)]
+    pool._free.update({_unused.pop(): None for _ in range(POOL_SIZE)})
 
 
 def _close(pool: DetectorPool) -> None:

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import shutil
-import subprocess
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +12,7 @@ import soxr
 from numpy.typing import NDArray
 
 from bot.live_room.voice_activity import (
+    FIRST_LOOK_BACK_FRAMES,
     FRAME_BYTES,
     HOLD_FRAMES,
     IDLE_S,
@@ -26,6 +25,7 @@ from bot.live_room.voice_activity import (
     SpeechDetector,
     SpeechModel,
 )
+from tests.support.speech import spoken
 
 FloatAudio = NDArray[np.float64]
 SILENCE = bytes(FRAME_BYTES)
@@ -97,13 +97,15 @@ class FakePool(DetectorPool):
         super().__init__(0)
         self.model = model
         self.lent = 0
+        self.kept = False
 
-    def lend(self, borrower: SpeechDetector) -> SpeechModel:
+    def lend(self, borrower: SpeechDetector) -> tuple[SpeechModel, bool]:
         self.lent += 1
-        return self.model
+        return self.model, self.kept
 
-    def give_back(self, borrower: SpeechDetector, model: SpeechModel) -> None:
+    def give_back(self, borrower: SpeechDetector, model: SpeechModel, *, keep: bool) -> None:
         self.lent -= 1
+        self.kept = keep
 
 
 def test_silence_wakes_nobody() -> None:
@@ -117,10 +119,108 @@ def test_silence_wakes_nobody() -> None:
 def test_what_may_be_speech_is_examined_with_what_came_before() -> None:
     model = FakeModel()
     detector = FakePool(model).detector()
-    for _ in range(10):
+    for _ in range(2 * FIRST_LOOK_BACK_FRAMES):
         detector.voiced(SILENCE)
     assert detector.voiced(tone(0.5))
-    assert model.heard == LOOK_BACK_FRAMES + 1
+    assert model.heard == FIRST_LOOK_BACK_FRAMES + 1
+
+
+def test_a_model_that_remembers_the_speaker_is_told_less_of_what_came_before() -> None:
+    model = FakeModel()
+    detector = FakePool(model).detector()
+    detector.voiced(tone(0.5))
+    for _ in range(HOLD_FRAMES + RELEASE_FRAMES):
+        detector.voiced(SILENCE)
+    before = model.heard
+    detector.voiced(tone(0.5))
+    assert model.heard - before == LOOK_BACK_FRAMES + 1
+
+
+def test_a_model_that_found_no_speech_does_not_go_on_from_there() -> None:
+    pool = FakePool(FakeModel(verdict=False))
+    detector = pool.detector()
+    detector.voiced(tone(0.5))
+    for _ in range(RELEASE_FRAMES):
+        detector.voiced(SILENCE)
+    assert (pool.lent, pool.kept) == (0, False)
+
+
+@pytest.mark.parametrize("silence", [(SILENCE, False), (SILENCE, True)])
+def test_after_a_bang_the_background_falls_in_silence(silence: tuple[bytes, bool]) -> None:
+    model = FakeModel(verdict=False)
+    pool = FakePool(model)
+    detector = pool.detector()
+    for frame in frames(decibel(-14) * white(12_000)):
+        detector.voiced(frame)
+    for _ in range(50):
+        detector.voiced(*silence)
+    assert pool.lent == 0
+    model.verdict = True
+    assert detector.voiced(tone(decibel(-50)))
+
+
+def test_a_speaker_who_leaves_after_a_bang_comes_back_without_it() -> None:
+    model = FakeModel(verdict=False)
+    detector = FakePool(model).detector()
+    for frame in frames(decibel(-14) * white(12_000)):
+        detector.voiced(frame)
+    detector.close()
+    model.verdict = True
+    assert detector.voiced(tone(decibel(-50)))
+
+
+@pytest.mark.parametrize(
+    "background", [np.full(48_000, 0.1), 0.1 * np.sin(2 * np.pi * 50 * np.arange(48_000) / 24_000)], ids=["dc", "hum"]
+)
+def test_offset_and_hum_hide_no_voice_and_wake_nobody(background: FloatAudio) -> None:
+    model = FakeModel()
+    pool = FakePool(model)
+    detector = pool.detector()
+    assert not any(detector.voiced(frame) for frame in frames(background))
+    assert pool.lent == 0
+    assert detector.voiced(frames(background[:480] + decibel(-56) * np.sin(np.arange(480) * 0.1))[0])
+
+
+def test_a_soft_voice_is_amplified_and_a_loud_one_is_not() -> None:
+    peaks: list[float] = []
+
+    class Listener(FakeModel):
+        def is_speech(self, samples: NDArray[np.float32]) -> bool:
+            peaks.append(float(np.abs(samples).max()))
+            return super().is_speech(samples)
+
+    for level in (-20, -50):
+        detector = FakePool(Listener()).detector()
+        for _ in range(3):
+            detector.voiced(tone(decibel(level)))
+    loud, soft = peaks[2], peaks[5]
+    assert loud == pytest.approx(decibel(-20), rel=0.05)
+    assert soft == pytest.approx(decibel(-50 + 12), rel=0.05)
+
+
+def test_soft_speech_that_the_model_misses_does_not_close_the_gate_for_what_follows() -> None:
+    model = FakeModel(verdict=False)
+    detector = FakePool(model).detector()
+    for _ in range(10):  # syllables of 100 ms, 100 ms apart, in a quiet room
+        for frame in [tone(decibel(-50))] * 5 + frames(decibel(-70) * white(2_400)):
+            detector.voiced(frame)
+    model.verdict = True
+    assert detector.voiced(tone(decibel(-50)))
+
+
+def test_beside_a_clear_voice_the_background_is_a_pause_without_asking() -> None:
+    model = FakeModel()
+    detector = FakePool(model).detector()
+    noise = frames(decibel(-70) * white(24_000))
+    model.verdict = False
+    for frame in noise:
+        detector.voiced(frame)
+    model.verdict = True
+    for _ in range(SETTLED_FRAMES):
+        detector.voiced(tone(0.5))
+    before = model.heard
+    assert [detector.voiced(frame) for frame in noise[:4]] == [True] * HOLD_FRAMES + [False] * 2
+    assert model.heard == before
 
 
 def test_a_steady_background_is_soon_left_alone() -> None:
@@ -174,6 +274,15 @@ def test_speech_bridges_the_silence_of_a_consonant_but_not_a_pause() -> None:
         detector.voiced(tone(0.5))
     assert [detector.voiced(SILENCE) for _ in range(HOLD_FRAMES + 2)] == [True] * HOLD_FRAMES + [False] * 2
     assert detector.voiced(tone(0.5))
+
+
+def test_what_is_lent_is_kept_while_sounds_follow_each_other() -> None:
+    pool = FakePool(FakeModel(verdict=False))
+    detector = pool.detector()
+    for _ in range(10):
+        for frame in [tone(0.5), *[SILENCE] * 8]:
+            detector.voiced(frame)
+    assert pool.lent == 1
 
 
 def test_what_is_lent_is_given_back_after_a_pause() -> None:
@@ -263,6 +372,28 @@ def test_detectors_of_speakers_who_fell_silent_without_a_frame_are_taken_back() 
     assert pool.free == 1
 
 
+def test_a_speaker_gets_the_model_that_remembers_them_until_somebody_else_has_had_it() -> None:
+    pool = DetectorPool(0)
+    models = [FakeModel(), FakeModel()]
+    pool._free.update(dict.fromkeys(models))
+    ada, benito = pool.detector(), pool.detector()
+    lent, remembers = pool.lend(ada)
+    first = next(model for model in models if model is lent)
+    assert not remembers
+    pool.give_back(ada, first, keep=True)
+    other, remembers = pool.lend(benito)
+    assert other is not first
+    assert not remembers
+    assert pool.lend(ada) == (first, True)
+    pool.give_back(ada, first, keep=True)
+    cleo = pool.detector()
+    assert pool.lend(cleo) == (first, False), "none other is free"
+    assert first.resets == 2
+    pool.give_back(cleo, first, keep=True)
+    cleo.close()
+    assert pool.lend(cleo) == (first, False), "who has left is forgotten"
+
+
 def test_without_silero_webrtc_serves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     pool = DetectorPool()
@@ -273,6 +404,7 @@ def test_without_silero_webrtc_serves(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pool.fallbacks == 1
 
 
+@pytest.mark.line  # the voice is a process of its own
 def test_a_lent_detector_remembers_nothing_of_its_last_speaker(loaded: DetectorPool, speech: FloatAudio) -> None:
     once = [verdict for verdict, _ in decisions(loaded, speech)]
     again = [verdict for verdict, _ in decisions(loaded, speech)]
@@ -291,15 +423,10 @@ def decisions(pool: DetectorPool, audio: FloatAudio) -> list[tuple[bool, float]]
 
 
 @pytest.fixture(scope="module")
-def speech(tmp_path_factory: pytest.TempPathFactory) -> FloatAudio:
-    """A synthetic sentence at -26 dBFS, without silence around it."""
-    flite = shutil.which("flite")
-    if flite is None:
-        pytest.skip("flite is not installed")
-    path = tmp_path_factory.mktemp("speech") / "sentence.wav"
-    text = "We open the meeting now and welcome everybody who joined us today"
-    subprocess.run([flite, "-voice", "slt", "-t", text, "-o", str(path)], check=True, timeout=10)
-    return trimmed(read(path))
+def speech() -> FloatAudio:
+    """A synthesised sentence at -26 dBFS, without silence around it."""
+    pcm = spoken("We open the meeting now and welcome everybody who joined us today.", "en")
+    return trimmed(np.frombuffer(pcm, np.int16) / 32768)
 
 
 def read(path: Path) -> FloatAudio:
@@ -341,6 +468,7 @@ def measured(pool: DetectorPool, speech: FloatAudio, noise: Noise) -> tuple[floa
     return true[0] - begins, true[-1] - ends, len(false)
 
 
+@pytest.mark.line  # the voice is a process of its own
 @pytest.mark.parametrize("name", NOISES)
 def test_speech_is_found_and_its_end_as_well(loaded: DetectorPool, speech: FloatAudio, name: str) -> None:
     onset, end, false = measured(loaded, speech, NOISES[name])
@@ -349,6 +477,44 @@ def test_speech_is_found_and_its_end_as_well(loaded: DetectorPool, speech: Float
     assert false == 0
 
 
+@pytest.mark.line  # the voice is a process of its own
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_bang_and_a_minute_of_silence_take_nothing_from_the_next_sentence(
+    loaded: DetectorPool, speech: FloatAudio, silent: bool
+) -> None:
+    detector = loaded.detector()
+    for frame in frames(decibel(-14) * white(12_000)):
+        detector.voiced(frame)
+    for _ in range(60 * 50):
+        detector.voiced(SILENCE, silent)
+    verdicts = [detector.voiced(frame) for frame in frames(speech)]
+    detector.close()
+    assert verdicts.index(True) <= 10
+
+
+@pytest.mark.line  # the voice is a process of its own
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda audio: audio * decibel(-20),
+        lambda audio: audio * decibel(-30),
+        lambda audio: audio + 0.1,
+        lambda audio: audio + decibel(-26) * np.sin(2 * np.pi * 50 * np.arange(len(audio)) / 24_000),
+    ],
+    ids=["-46 dB", "-56 dB", "dc", "hum"],
+)
+def test_speech_is_found_where_it_is_soft_or_lies_on_an_offset_or_hum(
+    loaded: DetectorPool, speech: FloatAudio, change: Callable[[FloatAudio], FloatAudio]
+) -> None:
+    pause = np.zeros(PAUSE)
+    audio = change(np.concatenate([pause, speech, pause]))
+    verdicts = decisions(loaded, audio + decibel(-76) * white(len(audio)))
+    voiced = [at for verdict, at in verdicts if verdict]
+    assert voiced[0] - PAUSE / 24_000 <= 0.20
+    assert -0.35 <= voiced[-1] - (PAUSE + len(speech)) / 24_000 <= 0.30
+
+
+@pytest.mark.line  # the voice is a process of its own
 def test_webrtc_finds_speech_in_quiet(speech: FloatAudio) -> None:
     onset, end, false = measured(DetectorPool(0), speech, QUIET)
     assert onset <= 0.12

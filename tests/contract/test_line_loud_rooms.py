@@ -1,0 +1,42 @@
+"""The whole line: what is loud in a room, and no speech, takes nothing from what is said next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from benchmarks.speech import trimmed
+from emulator.engine.base import BYTES_PER_MS
+from emulator.engine.scripted import ScriptedEngine, ScriptedHeard
+from tests.support.line import line
+from tests.support.virtual_time import in_virtual_time
+
+pytestmark = [in_virtual_time, pytest.mark.timeout(60)]
+
+
+class Listener(ScriptedEngine):
+    """Keeps what it is given to recognise."""
+
+    def __init__(self) -> None:
+        super().__init__(delay_s=0.1)
+        self.given: list[bytes] = []
+
+    async def hear(self, pcm: bytes, languages: Sequence[str]) -> ScriptedHeard:
+        self.given.append(pcm)
+        return await super().hear(pcm, languages)
+
+
+async def test_a_bang_and_a_minute_of_silence_take_no_word_from_the_next_sentence(english: bytes) -> None:
+    bang = np.random.default_rng(1).normal(0, 6_500, 12_000).clip(-32768, 32767).astype(np.int16).tobytes()
+    sentence = trimmed(english)
+    engine = Listener()
+    async with line(engine=engine) as running:
+        room = await running.room()
+        async with room.joined("Ana") as ana, room.joined("Luis"):
+            await room.until_status("interpreting")
+            await ana.speak(bang + bytes(60_000 * BYTES_PER_MS) + sentence)
+            passages = await room.until_passages(1)
+    assert [passage["state"] for passage in passages] == ["spoken"]
+    assert sentence[: 100 * BYTES_PER_MS] in engine.given[-1], "the beginning of the first word"
