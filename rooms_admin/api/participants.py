@@ -43,9 +43,13 @@ def add_roster_routes(routes: APIRouter, rooms: RoomService, issue_ticket: Issue
         response_model=ParticipantResponse,
         responses=tagged(201) | errors(404, 409, 422, 502),
     )
-    async def add_participant(room_id: RoomId, new: NewParticipant, idempotency_key: IdempotencyKey = None) -> Response:
+    async def add_participant(
+        room_id: RoomId, new: NewParticipant, request: Request, idempotency_key: IdempotencyKey = None
+    ) -> Response:
         """Takes effect in an active call at once. The `ETag` is that of the room, as for all roster requests."""
-        room, added = await rooms.add_participant(room_id, new)
+        claim = getattr(request.state, "claim", None)
+        done = await rooms.added_by(room_id, claim.request_key) if claim is not None and claim.unfinished else None
+        room, added = done or await rooms.add_participant(room_id, new, None if claim is None else claim.request_key)
         return written(ParticipantResponse.of(added), 201, ETag=entity_tag(room.version))
 
     @routes.patch(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Literal, Protocol
@@ -72,6 +73,8 @@ class Participant:
     """One of the room's languages, or `auto`."""
     hears: str
     """One of the room's languages."""
+    request_key: str | None = None
+    """Identifies the request that added the participant, so that repeating it does not add another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +234,13 @@ class RoomStore(Protocol):
 
     async def find_by_join_code(self, join_code: str) -> Room | None:
         """Return the most recent room with this code, expired or not."""
+
+    def changing(self, room_id: str) -> AbstractAsyncContextManager[None]:
+        """Exclude other holders of the same room, those of other processes too, while something outside is changed.
+
+        Within, a room that was read does not change, unless the connection to the store is lost for seconds. Raises
+        `StoreUnavailable` if the room is not free in time. Not to be entered twice.
+        """
 
     async def update(self, room_id: str, change: Callable[[Room], Room]) -> Room:
         """Replace the room by `change(room)` with the next version, and return it.

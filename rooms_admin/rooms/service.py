@@ -1,7 +1,8 @@
 """Operations on rooms that keep ACS and the store consistent. Knows no HTTP.
 
 ACS is changed first and the store second, since a room without an ACS room is of no use; if the store then fails, the
-change in ACS is undone.
+change in ACS is undone. Meanwhile the room is locked (`RoomStore.changing`), so that of several changes meant for one
+version the first is carried out, and the others are refused before they reach ACS.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from http_serving.errors import Conflict, NotFound
+from rooms_admin.errors import Changed
 from rooms_admin.rooms.acs_client import AcsRooms, AcsToken
 from rooms_admin.rooms.acs_provisioning import (
     change_validity,
@@ -169,8 +171,22 @@ class RoomService:
         room = await self._store.find_by_join_code(join_code)
         return room if room is not None and self._now() < room.valid_until else None
 
+    async def _expected(self, room_id: str, expected: Expected) -> Room:
+        """Return the room that is to be changed. Called while it is locked."""
+        room = await self._store.get(room_id)
+        if room is None and expected is not ANY and await self._store.deletion(room_id) is not None:
+            raise Changed("the room was deleted")
+        if room is None:
+            raise NotFound("no such room")
+        expected.check(room.version)
+        return room
+
     async def change(self, room_id: str, change: ChangedRoom, expected: Expected = ANY) -> Room:
-        room = await self.get(room_id)
+        async with self._store.changing(room_id):
+            return await self._change(room_id, change, expected)
+
+    async def _change(self, room_id: str, change: ChangedRoom, expected: Expected) -> Room:
+        room = await self._expected(room_id, expected)
         gone: tuple[str, ...] = ()  # ACS rooms already deleted
 
         def changed(room: Room, made: Mapping[str, str]) -> Room:
@@ -230,13 +246,16 @@ class RoomService:
 
     async def remove(self, room_id: str, expected: Expected = ANY) -> None:
         """Delete a room in ACS and in the store, and store the proof of deletion."""
-        room = await self.get(room_id)
-        expected.check(room.version)
-        await self._acs.delete_rooms(room.acs_room_ids, [one.acs_user_id for one in room.participants])
-        try:
-            await self._store.remove(room_id, self._now())
-        except UnknownRoom:
-            return  # deleted by another request meanwhile
+        known = await self._store.get(room_id)
+        async with self._store.changing(room_id):
+            try:
+                room = await self._expected(room_id, expected)
+            except NotFound:
+                if known is None:
+                    raise
+                return  # deleted by another request meanwhile
+            await self._acs.delete_rooms(room.acs_room_ids, [one.acs_user_id for one in room.participants])
+            await self._forget(room_id)
         if self._watcher is not None:
             self._watcher.removed(room)
 
@@ -271,17 +290,30 @@ class RoomService:
         expected.check(room.glossary.version)
         if glossary_terms(room.languages, new) == room.glossary.terms and room.glossary.version:
             return room.glossary
-        return (await self._update(room_id, changed)).glossary
+        async with self._store.changing(room_id):
+            return (await self._update(room_id, changed)).glossary
 
     # --- roster --------------------------------------------------------------------------------
 
-    async def add_participant(self, room_id: str, new: NewParticipant) -> tuple[Room, Participant]:
+    async def added_by(self, room_id: str, request_key: str) -> tuple[Room, Participant] | None:
+        """Return the participant that a request added, if there is one."""
+        room = await self.get(room_id)
+        found = next((one for one in room.participants if one.request_key == request_key), None)
+        return None if found is None else (room, found)
+
+    async def add_participant(
+        self, room_id: str, new: NewParticipant, request_key: str | None = None
+    ) -> tuple[Room, Participant]:
+        """Add a participant. `request_key` is stored with it, for `added_by`.
+
+        ACS is changed without a lock, so that many are added at once: a new user concerns no other request.
+        """
         room = await self.get(room_id)
         entry = roster_entry(room.languages, new)
         check_size(room)
         seat = room.acs_room_of(entry)
         user = await self._acs.add_participant(seat, entry.role)
-        added = replace(entry, participant_id=self._ids.next("participant"), acs_user_id=user)
+        added = replace(entry, participant_id=self._ids.next("participant"), acs_user_id=user, request_key=request_key)
 
         def with_added(room: Room) -> Room:
             check_languages(room.languages, added.speaks, added.hears)
@@ -291,7 +323,8 @@ class RoomService:
             return replace(room, participants=(*room.participants, added))
 
         try:
-            return await self._update(room_id, with_added), added
+            async with self._store.changing(room_id):
+                return await self._update(room_id, with_added), added
         except BaseException:
             await self._acs.remove_participant(seat, user)
             raise
@@ -303,7 +336,14 @@ class RoomService:
     async def change_participant(
         self, room_id: str, participant_id: str, change: ChangedParticipant, expected: Expected = ANY
     ) -> tuple[Room, Participant]:
-        room, participant = await self.participant(room_id, participant_id)
+        async with self._store.changing(room_id):
+            return await self._change_participant(room_id, participant_id, change, expected)
+
+    async def _change_participant(
+        self, room_id: str, participant_id: str, change: ChangedParticipant, expected: Expected
+    ) -> tuple[Room, Participant]:
+        room = await self._expected(room_id, expected)
+        participant = _found(room, participant_id)
 
         def changed(room: Room) -> Room:
             expected.check(room.version)
@@ -323,16 +363,17 @@ class RoomService:
         return room, _found(room, participant_id)
 
     async def remove_participant(self, room_id: str, participant_id: str, expected: Expected = ANY) -> None:
-        room, participant = await self.participant(room_id, participant_id)
-        expected.check(room.version)
-        await self._acs.remove_participant(room.acs_room_of(participant), participant.acs_user_id)
-        await self._update(
-            room_id,
-            lambda room: replace(
-                room,
-                participants=tuple(one for one in room.participants if one.participant_id != participant_id),
-            ),
-        )
+        def without(room: Room) -> Room:
+            expected.check(room.version)
+            return replace(
+                room, participants=tuple(one for one in room.participants if one.participant_id != participant_id)
+            )
+
+        async with self._store.changing(room_id):
+            room = await self._expected(room_id, expected)
+            participant = _found(room, participant_id)
+            await self._acs.remove_participant(room.acs_room_of(participant), participant.acs_user_id)
+            await self._update(room_id, without)
 
     async def issue_token(self, room_id: str, participant_id: str, minutes: int) -> tuple[Room, Participant, AcsToken]:
         room, participant = await self.participant(room_id, participant_id)

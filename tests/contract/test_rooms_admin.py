@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from azure.communication.rooms.aio import RoomsClient
@@ -19,6 +20,7 @@ from rooms_admin.rooms.requests import ChangedParticipant, ChangedRoom, ChangedS
 from rooms_admin.rooms.service import RoomService
 from tests.support.acs_emulator import ACCESS_KEY, Acs, running_acs
 from tests.support.in_memory_stores import InMemoryRooms
+from tests.support.restarts import NEW_ROOM, service
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 TOMORROW = NOW + timedelta(days=1)
@@ -147,3 +149,30 @@ async def test_a_room_per_language_from_its_beginning_to_its_end() -> None:
         for acs_room_id in changed.acs_room_ids:
             with pytest.raises(NotFound):
                 await backing.change_validity(acs_room_id, NOW, TOMORROW)
+
+
+@pytest.mark.timeout(60)
+async def test_of_requests_meant_for_one_version_one_is_carried_out_and_the_others_never_reach_acs(
+    tmp_path: Path,
+) -> None:
+    async with running_acs() as acs, service(acs, tmp_path / "interpreter.sqlite3") as http:
+        for _ in range(4):
+            room = (await http.post("/api/rooms", json=NEW_ROOM)).json()
+            path, etag = f"/api/rooms/{room['room_id']}", {"If-Match": '"1"'}
+            ada = f"{path}/participants/{room['participants'][0]['participant_id']}"
+            roles = ("Attendee", "Consumer")
+            changes = await asyncio.gather(
+                *(http.patch(ada, json={"role": role}, headers=etag) for role in roles),
+                http.patch(path, json={"name": "Town hall"}, headers=etag),
+            )
+            assert sorted(one.status_code for one in changes) == [200, 412, 412]
+            stored = (await http.get(path)).json()
+            assert await roster(acs, room["acs_room_id"]) == {
+                one["acs_user_id"]: one["role"] for one in stored["participants"]
+            }
+            etag = {"If-Match": f'"{stored["version"]}"'}
+            gone = await asyncio.gather(*(http.delete(ada, headers=etag) for _ in range(3)))
+            assert sorted(one.status_code for one in gone) == [204, 412, 412]
+            etag = {"If-Match": f'"{stored["version"] + 1}"'}
+            gone = await asyncio.gather(*(http.delete(path, headers=etag) for _ in range(3)))
+            assert sorted(one.status_code for one in gone) == [204, 412, 412]

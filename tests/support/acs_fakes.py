@@ -38,17 +38,18 @@ class Failing:
 
     def __init__(self) -> None:
         self._failures: dict[tuple[str, int], Exception] = {}
-        self._calls: dict[str, int] = {}
+        self.calls: dict[str, int] = {}
+        """by method"""
         self.closed = False
 
     def fail(self, method: str, error: Exception, call: int | None = None) -> None:
         """Fail the next call of the method, or the n-th from now."""
-        self._failures[method, self._calls.get(method, 0) + (call or 1)] = error
+        self._failures[method, self.calls.get(method, 0) + (call or 1)] = error
 
     async def _enter(self, method: str) -> None:
         await asyncio.sleep(0)
-        self._calls[method] = self._calls.get(method, 0) + 1
-        if error := self._failures.pop((method, self._calls[method]), None):
+        self.calls[method] = self.calls.get(method, 0) + 1
+        if error := self._failures.pop((method, self.calls[method]), None):
             raise error
 
     async def close(self) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from rooms_admin.rooms.room import Deletion, Glossary, JoinCodeTaken, Room, RoomQuery, UnknownRoom
+from rooms_admin.stores.room_locks import RoomLocks
 from storage.errors import StoreUnavailable
 from storage.key_value import QUEUE_LIMIT
 
@@ -21,6 +22,11 @@ class InMemoryRooms:
         self._rooms: dict[str, Room] = {}
         self._glossaries: dict[str, dict[int, Glossary]] = {}
         self._deletions: dict[str, Deletion] = {}
+        self.lose_locks()
+
+    def lose_locks(self) -> None:
+        """As in a process whose connection to the store was lost for so long that they expired."""
+        self.changing = RoomLocks().hold
 
     async def add(self, room: Room) -> None:
         if any(one.join_code == room.join_code and one.valid_until > room.created_at for one in self._rooms.values()):

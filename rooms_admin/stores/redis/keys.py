@@ -29,6 +29,9 @@ class Keys:
     def room(self, room_id: str) -> str:
         return f"{self.prefix}room:{room_id}"
 
+    def lock(self, room_id: str) -> str:
+        return f"{self.prefix}lock:{room_id}"
+
     def found_by(self, kind: str, value: str) -> str:
         """Return the key of the set of rooms with this join `code`, `acs` room or creating `request`."""
         return f"{self.prefix}{kind}:{value}"

@@ -48,6 +48,15 @@ function commands.update(expected_version, prefix, id, ...)
     return 1
 end
 
+-- KEYS[1]: a lock, whose value is its holder's token.
+function commands.relock(token, ttl_ms)
+    if redis.call('GET', KEYS[1]) == token then redis.call('PEXPIRE', KEYS[1], ttl_ms) end
+end
+
+function commands.unlock(token)
+    if redis.call('GET', KEYS[1]) == token then redis.call('DEL', KEYS[1]) end
+end
+
 local HASHES_OF_A_ROOM = {'lines', 'passages', 'open_passages', 'glossaries'}
 local KEYS_OF_A_ROOM = {'lines', 'lines-by-time', 'passages', 'passages-by-time', 'passages-in-order',
     'passages-counted', 'open_passages', 'open_passages-by-time', 'glossaries', 'answers', 'subscriptions',

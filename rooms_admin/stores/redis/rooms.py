@@ -5,7 +5,10 @@ Nothing is cached, so that all replicas see a change at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +24,7 @@ from rooms_admin.rooms.room import (
     milliseconds,
 )
 from rooms_admin.stores.redis.keys import Keys
+from rooms_admin.stores.room_locks import WAIT_S, RoomLocks, busy
 from storage.documents import Documents
 from storage.errors import StoreUnavailable
 from storage.redis import Part, RedisClient, Script
@@ -29,6 +33,10 @@ READ_AT_ONCE = 100
 """Rooms read at a time for a listing. Filters are applied room by room until the page is full."""
 TRIES = 100
 """Attempts to change a room while concurrent requests keep changing it."""
+LOCK_MS = 10_000
+"""Milliseconds after which the lock of a replica that died is free."""
+LOCK_POLL_S = 0.05
+"""Interval in seconds of trying to lock a room that another replica is changing."""
 _SORTED_BY = {"created_at": "id", "name": "name", "valid_until": "end"}
 
 _SCRIPT = Script(Path(__file__).with_name("rooms.lua"))
@@ -49,6 +57,7 @@ class RedisRooms:
     def __init__(self, client: RedisClient, keys: Keys) -> None:
         self._client = client
         self._keys = keys
+        self._locks = RoomLocks()
         self._rooms = Documents("room", Room, client.health)
         self._glossaries = Documents("glossary", Glossary, client.health)
         self._proofs = Documents("deletion", _Proof, client.health)
@@ -88,6 +97,38 @@ class RedisRooms:
 
     async def _youngest(self, room_ids: Sequence[bytes]) -> Room | None:
         return await self.get(max(room_ids).decode()) if room_ids else None
+
+    @asynccontextmanager
+    async def changing(self, room_id: str) -> AsyncIterator[None]:
+        async with self._locks.hold(room_id):
+            lock, token = self._keys.lock(room_id), secrets.token_hex(8)
+            await self._acquire(lock, token)
+            renewing = asyncio.create_task(self._renew(lock, token), name="renew the lock of a room")
+            try:
+                yield
+            finally:
+                renewing.cancel()
+                await asyncio.wait({renewing})
+                try:
+                    await self._client.run(_SCRIPT, "unlock", [lock], token)
+                except StoreUnavailable:
+                    pass  # it expires
+
+    async def _acquire(self, lock: str, token: str) -> None:
+        clock = asyncio.get_running_loop().time
+        until = clock() + WAIT_S
+        while not await self._client.call("SET", lock, token, "NX", "PX", LOCK_MS):
+            if clock() >= until:
+                raise busy()
+            await asyncio.sleep(LOCK_POLL_S)
+
+    async def _renew(self, lock: str, token: str) -> None:
+        while True:
+            await asyncio.sleep(LOCK_MS / 3_000)
+            try:
+                await self._client.run(_SCRIPT, "relock", [lock], token, LOCK_MS)
+            except StoreUnavailable:
+                pass  # if it lasts, the lock expires: the version of the room is compared when it is written
 
     async def update(self, room_id: str, change: Callable[[Room], Room]) -> Room:
         for _ in range(TRIES):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -21,6 +21,7 @@ from rooms_admin.rooms.room import (
     folded,
     milliseconds,
 )
+from rooms_admin.stores.room_locks import RoomLocks
 from rooms_admin.stores.sqlite.migrations import OF_A_ROOM
 from storage.documents import Documents
 from storage.sqlite import SqliteDatabase
@@ -49,6 +50,7 @@ class SqliteRooms:
     def __init__(self, database: SqliteDatabase, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._clock = clock
+        self._locks = RoomLocks()
         self._rooms = Documents("room", Room, database.health)
         self._glossaries = Documents("glossary", Glossary, database.health)
         self._proofs = Documents("deletion", _Counts, database.health)
@@ -80,8 +82,12 @@ class SqliteRooms:
             self._known[room_id] = room, now
         return room
 
+    def changing(self, room_id: str) -> AbstractAsyncContextManager[None]:
+        """Another process on the same file is not excluded: there is one only for a moment, during an update."""
+        return self._locks.hold(room_id)
+
     @contextmanager
-    def _changing(self, room_id: str) -> Iterator[None]:
+    def _outdating(self, room_id: str) -> Iterator[None]:
         """Invalidate the cached room, whether the change succeeds or not."""
         self._changes += 1
         try:
@@ -122,7 +128,7 @@ class SqliteRooms:
             self._put(connection, changed)
             return changed
 
-        with self._changing(room_id):
+        with self._outdating(room_id):
             return await self._database.write(update)
 
     async def remove(self, room_id: str, now: datetime) -> Deletion:
@@ -145,7 +151,7 @@ class SqliteRooms:
             )
             return proof
 
-        with self._changing(room_id):
+        with self._outdating(room_id):
             proof = await self._database.write(remove)
         await self._database.truncate_log()
         return proof

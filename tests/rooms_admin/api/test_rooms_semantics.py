@@ -128,6 +128,27 @@ async def test_a_participant_is_added_once(repeating: Repeating) -> None:
     assert len(repeating.service.acs.rooms.rooms[room["acs_room_id"]]) == 3
 
 
+async def test_an_addition_cut_short_after_it_was_made_is_finished_by_repeating_it(
+    repeating: Repeating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = (await repeating.post("/api/rooms", NEW_ROOM, key=None)).json()
+    path, cleo = f"/api/rooms/{room['room_id']}/participants", {"display_name": "Cleo", "speaks": "en-US"}
+    with monkeypatch.context() as dying:
+
+        async def die(*_: object) -> None:
+            raise OSError("killed")
+
+        dying.setattr(SqliteIdempotency, "keep", die)
+        with pytest.raises(OSError, match="killed"):
+            await repeating.post(path, cleo)
+    repeating.service = await built(before=repeating.service, idempotency=SqliteIdempotency(repeating.database))
+    first, second = [await repeating.post(path, cleo) for _ in range(2)]
+    assert (first.status_code, second.json()) == (201, first.json())
+    assert (await repeating.post(path, cleo, key="k-2")).json() != first.json()
+    assert len(repeating.service.acs.rooms.rooms[room["acs_room_id"]]) == 4
+    assert "request_key" not in first.json()
+
+
 # --- versions ------------------------------------------------------------------------------------------
 
 

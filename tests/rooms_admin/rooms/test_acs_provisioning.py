@@ -145,6 +145,7 @@ async def test_a_move_into_a_language_that_is_removed_meanwhile_is_taken_back(mo
     async def while_removed(*args: Any) -> None:
         monkeypatch.undo()
         await invite(*args)
+        service.store.lose_locks()
         await service.rooms.change(room.room_id, ChangedRoom(languages=[EN, ES]))
 
     monkeypatch.setattr(service.fake.acs, "set_role", while_removed)
@@ -241,6 +242,7 @@ async def test_new_languages_of_a_room_deleted_meanwhile_leave_nothing(monkeypat
 
     async def while_deleted(*args: Any) -> Any:
         made = await create(*args)
+        service.store.lose_locks()
         await service.rooms.remove(room.room_id)
         return made
 

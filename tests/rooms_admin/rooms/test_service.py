@@ -168,6 +168,7 @@ async def test_a_change_of_a_room_that_is_deleted_meanwhile(monkeypatch: pytest.
     room = await service.rooms.create(NEW)
 
     async def while_deleted(*_: Any) -> None:
+        service.store.lose_locks()
         await service.rooms.remove(room.room_id)
 
     monkeypatch.setattr(service.fake.acs, "set_role", while_deleted)
