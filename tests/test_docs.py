@@ -30,6 +30,7 @@ from http_serving import http_protocol
 from http_serving.bearer_tokens import EVENT_GRID_APP, EVENT_GRID_ROLE
 from http_serving.request_body import BODY_TIMEOUT_S
 from http_serving.server import LARGEST_MESSAGE, PING_S
+from http_serving.websocket_protocol import SMALL, SMALL_PER_S
 from listeners import feed
 from media_streaming import stream
 from media_streaming.stream import SERVICE_RESTART
@@ -194,6 +195,7 @@ def test_the_limits_on_the_security_page_are_those_of_the_code() -> None:
         f"A body has {BODY_TIMEOUT_S:g} s",
         f"cut after {http_protocol.WRITE_TIMEOUT_S:g} s",
         f"answer pings within {2 * PING_S:g} s",
+        f"More than {SMALL_PER_S} frames of less than {SMALL} bytes per second",
         f"checked every {CHECK_INTERVAL_S:g} s",
         EVENT_GRID_APP,
         EVENT_GRID_ROLE,

@@ -115,6 +115,20 @@ async def test_keys_that_cannot_be_fetched_are_no_wrong_token() -> None:
 
 
 @in_real_time  # as `in_place_of_acs` is
+async def test_a_flood_of_pings_ends_its_socket_and_nothing_else() -> None:
+    async with line() as whole:
+        room = await whole.room()
+        async with in_place_of_acs(whole, room) as (_, socket), others_are_served(whole):
+            assert socket._conn is not None
+            assert socket._conn.transport is not None
+            socket._conn.transport.write(b"\x89\x80\x00\x00\x00\x00" * 50_000)
+            async with asyncio.timeout(10):
+                while (await socket.receive()).type is aiohttp.WSMsgType.TEXT:
+                    pass
+        assert socket.close_code == 1008
+
+
+@in_real_time  # as `in_place_of_acs` is
 @pytest.mark.parametrize(
     ("message", "code"),
     [

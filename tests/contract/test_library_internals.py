@@ -98,12 +98,15 @@ async def test_uvicorns_websocket_protocol() -> None:
         used_by,
         protocol,
         "close_sent",
+        "close_timeout",
+        "close_timer",
         "config",
         "conn",
         "data_received",
         "disconnected",
         "handshake_complete",
         "handshake_initiated",
+        "loop",
         "queue",
         "read_paused",
         "send",
@@ -111,8 +114,7 @@ async def test_uvicorns_websocket_protocol() -> None:
         "writable",
     )
     needs(used_by, protocol.config, "ws_max_size")
-    needs(used_by, protocol.conn, "current_size", "extensions", "reader", "state")
-    needs(used_by, protocol.conn.reader, "buffer")
+    needs(used_by, protocol.conn, "current_size", "data_to_send", "extensions", "fail", "state")
     needs(used_by, websockets.protocol, "OPEN")
     needs(used_by, websockets.utils, "apply_mask")
 

@@ -17,7 +17,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 from websockets.utils import apply_mask
 
-from http_serving.websocket_protocol import WAITING_MESSAGES, QuickWebSocketProtocol
+from http_serving.websocket_protocol import SMALL_PER_S, WAITING_MESSAGES, QuickWebSocketProtocol
+from tests.support.virtual_time import virtual_time
 
 LIMIT = 70_000
 """Bytes of a message; beyond the 65,535 of the middle header size."""
@@ -82,7 +83,7 @@ async def until(condition: Callable[[], object]) -> None:
 async def connection(
     kind: type[WebSocketsSansIOProtocol], *, early: bytes = b""
 ) -> AsyncIterator[tuple[WebSocketsSansIOProtocol, FakeTransport]]:
-    """A connection whose application has accepted it and takes nothing. `early`: sent with the handshake."""
+    """A connection whose application has accepted it and takes nothing. `early`: sent before it has."""
     over = asyncio.Event()
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -97,10 +98,12 @@ async def connection(
     protocol = kind(config=config, server_state=ServerState(), app_state={}, _loop=asyncio.get_running_loop())
     transport = FakeTransport()
     protocol.connection_made(transport)
-    protocol.data_received(HANDSHAKE + early)
+    protocol.data_received(HANDSHAKE)  # uvicorn's HTTP protocol passes it on alone
+    if early:
+        protocol.data_received(early)
     await until(lambda: protocol.handshake_complete)
     assert transport.written.startswith(b"HTTP/1.1 101 ")
-    transport.written = b""
+    transport.written = transport.written.partition(b"\r\n\r\n")[2]
     try:
         yield protocol, transport
     finally:
@@ -233,6 +236,59 @@ async def test_reading_stops_when_the_application_takes_nothing_and_goes_on_when
         assert transport.paused
         await protocol.receive()
         assert not transport.paused
+
+
+# --- small frames ------------------------------------------------------------------------------------
+
+FLOODS = {
+    "pings": frame(PING, b"") * 50_000,
+    "long pings": frame(PING, b"x" * 125) * 10_000,
+    "empty fragments": frame(TEXT, b"", fin=False) + frame(CONTINUATION, b"", fin=False) * 200_000,
+    "tiny messages": frame(TEXT, b"x") * 50_000,
+    "tiny binary messages": frame(BINARY, b"x") * 50_000,
+    "pongs": frame(PONG, b"x") * 50_000,
+}
+
+
+@pytest.mark.parametrize("early", [False, True], ids=["", "before the handshake is answered"])
+@pytest.mark.parametrize("flood", FLOODS)
+async def test_a_flood_of_small_frames_ends_the_connection_before_it_costs_time(flood: str, early: bool) -> None:
+    data = FLOODS[flood]
+    async with connection(QuickWebSocketProtocol, early=data if early else b"") as (protocol, transport):
+        if not early:
+            protocol.data_received(data)
+        told = [protocol.queue.get_nowait() for _ in range(protocol.queue.qsize())]
+        assert told[-1] == {"type": "websocket.disconnect", "code": 1008}
+        assert len(told) - 1 <= SMALL_PER_S
+        assert not transport.closed, "that would reset the connection, and the peer would not be told"
+        close = struct.pack("!H", 1008) + b"too many small frames"
+        pongs, _, _ = transport.written.partition(bytes([0x88, len(close)]) + close)
+        assert pongs != transport.written, "the peer is told why"
+        assert pongs.count(b"\x8a") <= SMALL_PER_S
+        protocol.data_received(data[: len(data) // 2])  # what was under way already
+        assert protocol.queue.qsize() == 0
+        assert protocol.close_timer is not None
+        assert protocol.close_timer.when() - protocol.loop.time() <= protocol.close_timeout
+
+
+@virtual_time
+async def test_as_many_small_frames_as_are_allowed_may_come_every_second() -> None:
+    async with connection(QuickWebSocketProtocol) as (protocol, transport):
+        for _ in range(3):
+            protocol.data_received(frame(PING, b"") * SMALL_PER_S)
+            await asyncio.sleep(1)
+        assert not transport.closed
+        assert transport.written == b"\x8a\x00" * 3 * SMALL_PER_S
+
+
+async def test_large_messages_are_not_counted_whatever_their_kind() -> None:
+    audio = frame(TEXT, b"x" * 1_400), frame(BINARY, b"x" * 960)
+    pieces = frame(TEXT, b"x" * 700, fin=False) + frame(CONTINUATION, b"x" * 700)
+    async with connection(QuickWebSocketProtocol) as (protocol, transport):
+        for data in (*audio, pieces):
+            protocol.data_received(data * 2 * SMALL_PER_S)
+        assert not transport.closed
+        assert protocol.queue.qsize() == 6 * SMALL_PER_S
 
 
 # --- sending -----------------------------------------------------------------------------------------
