@@ -15,7 +15,8 @@ load was late. Speed is shown, not asserted: the exit status is 0 unless a measu
 invalid (2). Nothing leaves this machine, and all processes end with the command.
 
 `--only`: `line` (the runs under calls), `stall`, `flood`, `joins`, `emulator` (alone), `hot-paths`, `admin-reads`,
-`guard` (what the integrity guard finds and what it costs), or one hot path by its file's name.
+`guard` (what the integrity guard finds and what it costs), `lag` (what is heard where more is said than a channel can
+carry), or one hot path by its file's name.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
-from benchmarks import admin_reads, capacity, emulator_load, flood, joins, line, stall, table
+from benchmarks import admin_reads, capacity, emulator_load, flood, joins, lag, line, stall, table
 from benchmarks.guard import scores as guard
 from benchmarks.guard import table as guard_table
 from benchmarks.hot_paths import timing
@@ -56,7 +57,7 @@ HOT_PATHS = (
     "pacer",
     "feed",
 )
-PARTS = ("line", "stall", "flood", "joins", "emulator", "hot-paths", "admin-reads", "guard", "turns")
+PARTS = ("line", "stall", "flood", "joins", "emulator", "hot-paths", "admin-reads", "guard", "turns", "lag")
 CALLS = (1, 10, 50)
 STALL_S, LONG_STALL_S = 10.0, 30.0
 ADMIN_READS_S = 4.0
@@ -120,7 +121,11 @@ async def measure(wanted: Wanted, results: Results, progress: ProgressDisplay) -
         cores = line.Cores.of_this_machine()
         allowed = os.sched_getaffinity(0)
         # The admin API needs no speech, and the emulator alone uses a tone.
-        speech = await synthesise() if wanted.parts - {"admin-reads", "emulator", "hot-paths", "guard", "turns"} else {}
+        speech = (
+            await synthesise()
+            if wanted.parts - {"admin-reads", "emulator", "hot-paths", "guard", "turns", "lag"}
+            else {}
+        )
         if cores.load is not None:
             os.sched_setaffinity(0, {cores.load})
         try:
@@ -134,6 +139,9 @@ async def measure(wanted: Wanted, results: Results, progress: ProgressDisplay) -
         results.guard = [await asyncio.to_thread(guard.measure, which) for which in guard.SETS]
     if "turns" in wanted.parts:
         await _measure_turns(wanted, results, progress)
+    if "lag" in wanted.parts:
+        progress.about("lag")("four scenes")
+        results.lag = await asyncio.to_thread(lag.measure)
 
 
 async def _measure_turns(wanted: Wanted, results: Results, progress: ProgressDisplay) -> None:
@@ -255,6 +263,8 @@ def show(screen: Console, results: Results) -> None:
         guard_table.show(screen, results.guard)
     if results.turns:
         turns_table.show(screen, results.turns, results.turns_source)
+    if results.lag:
+        lag.show(screen, results.lag)
 
 
 def read_arguments(arguments: Sequence[str] | None) -> Wanted:

@@ -19,6 +19,7 @@ from benchmarks.flood import Flood
 from benchmarks.guard.scores import Scores
 from benchmarks.hot_paths.timing import Timing
 from benchmarks.joins import Joins
+from benchmarks.lag import Outcome
 from benchmarks.line import Run
 from benchmarks.stall import Stall
 from benchmarks.turns.scores import Score
@@ -40,6 +41,7 @@ class Results:
     turns: Sequence[Score] = ()
     turns_source: str = ""
     """Whether the sentences were recorded or synthesised."""
+    lag: Sequence[Outcome] = ()
 
     def document(self) -> dict[str, Any]:
         """Return the results as JSON values, with machine and time; measurements not made are left out."""
@@ -67,6 +69,8 @@ class Results:
             document["joins"] = [asdict(joins) for joins in self.joins]
         if self.turns:
             document["turns"] = {"speech": self.turns_source, "scores": [score.document() for score in self.turns]}
+        if self.lag:
+            document["lag"] = [asdict(scene) for scene in self.lag]
         if self.flood is not None:
             document["flood"] = {**asdict(self.flood), "jitter_ratio": self.flood.jitter_ratio}
         return document

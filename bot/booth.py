@@ -23,7 +23,7 @@ class Booth(Protocol):
         """Take the next piece of an utterance: PCM16 mono 24 kHz, any even length."""
         ...
 
-    def interpret(self, utterance: str, *, strict: bool = False, speed: float = 1.0) -> None:
+    def interpret(self, utterance: str, *, strict: bool = False, speed: float = 1.0, condensed: bool = False) -> None:
         """Interpret an utterance that is complete.
 
         Called again after its `InterpretationEnded` and before `release`, it asks for another interpretation of the
@@ -32,7 +32,12 @@ class Booth(Protocol):
         Args:
             strict: remind the engine, for this utterance, that it translates and does nothing else.
             speed: of the voice, 0.25 to 1.5; as near to it as the engine can at this moment.
+            condensed: in fewer words.
         """
+        ...
+
+    def pace(self, *, speed: float, condensed: bool) -> None:
+        """Use this manner for parts of a simultaneous utterance, which are interpreted before `interpret` is called."""
         ...
 
     def release(self, utterance: str) -> None:

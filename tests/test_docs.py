@@ -18,7 +18,7 @@ from bot import rate_limits
 from bot.calls import dispatcher, media_recovery, periodic_checks, registry, replica_mailbox, service
 from bot.config import Settings
 from bot.interpreting import booth_events, renditions
-from bot.interpreting.playout import catch_up, channels, pacer
+from bot.interpreting.playout import catch_up, channels, lateness, pacer
 from bot.interpreting.quality import backchannels
 from bot.realtime import conversation_session
 from bot.realtime.timeouts import BoothLimits
@@ -238,7 +238,8 @@ def test_the_numbers_on_the_architecture_page_are_those_of_the_code() -> None:
         f"breaks off for {channels.DRY_S:g} s ({channels.DRY_SIMULTANEOUS_S:g} s in",
         f"has to wait {catch_up.STEPS_MS[0] / 1000:g} s | pauses over {pacer.PAUSE_LIMIT_MS} ms are left out",
         f"has to wait {steps} s | the next interpretation is requested at {speeds} of its speed",
-        f"more than {catch_up.WAITING_LIMIT_MS / 1000:g} s are queued",
+        f"{catch_up.STEPS_MS[catch_up.CONDENSED_FROM - 1] / 1000:g} s | the next interpretation is requested in fewer",
+        f"begin more than {lateness.LATE_S:g} s after the speaker's last word",
         f"falls no faster than every {catch_up.HOLD_S:g} s",
         f"Less than {backchannels.SHORT_MS} ms of voice",
         f"waits up to {booth_events.HEAR_OUT_S:g} s for its transcript",
@@ -248,8 +249,7 @@ def test_the_numbers_on_the_architecture_page_are_those_of_the_code() -> None:
         f"has not taken (`bot/realtime/speech_backlog.py`) | {limits.backlog_ms / 1000:g} s,",
         f"read by the model (`bot/realtime/connection.py`) | {limits.unread_s:g} s old",
         f"read aloud (`bot/realtime/booth.py`) | {limits.texts}, for {limits.text_wait_s:g} s",
-        f"{catch_up.WAITING_LIMIT_MS / 1000:g} s per channel behind the voice now heard, "
-        f"{catch_up.VOICE_LIMIT_MS / 1000:g} s of one utterance, {catch_up.WAITING_LIMIT_S:g} s old",
+        f"{lateness.LATE_S:g} s per channel ahead of the last that waits, {catch_up.VOICE_LIMIT_MS / 1000:g} s of one",
         f"late readers (`listeners/feed.py`) | {feed.REPLAYED_LINES}, and {feed.PINNED_LINES} of",
         f"audio (`listeners/feed.py`) | {feed.AUDIO_LIMIT_MS / 1000:g} s |",
         f"captions | {feed.CAPTION_LIMIT} lines,",

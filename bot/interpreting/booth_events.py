@@ -45,6 +45,8 @@ HEAR_OUT_S = 0.4
 
 Examine = Callable[[str | None, str, Lane, GlossaryEntries], tuple[str, ...]]
 """The speaker's words if they are known, the interpretation, the lane, the glossary -> the interpretation's faults."""
+CONDENSED = "condensed"
+"""Flag of a caption: it was asked for in fewer words."""
 _SHOWN_EARLY = frozenset({Fault.LANGUAGE, Fault.ASSISTANT})
 """Faults that the first words of an interpretation may show."""
 _TRANSIENT = frozenset({"server_error"})
@@ -125,7 +127,8 @@ class BoothEvents:
             return
         self._out.append(Release(rendition.lane, entry.utterance))
         cut = event.outcome is InterpretationOutcome.INCOMPLETE
-        flags = (*entry.faults, *rendition.spoken.flags, *([event.outcome.value] if cut else []))
+        remarks = [CONDENSED] if entry.condensed else []
+        flags = (*entry.faults, *rendition.spoken.flags, *remarks, *([event.outcome.value] if cut else []))
         self._captions.finish(rendition.spoken, rendition.lane.target, flags)
         if rendition.channels and entry.kind is EntryKind.UTTERANCE:
             self._loops.spoke(text, entry, now)
@@ -279,12 +282,17 @@ class BoothEvents:
             return False
         entry.strict = True
         self._renditions.restart(rendition, now)
-        self._out.append(Interpret(rendition.lane, entry.utterance, strict=True, speed=entry.speed))
+        self._out.append(
+            Interpret(rendition.lane, entry.utterance, strict=True, speed=entry.speed, condensed=entry.condensed)
+        )
         return True
 
     def _judge(self, rendition: Rendition, text: str) -> tuple[str, ...]:
         original = rendition.spoken.source_text if rendition.via is None else None
-        return self._examine(original, text, rendition.lane, self._glossary)
+        faults = self._examine(original, text, rendition.lane, self._glossary)
+        if rendition.entry.condensed:  # which is shorter than it would be
+            return tuple(fault for fault in faults if fault != Fault.LENGTH)
+        return faults
 
     # --- is it needed? -------------------------------------------------------------------------
 

@@ -36,6 +36,8 @@ class _BoothState:
     """Its speaker, or the last who hears it, has left the call."""
     engine: str = ""
     """What serves the lane, if that is not what was asked for."""
+    pace: tuple[float, bool] = 1.0, False
+    """Speed, and whether in fewer words, as told to a simultaneous booth."""
 
 
 class Booths:
@@ -136,6 +138,14 @@ class Booths:
         """Return what serves the lane; empty if that is what was asked for, or nothing."""
         booth = self._open.get(lane)
         return booth.engine if booth else ""
+
+    def set_pace(self, lane: Lane, speed: float, *, condensed: bool) -> bool:
+        """Note the pace of a simultaneous booth; returns whether that is another one than before."""
+        booth = self._open.get(lane)
+        if booth is None or booth.pace == (speed, condensed):
+            return False
+        booth.pace = speed, condensed
+        return True
 
     def simultaneous(self, lane: Lane) -> bool:
         """Return whether the booth speaks while the speaker does."""

@@ -58,6 +58,17 @@ class Interpret:
     """Remind the model, this time only, that it translates and does nothing else."""
     speed: float = 1.0
     """Speed of the voice: above 1.0 where the channel lags."""
+    condensed: bool = False
+    """Say it in fewer words, because the channel lags."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Interpret so what a simultaneous booth interprets before the end of the utterance."""
+
+    lane: Lane
+    speed: float
+    condensed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +180,7 @@ Effect = (
     | Brief
     | Hear
     | Interpret
+    | Pace
     | Release
     | Cancel
     | Say

@@ -96,6 +96,8 @@ class Entry:
     """By channel."""
     speed: float = 1.0
     """Speed of the voice, as asked for."""
+    condensed: bool = False
+    """It was asked for in fewer words, because the channel lagged."""
     strict: bool = False
     """It was interpreted a second time, because the first result was no interpretation."""
     faults: tuple[str, ...] = ()

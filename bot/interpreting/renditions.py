@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from bot.interpreting.booths import Booths
 from bot.interpreting.captions import Captions, Utterance
-from bot.interpreting.effects import Cancel, Effect, Hear, Interpret, Opened, Settled
+from bot.interpreting.effects import Cancel, Effect, Hear, Interpret, Opened, Pace, Settled
 from bot.interpreting.ledger import Entry, EntryKind, EntryState, Ledger
 from bot.interpreting.plan import Lane, RoomPlan
 from bot.interpreting.playout.channels import Channels
@@ -28,6 +28,8 @@ need 0.5-2.5 s to their first audio (realtime protocol sheet, section 8): at fou
 
 READ_ONLY = "read_only"
 """Reason in the ledger of an interpretation that is only read because nobody in the call hears its language."""
+AWAY = "channel_away"
+"""Why a rendition is not heard on a channel that no media stream carries."""
 
 
 @dataclass(slots=True, eq=False)
@@ -160,6 +162,17 @@ class Renditions:
             uncommitted = rendition.entry.committed_at is None and not rendition.complete
             if uncommitted and rendition.via is None and not rendition.lane.passthrough:
                 self._out.append(Hear(rendition.lane, utterance, pcm))
+                if rendition.simultaneous:
+                    self._pace(rendition)
+
+    def _pace(self, rendition: Rendition) -> None:
+        """Let a booth know of the pace it should take on, while the speaker still speaks."""
+        lag = self._channels.lag(rendition.passages)
+        if lag is None or not self._booths.set_pace(rendition.lane, lag.speed, condensed=lag.condensing):
+            return
+        rendition.entry.speed = lag.speed
+        rendition.entry.condensed = rendition.entry.condensed or lag.condensing
+        self._out.append(Pace(rendition.lane, lag.speed, lag.condensing))
 
     def pass_through(self, utterance: str, pcm: bytes, now: float) -> bool:
         """Let other rooms hear the speaker's own voice, frame by frame; returns whether any room does."""
@@ -189,11 +202,16 @@ class Renditions:
             return
         if entry.state is EntryState.HEARD:
             self._ledger.advance(entry, EntryState.COMMITTED)
-        entry.speed = self._channels.speed(rendition.channels)
         if not rendition.asked:
             rendition.asked = True
             self._enter(rendition, now)
-        self._out.append(Interpret(rendition.lane, entry.utterance, speed=entry.speed))
+        for passage in rendition.passages:
+            self._channels.expect(passage, now)
+        lag = self._channels.lag(rendition.passages)
+        if lag is not None:
+            entry.speed = lag.speed
+            entry.condensed = entry.condensed or lag.condensing
+        self._out.append(Interpret(rendition.lane, entry.utterance, speed=entry.speed, condensed=entry.condensed))
 
     def restart(self, rendition: Rendition, now: float) -> None:
         """Discard what the booth has said, none of which has been heard: the booth is asked again."""
@@ -221,8 +239,11 @@ class Renditions:
         return rendition
 
     def _enter(self, rendition: Rendition, now: float, *, yields: bool = False) -> None:
-        """Give the rendition its place on the floor of each of its channels."""
+        """Give the rendition its place on the floor of each of its channels that are carried now."""
         for channel in rendition.channels:
+            if not self._carried(channel):
+                rendition.unheard = AWAY
+                continue
             passage = FloorEntry(
                 rendition.entry, now, channel, rendition.chair, yields, simultaneous=rendition.simultaneous
             )
@@ -255,8 +276,7 @@ class Renditions:
                 playout.dropped += len(pcm)
         for passage in list(rendition.passages):
             self._channels.audio(passage, pcm, now)
-            while (excess := self._channels.too_much(passage.channel)) is not None:
-                self.silence(self._owner(excess), [excess], "queue_full")
+            self._leave_out(passage.channel, now)
 
     def complete(self, rendition: Rendition) -> None:
         """Note the booth's last word: what there is is played to its end."""
@@ -284,10 +304,11 @@ class Renditions:
         """Play what is due on all channels; returns whether that settled a rendition."""
         before = len(self._ledger)
         for channel in list(self._channels.floors):
-            if not self._carried(channel):
-                continue
-            while (late := self._channels.too_late(channel, now)) is not None:
-                self.silence(self._owner(late), [late], "stale")
+            broken_off = self._channels.broken_off(channel, now)
+            if broken_off is not None:
+                self.silence(self._owner(broken_off), [broken_off], "stale")
+            if self._channels.floors[channel].speaking is None:
+                self._leave_out(channel, now)
             passage = self._channels.play(channel, now, quiet=quiet)
             if passage is not None:
                 rendition = self._owner(passage)
@@ -296,9 +317,22 @@ class Renditions:
                 self._settle_if_over(rendition)
         return len(self._ledger) < before
 
+    def _leave_out(self, channel: str, now: float) -> None:
+        """Take off a channel what would be heard too late."""
+        while (excess := self._channels.too_much(channel, now)) is not None:
+            self.silence(self._owner(excess), [excess], "queue_full")
+
     def set_stream(self, name: str, *, ready: bool) -> None:
-        """Note whether a media stream can carry a voice."""
+        """Note whether a media stream can carry a voice; what should be heard on one that cannot is read."""
         (self._streams.add if ready else self._streams.discard)(name)
+        self._read_where_away()
+
+    def _read_where_away(self) -> None:
+        """Take off their floors the passages whose channel no media stream carries now: nobody knows for how long."""
+        for rendition in self.all():
+            away = [passage for passage in rendition.passages if not self._carried(passage.channel)]
+            if away:
+                self.silence(rendition, away, AWAY)
 
     def _carried(self, channel: str) -> bool:
         """Return whether the channel's media stream is ready; channels of listeners need none."""
@@ -381,6 +415,7 @@ class Renditions:
     def follow(self, plan: RoomPlan) -> None:
         """Apply a changed plan to utterances that begin from now on."""
         self._plan = plan
+        self._read_where_away()
 
     def tick(self, now: float) -> None:
         """Abandon the renditions whose model has given no sign for `MODEL_PATIENCE_S`."""
@@ -396,8 +431,7 @@ class Renditions:
 
     def next_frame_at(self, now: float, *, quiet: bool) -> float | None:
         """When `play` has something to do."""
-        carried = filter(self._carried, self._channels.floors)
-        deadlines = (self._channels.deadline(channel, now, quiet=quiet) for channel in carried)
+        deadlines = (self._channels.deadline(channel, now, quiet=quiet) for channel in self._channels.floors)
         return min((at for at in deadlines if at is not None), default=None)
 
     def deadline(self) -> float | None:

@@ -24,6 +24,7 @@ from bot.interpreting.effects import (
     LaneServed,
     OpenBooth,
     Opened,
+    Pace,
     Play,
     Release,
     Restricted,
@@ -236,8 +237,10 @@ class LiveRoom:
                     self._audience.audio(channel, pcm)
             case Hear(lane, utterance, pcm):
                 self._booths[lane][0].hear(utterance, pcm)
-            case Interpret(lane, utterance, strict, speed):
-                self._booths[lane][0].interpret(utterance, strict=strict, speed=speed)
+            case Interpret(lane, utterance, strict, speed, condensed):
+                self._booths[lane][0].interpret(utterance, strict=strict, speed=speed, condensed=condensed)
+            case Pace(lane, speed, condensed):
+                self._booths[lane][0].pace(speed=speed, condensed=condensed)
             case Release(lane, utterance):
                 if lane in self._booths:
                     self._booths[lane][0].release(utterance)

@@ -55,6 +55,7 @@ def ledger_record(entry: Entry) -> LedgerRecord:
         kind=entry.kind.value,
         faults=tuple(str(fault) for fault in entry.faults),
         strict=entry.strict,
+        condensed=entry.condensed,
         speed=entry.speed,
         engine=entry.engine,
         playouts={

@@ -85,6 +85,8 @@ class RealtimeBooth:
         """`refused`: why the best engine is known not to work; it is still tried later."""
         self._lane = lane
         self._instructions = instructions
+        self._pace = 1.0, False
+        """Speed, and whether in fewer words, of what is interpreted before the end of an utterance."""
         self._deliver = deliver
         self._fallback = fallback
         self._limits = limits
@@ -144,10 +146,10 @@ class RealtimeBooth:
             connection.wake()
         self.check_by(now + self._limits.backlog_ms / 1000)
 
-    def interpret(self, utterance: str, *, strict: bool = False, speed: float = 1.0) -> None:
+    def interpret(self, utterance: str, *, strict: bool = False, speed: float = 1.0, condensed: bool = False) -> None:
         if self._over or self._backlog.ignores(utterance):
             return
-        if self._backlog.complete(utterance, strict=strict, speed=speed):
+        if self._backlog.complete(utterance, strict=strict, speed=speed, condensed=condensed):
             connection = self._serving()
         else:
             connection = next((one for one in self._live() if one.session.knows(utterance)), None)
@@ -156,11 +158,18 @@ class RealtimeBooth:
             else:
                 now = asyncio.get_running_loop().time()
                 connection.health.asked(utterance, now)
-                for event in connection.session.interpret(utterance, now, strict=strict, speed=speed):
+                for event in connection.session.interpret(
+                    utterance, now, strict=strict, speed=speed, condensed=condensed
+                ):
                     self._report(event)
                 self.check_by(now + self._limits.answer_s)
         if connection is not None:
             connection.wake()
+
+    def pace(self, *, speed: float, condensed: bool) -> None:
+        self._pace = speed, condensed
+        for connection in self._live():
+            connection.session.pace(speed=speed, condensed=condensed)
 
     def release(self, utterance: str) -> None:
         for connection in self._live():
@@ -220,8 +229,10 @@ class RealtimeBooth:
         """Connect to an engine; by default to the one in use."""
         assert self._group is not None
         engine = engine or self._fallback.engine
+        session = engine.session(self._instructions)
+        session.pace(speed=self._pace[0], condensed=self._pace[1])
         connection = RealtimeConnection(
-            engine.session(self._instructions),
+            session,
             engine.health(),
             engine.connect,
             self,
@@ -442,7 +453,9 @@ class RealtimeBooth:
         connection.health.hear(piece.utterance, len(piece.pcm))
         if piece.last:
             connection.health.asked(piece.utterance, now)
-            for event in session.interpret(piece.utterance, now, strict=piece.strict, speed=piece.speed):
+            for event in session.interpret(
+                piece.utterance, now, strict=piece.strict, speed=piece.speed, condensed=piece.condensed
+            ):
                 self.deliver(connection, event)
             if self._current is not None:
                 self._current.wake()  # the next utterance may belong to the replacement

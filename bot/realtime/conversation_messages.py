@@ -70,6 +70,13 @@ target language: no answer, no comment, no apology, no repetition in the languag
 """Appended to the instructions of a response that is interpreted strictly."""
 
 
+CONDENSE = """
+
+The listeners have fallen behind. Translate in as few words as a good interpreter would: keep the message, all names, \
+numbers, questions and negations; leave out repetitions, fillers and polite phrases. Aim at half the length."""
+"""Appended to the instructions of a response that is condensed."""
+
+
 def reading_aloud(language: str) -> str:
     """Return instructions for a response that reads its input text aloud. `language` is a name, such as `Spanish`."""
     return (

@@ -43,6 +43,7 @@ from bot.interpreting.events import (
 from bot.interpreting.plan import AUTO, Lane, primary
 from bot.realtime.conversation_messages import (
     CLEAR,
+    CONDENSE,
     STRICT_REMINDER,
     ConversationSettings,
     append,
@@ -138,10 +139,12 @@ class ConversationSession(SessionRules):
             turn.appended += len(pcm)
             self._outgoing.append(append(pcm))
 
-    def interpret(self, utterance: str, now: float, *, strict: bool = False, speed: float = 1.0) -> list[BoothEvent]:
+    def interpret(
+        self, utterance: str, now: float, *, strict: bool = False, speed: float = 1.0, condensed: bool = False
+    ) -> list[BoothEvent]:
         """Commit the audio of the utterance and request its interpretation; or request another one."""
         turn = self._turns.get(utterance)
-        instructions = self._instructions + (STRICT_REMINDER if strict else "")
+        instructions = self._instructions + (STRICT_REMINDER if strict else "") + (CONDENSE if condensed else "")
         if turn is not None and turn.stage is TurnStage.KEPT:
             del self._kept[utterance]
             turn.begin_attempt(instructions, speed)

@@ -77,6 +77,8 @@ class SegmentedSession:
         self.append_bytes = inner.append_bytes
         self._utterances: OrderedDict[str, _SegmentedUtterance] = OrderedDict()
         self._of_part: dict[str, _SegmentedUtterance] = {}
+        self._speed = 1.0
+        self._condensed = False
 
     @property
     def ready(self) -> bool:
@@ -104,29 +106,37 @@ class SegmentedSession:
             raise ValueError(f"{utterance} is complete")
         part = current.parts[-1] if current.parts else self._new_part(current)
         if part.heard >= LONGEST_PART_BYTES or (part.heard >= SHORTEST_PART_BYTES and _begins_quietly(pcm)):
-            self._inner.interpret(part.id, now)  # too long to be refused, so there are no events
+            # Too long to be refused, so there are no events.
+            self._inner.interpret(part.id, now, speed=self._speed, condensed=self._condensed)
             part = self._new_part(current)
         part.heard += len(pcm)
         self._inner.hear(part.id, pcm, now)
 
-    def interpret(self, utterance: str, now: float, *, strict: bool = False, speed: float = 1.0) -> list[BoothEvent]:
+    def interpret(
+        self, utterance: str, now: float, *, strict: bool = False, speed: float = 1.0, condensed: bool = False
+    ) -> list[BoothEvent]:
         current = self._utterances.get(utterance)
         if current is None:
             raise ValueError(f"{utterance} is not being heard")
         if not current.complete:
             current.complete = True
-            return self._of_utterances(self._inner.interpret(current.parts[-1].id, now, strict=strict, speed=speed))
+            return self._of_utterances(
+                self._inner.interpret(current.parts[-1].id, now, strict=strict, speed=speed, condensed=condensed)
+            )
         current.ended = False
         again = [part for part in current.parts if self._inner.knows(part.id)]
         for part in again:
             part.ended, part.waiting, part.text_begun = None, [], False
         events: list[BoothEvent] = []
         for part in again:
-            events += self._inner.interpret(part.id, now, strict=strict, speed=speed)
+            events += self._inner.interpret(part.id, now, strict=strict, speed=speed, condensed=condensed)
         if not again:
             current.ended = True
             return [InterpretationEnded(self._lane, utterance, InterpretationOutcome.FAILED, "nothing_heard")]
         return self._of_utterances(events)
+
+    def pace(self, *, speed: float, condensed: bool) -> None:
+        self._speed, self._condensed = speed, condensed
 
     def say(self, utterance: str, text: str, language: str, now: float) -> list[BoothEvent]:
         return self._inner.say(utterance, text, language, now)

@@ -65,8 +65,14 @@ class RealtimeSession(Protocol):
         """Send the next audio of an utterance."""
         ...
 
-    def interpret(self, utterance: str, now: float, *, strict: bool = False, speed: float = 1.0) -> list[BoothEvent]:
+    def interpret(
+        self, utterance: str, now: float, *, strict: bool = False, speed: float = 1.0, condensed: bool = False
+    ) -> list[BoothEvent]:
         """Interpret the utterance, which is complete; or interpret it again after its `InterpretationEnded`."""
+        ...
+
+    def pace(self, *, speed: float, condensed: bool) -> None:
+        """Interpret parts of utterances that are not complete at this speed, and in fewer words."""
         ...
 
     def say(self, utterance: str, text: str, language: str, now: float) -> list[BoothEvent]:
@@ -171,6 +177,9 @@ class SessionRules:
     def data_to_send(self) -> list[str]:
         outgoing, self._outgoing = self._outgoing, []
         return outgoing
+
+    def pace(self, *, speed: float, condensed: bool) -> None:
+        """Nothing is interpreted before the end of the utterance, or nothing can be set."""
 
     def receive(self: Self, data: bytes | str, now: float) -> list[BoothEvent]:
         try:

@@ -26,6 +26,7 @@ class SpeechPiece:
     """When the oldest of this audio arrived, in seconds; None if `pcm` is empty."""
     strict: bool = False
     speed: float = 1.0
+    condensed: bool = False
     """How to interpret the utterance; meaningful in its last piece."""
 
 
@@ -51,6 +52,7 @@ class _Held:
     taken: bool = False
     strict: bool = False
     speed: float = 1.0
+    condensed: bool = False
 
 
 class SpeechBacklog:
@@ -116,13 +118,13 @@ class SpeechBacklog:
         """Return whether the utterance was dropped or forgotten before its end."""
         return utterance in self._ignored
 
-    def complete(self, utterance: str, *, strict: bool = False, speed: float = 1.0) -> bool:
+    def complete(self, utterance: str, *, strict: bool = False, speed: float = 1.0, condensed: bool = False) -> bool:
         """Mark that no more audio of this utterance will come, and how to interpret it; False if it is not held."""
         held = self._held.get(utterance)
         if held is None:
             return False
         held.complete = True
-        held.strict, held.speed = strict, speed
+        held.strict, held.speed, held.condensed = strict, speed, condensed
         return True
 
     def take(self, at_least: int) -> SpeechPiece | None:
@@ -139,7 +141,7 @@ class SpeechBacklog:
             self.counters.bytes_taken += len(pcm)
             if held.complete:
                 del self._held[utterance]
-            return SpeechPiece(utterance, pcm, first, held.complete, since, held.strict, held.speed)
+            return SpeechPiece(utterance, pcm, first, held.complete, since, held.strict, held.speed, held.condensed)
         return None
 
     def forget(self, utterance: str) -> bool:

@@ -119,7 +119,9 @@ class TranslationSession(SessionRules):
             self._send_step(append(self._rest[:STEP_BYTES]), now)
             self._rest = self._rest[STEP_BYTES:]
 
-    def interpret(self, utterance: str, now: float, *, strict: bool = False, speed: float = 1.0) -> list[BoothEvent]:
+    def interpret(
+        self, utterance: str, now: float, *, strict: bool = False, speed: float = 1.0, condensed: bool = False
+    ) -> list[BoothEvent]:
         """End the utterance. This kind of session supports neither options nor a second interpretation."""
         current = self._utterances.get(utterance)
         if current is None or current is not self._hearing:

@@ -223,6 +223,7 @@ def _usage(room_id: str, lanes: Sequence[LaneUsage], prices: Prices | None) -> U
                 utterances=dict(lane.utterances),
                 spoken_minutes=_minutes(lane.spoken_ms),
                 interpreted_minutes=_minutes(lane.interpreted_ms),
+                condensed=lane.condensed,
                 tokens=dict(lane.tokens),
                 cost=cost(lane),
             )

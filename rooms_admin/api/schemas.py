@@ -138,6 +138,8 @@ class LaneUsageResponse(_ResponseModel):
     """Minutes the speaker spoke."""
     interpreted_minutes: float
     """Minutes of interpretation played into the call."""
+    condensed: int
+    """Number of utterances that were requested in fewer words."""
     tokens: dict[str, int]
     """Number of tokens, by kind, as counted by the model."""
     cost: float | None
@@ -287,6 +289,8 @@ class LedgerEntryResponse(_ResponseModel):
     """True if it was requested a second time, because the first output was no interpretation."""
     speed: float
     """Requested speed of the voice."""
+    condensed: bool
+    """True if it was requested in fewer words, because listeners would have heard it too late."""
     engine: str
     """Engine that served the lane, if it was not the requested one."""
     playouts: dict[str, PlayoutResponse]

@@ -30,7 +30,8 @@ class TranscriptLine:
     duration_ms: Whole = 0
     """How long the speaker spoke; 0 while not known."""
     flags: tuple[str, ...] = ()
-    """Remarks: `abandoned` if the rest will never come, or what is wrong with the interpretation."""
+    """Remarks: `abandoned` if the rest will never come, `condensed` if it was requested in fewer words, or what is
+    wrong with the interpretation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ class LedgerRecord:
     """True if it was requested a second time, because the first output was no interpretation."""
     speed: float = 1.0
     """Requested speed of the voice."""
+    condensed: bool = False
+    """True if it was requested in fewer words, because listeners would have heard it too late."""
     engine: str = ""
     """Engine that served the lane, if it was not the requested one."""
     playouts: Mapping[str, PlayoutTimes] = field(default_factory=dict)

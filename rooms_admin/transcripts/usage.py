@@ -45,12 +45,15 @@ class LaneUsage:
     """Speech of the speaker that was sent to the model."""
     interpreted_ms: int = 0
     """Interpretation played into the call."""
+    condensed: int = 0
+    """Utterances that were requested in fewer words."""
     tokens: Counter[str] = field(default_factory=Counter)
 
     def add(self, passage: LedgerRecord) -> None:
         self.utterances[passage.state] += 1
         self.spoken_ms += passage.spoken_ms or 0
         self.interpreted_ms += passage.played_ms
+        self.condensed += passage.condensed
         self.tokens.update(passage.tokens)
 
 

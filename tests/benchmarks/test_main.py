@@ -12,7 +12,18 @@ from benchmarks.turns import scenes
 
 def test_by_default_everything_but_the_capacity() -> None:
     wanted = read_arguments([])
-    assert wanted.parts == {"line", "stall", "flood", "joins", "emulator", "hot-paths", "admin-reads", "guard", "turns"}
+    assert wanted.parts == {
+        "line",
+        "stall",
+        "flood",
+        "joins",
+        "emulator",
+        "hot-paths",
+        "admin-reads",
+        "guard",
+        "turns",
+        "lag",
+    }
     assert (wanted.calls, wanted.seconds, wanted.stall_s) == ((1, 10, 50), 12.0, 10.0)
     assert wanted.hot_paths == HOT_PATHS
 

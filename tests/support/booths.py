@@ -29,6 +29,8 @@ class FakeBooth:
         """Every time it was asked, retries among them."""
         self.manner: dict[str, tuple[bool, float]] = {}
         """Strictness and speed, as asked the last time."""
+        self.condensed: list[str] = []
+        self.paced = 1.0, False
         self.released: list[str] = []
         self.said: list[tuple[str, str, str]] = []
         """Utterance, text, language."""
@@ -46,10 +48,15 @@ class FakeBooth:
             raise RuntimeError("the booth cannot hear")
         self.heard[utterance] = self.heard.get(utterance, b"") + pcm
 
-    def interpret(self, utterance: str, *, strict: bool = False, speed: float = 1.0) -> None:
+    def interpret(self, utterance: str, *, strict: bool = False, speed: float = 1.0, condensed: bool = False) -> None:
         self.asked.append(utterance)
         self.manner[utterance] = strict, speed
+        if condensed:
+            self.condensed.append(utterance)
         self._answer(utterance)
+
+    def pace(self, *, speed: float, condensed: bool) -> None:
+        self.paced = speed, condensed
 
     def release(self, utterance: str) -> None:
         self.released.append(utterance)

@@ -26,6 +26,7 @@ from bot.interpreting.effects import (
     LaneServed,
     OpenBooth,
     Opened,
+    Pace,
     Play,
     Release,
     Restricted,
@@ -279,6 +280,8 @@ def told(effect: Effect) -> str:
             return f"interpret {utterance} into {lane.target}"
         case Cancel(lane, utterance):
             return f"cancel {utterance} into {lane.target}"
+        case Pace(lane, speed, condensed):
+            return f"pace {speed} into {lane.target}" + (", condensed" if condensed else "")
         case Play(_, pcm):
             return f"play u-{numbers(pcm)[0]}"
         case StopPlaying():

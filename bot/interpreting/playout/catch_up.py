@@ -1,7 +1,8 @@
-"""How far a channel lags, and what is done about it: pauses are cut, the voice speeds up, the oldest is only read.
+"""How far a channel lags, and what is done about it: pauses are cut, the voice speeds up, the words become fewer.
 
-    to wait    0 s ──► 2 s ───────► 4 s ─► 6 s ─► 8 s ─► 10 s     12 s queued
-    done       nothing  pauses cut   1.05   1.10   1.15   1.20 of speed  the oldest that waits is read, not heard
+    to wait    0 s ──► 2 s ───────► 4 s ─► 6 s ────► 8 s ─► 10 s
+    done       nothing  pauses cut   1.05   1.10      1.15   1.20 of speed
+                                            condensed
 
 The level rises at once. It falls at most once per `HOLD_S`, to the highest level needed since: it does not swing
 with the lengths of interpretations.
@@ -16,13 +17,14 @@ FASTEST = 1.2
 """Highest speed of a voice: a faster voice sounds hurried."""
 HOLD_S = 5.0
 """Least time in seconds before a level falls: longer than most interpretations."""
-WAITING_LIMIT_MS = 12_000
-"""Most interpretation that waits on a channel, 576 kB. Beyond it, the one waiting longest is only read."""
+CONDENSED_FROM = 3
+"""Level from which interpretations are asked for in fewer words: before anything is left out (`lateness.py`)."""
 VOICE_LIMIT_MS = 20_000
 """Most interpretation of one utterance still to be heard, 960 kB: twice the longest utterance. A model that says more
 does not stop talking."""
-WAITING_LIMIT_S = 20.0
-"""Most seconds from the arrival of an interpretation's first sound until it is heard; later it is only read."""
+
+
+_SPEEDS = tuple(min(FASTEST, round(1 + SPEED_STEP * max(0, level - 1), 2)) for level in range(len(STEPS_MS) + 1))
 
 
 class CatchUp:
@@ -40,9 +42,14 @@ class CatchUp:
         return self.level > 0
 
     @property
+    def condensing(self) -> bool:
+        """Whether the next interpretation should have fewer words."""
+        return self.level >= CONDENSED_FROM
+
+    @property
     def speed(self) -> float:
         """Speed of the next interpretation, 1.0 to `FASTEST`."""
-        return min(FASTEST, round(1 + SPEED_STEP * max(0, self.level - 1), 2))
+        return _SPEEDS[self.level]
 
     def observe(self, lag_ms: float, now: float) -> None:
         """Note how long the last interpretation on the channel has to wait."""

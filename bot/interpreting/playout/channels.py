@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from bot.interpreting.effects import Effect, Play, StopPlaying, VoiceBegins, VoiceEnds
 from bot.interpreting.endpointing import FRAME_MS
 from bot.interpreting.ledger import ChannelPlayout, EntryKind
-from bot.interpreting.playout.catch_up import VOICE_LIMIT_MS, WAITING_LIMIT_MS, WAITING_LIMIT_S, CatchUp
-from bot.interpreting.playout.floor import Floor, FloorEntry, FloorStage
+from bot.interpreting.playout.catch_up import VOICE_LIMIT_MS, CatchUp
+from bot.interpreting.playout.floor import Floor, FloorEntry
+from bot.interpreting.playout.lateness import Losses, surplus
 
 DRY_S = 2.5
 """Seconds a voice may break off for lack of sound; if the rest comes later, it is only read."""
@@ -20,6 +23,7 @@ class Channels:
     def __init__(self, out: list[Effect]) -> None:
         self.floors: dict[str, Floor] = {}
         self.lags: dict[str, CatchUp] = {}
+        self._losses: dict[str, Losses] = {}
         self._out = out
 
     @property
@@ -30,7 +34,7 @@ class Channels:
         """Give a passage its place on the floor of its channel."""
         channel = passage.channel
         if channel not in self.floors:
-            self.floors[channel], self.lags[channel] = Floor(), CatchUp()
+            self.floors[channel], self.lags[channel], self._losses[channel] = Floor(), CatchUp(), Losses()
         passage.entry.playouts.setdefault(channel, ChannelPlayout())
         self.floors[channel].enter(passage)
 
@@ -60,33 +64,42 @@ class Channels:
         playout.trimmed += passage.pacer.trimmed_bytes
         playout.dropped += passage.pacer.dropped_bytes
 
-    def speed(self, channels: tuple[str, ...]) -> float:
-        """Return the speed of the next interpretation for these channels."""
-        return max((self.lags[channel].speed for channel in channels if channel in self.lags), default=1.0)
+    def lag(self, passages: Iterable[FloorEntry]) -> CatchUp | None:
+        """Return the lag of the channel that lags least, of those on which an interpretation is about to be heard.
+
+        One voice is heard on all of them, so that nobody hears it hurried because another channel is crowded.
+        """
+        lags = [self.lags[passage.channel] for passage in passages]
+        return min(lags, key=lambda lag: lag.level, default=None)
+
+    def expect(self, passage: FloorEntry, now: float) -> None:
+        """Note how long a passage will have to wait that an interpretation is asked for."""
+        self.lags[passage.channel].observe(self.floors[passage.channel].wait_ms(passage, now), now)
 
     def forget(self, wanted: tuple[str, ...]) -> None:
         """Forget channels that are not wanted, once their floor is empty."""
         for channel in [name for name, floor in self.floors.items() if name not in wanted and not floor.passages]:
-            del self.floors[channel], self.lags[channel]
+            del self.floors[channel], self.lags[channel], self._losses[channel]
 
-    def too_much(self, channel: str) -> FloorEntry | None:
-        """Return a passage to take off because too much is queued; None if there is none.
-
-        It is the passage that has waited longest and is not being heard, or a passage whose voice does not end.
-        """
+    def too_much(self, channel: str, now: float) -> FloorEntry | None:
+        """Return a passage to take off because its voice does not end, or another would be heard too late."""
         floor = self.floors[channel]
         endless = next((passage for passage in floor.passages if passage.pacer.queued_ms > VOICE_LIMIT_MS), None)
-        if endless is not None or floor.waiting_ms <= WAITING_LIMIT_MS:
+        if endless is not None:
             return endless
-        waiting = [passage for passage in floor.passages if passage.stage is FloorStage.READY]
-        return min(waiting, key=lambda passage: passage.ready_at)
+        late = surplus(floor, self._losses[channel], now)
+        if late is not None:
+            self._losses[channel].note(late, now, heard=False)
+        return late
 
     def play(self, channel: str, now: float, *, quiet: bool) -> FloorEntry | None:
         """Play what is due on a channel; returns the passage that has now been heard to its end, if any."""
         floor, lag = self.floors[channel], self.lags[channel]
         begun = floor.next_turn(now, quiet=quiet)
-        if begun is not None and begun.entry.first_played_at is None:
-            begun.entry.waited_ms = (now - begun.ready_at) * 1000
+        if begun is not None:
+            self._losses[channel].note(begun, now, heard=True)
+            if begun.entry.first_played_at is None:
+                begun.entry.waited_ms = (now - begun.ready_at) * 1000
         passage = floor.speaking
         if passage is None:
             return None
@@ -104,26 +117,22 @@ class Channels:
             self._out += [Play(channel, pcm) for pcm in frames]
         return passage if passage.pacer.drained else None
 
-    def too_late(self, channel: str, now: float) -> FloorEntry | None:
-        """Return a passage that has waited, or broken off, for too long; None if there is none."""
-        for passage in self.floors[channel].passages:
-            expires_at = _expires_at(passage)
-            if expires_at is not None and now >= expires_at:
-                return passage
-        return None
+    def broken_off(self, channel: str, now: float) -> FloorEntry | None:
+        """Return the voice being heard if it has broken off for too long."""
+        speaking = self.floors[channel].speaking
+        expires_at = _expires_at(speaking)
+        return speaking if expires_at is not None and now >= expires_at else None
 
     def deadline(self, channel: str, now: float, *, quiet: bool) -> float | None:
-        """When `play` or `too_late` has something to do."""
+        """When `play` or `broken_off` has something to do."""
         floor = self.floors[channel]
-        deadlines = [floor.deadline(now, quiet=quiet), *map(_expires_at, floor.passages)]
-        return min((at for at in deadlines if at is not None), default=None)
+        frame_at, expires_at = floor.deadline(now, quiet=quiet), _expires_at(floor.speaking)
+        return expires_at if frame_at is None else frame_at
 
 
-def _expires_at(passage: FloorEntry) -> float | None:
-    """When a passage has waited, or broken off, for too long."""
-    if passage.stage is FloorStage.READY:
-        return passage.ready_at + WAITING_LIMIT_S
-    pacer, committed_at = passage.pacer, passage.entry.committed_at
-    if passage.stage is FloorStage.SPEAKING and pacer.dry and not pacer.drained and committed_at is not None:
-        return max(pacer.free_at, committed_at) + (DRY_SIMULTANEOUS_S if passage.simultaneous else DRY_S)
-    return None
+def _expires_at(speaking: FloorEntry | None) -> float | None:
+    """When a voice will have broken off for too long; None while there is a frame to play."""
+    if speaking is None or not speaking.pacer.dry or speaking.pacer.drained or speaking.entry.committed_at is None:
+        return None
+    limit_s = DRY_SIMULTANEOUS_S if speaking.simultaneous else DRY_S
+    return max(speaking.pacer.free_at, speaking.entry.committed_at) + limit_s

@@ -49,6 +49,13 @@ class FloorEntry:
     held_until: float = 0.0
     """It does not begin before this: whether it should be heard is not certain yet."""
 
+    @property
+    def expected_ms(self) -> float:
+        """How long it will be: as long as what was said, or as what has come."""
+        entry = self.entry
+        said_ms = 0.0 if entry.ended_at is None else (entry.ended_at - entry.began_at) * 1000
+        return self.pacer.queued_ms if self.pacer.finished else max(said_ms, self.pacer.queued_ms)
+
 
 class Floor:
     """The passages of one channel. At most one is SPEAKING."""
@@ -64,10 +71,17 @@ class Floor:
         """Audio of all passages that is still to be heard."""
         return sum(passage.pacer.queued_ms for passage in self.passages)
 
-    @property
-    def waiting_ms(self) -> float:
-        """Queued audio, excluding the passage being heard."""
-        return sum(passage.pacer.queued_ms for passage in self.passages if passage is not self.speaking)
+    def free_at(self, now: float) -> float:
+        """When the voice now heard will have been heard, as far as it has come, and a breath after it."""
+        if self.speaking is None:
+            return max(now, self._free_at)
+        return now + self.speaking.pacer.queued_ms / 1000 + BETWEEN_S
+
+    def wait_ms(self, passage: FloorEntry, now: float) -> float:
+        """How long a passage has to wait; those of which nothing has come are taken to be as long as what was said."""
+        before = self.passages[: self.passages.index(passage)]
+        ahead = sum(each.expected_ms for each in before if each is not self.speaking)
+        return (self.free_at(now) - now) * 1000 + ahead
 
     @property
     def lag_ms(self) -> float:

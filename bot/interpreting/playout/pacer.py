@@ -40,7 +40,8 @@ class Pacer:
         self._due_at: float | None = None
         self._ran_dry = False
         """No frame was left when frames were last taken."""
-        self._finished = False
+        self.finished = False
+        """Nothing more will come."""
         self._pause_ms = 0
         """Silence up to and including the last frame examined."""
         self.trimmed_bytes = 0
@@ -53,7 +54,7 @@ class Pacer:
     @property
     def drained(self) -> bool:
         """Whether nothing is left, and nothing more will come."""
-        return self._finished and self._offset == len(self._buffer)
+        return self.finished and self._offset == len(self._buffer)
 
     @property
     def dry(self) -> bool:
@@ -62,14 +63,14 @@ class Pacer:
 
     def push(self, pcm: bytes) -> None:
         """Queue audio of any length; after `finish` or `clear` it counts as dropped."""
-        if self._finished:  # the padding has been added, or everything was discarded
+        if self.finished:  # the padding has been added, or everything was discarded
             self.dropped_bytes += len(pcm)
             return
         self._buffer += pcm
 
     def finish(self) -> None:
         """Pad what is left with silence to a whole frame: no more will be pushed."""
-        self._finished = True
+        self.finished = True
         rest = (len(self._buffer) - self._offset) % FRAME_BYTES
         if rest:
             self._buffer += bytes(FRAME_BYTES - rest)
@@ -124,4 +125,4 @@ class Pacer:
     def clear(self) -> None:
         """Drop what is queued, and what may still be pushed."""
         self.discard()
-        self._finished = True
+        self.finished = True

@@ -128,6 +128,17 @@ def test_a_good_answer_is_read_heard_and_released() -> None:
     assert [effect for effect in desk.out if isinstance(effect, Release)] == [Release(LANE, "u-1")]
 
 
+def test_what_was_asked_for_in_fewer_words_says_so_and_may_be_short() -> None:
+    desk = Desk(faults={"Hola": ("length",), "Nada": ("length", "number")})
+    for name, text, flags in [("u-1", "Hola", ("condensed",)), ("u-2", "Nada", ("number", "condensed"))]:
+        desk.hears(name=name)
+        entry = desk.one(name=name).entry
+        entry.condensed = entry.strict = True
+        desk.answers.text(InterpretationText(LANE, name, text), 3.0)
+        desk.ends(3.2, name=name)
+        assert desk.flags() == flags
+
+
 def test_nobody_listens_to_answers_that_were_not_asked_for() -> None:
     desk = Desk()
     desk.says("Hola", 10, 1.0)

@@ -240,3 +240,11 @@ def test_what_serves_a_lane_is_known_while_it_is_open() -> None:
     assert [effect for effect in row.out if isinstance(effect, CloseBooth)] == [CloseBooth(SPANISH)]
     row.booths.mark_used(SPANISH, 1.0)
     assert SPANISH not in row.booths
+
+
+def test_the_pace_of_an_open_booth_is_told_once_per_change() -> None:
+    row = Row()
+    assert not row.booths.set_pace(SPANISH, 1.1, condensed=False), "it has no booth"
+    row.need(SPANISH, 0.0)
+    told = [row.booths.set_pace(SPANISH, speed, condensed=speed > 1.1) for speed in (1.0, 1.1, 1.1, 1.2, 1.0)]
+    assert told == [False, True, False, True, True]

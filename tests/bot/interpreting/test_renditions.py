@@ -16,13 +16,15 @@ from bot.interpreting.effects import (
     Interpret,
     OpenBooth,
     Opened,
+    Pace,
     Play,
     Settled,
     StopPlaying,
 )
 from bot.interpreting.ledger import Entry, EntryKind, EntryState
 from bot.interpreting.plan import Lane, Layout, Mode, RoomPlan, UsageCap
-from bot.interpreting.playout.catch_up import VOICE_LIMIT_MS, WAITING_LIMIT_S
+from bot.interpreting.playout.catch_up import VOICE_LIMIT_MS
+from bot.interpreting.playout.channels import DRY_S
 from bot.interpreting.playout.floor import FloorStage
 from bot.interpreting.renditions import MODEL_PATIENCE_S, Rendition, Renditions
 from bot.interpreting.routing import Route, RoutingTable
@@ -210,9 +212,10 @@ def test_the_next_is_asked_for_faster_where_much_waits() -> None:
     for number in (1, 2, 3):
         books.said(name=f"u-{number}", at=float(number))
         books.answered(books.one(f"u-{number}"), 250, number + 2.5)
-    speeds = [effect.speed for effect in books.out if isinstance(effect, Interpret)]
-    assert speeds == [1.0, 1.0, 1.05], "5 s wait"
-    assert books.one("u-3").entry.speed == 1.05
+    asked = [(effect.speed, effect.condensed) for effect in books.out if isinstance(effect, Interpret)]
+    assert asked == [(1.0, False), (1.05, False), (1.15, True)], "5 s and 10 s are ahead, 1 s of each is past"
+    entry = books.one("u-3").entry
+    assert (entry.speed, entry.condensed) == (1.15, True)
 
 
 def test_own_words_wait_for_silence_and_go_through_the_books_like_others() -> None:
@@ -312,16 +315,16 @@ def test_an_interpretation_without_sound_is_read() -> None:
     assert books.books.next_frame_at(3.0, quiet=True) is None, "nobody is on the floor"
 
 
-def test_what_waits_longest_is_read_when_too_much_waits() -> None:
+def test_what_would_begin_too_late_is_read_unless_it_waits_alone() -> None:
     books = Books()
     for number in (1, 2, 3):
         books.said(name=f"u-{number}", at=number * 0.1)
-    books.answered(books.one("u-1"), 500, 3.0, "Uno")
+    books.answered(books.one("u-1"), 900, 3.0, "Uno")
     books.plays(3.0, 3.02)
     books.answered(books.one("u-2"), 400, 3.1, "Dos")
-    assert books.ends() == []
+    assert books.ends() == [], "16 s after it was said"
     books.answered(books.one("u-3"), 400, 3.2, "Tres")
-    assert books.ends() == [("u-2", "es-ES", "caption_only", "queue_full")]
+    assert books.ends() == [("u-3", "es-ES", "caption_only", "queue_full")]
     assert books.entries()[0].playouts["room"].dropped == 400 * FRAME_BYTES
 
 
@@ -336,18 +339,24 @@ def test_a_voice_without_an_end_is_stopped_and_what_still_comes_is_accounted_for
     assert one.entry.playouts["room"].dropped == one.entry.received == (frames + 10) * FRAME_BYTES
 
 
-def test_what_waited_too_long_for_its_stream_is_read() -> None:
+def test_a_channel_whose_stream_is_away_keeps_nothing_open() -> None:
     books = Books()
-    books.books.set_stream("room", ready=False)
     books.said()
+    books.said(name="u-2", at=0.1)
     books.answered(books.one(), 10, 3.0, "Hola")
-    books.plays(3.0, 4.0)
-    assert books.books.next_frame_at(4.0, quiet=True) is None, "no stream, no frames"
-    assert books.ends() == []
+    books.plays(3.0, 3.1)
+    books.books.set_stream("room", ready=False)
+    assert books.ends() == [("u-1", "es-ES", "caption_only", "channel_away")]
+    books.answered(books.one("u-2"), 10, 3.2, "Adiós")
+    books.said(name="u-3", at=4.0)
+    books.answered(books.one("u-3"), 10, 7.0, "Hasta luego")
+    assert [end[2:] for end in books.ends()] == [("caption_only", "channel_away")] * 3
+    assert books.books.next_frame_at(8.0, quiet=True) is None
     books.books.set_stream("room", ready=True)
-    assert books.books.next_frame_at(4.0, quiet=True) == pytest.approx(0.0), "at once"
-    books.books.play(3.0 + WAITING_LIMIT_S, quiet=True)
-    assert books.ends() == [("u-1", "es-ES", "caption_only", "stale")]
+    books.said(name="u-4", at=8.0)
+    books.answered(books.one("u-4"), 1, 11.0)
+    books.plays(11.0, 11.1)
+    assert books.ends()[-1] == ("u-4", "es-ES", "spoken", "")
 
 
 def test_listeners_need_no_stream_of_the_call() -> None:
@@ -357,7 +366,30 @@ def test_listeners_need_no_stream_of_the_call() -> None:
     books.answered(books.one(), 5, 3.0)
     books.plays(3.0, 3.2)
     assert {effect.channel for effect in books.out if isinstance(effect, Play)} == {"es-ES"}
-    assert books.one().heard and books.ends() == [], "the room is still to hear it"
+    assert books.ends() == [("u-1", "es-ES", "spoken", "")]
+
+
+def test_a_plan_may_take_the_stream_of_a_channel_away() -> None:
+    sisters = replace(TWO_LANGUAGES, layout=Layout.SISTER)
+    books = Books(sisters)
+    books.books.set_stream("es-ES", ready=True)
+    books.said(Route(LANE, ("es-ES",)))
+    books.answered(books.one(), 10, 3.0, "Hola")
+    books.books.follow(replace(sisters, streams={"es-ES": "another"}))
+    assert books.ends() == [("u-1", "es-ES", "caption_only", "channel_away")]
+
+
+def test_who_speaks_on_is_interpreted_at_the_pace_the_channel_has_now() -> None:
+    books = Books(ALONG)
+    books.begins()
+    books.books.voice(books.one(), numbered(1) * 250, 1.0)
+    books.begins(name="u-2", at=1.0)
+    books.books.hear("u-1", numbered(2))
+    books.books.voice(books.one("u-2"), numbered(1) * 5, 1.1)
+    for _ in range(3):
+        books.books.hear("u-2", numbered(2))
+    assert [effect for effect in books.out if isinstance(effect, Pace)] == [Pace(LANE, 1.05, condensed=False)]
+    assert books.one("u-2").entry.speed == 1.05
 
 
 def test_what_is_heard_on_one_channel_is_spoken_whatever_became_of_the_others() -> None:
@@ -451,6 +483,33 @@ def test_hush_lets_go_of_what_would_only_be_read_too() -> None:
         books.said(Route(LANE, ()))
         books.books.hush("hushed", sounding_only=answered)
         assert len(books.books.all()) == left
+
+
+def test_hush_spares_the_words_of_whoever_speaks() -> None:
+    books = said_by_many()
+    books.books.hush("barge_in", sounding_only=True, spare=ADA)
+    assert books.ends() == []
+
+
+def test_a_voice_that_breaks_off_for_too_long_is_read() -> None:
+    books = Books()
+    books.said()
+    books.books.voice(books.one(), numbered(1) * 2, 3.0)
+    books.plays(3.0, 3.04)
+    books.books.play(3.05 + DRY_S, quiet=True)
+    books.answered(books.one(), 10, 8.0, "Hola")
+    assert books.ends() == [("u-1", "es-ES", "caption_only", "stale")]
+
+
+def test_silence_before_the_first_sound_is_dropped_and_alone_is_no_interpretation() -> None:
+    books = Books()
+    books.said()
+    one = books.one()
+    books.books.voice(one, bytes(4_801), 3.0)
+    assert (one.sound_bytes, one.entry.first_audio_at, one.entry.state) == (0, None, EntryState.COMMITTED)
+    books.answered(one, 0, 3.1)
+    assert books.entries()[0].playouts["room"].dropped == books.entries()[0].received == 4_801
+    assert books.entries()[0].state is EntryState.ABANDONED
 
 
 @pytest.mark.parametrize("simultaneous", [False, True])
@@ -585,4 +644,4 @@ def test_the_next_frame_is_the_earliest_of_all_channels() -> None:
     books.books.set_stream("room", ready=False)
     books.books.play(3.02, quiet=True)
     assert books.books.next_frame_at(3.02, quiet=True) == pytest.approx(3.04), "that of the listeners goes on"
-    assert books.books.queued_ms == 180 + 160
+    assert books.books.queued_ms == 160, "and the room's has been taken off"

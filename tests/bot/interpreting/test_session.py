@@ -575,45 +575,46 @@ def overflowing() -> Meeting:
     return meeting
 
 
-def test_when_too_much_waits_the_oldest_that_waits_is_read_not_heard() -> None:
+def test_one_that_waits_alone_is_heard_whatever_its_length() -> None:
     meeting = overflowing()
-    meeting.handle(audio(7.0, "u-2", BENITO_INTO_ENGLISH))
+    meeting.handle(audio(19.0, "u-2", BENITO_INTO_ENGLISH))
     meeting.handle(ended(utterance="u-2", lane=BENITO_INTO_ENGLISH))
-    assert meeting.settled() == []
-    meeting.says(ADA, at=2.0, seconds=1.0)
-    meeting.run(until=3.6)
-    meeting.handle(audio(5.0, "u-3"))
-    assert meeting.states() == {}, "12 s wait, and 10 s are being heard"
-    meeting.handle(audio(1.0, "u-3"))
-    assert meeting.states() == {"u-2": ("caption_only", "queue_full")}
-    meeting.handle(ended(utterance="u-3"))
     meeting.run()
-    assert meeting.voices() == [1, 3]
+    assert set(meeting.states().values()) == {("spoken", "")}
+    assert meeting.voices() == [1, 2]
 
 
-def test_as_many_are_read_as_it_takes() -> None:
+def test_where_another_would_be_heard_too_late_one_is_read_whose_speaker_has_lost_less() -> None:
     meeting = overflowing()
     meeting.handle(audio(7.0, "u-2", BENITO_INTO_ENGLISH))
     meeting.handle(ended(utterance="u-2", lane=BENITO_INTO_ENGLISH))
     meeting.says(ADA, at=2.0, seconds=1.0)
     meeting.run(until=3.6)
-    meeting.handle(audio(15.0, "u-3"))
-    assert meeting.session.queued_ms <= 12_000, "of u-1, which is being heard"
+    assert meeting.states() == {}
+    meeting.handle(audio(5.0, "u-3"))
+    meeting.handle(ended(utterance="u-3"))
+    assert meeting.states() == {"u-3": ("abandoned", "queue_full")}, "19 s after it was said; Benito was never heard"
+    meeting.run()
+    assert meeting.voices() == [1, 2]
 
 
 def test_one_still_being_interpreted_is_read_when_its_text_is_complete() -> None:
     meeting = overflowing()
-    assert meeting.handle(audio(12.0, "u-2", BENITO_INTO_ENGLISH)) == []
-    assert meeting.handle(audio(1.0, "u-2", BENITO_INTO_ENGLISH)) == []
-    assert meeting.session.queued_ms <= 12_000, "its voice is not kept"
+    meeting.says(BENITO, at=2.0, seconds=1.0)
+    meeting.run(until=3.6)
+    meeting.handle(audio(12.0, "u-2", BENITO_INTO_ENGLISH))
+    meeting.handle(audio(1.0, "u-3", BENITO_INTO_ENGLISH))
+    assert meeting.session.queued_ms <= 22_500, "its voice is not kept"
+    meeting.handle(InterpretationText(BENITO_INTO_ENGLISH, "u-3", "Hello"))
+    meeting.handle(ended(utterance="u-3", lane=BENITO_INTO_ENGLISH))
+    assert meeting.states() == {"u-3": ("caption_only", "queue_full")}
     meeting.handle(ended(utterance="u-2", lane=BENITO_INTO_ENGLISH))
-    assert meeting.states() == {"u-2": ("caption_only", "queue_full")}
     meeting.run()
-    assert meeting.voices() == [1]
+    assert meeting.voices() == [1, 2]
 
 
 def test_one_that_has_no_text_either_is_abandoned() -> None:
-    meeting = Meeting(model=silent_model, playout=False)
+    meeting = Meeting(model=silent_model)
     meeting.says(ADA, at=0.0, seconds=1.0)
     meeting.run(until=2.0)
     meeting.handle(audio(21.0))
@@ -690,25 +691,28 @@ def test_silence_before_the_first_sound_keeps_nobody_waiting_and_silence_after_i
 # --- playout -------------------------------------------------------------------------------------------
 
 
-def test_the_voice_waits_for_a_media_stream_and_goes_on_with_the_next_one() -> None:
-    meeting = Meeting(model=Answers(after=0.5, seconds=1.0), playout=False)
-    meeting.says(ADA, at=0.0, seconds=1.0)
-    meeting.happens(3.0, PlayoutReady(True))
-    meeting.happens(3.49, PlayoutReady(False))
-    meeting.happens(6.0, PlayoutReady(True))
+def test_what_breaks_off_with_the_media_stream_is_read_and_the_next_is_heard() -> None:
+    meeting = Meeting(model=Answers(after=0.5, seconds=1.0))
+    for at in (0.0, 2.0, 8.0):
+        meeting.says(ADA, at=at, seconds=1.0)
+    meeting.says(BENITO, at=0.6, seconds=1.0)
+    meeting.happens(2.49, PlayoutReady(False))
+    meeting.happens(7.0, PlayoutReady(True))
+    meeting.run(until=2.5)
+    assert len(meeting.session.open_entries) == 2, "what is with the model, or being said"
     meeting.run()
-    played_at = [at for at, _ in meeting.played()]
-    assert played_at == pytest.approx([start + i * 0.02 for start in (3.0, 6.0) for i in range(25)])
-    assert meeting.states() == {"u-1": ("spoken", "")}
+    away, spoken = ("caption_only", "channel_away"), ("spoken", "")
+    assert meeting.states() == {"u-1": away, "u-2": away, "u-3": away, "u-4": spoken}
+    assert [number for _, number in meeting.played()] == [1] * 25 + [4] * 50
 
 
 def test_nothing_is_due_while_nothing_can_be_heard() -> None:
     meeting = Meeting(model=Answers(after=0.5, seconds=1.0), playout=False)
     meeting.says(ADA, at=0.0, seconds=1.0)
     meeting.run()
-    assert meeting.ticks == 0
     assert meeting.played() == []
-    assert [entry.state for entry in meeting.session.open_entries] == [EntryState.TRANSLATED]
+    assert meeting.session.open_entries == []
+    assert meeting.states() == {"u-1": ("caption_only", "channel_away")}
 
 
 # --- changes -------------------------------------------------------------------------------------------

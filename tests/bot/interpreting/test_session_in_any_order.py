@@ -21,6 +21,7 @@ from bot.interpreting.effects import (
     LaneServed,
     OpenBooth,
     Opened,
+    Pace,
     Play,
     Release,
     Restricted,
@@ -57,8 +58,9 @@ from bot.interpreting.events import (
 from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.ledger import FINAL
 from bot.interpreting.plan import AUTO, Attendee, Lane, Layout, Mode, RoomPlan, Stability
-from bot.interpreting.playout.catch_up import FASTEST, VOICE_LIMIT_MS, WAITING_LIMIT_MS
+from bot.interpreting.playout.catch_up import FASTEST, VOICE_LIMIT_MS
 from bot.interpreting.playout.floor import FloorStage
+from bot.interpreting.playout.lateness import LATE_S
 from bot.interpreting.playout.pacer import CATCH_UP_MS, FRAME_BYTES
 from bot.interpreting.routing import RoutingTable
 from bot.interpreting.session import InterpreterSession
@@ -300,9 +302,10 @@ class AnyOrder(RuleBasedStateMachine):
                 assert pcm
                 assert (lane, utterance) not in self.asked | self.forgotten | self.settled
                 self.heard.add((lane, utterance))
-            case Interpret(lane, utterance, strict, speed):
+            case Interpret(lane, utterance, strict, speed, condensed):
                 assert lane in self.booths
                 assert 1.0 <= speed <= FASTEST
+                assert speed > 1.0 or not condensed
                 before = self.heard & self.asked if strict else self.heard - self.asked
                 assert (lane, utterance) in before - self.forgotten - self.settled
                 self.asked.add((lane, utterance))
@@ -340,7 +343,7 @@ class AnyOrder(RuleBasedStateMachine):
                 assert text
                 assert (lane, utterance) not in self.said
                 self.said.add((lane, utterance))
-            case Brief(lane) | Release(lane):
+            case Brief(lane) | Release(lane) | Pace(lane):
                 assert lane in self.booths
             case LaneServed(lane, engine) | LaneReady(lane, engine):
                 assert lane in self.booths or not engine
@@ -373,7 +376,10 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def what_waits_is_bounded(self) -> None:
         for floor in self.session._renditions._channels.floors.values():
-            assert floor.waiting_ms <= WAITING_LIMIT_MS
+            waiting = [
+                each.pacer.queued_ms for each in floor.passages if each.stage is FloorStage.READY and not each.yields
+            ]
+            assert sum(waiting[:-1]) <= LATE_S * 1000, "or the last would be too late"
             assert all(passage.pacer.queued_ms <= VOICE_LIMIT_MS for passage in floor.passages)
 
     @invariant()

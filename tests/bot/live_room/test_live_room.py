@@ -158,6 +158,19 @@ async def test_what_a_speaker_says_comes_back_interpreted_frame_by_frame() -> No
 
 
 @virtual_time
+async def test_a_crowded_channel_has_interpretations_in_fewer_words_and_faster() -> None:
+    model = Answers(after=0.5, text="Hola", seconds=9.0)
+    async with Stage(FakeBooths(model), plan=replace(TWO_LANGUAGES, mode=Mode.SIMULTANEOUS)) as stage:
+        acs = await stage.dialled()
+        for _ in range(3):
+            await acs.says(ADA, seconds=1.0, pause=0.6)
+        (booth,) = stage.booths.made
+        assert booth.condensed == ["u-3"]
+        assert booth.manner["u-3"] == (False, 1.2)
+        assert booth.paced == (1.1, True)
+
+
+@virtual_time
 async def test_the_end_of_a_call_leaves_nothing_running() -> None:
     async with Stage(FakeBooths(Answers(seconds=5.0))) as stage:
         acs = await stage.dialled()
@@ -431,7 +444,7 @@ async def test_listeners_and_integrators_are_told_once_of_a_lane_that_is_degrade
 
 
 @virtual_time
-async def test_a_lost_media_socket_may_come_back_and_the_interpretation_goes_on() -> None:
+async def test_a_lost_media_socket_may_come_back_and_what_is_said_then_is_heard() -> None:
     async with Stage(FakeBooths(Answers(seconds=2.0))) as stage:
         first = await stage.dialled()
         await first.says(ADA, seconds=1.0)  # interpreted from 2.0 on
@@ -441,10 +454,12 @@ async def test_a_lost_media_socket_may_come_back_and_the_interpretation_goes_on(
         second = await stage.dialled(metadata=False)
         await asyncio.sleep(1)
         assert second.played == [], "not before ACS has said what it streams"
+        assert stage.notebook.states == [("caption_only", "channel_away")], "nobody hears it 10 s late"
         second.sends(METADATA)
+        await second.says(ADA, seconds=1.0)
         await asyncio.sleep(5)
-        assert len(first.played) + len(second.played) == 100
-        assert stage.notebook.states == [("spoken", "")]
+        assert (len(first.played), len(second.played)) == (51, 100)
+        assert stage.notebook.states[1:] == [("spoken", "")]
         assert not stage.room.over
 
 

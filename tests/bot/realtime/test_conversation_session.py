@@ -914,6 +914,20 @@ def test_speed_is_the_sessions_and_changes_between_two_turns_only() -> None:
     assert talk.service.session["instructions"] == BRIEFING
 
 
+def test_one_response_is_condensed_and_the_next_is_not() -> None:
+    talk = Talk(ConversationSettings())
+    for utterance, condensed in [("u-1", True), ("u-2", False)]:
+        talk.session.hear(utterance, SPEECH, 0.0)
+        talk.session.interpret(utterance, 0.0, condensed=condensed)
+        talk.exchange()
+        talk.finish()
+    first, second = (create["response"]["instructions"] for create in talk.service.of_type("response.create"))
+    assert first.startswith(BRIEFING)
+    assert "few words" in first
+    assert second == BRIEFING
+    assert len(talk.service.of_type("session.update")) == 1
+
+
 def test_a_new_briefing_is_for_what_is_not_complete_and_told_to_the_session_when_it_is_idle() -> None:
     talk = Talk(ConversationSettings())
     talk.say("u-1")

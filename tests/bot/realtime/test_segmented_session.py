@@ -87,6 +87,25 @@ def test_a_long_utterance_is_cut_where_it_is_quiet_or_gets_too_long() -> None:
     assert b"".join(talk.service.committed) == SPEECH * 10 + QUIET + SPEECH * 15 + QUIET + SPEECH * 60
 
 
+def test_the_pace_reaches_every_part() -> None:
+    talk = Talk()
+    talk.session.pace(speed=1.2, condensed=True)
+    talk.hear("u-1", *[SPEECH] * 41)
+    talk.finish()
+    assert talk.service.session["audio"]["output"]["speed"] == 1.2
+    talk.session.pace(speed=1.05, condensed=False)
+    talk.hear("u-1", *[SPEECH] * 41)
+    talk.finish()
+    assert talk.service.session["audio"]["output"]["speed"] == 1.05
+    talk.end("u-1", speed=1.1, condensed=True)
+    talk.finish()
+    assert talk.service.session["audio"]["output"]["speed"] == 1.1
+    condensed = [
+        "few words" in create["response"]["instructions"] for create in talk.service.of_type("response.create")
+    ]
+    assert condensed == [True, False, True]
+
+
 def test_a_short_utterance_is_one_part() -> None:
     talk = Talk()
     talk.hear("u-1", *[SPEECH] * 19)

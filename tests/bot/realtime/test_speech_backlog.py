@@ -31,8 +31,8 @@ def test_an_end_may_come_with_nothing() -> None:
     queue = backlog()
     queue.hold("a", b"1122", 0.0)
     queue.take(4)
-    queue.complete("a")
-    assert queue.take(4) == SpeechPiece("a", b"", first=False, last=True, since=None)
+    queue.complete("a", strict=True, speed=1.2, condensed=True)
+    assert queue.take(4) == SpeechPiece("a", b"", False, True, since=None, strict=True, speed=1.2, condensed=True)
 
 
 def test_an_utterance_waits_for_the_end_of_the_one_before() -> None:

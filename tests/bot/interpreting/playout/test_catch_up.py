@@ -9,22 +9,24 @@ from tests.support.clock import after, ms_between
 
 
 @pytest.mark.parametrize(
-    ("queued_ms", "trimming", "speed"),
+    ("queued_ms", "trimming", "speed", "condensing"),
     [
-        (0, False, 1.0),
-        (2_000, False, 1.0),
-        (2_001, True, 1.0),
-        (4_001, True, 1.05),
-        (6_001, True, 1.1),
-        (8_001, True, 1.15),
-        (10_001, True, FASTEST),
-        (60_000, True, FASTEST),
+        (0, False, 1.0, False),
+        (2_000, False, 1.0, False),
+        (2_001, True, 1.0, False),
+        (4_001, True, 1.05, False),
+        (6_001, True, 1.1, True),
+        (8_001, True, 1.15, True),
+        (10_001, True, FASTEST, True),
+        (60_000, True, FASTEST, True),
     ],
 )
-def test_first_pauses_are_cut_then_the_pace_is_raised(queued_ms: float, trimming: bool, speed: float) -> None:
+def test_first_pauses_are_cut_then_the_pace_is_raised_then_words_are_left_out(
+    queued_ms: float, trimming: bool, speed: float, condensing: bool
+) -> None:
     lag = CatchUp()
     lag.observe(queued_ms, now=1.0)
-    assert (lag.trimming, lag.speed) == (trimming, speed)
+    assert (lag.trimming, lag.speed, lag.condensing) == (trimming, speed, condensing)
 
 
 def test_a_level_is_held_and_then_falls_to_what_was_needed_since() -> None:

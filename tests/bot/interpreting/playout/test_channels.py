@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from bot.interpreting.effects import Effect, Play, StopPlaying, VoiceBegins, VoiceEnds
+from bot.interpreting.effects import Effect, Play, VoiceBegins, VoiceEnds
 from bot.interpreting.ledger import Entry, EntryKind, EntryState
 from bot.interpreting.plan import Lane
-from bot.interpreting.playout.catch_up import VOICE_LIMIT_MS, WAITING_LIMIT_S
+from bot.interpreting.playout.catch_up import VOICE_LIMIT_MS
 from bot.interpreting.playout.channels import DRY_S, DRY_SIMULTANEOUS_S, Channels
 from bot.interpreting.playout.floor import FloorEntry
 from tests.support.audio import FRAME_BYTES, numbered
@@ -28,9 +28,10 @@ class Voices:
         channel: str = ROOM,
         kind: EntryKind = EntryKind.UTTERANCE,
         *,
+        lane: Lane = LANE,
         simultaneous: bool = False,
     ) -> FloorEntry:
-        entry = Entry(name, LANE, EntryState.COMMITTED, since, kind=kind)
+        entry = Entry(name, lane, EntryState.COMMITTED, since, kind=kind)
         entry.committed_at = since
         passage = FloorEntry(entry, since, channel, simultaneous=simultaneous)
         self.speaking.enter(passage)
@@ -74,6 +75,17 @@ def test_a_voice_is_announced_played_and_taken_off() -> None:
     assert entry.waited_ms == pytest.approx(100)
     assert entry.first_played_at == pytest.approx(1.6)
     assert entry.last_played_at == pytest.approx(1.64)
+
+
+def test_what_is_complete_begins_however_short_and_waits_no_longer_on_a_second_channel() -> None:
+    voices = Voices()
+    one = voices.enter("one", 1.0)
+    voices.speaking.audio(one, numbered(1)[:100], 1.5)
+    assert voices.speaking.play(ROOM, 1.5, quiet=True) is None
+    voices.speaking.finish(one)
+    one.entry.first_played_at = 1.2
+    assert voices.speaking.play(ROOM, 1.6, quiet=True) is one
+    assert (one.entry.waited_ms, one.entry.first_played_at) == (0.0, 1.2)
 
 
 def test_what_is_stopped_in_its_middle_is_stopped_in_the_call_too_and_accounted_for() -> None:
@@ -127,32 +139,41 @@ def test_a_channel_is_forgotten_when_nobody_wants_it_and_nobody_is_on_it() -> No
     assert set(voices.speaking.floors) == set(voices.speaking.lags) == {ROOM}
 
 
-def test_the_oldest_that_waits_goes_when_too_much_waits() -> None:
+def test_what_would_be_heard_too_late_is_left_out_and_that_is_remembered() -> None:
     voices = Voices()
     talking, first, second = (
         voices.enter(name, at) for name, at in [("talking", 1.0), ("first", 1.1), ("second", 1.2)]
     )
     voices.say(talking, 500, 2.0)
     voices.play(2.0, 2.01)
-    voices.say(second, 400, 2.1)
-    assert voices.speaking.too_much(ROOM) is None
-    voices.say(first, 400, 2.2)
-    assert voices.speaking.too_much(ROOM) is second, "its sound came first"
+    voices.say(first, 400, 2.1)
+    assert voices.speaking.too_much(ROOM, 2.1) is None
+    voices.say(second, 400, 2.2)
+    assert voices.speaking.too_much(ROOM, 2.2) is second
+    voices.speaking.drop(second)
+    third = voices.enter("third", 1.3, lane=Lane("8:acs:benito", "en-US", "es-ES"))
+    voices.say(third, 400, 2.3)
+    assert voices.speaking.too_much(ROOM, 2.3) is third, "of a language and a speaker that lost less"
 
 
 def test_a_voice_without_an_end_goes_first() -> None:
     voices = Voices()
     endless = voices.enter("endless", 1.0)
     voices.say(endless, VOICE_LIMIT_MS // 20 + 1, 2.0)
-    assert voices.speaking.too_much(ROOM) is endless
+    assert voices.speaking.too_much(ROOM, 2.0) is endless
 
 
 def test_the_next_is_spoken_faster_where_much_waits() -> None:
     voices = Voices()
-    assert voices.speaking.speed((ROOM,)) == 1.0
-    for name, at in [("one", 1.0), ("two", 1.1)]:
-        voices.say(voices.enter(name, at), 300, 2.0)
-    assert voices.speaking.speed((ROOM, "another")) > 1.0
+    one, two, elsewhere = voices.enter("one", 1.0), voices.enter("two", 1.1), voices.enter("two", 1.1, SPANISH)
+    assert voices.speaking.lag([]) is None
+    voices.say(one, 350, 2.0)
+    for passage in (one, two, elsewhere):
+        voices.speaking.expect(passage, 2.0)
+    here, there = voices.speaking.lag([two]), voices.speaking.lag([two, elsewhere])
+    assert here is not None and there is not None
+    assert (here.speed, here.condensing) == (1.1, True)
+    assert (there.speed, there.condensing) == (1.0, False), "hurried nowhere because another channel is crowded"
 
 
 def test_pauses_are_shortened_where_much_waits_and_that_is_accounted_for() -> None:
@@ -178,19 +199,7 @@ def test_a_voice_that_breaks_off_is_waited_for_only_so_long(simultaneous: bool, 
     due_at = voices.speaking.deadline(ROOM, 1.1, quiet=True)
     assert due_at == pytest.approx(1.02 + patience_s)
     assert due_at is not None
-    assert voices.speaking.too_late(ROOM, due_at - 0.01) is None
-    assert voices.speaking.too_late(ROOM, due_at) is one
-
-
-def test_one_that_could_not_be_heard_for_long_is_too_late() -> None:
-    voices = Voices()
-    one, two = voices.enter("one", 1.0), voices.enter("two", 1.1)
-    voices.say(two, 1, 2.0)
-    assert voices.speaking.too_late(ROOM, 2.0 + WAITING_LIMIT_S - 0.01) is None
-    assert voices.speaking.too_late(ROOM, 2.0 + WAITING_LIMIT_S) is two
-    voices.speaking.drop(two)
-    assert voices.speaking.too_late(ROOM, 100.0) is None, "nothing of the other has come yet"
-    assert StopPlaying(ROOM) not in voices.out
-    voices.say(one, 1, 3.0)
-    voices.speaking.restart(one, 3.0)
-    assert voices.speaking.queued_ms == 0
+    assert voices.speaking.broken_off(ROOM, due_at - 0.01) is None
+    assert voices.speaking.broken_off(ROOM, due_at) is one
+    voices.speaking.restart(one, due_at)
+    assert voices.speaking.broken_off(ROOM, due_at) is None

@@ -207,10 +207,29 @@ def test_what_waits_is_told_apart_from_what_is_heard_and_from_what_keeps_others_
     first, second = entered(floor, "first", 1.0, now=2.0), entered(floor, "second", 1.5, now=2.0)
     entered(floor, "silent", 1.7, now=2.0)
     floor.audio(first, frames(10), now=2.5)
-    assert (floor.queued_ms, floor.waiting_ms, floor.lag_ms) == (200, 200, 0)
+    assert (floor.queued_ms, floor.lag_ms, floor.free_at(2.5)) == (200, 0, 2.5)
     floor.audio(second, frames(5), now=2.5)
     assert floor.next_turn(2.5) is first
-    assert (floor.queued_ms, floor.waiting_ms, floor.lag_ms) == (300, 100, 200)
+    assert (floor.queued_ms, floor.lag_ms) == (300, 200)
+    assert floor.free_at(2.5) == pytest.approx(2.7 + BETWEEN_S)
+
+
+def test_one_of_which_nothing_has_come_is_expected_to_be_as_long_as_what_was_said() -> None:
+    floor = Floor()
+    first, second, third = (
+        entered(floor, name, began_at=at, now=6.0) for name, at in [("1", 1.0), ("2", 2.0), ("3", 9.0)]
+    )
+    assert floor.wait_ms(third, 10.0) == 0.0, "nobody knows how long the others will be"
+    first.entry.ended_at = second.entry.ended_at = 4.0
+    assert floor.wait_ms(third, 10.0) == 3_000 + 2_000
+    floor.audio(first, frames(200), 10.0)
+    assert floor.wait_ms(third, 10.0) == 4_000 + 2_000
+    floor.next_turn(10.0)
+    floor.audio(second, frames(5), 10.0)
+    floor.finish(second)
+    floor.finish(second)
+    assert floor.wait_ms(third, 10.0) == pytest.approx(4_000 + 1_000 * BETWEEN_S + 100)
+    floor.finish(first)
 
 
 class AnyOrder(RuleBasedStateMachine):
