@@ -45,9 +45,10 @@ from bot.room_factory import RoomFactory
 from bot.room_plans import StoredRoomPlans, follow_change, follow_removal
 from bot.tasks import Background, ServiceTasks
 from http_serving.bearer_tokens import KeySet, TokenVerifier, event_grid_only, fetch_over_http
+from http_serving.docs_page import add_docs
 from http_serving.openapi import complete_openapi
 from http_serving.refusals import Refusals
-from http_serving.security_headers import add_security_headers
+from http_serving.security_headers import SecurityHeaders
 from listeners.feed import Feed
 from listeners.tickets import Tickets
 from media_streaming import routes as media_routes
@@ -154,7 +155,8 @@ class Interpreter:
             redirect_slashes=False,
         )
         install_error_handlers(self.app)
-        add_security_headers(self.app)
+        self.app.add_middleware(SecurityHeaders)
+        add_docs(self.app)
 
     def read_keys_again(self) -> None:
         """Read the file of API keys again at once."""

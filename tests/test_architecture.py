@@ -35,7 +35,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "bot/app.py",
         "bot/error_responses.py",
         "bot/health.py",
-        "http_serving/security_headers.py",
+        "http_serving/docs_page.py",
         "webhooks/routes.py",
         "media_streaming/routes.py",
         "rooms_admin/api/",
