@@ -76,11 +76,7 @@ class RoomFactory:
 
     async def close_ledger(self, call_key: str, prefix: str, reason: str) -> int:
         """Close the open utterances of a call whose ids have this prefix; return their number."""
-        if not is_per_language(call_key):
-            return await self.archive.close_open(call_key, prefix, reason)
-        # Calls that share a session write under the name of whichever was first, not under their own.
-        room_id = room_of(call_key)
-        return 0 if self.shared_rooms.is_open(room_id) else await self.archive.close_open(room_id, "", reason)
+        return await self.archive.close_open(room_of(call_key), prefix, reason)
 
     def emit_call_event(self, kind: EventKind, room_id: str, data: Mapping[str, object]) -> None:
         """Queue a webhook event about a call; for a room per language it carries the call's language."""

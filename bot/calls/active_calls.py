@@ -74,6 +74,8 @@ class ActiveCalls:
         self._by_room: dict[str, Call] = {}
         self._joining: set[str] = set()
         """Rooms about to have a call."""
+        self._starting: dict[str, Call] = {}
+        """Calls whose room does not run yet, by room: nothing may be delivered to them."""
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """By room. A call is joined or taken over under its room's lock, so that concurrent events do it once."""
         self._left = RecentIds(LEFT_CALLS_REMEMBERED)
@@ -111,7 +113,7 @@ class ActiveCalls:
 
     def is_joining(self, room_id: str) -> bool:
         lock = self._locks.get(room_id)
-        return room_id in self._joining or (lock is not None and lock.locked())
+        return room_id in self._joining or room_id in self._starting or (lock is not None and lock.locked())
 
     async def is_elsewhere(self, record: CallRecord) -> bool:
         """Say whether another replica, one that is alive, is in the call."""
@@ -140,23 +142,26 @@ class ActiveCalls:
         room_id, now = room.room_id, self._environment.wall_clock()
         if self.by_room(room_id) is not None or self.is_joining(room_id):
             return "already_live"
-        wanted = WantedCall(room_id=room_id, server_call_id=server_call_id, since=now, attempts=attempts, retry_at=now)
         refusal = self._refusal()
         if refusal is not None:
             logger.warning("call refused", extra={"room_id": room_id, "reason": refusal})
             await self._registry.note(room_id, LastCall(state="failed", reason=refusal, at=now))
             if not by_admin:
-                await try_later(self._registry, wanted, now)
+                await try_later(self._registry, await self._wanted(room_id, server_call_id, attempts, now), now)
             return refusal
         self._joining.add(room_id)
         try:
             async with self._lock(room_id):
+                wanted = await self._wanted(room_id, server_call_id, attempts, now)
                 await self._registry.want(wanted)
-                record = new_record(room, self._registry.replica, server_call_id, now)
+                record = new_record(room, self._registry.replica, server_call_id, now, paused=wanted.paused)
                 if not await self._registry.claim(record):
                     return "already_live"
+                if not self.accepting:  # by now; another replica joins, as the call is wanted
+                    await self._registry.release(record)
+                    return "service_stopping"
                 self._environment.emit("room.live", room_id, {})
-                self._begin(room, record)
+                await self._begin(room, record)
         finally:
             self._joining.discard(room_id)
         return None
@@ -173,10 +178,25 @@ class ActiveCalls:
         ):
             await self.join(room, wanted.server_call_id, attempts=wanted.attempts)
 
+    async def _wanted(self, room_id: str, server_call_id: str | None, attempts: int, now: float) -> WantedCall:
+        """Make the record of a call to join; it is paused if it was when the interpreter was last in it."""
+        last = await self._registry.wanted(room_id)
+        same = last is not None and (
+            server_call_id is None or last.server_call_id is None or last.server_call_id == server_call_id
+        )
+        return WantedCall(
+            room_id=room_id,
+            server_call_id=server_call_id,
+            since=now,
+            attempts=attempts,
+            retry_at=now,
+            paused=last is not None and same and last.paused,
+        )
+
     def _refusal(self) -> str | None:
         if not self.accepting:
             return "service_stopping"
-        if len(self._by_room) >= self._max_calls:
+        if len(self._by_room.keys() | self._joining) >= self._max_calls:
             return f"no capacity: {self._max_calls} calls are live"
         return None
 
@@ -200,6 +220,10 @@ class ActiveCalls:
             call = self.by_room(record.room_id)
             if call is not None:
                 return call
+            begun = self._starting.get(record.room_id)
+            if begun is not None:  # whoever began it was cancelled
+                await begun.started.wait()
+                return self.by_room(record.room_id)
             if record.owner == self._registry.replica:  # left while the store was unavailable
                 await self._registry.release(record)
                 return None
@@ -224,7 +248,7 @@ class ActiveCalls:
                 await hang_up_orphan(self._environment.acs, self._registry, adopted.connection_id)
             return None
         logger.warning("call taken over", extra={"room_id": record.room_id})
-        call = self._begin(room, adopted, adopted=True, handed_over=not record.owner)
+        call = await self._begin(room, adopted, adopted=True, handed_over=not record.owner)
         self._tasks.spawn(self._finish_for_former_owner(call, record.owner, adopted.unclosed), "close ledger")
         return call
 
@@ -240,8 +264,9 @@ class ActiveCalls:
         while True:
             try:
                 gone = bool(owner) and (await self._registry.living()).gone(owner)
-                if gone or loop.time() >= until:
-                    for name in names:
+                in_use = await self._names_in_use()
+                if gone or (loop.time() >= until and not in_use & set(names)):
+                    for name in set(names) - in_use:
                         lost += await self._close_ledger(room_id, f"{name}-", "replica_lost")
                     break
             except StoreUnavailable:
@@ -255,21 +280,36 @@ class ActiveCalls:
                 pass  # the next comparison with ACS finds what those messages said
         logger.info("ledger closed", extra={"room_id": room_id, "utterances_lost": lost})
 
+    async def _names_in_use(self) -> set[str]:
+        """Return the names under which living replicas write to the ledger: calls of a room may share one."""
+        living = await self._registry.living()
+        return {call.live.name for call in self._by_room.values()} | {
+            record.name
+            for record in await self._registry.calls()
+            if record.owner and record.owner != self._registry.replica and not living.gone(record.owner)
+        }
+
     # --- run and leave ---------------------------------------------------------------------------
 
-    def _begin(
+    async def _begin(
         self, room: PlannedRoom, record: CallRecord, *, adopted: bool = False, handed_over: bool = False
     ) -> Call:
+        """Start a call; it can be found once its room runs. If this is cancelled, the call goes on."""
         live = self._open_room(room, record.name)
         call = Call(room, record, live, self._environment, adopted=adopted, handed_over=handed_over)
-        self._by_room[room.room_id] = call
+        self._starting[room.room_id] = call
         self._tasks.spawn(self._attend(call), f"call {room.room_id}")
+        await call.started.wait()
         return call
+
+    def _found(self, call: Call) -> None:
+        self._by_room[call.room.room_id] = call
+        self._starting.pop(call.room.room_id, None)
 
     async def _attend(self, call: Call) -> None:
         room_id = call.room.room_id
         try:
-            await call.run()
+            await call.run(lambda: self._found(call))
         finally:
             try:
                 if not call.moved:  # else its new owner settles it
@@ -285,6 +325,8 @@ class ActiveCalls:
         room_id = call.room.room_id
         if self._by_room.get(room_id) is call:  # else this replica has taken the call over again meanwhile
             del self._by_room[room_id]
+        if self._starting.get(room_id) is call:
+            del self._starting[room_id]
         for secret in call.former_secrets:
             self._left.remember(secret)
         if not call.moved:

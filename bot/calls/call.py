@@ -10,6 +10,7 @@ import asyncio
 import logging
 import secrets
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum, auto
 
@@ -74,6 +75,8 @@ class Call:
         self.since = record.since
         self.reason: str | None = None
         """Why the call ended; None until it has."""
+        self.started = asyncio.Event()
+        """Set when the call can be found, or never will be."""
         self.left = asyncio.Event()
         """Set when the call has been left and its record is gone."""
         self._environment = environment
@@ -103,8 +106,6 @@ class Call:
                 # It took longer to find out that the replica is gone than ACS needs to dial again.
                 self._recovery.lost(refused=True)
         live.watch_lanes(self.record_changed)
-        if record.paused:
-            live.deliver(Ordered(Order.PAUSE))
 
     # --- state -----------------------------------------------------------------------------------
 
@@ -167,12 +168,14 @@ class Call:
             server_call_id=self._server_call_id,
             outcome=self._outcome,
             following=self._following,
+            paused=self.live.session.paused,
             healthy=self._was_heard and self._state is CallState.LIVE,
         )
 
     def _current(self, stored: CallRecord) -> CallRecord:
         return msgspec.structs.replace(
             stored,
+            name=self.live.name,
             secret=self._secret,
             request_id=self._request_id,
             state=self._state,
@@ -408,14 +411,22 @@ class Call:
 
     # --- join and leave --------------------------------------------------------------------------
 
-    async def run(self) -> None:
-        """Be in the call until it is over; when this returns it has been left."""
+    async def run(self, found: Callable[[], None]) -> None:
+        """Be in the call until it is over; when this returns it has been left.
+
+        `found` is called as soon as the room runs: from then on, events and media may come.
+        """
         with log_context(room_id=self.room.room_id):
             ended = RoomEnded("cancelled", hang_up=True)
             failed = False
             try:
                 async with asyncio.TaskGroup() as group:
                     running = group.create_task(self.live.run(), name="live room")
+                    await self.live.started()
+                    if self.record.paused:
+                        self.live.deliver(Ordered(Order.PAUSE))
+                    found()
+                    self.started.set()
                     staying = group.create_task(self._stay(), name="media stream")
                     recording = group.create_task(self._keeper.run(), name="call record")
                     ended = await running
@@ -430,6 +441,7 @@ class Call:
                 logger.error("call failed", exc_info=errors)
                 failed = True
             finally:
+                self.started.set()
                 await self._leave("internal_error" if failed else ended.reason, hang_up=failed or ended.hang_up)
 
     async def _connect(self, *, again: bool = False) -> bool:

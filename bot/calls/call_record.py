@@ -26,7 +26,9 @@ REASONS_OF_EMPTY_CALL = ("everybody_left", "nobody_came")
 """Reasons for leaving a call that has not ended: people may come back to it."""
 
 
-def new_record(room: PlannedRoom, owner: str, server_call_id: str | None, since: float) -> CallRecord:
+def new_record(
+    room: PlannedRoom, owner: str, server_call_id: str | None, since: float, *, paused: bool = False
+) -> CallRecord:
     """Make the record of a call that is about to be joined; `since` is wall clock seconds."""
     return CallRecord(
         room_id=room.room_id,
@@ -37,6 +39,7 @@ def new_record(room: PlannedRoom, owner: str, server_call_id: str | None, since:
         name=secrets.token_urlsafe(6),
         since=since,
         server_call_id=server_call_id,
+        paused=paused,
     )
 
 
@@ -191,6 +194,8 @@ class CallEnd:
     server_call_id: str | None
     outcome: LastCall | None = None
     following: AfterCall = None
+    paused: bool = False
+    """Whether the interpreter was paused."""
     healthy: bool = False
     """It was interpreted until the failure: attempts are counted from the beginning."""
 
@@ -213,7 +218,11 @@ async def settle(end: CallEnd, registry: Registry, now: float) -> None:
     over = end.server_call_id is not None and await registry.is_over(end.server_call_id)
     if isinstance(end.following, RetryLater) and not over:
         await try_later(registry, await _wanted_again(end, registry, now), now)
-    elif end.reason != "service_stopping":  # in that case another replica goes on
+    elif end.reason == "service_stopping":  # another replica, or the next process, goes on
+        wanted = await registry.wanted(room_id)
+        if wanted is not None and wanted.paused != end.paused:
+            await registry.want(msgspec.structs.replace(wanted, paused=end.paused))
+    else:
         await registry.unwant(room_id)
         by_admin = end.following == Rejoin(None)
         if end.server_call_id is not None and end.reason not in REASONS_OF_EMPTY_CALL and not by_admin:
@@ -231,4 +240,5 @@ async def _wanted_again(end: CallEnd, registry: Registry, now: float) -> WantedC
         wanted,
         server_call_id=end.server_call_id or wanted.server_call_id,
         attempts=0 if end.healthy else wanted.attempts,
+        paused=end.paused,
     )

@@ -9,7 +9,7 @@ from bot.calls.active_calls import TAKEOVER_ATTEMPTS, ActiveCalls, RoomPlans
 from bot.calls.call_record import Rejoin
 from bot.calls.registry import LastCall, Registry
 from bot.calls.replica_mailbox import ReplicaMailbox, ReplicaMessage, ReplicaSilent
-from bot.calls.state_machine import CallAction, CallState, CallTrigger
+from bot.calls.state_machine import CallAction, CallState, CallTrigger, step
 from bot.interpreting.events import Order, Ordered
 from bot.interpreting.plan import Lane
 from http_serving.errors import ServiceError
@@ -96,12 +96,13 @@ class Commands:
                 ),
             )
         outcome = await self._registry.outcome(room_id)
-        live = await self._registry.wanted(room_id) is not None
+        wanted = await self._registry.wanted(room_id)
+        paused = wanted is not None and wanted.paused
         if outcome is None:
-            return CallStatus(CallState.LIVE if live else CallState.SCHEDULED)
-        state = CallState.LIVE if live else CallState.ENDED
+            return CallStatus(CallState.SCHEDULED if wanted is None else CallState.LIVE, paused=paused)
+        state = CallState.ENDED if wanted is None else CallState.LIVE
         failed = outcome.state == "failed"
-        return CallStatus(state, outcome.connection_id, outcome.at, outcome.reason, failed=failed)
+        return CallStatus(state, outcome.connection_id, outcome.at, outcome.reason, paused, failed=failed)
 
     async def start(self, room_id: str) -> None:
         """Join the room's call now, or as soon as the one that is being left has been.
@@ -115,6 +116,9 @@ class Commands:
         if await self._forwarded(room_id, "start"):
             return
         call = self._active_calls.by_room(room_id)
+        if call is not None and step(call.state, CallTrigger.START_REQUESTED).action is CallAction.JOIN:
+            await call.left.wait()  # it is being settled
+            call = None
         if call is not None:
             if isinstance(call.following, Rejoin):
                 raise CommandRefused("already_live", "the interpreter is about to join the next call")

@@ -57,7 +57,7 @@ EVENT_ATTEMPTS = 5
 
 
 class _NotYet(Exception):
-    """The call an event concerns is between two replicas."""
+    """The call an event concerns is between two replicas, or the last one is being settled."""
 
 
 @dataclass(slots=True)
@@ -233,7 +233,10 @@ class Dispatcher:
         elif call.server_call_id is None and not call.live.over:
             call.learn_call(event.server_call_id)
         else:
-            call.happen(_trigger(event, call.server_call_id), following=event.server_call_id)
+            trigger = _trigger(event, call.server_call_id)
+            if step(call.state, trigger).action is CallAction.JOIN:
+                raise _NotYet  # the room's last call is being settled
+            call.happen(trigger, following=event.server_call_id)
 
     async def _call_started_elsewhere(self, room: PlannedRoom, event: CallStarted | ParticipantAdded) -> None:
         record = await self._registry.call(room.room_id)

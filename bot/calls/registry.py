@@ -88,6 +88,8 @@ class WantedCall(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0
     """failed attempts so far"""
     retry_at: float = 0.0
+    paused: bool = False
+    """whether an admin had paused the interpreter in this call"""
 
 
 class LastCall(msgspec.Struct, frozen=True, kw_only=True):

@@ -93,6 +93,8 @@ class LiveRoom:
         echo_meter: measures the interpreter's own voice in the audio of each speaker; not used if audio is mixed.
         identify: names the language of a text.
         """
+        self.name = name
+        """Prefix of the ids of the room's utterances."""
         self._session = InterpreterSession(plan, clock(), name, meter, identify)
         self._plan = plan
         self._make_booth = booths
@@ -113,6 +115,7 @@ class LiveRoom:
         self._over: RoomEnded | Exception | None = None
         self._lanes = LaneStatuses()
         self._watchers: list[Callable[[], None]] = []
+        self._running = asyncio.Event()
         self._ended = asyncio.Event()
         self._settled = asyncio.Event()
         """Set when an utterance has reached its final state, or the room is over."""
@@ -128,6 +131,7 @@ class LiveRoom:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
+                self._running.set()
                 self._audience.began()
                 try:
                     ended = await self._until_over()
@@ -140,6 +144,10 @@ class LiveRoom:
         except* Exception as errors:  # the room's error boundary: other rooms are not affected
             logger.error("room failed", exc_info=errors)
         return ended
+
+    async def started(self) -> None:
+        """Wait until the room runs: before, it cannot open a booth. Safe to cancel."""
+        await self._running.wait()
 
     def end(self, reason: str, *, hang_up: bool) -> None:
         """End the room; the first reason counts."""

@@ -24,10 +24,8 @@ Spawn = Callable[[Coroutine[object, object, None], str], object]
 class SharedRoom:
     """A live room and the calls that share it."""
 
-    def __init__(self, live: LiveRoom, name: str, spawn: Spawn) -> None:
-        """`name` is the prefix of the ids of its utterances."""
+    def __init__(self, live: LiveRoom, spawn: Spawn) -> None:
         self.live = live
-        self.name = name
         self._spawn = spawn
         self._shares: list[RoomShare] = []
         self._running = False
@@ -110,6 +108,15 @@ class RoomShare:
         return self._over is not None
 
     @property
+    def name(self) -> str:
+        """Prefix of the ids of the room's utterances, the same for all its calls."""
+        return self._shared.live.name
+
+    async def started(self) -> None:
+        """Wait until the room runs. Safe to cancel."""
+        await self._shared.live.started()
+
+    @property
     def session(self) -> InterpreterSession:
         return self._shared.live.session
 
@@ -150,12 +157,7 @@ class SharedRooms:
         """Return a share for a call of the room; `build` makes the live room with a name, if there is none yet."""
         shared = self._shared.get(room_id)
         if shared is None or not shared.joinable:
-            shared = self._shared[room_id] = SharedRoom(build(name), name, self._spawn)
+            shared = self._shared[room_id] = SharedRoom(build(name), self._spawn)
             for known in [known for known, one in self._shared.items() if one.ended is not None]:
                 del self._shared[known]
         return shared.share(stream)
-
-    def is_open(self, room_id: str) -> bool:
-        """Return whether the room still runs: then taking over one of its calls must not close its ledger."""
-        shared = self._shared.get(room_id)
-        return shared is not None and shared.joinable

@@ -7,15 +7,19 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
+from bot.call_keys import call_key, is_per_language, room_of, stream_of
 from bot.calls.acs_client import CallLook
-from bot.calls.environment import CallAddresses, PlannedRoom
+from bot.calls.environment import CallAddresses, Interpreted, PlannedRoom
 from bot.calls.registry import Registry
 from bot.calls.service import CallService
 from bot.calls.state_machine import CallState
+from bot.interpreting.plan import Layout
 from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.live_room import LiveRoom
+from bot.live_room.shared_room import SharedRooms
 from bot.outputs.listener_publisher import ListenerPublisher
 from bot.outputs.transcript_writer import TranscriptWriter
 from bot.tasks import ServiceTasks
@@ -34,11 +38,18 @@ from webhooks.events import (
 )
 
 ROOMS = {f"room-{n}": PlannedRoom(f"room-{n}", f"acs-{n}", TWO_LANGUAGES) for n in range(1, 5)}
+SISTERS = {
+    call_key("room-9", language): PlannedRoom(
+        call_key("room-9", language), f"acs-9-{language}", replace(TWO_LANGUAGES, layout=Layout.SISTER)
+    )
+    for language in TWO_LANGUAGES.languages
+}
+"""The calls of a room with an ACS room per language: `acs-9-en-US` and `acs-9-es-ES`."""
 
 WALL_CLOCK = 1_800_000_000.0
 
 
-def started(room: int = 1, call: str = "server-call-1") -> CallStarted:
+def started(room: int | str = 1, call: str = "server-call-1") -> CallStarted:
     return CallStarted("event", f"acs-{room}", call)
 
 
@@ -67,7 +78,7 @@ class FakeRoomPlans:
     """A RoomBook; may be slow."""
 
     def __init__(self) -> None:
-        self.rooms = dict(ROOMS)
+        self.rooms = ROOMS | SISTERS
         self.takes_s = 0.0
 
     async def by_acs_room(self, acs_room_id: str) -> PlannedRoom | None:
@@ -178,13 +189,14 @@ class ServiceHarness:
         self.frame_timer = FrameTimer()
         self.rooms: list[LiveRoom] = []
         self.tasks = ServiceTasks()
+        self.shared_rooms = SharedRooms(self.tasks.spawn)
         self.service = CallService(
             rooms=self.plans,
             acs=self.calls,
             registry=self.registry,
             tasks=self.tasks,
             open_room=self._open_room,
-            close_ledger=self.records.close_open,
+            close_ledger=lambda key, prefix, reason: self.records.close_open(room_of(key), prefix, reason),
             addresses=CallAddresses("https://bot", "wss://bot"),
             max_calls=max_calls,
             wall_clock=lambda: WALL_CLOCK + self.loop.time() - self.began,
@@ -200,15 +212,22 @@ class ServiceHarness:
         self.running: asyncio.Task[None]
         self._stack = AsyncExitStack()
 
-    def _open_room(self, room: PlannedRoom, name: str) -> LiveRoom:
+    def _open_room(self, room: PlannedRoom, name: str) -> Interpreted:
+        if is_per_language(room.room_id):
+            return self.shared_rooms.share(
+                room_of(room.room_id), stream_of(room.room_id), name, lambda name: self._live_room(room, name)
+            )
+        return self._live_room(room, name)
+
+    def _live_room(self, room: PlannedRoom, name: str) -> LiveRoom:
         live = LiveRoom(
             room.plan,
             name=name,
             booths=self.booths,
             detectors=NumberedSpeech(),
             frame_timer=self.frame_timer,
-            transcript=TranscriptWriter(self.records, room.room_id, 0),
-            audience=ListenerPublisher(self.feed, room.room_id, 0),
+            transcript=TranscriptWriter(self.records, room_of(room.room_id), 0),
+            audience=ListenerPublisher(self.feed, room_of(room.room_id), 0),
             clock=self.loop.time,
         )
         self.rooms.append(live)
@@ -256,6 +275,12 @@ class ServiceHarness:
     async def dial(self, number: int = 1) -> FakeMediaStream:
         """ACS opens the media socket of the connection with this number."""
         acs = FakeMediaStream(connection=f"connection-{number}")
+        self.opened(acs, number)
+        await asyncio.sleep(0.01)
+        return acs
+
+    def opened(self, acs: FakeMediaStream, number: int = 1) -> None:
+        """Serve a media socket."""
 
         async def serve() -> None:
             async with asyncio.TaskGroup() as group:
@@ -265,8 +290,6 @@ class ServiceHarness:
             await acs.stream.close()
 
         self._start(serve())
-        await asyncio.sleep(0.01)
-        return acs
 
     async def status(self, room: int = 1) -> tuple[CallState, str | None]:
         status = await self.commands.status(f"room-{room}")

@@ -97,7 +97,7 @@ class Scene:
         )
         self.call = Call(ROOMS["room-1"], record, live, environment, adopted=adopted, handed_over=handed_over)
         self.start(self.frame_timer.run())
-        self.running = self.start(self.call.run())
+        self.running = self.start(self.call.run(lambda: None))
         await asyncio.sleep(0.5)
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -74,6 +75,20 @@ async def test_a_call_that_was_left_on_purpose_is_over_and_forgotten() -> None:
     assert (wanted, over) == (None, True)
     assert await registry.calls() == []
     assert await registry.outcome("room-1") == OUTCOME
+
+
+@pytest.mark.parametrize(
+    "end", [left("disconnected", RetryLater(), paused=True), left("service_stopping", paused=True)]
+)
+def test_a_call_that_goes_on_stays_paused(end: CallEnd) -> None:
+    @virtual_time
+    async def script() -> None:
+        _, wanted, _ = await settled(end)
+        assert wanted is not None and wanted.paused
+        _, wanted, _ = await settled(replace(end, paused=False), msgspec.structs.replace(WANTED, paused=True))
+        assert wanted is not None and not wanted.paused
+
+    script()
 
 
 @pytest.mark.parametrize("end", [left("everybody_left"), left("stopped", Rejoin(None))])

@@ -26,6 +26,7 @@ from tests.support.call_service import (
     roster,
     started,
 )
+from tests.support.in_memory_stores import InMemoryKeyValue
 from tests.support.media_streams import FakeMediaStream
 from tests.support.meeting import ADA, BENITO, PEOPLE, TWO_LANGUAGES
 from tests.support.virtual_time import virtual_time
@@ -38,6 +39,17 @@ from webhooks.events import (
     OtherCallEvent,
     ParticipantAdded,
 )
+
+
+class SlowStore(InMemoryKeyValue):
+    """Each step takes a while."""
+
+    takes_s = 0.0
+
+    async def swap(self, key: str, old: bytes | None, new: bytes | None, ttl_s: float | None = None) -> bool:
+        await asyncio.sleep(self.takes_s)
+        return await super().swap(key, old, new, ttl_s)
+
 
 # --- a call ------------------------------------------------------------------------------------------
 
@@ -472,6 +484,89 @@ async def test_a_late_connect_that_is_another_calls_connection_is_not_hung_up() 
         assert harness.calls.hang_ups == []
 
 
+@pytest.mark.parametrize("ways", ["by itself", "by a report", "by an admin"])
+def test_a_pause_survives_a_disconnect(ways: str) -> None:
+    """The regression: a confidential pause was heard, because the interpreter that came back knew nothing of it."""
+
+    @virtual_time
+    async def script() -> None:
+        async with ServiceHarness() as harness:
+            await harness.tell(started())
+            await harness.dial()
+            await harness.report(roster(ADA, BENITO))
+            await harness.commands.order("room-1", Order.PAUSE)
+            await harness.report(CallDisconnected(**report(sub_code=500)))
+            status = await harness.commands.status("room-1")
+            assert (status.state, status.reason, status.paused) == (CallState.LIVE, "disconnected", True)
+            match ways:
+                case "by itself":
+                    await asyncio.sleep(10)
+                case "by a report":
+                    await harness.tell(started(1, "server-call-1"))
+                    await asyncio.sleep(10)
+                case _:
+                    await harness.commands.start("room-1")
+                    await asyncio.sleep(0.5)
+            acs = await harness.dial(2)
+            assert (await harness.commands.status("room-1")).paused
+            await acs.says(ADA, seconds=1.0)
+            await asyncio.sleep(3)
+            assert acs.played == []
+            await harness.commands.order("room-1", Order.RESUME)
+            await acs.says(ADA, seconds=1.0)
+            await asyncio.sleep(3)
+            assert acs.played != []
+
+    script()
+
+
+@virtual_time
+async def test_the_next_call_of_a_room_is_not_paused() -> None:
+    async with ServiceHarness() as harness:
+        await harness.tell(started())
+        await harness.dial()
+        await harness.commands.order("room-1", Order.PAUSE)
+        await harness.report(CallDisconnected(**report(sub_code=500)))
+        await harness.tell(started(1, "server-call-2"))
+        await harness.dial(2)
+        assert not (await harness.commands.status("room-1")).paused
+
+
+@pytest.mark.parametrize("first", ["another call", "somebody joins", "an admin"])
+def test_what_comes_while_the_last_call_is_being_settled_leads_to_the_next(first: str) -> None:
+    """The regression: it was answered by joining, and nobody joined."""
+
+    @virtual_time
+    async def script() -> None:
+        state = SlowStore(asyncio.get_running_loop().time)
+        async with ServiceHarness(state=state) as harness:
+            await harness.tell(started())
+            await harness.dial()
+            await harness.report(roster(ADA))
+            state.takes_s = 1.0
+            await harness.report(roster("28:us"), wait_s=0.2)
+            call = harness.active_calls.by_room("room-1")
+            assert call is not None
+            for _ in range(20):
+                if call.state is not CallState.ENDED:
+                    await asyncio.sleep(0.05)
+            assert call.state is CallState.ENDED
+            assert not call.left.is_set()
+            match first:
+                case "another call":
+                    await harness.tell(started(1, "server-call-2"))
+                case "somebody joins":
+                    await harness.dispatcher.deliver(ParticipantAdded("event-2", "acs-1", "server-call-1"))
+                case _:
+                    await harness.commands.start("room-1")
+            state.takes_s = 0.0
+            await asyncio.sleep(10)
+            assert len(harness.calls.connects) == 2
+            assert await harness.status() == (CallState.CONNECTED, None)
+
+    script()
+
+
 @pytest.mark.parametrize("roster_told", [True, False])
 def test_people_whose_interpreter_acs_has_forgotten_get_another(roster_told: bool) -> None:
     """The regression: a connection that was gone counted as the end of the call, however many people were in it."""
@@ -497,7 +592,7 @@ async def test_somebody_who_comes_while_a_lost_call_is_left_has_it_joined_again(
     async with ServiceHarness() as harness:
         await harness.tell(started())
         await harness.dial()
-        await harness.report(roster(ADA))
+        await harness.report(roster(ADA, BENITO))
         harness.calls.hang_up_takes_s = 1.0
         harness.booths.running[0].breaks(RuntimeError("a bug of ours"))
         await asyncio.sleep(0.1)
@@ -653,12 +748,11 @@ async def test_a_running_call_follows_a_changed_plan() -> None:
     async with ServiceHarness() as harness:
         await harness.tell(started())
         await harness.dial()
-        await harness.report(roster(ADA))
-        (booth,) = harness.booths.running
-        assert booth.lane.target == "es-ES"
+        await harness.report(roster(ADA, BENITO))
+        assert sorted(booth.lane.target for booth in harness.booths.running) == ["en-US", "es-ES"]
         harness.dispatcher.change_plan("room-1", RoomPlan(("en-US", "fr-FR"), {ADA: PEOPLE[ADA]}))
         harness.dispatcher.change_plan("room-2", TWO_LANGUAGES)
-        await harness.report(roster(ADA, BENITO), roster(BENITO))
+        await harness.report(roster(BENITO))
         assert await harness.status() == (CallState.ENDED, "everybody_left"), "Benito is not on the roster any more"
 
 

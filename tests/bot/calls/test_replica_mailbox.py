@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,12 +19,13 @@ from bot.interpreting.events import BoothDegraded, Order
 from bot.interpreting.glossary import GlossaryEntries
 from rooms_admin.transcripts.records import LedgerRecord
 from storage.errors import StoreUnavailable
+from tests.support.audio import numbered
 from tests.support.call_service import FakeCalls, Kept, ServiceHarness, ended, report, roster, started
 from tests.support.in_memory_stores import InMemoryKeyValue
-from tests.support.media_streams import FakeMediaStream
+from tests.support.media_streams import FakeMediaStream, audio_json
 from tests.support.meeting import ADA, ADA_INTO_SPANISH, BENITO, BENITO_INTO_ENGLISH, PEOPLE, TWO_LANGUAGES
 from tests.support.virtual_time import virtual_time
-from webhooks.events import CallConnected, MediaStreamingFailed
+from webhooks.events import CallConnected, MediaStreamingFailed, ParticipantsUpdated
 
 HEARD_AGAIN_S = 10.0
 ONE_WAY_S = 0.001
@@ -244,7 +246,7 @@ class Cluster:
         """The store was restarted, and has kept nothing."""
         await self.state.remove(*await self.state.find(""))
 
-    def states(self, room: int = 1) -> list[tuple[str, str]]:
+    def states(self, room: int | str = 1) -> list[tuple[str, str]]:
         return [(one.state, one.reason) for one in self.records.passages[f"room-{room}"]]
 
     def interpreters(self, room: int = 1) -> list[str]:
@@ -283,6 +285,10 @@ async def interpreted(acs: FakeMediaStream) -> None:
     await acs.says(ADA, seconds=1.0)
     await asyncio.sleep(3.0)
     assert len(acs.played) - before == 100
+
+
+def roster_of(connection: str, *raw_ids: str) -> ParticipantsUpdated:
+    return replace(roster(*raw_ids), call_connection_id=connection)
 
 
 # --- a replica that is gone ------------------------------------------------------------------------------
@@ -400,6 +406,55 @@ async def test_that_the_stream_of_a_dead_replica_has_failed_is_not_said_of_its_s
         assert (len(replicas.acs.connects), replicas.acs.hang_ups) == (1, [])
 
 
+async def in_sister_calls(replica: Replica) -> dict[str, FakeMediaStream]:
+    """The replica is in both calls of room 9, and heard in each."""
+    streams = {}
+    for number, language in enumerate(TWO_LANGUAGES.languages, start=1):
+        await replica.tell(started(f"9-{language}", f"server-call-{language}"))
+        streams[language] = await replica.dial(number)
+    await replica.report(CallConnected(**report()), roster(ADA))
+    await replica.report(CallConnected(**report("connection-2")), roster_of("connection-2", BENITO), number=2)
+    return streams
+
+
+@pytest.mark.parametrize("dialled", [True, False])
+def test_what_was_said_in_a_room_per_language_gets_its_end_when_the_replica_dies(dialled: bool) -> None:
+    @virtual_time
+    async def script() -> None:
+        async with cluster() as replicas:
+            streams = await in_sister_calls(replicas.a)
+            async with asyncio.TaskGroup() as group:
+                speaking = group.create_task(streams["en-US"].says(ADA, seconds=5.0))
+                await asyncio.sleep(2.0)
+                assert len(replicas.records.open) == 1
+                replicas.a.freeze()
+                speaking.cancel()
+            if dialled:
+                await asyncio.sleep(0.5)
+                again = await replicas.b.dial(1)
+                await replicas.b.dial(2)
+                await again.says(ADA, seconds=1.0)
+            await asyncio.sleep(30)
+            assert replicas.records.open == set()
+            assert sorted(replicas.states(9)) == [("abandoned", "replica_lost"), ("spoken", "")][: 1 + dialled]
+
+    script()
+
+
+@virtual_time
+async def test_a_sister_call_taken_over_closes_nothing_that_its_living_replica_still_interprets() -> None:
+    async with cluster() as replicas:
+        streams = await in_sister_calls(replicas.a)
+        call = replicas.a.active_calls.by_room("room-9/es-ES")
+        assert call is not None
+        await call.hand_over()
+        await replicas.b.dial(2)
+        speaking = asyncio.create_task(streams["en-US"].says(ADA, seconds=40.0))
+        await asyncio.sleep(30)
+        assert all(reason != "replica_lost" for _, reason in replicas.states(9))
+        speaking.cancel()
+
+
 @virtual_time
 async def test_a_paused_interpreter_stays_paused() -> None:
     async with cluster() as replicas:
@@ -412,6 +467,39 @@ async def test_a_paused_interpreter_stays_paused() -> None:
         await acs.says(ADA, seconds=1.0)
         await asyncio.sleep(3.0)
         assert acs.played == []
+
+
+@pytest.mark.parametrize("first", ["a newcomer", "audio", "an admin"])
+def test_whatever_reaches_a_call_first_after_it_was_taken_over_the_room_runs(first: str) -> None:
+    """The regression: what came before the room's task had begun ended the room, and the interpreter left."""
+
+    @virtual_time
+    async def script() -> None:
+        async with cluster() as replicas:
+            await replicas.a.tell(started())
+            await replicas.a.dial()
+            await replicas.a.report(CallConnected(**report()), roster(ADA))
+            replicas.a.freeze()
+            await asyncio.sleep(LEASE_S)
+            match first:
+                case "a newcomer":
+                    await replicas.b.report(roster(ADA, BENITO), wait_s=0.1)
+                    acs = await replicas.b.dial()
+                case "audio":
+                    acs = FakeMediaStream()
+                    for number in range(1, 50):
+                        acs.sends(audio_json(BENITO, numbered(number)))
+                    replicas.b.opened(acs)
+                case _:
+                    await replicas.b.commands.order("room-1", Order.PAUSE)
+                    await replicas.b.commands.order("room-1", Order.RESUME)
+                    acs = await replicas.b.dial()
+            await asyncio.sleep(5)
+            await replicas.b.report(roster(ADA, BENITO))
+            await interpreted(acs)
+            assert (len(replicas.acs.connects), replicas.acs.hang_ups) == (1, [])
+
+    script()
 
 
 @virtual_time

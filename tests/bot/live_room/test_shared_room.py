@@ -44,7 +44,7 @@ class Rooms:
             audience=ListenerPublisher(Feed(), "room-1", 0),
             clock=loop.time,
         )
-        self.shared = SharedRoom(live, "u", self._spawn)
+        self.shared = SharedRoom(live, self._spawn)
         self.shares = {language: self.shared.share(language) for language in PLAN.languages}
         self.running: dict[str, asyncio.Task[RoomEnded]] = {}
         self.tasks: list[asyncio.Task[None]] = []
