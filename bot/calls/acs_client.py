@@ -212,5 +212,5 @@ def _call_error(error: HttpResponseError | ServiceRequestError | ServiceResponse
         f"acs_{service_code}",
         error.reason or f"HTTP {status}",
         retryable=status in RETRY_STATUS,
-        retry_after_s=float(retry_after) if retry_after.isdigit() else None,
+        retry_after_s=float(retry_after) if retry_after.isascii() and retry_after.isdigit() else None,
     )

@@ -140,7 +140,7 @@ def add_interpreter_routes(
         room_id: RoomId, command: InterpreterCommand, idempotency_key: IdempotencyKey = None
     ) -> Response:
         """Accepted asynchronously; returns the current state."""
-        await rooms.get(room_id)
+        await (rooms.current if command.action == "start" else rooms.get)(room_id)
         await interpreter.command(room_id, command.action)
         return written(_interpreter(room_id, await interpreter.state(room_id)), 202)
 

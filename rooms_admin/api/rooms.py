@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -66,7 +67,7 @@ def add_room_routes(routes: APIRouter, rooms: RoomService) -> None:
         validity: Annotated[Validity | None, Query(description="Whether people can join the room now")] = None,
     ) -> Response:
         after = read_cursor(cursor, sort)
-        if after is not None and sort.endswith("valid_until") and not (after[0].isdigit() and len(after[0]) == 15):
+        if after is not None and sort.endswith("valid_until") and not re.fullmatch("[0-9]{15}", after[0]):
             details = [{"field": "cursor", "reason": "is not a cursor of this API"}]
             raise InvalidRequest("the request is not valid", details=details)
         query = RoomQuery(limit + 1, sort, after, name, wanted_language(language), mode, validity)

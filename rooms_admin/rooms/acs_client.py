@@ -147,8 +147,7 @@ class AcsRooms:
 
     async def add_participant(self, acs_room_id: str, role: ParticipantRole) -> str:
         """Create a user on the room's roster and return its raw id. The user is deleted if it cannot be invited."""
-        async with _acs("create user"):
-            user = (await self._identity.create_user()).properties["id"]
+        user = await self._create_user()
         try:
             await self.set_role(acs_room_id, user, role)
         except BaseException:
@@ -183,7 +182,11 @@ class AcsRooms:
                 ["voip"],
                 token_expires_in=timedelta(minutes=minutes),
             )
-            return AcsToken(token.token, _instant(token.expires_on))
+            return AcsToken(_text(token.token), _instant(token.expires_on))
+
+    async def _create_user(self) -> str:
+        async with _acs("create user"):
+            return _text((await self._identity.create_user()).properties["id"])
 
     async def _create_users(self, users: list[str | None]) -> None:
         """Fill `users` with new users, several concurrently; on failure, those created remain in it."""
@@ -191,8 +194,7 @@ class AcsRooms:
 
         async def create() -> None:
             for place in places:
-                async with _acs("create user"):
-                    users[place] = (await self._identity.create_user()).properties["id"]
+                users[place] = await self._create_user()
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -234,7 +236,14 @@ def _participant(acs_user_id: str, role: ParticipantRole = "Attendee") -> RoomPa
 
 
 def _room(room: CommunicationRoom) -> AcsRoom:
-    return AcsRoom(room.id, _instant(room.valid_from), _instant(room.valid_until))
+    return AcsRoom(_text(room.id), _instant(room.valid_from), _instant(room.valid_until))
+
+
+def _text(given: object) -> str:
+    """Return a text of a response; `ValueError` if it is none: the SDKs pass on whatever the response has."""
+    if not isinstance(given, str) or not given:
+        raise ValueError("not a text")
+    return given
 
 
 def _instant(text: object) -> datetime:
@@ -245,6 +254,10 @@ def _instant(text: object) -> datetime:
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     first = errors.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+_MALFORMED = (AttributeError, KeyError, IndexError, TypeError, ValueError, OverflowError)
+"""What the SDKs raise for a successful response that is not what it should be, such as `[]` or null."""
 
 
 # --- errors ----------------------------------------------------------------------------------------
@@ -261,7 +274,7 @@ async def _acs(action: str) -> AsyncIterator[None]:
     except HttpResponseError as error:
         logger.warning("acs request rejected", extra={"action": action, "reason": error.status_code})
         raise _translated(error) from error
-    except (AzureError, KeyError, ValueError) as error:  # the latter two: a malformed response
+    except (AzureError, *_MALFORMED) as error:
         logger.warning("acs request failed", extra={"action": action, "reason": type(error).__name__})
         raise AcsUnavailable("ACS could not be reached", retry_after_ms=BUSY_RETRY_MS) from error
 
@@ -272,6 +285,8 @@ def _translated(error: HttpResponseError) -> ServiceError:
         return NotFound("ACS does not know this room or user")
     if status == 400:
         return InvalidRequest("ACS does not accept these values", details=[{"reason": _reason(error)}])
+    if 200 <= status < 300:
+        return AcsUnavailable("ACS gave an answer that cannot be read", retry_after_ms=BUSY_RETRY_MS)
     if status in (408, 429) or status >= 500:
         return AcsUnavailable("ACS is busy", retry_after_ms=_retry_after_ms(error))
     return AcsRefused(f"ACS answered {status}", details=[{"reason": _reason(error)}])

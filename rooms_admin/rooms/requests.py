@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+from rooms_admin.plain_text import one_line
 from rooms_admin.rooms.language_tags import AUTO, language_tag
 from rooms_admin.rooms.room import (
     BargeIn,
@@ -36,6 +37,13 @@ def _language_or_none(written: str) -> str:
     return language_tag(written) if written else ""
 
 
+def _name(written: str) -> str:
+    name = one_line(written)
+    if not name:
+        raise ValueError("must contain a visible character")
+    return name
+
+
 def _in_reach(moment: datetime) -> datetime:
     if moment.year not in YEARS:
         raise ValueError(f"must be between the years {YEARS.start} and {YEARS.stop - 1}")
@@ -48,7 +56,8 @@ LanguageOrAuto = Annotated[str, AfterValidator(_language_or_auto), Field(max_len
 LanguageOrNone = Annotated[str, AfterValidator(_language_or_none), Field(max_length=64, examples=["en-US"])]
 KeypadTone = Annotated[str, Field(pattern="^[0-9A-D*#]$")]
 RetentionDays = Annotated[int, Field(ge=1, le=3_650, examples=[30])]
-Name = Annotated[str, Field(min_length=1, max_length=256, examples=["Board meeting"])]
+Name = Annotated[str, Field(min_length=1, max_length=256, examples=["Board meeting"]), AfterValidator(_name)]
+"""Shown to people beside those of others: control and invisible characters are removed."""
 
 
 class _Request(BaseModel):

@@ -159,6 +159,13 @@ class RoomService:
             raise NotFound("no such room")
         return room
 
+    async def current(self, room_id: str) -> Room:
+        """Return a room that people can still join; `Conflict` if it has expired."""
+        room = await self.get(room_id)
+        if self._now() >= room.valid_until:
+            raise Conflict("the room has expired")
+        return room
+
     async def created_by(self, request_key: str) -> Room | None:
         """Return the room created by a request, if there is one."""
         return await self._store.find_by_request(request_key)
@@ -308,7 +315,7 @@ class RoomService:
 
         ACS is changed without a lock, so that many are added at once: a new user concerns no other request.
         """
-        room = await self.get(room_id)
+        room = await self.current(room_id)
         entry = roster_entry(room.languages, new)
         check_size(room)
         seat = room.acs_room_of(entry)
@@ -376,16 +383,13 @@ class RoomService:
             await self._update(room_id, without)
 
     async def issue_token(self, room_id: str, participant_id: str, minutes: int) -> tuple[Room, Participant, AcsToken]:
-        room, participant = await self.participant(room_id, participant_id)
-        if self._now() >= room.valid_until:
-            raise Conflict("the room has expired")
+        room = await self.current(room_id)
+        participant = _found(room, participant_id)
         return room, participant, await self._acs.issue_token(participant.acs_user_id, minutes)
 
     async def check_ticket(self, room_id: str, wanted: TicketRequest) -> None:
         """Check that a ticket can be issued for the room."""
-        room = await self.get(room_id)
-        if self._now() >= room.valid_until:
-            raise Conflict("the room has expired")
+        room = await self.current(room_id)
         check_ticket(room, wanted)
 
     async def _update(self, room_id: str, change: Callable[[Room], Room]) -> Room:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from rooms_admin.plain_text import one_line
 from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine
 
 READING_MS_PER_CHARACTER = 65
@@ -52,12 +53,12 @@ def cues(lines: Sequence[TranscriptLine], language: str | None = None) -> list[C
     if not lines:
         return []
     zero = min(line.timestamp_ms for line in lines)
-    shown = [line for line in latest(lines, language) if line.is_final and _one_line(line.text)]
+    shown = [line for line in latest(lines, language) if line.is_final and one_line(line.text)]
     following: dict[str, tuple[int, int | None]] = {}  # by language: the next start, and the one after it
     timed: list[Cue] = []
     for line in reversed(shown):
         start = line.timestamp_ms - zero
-        reading = len(_one_line(line.text)) * READING_MS_PER_CHARACTER
+        reading = len(one_line(line.text)) * READING_MS_PER_CHARACTER
         end = start + max(min(max(reading, SHORTEST_CUE_MS), LONGEST_CUE_MS), line.duration_ms)
         coming, beyond = following.get(line.language, (None, None))
         # Lines that begin in the same millisecond are both shown.
@@ -87,18 +88,18 @@ def to_vtt(lines: Sequence[TranscriptLine], language: str | None = None) -> str:
     """Format as WebVTT with the speaker as voice; with several languages, each text is tagged with its language."""
     blocks = ["WEBVTT"]
     for number, (start, end, line) in enumerate(cues(lines, language), start=1):
-        text = _vtt(_one_line(line.text))
+        text = _vtt(one_line(line.text))
         if language is None:
-            text = f"<lang {_vtt(_one_line(line.language))}>{text}</lang>"
-        voice = _vtt(_one_line(line.speaker_name or line.speaker_id))
+            text = f"<lang {_vtt(one_line(line.language))}>{text}</lang>"
+        voice = _vtt(one_line(line.speaker_name or line.speaker_id))
         blocks.append(f"{number}\n{_clock(start, '.')} --> {_clock(end, '.')}\n<v {voice}>{text}")
     return "\n\n".join(blocks) + "\n"
 
 
 def to_srt(lines: Sequence[TranscriptLine], language: str | None = None) -> str:
-    """Format as SubRip, which has no escaping: arrows within a text are replaced."""
+    """Format as SubRip."""
     blocks = [
-        f"{number}\n{_clock(start, ',')} --> {_clock(end, ',')}\n{_spoken(line).replace('-->', '→')}\n"
+        f"{number}\n{_clock(start, ',')} --> {_clock(end, ',')}\n{_spoken(line)}\n"
         for number, (start, end, line) in enumerate(cues(lines, language), start=1)
     ]
     return "\n".join(blocks)
@@ -113,20 +114,17 @@ def to_txt(lines: Sequence[TranscriptLine], language: str | None = None) -> str:
 
 
 def _spoken(line: TranscriptLine, with_language: bool = False) -> str:
-    speaker = _one_line(line.speaker_name or line.speaker_id)
-    return f"{speaker}{f' ({line.language})' if with_language else ''}: {_one_line(line.text)}"
+    speaker = one_line(line.speaker_name or line.speaker_id)
+    spoken = f"{speaker}{f' ({line.language})' if with_language else ''}: {one_line(line.text)}"
+    return spoken.replace("-->", "→").translate(_MARKUP)
 
 
-_CONTROLS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")
-
-
-def _one_line(text: str) -> str:
-    """Remove line breaks and control characters: a blank line would end a cue."""
-    return " ".join(text.translate(_CONTROLS).split())
+_MARKUP = str.maketrans("<>{}", "‹›()")
+"""What players take for markup, such as `<i>` and `{\\an8}`, some of them also in WebVTT. SubRip has no escaping."""
 
 
 def _vtt(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").translate(_MARKUP)
 
 
 def _clock(ms: int, point: str) -> str:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from azure.communication.rooms.aio import RoomsClient
 
 from emulator.client import JoinRefused, Participant
@@ -176,3 +178,32 @@ async def test_of_requests_meant_for_one_version_one_is_carried_out_and_the_othe
             etag = {"If-Match": f'"{stored["version"] + 1}"'}
             gone = await asyncio.gather(*(http.delete(path, headers=etag) for _ in range(3)))
             assert sorted(one.status_code for one in gone) == [204, 412, 412]
+
+
+@pytest.mark.parametrize(
+    "body", ["", "null", "[]", "5", '"x"', "{}", "{", "<html>", '{"id":5,"identity":[]}', '{"identity":{"id":null}}']
+)
+async def test_an_answer_of_acs_that_makes_no_sense_is_no_fault_of_the_admin(body: str) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text=body, status=200, content_type="application/json")
+
+    async def create(_: web.Request) -> web.Response:
+        return web.Response(text=body, status=201, content_type="application/json")
+
+    app = web.Application()
+    app.router.add_post("/identities", create)
+    app.router.add_post("/rooms", create)
+    app.router.add_route("*", "/{rest:.*}", answer)
+    server = TestServer(app)
+    async with server:
+        endpoint = f"http://127.0.0.1:{server.port}"
+        async with AcsRooms(*await asyncio.to_thread(build_clients, endpoint, ACCESS_KEY)) as rooms:
+            for call in (
+                rooms.create_room([], NOW, TOMORROW),
+                rooms.create_room(["Presenter"], NOW, TOMORROW),
+                rooms.change_validity("1", NOW, TOMORROW),
+                rooms.add_participant("1", "Presenter"),
+                rooms.issue_token("8:acs:a", 60),
+            ):
+                with pytest.raises(AcsUnavailable):
+                    await call

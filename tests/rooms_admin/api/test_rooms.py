@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -504,6 +505,30 @@ async def test_a_number_that_nothing_can_store_is_refused(
         assert answer.json()["error"]["details"][0]["reason"]
         assert (await http.get(path)).json() == before
     assert (await http.get("/api/rooms")).status_code == 200
+
+
+@pytest.mark.parametrize("written", ["Ada\u202e\0\n Lovelace\u200b", "\u200b Ada \r\n\r\nLovelace"])
+async def test_a_name_is_one_line_of_what_can_be_seen(http: httpx2.AsyncClient, written: str) -> None:
+    room = await create(http, name=written, participants=[{"display_name": written, "speaks": "en-US"}])
+    assert (room["name"], room["participants"][0]["display_name"]) == ("Ada Lovelace", "Ada Lovelace")
+    participant = f"/api/rooms/{room['room_id']}/participants/{room['participants'][0]['participant_id']}"
+    refused = await http.patch(participant, json={"display_name": "\u200b\u202e"})
+    assert (refused.status_code, refused.json()["error"]["details"][0]["field"]) == (400, "display_name")
+
+
+async def test_nobody_is_added_to_an_expired_room_and_no_interpreter_starts_in_it(
+    service: Service, http: httpx2.AsyncClient
+) -> None:
+    room = await create(http)
+    path, over = f"/api/rooms/{room['room_id']}", datetime(2020, 1, 1, tzinfo=UTC)
+    await service.store.update(room["room_id"], lambda room: replace(room, valid_from=over, valid_until=over))
+    added = await http.post(f"{path}/participants", json={"display_name": "Cleo", "speaks": "en-US"})
+    started = await http.post(f"{path}/interpreter", json={"action": "start"})
+    for answer in (added, started):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict")
+    assert (await http.post(f"{path}/interpreter", json={"action": "stop"})).status_code == 202
+    assert [action for _, action in service.interpreter.commands] == ["stop"]
+    assert len(service.acs.identity.users) == 2
 
 
 async def test_a_time_out_of_reach_is_refused(http: httpx2.AsyncClient) -> None:

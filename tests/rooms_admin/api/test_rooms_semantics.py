@@ -12,6 +12,7 @@ import pytest
 
 from http_serving.rate_limiter import TokenBuckets
 from rooms_admin.api import RequestLimits
+from rooms_admin.api.pagination import write_cursor
 from rooms_admin.auth.api_keys import AdminRole, Caller
 from rooms_admin.stores.sqlite.idempotency import SqliteIdempotency
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
@@ -279,6 +280,13 @@ async def test_rooms_are_searched_and_sorted(http: httpx2.AsyncClient) -> None:
     assert rest == ["beta", "Alpha"]
     other = await http.get("/api/rooms", params={"sort": "name", "cursor": first["next_cursor"]})
     assert other.status_code == 400
+
+
+@pytest.mark.parametrize("key", ["²" * 15, "1" * 14, "1" * 16, "-" + "1" * 14, "٣" * 15, "1" * 14 + "\n", ""])
+async def test_a_cursor_with_a_place_that_is_none_is_refused(http: httpx2.AsyncClient, key: str) -> None:
+    cursor = write_cursor("valid_until", (key, "room-1"))
+    answer = await http.get("/api/rooms", params={"sort": "valid_until", "cursor": cursor})
+    assert (answer.status_code, answer.json()["error"]["details"][0]["field"]) == (400, "cursor")
 
 
 # --- glossary, tickets, usage, deletion ---------------------------------------------------------------------

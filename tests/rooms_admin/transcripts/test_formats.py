@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -118,7 +120,7 @@ def test_text_that_looks_like_markup_or_timing() -> None:
     assert to_vtt([evil], "en-US").splitlines()[4:] == [
         "<v A&gt; da --&gt; &amp;>&lt;/v&gt;&lt;b&gt;&amp;amp; 00:00 --&gt; 00:01 2 NOTE"
     ]
-    assert to_srt([evil]).splitlines()[2:] == ["A> da → &: </v><b>&amp; 00:00 → 00:01 2 NOTE"]
+    assert to_srt([evil]).splitlines()[2:] == ["A› da → &: ‹/v›‹b›&amp; 00:00 → 00:01 2 NOTE"]
 
 
 def test_scripts_that_need_joiners_keep_them() -> None:
@@ -193,3 +195,26 @@ def test_the_latest_of_each_pair_and_nothing_else(lines: list[TranscriptLine]) -
         same = [x.revision for x in lines if (x.utterance_id, x.language) == (line.utterance_id, line.language)]
         assert line.revision == max(same)
     assert [line.timestamp_ms for line in kept] == sorted(line.timestamp_ms for line in kept)
+
+
+HOSTILE = [
+    ("<i>quiet</i>", "quiet"),
+    ("{\\an8}above", "above"),
+    ("a\u202eb\u2066c\u200fd", "abcd"),
+    ("zero\u200bwidth\ufeff", "zerowidth"),
+    ("nul\0and\x1b[31m", "nul and [31m"),
+    ("half \ud800", "half"),
+    ("two\u2028lines\r\n\r\nand more", "two lines and more"),
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), HOSTILE)
+@pytest.mark.parametrize("write", [to_vtt, to_srt, to_txt])
+def test_text_is_shown_and_nothing_else(write: Callable[..., str], text: str, shown: str) -> None:
+    """No player takes it for markup, nothing is turned round, nothing is hidden; words and names alike."""
+    written = write([said(text, speaker=text)], "en-US")
+    written.encode()
+    for part in ("<i>", "</i>", "{", "}", *"\u202e\u2066\u200f\u200b\ufeff\0\x1b\u2028\r"):
+        assert part not in written
+    bare = html.unescape(written).replace("‹i›", "").replace("‹/i›", "").replace("(\\an8)", "")
+    assert shown in bare.replace("<i>", "").replace("</i>", "")
