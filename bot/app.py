@@ -44,6 +44,7 @@ from bot.realtime.translation_messages import TranslationSettings
 from bot.room_factory import RoomFactory
 from bot.room_plans import StoredRoomPlans, follow_change, follow_removal
 from bot.tasks import Background, ServiceTasks
+from bot.ticket_agreement import TicketAgreement
 from http_serving.bearer_tokens import KeySet, TokenVerifier, event_grid_only, fetch_over_http
 from http_serving.docs_page import add_docs
 from http_serving.openapi import complete_openapi
@@ -126,6 +127,8 @@ class Service:
     verifier: TokenVerifier
     capabilities: Capabilities | None
     """Of the translation deployment, if the settings name one."""
+    ticket_agreement: TicketAgreement | None
+    """With replicas, which share a Redis."""
     chores: Mapping[str, Callable[[], Coroutine[Any, Any, None]]]
     """What has to run while the service serves, by name."""
 
@@ -225,7 +228,7 @@ def build(settings: Settings, resources: Resources) -> Service:
     translation = _translation(settings, resources.model_sockets)
     capabilities = None if translation is None else translation.capabilities
     prices = _prices(settings)
-    tasks, frame_timer = ServiceTasks(), FrameTimer()
+    tasks, frame_timer, replica = ServiceTasks(), FrameTimer(), secrets.token_hex(8)
     factory = RoomFactory(
         booths=_booths(settings, resources.model_sockets, translation),
         detectors=resources.detectors,
@@ -243,7 +246,7 @@ def build(settings: Settings, resources: Resources) -> Service:
     calls = CallService(
         rooms=plans,
         acs=resources.acs_calls,
-        registry=Registry(storage.key_value, secrets.token_hex(8), storage.health),
+        registry=Registry(storage.key_value, replica, storage.health),
         tasks=tasks,
         open_room=factory.open_room,
         close_ledger=factory.close_ledger,
@@ -263,6 +266,10 @@ def build(settings: Settings, resources: Resources) -> Service:
         storage.subscriptions,
         default_days=settings.retention_days,
     )
+    agreement = None
+    if settings.redis_url is not None:
+        secret = _required(settings.ticket_secret).get_secret_value()
+        agreement = TicketAgreement(storage.key_value, replica, secret)
     chores = {
         "frame timer": frame_timer.run,
         "calls": calls.run,
@@ -270,9 +277,10 @@ def build(settings: Settings, resources: Resources) -> Service:
         "retention": retention.run,
         "deliveries": deliveries.run,
         **({} if capabilities is None else {"capabilities": capabilities.run}),
+        **({} if agreement is None else {"ticket agreement": agreement.run}),
     }
     controller = InterpreterController(calls.commands, plans, capabilities)
-    return Service(calls, controller, rooms, _acs_verifier(settings), capabilities, chores)
+    return Service(calls, controller, rooms, _acs_verifier(settings), capabilities, agreement, chores)
 
 
 def add_routes(
@@ -321,7 +329,11 @@ def add_routes(
     )
     app.include_router(admin_routes.refusal_routes(RefusalLog(storage.key_value), guard))
     app.include_router(admin_routes.joining_routes(rooms, issue_ticket, join_limits(), JoinAttempts(storage.key_value)))
-    app.include_router(health.router(service.calls.active_calls, service.capabilities, storage.health, background))
+    app.include_router(
+        health.router(
+            service.calls.active_calls, service.capabilities, storage.health, background, service.ticket_agreement
+        )
+    )
     app.openapi_schema = complete_openapi(app.openapi())
 
 

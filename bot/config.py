@@ -222,7 +222,8 @@ class Settings(BaseSettings):
     admin_token_jwks_url: Url | None = None
 
     ticket_secret: Secret | None = None
-    """Signs listeners' tickets; the same for all replicas. Without it each process generates its own."""
+    """Signs listeners' tickets; the same for all replicas, required with `REDIS_URL`. A single process without it
+    generates its own."""
     admin_reads_per_s: float = Field(default=500.0, gt=0)
     """Sustained read requests per second and caller; ten seconds' worth may come at once."""
     admin_changes_per_s: float = Field(default=50.0, gt=0)
@@ -296,6 +297,8 @@ def load_settings(**overrides: Any) -> Settings:
             problems.append(f"{name}: {text}")
     given = _Given(**{name: value for name, value in overrides.items() if name in _Given.model_fields})
     problems += _endpoint_problems(given) + _event_grid_problems(given) + _admin_problems(given)
+    if given.redis_url and not given.ticket_secret:
+        problems.append("TICKET_SECRET: must be set with REDIS_URL: a replica accepts tickets that another has issued")
     if problems or settings is None:
         raise SettingsError(problems)
     return settings
@@ -317,6 +320,8 @@ class _Given(BaseSettings):
     admin_token_issuer: object = None
     admin_token_audience: object = None
     admin_token_jwks_url: object = None
+    redis_url: object = None
+    ticket_secret: object = None
 
 
 def _endpoint_problems(given: _Given) -> list[str]:

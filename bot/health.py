@@ -8,11 +8,16 @@ from fastapi.responses import JSONResponse
 from bot.calls.active_calls import ActiveCalls
 from bot.realtime.capabilities import Capabilities
 from bot.tasks import Background
+from bot.ticket_agreement import TicketAgreement
 from storage.health import StoreHealth
 
 
 def router(
-    calls: ActiveCalls, capabilities: Capabilities | None, store: StoreHealth, background: Background
+    calls: ActiveCalls,
+    capabilities: Capabilities | None,
+    store: StoreHealth,
+    background: Background,
+    tickets: TicketAgreement | None = None,
 ) -> APIRouter:
     """Return the routes `/healthz` and `/readyz`."""
     routes = APIRouter(tags=["operations"])
@@ -34,6 +39,8 @@ def router(
         body: dict[str, object] = {"status": status, "live_calls": len(calls)}
         if store.unreadable:
             body["unreadable_records"] = store.unreadable
+        if tickets is not None and tickets.differs:
+            body["ticket_secret"] = "differs among replicas"
         if capabilities is not None:
             body["translation"] = capabilities.report()
         return JSONResponse(body, 200 if status == "ready" else 503)

@@ -73,7 +73,7 @@ def test_a_database_of_a_newer_version(said: Said, tmp_path: Path) -> None:
 def test_a_redis_of_a_newer_version(said: Said, empty_redis: RedisServer) -> None:
     empty_redis.set(Keys().schema, VERSION + 1)
     versions = f"its schema has version {VERSION + 1}, this service knows {VERSION}"
-    line = said({"REDIS_URL": empty_redis.url})
+    line = said({"REDIS_URL": empty_redis.url, "TICKET_SECRET": "a-secret-of-tickets"})
     assert line == f"The interpreter cannot start: Redis at 127.0.0.1:{empty_redis.port}: {versions}\n"
 
 
@@ -84,7 +84,8 @@ def test_a_redis_that_is_not_there(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bot"],
         cwd=tmp_path,
-        env=environment | {"REDIS_URL": f"redis://:the-password@127.0.0.1:{port}"},
+        env=environment
+        | {"REDIS_URL": f"redis://:the-password@127.0.0.1:{port}", "TICKET_SECRET": "a-secret-of-tickets"},
         capture_output=True,
         text=True,
         timeout=55,

@@ -373,6 +373,7 @@ def test_no_network_of_ours_is_open_to_webhooks_unless_it_is_named(environment: 
 def test_where_redis_may_be(environment: pytest.MonkeyPatch, url: str) -> None:
     assert load_settings().redis_url is None
     environment.setenv("REDIS_URL", url)
+    environment.setenv("TICKET_SECRET", "a-secret-of-tickets")
     settings = load_settings()
     assert settings.redis_url is not None
     assert settings.redis_url.get_secret_value() == url
@@ -394,7 +395,13 @@ def test_where_redis_may_be(environment: pytest.MonkeyPatch, url: str) -> None:
 )
 def test_where_redis_may_not_be(environment: pytest.MonkeyPatch, url: str, reason: str) -> None:
     environment.setenv("REDIS_URL", url)
+    environment.setenv("TICKET_SECRET", "a-secret-of-tickets")
     assert problems() == [f"REDIS_URL: {reason}"]
+
+
+def test_replicas_share_the_secret_of_their_tickets(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("REDIS_URL", "redis://redis")
+    assert [problem.partition(":")[0] for problem in problems()] == ["TICKET_SECRET"]
 
 
 def test_settings_named_in_the_admins_page_exist() -> None:

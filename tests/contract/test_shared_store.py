@@ -24,11 +24,8 @@ pytestmark = pytest.mark.timeout(60)
 async def replicas(empty_redis: RedisServer, tmp_path: Path) -> AsyncIterator[list[httpx2.AsyncClient]]:
     async with AsyncExitStack() as running:
         acs = await running.enter_async_context(running_acs())
-        redis_url = SecretStr(empty_redis.url)
-        yield [
-            await running.enter_async_context(service(acs, tmp_path / "unused.sqlite3", redis_url=redis_url))
-            for _ in range(2)
-        ]
+        shared = {"redis_url": SecretStr(empty_redis.url), "ticket_secret": SecretStr("a-secret-of-tickets")}
+        yield [await running.enter_async_context(service(acs, tmp_path / "unused.sqlite3", **shared)) for _ in range(2)]
 
 
 async def test_replicas_are_one_service(replicas: list[httpx2.AsyncClient], tmp_path: Path) -> None:
@@ -78,3 +75,17 @@ async def a_subscription_is_known_to_both(one: httpx2.AsyncClient, two: httpx2.A
     assert (await two.get(address)).json()["url"] == new["url"]
     assert (await two.delete(address)).status_code == 204
     assert (await one.get("/api/subscriptions")).json()["items"] == []
+
+
+async def test_replicas_with_different_secrets_of_tickets_say_so(empty_redis: RedisServer, tmp_path: Path) -> None:
+    async with AsyncExitStack() as running:
+        acs = await running.enter_async_context(running_acs())
+        for number in range(2):
+            shared = {
+                "redis_url": SecretStr(empty_redis.url),
+                "ticket_secret": SecretStr(f"a-secret-of-tickets-{number}"),
+            }
+            http = await running.enter_async_context(service(acs, tmp_path / "unused.sqlite3", **shared))
+        async with asyncio.timeout(20):
+            while "ticket_secret" not in (await http.get("/readyz")).json():  # noqa: ASYNC110 - it is compared in a while
+                await asyncio.sleep(0.05)
