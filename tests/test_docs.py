@@ -234,6 +234,7 @@ def test_the_numbers_on_the_architecture_page_are_those_of_the_code() -> None:
     limits = BoothLimits()
     for sentence in (
         f"more than {booth_events.STALE_S:g} s after the speaker's last word",
+        f"held up for more than {booth_events.STALE_S:g} s on its way",
         f"the speaker's last word ({booth_events.SIMULTANEOUS_STALE_S:g} s in",
         f"breaks off for {channels.DRY_S:g} s ({channels.DRY_SIMULTANEOUS_S:g} s in",
         f"has to wait {catch_up.STEPS_MS[0] / 1000:g} s | pauses over {pacer.PAUSE_LIMIT_MS} ms are left out",

@@ -157,6 +157,8 @@ class BoothEvents:
     def _is_late(self, rendition: Rendition, now: float) -> bool:
         """Return whether sound that comes now is late, by the speaker's last word and the sound that came before."""
         entry = rendition.entry
+        if entry.kind is EntryKind.UTTERANCE and rendition.spoken.age_s > STALE_S:
+            return True  # it was held up on its way to us
         if entry.ended_at is None or entry.committed_at is None or entry.kind is not EntryKind.UTTERANCE:
             return False
         due_at = entry.ended_at + SIMULTANEOUS_STALE_S if rendition.simultaneous else _due_at(rendition)
@@ -326,7 +328,8 @@ def _due_at(rendition: Rendition) -> float:
     """When the first sound of an interpretation is due."""
     entry = rendition.entry
     committed_at = entry.committed_at or 0.0
-    return max((entry.ended_at or committed_at) + STALE_S, committed_at + MODEL_SHARE_S)
+    given_at = committed_at - rendition.spoken.age_s
+    return max((entry.ended_at or committed_at) + STALE_S, given_at + MODEL_SHARE_S)
 
 
 def _is_short(spoken: Utterance) -> bool:

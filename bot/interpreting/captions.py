@@ -30,7 +30,10 @@ class Utterance:
     source: str
     """BCP 47 tag, or `auto`."""
     began_at: float
+    """When the audio with which it begins was said."""
     ended_at: float | None = None
+    age_s: float = 0.0
+    """For how long its last audio was held up on its way to us."""
     voiced_ms: int = 0
     """Known once it has ended."""
     talked_over: bool = False

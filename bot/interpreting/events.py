@@ -23,6 +23,8 @@ class SpeakerAudio:
     pcm: bytes
     voiced: bool
     """Whether the speech detector hears speech in it."""
+    age_s: float = 0.0
+    """Seconds for which it was held up on its way: it was said that much earlier."""
 
 
 @dataclass(frozen=True, slots=True)

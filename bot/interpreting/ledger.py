@@ -73,7 +73,7 @@ class Entry:
     lane: Lane
     state: EntryState
     began_at: float
-    """Arrival of the frame that made it an utterance."""
+    """When the frame was said that made it an utterance."""
     reason: str = ""
     ended_at: float | None = None
     """Arrival of the last frame with speech."""

@@ -231,7 +231,7 @@ class Renditions:
     def _add(self, spoken: Utterance, route: Route, kind: EntryKind, now: float) -> Rendition:
         """Open an entry, and say so: if this process dies, another one settles it."""
         lane = route.lane
-        entry = self._ledger.open(spoken.id, lane, now, kind)
+        entry = self._ledger.open(spoken.id, lane, spoken.began_at, kind)
         self._out.append(Opened(lane, spoken.id))
         self._booths.begin_work(lane)
         rendition = Rendition(entry, spoken, route.channels, route.via, chair=spoken.speaker == self._plan.chair)

@@ -123,8 +123,8 @@ class InterpreterSession:
             return []
         booth_events = self._booth_events
         match event:
-            case SpeakerAudio(speaker, pcm, voiced):
-                turns = [] if self._paused else self._turns.frame(speaker, pcm, voiced, now)
+            case SpeakerAudio(speaker, pcm, voiced, age_s):
+                turns = [] if self._paused else self._turns.frame(speaker, pcm, voiced, now, age_s)
                 if speaker in self._passing_through:
                     self._renditions.pass_through(self._turns.current[speaker].id, pcm, now)
                 elif not turns:

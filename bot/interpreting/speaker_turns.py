@@ -17,6 +17,8 @@ class SpeakerTurns:
         self._name = name
         self._count = 0
         self._endpointers: dict[str, Endpointer] = {}
+        self._ages: dict[str, float] = {}
+        """How old the last speech of each speaker was when it came; empty while nothing is held up."""
         self._over: dict[str, set[str]] = {}
         """By utterance under way: other utterances that were under way when it began, and still are."""
 
@@ -25,8 +27,10 @@ class SpeakerTurns:
         """Whether nobody speaks."""
         return not self.current
 
-    def frame(self, speaker: str, pcm: bytes, voiced: bool, now: float) -> list[TurnEvent]:
-        """Take the next frame of a speaker."""
+    def frame(self, speaker: str, pcm: bytes, voiced: bool, now: float, age_s: float = 0.0) -> list[TurnEvent]:
+        """Take the next frame of a speaker, which was held up on its way for `age_s`."""
+        if voiced and (age_s or self._ages):
+            self._ages[speaker] = age_s
         endpointer = self._endpointers.get(speaker)
         if endpointer is None:
             endpointer = self._endpointers[speaker] = Endpointer(self._plan.endpointing)
@@ -44,14 +48,16 @@ class SpeakerTurns:
     def clear(self) -> None:
         """Forget every speaker, and drop what is under way."""
         self._endpointers.clear()
+        self._ages.clear()
         self.current.clear()
         self._over.clear()
 
     def begin(self, speaker: str, now: float) -> Utterance:
         """Number and name the utterance that has begun."""
         self._count += 1
+        name, age_s = f"{self._name}-{self._count}", self._ages.get(speaker, 0.0)
         spoken = Utterance(
-            f"{self._name}-{self._count}", speaker, self._plan.name(speaker), self._plan.speaks(speaker), now
+            name, speaker, self._plan.name(speaker), self._plan.speaks(speaker), now - age_s, age_s=age_s
         )
         self._over[spoken.id] = {other.id for other in self.current.values()}
         self.current[speaker] = spoken
@@ -60,7 +66,10 @@ class SpeakerTurns:
     def end(self, speaker: str, last_voiced_at: float, voiced_ms: int) -> Utterance:
         """Take the utterance under way of a speaker, and complete what is known of it."""
         spoken = self.current.pop(speaker)
-        spoken.ended_at, spoken.voiced_ms = last_voiced_at, voiced_ms
+        spoken.age_s = self._ages.get(speaker, 0.0)
+        spoken.ended_at, spoken.voiced_ms = max(last_voiced_at - spoken.age_s, spoken.began_at), voiced_ms
+        if not spoken.age_s:
+            self._ages.pop(speaker, None)
         spoken.talked_over = bool(self._over.pop(spoken.id))
         for others in self._over.values():
             others.discard(spoken.id)

@@ -50,6 +50,7 @@ from bot.interpreting.quality.language_id import IdentifyLanguage, identify_none
 from bot.interpreting.routing import stream as carrier
 from bot.interpreting.session import InterpreterSession
 from bot.interpreting.usage_meter import UsageMeter
+from bot.live_room.frame_age import FrameAge
 from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.ports import Audience, EchoFilter, EchoMeasurement, TranscriptSink, VoiceDetector, VoiceDetectors
 from media_streaming.messages import AudioData, AudioMetadata, DtmfData
@@ -112,6 +113,8 @@ class LiveRoom:
         self._group: asyncio.TaskGroup | None = None
         self._streams: dict[str, MediaStream] = {}
         """Media streams by their names in the plan."""
+        self._ages: dict[str, FrameAge] = {}
+        """By the name of the stream: a stream that comes back has the clock of the one before."""
         self._over: RoomEnded | Exception | None = None
         self._lanes = LaneStatuses()
         self._watchers: list[Callable[[], None]] = []
@@ -353,11 +356,13 @@ class LiveRoom:
         if self._over is not None:
             return
         self._streams[name] = stream
+        age = self._ages.setdefault(name, FrameAge())
         try:
             async for message in stream:
                 match message:
                     case AudioData():
-                        self.hear(message.speaker, message.pcm, message.silent, name)
+                        age_s = age.age_s(message.said_at_ms, self._clock())
+                        self.hear(message.speaker, message.pcm, message.silent, name, age_s)
                     case AudioMetadata():
                         self.deliver(PlayoutReady(True, name))
                     case DtmfData():
@@ -371,10 +376,12 @@ class LiveRoom:
                 del self._streams[name]
                 self.deliver(PlayoutReady(False, name))
 
-    def hear(self, speaker: str | None, pcm: bytes, silent: bool, stream: str = SHARED_CHANNEL) -> None:
+    def hear(
+        self, speaker: str | None, pcm: bytes, silent: bool, stream: str = SHARED_CHANNEL, age_s: float = 0.0
+    ) -> None:
         """Take a frame of one speaker, or of mixed audio if the plan says so.
 
-        Only people on the roster are interpreted, never this bot or another.
+        Only people on the roster are interpreted, never this bot or another. `age_s`: how long it was held up.
         """
         heard = self._plan.listens(speaker)
         if heard is None:
@@ -391,7 +398,7 @@ class LiveRoom:
             own_voice = self._echo_meter.heard(stream, speaker, pcm, voiced, self._clock())
             if own_voice is not None:
                 self.deliver(OwnVoiceHeard(speaker, *own_voice))
-        self.deliver(SpeakerAudio(speaker, pcm, voiced))
+        self.deliver(SpeakerAudio(speaker, pcm, voiced, age_s))
 
     def _ignore(self, speaker: str) -> None:
         if speaker not in self._ignored and len(self._ignored) < 1000:

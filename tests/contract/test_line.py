@@ -44,6 +44,29 @@ async def test_what_one_says_the_other_hears_interpreted(running: Line, english:
     ]
 
 
+async def test_what_was_held_up_on_its_way_is_read_and_what_comes_in_time_is_heard(
+    running: Line, english: bytes
+) -> None:
+    """ACS sends nothing for 7 s, and then everything at once."""
+    await running.put_faults({"media": {"stall_after_frames": 100, "stall_ms": 7_000, "times": 1}})
+    room = await running.room()
+    async with room.joined("Ana") as ana, room.joined("Luis") as luis:
+        await room.until_status("interpreting")
+        await asyncio.sleep(1.5)
+        await ana.speak(english)
+        await room.until_passages(1)
+        assert read_markers(bytes(luis.heard)) == []
+        await ana.speak(english)
+        late, new = await room.until_passages(2)
+    assert (late["state"], late["reason"], late["ear_voice_span_ms"]) == ("caption_only", "stale", None)
+    assert (new["state"], new["reason"]) == ("spoken", "")
+    assert len(read_markers(bytes(luis.heard))) == 1
+    assert new["ear_voice_span_ms"] < 2_000
+    shown = {line["utterance_id"]: line for line in (await room.transcript())["items"]}
+    said_apart_ms = shown[new["utterance_id"]]["timestamp_ms"] - shown[late["utterance_id"]]["timestamp_ms"]
+    assert said_apart_ms > 4_000, "the first is dated when it was said"
+
+
 async def test_the_interpreter_hangs_up_itself_when_the_last_one_has_left(running: Line, english: bytes) -> None:
     room = await running.room()
     await speak_and_listen(room, english)

@@ -164,6 +164,13 @@ class Meeting:
         for number in range(1, speech + silence + 1):
             self.happens(at + number * FRAME_S, SpeakerAudio(speaker, numbered(number), number <= speech))
 
+    def held_up(self, speaker: str, said: float, seconds: float, comes: float, pause: float = 0.6) -> None:
+        """Speech that was said at one time, and comes all at once at another."""
+        speech, silence = round(seconds / FRAME_S), round(pause / FRAME_S)
+        for number in range(1, speech + silence + 1):
+            age_s = comes - (said + number * FRAME_S)
+            self.happens(comes, SpeakerAudio(speaker, numbered(number), number <= speech, max(0.0, age_s)))
+
     def run(self, until: float | None = None) -> None:
         """Go on until then, or until nothing is left to happen."""
         while True:

@@ -41,7 +41,7 @@ from bot.interpreting.events import (
     InterpretationOutcome as Outcome,
 )
 from bot.interpreting.ledger import EntryState
-from bot.interpreting.plan import AUTO, MIXED, Attendee, Endpointing, Lane, RoomPlan
+from bot.interpreting.plan import AUTO, MIXED, Attendee, Endpointing, Lane, Mode, RoomPlan
 from bot.interpreting.renditions import MODEL_PATIENCE_S
 from tests.support.audio import numbered, numbers
 from tests.support.meeting import (
@@ -659,6 +659,33 @@ def test_who_goes_on_past_the_longest_utterance_does_not_barge_in() -> None:
     meeting.says(MIXED, at=23.0, seconds=1.0)
     meeting.run()
     assert meeting.ends()["u-2", "en-US"] == ("abandoned", "barge_in")
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("held_s", [4.0, 20.0])
+def test_what_was_held_up_on_its_way_is_read_and_the_ledger_knows_when_it_was_said(mode: Mode, held_s: float) -> None:
+    meeting = Meeting(replace(TWO_LANGUAGES, mode=mode), Answers(after=0.8))
+    comes = 100.0 + held_s
+    meeting.held_up(ADA, said=100.0 - 2.0, seconds=2.0, comes=comes, pause=0.6)
+    meeting.says(ADA, at=comes + 1.0, seconds=1.0)
+    meeting.run()
+    late, new = meeting.settled()
+    assert (late.state, late.reason, new.state) == ("caption_only", "stale", "spoken")
+    assert (late.began_at, late.ended_at) == pytest.approx((98.1, 100.0))
+    assert late.committed_at == pytest.approx(comes)
+    assert (new.began_at, new.ended_at) == pytest.approx((comes + 1.1, comes + 2.0))
+    (shown, *_) = [line for line in meeting.captions() if line.utterance == "u-1"]
+    assert shown.timestamp_ms == 98_100
+
+
+def test_what_was_held_up_for_a_moment_is_heard_and_its_span_is_true() -> None:
+    meeting = Meeting(model=Answers(after=0.3))
+    meeting.held_up(ADA, said=98.0, seconds=2.0, comes=102.5)
+    meeting.run()
+    (entry,) = meeting.settled()
+    assert entry.state == "spoken"
+    assert entry.first_played_at is not None and entry.ended_at is not None
+    assert entry.first_played_at - entry.ended_at == pytest.approx(2.8)
 
 
 # --- what is no interpretation -------------------------------------------------------------------------

@@ -41,6 +41,26 @@ def test_utterances_are_numbered_and_know_who_speaks_what() -> None:
     assert hearing.current == {ADA: first, BENITO: second}
 
 
+def test_what_was_held_up_on_its_way_was_said_earlier() -> None:
+    hearing = SpeakerTurns(PLAN, "u")
+    for number in range(50):  # a second of speech, which comes at once at 10.0
+        hearing.frame(ADA, FRAME, True, 10.0, 4.0 - number * 0.02)
+        if number == 5:
+            spoken = hearing.begin(ADA, 10.0)
+    assert (spoken.began_at, spoken.age_s) == pytest.approx((6.1, 3.9))
+    ended = hearing.end(ADA, 10.0, 1_000)
+    assert (ended.ended_at, ended.age_s) == pytest.approx((6.98, 3.02))
+    hearing.frame(ADA, FRAME, True, 11.0)
+    assert hearing.begin(ADA, 11.0).began_at == 11.0
+    hearing.frame(ADA, FRAME, False, 12.0, 5.0)
+    assert hearing.end(ADA, 11.5, 500).ended_at == 11.5, "of its speech nothing was held up"
+    assert hearing.begin(BENITO, 13.0).age_s == 0.0
+    hearing.frame(BENITO, FRAME, True, 13.0, 30.0)
+    assert hearing.end(BENITO, 13.0, 500).ended_at == 13.0, "nothing ends before it has begun"
+    hearing.clear()
+    assert hearing.begin(BENITO, 14.0).age_s == 0.0
+
+
 def test_what_was_spoken_into_anothers_words_and_ended_within_them_was_talked_over() -> None:
     hearing = SpeakerTurns(PLAN, "u")
     hearing.begin(ADA, 1.0)
