@@ -25,12 +25,13 @@ from bot.interpreting.events import (
 )
 from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.ledger import EntryKind, EntryState
-from bot.interpreting.plan import AUTO, Lane, RoomPlan
+from bot.interpreting.plan import Lane, RoomPlan
 from bot.interpreting.playout.pacer import BYTES_PER_MS
 from bot.interpreting.quality.backchannels import QUESTION_S, SHORT_MS, is_backchannel, is_question
 from bot.interpreting.quality.checks import Fault
 from bot.interpreting.quality.echo_loops import SUSPECTED_ECHO, Echo, EchoLoopBreaker
 from bot.interpreting.renditions import Rendition, Renditions
+from bot.interpreting.spoken_language import LANGUAGE_S, SpokenLanguages
 
 STALE_S = 3.0
 """Seconds after the speaker's last word. An interpretation whose sound comes later is read, not heard: the meeting has
@@ -66,6 +67,7 @@ class BoothEvents:
         loops: EchoLoopBreaker,
         examine: Examine,
         begins_in_source: Callable[[str, Lane], bool],
+        languages: SpokenLanguages,
     ) -> None:
         self._out = out
         self._renditions = renditions
@@ -75,12 +77,14 @@ class BoothEvents:
         self._glossary = plan.glossary
         self._examine = examine
         self._begins_in_source = begins_in_source
+        self._languages = languages
         self._question: tuple[str, float] | None = None
         """Who asked a question, if that is the last thing anybody said, and when."""
 
     def follow(self, plan: RoomPlan) -> None:
         """Judge interpretations by the plan's glossary from now on."""
         self._glossary = plan.glossary
+        self._languages.follow(plan)
 
     # --- interpretations -----------------------------------------------------------------------
 
@@ -94,6 +98,9 @@ class BoothEvents:
         if not rendition.sound_bytes:
             if self._may_be_backchannel(rendition):
                 self._hold(rendition, now + HEAR_OUT_S)
+            if self._languages.awaited(rendition) and not rendition.simultaneous:
+                rendition.unknown_until = now + LANGUAGE_S
+                self._hold(rendition, rendition.unknown_until)
             self._hold_if_suspect(rendition)
         for leg in self._renditions.legs(rendition):
             self._out.append(Hear(leg.lane, event.utterance, event.pcm))
@@ -125,11 +132,15 @@ class BoothEvents:
         text = self._captions.text(entry.utterance, rendition.lane.target).strip()
         if self._is_faulty_and_asked_again(rendition, event.outcome, text, now):
             return
+        if self._languages.repeats(rendition, now):
+            return
         self._out.append(Release(rendition.lane, entry.utterance))
         cut = event.outcome is InterpretationOutcome.INCOMPLETE
         remarks = [CONDENSED] if entry.condensed else []
         flags = (*entry.faults, *rendition.spoken.flags, *remarks, *([event.outcome.value] if cut else []))
-        self._captions.finish(rendition.spoken, rendition.lane.target, flags)
+        rendition.final_flags = flags
+        if not self._languages.awaited(rendition):
+            self._renditions.finish_caption(rendition)
         if rendition.channels and entry.kind is EntryKind.UTTERANCE:
             self._loops.spoke(text, entry, now)
         self._booths.mark_used(rendition.lane, now)
@@ -140,19 +151,22 @@ class BoothEvents:
                 self._renditions.ask(leg, now)
             else:
                 self._renditions.abandon([leg], "relay_silent")
-        self._close(rendition, text)
+        self._close(rendition, text, now)
 
-    def _close(self, rendition: Rendition, text: str) -> None:
+    def _close(self, rendition: Rendition, text: str, now: float) -> None:
         """Decide what becomes of an interpretation that is complete."""
         target, spoken = rendition.lane.target, rendition.spoken
-        if rendition.lane.source == AUTO and not text and not rendition.sound_bytes and not rendition.reason:
-            self._renditions.settle(rendition, EntryState.NOT_NEEDED)
-        elif text and self._may_be_backchannel(rendition) and self._is_backchannel(spoken, text, target):
+        nothing = not text and not rendition.sound_bytes and not rendition.reason
+        if nothing and self._languages.said_nothing(rendition, now):
+            return
+        if text and self._may_be_backchannel(rendition) and self._is_backchannel(spoken, text, target):
             self._withdraw_backchannel(rendition)
         else:
             if not rendition.sound_bytes:
                 rendition.unheard = rendition.reason or rendition.unheard or ("no_audio" if text else "empty")
             self._renditions.complete(rendition)
+            if self._languages.awaited(rendition) and spoken.source_text is None:
+                self._hold(rendition, rendition.unknown_until)
 
     def _is_late(self, rendition: Rendition, now: float) -> bool:
         """Return whether sound that comes now is late, by the speaker's last word and the sound that came before."""
@@ -181,7 +195,7 @@ class BoothEvents:
         self._note_echo(spoken, echo)
         if echo is Echo.RETURNED:
             return
-        self._captions.original(spoken, text)
+        self._languages.recognised(spoken, now)
         for rendition in self._renditions.of(event.utterance):
             if _is_short(spoken) and _may_still_be_dropped(rendition):
                 if self._is_backchannel(spoken, text, spoken.source):
@@ -290,7 +304,8 @@ class BoothEvents:
         return True
 
     def _judge(self, rendition: Rendition, text: str) -> tuple[str, ...]:
-        original = rendition.spoken.source_text if rendition.via is None else None
+        spoken = rendition.spoken
+        original = spoken.source_text if rendition.via is None and not spoken.doubtful else None
         faults = self._examine(original, text, rendition.lane, self._glossary)
         if rendition.entry.condensed:  # which is shorter than it would be
             return tuple(fault for fault in faults if fault != Fault.LENGTH)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.interpreting.caption_text import CaptionLine, CaptionText
 from bot.interpreting.effects import Caption, Effect
 from bot.interpreting.glossary import revise
-from bot.interpreting.plan import AUTO, RoomPlan
+from bot.interpreting.plan import AUTO, RoomPlan, primary
 
 UNDETERMINED = "und"
 """BCP 47 tag of a language that nobody has named."""
+FOREIGN = "language"
+"""Flag of an original that is in no language anybody spoke."""
 FOLLOW_UP_S = 10.0
 """Seconds after the last lane of an utterance is settled in which the speaker's own words may still be recognised."""
 
@@ -48,6 +50,21 @@ class Utterance:
     """Speech in it that is the interpreter's own voice ..."""
     measured_ms: int = 0
     """... of so much that was compared with it."""
+    recognised: str = ""
+    """Room language of an `auto` speaker's words; empty while it is not known."""
+    doubtful: bool = False
+    """Its words are in no language that was spoken: the recogniser has erred."""
+    silent: list[str] = field(default_factory=list)
+    """Languages into which the interpretation of an `auto` speaker is empty: one of them was spoken."""
+    withheld: bool = False
+    """Its words are known, and not shown yet because their language is not."""
+    voice: bytearray | None = None
+    """What was said, kept if it may have to be heard elsewhere as it is."""
+
+    @property
+    def language(self) -> str:
+        """Language of its words; empty while it is not known."""
+        return self.recognised if self.source == AUTO else self.source
 
     @property
     def duration_ms(self) -> int:
@@ -91,18 +108,26 @@ class Captions:
                 spoken.settled_at = now
             if spoken.settled_at is None:
                 continue
+            if spoken.withheld:
+                told = {primary(tag): tag for tag in reversed(spoken.silent)}
+                self._show_original(spoken, next(iter(told.values())) if len(told) == 1 else UNDETERMINED)
             if spoken.source_text is not None or now >= spoken.settled_at + FOLLOW_UP_S:
                 del self._utterances[spoken.id]
                 self._text.forget(spoken.id)
 
     # --- lines ---------------------------------------------------------------------------------
 
-    def original(self, spoken: Utterance, text: str) -> None:
-        """Show the speaker's own words, as recognised."""
-        language = UNDETERMINED if spoken.source == AUTO else spoken.source
-        finished = self._text.finish((spoken.id, language), text)
+    def original(self, spoken: Utterance) -> None:
+        """Show the speaker's own words, as recognised; while their language is not known, its lanes may tell it."""
+        spoken.withheld = not spoken.language and not spoken.doubtful
+        if not spoken.withheld:
+            self._show_original(spoken, spoken.language or UNDETERMINED)
+
+    def _show_original(self, spoken: Utterance, language: str) -> None:
+        finished = self._text.finish((spoken.id, language), spoken.source_text)
         if finished:
-            self._write(spoken, language, finished, final=True, original=True, flags=spoken.flags)
+            flags = (*spoken.flags, FOREIGN) if spoken.doubtful else spoken.flags
+            self._write(spoken, language, finished, final=True, original=True, flags=flags)
 
     def grow(self, spoken: Utterance, language: str, delta: str, now: float) -> None:
         """Add to an interpretation."""

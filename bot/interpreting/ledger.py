@@ -29,7 +29,7 @@ class EntryKind(StrEnum):
 
     UTTERANCE = "utterance"
     PASSTHROUGH = "passthrough"
-    """The speaker's own voice in another room."""
+    """The speaker's own voice where they are not heard; in an `auto` lane, in place of an interpretation."""
     ANNOUNCEMENT = "announcement"
     """The interpreter's own words."""
 

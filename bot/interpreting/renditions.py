@@ -39,6 +39,8 @@ class Rendition:
     entry: Entry
     spoken: Utterance
     channels: tuple[str, ...]
+    passed_through: tuple[str, ...] = ()
+    """Channels that hear the speaker as they are, if they speak the target language."""
     via: Lane | None = None
     """The lane whose interpretation it interprets, if it is the second leg of a relay."""
     chair: bool = False
@@ -49,6 +51,10 @@ class Rendition:
     """The booth has said its last word."""
     simultaneous: bool = False
     """The booth speaks while the speaker does."""
+    final_flags: tuple[str, ...] | None = None
+    """Flags of its caption, which is complete and not final: the same words may turn out to be the speaker's own."""
+    unknown_until: float = 0.0
+    """Until then it is held back while the language spoken is not known."""
     suspect: bool = False
     """Held back until it is complete, because it does not begin as an interpretation does."""
     sound_bytes: int = 0
@@ -102,7 +108,9 @@ class Renditions:
     def expected(self, lane: Lane, utterance: str) -> Rendition | None:
         """Return the rendition a booth speaks about, if it may speak and has not said its last word."""
         found = self.find(lane, utterance)
-        return found if found is not None and found.asked and not found.complete and not lane.passthrough else None
+        if found is None or not found.asked or found.complete or found.entry.kind is EntryKind.PASSTHROUGH:
+            return None
+        return found
 
     def of(self, utterance: str) -> list[Rendition]:
         """Return the renditions of an utterance, lane by lane."""
@@ -133,6 +141,8 @@ class Renditions:
         refused = "" if lane.passthrough else self._booths.need(route, now)
         kind = EntryKind.PASSTHROUGH if lane.passthrough else EntryKind.UTTERANCE
         rendition = self._add(spoken, route, kind, now)
+        if route.passed_through and spoken.voice is None:
+            spoken.voice = bytearray(pcm)
         if lane.passthrough:
             rendition.asked = True
             self._enter(rendition, now)
@@ -158,9 +168,12 @@ class Renditions:
 
     def hear(self, utterance: str, pcm: bytes) -> None:
         """Let the booths hear the next piece of an utterance."""
-        for rendition in self.of(utterance):
+        renditions = self.of(utterance)
+        if renditions and (kept := renditions[0].spoken.voice) is not None:
+            kept += pcm
+        for rendition in renditions:
             uncommitted = rendition.entry.committed_at is None and not rendition.complete
-            if uncommitted and rendition.via is None and not rendition.lane.passthrough:
+            if uncommitted and rendition.via is None and rendition.entry.kind is not EntryKind.PASSTHROUGH:
                 self._out.append(Hear(rendition.lane, utterance, pcm))
                 if rendition.simultaneous:
                     self._pace(rendition)
@@ -188,11 +201,26 @@ class Renditions:
         for rendition in self.of(spoken.id):
             rendition.entry.ended_at = spoken.ended_at
             rendition.entry.patience_ms = patience_ms
-            if rendition.lane.passthrough:
+            if rendition.entry.kind is EntryKind.PASSTHROUGH:
                 rendition.entry.committed_at = now
+                if not rendition.lane.passthrough and spoken.voice is not None:
+                    self.voice(rendition, bytes(spoken.voice[rendition.sound_bytes :]), now)
                 self.complete(rendition)
             elif rendition.via is None:
                 self.ask(rendition, now)
+
+    def pass_original(self, rendition: Rendition, now: float) -> None:
+        """Let people who do not hear the speaker hear the utterance as it was said, in place of an interpretation."""
+        spoken, entry = rendition.spoken, rendition.entry
+        if rendition.lane in self._booths:
+            self._out.append(Cancel(rendition.lane, spoken.id))
+        for passage in list(rendition.passages):
+            self._take_off(rendition, passage)
+        entry.kind, rendition.channels, rendition.asked = EntryKind.PASSTHROUGH, rendition.passed_through, True
+        self._enter(rendition, now)
+        self.voice(rendition, bytes(spoken.voice or b""), now)
+        if spoken.ended_at is not None:
+            self.complete(rendition)
 
     def ask(self, rendition: Rendition, now: float) -> None:
         """Ask the booth to interpret what it has heard."""
@@ -234,7 +262,8 @@ class Renditions:
         entry = self._ledger.open(spoken.id, lane, spoken.began_at, kind)
         self._out.append(Opened(lane, spoken.id))
         self._booths.begin_work(lane)
-        rendition = Rendition(entry, spoken, route.channels, route.via, chair=spoken.speaker == self._plan.chair)
+        chair = spoken.speaker == self._plan.chair
+        rendition = Rendition(entry, spoken, route.channels, route.passed_through, route.via, chair=chair)
         self._open.setdefault(spoken.id, {})[lane] = rendition
         return rendition
 
@@ -392,11 +421,19 @@ class Renditions:
         rendition.entry.faults += rendition.spoken.flags
         self._ledger.advance(rendition.entry, state, reason)
         self._usage.count(rendition.entry)
+        if state is not EntryState.NOT_NEEDED:
+            self.finish_caption(rendition)
         self._captions.close(rendition.spoken, rendition.lane.target, state.value)
         self._out.append(Settled(rendition.entry))
         if not rendition.complete:
             self._booths.end_work(rendition.lane)
             self.abandon(self.legs(rendition), "relay_failed")
+
+    def finish_caption(self, rendition: Rendition) -> None:
+        """Make a complete caption final that was not yet, because it might have been the speaker's own words."""
+        flags, rendition.final_flags = rendition.final_flags, None
+        if flags is not None:
+            self._captions.finish(rendition.spoken, rendition.lane.target, flags)
 
     def _settle_if_over(self, rendition: Rendition) -> None:
         if not rendition.complete or rendition.passages or not self._is_open(rendition):

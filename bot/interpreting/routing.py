@@ -34,7 +34,7 @@ class Route:
     """Empty if it is only read, and for the first leg of a relay into a language nobody hears."""
     via: Lane | None = None
     """The lane whose interpretation this lane interprets; None if it interprets the speaker."""
-    own_voice: tuple[str, ...] = ()
+    passed_through: tuple[str, ...] = ()
     """Channels that carry the speaker's own voice instead, if an `auto` speaker turns out to speak the target language.
     On the others they are heard anyway."""
     spoken: bool = True
@@ -169,7 +169,7 @@ class RoutingTable:
         found = [Route(Lane("", source, source), tuple(passed))] if passed else []
         for tag, (where, spoken) in self._voices(wanted).items():
             elsewhere = [each for each in where if source == AUTO and each not in (seat, SHARED_CHANNEL)]
-            found.append(Route(Lane("", source, tag), tuple(where), own_voice=tuple(elsewhere), spoken=spoken))
+            found.append(Route(Lane("", source, tag), tuple(where), passed_through=tuple(elsewhere), spoken=spoken))
         order = list(self._plan.languages)
         return sorted(found, key=lambda route: order.index(route.lane.target) if route.lane.target in order else -1)
 
@@ -211,7 +211,7 @@ class RoutingTable:
                 continue
             first, second = relay
             leg = known.get(first, Route(first, ()))
-            found[first] = Route(first, leg.channels, own_voice=leg.own_voice)
+            found[first] = Route(first, leg.channels, passed_through=leg.passed_through)
             found[second] = Route(second, route.channels, via=first, spoken=route.spoken)
         return tuple(found.values())
 
@@ -230,7 +230,7 @@ class RoutingTable:
 
 def _named(route: Route, speaker: str) -> Route:
     lane = Lane(speaker, route.lane.source, route.lane.target)
-    return Route(lane, route.channels, own_voice=route.own_voice, spoken=route.spoken)
+    return Route(lane, route.channels, passed_through=route.passed_through, spoken=route.spoken)
 
 
 def _relay(pivot: str | None, lane: Lane, refused: Container[Lane]) -> tuple[Lane, Lane] | None:

@@ -58,6 +58,7 @@ from bot.interpreting.quality.language_id import IdentifyLanguage, identify_none
 from bot.interpreting.renditions import Renditions
 from bot.interpreting.routing import RoutingTable
 from bot.interpreting.speaker_turns import SpeakerTurns
+from bot.interpreting.spoken_language import SpokenLanguages
 from bot.interpreting.usage_meter import CAPTIONS_ONLY, UsageMeter, notice
 
 SURELY_OURS_MS = 1_000
@@ -93,10 +94,11 @@ class InterpreterSession:
         self._captions = Captions(plan, now, self._out)
         self._renditions = Renditions(plan, self._out, self._usage, self._booths, self._captions)
         self._loops = EchoLoopBreaker()
+        languages = SpokenLanguages(plan, self._renditions, self._captions, identify)
         judge = partial(examine, identify=identify)
         is_suspect = partial(begins_in_source, identify=identify)
         self._booth_events = BoothEvents(
-            plan, self._out, self._renditions, self._booths, self._captions, self._loops, judge, is_suspect
+            plan, self._out, self._renditions, self._booths, self._captions, self._loops, judge, is_suspect, languages
         )
         self._passing_through: set[str] = set()
         """Speakers whose own voice is brought to other rooms."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.interpreting.captions import Captions, Utterance
-from bot.interpreting.ledger import EntryState
+from bot.interpreting.ledger import EntryKind, EntryState
 from bot.interpreting.plan import AUTO, RoomPlan, primary, script
 from bot.interpreting.quality.echo_loops import words_of
 from bot.interpreting.quality.language_id import IdentifyLanguage, in_another_language, in_another_script
@@ -35,9 +35,9 @@ def recognise(text: str, languages: Sequence[str], identify: IdentifyLanguage) -
         for language, tag in by_primary.items()
         if not in_another_script(text, language, script(tag) or None)
     }
-    if len(possible) == 1:
+    if len(possible) == 1 < len(by_primary):
         return next(iter(possible.values()))
-    found = identify(text, possible.keys()) if possible else None
+    found = identify(text, possible.keys()) if len(possible) > 1 else None
     return possible[found] if found else "" if possible else None
 
 
@@ -52,9 +52,7 @@ def is_foreign(text: str, language: str, identify: IdentifyLanguage) -> bool:
 class SpokenLanguages:
     """The languages in which people of one room speak."""
 
-    def __init__(
-        self, plan: RoomPlan, renditions: Renditions, captions: Captions, identify: IdentifyLanguage
-    ) -> None:
+    def __init__(self, plan: RoomPlan, renditions: Renditions, captions: Captions, identify: IdentifyLanguage) -> None:
         self._languages = plan.languages
         self._renditions = renditions
         self._captions = captions
@@ -64,8 +62,9 @@ class SpokenLanguages:
         """Recognise the plan's languages from now on."""
         self._languages = plan.languages
 
-    def recognised(self, spoken: Utterance, text: str, now: float) -> None:
+    def recognised(self, spoken: Utterance, now: float) -> None:
         """Take the speaker's words: show them, under their language if it is clear."""
+        text = spoken.source_text or ""
         if spoken.source != AUTO:
             spoken.doubtful = is_foreign(text, spoken.source, self._identify)
         elif text.strip():
@@ -73,7 +72,9 @@ class SpokenLanguages:
             spoken.doubtful = found is None
             if found:
                 self._spoke(spoken, found, now)
-        self._captions.original(spoken, text)
+            elif not spoken.doubtful:
+                any(self.repeats(rendition, now) for rendition in self._renditions.of(spoken.id) if rendition.complete)
+        self._captions.original(spoken)
 
     def awaited(self, rendition: Rendition) -> bool:
         """Return whether the rendition is in the language spoken for all that is known."""
@@ -81,36 +82,42 @@ class SpokenLanguages:
         return rendition.lane.source == AUTO and not spoken.language and not spoken.doubtful
 
     def said_nothing(self, rendition: Rendition, now: float) -> bool:
-        """Take it that an interpretation is empty; returns whether that is because the target language was spoken."""
+        """Take an empty interpretation; returns whether it is over, because its target language was spoken."""
         spoken, target = rendition.spoken, rendition.lane.target
-        if rendition.lane.source != AUTO or spoken.doubtful:
+        if rendition.lane.source != AUTO or spoken.doubtful or spoken.language:
             return False
-        if spoken.language:
-            return primary(spoken.language) == primary(target)
         spoken.silent.append(target)
-        if rendition.own_voice and spoken.source_text != "":
-            self._renditions.own_voice(spoken, target, rendition.own_voice, now)
+        if rendition.passed_through and spoken.source_text != "":
+            self._renditions.pass_original(rendition, now)
+        else:
+            self._renditions.settle(rendition, EntryState.NOT_NEEDED)
         return True
 
-    def repeats(self, rendition: Rendition, text: str, now: float) -> bool:
+    def repeats(self, rendition: Rendition, now: float) -> bool:
         """Take a complete interpretation; returns whether it was withdrawn, because it is what was said."""
-        spoken = rendition.spoken
-        words = words_of(text) if self.awaited(rendition) and spoken.source_text else ()
-        if not words or words != words_of(spoken.source_text or ""):
+        spoken, target = rendition.spoken, rendition.lane.target
+        if not self.awaited(rendition) or not spoken.source_text:
             return False
-        self._spoke(spoken, rendition.lane.target, now)
-        self._captions.original(spoken, spoken.source_text or "")
+        words = words_of(spoken.source_text)
+        if not words or words != words_of(self._captions.text(spoken.id, target)):
+            return False
+        self._spoke(spoken, target, now)
         return True
 
     def _spoke(self, spoken: Utterance, language: str, now: float) -> None:
         """Withdraw what interprets an utterance into its own language; the speaker's own voice takes its place."""
-        spoken.language = language
-        self._captions.original(spoken, spoken.source_text or "")  # before a line of these words is closed
-        elsewhere: list[str] = []
+        spoken.recognised = language
+        self._captions.original(spoken)  # before a line of the same words is closed
         for rendition in self._renditions.of(spoken.id):
-            if not rendition.lane.passthrough and primary(rendition.lane.target) == primary(language):
-                elsewhere += rendition.own_voice
-                state = EntryState.ABANDONED if rendition.begun else EntryState.NOT_NEEDED
-                self._renditions.withdraw(rendition, state, "own_language" if rendition.begun else "")
-        if elsewhere:
-            self._renditions.own_voice(spoken, language, tuple(elsewhere), now)
+            if primary(rendition.lane.target) != primary(language):
+                self._renditions.finish_caption(rendition)
+                for passage in rendition.passages:
+                    passage.held_until = passage.held_until if rendition.suspect else 0.0
+            elif rendition.entry.kind is EntryKind.PASSTHROUGH:
+                pass  # it is heard as it is already
+            elif rendition.begun:
+                self._renditions.withdraw(rendition, EntryState.ABANDONED, "own_language")
+            elif rendition.passed_through:
+                self._renditions.pass_original(rendition, now)
+            else:
+                self._renditions.withdraw(rendition, EntryState.NOT_NEEDED, "")

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from bot.interpreting.ledger import Entry, EntryKind
+from bot.interpreting.ledger import Entry
 from bot.interpreting.plan import Lane, UsageCap, primary
 
 Price = Callable[[Mapping[str, int]], float]
@@ -75,7 +75,7 @@ class UsageMeter:
 
     def count(self, entry: Entry) -> None:
         """Add a settled entry. Voices that are passed through cost nothing."""
-        if entry.kind is EntryKind.PASSTHROUGH:
+        if entry.lane.passthrough:
             return
         spoken_ms = 0 if entry.ended_at is None else round((entry.ended_at - entry.began_at) * 1000)
         for used in (self.total, self.lanes.setdefault(entry.lane, Used())):

@@ -282,7 +282,8 @@ class LedgerEntryResponse(_ResponseModel):
     tokens: dict[str, int]
     closed_at_ms: int
     kind: str
-    """`utterance`, `passthrough` (original voice in another room) or `announcement` (by the interpreter)."""
+    """`utterance`, `passthrough` (original voice where the speaker is not heard) or `announcement` (the interpreter's
+    own)."""
     faults: Annotated[tuple[str, ...], Field(examples=[("number",)])]
     """Problems of the interpretation found by automatic checks."""
     strict: bool

@@ -58,8 +58,8 @@ class LaneUsage:
 
 
 def paid_for(passages: Iterable[LedgerRecord]) -> Iterator[LedgerRecord]:
-    """Return the records that used a model: passed-through audio does not."""
-    return (passage for passage in passages if passage.kind != "passthrough")
+    """Return the records of what a model worked on: it does not hear audio that is passed through from the start."""
+    return (passage for passage in passages if passage.source != passage.target)
 
 
 def usage_by_lane(passages: Iterable[LedgerRecord]) -> list[LaneUsage]:

@@ -48,12 +48,13 @@ class Room:
     """By display name."""
     participant_ids: dict[str, str] = field(default_factory=dict)
     """By display name."""
+    acs_rooms: dict[str, str] = field(default_factory=dict)
+    """By display name, where each language has its own."""
 
     @asynccontextmanager
     async def joined(self, name: str) -> AsyncIterator[Participant]:
-        async with Participant.join(
-            self.line.emulator.acs_url, self.acs_room_id, self.tokens[name], name
-        ) as participant:
+        acs_room_id = self.acs_rooms.get(name, self.acs_room_id)
+        async with Participant.join(self.line.emulator.acs_url, acs_room_id, self.tokens[name], name) as participant:
             yield participant
 
     async def status(self) -> dict[str, Any]:
@@ -119,12 +120,14 @@ class Line:
                 ],
             },
         )
-        tokens = {}
+        tokens, acs_rooms = {}, {}
         for participant in created["participants"]:
             path = f"/api/rooms/{created['room_id']}/participants/{participant['participant_id']}/token"
-            tokens[participant["display_name"]] = (await self.api("POST", path))["token"]
+            token = await self.api("POST", path)
+            tokens[participant["display_name"]] = token["token"]
+            acs_rooms[participant["display_name"]] = token["acs_room_id"]
         ids = {one["display_name"]: one["participant_id"] for one in created["participants"]}
-        return Room(self, created["room_id"], created["acs_room_id"], tokens, ids)
+        return Room(self, created["room_id"], created["acs_room_id"], tokens, ids, acs_rooms)
 
     async def until(self, look: Callable[[], Any], good: Callable[[Any], bool]) -> Any:
         """Look again and again until what is seen is good."""

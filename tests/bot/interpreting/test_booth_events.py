@@ -24,8 +24,10 @@ from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.ledger import Entry, EntryState
 from bot.interpreting.plan import AUTO, Lane, Mode, RoomPlan
 from bot.interpreting.quality.echo_loops import LOOP_LENGTH, EchoLoopBreaker
+from bot.interpreting.quality.language_id import identify_none
 from bot.interpreting.renditions import Rendition, Renditions
 from bot.interpreting.routing import Route, RoutingTable
+from bot.interpreting.spoken_language import LANGUAGE_S, SpokenLanguages
 from bot.interpreting.usage_meter import UsageMeter
 from tests.support.audio import numbered
 from tests.support.meeting import ADA, ADA_INTO_SPANISH, BENITO, THREE_LANGUAGES, TWO_LANGUAGES
@@ -47,8 +49,12 @@ class Desk:
         self.books = Renditions(plan, self.out, UsageMeter(plan.usage_cap), self.booths, self.captions)
         self.books.set_stream("room", ready=True)
         self.loops = EchoLoopBreaker()
-        self.answers = BoothEvents(
-            plan, self.out, self.books, self.booths, self.captions, self.loops, self.judge, self.in_source
+        self.answers = self.made(plan)
+
+    def made(self, plan: RoomPlan) -> BoothEvents:
+        languages = SpokenLanguages(plan, self.books, self.captions, identify_none)
+        return BoothEvents(
+            plan, self.out, self.books, self.booths, self.captions, self.loops, self.judge, self.in_source, languages
         )
 
     def in_source(self, text: str, lane: Lane) -> bool:
@@ -500,12 +506,65 @@ def test_interpretations_are_judged_by_the_present_glossary() -> None:
         judged.append(glossary)
         return ()
 
-    desk.answers = BoothEvents(
-        TWO_LANGUAGES, desk.out, desk.books, desk.booths, desk.captions, desk.loops, judge, desk.in_source
-    )
+    desk.judge = judge  # type: ignore[method-assign]  # takes note
+    desk.answers = desk.made(TWO_LANGUAGES)
     terms = GlossaryEntries.of({"Contoso": {}})
     desk.answers.follow(replace(TWO_LANGUAGES, glossary=terms))
     desk.hears()
     desk.says("Hola", 10, 3.0)
     desk.ends(3.1)
     assert judged[-1] is terms
+
+
+# --- speakers whose language is not known ----------------------------------------------------------
+
+GUESSED = Lane(ADA, AUTO, "es-ES")
+
+
+def test_the_first_sound_is_held_back_until_the_language_spoken_is_known_or_for_a_second() -> None:
+    desk = Desk()
+    desk.hears(Route(GUESSED, ROOM), source=AUTO)
+    desk.says("Hola", 50, 3.0, lane=GUESSED)
+    desk.ends(3.1, lane=GUESSED)
+    assert {passage.held_until for passage in desk.one(GUESSED).passages} == {3.0 + LANGUAGE_S}
+    assert not any(isinstance(effect, Caption) and effect.line.is_final for effect in desk.out)
+    desk.plays(3.1, 5.5)
+    (entry,) = desk.entries()
+    assert entry.first_played_at == pytest.approx(4.0, abs=0.03)
+    assert desk.flags() == ()
+    assert [effect.line.is_final for effect in desk.out if isinstance(effect, Caption)] == [False, True]
+
+
+def test_words_that_do_not_tell_the_language_hold_nothing_back_once_the_interpretation_differs_from_them() -> None:
+    desk = Desk()
+    desk.hears(Route(GUESSED, ROOM), source=AUTO)
+    desk.says("Hola", 50, 3.0, lane=GUESSED)
+    desk.answers.source_text(SourceText(GUESSED, "u-1", "Hello"), 3.05)
+    desk.ends(3.1, lane=GUESSED)
+    assert {passage.held_until for passage in desk.one(GUESSED).passages} == {0.0}
+
+
+def test_an_interpretation_that_repeats_the_words_is_not_heard() -> None:
+    desk = Desk()
+    desk.hears(Route(GUESSED, ROOM), source=AUTO)
+    desk.says("Hola", 50, 3.0, lane=GUESSED)
+    desk.answers.source_text(SourceText(GUESSED, "u-1", "¡Hola!"), 3.05)
+    desk.ends(3.1, lane=GUESSED)
+    assert desk.settled() == [("not_needed", "")]
+
+
+def test_nothing_is_judged_by_words_that_nobody_said() -> None:
+    desk = Desk()
+    judged: list[str | None] = []
+
+    def judge(original: str | None, text: str, lane: Lane, glossary: GlossaryEntries) -> tuple[str, ...]:
+        judged.append(original)
+        return ()
+
+    desk.judge = judge  # type: ignore[method-assign]  # takes note
+    desk.answers = desk.made(TWO_LANGUAGES)
+    desk.hears()
+    desk.answers.source_text(SourceText(LANE, "u-1", "ご視聴ありがとうございました"), 2.9)
+    desk.says("Buenos días.", 10, 3.0)
+    desk.ends(3.1)
+    assert set(judged) == {None}

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from bot.interpreting.caption_text import REVISIONS_EVERY_S, CaptionLine
 from bot.interpreting.captions import FOLLOW_UP_S, UNDETERMINED, Captions, Utterance
 from bot.interpreting.effects import Caption, Effect
@@ -34,16 +36,44 @@ def spoken(source: str = "en-US") -> Utterance:
 def test_lines_say_whose_words_they_are_and_when_they_were_said() -> None:
     read, one = Read(), spoken()
     one.ended_at = 103.75
-    read.captions.original(one, "Good morning")
+    one.source_text = "Good morning"
+    read.captions.original(one)
     (line,) = read.lines
     assert (line.speaker, line.speaker_name, line.timestamp_ms, line.duration_ms) == ("8:acs:ada", "Ada", 1_500, 2_250)
     assert (line.is_original, line.is_final, line.flags, line.pinned) == (True, True, (), False)
 
 
-def test_the_words_of_somebody_whose_language_is_not_known_are_of_none() -> None:
-    read = Read()
-    read.captions.original(spoken(AUTO), "Buenos días")
-    assert read.texts() == [(UNDETERMINED, "Buenos días", True)]
+@pytest.mark.parametrize(
+    ("silent", "language"), [([], UNDETERMINED), ([ES], ES), ([ES, "es-MX"], ES), ([ES, "en-US"], UNDETERMINED)]
+)
+def test_words_of_unknown_language_wait_until_their_lanes_are_settled_which_may_tell_it(
+    silent: list[str], language: str
+) -> None:
+    read, one = Read(), spoken(AUTO)
+    read.captions.begin(one)
+    one.source_text = "Buenos días"
+    read.captions.original(one)
+    read.captions.forget(103.0, {"u-1"})
+    assert read.lines == []
+    one.silent += silent
+    read.captions.forget(104.0, ())
+    assert read.texts() == [(language, "Buenos días", True)]
+
+
+def test_words_whose_language_is_recognised_are_shown_under_it_at_once() -> None:
+    read, one = Read(), spoken(AUTO)
+    one.source_text, one.recognised = "Buenos días", ES
+    read.captions.original(one)
+    read.captions.original(one)
+    assert read.texts() == [(ES, "Buenos días", True)]
+
+
+@pytest.mark.parametrize(("source", "language"), [("en-US", "en-US"), (AUTO, UNDETERMINED)])
+def test_words_of_a_language_nobody_spoke_are_flagged(source: str, language: str) -> None:
+    read, one = Read(), spoken(source)
+    one.source_text, one.doubtful = "ご視聴ありがとうございました", True
+    read.captions.original(one)
+    assert [(line.language, line.flags) for line in read.lines] == [(language, ("language",))]
 
 
 def test_an_interpretation_grows_and_is_finished_with_what_is_wrong_with_it() -> None:
@@ -73,7 +103,9 @@ def test_one_that_breaks_off_is_closed_and_says_so_once_if_anybody_has_read_of_i
 
 def test_an_empty_original_is_not_shown() -> None:
     read = Read()
-    read.captions.original(spoken(), "")
+    silent = spoken()
+    silent.source_text = ""
+    read.captions.original(silent)
     read.captions.announce(spoken(), "")
     assert read.lines == []
 

@@ -645,3 +645,64 @@ def test_the_next_frame_is_the_earliest_of_all_channels() -> None:
     books.books.play(3.02, quiet=True)
     assert books.books.next_frame_at(3.02, quiet=True) == pytest.approx(3.04), "that of the listeners goes on"
     assert books.books.queued_ms == 160, "and the room's has been taken off"
+
+
+# --- the speaker's own voice, when their language has become known ---------------------------------
+
+GUESSED = Route(Lane(ADA, "auto", "es-ES"), ("room", "es-ES"), passed_through=("es-ES",))
+
+
+def test_an_utterance_can_be_heard_elsewhere_as_it_was_said_in_place_of_its_interpretation() -> None:
+    books = Books(LISTENERS)
+    spoken = books.begins(GUESSED)
+    books.books.hear("u-1", numbered(1))
+    books.stops(spoken)
+    one = books.one(lane=GUESSED.lane)
+    books.books.voice(one, numbered(2) * 10, 2.9)
+    books.books.pass_original(one, 3.0)
+    assert books.books.expected(GUESSED.lane, "u-1") is None, "what the booth says is not wanted any more"
+    assert books.told()[-1] == "Cancel"
+    books.plays(3.0, 4.0)
+    played = [(effect.channel, numbers(effect.pcm)) for effect in books.out if isinstance(effect, Play)]
+    assert played == [("es-ES", [1])] * 2
+    (entry,) = books.entries()
+    assert (entry.kind, entry.state) == (EntryKind.PASSTHROUGH, EntryState.SPOKEN)
+    assert {name: one.dropped for name, one in entry.playouts.items()} == {
+        "room": 12 * FRAME_BYTES,
+        "es-ES": 10 * FRAME_BYTES,
+    }
+
+
+def test_what_is_said_after_the_language_is_known_follows_at_the_end_of_the_turn() -> None:
+    books = Books(replace(LISTENERS, mode=Mode.SIMULTANEOUS))
+    spoken = books.begins(GUESSED, ROUTE)
+    one = books.one(lane=GUESSED.lane)
+    books.books.pass_original(one, 1.0)
+    books.out.clear()
+    books.books.hear("u-1", numbered(1))
+    assert books.heard() == [("u-1", "es-ES")], "the other booth"
+    books.stops(spoken)
+    assert one.entry.received == 2 * FRAME_BYTES
+
+
+def test_a_booth_that_is_closed_is_not_told_to_forget() -> None:
+    books = Books(LISTENERS)
+    books.said(GUESSED)
+    one = books.one(lane=GUESSED.lane)
+    books.booths.close_all()
+    books.out.clear()
+    books.books.pass_original(one, 3.0)
+    assert books.told() == []
+
+
+@pytest.mark.parametrize(("state", "wanted"), [(EntryState.NOT_NEEDED, ("not_needed",)), (EntryState.ABANDONED, ())])
+def test_a_complete_caption_that_was_not_final_is_so_when_its_lane_is_settled(
+    state: EntryState, wanted: tuple[str, ...]
+) -> None:
+    books = Books()
+    books.said()
+    one = books.one()
+    books.captions.grow(one.spoken, "es-ES", "Hola", 3.0)
+    one.final_flags = ()
+    books.books.withdraw(one, state, "")
+    assert [effect.line.flags for effect in books.out if isinstance(effect, Caption)][1:] == [wanted]

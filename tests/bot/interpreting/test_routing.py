@@ -300,12 +300,12 @@ def test_a_variety_that_is_heard_goes_before_one_that_is_only_read() -> None:
         (Layout.SISTER, [(EN, (EN,)), (ES, ())]),
     ],
 )
-def test_their_own_voice_may_be_heard_where_they_are_not(
+def test_their_passed_through_may_be_heard_where_they_are_not(
     layout: Layout, wanted: list[tuple[str, tuple[str, ...]]]
 ) -> None:
     """Dieter hears Spanish: in rooms per language, he sits with those who do."""
     room = RoomPlan((EN, ES), people(ada=EN, benito=ES, dieter=(AUTO, ES)), layout=layout)
-    assert [(route.lane.target, route.own_voice) for route in routes(room, DIETER)] == wanted
+    assert [(route.lane.target, route.passed_through) for route in routes(room, DIETER)] == wanted
 
 
 # --- laws ------------------------------------------------------------------------------------------
@@ -357,7 +357,7 @@ def test_a_channel_carries_a_speaker_at_most_once_whatever_the_room(
             assert route.via.target == route.lane.source
         assert route.lane.passthrough or primary(route.lane.source) != primary(route.lane.target)
         assert route.spoken or not route.channels
-        assert set(route.own_voice) <= set(route.channels)
+        assert set(route.passed_through) <= set(route.channels)
 
 
 @given(plans(), speakers, st.sets(speakers))

@@ -414,13 +414,15 @@ def test_what_a_failed_model_had_begun_to_say_is_cut_off() -> None:
     ]
 
 
-@pytest.mark.parametrize(("spoken", "expected"), [("", "not_needed"), ("Hola", "caption_only")])
-def test_a_speaker_of_unknown_language_may_need_no_interpretation(spoken: str, expected: str) -> None:
+@pytest.mark.parametrize(
+    ("spoken", "expected", "language"), [("", "not_needed", "es-ES"), ("Hola", "caption_only", "und")]
+)
+def test_a_speaker_of_unknown_language_may_need_no_interpretation(spoken: str, expected: str, language: str) -> None:
     meeting = Meeting(GUEST_INTO_SPANISH, Answers(text=spoken, seconds=0.0))
     meeting.says(GUEST, at=1.0, seconds=1.0)
     meeting.run()
     assert [entry.state for entry in meeting.settled()] == [expected]
-    assert meeting.captions()[0].language == "und"
+    assert [line.language for line in meeting.captions() if line.is_original] == [language]
 
 
 def test_an_answer_cut_short_does_not_mean_that_none_was_needed() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.interpreting.ledger import Entry, EntryKind, EntryState
-from bot.interpreting.plan import RoomPlan, UsageCap
+from bot.interpreting.plan import Lane, RoomPlan, UsageCap
 from bot.interpreting.usage_meter import UsageMeter, Used, notice
 from rooms_admin.transcripts.usage import Prices
 from tests.support.meeting import ADA, ADA_INTO_SPANISH, BENITO, BENITO_INTO_ENGLISH, TWO_LANGUAGES, Answers, Meeting
@@ -53,8 +53,16 @@ def test_lanes_are_counted_apart_and_the_room_together() -> None:
 
 def test_voices_that_are_passed_through_cost_nothing() -> None:
     meter = UsageMeter(UsageCap(minutes=0.01))
-    meter.count(entry({}, EntryKind.PASSTHROUGH))
+    own = entry({}, EntryKind.PASSTHROUGH)
+    own.lane = Lane(ADA, "en-US", "en-US")
+    meter.count(own)
     assert (meter.total.spoken_ms, meter.reached) == (0, "")
+
+
+def test_a_voice_passed_through_in_place_of_an_interpretation_has_cost_what_the_model_did() -> None:
+    meter = UsageMeter(UsageCap(tokens=40))
+    meter.count(entry({"input_audio": 40}, EntryKind.PASSTHROUGH))
+    assert (meter.total.spoken_ms, meter.reached) == (2_000, "tokens")
 
 
 def test_cached_input_is_not_counted_twice() -> None:
