@@ -1,9 +1,13 @@
-"""Formats each log record as a line of JSON with the ids of its call. Never log audio, words, tokens or keys."""
+"""Formats each log record as a line of JSON with the ids of its call. Never log audio, words, tokens or keys.
+
+Numbers of phones, which are part of their raw ids, are shortened here.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +15,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 
 _context: ContextVar[dict[str, str] | None] = ContextVar("log_context", default=None)
+_PHONE_NUMBER = re.compile(r"4:\+\d+(?=\d\d)")
+"""In the raw id of a phone; its last two digits are logged, to tell phones apart."""
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
 
@@ -38,7 +44,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return _PHONE_NUMBER.sub("4:+*", json.dumps(line, default=str))
 
 
 def configure_logging(level: str) -> None:

@@ -28,10 +28,13 @@ class _ResponseModel(BaseModel):
 class ParticipantResponse(_ResponseModel):
     participant_id: str
     acs_user_id: str
+    """Raw id of the ACS user, or of the phone."""
     display_name: str
     role: ParticipantRole
     speaks: str
     hears: str
+    phone_number: str | None
+    """Null for a user of ACS."""
 
     @classmethod
     def of(cls, participant: Participant) -> Self:

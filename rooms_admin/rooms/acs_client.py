@@ -24,7 +24,7 @@ from azure.core.exceptions import AzureError, HttpResponseError
 
 from http_serving.errors import InvalidRequest, NotFound, ServiceError
 from rooms_admin.errors import AcsRefused, AcsUnavailable
-from rooms_admin.rooms.room import ParticipantRole
+from rooms_admin.rooms.room import PHONE_PREFIX, ParticipantRole
 
 logger = logging.getLogger(__name__)
 
@@ -99,9 +99,16 @@ class AcsRooms:
             await self._identity.close()
 
     async def create_room(
-        self, roles: Sequence[ParticipantRole], valid_from: datetime, valid_until: datetime
+        self,
+        roles: Sequence[ParticipantRole],
+        valid_from: datetime,
+        valid_until: datetime,
+        *,
+        dial_out: bool = False,
     ) -> tuple[AcsRoom, tuple[str, ...]]:
         """Create a room with a new user per role; return the users' raw ids in the order of the roles.
+
+        `dial_out`: whether presenters may dial phones from the call.
 
         If a step fails or the caller is cancelled, the users already created are deleted.
         """
@@ -112,7 +119,10 @@ class AcsRooms:
             invited = [_participant(user, role) for user, role in zip(made, roles, strict=True)]
             async with _acs("create room"):
                 room = await self._rooms.create_room(
-                    valid_from=valid_from, valid_until=valid_until, participants=invited
+                    valid_from=valid_from,
+                    valid_until=valid_until,
+                    pstn_dial_out_enabled=dial_out,
+                    participants=invited,
                 )
                 return _room(room), tuple(made)
         except BaseException:
@@ -145,9 +155,12 @@ class AcsRooms:
         if refused is not None:
             raise refused
 
-    async def add_participant(self, acs_room_id: str, role: ParticipantRole) -> str:
-        """Create a user on the room's roster and return its raw id. The user is deleted if it cannot be invited."""
-        user = await self._create_user()
+    async def add_participant(self, acs_room_id: str, role: ParticipantRole, phone: str | None = None) -> str:
+        """Create a user on the room's roster, or allow a phone to be dialled; return the raw id.
+
+        The user is deleted if it cannot be invited. `phone`: number (E.164).
+        """
+        user = await self._create_user() if phone is None else PHONE_PREFIX + phone
         try:
             await self.set_role(acs_room_id, user, role)
         except BaseException:
@@ -156,13 +169,20 @@ class AcsRooms:
         return user
 
     async def set_role(self, acs_room_id: str, acs_user_id: str, role: ParticipantRole) -> None:
+        """Put a user on the room's roster. For a phone, which cannot be there, allow that it is dialled."""
+        if acs_user_id.startswith(PHONE_PREFIX):
+            async with _acs("update room"):
+                await self._rooms.update_room(room_id=acs_room_id, pstn_dial_out_enabled=True)
+            return
         async with _acs("update participants"):
             await self._rooms.add_or_update_participants(
                 room_id=acs_room_id, participants=[_participant(acs_user_id, role)]
             )
 
     async def take_off(self, acs_room_id: str, acs_user_id: str) -> None:
-        """Remove a user from the roster. A missing room or entry is no error."""
+        """Remove a user from the roster. A missing room or entry is no error, nor is a phone."""
+        if acs_user_id.startswith(PHONE_PREFIX):
+            return
         try:
             async with _acs("remove participants"):
                 await self._rooms.remove_participants(room_id=acs_room_id, participants=[_participant(acs_user_id)])
@@ -206,7 +226,7 @@ class AcsRooms:
 
     async def _delete_users(self, acs_user_ids: Iterable[str]) -> None:
         """Delete users within `UNDO_TIMEOUT_S`. Failures are logged, not raised."""
-        users = list(acs_user_ids)
+        users = [user for user in acs_user_ids if not user.startswith(PHONE_PREFIX)]
         left = set(users)
         each = iter(users)
 

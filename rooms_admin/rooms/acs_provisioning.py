@@ -12,7 +12,7 @@ from datetime import datetime
 
 from http_serving.errors import Conflict
 from rooms_admin.rooms.acs_client import AcsRoom, AcsRooms
-from rooms_admin.rooms.room import Participant, Room, RoomSettings
+from rooms_admin.rooms.room import PHONE_PREFIX, Participant, Room, RoomSettings
 
 MOVE_ATTEMPTS = 10
 """Attempts to move a participant while concurrent requests keep changing where they belong."""
@@ -44,16 +44,14 @@ async def provision(
 ) -> ProvisionedRoom:
     """Create the ACS rooms and users of a new room; on failure or cancellation, delete those already created."""
     if settings.layout != "sister":
-        backing, users = await acs.create_room([one.role for one in roster], valid_from, valid_until)
+        backing, users = await _room_for(acs, roster, valid_from, valid_until)
         return ProvisionedRoom(backing, users, {})
     made: dict[str, AcsRoom] = {}
     user_at: dict[int, str] = {}
     try:
         for language in languages:
             places = [place for place, one in enumerate(roster) if one.hears == language]
-            made[language], users = await acs.create_room(
-                [roster[place].role for place in places], valid_from, valid_until
-            )
+            made[language], users = await _room_for(acs, [roster[place] for place in places], valid_from, valid_until)
             user_at |= zip(places, users, strict=True)
     except BaseException:
         await acs.delete_rooms([one.acs_room_id for one in made.values()], list(user_at.values()))
@@ -63,6 +61,16 @@ async def provision(
         tuple(user_at[place] for place in range(len(roster))),
         {language: one.acs_room_id for language, one in made.items()},
     )
+
+
+async def _room_for(
+    acs: AcsRooms, roster: Sequence[Participant], valid_from: datetime, valid_until: datetime
+) -> tuple[AcsRoom, tuple[str, ...]]:
+    """Create an ACS room for participants; return it and their raw ids."""
+    roles = [one.role for one in roster if one.phone_number is None]
+    room, users = await acs.create_room(roles, valid_from, valid_until, dial_out=len(roles) < len(roster))
+    new = iter(users)
+    return room, tuple(next(new) if one.phone_number is None else PHONE_PREFIX + one.phone_number for one in roster)
 
 
 async def change_validity(acs: AcsRooms, room: Room, valid_from: datetime, valid_until: datetime) -> AcsRoom:

@@ -54,6 +54,7 @@ GivenTime = Annotated[AwareDatetime, AfterValidator(_in_reach)]
 Language = Annotated[str, AfterValidator(language_tag), Field(max_length=64, examples=["en-US"])]
 LanguageOrAuto = Annotated[str, AfterValidator(_language_or_auto), Field(max_length=64, examples=["en-US"])]
 LanguageOrNone = Annotated[str, AfterValidator(_language_or_none), Field(max_length=64, examples=["en-US"])]
+PhoneNumber = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{2,14}$", examples=["+15551234567"])]
 KeypadTone = Annotated[str, Field(pattern="^[0-9A-D*#]$")]
 RetentionDays = Annotated[int, Field(ge=1, le=3_650, examples=[30])]
 Name = Annotated[str, Field(min_length=1, max_length=256, examples=["Board meeting"]), AfterValidator(_name)]
@@ -82,6 +83,9 @@ class NewParticipant(_Request):
     """One of the room's languages, or `auto` to detect it."""
     hears: Language | None = None
     """One of the room's languages; defaults to `speaks`."""
+    phone_number: PhoneNumber | None = None
+    """Number of a phone, for somebody who is dialled from the call: the room allows dialling out, and the phone is
+    interpreted. There is no token for it."""
 
 
 class ChangedParticipant(_Request):

@@ -59,6 +59,10 @@ class RoomSettings:
     """Usage after which interpretation is text only; an omitted kind is unlimited."""
 
 
+PHONE_PREFIX = "4:"
+"""Begins the raw ids of phones."""
+
+
 @dataclass(frozen=True, slots=True)
 class Participant:
     """An entry of a room's roster."""
@@ -66,7 +70,7 @@ class Participant:
     participant_id: str
     """Id of this service; later ids sort after earlier ones."""
     acs_user_id: str
-    """Raw id, `8:acs:…`."""
+    """Raw id: `8:acs:…`, or `4:+15551234567` of a phone."""
     display_name: str
     role: ParticipantRole
     speaks: str
@@ -75,6 +79,8 @@ class Participant:
     """One of the room's languages."""
     request_key: str | None = None
     """Identifies the request that added the participant, so that repeating it does not add another."""
+    phone_number: str | None = None
+    """Number (E.164) of a phone that people in the call dial; None for a user of ACS."""
 
 
 @dataclass(frozen=True, slots=True)

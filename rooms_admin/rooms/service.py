@@ -52,6 +52,7 @@ from rooms_admin.rooms.validation import (
     check_languages,
     check_layout,
     check_offered,
+    check_phones,
     check_size,
     check_ticket,
     check_validity,
@@ -104,6 +105,7 @@ class RoomService:
             roster_entry(new.languages, participant, f"participants.{index}.")
             for index, participant in enumerate(new.participants)
         ]
+        check_phones(roster)
         now = self._now().replace(microsecond=0)
         valid_from = new.valid_from or now
         valid_until = new.valid_until or valid_from + LONGEST_VALIDITY
@@ -318,13 +320,15 @@ class RoomService:
         room = await self.current(room_id)
         entry = roster_entry(room.languages, new)
         check_size(room)
+        check_phones((*room.participants, entry))
         seat = room.acs_room_of(entry)
-        user = await self._acs.add_participant(seat, entry.role)
+        user = await self._acs.add_participant(seat, entry.role, entry.phone_number)
         added = replace(entry, participant_id=self._ids.next("participant"), acs_user_id=user, request_key=request_key)
 
         def with_added(room: Room) -> Room:
             check_languages(room.languages, added.speaks, added.hears)
             check_size(room)
+            check_phones((*room.participants, added))
             if room.acs_room_of(added) != seat:
                 raise Conflict("the room's languages were changed by another request at the same time")
             return replace(room, participants=(*room.participants, added))
@@ -385,6 +389,8 @@ class RoomService:
     async def issue_token(self, room_id: str, participant_id: str, minutes: int) -> tuple[Room, Participant, AcsToken]:
         room = await self.current(room_id)
         participant = _found(room, participant_id)
+        if participant.phone_number is not None:
+            raise Conflict("a phone joins when it is dialled from the call, not with a token")
         return room, participant, await self._acs.issue_token(participant.acs_user_id, minutes)
 
     async def check_ticket(self, room_id: str, wanted: TicketRequest) -> None:

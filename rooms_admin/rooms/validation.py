@@ -95,7 +95,14 @@ def roster_entry(languages: Sequence[str], new: NewParticipant, where: str = "")
             raise InvalidRequest("a participant's languages are incomplete", details=details)
         hears = new.speaks
     check_languages(languages, new.speaks, hears, where)
-    return Participant("", "", new.display_name, new.role, new.speaks, hears)
+    return Participant("", "", new.display_name, new.role, new.speaks, hears, phone_number=new.phone_number)
+
+
+def check_phones(roster: Sequence[Participant]) -> None:
+    """Check that no phone is on the roster twice: its raw id identifies the speaker."""
+    numbers = [one.phone_number for one in roster if one.phone_number is not None]
+    if len(set(numbers)) < len(numbers):
+        raise InvalidRequest("a phone is on the roster twice", details=[_wrong("phone_number", "is on the roster")])
 
 
 def merged_settings(settings: RoomSettings, change: ChangedSettings) -> RoomSettings:

@@ -60,6 +60,11 @@ def test_what_json_does_not_know_is_written_as_text() -> None:
     assert formatted(record(error=ValueError("bad")))["error"] == "bad"
 
 
+def test_the_number_of_a_phone_is_not_written_out() -> None:
+    line = formatted(record("call with %s joined", "4:+15551234567", participant_id="4:+15551234589"))
+    assert (line["message"], line["participant_id"]) == ("call with 4:+*67 joined", "4:+*89")
+
+
 def test_an_exception_is_told_on_the_same_line() -> None:
     try:
         raise ValueError("bad")

@@ -153,6 +153,27 @@ async def test_a_room_per_language_from_its_beginning_to_its_end() -> None:
                 await backing.change_validity(acs_room_id, NOW, TOMORROW)
 
 
+async def test_a_room_with_a_phone_on_its_roster_allows_dialling_out(tmp_path: Path) -> None:
+    async with (
+        running_acs() as acs,
+        service(acs, tmp_path / "interpreter.sqlite3") as http,
+        RoomsClient(acs.url, acs.credential) as client,
+    ):
+        phone = {"display_name": "Dora", "speaks": "es-ES", "phone_number": "+15551234567"}
+        with_phone = (await http.post("/api/rooms", json=NEW_ROOM | {"participants": [phone]})).json()
+        assert with_phone["participants"][0]["acs_user_id"] == "4:+15551234567"
+        assert (await client.get_room(with_phone["acs_room_id"])).pstn_dial_out_enabled
+        room = (await http.post("/api/rooms", json=NEW_ROOM)).json()
+        before = await client.get_room(room["acs_room_id"])
+        assert not before.pstn_dial_out_enabled
+        path = f"/api/rooms/{room['room_id']}/participants"
+        added = (await http.post(path, json=phone)).json()
+        after = await client.get_room(room["acs_room_id"])
+        assert (after.pstn_dial_out_enabled, after.valid_until) == (True, before.valid_until)
+        assert (await http.post(f"{path}/{added['participant_id']}/token")).status_code == 409
+        assert (await http.delete(f"{path}/{added['participant_id']}")).status_code == 204
+
+
 @pytest.mark.timeout(60)
 async def test_of_requests_meant_for_one_version_one_is_carried_out_and_the_others_never_reach_acs(
     tmp_path: Path,

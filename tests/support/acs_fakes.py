@@ -94,15 +94,24 @@ class FakeRooms(Failing):
         self.rooms: dict[str, dict[str, str]] = {}
         """rosters, raw id to role, by room"""
         self.validity: dict[str, tuple[datetime, datetime]] = {}
+        self.dial_out: set[str] = set()
+        """rooms that phones may be dialled from"""
         self._numbers = count(99117812428622880)
 
     async def create_room(
-        self, *, valid_from: datetime, valid_until: datetime, participants: Sequence[RoomParticipant]
+        self,
+        *,
+        valid_from: datetime,
+        valid_until: datetime,
+        participants: Sequence[RoomParticipant],
+        pstn_dial_out_enabled: bool = False,
     ) -> CommunicationRoom:
         await self._enter("create_room")
         room_id = str(next(self._numbers))
         self.rooms[room_id] = {one.communication_identifier.raw_id: str(one.role) for one in participants}
         self.validity[room_id] = (valid_from, valid_until)
+        if pstn_dial_out_enabled:
+            self.dial_out.add(room_id)
         return self._room(room_id)
 
     def _room(self, room_id: str) -> CommunicationRoom:
@@ -114,15 +123,25 @@ class FakeRooms(Failing):
                 "createdAt": valid_from,
                 "validFrom": valid_from,
                 "validUntil": valid_until,
-                "pstnDialOutEnabled": False,
+                "pstnDialOutEnabled": room_id in self.dial_out,
             }
         )
 
-    async def update_room(self, *, room_id: str, valid_from: datetime, valid_until: datetime) -> CommunicationRoom:
+    async def update_room(
+        self,
+        *,
+        room_id: str,
+        valid_from: datetime | None = None,
+        valid_until: datetime | None = None,
+        pstn_dial_out_enabled: bool | None = None,
+    ) -> CommunicationRoom:
         await self._enter("update_room")
         if room_id not in self.rooms:
             raise refused(404)
-        self.validity[room_id] = (valid_from, valid_until)
+        if valid_from is not None and valid_until is not None:
+            self.validity[room_id] = (valid_from, valid_until)
+        if pstn_dial_out_enabled:
+            self.dial_out.add(room_id)
         return self._room(room_id)
 
     async def delete_room(self, room_id: str) -> None:

@@ -531,6 +531,15 @@ async def test_nobody_is_added_to_an_expired_room_and_no_interpreter_starts_in_i
     assert len(service.acs.identity.users) == 2
 
 
+@pytest.mark.parametrize("number", ["15551234567", "+0155512345", "+1", "+1555123456789012", "+1 555 123", "+١٢٣٤٥"])
+async def test_a_phone_number_is_of_the_form_that_acs_knows(http: httpx2.AsyncClient, number: str) -> None:
+    room = await create(http)
+    new = {"display_name": "Dora", "speaks": "es-ES", "phone_number": number}
+    answer = await http.post(f"/api/rooms/{room['room_id']}/participants", json=new)
+    assert (answer.status_code, answer.json()["error"]["details"][0]["field"]) == (400, "phone_number")
+    assert [one["phone_number"] for one in room["participants"]] == [None, None]
+
+
 async def test_a_time_out_of_reach_is_refused(http: httpx2.AsyncClient) -> None:
     for moment in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "3000-01-01T00:00:00Z"):
         answer = await http.post("/api/rooms", json=NEW_ROOM | {"valid_from": moment})

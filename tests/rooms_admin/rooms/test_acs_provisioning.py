@@ -320,3 +320,14 @@ async def test_other_layouts_share_one_acs_room() -> None:
     changed = await service.rooms.change(room.room_id, ChangedRoom.model_validate({"settings": {"layout": "channels"}}))
     assert changed.settings.layout == "channels"
     assert list(service.fake.rooms.rooms) == [room.acs_room_id]
+
+
+async def test_a_phone_may_be_dialled_from_the_acs_room_of_the_language_it_hears() -> None:
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
+    phone = NewParticipant(display_name="Dora", speaks=FR, phone_number="+15551234567")
+    room, dora = await service.rooms.add_participant(room.room_id, phone)
+    assert service.fake.rooms.dial_out == {room.sisters[FR]}
+    await service.rooms.change_participant(room.room_id, dora.participant_id, ChangedParticipant(hears=ES))
+    assert service.fake.rooms.dial_out == {room.sisters[FR], room.sisters[ES]}
+    assert all("4:" not in user for roster in service.fake.rooms.rooms.values() for user in roster)

@@ -176,3 +176,43 @@ async def test_a_change_of_a_room_that_is_deleted_meanwhile(monkeypatch: pytest.
         await service.rooms.change_participant(
             room.room_id, room.participants[0].participant_id, ChangedParticipant(role="Consumer")
         )
+
+
+# --- phones -----------------------------------------------------------------------------------------------
+
+PHONE = NewParticipant(display_name="Dora", speaks="es-ES", phone_number="+15551234567")
+
+
+async def test_a_phone_on_the_roster_may_be_dialled_and_is_known_by_its_raw_id() -> None:
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW.model_copy(update={"participants": [*NEW.participants, PHONE]}))
+    dora = room.participants[1]
+    assert (dora.acs_user_id, dora.phone_number) == ("4:+15551234567", "+15551234567")
+    assert service.fake.rooms.dial_out == {room.acs_room_id}
+    assert set(service.fake.rooms.rooms[room.acs_room_id]) == {room.participants[0].acs_user_id}
+    with pytest.raises(Conflict, match="phone"):
+        await service.rooms.issue_token(room.room_id, dora.participant_id, 60)
+    await service.rooms.change_participant(room.room_id, dora.participant_id, ChangedParticipant(role="Presenter"))
+    await service.rooms.remove_participant(room.room_id, dora.participant_id)
+    await service.rooms.remove(room.room_id)
+    assert service.nothing_is_left()
+
+
+async def test_a_phone_added_later_may_be_dialled_from_then_on() -> None:
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
+    assert service.fake.rooms.dial_out == set()
+    _, dora = await service.rooms.add_participant(room.room_id, PHONE)
+    assert (dora.acs_user_id, service.fake.rooms.dial_out) == ("4:+15551234567", {room.acs_room_id})
+    assert len(service.fake.identity.users) == 1
+
+
+async def test_a_phone_is_on_the_roster_once() -> None:
+    service = ServiceUnderTest()
+    with pytest.raises(InvalidRequest, match="twice"):
+        await service.rooms.create(NEW.model_copy(update={"participants": [PHONE, PHONE]}))
+    assert service.nothing_is_left()
+    room = await service.rooms.create(NEW)
+    await service.rooms.add_participant(room.room_id, PHONE)
+    with pytest.raises(InvalidRequest, match="twice"):
+        await service.rooms.add_participant(room.room_id, PHONE)
