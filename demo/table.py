@@ -52,6 +52,8 @@ def table(report: Report) -> Table:
     ]
     if bridged:
         notes.insert(1, "own voice: level of the speaker's voice in that recording, in dB; ✓: found there")
+    if any(turn.said is None for turn in report.turns):
+        notes.insert(0, "recognised: whether a recording says that, only you can tell; “interpreted” counts it as said")
     if any(turn.overlapping or one.queued for turn in report.turns for one in turn.heard):
         notes.append("*: had to wait for another interpretation; not counted below")
     grid.caption = "\n".join(notes)

@@ -14,6 +14,8 @@ from demo.__main__ import main
 def test_a_wrong_request_is_refused_before_anything_starts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--speak", "hello.wav", "--out", str(tmp_path / "out")]) == 2
     assert "is not language:file" in capsys.readouterr().err
+    assert main(["--speak", "ja:a.wav en:b.wav", "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1, "one line, and no meeting"
     assert main(["--speak", f"en:{tmp_path}/none.wav", "--out", str(tmp_path / "out")]) == 2
     assert "No such file" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -80,3 +80,9 @@ def test_with_a_room_per_language_it_says_whose_own_voice_was_heard_where() -> N
     for piece in ("own voice", "Luis 0 ✓", "Jonas -41", "Eva silent", "other languages' voices at most -41 dB"):
         assert piece in text
     assert "own voice" not in printed(report(GOOD))
+
+
+def test_what_a_recording_says_is_not_known_to_the_demo() -> None:
+    note = "recognised: whether a recording says that"
+    assert note in printed(report(replace(GOOD, said=None)))
+    assert note not in printed(report(GOOD))
