@@ -27,7 +27,7 @@ from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.ledger import EntryKind, EntryState
 from bot.interpreting.plan import Lane, RoomPlan
 from bot.interpreting.playout.pacer import BYTES_PER_MS
-from bot.interpreting.quality.backchannels import QUESTION_S, SHORT_MS, is_backchannel, is_question
+from bot.interpreting.quality.backchannels import QUESTION_S, SHORT_MS, is_a_word, is_backchannel, is_question
 from bot.interpreting.quality.checks import Fault
 from bot.interpreting.quality.echo_loops import SUSPECTED_ECHO, Echo, EchoLoopBreaker
 from bot.interpreting.renditions import Rendition, Renditions
@@ -159,7 +159,9 @@ class BoothEvents:
         nothing = not text and not rendition.sound_bytes and not rendition.reason
         if nothing and self._languages.said_nothing(rendition, now):
             return
-        if text and self._may_be_backchannel(rendition) and self._is_backchannel(spoken, text, target):
+        if spoken.source_text == "" and self._may_be_backchannel(rendition) and not is_a_word(text):
+            self._renditions.withdraw(rendition, EntryState.NOT_NEEDED, "no_words")
+        elif text and self._may_be_backchannel(rendition) and self._is_backchannel(spoken, text, target):
             self._withdraw_backchannel(rendition)
         else:
             if not rendition.sound_bytes:
@@ -197,7 +199,7 @@ class BoothEvents:
             return
         self._languages.recognised(spoken, now)
         for rendition in self._renditions.of(event.utterance):
-            if _is_short(spoken) and _may_still_be_dropped(rendition):
+            if text.strip() and _is_short(spoken) and _may_still_be_dropped(rendition):
                 if self._is_backchannel(spoken, text, spoken.source):
                     self._withdraw_backchannel(rendition)
                 else:
@@ -316,7 +318,7 @@ class BoothEvents:
     def _may_be_backchannel(self, rendition: Rendition) -> bool:
         """Return whether the speaker's words are not known, and were few enough to be a backchannel."""
         spoken = rendition.spoken
-        return spoken.source_text is None and _is_short(spoken) and _may_still_be_dropped(rendition)
+        return not spoken.source_text and _is_short(spoken) and _may_still_be_dropped(rendition)
 
     def _is_backchannel(self, spoken: Utterance, text: str, language: str) -> bool:
         asker, asked_at = self._question or (spoken.speaker, 0.0)

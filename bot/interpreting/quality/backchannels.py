@@ -1,9 +1,10 @@
 """Backchannels: short sounds that only say "I am listening", and are not interpreted. Possible answers are none.
 
-Three conditions must hold: there was no more than `SHORT_MS` of voice, the transcript is known, and it holds nothing
-but words of these lists. A hum ("mm-hm", "ajá") never has content. An assent ("ok", "sí", "right") has content when it
-answers somebody: it is a backchannel only if another person was speaking before and after it, and if the last thing
-another person said was not a question. "No" is in no list: people who say it mean it.
+Three conditions must hold: there was no more than `SHORT_MS` of voice, the transcript is known, and it holds words of
+these lists and no others. A hum ("mm-hm", "ajá") or an assent ("ok", "sí", "right") has content when it answers
+somebody: neither is a backchannel if the last thing another person said was a question, and an assent is one only if
+another person was speaking before and after it. A filler ("um", "euh") answers nothing. "No" is in no list: people who
+say it mean it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from bot.interpreting.plan import AUTO, primary
 SHORT_MS = 700
 """Most voice of a backchannel, which lasts 150-600 ms. Longer utterances are interpreted whatever their words."""
 QUESTION_S = 10.0
-"""Seconds after a question in which an assent is an answer."""
+"""Seconds after a question in which a hum or an assent is an answer."""
+
+MOST_WORDS, MOST_LETTERS = 2, 24
+"""Of an interpretation that may be right although no word was recognised."""
 
 _HUMS = {
     "en": "mm mmm mhm mhmm mm-hm mm-hmm hmm hm uh-huh aha ah uh um er",
@@ -25,6 +29,8 @@ _HUMS = {
     "it": "mm mmm mhm hmm hm ah eh ehm",
     "pt": "mm mmm mhm hmm hm aham ah hã eh",
 }
+_FILLERS = frozenset("ah uh um er hm hmm eh em euh hum hein äh ähm ehm hã".split())
+"""Hums of people who think."""
 _ASSENTS = {
     "en": "ok okay yes yeah yep right sure",
     "es": "ok okay sí si vale claro ya",
@@ -50,6 +56,11 @@ def is_question(text: str) -> bool:
     return _QUESTION.search(text.strip()) is not None
 
 
+def is_a_word(text: str) -> bool:
+    """Return whether a text is a word or two: as much as an utterance holds of which no word was recognised."""
+    return 0 < len(_WORD.findall(text)) <= MOST_WORDS and len(text) <= MOST_LETTERS
+
+
 def is_backchannel(text: str, language: str, *, voiced_ms: int, talked_over: bool, asked: bool) -> bool:
     """Return whether an utterance is a backchannel.
 
@@ -66,4 +77,6 @@ def is_backchannel(text: str, language: str, *, voiced_ms: int, talked_over: boo
     words = [word.casefold() for word in _WORD.findall(text)]
     assents = _ASSENT.get(known, frozenset()) if talked_over and not asked else frozenset()
     hums = _HUM.get(known, frozenset())
-    return all(word in hums or word in assents for word in words)
+    if asked:
+        hums &= _FILLERS
+    return bool(words) and all(word in hums or word in assents for word in words)

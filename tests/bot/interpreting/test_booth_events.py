@@ -374,6 +374,22 @@ def test_it_is_known_by_the_interpretation_where_the_words_are_late() -> None:
     assert desk.settled() == [("not_needed", "backchannel")]
 
 
+@pytest.mark.parametrize(
+    ("text", "states"),
+    [("No.", []), ("Ajá", [("not_needed", "backchannel")]), ("Gracias por ver", [("not_needed", "no_words")])],
+)
+def test_where_no_word_was_recognised_the_interpretation_tells_what_it_was(
+    text: str, states: list[tuple[str, str]]
+) -> None:
+    desk = Desk()
+    desk.hears(voiced_ms=300)
+    desk.answers.source_text(SourceText(LANE, "u-1", ""), 2.6)
+    desk.says(text, 10, 2.7)
+    assert desk.one().passages[0].held_until == pytest.approx(2.7 + HEAR_OUT_S)
+    desk.ends(2.8)
+    assert desk.settled() == states
+
+
 def test_a_short_word_that_matters_is_heard_as_soon_as_it_is_known() -> None:
     desk = Desk()
     desk.hears(voiced_ms=300)

@@ -384,11 +384,35 @@ def test_once_it_is_heard_it_is_heard_out() -> None:
     assert meeting.ends() == {("u-1", ES): ("spoken", "")}
 
 
-def test_silence_taken_for_speech_is_not_interpreted() -> None:
-    meeting = Meeting(model=Answers(after=0.5, text="Gracias por ver", seconds=1.0, heard=""))
-    meeting.says(ADA, at=1.0, seconds=0.2)
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("Gracias por ver", ("not_needed", "no_words")),
+        ("", ("not_needed", "no_words")),
+        ("Mm.", ("not_needed", "backchannel")),
+        ("No.", ("spoken", "")),
+    ],
+)
+def test_of_speech_in_which_no_word_was_recognised_a_word_is_interpreted_and_a_sentence_is_not(
+    text: str, end: tuple[str, str]
+) -> None:
+    meeting = Meeting(model=Answers(after=0.5, text=text, seconds=0.6 if text else 0.0, heard=""))
+    meeting.says(ADA, at=1.0, seconds=0.4)
     meeting.run()
-    assert meeting.ends() == {("u-1", ES): ("not_needed", "backchannel")}
+    assert meeting.ends() == {("u-1", ES): end}
+    assert (meeting.played() != []) is (end[0] == "spoken")
+
+
+def test_a_hum_that_answers_a_question_is_interpreted() -> None:
+    def model(request: Interpret | Say) -> Script:
+        heard = {"u-1": "Shall we?", "u-2": "Uh-huh."}[request.utterance]
+        return Answers(after=0.4, text="Sí", seconds=0.4, heard=heard)(request)
+
+    meeting = Meeting(replace(TWO_LANGUAGES, attendees=SIX), model)
+    meeting.says(ADA, at=1.0, seconds=1.0)
+    meeting.says(FRANK, at=4.0, seconds=0.4)
+    meeting.run()
+    assert meeting.ends() == {("u-1", ES): ("spoken", ""), ("u-2", ES): ("spoken", "")}
 
 
 # --- lag ---------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.interpreting.plan import AUTO
-from bot.interpreting.quality.backchannels import SHORT_MS, is_backchannel, is_question
+from bot.interpreting.quality.backchannels import SHORT_MS, is_a_word, is_backchannel, is_question
 
 
 def is_one(
@@ -25,11 +25,9 @@ def is_one(
         ("Ehm", "it-IT"),
         ("Aham!", "pt-BR"),
         ("Mhm", AUTO),
-        ("", "en-US"),
-        (" … ", "ja-JP"),
     ],
 )
-def test_hums_and_nothing_at_all_need_no_interpretation(text: str, language: str) -> None:
+def test_hums_need_no_interpretation(text: str, language: str) -> None:
     assert is_one(text, language)
 
 
@@ -38,6 +36,26 @@ def test_an_assent_is_one_only_under_the_words_of_another_who_has_not_asked(text
     assert not is_one(text)
     assert is_one(text, talked_over=True)
     assert not is_one(text, talked_over=True, asked=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "wanted"),
+    [("Uh-huh.", "en-US", False), ("Ajá.", "es-ES", False), ("Um…", "en-US", True), ("Euh, hm", "fr-FR", True)],
+)
+def test_a_hum_that_answers_a_question_has_content_and_a_filler_has_not(text: str, language: str, wanted: bool) -> None:
+    assert is_one(text, language, asked=True) is wanted
+
+
+@pytest.mark.parametrize("text", ["", " … "])
+def test_what_was_not_recognised_may_be_anything(text: str) -> None:
+    assert not is_one(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"), [("No.", True), ("Sí, claro.", True), ("いいえ", True), ("", False), ("Gracias por ver", False)]
+)
+def test_a_word_or_two_are_not_a_sentence(text: str, wanted: bool) -> None:
+    assert is_a_word(text) is wanted
 
 
 def test_an_assent_in_a_language_of_its_own() -> None:
