@@ -119,14 +119,18 @@ class CaptionText:
         return min((self._growing[key].shown_at + REVISIONS_EVERY_S for key in self._withheld), default=None)
 
     def finish(self, key: CaptionKey, text: str | None = None) -> tuple[str, int] | None:
-        """End a line, with `text` in place of its own if given; returns None if it had ended or is empty."""
+        """End a line, with `text` in place of its own if given.
+
+        Returns None if it had ended, or nothing of it was shown and there is nothing to show. What was shown and has
+        been discarded since is replaced by an empty text.
+        """
         line = self._growing.setdefault(key, _Growing())
         if line.final:
             return None
         line.final = True
         self._withheld.discard(key)
         line.text = (line.text if text is None else text).strip()
-        if not line.text:
+        if not line.text and not line.revision:
             return None
         line.revision += 1
         line.shown = line.text

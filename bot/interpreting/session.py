@@ -108,6 +108,8 @@ class InterpreterSession:
         """Languages in which the announcement has been read aloud; None before it is due."""
         self._echoing: list[str] = []
         """Speakers with whom our own voice comes back, as last reported."""
+        self._caps_reached = 0
+        """How often the cap was reached: each time readers are told."""
         self._cap_reached = ""
         """Which part of the usage cap is reached, as last reported."""
         self._paused = False
@@ -366,8 +368,10 @@ class InterpreterSession:
         self._cap_reached = self._usage.reached
         self._out.append(Restricted(self.restriction))
         if self._cap_reached:
+            self._caps_reached += 1
             for language in dict.fromkeys(self._plan.languages):
-                self._captions.announce(self._own_words(f"cap-{language}", language, now), notice(language))
+                own = self._own_words(f"cap-{self._caps_reached}-{language}", language, now)
+                self._captions.announce(own, notice(language))
 
     # --- the end ----------------------------------------------------------------------------------
 

@@ -146,6 +146,14 @@ def test_a_line_that_began_anew_and_came_to_nothing_is_closed_as_it_was_seen() -
     assert transcript.close(SPANISH) == ("Hola", 2)
 
 
+def test_a_line_that_began_anew_and_is_finished_empty_takes_back_what_was_seen() -> None:
+    transcript = CaptionText()
+    transcript.grow(SPANISH, "I cannot help with that.")
+    transcript.restart(SPANISH)
+    assert transcript.finish(SPANISH) == ("", 2)
+    assert transcript.finish(SPANISH) is None
+
+
 def test_a_line_is_corrected_until_it_is_final() -> None:
     transcript = CaptionText()
     transcript.grow(SPANISH, "La cabina")

@@ -632,6 +632,22 @@ def test_what_is_no_better_the_second_time_is_heard_and_flagged() -> None:
     assert meeting.captions()[-1].flags == entry.faults
 
 
+def test_what_was_rejected_is_taken_back_from_readers_where_nothing_takes_its_place() -> None:
+    def model(request: Interpret | Say) -> Script:
+        assert isinstance(request, Interpret)
+        yield 0.1, SourceText(request.lane, request.utterance, "Good morning everybody, let us begin with the budget.")
+        if not request.strict:
+            yield 0.4, InterpretationText(request.lane, request.utterance, ASSISTANT)
+        yield 0.7, InterpretationEnded(request.lane, request.utterance, InterpretationOutcome.COMPLETED)
+
+    meeting = Meeting(model=model)
+    meeting.says(ADA, at=1.0, seconds=1.0)
+    meeting.run()
+    last = meeting.captions()[-1]
+    assert (last.language, last.text, last.is_final, last.flags) == (ES, "", True, ("empty",))
+    assert meeting.ends() == {("u-1", ES): ("abandoned", "empty")}
+
+
 def test_what_has_been_heard_already_is_flagged_and_not_said_twice() -> None:
     meeting = judged(ASSISTANT, GOOD, ahead=False)
     (entry,) = meeting.settled()

@@ -213,6 +213,17 @@ def test_a_cap_that_is_raised_gives_the_voice_back() -> None:
     meeting.run(20.0)
     assert [state for state, _ in meeting.states().values()] == ["spoken", "caption_only", "spoken"]
     assert [one.reason for one in meeting.effects(Restricted)] == ["usage_cap: tokens", ""]
+
+
+def test_readers_are_told_each_time_the_cap_is_reached() -> None:
+    meeting = Meeting(capped(tokens=1), Answers(seconds=1.0))
+    for at in (1.0, 11.0):
+        meeting.says(ADA, at=at, seconds=1.0)
+    meeting.happens(10.0, PlanChanged(capped(tokens=31)))
+    meeting.run(until=20.0)
+    assert [one.reason for one in meeting.effects(Restricted)] == ["usage_cap: tokens", "", "usage_cap: tokens"]
+    told = [line.language for line in meeting.captions() if line.speaker == "interpreter"]
+    assert told == ["en-US", "es-ES"] * 2
     assert meeting.session.restriction == ""
 
 
