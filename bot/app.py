@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
@@ -400,11 +401,17 @@ def _verifier(issuer: str | None, audience: str | None, keys: str | None) -> Tok
     return TokenVerifier(issuer, audience, KeySet(fetch_over_http(keys)))
 
 
+logger = logging.getLogger(__name__)
+
+
 def _prices(settings: Settings) -> Prices | None:
     if settings.model_prices is None:
         return None
     per_million = {str(kind): price for kind, price in settings.model_prices.per_million_tokens.items()}
-    return Prices(settings.model_prices.currency, per_million)
+    per_minute = {str(kind): price for kind, price in settings.model_prices.per_minute.items()}
+    if settings.azure_ai_translate_deployment is not None and "translation" not in per_minute:
+        logger.warning("MODEL_PRICES has no price per minute of translation: caps in money do not count it")
+    return Prices(settings.model_prices.currency, per_million, per_minute)
 
 
 def _translation(settings: Settings, sockets: ModelSockets) -> Translation | None:

@@ -24,7 +24,16 @@ ACS_ISSUER = "https://acscallautomation.communication.azure.com"
 """Issuer of the tokens on callbacks and media sockets (ACS protocol sheet, 3.5)."""
 ACS_KEY_SET = f"{ACS_ISSUER}/calling/keys"
 
-TokenKind = Literal["input_text", "input_audio", "input_cached", "output_text", "output_audio"]
+TokenKind = Literal[
+    "input_text",
+    "input_audio",
+    "input_cached",
+    "output_text",
+    "output_audio",
+    "transcription_input_text",
+    "transcription_input_audio",
+    "transcription_output_text",
+]
 
 SHORTEST_SECRET = 8
 """Shortest accepted secret, in characters; anything shorter is a mistake."""
@@ -158,12 +167,13 @@ def _json(text: object) -> object:
 
 
 class ModelPrices(BaseModel):
-    """Prices of the model's tokens."""
+    """Prices of the model's tokens, and of the minutes of what it bills by duration."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     currency: str = Field(pattern="^[A-Z]{3}$")
     per_million_tokens: dict[TokenKind, Annotated[float, Field(ge=0, le=MOST_PRICE)]]
+    per_minute: dict[Literal["translation", "transcription"], Annotated[float, Field(ge=0, le=MOST_PRICE)]] = {}
 
 
 Url = Annotated[str, AfterValidator(_url)]
@@ -229,8 +239,10 @@ class Settings(BaseSettings):
     admin_changes_per_s: float = Field(default=50.0, gt=0)
     """The same for requests that change something."""
     model_prices: Annotated[ModelPrices | None, NoDecode, BeforeValidator(_json)] = None
-    """JSON: `{"currency": "USD", "per_million_tokens": {"input_audio": 32.0, ...}}`; the kinds are
-    input_text, input_audio, input_cached, output_text, output_audio. Without it usage has no costs."""
+    """JSON: `{"currency": "USD", "per_million_tokens": {"input_audio": 32.0}, "per_minute": {"translation": 0.034}}`.
+    Kinds of tokens: input_text, input_audio, input_cached, output_text, output_audio, transcription_input_text,
+    transcription_input_audio, transcription_output_text. Billed by the minute: translation (silence included), and
+    transcription by some models. Without it usage has no costs."""
 
     database_path: str = Field(default="data/interpreter.sqlite3", min_length=1)
     """SQLite file for rooms, transcripts and ledger, created with its folder; `:memory:` keeps nothing after a stop."""

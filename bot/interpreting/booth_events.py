@@ -15,6 +15,7 @@ from bot.interpreting.events import (
     BoothDegraded,
     BoothLost,
     BoothReady,
+    BoothUsed,
     HearingDropped,
     InterpretationAudio,
     InterpretationEnded,
@@ -32,6 +33,7 @@ from bot.interpreting.quality.checks import Fault
 from bot.interpreting.quality.echo_loops import SUSPECTED_ECHO, Echo, EchoLoopBreaker
 from bot.interpreting.renditions import Rendition, Renditions
 from bot.interpreting.spoken_language import LANGUAGE_S, SpokenLanguages
+from bot.interpreting.usage_meter import UsageMeter
 
 STALE_S = 3.0
 """Seconds after the speaker's last word. An interpretation whose sound comes later is read, not heard: the meeting has
@@ -48,6 +50,8 @@ Examine = Callable[[str | None, str, Lane, GlossaryEntries], tuple[str, ...]]
 """The speaker's words if they are known, the interpretation, the lane, the glossary -> the interpretation's faults."""
 CONDENSED = "condensed"
 """Flag of a caption: it was asked for in fewer words."""
+RESPONSE_KINDS = ("input_text", "input_audio", "input_cached", "output_text", "output_audio")
+"""Kinds of tokens of a response."""
 _SHOWN_EARLY = frozenset({Fault.LANGUAGE, Fault.ASSISTANT})
 """Faults that the first words of an interpretation may show."""
 _TRANSIENT = frozenset({"server_error"})
@@ -68,6 +72,7 @@ class BoothEvents:
         examine: Examine,
         begins_in_source: Callable[[str, Lane], bool],
         languages: SpokenLanguages,
+        usage: UsageMeter,
     ) -> None:
         self._out = out
         self._renditions = renditions
@@ -78,6 +83,7 @@ class BoothEvents:
         self._examine = examine
         self._begins_in_source = begins_in_source
         self._languages = languages
+        self._usage = usage
         self._question: tuple[str, float] | None = None
         """Who asked a question, if that is the last thing anybody said, and when."""
 
@@ -103,6 +109,7 @@ class BoothEvents:
                 self._hold(rendition, rendition.unknown_until)
             self._hold_if_suspect(rendition)
         for leg in self._renditions.legs(rendition):
+            leg.entry.heard += len(event.pcm)
             self._out.append(Hear(leg.lane, event.utterance, event.pcm))
         if late:
             self._renditions.silence(rendition, rendition.passages, "stale")
@@ -122,6 +129,7 @@ class BoothEvents:
         """Complete an interpretation, or ask the booth for another one."""
         rendition = self._renditions.expected(event.lane, event.utterance)
         if rendition is None:
+            self._usage.use(event.lane, event.usage.by_kind())
             return
         entry = rendition.entry
         _count(entry.tokens, event.usage)
@@ -252,6 +260,10 @@ class BoothEvents:
                 rendition.entry.engine = event.engine
         self._out.append(LaneServed(event.lane, event.engine, event.reason))
 
+    def used(self, event: BoothUsed) -> None:
+        """Count what was used apart from interpretations that have ended as they should."""
+        self._usage.use(event.lane, event.usage.by_kind())
+
     def dropped(self, event: HearingDropped) -> None:
         """Abandon an utterance that the booth could not keep for the model."""
         rendition = self._renditions.find(event.lane, event.utterance)
@@ -361,11 +373,5 @@ def _may_still_be_dropped(rendition: Rendition) -> bool:
 
 def _count(tokens: dict[str, int], usage: Usage) -> None:
     """Add the tokens of a response to those of the entry."""
-    counted = {
-        "input_text": usage.input_text,
-        "input_audio": usage.input_audio,
-        "input_cached": usage.input_cached,
-        "output_text": usage.output_text,
-        "output_audio": usage.output_audio,
-    }
-    tokens.update({kind: count + tokens.get(kind, 0) for kind, count in counted.items()})
+    for kind, count in (dict.fromkeys(RESPONSE_KINDS, 0) | usage.by_kind()).items():
+        tokens[kind] = tokens.get(kind, 0) + count

@@ -181,7 +181,8 @@ class Booths:
 
     def _parks_at(self, lane: Lane) -> float:
         booth = self._open[lane]
-        if booth.unwanted or len(self._open) > self._plan.max_lanes:
+        needless = booth.unwanted or (booth.voice and bool(self.voiceless))  # some are paid by the minute
+        if needless or len(self._open) > self._plan.max_lanes:
             return -math.inf
         return booth.used_at + (min(LEFT_S, self._plan.park_after_s) if booth.left else self._plan.park_after_s)
 

@@ -5,7 +5,7 @@ Audio is PCM16 little-endian mono at 24 kHz throughout. Utterances are named by 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from bot.interpreting.plan import SHARED_CHANNEL, Lane, RoomPlan
@@ -182,13 +182,29 @@ class InterpretationOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one response, as the model counted them."""
+    """What is paid for: tokens as the model counted them, and milliseconds where it bills by duration."""
 
     input_text: int = 0
     input_audio: int = 0
     input_cached: int = 0
     output_text: int = 0
     output_audio: int = 0
+    transcription_input_text: int = 0
+    transcription_input_audio: int = 0
+    transcription_output_text: int = 0
+    transcription_ms: int = 0
+    translation_ms: int = 0
+    """Audio streamed to a translation session, silence included."""
+
+    def by_kind(self) -> dict[str, int]:
+        """Return the counts that are not 0."""
+        return {name: count for name in _KINDS if (count := getattr(self, name))}
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(*(getattr(self, name) + getattr(other, name) for name in _KINDS))
+
+
+_KINDS = tuple(field.name for field in fields(Usage))
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +221,22 @@ class InterpretationEnded:
     usage: Usage = Usage()
 
 
+@dataclass(frozen=True, slots=True)
+class BoothUsed:
+    """The booth has used something that no `InterpretationEnded` reports.
+
+    Transcripts, streamed silence, responses that were cut or cancelled.
+    """
+
+    lane: Lane
+    usage: Usage
+
+
 BoothEvent = (
     BoothReady
     | BoothLost
     | BoothDegraded
+    | BoothUsed
     | HearingDropped
     | SourceText
     | InterpretationAudio

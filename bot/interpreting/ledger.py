@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from bot.interpreting.plan import Lane
 
+BYTES_PER_MS = 48
+"""PCM16 at 24 kHz."""
+
 
 class EntryState(StrEnum):
     HEARD = "heard"
@@ -32,6 +35,8 @@ class EntryKind(StrEnum):
     """The speaker's own voice where they are not heard; in an `auto` lane, in place of an interpretation."""
     ANNOUNCEMENT = "announcement"
     """The interpreter's own words."""
+    USAGE = "usage"
+    """Nobody's words: what a lane has used after its last utterance."""
 
 
 FINAL = frozenset({EntryState.SPOKEN, EntryState.CAPTION_ONLY, EntryState.NOT_NEEDED, EntryState.ABANDONED})
@@ -90,6 +95,8 @@ class Entry:
     """How much was heard, on the channel where that was most."""
     tokens: dict[str, int] = field(default_factory=dict)
     kind: EntryKind = EntryKind.UTTERANCE
+    heard: int = 0
+    """Bytes of speech that went to the booth, with the pauses around it."""
     received: int = 0
     """Bytes of voice from the booth, or from the speaker where the voice is passed through."""
     playouts: dict[str, ChannelPlayout] = field(default_factory=dict)
@@ -104,6 +111,10 @@ class Entry:
     """Faults that the quality checks have found."""
     engine: str = ""
     """What served the lane, if that was not what had been asked for."""
+
+    @property
+    def heard_ms(self) -> int:
+        return self.heard // BYTES_PER_MS
 
 
 class IllegalTransition(Exception):

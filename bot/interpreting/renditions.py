@@ -160,6 +160,7 @@ class Renditions:
             if self.find(route.via, spoken.id) is None:
                 self.abandon([rendition], "relay_failed")
             return
+        rendition.entry.heard += len(pcm)
         self._out.append(Hear(lane, spoken.id, pcm))
         rendition.simultaneous = self._booths.simultaneous(lane)
         if rendition.simultaneous:
@@ -174,6 +175,7 @@ class Renditions:
         for rendition in renditions:
             uncommitted = rendition.entry.committed_at is None and not rendition.complete
             if uncommitted and rendition.via is None and rendition.entry.kind is not EntryKind.PASSTHROUGH:
+                rendition.entry.heard += len(pcm)
                 self._out.append(Hear(rendition.lane, utterance, pcm))
                 if rendition.simultaneous:
                     self._pace(rendition)

@@ -26,12 +26,13 @@ from bot.interpreting import announcement
 from bot.interpreting.booth_events import BoothEvents
 from bot.interpreting.booths import Booths
 from bot.interpreting.captions import Captions, Utterance
-from bot.interpreting.effects import Effect, Restricted, Say
+from bot.interpreting.effects import Effect, Opened, Restricted, Say, Settled
 from bot.interpreting.endpointing import TurnAudio, TurnBegan, TurnEnded, TurnEvent
 from bot.interpreting.events import (
     BoothDegraded,
     BoothLost,
     BoothReady,
+    BoothUsed,
     Event,
     HearingDropped,
     InterpretationAudio,
@@ -50,7 +51,7 @@ from bot.interpreting.events import (
     SpeakerAudio,
     Tick,
 )
-from bot.interpreting.ledger import Entry
+from bot.interpreting.ledger import Entry, EntryKind, EntryState
 from bot.interpreting.plan import MIXED, RoomPlan
 from bot.interpreting.quality.checks import begins_in_source, examine
 from bot.interpreting.quality.echo_loops import SURE, EchoLoopBreaker
@@ -98,7 +99,16 @@ class InterpreterSession:
         judge = partial(examine, identify=identify)
         is_suspect = partial(begins_in_source, identify=identify)
         self._booth_events = BoothEvents(
-            plan, self._out, self._renditions, self._booths, self._captions, self._loops, judge, is_suspect, languages
+            plan,
+            self._out,
+            self._renditions,
+            self._booths,
+            self._captions,
+            self._loops,
+            judge,
+            is_suspect,
+            languages,
+            self._usage,
         )
         self._passing_through: set[str] = set()
         """Speakers whose own voice is brought to other rooms."""
@@ -150,6 +160,8 @@ class InterpreterSession:
                 booth_events.ready(event)
             case BoothLost():
                 booth_events.lost(event)
+            case BoothUsed():
+                booth_events.used(event)
             case BoothDegraded():
                 booth_events.degraded(event)
             case OwnVoiceHeard():
@@ -181,7 +193,7 @@ class InterpreterSession:
                 self._renditions.tick(now)
                 self._captions.tick(now)
             case MeetingEnded(reason):
-                return self._end(reason)
+                return self._end(reason, now)
             case _:
                 assert_never(event)
         if self._announced is not None:
@@ -366,6 +378,7 @@ class InterpreterSession:
         if self._usage.reached == self._cap_reached:
             return
         self._cap_reached = self._usage.reached
+        self._booths.voiceless = CAPTIONS_ONLY if self._cap_reached else ""
         self._out.append(Restricted(self.restriction))
         if self._cap_reached:
             self._caps_reached += 1
@@ -375,8 +388,12 @@ class InterpreterSession:
 
     # --- the end ----------------------------------------------------------------------------------
 
-    def _end(self, reason: str) -> list[Effect]:
+    def _end(self, reason: str, now: float) -> list[Effect]:
         self._renditions.abandon(self._renditions.all(), reason)
+        for number, (lane, tokens) in enumerate(self._usage.rest().items(), 1):
+            name = f"{self._name}-usage-{number}"
+            entry = Entry(name, lane, EntryState.NOT_NEEDED, now, "usage", tokens=tokens, kind=EntryKind.USAGE)
+            self._out += [Opened(lane, name), Settled(entry)]
         self._booths.close_all()
         self._turns.clear()  # or they would go on asking for ticks
         self._passing_through.clear()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.interpreting.caption_text import CaptionLine
-from bot.interpreting.ledger import Entry
+from bot.interpreting.ledger import Entry, EntryKind
 from bot.interpreting.plan import Lane
 from rooms_admin.transcripts.records import LedgerRecord, PlayoutTimes, TranscriptLine
 
@@ -45,7 +45,7 @@ def ledger_record(entry: Entry) -> LedgerRecord:
         target=entry.lane.target,
         state=entry.state.value,
         reason=entry.reason,
-        spoken_ms=None if ended is None else round((ended - entry.began_at) * 1000),
+        spoken_ms=_spoken_ms(entry),
         played_ms=entry.played_ms,
         ear_voice_span_ms=None if span is None else round(span),
         model_ms=None if model is None else round(model),
@@ -65,6 +65,15 @@ def ledger_record(entry: Entry) -> LedgerRecord:
             for channel, one in entry.playouts.items()
         },
     )
+
+
+def _spoken_ms(entry: Entry) -> int | None:
+    """Return how much of the speaker was sent to the model; of a voice that was passed through, how long it lasted."""
+    if entry.heard:
+        return entry.heard_ms
+    if entry.kind is EntryKind.UTTERANCE or entry.ended_at is None:
+        return None
+    return round((entry.ended_at - entry.began_at) * 1000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,8 @@ class WebhookEvents:
 
     def closed(self, room_id: str, record: LedgerRecord) -> None:
         self._archive.closed(room_id, record)
+        if record.kind == "usage":
+            return  # nobody's words
         data = {
             "utterance_id": record.utterance_id,
             "speaker_id": record.speaker_id,

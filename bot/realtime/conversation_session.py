@@ -34,11 +34,13 @@ import pybase64
 from bot.interpreting.briefing import language_name
 from bot.interpreting.events import (
     BoothEvent,
+    BoothUsed,
     InterpretationAudio,
     InterpretationEnded,
     InterpretationOutcome,
     InterpretationText,
     SourceText,
+    Usage,
 )
 from bot.interpreting.plan import AUTO, Lane, primary
 from bot.realtime.conversation_messages import (
@@ -57,7 +59,15 @@ from bot.realtime.conversation_messages import (
     session_config,
 )
 from bot.realtime.errors import SessionError
-from bot.realtime.messages import BYTES_PER_MS, Response, ServerMessage, read_item, read_response, usage
+from bot.realtime.messages import (
+    BYTES_PER_MS,
+    Response,
+    ServerMessage,
+    read_item,
+    read_response,
+    transcription_usage,
+    usage,
+)
 from bot.realtime.response_turn import ResponseTurn, TurnStage
 from bot.realtime.session_base import SessionRules
 
@@ -87,6 +97,10 @@ ABOUT_WAITING = frozenset({("commit", TurnStage.COMMITTING), ("create", TurnStag
 NOT_ABOUT_TURNS = frozenset({"response_cancel_not_active", "item_delete_invalid_item_id"})
 """Codes of errors about requests that tidy up. An error that does not say what it is about, and has another code, is
 about the request that waits for an answer, if there is exactly one."""
+
+NOTHING_USED = Usage()
+DONE_REMEMBERED = 32
+"""Ended responses whose usage is not counted again, should their end be sent twice."""
 
 CAPTIONS = "captions"
 CONVERSATION = "conversation"
@@ -123,6 +137,7 @@ class ConversationSession(SessionRules):
         """The turn an error may have been about, its code, and until when the turn may prove the contrary."""
         self._by_item: dict[str, ResponseTurn] = {}
         self._by_response: dict[str, ResponseTurn] = {}
+        self._done: deque[str] = deque(maxlen=DONE_REMEMBERED)
 
     # --- requests
 
@@ -308,10 +323,15 @@ class ConversationSession(SessionRules):
     def _response_done(self, message: ServerMessage, now: float) -> list[BoothEvent]:
         response = read_response(message.response)
         turn = self._turn_of(response)
-        if turn is None:
+        if response.id in self._done:
             return self._ignored()
+        self._done.append(response.id)
+        used = usage(response.usage)
+        late: list[BoothEvent] = [BoothUsed(self._lane, used)] if used != NOTHING_USED else []
+        if turn is None:
+            return self._ignored() + late
         if turn.cutting == response.id:
-            return self._cut_off(turn)
+            return self._cut_off(turn) + late
         try:
             outcome = InterpretationOutcome(response.status or "")
         except ValueError:
@@ -319,7 +339,9 @@ class ConversationSession(SessionRules):
         reason = "" if outcome is InterpretationOutcome.COMPLETED else response.reason or response.status or "unknown"
         if outcome is InterpretationOutcome.COMPLETED:
             self._short_of_quota = False
-        ended = InterpretationEnded(self._lane, turn.utterance, outcome, reason, usage(response.usage))
+        if turn.cancelled:
+            return self._quota(reason) + self._end(turn, self._failed(turn, reason), now) + late
+        ended = InterpretationEnded(self._lane, turn.utterance, outcome, reason, used)
         return self._quota(reason) + self._end(turn, ended, now)
 
     def _transcription_completed(self, message: ServerMessage, now: float) -> list[BoothEvent]:
@@ -334,7 +356,9 @@ class ConversationSession(SessionRules):
             return self._ignored()
         turn.transcribed = True
         self._forget_if_over(turn)
-        return [] if turn.cancelled else [SourceText(self._lane, turn.utterance, transcript)]
+        used = transcription_usage(message.usage)
+        events: list[BoothEvent] = [BoothUsed(self._lane, used)] if used != NOTHING_USED else []
+        return events if turn.cancelled else [*events, SourceText(self._lane, turn.utterance, transcript)]
 
     def _error(self, message: ServerMessage, now: float) -> list[BoothEvent]:
         error, code = self._read_error(message)

@@ -5,12 +5,15 @@ What is sent is built as text, what is received is read into typed Structs.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import msgspec
 import orjson
 
 from bot.interpreting.events import Usage
+
+logger = logging.getLogger(__name__)
 
 RATE = 24_000
 """Hz: the only PCM rate of conversation sessions."""
@@ -46,6 +49,7 @@ class ServerMessage(msgspec.Struct, gc=False):
     response: msgspec.Raw = _NOTHING
     item: msgspec.Raw = _NOTHING
     error: msgspec.Raw = _NOTHING
+    usage: msgspec.Raw = _NOTHING
 
 
 class MessageType(msgspec.Struct):
@@ -130,6 +134,15 @@ class _Usage(msgspec.Struct):
     output_token_details: _OutputDetails | None = None
 
 
+class _TranscriptionUsage(msgspec.Struct):
+    """By tokens or, for some models, by duration."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    input_token_details: _InputDetails | None = None
+    seconds: float = 0.0
+
+
 read_message = msgspec.json.Decoder(ServerMessage).decode
 read_type = msgspec.json.Decoder(MessageType).decode
 read_response = msgspec.json.Decoder(Response).decode
@@ -137,6 +150,13 @@ read_error = msgspec.json.Decoder(ErrorDetail).decode
 read_item = msgspec.json.Decoder(ConversationItem).decode
 read_object = msgspec.json.Decoder(dict[str, Any]).decode
 _read_usage = msgspec.json.Decoder(_Usage | None).decode
+_read_transcription_usage = msgspec.json.Decoder(_TranscriptionUsage | None).decode
+
+
+MOST_TOKENS = 131_072
+"""The largest context of any model: a response that is said to have more has been miscounted."""
+MOST_SECONDS = 3_600.0
+"""The longest session."""
 
 
 def usage(raw: msgspec.Raw) -> Usage:
@@ -149,7 +169,36 @@ def usage(raw: msgspec.Raw) -> Usage:
         return Usage()
     heard = counted.input_token_details or _InputDetails()
     spoken = counted.output_token_details or _OutputDetails()
-    return Usage(heard.text_tokens, heard.audio_tokens, heard.cached_tokens, spoken.text_tokens, spoken.audio_tokens)
+    counts = (heard.text_tokens, heard.audio_tokens, heard.cached_tokens, spoken.text_tokens, spoken.audio_tokens)
+    return Usage(*_bounded(*counts))
+
+
+def transcription_usage(raw: msgspec.Raw) -> Usage:
+    """Return what the transcription of an utterance has used: tokens or a duration."""
+    try:
+        counted = _read_transcription_usage(raw)
+    except msgspec.MsgspecError:
+        counted = None
+    if counted is None:
+        return Usage()
+    details = counted.input_token_details or _InputDetails(audio_tokens=counted.input_tokens)
+    text, audio, written = _bounded(details.text_tokens, details.audio_tokens, counted.output_tokens)
+    seconds = min(max(counted.seconds, 0.0), MOST_SECONDS)
+    return Usage(
+        transcription_input_text=text,
+        transcription_input_audio=audio,
+        transcription_output_text=written,
+        transcription_ms=round(seconds * 1000),
+    )
+
+
+def _bounded(*counts: int) -> list[int]:
+    """Return counts of tokens, each within what is possible."""
+    possible = [min(max(count, 0), MOST_TOKENS) for count in counts]
+    if possible != list(counts):
+        shown = [min(max(count, -MOST_TOKENS * 10), MOST_TOKENS * 10) for count in counts]  # they may have any length
+        logger.warning("impossible token counts corrected", extra={"reported": shown, "counted": possible})
+    return possible
 
 
 def differences(asked: object, answered: object, path: str = "") -> list[str]:

@@ -229,13 +229,7 @@ class SegmentedSession:
         current.ended = True
         ends = [part.ended for part in current.parts if part.ended is not None and part.ended.reason != "too_short"]
         bad = [end for end in ends if end.outcome is not InterpretationOutcome.COMPLETED]
-        usage = Usage(
-            sum(end.usage.input_text for end in ends),
-            sum(end.usage.input_audio for end in ends),
-            sum(end.usage.input_cached for end in ends),
-            sum(end.usage.output_text for end in ends),
-            sum(end.usage.output_audio for end in ends),
-        )
+        usage = sum((end.usage for end in ends), Usage())
         if not ends:
             return [InterpretationEnded(self._lane, current.id, InterpretationOutcome.FAILED, "too_short")]
         if not bad:

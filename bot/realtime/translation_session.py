@@ -23,11 +23,13 @@ import pybase64
 
 from bot.interpreting.events import (
     BoothEvent,
+    BoothUsed,
     InterpretationAudio,
     InterpretationEnded,
     InterpretationOutcome,
     InterpretationText,
     SourceText,
+    Usage,
 )
 from bot.interpreting.plan import Lane, primary
 from bot.realtime.errors import SessionError
@@ -59,6 +61,10 @@ QUIET_S = 2.0
 """Silence after which an interpretation has ended if no other utterance waits."""
 OVERTIME_S = 3.0
 """How much later than the lag the next interpretation is taken to have begun, even without a pause."""
+
+REPORTED_EVERY_MS = 5_000
+"""Streamed audio after which it is reported, if no utterance ends before: that much is not counted if the session is
+lost."""
 
 TRANSLATION = "translation"
 
@@ -100,6 +106,9 @@ class TranslationSession(SessionRules):
         self._sent_until: float | None = None
         """The moment up to which the service was sent audio; None before the first."""
         self._lag_s = INITIAL_LAG_S
+        self._transcribes = settings.transcribe is not None
+        self._unreported_ms = 0
+        """Audio streamed since it was last reported."""
         self._retiring = self._closing = self._closed = False
 
     # --- requests
@@ -180,7 +189,16 @@ class TranslationSession(SessionRules):
                 self._send_step(append(step), now)
             else:
                 self._send_step(SILENCE, now)
-        return self._endings(now)
+        events = self._endings(now)
+        if self._unreported_ms >= REPORTED_EVERY_MS or (events and self._unreported_ms):
+            events.append(self._used())
+        return events
+
+    def _used(self) -> BoothUsed:
+        """Report what was streamed, which is what this kind of session is paid for."""
+        streamed_ms, self._unreported_ms = self._unreported_ms, 0
+        transcribed_ms = streamed_ms if self._transcribes else 0
+        return BoothUsed(self._lane, Usage(translation_ms=streamed_ms, transcription_ms=transcribed_ms))
 
     def _silence_due(self) -> float | None:
         if not self.ready or self._closing:
@@ -192,6 +210,7 @@ class TranslationSession(SessionRules):
     def _send_step(self, message: str, now: float) -> None:
         """Send a step of audio. If sending is late by more than a step, the stream does not catch up."""
         self._outgoing.append(message)
+        self._unreported_ms += STEP_MS
         began = now if self._sent_until is None else max(self._sent_until, now - STEP_S)
         self._sent_until = began + STEP_S
 
@@ -302,7 +321,7 @@ class TranslationSession(SessionRules):
         self._closed = True
         ended = [event for current in self._utterances.values() for event in self._end(current)]
         self._utterances.clear()
-        return ended
+        return [*ended, self._used()] if self._unreported_ms else ended
 
     def _error(self, message: ServerMessage, now: float) -> list[BoothEvent]:
         error, code = self._read_error(message)

@@ -207,10 +207,10 @@ def _usage(room_id: str, lanes: Sequence[LaneUsage], prices: Prices | None) -> U
     for lane in lanes:
         total.spoken_ms += lane.spoken_ms
         total.interpreted_ms += lane.interpreted_ms
-        total.tokens.update(lane.tokens)
+        total.used.update(lane.used)
 
     def cost(lane: LaneUsage) -> float | None:
-        return None if prices is None else round(prices.cost(lane.tokens), 6)
+        return None if prices is None else round(prices.cost(lane.used), 6)
 
     return UsageResponse(
         room_id=room_id,
@@ -224,14 +224,16 @@ def _usage(room_id: str, lanes: Sequence[LaneUsage], prices: Prices | None) -> U
                 spoken_minutes=_minutes(lane.spoken_ms),
                 interpreted_minutes=_minutes(lane.interpreted_ms),
                 condensed=lane.condensed,
-                tokens=dict(lane.tokens),
+                tokens=lane.tokens,
+                model_minutes={name: _minutes(ms) for name, ms in lane.model_ms.items()},
                 cost=cost(lane),
             )
             for lane in lanes
         ],
         spoken_minutes=_minutes(total.spoken_ms),
         interpreted_minutes=_minutes(total.interpreted_ms),
-        tokens=dict(total.tokens),
+        tokens=total.tokens,
+        model_minutes={name: _minutes(ms) for name, ms in total.model_ms.items()},
         cost=cost(total),
     )
 

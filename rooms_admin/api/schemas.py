@@ -138,13 +138,15 @@ class LaneUsageResponse(_ResponseModel):
     utterances: dict[str, int]
     """Number of utterances, by final state."""
     spoken_minutes: float
-    """Minutes the speaker spoke."""
+    """Minutes of the speaker that were sent to the model: speech, and the pauses around it."""
     interpreted_minutes: float
     """Minutes of interpretation played into the call."""
     condensed: int
     """Number of utterances that were requested in fewer words."""
     tokens: dict[str, int]
     """Number of tokens, by kind, as counted by the model."""
+    model_minutes: dict[str, float]
+    """What is billed by the minute: `translation` (streamed audio, silence included) and `transcription`."""
     cost: float | None
     """In `currency`; null without a price table."""
 
@@ -158,6 +160,7 @@ class UsageResponse(_ResponseModel):
     spoken_minutes: float
     interpreted_minutes: float
     tokens: dict[str, int]
+    model_minutes: dict[str, float]
     cost: float | None
 
 

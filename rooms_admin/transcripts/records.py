@@ -57,7 +57,8 @@ class LedgerRecord:
     reason: str
     """Why it was not spoken; empty if it was."""
     spoken_ms: Whole | None
-    """How long the speaker spoke."""
+    """How much of the speaker was sent to the model: speech, and the pauses around it. Of a voice that was passed
+    through, how long the speaker spoke."""
     played_ms: Whole
     """How much of the interpretation was played into the call."""
     ear_voice_span_ms: Whole | None
@@ -69,7 +70,8 @@ class LedgerRecord:
     own_share_ms: float | None
     """Processing time: the span without the end-of-turn pause, the model and the wait."""
     tokens: Mapping[str, Whole] = field(default_factory=dict)
-    """Tokens by kind as counted by the model: `input_audio`, `output_text`, ..."""
+    """Tokens by kind as counted by the model: `input_audio`, `output_text`, ..., and milliseconds where it bills by
+    duration: `translation_ms`, `transcription_ms`."""
     closed_at_ms: Whole = 0
     """Since the Unix epoch."""
     kind: str = "utterance"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from bot.config import ModelPrices
 from emulator.engine.scripted import read_markers
 from emulator.realtime.faults.rules import FaultRule, RealtimeFaults
 from tests.support.line import Line, Room, line
@@ -72,3 +74,27 @@ async def test_a_deployment_that_is_refused_is_reported_and_done_without(english
         degraded = [lane for lane in told["lanes"] if lane["reason"] is not None]
         assert [(lane["state"], lane["engine"]) for lane in degraded] == [("open", "conversation")]
         assert "/openai/v1/realtime" in targets(whole)
+
+
+async def test_a_cap_in_money_holds_for_the_translation_deployment_whose_silence_is_paid_for(english: bytes) -> None:
+    prices = {"currency": "USD", "per_million_tokens": {}, "per_minute": {"translation": 0.6}}
+    async with line(azure_ai_translate_deployment=DEPLOYMENT, model_prices=ModelPrices.model_validate(prices)) as whole:
+        await known(whole)
+        room = await whole.room(usage_cap={"money": 0.5})
+        await whole.api("PATCH", f"/api/rooms/{room.room_id}", {"mode": "simultaneous"})
+        async with room.joined("Ana") as ana, room.joined("Luis"):
+            await room.until_status("interpreting")
+            await ana.speak(english)
+            await room.until_passages(1)
+            await asyncio.sleep(60)  # nobody says a word
+            told = await room.status()
+            assert told["reason"] == "usage_cap: money"
+            streamed = len(whole.emulator.journal.entries("realtime.closed"))
+            assert streamed, "its sessions are closed"
+
+        async def usage() -> Any:
+            return await whole.api("GET", f"/api/rooms/{room.room_id}/usage")
+
+        used = await whole.until(usage, lambda found: found["cost"] >= 0.5)
+        assert used["tokens"].get("input_audio", 0) == 0
+        assert used["model_minutes"]["translation"] == pytest.approx(used["cost"] / 0.6, abs=0.01)

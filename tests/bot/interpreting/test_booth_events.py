@@ -12,6 +12,7 @@ from bot.interpreting.events import (
     BoothDegraded,
     BoothLost,
     BoothReady,
+    BoothUsed,
     HearingDropped,
     InterpretationAudio,
     InterpretationEnded,
@@ -46,16 +47,16 @@ class Desk:
         self.source_words: set[str] = set()
         self.booths = Booths(plan, RoutingTable(plan), self.out)
         self.captions = Captions(plan, 0.0, self.out)
-        self.books = Renditions(plan, self.out, UsageMeter(plan.usage_cap), self.booths, self.captions)
+        self.usage = UsageMeter(plan.usage_cap)
+        self.books = Renditions(plan, self.out, self.usage, self.booths, self.captions)
         self.books.set_stream("room", ready=True)
         self.loops = EchoLoopBreaker()
         self.answers = self.made(plan)
 
     def made(self, plan: RoomPlan) -> BoothEvents:
         languages = SpokenLanguages(plan, self.books, self.captions, identify_none)
-        return BoothEvents(
-            plan, self.out, self.books, self.booths, self.captions, self.loops, self.judge, self.in_source, languages
-        )
+        judge, parts = self.judge, (self.books, self.booths, self.captions, self.loops)
+        return BoothEvents(plan, self.out, *parts, judge, self.in_source, languages, self.usage)
 
     def in_source(self, text: str, lane: Lane) -> bool:
         return text in self.source_words
@@ -584,3 +585,12 @@ def test_nothing_is_judged_by_words_that_nobody_said() -> None:
     desk.says("Buenos días.", 10, 3.0)
     desk.ends(3.1)
     assert set(judged) == {None}
+
+
+def test_what_is_used_is_counted_whether_or_not_somebody_waits_for_it() -> None:
+    desk = Desk()
+    desk.answers.ended(
+        InterpretationEnded(LANE, "gone", InterpretationOutcome.COMPLETED, usage=Usage(output_audio=20)), 1.0
+    )
+    desk.answers.used(BoothUsed(LANE, Usage(translation_ms=5_000)))
+    assert desk.usage.total.tokens == {"output_audio": 20, "translation_ms": 5_000}

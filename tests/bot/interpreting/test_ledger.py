@@ -84,3 +84,7 @@ def test_an_utterance_is_opened_once_in_each_lane() -> None:
     ledger.open("u-1", INTO_SPANISH, now=1.0)
     with pytest.raises(IllegalTransition, match="u-1 is open already"):
         ledger.open("u-1", INTO_SPANISH, now=2.0)
+
+
+def test_what_was_heard_is_counted_in_bytes_of_pcm16_at_24_khz() -> None:
+    assert Entry("u-1", Lane("8:acs:1", "en-US", "es-ES"), EntryState.HEARD, 0.0, heard=48_000).heard_ms == 1_000

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.interpreting.effects import Interpret, LaneReady, OpenBooth, Restricted, Say
-from bot.interpreting.events import BoothReady, OwnVoiceHeard, PlanChanged
+from bot.interpreting.effects import Interpret, LaneReady, OpenBooth, Opened, Restricted, Say, Settled
+from bot.interpreting.events import BoothReady, BoothUsed, MeetingEnded, OwnVoiceHeard, PlanChanged, Usage
+from bot.interpreting.ledger import EntryKind
 from bot.interpreting.plan import Attendee, Lane, RoomPlan, UsageCap
 from bot.interpreting.quality.echo_loops import LOOP_LENGTH, SUSPECTED_ECHO, TOLD_AFTER, TOLD_S
 from bot.interpreting.usage_meter import notice
@@ -234,3 +235,15 @@ def test_which_engine_serves_a_lane_is_told_of_lanes_that_are_open() -> None:
     assert meeting.handle(BoothReady(ADA_INTO_SPANISH, "conversation")) == [LaneReady(ADA_INTO_SPANISH, "conversation")]
     assert meeting.handle(BoothReady(ADA_INTO_SPANISH)) == []
     assert meeting.handle(BoothReady(BENITO_INTO_ENGLISH, "conversation")) == []
+
+
+def test_the_rest_is_written_down_at_the_end_of_the_meeting() -> None:
+    meeting = Meeting()
+    meeting.says(ADA, 0.5, 1.0)
+    meeting.run(10.0)
+    meeting.handle(BoothUsed(ADA_INTO_SPANISH, Usage(translation_ms=9_000)))
+    meeting.handle(BoothUsed(BENITO_INTO_ENGLISH, Usage()))
+    meeting.handle(MeetingEnded("call_ended"))
+    last = meeting.settled()[-1]
+    assert (last.kind, last.lane, last.tokens) == (EntryKind.USAGE, ADA_INTO_SPANISH, {"translation_ms": 9_000})
+    assert len(meeting.effects(Opened)) == len(meeting.effects(Settled))

@@ -9,6 +9,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.interpreting.effects import CloseBooth, Hear
+from bot.interpreting.events import InterpretationEnded, InterpretationOutcome, Usage
 from bot.interpreting.ledger import Entry, EntryKind, EntryState
 from bot.interpreting.plan import Lane, RoomPlan, UsageCap
 from bot.interpreting.usage_meter import UsageMeter, Used, notice
@@ -26,6 +28,7 @@ def entry(tokens: Mapping[str, int], kind: EntryKind = EntryKind.UTTERANCE, spok
         EntryState.SPOKEN,
         1.0,
         ended_at=1.0 + spoken_s,
+        heard=round(spoken_s * 48_000),
         tokens=dict(tokens),
         kind=kind,
         played_ms=40,
@@ -47,7 +50,9 @@ def test_lanes_are_counted_apart_and_the_room_together() -> None:
     assert meter.lanes[BENITO_INTO_ENGLISH].tokens["output_audio"] == 20
     assert meter.total.total_tokens == 3 * 30
     assert meter.total.interpreted_ms == 3_000
-    assert 3_500 < meter.total.spoken_ms <= 4_000
+    sent = sum(len(effect.pcm) for effect in meeting.effects(Hear)) // 48
+    assert meter.total.spoken_ms == sent
+    assert sent >= 4_000, "the pauses around the speech are sent too"
     assert meter.reached == ""
 
 
@@ -71,6 +76,44 @@ def test_cached_input_is_not_counted_twice() -> None:
     assert meter.reached == ""
     meter.count(entry({"output_text": 1}))
     assert meter.reached == "tokens"
+
+
+def test_what_was_used_apart_from_utterances_counts_at_once_and_is_written_down_with_the_next() -> None:
+    meter = UsageMeter(UsageCap(money=3.0), Prices("EUR", {}, {"translation": 1.0}).cost)
+    meter.use(ADA_INTO_SPANISH, {"translation_ms": 120_000})
+    meter.use(BENITO_INTO_ENGLISH, {"translation_ms": 30_000})
+    assert (meter.money, meter.reached, meter.total.total_tokens) == (2.5, "", 0)
+    following = entry({"input_audio": 7})
+    meter.count(following)
+    assert following.tokens == {"input_audio": 7, "translation_ms": 120_000}
+    assert meter.total.tokens == {"input_audio": 7, "translation_ms": 150_000}
+    assert meter.rest() == {BENITO_INTO_ENGLISH: {"translation_ms": 30_000}}
+    assert meter.rest() == {}
+    meter.use(ADA_INTO_SPANISH, {"translation_ms": 30_000})
+    assert meter.reached == "money"
+
+
+def test_interpretations_nobody_waits_for_any_more_are_paid_for_too() -> None:
+    meeting = Meeting()
+    meeting.handle(
+        InterpretationEnded(ADA_INTO_SPANISH, "gone", InterpretationOutcome.COMPLETED, usage=Usage(output_audio=20))
+    )
+    assert meeting.session.usage.total.tokens == {"output_audio": 20}
+
+
+def test_at_the_cap_idle_booths_with_a_voice_are_closed_at_once() -> None:
+    meeting = Meeting(capped(tokens=10))
+    meeting.says(ADA, 0.5, 1.0)
+    meeting.run(10.0)
+    assert [effect.lane for effect in meeting.effects(CloseBooth)] == [ADA_INTO_SPANISH]
+
+
+def test_a_cap_that_is_raised_is_reached_no_more() -> None:
+    meter = UsageMeter(UsageCap(tokens=1))
+    meter.use(ADA_INTO_SPANISH, {"input_text": 1})
+    assert meter.reached == "tokens"
+    meter.cap = UsageCap(tokens=2)
+    assert (meter.cap, meter.reached) == (UsageCap(tokens=2), "")
 
 
 def test_money_needs_a_price_table() -> None:

@@ -32,6 +32,7 @@ def spoken() -> Entry:
         waited_ms=1200.0,
         played_ms=2000,
         tokens={"input_audio": 20},
+        heard=2_500 * 48,
         kind=EntryKind.UTTERANCE,
         playouts={
             "room": ChannelPlayout(played=96_000, trimmed=9_600, dropped=4_800),
@@ -59,7 +60,7 @@ def test_the_delay_of_an_interpretation_is_told_apart() -> None:
         "es-ES",
     )
     assert (record.state, record.reason) == (EntryState.SPOKEN, "")
-    assert (record.spoken_ms, record.played_ms) == (2000, 2000)
+    assert (record.spoken_ms, record.played_ms) == (2500, 2000), "what was sent, with the pauses around it"
     assert record.ear_voice_span_ms == 2505
     assert (record.model_ms, record.waited_ms) == (800, 1200)
     assert record.own_share_ms == pytest.approx(5.0), "3 ms to notice the end of the turn, 2 ms to play the first frame"

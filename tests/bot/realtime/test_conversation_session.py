@@ -13,6 +13,7 @@ from bot.interpreting.events import (
     BoothDegraded,
     BoothEvent,
     BoothReady,
+    BoothUsed,
     InterpretationAudio,
     InterpretationEnded,
     InterpretationOutcome,
@@ -30,6 +31,7 @@ from bot.realtime.conversation_session import (
     ConversationSession,
 )
 from bot.realtime.errors import SessionError
+from bot.realtime.messages import MOST_TOKENS
 from bot.realtime.session_base import GARBAGE_LIMIT
 from tests.support.realtime_service import ServiceModel, deep_merge
 
@@ -568,7 +570,7 @@ def test_cancelling_before_the_response_has_begun_cancels_it_when_it_does() -> N
     talk.step()
     (cancel,) = talk.service.of_type("response.cancel")
     assert cancel["response_id"] == "resp_2"
-    assert talk.events == []
+    assert [type(event) for event in talk.events] == [BoothUsed]
     assert talk.service.deleted == {"item_1"}
     assert talk.service.pending == []
 
@@ -584,7 +586,9 @@ def test_cancelling_while_the_model_speaks_silences_it() -> None:
     talk.service.speak("resp_2", "u-1")  # crosses our cancel
     talk.exchange()
     talk.finish()
-    assert talk.events == []
+    (used,) = talk.events
+    assert isinstance(used, BoothUsed)
+    assert used.usage.input_audio > 0
     assert talk.service.deleted == {"item_1"}
 
 
@@ -1079,3 +1083,70 @@ def test_in_any_order_of_messages_no_utterance_ends_twice(data: st.DataObject) -
         assert sum(isinstance(e, InterpretationEnded) and e.utterance == f"u-{number}" for e in events) == 1
         after = [type(event) for event in events if getattr(event, "utterance", "") == f"u-{number}"]
         assert after[-1] is InterpretationEnded
+
+
+# --- what it costs
+
+
+def test_a_response_that_was_cut_is_paid_for() -> None:
+    talk = Talk()
+    talk.say("u-1")
+    talk.tell(type="response.created", response={"id": "r", "metadata": {"utterance": "u-1"}})
+    endless(talk)
+    usage = {"input_token_details": {"audio_tokens": 30}, "output_token_details": {"audio_tokens": 400}}
+    response = {"id": "r", "status": "cancelled", "metadata": {"utterance": "u-1"}, "usage": usage}
+    assert talk.tell(type="response.done", response=response) == [
+        BoothUsed(LANE, Usage(input_audio=30, output_audio=400))
+    ]
+    assert talk.tell(type="response.done", response=response) == [], "once"
+
+
+def test_a_response_about_an_utterance_that_is_forgotten_is_paid_for() -> None:
+    talk = Talk()
+    usage = {"output_token_details": {"audio_tokens": 400}}
+    response = {"id": "r-9", "status": "completed", "metadata": {"utterance": "u-9"}, "usage": usage}
+    assert talk.tell(type="response.done", response=response) == [BoothUsed(LANE, Usage(output_audio=400))]
+
+
+@pytest.mark.parametrize(
+    ("usage", "used"),
+    [
+        (
+            {
+                "type": "tokens",
+                "input_tokens": 14,
+                "output_tokens": 5,
+                "input_token_details": {"text_tokens": 4, "audio_tokens": 10},
+            },
+            Usage(transcription_input_text=4, transcription_input_audio=10, transcription_output_text=5),
+        ),
+        (
+            {"type": "tokens", "input_tokens": 14, "output_tokens": 5},
+            Usage(transcription_input_audio=14, transcription_output_text=5),
+        ),
+        ({"type": "duration", "seconds": 1.25}, Usage(transcription_ms=1_250)),
+        ({"type": "duration", "seconds": -1e300}, Usage()),
+        ("nonsense", Usage()),
+        (None, Usage()),
+    ],
+)
+def test_transcripts_are_paid_for_by_tokens_or_by_duration(usage: Any, used: Usage) -> None:
+    talk = Talk(ConversationSettings(transcribe="gpt-transcribe"))
+    talk.say("u-1")
+    kind = "conversation.item.input_audio_transcription.completed"
+    events = talk.tell(type=kind, item_id="item_1", transcript="hello", usage=usage)
+    assert events == [*([BoothUsed(LANE, used)] if used != Usage() else []), SourceText(LANE, "u-1", "hello")]
+
+
+@pytest.mark.parametrize(("reported", "counted"), [(-5, 0), (10**30, MOST_TOKENS), (7, 7)])
+def test_impossible_token_counts_are_corrected_and_logged(
+    reported: int, counted: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    talk = Talk()
+    talk.say("u-1")
+    usage = {"input_token_details": {"audio_tokens": reported}, "output_token_details": {"audio_tokens": reported}}
+    response = {"id": "r", "status": "completed", "metadata": {"utterance": "u-1"}, "usage": usage}
+    (ended,) = talk.tell(type="response.done", response=response)
+    assert isinstance(ended, InterpretationEnded)
+    assert ended.usage == Usage(input_audio=counted, output_audio=counted)
+    assert bool(caplog.records) is (reported != counted)

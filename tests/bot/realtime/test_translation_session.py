@@ -15,11 +15,13 @@ from bot.interpreting.events import (
     BoothDegraded,
     BoothEvent,
     BoothReady,
+    BoothUsed,
     InterpretationAudio,
     InterpretationEnded,
     InterpretationOutcome,
     InterpretationText,
     SourceText,
+    Usage,
 )
 from bot.interpreting.plan import Lane
 from bot.realtime.errors import SessionError
@@ -40,6 +42,7 @@ class Stream:
         self.now = 0.0
         self.events: list[BoothEvent] = []
         self.sent: list[dict[str, Any]] = []
+        self.used = Usage()
         self.flush()
         if ready:
             assert self.tell(type="session.updated", session=self.sent[0]["session"]) == [
@@ -55,8 +58,14 @@ class Stream:
 
     def tell(self, **message: Any) -> list[BoothEvent]:
         events = self.session.receive(json.dumps(message), self.now)
-        self.events += events
-        return events
+        return self.take(events)
+
+    def take(self, events: list[BoothEvent]) -> list[BoothEvent]:
+        """Note what was used apart from all else."""
+        self.used = sum((event.usage for event in events if isinstance(event, BoothUsed)), self.used)
+        others: list[BoothEvent] = [event for event in events if not isinstance(event, BoothUsed)]
+        self.events += others
+        return others
 
     def audio(self, pcm: bytes = SPEECH, **members: Any) -> list[BoothEvent]:
         return self.tell(type="session.output_audio.delta", delta=base64.b64encode(pcm).decode(), **members)
@@ -69,7 +78,7 @@ class Stream:
         before = len(self.events)
         while (deadline := self.session.deadline) is not None and deadline <= at:
             self.now = max(self.now, deadline)
-            self.events += self.session.check(self.now)
+            self.take(self.session.check(self.now))
         self.now = at
         self.flush()
         return self.events[before:]
@@ -362,6 +371,33 @@ def test_a_cancelled_utterance_is_silent(complete: bool) -> None:
     assert stream.events == []
     stream.say("u-2")
     assert [type(event) for event in stream.audio()] == [InterpretationAudio]
+
+
+# --- what it costs
+
+
+@pytest.mark.parametrize(("transcribe", "transcribed"), [(None, 0), ("whisper", 1)])
+def test_all_that_is_streamed_is_counted_silence_included(transcribe: str | None, transcribed: int) -> None:
+    stream = Stream(TranslationSettings(transcribe=transcribe))
+    stream.say("u-1", 2.0)
+    stream.until(60.0)
+    streamed_ms = len(stream.given) // 48
+    assert streamed_ms > 59_000
+    assert streamed_ms - 5_000 < stream.used.translation_ms <= streamed_ms
+    assert stream.used.transcription_ms == transcribed * stream.used.translation_ms
+
+
+def test_what_was_streamed_is_counted_with_each_utterance_and_at_the_end() -> None:
+    stream = Stream()
+    stream.say("u-1", 1.0)
+    while not stream.ended("u-1"):
+        stream.until(stream.now + 0.02)
+    assert stream.used.translation_ms >= len(stream.given) // 48 - 200  # a step may follow at the same moment
+    stream.until(stream.now + 1.0)
+    stream.session.retire(stream.now)
+    stream.flush()
+    stream.tell(type="session.closed")
+    assert stream.used.translation_ms == len(stream.given) // 48
 
 
 # --- ends

@@ -54,3 +54,20 @@ def test_nothing_used_is_no_lane() -> None:
 )
 def test_money(tokens: dict[str, int], cost: float) -> None:
     assert PRICES.cost(tokens) == pytest.approx(cost)
+
+
+def test_what_is_billed_by_duration_is_priced_by_the_minute_and_is_no_token() -> None:
+    used = passage()
+    used = replace(used, tokens={"input_audio": 1_000_000, "translation_ms": 90_000, "transcription_ms": 30_000})
+    (lane,) = usage_by_lane([used])
+    assert lane.tokens == {"input_audio": 1_000_000}
+    assert lane.model_ms == {"translation": 90_000, "transcription": 30_000}
+    prices = Prices("USD", {"input_audio": 32.0}, {"translation": 0.034, "transcription": 0.017})
+    assert prices.cost(lane.used) == pytest.approx(32.0 + 1.5 * 0.034 + 0.5 * 0.017)
+    assert Prices("USD", {"input_audio": 32.0}).cost(lane.used) == 32.0
+
+
+def test_what_was_used_after_the_last_utterance_is_no_utterance() -> None:
+    (lane,) = usage_by_lane([passage(), replace(passage(), kind="usage", state="not_needed", tokens={"input_text": 1})])
+    assert lane.utterances == {passage().state: 1}
+    assert lane.tokens["input_text"] == passage().tokens.get("input_text", 0) + 1
