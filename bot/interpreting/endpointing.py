@@ -1,6 +1,9 @@
 """End-of-turn timing: when a speaker's utterance begins and ends. Arithmetic on frames and what the detector says.
 
-    idle ──speech for onset_ms──► speaking ──a pause, the length cap, or no frames at all──► idle
+    idle ──speech for onset_ms──► speaking ──a pause, or no frames at all──► idle
+                                     │
+                                     └──the length cap──► speaking: what lies behind the last gap between words
+
 
 Audio time is counted in frames, because frames may come in bursts after a stall. Only their absence is judged by the
 clock: a participant who is muted or has left sends none.
@@ -12,11 +15,15 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from bot.interpreting.plan import Endpointing
+from bot.interpreting.word_gaps import GapFinder, last_gap, power
 
 FRAME_MS = 20
 """Length of a frame from ACS (media streaming protocol)."""
 GAP_GRACE_MS = 100
 """How late a frame may be before its absence counts as silence."""
+CAP_WINDOW_MS = 2_000
+"""How long before the length cap a gap between words is looked for; at most half the cap."""
+CAP_WINDOW_BYTES = 48 * CAP_WINDOW_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,7 @@ class TurnEnded:
 
     last_voiced_at: float
     patience_ms: int
-    """The pause that ended it; 0 when the length cap ended it amid speech."""
+    """The pause that ended it, or at the length cap what there was of one."""
     reason: str
     """`pause`, `cap` or `gap`."""
     voiced_ms: int = field(default=0, compare=False)
@@ -56,12 +63,27 @@ class Endpointer:
     after the tail are left out.
     """
 
-    def __init__(self, settings: Endpointing) -> None:
+    def __init__(self, settings: Endpointing, *, streamed: bool = False) -> None:
+        """Wait for speech.
+
+        Args:
+            streamed: speech is interpreted while it goes on. So near the length cap nothing is held back, and the
+                first gap between words ends the utterance instead of the last.
+        """
         self.settings = settings
         """May be changed at any time, within an utterance as well."""
+        self.streamed = streamed
         self._speaking = False
-        # Idle: the last frames, in case an utterance begins. Speaking: the silence since the last speech.
+        self._goes_on = False
+        """Whether the last frame was speech, cut off by the length cap."""
+        # Idle: the last frames, in case an utterance begins. Speaking: what has not been passed on, which is the
+        # silence since the last speech, and close to the length cap all there is.
         self._held: deque[tuple[bytes, bool]] = deque()
+        self._held_bytes = 0
+        self._silent_frames = 0
+        """Frames without speech at the end of those held."""
+        self._gaps = GapFinder()
+        """Hears streamed speech since the length cap came close."""
         self._spoken_ms = 0
         self._spoken_bytes = 0
         self._voiced_ms = 0
@@ -71,31 +93,39 @@ class Endpointer:
     def frame(self, pcm: bytes, voiced: bool, now: float) -> list[TurnEvent]:
         """Take the next frame of 20 ms; returns what it begins, continues or ends."""
         self._last_frame_at = now
-        if not self._speaking:
-            return self._listen(pcm, voiced, now)
         self._held.append((pcm, voiced))
-        held_ms = len(self._held) * FRAME_MS
-        held_bytes = sum(len(held) for held, _ in self._held)
-        full = (
-            self._spoken_ms + held_ms >= self.settings.max_utterance_ms
-            or self._spoken_bytes + held_bytes >= self.settings.max_bytes
-        )
-        if not voiced:
-            if held_ms >= self.patience_ms:
+        if not self._speaking:
+            return self._listen(voiced, now)
+        self._held_bytes += len(pcm)
+        if voiced:
+            self._silent_frames = 0
+            self._voiced_ms += FRAME_MS
+            self._last_voiced_at = now
+        else:
+            self._silent_frames += 1
+            if self._silent_frames * FRAME_MS >= self.patience_ms:
                 return self._end("pause", self.patience_ms)
-            return self._end("cap", held_ms) if full else []
-        self._last_voiced_at = now
-        self._voiced_ms += FRAME_MS
-        self._spoken_ms += held_ms
-        self._spoken_bytes += held_bytes
-        piece = TurnAudio(b"".join(held for held, _ in self._held))
-        self._held.clear()
-        return [piece, *self._end("cap", 0)] if full else [piece]
+        settings = self.settings
+        left_ms = settings.max_utterance_ms - self._spoken_ms - len(self._held) * FRAME_MS
+        left_bytes = settings.max_bytes - self._spoken_bytes - self._held_bytes
+        if left_ms <= 0 or left_bytes <= 0:
+            return self._cut()
+        window_ms = min(CAP_WINDOW_MS, settings.max_utterance_ms // 2)
+        window_bytes = min(CAP_WINDOW_BYTES, settings.max_bytes // 2)
+        if left_ms < window_ms or left_bytes < window_bytes:
+            if not self.streamed:
+                return []
+            if self._gaps.is_gap(pcm, 1 - min(left_ms / window_ms, left_bytes / window_bytes, 1.0)):
+                return self._end("cap", self._silent_frames * FRAME_MS)
+        if not voiced:
+            return []
+        return [self._pass_on()]
 
     @property
     def patience_ms(self) -> int:
         """The pause that ends the utterance now: shorter after long speech."""
-        long = self._spoken_ms >= self.settings.long_speech_ms
+        spoken_ms = self._spoken_ms + (len(self._held) - self._silent_frames) * FRAME_MS
+        long = spoken_ms >= self.settings.long_speech_ms
         return self.settings.end_of_turn_after_long_ms if long else self.settings.end_of_turn_ms
 
     @property
@@ -103,7 +133,7 @@ class Endpointer:
         """When to call `expire` if no frame comes before."""
         if not self._speaking:
             return None
-        missing_ms = self.patience_ms - len(self._held) * FRAME_MS
+        missing_ms = self.patience_ms - self._silent_frames * FRAME_MS
         return self._last_frame_at + (missing_ms + GAP_GRACE_MS) / 1000
 
     def expire(self, now: float) -> list[TurnEvent]:
@@ -119,35 +149,66 @@ class Endpointer:
         self._held.clear()
         return turns
 
-    def _listen(self, pcm: bytes, voiced: bool, now: float) -> list[TurnEvent]:
+    def _listen(self, voiced: bool, now: float) -> list[TurnEvent]:
         settings = self.settings
-        self._held.append((pcm, voiced))
         while len(self._held) * FRAME_MS > settings.preroll_ms + settings.onset_window_ms:
             self._held.popleft()
+        goes_on, self._goes_on = self._goes_on, False
         if not voiced:
             return []
         window = settings.onset_window_ms // FRAME_MS
         recent = [speech for _, speech in list(self._held)[-window:]]
-        if sum(recent) * FRAME_MS < settings.onset_ms:
+        if sum(recent) * FRAME_MS < settings.onset_ms and not goes_on:
             return []
         # Pre-roll counts from the first speech of the window, not from the moment it was believed.
         first = len(self._held) - len(recent) + recent.index(True)
-        start = max(0, first - settings.preroll_ms // FRAME_MS)
-        frames = [held for held, _ in self._held][start:]
-        self._voiced_ms = FRAME_MS * sum(speech for _, speech in list(self._held)[start:])
-        self._held.clear()
-        self._speaking = True
+        for _ in range(first - settings.preroll_ms // FRAME_MS):
+            self._held.popleft()
         self._last_voiced_at = now
-        self._spoken_ms = len(frames) * FRAME_MS
-        begun = b"".join(frames)
-        self._spoken_bytes = len(begun)
-        return [TurnBegan(begun)]
+        return [self._begin()]
+
+    def _begin(self) -> TurnBegan:
+        """Begin an utterance with the frames held, up to the last speech."""
+        self._speaking = True
+        self._spoken_ms = self._spoken_bytes = 0
+        self._voiced_ms = FRAME_MS * sum(voiced for _, voiced in self._held)
+        self._held_bytes = sum(len(pcm) for pcm, _ in self._held)
+        self._gaps = GapFinder()
+        return TurnBegan(self._pass_on().pcm)
+
+    def _pass_on(self) -> TurnAudio:
+        """Pass on the frames held, up to the last speech."""
+        frames = [self._held.popleft()[0] for _ in range(len(self._held) - self._silent_frames)]
+        piece = b"".join(frames)
+        self._spoken_ms += len(frames) * FRAME_MS
+        self._spoken_bytes += len(piece)
+        self._held_bytes -= len(piece)
+        return TurnAudio(piece)
+
+    def _cut(self) -> list[TurnEvent]:
+        """End the utterance at the length cap; what is held behind a gap between words is the next one."""
+        patience_ms = self._silent_frames * FRAME_MS
+        behind: list[tuple[bytes, bool]] = []
+        if not self.streamed:
+            gap = last_gap([power(pcm) for pcm, _ in self._held])
+            behind = [self._held.pop() for _ in range(len(self._held) - gap)][::-1]
+        self._voiced_ms -= FRAME_MS * sum(voiced for _, voiced in behind)
+        self._silent_frames = 0
+        ended = TurnEnded(self._last_voiced_at, patience_ms, "cap", self._voiced_ms)
+        turns: list[TurnEvent] = [self._pass_on(), ended]
+        self._speaking = False
+        self._goes_on = not behind and not patience_ms
+        self._held.extend(behind)
+        if any(voiced for _, voiced in behind):
+            self._silent_frames = [voiced for _, voiced in reversed(behind)].index(True)
+            turns.append(self._begin())
+        return turns
 
     def _end(self, reason: str, patience_ms: int) -> list[TurnEvent]:
-        tail_frames = self.settings.tail_ms // FRAME_MS
-        tail = b"".join(held for held, _ in list(self._held)[:tail_frames])
-        for _ in range(min(tail_frames, len(self._held))):
-            self._held.popleft()  # the rest of the pause may be the pre-roll of what comes next
+        silent = self._silent_frames
+        self._silent_frames -= min(silent, self.settings.tail_ms // FRAME_MS)
+        rest = self._pass_on()  # what is left of the pause may be the pre-roll of what comes next
         self._speaking = False
+        self._silent_frames = 0
         ended = TurnEnded(self._last_voiced_at, patience_ms, reason, self._voiced_ms)
-        return [TurnAudio(tail), ended] if tail else [ended]
+        return [rest, ended] if rest.pcm else [ended]

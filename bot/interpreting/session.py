@@ -271,22 +271,25 @@ class InterpreterSession:
     # --- hearing -----------------------------------------------------------------------------
 
     def _take_turns(self, speaker: str, turns: Iterable[TurnEvent], now: float) -> None:
+        passed_on = False
         for turn in turns:
             match turn:
                 case TurnBegan(pcm):
-                    self._begin(speaker, pcm, now)
+                    self._begin(speaker, pcm, now, passed_on=passed_on)
                 case TurnAudio(pcm):
                     self._renditions.hear(self._turns.current[speaker].id, pcm)
                 case TurnEnded(last_voiced_at, patience_ms, reason, voiced_ms):
                     (self._cut_short.add if reason == "cap" else self._cut_short.discard)(speaker)
                     spoken = self._turns.end(speaker, last_voiced_at, voiced_ms)
+                    passed_on = speaker in self._passing_through
                     self._passing_through.discard(speaker)
                     self._booth_events.turn_ended(spoken, now)
                     self._renditions.commit(spoken, patience_ms, now)
                 case _:
                     assert_never(turn)
 
-    def _begin(self, speaker: str, pcm: bytes, now: float) -> None:
+    def _begin(self, speaker: str, pcm: bytes, now: float, *, passed_on: bool) -> None:
+        """Begin an utterance with `pcm`. `passed_on`: it was passed through with the utterance before."""
         if self._plan.barge_in_stops:
             # What the model has not voiced yet was said before the interpreter spoke: it will still be heard.
             # Nobody interrupts the interpretation of their own words by going on.
@@ -296,7 +299,7 @@ class InterpreterSession:
         self._captions.begin(spoken)
         self._routing.heard_from(speaker)
         for route in self._routing.routes(speaker, self._booths.refused):
-            self._renditions.begin(spoken, route, pcm, now)
+            self._renditions.begin(spoken, route, b"" if passed_on and route.lane.passthrough else pcm, now)
             if route.lane.passthrough:
                 self._passing_through.add(speaker)
 

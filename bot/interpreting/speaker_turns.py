@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.interpreting.captions import Utterance
 from bot.interpreting.endpointing import Endpointer, TurnEvent
-from bot.interpreting.plan import RoomPlan
+from bot.interpreting.plan import Mode, RoomPlan
 
 
 class SpeakerTurns:
@@ -23,6 +23,10 @@ class SpeakerTurns:
         """By utterance under way: other utterances that were under way when it began, and still are."""
 
     @property
+    def _streamed(self) -> bool:
+        return self._plan.mode is Mode.SIMULTANEOUS
+
+    @property
     def quiet(self) -> bool:
         """Whether nobody speaks."""
         return not self.current
@@ -33,7 +37,8 @@ class SpeakerTurns:
             self._ages[speaker] = age_s
         endpointer = self._endpointers.get(speaker)
         if endpointer is None:
-            endpointer = self._endpointers[speaker] = Endpointer(self._plan.endpointing)
+            endpointer = Endpointer(self._plan.endpointing, streamed=self._streamed)
+            self._endpointers[speaker] = endpointer
         return endpointer.frame(pcm, voiced, now)
 
     def expired(self, now: float) -> list[tuple[str, list[TurnEvent]]]:
@@ -79,7 +84,7 @@ class SpeakerTurns:
         """Apply a changed plan; its endpointing holds at once, within utterances as well."""
         self._plan = plan
         for endpointer in self._endpointers.values():
-            endpointer.settings = plan.endpointing
+            endpointer.settings, endpointer.streamed = plan.endpointing, self._streamed
 
     def deadline(self) -> float | None:
         """When `expired` has something to return. Moves with every frame."""

@@ -1,7 +1,7 @@
 """Simultaneous interpreting with a session that works turn by turn: splits utterances into short parts.
 
     utterance   ──────────────────────────────►
-    parts       u~1 ────┤ u~2 ───────┤ u~3 ──┤        cut at the first quiet moment after 2 s, at the latest at 4 s
+    parts       u~1 ────┤ u~2 ───────┤ u~3 ──┤        cut at the first gap between words after 2 s, at the latest at 4 s
     responses      └──► u~1    └──► u~2   └─► u~3     may overlap; passed on in order, under the utterance's id
 
 No sockets, no event loop, no clock.
@@ -23,8 +23,9 @@ from bot.interpreting.events import (
     Usage,
 )
 from bot.interpreting.plan import Lane
+from bot.interpreting.word_gaps import GapFinder
 from bot.realtime.messages import BYTES_PER_MS
-from bot.realtime.noise_gate import LEVEL
+from bot.realtime.noise_gate import FRAME_BYTES, LEVEL
 from bot.realtime.session_base import RealtimeSession
 
 SHORTEST_PART_BYTES = 2_000 * BYTES_PER_MS
@@ -49,6 +50,9 @@ class _Part:
     waiting: list[BoothEvent] = field(default_factory=list)
     """Events that arrived while an earlier part had not ended."""
     text_begun: bool = False
+    gaps: GapFinder = field(default_factory=GapFinder)
+    """Hears it since it has been long enough."""
+    in_a_gap: bool = False
 
 
 @dataclass(slots=True)
@@ -105,11 +109,17 @@ class SegmentedSession:
         if current.complete:
             raise ValueError(f"{utterance} is complete")
         part = current.parts[-1] if current.parts else self._new_part(current)
-        if part.heard >= LONGEST_PART_BYTES or (part.heard >= SHORTEST_PART_BYTES and _begins_quietly(pcm)):
+        if part.heard >= LONGEST_PART_BYTES or (
+            part.heard >= SHORTEST_PART_BYTES and (part.in_a_gap or _begins_quietly(pcm))
+        ):
             # Too long to be refused, so there are no events.
             self._inner.interpret(part.id, now, speed=self._speed, condensed=self._condensed)
             part = self._new_part(current)
         part.heard += len(pcm)
+        if part.heard >= SHORTEST_PART_BYTES:
+            urgency = (part.heard - SHORTEST_PART_BYTES) / (LONGEST_PART_BYTES - SHORTEST_PART_BYTES)
+            for start in range(0, len(pcm), FRAME_BYTES):
+                part.in_a_gap = part.gaps.is_gap(pcm[start : start + FRAME_BYTES], min(urgency, 1.0))
         self._inner.hear(part.id, pcm, now)
 
     def interpret(

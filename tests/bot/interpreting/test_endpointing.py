@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from bot.interpreting.endpointing import FRAME_MS, GAP_GRACE_MS, Endpointer, TurnAudio, TurnBegan, TurnEnded, TurnEvent
 from bot.interpreting.plan import Endpointing
-from tests.support.audio import FRAME_BYTES, numbered, numbers
+from tests.support.audio import FRAME_BYTES, numbered, numbers, soft
 from tests.support.clock import after
 
 DEFAULT = Endpointing()
@@ -17,18 +18,19 @@ DEFAULT = Endpointing()
 class Microphone:
     """Feeds an endpointer with numbered frames, one per 20 ms; frame n arrives at n × 20 ms."""
 
-    def __init__(self, settings: Endpointing = DEFAULT) -> None:
-        self.endpointer = Endpointer(settings)
+    def __init__(self, settings: Endpointing = DEFAULT, *, streamed: bool = False) -> None:
+        self.endpointer = Endpointer(settings, streamed=streamed)
         self.sent = 0
         self.now = 0.0
 
     def hears(self, speech: str) -> list[TurnEvent]:
-        """Each character is a frame: `#` speech, `.` none; spaces are for the reader."""
+        """Each character is a frame: `#` speech, `-` soft speech, `.` none; spaces are for the reader."""
         turns: list[TurnEvent] = []
         for mark in speech.replace(" ", ""):
             self.sent += 1
             self.now = self.sent * FRAME_MS / 1000
-            turns += self.endpointer.frame(numbered(self.sent), mark == "#", self.now)
+            pcm = numbered(self.sent) if mark == "#" else soft(self.sent)
+            turns += self.endpointer.frame(pcm, mark != ".", self.now)
         return turns
 
 
@@ -90,26 +92,100 @@ def test_after_3_s_of_speech_a_pause_of_250_ms_is_enough() -> None:
     assert microphone.hears(".")[-1] == TurnEnded(last_voiced_at=3.0, patience_ms=250, reason="pause")
 
 
-def test_10_s_end_an_utterance_amid_speech_and_the_next_goes_on_without_a_gap() -> None:
+def test_the_cap_cuts_in_the_last_gap_before_it_and_what_is_behind_is_the_next_utterance() -> None:
     microphone = Microphone()
-    first = microphone.hears("#" * 500)
-    assert first[-1] == TurnEnded(last_voiced_at=10.0, patience_ms=0, reason="cap")
-    assert sent(first) == list(range(1, 501))
-    assert sent(microphone.hears("#" * 10)) == list(range(501, 511))
+    turns = microphone.hears("#" * 405 + "---" + "#" * 32 + "-----" + "#" * 53 + "--")
+    assert turns[-2:] == [TurnEnded(last_voiced_at=10.0, patience_ms=0, reason="cap"), TurnBegan(ANY)]
+    assert sent(turns[:-1]) == list(range(1, 443))
+    assert sent(turns[-1:]) == list(range(443, 501))
+    assert microphone.hears("#") == [TurnAudio(numbered(501))]
 
 
-def test_10_s_end_an_utterance_in_a_pause_as_well() -> None:
+def test_a_gap_is_found_by_its_level_whether_or_not_the_detector_took_it_for_speech() -> None:
+    microphone = Microphone()
+    turns = microphone.hears("#" * 420 + "..." + "#" * 77)
+    assert sent(turns[:-1]) == list(range(1, 422))
+    assert sent(turns[-1:]) == list(range(422, 501))
+
+
+def test_without_a_gap_the_cap_cuts_where_it_is_quietest() -> None:
+    microphone = Microphone()
+    turns = microphone.hears("#" * 450 + "--" + "#" * 48)
+    assert sent(turns[:-1]) == list(range(1, 451))
+    assert sent(turns[-1:]) == list(range(451, 501))
+
+
+def test_sound_that_is_as_loud_throughout_is_cut_at_the_cap() -> None:
+    microphone = Microphone()
+    turns = microphone.hears("#" * 500)
+    assert turns[-1] == TurnEnded(last_voiced_at=10.0, patience_ms=0, reason="cap")
+    assert sent(turns) == list(range(1, 501))
+    assert microphone.hears("#") == [TurnBegan(numbered(501))], "it has begun before"
+    assert sent(microphone.hears("#" * 10)) == list(range(502, 512))
+
+
+def test_after_a_cut_amid_sound_a_pause_is_a_pause() -> None:
+    microphone = Microphone()
+    microphone.hears("#" * 500)
+    assert microphone.hears(".####") == []
+
+
+def test_close_to_the_cap_speech_is_held_until_it_pauses() -> None:
+    microphone = Microphone()
+    microphone.hears("#" * 400)
+    assert microphone.hears("#" * 30 + "." * 12) == []
+    held, ended = microphone.hears(".")
+    assert sent([held]) == list(range(401, 441))
+    assert ended == TurnEnded(last_voiced_at=8.6, patience_ms=250, reason="pause")
+
+
+def test_a_pause_in_which_the_cap_comes_is_cut_in_the_middle() -> None:
     microphone = Microphone()
     turns = microphone.hears("#" * 490 + "." * 10)
     assert turns[-1] == TurnEnded(last_voiced_at=9.8, patience_ms=200, reason="cap")
-    assert sent(turns) == list(range(1, 501))
+    assert sent(turns) == list(range(1, 496))
+    assert microphone.endpointer.deadline is None
+    assert sent(microphone.hears("." * 3 + "#####")) == list(range(496, 509))
 
 
-def test_bytes_end_an_utterance_as_time_does() -> None:
+def test_what_is_behind_the_cap_and_ends_in_a_pause_waits_for_the_rest_of_the_pause() -> None:
+    microphone = Microphone()
+    turns = microphone.hears("#" * 420 + "---" + "#" * 75 + "..")
+    assert sent(turns) == list(range(1, 499))
+    assert microphone.hears("." * 22) == []
+    assert microphone.hears(".")[-1] == TurnEnded(last_voiced_at=9.96, patience_ms=500, reason="pause")
+
+
+def test_the_cap_counts_bytes_as_it_counts_time() -> None:
     microphone = Microphone(replace(DEFAULT, max_bytes=20 * FRAME_BYTES))
-    turns = microphone.hears("#" * 20)
-    assert turns[-1] == TurnEnded(last_voiced_at=0.4, patience_ms=0, reason="cap")
-    assert sent(turns) == list(range(1, 21))
+    turns = microphone.hears("#" * 14 + "---" + "#" * 3)
+    assert turns[-2:] == [TurnEnded(last_voiced_at=0.4, patience_ms=0, reason="cap"), TurnBegan(ANY)]
+    assert sent(turns[:-1]) == list(range(1, 16))
+    assert sent(turns[-1:]) == list(range(16, 21))
+
+
+def test_a_cap_that_is_lowered_below_what_was_passed_on_cuts_at_once() -> None:
+    microphone = Microphone()
+    microphone.hears("#" * 100)
+    microphone.endpointer.settings = replace(DEFAULT, max_utterance_ms=1_000)
+    assert microphone.hears("#") == [TurnAudio(numbered(101)), TurnEnded(2.02, 0, "cap")]
+
+
+def test_streamed_speech_is_not_held_and_cut_in_the_first_gap_close_to_the_cap() -> None:
+    microphone = Microphone(streamed=True)
+    microphone.hears("#" * 300 + "---" + "#" * 97)
+    turns = microphone.hears("#" * 20 + "--")
+    assert kinds(turns) == ["TurnAudio"] * 22
+    assert microphone.hears("-") == [TurnAudio(soft(423)), TurnEnded(last_voiced_at=8.46, patience_ms=0, reason="cap")]
+    assert kinds(microphone.hears("#####")) == ["TurnBegan"]
+
+
+def test_streamed_speech_without_a_gap_is_cut_at_the_cap() -> None:
+    microphone = Microphone(streamed=True)
+    turns = microphone.hears("#" * 500)
+    assert turns[-1] == TurnEnded(last_voiced_at=10.0, patience_ms=0, reason="cap")
+    assert sent(turns) == list(range(1, 501))
+    assert sent(microphone.hears("#" * 10)) == list(range(501, 511))
 
 
 def test_the_rest_of_a_pause_is_the_beginning_of_the_next_utterance() -> None:
@@ -143,7 +219,7 @@ def test_a_burst_after_a_stall_is_cut_as_if_it_had_come_in_time() -> None:
 def test_a_speaker_who_leaves_has_finished() -> None:
     microphone = Microphone()
     microphone.hears("#####.")
-    assert microphone.endpointer.stop() == [TurnAudio(numbered(6)), TurnEnded(0.1, 0, "gap")]
+    assert microphone.endpointer.stop() == [TurnAudio(soft(6)), TurnEnded(0.1, 0, "gap")]
     assert microphone.endpointer.stop() == []
     assert sent(microphone.hears("." * 5 + "#####")) == list(range(7, 17)), "what was held is forgotten"
 
@@ -228,17 +304,13 @@ def test_all_speech_long_enough_to_be_an_utterance_is_in_one(
 ) -> None:
     microphone = Microphone(settings)
     turns = microphone.hears("".join(("#" if voiced else ".") * length for voiced, length in speech))
-    heard = set(sent(turns))
+    heard = set(sent([*turns, *microphone.endpointer.stop()]))
     number, onset = 0, settings.onset_ms // FRAME_MS
     for voiced, length in speech:
         frames = range(number + 1, number + length + 1)
         number += length
         if voiced and length > onset:
-            # What falls behind a length cap and is too short to begin anew is lost, but for its end, which may
-            # be the pre-roll of what comes next.
-            missing = [frame for frame in frames if frame not in heard]
-            assert len(missing) < onset
-            assert missing == list(range(missing[0], missing[0] + len(missing)) if missing else [])
+            assert not [frame for frame in frames if frame not in heard]
 
 
 @given(endpointings, stretches)

@@ -36,12 +36,13 @@ from bot.interpreting.events import (
     PlanChanged,
     PlayoutReady,
     SourceText,
+    SpeakerAudio,
 )
 from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.ledger import EntryKind, EntryState
 from bot.interpreting.plan import Attendee, Lane, Layout, Mode, Stability
 from bot.interpreting.playout.lateness import LATE_S
-from tests.support.audio import numbered, numbers
+from tests.support.audio import numbered, numbers, soft
 from tests.support.meeting import (
     ADA,
     ADA_INTO_SPANISH,
@@ -257,6 +258,18 @@ def test_who_sits_with_others_is_passed_through_as_they_speak() -> None:
     (passed,) = [entry for entry in meeting.settled() if entry.kind is EntryKind.PASSTHROUGH]
     assert (passed.state, passed.played_ms) == (EntryState.SPOKEN, 1500)
     assert not any(effect.lane.passthrough for effect in meeting.effects(Cancel))
+
+
+def test_who_is_passed_through_past_the_longest_utterance_is_heard_once() -> None:
+    people = {**PEOPLE, ADA: Attendee(ADA, "Ada", EN, hears=ES), FRANK: SIX[FRANK]}
+    meeting = Meeting(replace(SISTERS, attendees=people), Answers(after=0.5, text="Hola", seconds=1.0))
+    for number in range(1, 661):
+        pcm = soft(number) if 420 <= number < 425 else numbered(number)
+        meeting.happens(1.0 + number * 0.02, SpeakerAudio(ADA, pcm, number <= 600))
+    meeting.run()
+    own_voice = [number for _, number in meeting.played(EN)]
+    assert own_voice == list(range(1, len(own_voice) + 1)), "what is behind the cut as well, which belongs to the next"
+    assert len(own_voice) >= 600
 
 
 def test_a_voice_passed_through_waits_for_the_interpreter_and_is_not_hushed() -> None:

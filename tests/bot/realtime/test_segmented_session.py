@@ -24,6 +24,7 @@ from bot.interpreting.plan import Lane
 from bot.realtime.conversation_messages import ConversationSettings
 from bot.realtime.conversation_session import ConversationSession
 from bot.realtime.segmented_session import KEPT_UTTERANCES, LONGEST_PART_BYTES, SHORTEST_PART_BYTES, SegmentedSession
+from tests.support.audio import numbered, soft
 from tests.support.realtime_service import ServiceModel
 
 LANE = Lane("8:acs:1", "en-US", "es-ES")
@@ -105,6 +106,15 @@ def test_the_pace_reaches_every_part() -> None:
         "few words" in create["response"]["instructions"] for create in talk.service.of_type("response.create")
     ]
     assert condensed == [True, False, True]
+
+
+def test_a_long_utterance_is_cut_between_words_that_follow_each_other_closely() -> None:
+    word = [numbered(1)] * 25 + [soft(2)] * 3  # 500 ms, and 60 ms much softer
+    talk = Talk()
+    talk.hear("u-1", *word * 8)
+    talk.end("u-1")
+    assert talk.parts == [2_240, 2_240]
+    assert b"".join(talk.service.committed) == b"".join(word * 8)
 
 
 def test_a_short_utterance_is_one_part() -> None:

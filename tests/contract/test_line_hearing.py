@@ -1,4 +1,4 @@
-"""The whole line: what is loud in a room, and no speech, takes nothing from what is said next."""
+"""The whole line: what of a speaker's words the model is given, and where they are cut."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.speech import trimmed
+from bot.interpreting.word_gaps import SOFTER_DB, power
 from emulator.engine.base import BYTES_PER_MS
 from emulator.engine.scripted import ScriptedEngine, ScriptedHeard
 from tests.support.line import line
@@ -40,3 +41,22 @@ async def test_a_bang_and_a_minute_of_silence_take_no_word_from_the_next_sentenc
             passages = await room.until_passages(1)
     assert [passage["state"] for passage in passages] == ["spoken"]
     assert sentence[: 100 * BYTES_PER_MS] in engine.given[-1], "the beginning of the first word"
+
+
+async def test_who_reads_on_and_on_is_cut_between_two_words(english: bytes) -> None:
+    sentence = trimmed(english)
+    engine = Listener()
+    async with line(engine=engine) as running:
+        room = await running.room()
+        async with room.joined("Ana") as ana, room.joined("Luis"):
+            await room.until_status("interpreting")
+            await ana.speak((sentence + bytes(100 * BYTES_PER_MS)) * 7)
+            await room.until_passages(2)
+    first, second = engine.given[:2]
+    frame = 20 * BYTES_PER_MS
+    loudest = max(power(sentence[start : start + frame]) for start in range(0, len(sentence), frame))
+    softer = loudest * 10 ** (-SOFTER_DB / 10)
+    assert 8_000 * BYTES_PER_MS <= len(first) <= 10_000 * BYTES_PER_MS
+    assert power(first[-frame:]) < softer
+    assert power(second[:frame]) < softer
+    assert sentence in second, "nothing was lost"
