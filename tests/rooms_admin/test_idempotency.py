@@ -5,11 +5,23 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from http_serving.errors import InvalidRequest
+from http_serving.errors import Conflict, InvalidRequest
 from rooms_admin.errors import InProgress, KeyReused
-from rooms_admin.idempotency import KEPT_FOR, IdempotencyStore, KeyClaim, StoredResponse, checked_key, fingerprint
+from rooms_admin.idempotency import (
+    KEPT_FOR,
+    IdempotencyStore,
+    KeyClaim,
+    StoredResponse,
+    checked_key,
+    decode_response,
+    encode_response,
+    fingerprint,
+)
 from storage.sqlite import SqliteDatabase
+from tests.support.hostile import anything_of
 from tests.support.rooms import NOW, room
 from tests.support.stores import Stores
 
@@ -98,3 +110,18 @@ def test_requests_are_told_apart_by_every_part() -> None:
         fingerprint("POST", "/a", b"", b"b"),
     }
     assert len(prints) == 5
+
+
+@given(anything_of(StoredResponse))
+def test_whatever_response_is_stored_can_be_read(response: StoredResponse) -> None:
+    try:
+        stored = encode_response(response)
+    except (ValueError, OverflowError):
+        return  # no text, or a number beyond all statuses
+    assert decode_response(stored) == response
+
+
+@given(st.binary())
+def test_what_is_no_stored_response_is_a_conflict(damaged: bytes) -> None:
+    with pytest.raises(Conflict):
+        decode_response(damaged)

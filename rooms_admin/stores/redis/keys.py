@@ -56,10 +56,10 @@ async def check_version(client: RedisClient, keys: Keys) -> None:
     """Check the version of the schema; write it to an empty Redis.
 
     Raises:
-        UnusableStore: a newer version of this service has written it. Nothing is changed then.
+        UnusableStore: a newer version of this service has written it, or something else. Nothing is changed then.
     """
     await client.call("SET", keys.schema, VERSION, "NX")
-    version = int(await client.call("GET", keys.schema))
-    if version > VERSION:
-        reason = f"its schema has version {version}, this service knows {VERSION}"
+    version = bytes(await client.call("GET", keys.schema))
+    if not version.isdigit() or int(version) > VERSION:
+        reason = f"its schema has version {version.decode(errors='replace')[:20]}, this service knows {VERSION}"
         raise UnusableStore(f"Redis at {client.address}: {reason}")

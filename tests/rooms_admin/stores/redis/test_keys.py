@@ -24,3 +24,11 @@ async def test_a_newer_one_is_refused_and_left_as_it_is(empty_redis: RedisServer
             await check_version(client, Keys())
         assert await client.call("KEYS", "*") == [Keys().schema.encode()]
         assert await client.call("GET", Keys().schema) == b"%d" % (VERSION + 1)
+
+
+@pytest.mark.parametrize("mark", ["", "one", "1.5", "-1", "²"])
+async def test_a_mark_that_is_none_of_ours_is_refused_in_one_line(empty_redis: RedisServer, mark: str) -> None:
+    async with RedisClient(empty_redis.url) as client:
+        await client.call("SET", Keys().schema, mark)
+        with pytest.raises(UnusableStore, match="its schema has version"):
+            await check_version(client, Keys())
