@@ -26,7 +26,7 @@ from http_serving.errors import KeysUnavailable, Unauthorized
 from http_serving.rate_limiter import CountRequest
 from http_serving.refusals import refused
 from media_streaming.audio import PCM_24K_MONO, AudioFormat
-from media_streaming.stream import NORMAL_CLOSURE, MediaStream, SocketGone
+from media_streaming.stream import FAULTS, NORMAL_CLOSURE, MediaStream, SocketGone
 
 logger = logging.getLogger(__name__)
 
@@ -199,6 +199,8 @@ class _AsgiSocket:
     async def receive(self) -> str | bytes | None:
         message = await self._receive()
         if message["type"] != "websocket.receive":
+            if message.get("code") in FAULTS:
+                raise SocketGone(message["code"])
             return None
         text: str | None = message.get("text")
         if text is not None:

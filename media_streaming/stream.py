@@ -42,15 +42,33 @@ MESSAGE_TOO_BIG = 1009
 SERVICE_RESTART = 1012
 
 
+FAULTS = {
+    1002: "protocol error",
+    UNSUPPORTED_DATA: "unsupported data",
+    INVALID_PAYLOAD: "invalid data",
+    POLICY_VIOLATION: "policy violation",
+    MESSAGE_TOO_BIG: "message too large",
+}
+"""Codes with which the web server or the peer closes a socket because of what was received (RFC 6455, 7.4.1)."""
+
+
 class SocketGone(Exception):
-    """Raised by `MediaSocket.send` when the peer has disconnected."""
+    """The socket is closed; `code` says why, if it was closed because of what was received."""
+
+    def __init__(self, code: int | None = None) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 class MediaSocket(Protocol):
     """The socket operations a web server has to provide."""
 
     async def receive(self) -> str | bytes | None:
-        """Return the next text or binary message, None once the socket is closed by either side."""
+        """Return the next text or binary message, None once the socket is closed by either side.
+
+        Raises:
+            SocketGone: it was closed because of what was received.
+        """
         ...
 
     async def send(self, text: str) -> None:
@@ -106,6 +124,8 @@ class MediaStream:
         self.counters = StreamCounters()
         self.close_code: int | None = None
         """Code with which this side closed the stream; None if it did not."""
+        self.fault = ""
+        """What the peer did wrong, if that is why this side closed the stream."""
         self._socket = socket
         self._expected = expected
         self._outbound_limit = expected.bytes_in(outbound_ms)
@@ -160,6 +180,10 @@ class MediaStream:
         self._reader = asyncio.current_task()
         try:
             return await self._socket.receive()
+        except SocketGone as gone:
+            if gone.code is not None:
+                self._fault(gone.code, f"closed with {gone.code}: {FAULTS.get(gone.code, 'unknown')}")
+            return None
         except asyncio.CancelledError:
             if self._reader is not None:
                 raise
@@ -184,21 +208,21 @@ class MediaStream:
                 extra={"call_connection_id": self.call_connection_id, "reason": reason.value},
             )
         if reason is Malformed.TOO_LARGE:
-            await self.close(MESSAGE_TOO_BIG, "message too large")
+            await self.refuse(MESSAGE_TOO_BIG, "message too large")
             return
         self._malformed_in_a_row += 1
         if self._malformed_in_a_row >= MALFORMED_LIMIT:
-            await self.close(INVALID_PAYLOAD, f"too many malformed messages: {reason.value}")
+            await self.refuse(INVALID_PAYLOAD, f"too many malformed messages: {reason.value}")
 
     async def _accepts(self, metadata: AudioMetadata) -> bool:
         """Close the stream unless ACS sends the requested format."""
         rate = self._expected.sample_rate
         if metadata.encoding.upper() != "PCM":
-            await self.close(UNSUPPORTED_DATA, "encoding is not PCM")
+            await self.refuse(UNSUPPORTED_DATA, "encoding is not PCM")
         elif metadata.channels != 1:
-            await self.close(UNSUPPORTED_DATA, "audio is not mono")
+            await self.refuse(UNSUPPORTED_DATA, "audio is not mono")
         elif metadata.sample_rate != rate:
-            await self.close(UNSUPPORTED_DATA, f"sample rate is not {rate}")
+            await self.refuse(UNSUPPORTED_DATA, f"sample rate is not {rate}")
         else:
             self.format = self._expected
             self._frames.joins = 0 < metadata.length < self._expected.frame_bytes
@@ -265,6 +289,17 @@ class MediaStream:
             self._end()
 
     # --- closing
+
+    async def refuse(self, code: int, fault: str) -> None:
+        """Close the stream because of what the peer did."""
+        if not self._ended:
+            self._fault(code, fault)
+        await self.close(code, fault)
+
+    def _fault(self, code: int, fault: str) -> None:
+        self.fault = fault
+        extra = {"call_connection_id": self.call_connection_id, "code": code, "reason": fault}
+        logger.warning("media stream refused", extra=extra)
 
     async def close(self, code: int = NORMAL_CLOSURE, reason: str = "") -> None:
         """Close the stream; queued audio is dropped. May be called repeatedly and by any task."""

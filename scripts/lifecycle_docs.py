@@ -63,6 +63,10 @@ def times() -> str:
     rows = [
         ("from the join to the media socket", f"{media_recovery.FIRST_MEDIA_S:g} s"),
         ("from the media socket to the first frame on it", f"{media_recovery.FIRST_FRAME_S:g} s"),
+        (
+            "frames stop while people are there: streaming is restarted, with longer pauses where that is in vain",
+            f"{media_recovery.SILENT_S:g} to {2 * media_recovery.SILENT_S:g} s",
+        ),
         ("between two comparisons with the registry", f"{periodic_checks.REGISTRY_CHECK_S:g} s"),
         ("between two comparisons with ACS", f"{periodic_checks.ACS_CHECK_S:g} s"),
         ("alone in a call before leaving it", f"{reconciler.EMPTY_S:g} s"),

@@ -18,7 +18,15 @@ import msgspec
 
 from bot.calls.call_record import AfterCall, CallEnd, RecordKeeper, Rejoin, RetryLater, lane_summaries
 from bot.calls.environment import CallEnvironment, Interpreted, PlannedRoom, leave_connection
-from bot.calls.media_recovery import FIRST_MEDIA_S, PATIENCE_S, MediaRecovery, RecoveryStep, RecoveryTask
+from bot.calls.media_recovery import (
+    FIRST_MEDIA_S,
+    NO_AUDIO,
+    PATIENCE_S,
+    FrameVerdict,
+    FrameWatch,
+    MediaRecovery,
+    RecoveryStep,
+)
 from bot.calls.registry import CallRecord, LastCall
 from bot.calls.state_machine import CallAction, CallState, CallTrigger, step
 from bot.errors import CallError
@@ -34,6 +42,7 @@ from webhooks.events import (
     CallEvent,
     ConnectFailed,
     MediaStreamingFailed,
+    MediaStreamingStopped,
     ParticipantsUpdated,
 )
 
@@ -41,6 +50,9 @@ logger = logging.getLogger(__name__)
 
 REMOVED_SUB_CODE = 5300
 """Sub code of a disconnect by removal (ACS protocol sheet, 3.4). An interpreter that was removed does not come back."""
+UNINVITED = ("4:", "8:orgid:", "8:teamsvisitor:")
+"""How the raw ids of people begin who join by telephone or Teams, and so without an ACS identity of ours."""
+UNKNOWN_PEOPLE = "by telephone, Teams or without an id, not on the roster: not interpreted"
 FAILURES = ("internal_error", "connect_failed", "no_media", "media_lost", "disconnected")
 """How the reasons of unwanted ends begin: with people still in the call, it is tried again."""
 
@@ -94,9 +106,14 @@ class Call:
         self._present: frozenset[str] | None = frozenset(record.present) or None
         """None: nobody has reported yet who is there."""
         self._roster_number = -1
+        self._strangers = 0
+        """People in the call who are not on the roster and therefore not interpreted."""
         self._was_heard = record.was_heard
         # ACS may have given up dialling after it was asked by the earlier owner.
         self._recovery = MediaRecovery(PATIENCE_S[RecoveryStep.WAIT] if adopted else FIRST_MEDIA_S)
+        self._watch = FrameWatch()
+        self._restart_due = False
+        """Whether ACS has to be asked to stream anew through an open socket."""
         self._streams: list[MediaStream] = []
         """Open media sockets of this call: during a re-dial there may be two."""
         self._woken = asyncio.Event()
@@ -116,7 +133,8 @@ class Call:
     @property
     def detail(self) -> str | None:
         """What is wrong with the media stream; else why not everything is interpreted as requested."""
-        return self._recovery.problem or self.live.session.restriction or None
+        problem = self._recovery.problem or self._watch.problem or self.live.session.restriction
+        return problem or (f"{self._strangers} {UNKNOWN_PEOPLE}" if self._strangers else None)
 
     @property
     def secret(self) -> str:
@@ -223,7 +241,9 @@ class Call:
             case CallAction.RECOVER:
                 self._recovery.lost(refused=trigger is CallTrigger.MEDIA_REFUSED)
             case CallAction.RESTART_STREAMING:
-                self._recovery.silent()
+                self._restart_due = True
+            case CallAction.CHECK_FRAMES:
+                self._watch.reported(self._environment.clock(), self._frames_received())
             case CallAction.NOTE_NEXT:
                 self._follow(Rejoin(following))
             case CallAction.FORGET:
@@ -267,10 +287,12 @@ class Call:
             case MediaStreamingFailed():
                 logger.warning("media streaming failed", extra={"code": event.code, "sub_code": event.sub_code})
                 self.happen(CallTrigger.MEDIA_REFUSED)
+            case MediaStreamingStopped():
+                self.happen(CallTrigger.MEDIA_STOPPED)
             case ParticipantsUpdated():
                 if event.sequence_number > self._roster_number:
                     self._roster_number = event.sequence_number
-                    self.participants(frozenset(event.participants))
+                    self.participants(frozenset(event.participants), unnamed=event.unnamed)
             case _:
                 pass
 
@@ -281,10 +303,18 @@ class Call:
         empty = self._server_call_id is None if self._present is None else not self._present
         self.happen(CallTrigger.DISCONNECTED, "removed" if removed else "call_ended" if empty else "disconnected")
 
-    def participants(self, raw_ids: frozenset[str]) -> None:
-        """Note who is in the call. Rooms are by invitation: an id that is not one of the plan's people is a bot."""
+    def participants(self, raw_ids: frozenset[str], *, unnamed: int = 0) -> None:
+        """Note who is in the call. Rooms are by invitation: an id that is not one of the plan's people is a bot.
+
+        People who cannot be invited by an ACS identity, and the `unnamed`, are told to admins.
+        """
         before, now = self.present, raw_ids & self.room.plan.attendees.keys()
         self._present = now
+        strangers = unnamed + sum(raw_id.startswith(UNINVITED) for raw_id in raw_ids - now)
+        if strangers != self._strangers:
+            self._strangers = strangers
+            self.record_changed()
+            logger.warning("participants not interpreted", extra={"participants": strangers, "reason": UNKNOWN_PEOPLE})
         self.live.deliver(PresenceChanged(now))
         if now != before:
             self.record_changed()
@@ -328,6 +358,7 @@ class Call:
             self._learn_connection(stream.call_connection_id)
             self._streams.append(stream)
             self._recovery.opened(self._environment.clock())
+            self._watch.opened(self._environment.clock())
             self.happen(CallTrigger.MEDIA_OPENED)
             if not self._was_heard:  # a socket that was opened again belongs to the same interpreter
                 self._was_heard = True
@@ -338,6 +369,8 @@ class Call:
             finally:
                 self._streams.remove(stream)
                 if not self._streams:
+                    self._watch.closed()
+                    self._recovery.closed(stream.fault)
                     self.happen(CallTrigger.MEDIA_CLOSED)
             logger.info("media stream closed", extra={"code": stream.close_code})
 
@@ -349,27 +382,42 @@ class Call:
             self._recovery.wait(self._environment.clock())
         while not self.live.over:
             self._woken.clear()
-            match self._recovery.due:
-                case None:
-                    await self._wait()
-                case RecoveryTask.RESTART_SILENT_STREAM:
-                    await self._restart_silent_stream()
-                case _:
-                    await self._recover()
+            if self._restart_due:
+                await self._restart_silent_stream()
+            elif self._recovery.due is not None:
+                await self._recover()
+            else:
+                await self._wait()
 
     async def _wait(self) -> None:
-        """Wait for something to happen, at most until the recovery's deadline."""
+        """Wait for something to happen, at most until the socket, or its next frame, is late."""
+        streaming = self._state is CallState.STREAMING
         try:
-            async with asyncio.timeout_at(self._recovery.deadline):
+            async with asyncio.timeout_at(self._watch.deadline if streaming else self._recovery.deadline):
                 await self._woken.wait()
         except TimeoutError:
-            if self._state is not CallState.STREAMING:
+            if streaming:
+                await self._look_for_frames()
+            else:
                 self._recovery.deadline = None
                 self.happen(CallTrigger.TIMED_OUT)
-            elif self._streams and self._streams[-1].counters.messages_received <= 1:
+
+    async def _look_for_frames(self) -> None:
+        people = self._present is None or bool(self._present)
+        problem = self._watch.problem
+        match self._watch.look(self._environment.clock(), self._frames_received(), people=people):
+            case FrameVerdict.RESTART:
                 self.happen(CallTrigger.NO_FRAMES)
-            else:
-                self._recovery.frames_arrived()
+            case FrameVerdict.CLOSE:
+                for stream in tuple(self._streams):
+                    await stream.close(SERVICE_RESTART, NO_AUDIO)
+            case _:
+                pass
+        if self._watch.problem != problem:
+            self.record_changed()
+
+    def _frames_received(self) -> int:
+        return self._streams[-1].counters.messages_received if self._streams else 0
 
     async def _recover(self) -> None:
         """Take the next step to recover the media stream."""
@@ -377,7 +425,8 @@ class Call:
             return  # another replica's, or the stream has been opened meanwhile
         recovery_step = self._recovery.begin_step(self._environment.clock())
         if recovery_step is None:
-            self.happen(CallTrigger.GIVEN_UP, "media_lost" if self._was_heard else "no_media")
+            reason = "media_lost" if self._was_heard else "no_media"
+            self.happen(CallTrigger.GIVEN_UP, self._recovery.because(reason))
             return
         self.record_changed()
         logger.warning("media stream recovery started", extra={"reason": recovery_step.value})
@@ -404,7 +453,8 @@ class Call:
         return True
 
     async def _restart_silent_stream(self) -> None:
-        self._recovery.begin_silent_restart()
+        self._restart_due = False
+        self._watch.restarted(self._environment.clock())
         self.record_changed()
         logger.warning("no audio received through the media stream")
         await self._restart_streaming()

@@ -332,7 +332,7 @@ class Dispatcher:
             return
         connection_id = stream.call_connection_id
         if connection_id is not None and self._active_calls.is_foreign(call, connection_id):
-            await stream.close(POLICY_VIOLATION, "the connection is not that of the call")
+            await stream.refuse(POLICY_VIOLATION, "the connection is not that of the call")
             return
         await call.serve(stream)
 

@@ -60,8 +60,10 @@ class CallTrigger(StrEnum):
     MEDIA_CLOSED = "media closed"
     MEDIA_REFUSED = "media refused"
     """ACS reports that it has given up streaming."""
+    MEDIA_STOPPED = "media stopped"
+    """ACS reports that it has stopped streaming: by itself, or because it was asked to stream anew."""
     NO_FRAMES = "no frames"
-    """No frame came through the open media socket in time."""
+    """No frame comes through the open media socket."""
     TIMED_OUT = "timed out"
     """What this state waits for did not come in time."""
     GIVEN_UP = "given up"
@@ -90,6 +92,8 @@ class CallAction(StrEnum):
     RECOVER = "recover"
     """Take the next step of the media recovery."""
     RESTART_STREAMING = "restart streaming"
+    CHECK_FRAMES = "check frames"
+    """Look whether frames still come."""
     LEAVE = "leave"
     """Close the ledger and hang up."""
     QUIT = "quit"
@@ -171,6 +175,8 @@ _DECIDED: dict[CallState, dict[CallTrigger, Transition]] = {
     | {
         T.OTHER_CALL_STARTED: Transition(S.STREAMING, A.NOTE_NEXT),
         T.MEDIA_CLOSED: Transition(S.INTERRUPTED, A.RECOVER),
+        T.MEDIA_REFUSED: Transition(S.STREAMING, A.CHECK_FRAMES),
+        T.MEDIA_STOPPED: Transition(S.STREAMING, A.CHECK_FRAMES),
         T.NO_FRAMES: Transition(S.STREAMING, A.RESTART_STREAMING),
     },
     S.INTERRUPTED: _LEAVING

@@ -18,9 +18,9 @@ from starlette.types import Message, Scope
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from http_serving.errors import Unauthorized
+from http_serving.errors import KeysUnavailable, Unauthorized
 from media_streaming.messages import STOP_AUDIO, AudioData, encode_audio
-from media_streaming.routes import AlreadyStreaming, one_at_a_time, router
+from media_streaming.routes import AlreadyStreaming, MediaLimits, one_at_a_time, router
 from media_streaming.stream import MediaStream
 
 WIRE = Path(__file__).parent.parent / "wire"
@@ -39,8 +39,7 @@ async def knows(secret: str) -> bool:
 
 def application(handler: Handler, **options: Any) -> FastAPI:
     app = FastAPI()
-    options.setdefault("knows_secret", knows)
-    app.include_router(router(handler, verify=verify, **options))
+    app.include_router(router(handler, **{"verify": verify, "knows_secret": knows} | options))
     return app
 
 
@@ -297,6 +296,62 @@ async def test_a_message_too_large_is_refused_by_us_or_by_the_server(size: int) 
         await acs.send(" " * size)
         code, _ = await closed(acs)
         assert code == 1009
+
+
+@pytest.mark.parametrize(
+    ("sent", "fault"),
+    [
+        (" " * 200_000, "message too large"),
+        (" " * 300_000, "closed with 1009: message too large"),
+        (b"\x81\x82\0\0\0\0\xff\xff", "closed with 1007: invalid data"),
+    ],
+)
+async def test_why_a_socket_was_closed_is_known_and_logged(
+    sent: str | bytes, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    faults: asyncio.Queue[str] = asyncio.Queue()
+
+    async def handler(stream: MediaStream, secret: str) -> None:
+        async for _ in stream:
+            pass
+        faults.put_nowait(stream.fault)
+
+    async with serving(application(handler)) as port, dial(port) as acs:
+        if isinstance(sent, bytes):
+            acs.transport.write(sent)
+        else:
+            await acs.send(sent)
+        async with asyncio.timeout(5):
+            assert await faults.get() == fault
+    (record,) = [one for one in caplog.records if one.getMessage() == "media stream refused"]
+    assert (record.__dict__["reason"], record.__dict__["call_connection_id"]) == (fault, "call-1")
+
+
+@pytest.mark.parametrize(("wait_s", "seconds", "ms"), [(0.2, "1", 200), (2.0, "2", 2000), (2.001, "3", 2001)])
+async def test_a_refusal_says_when_to_come_again(wait_s: float, seconds: str, ms: int) -> None:
+    limits = MediaLimits(unauthenticated=lambda _: wait_s, connections=lambda _: wait_s)
+    async with serving(application(echo, limits=limits)) as port:
+        for secret in ("abc", "guessed"):
+            with pytest.raises(InvalidStatus) as caught:
+                async with dial(port, secret):
+                    pass
+            response = caught.value.response
+            assert response.status_code == 429
+            assert response.headers["retry-after"] == seconds
+            assert json.loads(response.body or b"")["error"]["retry_after_ms"] == ms
+
+
+async def test_a_refusal_because_the_keys_are_unknown_says_when_to_come_again() -> None:
+    async def verify(_: str | None) -> object:
+        raise KeysUnavailable("the issuer's keys could not be fetched", retry_after_ms=2000)
+
+    async with serving(application(echo, verify=verify)) as port:
+        with pytest.raises(InvalidStatus) as caught:
+            async with dial(port):
+                pass
+    response = caught.value.response
+    assert (response.status_code, response.headers["retry-after"]) == (503, "2")
+    assert json.loads(response.body or b"")["error"]["retry_after_ms"] == 2000
 
 
 async def test_another_format_is_refused() -> None:

@@ -13,7 +13,7 @@ import pytest
 from bot.calls.call import REMOVED_SUB_CODE, Call
 from bot.calls.call_record import Rejoin, RetryLater, new_record
 from bot.calls.environment import CallAddresses, CallEnvironment
-from bot.calls.media_recovery import FIRST_FRAME_S, FIRST_MEDIA_S, PATIENCE_S, RecoveryStep
+from bot.calls.media_recovery import FIRST_FRAME_S, FIRST_MEDIA_S, PATIENCE_S, SILENT_S, RecoveryStep
 from bot.calls.registry import CallRecord, Registry
 from bot.calls.state_machine import CallState, CallTrigger
 from bot.errors import CallError
@@ -31,7 +31,14 @@ from tests.support.in_memory_stores import InMemoryKeyValue
 from tests.support.media_streams import FakeMediaStream, NumberedSpeech
 from tests.support.meeting import ADA, BENITO, PEOPLE, Answers
 from tests.support.virtual_time import virtual_time
-from webhooks.events import CallConnected, CallDisconnected, ConnectFailed, MediaStreamingFailed, OtherCallEvent
+from webhooks.events import (
+    CallConnected,
+    CallDisconnected,
+    ConnectFailed,
+    MediaStreamingFailed,
+    MediaStreamingStopped,
+    OtherCallEvent,
+)
 
 REFUSED = CallError("acs_500", "", retryable=True)
 
@@ -266,8 +273,7 @@ async def test_a_stream_that_opens_before_the_connect_is_answered_is_waited_for_
     stage.calls.connect_takes_s = 1.0
     await stage.begin()
     acs = await stage.dial()
-    await acs.says(ADA, seconds=0.1, pause=0.0)
-    await asyncio.sleep(2 * FIRST_MEDIA_S)
+    await acs.says(ADA, seconds=2 * FIRST_MEDIA_S)
     assert (stage.call.state, stage.call.detail, stage.calls.restarts) == (CallState.STREAMING, None, [])
 
 
@@ -284,13 +290,103 @@ async def test_a_stream_that_opens_while_a_step_is_considered_is_enough(stage: S
 
 
 @scene
-async def test_a_stream_nothing_comes_through_is_restarted_once_and_then_taken_as_it_is(stage: Scene) -> None:
+async def test_a_stream_nothing_comes_through_is_restarted_and_later_again(stage: Scene) -> None:
     await stage.begin()
     await stage.dial()
     await asyncio.sleep(FIRST_FRAME_S)
     assert (stage.call.detail, stage.calls.restarts) == ("no audio has come", ["connection-1"])
-    await asyncio.sleep(5 * FIRST_FRAME_S)
-    assert stage.calls.restarts == ["connection-1"] and stage.call.state is CallState.STREAMING
+    await asyncio.sleep(5)
+    assert len(stage.calls.restarts) == 1
+    await asyncio.sleep(300)
+    assert 3 < len(stage.calls.restarts) < 7, "less and less often"
+    assert stage.call.state is CallState.STREAMING
+
+
+@pytest.mark.parametrize("reported", [None, MediaStreamingStopped, MediaStreamingFailed])
+@pytest.mark.parametrize("reopened", [True, False])
+def test_frames_that_stop_come_again(
+    reported: type[MediaStreamingStopped | MediaStreamingFailed] | None, reopened: bool
+) -> None:
+    """The regression: with the socket open, nothing was asked of ACS, and the call stayed `interpreting` in silence."""
+
+    @scene
+    async def script(stage: Scene) -> None:
+        await stage.begin()
+        acs = await stage.dial()
+        stage.call.reported(roster(ADA, BENITO))
+        await acs.says(ADA, seconds=20.0)
+        assert (stage.call.detail, stage.calls.restarts) == (None, [])
+        if reported is not None:
+            stage.call.reported(reported(**report()))
+        await asyncio.sleep(2.0 if reported else 2 * SILENT_S)
+        assert (stage.call.detail, stage.calls.restarts) == ("no audio has come", ["connection-1"])
+        kept = await stage.kept()
+        assert kept is not None and kept.reason == "no audio has come"
+        if reopened:
+            acs.hangs_up()
+            await asyncio.sleep(0.5)
+            acs = await stage.dial()
+        await acs.says(ADA, seconds=8.0)
+        assert (stage.call.state, stage.call.detail) == (CallState.STREAMING, None)
+        assert stage.calls.restarts == ["connection-1"]
+
+    script()
+
+
+@scene
+async def test_frames_nobody_could_send_are_not_missed(stage: Scene) -> None:
+    await stage.begin()
+    acs = await stage.dial()
+    await acs.says(ADA, seconds=1.0)
+    stage.call.reported(roster("28:us"))
+    await asyncio.sleep(60)
+    assert stage.calls.restarts == []
+
+
+@scene
+async def test_a_stop_that_a_restart_does_not_undo_is_recovered_step_by_step(stage: Scene) -> None:
+    await stage.begin()
+    acs = await stage.dial()
+    await acs.says(ADA, seconds=20.0)
+    stage.call.reported(MediaStreamingStopped(**report()))
+    await asyncio.sleep(20)
+    assert acs.close_code == 1012
+    assert stage.calls.hang_ups == ["connection-1"]
+    assert len(stage.calls.connects) == 2
+
+
+@scene
+async def test_why_a_stream_was_refused_is_told(stage: Scene) -> None:
+    await stage.begin()
+    acs = await stage.dial()
+    acs.sends('{"kind":"AudioMetadata","audioMetadata":{"encoding":"PCM","sampleRate":16000,"channels":1}}')
+    await asyncio.sleep(0.1)
+    assert (stage.call.state, stage.call.detail) == (
+        CallState.INTERRUPTED,
+        "waiting for the re-dial: sample rate is not 24000",
+    )
+    for _ in range(10):
+        await asyncio.sleep(4)
+        if stage.call.live.over:
+            break
+        if stage.call.state is CallState.INTERRUPTED:
+            acs = await stage.dial()
+            acs.sends('{"kind":"AudioMetadata","audioMetadata":{"encoding":"PCM","sampleRate":16000,"channels":1}}')
+    await stage.until_left()
+    assert (stage.call.reason, stage.call.following) == ("media_lost: sample rate is not 24000", RetryLater())
+
+
+@scene
+async def test_people_who_cannot_be_interpreted_are_told_to_admins(stage: Scene) -> None:
+    await stage.begin()
+    await stage.dial()
+    stage.call.reported(replace(roster(ADA, "4:+15551234567", "28:us", "8:orgid:u-1"), unnamed=1))
+    assert stage.call.detail == "3 by telephone, Teams or without an id, not on the roster: not interpreted"
+    await asyncio.sleep(0.1)
+    kept = await stage.kept()
+    assert kept is not None and kept.reason == stage.call.detail
+    stage.call.reported(roster(ADA, "28:us"))
+    assert stage.call.detail is None
 
 
 @scene
@@ -306,8 +402,7 @@ async def test_who_else_notices_the_silence_may_say_so(stage: Scene) -> None:
 async def test_a_stream_with_frames_is_let_be(stage: Scene) -> None:
     await stage.begin()
     acs = await stage.dial()
-    await acs.says(ADA, seconds=0.1, pause=0.0)
-    await asyncio.sleep(2 * FIRST_FRAME_S)
+    await acs.says(ADA, seconds=2 * FIRST_FRAME_S)
     assert (stage.call.detail, stage.calls.restarts) == (None, [])
 
 

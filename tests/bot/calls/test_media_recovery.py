@@ -7,9 +7,7 @@ from hypothesis import strategies as st
 
 from bot.calls.media_recovery import (
     CALM_S,
-    FIRST_FRAME_S,
     FIRST_MEDIA_S,
-    NO_AUDIO,
     PATIENCE_S,
     STEPS,
     MediaRecovery,
@@ -71,24 +69,18 @@ def test_a_stream_that_opens_is_enough() -> None:
     assert (recovery.step, recovery.due, recovery.problem) == (None, None, None)
 
 
-def test_a_stream_without_frames_is_restarted_once() -> None:
+def test_why_this_side_closed_the_socket_is_part_of_the_problem() -> None:
     recovery = MediaRecovery()
     recovery.opened(0.0)
-    assert recovery.deadline == FIRST_FRAME_S
-    recovery.silent()
-    tasks = [recovery.due]
-    recovery.begin_silent_restart()
-    assert [*tasks, recovery.due] == [RecoveryTask.RESTART_SILENT_STREAM, None]
-    assert recovery.problem == NO_AUDIO
-    recovery.opened(20.0)
-    assert recovery.deadline is None, "accepted as it is"
-
-
-def test_a_stream_with_frames_is_not_watched_any_more() -> None:
-    recovery = MediaRecovery()
-    recovery.opened(0.0)
-    recovery.frames_arrived()
-    assert recovery.deadline is None
+    recovery.closed("sample rate is not 24000")
+    assert lose(recovery, 1.0) is RecoveryStep.WAIT
+    assert recovery.problem == "waiting for the re-dial: sample rate is not 24000"
+    assert recovery.because("media_lost") == "media_lost: sample rate is not 24000"
+    recovery.opened(2.0)
+    assert recovery.problem is None
+    recovery.closed("")
+    lose(recovery, 3.0)
+    assert recovery.problem == "restarting media streaming"
 
 
 def test_a_stream_that_holds_is_well_and_one_that_flaps_is_not() -> None:

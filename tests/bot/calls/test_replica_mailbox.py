@@ -327,7 +327,7 @@ async def test_without_a_dial_one_of_the_others_takes_over_within_ten_seconds() 
         acs = await survivor.dial()
         assert await survivor.status() == (CallState.STREAMING, None)
         await interpreted(acs)
-        await asyncio.sleep(30)
+        await acs.says(ADA, seconds=0.0, pause=30.0)
         assert replicas.acs.restarts == ["connection-1"]
         assert len([one for one in (replicas.b, replicas.c) if one.active_calls.all]) == 1
         assert (len(replicas.acs.connects), replicas.acs.hang_ups) == (1, [])
@@ -355,7 +355,7 @@ async def test_whoever_dies_on_its_way_in_is_followed_by_one_that_gets_the_same_
         survivor = next(one for one in (replicas.b, replicas.c) if one.active_calls.all)
         acs = await survivor.dial()
         await interpreted(acs)
-        await asyncio.sleep(30)
+        await acs.says(ADA, seconds=0.0, pause=30.0)
         assert (len(replicas.acs.connects), replicas.acs.hang_ups, replicas.acs.restarts) == (1, [], [])
 
 
@@ -366,7 +366,7 @@ async def test_whoever_dies_between_the_answer_and_the_media_socket_is_followed_
         replicas.a.freeze()
         acs = await replicas.c.dial()
         await interpreted(acs)
-        await asyncio.sleep(30)
+        await acs.says(ADA, seconds=0.0, pause=30.0)
         assert replicas.interpreters() == ["a", "c"], "the first is not there to know better"
         assert (len(replicas.acs.connects), replicas.acs.hang_ups, replicas.acs.restarts) == (1, [], [])
 
@@ -536,7 +536,7 @@ async def test_whoever_was_out_of_time_lets_go_when_it_goes_on() -> None:
         await asyncio.sleep(2.5)
         assert replicas.interpreters() == ["b"]
         await interpreted(acs)
-        await asyncio.sleep(30.0)
+        await acs.says(ADA, seconds=0.0, pause=30.0)
         assert replicas.acs.hang_ups == []
         assert replicas.acs.restarts == ["connection-1"]
         assert len(replicas.acs.connects) == 1

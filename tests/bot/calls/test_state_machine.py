@@ -39,7 +39,8 @@ connect failed      |LIV      |.           |DRA close|DRA close|DRA close|DRA cl
 call connected      |.        |.           |CND      |.        |.        |.        |.        |.
 media opened        |.        |.           |STR      |STR      |.        |STR      |.        |.
 media closed        |.        |.           |.        |.        |INT recov|.        |.        |.
-media refused       |.        |.           |INT recov|INT recov|.        |recov    |.        |.
+media refused       |.        |.           |INT recov|INT recov|check    |recov    |.        |.
+media stopped       |.        |.           |.        |.        |check    |.        |.        |.
 no frames           |.        |.           |.        |.        |restart  |.        |.        |.
 timed out           |.        |.           |INT recov|INT recov|.        |recov    |.        |.
 given up            |.        |END no retry|DRA leave|DRA leave|DRA leave|DRA leave|.        |.
@@ -57,6 +58,7 @@ SHORT = {
     "": "nothing",
     "recov": "recover",
     "restart": "restart streaming",
+    "check": "check frames",
     "no retry": "forget retry",
     "yield": "withdraw",
 }
@@ -152,7 +154,7 @@ def test_happenings_that_may_be_told_twice_do_nothing_new_the_second_time(
     again = step(following, trigger)
     assert again.state is following
     assert again.action in (CallAction.NOTHING, CallAction.NOTE_NEXT, CallAction.FORGET) or (
-        trigger in (CallTrigger.MEDIA_REFUSED, CallTrigger.TIMED_OUT, CallTrigger.NO_FRAMES)
+        trigger in (CallTrigger.MEDIA_REFUSED, CallTrigger.MEDIA_STOPPED, CallTrigger.TIMED_OUT, CallTrigger.NO_FRAMES)
         or (state, trigger) == (CallState.SCHEDULED, CallTrigger.OTHER_CALL_STARTED)
     )
 
