@@ -17,10 +17,10 @@ A room is known while a call publishes into it or a listener reads it. Without r
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from operator import itemgetter
 from typing import Any
 
 from listeners.messages import CaptionMessage, LaneSignal, SignalMessage
@@ -54,10 +54,16 @@ class Statistics:
     cut_readers: int
 
 
+_Kept = tuple[Line, tuple[str, ...]]
+"""A line, and the languages whose readers it is for."""
+WantedChanged = Callable[[frozenset[str]], None]
+"""Takes the languages of which somebody reads captions or hears audio."""
+
+
 @dataclass(slots=True, eq=False)
 class _Room:
     calls: int
-    log: OrderedDict[tuple[str, str], Line]
+    log: OrderedDict[tuple[str, str], _Kept]
     captions: set[CaptionReader]
     signals: set[SignalReader]
     audio: dict[str, set[AudioReader]]
@@ -65,8 +71,11 @@ class _Room:
     """By speaker and language: number of channels on which the interpretation is playing."""
     degraded: dict[tuple[str, str], LaneSignal]
     """By speaker and language: the latest signal of lanes that are not served as requested."""
-    pinned: OrderedDict[tuple[str, str], Line]
+    pinned: OrderedDict[tuple[str, str], _Kept]
     """Lines replayed to everybody who joins during the call, however late."""
+    wanted: Counter[str]
+    """How many readers there are of the captions or the audio of each language."""
+    watchers: list[WantedChanged]
 
     @property
     def readers(self) -> list[Reader[Any]]:
@@ -104,15 +113,26 @@ class Feed:
 
     # --- publishing ------------------------------------------------------------------------------------
 
-    def call_began(self, room_id: str) -> None:
-        """Keep captions from now on, with or without readers."""
-        self._room(room_id).calls += 1
+    def call_began(self, room_id: str, readers_changed: WantedChanged = lambda languages: None) -> None:
+        """Keep captions from now on, with or without readers.
 
-    def call_ended(self, room_id: str) -> None:
+        Args:
+            readers_changed: called whenever a language gets its first reader or loses its last; at once if there are
+                readers. A reader without a language reads what there is, and asks for none.
+        """
+        room = self._room(room_id)
+        room.calls += 1
+        room.watchers.append(readers_changed)
+        if room.wanted:
+            readers_changed(frozenset(room.wanted))
+
+    def call_ended(self, room_id: str, readers_changed: WantedChanged | None = None) -> None:
         """Restore original voices and lanes. Readers stay for the room's next call."""
         room = self._rooms.get(room_id)
         if room is None:
             return
+        if readers_changed in room.watchers:
+            room.watchers.remove(readers_changed)
         for speaker, language in list(room.suppressed):
             self._signal(room, SignalMessage("restore_original", speaker, language))
         room.suppressed.clear()
@@ -123,22 +143,27 @@ class Feed:
             room.pinned.clear()
         self._forget_if_unused(room_id)
 
-    def caption(self, caption: CaptionMessage, *, pinned: bool = False) -> None:
-        """Publish the latest revision of a line; a pinned line is replayed while the call lasts."""
+    def caption(self, caption: CaptionMessage, languages: tuple[str, ...] = (), *, pinned: bool = False) -> None:
+        """Publish the latest revision of a line; a pinned line is replayed while the call lasts.
+
+        Args:
+            languages: whose readers it is for, if not only those of its own language.
+        """
         room = self._rooms.get(caption.room_id)
         if room is None:
             return
         self._position += 1
         self._published += 1
         line = self._position, caption
+        languages = languages or (caption.language,)
         key = caption.utterance_id, caption.language
         log, limit = (room.pinned, PINNED_LINES) if pinned else (room.log, self._replayed_lines)
         log.pop(key, None)
-        log[key] = line
+        log[key] = line, languages
         if len(log) > limit:
             log.popitem(last=False)
         for reader in list(room.captions):
-            self._dropped_lines += reader.put(line)
+            self._dropped_lines += reader.put(line, languages)
 
     def audio(self, room_id: str, channel: str, pcm: bytes) -> None:
         """Publish a frame of 20 ms on a channel."""
@@ -214,18 +239,19 @@ class Feed:
         """Read captions published after a position, each line in its latest revision.
 
         Args:
-            language: only lines in this language; None: all lines.
+            language: only lines for its readers: in this language, else in another variety of it; None: all lines.
             since: position of the last line seen; a position that was never issued counts as 0, since it comes from a
                 process that has ended.
         """
         room = self._room(room_id)
-        kept = sorted((*room.pinned.values(), *room.log.values()), key=itemgetter(0))
-        missed = [line for line in kept if line[0] > since or since > self._position]
+        kept = sorted((*room.pinned.values(), *room.log.values()), key=lambda kept: kept[0][0])
+        missed = [each for each in kept if each[0][0] > since or since > self._position]
         limit = max(self._caption_limit, len(missed))
         reader = CaptionReader(partial(self._left, room_id), language, limit, self._captions_lost_limit)
-        for line in missed:
-            reader.put(line)
+        for line, languages in missed:
+            reader.put(line, languages)
         room.captions.add(reader)
+        self._count(room, language, 1)
         return reader
 
     def read_audio(self, room_id: str, channel: str) -> AudioReader:
@@ -233,6 +259,7 @@ class Feed:
         room = self._room(room_id)
         reader = AudioReader(partial(self._left, room_id), channel, self._audio_limit_ms)
         room.audio.setdefault(channel, set()).add(reader)
+        self._count(room, channel, 1)
         return reader
 
     def read_signals(self, room_id: str) -> SignalReader:
@@ -251,8 +278,23 @@ class Feed:
     def _room(self, room_id: str) -> _Room:
         room = self._rooms.get(room_id)
         if room is None:
-            room = self._rooms[room_id] = _Room(0, OrderedDict(), set(), set(), {}, {}, {}, OrderedDict())
+            room = self._rooms[room_id] = _Room(
+                0, OrderedDict(), set(), set(), {}, {}, {}, OrderedDict(), Counter(), []
+            )
         return room
+
+    @staticmethod
+    def _count(room: _Room, language: str | None, by: int) -> None:
+        """Count a reader of a language in or out, and tell the calls if it is the first or was the last."""
+        if language is None:
+            return
+        before = len(room.wanted)
+        room.wanted[language] += by
+        if not room.wanted[language]:
+            del room.wanted[language]
+        if len(room.wanted) != before:
+            for changed in list(room.watchers):
+                changed(frozenset(room.wanted))
 
     def _left(self, room_id: str, reader: Reader[Any]) -> None:
         if reader.reason == "too_slow":
@@ -262,6 +304,7 @@ class Feed:
             return
         if isinstance(reader, CaptionReader):
             room.captions.discard(reader)
+            self._count(room, reader.language, -1)
         elif isinstance(reader, SignalReader):
             room.signals.discard(reader)
         elif isinstance(reader, AudioReader):
@@ -269,6 +312,7 @@ class Feed:
             readers.discard(reader)
             if not readers:
                 room.audio.pop(reader.channel, None)
+            self._count(room, reader.channel, -1)
         self._forget_if_unused(room_id)
 
     def _forget_if_unused(self, room_id: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from listeners.messages import CaptionMessage, LaneSignal, SignalMessage
@@ -112,10 +112,10 @@ class CaptionReader(Reader[Line]):
         self._limit = limit
         self._lost_limit = lost_limit
 
-    def put(self, line: Line) -> int:
-        """Add a line; return how many were dropped."""
+    def put(self, line: Line, languages: Sequence[str]) -> int:
+        """Add a line that is for the readers of these languages; return how many were dropped."""
         _, caption = line
-        if self.language is not None and caption.language != self.language:
+        if self.language is not None and self.language not in languages:
             return 0
         key = caption.utterance_id, caption.language
         self._lines.pop(key, None)  # an earlier revision that was not read is replaced, which loses nothing

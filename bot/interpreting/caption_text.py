@@ -42,6 +42,8 @@ class CaptionLine:
     """`abandoned` if the rest will never come, and faults of the interpretation."""
     pinned: bool = False
     """Shown to readers who join later, as long as the call lasts."""
+    languages: tuple[str, ...] = ()
+    """Whose readers it is for: `language`, varieties of it that have no line of their own, and the language as such."""
 
 
 def whole_words(text: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from bot.interpreting.caption_text import CaptionLine, CaptionText
 from bot.interpreting.effects import Caption, Effect
 from bot.interpreting.glossary import revise
-from bot.interpreting.plan import AUTO, RoomPlan, primary
+from bot.interpreting.plan import AUTO, RoomPlan, primary, script
 
 UNDETERMINED = "und"
 """BCP 47 tag of a language that nobody has named."""
@@ -54,6 +54,10 @@ class Utterance:
     """Room language of an `auto` speaker's words; empty while it is not known."""
     doubtful: bool = False
     """Its words are in no language that was spoken: the recogniser has erred."""
+    targets: frozenset[str] = frozenset()
+    """Languages into which it is interpreted."""
+    addressed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By language of a line: whose readers the line is for."""
     silent: list[str] = field(default_factory=list)
     """Languages into which the interpretation of an `auto` speaker is empty: one of them was spoken."""
     withheld: bool = False
@@ -83,6 +87,7 @@ class Captions:
     def __init__(self, plan: RoomPlan, began_at: float, out: list[Effect]) -> None:
         """`began_at`: start of the meeting, in seconds on the session's clock. Captions count from there."""
         self._glossary = plan.glossary
+        self._languages = tuple(dict.fromkeys(plan.languages))
         self._text = CaptionText(plan.stability)
         self._utterances: dict[str, Utterance] = {}
         self._began_at = began_at
@@ -168,6 +173,7 @@ class Captions:
     def follow(self, plan: RoomPlan, now: float) -> None:
         """Take over the plan's stability, and correct lines that are not final by its glossary."""
         self._text.stability = plan.stability
+        self._languages = tuple(dict.fromkeys(plan.languages))
         before, self._glossary = self._glossary, plan.glossary
         if plan.glossary == before:
             return
@@ -191,6 +197,17 @@ class Captions:
         due_at = self._text.deadline()
         return min(deadlines if due_at is None else [*deadlines, due_at], default=None)
 
+    def _addressed(self, spoken: Utterance, language: str) -> tuple[str, ...]:
+        """Return whose readers a line is for: each variety reads its own, else one in its script, else the first."""
+        known = spoken.addressed.get(language)
+        if known is None:
+            alike = [tag for tag in self._languages if primary(tag) == primary(language)]
+            written = [tag for tag in alike if tag in spoken.targets or tag in (spoken.language, language)]
+            own = [tag for tag in alike if tag not in written and _line_for(tag, written) == language]
+            general = [primary(language)] if written[:1] in ([language], []) else []
+            known = spoken.addressed[language] = tuple(dict.fromkeys([language, *own, *general]))
+        return known
+
     def _write(
         self,
         spoken: Utterance,
@@ -209,6 +226,7 @@ class Captions:
             speaker=spoken.speaker,
             speaker_name=spoken.speaker_name,
             language=language,
+            languages=self._addressed(spoken, language),
             text=text,
             is_final=final,
             is_original=original,
@@ -218,3 +236,8 @@ class Captions:
             pinned=pinned,
         )
         self._out.append(Caption(line))
+
+
+def _line_for(variety: str, written: list[str]) -> str:
+    """Return the language of the line that a variety without a line of its own reads."""
+    return next((tag for tag in written if script(tag) == script(variety)), written[0] if written else "")

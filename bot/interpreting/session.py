@@ -298,7 +298,9 @@ class InterpreterSession:
         spoken = self._turns.begin(speaker, now)
         self._captions.begin(spoken)
         self._routing.heard_from(speaker)
-        for route in self._routing.routes(speaker, self._booths.refused):
+        found = self._routing.routes(speaker, self._booths.refused)
+        spoken.targets = frozenset(route.lane.target for route in found)
+        for route in found:
             self._renditions.begin(spoken, route, b"" if passed_on and route.lane.passthrough else pcm, now)
             if route.lane.passthrough:
                 self._passing_through.add(speaker)

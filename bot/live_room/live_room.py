@@ -41,6 +41,7 @@ from bot.interpreting.events import (
     OwnVoiceHeard,
     PlanChanged,
     PlayoutReady,
+    ReadersChanged,
     SpeakerAudio,
     Tick,
 )
@@ -135,7 +136,7 @@ class LiveRoom:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 self._running.set()
-                self._audience.began()
+                self._audience.began(self._readers_changed)
                 try:
                     ended = await self._until_over()
                 finally:
@@ -143,7 +144,7 @@ class LiveRoom:
                     try:
                         await self._close()
                     finally:
-                        self._audience.ended()
+                        self._audience.ended(self._readers_changed)
         except* Exception as errors:  # the room's error boundary: other rooms are not affected
             logger.error("room failed", exc_info=errors)
         return ended
@@ -227,6 +228,9 @@ class LiveRoom:
 
     def _on_alarm(self, now: float) -> None:
         self.deliver(Tick())
+
+    def _readers_changed(self, languages: frozenset[str]) -> None:
+        self.deliver(ReadersChanged(languages))
 
     def change_plan(self, plan: RoomPlan) -> None:
         """Use a changed plan from the next frame on; whether audio is mixed stays as it was when the call began."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from bot.interpreting.caption_text import CaptionLine
@@ -74,11 +75,15 @@ class TranscriptSink(Protocol):
 class Audience(Protocol):
     """Passes what the room produces on to people and systems outside the call."""
 
-    def began(self) -> None:
-        """Note that the room starts; nothing else is called before."""
+    def began(self, readers_changed: Callable[[frozenset[str]], None]) -> None:
+        """Note that the room starts; nothing else is called before.
+
+        Args:
+            readers_changed: to be called with the languages that are read or heard outside the call, at every change.
+        """
         ...
 
-    def ended(self) -> None: ...
+    def ended(self, readers_changed: Callable[[frozenset[str]], None]) -> None: ...
 
     def caption(self, line: CaptionLine) -> None: ...
 

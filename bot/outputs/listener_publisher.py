@@ -8,7 +8,7 @@ from bot.interpreting.caption_text import CaptionLine
 from bot.interpreting.lane_status import RESTORED
 from bot.interpreting.plan import Lane
 from bot.outputs.webhook_events import EmitEvent
-from listeners.feed import Feed
+from listeners.feed import Feed, WantedChanged
 from listeners.messages import CaptionMessage
 
 
@@ -23,11 +23,11 @@ class ListenerPublisher:
     emit: EmitEvent = lambda kind, room_id, data: None
     """Sends webhook events."""
 
-    def began(self) -> None:
-        self.feed.call_began(self.room_id)
+    def began(self, readers_changed: WantedChanged) -> None:
+        self.feed.call_began(self.room_id, readers_changed)
 
-    def ended(self) -> None:
-        self.feed.call_ended(self.room_id)
+    def ended(self, readers_changed: WantedChanged) -> None:
+        self.feed.call_ended(self.room_id, readers_changed)
 
     def caption(self, line: CaptionLine) -> None:
         self.feed.caption(
@@ -42,6 +42,7 @@ class ListenerPublisher:
                 is_final=line.is_final,
                 timestamp_ms=line.timestamp_ms + self.began_at_ms,
             ),
+            languages=line.languages,
             pinned=line.pinned,
         )
 

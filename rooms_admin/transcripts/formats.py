@@ -6,11 +6,13 @@ JSON is complete; the other formats are for players and readers, and omit flags.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from os.path import commonprefix
 from typing import NamedTuple
 
 import msgspec
 
 from rooms_admin.plain_text import one_line
+from rooms_admin.rooms.language_tags import primary
 from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine
 
 READING_MS_PER_CHARACTER = 65
@@ -33,15 +35,32 @@ class Cue(NamedTuple):
 
 
 def latest(lines: Iterable[TranscriptLine], language: str | None = None) -> list[TranscriptLine]:
-    """Return the latest revision of each line, by time; only lines in `language` if it is given."""
+    """Return the latest revision of each line, by time.
+
+    Args:
+        language: only lines in it; of an utterance that has none, the line in the variety of it that is most alike.
+    """
     best: dict[tuple[str, str], TranscriptLine] = {}
     for line in lines:
-        if language is not None and line.language.lower() != language.lower():
+        if language is not None and primary(line.language.lower()) != primary(language.lower()):
             continue
         known = best.get((line.utterance_id, line.language))
         if known is None or line.revision >= known.revision:
             best[line.utterance_id, line.language] = line
+    if language is not None:
+        closest: dict[str, TranscriptLine] = {}
+        for line in best.values():
+            known = closest.get(line.utterance_id)
+            if known is None or _alike(line.language, language) > _alike(known.language, language):
+                closest[line.utterance_id] = line
+        best = {(line.utterance_id, line.language): line for line in closest.values()}
     return sorted(best.values(), key=lambda line: (line.timestamp_ms, line.utterance_id, not line.is_original))
+
+
+def _alike(tag: str, wanted: str) -> tuple[bool, int]:
+    """Return how much a language tag is like the one wanted: by being the same, or by the parts it begins with."""
+    parts, others = tag.lower().split("-"), wanted.lower().split("-")
+    return parts == others, len(commonprefix([parts, others]))
 
 
 def cues(lines: Sequence[TranscriptLine], language: str | None = None) -> list[Cue]:
@@ -54,16 +73,19 @@ def cues(lines: Sequence[TranscriptLine], language: str | None = None) -> list[C
         return []
     zero = min(line.timestamp_ms for line in lines)
     shown = [line for line in latest(lines, language) if line.is_final and one_line(line.text)]
-    following: dict[str, tuple[int, int | None]] = {}  # by language: the next start, and the one after it
+    following: dict[
+        str, tuple[int, int | None]
+    ] = {}  # by language asked for, else of the line: the next start, and the one after it
     timed: list[Cue] = []
     for line in reversed(shown):
         start = line.timestamp_ms - zero
         reading = len(one_line(line.text)) * READING_MS_PER_CHARACTER
         end = start + max(min(max(reading, SHORTEST_CUE_MS), LONGEST_CUE_MS), line.duration_ms)
-        coming, beyond = following.get(line.language, (None, None))
+        track = language or line.language
+        coming, beyond = following.get(track, (None, None))
         # Lines that begin in the same millisecond are both shown.
         limit = coming if coming is not None and coming > start else beyond
-        following[line.language] = (start, limit)
+        following[track] = (start, limit)
         timed.append(Cue(start, end if limit is None else min(end, max(limit, start + SHORTEST_OVERLAP_MS)), line))
     timed.reverse()
     return timed

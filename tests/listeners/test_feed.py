@@ -45,6 +45,35 @@ async def test_captions_reach_readers_of_their_language_and_of_all() -> None:
     assert await texts(all_of_them) == ["1.1", "2.1"]
 
 
+async def test_a_line_reaches_the_readers_it_is_addressed_to_also_those_who_come_later() -> None:
+    feed = Feed()
+    early = feed.read_captions(ROOM, "es-MX")
+    feed.caption(caption(1), languages=("es-ES", "es-MX", "es"))
+    feed.caption(caption(2), languages=("es-ES",))
+    late, general = feed.read_captions(ROOM, "es-MX"), feed.read_captions(ROOM, "es")
+    assert await texts(early) == await texts(late) == await texts(general) == ["1.1"]
+
+
+async def test_calls_are_told_which_languages_are_read_or_heard_and_only_when_that_changes() -> None:
+    feed = Feed()
+    told: list[set[str]] = []
+
+    def changed(languages: frozenset[str]) -> None:
+        told.append(set(languages))
+
+    first = feed.read_captions(ROOM, "fr-FR")
+    feed.read_captions(ROOM)
+    feed.call_began(ROOM, changed)
+    second = feed.read_audio(ROOM, "fr-FR")
+    third = feed.read_audio(ROOM, "de-DE")
+    for reader in (first, third, second):
+        reader.close()
+    assert told == [{"fr-FR"}, {"fr-FR", "de-DE"}, {"fr-FR"}, set()]
+    feed.call_ended(ROOM, changed)
+    feed.read_captions(ROOM, "es-ES")
+    assert len(told) == 4
+
+
 async def test_a_waiting_reader_is_woken() -> None:
     feed = Feed()
     reader = feed.read_audio(ROOM, "es-ES")

@@ -29,6 +29,7 @@ class FakeBooth:
         """Every time it was asked, retries among them."""
         self.manner: dict[str, tuple[bool, float]] = {}
         """Strictness and speed, as asked the last time."""
+        self.voice = True
         self.condensed: list[str] = []
         self.paced = 1.0, False
         self.released: list[str] = []
@@ -118,6 +119,7 @@ class FakeBooths:
         self, lane: Lane, instructions: str, deliver: Deliver, mode: Mode = Mode.CONSECUTIVE, voice: bool = True, /
     ) -> FakeBooth:
         booth = FakeBooth(lane, instructions, deliver, self.model, mode)
+        booth.voice = voice
         self.made.append(booth)
         return booth
 

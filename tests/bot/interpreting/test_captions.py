@@ -173,3 +173,41 @@ def test_an_utterance_whose_own_words_have_come_is_forgotten_with_its_lines() ->
     read.captions.grow(one, ES, "Hola", 103.0)
     read.captions.forget(104.0, set())
     assert (read.captions.find("u-1"), read.captions.text("u-1", ES)) == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("languages", "source", "targets", "line", "wanted"),
+    [
+        (("en-US", ES, "es-MX"), "en-US", {ES}, ES, (ES, "es-MX", "es")),
+        (("en-US", ES, "es-MX"), "en-US", {ES}, "en-US", ("en-US", "en")),
+        (("en-US", ES, "es-MX"), "en-US", {ES, "es-MX"}, ES, (ES, "es")),
+        (("en-US", ES, "es-MX"), "en-US", {ES, "es-MX"}, "es-MX", ("es-MX",)),
+        (("en-US", ES, "es-MX"), "es-MX", {"en-US"}, "es-MX", ("es-MX", ES, "es")),
+        (("en", "zh-CN", "zh-Hant", "zh-TW", "zh-SG"), "en", {"zh-CN", "zh-Hant"}, "zh-CN", ("zh-CN", "zh-SG", "zh")),
+        (("en", "zh-CN", "zh-Hant", "zh-TW", "zh-SG"), "en", {"zh-CN", "zh-Hant"}, "zh-Hant", ("zh-Hant", "zh-TW")),
+        (("en", "zh-Hant", "zh-CN"), "en", {"zh-Hant"}, "zh-Hant", ("zh-Hant", "zh-CN", "zh")),
+        (("en-US", "fr-FR"), "en-US", set(), ES, (ES, "es")),
+    ],
+)
+def test_a_line_is_for_its_readers_and_those_of_varieties_that_have_none(
+    languages: tuple[str, ...], source: str, targets: set[str], line: str, wanted: tuple[str, ...]
+) -> None:
+    read, one = Read(RoomPlan(languages)), spoken(source)
+    one.targets = frozenset(targets)
+    for delta in ("a", "b"):
+        read.captions.grow(one, line, delta, 102.0)
+    assert [each.languages for each in read.lines] == [wanted, wanted]
+
+
+def test_lines_are_addressed_to_the_languages_of_the_present_plan() -> None:
+    read, one = Read(), spoken()
+    read.captions.follow(RoomPlan(("en-US", ES, "es-MX")), 102.0)
+    read.captions.grow(one, ES, "a", 102.0)
+    assert read.lines[0].languages == (ES, "es-MX", "es")
+
+
+def test_how_much_of_the_speech_is_the_interpreters_own_voice() -> None:
+    one = spoken()
+    assert one.own_share == 0.0
+    one.voiced_ms, one.measured_ms, one.own_voice_ms = 1_000, 400, 350.0
+    assert one.own_share == pytest.approx(350 / 700)

@@ -133,8 +133,12 @@ def test_captions_say_who_spoke_when_and_for_how_long() -> None:
     meeting.says(ADA, at=1.0, seconds=2.0)
     meeting.run()
     original, partial, final = meeting.captions()
-    assert original == CaptionLine("u-1", 1, ADA, "Ada", "en-US", "Hello", True, True, 1100, 1900)
-    assert partial == CaptionLine("u-1", 1, ADA, "Ada", "es-ES", "Hola", False, False, 1100, 1900)
+    assert original == CaptionLine(
+        "u-1", 1, ADA, "Ada", "en-US", "Hello", True, True, 1100, 1900, (), False, ("en-US", "en")
+    )
+    assert partial == CaptionLine(
+        "u-1", 1, ADA, "Ada", "es-ES", "Hola", False, False, 1100, 1900, (), False, ("es-ES", "es")
+    )
     assert final == replace(partial, revision=2, is_final=True)
 
 

@@ -33,6 +33,7 @@ from tests.support.meeting import (
     ADA,
     ADA_INTO_SPANISH,
     BENITO,
+    BENITO_INTO_ENGLISH,
     GUEST,
     PEOPLE,
     THREE_LANGUAGES,
@@ -626,3 +627,18 @@ async def test_a_room_that_is_over_is_quiet() -> None:
             await stage.until(3.0)
             stage.room.end("stopped", hang_up=True)
         assert stage.now == 3.0
+
+
+@virtual_time
+async def test_a_language_that_is_read_outside_the_call_is_interpreted_in_text() -> None:
+    async with Stage(plan=THREE_LANGUAGES) as stage:
+        stage.room.deliver(there(ADA, BENITO))
+        await asyncio.sleep(0)
+        lanes = [booth.lane for booth in stage.booths.made]
+        assert lanes == [ADA_INTO_SPANISH, BENITO_INTO_ENGLISH]
+        reader = stage.feed.read_captions("room-1", "fr-FR")
+        await asyncio.sleep(0)
+        assert [(booth.lane.target, booth.voice) for booth in stage.booths.made[2:]] == [("fr-FR", False)] * 2
+        reader.close()
+        await stage.until(15.0)
+        assert [booth.lane for booth in stage.booths.running] == lanes

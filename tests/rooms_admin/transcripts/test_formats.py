@@ -51,6 +51,44 @@ def test_vtt_of_all_languages_says_which_is_which() -> None:
     assert to_vtt(MEETING).count(" --> ") == 4
 
 
+VARIETIES = [
+    said("Buenos días.", utterance="u1", language="es-ES", original=False),
+    said("Buenos días, pues.", utterance="u1", language="es-MX", original=False),
+    said("¿Empezamos?", 2_000, utterance="u2", language="es-ES", original=False),
+    said("简体", 4_000, utterance="u3", language="zh-Hans", original=False),
+    said("繁體", 4_000, utterance="u3", language="zh-Hant", original=False),
+]
+
+
+@pytest.mark.parametrize(
+    ("language", "wanted"),
+    [
+        ("es-MX", ["Buenos días, pues.", "¿Empezamos?"]),
+        ("ES-es", ["Buenos días.", "¿Empezamos?"]),
+        ("es-AR", ["Buenos días.", "¿Empezamos?"]),
+        ("es", ["Buenos días.", "¿Empezamos?"]),
+        ("zh-Hant-TW", ["繁體"]),
+        ("en-US", []),
+    ],
+)
+def test_of_an_utterance_without_a_line_in_the_language_that_of_the_closest_variety_is_read(
+    language: str, wanted: list[str]
+) -> None:
+    for lines in (VARIETIES, VARIETIES[::-1]):
+        found = [line.text for line in latest(lines, language)]
+        if language in ("es-AR", "es"):  # neither is closer
+            found[0] = "Buenos días."
+        assert found == wanted
+
+
+def test_cues_in_several_varieties_follow_one_another_in_one_track() -> None:
+    lines = [
+        said("Buenos días a todos, señoras y señores.", language="es-ES"),
+        said("¿Sí?", 800, utterance="u2", language="es-MX"),
+    ]
+    assert [(start, end) for start, end, _ in cues(lines, "es-ES")] == [(0, 800), (800, 2_300)]
+
+
 def test_srt_and_txt() -> None:
     assert to_srt(MEETING, "es-ES") == (
         "1\n00:00:00,000 --> 00:00:01,500\nAda: Buenos días a todos.\n\n"
