@@ -237,18 +237,20 @@ class BoothEvents:
 
     def ready(self, event: BoothReady) -> None:
         """Report the engine of a booth that works."""
+        if event.lane in self._booths:
+            self._booths.ready(event.lane)
         if event.engine and event.lane in self._booths:
             self._out.append(LaneReady(event.lane, event.engine))
 
-    def lost(self, event: BoothLost) -> None:
-        """Abandon the utterances a booth will not finish: those it names, or all of its lane if it is lost for good."""
+    def lost(self, event: BoothLost, now: float) -> None:
+        """Abandon the utterances a booth will not finish: those it names, or all of its lane if it is refused."""
         found = [self._renditions.find(event.lane, utterance) for utterance in event.utterances]
         refused = event.final and event.lane in self._booths  # else it was closed before it could say so
         if refused:
             found = [rendition for rendition in self._renditions.all() if rendition.lane == event.lane]
         self._renditions.abandon([each for each in found if each is not None and not each.complete], event.reason)
         if refused:
-            self._booths.refuse(event.lane)
+            self._booths.refuse(event.lane, now)
             self._out.append(LaneServed(event.lane, "", event.reason))
 
     def degraded(self, event: BoothDegraded) -> None:

@@ -1,7 +1,7 @@
 """Which lanes have a booth: opened when needed, briefed when the plan changes, closed when idle or over the limit.
 
     (none) ──needed──► open ──idle, or its place is needed──► (none)
-                        └──refused for good──► refused: not opened again until the plan drops the lane
+                        └──refused──► refused ──after a time that grows──► tried again, beside what serves the lane
 
 A booth that has work is never closed. A booth that is no longer wanted is closed when it becomes idle.
 """
@@ -18,6 +18,10 @@ from bot.interpreting.effects import Brief, CloseBooth, Effect, OpenBooth
 from bot.interpreting.plan import MIXED, Lane, Mode, RoomPlan
 from bot.interpreting.routing import Route, RoutingTable
 
+FIRST_RETRY_S = 10.0
+LONGEST_RETRY_S = 300.0
+"""A refused lane is tried again after the first of these, then after twice as long each time, up to the second: a key
+may be being rotated, a deployment replaced."""
 LEFT_S = 10.0
 """Seconds a booth stays open after its speaker, or the last who hears it, has left: they may come right back, and the
 speaker's last words may still be recognised."""
@@ -45,6 +49,9 @@ class Booths:
 
     def __init__(self, plan: RoomPlan, routing: RoutingTable, out: list[Effect]) -> None:
         self.refused: set[Lane] = set()
+        """Lanes that nothing serves; a booth may be open that tries whether it can."""
+        self._retries: dict[Lane, tuple[float, float]] = {}
+        """When a refused lane is tried again, and after how many seconds if it is refused again."""
         self.voiceless = ""
         """Why new booths are opened without a voice and only write; empty while they have one."""
         self._plan = plan
@@ -121,11 +128,18 @@ class Booths:
         if booth is not None:
             booth.used_at = now
 
-    def refuse(self, lane: Lane) -> None:
-        """Close the lane's booth, and open no other: none can ever serve this lane."""
+    def refuse(self, lane: Lane, now: float) -> None:
+        """Close the lane's booth, and open no other for a time: none can serve this lane at present."""
         if lane in self._open:
             self.refused.add(lane)
+            _, pause_s = self._retries.get(lane, (0.0, FIRST_RETRY_S))
+            self._retries[lane] = now + pause_s, min(2 * pause_s, LONGEST_RETRY_S)
             self._close(lane)
+
+    def ready(self, lane: Lane) -> None:
+        """Note that a booth works: its lane is refused no more."""
+        self.refused.discard(lane)
+        self._retries.pop(lane, None)
 
     def served(self, lane: Lane, engine: str) -> bool:
         """Note which engine serves a lane; returns whether the lane has a booth."""
@@ -157,6 +171,7 @@ class Booths:
         self._plan = plan
         wanted = {speaker: self._wanted(speaker) for speaker in {lane.speaker for lane in [*self._open, *self.refused]}}
         self.refused = {lane for lane in self.refused if lane in wanted[lane.speaker]}
+        self._retries = {lane: retry for lane, retry in self._retries.items() if lane in self.refused}
         for lane, booth in self._open.items():
             booth.unwanted = lane not in wanted[lane.speaker]
             instructions = self._briefing(lane)
@@ -165,15 +180,28 @@ class Booths:
                 self._out.append(Brief(lane, instructions))
 
     def park(self, now: float) -> None:
-        """Close the booths that have been idle long enough."""
+        """Close the booths that have been idle long enough, and try again what was refused long enough ago."""
+        self._try_again(now)
         for lane in sorted(self._open, key=lambda lane: self._open[lane].used_at):
             if now >= self._parks_at(lane) and lane not in self._work:
                 self._close(lane)
 
     def deadline(self) -> float | None:
         """When `park` has something to do."""
-        at = min((self._parks_at(lane) for lane in self._open if lane not in self._work), default=math.inf)
+        idle = (self._parks_at(lane) for lane in self._open if lane not in self._work)
+        retries = (self._retries[lane][0] for lane in self.refused if lane not in self._open)
+        at = min(min(idle, default=math.inf), min(retries, default=math.inf))
         return None if at == math.inf else at
+
+    def _try_again(self, now: float) -> None:
+        """Open booths for refused lanes whose time has come; where there is no place, the next utterance does."""
+        due = [lane for lane in self.refused if lane not in self._open and now >= self._retries[lane][0]]
+        for lane in due:
+            route = next((route for route in self._routing.routes(lane.speaker) if route.lane == lane), None)
+            if route is None or not self._routing.is_there(lane.speaker) or len(self._open) >= self._plan.max_lanes:
+                self.refused.discard(lane)
+            else:
+                self._open_booth(route, now)
 
     def close_all(self) -> None:
         for lane in self.lanes:

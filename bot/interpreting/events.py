@@ -113,7 +113,7 @@ class BoothReady:
 
 @dataclass(frozen=True, slots=True)
 class BoothLost:
-    """The booth's session is gone. The booth opens another by itself unless `final`.
+    """The booth's session is gone. The booth opens another by itself unless `final`: no engine accepts it at present.
 
     A session also counts as gone when it does not acknowledge a commit within 3 s: an answer that a stalled model gives
     half a minute later is of no use.

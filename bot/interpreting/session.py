@@ -159,7 +159,7 @@ class InterpreterSession:
             case BoothReady():
                 booth_events.ready(event)
             case BoothLost():
-                booth_events.lost(event)
+                booth_events.lost(event, now)
             case BoothUsed():
                 booth_events.used(event)
             case BoothDegraded():

@@ -151,7 +151,7 @@ def test_nobody_listens_to_answers_that_were_not_asked_for() -> None:
     desk.says("Hola", 10, 1.0)
     desk.ends(1.0)
     desk.answers.dropped(HearingDropped(LANE, "u-1", "model_backlog"))
-    desk.answers.lost(BoothLost(LANE, "closed_1011", ("u-1",)))
+    desk.answers.lost(BoothLost(LANE, "closed_1011", ("u-1",)), 4.0)
     assert desk.out == []
     desk.hears()
     before = list(desk.out)
@@ -461,22 +461,23 @@ def test_what_another_interpreter_would_answer_is_read_and_not_heard() -> None:
 def test_what_a_booth_has_lost_is_abandoned() -> None:
     desk = Desk()
     desk.hears()
-    desk.answers.lost(BoothLost(LANE, "closed_1011", ("u-1", "u-7")))
+    desk.answers.lost(BoothLost(LANE, "closed_1011", ("u-1", "u-7")), 4.0)
     assert desk.settled() == [("abandoned", "closed_1011")]
     assert LANE in desk.booths
 
 
-def test_a_booth_that_is_lost_for_good_is_refused_and_takes_all_with_it_that_is_not_complete() -> None:
+def test_a_booth_that_is_refused_closes_and_takes_all_with_it_that_is_not_complete() -> None:
     desk = Desk()
     desk.hears()
     desk.hears(name="u-2", began_at=3.0)
     desk.says("Hola", 50, 3.0)
     desk.ends(3.1)
-    desk.answers.lost(BoothLost(LANE, "http_401", (), final=True))
+    desk.answers.lost(BoothLost(LANE, "http_401", (), final=True), 4.0)
     assert desk.settled() == [("abandoned", "http_401")]
     assert desk.out[-1] == LaneServed(LANE, "", "http_401")
     assert desk.booths.refused == {LANE}
-    desk.answers.lost(BoothLost(LANE, "http_401", ("u-1",), final=True))
+    assert desk.booths.deadline() == 14.0, "tried again"
+    desk.answers.lost(BoothLost(LANE, "http_401", ("u-1",), final=True), 4.0)
     assert len(desk.settled()) == 1, "what is complete is played to its end"
 
 
@@ -594,3 +595,14 @@ def test_what_is_used_is_counted_whether_or_not_somebody_waits_for_it() -> None:
     )
     desk.answers.used(BoothUsed(LANE, Usage(translation_ms=5_000)))
     assert desk.usage.total.tokens == {"output_audio": 20, "translation_ms": 5_000}
+
+
+def test_a_lane_whose_booth_works_is_refused_no_more() -> None:
+    desk = Desk()
+    desk.hears()
+    desk.answers.lost(BoothLost(LANE, "http_401", (), final=True), 4.0)
+    desk.booths.park(14.0)
+    assert (LANE in desk.booths, desk.booths.refused) == (True, {LANE})
+    desk.answers.ready(BoothReady(LANE, "conversation"))
+    assert desk.booths.refused == set()
+    assert desk.out[-1] == LaneReady(LANE, "conversation")

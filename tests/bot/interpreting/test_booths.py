@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from bot.interpreting.booths import LEFT_S, Booths
+from bot.interpreting.booths import FIRST_RETRY_S, LEFT_S, LONGEST_RETRY_S, Booths
 from bot.interpreting.effects import Brief, CloseBooth, Effect, OpenBooth
 from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.plan import AUTO, MIXED, Lane, Mode, RoomPlan
@@ -153,11 +153,11 @@ def test_who_comes_back_finds_the_booth_open() -> None:
     assert row.booths.lanes == [SPANISH, ENGLISH]
 
 
-def test_a_booth_refused_for_good_is_asked_no_more() -> None:
+def test_a_refused_booth_is_not_asked_at_once() -> None:
     row = Row()
     row.need(SPANISH, 0.0)
-    row.booths.refuse(SPANISH)
-    row.booths.refuse(FRENCH)
+    row.booths.refuse(SPANISH, 0.5)
+    row.booths.refuse(FRENCH, 0.5)
     assert row.told() == [("OpenBooth", SPANISH), ("CloseBooth", SPANISH)]
     assert row.need(SPANISH, 1.0) == "booth_refused"
     row.seat(ADA, BENITO, now=1.0)
@@ -168,11 +168,52 @@ def test_a_booth_refused_for_good_is_asked_no_more() -> None:
 def test_a_refusal_is_remembered_as_long_as_the_lane_is_wanted() -> None:
     row = Row()
     row.need(SPANISH, 0.0)
-    row.booths.refuse(SPANISH)
+    row.booths.refuse(SPANISH, 0.0)
     row.follow(replace(ROOM, pivot="fr-FR"))
     assert row.booths.refused == {SPANISH}
     row.follow(replace(ROOM, languages=("en-US", "fr-FR")))
     assert row.booths.refused == set()
+
+
+def test_a_refused_lane_is_tried_again_ever_later_until_its_booth_works() -> None:
+    row = Row(replace(ROOM, park_after_s=1_000.0))
+    row.need(SPANISH, 0.0)
+    pauses, now = [], 0.0
+    for _ in range(7):
+        row.booths.refuse(SPANISH, now)
+        due = row.booths.deadline()
+        assert due is not None
+        pauses.append(due - now)
+        row.booths.park(due - 0.1)
+        assert row.booths.lanes == []
+        now = due
+        row.booths.park(now)
+        assert row.booths.lanes == [SPANISH]
+        assert row.booths.refused == {SPANISH}, "nothing serves it yet"
+        assert row.need(SPANISH, now) == "", "but what is said may wait for it"
+    assert pauses == [FIRST_RETRY_S, 20.0, 40.0, 80.0, 160.0, LONGEST_RETRY_S, LONGEST_RETRY_S]
+    row.booths.ready(SPANISH)
+    assert row.booths.refused == set()
+    row.booths.refuse(SPANISH, now)
+    assert row.booths.deadline() == now + FIRST_RETRY_S
+
+
+def test_a_refused_lane_that_has_no_place_or_is_not_wanted_now_is_tried_with_the_next_word() -> None:
+    full = Row(replace(ROOM, max_lanes=1))
+    full.need(SPANISH, 0.0)
+    full.booths.refuse(SPANISH, 0.0)
+    full.need(ENGLISH, 1.0)
+    absent = Row()
+    absent.need(SPANISH, 0.0)
+    absent.booths.refuse(SPANISH, 0.0)
+    absent.seat(BENITO)
+    unheard = Row()
+    unheard.need(Lane(ADA, "en-US", "de-DE"), 0.0)
+    unheard.booths.refuse(Lane(ADA, "en-US", "de-DE"), 0.0)
+    for row in (full, absent, unheard):
+        row.booths.park(FIRST_RETRY_S)
+        assert row.booths.refused == set()
+        assert SPANISH not in row.booths
 
 
 def test_a_changed_glossary_reaches_open_booths() -> None:
