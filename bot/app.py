@@ -35,7 +35,7 @@ from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.shared_room import SharedRooms
 from bot.live_room.voice_activity import DetectorPool
 from bot.outputs.webhook_events import WebhookEvents
-from bot.rate_limits import UNPROVEN_PER_S, admin_limits, buckets, join_limits, media_limits, webhook_limits
+from bot.rate_limits import RateLimits
 from bot.realtime.capabilities import Capabilities
 from bot.realtime.client import ModelSockets, build_client
 from bot.realtime.conversation_messages import ConversationSettings
@@ -178,8 +178,11 @@ class Interpreter:
             resources = await open_resources(self._settings, self.feed, stack)
             service = build(self._settings, resources)
             self.calls = service.calls
+            limits = RateLimits(self._settings, asyncio.get_running_loop().time)
             # In a thread: FastAPI and pydantic read source files to describe the routes.
-            await asyncio.to_thread(add_routes, app, self._settings, resources, service, self._keys, self.background)
+            await asyncio.to_thread(
+                add_routes, app, self._settings, resources, service, limits, self._keys, self.background
+            )
             chores = dict(service.chores)
             chores["refusals"] = partial(self.refusals.run, RefusalLog(resources.storage.key_value).keep)
             if self._key_file is not None:
@@ -289,13 +292,13 @@ def add_routes(
     settings: Settings,
     resources: Resources,
     service: Service,
+    limits: RateLimits,
     keys: ApiKeys,
     background: Background,
 ) -> None:
     """Add every route to the application, and the description of all of them."""
     dispatcher, rooms, storage = service.calls.dispatcher, service.rooms, resources.storage
     issue_ticket = _ticket_issuer(settings)
-    unproven = buckets(UNPROVEN_PER_S)
     secret, event_grid = settings.event_grid_secret, _event_grid_verifier(settings)
     app.include_router(
         webhook_routes.router(
@@ -303,7 +306,7 @@ def add_routes(
             service.verifier.verify,
             event_grid_secret=None if secret is None else secret.get_secret_value(),
             verify_event_grid=None if event_grid is None else event_grid_only(event_grid.verify),
-            limits=webhook_limits(unproven),
+            limits=limits.webhooks(),
         )
     )
     app.include_router(
@@ -311,10 +314,10 @@ def add_routes(
             dispatcher.serve_media,
             verify=service.verifier.verify,
             knows_secret=dispatcher.knows_secret,
-            limits=media_limits(unproven),
+            limits=limits.media(),
         )
     )
-    guard = RequestGuard(Admins(keys, _entra(settings)), admin_limits(settings, unproven), storage.idempotency)
+    guard = RequestGuard(Admins(keys, _entra(settings)), limits.admin(), storage.idempotency)
     app.include_router(
         admin_routes.router(
             rooms,
@@ -329,7 +332,9 @@ def add_routes(
         admin_routes.subscription_routes(storage.subscriptions, resources.deliveries.targets, rooms, guard)
     )
     app.include_router(admin_routes.refusal_routes(RefusalLog(storage.key_value), guard))
-    app.include_router(admin_routes.joining_routes(rooms, issue_ticket, join_limits(), JoinAttempts(storage.key_value)))
+    app.include_router(
+        admin_routes.joining_routes(rooms, issue_ticket, limits.join_codes(), JoinAttempts(storage.key_value))
+    )
     app.include_router(
         health.router(
             service.calls.active_calls, service.capabilities, storage.health, background, service.ticket_agreement

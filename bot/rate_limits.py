@@ -7,7 +7,7 @@ bucket per network over all endpoints, and only refusals are paid from it: behin
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 
 from bot.config import Settings
 from http_serving.rate_limiter import TokenBuckets
@@ -31,21 +31,28 @@ DIALS_PER_S = 1.0
 """Media sockets per call: ACS opens one, and a few more when it breaks."""
 
 
-def buckets(rate: float) -> TokenBuckets:
-    return TokenBuckets(rate, BURST_S * rate, time.monotonic)
+class RateLimits:
+    """Makes the limits of each endpoint. `clock` is that of the event loop, in seconds."""
 
+    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._unproven = self._buckets(UNPROVEN_PER_S)
 
-def admin_limits(settings: Settings, unproven: TokenBuckets) -> RequestLimits:
-    return RequestLimits(buckets(settings.admin_reads_per_s), buckets(settings.admin_changes_per_s), unproven)
+    def admin(self) -> RequestLimits:
+        reads, changes = self._settings.admin_reads_per_s, self._settings.admin_changes_per_s
+        return RequestLimits(self._buckets(reads), self._buckets(changes), self._unproven)
 
+    def join_codes(self) -> TokenBuckets:
+        return TokenBuckets(JOIN_CODES_PER_S, JOIN_CODES_AT_ONCE, self._clock)
 
-def join_limits() -> TokenBuckets:
-    return TokenBuckets(JOIN_CODES_PER_S, JOIN_CODES_AT_ONCE, time.monotonic)
+    def webhooks(self) -> WebhookLimits:
+        return WebhookLimits(
+            self._unproven.take, self._buckets(DELIVERIES_PER_S).take, self._buckets(CALLBACKS_PER_S).take
+        )
 
+    def media(self) -> MediaLimits:
+        return MediaLimits(self._unproven.take, self._buckets(DIALS_PER_S).take)
 
-def webhook_limits(unproven: TokenBuckets) -> WebhookLimits:
-    return WebhookLimits(unproven.take, buckets(DELIVERIES_PER_S).take, buckets(CALLBACKS_PER_S).take)
-
-
-def media_limits(unproven: TokenBuckets) -> MediaLimits:
-    return MediaLimits(unproven.take, buckets(DIALS_PER_S).take)
+    def _buckets(self, rate: float) -> TokenBuckets:
+        return TokenBuckets(rate, BURST_S * rate, self._clock)

@@ -75,7 +75,7 @@ async def test_a_slow_body_is_given_up() -> None:
 
 
 async def test_who_asks_too_often_is_told_to_slow_down_and_nobody_else_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.app.UNPROVEN_PER_S", 0.2)
+    monkeypatch.setattr("bot.rate_limits.UNPROVEN_PER_S", 0.2)
     async with line(admin_reads_per_s=1000, admin_changes_per_s=1) as whole, others_are_served(whole) as live:
         path = f"/api/rooms/{live.room_id}/tickets"
         answers = [await ask(whole, "POST", path, ADMIN, {"purpose": "captions"}) for _ in range(12)]

@@ -8,7 +8,16 @@ from typing import Any, get_args
 import pytest
 
 from emulator.faults import TokenFlaw
-from tests.support.access import Refusal, ask, call_token, head, others_are_served, read_refusal, trickle
+from tests.support.access import (
+    Refusal,
+    ask,
+    call_token,
+    head,
+    of_connection,
+    others_are_served,
+    read_refusal,
+    trickle,
+)
 from tests.support.line import line
 from tests.support.virtual_time import in_virtual_time
 from webhooks import routes as webhook_routes
@@ -39,6 +48,7 @@ TABLE: list[tuple[str, str, TokenFlaw | None, Any, Refusal]] = [
     ("of the wrong shape", "", "valid", wire("malformed_no_participants"), BAD),
     ("oversized", "", "valid", LARGE, (413, "payload_too_large")),
     ("at the limit, and no JSON", "", "valid", LARGE[1:], BAD),
+    ("of another connection", "", "valid", PLAYED, BAD),
     ("good", "", "valid", PLAYED, OK),
     ("duplicate", "", "valid", PLAYED, OK),
     ("out of order", "", "valid", wire("participants_updated_phone_on_hold"), OK),
@@ -50,15 +60,14 @@ async def test_what_is_turned_away() -> None:
     async with line() as whole:
         room = await whole.room()
         async with room.joined("Ana"):
-            await room.until_status("interpreting")
+            connection = (await room.until_status("interpreting"))["call_connection_id"]
             (secret,) = whole.secrets()
             async with others_are_served(whole):
-                answers = {
-                    name: await ask(
-                        whole, "POST", ENDPOINT.format(secret=given or secret), call_token(whole, flaw), body
-                    )
-                    for name, given, flaw, body, _ in TABLE
-                }
+                answers = {}
+                for name, given, flaw, body, _ in TABLE:
+                    path, proof = ENDPOINT.format(secret=given or secret), call_token(whole, flaw)
+                    ours = body if name == "of another connection" else of_connection(body, connection)
+                    answers[name] = await ask(whole, "POST", path, proof, ours)
     assert answers == {name: expected for name, _, _, _, expected in TABLE}
 
 
@@ -78,20 +87,21 @@ async def test_callbacks_of_one_call_have_their_own_measure(monkeypatch: pytest.
     async with line() as whole:
         room = await whole.room()
         async with room.joined("Ana"):
-            await room.until_status("interpreting")
+            played = of_connection(PLAYED, (await room.until_status("interpreting"))["call_connection_id"])
             (flooded,) = whole.secrets()
             good = call_token(whole, "valid")
-            async with others_are_served(whole):
+            async with others_are_served(whole) as live:
                 (other,) = set(whole.secrets()) - {flooded}
-                answers = [await ask(whole, "POST", ENDPOINT.format(secret=flooded), good, PLAYED) for _ in range(60)]
+                answers = [await ask(whole, "POST", ENDPOINT.format(secret=flooded), good, played) for _ in range(60)]
                 assert (429, "rate_limited") in answers
                 assert set(answers) == {OK, (429, "rate_limited")}
-                assert await ask(whole, "POST", ENDPOINT.format(secret=other), good, PLAYED) == OK
+                theirs = of_connection(PLAYED, (await live.status())["call_connection_id"])
+                assert await ask(whole, "POST", ENDPOINT.format(secret=other), good, theirs) == OK
 
 
 async def test_unauthenticated_callers_are_limited_and_acs_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.app.UNPROVEN_PER_S", 0.2)
-    async with line() as whole, others_are_served(whole):
+    monkeypatch.setattr("bot.rate_limits.UNPROVEN_PER_S", 0.2)
+    async with line() as whole, others_are_served(whole) as live:
         (secret,) = whole.secrets()
         guesses = [
             await ask(whole, "POST", ENDPOINT.format(secret=f"guess-{n}"), call_token(whole, "valid"), PLAYED)
@@ -99,4 +109,5 @@ async def test_unauthenticated_callers_are_limited_and_acs_is_not(monkeypatch: p
         ]
         assert guesses[0] == (404, "not_found")
         assert guesses[-1] == (429, "rate_limited")
-        assert await ask(whole, "POST", ENDPOINT.format(secret=secret), call_token(whole, "valid"), PLAYED) == OK
+        played = of_connection(PLAYED, (await live.status())["call_connection_id"])
+        assert await ask(whole, "POST", ENDPOINT.format(secret=secret), call_token(whole, "valid"), played) == OK

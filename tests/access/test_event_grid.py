@@ -70,7 +70,7 @@ async def test_a_slow_body_is_given_up() -> None:
 
 
 async def test_unauthenticated_callers_are_limited_and_event_grid_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.app.UNPROVEN_PER_S", 0.2)
+    monkeypatch.setattr("bot.rate_limits.UNPROVEN_PER_S", 0.2)
     async with line() as whole, others_are_served(whole):
         answers = [await ask(whole, "POST", ENDPOINT, {}, STARTED) for _ in range(12)]
         assert answers[0] == (401, "unauthorized")

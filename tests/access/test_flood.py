@@ -17,7 +17,7 @@ import pytest
 from emulator.client import Participant
 from emulator.engine.scripted import read_markers
 from media_streaming.audio import PCM_24K_MONO
-from tests.support.access import ADMIN, Socket, call_token, in_place_of_acs, media_socket
+from tests.support.access import ADMIN, Socket, call_token, in_place_of_acs, media_socket, of_connection
 from tests.support.audio import quieter
 from tests.support.line import Line, Room, line
 
@@ -64,7 +64,8 @@ class Flood:
                 group.create_task(self._knock("GET", f"/api/rooms/{self._room.room_id}/interpreter", self.reads))
 
     async def _knock(self, method: str, path: str, counts: dict[int, int]) -> None:
-        callback = json.loads(CALLBACKS.read_text())
+        connection = (await self._room.status())["call_connection_id"]
+        callback = json.loads(of_connection(CALLBACKS.read_text(), connection))
         headers = call_token(self._whole, "valid") if method == "POST" else ADMIN
         for number in range(1_000_000):
             body = [one | {"id": f"{id(self)}-{number}"} for one in callback] if method == "POST" else None

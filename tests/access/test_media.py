@@ -96,7 +96,7 @@ async def test_who_dials_one_call_too_often_is_put_off_before_tokens_are_looked_
 
 
 async def test_unauthenticated_callers_are_limited_and_acs_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.app.UNPROVEN_PER_S", 0.2)
+    monkeypatch.setattr("bot.rate_limits.UNPROVEN_PER_S", 0.2)
     async with line() as whole:
         answers = [await dial(whole, f"guess-{number}", {}) for number in range(8)]
         assert answers[0] == UNKNOWN

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -179,6 +180,11 @@ async def in_place_of_acs(whole: Line, room: Room) -> AsyncIterator[tuple[str, S
         async with media_socket(whole, secret) as socket:
             await whole.put_faults({})
             yield secret, socket
+
+
+def of_connection(callbacks: str, connection: str) -> str:
+    """Callbacks as they are about this connection."""
+    return re.sub(r'("callConnectionId":\s*)"[^"]*"', rf'\1"{connection}"', callbacks)
 
 
 async def refusal(response: aiohttp.ClientResponse) -> Refusal:
