@@ -371,7 +371,7 @@ def _booths(settings: Settings, sockets: ModelSockets, translation: Translation 
 
 
 def _acs_verifier(settings: Settings) -> TokenVerifier:
-    keys = KeySet(fetch_over_http(settings.acs_token_jwks_url))
+    keys = KeySet(fetch_over_http(settings.acs_token_jwks_url), clock=asyncio.get_running_loop().time)
     return TokenVerifier(settings.acs_token_issuer, settings.acs_token_audience, keys)
 
 

@@ -29,8 +29,13 @@ LONGEST_TOKEN = 16 * 1024
 REFRESH_INTERVAL_S = 30.0
 """Minimum interval of fetches for unknown key ids, in seconds, so that forged tokens cannot flood the issuer."""
 RETRY_INTERVAL_S = 2.0
-"""Minimum interval after a failed fetch, in seconds. Shorter: until a fetch succeeds, genuine callbacks are
-rejected."""
+"""Minimum interval after a failed fetch, in seconds, and after a few for unknown key ids: until a fetch succeeds,
+genuine callbacks are rejected."""
+QUICK_REFRESHES = 3
+"""Fetches for unknown key ids at the shorter interval, after `REFRESH_INTERVAL_S` without any: the issuer may sign with
+a new key just after a fetch."""
+ATTEMPTS = 3
+"""Fetches that a request waits for while they fail: with the pauses, 4 s and the time they take."""
 MAX_AGE_S = 6 * 3600.0
 """Maximum age of the cached key set, in seconds: revoked keys are dropped by then."""
 FETCH_TIMEOUT_S = 5.0
@@ -181,6 +186,7 @@ class KeySet:
         fetch: reads the key set, `fetch_over_http(url)` outside tests; any `OSError`, `ValueError`,
             `TimeoutError` or `aiohttp.ClientError` it raises counts as a failed fetch.
         clock: seconds, monotonic.
+        pause: waits for seconds of the same clock.
     """
 
     def __init__(
@@ -191,27 +197,39 @@ class KeySet:
         retry_interval_s: float = RETRY_INTERVAL_S,
         max_age_s: float = MAX_AGE_S,
         clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._fetch = fetch
         self._refresh_interval_s = refresh_interval_s
         self._retry_interval_s = retry_interval_s
         self._max_age_s = max_age_s
         self._clock = clock
+        self._pause = pause
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched_at: float | None = None
         self._next_fetch_at = clock()
+        self._quick = QUICK_REFRESHES
+        self._failed = False
+        """Whether the last fetch failed."""
         self._fetching = asyncio.Lock()
 
     async def key(self, kid: str) -> jwt.PyJWK | None:
         """Return the key with this id; fetch the set if the key is unknown or the set too old. Safe to cancel.
+
+        An unknown key is asked for a few times while fetches fail.
 
         Raises:
             KeysUnavailable: the set has never been fetched.
         """
         known = self._keys.get(kid)
         if known is None or (self._is_old() and not self._fetching.locked()):
-            await self._refresh(kid)
-            known = self._keys.get(kid)
+            for attempt in range(ATTEMPTS):
+                if attempt:
+                    await self._pause(max(0.0, self._next_fetch_at - self._clock()))
+                await self._refresh(kid)
+                known = self._keys.get(kid)
+                if known is not None or not self._failed:
+                    break
         if self._fetched_at is None:
             raise KeysUnavailable(
                 "the issuer's keys could not be fetched", retry_after_ms=round(self._retry_interval_s * 1000)
@@ -227,7 +245,10 @@ class KeySet:
             if (kid in self._keys and not self._is_old()) or self._clock() < self._next_fetch_at:
                 return
             # Set before the fetch, as for a failure: a cancelled fetch must not be repeated at once either.
+            if self._fetched_at is not None and self._clock() - self._fetched_at >= self._refresh_interval_s:
+                self._quick = QUICK_REFRESHES
             self._next_fetch_at = self._clock() + self._retry_interval_s
+            self._failed = True
             try:
                 async with asyncio.timeout(FETCH_TIMEOUT_S):
                     keys = _read_keys(await self._fetch())
@@ -235,8 +256,9 @@ class KeySet:
                 logger.warning("key set fetch failed", extra={"reason": type(error).__name__})
                 return
             self._keys = keys
-            self._fetched_at = self._clock()
-            self._next_fetch_at = self._fetched_at + self._refresh_interval_s
+            self._fetched_at, self._failed = self._clock(), False
+            interval_s = self._retry_interval_s if self._quick > 0 else self._refresh_interval_s
+            self._next_fetch_at, self._quick = self._fetched_at + interval_s, self._quick - 1
             logger.info("key set fetched", extra={"keys": len(keys)})
 
 

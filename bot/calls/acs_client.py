@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -45,6 +46,7 @@ ASK_TIMEOUT_S = 5.0
 """For asking about a call, and for restarting its media stream, in seconds."""
 IN_CALL = frozenset({"connected", "connecting", "transferring", "transferAccepted"})
 """States of a call connection that is in the call, or about to be (ACS protocol sheet, 1.4)."""
+STATES = IN_CALL | {"unknown", "disconnecting", "disconnected"}
 
 
 def build_client(endpoint: str, credential: AzureKeyCredential | AsyncTokenCredential) -> CallAutomationClient:
@@ -107,7 +109,7 @@ class AcsCalls:
         attempt = 0
         while True:
             try:
-                async with asyncio.timeout(ATTEMPT_TIMEOUT_S):
+                async with _asking(ATTEMPT_TIMEOUT_S):
                     properties = await self._client.connect_call(
                         callback_url,
                         room_id=acs_room_id,
@@ -116,18 +118,15 @@ class AcsCalls:
                         headers=dict(headers),
                         retry_total=0,
                     )
-                break
-            except (HttpResponseError, ServiceRequestError, ServiceResponseError, TimeoutError) as error:
-                failure = _call_error(error)
+                    return _text(properties.call_connection_id)
+            except CallError as error:
+                failure = error
                 pause_s = self._pause(attempt, failure.retry_after_s)
                 attempt += 1
                 if not failure.retryable or attempt == CONNECT_ATTEMPTS or pause_s > BACKOFF_LIMIT_S:
-                    raise failure from error
+                    raise
             logger.warning("connect attempt failed", extra={"attempt": attempt, "reason": failure.code})
             await asyncio.sleep(pause_s)
-        if not properties.call_connection_id:
-            raise CallError("bad_answer", "the connect answer names no call connection", retryable=False)
-        return properties.call_connection_id
 
     async def hang_up(self, call_connection_id: str) -> None:
         """Leave the call, which goes on. A call that is gone counts as left.
@@ -136,14 +135,11 @@ class AcsCalls:
             CallError: ACS did not confirm it in time.
         """
         try:
-            async with asyncio.timeout(HANG_UP_TIMEOUT_S):
+            async with _asking(HANG_UP_TIMEOUT_S):
                 await self._client.get_call_connection(call_connection_id).hang_up(is_for_everyone=False)
-        except ResourceNotFoundError:
-            return
-        except (HttpResponseError, ServiceRequestError, ServiceResponseError, TimeoutError) as error:
-            failure = _call_error(error)
-            if failure.code != f"acs_{ALREADY_ENDED}":
-                raise failure from error
+        except CallError as error:
+            if not _is_gone(error):
+                raise
 
     async def restart_streaming(self, call_connection_id: str) -> None:
         """Have ACS dial the media socket of a connection again.
@@ -152,15 +148,12 @@ class AcsCalls:
             CallError: refused, or the connection is gone.
         """
         connection = self._client.get_call_connection(call_connection_id)
-        try:
-            async with asyncio.timeout(ASK_TIMEOUT_S):
-                try:
-                    await connection.stop_media_streaming(retry_total=0)
-                except HttpResponseError as error:  # perhaps stopped already; then it can be started
-                    logger.info("media streaming not stopped", extra={"reason": _call_error(error).code})
-                await connection.start_media_streaming(retry_total=0)
-        except (HttpResponseError, ServiceRequestError, ServiceResponseError, TimeoutError) as error:
-            raise _call_error(error) from error
+        async with _asking(ASK_TIMEOUT_S):
+            try:
+                await connection.stop_media_streaming(retry_total=0)
+            except HttpResponseError as error:  # perhaps stopped already; then it can be started
+                logger.info("media streaming not stopped", extra={"reason": _call_error(error).code})
+            await connection.start_media_streaming(retry_total=0)
 
     async def look(self, call_connection_id: str) -> CallLook | None:
         """Ask ACS about a connection; None if it is gone.
@@ -170,20 +163,19 @@ class AcsCalls:
         """
         connection = self._client.get_call_connection(call_connection_id)
         try:
-            async with asyncio.timeout(ASK_TIMEOUT_S):
+            async with _asking(ASK_TIMEOUT_S):
                 properties = await connection.get_call_properties()
-                state = str(getattr(properties.call_connection_state, "value", properties.call_connection_state))
+                state = _text(getattr(properties.call_connection_state, "value", properties.call_connection_state))
+                if state not in STATES:
+                    raise ValueError("not a state of a call")
                 if state not in IN_CALL:
                     return None
                 people = [_raw_id(one.identifier) async for one in connection.list_participants()]
-        except ResourceNotFoundError:
-            return None
-        except (HttpResponseError, ServiceRequestError, ServiceResponseError, TimeoutError) as error:
-            failure = _call_error(error)
-            if failure.code == f"acs_{ALREADY_ENDED}":
+        except CallError as error:
+            if _is_gone(error):
                 return None
-            raise failure from error
-        return CallLook(state, frozenset(people))
+            raise
+        return CallLook(state, frozenset(raw_id for raw_id in people if raw_id))
 
     async def close(self) -> None:
         await self._client.close()
@@ -195,8 +187,38 @@ class AcsCalls:
         return min(BACKOFF_S * 2.0**attempt, BACKOFF_LIMIT_S) * self._jitter()
 
 
-def _raw_id(identifier: CommunicationIdentifier | None) -> str:
-    return str(identifier.raw_id) if identifier is not None else ""
+def _raw_id(identifier: CommunicationIdentifier | None) -> str | None:
+    raw_id = getattr(identifier, "raw_id", None)
+    return raw_id if isinstance(raw_id, str) else None
+
+
+def _is_gone(error: CallError) -> bool:
+    """Say whether an error means that the connection is no more."""
+    return error.code == f"acs_{ALREADY_ENDED}" or isinstance(error.__cause__, ResourceNotFoundError)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("not a text")
+    return value
+
+
+@asynccontextmanager
+async def _asking(timeout_s: float) -> AsyncIterator[None]:
+    """Limit the time of a request, and translate errors.
+
+    Raises:
+        CallError: refused, unreachable, too slow, or an answer that makes no sense: on those the SDK, or what reads
+            its models, fails with whatever error.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            yield
+    except (HttpResponseError, ServiceRequestError, ServiceResponseError, TimeoutError) as error:
+        raise _call_error(error) from error
+    except Exception as error:  # what an answer that makes no sense leads to is not documented
+        logger.warning("answer of ACS not understood", extra={"reason": type(error).__name__})
+        raise CallError("bad_answer", "the answer of ACS makes no sense", retryable=True) from error
 
 
 def _call_error(error: HttpResponseError | ServiceRequestError | ServiceResponseError | TimeoutError) -> CallError:
@@ -206,6 +228,8 @@ def _call_error(error: HttpResponseError | ServiceRequestError | ServiceResponse
     if not isinstance(error, HttpResponseError):
         return CallError("unreachable", "ACS cannot be reached", retryable=True)
     status = error.status_code or 0
+    if 200 <= status < 300:  # a body that the SDK cannot read, or another success than it expects
+        return CallError("bad_answer", "the answer of ACS makes no sense", retryable=True)
     service_code = getattr(error.error, "code", None) or status
     retry_after = str(getattr(error.response, "headers", {}).get("Retry-After", ""))
     return CallError(

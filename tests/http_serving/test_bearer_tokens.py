@@ -53,7 +53,13 @@ class Issuer:
         self.error: Exception | None = None
         self.fetches = 0
         self.gate: asyncio.Event | None = None
+        self.fails = 0
+        """Fetches that fail from now on."""
         self.now = 1000.0
+
+    async def pause(self, seconds: float) -> None:
+        self.now += seconds
+        await asyncio.sleep(0)
 
     async def fetch(self) -> bytes:
         self.fetches += 1
@@ -61,10 +67,13 @@ class Issuer:
             await self.gate.wait()
         if self.error is not None:
             raise self.error
+        if self.fails:
+            self.fails -= 1
+            raise ValueError("the key set answers 503")
         return self.body
 
     def keys(self) -> KeySet:
-        return KeySet(self.fetch, clock=lambda: self.now)
+        return KeySet(self.fetch, clock=lambda: self.now, pause=self.pause)
 
     def verifier(self) -> TokenVerifier:
         return TokenVerifier(ISSUER, AUDIENCE, self.keys())
@@ -208,7 +217,32 @@ async def test_made_up_keys_do_not_make_us_ask_again_and_again() -> None:
     for number in range(100):
         assert await keys.key(f"made-up-{number}") is None
         issuer.now += 0.5
-    assert issuer.fetches == 2  # at 0 s and at 30 s
+    assert issuer.fetches == 8  # at 0, 2, 4, 6, 36, 38, 40 and 42 s
+
+
+async def test_a_new_signing_key_is_found_whenever_the_set_was_last_fetched() -> None:
+    issuer = Issuer(jwk("one"))
+    verifier = issuer.verifier()
+    await verifier.verify(f"Bearer {sign('one')}")
+    issuer.now += 2
+    with pytest.raises(TokenRejected, match="unknown key"):  # signed with it before it is published
+        await verifier.verify(f"Bearer {sign('two')}")
+    issuer.body = key_set(jwk("one"), jwk("two"))
+    issuer.now += 2
+    await verifier.verify(f"Bearer {sign('two')}")
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_key_set_that_fails_for_a_while_is_asked_again_while_the_sender_waits(known: bool) -> None:
+    issuer = Issuer(jwk("one"))
+    verifier = issuer.verifier()
+    if known:
+        await verifier.verify(f"Bearer {sign('one')}")
+        issuer.now += 60
+    began, before = issuer.now, issuer.fetches
+    issuer.body, issuer.fails = key_set(jwk("two")), 2
+    await verifier.verify(f"Bearer {sign('two')}")
+    assert (issuer.now - began, issuer.fetches - before) == (4.0, 3)
 
 
 async def test_a_failed_fetch_keeps_the_old_keys() -> None:
@@ -285,7 +319,7 @@ async def test_without_any_key_set_nothing_can_be_said() -> None:
         with pytest.raises(KeysUnavailable) as caught:
             await verifier.verify(f"Bearer {sign()}")
         assert (caught.value.status, caught.value.retry_after_ms) == (503, 2000)
-    assert issuer.fetches == 1
+    assert (issuer.fetches, issuer.now) == (7, 1012.0), "every 2 s"
     issuer.error, issuer.body = None, key_set(jwk("one"))
     issuer.now += 2
     await verifier.verify(f"Bearer {sign()}")

@@ -354,7 +354,7 @@ async def test_a_call_is_looked_at() -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [refused(404, "8522"), refused(400, "8528"), _Properties("connection-1", "disconnected"), _Properties(None, "odd")],
+    [refused(404, "8522"), refused(400, "8528"), _Properties("connection-1", "disconnected")],
 )
 def test_a_call_that_is_gone_is_none(answer: object) -> None:
     @virtual_time
@@ -364,7 +364,19 @@ def test_a_call_that_is_gone_is_none(answer: object) -> None:
     script()
 
 
-@pytest.mark.parametrize("answer", [refused(503), ServiceResponseError("reset"), HANGS])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refused(503),
+        refused(204),
+        ServiceResponseError("reset"),
+        HANGS,
+        _Properties(None, "odd"),
+        _Properties(None, None),
+        None,
+        AttributeError("'list' object has no attribute 'get'"),
+    ],
+)
 def test_a_call_acs_cannot_tell_of_is_not_taken_for_gone(answer: object) -> None:
     @virtual_time
     async def script() -> None:
