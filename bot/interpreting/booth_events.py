@@ -6,7 +6,7 @@ and whether it is an interpretation at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 
 from bot.interpreting.booths import Booths
 from bot.interpreting.captions import Captions, Utterance
@@ -24,12 +24,11 @@ from bot.interpreting.events import (
     SourceText,
     Usage,
 )
-from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.ledger import EntryKind, EntryState
-from bot.interpreting.plan import Lane, RoomPlan
+from bot.interpreting.plan import RoomPlan
 from bot.interpreting.playout.pacer import BYTES_PER_MS
 from bot.interpreting.quality.backchannels import QUESTION_S, SHORT_MS, is_a_word, is_backchannel, is_question
-from bot.interpreting.quality.checks import Fault
+from bot.interpreting.quality.checks import Fault, Guard
 from bot.interpreting.quality.echo_loops import SUSPECTED_ECHO, Echo, EchoLoopBreaker
 from bot.interpreting.renditions import Rendition, Renditions
 from bot.interpreting.spoken_language import LANGUAGE_S, SpokenLanguages
@@ -46,14 +45,22 @@ SIMULTANEOUS_STALE_S = 8.0
 HEAR_OUT_S = 0.4
 """Seconds a short utterance that may be a backchannel ("mm-hm") is held back unless its words are known before."""
 
-Examine = Callable[[str | None, str, Lane, GlossaryEntries], tuple[str, ...]]
-"""The speaker's words if they are known, the interpretation, the lane, the glossary -> the interpretation's faults."""
 CONDENSED = "condensed"
 """Flag of a caption: it was asked for in fewer words."""
 RESPONSE_KINDS = ("input_text", "input_audio", "input_cached", "output_text", "output_audio")
 """Kinds of tokens of a response."""
-_SHOWN_EARLY = frozenset({Fault.LANGUAGE, Fault.ASSISTANT})
+DOUBT_S = 0.3
+"""Seconds of voice held back where the text is doubtful: it runs 1 s or more ahead of the voice by then."""
+FAULTY = "faulty"
+"""Reason of an interpretation that is read and flagged, not heard."""
+_SHOWN_EARLY = frozenset({Fault.LANGUAGE, Fault.ASSISTANT, Fault.INVENTED})
 """Faults that the first words of an interpretation may show."""
+_STOPPED = _SHOWN_EARLY | {Fault.ECHO, Fault.QUESTION}
+"""Faults for which a voice that is being heard is stopped ..."""
+_UNSPOKEN = _STOPPED | {Fault.NUMBER}
+"""... or not begun."""
+_SURE_LETTERS = 25
+"""Of a text that goes on: fewer do not stop a voice that is being heard."""
 _TRANSIENT = frozenset({"server_error"})
 """Reasons for which a response fails, and the next response to the same audio may succeed."""
 
@@ -69,8 +76,7 @@ class BoothEvents:
         booths: Booths,
         captions: Captions,
         loops: EchoLoopBreaker,
-        examine: Examine,
-        begins_in_source: Callable[[str, Lane], bool],
+        guard: Guard,
         languages: SpokenLanguages,
         usage: UsageMeter,
     ) -> None:
@@ -80,8 +86,7 @@ class BoothEvents:
         self._captions = captions
         self._loops = loops
         self._glossary = plan.glossary
-        self._examine = examine
-        self._begins_in_source = begins_in_source
+        self._guard = guard
         self._languages = languages
         self._usage = usage
         self._question: tuple[str, float] | None = None
@@ -103,11 +108,11 @@ class BoothEvents:
         late = self._is_late(rendition, now)
         if not rendition.sound_bytes:
             if self._may_be_backchannel(rendition):
-                self._hold(rendition, now + HEAR_OUT_S)
+                rendition.heard_out_until = now + HEAR_OUT_S
             if self._languages.awaited(rendition) and not rendition.simultaneous:
                 rendition.unknown_until = now + LANGUAGE_S
-                self._hold(rendition, rendition.unknown_until)
-            self._hold_if_suspect(rendition)
+            self._watch(rendition, now)
+            rendition.hold()
         for leg in self._renditions.legs(rendition):
             leg.entry.heard += len(event.pcm)
             self._out.append(Hear(leg.lane, event.utterance, event.pcm))
@@ -122,8 +127,9 @@ class BoothEvents:
             return
         rendition.last_sign_at = now
         self._captions.grow(rendition.spoken, event.lane.target, event.delta, now)
+        rendition.letters += len(event.delta)
         if rendition.sound_bytes:
-            self._hold_if_suspect(rendition)
+            self._watch(rendition, now)
 
     def ended(self, event: InterpretationEnded, now: float) -> None:
         """Complete an interpretation, or ask the booth for another one."""
@@ -149,6 +155,8 @@ class BoothEvents:
         rendition.final_flags = flags
         if not self._languages.awaited(rendition):
             self._renditions.finish_caption(rendition)
+        if not rendition.simultaneous and (_STOPPED if rendition.begun else _UNSPOKEN).intersection(entry.faults):
+            self._renditions.silence(rendition, rendition.passages, FAULTY)
         if rendition.channels and entry.kind is EntryKind.UTTERANCE:
             self._loops.spoke(text, entry, now)
         self._booths.mark_used(rendition.lane, now)
@@ -176,7 +184,7 @@ class BoothEvents:
                 rendition.unheard = rendition.reason or rendition.unheard or ("no_audio" if text else "empty")
             self._renditions.complete(rendition)
             if self._languages.awaited(rendition) and spoken.source_text is None:
-                self._hold(rendition, rendition.unknown_until)
+                rendition.hold()
 
     def _is_late(self, rendition: Rendition, now: float) -> bool:
         """Return whether sound that comes now is late, by the speaker's last word and the sound that came before."""
@@ -199,6 +207,10 @@ class BoothEvents:
         if spoken is None or spoken.source_text is not None or text is None or event.lane.source != spoken.source:
             return
         if not text.strip() and not _is_short(spoken):
+            heard = self._renditions.expected(event.lane, event.utterance)
+            if heard is not None:
+                heard.wordless = True
+                self._watch(heard, now, anew=True)
             return  # there was speech: another lane may have understood it
         spoken.source_text = text
         echo = self._loops.by_words(spoken, text, now)
@@ -211,7 +223,9 @@ class BoothEvents:
                 if self._is_backchannel(spoken, text, spoken.source):
                     self._withdraw_backchannel(rendition)
                 else:
-                    self._hold(rendition, 0.0)
+                    rendition.heard_out_until = 0.0
+            self._watch(rendition, now, anew=True)
+            rendition.hold()
         asked = is_question(text)
         if asked or (self._question is not None and self._question[0] == spoken.speaker):
             self._question = (spoken.speaker, now) if asked else None
@@ -274,19 +288,34 @@ class BoothEvents:
 
     # --- is it an interpretation? --------------------------------------------------------------
 
-    def _hold_if_suspect(self, rendition: Rendition) -> None:
-        """Hold back what does not begin as an interpretation does, until it is complete and can be judged.
+    def _watch(self, rendition: Rendition, now: float, *, anew: bool = False) -> None:
+        """Hold back a voice whose text is doubtful, take the doubt back, and stop what has become certain.
 
-        Only while the text is ahead of the voice: holding it back then delays nothing else.
+        The text is ahead of the voice. It is judged again when it is twice as long, when the speaker's words have come
+        (`anew`), and with every word while it is in doubt.
         """
-        held = rendition.begun or rendition.suspect
-        if held or rendition.simultaneous or rendition.entry.kind is not EntryKind.UTTERANCE:
+        judged = rendition.letters < 2 * rendition.judged_letters and not rendition.doubted_until
+        if rendition.simultaneous or rendition.entry.kind is not EntryKind.UTTERANCE or rendition.complete:
             return
+        if not rendition.letters or (judged and not anew):
+            return
+        rendition.judged_letters = rendition.letters
         text = self._captions.text(rendition.spoken.id, rendition.lane.target)
-        in_source = bool(text) and rendition.via is None and self._begins_in_source(text, rendition.lane)
-        if in_source or (text and _SHOWN_EARLY.intersection(self._judge(rendition, text))):
-            self._hold(rendition, _due_at(rendition))
-            rendition.suspect = True
+        shown = _SHOWN_EARLY.intersection(self._judge(rendition, text))
+        if rendition.begun:
+            if shown and rendition.letters >= _SURE_LETTERS:
+                self._renditions.silence(rendition, rendition.passages, FAULTY)
+            return
+        original, lane = self._original(rendition), rendition.lane
+        if shown:
+            rendition.doubted_until = math.inf  # till it is complete, and another one is asked for, or it is read
+        elif rendition.via is None and self._guard.begins_in_source(text, lane):
+            rendition.doubted_until = _due_at(rendition)
+        elif self._guard.is_doubtful(original, text, lane):
+            rendition.doubted_until = (now if rendition.sound_at is None else rendition.sound_at) + DOUBT_S
+        else:
+            rendition.doubted_until = 0.0
+        rendition.hold()
 
     def _is_faulty_and_asked_again(
         self, rendition: Rendition, outcome: InterpretationOutcome, text: str, now: float
@@ -300,7 +329,8 @@ class BoothEvents:
         ):
             return False
         entry.faults = self._judge(rendition, text)
-        return bool(entry.faults) and self._ask_again(rendition, now)
+        again = any(fault != Fault.INVENTED for fault in entry.faults)  # of noise, another will come
+        return again and self._ask_again(rendition, now)
 
     def _ask_again(self, rendition: Rendition, now: float) -> bool:
         """Ask for another interpretation, once, if nothing of this one was heard and there is time; returns whether."""
@@ -320,12 +350,17 @@ class BoothEvents:
         return True
 
     def _judge(self, rendition: Rendition, text: str) -> tuple[str, ...]:
-        spoken = rendition.spoken
-        original = spoken.source_text if rendition.via is None and not spoken.doubtful else None
-        faults = self._examine(original, text, rendition.lane, self._glossary)
+        faults = self._guard.examine(self._original(rendition), text, rendition.lane, self._glossary)
         if rendition.entry.condensed:  # which is shorter than it would be
             return tuple(fault for fault in faults if fault != Fault.LENGTH)
         return faults
+
+    def _original(self, rendition: Rendition) -> str | None:
+        """Return the words to judge by; None if they are not known, or not the speaker's."""
+        spoken = rendition.spoken
+        if rendition.via is not None or spoken.doubtful:
+            return None
+        return "" if spoken.source_text is None and rendition.wordless else spoken.source_text
 
     # --- is it needed? -------------------------------------------------------------------------
 
@@ -348,11 +383,6 @@ class BoothEvents:
         for leg in self._renditions.legs(rendition):
             self._withdraw_backchannel(leg)
         self._renditions.withdraw(rendition, EntryState.NOT_NEEDED, "backchannel")
-
-    def _hold(self, rendition: Rendition, until: float) -> None:
-        """Keep a rendition from being heard before `until`, or longer if it is suspect."""
-        for passage in rendition.passages:
-            passage.held_until = max(until, passage.held_until if rendition.suspect else 0.0)
 
 
 def _due_at(rendition: Rendition) -> float:

@@ -55,8 +55,16 @@ class Rendition:
     """Flags of its caption, which is complete and not final: the same words may turn out to be the speaker's own."""
     unknown_until: float = 0.0
     """Until then it is held back while the language spoken is not known."""
-    suspect: bool = False
-    """Held back until it is complete, because it does not begin as an interpretation does."""
+    wordless: bool = False
+    """Its booth has recognised no words in the speaker's audio."""
+    letters: int = 0
+    """Of the text since the booth was last asked."""
+    judged_letters: int = 0
+    """Of these, so many were there when the text was last judged."""
+    heard_out_until: float = 0.0
+    """Held back till then: it may interpret a backchannel."""
+    doubted_until: float = 0.0
+    """Held back till then: it may be no interpretation."""
     sound_bytes: int = 0
     """Voice since the booth was last asked, without the silence before it."""
     sound_at: float | None = None
@@ -80,6 +88,11 @@ class Rendition:
     def begun(self) -> bool:
         """Whether some of it has been heard somewhere."""
         return self.heard or self.entry.first_played_at is not None
+
+    def hold(self) -> None:
+        """Hold it back for as long as something about it is not certain."""
+        for passage in self.passages:
+            passage.held_until = max(self.heard_out_until, self.unknown_until, self.doubted_until)
 
 
 class Renditions:
@@ -245,7 +258,9 @@ class Renditions:
 
     def restart(self, rendition: Rendition, now: float) -> None:
         """Discard what the booth has said, none of which has been heard: the booth is asked again."""
-        rendition.sound_bytes, rendition.sound_at, rendition.suspect, rendition.last_sign_at = 0, None, False, now
+        rendition.sound_bytes, rendition.sound_at, rendition.last_sign_at = 0, None, now
+        rendition.letters = rendition.judged_letters = 0
+        rendition.heard_out_until = rendition.doubted_until = 0.0
         for passage in rendition.passages:
             self._channels.restart(passage, now)
 

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from functools import partial
 from typing import assert_never
 
 from bot.interpreting import announcement
@@ -53,7 +52,7 @@ from bot.interpreting.events import (
 )
 from bot.interpreting.ledger import Entry, EntryKind, EntryState
 from bot.interpreting.plan import MIXED, RoomPlan
-from bot.interpreting.quality.checks import begins_in_source, examine
+from bot.interpreting.quality.checks import Guard
 from bot.interpreting.quality.echo_loops import SURE, EchoLoopBreaker
 from bot.interpreting.quality.language_id import IdentifyLanguage, identify_none
 from bot.interpreting.renditions import Renditions
@@ -96,8 +95,6 @@ class InterpreterSession:
         self._renditions = Renditions(plan, self._out, self._usage, self._booths, self._captions)
         self._loops = EchoLoopBreaker()
         languages = SpokenLanguages(plan, self._renditions, self._captions, identify)
-        judge = partial(examine, identify=identify)
-        is_suspect = partial(begins_in_source, identify=identify)
         self._booth_events = BoothEvents(
             plan,
             self._out,
@@ -105,8 +102,7 @@ class InterpreterSession:
             self._booths,
             self._captions,
             self._loops,
-            judge,
-            is_suspect,
+            Guard(identify),
             languages,
             self._usage,
         )

@@ -111,8 +111,8 @@ class SpokenLanguages:
         for rendition in self._renditions.of(spoken.id):
             if primary(rendition.lane.target) != primary(language):
                 self._renditions.finish_caption(rendition)
-                for passage in rendition.passages:
-                    passage.held_until = passage.held_until if rendition.suspect else 0.0
+                rendition.unknown_until = 0.0
+                rendition.hold()
             elif rendition.entry.kind is EntryKind.PASSTHROUGH:
                 pass  # it is heard as it is already
             elif rendition.begun:

@@ -118,6 +118,8 @@ class ItemRecognitions:
             return  # the item was deleted meanwhile
         broken = self._context.faults.take("fail_transcription")
         text = heard.text if isinstance(heard, Heard) and broken is None else None
+        misheard = None if text is None else self._context.faults.take("mishear")
+        text = text if misheard is None else misheard.text
         self._context.note(
             "realtime.transcription",
             item_id=item.id,

@@ -32,6 +32,8 @@ FRENCH = "Les résultats sont meilleurs que prévu."
 RUSSIAN = "Результаты лучше, чем ожидалось."
 ANSWER = "I'm an AI assistant, how can I help you with the results?"
 SMOOTH_ANSWER = "Sure, how can I help you with the results?"
+OFFER = "¡Hola! ¿En qué puedo ayudarte hoy?"
+JAPANESE = "会議は二時に始まります。"
 VOICE_MS = 2_040
 """The scripted voice is as long as what it interprets."""
 LOUD = 50.0
@@ -87,6 +89,8 @@ BY_DEFAULT = {
     "cut at mid_response",
     "late",
     "no transcription",
+    "answers noise",
+    "misheard",
 }
 """Of the faults below, those of the default run."""
 QUOTA = {"error_code": "rate_limit_exceeded", "error_type": "rate_limit_exceeded"}
@@ -106,6 +110,8 @@ FAULTS: dict[str, tuple[FaultRule, ...]] = {
     "half audio": (rule("half_audio"),),
     "late transcription": (rule("delay_transcription", seconds=4.0),),
     "no transcription": (rule("fail_transcription"),),
+    "answers noise": (rule("mishear", text=""), always("say", text=OFFER)),
+    "misheard": (rule("mishear", text=JAPANESE),),
     "refusal": (rule("say"),),
     "failed once": (rule("fail_response"),),
     "failed always": (always("fail_response"),),
@@ -235,26 +241,27 @@ TABLE: list[Any] = [
     ("silent once", ("spoken", ""), VOICE_MS, GOOD, []),
     ("refusal", ("spoken", ""), VOICE_MS, GOOD, []),
     ("failed once", ("spoken", ""), VOICE_MS, GOOD, []),
-    # In vain, or known too late: said, as guards do err, and whoever reads is warned.
+    # In vain: what is known before its first sound is read and flagged, not heard.
     (
         "answers always",
-        ("spoken", ""),
-        VOICE_MS,
+        ("caption_only", "faulty"),
+        0,
         (ANSWER, ("language", "assistant", "question")),
         ["language", "assistant", "question"],
     ),
-    ("echo always", ("spoken", ""), VOICE_MS, (ENGLISH, ("echo", "language")), ["echo", "language"]),
+    ("echo always", ("caption_only", "faulty"), 0, (ENGLISH, ("echo", "language")), ["echo", "language"]),
     ("silent always", ("abandoned", "empty"), 0, None, ["empty"]),
     ("failed always", ("abandoned", "server_error"), 0, None, []),
     (
         "answers smoothly",
-        ("spoken", ""),
-        VOICE_MS,
+        ("caption_only", "faulty"),
+        0,
         (SMOOTH_ANSWER, ("language", "assistant", "question")),
         ["language", "assistant", "question"],
     ),
-    # Its first words could be Spanish: it is heard by the time it is known for French.
-    ("another language", ("spoken", ""), VOICE_MS, (FRENCH, ("language",)), ["language"]),
+    ("answers noise", ("caption_only", "faulty"), 0, (OFFER, ("invented",)), ["invented"]),
+    # Its first words could be Spanish: it is stopped as soon as it is known for French.
+    ("another language", ("caption_only", "faulty"), 220, (FRENCH, ("language",)), ["language"]),
     # Cut off.
     ("endless audio", ("spoken", "endless"), 11_120, ("Los resultados", ("incomplete",)), []),
     ("half audio", ("spoken", ""), VOICE_MS // 2, GOOD, []),
@@ -272,6 +279,7 @@ TABLE: list[Any] = [
     # Only readers of the original notice.
     ("late transcription", ("spoken", ""), VOICE_MS, GOOD, []),
     ("no transcription", ("spoken", ""), VOICE_MS, GOOD, []),
+    ("misheard", ("spoken", ""), VOICE_MS, GOOD, []),
     ("quota of a response", ("abandoned", "rate_limit_exceeded"), 0, None, []),
 ]
 
@@ -320,7 +328,14 @@ def test_nothing_is_heard_twice_or_from_its_middle(meetings: dict[str, Meeting],
         assert len(seen.markers) == (1 if seen.voice_ms > 80 else 0)
 
 
-@pytest.mark.parametrize("fault", each(*sorted(FAULTS.keys() - {"no transcription", "cut at committed"})))
+WITHOUT_ORIGINAL = {"no transcription", "answers noise", "misheard", "cut at committed"}
+
+
+def test_an_original_in_a_language_nobody_speaks_is_flagged(meetings: dict[str, Meeting]) -> None:
+    assert meetings["misheard"].met.lines["en-US"] == (JAPANESE, ("language",))
+
+
+@pytest.mark.parametrize("fault", each(*sorted(FAULTS.keys() - WITHOUT_ORIGINAL)))
 def test_the_original_is_read_in_any_case(meetings: dict[str, Meeting], fault: str) -> None:
     """Who reads along in English loses nothing through the interpreter's failure."""
     assert meetings[fault].met.lines["en-US"] == (ENGLISH, ())

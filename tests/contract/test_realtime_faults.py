@@ -318,6 +318,14 @@ async def test_a_transcript_comes_word_by_word(service: Service) -> None:
         assert completed.transcript.startswith(first.delta) and len(first.delta) < len(completed.transcript)
 
 
+async def test_other_words_are_written_down(service: Service) -> None:
+    service.misbehave(FaultRule("mishear", text="会議は三時です"))
+    async with service.connect() as talk:
+        await speak(talk)
+        completed = await talk.until("conversation.item.input_audio_transcription.completed")
+    assert completed.transcript == "会議は三時です"
+
+
 async def test_a_text_is_read_aloud_as_it_stands(service: Service) -> None:
     text = "Please wait for the interpretation."
     async with service.connect() as talk:

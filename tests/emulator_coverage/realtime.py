@@ -304,6 +304,7 @@ FAULTS = [
             "delay_transcription", "fail_transcription",
         ],
         f"{_FAULTS}_a_transcript_comes_word_by_word": ["spread_transcription"],
+        f"{_FAULTS}_other_words_are_written_down": ["mishear"],
         f"{_FAULTS}_a_response_is_refused": ["refuse_response"],
         f"{_FAULTS}_tokens_are_miscounted": ["miscount"],
         f"{_FAULTS}_delayed_response_and_doubled_audio": ["delay_response", "double_audio"],

@@ -23,7 +23,7 @@ from bot.interpreting.quality.language_id import (
     language_of,
 )
 from bot.interpreting.quality.number_words import WORDS
-from bot.interpreting.quality.questions import asks
+from bot.interpreting.quality.questions import asks, may_begin_question
 
 
 class Fault(StrEnum):
@@ -45,6 +45,8 @@ class Fault(StrEnum):
     """A term of the glossary is not what it should be."""
     LENGTH = "length"
     """Far shorter or longer than the original would be in this language."""
+    INVENTED = "invented"
+    """A sentence came, and no words were said."""
     UNFINISHED = "unfinished"
     """It ends in the middle of a phrase."""
     REPEATED = "repeated"
@@ -86,6 +88,9 @@ _LEAST_ECHOED = 2
 """Different words. One is a name, or the same word in both languages."""
 _SURELY_ECHOED = 4
 """As many even where nothing tells the languages apart."""
+
+_LEAST_INVENTED = 3
+"""Words. Fewer may be the noise that was heard."""
 
 _DANGLING: Mapping[str, frozenset[str]] = {
     language: frozenset(words.split())
@@ -137,6 +142,8 @@ def examine(
             found.discard(Fault.UNFINISHED)  # so did the speaker
         if Fault.REPEATED in found and _ends_twice(original, 1, 1):
             found.discard(Fault.REPEATED)
+    elif _is_sentence(interpretation):
+        found.add(Fault.INVENTED)
     return tuple(fault for fault in Fault if fault in found)
 
 
@@ -151,6 +158,26 @@ def begins_in_source(beginning: str, lane: Lane, identify: IdentifyLanguage) -> 
         return False
     source, target = primary(lane.source), primary(lane.target)
     return not alike(source, target) and identify(beginning, {source, target}) == source
+
+
+def is_doubtful(original: str | None, beginning: str, lane: Lane, identify: IdentifyLanguage) -> bool:
+    """Return whether the first words of an interpretation may be the model's own: enough to wait for the next.
+
+    Such are an assistant's phrases, anything where no words were said, and no question where one was asked.
+    """
+    phrases = assistant_phrases.lapses(beginning)
+    if original is None:
+        return bool(phrases)
+    if not _SIGNS.search(original):
+        return True
+    source, target = _source(original, lane, identify), primary(lane.target)
+    if phrases - assistant_phrases.lapses(original):
+        return True
+    return bool(asks(original, source, recognised=True)) and not may_begin_question(beginning, target)
+
+
+def _is_sentence(text: str) -> bool:
+    return len(_words(text)) >= _LEAST_INVENTED or len(_UNSPACED.findall(text)) >= _LEAST_REPEATED_SIGNS
 
 
 def _alone(interpretation: str, lane: Lane, terms: GlossaryEntries, identify: IdentifyLanguage) -> Iterator[Fault]:
@@ -269,3 +296,19 @@ def _ends_twice(text: str, least: int = _LEAST_REPEATED, least_signs: int = _LEA
 
 def _words(text: str) -> list[str]:
     return [word.replace("’", "'") for word in _WORD.findall(text.lower())]
+
+
+class Guard:
+    """The functions of this file with a language identifier."""
+
+    def __init__(self, identify: IdentifyLanguage = identify_none) -> None:
+        self._identify = identify
+
+    def examine(self, original: str | None, interpretation: str, lane: Lane, terms: GlossaryEntries) -> tuple[str, ...]:
+        return examine(original, interpretation, lane, terms, self._identify)
+
+    def begins_in_source(self, beginning: str, lane: Lane) -> bool:
+        return begins_in_source(beginning, lane, self._identify)
+
+    def is_doubtful(self, original: str | None, beginning: str, lane: Lane) -> bool:
+        return is_doubtful(original, beginning, lane, self._identify)

@@ -74,6 +74,14 @@ _NO_MARKS = frozenset({"th", "lo", "km", "my"})
 """Languages that hardly use question marks or full stops."""
 
 
+def may_begin_question(beginning: str, language: str) -> bool:
+    """Return whether a question may begin so; True where the forms of a language (ISO 639) do not show it."""
+    if _MARKS.search(beginning):
+        return True
+    forms = [table[language] for table in (_CERTAIN, _POSSIBLE) if language in table]
+    return language not in _POSSIBLE or any(form.match(beginning.strip()) for form in forms)
+
+
 def asks(text: str, language: str | None, *, recognised: bool) -> bool | None:
     """Return whether a text in a language (ISO 639) holds a question; None if that is not clear.
 

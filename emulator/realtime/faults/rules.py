@@ -16,7 +16,8 @@ without a condition always applies. Actions by where they apply:
     session.update      delay_session_updated (seconds) · refuse_session_update (error_code, message)
     session             expires_in (seconds) · expires_skew (seconds: added to the expires_at that is sent)
     transcription       delay_transcription (seconds) · fail_transcription · spread_transcription (its deltas come
-                        over `seconds`, the whole of it after that)
+                        over `seconds`, the whole of it after that) · mishear (text: written down instead; may be
+                        empty)
     response            delay_response (seconds) · fail_response (error_code, error_type, message) · refuse_response
                         (an error instead of a response: error_code, error_type, message) ·
                         incomplete_response (reason) · hang_response (starts, never continues) · omit_done (all but
@@ -65,6 +66,7 @@ FaultAction = Literal[
     "delay_transcription",
     "fail_transcription",
     "spread_transcription",
+    "mishear",
     "delay_response",
     "fail_response",
     "refuse_response",

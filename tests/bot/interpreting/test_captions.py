@@ -211,3 +211,12 @@ def test_how_much_of_the_speech_is_the_interpreters_own_voice() -> None:
     assert one.own_share == 0.0
     one.voiced_ms, one.measured_ms, one.own_voice_ms = 1_000, 400, 350.0
     assert one.own_share == pytest.approx(350 / 700)
+
+
+def test_the_share_of_our_own_voice_is_of_the_speech_that_could_be_compared() -> None:
+    one = Utterance("u-1", "8:acs:ada", "Ada", "en-US", 0.0)
+    assert one.own_share == 0.0
+    one.voiced_ms, one.measured_ms, one.own_voice_ms = 2_000, 1_600, 1_200.0
+    assert one.own_share == 0.75
+    one.measured_ms, one.own_voice_ms = 700, 700.0
+    assert one.own_share == 0.5, "the rest was said while the interpreter was silent"

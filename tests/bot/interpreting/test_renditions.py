@@ -570,16 +570,26 @@ def test_a_last_word_said_twice_closes_the_books_once() -> None:
     assert books.ends() == [("u-1", "es-ES", "abandoned", "")]
 
 
+def test_it_is_held_back_for_as_long_as_anything_is_uncertain() -> None:
+    books = Books()
+    books.said()
+    one = books.one()
+    one.heard_out_until, one.unknown_until, one.doubted_until = 3.1, 3.3, 3.2
+    one.hold()
+    assert {passage.held_until for passage in one.passages} == {3.3}
+
+
 def test_who_is_asked_again_begins_from_nothing() -> None:
     books = Books()
     books.said()
     one = books.one()
-    one.suspect = True
+    one.letters, one.judged_letters, one.heard_out_until, one.doubted_until = 9, 9, 3.4, 3.4
     books.books.voice(one, numbered(1) * 10, 3.0)
     (passage,) = one.passages
     passage.held_until = 9.0
     books.books.restart(one, 4.0)
-    assert (one.sound_bytes, one.sound_at, one.suspect, one.last_sign_at) == (0, None, False, 4.0)
+    assert (one.sound_bytes, one.sound_at, one.last_sign_at) == (0, None, 4.0)
+    assert (one.letters, one.judged_letters, one.heard_out_until, one.doubted_until) == (0, 0, 0.0, 0.0)
     assert (passage.stage, passage.held_until, books.books.queued_ms) == (FloorStage.WAITING, 0.0, 0)
     books.answered(one, 5, 4.5)
     books.plays(4.5, 4.7)

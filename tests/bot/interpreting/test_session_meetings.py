@@ -637,10 +637,11 @@ def test_what_begins_as_no_interpretation_is_held_back_and_asked_for_again() -> 
     assert len(meeting.effects(Release)) == 1
 
 
-def test_what_is_no_better_the_second_time_is_heard_and_flagged() -> None:
+def test_what_is_no_better_the_second_time_is_read_and_flagged() -> None:
     meeting = judged(ASSISTANT, ASSISTANT)
     (entry,) = meeting.settled()
-    assert (entry.state, entry.strict) == (EntryState.SPOKEN, True)
+    assert (entry.state, entry.reason, entry.strict) == (EntryState.CAPTION_ONLY, "faulty", True)
+    assert meeting.voices() == []
     assert "assistant" in entry.faults
     assert meeting.captions()[-1].flags == entry.faults
 

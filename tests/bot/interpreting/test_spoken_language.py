@@ -222,9 +222,8 @@ def test_a_lane_that_says_nothing_about_another_language_has_failed() -> None:
 def test_a_suspect_interpretation_stays_held_back_when_the_language_is_known() -> None:
     desk = Desk().stops()
     one = desk.answered(INTO_ENGLISH, "Good morning.", complete=False)
-    one.suspect = True
-    for passage in one.passages:
-        passage.held_until = 9.0
+    one.doubted_until, one.unknown_until = 9.0, 12.0
+    one.hold()
     desk.said("Buenos días a todos.")
     assert {passage.held_until for passage in one.passages} == {9.0}
 

@@ -143,6 +143,14 @@ def test_transcription_can_be_late_or_fail() -> None:
     assert kinds(driver.advance(0.2)) == [f"{TRANSCRIPTION}.failed"]
 
 
+@pytest.mark.parametrize("text", ["会議は三時です", ""])
+def test_other_words_can_be_written_down(text: str) -> None:
+    driver = transcribing(FaultRule("mishear", text=text, times=1))
+    driver.commit()
+    told = [message for message in driver.heard("Hello") if message["type"] == f"{TRANSCRIPTION}.completed"]
+    assert [message["transcript"] for message in told] == [text]
+
+
 @pytest.mark.parametrize(
     ("settings", "languages"),
     [

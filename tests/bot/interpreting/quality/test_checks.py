@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from bot.interpreting.glossary import GlossaryEntries, GlossaryEntry
 from bot.interpreting.plan import AUTO, Lane
-from bot.interpreting.quality.checks import Fault, begins_in_source, examine
+from bot.interpreting.quality.checks import Fault, Guard, begins_in_source, examine, is_doubtful
+from bot.interpreting.quality.language_id import identify_none
 from bot.live_room import language_detection
 
 ADA = "8:acs:ada"
@@ -239,6 +240,43 @@ def test_what_goes_on_without_end_is_still_examined_in_time() -> None:
 
 
 @pytest.mark.parametrize(
+    ("original", "beginning", "lane", "doubtful"),
+    [
+        (None, "Hola, buenas tardes", EN_ES, False),
+        (None, "¡Hola! ¿En qué puedo ayudarte?", EN_ES, True),
+        ("", "Hola", EN_ES, True),
+        ("How can I help?", "¿En qué puedo ayudar", EN_ES, False),
+        ("We will see.", "¿En qué puedo ayudar", EN_ES, True),
+        ("What time is it?", "¿Qué", EN_ES, False),
+        ("What time is it?", "Son las", EN_ES, True),
+        ("¿Qué hora es?", "What", ES_EN, False),
+        ("¿Qué hora es?", "It is", ES_EN, True),
+        ("What time is it?", "Която", Lane("a", "en-US", "bg-BG"), False),
+        ("It is three.", "Son las", EN_ES, False),
+    ],
+)
+def test_a_beginning_may_be_the_models_own(original: str | None, beginning: str, lane: Lane, doubtful: bool) -> None:
+    assert is_doubtful(original, beginning, lane, identify_none) is doubtful
+    assert Guard().is_doubtful(original, beginning, lane) is doubtful
+
+
+@pytest.mark.parametrize("original", ["", " ...", "\n"])
+@pytest.mark.parametrize(
+    ("lane", "interpretation", "found"),
+    [
+        (EN_ES, "¡Hola! ¿En qué puedo ayudarte hoy?", (Fault.INVENTED,)),
+        (EN_JA, "どうぞお話しください", (Fault.INVENTED,)),
+        (EN_ES, "Mm-hm.", ()),
+        (EN_ES, "Ajá", ()),
+    ],
+)
+def test_where_nothing_was_said_a_noise_may_come_and_no_sentence(
+    original: str, lane: Lane, interpretation: str, found: tuple[Fault, ...]
+) -> None:
+    assert Guard().examine(original, interpretation, lane, NO_TERMS) == found
+
+
+@pytest.mark.parametrize(
     ("lane", "found", "suspect"),
     [
         (Lane("a", "en-US", "es-ES"), "en", True),
@@ -252,3 +290,4 @@ def test_a_beginning_is_suspect_if_it_is_rather_in_the_source_language(
     lane: Lane, found: str | None, suspect: bool
 ) -> None:
     assert begins_in_source("I'm an", lane, lambda text, languages: found) is suspect
+    assert Guard(lambda text, languages: found).begins_in_source("I'm an", lane) is suspect

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.interpreting.quality.questions import asks
+from bot.interpreting.quality.questions import asks, may_begin_question
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,20 @@ def test_the_full_stop_of_a_writer_counts() -> None:
     assert asks("Puede venir mañana.", "es", recognised=False) is False
     assert asks("Raport jest gotowy.", "pl", recognised=False) is False
     assert asks("What is the capital of France.", "en", recognised=False) is None
+
+
+@pytest.mark.parametrize(
+    ("beginning", "language", "possible"),
+    [
+        ("¿Qué", "es", True),
+        ("Son las", "es", False),
+        ("What time", "en", True),
+        ("It is", "en", False),
+        ("Sind", "de", True),
+        ("Es ist", "de", False),
+        ("いま", "ja", True),
+        ("Która", "pl", True),
+    ],
+)
+def test_a_question_may_begin_so(beginning: str, language: str, possible: bool) -> None:
+    assert may_begin_question(beginning, language) is possible
