@@ -20,6 +20,7 @@ from bot.config import Settings
 from bot.interpreting import booth_events, renditions
 from bot.interpreting.playout import catch_up, channels, lateness, pacer
 from bot.interpreting.quality import backchannels
+from bot.live_room import mixing
 from bot.realtime import conversation_session
 from bot.realtime.timeouts import BoothLimits
 from emulator.__main__ import main as emulator_command
@@ -251,6 +252,8 @@ def test_the_numbers_on_the_architecture_page_are_those_of_the_code() -> None:
         f"read by the model (`bot/realtime/connection.py`) | {limits.unread_s:g} s old",
         f"read aloud (`bot/realtime/booth.py`) | {limits.texts}, for {limits.text_wait_s:g} s",
         f"{lateness.LATE_S:g} s per channel ahead of the last that waits, {catch_up.VOICE_LIMIT_MS / 1000:g} s of one",
+        f"(`bot/interpreting/playout/channels.py`) | {channels.FLOOR_HELD_MS} ms |",
+        f"{6 * mixing.DUCKED_BITS} dB softer under an interpretation",
         f"late readers (`listeners/feed.py`) | {feed.REPLAYED_LINES}, and {feed.PINNED_LINES} of",
         f"audio (`listeners/feed.py`) | {feed.AUDIO_LIMIT_MS / 1000:g} s |",
         f"captions | {feed.CAPTION_LIMIT} lines,",

@@ -129,6 +129,9 @@ class Play:
 
     channel: str
     pcm: bytes
+    """Empty if only `floor` is to be heard."""
+    floor: tuple[bytes, ...] = ()
+    """Frames of speakers' own voices to be heard with it: quieter than the interpretation, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from bot.interpreting.ledger import Entry, EntryKind, EntryState, Ledger
 from bot.interpreting.plan import Lane, RoomPlan
 from bot.interpreting.playout.channels import Channels
 from bot.interpreting.playout.floor import FloorEntry, FloorStage
-from bot.interpreting.playout.pacer import quiet
+from bot.interpreting.playout.pacer import from_first_sound
 from bot.interpreting.routing import Route, channels, stream
 from bot.interpreting.usage_meter import CAPTIONS_ONLY, UsageMeter
 
@@ -159,7 +159,7 @@ class Renditions:
         if lane.passthrough:
             rendition.asked = True
             self._enter(rendition, now)
-            self.voice(rendition, pcm, now)
+            self._pass(rendition, from_first_sound(pcm), spoken.age_s, now)
             return
         if refused:
             self.settle(rendition, EntryState.ABANDONED, refused)
@@ -202,14 +202,23 @@ class Renditions:
         rendition.entry.condensed = rendition.entry.condensed or lag.condensing
         self._out.append(Pace(rendition.lane, lag.speed, lag.condensing))
 
-    def pass_through(self, utterance: str, pcm: bytes, now: float) -> bool:
+    def pass_through(self, utterance: str, pcm: bytes, age_s: float, now: float) -> bool:
         """Let other rooms hear the speaker's own voice, frame by frame; returns whether any room does."""
         passed = [
             rendition for rendition in self.of(utterance) if rendition.lane.passthrough and not rendition.complete
         ]
         for rendition in passed:
-            self.voice(rendition, pcm, now)
+            self._pass(rendition, pcm, age_s, now)
         return bool(passed)
+
+    def _pass(self, rendition: Rendition, pcm: bytes, age_s: float, now: float) -> None:
+        if age_s:  # it was held up on its way: the meeting has gone on
+            rendition.unheard = "stale"
+            rendition.entry.received += len(pcm)
+            for playout in rendition.entry.playouts.values():
+                playout.dropped += len(pcm)
+        else:
+            self.voice(rendition, pcm, now)
 
     def commit(self, spoken: Utterance, patience_ms: int, now: float) -> None:
         """End the speaker's turn: the booths that hear the speaker are asked to interpret."""
@@ -305,7 +314,11 @@ class Renditions:
         """
         entry = rendition.entry
         entry.received += len(pcm)
-        if not rendition.sound_bytes and rendition.entry.kind is not EntryKind.PASSTHROUGH and quiet(pcm):
+        if (
+            not rendition.sound_bytes
+            and rendition.entry.kind is not EntryKind.PASSTHROUGH
+            and not from_first_sound(pcm)
+        ):
             for playout in entry.playouts.values():
                 playout.dropped += len(pcm)
             return
@@ -322,7 +335,8 @@ class Renditions:
                 playout.dropped += len(pcm)
         for passage in list(rendition.passages):
             self._channels.audio(passage, pcm, now)
-            self._leave_out(passage.channel, now)
+            if not passage.own_voice:
+                self._leave_out(passage.channel, now)
 
     def complete(self, rendition: Rendition) -> None:
         """Note the booth's last word: what there is is played to its end."""
@@ -355,10 +369,9 @@ class Renditions:
                 self.silence(self._owner(broken_off), [broken_off], "stale")
             if self._channels.floors[channel].speaking is None:
                 self._leave_out(channel, now)
-            passage = self._channels.play(channel, now, quiet=quiet)
-            if passage is not None:
+            for passage in self._channels.play(channel, now, quiet=quiet):
                 rendition = self._owner(passage)
-                rendition.heard = True
+                rendition.heard = rendition.heard or passage.entry.playouts[channel].played > 0
                 self._take_off(rendition, passage)
                 self._settle_if_over(rendition)
         return len(self._ledger) < before

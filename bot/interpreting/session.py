@@ -135,13 +135,14 @@ class InterpreterSession:
         match event:
             case SpeakerAudio(speaker, pcm, voiced, age_s):
                 turns = [] if self._paused else self._turns.frame(speaker, pcm, voiced, now, age_s)
-                if speaker in self._passing_through:
-                    self._renditions.pass_through(self._turns.current[speaker].id, pcm, now)
+                passing = speaker in self._passing_through
+                if passing:
+                    self._renditions.pass_through(self._turns.current[speaker].id, pcm, age_s, now)
                 elif not turns:
                     return []  # 50 a second from everybody in the call: they change nothing below
                 self._take_turns(speaker, turns, now)
-                if speaker not in self._passing_through and isinstance(turns[-1], TurnAudio):
-                    return self._effects()
+                if not turns or isinstance(turns[-1], TurnAudio):
+                    return self._play_on(now) if passing else self._effects()
             case InterpretationAudio():
                 booth_events.audio(event, now)
             case InterpretationText():

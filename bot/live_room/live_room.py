@@ -53,6 +53,7 @@ from bot.interpreting.session import InterpreterSession
 from bot.interpreting.usage_meter import UsageMeter
 from bot.live_room.frame_age import FrameAge
 from bot.live_room.frame_timer import FrameTimer
+from bot.live_room.mixing import mixed
 from bot.live_room.ports import Audience, EchoFilter, EchoMeasurement, TranscriptSink, VoiceDetector, VoiceDetectors
 from media_streaming.messages import AudioData, AudioMetadata, DtmfData
 from media_streaming.stream import NORMAL_CLOSURE, MediaStream
@@ -240,7 +241,9 @@ class LiveRoom:
 
     def _perform(self, effect: Effect) -> None:
         match effect:
-            case Play(channel, pcm):
+            case Play(channel, pcm, floor):
+                if floor:
+                    pcm = mixed(pcm, floor)
                 name, stream = self._stream(channel)
                 if stream is not None:
                     stream.send_audio(pcm)
@@ -365,7 +368,7 @@ class LiveRoom:
             async for message in stream:
                 match message:
                     case AudioData():
-                        age_s = age.age_s(message.said_at_ms, self._clock())
+                        age_s = age.age_s(message, self._clock())
                         self.hear(message.speaker, message.pcm, message.silent, name, age_s)
                     case AudioMetadata():
                         self.deliver(PlayoutReady(True, name))

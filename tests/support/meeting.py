@@ -245,9 +245,11 @@ class Meeting:
     def played(self, channel: str | None = None) -> list[tuple[float, int]]:
         """When each frame went into the call, or into one channel, and of which utterance it was."""
         return [
-            (at, numbers(effect.pcm)[0])
+            (at, numbers(pcm)[0])
             for at, effect in self.done
             if isinstance(effect, Play) and channel in (None, effect.channel)
+            for pcm in (effect.pcm, *effect.floor)
+            if pcm
         ]
 
     def voices(self, channel: str | None = None) -> list[int]:
@@ -289,8 +291,8 @@ def told(effect: Effect) -> str:
             return f"cancel {utterance} into {lane.target}"
         case Pace(lane, speed, condensed):
             return f"pace {speed} into {lane.target}" + (", condensed" if condensed else "")
-        case Play(_, pcm):
-            return f"play u-{numbers(pcm)[0]}"
+        case Play(_, pcm, floor):
+            return f"play u-{numbers(pcm or floor[0])[0]}"
         case StopPlaying():
             return "stop playing"
         case VoiceBegins(channel, lane):

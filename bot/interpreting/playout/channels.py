@@ -1,4 +1,8 @@
-"""The channels of a room: floor and lag of each, what is played when, and what becomes of each byte."""
+"""The channels of a room: floor and lag of each, what is played when, and what becomes of each byte.
+
+Interpretations take turns on a channel. Speakers' own voices (floor audio) do not: they are heard as they come, under
+an interpretation if there is one, and together if several people speak.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,18 @@ from bot.interpreting.effects import Effect, Play, StopPlaying, VoiceBegins, Voi
 from bot.interpreting.endpointing import FRAME_MS
 from bot.interpreting.ledger import ChannelPlayout, EntryKind
 from bot.interpreting.playout.catch_up import VOICE_LIMIT_MS, CatchUp
-from bot.interpreting.playout.floor import Floor, FloorEntry
+from bot.interpreting.playout.floor import Floor, FloorEntry, FloorStage
 from bot.interpreting.playout.lateness import Losses, surplus
+from bot.interpreting.playout.pacer import FRAME_BYTES, Pacer
 
 DRY_S = 2.5
 """Seconds a voice may break off for lack of sound; if the rest comes later, it is only read."""
 DRY_SIMULTANEOUS_S = 5.0
 """`DRY_S` of a simultaneous voice, which is some seconds behind the speaker and pauses when the speaker does."""
+
+FLOOR_HELD_MS = 500
+"""Most of a speaker's own voice that waits on a channel: the beginning of a turn, which comes when it is known to be
+speech, and jitter. Older audio is dropped."""
 
 
 class Channels:
@@ -23,7 +32,11 @@ class Channels:
     def __init__(self, out: list[Effect]) -> None:
         self.floors: dict[str, Floor] = {}
         self.lags: dict[str, CatchUp] = {}
+        self.voices: dict[str, list[FloorEntry]] = {}
+        """Speakers' own voices, by channel."""
         self._losses: dict[str, Losses] = {}
+        self._played_from: dict[str, Pacer] = {}
+        """What the last frame of each channel was taken from."""
         self._out = out
 
     @property
@@ -35,18 +48,30 @@ class Channels:
         channel = passage.channel
         if channel not in self.floors:
             self.floors[channel], self.lags[channel], self._losses[channel] = Floor(), CatchUp(), Losses()
+            self.voices[channel] = []
         passage.entry.playouts.setdefault(channel, ChannelPlayout())
-        self.floors[channel].enter(passage)
+        if passage.own_voice:
+            passage.stage = FloorStage.SPEAKING
+            self.voices[channel].append(passage)
+        else:
+            self.floors[channel].enter(passage)
 
     def audio(self, passage: FloorEntry, pcm: bytes, now: float) -> None:
         """Queue a piece of voice."""
+        if passage.own_voice:
+            passage.pacer.push(pcm)
+            passage.pacer.keep(FLOOR_HELD_MS)
+            return
         floor = self.floors[passage.channel]
         floor.audio(passage, pcm, now)
         self.lags[passage.channel].observe(floor.lag_ms, now)
 
     def finish(self, passage: FloorEntry) -> None:
         """Note that no more voice comes."""
-        self.floors[passage.channel].finish(passage)
+        if passage.own_voice:
+            passage.pacer.finish()
+        else:
+            self.floors[passage.channel].finish(passage)
 
     def restart(self, passage: FloorEntry, now: float) -> None:
         """Discard what is queued: other sound will come in its place."""
@@ -57,7 +82,11 @@ class Channels:
         floor = self.floors[passage.channel]
         if passage is floor.speaking and not passage.pacer.drained:
             self._out.append(StopPlaying(passage.channel))
-        floor.drop(passage)
+        if passage.own_voice:
+            passage.pacer.clear()
+            self.voices[passage.channel].remove(passage)
+        else:
+            floor.drop(passage)
         playout = passage.entry.playouts[passage.channel]
         if playout.played and passage.entry.kind is EntryKind.UTTERANCE:
             self._out.append(VoiceEnds(passage.channel, passage.entry.lane))
@@ -78,8 +107,10 @@ class Channels:
 
     def forget(self, wanted: tuple[str, ...]) -> None:
         """Forget channels that are not wanted, once their floor is empty."""
-        for channel in [name for name, floor in self.floors.items() if name not in wanted and not floor.passages]:
-            del self.floors[channel], self.lags[channel], self._losses[channel]
+        unwanted = [name for name in self.floors if name not in wanted]
+        for channel in [name for name in unwanted if not self.floors[name].passages and not self.voices[name]]:
+            del self.floors[channel], self.voices[channel], self.lags[channel], self._losses[channel]
+            self._played_from.pop(channel, None)
 
     def too_much(self, channel: str, now: float) -> FloorEntry | None:
         """Return a passage to take off because its voice does not end, or another would be heard too late."""
@@ -92,30 +123,74 @@ class Channels:
             self._losses[channel].note(late, now, heard=False)
         return late
 
-    def play(self, channel: str, now: float, *, quiet: bool) -> FloorEntry | None:
-        """Play what is due on a channel; returns the passage that has now been heard to its end, if any."""
-        floor, lag = self.floors[channel], self.lags[channel]
+    def play(self, channel: str, now: float, *, quiet: bool) -> list[FloorEntry]:
+        """Play what is due on a channel; returns the passages that have now been heard to their end."""
+        floor, voices = self.floors[channel], self.voices[channel]
         begun = floor.next_turn(now, quiet=quiet)
         if begun is not None:
             self._losses[channel].note(begun, now, heard=True)
             if begun.entry.first_played_at is None:
                 begun.entry.waited_ms = (now - begun.ready_at) * 1000
         passage = floor.speaking
-        if passage is None:
-            return None
-        frames = passage.pacer.take(now, trim=lag.trimming)
-        if frames:
-            lag.observe(floor.lag_ms, now)
-            entry, playout = passage.entry, passage.entry.playouts[channel]
-            entry.last_played_at = now
-            if entry.first_played_at is None:
-                entry.first_played_at = now
-            if not playout.played and entry.kind is EntryKind.UTTERANCE:
-                self._out.append(VoiceBegins(channel, entry.lane))
-            playout.played += sum(map(len, frames))
-            entry.played_ms = max(entry.played_ms, playout.played // len(frames[0]) * FRAME_MS)
-            self._out += [Play(channel, pcm) for pcm in frames]
-        return passage if passage.pacer.drained else None
+        if passage is not None and not passage.pacer.dry:
+            self._interpretation(channel, passage, now)
+        elif voices:
+            self._floor_audio(channel, now)
+        over = [passage] if passage is not None and passage.pacer.drained else []
+        return over + [voice for voice in voices if voice.pacer.drained] if voices else over
+
+    def _interpretation(self, channel: str, passage: FloorEntry, now: float) -> None:
+        """Play what is due of an interpretation, and what there is of speakers' own voices under it."""
+        lag = self.lags[channel]
+        frames = self._take(channel, passage, now, trim=lag.trimming)
+        if not frames:
+            return
+        lag.observe(self.floors[channel].lag_ms, now)
+        if not passage.entry.playouts[channel].played and passage.entry.kind is EntryKind.UTTERANCE:
+            self._out.append(VoiceBegins(channel, passage.entry.lane))
+        for pcm in frames:
+            self._out.append(Play(channel, pcm, self._beside(channel, passage, now)))
+        _count(passage, len(frames), now)
+
+    def _floor_audio(self, channel: str, now: float) -> None:
+        """Play what is due of the first of the speakers' own voices, and what there is of the others with it."""
+        lead = self._lead(channel)
+        for pcm in self._take(channel, lead, now) if lead is not None else ():
+            assert lead is not None
+            beside = self._beside(channel, lead, now)
+            self._out.append(Play(channel, b"", (pcm, *beside)) if beside else Play(channel, pcm))
+            _count(lead, 1, now)
+
+    def _take(self, channel: str, passage: FloorEntry, now: float, *, trim: bool = False) -> list[bytes]:
+        """Take the frames that are due; the first not before the last frame of another voice is over."""
+        before = self._played_from.get(channel)
+        if before is not passage.pacer:
+            self._played_from[channel] = passage.pacer
+            passage.pacer.not_before(now if before is None else max(now, before.free_at))
+        return passage.pacer.take(now, trim=trim)
+
+    def _beside(self, channel: str, passage: FloorEntry, now: float) -> tuple[bytes, ...]:
+        """Take a frame of each of the speakers' own voices but this one."""
+        found = []
+        for voice in self._speakers(channel):
+            if voice is not passage and (pcm := voice.pacer.take_with(now)):
+                _count(voice, 1, now)
+                found.append(pcm)
+        return tuple(found)
+
+    def _lead(self, channel: str) -> FloorEntry | None:
+        """Return the first of the speakers' own voices that has a frame to play."""
+        return next((voice for voice in self._speakers(channel) if not voice.pacer.dry), None)
+
+    def _speakers(self, channel: str) -> Iterable[FloorEntry]:
+        """Return each speaker's own voice: one utterance to its end, and then what they have gone on to say."""
+        voices = self.voices[channel]
+        if len(voices) < 2:
+            return voices
+        first: dict[str, FloorEntry] = {}
+        for voice in voices:
+            first.setdefault(voice.entry.lane.speaker, voice)
+        return first.values()
 
     def broken_off(self, channel: str, now: float) -> FloorEntry | None:
         """Return the voice being heard if it has broken off for too long."""
@@ -127,7 +202,26 @@ class Channels:
         """When `play` or `broken_off` has something to do."""
         floor = self.floors[channel]
         frame_at, expires_at = floor.deadline(now, quiet=quiet), _expires_at(floor.speaking)
-        return expires_at if frame_at is None else frame_at
+        due_at = expires_at if frame_at is None else frame_at
+        speaking = floor.speaking
+        if (
+            self.voices[channel]
+            and (speaking is None or speaking.pacer.dry)
+            and (lead := self._lead(channel)) is not None
+        ):
+            lead_at = lead.pacer.deadline(now)
+            return lead_at if due_at is None or (lead_at is not None and lead_at < due_at) else due_at
+        return due_at
+
+
+def _count(passage: FloorEntry, frames: int, now: float) -> None:
+    """Note that frames of a passage are heard."""
+    entry, playout = passage.entry, passage.entry.playouts[passage.channel]
+    entry.last_played_at = now
+    if entry.first_played_at is None:
+        entry.first_played_at = now
+    playout.played += frames * FRAME_BYTES
+    entry.played_ms = max(entry.played_ms, playout.played // FRAME_BYTES * FRAME_MS)
 
 
 def _expires_at(speaking: FloorEntry | None) -> float | None:

@@ -50,6 +50,11 @@ class FloorEntry:
     """It does not begin before this: whether it should be heard is not certain yet."""
 
     @property
+    def own_voice(self) -> bool:
+        """Whether it is the speaker's own voice as it comes, which waits for nobody and has no place on the floor."""
+        return self.entry.lane.passthrough
+
+    @property
     def expected_ms(self) -> float:
         """How long it will be: as long as what was said, or as what has come."""
         entry = self.entry

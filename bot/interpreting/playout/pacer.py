@@ -31,6 +31,14 @@ def quiet(pcm: bytes) -> bool:
     return not samples or max(samples) - min(samples) < QUIET_PEAK_TO_PEAK
 
 
+def from_first_sound(pcm: bytes) -> bytes:
+    """Return a voice without the frames before the first that is not silence; empty if all are."""
+    start = 0
+    while start < len(pcm) and quiet(pcm[start : start + FRAME_BYTES]):
+        start += FRAME_BYTES
+    return pcm[start:]
+
+
 class Pacer:
     """The schedule of one voice on one channel. Every byte pushed is taken, or counted as trimmed or dropped."""
 
@@ -110,6 +118,26 @@ class Pacer:
     def _too_long_a_pause(self, frame: bytes) -> bool:
         self._pause_ms = self._pause_ms + FRAME_MS if quiet(frame) else 0
         return self._pause_ms > PAUSE_LIMIT_MS
+
+    def take_with(self, now: float) -> bytes:
+        """Take the next frame because another voice's is due, with which it is heard; empty if there is none."""
+        if self.dry:
+            return b""
+        frame = bytes(self._buffer[self._offset : self._offset + FRAME_BYTES])
+        self._offset += FRAME_BYTES
+        self._due_at = now + FRAME_MS / 1000
+        return frame
+
+    def not_before(self, at: float) -> None:
+        """Play nothing before: until then another voice is heard."""
+        self._due_at = max(at, self._due_at or 0.0)
+
+    def keep(self, limit_ms: int) -> None:
+        """Drop the oldest of what is queued, so that no more than this is left."""
+        excess = len(self._buffer) - self._offset - limit_ms * BYTES_PER_MS
+        if excess > 0:
+            self._offset += excess
+            self.dropped_bytes += excess
 
     @property
     def free_at(self) -> float:

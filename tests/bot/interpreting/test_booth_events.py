@@ -149,6 +149,15 @@ def test_a_good_answer_is_read_heard_and_released() -> None:
     assert [effect for effect in desk.out if isinstance(effect, Release)] == [Release(LANE, "u-1")]
 
 
+def test_what_was_held_up_on_its_way_is_read_however_quick_the_answer() -> None:
+    desk = Desk()
+    spoken = desk.hears()
+    spoken.age_s = 4.0
+    desk.says("Hola", 10, 2.6)
+    desk.ends(2.7)
+    assert desk.settled() == [("caption_only", "stale")]
+
+
 def test_what_was_asked_for_in_fewer_words_says_so_and_may_be_short() -> None:
     desk = Desk(faults={"Hola": ("length",), "Nada": ("length", "number")})
     for name, text, flags in [("u-1", "Hola", ("condensed",)), ("u-2", "Nada", ("number", "condensed"))]:

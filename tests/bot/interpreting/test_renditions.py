@@ -113,7 +113,7 @@ def test_an_utterance_is_heard_interpreted_and_spoken() -> None:
     one = books.one()
     assert (one.entry.state, books.books.expected(LANE, "u-1"), one.passages) == (EntryState.HEARD, None, [])
     books.books.hear("u-1", numbered(2))
-    assert not books.books.pass_through("u-1", numbered(2), 0.1)
+    assert not books.books.pass_through("u-1", numbered(2), 0.0, 0.1)
     books.stops(spoken)
     books.books.hear("u-1", numbered(3))
     assert (one.entry.state, books.books.expected(LANE, "u-1")) == (EntryState.COMMITTED, one)
@@ -239,17 +239,45 @@ def test_a_voice_is_passed_through_as_it_is_without_a_booth() -> None:
     books = Books(LISTENERS)
     spoken = books.begins(Route(OWN, ("en-US",)))
     one = books.one(lane=OWN)
-    assert books.books.pass_through("u-1", numbered(2), 0.02)
+    assert books.books.pass_through("u-1", numbered(2), 0.0, 0.02)
     books.books.hear("u-1", numbered(2))
     books.plays(0.02, 0.06)
     books.stops(spoken)
-    assert not books.books.pass_through("u-1", numbered(3), 2.5), "the turn is over"
+    assert not books.books.pass_through("u-1", numbered(3), 0.0, 2.5), "the turn is over"
     assert [numbers(effect.pcm)[0] for effect in books.out if isinstance(effect, Play)] == [1, 2]
     books.plays(2.5, 2.6)
     assert books.ends() == [("u-1", "en-US", "spoken", "")]
     assert (one.entry.kind, one.entry.committed_at, one.entry.received) == (EntryKind.PASSTHROUGH, 2.5, 2 * FRAME_BYTES)
     assert {type(effect) for effect in books.out} == {Opened, Play, Settled}
     assert books.usage.total.spoken_ms == 0
+
+
+def test_a_voice_begins_with_its_first_sound_and_without_what_was_held_up() -> None:
+    books = Books(LISTENERS)
+    spoken = Utterance("u-1", ADA, "Ada", "en-US", 0.0)
+    books.captions.begin(spoken)
+    books.books.begin(spoken, Route(OWN, ("en-US",)), bytes(3 * FRAME_BYTES) + numbered(1) + bytes(FRAME_BYTES), 0.3)
+    books.books.pass_through("u-1", numbered(2), 4.0, 0.34)
+    books.plays(0.3, 0.4)
+    books.stops(spoken)
+    books.plays(2.5, 2.6)
+    assert [numbers(effect.pcm)[0] for effect in books.out if isinstance(effect, Play)] == [1, 0]
+    (entry,) = books.entries()
+    assert (entry.state.value, entry.received, entry.playouts["en-US"].dropped) == (
+        "spoken",
+        3 * FRAME_BYTES,
+        FRAME_BYTES,
+    )
+
+
+def test_a_voice_that_was_held_up_is_not_heard() -> None:
+    books = Books(LISTENERS)
+    spoken = Utterance("u-1", ADA, "Ada", "en-US", 0.0, age_s=9.0)
+    books.captions.begin(spoken)
+    books.books.begin(spoken, Route(OWN, ("en-US",)), numbered(1), 9.0)
+    books.stops(spoken)
+    books.plays(9.0, 9.1)
+    assert books.ends() == [("u-1", "en-US", "abandoned", "stale")]
 
 
 def test_no_booth_may_speak_in_place_of_the_speaker() -> None:

@@ -329,8 +329,10 @@ class AnyOrder(RuleBasedStateMachine):
                 assert line.text
                 assert line.revision > revision
                 self.revisions[line.utterance, line.language] = line.revision, line.is_final
-            case Play(channel, pcm):
-                (number,) = numbers(pcm)
+            case Play(channel, pcm, floor):
+                for own in floor:
+                    assert numbers(own)[0] >= OWN
+                (number,) = numbers(pcm or floor[0])
                 if number < OWN:
                     assert self.keys[number - 1] in (self.heard | self.said) - self.settled
                 played, silent = self.played.setdefault(channel, []), self.silent.setdefault(channel, set())

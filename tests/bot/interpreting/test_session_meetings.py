@@ -41,6 +41,7 @@ from bot.interpreting.events import (
 from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.ledger import EntryKind, EntryState
 from bot.interpreting.plan import Attendee, Lane, Layout, Mode, Stability
+from bot.interpreting.playout.channels import FLOOR_HELD_MS
 from bot.interpreting.playout.lateness import LATE_S
 from tests.support.audio import numbered, numbers, soft
 from tests.support.meeting import (
@@ -272,7 +273,7 @@ def test_who_is_passed_through_past_the_longest_utterance_is_heard_once() -> Non
     assert len(own_voice) >= 600
 
 
-def test_a_voice_passed_through_waits_for_the_interpreter_and_is_not_hushed() -> None:
+def test_a_voice_passed_through_is_heard_under_the_interpreter_and_is_not_hushed() -> None:
     people = {**PEOPLE, ADA: Attendee(ADA, "Ada", EN, hears=ES), FRANK: SIX[FRANK]}
     meeting = Meeting(replace(SISTERS, attendees=people), Answers(after=0.5, seconds=3.0))
     meeting.says(BENITO, at=1.0, seconds=1.0)  # heard in English from 3.0 to 6.0
@@ -280,10 +281,13 @@ def test_a_voice_passed_through_waits_for_the_interpreter_and_is_not_hushed() ->
     meeting.happens(5.0, KeypadPressed("*"))
     meeting.run()
     assert meeting.ends()["u-1", EN] == ("abandoned", "hushed")
-    own_voice = [at for at, number in meeting.played(EN) if at > 5.0]
-    assert own_voice[0] == pytest.approx(5.22, abs=0.03), "a breath after the interpreter fell silent"
-    assert len(own_voice) == 75
-    one_voice_at_a_time(meeting)
+    frames = [(at, effect) for at, effect in meeting.done if isinstance(effect, Play) and effect.channel == EN]
+    both = [at for at, effect in frames if effect.floor]
+    assert (both[0], both[-1]) == pytest.approx((4.1, 4.98), abs=0.021), "as soon as it is known to be speech"
+    alone = [numbers(effect.pcm)[0] for at, effect in frames if at > 5.0]
+    assert alone == list(range(75 - len(alone) + 1, 76)), "and on when the interpreter fell silent"
+    assert len(both) + len(alone) == 75
+    assert all(after - before >= 0.02 - 1e-6 for (before, _), (after, _) in itertools.pairwise(frames))
 
 
 def test_a_sister_room_without_its_socket_keeps_the_others_speaking() -> None:
@@ -313,6 +317,24 @@ def test_one_lane_serves_the_room_and_a_channel_and_ends_when_both_have_heard_it
     heard = [number for _, number in meeting.played(ES)]
     assert heard[:75] == list(range(1, 76))
     assert heard[75:] == [1] * 50
+
+
+def test_in_the_channel_of_their_own_language_people_are_never_late_however_much_is_interpreted() -> None:
+    """Quick exchange, two of them at once, and interpretations that take longer than what is said."""
+    meeting = Meeting(replace(TWO_LANGUAGES, attendees=SIX, layout=Layout.CHANNELS), Answers(after=0.5, seconds=3.0))
+    for turn in range(8):
+        meeting.says(ADA, at=1.0 + 4 * turn, seconds=1.5)
+        meeting.says(BENITO, at=2.0 + 4 * turn, seconds=1.5)
+        meeting.says(ELENA, at=2.5 + 4 * turn, seconds=1.0)
+    meeting.run()
+    own = [entry for entry in meeting.settled() if entry.kind is EntryKind.PASSTHROUGH]
+    assert len(own) == 8 * 3
+    for entry in own:
+        (playout,) = entry.playouts.values()
+        assert (entry.state, playout.dropped, playout.played) == ("spoken", 0, entry.received)
+        assert entry.first_played_at is not None and entry.last_played_at is not None and entry.committed_at is not None
+        assert entry.first_played_at - entry.began_at <= 0.021
+        assert entry.last_played_at - entry.committed_at <= FLOOR_HELD_MS / 1000
 
 
 # --- stopping ----------------------------------------------------------------------------------------

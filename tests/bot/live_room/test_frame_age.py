@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.live_room.frame_age import JUMP_S, NOTICED_S, WINDOW_S, FrameAge
+from bot.live_room.frame_age import JUMP_S, NOTICED_S, SAMPLED, WINDOW_S, FrameAge
+from media_streaming.messages import AudioData
 
-EPOCH_MS = 1_800_000_000_000
+EPOCH = datetime(2027, 1, 15, 8, tzinfo=UTC)
 """What ACS's clock shows when ours shows 0."""
 
 
-def stamp(seconds: float) -> int:
-    return EPOCH_MS + round(seconds * 1000)
+def stamp(seconds: float) -> AudioData:
+    return AudioData(b"", timestamp=EPOCH + timedelta(milliseconds=round(seconds * 1000)))
 
 
 def in_time(age: FrameAge, begin: float, end: float, *, slow_s: float = 0.0) -> float:
@@ -50,8 +52,8 @@ def test_a_stream_that_comes_back_knows_how_old_its_audio_is() -> None:
 
 def test_missing_constant_and_coarse_timestamps_say_nothing() -> None:
     age = FrameAge()
-    assert age.age_s(None, 1.0) == 0.0
-    constant = [age.age_s(EPOCH_MS, n * 0.02) for n in range(3_000)]
+    assert age.age_s(AudioData(b""), 1.0) == 0.0
+    constant = [age.age_s(stamp(0.0), n * 0.02) for n in range(3_000)]
     assert max(constant) < NOTICED_S + 0.02
     coarse = FrameAge()
     assert max(coarse.age_s(stamp(n // 50), n * 0.02) for n in range(3_000)) < NOTICED_S
@@ -77,3 +79,10 @@ def test_a_clock_that_is_set_back_a_little_is_believed_after_a_while() -> None:
 def test_a_clock_that_runs_slow_does_not_add_up() -> None:
     age = FrameAge()
     assert max(age.age_s(stamp(n * (1 - 1e-4)), float(n)) for n in range(4 * 3_600)) == 0.0
+
+
+def test_one_speaker_whose_audio_alone_is_held_up_is_found_out_soon() -> None:
+    age = FrameAge()
+    in_time(age, 0.0, 15.0)
+    ages = [age.age_s(stamp(15.0 + n * 0.02 - (5.0 if n % 2 else 0.0)), 15.0 + n * 0.02) for n in range(200)]
+    assert ages[2 * SAMPLED :] == pytest.approx([0.0, 5.0] * (100 - SAMPLED))

@@ -6,7 +6,7 @@ from bot.interpreting.effects import Effect, Play, VoiceBegins, VoiceEnds
 from bot.interpreting.ledger import Entry, EntryKind, EntryState
 from bot.interpreting.plan import Lane
 from bot.interpreting.playout.catch_up import VOICE_LIMIT_MS
-from bot.interpreting.playout.channels import DRY_S, DRY_SIMULTANEOUS_S, Channels
+from bot.interpreting.playout.channels import DRY_S, DRY_SIMULTANEOUS_S, FLOOR_HELD_MS, Channels
 from bot.interpreting.playout.floor import FloorEntry
 from tests.support.audio import FRAME_BYTES, numbered
 
@@ -45,8 +45,8 @@ class Voices:
         now = begin
         while now < end:
             over = self.speaking.play(channel, now, quiet=True)
-            if over is not None:
-                return over
+            if over:
+                return over[0]
             now += 0.02
         return None
 
@@ -59,7 +59,7 @@ class Voices:
 def test_a_voice_is_announced_played_and_taken_off() -> None:
     voices = Voices()
     one = voices.enter("one", 1.0)
-    assert voices.speaking.play(ROOM, 1.0, quiet=True) is None
+    assert voices.speaking.play(ROOM, 1.0, quiet=True) == []
     voices.say(one, 3, 1.5)
     assert voices.speaking.queued_ms == 60
     one.pacer.finish()
@@ -81,10 +81,10 @@ def test_what_is_complete_begins_however_short_and_waits_no_longer_on_a_second_c
     voices = Voices()
     one = voices.enter("one", 1.0)
     voices.speaking.audio(one, numbered(1)[:100], 1.5)
-    assert voices.speaking.play(ROOM, 1.5, quiet=True) is None
+    assert voices.speaking.play(ROOM, 1.5, quiet=True) == []
     voices.speaking.finish(one)
     one.entry.first_played_at = 1.2
-    assert voices.speaking.play(ROOM, 1.6, quiet=True) is one
+    assert voices.speaking.play(ROOM, 1.6, quiet=True) == [one]
     assert (one.entry.waited_ms, one.entry.first_played_at) == (0.0, 1.2)
 
 
@@ -124,8 +124,100 @@ def test_channels_speak_at_the_same_time() -> None:
     here, there = voices.enter("here", 1.0), voices.enter("there", 1.0, SPANISH)
     for passage in (here, there):
         voices.say(passage, 5, 1.0)
-        assert voices.speaking.play(passage.channel, 1.0, quiet=True) is None
+        assert voices.speaking.play(passage.channel, 1.0, quiet=True) == []
     assert [effect.channel for effect in voices.out if isinstance(effect, Play)] == [ROOM, SPANISH]
+
+
+def heard(voices: Voices) -> list[tuple[bytes, tuple[bytes, ...]]]:
+    return [(effect.pcm, effect.floor) for effect in voices.out if isinstance(effect, Play)]
+
+
+def own_voice(voices: Voices, name: str, since: float = 1.0) -> FloorEntry:
+    lane = Lane(f"8:acs:{name[:3]}", "es-ES", "es-ES")
+    return voices.enter(name, since, SPANISH, EntryKind.PASSTHROUGH, lane=lane)
+
+
+def test_a_speakers_own_voice_waits_for_nobody_and_is_heard_under_the_interpretation() -> None:
+    voices = Voices()
+    one, own = voices.enter("one", 1.0, SPANISH), own_voice(voices, "own")
+    for number in range(8):  # the interpretation is 80 ms long, 40 ms after the voice began
+        now = 2.0 + number * 0.02
+        if number == 2:
+            voices.speaking.audio(one, numbered(1) * 4, now)
+            voices.speaking.finish(one)
+        voices.speaking.audio(own, numbered(100 + number), now)
+        for over in voices.speaking.play(SPANISH, now, quiet=False):
+            voices.speaking.drop(over)
+    frames = [numbered(100 + number) for number in range(8)]
+    interpreted = [(numbered(1), (frame,)) for frame in frames[2:6]]
+    assert heard(voices) == [
+        *((frame, ()) for frame in frames[:2]),
+        *interpreted,
+        *((frame, ()) for frame in frames[6:]),
+    ]
+    voices.speaking.finish(own)
+    assert voices.speaking.play(SPANISH, 3.0, quiet=True) == [own]
+    voices.speaking.drop(own)
+    playout = own.entry.playouts[SPANISH]
+    assert (playout.played, playout.dropped, own.entry.played_ms) == (8 * FRAME_BYTES, 0, 160)
+    assert [type(effect) for effect in voices.out if not isinstance(effect, Play)] == [VoiceBegins, VoiceEnds]
+    voices.speaking.forget(())
+    assert (voices.speaking.floors, voices.speaking.voices) == ({}, {})
+
+
+def test_people_who_speak_at_once_are_heard_at_once() -> None:
+    voices = Voices()
+    one, two = own_voice(voices, "one"), own_voice(voices, "two")
+    voices.speaking.audio(one, numbered(1) * 2, 2.0)
+    voices.speaking.audio(two, numbered(2), 2.0)
+    assert voices.speaking.deadline(SPANISH, 2.0, quiet=False) == 2.0
+    voices.play(2.0, 2.06, SPANISH)
+    assert heard(voices) == [(b"", (numbered(1), numbered(2))), (numbered(1), ())]
+    voices.speaking.audio(two, numbered(3), 2.06)
+    due_at = voices.speaking.deadline(SPANISH, 2.06, quiet=False)
+    assert due_at is not None and due_at <= 2.06
+    voices.play(2.06, 2.07, SPANISH)
+    assert heard(voices)[2:] == [(numbered(3), ())], "whoever goes on needs nobody"
+
+
+def test_a_speaker_is_heard_to_the_end_of_one_utterance_before_the_next() -> None:
+    voices = Voices()
+    first, then = own_voice(voices, "ana 1"), own_voice(voices, "ana 2")
+    voices.speaking.audio(first, numbered(1) * 2, 2.0)
+    voices.speaking.audio(then, numbered(2), 2.0)
+    voices.speaking.finish(first)
+    assert voices.play(2.0, 2.06, SPANISH) is first
+    voices.speaking.drop(first)
+    voices.play(2.04, 2.06, SPANISH)
+    assert heard(voices) == [(numbered(1), ()), (numbered(1), ()), (numbered(2), ())]
+
+
+def test_a_voice_that_breaks_off_leaves_its_channel_to_the_speakers() -> None:
+    voices = Voices()
+    one, own = voices.enter("one", 1.0, SPANISH), own_voice(voices, "own")
+    voices.speaking.audio(one, numbered(1), 2.0)
+    voices.play(2.0, 2.01, SPANISH)
+    broken_off_at = voices.speaking.deadline(SPANISH, 2.01, quiet=False)
+    assert broken_off_at is not None
+    voices.speaking.audio(own, numbered(2) * 3, 2.01)
+    due_at = voices.speaking.deadline(SPANISH, 2.01, quiet=False)
+    assert due_at is not None and due_at < broken_off_at
+    assert voices.speaking.play(SPANISH, 2.01, quiet=False) == [], "not before the frame of the other is over"
+    voices.play(2.02, 2.07, SPANISH)
+    assert heard(voices) == [(numbered(1), ()), *[(numbered(2), ())] * 3]
+
+
+def test_a_speakers_own_voice_never_piles_up() -> None:
+    voices = Voices()
+    own = own_voice(voices, "own")
+    voices.speaking.audio(own, numbered(1) * 20, 2.0)
+    voices.speaking.audio(own, numbered(2) * 10, 2.0)
+    assert own.pacer.queued_ms == FLOOR_HELD_MS
+    assert own.pacer.dropped_bytes == 5 * FRAME_BYTES
+    voices.speaking.forget(())
+    assert set(voices.speaking.floors) == {SPANISH}
+    voices.speaking.drop(own)
+    assert own.entry.playouts[SPANISH].dropped == 30 * FRAME_BYTES
 
 
 def test_a_channel_is_forgotten_when_nobody_wants_it_and_nobody_is_on_it() -> None:

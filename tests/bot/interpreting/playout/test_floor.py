@@ -44,6 +44,7 @@ def say(floor: Floor, passage: FloorEntry, now: float) -> float:
 def test_the_floor_goes_to_whoever_has_something_to_say() -> None:
     floor = Floor()
     first = entered(floor, "first", began_at=1.0, now=2.0)
+    assert not first.own_voice
     assert floor.next_turn(2.0) is None
     assert floor.deadline(2.0) is None
     floor.audio(first, frames(1), now=2.5)

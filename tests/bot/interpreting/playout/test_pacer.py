@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from bot.interpreting.endpointing import FRAME_MS
-from bot.interpreting.playout.pacer import BYTES_PER_MS, CATCH_UP_MS, FRAME_BYTES, PAUSE_LIMIT_MS, Pacer, quiet
+from bot.interpreting.playout.pacer import (
+    BYTES_PER_MS,
+    CATCH_UP_MS,
+    FRAME_BYTES,
+    PAUSE_LIMIT_MS,
+    Pacer,
+    from_first_sound,
+    quiet,
+)
 from tests.support.audio import numbered, numbers
 from tests.support.clock import after
 
@@ -279,3 +287,39 @@ class EveryByte(RuleBasedStateMachine):
 
 
 TestEveryByte = EveryByte.TestCase
+
+
+def test_a_frame_may_be_taken_because_anothers_is_due() -> None:
+    voice = Pacer()
+    assert voice.take_with(1.0) == b""
+    voice.push(numbered(1) + numbered(2) + numbered(3)[:100])
+    assert voice.take_with(1.0) == numbered(1)
+    assert voice.deadline(1.0) == pytest.approx(1.02)
+    assert voice.take(1.0) == []
+    assert voice.take(1.02) == [numbered(2)]
+    assert voice.take_with(1.04) == b"", "it is not whole"
+
+
+def test_what_comes_after_another_voice_waits_for_its_last_frame() -> None:
+    voice = Pacer()
+    voice.push(numbered(1) * 3)
+    voice.not_before(2.0)
+    assert (voice.take(1.99), voice.deadline(1.99)) == ([], 2.0)
+    assert voice.take(2.0) == [numbered(1)]
+    voice.not_before(1.0)
+    assert voice.deadline(2.0) == pytest.approx(2.02), "it never goes back"
+
+
+def test_no_more_is_kept_than_wanted_and_the_rest_is_counted() -> None:
+    voice = Pacer()
+    voice.push(numbered(1) * 2 + numbered(2) * 3)
+    voice.keep(100)
+    assert voice.dropped_bytes == 0
+    voice.keep(60)
+    assert (voice.dropped_bytes, voice.queued_ms, voice.take(1.0)) == (2 * 960, 60, [numbered(2)])
+
+
+def test_a_voice_begins_with_its_first_sound() -> None:
+    assert from_first_sound(bytes(1_920) + numbered(1) + bytes(960)) == numbered(1) + bytes(960)
+    assert from_first_sound(numbered(1)) == numbered(1)
+    assert from_first_sound(bytes(1_920)) == from_first_sound(b"") == b""
