@@ -35,7 +35,7 @@ from http_serving.websocket_protocol import SMALL, SMALL_PER_S
 from listeners import feed
 from media_streaming import stream
 from media_streaming.stream import SERVICE_RESTART
-from rooms_admin.api import request_guard
+from rooms_admin.api import join_codes, request_guard
 from rooms_admin.auth import join_attempts
 from rooms_admin.auth.api_key_file import CHECK_INTERVAL_S
 from rooms_admin.auth.api_keys import EVERY_ROLE
@@ -179,7 +179,7 @@ def test_the_limits_on_the_security_page_are_those_of_the_code() -> None:
         "`WS /media/{secret}`": f"per call {rate_limits.DIALS_PER_S:g} per s | a message {LARGEST_MESSAGE // kib} KiB",
         "`POST /api/join/{code}`": (
             f"per network {rate_limits.JOIN_CODES_PER_S:g} per s, {rate_limits.JOIN_CODES_AT_ONCE:g} at once "
-            f"| {request_guard.BODY_LIMIT // kib} KiB"
+            f"| {join_codes.JOIN_BODY_LIMIT // kib} KiB"
         ),
         "`/healthz`, `/readyz`, `/docs`, `/openapi.json`": "|",
     }

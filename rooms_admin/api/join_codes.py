@@ -21,7 +21,7 @@ from http_serving.errors import Forbidden, NotFound
 from http_serving.rate_limiter import TokenBuckets
 from http_serving.request_body import BODY_TIMEOUT_S, read_body
 from rooms_admin.api.participants import IssueTicket
-from rooms_admin.api.request_guard import BODY_LIMIT, RouteHandler, invalid, take, with_body
+from rooms_admin.api.request_guard import RouteHandler, invalid, take, with_body
 from rooms_admin.api.responses import errors, written
 from rooms_admin.api.schemas import JoinResponse
 from rooms_admin.auth.join_attempts import JoinAttempts
@@ -29,6 +29,8 @@ from rooms_admin.rooms.requests import JoinRequest, TicketRequest
 from rooms_admin.rooms.room import Room
 from rooms_admin.rooms.service import RoomService
 
+JOIN_BODY_LIMIT = 4 * 1024
+"""Bytes. A request has 60; many may be under way that have proved nothing."""
 CODE = "^[0-9]{6}$"
 JoinCode = Annotated[str, Path(pattern=CODE, examples=["042117"], description="Six digits")]
 
@@ -88,7 +90,7 @@ def _found_by(find: Callable[[Request], Awaitable[Room | None]], body_timeout_s:
 
             async def joining(request: Request) -> Response:
                 request.state.room = await find(request)
-                body = await read_body(request, BODY_LIMIT, body_timeout_s)
+                body = await read_body(request, JOIN_BODY_LIMIT, body_timeout_s)
                 try:
                     return await answer(with_body(request, body))
                 except RequestValidationError as error:

@@ -87,6 +87,24 @@ async def test_who_asks_too_often_is_told_to_slow_down_and_nobody_else_is(monkey
         assert (await ask(whole, "GET", "/api/rooms", ADMIN)) == (200, "-")  # from the same address, with proof
 
 
+INSIDE = ("169.254.169.254", "10.0.0.5", "127.0.0.1:6379", "localhost", "[::ffff:10.0.0.5]", "2130706433", "0x7f.1")
+
+
+async def test_webhooks_are_not_sent_inside_unless_the_operator_allows_it() -> None:
+    async def allowed(whole: Line) -> list[str]:
+        answers = {}
+        for host in INSIDE:
+            wanted = {"url": f"https://{host}/", "events": ["room.live"]}
+            answers[host] = await ask(whole, "POST", "/api/subscriptions", ADMIN, wanted)
+        assert set(answers.values()) <= {(201, "-"), (400, "invalid_request")}
+        return [host for host, (status, _) in answers.items() if status == 201]
+
+    async with line() as whole:
+        assert await allowed(whole) == []
+    async with line(webhook_private_networks="10.0.0.0/8") as whole:
+        assert await allowed(whole) == ["10.0.0.5", "[::ffff:10.0.0.5]"]
+
+
 # --- roles ---------------------------------------------------------------------------------------
 
 ROOM, PERSON, SUBSCRIPTION = "/api/rooms/{room_id}", "/participants/{participant_id}", "/api/subscriptions"

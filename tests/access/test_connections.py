@@ -193,7 +193,7 @@ class Crowd:
     async def one(self, number: int) -> None:
         address = urlsplit(self.whole.base_url)
         request = head(
-            "POST", f"/api/join/{self.code}", f"X-Forwarded-For: 2001:db8:{number:x}::1", length=100_000
+            "POST", f"/api/join/{self.code}", f"X-Forwarded-For: 2001:db8:{number:x}::1", length=4_000
         ).replace(b"Connection: close\r\n", b"")
         while True:
             reader, writer = await asyncio.open_connection(address.hostname, address.port)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bot.rate_limits import JOIN_CODES_AT_ONCE
+from rooms_admin.api.join_codes import JOIN_BODY_LIMIT
 from rooms_admin.auth.join_attempts import FREE
 from tests.support.access import ADMIN, Refusal, ask, others_are_served, refusal
 from tests.support.line import Line, line
@@ -15,7 +16,7 @@ from tests.support.virtual_time import in_virtual_time
 pytestmark = [in_virtual_time, pytest.mark.timeout(60)]
 
 CAPTIONS = {"purpose": "captions", "language": "es-ES"}
-LARGE = " " * (256 * 1024 + 1)
+LARGE = " " * (JOIN_BODY_LIMIT + 1)
 
 # What it is, the code (None: the right one), the body, the answer.
 TABLE: list[tuple[str, str | None, Any, Refusal]] = [

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 
 import pytest
 
 from http_serving.errors import TooManyRequests
 from rooms_admin.auth import join_attempts as module
 from rooms_admin.auth.join_attempts import FREE, FREE_OVER_ALL, LEAK_OVER_ALL_S, LEAK_S, LOCKED_S, JoinAttempts
+from storage.key_value import KeyValueStore
+from storage.redis import RedisClient
+from storage.redis_key_value import RedisKeyValue
+from storage.sqlite_key_value import SqliteKeyValue
 from tests.support.in_memory_stores import InMemoryKeyValue
+from tests.support.stores import opened
 
 HOME, OTHER, INGRESS = "2600:1f18:1:2::/64", "8.8.8.8", "10.0.0.4"
 
@@ -18,9 +24,9 @@ HOME, OTHER, INGRESS = "2600:1f18:1:2::/64", "8.8.8.8", "10.0.0.4"
 class Guesser:
     """Asks one of two replicas, at a time that passes when it is told to."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: KeyValueStore | None = None) -> None:
         self.now = 1_800_000_000.0
-        self.store = InMemoryKeyValue(lambda: self.now)
+        self.store = store or InMemoryKeyValue(lambda: self.now)
         self.replicas = [JoinAttempts(self.store, now=lambda: self.now) for _ in range(2)]
         self.looked_up = 0
 
@@ -65,8 +71,18 @@ async def test_a_network_that_guesses_is_locked_out_and_no_other_is(caplog: pyte
     assert await guesser.right() == 0
 
 
-async def test_replicas_count_together() -> None:
-    guesser = Guesser()
+@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.line)])
+async def stored(request: pytest.FixtureRequest) -> AsyncIterator[Guesser]:
+    """With counts in a store that replicas share."""
+    async with opened(request.param, request) as stores:
+        if isinstance(stores.database, RedisClient):
+            yield Guesser(RedisKeyValue(stores.database))
+        else:
+            yield Guesser(SqliteKeyValue(stores.database))
+
+
+async def test_replicas_count_together(stored: Guesser) -> None:
+    guesser = stored
     waits = [await guesser.wrong(replica=number % 2) for number in range(FREE + 3)]
     assert [bool(wait) for wait in waits] == [False] * (FREE + 1) + [True] * 2
 
