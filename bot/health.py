@@ -35,8 +35,12 @@ def router(
         if background.failed.is_set():
             status = "failed"
         else:
-            status = "draining" if not calls.accepting else "store_unavailable" if store.problem else "ready"
+            # Without a ready replica ACS could not dial again for media, which needs no store.
+            unusable = bool(store.problem) and not store.shared
+            status = "draining" if not calls.accepting else "store_unavailable" if unusable else "ready"
         body: dict[str, object] = {"status": status, "live_calls": len(calls)}
+        if store.problem:
+            body["store"] = store.problem
         if store.unreadable:
             body["unreadable_records"] = store.unreadable
         if tickets is not None and tickets.differs:

@@ -20,7 +20,9 @@ MOST_NAMED = 1_000
 class StoreHealth:
     """The condition of a store. Updated by its threads, read in the event loop."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, shared: bool = False) -> None:
+        self.shared = shared
+        """Whether other replicas have the same store and, probably, the same problem."""
         self._clock = clock
         self._failed_at = float("-inf")
         self._logged_at = float("-inf")

@@ -68,7 +68,7 @@ class RedisClient:
             redis.ConnectionPool.from_url(url, max_connections=WAITING_CONNECTIONS, **options)
         )
         self._answer_s = answer_s
-        self.health = StoreHealth()
+        self.health = StoreHealth(shared=True)
 
     async def __aenter__(self) -> RedisClient:
         """Connect.

@@ -69,7 +69,20 @@ async def test_readiness_reports_what_the_translation_deployment_offers() -> Non
 async def test_a_replica_whose_store_fails_is_not_ready() -> None:
     store = StoreHealth()
     store.failed("SQLITE_FULL")
-    assert await ask("/readyz", Calls(), store=store) == (503, {"status": "store_unavailable", "live_calls": 2})
+    assert await ask("/readyz", Calls(), store=store) == (
+        503,
+        {"status": "store_unavailable", "live_calls": 2, "store": "SQLITE_FULL"},
+    )
+
+
+async def test_replicas_stay_ready_while_the_store_they_share_fails() -> None:
+    """If none were, ACS could not dial again for media, and calls under way need no store."""
+    store = StoreHealth(shared=True)
+    store.failed("ConnectionError")
+    assert await ask("/readyz", Calls(), store=store) == (
+        200,
+        {"status": "ready", "live_calls": 2, "store": "ConnectionError"},
+    )
 
 
 async def test_readiness_counts_records_that_cannot_be_read_and_names_none() -> None:

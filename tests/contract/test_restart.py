@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -20,6 +21,9 @@ from emulator.client import Participant
 from emulator.config import RESOURCE_ID, Config
 from emulator.engine.scripted import ScriptedEngine
 from rooms_admin.stores.sqlite.migrations import MIGRATIONS
+from rooms_admin.stores.sqlite.transcripts import SqliteTranscripts
+from rooms_admin.transcripts.recorder import OpenLedgerRecord, TranscriptBatch
+from rooms_admin.transcripts.records import TranscriptLine
 from storage.sqlite import SqliteDatabase
 from storage.sqlite_key_value import SqliteKeyValue
 from tests.support.acs_emulator import ACCESS_KEY, running_acs
@@ -198,8 +202,29 @@ async def test_the_interpreter_a_killed_process_leaves_behind_is_taken_over(tmp_
                 await until(written_down, START_S)
             await bot.kill()
             assert len(interpreters(emulator)) <= 1
+            async with SqliteDatabase(str(bot.database), MIGRATIONS) as database:
+                record = await Registry(SqliteKeyValue(database), "the test").call(room_id)
+                assert record is not None
+                utterance = f"{record.name}-1"
+                now = round(time.time() * 1000)
+                said = TranscriptLine(utterance, 1, "8:acs:a", "Ada", "en-US", "Good mor", False, now, True)
+                opened = OpenLedgerRecord(utterance, "8:acs:a", "en-US", "es-ES", now)
+                await SqliteTranscripts(database).write(
+                    TranscriptBatch(
+                        lines={(room_id, utterance, "en-US"): said},
+                        opened={(room_id, utterance, "es-ES"): opened},
+                    )
+                )
             await bot.start()
             await until(lambda: interpreting(emulator, bot, room_id), HEARD_AGAIN_S)
+
+            async def closed() -> bool:
+                transcript = await bot.api("GET", f"/api/rooms/{room_id}/transcript")
+                states = [(one["utterance_id"], one["state"]) for one in transcript["passages"]]
+                lines = [(one["text"], one["is_final"], one["flags"]) for one in transcript["items"]]
+                return states == [(utterance, "abandoned")] and lines == [("Good mor", True, ["abandoned"])]
+
+            await until(closed, HEARD_AGAIN_S)
 
         async def nobody() -> bool:
             return not emulator.calls.active
