@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import socket
 import sys
 import time
@@ -131,6 +132,17 @@ class Killable:
         except aiohttp.ClientError:
             return False
 
+    async def has_status(self, status: str) -> bool:
+        async with self._http.get(f"{self.url}/readyz") as response:
+            return bool((await response.json())["status"] == status)
+
+    def limit_files(self, size: int) -> int:
+        """Let writes beyond this size fail, as on a full disk; return the limit of before."""
+        assert self._process is not None
+        before, hard = resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (size, hard))
+        return before
+
     async def kill(self) -> None:
         """SIGKILL: nothing is said, nothing is written, nothing is hung up."""
         if self._process is not None:
@@ -243,3 +255,23 @@ async def test_a_call_whose_report_was_answered_and_not_acted_on_is_joined_after
         async with Participant.join(emulator.acs_url, acs_room_id, token, "Ada"):
             await bot.start()
             await until(lambda: interpreting(emulator, bot, room_id), HEARD_AGAIN_S)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are set on Linux only")
+@pytest.mark.timeout(120)
+async def test_a_service_whose_disk_is_full_is_not_ready_until_there_is_space(tmp_path: Path) -> None:
+    async with killable(tmp_path) as (_, bot):
+        room_id, _, _ = await room_with_token(bot)
+        unlimited = bot.limit_files(64 * 1024)
+        await until(lambda: bot.has_status("store_unavailable"), START_S)
+        with pytest.raises(AssertionError, match="store_unavailable"):
+            await bot.api("PATCH", f"/api/rooms/{room_id}", {"name": "Town hall"})
+        assert (await bot.api("GET", f"/api/rooms/{room_id}"))["name"] == NEW_ROOM["name"]
+        await asyncio.sleep(3)
+        assert await bot.has_status("store_unavailable")
+        bot.limit_files(unlimited)
+        await until(lambda: bot.has_status("ready"), START_S)
+        assert (await bot.api("PATCH", f"/api/rooms/{room_id}", {"name": "Town hall"}))["name"] == "Town hall"
+        log = await asyncio.to_thread((tmp_path / "bot.log").read_text)
+        assert log.count("store failed") == 1
+        assert log.count("store works again") == 1
