@@ -269,7 +269,11 @@ class Bot(_Program):
             for language in LANGUAGES
         ]
         # The same pause for all lengths of speech, so that the end of every turn is known.
-        settings = {"end_of_turn_ms": 500, "end_of_turn_after_long_ms": 500}
+        settings = {
+            "end_of_turn_ms": 500,
+            "end_of_turn_after_long_ms": 500,
+            "end_of_turn_unfinished_ms": 500,
+        }
         request = {
             "name": "benchmark",
             "languages": LANGUAGES,

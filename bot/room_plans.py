@@ -47,6 +47,7 @@ def plan_of(room: Room) -> RoomPlan:
         endpointing=Endpointing(
             end_of_turn_ms=settings.end_of_turn_ms,
             end_of_turn_after_long_ms=settings.end_of_turn_after_long_ms,
+            end_of_turn_unfinished_ms=settings.end_of_turn_unfinished_ms,
             long_speech_ms=settings.long_speech_ms,
             max_utterance_ms=settings.max_utterance_ms,
         ),

@@ -24,6 +24,8 @@ FRAME = 480
 SEED = 20
 LEVEL_DB = -26.0
 """Of the speech: what a working headset gives."""
+LONG_PAUSE_FRAMES = 45
+"""After a pause of 0.9 s inside a recording another sentence begins, as far as ends of turns are concerned."""
 ROOM_DB = -70.0
 """Of the noise in a quiet room."""
 
@@ -69,11 +71,11 @@ async def sentences() -> tuple[list[Sentence], str]:
     folder = Path(os.environ.get("SPEECH_RECORDINGS", ""))
     if (folder / "manifest.json").exists():
         clips = json.loads((folder / "manifest.json").read_text())["clips"]
-        named = [(clip["file"], _read(folder / clip["file"])) for clip in clips if clip["speech"] == "human"]
-        return [Sentence(name, _trimmed(audio)) for name, audio in named], "recorded"
+        named = [(clip["file"], read_wav(folder / clip["file"])) for clip in clips if clip["speech"] == "human"]
+        return [Sentence(name, trimmed(audio)) for name, audio in named], "recorded"
     spoken = await synthesise()
     return [
-        Sentence(f"{tag} {number}", _trimmed(np.frombuffer(pcm, np.int16) / 32768))
+        Sentence(f"{tag} {number}", trimmed(np.frombuffer(pcm, np.int16) / 32768))
         for tag, said in spoken.items()
         for number, pcm in enumerate(said)
     ], "synthesised"
@@ -96,7 +98,12 @@ class _Tape:
 
     def say(self, name: str, audio: Audio) -> None:
         whole = np.concatenate([audio, np.zeros(-len(audio) % FRAME)])
-        self.spans.append(Span(name, self.length // FRAME, (self.length + len(whole)) // FRAME))
+        begins, at = 0, self.length // FRAME
+        for first, last in runs(sorted(gaps(whole))):
+            if last - first - 1 >= LONG_PAUSE_FRAMES:
+                self.spans.append(Span(name, at + begins, at + first + 1))
+                begins = last
+        self.spans.append(Span(name, at + begins, at + len(whole) // FRAME))
         self._add(whole)
 
     def sound(self, audio: Audio) -> None:
@@ -266,23 +273,26 @@ def whispered(audio: Audio, rng: np.random.Generator) -> Audio:
 
 def hesitant(audio: Audio, rng: np.random.Generator) -> Audio:
     """Return a sentence with one or two pauses of 0.3 to 0.8 s between its words."""
-    power = _powers(audio)
-    smooth = np.convolve(power, np.ones(3) / 3, "same")
-    places: list[int] = []
-    for frame in np.argsort(smooth):
-        inside = 25 <= frame <= len(smooth) - 25
-        if inside and all(abs(frame - other) > 50 for other in places):
-            places.append(int(frame))
-        if len(places) == (1 if len(audio) < 3 * RATE else 2):
-            break
     pieces, begins = [], 0
     fade = np.linspace(1, 0, 120)
-    for frame in sorted(places):
+    for frame in between_words(audio, 1 if len(audio) < 3 * RATE else 2, 50):
         piece = audio[begins : frame * FRAME + FRAME // 2].copy()
         piece[-120:] *= fade
         pieces += [piece, np.zeros(round(rng.uniform(0.3, 0.8) * RATE))]
         begins = frame * FRAME + FRAME // 2
     return np.concatenate([*pieces, audio[begins:]])
+
+
+def between_words(audio: Audio, count: int, apart: int) -> list[int]:
+    """Return the softest frames inside, so many, and so many frames apart; in order."""
+    smooth = np.convolve(_powers(audio), np.ones(3) / 3, "same")
+    places: list[int] = []
+    for frame in np.argsort(smooth):
+        if 25 <= frame <= len(smooth) - 25 and all(abs(frame - other) > apart for other in places):
+            places.append(int(frame))
+        if len(places) == count:
+            break
+    return sorted(places)
 
 
 def gaps(audio: Audio) -> frozenset[int]:
@@ -302,13 +312,24 @@ def gaps(audio: Audio) -> frozenset[int]:
     return frozenset(found)
 
 
+def runs(frames: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the first and last of each run of successive numbers."""
+    found: list[tuple[int, int]] = []
+    for frame in frames:
+        if found and frame == found[-1][1] + 1:
+            found[-1] = found[-1][0], frame
+        else:
+            found.append((frame, frame))
+    return found
+
+
 def _powers(audio: Audio) -> Audio:
     powers: Audio = np.square(audio[: len(audio) // FRAME * FRAME]).reshape(-1, FRAME).mean(axis=1)
     return powers
 
 
-def _trimmed(audio: Audio) -> Audio:
-    """From the first to the last frame within 25 dB of the usual level."""
+def trimmed(audio: Audio) -> Audio:
+    """Return the audio from the first to the last frame within 25 dB of the usual level, at `LEVEL_DB`."""
     power = _powers(audio)
     usual = np.mean(np.sort(power)[-len(power) // 3 :])
     spoken = np.flatnonzero(power > usual * decibel(-50))
@@ -316,7 +337,8 @@ def _trimmed(audio: Audio) -> Audio:
     return audio[spoken[0] * FRAME : (spoken[-1] + 1) * FRAME] * gain
 
 
-def _read(path: Path) -> Audio:
+def read_wav(path: Path) -> Audio:
+    """Return a recording at 24 kHz, within ±1."""
     with wave.open(str(path)) as file:
         pcm = np.frombuffer(file.readframes(file.getnframes()), np.int16) / 32768
         audio: Audio = soxr.resample(pcm, file.getframerate(), RATE)

@@ -25,13 +25,17 @@ SLACK_FRAMES = 25
 class Ears(Protocol):
     """Tells speech from other sounds, frame by frame."""
 
+    finished: float | None
+
     def voiced(self, pcm: bytes, silent: bool = False) -> bool: ...
 
     def close(self) -> None: ...
 
 
 class _EveryFrame:
-    """A model that hears every frame: no gate, nothing spared."""
+    """A model that hears every frame: no gate, nothing spared; the same pause ends everything."""
+
+    finished: float | None = None
 
     def __init__(self, model: SileroModel | WebRtcModel) -> None:
         self._model = model
@@ -115,14 +119,14 @@ def measure(scene: Scene) -> list[Score]:
 def utterances(scene: Scene, ears: Ears, settings: Endpointing) -> tuple[list[Utterance], float]:
     """Return what the scene is cut into, and the detector's time in seconds."""
     began = time.process_time()
-    voiced = [ears.voiced(pcm, index in scene.silent) for index, pcm in enumerate(scene.frames)]
+    heard = [(ears.voiced(pcm, index in scene.silent), ears.finished) for index, pcm in enumerate(scene.frames)]
     took_s = time.process_time() - began
     ears.close()
     endpointer = Endpointer(settings)
     found: list[Utterance] = []
     sent = 0
     for index, pcm in enumerate(scene.frames):
-        for turn in endpointer.frame(pcm, voiced[index], (index + 1) * FRAME_MS / 1000):
+        for turn in endpointer.frame(pcm, heard[index][0], (index + 1) * FRAME_MS / 1000, heard[index][1]):
             match turn:
                 case TurnBegan(begun):
                     frames = len(begun) // (2 * FRAME)

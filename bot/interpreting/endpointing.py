@@ -21,6 +21,9 @@ FRAME_MS = 20
 """Length of a frame from ACS (media streaming protocol)."""
 GAP_GRACE_MS = 100
 """How late a frame may be before its absence counts as silence."""
+FINISHED_AT = 0.3
+"""From this likelihood on the last words sound like the end of a sentence. Of generated and recorded speech in training
+that was 85 % of the ends and more; half of the pauses inside sentences sounded alike."""
 CAP_WINDOW_MS = 2_000
 """How long before the length cap a gap between words is looked for; at most half the cap."""
 CAP_WINDOW_BYTES = 48 * CAP_WINDOW_MS
@@ -82,6 +85,7 @@ class Endpointer:
         self._held_bytes = 0
         self._silent_frames = 0
         """Frames without speech at the end of those held."""
+        self._finished: float | None = None
         self._gaps = GapFinder()
         """Hears streamed speech since the length cap came close."""
         self._spoken_ms = 0
@@ -90,8 +94,13 @@ class Endpointer:
         self._last_voiced_at = 0.0
         self._last_frame_at = 0.0
 
-    def frame(self, pcm: bytes, voiced: bool, now: float) -> list[TurnEvent]:
-        """Take the next frame of 20 ms; returns what it begins, continues or ends."""
+    def frame(self, pcm: bytes, voiced: bool, now: float, finished: float | None = None) -> list[TurnEvent]:
+        """Take the next frame of 20 ms; returns what it begins, continues or ends.
+
+        Args:
+            finished: in a pause, how likely the words before it finish a sentence, if that is known.
+        """
+        self._finished = finished
         self._last_frame_at = now
         self._held.append((pcm, voiced))
         if not self._speaking:
@@ -123,10 +132,13 @@ class Endpointer:
 
     @property
     def patience_ms(self) -> int:
-        """The pause that ends the utterance now: shorter after long speech."""
+        """The pause that ends the utterance now: shorter after long speech, longer if it does not sound finished."""
         spoken_ms = self._spoken_ms + (len(self._held) - self._silent_frames) * FRAME_MS
         long = spoken_ms >= self.settings.long_speech_ms
-        return self.settings.end_of_turn_after_long_ms if long else self.settings.end_of_turn_ms
+        patience_ms = self.settings.end_of_turn_after_long_ms if long else self.settings.end_of_turn_ms
+        if self._finished is None or self._finished >= FINISHED_AT:
+            return patience_ms
+        return max(patience_ms, self.settings.end_of_turn_unfinished_ms)
 
     @property
     def deadline(self) -> float | None:

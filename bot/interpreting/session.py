@@ -133,8 +133,8 @@ class InterpreterSession:
             return []
         booth_events = self._booth_events
         match event:
-            case SpeakerAudio(speaker, pcm, voiced, age_s):
-                turns = [] if self._paused else self._turns.frame(speaker, pcm, voiced, now, age_s)
+            case SpeakerAudio(speaker, pcm, voiced, age_s, finished):
+                turns = [] if self._paused else self._turns.frame(speaker, pcm, voiced, now, age_s, finished)
                 passing = speaker in self._passing_through
                 if passing:
                     self._renditions.pass_through(self._turns.current[speaker].id, pcm, age_s, now)

@@ -31,7 +31,9 @@ class SpeakerTurns:
         """Whether nobody speaks."""
         return not self.current
 
-    def frame(self, speaker: str, pcm: bytes, voiced: bool, now: float, age_s: float = 0.0) -> list[TurnEvent]:
+    def frame(
+        self, speaker: str, pcm: bytes, voiced: bool, now: float, age_s: float = 0.0, finished: float | None = None
+    ) -> list[TurnEvent]:
         """Take the next frame of a speaker, which was held up on its way for `age_s`."""
         if voiced and (age_s or self._ages):
             self._ages[speaker] = age_s
@@ -39,7 +41,7 @@ class SpeakerTurns:
         if endpointer is None:
             endpointer = Endpointer(self._plan.endpointing, streamed=self._streamed)
             self._endpointers[speaker] = endpointer
-        return endpointer.frame(pcm, voiced, now)
+        return endpointer.frame(pcm, voiced, now, finished)
 
     def expired(self, now: float) -> list[tuple[str, list[TurnEvent]]]:
         """Return what has happened to each speaker because no frames come any more."""

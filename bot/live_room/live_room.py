@@ -405,7 +405,7 @@ class LiveRoom:
             own_voice = self._echo_meter.heard(stream, speaker, pcm, voiced, self._clock())
             if own_voice is not None:
                 self.deliver(OwnVoiceHeard(speaker, *own_voice))
-        self.deliver(SpeakerAudio(speaker, pcm, voiced, age_s))
+        self.deliver(SpeakerAudio(speaker, pcm, voiced, age_s, detector.finished))
 
     def _ignore(self, speaker: str) -> None:
         if speaker not in self._ignored and len(self._ignored) < 1000:

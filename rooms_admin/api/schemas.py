@@ -44,6 +44,7 @@ class ParticipantResponse(_ResponseModel):
 class SettingsResponse(_ResponseModel):
     end_of_turn_ms: int
     end_of_turn_after_long_ms: int
+    end_of_turn_unfinished_ms: int
     long_speech_ms: int
     max_utterance_ms: int
     barge_in: BargeIn

@@ -117,6 +117,8 @@ class ChangedSettings(_Request):
 
     end_of_turn_ms: Annotated[int, Field(ge=100, le=5_000)] | None = None
     end_of_turn_after_long_ms: Annotated[int, Field(ge=100, le=5_000)] | None = None
+    end_of_turn_unfinished_ms: Annotated[int, Field(ge=100, le=5_000)] | None = None
+    """Maximum pause within a sentence that does not sound finished; no more than the others: every pause ends alike."""
     long_speech_ms: Annotated[int, Field(ge=500, le=20_000)] | None = None
     max_utterance_ms: Annotated[int, Field(ge=1_000, le=20_000)] | None = None
     barge_in: BargeIn | None = None

@@ -30,6 +30,8 @@ class RoomSettings:
     """A pause of this length ends an utterance."""
     end_of_turn_after_long_ms: int = 250
     """The pause that ends an utterance after `long_speech_ms`."""
+    end_of_turn_unfinished_ms: int = 1_000
+    """Maximum pause within a sentence that does not sound finished; no more than the others: every pause ends alike."""
     long_speech_ms: int = 3_000
     max_utterance_ms: int = 10_000
     """Maximum length of an utterance."""

@@ -31,6 +31,8 @@ def scene(marks: str, *spans: tuple[int, int]) -> Scene:
 class Knowing:
     """Ears that read the marks."""
 
+    finished: float | None = None
+
     def voiced(self, pcm: bytes, silent: bool = False) -> bool:
         return pcm[3:4] == b"#"
 

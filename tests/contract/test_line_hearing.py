@@ -11,6 +11,7 @@ from benchmarks.speech import trimmed
 from bot.interpreting.word_gaps import SOFTER_DB, power
 from emulator.engine.base import BYTES_PER_MS
 from emulator.engine.scripted import ScriptedEngine, ScriptedHeard
+from tests.support.audio import FRAME_BYTES
 from tests.support.line import line
 from tests.support.virtual_time import in_virtual_time
 
@@ -53,10 +54,24 @@ async def test_who_reads_on_and_on_is_cut_between_two_words(english: bytes) -> N
             await ana.speak((sentence + bytes(100 * BYTES_PER_MS)) * 7)
             await room.until_passages(2)
     first, second = engine.given[:2]
-    frame = 20 * BYTES_PER_MS
-    loudest = max(power(sentence[start : start + frame]) for start in range(0, len(sentence), frame))
+    loudest = max(power(sentence[start : start + FRAME_BYTES]) for start in range(0, len(sentence), FRAME_BYTES))
     softer = loudest * 10 ** (-SOFTER_DB / 10)
     assert 8_000 * BYTES_PER_MS <= len(first) <= 10_000 * BYTES_PER_MS
-    assert power(first[-frame:]) < softer
-    assert power(second[:frame]) < softer
+    assert power(first[-FRAME_BYTES:]) < softer
+    assert power(second[:FRAME_BYTES]) < softer
     assert sentence in second, "nothing was lost"
+
+
+async def test_who_hesitates_in_the_middle_of_a_sentence_is_not_cut_off(english: bytes) -> None:
+    sentence = trimmed(english)
+    first, rest = sentence[: 26 * FRAME_BYTES], sentence[26 * FRAME_BYTES :]  # "The results ..."
+    engine = Listener()
+    async with line(engine=engine) as running:
+        room = await running.room()
+        async with room.joined("Ana") as ana, room.joined("Luis"):
+            await room.until_status("interpreting")
+            await ana.speak(first + bytes(600 * BYTES_PER_MS) + rest)
+            await room.until_passages(1)
+    [given] = engine.given
+    assert first in given
+    assert rest in given

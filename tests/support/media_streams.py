@@ -107,6 +107,8 @@ class NumberedSpeech:
 
 
 class _Detector:
+    finished: float | None = None
+
     def __init__(self, pool: NumberedSpeech) -> None:
         self._pool = pool
 

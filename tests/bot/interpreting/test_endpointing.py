@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.interpreting.endpointing import FRAME_MS, GAP_GRACE_MS, Endpointer, TurnAudio, TurnBegan, TurnEnded, TurnEvent
+from bot.interpreting.endpointing import (
+    FINISHED_AT,
+    FRAME_MS,
+    GAP_GRACE_MS,
+    Endpointer,
+    TurnAudio,
+    TurnBegan,
+    TurnEnded,
+    TurnEvent,
+)
 from bot.interpreting.plan import Endpointing
 from tests.support.audio import FRAME_BYTES, numbered, numbers, soft
 from tests.support.clock import after
@@ -22,6 +31,8 @@ class Microphone:
         self.endpointer = Endpointer(settings, streamed=streamed)
         self.sent = 0
         self.now = 0.0
+        self.finished: float | None = None
+        """What is known of the words before a pause."""
 
     def hears(self, speech: str) -> list[TurnEvent]:
         """Each character is a frame: `#` speech, `-` soft speech, `.` none; spaces are for the reader."""
@@ -30,7 +41,7 @@ class Microphone:
             self.sent += 1
             self.now = self.sent * FRAME_MS / 1000
             pcm = numbered(self.sent) if mark == "#" else soft(self.sent)
-            turns += self.endpointer.frame(pcm, mark != ".", self.now)
+            turns += self.endpointer.frame(pcm, mark != ".", self.now, self.finished)
         return turns
 
 
@@ -90,6 +101,31 @@ def test_after_3_s_of_speech_a_pause_of_250_ms_is_enough() -> None:
     microphone.hears("#" * 150)
     assert kinds(microphone.hears("." * 12)) == []
     assert microphone.hears(".")[-1] == TurnEnded(last_voiced_at=3.0, patience_ms=250, reason="pause")
+
+
+@pytest.mark.parametrize(("finished", "patience_ms"), [(None, 250), (FINISHED_AT, 250), (FINISHED_AT - 0.01, 1_000)])
+def test_a_sentence_that_does_not_sound_finished_is_waited_for(finished: float | None, patience_ms: int) -> None:
+    microphone = Microphone()
+    microphone.hears("#" * 150)
+    microphone.finished = finished
+    assert microphone.hears("." * (-(-patience_ms // FRAME_MS) - 1)) == []
+    assert microphone.hears(".")[-1] == TurnEnded(3.0, patience_ms, "pause")
+
+
+def test_a_pause_is_no_shorter_for_a_sentence_that_does_not_sound_finished() -> None:
+    microphone = Microphone(replace(DEFAULT, end_of_turn_unfinished_ms=100))
+    microphone.hears("#" * 50)
+    microphone.finished = 0.0
+    assert microphone.hears("." * 24) == []
+    assert microphone.hears(".")[-1] == TurnEnded(1.0, 500, "pause")
+
+
+def test_frames_that_stay_away_after_an_unfinished_sentence_are_waited_for_as_long() -> None:
+    microphone = Microphone()
+    microphone.hears("#" * 50)
+    microphone.finished = 0.0
+    microphone.hears("." * 5)
+    assert microphone.endpointer.deadline == pytest.approx(1.1 + (1_000 - 100 + GAP_GRACE_MS) / 1000)
 
 
 def test_the_cap_cuts_in_the_last_gap_before_it_and_what_is_behind_is_the_next_utterance() -> None:
