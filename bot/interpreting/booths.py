@@ -112,6 +112,14 @@ class Booths:
             if not known and len(self._open) < self._plan.max_lanes:
                 self._open_booth(route, now)
 
+    def open_for_words(self, lane: Lane, now: float) -> bool:
+        """Open a booth that reads the interpreter's own words aloud; returns whether there was a place for it."""
+        if lane in self.refused or len(self._open) >= self._plan.max_lanes:
+            return False
+        self._open[lane] = _BoothState(self._briefing(lane), Mode.CONSECUTIVE, True, now, left=True)
+        self._out.append(OpenBooth(lane, self._open[lane].instructions, Mode.CONSECUTIVE))
+        return True
+
     def begin_work(self, lane: Lane) -> None:
         """Note that the lane has another utterance to interpret."""
         self._work[lane] += 1

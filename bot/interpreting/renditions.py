@@ -273,14 +273,15 @@ class Renditions:
         for passage in rendition.passages:
             self._channels.restart(passage, now)
 
-    def say(self, spoken: Utterance, route: Route, now: float) -> None:
-        """Open an entry for the interpreter's own words, which a booth was asked to read aloud."""
+    def say(self, spoken: Utterance, route: Route, now: float) -> Entry:
+        """Open and return an entry for the interpreter's own words, which a booth was asked to read aloud."""
         self._captions.begin(spoken)
         rendition = self._add(spoken, route, EntryKind.ANNOUNCEMENT, now)
         rendition.entry.ended_at = rendition.entry.committed_at = rendition.last_sign_at = now
         rendition.asked = True
         self._ledger.advance(rendition.entry, EntryState.COMMITTED)
         self._enter(rendition, now, yields=True)
+        return rendition.entry
 
     def _add(self, spoken: Utterance, route: Route, kind: EntryKind, now: float) -> Rendition:
         """Open an entry, and say so: if this process dies, another one settles it."""

@@ -51,18 +51,21 @@ from bot.interpreting.events import (
     Tick,
 )
 from bot.interpreting.ledger import Entry, EntryKind, EntryState
-from bot.interpreting.plan import MIXED, RoomPlan
+from bot.interpreting.plan import MIXED, RoomPlan, primary
 from bot.interpreting.quality.checks import Guard
 from bot.interpreting.quality.echo_loops import SURE, EchoLoopBreaker
 from bot.interpreting.quality.language_id import IdentifyLanguage, identify_none
 from bot.interpreting.renditions import Renditions
-from bot.interpreting.routing import RoutingTable
+from bot.interpreting.routing import Route, RoutingTable
 from bot.interpreting.speaker_turns import SpeakerTurns
 from bot.interpreting.spoken_language import SpokenLanguages
 from bot.interpreting.usage_meter import CAPTIONS_ONLY, UsageMeter, notice
 
 SURELY_OURS_MS = 1_000
 """Speech after which an utterance that is our own voice ends without a pause."""
+
+_STREAMED = SpeakerAudio | InterpretationAudio | InterpretationText
+"""Events that come many times a second, and say nothing about which booths there are."""
 
 
 class InterpreterSession:
@@ -110,8 +113,8 @@ class InterpreterSession:
         """Speakers whose own voice is brought to other rooms."""
         self._cut_short: set[str] = set()
         """Speakers whose last utterance was ended amid their speech, by its length."""
-        self._announced: set[str] | None = None
-        """Languages in which the announcement has been read aloud; None before it is due."""
+        self._announcement: announcement.ReadAloud | None = None
+        """What was asked to be read aloud; None before the announcement is due."""
         self._echoing: list[str] = []
         """Speakers with whom our own voice comes back, as last reported."""
         self._caps_reached = 0
@@ -174,7 +177,7 @@ class InterpreterSession:
                 self._plan_changed(plan, now)
             case PlayoutReady(ready, carrier):
                 self._renditions.set_stream(carrier, ready=ready)
-                if ready and self._announced is None:
+                if ready and self._announcement is None:
                     self._caption_announcement(now)
             case Ordered(order):
                 self._ordered(order)
@@ -193,8 +196,8 @@ class InterpreterSession:
                 return self._end(reason, now)
             case _:
                 assert_never(event)
-        if self._announced is not None:
-            self._announce(now)
+        if self._announcement is not None and not isinstance(event, _STREAMED):
+            self._announce(self._announcement, now)
         self._check_echo()
         self._check_cap(now)
         self._renditions.play(now, quiet=self._turns.quiet)
@@ -343,27 +346,37 @@ class InterpreterSession:
 
     def _caption_announcement(self, now: float) -> None:
         """Show the announcement to readers at once; it is read aloud as soon as a booth for it is open."""
-        self._announced = set()
-        for language in announcement.languages(self._plan):
-            self._captions.announce(self._own_words(language, language, now), announcement.text(self._plan, language))
+        self._announcement = announcement.ReadAloud()
+        due = announcement.languages(self._plan)
+        for language in due:
+            own = self._own_words(language, language, now, due)
+            self._captions.announce(own, announcement.text(self._plan, language))
 
-    def _announce(self, now: float) -> None:
-        """Have the announcement read aloud in the languages for which a booth has been opened since."""
-        if self._announced is None or self._paused or self._booths.voiceless:
+    def _announce(self, aloud: announcement.ReadAloud, now: float) -> None:
+        """Have the announcement read aloud in the languages in which it was not heard yet."""
+        due = announcement.languages(self._plan)
+        if not due or self._paused or self._booths.voiceless:
             return
-        due = [tag for tag in announcement.languages(self._plan) if tag not in self._announced]
-        for lane in self._booths.lanes if due else ():
-            own = (route for route in self._routing.routes(lane.speaker, self._booths.refused) if route.lane == lane)
-            route = next(own, None)
-            if lane.target in due and lane.target not in self._announced and route is not None and route.channels:
-                self._announced.add(lane.target)
-                spoken = self._own_words(lane.target, lane.target, now)
-                self._renditions.say(spoken, route, now)
-                self._out.append(Say(lane, spoken.id, announcement.text(self._plan, lane.target)))
+        heard = {
+            route.lane: route
+            for lane in self._booths.lanes
+            for route in self._routing.routes(lane.speaker, self._booths.refused)
+            if route.lane == lane and route.channels
+        }
+        for language in due:
+            lane = aloud.next(language, heard)
+            if lane is None or (lane not in heard and not self._booths.open_for_words(lane, now)):
+                continue
+            where = next(route.channels for route in heard.values() if route.lane.target == lane.target)
+            attempt = aloud.attempts(language)
+            spoken = self._own_words(f"{language}-{attempt}" if attempt else language, language, now, due)
+            self._captions.announce(spoken, "")  # its caption is shown already
+            aloud.asked(language, lane, self._renditions.say(spoken, Route(lane, where), now))
+            self._out.append(Say(lane, spoken.id, announcement.text(self._plan, language)))
 
-    def _own_words(self, name: str, language: str, now: float) -> Utterance:
+    def _own_words(self, name: str, language: str, now: float, languages: Iterable[str]) -> Utterance:
         spoken = Utterance(f"{self._name}-{name}", announcement.SPEAKER, announcement.NAME, language, now)
-        spoken.ended_at, spoken.source_text = now, ""
+        spoken.ended_at, spoken.source_text, spoken.targets = now, "", frozenset(languages)
         return spoken
 
     # --- restrictions ------------------------------------------------------------------------------
@@ -384,8 +397,9 @@ class InterpreterSession:
         self._out.append(Restricted(self.restriction))
         if self._cap_reached:
             self._caps_reached += 1
-            for language in dict.fromkeys(self._plan.languages):
-                own = self._own_words(f"cap-{self._caps_reached}-{language}", language, now)
+            by_primary = {primary(tag): tag for tag in reversed(self._plan.languages)}  # varieties share the first's
+            for language in reversed(by_primary.values()):
+                own = self._own_words(f"cap-{self._caps_reached}-{language}", language, now, ())
                 self._captions.announce(own, notice(language))
 
     # --- the end ----------------------------------------------------------------------------------

@@ -22,6 +22,11 @@ BETWEEN_S = 0.2
 """Seconds of silence between two interpretations, so that they are not heard as one."""
 
 
+POLITE_S = 5.0
+"""Seconds for which a passage that yields waits for a pause in the room. Where people talk without one, it is heard
+when the floor is next free."""
+
+
 class FloorStage(Enum):
     WAITING = auto()
     READY = auto()
@@ -39,7 +44,7 @@ class FloorEntry:
     chair: bool = False
     """It goes before all passages that have not begun."""
     yields: bool = False
-    """It does not begin while somebody in the room speaks."""
+    """It does not begin while somebody in the room speaks, for `POLITE_S` at most."""
     simultaneous: bool = False
     """Its sound comes while the speaker speaks, and breaks off when the speaker pauses."""
     stage: FloorStage = FloorStage.WAITING
@@ -152,13 +157,21 @@ class Floor:
     def _upcoming(self, quiet: bool) -> tuple[FloorEntry | None, float]:
         """Return whose turn is next, and from when: `next_turn` and `deadline` must agree to the last bit."""
         turn_at = self._free_at
+        polite: FloorEntry | None = None
+        found: FloorEntry | None = None
         for passage in self.passages:
             if passage.yields and (not quiet or passage.stage is FloorStage.WAITING):
+                polite = passage if polite is None and passage.stage is FloorStage.READY else polite
                 continue  # nobody waits for it
             if passage.stage is FloorStage.READY:
-                return passage, max(turn_at, passage.held_until)
+                found, turn_at = passage, max(turn_at, passage.held_until)
+                break
             turn_at = max(turn_at, passage.since + HEAD_WAIT_S)
-        return None, turn_at
+        if polite is not None:
+            patient_until = max(self._free_at, polite.held_until, polite.ready_at + POLITE_S)
+            if found is None or patient_until <= turn_at:
+                return polite, patient_until
+        return found, turn_at
 
     @staticmethod
     def _ready(passage: FloorEntry) -> None:

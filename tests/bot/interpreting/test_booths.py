@@ -289,3 +289,19 @@ def test_the_pace_of_an_open_booth_is_told_once_per_change() -> None:
     row.need(SPANISH, 0.0)
     told = [row.booths.set_pace(SPANISH, speed, condensed=speed > 1.1) for speed in (1.0, 1.1, 1.1, 1.2, 1.0)]
     assert told == [False, True, False, True, True]
+
+
+def test_a_booth_for_the_interpreters_own_words_takes_nobodys_place_and_closes_soon() -> None:
+    row, own = Row(replace(ROOM, max_lanes=2, mode=Mode.SIMULTANEOUS)), Lane("interpreter", AUTO, "es-ES")
+    row.need(SPANISH, 0.0)
+    assert row.booths.open_for_words(own, 0.0)
+    assert [effect.mode for effect in row.out if isinstance(effect, OpenBooth)] == [
+        Mode.SIMULTANEOUS,
+        Mode.CONSECUTIVE,
+    ]
+    assert not row.booths.open_for_words(Lane("interpreter", AUTO, "fr-FR"), 0.0)
+    row.booths.park(LEFT_S)
+    assert row.booths.lanes == [SPANISH]
+    row.need(FRENCH, 11.0)
+    row.booths.refuse(FRENCH, 11.5)
+    assert not row.booths.open_for_words(FRENCH, 12.0)

@@ -40,7 +40,7 @@ from bot.interpreting.events import (
 )
 from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.ledger import EntryKind, EntryState
-from bot.interpreting.plan import Attendee, Lane, Layout, Mode, Stability
+from bot.interpreting.plan import AUTO, Attendee, Lane, Layout, Mode, RoomPlan, Stability
 from bot.interpreting.playout.channels import FLOOR_HELD_MS
 from bot.interpreting.playout.lateness import LATE_S
 from tests.support.audio import numbered, numbers, soft
@@ -563,8 +563,8 @@ def test_the_interpreter_says_that_it_is_a_machine() -> None:
     meeting.handle(there(ADA, BENITO), 1.0)
     said = meeting.effects(Say)
     assert [(effect.lane, effect.text) for effect in said] == [
-        (ADA_INTO_SPANISH, "Soy una máquina."),
         (BENITO_INTO_ENGLISH, announcement(TWO_LANGUAGES, EN)),
+        (ADA_INTO_SPANISH, "Soy una máquina."),
     ]
 
 
@@ -594,7 +594,7 @@ def test_the_announcement_is_spoken_and_has_an_entry_of_its_own() -> None:
     began_at, number = meeting.played()[0]
     assert (round(began_at, 2), number) == (1.5, 999)
     assert [(entry.lane, entry.kind, entry.state, entry.played_ms) for entry in meeting.settled()] == [
-        (lane, EntryKind.ANNOUNCEMENT, EntryState.SPOKEN, 1000) for lane in (ADA_INTO_SPANISH, BENITO_INTO_ENGLISH)
+        (lane, EntryKind.ANNOUNCEMENT, EntryState.SPOKEN, 1000) for lane in (BENITO_INTO_ENGLISH, ADA_INTO_SPANISH)
     ]
 
 
@@ -603,6 +603,61 @@ def test_the_announcement_is_spoken_over_nobody_and_holds_nobody_up() -> None:
     assert meeting.voices()[0] == 999
     assert meeting.played()[0][0] >= 4.2 + 0.25, "when Ada's turn was over"
     assert {entry.state for entry in meeting.settled()} == {EntryState.SPOKEN}
+
+
+def refusing(refused: int, plan: RoomPlan = FOUR_LANGUAGES) -> Meeting:
+    """So many booths cannot read the Spanish announcement aloud."""
+    asked: list[Lane] = []
+
+    def model(request: Interpret | Say) -> Script:
+        assert isinstance(request, Say)
+        lane, utterance = request.lane, request.utterance
+        asked.append(lane)
+        if lane.target == ES and len([each for each in asked if each.target == ES]) <= refused:
+            yield 0.1, InterpretationEnded(lane, utterance, InterpretationOutcome.FAILED, "not_supported")
+            return
+        yield 0.5, InterpretationText(lane, utterance, "Una máquina")
+        yield 0.5, InterpretationAudio(lane, utterance, numbered(999) * 50)
+        yield 0.6, InterpretationEnded(lane, utterance, InterpretationOutcome.COMPLETED)
+
+    meeting = Meeting(replace(plan, announcement=True, languages=(EN, ES), park_after_s=60.0), model)
+    meeting.happens(1.0, there(ADA, BENITO, FRANK))
+    meeting.run(until=40.0)
+    return meeting
+
+
+def test_the_announcement_is_asked_of_another_booth_where_the_first_cannot_say_it() -> None:
+    meeting = refusing(1)
+    spanish = [effect.lane.speaker for effect in meeting.effects(Say) if effect.lane.target == ES]
+    assert spanish == [ADA, FRANK]
+    assert [(one.utterance, one.state.value) for one in meeting.settled() if one.lane.target == ES] == [
+        ("u-es-ES", "abandoned"),
+        ("u-es-ES-1", "spoken"),
+    ]
+    assert len([line for line in meeting.captions() if line.language == ES]) == 1, "it is read once"
+
+
+def test_where_no_booth_can_say_it_one_is_opened_for_it_and_closed_soon() -> None:
+    meeting = refusing(2, replace(FOUR_LANGUAGES, mode=Mode.SIMULTANEOUS))
+    own = Lane("interpreter", AUTO, ES)
+    assert [effect.lane for effect in meeting.effects(Say) if effect.lane.target == ES][-1] == own
+    (opened,) = (effect for effect in meeting.effects(OpenBooth) if effect.lane == own)
+    assert opened.mode is Mode.CONSECUTIVE
+    assert meeting.settled()[-1].state is EntryState.SPOKEN
+    assert CloseBooth(own) in meeting.effects(CloseBooth)
+    full = refusing(2, replace(FOUR_LANGUAGES, max_lanes=3))
+    assert own not in [effect.lane for effect in full.effects(OpenBooth)]
+
+
+def test_the_announcement_is_heard_where_people_talk_without_a_pause() -> None:
+    meeting = Meeting(replace(TWO_LANGUAGES, announcement=True), announcing([]).model)
+    for at in range(1, 40, 5):
+        meeting.says(ADA, at=at, seconds=4.0)
+        meeting.says(BENITO, at=at + 2, seconds=4.0)
+    meeting.run(until=30.0)
+    heard = [entry for entry in meeting.settled() if entry.kind is EntryKind.ANNOUNCEMENT]
+    assert [entry.state for entry in heard] == [EntryState.SPOKEN] * 2
+    assert all((entry.first_played_at or 99.0) < 15.0 for entry in heard)
 
 
 def test_whoever_joins_however_late_is_to_read_that_it_is_a_machine() -> None:

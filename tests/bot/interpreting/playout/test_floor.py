@@ -6,7 +6,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from bot.interpreting.ledger import Entry, EntryState
 from bot.interpreting.plan import Lane
-from bot.interpreting.playout.floor import BETWEEN_S, HEAD_WAIT_S, Floor, FloorEntry, FloorStage
+from bot.interpreting.playout.floor import BETWEEN_S, HEAD_WAIT_S, POLITE_S, Floor, FloorEntry, FloorStage
 from tests.support.audio import numbered
 from tests.support.clock import after
 
@@ -170,9 +170,27 @@ def test_one_that_yields_is_not_spoken_over_anybody_and_keeps_nobody_waiting() -
     floor.audio(polite, frames(1), now=2.5)
     assert floor.next_turn(2.5, quiet=False) is other
     said_at = say(floor, other, now=2.5)
-    assert floor.deadline(said_at, quiet=False) is None
+    assert floor.deadline(said_at, quiet=False) == 2.5 + POLITE_S
     assert floor.next_turn(said_at + 1, quiet=False) is None
     assert floor.next_turn(said_at + 1, quiet=True) is polite
+
+
+def test_one_that_yields_is_heard_at_the_next_turn_where_people_talk_without_a_pause() -> None:
+    floor = Floor()
+    polite = FloorEntry(entry("polite", 1.0), 2.0, yields=True)
+    shy = FloorEntry(entry("shy", 1.0), 2.0, yields=True)
+    floor.enter(polite)
+    floor.enter(shy)
+    for passage in (polite, shy):
+        floor.audio(passage, frames(1), now=2.5)
+    other, last = entered(floor, "other", 1.5, now=2.0), entered(floor, "last", 1.6, now=2.0)
+    for passage in (other, last):
+        floor.audio(passage, frames(1), now=2.5)
+    assert floor.next_turn(2.5 + POLITE_S - 0.1, quiet=False) is other
+    said_at = say(floor, other, now=2.5 + POLITE_S)
+    assert floor.next_turn(said_at + BETWEEN_S, quiet=False) is polite
+    said_at = say(floor, polite, now=said_at + BETWEEN_S)
+    assert floor.next_turn(said_at + BETWEEN_S, quiet=False) is shy
 
 
 def test_one_that_is_to_be_said_differently_begins_anew() -> None:
