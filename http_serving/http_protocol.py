@@ -9,7 +9,7 @@ Private parts that are relied on, which is why `pyproject.toml` bounds both vers
 
 * uvicorn `H11Protocol`: `conn`, `cycle` (`scope`, `response_started`, `response_complete`, `disconnected`,
   `message_event`), `loop`, `transport`, `handle_events`, `handle_websocket_upgrade`, `on_response_complete`,
-  `send_400_response`, `pause_writing`, `resume_writing`
+  `send_400_response`, `pause_writing`, `resume_writing`; `FlowControl.read_paused`
 * uvicorn `WebSocketsSansIOProtocol`: `handshake_initiated`, `scope`
 * h11 `Connection`: `next_event`, `their_state`, `trailing_data`, `RemoteProtocolError.error_status_hint`
 """
@@ -26,6 +26,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from http_serving.callers import network_of
 from http_serving.connection_limit import ConnectionLimit, Place
+from http_serving.fair_reading import FULL_READ, read_on_later
 from http_serving.refusals import Refusals
 from http_serving.websocket_protocol import QuickWebSocketProtocol
 
@@ -160,6 +161,8 @@ class BoundedHttpProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if len(data) >= FULL_READ and not self.transport.is_closing():
+            read_on_later(self.loop, self.transport, lambda: self.flow.read_paused or self._upgraded)
         for start in range(0, len(data), AT_ONCE):
             if self.transport.is_closing() or self._upgraded:
                 return

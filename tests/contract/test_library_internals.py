@@ -23,6 +23,7 @@ from openai.resources.realtime.translations.translations import (
     AsyncTranslationsConnection,
     AsyncTranslationsConnectionManager,
 )
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
@@ -66,6 +67,7 @@ async def test_uvicorns_http_protocol() -> None:
     used_by = "http_serving/http_protocol.py"
     protocol = uvicorn_protocol(H11Protocol)
     needs(used_by, protocol, "conn", "cycle", "loop", "transport")
+    needs(used_by, FlowControl(asyncio.Transport()), "read_paused")
     overridden = (
         "connection_lost",
         "connection_made",
