@@ -222,7 +222,7 @@ class JoinCodeTaken(Exception):
 class RoomStore(Protocol):
     """Stores rooms. Each method is atomic, for stores shared by several processes too.
 
-    A stored room that cannot be read is set aside: to every method it does not exist, and it stays stored.
+    A stored room that cannot be read is set aside: to every method but `remove` it does not exist, and it stays stored.
     """
 
     async def add(self, room: Room) -> None:

@@ -254,18 +254,26 @@ class RoomService:
         return found
 
     async def remove(self, room_id: str, expected: Expected = ANY) -> None:
-        """Delete a room in ACS and in the store, and store the proof of deletion."""
+        """Delete a room in ACS and in the store, and store the proof of deletion.
+
+        A stored room that cannot be read is deleted too. Its ACS rooms are not known, so they are left.
+        """
         known = await self._store.get(room_id)
         async with self._store.changing(room_id):
-            try:
+            room = await self._store.get(room_id)
+            if room is not None or expected is not ANY:
                 room = await self._expected(room_id, expected)
-            except NotFound:
+            if room is not None:
+                await self._acs.delete_rooms(room.acs_room_ids, [one.acs_user_id for one in room.participants])
+            try:
+                await self._store.remove(room_id, self._now())
+            except UnknownRoom as error:
                 if known is None:
-                    raise
+                    raise NotFound("no such room") from error
                 return  # deleted by another request meanwhile
-            await self._acs.delete_rooms(room.acs_room_ids, [one.acs_user_id for one in room.participants])
-            await self._forget(room_id)
-        if self._watcher is not None:
+        if room is None:
+            logger.warning("unreadable room deleted: its ACS room is left to expire", extra={"room_id": room_id})
+        elif self._watcher is not None:
             self._watcher.removed(room)
 
     async def deletion(self, room_id: str) -> Deletion:

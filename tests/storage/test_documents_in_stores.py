@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
-from http_serving.errors import Conflict
+from http_serving.errors import Conflict, NotFound
 from rooms_admin.idempotency import KeyClaim, StoredResponse
 from rooms_admin.integrations.subscriptions import OutgoingEvent
 from rooms_admin.rooms.room import RoomQuery, Sort, UnknownRoom
+from rooms_admin.rooms.service import RoomService
+from rooms_admin.rooms.versions import Expected
 from rooms_admin.stores.redis.keys import Keys
 from rooms_admin.transcripts.recorder import OpenLedgerRecord, TranscriptBatch, TranscriptRecorder
 from storage.errors import UnstorableValue
 from storage.redis import RedisClient
+from tests.support.acs_fakes import FakeAcs
 from tests.support.rooms import NOW, NOW_MS, line, passage, room
 from tests.support.stores import Stores
 
@@ -80,6 +83,20 @@ async def test_a_room_that_cannot_be_read_is_kept_and_does_not_exist(stores: Sto
     else:
         query = "SELECT document FROM rooms WHERE room_id = 'room-1'"
         assert await stores.database.read(lambda connection: connection.execute(query).fetchone()) == ("{",)
+
+
+async def test_a_room_that_cannot_be_read_can_be_deleted_with_all_that_belongs_to_it(stores: Stores) -> None:
+    await stores.rooms.add(room(1))
+    await stores.records.write(TranscriptBatch({("room-1", "u-1", "es-ES"): line(1)}))
+    await damage(stores, "rooms", "room-1", "{")
+    rooms = RoomService(stores.rooms, FakeAcs().acs)
+    with pytest.raises(NotFound):
+        await rooms.remove("room-1", Expected(frozenset({"1"})))
+    await rooms.remove("room-1")
+    proof = await rooms.deletion("room-1")
+    assert (proof.removed["lines"], set(proof.left.values())) == (1, {0})
+    with pytest.raises(NotFound):
+        await rooms.remove("room-1")
 
 
 async def test_a_room_with_a_number_that_cannot_be_stored_is_not_stored(stores: Stores) -> None:

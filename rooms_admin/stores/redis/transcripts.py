@@ -6,6 +6,7 @@ and their age.
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -36,18 +37,25 @@ class RedisTranscripts:
 
     async def write(self, batch: TranscriptBatch) -> None:
         rooms: defaultdict[str, list[Part]] = defaultdict(list)
-        for (room_id, *name), line, document in self._lines.encode_each(batch.lines):
-            rooms[room_id] += "line", _name(*name), line.timestamp_ms, b"%d:" % line.revision + document
-        for (room_id, *name), record, document in self._records.encode_each(batch.closed):
-            rooms[room_id] += "passage", _name(*name), record.closed_at_ms, document
-        for (room_id, *name), opened, document in self._open.encode_each(batch.opened):
-            rooms[room_id] += "open", _name(*name), opened.opened_at_ms, document
+        for number, (room_id, values) in enumerate(self._encoded(batch), start=1):
+            rooms[room_id] += values
+            if number % ITEMS_AT_ONCE == 0:  # after Redis was away there are many
+                await asyncio.sleep(0)
         calls = [
             [self._keys.prefix, room_id, *values[start : start + 4 * ITEMS_AT_ONCE]]
             for room_id, values in rooms.items()
             for start in range(0, len(values), 4 * ITEMS_AT_ONCE)
         ]
         await self._client.run_each(_SCRIPT, "write", calls)
+
+    def _encoded(self, batch: TranscriptBatch) -> Iterator[tuple[str, tuple[Part, ...]]]:
+        """Iterate rooms and the values of an item: kind, name, time and document."""
+        for (room_id, *name), line, document in self._lines.encode_each(batch.lines):
+            yield room_id, ("line", _name(*name), line.timestamp_ms, b"%d:" % line.revision + document)
+        for (room_id, *name), record, document in self._records.encode_each(batch.closed):
+            yield room_id, ("passage", _name(*name), record.closed_at_ms, document)
+        for (room_id, *name), opened, document in self._open.encode_each(batch.opened):
+            yield room_id, ("open", _name(*name), opened.opened_at_ms, document)
 
     async def lines(self, room_id: str, most: int) -> Sequence[TranscriptLine]:
         found: list[TranscriptLine] = []

@@ -133,10 +133,10 @@ class SqliteRooms:
 
     async def remove(self, room_id: str, now: datetime) -> Deletion:
         def remove(connection: sqlite3.Connection) -> Deletion:
-            room = self._get(connection, room_id)
-            if room is None:
+            if not connection.execute("SELECT 1 FROM rooms WHERE room_id = ?", (room_id,)).fetchone():
                 raise UnknownRoom(room_id)
-            removed = {"participants": len(room.participants)}
+            room = self._get(connection, room_id)
+            removed = {"participants": len(room.participants) if room else 0}
             for table in ("rooms", *OF_A_ROOM):
                 removed[table] = connection.execute(f"DELETE FROM {table} WHERE room_id = ?", (room_id,)).rowcount
             count = "SELECT count(*) FROM {} WHERE room_id = ?"
