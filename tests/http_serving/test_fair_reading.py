@@ -11,7 +11,7 @@ from uvicorn.server import ServerState
 from http_serving.fair_reading import FULL_READ, read_on_later
 from http_serving.server import server_config
 from http_serving.websocket_protocol import QuickWebSocketProtocol
-from tests.http_serving.test_websocket_protocol import BINARY, TEXT, FakeTransport, connection, frame
+from tests.support.websocket_protocol import BINARY, TEXT, FakeTransport, connection, frame
 
 
 class Reading(asyncio.Transport):
