@@ -80,6 +80,13 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     mixed_participant_id: Annotated[Literal["absent", "null"], Meta(description="participantRawID in mixed audio")] = (
         "absent"
     )
+    media_frame_ms: Annotated[
+        Literal[20, 40, 60, 100, 200], Meta(description="milliseconds of audio in a message to a bot")
+    ] = 20
+    streams_per_participant: Annotated[
+        int,
+        Meta(ge=1, le=4, description="streams under each raw id in unmixed audio; after the first: muted devices"),
+    ] = 1
     echo_bot: Annotated[bool, Meta(description="send a bot its own audio as well")] = False
     dominant_speakers: Annotated[int, Meta(ge=1, description="most speakers at the same time in unmixed audio")] = 4
     play_limit_ms: Annotated[int, Meta(ge=20, description="most audio of a bot that waits for playing")] = 60_000

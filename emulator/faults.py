@@ -36,8 +36,9 @@ class HttpFault(Struct, kw_only=True, forbid_unknown_fields=True):
 
     path: str
     method: str | None = None
-    status: Annotated[int, Meta(ge=400, le=599)] | None = None
-    """Status to answer with; None serves the request (after `delay_ms`)."""
+    status: Annotated[int, Meta(ge=200, le=599)] | None = None
+    """Status to answer with; None serves the request (after `delay_ms`). With one below 300, `body` is sent as JSON and
+    nothing is done: an answer that makes no sense."""
     body: str | None = None
     """Text of the answer instead of the service's error body, as from a gateway."""
     headers: dict[str, str] = {}
@@ -66,6 +67,8 @@ class CallbackFault(Struct, kw_only=True, forbid_unknown_fields=True):
     after_next: bool = False
     """The post is sent after the next one of the same call connection."""
     token: TokenFlaw = "valid"
+    data: dict[str, Any] = {}
+    """Members that replace those of the event's `data`."""
     times: Times | None = None
 
 
@@ -79,6 +82,8 @@ class GridFault(Struct, kw_only=True, forbid_unknown_fields=True):
     """How many more times the event is delivered."""
     after_next: bool = False
     """The event is delivered after the next one."""
+    data: dict[str, Any] = {}
+    """Members that replace those of the event's `data`."""
     times: Times | None = None
 
 
@@ -92,12 +97,18 @@ class MediaFault(Struct, kw_only=True, forbid_unknown_fields=True):
     stall_after_frames: Times | None = None
     """After this many audio frames send nothing for `stall_ms`, then everything at once."""
     stall_ms: Milliseconds = 1000
+    stop_after_frames: Times | None = None
+    """After this many audio frames send none any more, with the socket open, until streaming is started again."""
+    stop_event: Literal["", "Stopped", "Failed"] = ""
+    """Event that is posted then (`MediaStreamingStopped`); empty for none."""
+    replace: dict[str, str] = {}
+    """Texts that are replaced in every message to the bot, for keys and values written otherwise."""
     refuse_dials: bool = False
     """Fail to open the media socket."""
     token: TokenFlaw = "valid"
     """Flaw of the token that opens the media socket."""
     times: Times | None = None
-    """How many sockets are cut, stalled or refused; None for all."""
+    """How many sockets are cut, stalled, stopped or refused; None for all."""
 
 
 class FaultDocument(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -220,6 +231,11 @@ class FaultPlan:
         frames = self._document.media.stall_after_frames
         return frames if frames is not None and self._spend_media() else None
 
+    def frames_until_stop(self) -> int | None:
+        """Return after how many frames the socket just opened yields no more, or None."""
+        frames = self._document.media.stop_after_frames
+        return frames if frames is not None and self._spend_media() else None
+
     def jitter_ticks(self) -> int:
         """Return the ticks of 20 ms by which the next frames are held back."""
         most = self._document.media.jitter_ms // 20
@@ -235,8 +251,13 @@ class FaultPlan:
         if media.times is not None:
             media.times -= 1
             if media.times == 0:
-                # The last socket keeps its length of stall.
-                self._document.media = MediaFault(jitter_ms=media.jitter_ms, stall_ms=media.stall_ms)
+                # The last socket keeps its length of stall, and what is said of its stop.
+                self._document.media = MediaFault(
+                    jitter_ms=media.jitter_ms,
+                    stall_ms=media.stall_ms,
+                    stop_event=media.stop_event,
+                    replace=media.replace,
+                )
         return True
 
 

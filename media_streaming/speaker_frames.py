@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import msgspec
 import numpy as np
@@ -17,8 +17,8 @@ import numpy as np
 from media_streaming.audio import FRAME_MS, AudioFormat
 from media_streaming.messages import AudioData
 
-COMPARED_MS = 200
-"""Audio of a speaker after which its length is compared with the time in which it was said: ten messages."""
+COMPARED_MESSAGES = 10
+"""Messages of a speaker after which their length is compared with the time in which they were said."""
 STREAMS = 4
 """Most streams under one id. Of more audio than that in the same time, the timestamps are wrong."""
 SAME_TIME = timedelta(milliseconds=FRAME_MS / 2)
@@ -32,12 +32,14 @@ _MS = timedelta(milliseconds=1)
 class _Speaker:
     """The audio of one speaker that has been received."""
 
-    __slots__ = ("added", "doubled", "held", "held_streams", "plain", "received", "rest", "since")
+    __slots__ = ("added", "compared", "doubled", "held", "held_streams", "plain", "received", "rest", "since")
 
-    def __init__(self, since: datetime | None) -> None:
+    def __init__(self, audio: AudioData) -> None:
+        self.compared = COMPARED_MESSAGES * len(audio.pcm)
+        """Bytes after which length and time are compared."""
         self.received = 0
         """Bytes since `since`."""
-        self.since = since
+        self.since = audio.timestamp
         self.doubled = False
         """Whether there is more than one stream."""
         self.held: AudioData | None = None
@@ -62,7 +64,6 @@ class SpeakerFrames:
         """Whether messages that are shorter than a frame are joined: ACS has announced such."""
         self._format = audio_format
         self._frame_bytes = audio_format.frame_bytes
-        self._compared_bytes = audio_format.bytes_in(COMPARED_MS)
         self._speakers: dict[str | None, _Speaker] = {}
 
     def take(self, audio: AudioData) -> AudioData | None:
@@ -70,7 +71,7 @@ class SpeakerFrames:
         speaker = self._speakers.get(audio.speaker)
         if speaker is None:
             speaker = self._new_speaker(audio)
-        elif speaker.received >= self._compared_bytes:
+        elif speaker.received >= speaker.compared:
             self._compare(speaker, audio)
         size = len(audio.pcm)
         speaker.received += size
@@ -85,13 +86,14 @@ class SpeakerFrames:
     def _new_speaker(self, audio: AudioData) -> _Speaker:
         if len(self._speakers) >= SPEAKERS:
             self._speakers.clear()
-        speaker = self._speakers[audio.speaker] = _Speaker(audio.timestamp)
+        speaker = self._speakers[audio.speaker] = _Speaker(audio)
         return speaker
 
     def _compare(self, speaker: _Speaker, audio: AudioData) -> None:
         """Find out from the length of what was received how many streams there are."""
         now, since, received, added = audio.timestamp, speaker.since, speaker.received, speaker.added
         speaker.since, speaker.received, speaker.added = now, 0, False
+        speaker.compared = COMPARED_MESSAGES * len(audio.pcm)
         passed_ms = 0.0 if now is None or since is None else (now - since) / _MS
         streams = received / (passed_ms * self._format.bytes_per_ms) if passed_ms > 0 else math.inf
         if streams < 1.5:

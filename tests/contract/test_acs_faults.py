@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+from datetime import datetime, timedelta
 from typing import Any
 
 import jwt
@@ -95,6 +97,72 @@ async def test_media_stalls_and_comes_all_at_once() -> None:
         stamps = [frame["timestamp"] for frame in heard.audio()]
         assert stamps == sorted(stamps)
         assert m.acs.journal.entries("media.stalled")
+
+
+@pytest.mark.parametrize("event", ["", "Stopped", "Failed"])
+async def test_frames_stop_with_the_socket_open_until_streaming_is_started_again(event: str) -> None:
+    async with meeting() as m, m.joined(m.anna):
+        m.acs.faults.replace({"media": {"stop_after_frames": 10, "stop_event": event, "times": 1}})
+        connection = m.connection(await m.connect(media_options(m.bot)))
+        await until(lambda: m.acs.journal.entries("media.stopped"))
+        await asyncio.sleep(1)
+        assert len(m.bot.sockets) == 1
+        assert len(m.bot.sockets[0].audio()) == 10
+        assert not m.acs.journal.entries("media.closed")
+        if event:
+            await m.bot.wait_for(f"MediaStreaming{event}")
+        await connection.stop_media_streaming()
+        await connection.start_media_streaming()
+        await until(lambda: len(m.bot.sockets) == 2 and len(m.bot.sockets[1].audio()) > 10)
+
+
+@pytest.mark.parametrize("frame_ms", [100, 200])
+async def test_messages_may_hold_more_audio(frame_ms: int) -> None:
+    async with meeting({"media_frame_ms": frame_ms}) as m, m.joined(m.anna):
+        await m.connect(media_options(m.bot))
+        heard = await m.bot.wait_for_audio(4)
+        assert heard.messages[0]["audioMetadata"]["length"] == 48 * frame_ms
+        frames = heard.audio()
+        assert {len(base64.b64decode(frame["data"])) for frame in frames} == {48 * frame_ms}
+        stamps = [datetime.fromisoformat(frame["timestamp"]) for frame in frames]
+        for before, after in zip(stamps, stamps[1:], strict=False):
+            assert abs((after - before) / timedelta(milliseconds=1) - frame_ms) < 5
+
+
+async def test_a_raw_id_may_have_a_second_stream() -> None:
+    async with meeting({"streams_per_participant": 2}) as m, m.joined(m.anna):
+        await m.connect(media_options(m.bot))
+        first, second, third, fourth = (await m.bot.wait_for_audio(4)).audio()[:4]
+        assert first["timestamp"] == second["timestamp"] < third["timestamp"] == fourth["timestamp"]
+        assert {frame["participantRawID"] for frame in (first, second)} == {m.anna.id}
+        assert second["silent"]
+
+
+async def test_keys_of_media_messages_may_be_spelt_otherwise() -> None:
+    async with meeting() as m, m.joined(m.anna):
+        m.acs.faults.replace({"media": {"replace": {"participantRawID": "ParticipantRawId", "channels": "Channels"}}})
+        await m.connect(media_options(m.bot))
+        heard = await m.bot.wait_for_audio(2)
+        assert heard.messages[0]["audioMetadata"]["Channels"] == 1
+        assert heard.audio()[0]["ParticipantRawId"] == m.anna.id
+
+
+async def test_events_may_hold_anything() -> None:
+    async with meeting() as m, m.joined(m.anna):
+        m.acs.faults.replace({"callbacks": [{"types": ["CallConnected"], "data": {"resultInformation": "fine"}}]})
+        await m.connect()
+        assert (await m.bot.wait_for("CallConnected"))["data"]["resultInformation"] == "fine"
+
+
+@pytest.mark.parametrize("body", ["[]", "{}", "not JSON"])
+async def test_a_success_may_make_no_sense(body: str) -> None:
+    async with meeting() as m, m.joined(m.anna):
+        path = "/calling/callConnections:connect"
+        m.acs.faults.replace({"http": [{"path": path, "status": 200, "body": body, "times": 1}]})
+        async with m.acs.http.post(m.acs.url + path) as answer:
+            assert (answer.status, await answer.text()) == (200, body)
+            assert answer.content_type == "application/json"
+        assert not m.acs.journal.entries("call.connected")
 
 
 async def test_a_bot_that_does_not_read_is_cut_off_where_switched_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,7 +107,7 @@ def test_every_unknown_key_is_named() -> None:
         [],
         {"http": {"path": "/"}},
         {"http": [{"status": 500}]},
-        {"http": [{"path": "/", "status": 200}]},
+        {"http": [{"path": "/", "status": 199}]},
         {"media": {"times": 0}},
         {"callbacks": [{"token": "stolen"}]},
         {"switches": {"redials": "many"}},

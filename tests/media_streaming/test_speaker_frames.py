@@ -100,7 +100,7 @@ def devices(count: int, ticks: int, second: bytes = SILENCE, apart_ms: int = 0, 
 @pytest.mark.parametrize("apart_ms", [0, 3])
 def test_a_second_device_that_is_muted_does_not_cut_speech_to_pieces(apart_ms: int) -> None:
     found = all_frames(devices(2, 200, apart_ms=apart_ms))
-    # Until the second device is noticed, after 200 ms of audio, its frames are heard as well.
+    # Until the second device is noticed, after ten messages, its frames are heard as well.
     assert found[10:] == [audio(tone(number + 1), number * 20) for number in range(5, 199)]
 
 
@@ -117,7 +117,12 @@ def test_whichever_device_is_first_is_the_same(order: int) -> None:
 
 def test_messages_of_100_ms_from_two_devices() -> None:
     found = all_frames(devices(2, 20, tone(0, 100), ms=100))
-    assert [frame.pcm for frame in found[10:]] == [tone(number) for number in range(2, 20) for _ in range(5)]
+    assert [frame.pcm for frame in found[50:]] == [tone(number) for number in range(6, 20) for _ in range(5)]
+
+
+def test_messages_of_100_ms_from_three_devices() -> None:
+    found = all_frames(devices(3, 20, tone(0, 100), ms=100))
+    assert [frame.pcm for frame in found[55:]] == [tone(number) for number in range(5, 20) for _ in range(5)]
 
 
 def test_two_devices_that_both_speak_are_added_without_overflow() -> None:

@@ -96,7 +96,7 @@ class ServiceMiddleware:
                     fault.status, str(fault.status), "This error was requested by the fault document."
                 ).response()
                 if fault.body is not None:
-                    response = web.Response(text=fault.body, status=fault.status, content_type="text/html")
+                    response = web.Response(text=fault.body, status=fault.status, content_type=_body_type(fault.status))
                 response.headers.update(fault.headers)
                 if fault.retry_after is not None:
                     response.headers["Retry-After"] = str(fault.retry_after)
@@ -172,6 +172,10 @@ class ServiceMiddleware:
         client_request_id = request.headers.get("x-ms-client-request-id")
         if client_request_id is not None and client_request_id.isascii() and client_request_id.isprintable():
             headers["x-ms-client-request-id"] = client_request_id
+
+
+def _body_type(status: int) -> str:
+    return "application/json" if status < 300 else "text/html"
 
 
 def _versions_of(path: str) -> str | None:

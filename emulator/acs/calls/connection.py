@@ -14,6 +14,7 @@ from emulator.acs.calls.actions.rules import MediaRules
 from emulator.acs.calls.actions.tones import Tones
 from emulator.acs.calls.actions.transcription import Transcription
 from emulator.acs.calls.bot_stream import BotAudio
+from emulator.acs.calls.frame_batches import FrameBatches
 from emulator.acs.calls.mixer import DominantSpeakers, added
 from emulator.acs.calls.services import Services
 from emulator.acs.events.callbacks import Outbox
@@ -73,6 +74,7 @@ class CallConnection:
         self.state = "connecting"
         self.dominant = DominantSpeakers()
         self.voice_part = speaker_part(raw_id)
+        self.batches = FrameBatches()
         self.audio = BotAudio(self)
         rules = MediaRules()
         self.player = Player(self, rules)

@@ -79,6 +79,9 @@ class MediaStream:
         self._closing = False
         self._cut_after: int | None = None
         self._stall_at: int | None = None
+        self._stop_at: int | None = None
+        self._stopped = False
+        self._replaced: list[tuple[bytes, bytes]] = []
         self._stalled_until = float("-inf")
         self._opened_at = 0.0
         self._late: deque[tuple[float, tuple[bytes, ...]]] = deque()
@@ -121,8 +124,12 @@ class MediaStream:
         self._transport = _transport_of(socket)
         held = max(1, self._faults.switches.slow_reader_ms // FRAME_MS) * _STREAMS
         self._writer = FrameWriter(self._transport, masked=True, held_frames=held)
-        self._writer.control(metadata_message(self._address.subscription_id, self._address.rate))
+        self._replaced = [(old.encode(), new.encode()) for old, new in self._faults.media.replace.items()]
+        frame_ms = self._faults.switches.media_frame_ms
+        metadata = metadata_message(self._address.subscription_id, self._address.rate, frame_ms)
+        self._writer.control(self._respelt(metadata))
         self._cut_after = self._faults.frames_until_cut()
+        self._stop_at, self._stopped = self._faults.frames_until_stop(), False
         self._stall_at = self._faults.frames_until_stall()
         self._late.clear()
         self.sockets += 1
@@ -149,8 +156,13 @@ class MediaStream:
 
     def audio(self, now: float, *messages: bytes) -> None:
         """Send one tick's messages; called inside a tick. `now` as in `Ticking.tick`."""
-        if not self.active or self._writer is None:
+        if not self.active or self._writer is None or self._stopped:
             return
+        if self._stop_at is not None and self._writer.written >= self._stop_at:
+            self._stop()
+            return
+        if self._replaced:
+            messages = tuple(map(self._respelt, messages))
         if self._stall_at is not None and self._writer.written >= self._stall_at:
             self._stall_at = None
             self._stalled_until = now + self._faults.media.stall_ms / 1000
@@ -171,6 +183,18 @@ class MediaStream:
                 return
         if self._cut_after is not None and self._writer.written >= self._cut_after:
             self.cut()
+
+    def _stop(self) -> None:
+        """Send no more audio, and say so if that is asked for; the socket stays open."""
+        self._stopped, event = True, self._faults.media.stop_event
+        self._note("media.stopped", event=event)
+        if event:
+            self._on_status(event, "subscriptionStopped" if event == "Stopped" else "streamConnectionUnsuccessful")
+
+    def _respelt(self, message: bytes) -> bytes:
+        for old, new in self._replaced:
+            message = message.replace(old, new)
+        return message
 
     def control(self, message: bytes) -> None:
         """Send a message other than audio, ahead of audio that is held back."""

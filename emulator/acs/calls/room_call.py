@@ -14,7 +14,7 @@ from emulator.acs.calls.leg import Leg, Movable
 from emulator.acs.calls.mixer import Mix, added
 from emulator.acs.wire.callback_events import CONVERSATION_ENDED, HUNG_UP, Result, participant
 from emulator.acs.wire.media_messages import audio_message, speaker_part
-from emulator.acs.wire.resampling import SILENCE, RateConverter
+from emulator.acs.wire.resampling import BYTES_PER_FRAME, FRAME_MS, SILENCE, RateConverter
 from emulator.clock import monotonic, wall
 from emulator.faults import FaultPlan
 from emulator.randomness import randbelow, token_urlsafe, uuid4
@@ -251,19 +251,27 @@ class RoomCall:
         made: dict[tuple[int, str], bytes] = {}
         narrowed: dict[str, bytes] = {}
 
+        def sound(place: int, rate: int) -> bytes:
+            pcm = frames[place] or SILENCE
+            if rate == 16_000:
+                leg_id = parties[place].leg_id
+                if leg_id not in narrowed:
+                    narrowed[leg_id] = self._to_16k(leg_id, pcm)
+                pcm = narrowed[leg_id]
+            return pcm
+
         def message(place: int, rate: int) -> bytes:
-            party = parties[place]
-            known = made.get((rate, party.leg_id))
+            leg_id = parties[place].leg_id
+            known = made.get((rate, leg_id))
             if known is None:
-                pcm = frames[place] or SILENCE
-                if rate == 16_000:
-                    if party.leg_id not in narrowed:
-                        narrowed[party.leg_id] = self._to_16k(party.leg_id, pcm)
-                    pcm = narrowed[party.leg_id]
                 silent = mix.levels[place] < switches.silence_rms
-                known = audio_message(timestamp, self._voice_parts[party.leg_id], pcm, silent)
-                made[rate, party.leg_id] = known
+                known = audio_message(timestamp, self._voice_parts[leg_id], sound(place, rate), silent)
+                made[rate, leg_id] = known
             return known
+
+        def batched(bot: CallConnection, leg_id: str, pcm: bytes, silent: bool, part: bytes) -> Iterable[bytes]:
+            found = bot.batches.add(leg_id, timestamp, part, pcm, silent, switches.media_frame_ms // FRAME_MS)
+            return () if found is None else (found,)
 
         places = {party.leg_id: place for place, party in enumerate(parties)}
         for bot in self._bots.values():
@@ -278,7 +286,7 @@ class RoomCall:
                     pcm = self._to_16k("mixed " + bot.leg_id, pcm)
                 part = speaker_part(None, null=switches.mixed_participant_id == "null")
                 if not (silent and switches.silent_frames == "omitted"):
-                    stream.audio(now, audio_message(timestamp, part, pcm, silent))
+                    stream.audio(now, *batched(bot, "", pcm, silent, part))
                 continue
             levels = {
                 party.leg_id: mix.levels[place]
@@ -288,7 +296,18 @@ class RoomCall:
             chosen = bot.dominant.choose(levels, switches.dominant_speakers)
             if switches.silent_frames == "omitted":
                 chosen = [leg_id for leg_id in chosen if levels[leg_id] >= switches.silence_rms]
-            stream.audio(now, *[message(places[leg_id], media.rate) for leg_id in chosen])
+            if switches.media_frame_ms == FRAME_MS and switches.streams_per_participant == 1:
+                stream.audio(now, *[message(places[leg_id], media.rate) for leg_id in chosen])
+                continue
+            nothing = bytes(BYTES_PER_FRAME[media.rate])
+            messages: list[bytes] = []
+            for leg_id in chosen:
+                place, part = places[leg_id], self._voice_parts[leg_id]
+                silent = mix.levels[place] < switches.silence_rms
+                messages += batched(bot, leg_id, sound(place, media.rate), silent, part)
+                for number in range(1, switches.streams_per_participant):
+                    messages += batched(bot, f"{leg_id} {number}", nothing, True, part)
+            stream.audio(now, *messages)
 
     def _to_16k(self, stream: str, pcm: bytes) -> bytes:
         converter = self._narrow.get(stream)

@@ -82,7 +82,7 @@ class CallbackPoster:
         if fault.lost:
             self._journal.note("callback.lost", **named)
             return False
-        body = orjson.dumps(events)
+        body = orjson.dumps([{**each, "data": {**each["data"], **fault.data}} for each in events])
         switches = self._faults.switches
         wait = switches.callback_backoff_s
         for number in range(1, switches.callback_tries + 1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -63,6 +64,7 @@ class EventGrid:
         """Deliver an event to every subscription, subject to faults."""
         self._journal.note("eventgrid.event", type=event.kind, id=event.id)
         fault = self._faults.grid_event(event.kind) or GridFault()
+        event = replace(event, data={**event.data, **fault.data})
         if fault.after_next:
             self._held.append((event, 1 + fault.duplicate))
             return

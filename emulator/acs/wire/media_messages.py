@@ -10,13 +10,13 @@ import msgspec
 import orjson
 import pybase64
 
-from emulator.acs.wire.resampling import BYTES_PER_FRAME
+from emulator.acs.wire.resampling import BYTES_PER_FRAME, FRAME_MS
 
 # Most frames of most calls are digital silence, so it is encoded once.
 _SILENCES = {bytes(size): pybase64.b64encode(bytes(size)) for size in BYTES_PER_FRAME.values()}
 
 
-def metadata_message(subscription_id: str, rate: int) -> bytes:
+def metadata_message(subscription_id: str, rate: int, frame_ms: int = FRAME_MS) -> bytes:
     """Return AudioMetadata, the first message on every media socket."""
     return orjson.dumps(
         {
@@ -26,7 +26,7 @@ def metadata_message(subscription_id: str, rate: int) -> bytes:
                 "encoding": "PCM",
                 "sampleRate": rate,
                 "channels": 1,
-                "length": BYTES_PER_FRAME[rate],
+                "length": BYTES_PER_FRAME[rate] * frame_ms // FRAME_MS,
             },
         }
     )

@@ -17,7 +17,7 @@ from emulator.realtime.faults.rules import RealtimeFaults
     [
         ({}, True),
         ({"http": [{"path": "/rooms", "status": 503, "times": 2}]}, True),
-        ({"http": [{"path": "/rooms", "status": 200}]}, False),
+        ({"http": [{"path": "/rooms", "status": 199}]}, False),
         ({"http": [{"status": 503}]}, False),
         ({"callbacks": [{"types": ["CallConnected"], "lost": True}], "media": {"jitter_ms": 40}}, True),
         ({"media": {"jitter_ms": -1}}, False),
