@@ -44,3 +44,19 @@ def both_apart(pcm: bytes) -> bool:
     """Two voices of a second each make two seconds of sound, and not one that is twice as loud."""
     frames = [pcm[at : at + 960] for at in range(0, len(pcm) - 959, 960)]
     return 1_800 <= 20 * sum(any(frame) for frame in frames) <= 2_200
+
+
+async def test_where_only_translation_sessions_interpret_a_session_of_its_own_says_it() -> None:
+    deployment = "gpt-realtime-translate"
+    async with line(engine=ScriptedEngine(0.1, duration_ms=1_000), azure_ai_translate_deployment=deployment) as whole:
+        room = await whole.room(announcement=True)
+        await whole.api("PATCH", f"/api/rooms/{room.room_id}", {"mode": "simultaneous"})
+        async with room.joined("Ana"), room.joined("Luis"):
+            await room.until_status("interpreting")
+            passages = await room.until_passages(4)
+    assert sorted((one["speaker_id"] == SPEAKER, one["state"], one["reason"]) for one in passages) == [
+        (False, "abandoned", "not_supported"),
+        (False, "abandoned", "not_supported"),
+        (True, "spoken", ""),
+        (True, "spoken", ""),
+    ]

@@ -1,4 +1,4 @@
-"""People of whom the roster does not say what they speak, on the whole line."""
+"""People who speak what the roster does not say, or are taken to, on the whole line."""
 
 from __future__ import annotations
 
@@ -88,3 +88,17 @@ async def test_where_the_language_is_spoken_already_the_own_voice_is_passed_thro
             assert any(heard["Luis"]), "Ben, who sits in another room"
             assert read_markers(heard["Luis"]) == [], "himself, and no interpretation"
             assert read_markers(heard["Ana"]) == [0]
+
+
+async def test_a_transcript_in_a_script_nobody_spoke_is_flagged_and_nothing_is_judged_by_it(english: bytes) -> None:
+    japanese = "会議は午後3時25分に始まります。"
+    texts = {("en", "es"): ["Los resultados son mejores de lo esperado."]}
+    async with line(engine=ScriptedEngine(0.3, transcripts=[japanese], translations=texts)) as whole:
+        room = await whole.room()
+        async with room.joined("Ana") as ana, room.joined("Luis"):
+            await room.until_status("interpreting")
+            await ana.speak(english)
+            (passage,) = await room.until_passages(1)
+        assert (passage["state"], passage["faults"], passage["strict"]) == ("spoken", [], False)
+        found = (await room.transcript())["items"]
+        assert [(item["language"], item["flags"]) for item in found] == [("en-US", ["language"]), ("es-ES", [])]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from emulator.engine.scripted import ScriptedEngine, read_markers
 from tests.support.line import ANA_AND_LUIS, Line, Room, line
 from tests.support.virtual_time import in_virtual_time
 
@@ -42,6 +45,55 @@ async def test_nothing_is_spoken_into_a_language_whose_last_listener_has_left(en
                 await until_present(whole, 3)
                 await ana.speak(english)
                 assert await targets(room, 5) == ["es-ES", "es-ES", "es-ES", "fr-FR", "fr-FR"]
+
+
+async def test_varieties_of_a_language_share_one_voice_and_its_captions(english: bytes) -> None:
+    async with line() as whole:
+        people = (("Ana", "en-US", "en-US"), ("Bia", "pt-BR", "pt-BR"), ("Rui", "pt-PT", "pt-PT"))
+        room = await whole.room(people)
+        reader = whole.service.feed.read_captions(room.room_id, "pt-PT")
+        async with room.joined("Ana") as ana, room.joined("Bia"), room.joined("Rui") as rui:
+            await room.until_status("interpreting")
+            await until_present(whole, 3)
+            await ana.speak(english)
+            assert await targets(room, 1) == ["pt-BR"]
+            await asyncio.sleep(1.0)
+            assert read_markers(bytes(rui.heard)) == [0], "it is said once"
+            assert await targets(room, 1) == ["pt-BR"]
+        _, caption = await anext(reader)
+        assert caption.language == "pt-BR"
+        for language in ("pt-PT", "pt-BR", "pt"):
+            found = await whole.api("GET", f"/api/rooms/{room.room_id}/transcript?language={language}")
+            assert [item["text"] for item in found["items"]] == ["[pt] utterance 0"]
+
+
+async def test_a_room_may_have_a_voice_for_each_variety(english: bytes) -> None:
+    async with line() as whole:
+        people = (("Ana", "en-US", "en-US"), ("Bia", "pt-BR", "pt-BR"), ("Rui", "pt-PT", "pt-PT"))
+        room = await whole.room(people, separate_varieties=True)
+        async with room.joined("Ana") as ana, room.joined("Bia"), room.joined("Rui"):
+            await room.until_status("interpreting")
+            await until_present(whole, 3)
+            await ana.speak(english)
+            assert await targets(room, 2) == ["pt-BR", "pt-PT"]
+
+
+async def test_captions_in_another_script_are_read_and_not_heard(english: bytes) -> None:
+    chinese = ScriptedEngine(0.1, translations={("en", "zh"): ["结果比预期的要好。"]})
+    async with line(engine=chinese) as whole:
+        people = (("Ana", "en-US", "en-US"), ("Li", "zh-Hans", "zh-Hans"), ("Lin", "zh-Hant", "zh-Hant"))
+        room = await whole.room(people)
+        async with room.joined("Ana") as ana, room.joined("Li"), room.joined("Lin") as lin:
+            await room.until_status("interpreting")
+            await until_present(whole, 3)
+            await ana.speak(english)
+            passages = await room.until_passages(2)
+            assert {one["target"]: (one["state"], one["reason"]) for one in passages} == {
+                "zh-Hans": ("spoken", ""),
+                "zh-Hant": ("caption_only", "read_only"),
+            }
+            await asyncio.sleep(0.5)
+            assert read_markers(bytes(lin.heard)) == [0]
 
 
 async def test_a_call_with_nobody_but_a_recorder_in_it_is_left(english: bytes) -> None:

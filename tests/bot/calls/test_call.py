@@ -17,6 +17,7 @@ from bot.calls.media_recovery import FIRST_FRAME_S, FIRST_MEDIA_S, PATIENCE_S, S
 from bot.calls.registry import CallRecord, Registry
 from bot.calls.state_machine import CallState, CallTrigger
 from bot.errors import CallError
+from bot.interpreting.events import Event, PresenceChanged
 from bot.interpreting.plan import RoomPlan
 from bot.interpreting.usage_meter import Used
 from bot.live_room.frame_timer import FrameTimer
@@ -730,3 +731,19 @@ async def test_what_earlier_calls_have_used_is_known_after_a_change_of_the_plan(
     stage.call.room = replace(stage.call.room, used=Used(spoken_ms=7))
     stage.call.change_plan(RoomPlan(("en-US", "es-ES"), {BENITO: PEOPLE[BENITO]}))
     assert stage.call.room.used == Used(spoken_ms=7)
+
+
+@scene
+async def test_a_report_of_who_is_there_is_one_event_however_many_they_are(stage: Scene) -> None:
+    await stage.begin()
+    delivered: list[Event] = []
+    deliver = stage.call.live.deliver
+
+    def noted(event: Event) -> None:
+        delivered.append(event)
+        deliver(event)
+
+    stage.call.live.deliver = noted  # type: ignore[method-assign]  # takes note
+    stage.call.reported(roster(ADA, BENITO, "28:us"))
+    stage.call.reported(roster(BENITO))
+    assert delivered == [PresenceChanged(frozenset({ADA, BENITO})), PresenceChanged(frozenset({BENITO}))]

@@ -240,6 +240,27 @@ def test_speakers_of_one_kind_share_what_is_computed() -> None:
     assert table.routes(BENITO) == (Route(Lane(BENITO, ES, EN), (SHARED_CHANNEL,)),)
 
 
+def test_the_work_of_a_change_does_not_grow_with_every_pair_of_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    """350 people, the most of a call: their routes are computed once for each kind, and who hears what once."""
+    speaks = [EN, ES, FR, AUTO]
+    who = {f"8:acs:{at}": Attendee(f"8:acs:{at}", "", speaks[at % 4], (EN, ES)[at % 2]) for at in range(350)}
+    computed: list[object] = []
+    compute = RoutingTable._routes
+
+    def counted(table: RoutingTable, *kind: str) -> list[Route]:
+        computed.append(kind)
+        return compute(table, *kind)
+
+    monkeypatch.setattr(RoutingTable, "_routes", counted)
+    table = RoutingTable(RoomPlan((EN, ES, FR), who, layout=Layout.SISTER))
+    for change in (frozenset(who), frozenset(list(who)[:200])):
+        table.seat(change, EN)
+        table.seat(change, ES)
+        for _ in range(2):
+            assert all(table.routes(speaker) for speaker in who)
+    assert len(computed) <= 2 * 2 * len(speaks) * 2
+
+
 # --- one voice per language ------------------------------------------------------------------------
 
 BR, PT, HANS, HANT, MX = "pt-BR", "pt-PT", "zh-Hans", "zh-Hant", "es-MX"
