@@ -45,6 +45,7 @@ class ServerMessage(msgspec.Struct, gc=False):
     sample_rate: int | None = None
     channels: int | None = None
     format: str | None = None
+    elapsed_ms: float | None = None
     session: msgspec.Raw = _NOTHING
     response: msgspec.Raw = _NOTHING
     item: msgspec.Raw = _NOTHING

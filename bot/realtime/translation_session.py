@@ -1,23 +1,15 @@
-"""A translation session as an interpreter uses it: a stream without turns, divided among utterances by time.
+"""A translation session as an interpreter uses it: a stream without turns, divided among utterances by position.
 
 The service is sent audio without gaps, silence included: its model would join what lies on both sides of a gap. It
-sends audio and text back some seconds later, and never says to which utterance they belong or where they end. So:
-
-    heard    ──── u-1 ────          ── u-2 ──
-    output            ···─── u-1 ───···   ··─ u-2 ─··
-                                      ▲             ▲ quiet for long enough after the end of what was heard, and
-                                      │               later than the usual lag: u-2 has ended
-                                      └ a pause, and another utterance waits: u-1 has ended
-
-Output belongs to the oldest utterance that has not ended. The lag is measured with each utterance that begins when no
-other is open. No sockets, no event loop, no clock.
+sends audio and text back some seconds later, and never says to which utterance they belong or where they end. Which
+utterance output belongs to is decided by `stream_alignment.py`. An utterance has ended when the output is the next
+one's, or when it has been quiet for long enough after the end of what was heard. No sockets, no event loop, no clock.
 """
 
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
-from dataclasses import dataclass
+from collections import deque
 
 import pybase64
 
@@ -37,6 +29,7 @@ from bot.realtime.messages import RATE, ServerMessage
 from bot.realtime.noise_gate import NoiseGate
 from bot.realtime.response_turn import longest_interpretation
 from bot.realtime.session_base import SessionRules
+from bot.realtime.stream_alignment import StreamAlignment, StreamedUtterance
 from bot.realtime.translation_messages import (
     CLOSE,
     SILENCE,
@@ -51,40 +44,17 @@ STEP_S = STEP_MS / 1000
 
 HEARING_JITTER_S = 0.4
 """How late a speaker's audio may be before silence is sent in its place."""
-INITIAL_LAG_S = 4.0
-"""Lag of the stream until it is measured: between the 3 s of human interpreters and 5.4 s, measured elsewhere."""
-LAG_BOUNDS_S = (1.0, 8.0)
-"""Measured lags are clipped to these bounds."""
-PAUSE_S = 0.6
-"""Pause between two interpretations; pauses within one are mostly shorter."""
 QUIET_S = 2.0
-"""Silence after which an interpretation has ended if no other utterance waits."""
+"""Silence after which an interpretation has ended."""
 OVERTIME_S = 3.0
-"""How much later than the lag the next interpretation is taken to have begun, even without a pause."""
-
+"""How much longer an interpretation that follows another one may take to begin."""
+SOURCE_LAG_MS = 1_000.0
+"""No word is recognised sooner after its utterance began."""
 REPORTED_EVERY_MS = 5_000
 """Streamed audio after which it is reported, if no utterance ends before: that much is not counted if the session is
 lost."""
 
 TRANSLATION = "translation"
-
-
-@dataclass(slots=True)
-class _StreamedUtterance:
-    id: str
-    began_at: float
-    alone: bool
-    """Whether it began when no other utterance was open: its first output then measures the lag."""
-    ended_at: float | None = None
-    """When its last audio was heard."""
-    heard: int = 0
-    """Bytes of source audio."""
-    spoken: int = 0
-    """Bytes of its interpretation."""
-    last_output_at: float | None = None
-    source: str = ""
-    over: bool = False
-    """Its interpretation has ended or is not wanted: later output is dropped."""
 
 
 class TranslationSession(SessionRules):
@@ -97,15 +67,19 @@ class TranslationSession(SessionRules):
     def __init__(self, lane: Lane, settings: TranslationSettings) -> None:
         super().__init__(lane, translation_config(primary(lane.target), settings))
         self._gate = NoiseGate()
-        self._utterances: OrderedDict[str, _StreamedUtterance] = OrderedDict()
-        self._hearing: _StreamedUtterance | None = None
-        self._latest: _StreamedUtterance | None = None
+        self._alignment = StreamAlignment()
+        self._utterances = self._alignment.utterances
+        self._hearing: StreamedUtterance | None = None
+        self._recent: deque[StreamedUtterance] = deque(maxlen=4)
+        """The latest utterances, ended or not."""
         self._rest = b""
         """Audio that does not fill a step yet."""
         self._odd_byte = b""
         self._sent_until: float | None = None
         """The moment up to which the service was sent audio; None before the first."""
-        self._lag_s = INITIAL_LAG_S
+        self._position_ms = 0.0
+        """Audio sent since the beginning."""
+        self._last_output_at = -math.inf
         self._transcribes = settings.transcribe is not None
         self._unreported_ms = 0
         """Audio streamed since it was last reported."""
@@ -118,8 +92,8 @@ class TranslationSession(SessionRules):
         if current is None:
             if self._hearing is not None:
                 raise ValueError(f"{self._hearing.id} is still being heard")
-            current = _StreamedUtterance(utterance, now, alone=not self._utterances)
-            self._utterances[utterance] = self._hearing = self._latest = current
+            current = self._utterances[utterance] = self._hearing = StreamedUtterance(utterance, self._position_ms)
+            self._recent.append(current)
         if current is not self._hearing:
             raise ValueError(f"{utterance} is complete")
         current.heard += len(pcm)
@@ -151,8 +125,9 @@ class TranslationSession(SessionRules):
             return
         current.over = True
         if current is self._hearing:
-            current.ended_at = self._sent_until or current.began_at
-            self._end_hearing(current.ended_at)
+            ended_at = self._sent_until or 0.0
+            self._end_hearing(ended_at)
+            current.ended_at = ended_at
 
     def brief(self, instructions: str) -> None:
         pass  # this kind of session takes no instructions
@@ -211,14 +186,17 @@ class TranslationSession(SessionRules):
         """Send a step of audio. If sending is late by more than a step, the stream does not catch up."""
         self._outgoing.append(message)
         self._unreported_ms += STEP_MS
+        self._position_ms += STEP_MS
         began = now if self._sent_until is None else max(self._sent_until, now - STEP_S)
         self._sent_until = began + STEP_S
 
     def _end_hearing(self, now: float) -> None:
-        self._hearing = None
+        hearing, self._hearing = self._hearing, None
         if self._rest:
             step, self._rest = self._rest.ljust(STEP_BYTES, b"\0"), b""
             self._send_step(append(step), now)
+        assert hearing is not None
+        hearing.end_ms = self._position_ms
         if self._retiring:
             self._close()
 
@@ -231,25 +209,28 @@ class TranslationSession(SessionRules):
 
     def _end_due(self) -> float | None:
         """Return when the oldest utterance ends if there is no more output; None while it is being heard."""
-        head = next(iter(self._utterances.values()), None)
-        if head is None or head.ended_at is None:
+        oldest = self._alignment.oldest
+        if oldest is None or oldest.ended_at is None:
             return None
-        usual = head.ended_at + self._lag_s
-        silent_since = -math.inf if head.last_output_at is None else head.last_output_at
-        if len(self._utterances) > 1:
-            return min(max(usual - 1.0, silent_since + PAUSE_S), usual + OVERTIME_S)
-        return max(usual + 1.0, silent_since + QUIET_S)
+        usual = oldest.ended_at + self._alignment.lag_ms / 1000 + 1.0
+        if oldest.last_output_at is None:
+            return max(usual, self._last_output_at + OVERTIME_S)
+        return max(usual, oldest.last_output_at + QUIET_S)
 
     def _endings(self, now: float) -> list[BoothEvent]:
         events: list[BoothEvent] = []
         while (due := self._end_due()) is not None and now >= due:
-            _, head = self._utterances.popitem(last=False)
-            events += self._end(head)
+            events += self._end(self._alignment.pop())
         return events
+
+    def _position(self, message: ServerMessage) -> float:
+        """Return the position of output, in milliseconds of input: that of the latest input if it is not told."""
+        told = message.elapsed_ms
+        return self._position_ms if told is None else min(max(told, 0.0), self._position_ms)
 
     def _end(
         self,
-        current: _StreamedUtterance,
+        current: StreamedUtterance,
         outcome: InterpretationOutcome = InterpretationOutcome.COMPLETED,
         reason: str = "",
     ) -> list[BoothEvent]:
@@ -261,17 +242,12 @@ class TranslationSession(SessionRules):
             events.append(SourceText(self._lane, current.id, current.source.strip()))
         return [*events, InterpretationEnded(self._lane, current.id, outcome, reason)]
 
-    def _owner(self, now: float) -> _StreamedUtterance | None:
-        """Return the utterance that output received now belongs to, and measure the lag."""
-        current = next(iter(self._utterances.values()), None)
-        if current is None:
-            return None
-        if current.alone and current.last_output_at is None:
-            low, high = LAG_BOUNDS_S
-            lag = min(max(now - current.began_at, low), high)
-            self._lag_s = max(lag, 0.7 * self._lag_s + 0.3 * lag)
-        current.last_output_at = now
-        return current
+    def _belongs(self, current: StreamedUtterance | None, now: float) -> bool:
+        """Note output of an utterance, and return whether it is wanted."""
+        self._last_output_at = now
+        if current is not None:
+            current.last_output_at = now
+        return current is not None and not current.over
 
     # --- messages of the service
 
@@ -286,11 +262,13 @@ class TranslationSession(SessionRules):
         events = self._endings(now)
         if not pcm:
             return events
-        current = self._owner(now)
-        if current is None or current.over:
+        at_ms = self._position(message)
+        while self._alignment.passed(at_ms):
+            events += self._end(self._alignment.pop(at_ms))
+        current = self._alignment.voice(at_ms, at_ms + STEP_MS, len(pcm))
+        if current is None or not self._belongs(current, now):
             return events + self._ignored()
-        room = longest_interpretation(current.heard) - current.spoken
-        current.spoken += len(pcm)
+        room = longest_interpretation(current.heard) - (current.spoken - len(pcm))
         if len(pcm) > room:
             if room > 0:
                 events.append(InterpretationAudio(self._lane, current.id, pcm[:room]))
@@ -303,15 +281,21 @@ class TranslationSession(SessionRules):
         events = self._endings(now)
         if not message.delta:
             return events
-        current = self._owner(now)
-        if current is None or current.over:
+        current = self._alignment.text(self._position(message))
+        if current is None or not self._belongs(current, now):
             return events + self._ignored()
         return [*events, InterpretationText(self._lane, current.id, message.delta)]
 
     def _source_text(self, message: ServerMessage, now: float) -> list[BoothEvent]:
-        if self._latest is None or self._latest.over:
+        """Add to the words of the latest utterance that began long enough ago to be recognised."""
+        if not self._recent:
             return self._ignored()
-        self._latest.source += message.delta
+        known_ms = self._position(message) - SOURCE_LAG_MS
+        begun = [utterance for utterance in self._recent if utterance.start_ms <= known_ms]
+        current = begun[-1] if begun else self._recent[0]
+        if current.over:
+            return self._ignored()
+        current.source += message.delta
         return []
 
     def _session_closed(self, message: ServerMessage, now: float) -> list[BoothEvent]:

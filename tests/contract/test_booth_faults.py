@@ -18,7 +18,7 @@ from bot.interpreting.events import (
     SourceText,
 )
 from bot.interpreting.plan import Lane, Mode
-from bot.realtime import translation_session
+from bot.realtime import stream_alignment, translation_session
 from bot.realtime.booth import RealtimeBooth
 from bot.realtime.timeouts import BoothLimits
 from emulator.engine.scripted import ScriptedEngine, read_markers
@@ -37,8 +37,9 @@ PROMPT = RealtimeConfig(pace=inf, translation=TranslationModel(lag_ms=(300, 400)
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for the ends of interpretations as long as that model makes one wait."""
-    monkeypatch.setattr(translation_session, "INITIAL_LAG_S", 0.8)
-    monkeypatch.setattr(translation_session, "LAG_BOUNDS_S", (0.3, 8.0))
+    monkeypatch.setattr(stream_alignment, "INITIAL_LAG_MS", 800.0)
+    monkeypatch.setattr(stream_alignment, "LAG_BOUNDS_MS", (300.0, 8_000.0))
+    monkeypatch.setattr(stream_alignment, "LEAST_LAG_MS", 100.0)
     monkeypatch.setattr(translation_session, "QUIET_S", 0.5)
 
 
@@ -701,3 +702,33 @@ async def test_an_answer_that_does_not_say_what_it_answers_belongs_to_the_only_u
         async with booth(service, ear) as made:
             assert await answered(ear, made, range(3)) == ["completed", "failed", "completed"]
             assert [read_markers(ear.audio(f"u-{number}")) for number in range(3)] == [[0], [], [2]]
+
+
+# --- whose words are whose
+
+
+async def spoken_in_turns(made: RealtimeBooth, lengths: list[int], pause_s: float) -> None:
+    """Speak in real time, as a room does: each utterance ends with its pause."""
+    for number, milliseconds in enumerate(lengths):
+        pcm = speech(number % 16, milliseconds)
+        for start in range(0, len(pcm), 9_600):
+            made.hear(f"u-{number}", pcm[start : start + 9_600])
+            await asyncio.sleep(0.2)
+        made.interpret(f"u-{number}")
+        await asyncio.sleep(pause_s)
+
+
+@pytest.mark.parametrize(("lengths", "pause_s"), [([1_000] * 12, 1.6), ([1_200, 2_000, 1_600] * 5, 0.6)])
+@virtual_time
+async def test_no_turn_in_a_translation_is_empty_whose_sound_came(lengths: list[int], pause_s: float) -> None:
+    async with realtime_service(config=RealtimeConfig()) as service:
+        ear = Ear()
+        async with booth(service, ear, Mode.SIMULTANEOUS) as made:
+            await spoken_in_turns(made, lengths, pause_s)
+            names = [f"u-{number}" for number in range(len(lengths))]
+            for name in names:
+                await ear.last_word(name)
+            assert [name for name in names if not ear.audio(name)] == []
+            own = [number % 16 in read_markers(ear.audio(name)) for number, name in enumerate(names)]
+            assert sum(own) >= len(own) * 2 // 3
+            assert ear.engines == []

@@ -25,9 +25,11 @@ from bot.interpreting.events import (
 )
 from bot.interpreting.plan import Lane
 from bot.realtime.errors import SessionError
+from bot.realtime.stream_alignment import INITIAL_LAG_MS
 from bot.realtime.translation_messages import STEP_BYTES, TranslationSettings
-from bot.realtime.translation_session import INITIAL_LAG_S, QUIET_S, TranslationSession
+from bot.realtime.translation_session import QUIET_S, TranslationSession
 
+INITIAL_LAG_S = INITIAL_LAG_MS / 1000
 LANE = Lane("8:acs:1", "en-US", "es-ES")
 STEP = bytes(range(200)) * 48
 SPEECH = struct.pack("<h", 3_000) * 4_800
@@ -232,8 +234,8 @@ def test_what_comes_while_the_next_is_heard_is_still_of_the_first() -> None:
     assert event.utterance == "u-1"
     stream.hear("u-2", 2.5)
     stream.events += stream.session.interpret("u-2", stream.now)
-    assert stream.ended("u-1")
-    (event,) = stream.audio()
+    ended, event = stream.audio()
+    assert ended == InterpretationEnded(LANE, "u-1", InterpretationOutcome.COMPLETED)
     assert isinstance(event, InterpretationAudio)
     assert event.utterance == "u-2"
     stream.until(30.0)
@@ -249,6 +251,28 @@ def test_output_without_a_pause_passes_to_the_next_when_it_is_much_too_late() ->
         stream.until(stream.now + 0.2)
         owners += [event.utterance for event in stream.audio() if isinstance(event, InterpretationAudio)]
     assert list(dict.fromkeys(owners)) == ["u-1", "u-2"]
+
+
+def test_words_are_the_utterances_during_which_they_were_recognised_not_the_next_ones() -> None:
+    stream = Stream(TranslationSettings(transcribe="whisper"))
+    stream.say("u-1", 1.0)
+    stream.until(stream.now + 0.5)
+    stream.hear("u-2", 0.6)
+    stream.tell(type="session.input_transcript.delta", delta=" one", elapsed_ms=1_800)
+    stream.hear("u-2", 1.0)
+    stream.tell(type="session.input_transcript.delta", delta=" two", elapsed_ms=3_000)
+    stream.session.interpret("u-2", stream.now)
+    stream.until(30.0)
+    texts = [(event.utterance, event.text) for event in stream.events if isinstance(event, SourceText)]
+    assert texts == [("u-1", "one"), ("u-2", "two")]
+
+
+@pytest.mark.parametrize("elapsed_ms", [-5, 10**12, 1e300, None])
+def test_impossible_positions_do_no_harm(elapsed_ms: float | None) -> None:
+    stream = Stream()
+    stream.say("u-1", 1.0)
+    stream.until(5.0)
+    assert [type(event) for event in stream.audio(elapsed_ms=elapsed_ms)] == [InterpretationAudio]
 
 
 def test_how_late_the_stream_is_is_learnt() -> None:
