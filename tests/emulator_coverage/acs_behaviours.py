@@ -58,9 +58,10 @@ BEHAVIOURS: tuple[Row, ...] = (
     ),
     Row(
         "REST",
-        "faults: status, Retry-After, reset, delay, a gateway's answer",
+        "faults: status, Retry-After, reset, delay, a gateway's answer, a success that makes no sense",
         "served",
         (
+            _FAULTS + "test_a_success_may_make_no_sense",
             _FAULTS + "test_the_client_tries_a_post_again_as_it_was_measured",
             _FAULTS + "test_connections_are_reset_and_answers_late",
             _LOCAL + "test_the_clients_meet_faults_as_they_were_ordered",
@@ -210,6 +211,25 @@ BEHAVIOURS: tuple[Row, ...] = (
             _LOCAL + "test_jitter_bunches_frames_and_loses_none",
             _FAULTS + "test_media_stalls_and_comes_all_at_once",
         ),
+    ),
+    Row(
+        "Media streaming",
+        "frames that stop with the socket open",
+        "served",
+        (_FAULTS + "test_frames_stop_with_the_socket_open_until_streaming_is_started_again",),
+        unknown="whether the service ever does it",
+    ),
+    Row(
+        "Media streaming",
+        "messages of another length, spelling, or from a second device",
+        "served",
+        (
+            _FAULTS + "test_messages_may_hold_more_audio",
+            _FAULTS + "test_keys_of_media_messages_may_be_spelt_otherwise",
+            _FAULTS + "test_a_raw_id_may_have_a_second_stream",
+        ),
+        unknown="whether a user on two devices is one stream or two",
+        switches=("media_frame_ms", "streams_per_participant"),
     ),
     Row(
         "Media streaming",
