@@ -23,6 +23,8 @@ from bot.interpreting.renditions import Rendition, Renditions
 LANGUAGE_S = 1.0
 """Seconds from the first sound of an interpretation for which the speaker's words are waited for. The service promises
 no order; recognition of a sentence takes 0.3-0.8 s, and ends mostly before the first sound."""
+OWN_LANGUAGE = "own_language"
+"""Reason in the ledger of a repetition that was broken off."""
 LEAST_LETTERS = 12
 """Letters from which words can be said to be in another language than the speaker's: shorter ones are in many."""
 
@@ -116,8 +118,17 @@ class SpokenLanguages:
             elif rendition.entry.kind is EntryKind.PASSTHROUGH:
                 pass  # it is heard as it is already
             elif rendition.begun:
-                self._renditions.withdraw(rendition, EntryState.ABANDONED, "own_language")
+                self._break_off(rendition)
             elif rendition.passed_through:
                 self._renditions.pass_original(rendition, now)
             else:
                 self._renditions.withdraw(rendition, EntryState.NOT_NEEDED, "")
+
+    def _break_off(self, rendition: Rendition) -> None:
+        """Stop a repetition that is being heard, where the speaker is heard as well: elsewhere, it is all there is."""
+        twice = [passage for passage in rendition.passages if passage.channel not in rendition.passed_through]
+        if len(twice) == len(rendition.passages):
+            self._renditions.withdraw(rendition, EntryState.ABANDONED, OWN_LANGUAGE)
+        else:
+            self._renditions.silence(rendition, twice, OWN_LANGUAGE)
+            self._renditions.finish_caption(rendition)

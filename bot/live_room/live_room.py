@@ -46,7 +46,7 @@ from bot.interpreting.events import (
     Tick,
 )
 from bot.interpreting.lane_status import RESTORED, LaneStatuses
-from bot.interpreting.plan import SHARED_CHANNEL, Lane, RoomPlan
+from bot.interpreting.plan import SHARED_CHANNEL, Lane, RoomPlan, primary
 from bot.interpreting.quality.language_id import IdentifyLanguage, identify_none
 from bot.interpreting.routing import stream as carrier
 from bot.interpreting.session import InterpreterSession
@@ -294,9 +294,11 @@ class LiveRoom:
                         self._echo_meter.stopped(name, self._clock())
                 self._audience.stopped(channel)
             case VoiceBegins(_, lane):
-                self._audience.voice_begins(lane)
+                for heard in self._heard_as(lane):
+                    self._audience.voice_begins(heard)
             case VoiceEnds(_, lane):
-                self._audience.voice_ends(lane)
+                for heard in self._heard_as(lane):
+                    self._audience.voice_ends(heard)
             case Caption(line):
                 self._transcript.caption(line)
                 self._audience.caption(line)
@@ -318,6 +320,14 @@ class LiveRoom:
                 self._lanes_changed()
             case _:
                 assert_never(effect)
+
+    def _heard_as(self, lane: Lane) -> list[Lane]:
+        """Return the lane, once for each variety of its target whose listeners hear its voice."""
+        plan = self._plan
+        if plan.separate_varieties:
+            return [lane]
+        alike = [tag for tag in plan.languages if primary(tag) == primary(lane.target) and tag != lane.target]
+        return [lane, *(replace(lane, target=tag) for tag in dict.fromkeys(alike))]
 
     def _stream(self, channel: str) -> tuple[str, MediaStream | None]:
         """Return a channel's media stream and its name; None while it is not connected, or if no call carries it."""

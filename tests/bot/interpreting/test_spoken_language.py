@@ -159,6 +159,18 @@ def test_a_repetition_that_is_being_heard_is_broken_off() -> None:
     assert desk.ends() == {(AUTO, ES): ("abandoned", "own_language")}
 
 
+def test_a_repetition_that_is_being_heard_goes_on_where_the_speaker_is_not_heard() -> None:
+    desk = Desk().stops()
+    desk.answered(INTO_SPANISH, "Buenos días.")
+    desk.books.play(5.6, quiet=True)
+    desk.said("Buenos días a todos.")
+    assert {passage.channel for passage in desk.one(INTO_SPANISH).passages} == {ES}
+    for frame in range(100):
+        desk.books.play(5.62 + frame * 0.02, quiet=True)
+    assert desk.ends()[AUTO, ES] == ("spoken", "")
+    assert desk.lines()[0] == (ES, "Buenos días a todos.", True)
+
+
 def test_a_language_recognised_while_the_speaker_goes_on_is_passed_through_to_the_end() -> None:
     desk = Desk()
     desk.said("Buenos días a todos.")

@@ -642,3 +642,18 @@ async def test_a_language_that_is_read_outside_the_call_is_interpreted_in_text()
         reader.close()
         await stage.until(15.0)
         assert [booth.lane for booth in stage.booths.running] == lanes
+
+
+@pytest.mark.parametrize("separate", [False, True])
+@virtual_time
+async def test_listeners_of_every_variety_that_hears_a_voice_are_told_of_the_original(separate: bool) -> None:
+    people = {ADA: PEOPLE[ADA], BENITO: PEOPLE[BENITO]}
+    plan = RoomPlan(("en-US", "es-ES", "es-MX"), people, separate_varieties=separate)
+    async with Stage(FakeBooths(Answers(after=0.5, seconds=1.0)), plan) as stage:
+        acs = await stage.dialled()
+        signals = stage.feed.read_signals("room-1")
+        await acs.says(ADA, seconds=1.0, pause=0.5)
+        await stage.until(6.0)
+        told = [(signal.type, signal.language) async for signal in closed(signals)]
+        varieties = ["es-ES"] if separate else ["es-ES", "es-MX"]
+        assert told == [(kind, tag) for kind in ("suppress_original", "restore_original") for tag in varieties]
