@@ -76,6 +76,8 @@ class RoomResponse(_ResponseModel):
     valid_until: datetime
     created_at: datetime
     settings: SettingsResponse
+    chosen: Annotated[dict[str, str], Field(examples=[{"mode": "2 languages: interpretations follow what was said"}])]
+    """Why the service chose the `mode` and the `layout` of the room; empty for what requests have named."""
     retention_days: int | None
     """Null: the service's setting `RETENTION_DAYS` applies."""
     version: int

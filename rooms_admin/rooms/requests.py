@@ -123,6 +123,8 @@ class ChangedSettings(_Request):
     max_utterance_ms: Annotated[int, Field(ge=1_000, le=20_000)] | None = None
     barge_in: BargeIn | None = None
     layout: RoomLayout | None = None
+    """In a new room it defaults to `shared` for two languages, and to `sister` for three and more (`channels` if the
+    audio is mixed)."""
     announcement: bool | None = None
     """Announce at the start, in every language, that a machine interprets."""
     captions: CaptionStability | None = None
@@ -167,7 +169,8 @@ class NewRoom(_Request):
 
     name: Name
     languages: Annotated[list[Language], Field(min_length=2, max_length=MOST_LANGUAGES)]
-    mode: RoomMode = "consecutive"
+    mode: RoomMode | None = None
+    """Defaults to `consecutive` for two languages and with layout `shared`, else to `simultaneous`."""
     participants: Annotated[list[NewParticipant], Field(max_length=MOST_PARTICIPANTS)] = []
     valid_from: GivenTime | None = None
     """Defaults to now."""

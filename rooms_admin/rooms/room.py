@@ -131,6 +131,8 @@ class Room:
     sisters: Mapping[str, str] = field(default_factory=dict)
     """With layout `sister`, the ACS room of each language, in the order of the languages; otherwise empty. An ACS room
     of a removed language is listed until ACS has deleted it."""
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    """Why `mode` and `layout` are what they are, where the service chose them."""
 
     @property
     def acs_room_ids(self) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from rooms_admin.rooms.acs_provisioning import (
     provision_languages,
     with_languages,
 )
+from rooms_admin.rooms.defaults import choose
 from rooms_admin.rooms.requests import (
     ChangedParticipant,
     ChangedRoom,
@@ -97,7 +98,8 @@ class RoomService:
 
     async def create(self, new: NewRoom, request_key: str | None = None) -> Room:
         """Create a room in ACS and in the store. `request_key` is stored with it, for `created_by`."""
-        settings = merged_settings(RoomSettings(), new.settings)
+        mode, layout, chosen = choose(new.languages, new.mode, new.settings)
+        settings = merged_settings(RoomSettings(layout=layout), new.settings)
         check_offered(new.languages, settings)
         check_chair(settings, ())  # no participant has an id yet
         check_bots(settings, ())
@@ -118,7 +120,7 @@ class RoomService:
             join_code="",
             name=new.name,
             languages=tuple(new.languages),
-            mode=new.mode,
+            mode=mode,
             participants=tuple(
                 replace(one, participant_id=self._ids.next("participant"), acs_user_id=user)
                 for one, user in zip(roster, made.users, strict=True)
@@ -130,6 +132,7 @@ class RoomService:
             retention_days=new.retention_days,
             request_key=request_key,
             sisters=made.sisters,
+            chosen=chosen,
         )
         try:
             return await self._add(room)
@@ -202,6 +205,7 @@ class RoomService:
             expected.check(room.version)
             languages = tuple(change.languages) if change.languages is not None else room.languages
             mode = change.mode or room.mode
+            named = {key for key, value in (("mode", change.mode), ("layout", change.settings.layout)) if value}
             settings = merged_settings(room.settings, change.settings)
             check_offered(languages, settings)
             check_layout(room.settings, settings)
@@ -216,6 +220,7 @@ class RoomService:
                 name=change.name or room.name,
                 mode=mode,
                 settings=settings,
+                chosen={key: why for key, why in room.chosen.items() if key not in named},
                 retention_days=change.retention_days or room.retention_days,
             )
 

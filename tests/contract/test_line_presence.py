@@ -31,7 +31,7 @@ async def targets(room: Room, count: int) -> list[str]:
 
 async def test_nothing_is_spoken_into_a_language_whose_last_listener_has_left(english: bytes) -> None:
     async with line() as whole:
-        room = await whole.room(THREE)
+        room = await whole.room(THREE, layout="shared")
         async with room.joined("Ana") as ana, room.joined("Luis"):
             async with room.joined("Chloé"):
                 await room.until_status("interpreting")
@@ -98,7 +98,7 @@ async def test_captions_in_another_script_are_read_and_not_heard(english: bytes)
 
 async def test_a_call_with_nobody_but_a_recorder_in_it_is_left(english: bytes) -> None:
     async with line() as whole:
-        room = await whole.room((*ANA_AND_LUIS, ("Recorder", "auto", "fr-FR")))
+        room = await whole.room((*ANA_AND_LUIS, ("Recorder", "auto", "fr-FR")), layout="shared")
         bots = {"settings": {"bots": [room.participant_ids["Recorder"]]}}
         await whole.api("PATCH", f"/api/rooms/{room.room_id}", bots)
         async with room.joined("Recorder"):

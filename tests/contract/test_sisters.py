@@ -28,6 +28,7 @@ async def house(whole: Line) -> AsyncIterator[tuple[Room, dict[str, Participant]
     body = {
         "name": "sisters",
         "languages": ["en-US", "es-ES", "fr-FR"],
+        "mode": "consecutive",
         "settings": {"layout": "sister"},
         "participants": [
             {"display_name": name, "role": "Presenter", "speaks": speaks, "hears": hears}

@@ -390,6 +390,23 @@ async def test_a_room_may_have_many_languages_and_be_interpreted_simultaneously(
     assert wanted.items() <= answer.json().items()
 
 
+async def test_mode_and_layout_follow_from_the_languages_and_the_answer_says_why(http: httpx2.AsyncClient) -> None:
+    three = {"languages": ["en-US", "es-ES", "fr-FR"], "name": "Assembly"}
+    room = (await http.post("/api/rooms", json=three)).json()
+    assert (room["mode"], room["settings"]["layout"], set(room["sisters"])) == (
+        "simultaneous",
+        "sister",
+        set(three["languages"]),
+    )
+    assert room["chosen"]["layout"] == "3 languages: interpretations would fall behind in one room, so each has a room"
+    path = f"/api/rooms/{room['room_id']}"
+    changed = (await http.patch(path, json={"mode": "consecutive"})).json()
+    assert (changed["mode"], set(changed["chosen"])) == ("consecutive", {"layout"})
+    assert (await http.get(path)).json() == changed
+    two = (await http.post("/api/rooms", json=three | {"languages": ["en-US", "es-ES"]})).json()
+    assert (two["mode"], two["settings"]["layout"], set(two["chosen"])) == ("consecutive", "shared", {"mode", "layout"})
+
+
 async def test_a_cap_is_given_as_a_whole_and_taken_away(http: httpx2.AsyncClient) -> None:
     path = f"/api/rooms/{(await http.post('/api/rooms', json=NEW_ROOM)).json()['room_id']}"
     for cap in ({"money": 5.0, "minutes": 90.0}, {"tokens": 1000}, {}):
