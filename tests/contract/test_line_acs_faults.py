@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from emulator.acs.wire.callback_events import Result
 from emulator.config import Switches
 from emulator.engine.scripted import read_markers
 from emulator.virtual_time import VirtualTimeLoop
@@ -109,6 +110,26 @@ async def test_the_last_one_who_leaves_is_noticed_beside_somebody_without_a_name
         left_at = loop.time()
         assert (await room.until_status("stopped"))["reason"] == "everybody_left"
         assert loop.time() - left_at < 3.0
+
+
+async def test_a_confidential_pause_survives_a_disconnect(english: bytes) -> None:
+    async with line() as whole:
+        room = await whole.room()
+        async with room.joined("Ana") as ana, room.joined("Luis") as luis:
+            await room.until_status("interpreting")
+            await whole.api("POST", f"/api/rooms/{room.room_id}/interpreter", {"action": "pause"})
+            await room.until_status("paused")
+            (call,) = whole.emulator.calls.active
+            call.dismiss(call.bots[0], Result(500, 0, "a failure inside the service"))
+            await whole.until_noted("media.dialled", 2)
+            await room.until_status("paused")
+            await ana.speak(english)
+            await asyncio.sleep(3)
+            assert read_markers(bytes(luis.heard)) == []
+            await whole.api("POST", f"/api/rooms/{room.room_id}/interpreter", {"action": "resume"})
+            await ana.speak(english)
+            await whole.until(room.transcript, lambda now: any(p["state"] == "spoken" for p in now["passages"]))
+        assert len(read_markers(bytes(luis.heard))) == 1
 
 
 async def test_people_who_came_by_telephone_are_told_to_admins() -> None:

@@ -275,3 +275,51 @@ async def test_a_service_whose_disk_is_full_is_not_ready_until_there_is_space(tm
         log = await asyncio.to_thread((tmp_path / "bot.log").read_text)
         assert log.count("store failed") == 1
         assert log.count("store works again") == 1
+
+
+@pytest.mark.timeout(180)
+async def test_what_was_being_said_in_a_room_per_language_when_the_process_was_killed_gets_its_end(
+    tmp_path: Path, english: bytes
+) -> None:
+    async with killable(tmp_path) as (emulator, bot), AsyncExitStack() as people:
+        body = {
+            "name": "sisters",
+            "languages": ["en-US", "es-ES"],
+            "settings": {"layout": "sister"},
+            "participants": [
+                {"display_name": name, "role": "Presenter", "speaks": language, "hears": language}
+                for name, language in (("Ana", "en-US"), ("Luis", "es-ES"))
+            ],
+        }
+        room = await bot.api("POST", "/api/rooms", body)
+        room_id, joined = room["room_id"], {}
+        for one in room["participants"]:
+            path = f"/api/rooms/{room_id}/participants/{one['participant_id']}/token"
+            token = await bot.api("POST", path)
+            joining = Participant.join(emulator.acs_url, token["acs_room_id"], token["token"], one["display_name"])
+            joined[one["display_name"]] = await people.enter_async_context(joining)
+        await bot.api("POST", f"/api/rooms/{room_id}/interpreter", {"action": "start"})
+
+        async def in_both() -> bool:
+            status = await bot.api("GET", f"/api/rooms/{room_id}/interpreter")
+            return status["status"] == "interpreting" and len(emulator.journal.entries("media.dialled")) == 2
+
+        await until(in_both, START_S)
+        speaking = asyncio.create_task(joined["Ana"].speak(english * 5))
+        async with SqliteDatabase(str(bot.database), MIGRATIONS) as database:
+
+            async def begun() -> bool:
+                query = "SELECT count(*) FROM open_passages"
+                return bool((await database.read(lambda connection: connection.execute(query).fetchone()))[0])
+
+            await until(begun, START_S)
+        await bot.kill()
+        speaking.cancel()
+        await asyncio.wait([speaking])
+        await bot.start()
+
+        async def closed() -> bool:
+            found = (await bot.api("GET", f"/api/rooms/{room_id}/transcript"))["passages"]
+            return any((one["state"], one["reason"]) == ("abandoned", "replica_lost") for one in found)
+
+        await until(closed, 2 * HEARD_AGAIN_S)

@@ -521,6 +521,31 @@ def test_a_pause_survives_a_disconnect(ways: str) -> None:
 
 
 @virtual_time
+async def test_a_call_whose_end_cannot_be_written_ends_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The regression: the error reached the group of all tasks, and every call of the process ended."""
+
+    async def note(room_id: str, outcome: object) -> None:
+        raise RuntimeError("a bug of ours")
+
+    async with ServiceHarness() as harness:
+        await harness.tell(started(1), started(2, "server-call-2"))
+        await harness.dial(2)
+        monkeypatch.setattr(harness.registry, "note", note)
+        await harness.tell(ended(1))
+        assert not harness.running.done()
+        assert harness.active_calls.by_room("room-1") is None
+        assert await harness.status(2) == (CallState.STREAMING, None)
+        (failed,) = [one for one in caplog.records if one.getMessage() == "task failed"]
+        assert failed.__dict__["task"] == "call room-1"
+        monkeypatch.undo()
+        await harness.tell(started(1, "server-call-3"))
+        await asyncio.sleep(5)
+        assert await harness.status(1) == (CallState.CONNECTED, None), "the room is free again"
+
+
+@virtual_time
 async def test_the_next_call_of_a_room_is_not_paused() -> None:
     async with ServiceHarness() as harness:
         await harness.tell(started())
