@@ -21,6 +21,7 @@ from bot.interpreting.events import (
     InterpretationEnded,
     InterpretationOutcome,
     InterpretationText,
+    SourceDelta,
     SourceText,
     Usage,
 )
@@ -200,6 +201,15 @@ class BoothEvents:
         return now > due_at
 
     # --- the speaker's own words ---------------------------------------------------------------
+
+    def source_delta(self, event: SourceDelta, now: float) -> None:
+        """Show more of what the speaker says, as the first of the lanes understands it."""
+        spoken = self._captions.find(event.utterance)
+        if spoken is None or spoken.source_text is not None or event.lane.source != spoken.source:
+            return
+        spoken.understood_by = spoken.understood_by or event.lane
+        if spoken.understood_by == event.lane:
+            self._captions.grow_original(spoken, event.delta, now)
 
     def source_text(self, event: SourceText, now: float) -> None:
         """Show what the speaker said, as the first of the lanes has understood it."""

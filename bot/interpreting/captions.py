@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from bot.interpreting.caption_text import CaptionLine, CaptionText
 from bot.interpreting.effects import Caption, Effect
 from bot.interpreting.glossary import revise
-from bot.interpreting.plan import AUTO, RoomPlan, primary, script
+from bot.interpreting.plan import AUTO, Lane, RoomPlan, primary, script
 
 UNDETERMINED = "und"
 """BCP 47 tag of a language that nobody has named."""
@@ -60,6 +60,8 @@ class Utterance:
     """By language of a line: whose readers the line is for."""
     silent: list[str] = field(default_factory=list)
     """Languages into which the interpretation of an `auto` speaker is empty: one of them was spoken."""
+    understood_by: Lane | None = None
+    """The lane whose transcript is shown while it grows."""
     withheld: bool = False
     """Its words are known, and not shown yet because their language is not."""
     voice: bytearray | None = None
@@ -117,10 +119,20 @@ class Captions:
                 told = {primary(tag): tag for tag in reversed(spoken.silent)}
                 self._show_original(spoken, next(iter(told.values())) if len(told) == 1 else UNDETERMINED)
             if spoken.source_text is not None or now >= spoken.settled_at + FOLLOW_UP_S:
+                unfinished = self._text.close((spoken.id, spoken.source))
+                if unfinished:
+                    self._write(spoken, spoken.source, unfinished, final=True, original=True, flags=("abandoned",))
                 del self._utterances[spoken.id]
                 self._text.forget(spoken.id)
 
     # --- lines ---------------------------------------------------------------------------------
+
+    def grow_original(self, spoken: Utterance, delta: str, now: float) -> None:
+        """Add to the speaker's own words; only where their language is known: it is part of the line."""
+        if spoken.source != AUTO:
+            grown = self._text.grow((spoken.id, spoken.source), delta, now)
+            if grown:
+                self._write(spoken, spoken.source, grown, final=False, original=True)
 
     def original(self, spoken: Utterance) -> None:
         """Show the speaker's own words, as recognised; while their language is not known, its lanes may tell it."""
@@ -182,12 +194,14 @@ class Captions:
             revised = revise(text, language, before, plan.glossary)
             shown = None if revised is None else self._text.revise((utterance, language), revised, now)
             if shown:
-                self._write(self._utterances[utterance], language, shown, final=False)
+                spoken = self._utterances[utterance]
+                self._write(spoken, language, shown, final=False, original=language == spoken.source)
 
     def tick(self, now: float) -> None:
         """Show what was withheld and may be shown now."""
         for (utterance, language), text, revision in self._text.due(now):
-            self._write(self._utterances[utterance], language, (text, revision), final=False)
+            spoken = self._utterances[utterance]
+            self._write(spoken, language, (text, revision), final=False, original=language == spoken.source)
 
     def deadline(self) -> float | None:
         """When `tick` or `forget` has something to do."""

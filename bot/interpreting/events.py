@@ -161,6 +161,15 @@ class SourceText:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceDelta:
+    """More of what the model hears, in the speaker's language; `SourceText` follows with all of it."""
+
+    lane: Lane
+    utterance: str
+    delta: str
+
+
+@dataclass(frozen=True, slots=True)
 class InterpretationAudio:
     lane: Lane
     utterance: str
@@ -240,6 +249,7 @@ BoothEvent = (
     | BoothDegraded
     | BoothUsed
     | HearingDropped
+    | SourceDelta
     | SourceText
     | InterpretationAudio
     | InterpretationText

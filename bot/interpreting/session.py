@@ -46,6 +46,7 @@ from bot.interpreting.events import (
     PlayoutReady,
     PresenceChanged,
     ReadersChanged,
+    SourceDelta,
     SourceText,
     SpeakerAudio,
     Tick,
@@ -152,6 +153,8 @@ class InterpreterSession:
                 booth_events.text(event, now)
             case InterpretationEnded():
                 booth_events.ended(event, now)
+            case SourceDelta():
+                booth_events.source_delta(event, now)
             case SourceText():
                 booth_events.source_text(event, now)
             case HearingDropped():

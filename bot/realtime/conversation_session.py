@@ -39,6 +39,7 @@ from bot.interpreting.events import (
     InterpretationEnded,
     InterpretationOutcome,
     InterpretationText,
+    SourceDelta,
     SourceText,
     Usage,
 )
@@ -344,6 +345,12 @@ class ConversationSession(SessionRules):
         ended = InterpretationEnded(self._lane, turn.utterance, outcome, reason, used)
         return self._quota(reason) + self._end(turn, ended, now)
 
+    def _transcription_delta(self, message: ServerMessage, now: float) -> list[BoothEvent]:
+        turn = self._by_item.get(message.item_id or "")
+        if turn is None or turn.transcribed or turn.cancelled or not message.delta:
+            return self._ignored()
+        return [SourceDelta(self._lane, turn.utterance, message.delta)]
+
     def _transcription_completed(self, message: ServerMessage, now: float) -> list[BoothEvent]:
         return self._transcribed(message, message.transcript)
 
@@ -514,6 +521,7 @@ class ConversationSession(SessionRules):
         "response.created": _response_created,
         "response.done": _response_done,
         "input_audio_buffer.committed": _committed,
+        "conversation.item.input_audio_transcription.delta": _transcription_delta,
         "conversation.item.input_audio_transcription.completed": _transcription_completed,
         "conversation.item.input_audio_transcription.failed": _transcription_failed,
         "session.created": SessionRules._created,

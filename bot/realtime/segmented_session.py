@@ -19,6 +19,7 @@ from bot.interpreting.events import (
     InterpretationEnded,
     InterpretationOutcome,
     InterpretationText,
+    SourceDelta,
     SourceText,
     Usage,
 )
@@ -50,6 +51,7 @@ class _Part:
     waiting: list[BoothEvent] = field(default_factory=list)
     """Events that arrived while an earlier part had not ended."""
     text_begun: bool = False
+    source_begun: bool = False
     gaps: GapFinder = field(default_factory=GapFinder)
     """Hears it since it has been long enough."""
     in_a_gap: bool = False
@@ -203,7 +205,8 @@ class SegmentedSession:
         return [renamed for event in events for renamed in self._of_utterance(event)]
 
     def _of_utterance(self, event: BoothEvent) -> list[BoothEvent]:
-        if not isinstance(event, InterpretationAudio | InterpretationText | InterpretationEnded | SourceText):
+        kinds = InterpretationAudio | InterpretationText | InterpretationEnded | SourceDelta | SourceText
+        if not isinstance(event, kinds):
             return [event]
         current = self._of_part.get(event.utterance)
         if current is None:
@@ -211,6 +214,8 @@ class SegmentedSession:
         index, part = next((i, part) for i, part in enumerate(current.parts) if part.id == event.utterance)
         if isinstance(event, SourceText):
             return self._source(current, part, event.text)
+        if isinstance(event, SourceDelta):
+            return self._source_delta(current, index, event)
         if index != current.head:
             part.waiting.append(event)
             return []
@@ -246,6 +251,15 @@ class SegmentedSession:
             return [InterpretationEnded(self._lane, current.id, InterpretationOutcome.COMPLETED, "", usage)]
         outcome = InterpretationOutcome.INCOMPLETE if len(bad) < len(ends) else bad[0].outcome
         return [InterpretationEnded(self._lane, current.id, outcome, bad[0].reason, usage)]
+
+    def _source_delta(self, current: _SegmentedUtterance, index: int, event: SourceDelta) -> list[BoothEvent]:
+        """Pass on what is heard of the first part that is not transcribed; of later parts the transcript tells."""
+        part = current.parts[index]
+        if current.source_reported or any(before.id not in current.sources for before in current.parts[:index]):
+            return []
+        delta = event.delta if part.source_begun or not index else f" {event.delta}"
+        part.source_begun = True
+        return [replace(event, utterance=current.id, delta=delta)]
 
     def _source(self, current: _SegmentedUtterance, part: _Part, text: str | None) -> list[BoothEvent]:
         current.sources[part.id] = text

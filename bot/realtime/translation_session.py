@@ -20,6 +20,7 @@ from bot.interpreting.events import (
     InterpretationEnded,
     InterpretationOutcome,
     InterpretationText,
+    SourceDelta,
     SourceText,
     Usage,
 )
@@ -296,7 +297,7 @@ class TranslationSession(SessionRules):
         if current.over:
             return self._ignored()
         current.source += message.delta
-        return []
+        return [SourceDelta(self._lane, current.id, message.delta)] if message.delta else []
 
     def _session_closed(self, message: ServerMessage, now: float) -> list[BoothEvent]:
         """End all utterances: the service has sent all output."""

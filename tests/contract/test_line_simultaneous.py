@@ -98,3 +98,18 @@ async def test_a_cap_in_money_holds_for_the_translation_deployment_whose_silence
         used = await whole.until(usage, lambda found: found["cost"] >= 0.5)
         assert used["tokens"].get("input_audio", 0) == 0
         assert used["model_minutes"]["translation"] == pytest.approx(used["cost"] / 0.6, abs=0.01)
+
+
+async def test_the_speakers_words_are_shown_as_the_model_hears_them(english: bytes) -> None:
+    async with line() as whole:
+        whole.emulator.realtime.faults = RealtimeFaults((FaultRule("spread_transcription", seconds=3.0),))
+        room = await whole.room()
+        async with room.joined("Ana") as ana, room.joined("Luis"):
+            await room.until_status("interpreting")
+            await ana.speak(english)
+            await room.until_passages(1)
+            await asyncio.sleep(5)
+            lines = (await room.transcript())["items"]
+        originals = [each for each in lines if each["language"] == "en-US"]
+        assert originals
+        assert originals[-1]["revision"] > 2

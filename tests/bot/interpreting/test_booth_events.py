@@ -18,6 +18,7 @@ from bot.interpreting.events import (
     InterpretationEnded,
     InterpretationOutcome,
     InterpretationText,
+    SourceDelta,
     SourceText,
     Usage,
 )
@@ -714,3 +715,22 @@ def test_what_was_held_up_on_its_way_to_us_is_late() -> None:
     desk.says("Hola", 10, 2.6)
     desk.ends(2.7)
     assert desk.settled() == [("caption_only", "stale")]
+
+
+def test_what_the_speaker_says_is_shown_as_the_first_lane_understands_it() -> None:
+    desk = Desk(THREE_LANGUAGES)
+    french = Lane(ADA, "en-US", "fr-FR")
+    desk.hears()
+    desk.answers.source_delta(SourceDelta(LANE, "u-1", "Good"), 1.0)
+    desk.answers.source_delta(SourceDelta(french, "u-1", "God"), 1.1)
+    desk.answers.source_delta(SourceDelta(Lane(ADA, "de-DE", "es-ES"), "u-1", "Gut"), 1.1)
+    desk.answers.source_delta(SourceDelta(LANE, "u-1", " morning"), 1.2)
+    desk.answers.source_delta(SourceDelta(LANE, "nobody's", "x"), 1.2)
+    desk.answers.source_text(SourceText(french, "u-1", "Good morning."), 2.0)
+    desk.answers.source_delta(SourceDelta(LANE, "u-1", " late"), 2.1)
+    lines = [effect.line for effect in desk.out if isinstance(effect, Caption) and effect.line.is_original]
+    assert [(line.text, line.is_final) for line in lines] == [
+        ("Good", False),
+        ("Good morning", False),
+        ("Good morning.", True),
+    ]

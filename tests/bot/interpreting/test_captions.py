@@ -220,3 +220,47 @@ def test_the_share_of_our_own_voice_is_of_the_speech_that_could_be_compared() ->
     assert one.own_share == 0.75
     one.measured_ms, one.own_voice_ms = 700, 700.0
     assert one.own_share == 0.5, "the rest was said while the interpreter was silent"
+
+
+def test_the_speakers_own_words_grow_and_are_replaced_by_the_whole() -> None:
+    read, one = Read(), spoken()
+    read.captions.begin(one)
+    read.captions.grow_original(one, "Good", 102.0)
+    read.captions.grow_original(one, " mourning", 102.2)
+    one.source_text = "Good morning"
+    read.captions.original(one)
+    read.captions.grow_original(one, " late", 103.0)
+    assert read.texts() == [
+        ("en-US", "Good", False),
+        ("en-US", "Good mourning", False),
+        ("en-US", "Good morning", True),
+    ]
+    assert all(line.is_original for line in read.lines)
+
+
+def test_growing_words_whose_language_is_not_known_are_not_shown() -> None:
+    read = Read()
+    read.captions.grow_original(spoken(AUTO), "Buenos", 102.0)
+    assert read.lines == []
+
+
+def test_own_words_that_break_off_are_made_final_and_flagged() -> None:
+    read, one = Read(), spoken()
+    read.captions.begin(one)
+    read.captions.grow_original(one, "Good mor", 102.0)
+    read.captions.forget(103.0, ())
+    read.captions.forget(103.0 + FOLLOW_UP_S, ())
+    (_, last) = read.lines
+    assert (last.text, last.is_final, last.is_original, last.flags) == ("Good mor", True, True, ("abandoned",))
+
+
+def test_own_words_stay_own_words_when_they_are_withheld_or_corrected() -> None:
+    read, one = Read(replace(PLAN, stability=Stability.BALANCED)), spoken()
+    read.captions.begin(one)
+    read.captions.grow_original(one, "The Kontoso ", 102.0)
+    read.captions.grow_original(one, "report ", 102.05)
+    read.captions.tick(102.05 + REVISIONS_EVERY_S)
+    assert [(line.text, line.is_original) for line in read.lines] == [
+        ("The Kontoso", True),
+        ("The Kontoso report", True),
+    ]

@@ -18,6 +18,7 @@ from bot.interpreting.events import (
     InterpretationEnded,
     InterpretationOutcome,
     InterpretationText,
+    SourceDelta,
     SourceText,
     Usage,
 )
@@ -1150,3 +1151,20 @@ def test_impossible_token_counts_are_corrected_and_logged(
     assert isinstance(ended, InterpretationEnded)
     assert ended.usage == Usage(input_audio=counted, output_audio=counted)
     assert bool(caplog.records) is (reported != counted)
+
+
+# --- what the speaker says, as it is heard
+
+
+def test_a_transcript_is_passed_on_while_it_grows() -> None:
+    talk = Talk(ConversationSettings(transcribe="gpt-transcribe"))
+    talk.say("u-1")
+    delta = "conversation.item.input_audio_transcription.delta"
+    assert talk.tell(type=delta, item_id="item_1", delta="hel") == [SourceDelta(LANE, "u-1", "hel")]
+    assert talk.tell(type=delta, item_id="item_9", delta="x") == talk.tell(type=delta, item_id="item_1", delta="") == []
+    done = "conversation.item.input_audio_transcription.completed"
+    assert talk.tell(type=done, item_id="item_1", transcript="hello") == [SourceText(LANE, "u-1", "hello")]
+    assert talk.tell(type=delta, item_id="item_1", delta="lo") == []
+    talk.say("u-2")
+    talk.session.cancel("u-2")
+    assert talk.tell(type=delta, item_id="item_2", delta="x") == []

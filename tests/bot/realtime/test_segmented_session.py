@@ -18,6 +18,7 @@ from bot.interpreting.events import (
     InterpretationEnded,
     InterpretationOutcome,
     InterpretationText,
+    SourceDelta,
     SourceText,
 )
 from bot.interpreting.plan import Lane
@@ -273,3 +274,29 @@ def test_nothing_is_lost_and_each_utterance_ends_once(pieces: list[bytes], data:
     assert len(b"".join(pieces)) - len(committed) < 4_800
     assert all(size * 48 <= LONGEST_PART_BYTES + 4_800 for size in talk.parts)
     assert all(size * 48 >= SHORTEST_PART_BYTES for size in talk.parts[:-1])
+
+
+def test_what_is_heard_grows_part_by_part_in_their_order() -> None:
+    talk = Talk(transcribe="asr")
+    talk.hear("u-1", *[SPEECH] * 50)
+    items = list(talk.service.items)
+    talk.events.clear()
+
+    def heard(item: str, delta: str) -> None:
+        message = {"type": "conversation.item.input_audio_transcription.delta", "item_id": item, "delta": delta}
+        talk.events += talk.session.receive(json.dumps(message), 0.0)
+
+    def transcribed(item: str, text: str) -> None:
+        kind = "conversation.item.input_audio_transcription.completed"
+        talk.events += talk.session.receive(json.dumps({"type": kind, "item_id": item, "transcript": text}), 0.0)
+
+    heard(items[0], "one")
+    talk.end("u-1")
+    items = list(talk.service.items)
+    assert len(items) == 2
+    heard(items[1], "too early")
+    transcribed(items[0], "one")
+    heard(items[1], "two")
+    heard(items[1], " three")
+    texts = [event.delta for event in talk.events if isinstance(event, SourceDelta)]
+    assert texts == ["one", " two", " three"]

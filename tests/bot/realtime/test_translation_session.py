@@ -20,6 +20,7 @@ from bot.interpreting.events import (
     InterpretationEnded,
     InterpretationOutcome,
     InterpretationText,
+    SourceDelta,
     SourceText,
     Usage,
 )
@@ -291,7 +292,7 @@ def test_how_late_the_stream_is_is_learnt() -> None:
     assert waits[-1] == pytest.approx(QUIET_S, abs=0.1)
 
 
-def test_what_the_speaker_said_comes_with_the_end() -> None:
+def test_what_the_speaker_said_comes_as_it_is_heard_and_whole_with_the_end() -> None:
     stream = Stream(TranslationSettings(transcribe="whisper"))
     stream.hear("u-1", 1.0)
     for delta in (" hello", " there"):
@@ -299,6 +300,8 @@ def test_what_the_speaker_said_comes_with_the_end() -> None:
     stream.session.interpret("u-1", stream.now)
     stream.until(20.0)
     assert stream.events == [
+        SourceDelta(LANE, "u-1", " hello"),
+        SourceDelta(LANE, "u-1", " there"),
         SourceText(LANE, "u-1", "hello there"),
         InterpretationEnded(LANE, "u-1", InterpretationOutcome.COMPLETED),
     ]
