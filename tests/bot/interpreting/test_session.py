@@ -32,6 +32,7 @@ from bot.interpreting.events import (
     Ordered,
     PlanChanged,
     PlayoutReady,
+    ReadersChanged,
     SourceText,
     SpeakerAudio,
     Tick,
@@ -181,6 +182,26 @@ def test_booths_of_somebody_who_joins_are_opened_ahead() -> None:
     assert opened == [ADA_INTO_SPANISH, BENITO_INTO_ENGLISH]
     assert meeting.handle(there(ADA, BENITO)) == []
     assert meeting.handle(BoothReady(ADA_INTO_SPANISH)) == []
+
+
+def test_a_language_that_is_only_read_outside_the_call_is_written_and_not_spoken() -> None:
+    meeting = Meeting(THREE_LANGUAGES, Answers(seconds=1.0))
+    meeting.handle(there(ADA, BENITO))
+    opened = meeting.handle(ReadersChanged(frozenset({"fr-FR"})))
+    assert [(effect.lane.target, effect.voice) for effect in opened if isinstance(effect, OpenBooth)] == [
+        ("fr-FR", False),
+        ("fr-FR", False),
+    ]
+    meeting.says(ADA, at=1.0, seconds=1.0)
+    meeting.run(until=10.0)
+    assert {lane: (state, reason) for (_, lane), (state, reason) in meeting.ends().items()} == {
+        "es-ES": ("spoken", ""),
+        "fr-FR": ("caption_only", "read_only"),
+    }
+    meeting.handle(ReadersChanged(frozenset()))
+    meeting.says(ADA, at=11.0, seconds=1.0)
+    meeting.run(until=20.0)
+    assert [entry.lane.target for entry in meeting.settled() if entry.utterance == "u-2"] == ["es-ES"]
 
 
 def test_nobody_is_interpreted_to_people_who_speak_the_same() -> None:
