@@ -74,9 +74,6 @@ class QuickWebSocketProtocol(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         if len(data) >= FULL_READ:
             read_on_later(self.loop, self.transport, lambda: self.read_paused or not self.handshake_complete)
-        self._take(data)
-
-    def _take(self, data: bytes) -> None:
         if self._plain or not self.handshake_initiated:
             super().data_received(data)
             return
@@ -169,7 +166,7 @@ class QuickWebSocketProtocol(WebSocketsSansIOProtocol):
             elif message["type"] == "websocket.accept" and self._rest:
                 early, self._rest = self._rest, b""
                 self.transport.resume_reading()
-                self._take(early)
+                self.data_received(early)
             return
         payload = text.encode()
         size = len(payload)
