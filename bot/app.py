@@ -425,6 +425,7 @@ def _translation(settings: Settings, sockets: ModelSockets) -> Translation | Non
     return Translation(
         Capabilities(sockets, settings.azure_ai_translate_deployment, settings.azure_ai_translate_languages),
         TranslationSettings(transcribe=settings.azure_ai_transcribe_deployment),
+        settings.translate_despite_glossary,
     )
 
 

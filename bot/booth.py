@@ -76,8 +76,15 @@ class BoothFactory(Protocol):
     """Makes booths that have not started yet."""
 
     def __call__(
-        self, lane: Lane, instructions: str, deliver: Deliver, mode: Mode = Mode.CONSECUTIVE, voice: bool = True, /
+        self,
+        lane: Lane,
+        instructions: str,
+        deliver: Deliver,
+        mode: Mode = Mode.CONSECUTIVE,
+        voice: bool = True,
+        terms: bool = False,
+        /,
     ) -> Booth:
-        """Take a lane, its briefing as text, where to report, how the room is interpreted, and whether with a voice:
-        else the engine is asked for text alone."""
+        """Take a lane, its briefing as text, where to report, how the room is interpreted, whether with a voice or in
+        text alone, and whether the briefing holds terms of the glossary."""
         ...

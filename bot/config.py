@@ -204,6 +204,9 @@ class Settings(BaseSettings):
     """Deployment for simultaneous rooms; without it the realtime deployment interprets them in short segments."""
     azure_ai_translate_languages: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_languages)] = TARGETS
     """Target languages the translate deployment is used for, `es,fr,…`; by default the documented ones."""
+    translate_despite_glossary: bool = True
+    """False: speech for which the room's glossary has terms is interpreted by the realtime deployment, which keeps to
+    them; the translate deployment cannot."""
     azure_ai_transcribe_deployment: str | None = None
     """Deployment that transcribes speakers; without it there are no captions of their own words."""
     azure_ai_voice: str = "marin"

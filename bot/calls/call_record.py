@@ -49,7 +49,7 @@ def lane_summaries(lanes: LaneStatuses) -> tuple[LaneSummary, ...]:
     Passed-through voices are left out, as they come and go with each utterance.
     """
     views = [view for view in lanes.views() if not view.lane.passthrough]
-    views.sort(key=lambda view: (not view.reason, view.state is not LaneState.OPEN))
+    views.sort(key=lambda view: (not view.told, view.state is not LaneState.OPEN))
     return tuple(
         LaneSummary(
             speaker=view.lane.speaker,
@@ -57,7 +57,7 @@ def lane_summaries(lanes: LaneStatuses) -> tuple[LaneSummary, ...]:
             target=view.lane.target,
             state=view.state.value,
             engine=view.engine,
-            reason=view.reason,
+            reason=view.told,
         )
         for view in views[:LANES_RECORDED]
     )

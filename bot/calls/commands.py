@@ -78,7 +78,7 @@ class Commands:
             paused = call.live.session.paused
             reason = call.reason or call.detail
             lanes = tuple(
-                LaneReport(one.lane, one.state.value, one.engine, one.reason, tuple(one.spans_ms), one.waiting)
+                LaneReport(one.lane, one.state.value, one.engine, one.told, tuple(one.spans_ms), one.waiting)
                 for one in call.live.lanes.views()
             )
             return CallStatus(call.state, call.connection_id, call.since, reason, paused, lanes=lanes)

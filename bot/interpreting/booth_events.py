@@ -48,6 +48,8 @@ HEAR_OUT_S = 0.4
 
 CONDENSED = "condensed"
 """Flag of a caption: it was asked for in fewer words."""
+GLOSSARY_IGNORED = "glossary"
+"""Why a lane that works is not served as asked for: its engine takes no glossary. Its interpretations are checked."""
 RESPONSE_KINDS = ("input_text", "input_audio", "input_cached", "output_text", "output_audio")
 """Kinds of tokens of a response."""
 DOUBT_S = 0.3
@@ -264,7 +266,9 @@ class BoothEvents:
         if event.lane in self._booths:
             self._booths.ready(event.lane)
         if event.engine and event.lane in self._booths:
-            self._out.append(LaneReady(event.lane, event.engine))
+            terms = self._glossary.into(event.lane.source, event.lane.target)
+            note = GLOSSARY_IGNORED if terms and event.engine == "translation" else ""
+            self._out.append(LaneReady(event.lane, event.engine, note))
 
     def lost(self, event: BoothLost, now: float) -> None:
         """Abandon the utterances a booth will not finish: those it names, or all of its lane if it is refused."""

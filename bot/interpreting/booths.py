@@ -233,7 +233,8 @@ class Booths:
     def _open_booth(self, route: Route, now: float) -> None:
         lane, voice = route.lane, route.spoken and not self.voiceless
         booth = self._open[lane] = _BoothState(self._briefing(lane), self._plan.mode, voice, now)
-        self._out.append(OpenBooth(lane, booth.instructions, booth.mode, voice, self.voiceless))
+        terms = bool(self._plan.glossary.into(lane.source, lane.target))
+        self._out.append(OpenBooth(lane, booth.instructions, booth.mode, voice, self.voiceless, terms))
 
     def _close(self, lane: Lane) -> None:
         del self._open[lane]

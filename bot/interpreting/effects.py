@@ -21,6 +21,8 @@ class OpenBooth:
     """Without a voice the booth only writes, and only text is paid for."""
     voiceless: str = ""
     """Why it has no voice although it is heard; empty if nobody is there to hear it."""
+    terms: bool = False
+    """The instructions hold terms of the room's glossary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,8 @@ class LaneReady:
 
     lane: Lane
     engine: str
+    note: str = ""
+    """What the engine does not do although it is the one asked for."""
 
 
 @dataclass(frozen=True, slots=True)

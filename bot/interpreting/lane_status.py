@@ -38,6 +38,8 @@ class LaneView:
     """`translation`, `conversation`, `captions` or `passthrough`; empty while unknown, or if nothing serves it."""
     reason: str = ""
     """Why it is not served as asked for; empty while it is."""
+    note: str = ""
+    """What its engine does not do, though it is the one asked for: `glossary`. For admins."""
     spans_ms: deque[int] = field(default_factory=lambda: deque(maxlen=SPANS_SHOWN))
     """Ear-voice spans of its last utterances, oldest first."""
     waiting: int = 0
@@ -46,6 +48,11 @@ class LaneView:
     """Its booth has been opened, and its engine is not known yet."""
     reported: tuple[str, str] = ("", "")
     """Engine and reason as last reported to listeners; empty if it was served as asked for."""
+
+    @property
+    def told(self) -> str:
+        """What admins are told."""
+        return self.reason or self.note
 
 
 class LaneStatuses:
@@ -69,10 +76,10 @@ class LaneStatuses:
         view = self._view(lane)
         view.state, view.engine = LaneState.PARKED, ""
 
-    def ready(self, lane: Lane, engine: str) -> bool:
+    def ready(self, lane: Lane, engine: str, note: str = "") -> bool:
         """Note the engine of a working booth; returns whether listeners must learn that it is as asked for again."""
         view = self._view(lane)
-        view.engine = engine
+        view.engine, view.note = engine, note
         fresh, view.fresh = view.fresh, False
         if not fresh:
             return False

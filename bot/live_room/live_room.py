@@ -280,8 +280,8 @@ class LiveRoom:
                     },
                 )
                 self._served(lane, engine, reason)
-            case LaneReady(lane, engine):
-                if self._lanes.ready(lane, engine):
+            case LaneReady(lane, engine, note):
+                if self._lanes.ready(lane, engine, note):
                     self._audience.lane_served(lane, engine, RESTORED)
                 self._lanes_changed()
             case StopPlaying(channel):
@@ -338,7 +338,7 @@ class LiveRoom:
         if self._group is None:
             raise RuntimeError("the room is not running")
         lane = wanted.lane
-        booth = self._make_booth(lane, wanted.instructions, self.deliver, wanted.mode, wanted.voice)
+        booth = self._make_booth(lane, wanted.instructions, self.deliver, wanted.mode, wanted.voice, wanted.terms)
         self._booths[lane] = booth, self._group.create_task(self._work(booth), name=f"booth {lane.target}")
         self._lanes.booth_opened(lane)
         if wanted.voiceless:

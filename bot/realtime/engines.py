@@ -29,6 +29,8 @@ class Translation:
 
     capabilities: Capabilities
     settings: TranslationSettings = TranslationSettings()
+    despite_terms: bool = True
+    """Use it for lanes with terms of a glossary too, which it does not keep to; else they are conversations."""
 
 
 def booth_factory(
@@ -68,13 +70,19 @@ def booth_factory(
         return Engine(name, f"{CONVERSATION} {deployment}", lambda: sockets.conversation(deployment), session, health)
 
     def booth(
-        lane: Lane, instructions: str, deliver: Deliver, mode: Mode = Mode.CONSECUTIVE, voice: bool = True, /
+        lane: Lane,
+        instructions: str,
+        deliver: Deliver,
+        mode: Mode = Mode.CONSECUTIVE,
+        voice: bool = True,
+        terms: bool = False,
+        /,
     ) -> RealtimeBooth:
         simultaneous = mode == SIMULTANEOUS
         kinds = (False, True) if voice else (True,)
         engines = [conversation(lane, simultaneous=simultaneous, text_only=text_only) for text_only in kinds]
         refusal = None
-        if voice and simultaneous and translation is not None:
+        if voice and simultaneous and translation is not None and (translation.despite_terms or not terms):
             refusal = translation.capabilities.refusal(lane.target)
             if refusal != NOT_LISTED:  # else the settings exclude it
                 engines.insert(0, _translating(sockets, lane, translation))

@@ -113,3 +113,23 @@ async def test_the_speakers_words_are_shown_as_the_model_hears_them(english: byt
         originals = [each for each in lines if each["language"] == "en-US"]
         assert originals
         assert originals[-1]["revision"] > 2
+
+
+@pytest.mark.parametrize(
+    ("despite", "engine", "reason"), [(True, "translation", "glossary"), (False, "conversation", None)]
+)
+async def test_a_glossary_is_not_ignored_in_silence(
+    english: bytes, despite: bool, engine: str, reason: str | None
+) -> None:
+    async with line(azure_ai_translate_deployment=DEPLOYMENT, translate_despite_glossary=despite) as whole:
+        await known(whole)
+        room = await whole.room()
+        await whole.api("PATCH", f"/api/rooms/{room.room_id}", {"mode": "simultaneous"})
+        await whole.api("PUT", f"/api/rooms/{room.room_id}/glossary", {"terms": [{"term": "Contoso"}]})
+        async with room.joined("Ana") as ana, room.joined("Luis"):
+            await room.until_status("interpreting")
+            await ana.speak(english)
+            await room.until_passages(1)
+            lanes = (await room.status())["lanes"]
+        spanish = next(lane for lane in lanes if lane["target"] == "es-ES")
+        assert (spanish["engine"], spanish["reason"]) == (engine, reason)

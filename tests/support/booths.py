@@ -116,7 +116,14 @@ class FakeBooths:
         self.made: list[FakeBooth] = []
 
     def __call__(
-        self, lane: Lane, instructions: str, deliver: Deliver, mode: Mode = Mode.CONSECUTIVE, voice: bool = True, /
+        self,
+        lane: Lane,
+        instructions: str,
+        deliver: Deliver,
+        mode: Mode = Mode.CONSECUTIVE,
+        voice: bool = True,
+        terms: bool = False,
+        /,
     ) -> FakeBooth:
         booth = FakeBooth(lane, instructions, deliver, self.model, mode)
         booth.voice = voice

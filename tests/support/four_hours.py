@@ -192,7 +192,13 @@ async def _booths(service: Service, meeting: FourHours) -> AsyncIterator[BoothFa
         make = booth_factory(sockets, MODEL, settings, BoothLimits(), random.Random(1))
 
         def counted(
-            lane: Lane, instructions: str, deliver: Deliver, mode: Mode = Mode.CONSECUTIVE, voice: bool = True, /
+            lane: Lane,
+            instructions: str,
+            deliver: Deliver,
+            mode: Mode = Mode.CONSECUTIVE,
+            voice: bool = True,
+            terms: bool = False,
+            /,
         ) -> Booth:
             def note(event: BoothEvent) -> None:
                 if isinstance(event, BoothReady):

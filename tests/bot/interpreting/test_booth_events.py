@@ -25,7 +25,7 @@ from bot.interpreting.events import (
 from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.ledger import Entry, EntryState
 from bot.interpreting.plan import AUTO, Lane, Mode, RoomPlan
-from bot.interpreting.quality.checks import Guard
+from bot.interpreting.quality.checks import Fault, Guard
 from bot.interpreting.quality.echo_loops import LOOP_LENGTH, EchoLoopBreaker
 from bot.interpreting.quality.language_id import identify_none
 from bot.interpreting.renditions import Rendition, Renditions
@@ -734,3 +734,16 @@ def test_what_the_speaker_says_is_shown_as_the_first_lane_understands_it() -> No
         ("Good morning", False),
         ("Good morning.", True),
     ]
+
+
+@pytest.mark.parametrize(("engine", "note"), [("translation", "glossary"), ("conversation", "")])
+def test_a_glossary_that_the_engine_does_not_take_is_told_and_checked(engine: str, note: str) -> None:
+    terms = GlossaryEntries.of({"Contoso": {}})
+    desk = Desk(replace(TWO_LANGUAGES, glossary=terms), {"Hola": (Fault.TERM,)})
+    desk.hears()
+    desk.answers.ready(BoothReady(LANE, engine))
+    assert desk.out[-1] == LaneReady(LANE, engine, note)
+    desk.says("Hola", 10, 3.0)
+    desk.ends(9.0)
+    (line,) = [effect.line for effect in desk.out if isinstance(effect, Caption) and effect.line.is_final]
+    assert line.flags == (Fault.TERM,)

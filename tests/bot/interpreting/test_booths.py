@@ -305,3 +305,12 @@ def test_a_booth_for_the_interpreters_own_words_takes_nobodys_place_and_closes_s
     row.need(FRENCH, 11.0)
     row.booths.refuse(FRENCH, 11.5)
     assert not row.booths.open_for_words(FRENCH, 12.0)
+
+
+def test_a_booth_is_told_whether_its_briefing_holds_terms() -> None:
+    for glossary, terms in ((GlossaryEntries(), False), (GlossaryEntries.of({"Contoso": {}}), True)):
+        row = Row(replace(ROOM, glossary=glossary))
+        row.need(SPANISH, 0.0)
+        (opened,) = row.out
+        assert isinstance(opened, OpenBooth)
+        assert opened.terms is terms

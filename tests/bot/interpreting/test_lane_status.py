@@ -93,3 +93,17 @@ def test_so_many_are_shown_and_those_that_work_last() -> None:
         lanes.booth_closed(lane)
     assert len(lanes.views()) == LANES_SHOWN
     assert lanes.views()[0].lane == ADA
+
+
+def test_what_an_engine_does_not_do_is_told_to_admins_unless_there_is_worse() -> None:
+    lanes = LaneStatuses()
+    lanes.booth_opened(ADA)
+    assert not lanes.ready(ADA, "translation", "glossary")
+    (view,) = lanes.views()
+    assert (view.reason, view.told) == ("", "glossary")
+    lanes.served(ADA, "translation", "silent")
+    assert view.told == "silent"
+    lanes.served(ADA, "translation", RESTORED)
+    assert view.told == "glossary"
+    lanes.ready(ADA, "conversation")
+    assert view.told == ""
