@@ -65,7 +65,7 @@ from bot.interpreting.usage_meter import CAPTIONS_ONLY, UsageMeter, notice
 SURELY_OURS_MS = 1_000
 """Speech after which an utterance that is our own voice ends without a pause."""
 
-_STREAMED = SpeakerAudio | InterpretationAudio | InterpretationText
+_STREAMED = SpeakerAudio | InterpretationAudio | InterpretationText | SourceDelta
 """Events that come many times a second, and say nothing about which booths there are."""
 
 
