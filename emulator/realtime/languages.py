@@ -47,6 +47,7 @@ _ALOUD = re.compile(
     rf"\b(?:read|say|speak)\b[^.]{{0,60}}\baloud\b[^.]{{0,20}}?\bin\s+(?P<language>{_NAMED}|{_TAGGED}|{_TAG}\b)",
     re.IGNORECASE,
 )
+_FEW_WORDS = re.compile(r"\b(?:few|fewer|half the) (?:words|length)\b", re.IGNORECASE)
 _ONE = re.compile(_LANGUAGE, re.IGNORECASE)
 _PARENTHESES = re.compile(r"\(\s*([A-Za-z]{2,3})")
 _WORDS = re.compile(r"[A-Za-z]+")
@@ -75,6 +76,11 @@ def read_recital(instructions: str) -> str | None:
     """Return the language if the instructions ask to read a text aloud as it is, else None."""
     found = _ALOUD.search(instructions)
     return None if found is None else _code(found["language"])
+
+
+def asks_for_few_words(instructions: str) -> bool:
+    """Return whether the instructions ask for a shorter interpretation."""
+    return _FEW_WORDS.search(instructions) is not None
 
 
 def primary_subtag(tag: str) -> str:

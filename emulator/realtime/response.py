@@ -62,6 +62,8 @@ class Response:
     recital: str | None
     """Language of a text to read aloud instead of an interpretation."""
     speed: float
+    few_words: bool
+    """Interpret in half as many words."""
     created_at: float
     work: int | None = None
     heard: Heard | None = None

@@ -17,14 +17,14 @@ from emulator.realtime.context import SessionContext
 from emulator.realtime.errors import ApiError
 from emulator.realtime.faults.rules import FaultAction, FaultRule
 from emulator.realtime.items import Conversation, Item, client_item
-from emulator.realtime.languages import Direction, read_direction, read_recital
+from emulator.realtime.languages import Direction, asks_for_few_words, read_direction, read_recital
 from emulator.realtime.recognitions import ItemRecognitions, hinted_languages
 from emulator.realtime.response import RESPONSE, Response, within_limit
 from emulator.realtime.schema import Json
 from emulator.realtime.session import Abandon, Interpret, Say
 from emulator.realtime.session_config import SessionConfig
 from emulator.realtime.speech import SpeechStream
-from emulator.realtime.speed import misspoken, stretched
+from emulator.realtime.speed import misspoken, shortened, stretched
 from emulator.realtime.usage import (
     ContextPart,
     PromptCache,
@@ -154,6 +154,7 @@ class Responses:
             direction=read_direction(instructions),
             recital=read_recital(instructions),
             speed=float(output.get("speed", 1.0)),
+            few_words=asks_for_few_words(instructions),
             created_at=now,
         )
 
@@ -204,6 +205,8 @@ class Responses:
 
     def _interpreted(self, response: Response, spoken: Spoken, now: float) -> None:
         spoken = self._misinterpreted(response, spoken)
+        if response.few_words:
+            spoken = shortened(spoken)
         if not response.stream.with_audio:
             spoken = replace(spoken, pcm=b"")
         elif response.speed != 1.0:

@@ -160,6 +160,7 @@ CONVERSATION = [
         ("direction read from the instructions", "languages.py::test_direction_is_read"),
         ("a text read aloud when the instructions say so", "languages.py::test_a_recital_is_read"),
         ("speed of the voice", "speed.py::test_speech_gets_as_long_as_its_speed_says"),
+        ("fewer words when the instructions ask for them", "speed.py::test_half_of_the_words_have_half_of_the_voice"),
         ("what is listened for without a hint",
          "recognitions.py::test_with_no_hint_at_all_the_default_is_listened_for", "",
          "default_languages"),

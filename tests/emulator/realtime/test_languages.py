@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.realtime.languages import NAMES, Direction, primary_subtag, read_direction, read_recital
+from emulator.realtime.languages import (
+    NAMES,
+    Direction,
+    asks_for_few_words,
+    primary_subtag,
+    read_direction,
+    read_recital,
+)
 
 
 @pytest.mark.parametrize(
@@ -67,3 +74,8 @@ def test_primary_subtag(tag: str, primary: str) -> None:
 )
 def test_a_recital_is_read(instructions: str, language: str | None) -> None:
     assert read_recital(instructions) == language
+
+
+def test_a_wish_for_few_words_is_read() -> None:
+    assert asks_for_few_words("Interpret from English into Spanish. Translate in as few\nwords".replace("\n", " "))
+    assert not asks_for_few_words("Interpret from English into Spanish, word for word, in all its length.")

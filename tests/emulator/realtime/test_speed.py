@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emulator.engine.base import SAMPLE_RATE
+from emulator.engine.base import SAMPLE_RATE, Spoken
 from emulator.engine.scripted import marker_tone, read_markers, tone
-from emulator.realtime.speed import stretched
+from emulator.realtime.speed import shortened, stretched
 
 
 @pytest.mark.parametrize("speed", [0.25, 0.8, 1.0, 1.1, 1.25, 1.5])
@@ -29,3 +29,8 @@ def test_a_marker_is_still_read() -> None:
 def test_what_is_too_short_to_be_cut_stays_as_it_is() -> None:
     assert stretched(bytes(960), 1.5) == bytes(960)
     assert stretched(b"", 1.5) == b""
+
+
+def test_half_of_the_words_have_half_of_the_voice() -> None:
+    assert shortened(Spoken("Uno dos tres.", bytes(1_002), True)) == Spoken("Uno dos", bytes(500), True)
+    assert shortened(Spoken("", b"", True)) == Spoken("", b"", True)
