@@ -2,7 +2,8 @@
 
 Two sets that share no sentence: `dev`, to look at while the guard is changed, and `held_out`, to measure with. Of each:
 `written` and `phrases` (six languages, numbers and terms marked), `further` (other languages), `apertium` (machine
-translation) and `lapses` (what models say of their own accord).
+translation), `lapses` (what models say of their own accord), and `collected` by `collect.py` from what others wrote:
+messages of programs, and numbers.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, Literal
 Set = Literal["dev", "held_out"]
 SIX = ("de", "en", "es", "fr", "it", "pt")
 FOLDER = Path(__file__).parent
-STRATA = ("written", "phrases", "further", "apertium", "lapses")
+STRATA = ("written", "phrases", "further", "apertium", "lapses", "collected")
 
 _NUMBER = re.compile(r"\{([^}]*)\}")
 _TERM = re.compile(r"\[([^|\]]*)\|([^\]]*)\]")
@@ -84,6 +85,11 @@ class MachinePair:
 
 def sentences(which: Set, stratum: Literal["written", "phrases", "further"]) -> Iterator[Sentence]:
     for one in _read(which, stratum)["sentence"]:
+        yield {language: Marked(text) for language, text in one.items()}
+
+
+def collected(which: Set, table: Literal["sentence", "number"]) -> Iterator[Sentence]:
+    for one in _read(which, "collected")[table]:
         yield {language: Marked(text) for language, text in one.items()}
 
 

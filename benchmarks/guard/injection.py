@@ -9,7 +9,18 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import permutations
 
-from benchmarks.guard.corpus import SIX, Lapses, MachinePair, Marked, Sentence, Set, lapses, machine_pairs, sentences
+from benchmarks.guard.corpus import (
+    SIX,
+    Lapses,
+    MachinePair,
+    Marked,
+    Sentence,
+    Set,
+    collected,
+    lapses,
+    machine_pairs,
+    sentences,
+)
 
 SEED = 20_261_120
 DIRECTIONS: Mapping[Set, int] = {"dev": 30, "held_out": 6}
@@ -28,6 +39,8 @@ class Injected(StrEnum):
     LANGUAGE = "wrong language"
     TRUNCATED = "truncated"
     REPEATED = "said twice"
+    INVENTED = "no words said"
+    ADDED = "another sentence added"
     ANSWERED = "answer to a question"
     NUMBER_LOST = "number lost"
     NUMBER_CHANGED = "number changed"
@@ -74,6 +87,44 @@ def cases(which: Set) -> Iterator[Case]:
         clean = _of_a_machine(pair)
         yield clean
         yield from _common(chance, clean, spoken.get(pair.target))
+    yield from _collected(which, spoken)
+
+
+def _collected(which: Set, spoken: Mapping[str, Lapses]) -> Iterator[Case]:
+    """What others wrote. Numbers that stand alone are changed, and nothing else."""
+    chance = random.Random(SEED + 1)  # the cases above are the same as before
+    messages = list(collected(which, "sentence"))
+    for sentence in messages:
+        pairs = chance.sample(list(permutations(sorted(sentence), 2)), 4)
+        for source, target in pairs:
+            clean = _clean(chance, "messages", sentence, source, target)
+            yield clean
+            yield from _common(chance, clean, spoken.get(target))
+            yield _into_another_language(chance, clean, sentence, sorted(sentence.keys() - {source, target}))
+            others = [one[target].plain for one in messages if target in one and one is not sentence]
+            yield replace(
+                clean, injected=Injected.ADDED, interpretation=f"{clean.interpretation} {chance.choice(others)}"
+            )
+            if clean.original.endswith(("?", "？", "؟")) and target in spoken:
+                yield replace(clean, injected=Injected.ANSWERED, interpretation=chance.choice(spoken[target].answer))
+            yield from _numbers_changed(chance, clean, sentence[target])
+    for sentence in collected(which, "number"):
+        for source, target in chance.sample(list(permutations(sorted(sentence), 2)), min(4, len(sentence))):
+            clean = Case(
+                Injected.NOTHING, "numbers", source, target, sentence[source].plain, sentence[target].plain, {}
+            )
+            yield clean
+            yield from _numbers_changed(chance, clean, sentence[target])
+
+
+def _numbers_changed(chance: random.Random, clean: Case, wanted: Marked) -> Iterator[Case]:
+    """Another first digit: the number is another one, however it is written."""
+    for index, number in enumerate(wanted.numbers):
+        place = next((place for place, sign in enumerate(number) if sign in "123456789"), None)
+        if place is not None:
+            other = chance.choice([digit for digit in "123456789" if digit != number[place]])
+            changed = wanted.with_number(index, number[:place] + other + number[place + 1 :])
+            yield replace(clean, injected=Injected.NUMBER_CHANGED, interpretation=changed)
 
 
 def _clean(chance: random.Random, stratum: str, sentence: Sentence, source: str, target: str) -> Case:
@@ -95,6 +146,8 @@ def _common(chance: random.Random, clean: Case, spoken: Lapses | None) -> Iterat
     words = text.split()
     yield replace(clean, injected=Injected.EMPTY, interpretation=chance.choice(["", " ", "...", "\n"]))
     yield replace(clean, injected=Injected.ECHO, interpretation=clean.original)
+    if len(words) >= 3:
+        yield replace(clean, injected=Injected.INVENTED, original="")
     if len(words) >= 6:
         kept = max(1, round(len(words) * chance.uniform(0.25, 0.65)))
         yield replace(clean, injected=Injected.TRUNCATED, interpretation=" ".join(words[:kept]))

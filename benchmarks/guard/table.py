@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.guard.scores import Scores, Share
+from benchmarks.guard.scores import STRATA, Scores, Share
 
 
 def show(screen: Console, found: Sequence[Scores]) -> None:
@@ -36,10 +36,11 @@ def show(screen: Console, found: Sequence[Scores]) -> None:
                 f"{false.count} of {false.of}",
             )
         screen.print(alarms)
-        clean = _table(f"guard, {name}: false alarms", "clean texts", "any fault", "95 %")
-        for stratum in ("all", "written", "phrases", "further", "apertium", "original unknown"):
-            share = scores.false_alarms[stratum]
-            clean.add_row(stratum, _counts(share), _interval(share))
+        clean = _table(f"guard, {name}: false alarms", "texts", "clean, any fault", "95 %", "faulty, any fault", "95 %")
+        for stratum in ("all", *STRATA, "original unknown"):
+            share, caught = scores.false_alarms[stratum], scores.caught.get(stratum)
+            noticed = () if caught is None else (_counts(caught), _interval(caught))
+            clean.add_row(stratum, _counts(share), _interval(share), *noticed)
         screen.print(clean)
         screen.print(f"{scores.us_per_interpretation:.0f} µs per interpretation")
 

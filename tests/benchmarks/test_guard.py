@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks.guard import table
-from benchmarks.guard.corpus import SIX, STRATA, Marked, lapses, machine_pairs, path, sentences
+from benchmarks.guard.corpus import SIX, STRATA, Marked, collected, lapses, machine_pairs, path, sentences
 from benchmarks.guard.injection import Injected, cases
 from benchmarks.guard.scores import Scores, Share, measure
 
@@ -17,24 +17,29 @@ FROZEN = {
     "phrases": "e0b3a81cde4786ece242200b8622e0b5f2a49b58acf7c3de857d0f009a63534f",
     "further": "3e56f0c8dd75303c4a6ea410243c6af287ac934f4f6f4a48f5cd6e592ccdc495",
     "apertium": "97989ca9220b2d6140969afa6bc12d19d647726af39167704220e05994dbc419",
+    "collected": "83d3c4650a0e2112b169280d8e2bd705f92c322d57e3c77321092bdcbaa668d3",
     "lapses": "9cd78b6ef4d91afd27cecd428ded7e54ec29c0a2f5da0bef982564fb04393d09",
 }
 
 FLOORS = {
     Injected.EMPTY: 1.0,
     Injected.ECHO: 0.99,
-    Injected.LANGUAGE: 0.96,
-    Injected.TRUNCATED: 0.76,
+    Injected.LANGUAGE: 0.95,
+    Injected.TRUNCATED: 0.8,
     Injected.REPEATED: 0.99,
+    Injected.INVENTED: 0.99,
+    Injected.ADDED: 0.77,
     Injected.ANSWERED: 0.87,
     Injected.NUMBER_LOST: 0.94,
-    Injected.NUMBER_CHANGED: 0.96,
+    Injected.NUMBER_CHANGED: 0.95,
     Injected.TERM_LOST: 0.96,
     Injected.LAPSE_BEFORE: 0.99,
-    Injected.LAPSE_INSTEAD: 0.98,
+    Injected.LAPSE_INSTEAD: 0.87,  # of originals in the six languages 0.98; of others, most phrases are not judged
 }
 """Slightly below what was measured, so that a change that costs something is seen. Not a target to tune towards."""
 MOST_FALSE_ALARMS = 0.013
+FEWEST_CAUGHT = 0.92
+"""Of the faulty among sentences that others wrote."""
 
 
 @lru_cache(maxsize=1)
@@ -51,6 +56,8 @@ def test_the_sets_share_no_sentence() -> None:
     for stratum in ("written", "phrases", "further"):
         known = {one["en"].plain.lower() for one in sentences("dev", stratum)}
         assert known.isdisjoint(one["en"].plain.lower() for one in sentences("held_out", stratum))
+    known = {one["en"].plain.lower() for one in collected("dev", "sentence")}
+    assert known.isdisjoint(one["en"].plain.lower() for one in collected("held_out", "sentence"))
     known = {pair.original for pair in machine_pairs("dev")}
     assert known.isdisjoint(pair.original for pair in machine_pairs("held_out"))
 
@@ -79,7 +86,7 @@ def test_a_set_is_the_same_each_time_and_each_fault_changes_something() -> None:
     assert several == list(cases("held_out"))
     clean = {(one.source, one.target, one.original): one.interpretation for one in several if one.injected == "nothing"}
     for one in several:
-        if one.injected is not Injected.NOTHING:
+        if one.injected not in (Injected.NOTHING, Injected.INVENTED):  # of which the original is taken away
             assert one.interpretation != clean[one.source, one.target, one.original], one
 
 
@@ -102,11 +109,17 @@ def test_the_guard_is_quiet_where_nothing_is_wrong() -> None:
     assert all(share.value >= 0.98 for share in _held_out().faulty.values())
 
 
+@pytest.mark.parametrize("stratum", ["messages", "numbers"])
+def test_it_does_as_well_on_what_others_wrote(stratum: str) -> None:
+    assert _held_out().false_alarms[stratum].value <= MOST_FALSE_ALARMS
+    assert _held_out().caught[stratum].value >= FEWEST_CAUGHT
+
+
 def test_figures_are_shown_and_written() -> None:
     screen = StringIO()
     table.show(Console(file=screen, width=160), [_held_out()])
     assert "guard, held out: faults put in" in screen.getvalue()
     assert all(injected.value in screen.getvalue() for injected in FLOORS)
     assert _held_out().document()["recall"]["empty"] == {
-        "count": 802, "of": 802, "interval": pytest.approx((0.9952, 1.0), abs=1e-4),
+        "count": 1402, "of": 1402, "interval": pytest.approx((0.9973, 1.0), abs=1e-4),
     }  # fmt: skip

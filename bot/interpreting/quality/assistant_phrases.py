@@ -99,3 +99,38 @@ def lapses(text: str) -> set[AssistantPhrase]:
     """Return the phrases in a text, in English, Spanish, French, German, Italian or Portuguese."""
     plain = text.replace("’", "'")
     return {lapse for lapse, pattern in _PATTERNS.items() if pattern.search(plain)}
+
+
+_NEGATED = re.compile(
+    r"\b(?:not|no|nicht|kein\w*|nie|cannot|never|unable|non|não|nunca|jamás|ne|pas|nem|ni|tampoco)\b|n't\b|n'",
+    re.IGNORECASE,
+)
+_HELPS = re.compile(r"\b(?:help|assist|ayud|servir|aide|hilf|helf|unterstütz|aiut|ajud|atender)", re.IGNORECASE)
+_PARDON = re.compile(
+    r"\b(?:pardon|sorry|excuse|what|again|repeat\w*|cómo|perdón?|perdone|repet\w+|répét\w+|comment|plaît|bitte|wiederhol\w*"
+    r"|noch ?mal|come|scus\w+|ripet\w+|como|desculp\w+|otra vez|encore|akustisch|verstanden)\b",
+    re.IGNORECASE,
+)
+
+
+_TRANSLATES = re.compile(r"translat|traduc|traduz|traduir|übersetz|trascri|transcri", re.IGNORECASE)
+_MOST_WORDS_OF_PARDON = 6
+
+
+def said_otherwise(original: str, interpretation: str) -> set[AssistantPhrase]:
+    """Return the phrases that may interpret what a person has said in other words, in one of these languages."""
+    plain = original.replace("’", "'")
+    helps, found = _HELPS.search(plain) is not None, set()
+    if helps:
+        found.add(AssistantPhrase.OFFERS)
+    if _PARDON.search(plain) and len(plain.split()) <= _MOST_WORDS_OF_PARDON:
+        found.add(AssistantPhrase.ASKS_AGAIN)
+    if _NEGATED.search(plain) and (helps or not of_its_task(interpretation)):
+        found.add(AssistantPhrase.REFUSES)
+    return found
+
+
+def of_its_task(interpretation: str) -> set[AssistantPhrase]:
+    """Return a refusal if it is one to help or to translate: people hardly refuse these."""
+    of_task = _TRANSLATES.search(interpretation) or _HELPS.search(interpretation)
+    return {AssistantPhrase.REFUSES} if of_task else set()

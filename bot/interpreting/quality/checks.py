@@ -21,6 +21,7 @@ from bot.interpreting.quality.language_id import (
     in_another_language,
     in_another_script,
     language_of,
+    without_names,
 )
 from bot.interpreting.quality.number_words import WORDS
 from bot.interpreting.quality.questions import asks, may_begin_question
@@ -59,6 +60,9 @@ _MOST_LETTERS = 2_000
 _SIGNS = re.compile(r"\w")
 _ENDED = re.compile(r"[.!?…。！？؟।]\W*$")
 _BROKEN_OFF = re.compile(r"[,:،，、]\s*$")
+_LAST_WORD = re.compile(r"(?<!\w)[^\W\d_]+\s*$")
+_SENTENCE_END = re.compile(r"[.!?…](?=\s|$)|[。！？]")
+_ASIDE = re.compile(r"[(（\[]")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]")
 _LETTERS = re.compile(r"[^\s.,;:!?…¡¿\"'’«»„“”()\-–—。、！？؟،।]")
 _DIGIT = re.compile(r"\d")
@@ -72,6 +76,7 @@ _SIZES: Mapping[str, float] = {
 _DENSE = re.compile(r"(?P<han>[\u3400-\u9fff])|(?P<hangul>[\uac00-\ud7af])|(?P<kana>[\u3040-\u30ff])")
 _LETTERS_OF = {"han": 3.0, "hangul": 2.2, "kana": 1.5}
 """A character says as much as so many Latin letters."""
+_LETTERS_OF_A_DIGIT_IN_WORDS = 8.0
 _LETTERS_OF_A_DIGIT = 4.0
 """A number may be in digits here and in words there."""
 _LEAST_LETTERS = 24.0
@@ -79,6 +84,11 @@ _LEAST_LETTERS = 24.0
 _SHORTEST, _LONGEST = 0.7, 1.6
 """Of the length expected, of long texts; short ones vary more, by the letters below."""
 _SHORTER_BY, _LONGER_BY = 5.0, 9.0
+_LONGEST_ADDED = 1.25
+"""The same for an interpretation that has a sentence more."""
+_LONGER_ADDED_BY = 15.0
+_MUCH_LONGER_BY = 35.0
+"""Letters that a short original may grow by."""
 
 _LEAST_REPEATED = 3
 """Words said twice: fewer are emphasis."""
@@ -234,7 +244,7 @@ def _is_foreign(interpretation: str, lane: Lane, terms: GlossaryEntries, identif
     target = primary(lane.target)
     script = next((part for part in lane.target.split("-") if len(part) == 4 and part.isalpha()), None)
     if in_another_script(interpretation, target, script):
-        own = interpretation
+        own = without_names(interpretation, target)
         for _, wanted in terms.into(lane.source, lane.target):
             own = own.replace(wanted, "")  # names keep their letters
         return in_another_script(own, target, script)
@@ -247,26 +257,45 @@ def _is_echo(original: str, interpretation: str, source: str | None, target: str
     words = _words(interpretation)
     if words != _words(original):
         return False
-    different = len(set(words))
+    different = len({word for word in words if word.isalpha() and len(word) > 1})  # numbers are alike everywhere
     if different < _LEAST_ECHOED:
         return False
     found = None if source is None else identify(interpretation, {source, target})
-    return found != target if different >= _SURELY_ECHOED else found is not None and found == source
+    names = all(not word[0].islower() for word in _WORD.findall(interpretation))
+    return found != target if different >= _SURELY_ECHOED and not names else found is not None and found == source
 
 
 def _own_words(original: str, interpretation: str, source: str | None) -> set[assistant_phrases.AssistantPhrase]:
     """What the model said of its own accord: not what the speaker said of theirs."""
     found = assistant_phrases.lapses(interpretation)
     if source not in WORDS:  # their languages are those whose phrases are known
-        found &= assistant_phrases.ALONE
-    return found - assistant_phrases.lapses(original) if found else found
+        found &= assistant_phrases.ALONE | assistant_phrases.of_its_task(interpretation)
+    if not found:
+        return found
+    return found - assistant_phrases.lapses(original) - assistant_phrases.said_otherwise(original, interpretation)
 
 
 def _of_fitting_length(original: str, interpretation: str, source: str, target: str) -> bool:
     expected = _length(original) * _SIZES.get(target, 1.0) / _SIZES.get(source, 1.0)
+    length = _length(interpretation)
+    # A long number is several words in the one, and a few digits in the other.
+    in_words = _LETTERS_OF_A_DIGIT_IN_WORDS * (len(_DIGIT.findall(original)) - len(_DIGIT.findall(interpretation)))
+    longer, shorter = max(0.0, in_words), max(0.0, -in_words)
+    added_by = _LONGER_BY if expected >= _LEAST_LETTERS else _LONGER_ADDED_BY
+    if length > _LONGEST_ADDED * expected + added_by + longer and _adds_a_part(original, interpretation):
+        return False
     if expected < _LEAST_LETTERS * _SIZES.get(target, 1.0):
-        return True
-    return _SHORTEST * expected - _SHORTER_BY <= _length(interpretation) <= _LONGEST * expected + _LONGER_BY
+        return length <= _LONGEST * expected + _MUCH_LONGER_BY + longer
+    return _SHORTEST * expected - _SHORTER_BY - shorter <= length <= _LONGEST * expected + _LONGER_BY + longer
+
+
+def _adds_a_part(original: str, interpretation: str) -> bool:
+    """Return whether there is an aside or a sentence more than in the original, if that is punctuated."""
+    sentences = len(_SENTENCE_END.findall(original))
+    if not sentences:
+        return False
+    aside = _ASIDE.search(interpretation) is not None and _ASIDE.search(original) is None
+    return aside or len(_SENTENCE_END.findall(interpretation)) > sentences
 
 
 def _length(text: str) -> float:
@@ -282,8 +311,8 @@ def _dangles(text: str, language: str | None) -> bool:
         return True
     if words is None or _ENDED.search(text):
         return False
-    last = re.findall(r"[^\W\d_]+", text[-30:].lower())
-    return bool(last) and last[-1] in words
+    last = _LAST_WORD.search(text[-30:].lower())
+    return last is not None and last[0].strip() in words
 
 
 def _ends_twice(text: str, least: int = _LEAST_REPEATED, least_signs: int = _LEAST_REPEATED_SIGNS) -> bool:

@@ -53,6 +53,9 @@ _OWN_LETTERS: Mapping[str, tuple[re.Pattern[str], re.Pattern[str]]] = {
 """Of languages that share a script: letters only this one has, letters it does not have."""
 _LEAST_LETTERS = 4
 """Fewer are a name or an interjection, which may be written in any script."""
+_LEAST_LETTERS_OF_A_SENTENCE = 14
+"""Of shorter texts only the two languages in question are told apart: `Página uno` is Spanish and Portuguese."""
+_LATIN_NAME = re.compile(r"\b[A-Z][\w.'’-]*|\b[a-z]+[A-Z]\w*")
 _FOREIGN_SHARE = 0.5
 """Of the letters; names and terms keep theirs."""
 _DENSITY: Mapping[str, float] = {"han": 5.0, "kana": 3.0, "hangul": 3.0}
@@ -93,13 +96,25 @@ def language_of(text: str, identify: IdentifyLanguage) -> str | None:
     return identify(text, LANGUAGE_NAMES.keys())
 
 
+def without_names(text: str, language: str) -> str:
+    """Return a text of another script than Latin without the names in Latin letters, if anything is left of it."""
+    wanted = _WRITTEN_IN.get(language, (_LATIN,))
+    if _LATIN in wanted or not any(_SCRIPTS[each].search(text) for each in wanted):
+        return text
+    return _LATIN_NAME.sub(" ", text)
+
+
 def in_another_language(text: str, target: str, source: str | None, identify: IdentifyLanguage) -> bool:
     """Return whether a text is clearly in another language than the target (ISO 639).
 
     Args:
         source: the language that was spoken; None where it is not known.
     """
-    found = identify(text, {*LANGUAGE_NAMES, target, *([] if source is None else [source])})
+    likely = {target, *([] if source is None else [source])}
+    if sum(map(str.isalpha, text)) < _LEAST_LETTERS:
+        return False
+    short = sum(map(str.isalpha, text)) < _LEAST_LETTERS_OF_A_SENTENCE and source is not None
+    found = identify(text, likely if short else {*LANGUAGE_NAMES, *likely})
     return found is not None and not alike(found, target)
 
 

@@ -102,7 +102,8 @@ def _english() -> Table:
         **_maybe(0, "zero oh nought nil"),
         **_loose("both between twice double couple pair", 2),
         **_loose("thirds triple", 3),
-        **_loose("dozen", 12),
+        **_loose("dozen noon midday", 12),
+        **_loose("midnight", 0, 12, 24),
         **_loose("fortnight", 2, 14, 15),
         **_loose("tens", 10),
         **_loose("hundreds", 100),
@@ -139,7 +140,8 @@ def _spanish() -> Table:
         **_maybe(0, "cero"),
         **_loose("ambos ambas entre doble par", 2),
         **_loose("tercio tercios triple", 3),
-        **_loose("docena", 12),
+        **_loose("docena mediodía", 12),
+        **_loose("medianoche", 0, 12, 24),
         **_loose("decena decenas", 10),
         **_loose("centenar centenares", 100),
         **_loose("miles millar", 1000),
@@ -170,7 +172,8 @@ def _french() -> Table:
         **_maybe(0, "zéro"),
         **_loose("entre double paire", 2),
         **_loose("tiers triple", 3),
-        **_loose("douzaine", 12),
+        **_loose("douzaine midi", 12),
+        **_loose("minuit", 0, 12, 24),
         **_loose("quinzaine", 15, 2),
         **_loose("dizaine dizaines", 10),
         **_loose("vingtaine", 20),
@@ -211,6 +214,11 @@ def _german() -> Table:
         fold(f"hundert{word}"): NumberWord(NumberWordKind.ADDEND, (100 + rest,)) for rest, word in enumerate(below)
     }
     del plain[""]
+    plain |= {
+        fold(f"{below[hundreds]}hundert{joint}eins"): NumberWord(NumberWordKind.ADDEND, (100 * hundreds + 1,))
+        for hundreds in range(1, 20)
+        for joint in ("", "und")
+    } | {f"hundert{joint}eins": NumberWord(NumberWordKind.ADDEND, (101,)) for joint in ("", "und")}
     return {
         **plain,
         **{f"{stem}{ending}": NumberWord(NumberWordKind.ADDEND, (value,))
@@ -222,7 +230,8 @@ def _german() -> Table:
         **_maybe(0, "null"),
         **_loose("beide beiden beides zwischen doppelt doppelte paar", 2),
         **_loose("drittel dreifach", 3),
-        **_loose("dutzend", 12),
+        **_loose("dutzend mittag mittags", 12),
+        **_loose("mitternacht", 0, 12, 24),
         **_loose("anderthalb eineinhalb", 1.5),
         **_loose("zweieinhalb", 2.5),
         **_loose("dreieinhalb", 3.5),
@@ -264,7 +273,8 @@ def _italian() -> Table:
         **_maybe(0, "zero"),
         **_loose("entrambi entrambe tra fra doppio paio coppia", 2),
         **_loose("triplo", 3),
-        **_loose("dozzina", 12),
+        **_loose("dozzina mezzogiorno", 12),
+        **_loose("mezzanotte", 0, 12, 24),
         **_loose("decina decine", 10),
         **_loose("ventina", 20),
         **_loose("trentina", 30),
@@ -297,6 +307,7 @@ def _portuguese() -> Table:
         **_loose("ambos ambas entre dobro duplo par", 2),
         **_loose("terço terços terça triplo", 3),
         **_loose("dúzia", 12),
+        **_loose("meianoite", 0, 12, 24),
         **_loose("dezena dezenas", 10),
         **_loose("centena centenas", 100),
         **_loose("milhar milhares", 1000),

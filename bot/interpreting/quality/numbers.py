@@ -18,8 +18,11 @@ _TOKEN = re.compile(
       (?P<date>\d{1,4}([./-])\d{1,2}\2\d{1,4})(?!\d)
     | (?P<pair>\d{1,2}(?:/\d{1,2}|\.\d{1,2}\.(?=\s+[^\W\d])))(?!\d)
     | (?P<time>(?P<hour>[01]?\d|2[0-4])\s?(?::|h|Uhr|heures?|horas?|ore)\s?(?P<minute>[0-5]\d))(?!\d)
-    | (?P<number>\d{1,3}(?:[\u00a0\u202f '’]\d{3})+(?:[.,]\d+)?(?!\d)|\d+(?:[.,]\d{3})*(?:[.,]\d+)?)
-      (?P<short>\ ?(?:Mio|Mrd|bn|mn)\b|[km](?![^\W\d_]))?
+    | (?P<number>\d{1,3}(?:[\u00a0\u202f '’]\d{3})+(?:[.,]\d+)?(?!\d)|\d{1,2}(?:,\d{2})+,\d{3}(?!\d)
+        |\d+(?:[.,]\d{3})*(?:[.,]\d+)?)
+      (?P<short>\ ?(?:Mio|Mrd|bn|mn)\b|[km](?![^\W\d_])|\s?(?:[万萬억億亿만천千兆조]|lakhs?\b|crores?\b|लाख|करोड़|हज़ार
+        |тыс\w*|млн|миллион\w*|мільйон\w*|млрд|миллиард\w*|мільярд\w*|tys\w*|mln\b|milion\w*|mld\b|miliard\w*
+        |mijoen|miljoen|miljard|ألف|مليون|مليار))?
     | (?P<idiom>(?:per|por|pour)\ ci?ent[oi]?s?\b|(?:grazie\ mille|mille\ grazie|mille\ mercis|mil\ gracias|gracias\ mil
         |tausend\ dank)\b)
     | (?P<half>½|and\ a\ half\b|(?:(?:heures?|horas?|or[ae]|ans?|années?|años?|anos?|ann[io]|mois|mes(?:es|i)?)\ )?
@@ -31,17 +34,15 @@ _TOKEN = re.compile(
 _ROMAN = re.compile(r"[IVX]{2,5}")
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10}
 _JOINING = re.compile(r"[\s\-‐‑]*")
+_AFTER_SCALE = re.compile(r",?\s*")
+_SPELLED = re.compile(r"[\s,.\-–…]*")
 _CLOCK = re.compile(
-    r"\d ?(?::|h)|\b(?:[ap]\.?m\b|uhr|o'?clock|heures?|horas?|las|alle|às|ore|noon|midnight|half past|quarter|halb"
+    r"\d ?(?::|h)|\b(?:[ap]\.?m\b|uhr|o'?clock|heures?|horas?|las|alle|às|ore|noon|midnight|half past|halb"
+    r"|quarter (?:past|to|of|after)"
     r"|mañana|tarde|noche|mattina|sera|pomeriggio|soir|matin|manhã|noite)\b",
     re.IGNORECASE,
 )
-_HALF_HOUR = re.compile(r"\b(?:half past|halb)\b", re.IGNORECASE)
-_QUARTER_HOUR = re.compile(
-    r"\bquarter (?:past|to|of|after)\b|\by cuarto\b|\bmenos cuarto\b|\bet quart\b|\bmoins le quart\b|viertel"
-    r"|\be un quarto\b|\bmeno un quarto\b",
-    re.IGNORECASE,
-)
+_QUARTER_HOUR = re.compile(r"viertel (?!nach|vor)", re.IGNORECASE)
 _FORTNIGHT = re.compile(
     r"\b(?:quinze jours|quince días|quindici giorni|quinze dias|(?:14|vierzehn) tagen?)\b", re.IGNORECASE
 )
@@ -49,6 +50,31 @@ _MINUTES_BEFORE = re.compile(r"\s(?:minut\w+\s)?(?:to|vor)\s", re.IGNORECASE)
 """Minutes before the hour, as in `ten to five`."""
 _LESS_MINUTES = re.compile(r"\s(?:heures?\s)?(?:menos|moins|meno)\s", re.IGNORECASE)
 _SHORT_SCALES = {"k": 1e3, "M": 1e6, "mio": 1e6, "mn": 1e6, "bn": 1e9, "mrd": 1e9}
+_FOREIGN_SCALES = (
+    (re.compile("[천千]|tys|тыс|हज़ार|ألف"), 1e3), (re.compile("[万萬만]"), 1e4), (re.compile("lakh|लाख"), 1e5),
+    (re.compile("ml[nj]|mil[ij]|млн|мил[лі]|міль?йон|مليون|mio"), 1e6), (re.compile("crore|करोड़"), 1e7),
+    (re.compile("[억億亿]"), 1e8), (re.compile("[兆조]"), 1e12),
+)  # fmt: skip
+"""Scales behind digits in languages whose number words are not read. The first that fits counts."""
+_BILLION = re.compile("mld|mil[ij]ard|miljard|млрд|милл?иард|мільярд|مليار")
+_CJK = re.compile("[\u3040-\u9fff\uac00-\ud7af]")
+_LEAST_CODE = 4
+"""Digits of a code or a telephone number."""
+_CLOCK_PHRASE = re.compile("half|halb|quarter|viertel|cuarto|quart", re.IGNORECASE)
+_CJK_SCALES = "万萬億亿억만천千兆조"
+_MONTH = re.compile(r"\s?[月월]")
+_BESIDE_AN_HOUR = tuple(
+    (re.compile(pattern, re.IGNORECASE), minutes, of)
+    for pattern, minutes, of in (
+        (r"\bhalf past (?=@)", 30, 0),
+        (r"\bhalb (?=@)", 30, -1),
+        (r"\b(?:quarter (?:past|after)|viertel nach) (?=@)", 15, 0),
+        (r"\b(?:quarter (?:to|of)|viertel vor) (?=@)", 45, -1),
+        (r"@(?: heures?)? (?:y cuarto|et quart|e un quarto)\b", 15, 0),
+        (r"@(?: heures?)? (?:menos cuarto|moins le quart|meno un quarto)\b", 45, -1),
+    )
+)
+"""Phrases beside an hour, `@`: the minutes they mean, and of which hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +87,8 @@ class Mention:
     """The numbers that make up a time of day or a year: the other text may say them separately."""
     required: bool = True
     """False if it is as often another word, such as an article, or is written quite differently elsewhere."""
+    digits: str = ""
+    """As written, with leading zeros; empty for words."""
 
     def made_of(self, other: Mention) -> bool:
         """Return whether one is part of the other: `14:30` where the other text says fourteen and thirty."""
@@ -80,9 +108,18 @@ def differ(original: str, source: str | None, interpretation: str, target: str) 
         return False
     if _CLOCK.search(original) or _CLOCK.search(interpretation):
         said, heard = [_by_the_clock(one) for one in said], [_by_the_clock(one) for one in heard]
-    if target not in WORDS:
-        return source in WORDS and _unmatched([one for one in heard if one.values != {1.0}], said)
-    return _unmatched(said, heard) or (source in WORDS and _unmatched(heard, said))
+    if target not in WORDS and source not in WORDS:  # where each has as many, none is in words
+        differs = len(said) == len(heard) and (_unmatched(said, heard) or _unmatched(heard, said))
+    elif target not in WORDS:
+        differs = source in WORDS and _unmatched([one for one in heard if one.values != {1.0}], said)
+    else:
+        differs = _unmatched(said, heard) or (source in WORDS and _unmatched(heard, said))
+    return differs and (len(said) == len(heard) or _digits(said) != _digits(heard) or len(_digits(said)) < _LEAST_CODE)
+
+
+def _digits(some: Sequence[Mention]) -> str:
+    """Return all digits in order: of a code they may be said one by one, or in pairs."""
+    return "".join(one.digits or f"{min(one.values):.0f}" for one in some)
 
 
 def _unmatched(some: Sequence[Mention], others: Sequence[Mention]) -> bool:
@@ -109,11 +146,12 @@ def mentions(text: str, language: str | None) -> list[Mention]:
             _subtract(one, following)
     if _FORTNIGHT.search(text):
         _also(found, lambda days: [2.0] if days in {14, 15} else [])
-    if _HALF_HOUR.search(text):
-        _also(found, lambda hour: [hour * 100 + 30, hour * 100 - 70])
-    if _QUARTER_HOUR.search(text):
-        _also(found, lambda hour: [hour * 100 + 15, hour * 100 - 55, hour * 100 + 45])
-    return [Mention(frozenset(one.values), frozenset(one.parts), one.required) for one in found]
+    if _CLOCK_PHRASE.search(text):
+        for one in found:
+            _read_the_clock(text, one)
+    if language == "de" and _QUARTER_HOUR.search(text):  # viertel vier, drei viertel vier
+        _also(found, lambda hour: [hour * 100 - 85, hour * 100 - 55])
+    return [Mention(frozenset(one.values), frozenset(one.parts), one.required, one.digits) for one in found]
 
 
 @dataclass(slots=True)
@@ -126,6 +164,20 @@ class _Found:
     required: bool = True
     in_words: bool = False
     parts: set[float] = field(default_factory=set)
+    digits: str = ""
+
+
+def _read_the_clock(text: str, hour: _Found) -> None:
+    """Let an hour beside `half past`, `menos cuarto` mean that time, and no other."""
+    around = f"{text[max(0, hour.start - 20) : hour.start]}@{text[hour.end : hour.end + 30]}"
+    beside = next((rest for pattern, *rest in _BESIDE_AN_HOUR if pattern.search(around)), None)
+    if beside is None:
+        return
+    minutes, of = beside
+    times = {(value % 24 + of) % 24 * 100 + minutes for value in hour.values if 1 <= value <= 24 and value % 1 == 0}
+    if times:
+        hour.values = times | {(time + 1200) % 2400 for time in times}
+        hour.required = True
 
 
 def _subtract(hour: _Found, minutes: _Found) -> None:
@@ -149,7 +201,7 @@ def _by_the_clock(mention: Mention) -> Mention:
             values |= {value + 12 if value <= 12 else value - 12, value * 100, (value + 12) % 24 * 100}
         elif value % 1 == 0 and 100 <= value < 2460:
             values.add(value + 1200 if value < 1300 else value - 1200)
-    return Mention(frozenset(values), mention.parts, mention.required)
+    return Mention(frozenset(values), mention.parts, mention.required, mention.digits)
 
 
 class _Reader:
@@ -173,6 +225,8 @@ class _Reader:
         end = 0
         for token in _TOKEN.finditer(self._text):
             joined = end > 0 and _JOINING.fullmatch(self._text, end, token.start()) is not None
+            if not joined and self._total and not self._current:  # `one million, two hundred`
+                joined = _AFTER_SCALE.fullmatch(self._text, end, token.start()) is not None
             end = token.end()
             if not joined:
                 self._close()
@@ -197,7 +251,11 @@ class _Reader:
             values = {hour * 100 + minute, (hour + 12) % 24 * 100 + minute}
             self._found.append(_Found(start, end, values, parts={hour, (hour + 12) % 24, minute} - {0.0}))
         elif token["number"]:
-            self._found.append(_Found(start, end, self._values(token), required=not self._within_a_word(start, end)))
+            required = not self._within_a_word(start, end) and not _MONTH.match(self._text, end)
+            found = _Found(start, end, self._values(token), required, parts=_money(token["number"]))
+            found.digits = re.sub(r"\D", "", token["number"])
+            if not self._continues(found):
+                self._found.append(found)
         else:  # a date or a fraction: months have names, and `24/7` has words
             parts = [part for part in re.split(r"[./-]", token[0]) if part]
             for part in parts:
@@ -210,11 +268,14 @@ class _Reader:
         values = _decimal_readings(digits)
         if token["short"]:
             short = token["short"].strip()
-            scale = _SHORT_SCALES.get(short) or _SHORT_SCALES.get(short.lower(), 1.0)
-            values |= {round(value * scale, 6) for value in values}
+            scale = _SHORT_SCALES.get(short) or _SHORT_SCALES.get(short.lower()) or _foreign_scale(short.lower())
+            scaled = {round(value * scale, 6) for value in values}
+            values = scaled if scale >= 1e3 and short.lower() not in _SHORT_SCALES else values | scaled
         hours, point, minutes = digits.partition(".")
         if point and len(minutes) == 2 and len(hours) <= 2:  # 14.30 Uhr
             values.add(float(hours) * 100 + float(minutes))
+        if len(digits) == 2 and self._text[token.start() - 1 : token.start()] in {"'", "’"}:  # '98
+            values |= {value + century for value in values for century in (1900, 2000)}
         if digits[-1] == "0" and self._text[token.end() : token.end() + 2] in {"s", "s ", "er"}:  # the 1990s
             values |= {value % 100 for value in values}
         return values
@@ -222,7 +283,18 @@ class _Reader:
     def _within_a_word(self, start: int, end: int) -> bool:
         """Return whether digits stand within a word: `B2B`, unlike `A4` or `3rd`."""
         before, after = self._text[start - 1 : start], self._text[end : end + 1]
-        return before.isalpha() and after.isalpha()
+        return before.isalpha() and after.isalpha() and not _CJK.search(before + after)
+
+    def _continues(self, found: _Found) -> bool:
+        """Add `2000万` to `1億` before it, and `500` to `3千`; returns whether it was added."""
+        last = self._found[-1] if self._found else None
+        if last is None or last.end != found.start or self._text[last.end - 1] not in _CJK_SCALES:
+            return False
+        if max(found.values) >= max(last.values):
+            return False
+        last.values = {one + other for one in last.values for other in found.values}
+        last.end = found.end
+        return True
 
     # --- words ------------------------------------------------------------------------------------
 
@@ -272,7 +344,7 @@ class _Reader:
         if self._connected and not self._connects(value):
             return False
         if current == 0:
-            return value < 1000  # after a scale
+            return self._total > 0 and value < self._scale  # after a scale; nothing goes on from zero
         rest = current % 100
         if value < 10:
             return rest == 0 or (rest % 10 == 0 and (rest >= 20 or french))
@@ -343,13 +415,27 @@ class _Reader:
         found = self._open
         if found is not None:
             value = self._total + self._current
-            found.values = {value, value + 0.5, value * 100 + 30} if self._half else {value}
+            found.values = {value + 0.5, value * 100 + 30} if self._half else {value}
             self._found.append(found)
             self._whole = value
         self._open = self._decimals = None
         self._total = self._current = 0.0
         self._connected = self._half = False
         self._scale = 1.0
+
+
+def _foreign_scale(word: str) -> float:
+    if _BILLION.search(word):
+        return 1e9
+    return next((scale for pattern, scale in _FOREIGN_SCALES if pattern.search(word)), 1.0)
+
+
+def _money(digits: str) -> set[float]:
+    """Return what `12.50` is made of where it is a price: twelve fifty."""
+    whole, point, cents = digits.rpartition("." if "." in digits[-3:] else ",")
+    if not point or len(cents) != 2 or not whole:
+        return set()
+    return {float(re.sub(r"\D", "", whole)), float(cents)} - {0.0}
 
 
 def _decimal_readings(digits: str) -> set[float]:
@@ -396,7 +482,7 @@ def _spell(text: str, found: Sequence[_Found]) -> None:
     for one, following in zip(found, [*found[1:], None], strict=True):
         if len(one.values) == 1 and all(value < 10 and value % 1 == 0 for value in one.values):
             run.append(one)
-            if following is not None and _JOINING.fullmatch(text, one.end, following.start):
+            if following is not None and _SPELLED.fullmatch(text, one.end, following.start):
                 continue
         if len(run) >= 3:
             together = float("".join(str(int(value)) for each in run for value in each.values))

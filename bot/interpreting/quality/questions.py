@@ -39,8 +39,12 @@ _CERTAIN: Mapping[str, re.Pattern[str]] = {
     ),
     "it": _beginning(r"(?:e |ma )?(?:che cosa|cos'è|dov'è|qual è|com'è|chi è|quanto costa)\b"),
     "pt": _beginning(r"(?:e |mas )?(?:por que|o que é|qual é|onde fica|onde está|quem é|quanto custa|será que)\b"),
-    "ja": re.compile(r".*(?:ですか|ますか|でしょうか|ませんか|ましたか)[。\s]*$"),
-    "zh": re.compile(r".*[吗呢][。\s]*$"),
+    "ja": re.compile(
+        r".*(?:ですか|ますか|でしょうか|ませんか|ましたか|かな|ますかね|かい)[。\s]*$|.*(?:いつ|どこ|誰|だれ|なぜ|いくら|何時)"
+    ),
+    "zh": re.compile(r".*[吗呢嗎][。\s]*$|.*(?:什么|什麼|哪|谁|誰|几点|幾點|多少|怎么|怎麼|为何|是不是|有没有)"),
+    "ko": re.compile(r".*(?:까|까요|나요|가요|니|는지요)[.\s]*$|.*(?:무엇|뭐|언제|어디|누가|누구|왜|어떻게|몇|얼마)"),
+    "pl": _beginning(r"(?:a |i |ale )?(?:czy|co|kto|kogo|gdzie|kiedy|dlaczego|jak|ile|który|która|które|skąd|dokąd)\b"),
 }
 """Beginnings (in Japanese and Chinese, ends) of sentences that are hardly anything but questions."""
 
@@ -70,6 +74,8 @@ _POSSIBLE: Mapping[str, re.Pattern[str]] = {
     ),
 }
 """Beginnings and ends of questions, and of other sentences: here a full stop may be a guess of the recogniser."""
+_SHOWN_BY_FORM = frozenset({"ja", "zh", "ko", "pl"})
+"""Languages whose questions have a form: what the model writes in them without one is none."""
 _NO_MARKS = frozenset({"th", "lo", "km", "my"})
 """Languages that hardly use question marks or full stops."""
 
@@ -95,6 +101,8 @@ def asks(text: str, language: str | None, *, recognised: bool) -> bool | None:
     certain = _CERTAIN.get(language or "")
     if certain is not None and any(map(certain.match, sentences)):
         return None if ended else True
+    if not ended and not recognised and language in _SHOWN_BY_FORM:
+        return False
     if not ended or language is None or language in _NO_MARKS:
         return None
     possible = _POSSIBLE.get(language)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.interpreting.quality.assistant_phrases import ALONE, AssistantPhrase, lapses
+from bot.interpreting.quality.assistant_phrases import ALONE, AssistantPhrase, lapses, said_otherwise
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,26 @@ def test_lapses_in_six_languages(text: str, lapse: AssistantPhrase) -> None:
 def test_people_speak_of_such_things_too(text: str) -> None:
     assert not lapses(text) & ALONE
     assert lapses(text) == set()
+
+
+@pytest.mark.parametrize(
+    ("original", "interpretation", "meant"),
+    [
+        ("Leider kann ich morgen nicht kommen.", "I'm afraid I can't come tomorrow.", {AssistantPhrase.REFUSES}),
+        ("Das geht leider nicht.", "I'm sorry, but I can't help with that.", set()),
+        ("Das geht leider nicht.", "I'm sorry, but I cannot translate this.", set()),
+        (
+            "Ich kann dir nicht helfen.",
+            "I'm sorry, I can't help you.",
+            {AssistantPhrase.REFUSES, AssistantPhrase.OFFERS},
+        ),
+        ("¿Cómo dice?", "Could you repeat that?", {AssistantPhrase.ASKS_AGAIN}),
+        ("¿Cómo dice usted que se llama la calle de su casa?", "Could you repeat that?", set()),
+        ("¿Le ayudo?", "Can I help you with that?", {AssistantPhrase.OFFERS}),
+        ("Morgen um neun.", "Could you repeat that?", set()),
+    ],
+)
+def test_a_person_may_have_said_so_in_other_words(
+    original: str, interpretation: str, meant: set[AssistantPhrase]
+) -> None:
+    assert said_otherwise(original, interpretation) == meant

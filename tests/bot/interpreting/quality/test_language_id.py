@@ -12,6 +12,7 @@ from bot.interpreting.quality.language_id import (
     in_another_language,
     in_another_script,
     language_of,
+    without_names,
 )
 
 
@@ -37,8 +38,11 @@ def test_a_text_is_foreign_if_it_is_clearly_in_another_language_than_the_target(
 
 def test_both_languages_of_the_lane_are_asked_about_beside_the_usual_ones() -> None:
     identify = Identifier(None)
-    in_another_language("Bore da", "br", "gd", identify)
+    in_another_language("Bore da i bawb yma", "br", "gd", identify)
     assert {"br", "gd", "en", "es", "pl"} <= identify.asked
+    in_another_language("Bore da", "br", "gd", identify)
+    assert identify.asked == {"br", "gd"}, "a few words are in many languages"
+    assert not in_another_language("12.30 h", "br", "gd", Identifier("gd"))
     in_another_language("Bore da", "br", None, identify)
     assert "gd" not in identify.asked
     assert language_of("Good morning", Identifier("en")) == "en"
@@ -84,3 +88,16 @@ def test_scripts(text: str, language: str, script: str | None, other: bool) -> N
 @given(st.text(), st.sampled_from(["en", "es", "ja", "zh", "sr", "xx"]))
 def test_the_script_of_any_text_can_be_looked_at(text: str, language: str) -> None:
     assert isinstance(in_another_script(text, language), bool)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "rest"),
+    [
+        ("Откройте Microsoft Teams.", "ru", "Откройте    "),
+        ("请打开 iPhone", "zh", "请打开  "),
+        ("Microsoft Teams", "ru", "Microsoft Teams"),
+        ("Open Microsoft Teams", "de", "Open Microsoft Teams"),
+    ],
+)
+def test_names_in_latin_letters_may_stand_in_any_script(text: str, language: str, rest: str) -> None:
+    assert without_names(text, language) == rest

@@ -89,3 +89,21 @@ def test_the_full_stop_of_a_writer_counts() -> None:
 )
 def test_a_question_may_begin_so(beginning: str, language: str, possible: bool) -> None:
     assert may_begin_question(beginning, language) is possible
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "recognised", "found"),
+    [
+        ("现在是三点", "zh", False, False),
+        ("现在是三点", "zh", True, None),
+        ("几点了", "zh", True, True),
+        ("회의는 언제예요", "ko", True, True),
+        ("Gdzie jest sala", "pl", True, True),
+        ("会議はいつ始まりますか", "ja", True, True),
+        ("It is three", "en", False, None),
+    ],
+)
+def test_in_some_languages_the_words_show_a_question(
+    text: str, language: str, recognised: bool, found: bool | None
+) -> None:
+    assert asks(text, language, recognised=recognised) is found
