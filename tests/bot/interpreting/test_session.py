@@ -33,6 +33,7 @@ from bot.interpreting.events import (
     PlanChanged,
     PlayoutReady,
     ReadersChanged,
+    SourceDelta,
     SourceText,
     SpeakerAudio,
     Tick,
@@ -855,3 +856,18 @@ def test_a_frame_that_changes_nothing_does_nothing() -> None:
     meeting.run()
     assert meeting.handle(SpeakerAudio(ADA, bytes(960), False), 1.0) == []
     assert meeting.session.next_deadline() is None
+
+
+def test_the_speakers_words_are_read_while_the_model_hears_them() -> None:
+    meeting = Meeting(model=silent_model)
+    meeting.says(ADA, at=0.0, seconds=1.0)
+    meeting.run(until=1.8)
+    meeting.handle(SourceDelta(ADA_INTO_SPANISH, "u-1", "Good"))
+    meeting.handle(SourceDelta(ADA_INTO_SPANISH, "u-1", " morning"))
+    meeting.handle(SourceText(ADA_INTO_SPANISH, "u-1", "Good morning."))
+    lines = [effect.line for effect in meeting.effects(Caption) if effect.line.is_original]
+    assert [(line.text, line.is_final) for line in lines] == [
+        ("Good", False),
+        ("Good morning", False),
+        ("Good morning.", True),
+    ]
