@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from demo.recording_analysis import percentile
-from demo.scoring import Words, enough
+from demo.scoring import Words, compare, enough
 
 SPOKEN = "spoken"
 """Ledger state of an interpretation that was played into the call completely."""
@@ -114,6 +114,11 @@ class TurnResult:
         return not self.problems
 
     @property
+    def unverified(self) -> bool:
+        """Return whether what was recognised may be another sentence than was said: of a recording, nobody knows."""
+        return self.said is None and self.interpreted
+
+    @property
     def problems(self) -> list[str]:
         """Return what went wrong, one sentence each; empty if the turn was interpreted and heard correctly."""
         found = [
@@ -135,6 +140,8 @@ class TurnResult:
         found += [f"nothing was interpreted into {tag}" for tag in self.targets if tag not in reached]
         if self.apology:
             found.append(f"the interpreter only said “{self.apology}”")
+        elif self.said and self.recognised and not enough(compare(self.said, self.recognised)):
+            found.append(f"the interpreter understood “{self.recognised}” instead")
         for one in self.heard:
             if one.starts_s is None:
                 found.append(f"{one.listener} heard no interpretation")
@@ -232,7 +239,8 @@ class Report:
             "broken_off": self.broken_off,
             "summary": {
                 "utterances": len(self.turns),
-                "interpreted": sum(turn.interpreted for turn in self.turns),
+                "interpreted": sum(turn.interpreted and not turn.unverified for turn in self.turns),
+                "interpreted_as_recognised": sum(turn.unverified for turn in self.turns),
                 "words_wanted": words.wanted,
                 "words_right": words.right,
                 "loudest_unwanted_original_db": self.leak_db,
@@ -260,6 +268,7 @@ def _turn(turn: TurnResult) -> dict[str, Any]:
         "recognised": turn.recognised,
         "translated": turn.translated,
         "interpreted": turn.interpreted,
+        "unverified": turn.unverified,
         "problems": turn.problems,
         "delay_ms": turn.delay_ms,
         "own_share_ms": turn.own_share_ms,

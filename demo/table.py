@@ -53,7 +53,7 @@ def table(report: Report) -> Table:
     if bridged:
         notes.insert(1, "own voice: level of the speaker's voice in that recording, in dB; ✓: found there")
     if any(turn.said is None for turn in report.turns):
-        notes.insert(0, "recognised: whether a recording says that, only you can tell; “interpreted” counts it as said")
+        notes.insert(0, "recognised: whether a recording says that, only you can tell; these count as “as recognised”")
     if any(turn.overlapping or one.queued for turn in report.turns for one in turn.heard):
         notes.append("*: had to wait for another interpretation; not counted below")
     grid.caption = "\n".join(notes)
@@ -65,9 +65,11 @@ def summary(report: Report) -> str:
     if not report.turns:
         return f"No meeting was held · {report.total_s:.0f} s in all"
     words = report.words
-    interpreted = sum(turn.interpreted for turn in report.turns)
+    unverified = sum(turn.unverified for turn in report.turns)
+    interpreted = sum(turn.interpreted for turn in report.turns) - unverified
+    as_recognised = f", {unverified} as recognised" if unverified else ""
     return (
-        f"{plural(len(report.turns), 'utterance')}, {interpreted} interpreted · "
+        f"{plural(len(report.turns), 'utterance')}, {interpreted} interpreted{as_recognised} · "
         f"{words.right} of {plural(words.wanted, 'word')} correct · "
         f"{_leak(report.leak_db)}"
         f"delay {_spread(report.delay)} · ours {_spread(report.own_share)} · "

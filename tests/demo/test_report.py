@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from demo import table
 from demo.report import TurnResult
 from demo.scoring import Words
 from tests.support.demo import ARRIVED, GOOD, GOOD_ENTRY, GOOD_HEARD, report
@@ -34,6 +35,14 @@ def test_a_meeting_that_was_interpreted_and_heard_passes() -> None:
         (
             replace(GOOD, ledger=(GOOD_ENTRY, replace(GOOD_ENTRY, state="caption_only"))),
             "the ledger closed it as caption only",
+        ),
+        (
+            replace(
+                GOOD,
+                said="Il mio numero preferito è ventisei.",
+                ledger=(replace(GOOD_ENTRY, recognised="Il mio volo arriva alle undici."),),
+            ),
+            "the interpreter understood “Il mio volo arriva alle undici.” instead",
         ),
         (replace(GOOD, apology="No he entendido."), "the interpreter only said “No he entendido.”"),
         (
@@ -117,3 +126,13 @@ def test_the_loudest_voice_where_it_does_not_belong_is_in_the_summary() -> None:
     assert report(GOOD).leak_db is None
     quiet = [replace(ARRIVED, wanted=False, found=False, level_db=level) for level in (-60.0, -32.5)]
     assert report(replace(GOOD, originals=tuple(quiet))).leak_db == -32.5
+
+
+def test_a_recording_is_counted_apart_because_nobody_knows_what_it_says() -> None:
+    recording = replace(GOOD, said=None, ledger=(replace(GOOD_ENTRY, recognised="Il mio volo arriva alle undici."),))
+    both = report(GOOD, recording)
+    summary = both.document()["summary"]
+    assert (summary["interpreted"], summary["interpreted_as_recognised"]) == (1, 1)
+    assert [turn["unverified"] for turn in both.document()["utterances"]] == [False, True]
+    assert both.exit_code == 0
+    assert "2 utterances, 1 interpreted, 1 as recognised" in table.summary(both)
