@@ -98,12 +98,13 @@ class _Tape:
 
     def say(self, name: str, audio: Audio) -> None:
         whole = np.concatenate([audio, np.zeros(-len(audio) % FRAME)])
-        begins, at = 0, self.length // FRAME
+        begins, at, parts = 0, self.length // FRAME, []
         for first, last in runs(sorted(gaps(whole))):
             if last - first - 1 >= LONG_PAUSE_FRAMES:
-                self.spans.append(Span(name, at + begins, at + first + 1))
+                parts.append((begins, first + 1))
                 begins = last
-        self.spans.append(Span(name, at + begins, at + len(whole) // FRAME))
+        parts.append((begins, len(whole) // FRAME))
+        self.spans += [Span(name, at + first, at + last) for first, last in parts if last - first > 5]
         self._add(whole)
 
     def sound(self, audio: Audio) -> None:

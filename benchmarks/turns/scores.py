@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -13,7 +14,8 @@ from benchmarks.percentiles import percentile
 from benchmarks.turns.scenes import FRAME, Scene
 from bot.interpreting.endpointing import FRAME_MS, Endpointer, TurnAudio, TurnBegan, TurnEnded
 from bot.interpreting.plan import Endpointing
-from bot.live_room.voice_activity import Decimator, DetectorPool, SileroModel, WebRtcModel
+from bot.live_room.prosody import HEARD_FRAMES, likely_finished
+from bot.live_room.voice_activity import JUDGED_FRAMES, Decimator, DetectorPool, SileroModel, WebRtcModel
 
 BOT, YARDSTICK = "the bot's", "silero alone"
 MISSED_BEGINNING_MS = 60
@@ -33,16 +35,28 @@ class Ears(Protocol):
 
 
 class _EveryFrame:
-    """A model that hears every frame: no gate, nothing spared; the same pause ends everything."""
+    """A model that hears every frame: no gate, nothing spared."""
 
-    finished: float | None = None
-
-    def __init__(self, model: SileroModel | WebRtcModel) -> None:
+    def __init__(self, model: SileroModel | WebRtcModel, *, judges: bool = True) -> None:
+        """Args:
+        judges: whether it is told how finished the words sound; else the same pause ends everything.
+        """
+        self.finished: float | None = None
         self._model = model
+        self._judges = judges
         self._decimator = Decimator()
+        self._words: deque[bytes] = deque(maxlen=HEARD_FRAMES)
+        self._unvoiced_frames = 0
 
     def voiced(self, pcm: bytes, silent: bool = False) -> bool:
-        return self._model.is_speech(self._decimator.frame(np.frombuffer(pcm, np.int16).astype(np.float32)))
+        self._words.append(pcm)
+        voiced = self._model.is_speech(self._decimator.frame(np.frombuffer(pcm, np.int16).astype(np.float32)))
+        self._unvoiced_frames = 0 if voiced else self._unvoiced_frames + 1
+        if voiced:
+            self.finished = None
+        elif self._unvoiced_frames == JUDGED_FRAMES and self._judges:
+            self.finished = likely_finished(b"".join(self._words))
+        return voiced
 
     def close(self) -> None:
         pass
@@ -55,6 +69,7 @@ def detectors() -> dict[str, Callable[[], Ears]]:
     return {
         BOT: pool.detector,
         YARDSTICK: lambda: _EveryFrame(SileroModel()),
+        "the same, fixed pauses": lambda: _EveryFrame(SileroModel(), judges=False),
         "webrtc alone": lambda: _EveryFrame(WebRtcModel()),
     }
 

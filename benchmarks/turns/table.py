@@ -22,7 +22,7 @@ def show(screen: Console, scores: Sequence[Score], source: str) -> None:
     """Print a group of rows for each condition, the detectors in each."""
     table = Table(title=f"ends of turns, {source} speech", title_justify="left", box=box.SIMPLE_HEAD)
     for title, justify in _COLUMNS:
-        table.add_column(title, justify=justify, no_wrap="\n" not in title)
+        table.add_column(title, justify=justify, no_wrap=True)
     for scene, group in groupby(scores, key=lambda score: score.scene):
         of_scene = list(group)
         yardstick = next((score for score in of_scene if score.detector == YARDSTICK), None)
@@ -72,8 +72,8 @@ _COLUMNS: tuple[tuple[str, Literal["left", "right"]], ...] = (
     ("sentences\nlost", "right"),
     ("false\nper min", "right"),
     ("end, ms\np50 / p95", "right"),
-    ("cuts in sen-\ntences per h", "right"),
-    ("at the cap:\namid words", "right"),
+    ("cuts in\nsentences\nper hour", "right"),
+    ("at the\ncap, amid\nwords", "right"),
     ("µs per\nframe", "right"),
     ("", "left"),
 )

@@ -102,6 +102,12 @@ class Endpointer:
         """
         self._finished = finished
         self._last_frame_at = now
+        if voiced and self._speaking and not self._held and self._far_from_the_cap:
+            self._last_voiced_at = now
+            self._voiced_ms += FRAME_MS
+            self._spoken_ms += FRAME_MS
+            self._spoken_bytes += len(pcm)
+            return [TurnAudio(pcm)]  # nearly all frames of speech
         self._held.append((pcm, voiced))
         if not self._speaking:
             return self._listen(voiced, now)
@@ -129,6 +135,14 @@ class Endpointer:
         if not voiced:
             return []
         return [self._pass_on()]
+
+    @property
+    def _far_from_the_cap(self) -> bool:
+        settings = self.settings
+        return (
+            self._spoken_ms + FRAME_MS + CAP_WINDOW_MS <= settings.max_utterance_ms
+            and self._spoken_bytes + 2 * CAP_WINDOW_BYTES <= settings.max_bytes
+        )
 
     @property
     def patience_ms(self) -> int:

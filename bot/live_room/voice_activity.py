@@ -91,8 +91,8 @@ LOUD = 10 ** (-6 / 10)
 """Within 6 dB of the voice's recent peaks it is the same voice; an end shows as a lower level."""
 PEAK_DECAY = 0.97
 """Factor per frame, 6.6 dB a second: a voice that gets softer is the same voice."""
-SPARED_FRAMES = 5
-"""At most 100 ms go unheard by the model, so that a loud noise that is no voice is recognised."""
+SPARED_FRAMES = 8
+"""At most 160 ms go unheard by the model, so that a loud noise that is no voice is recognised."""
 
 POOL_SIZE = 16
 """Models for sixteen people who speak at once, 190 MB; further speakers get the poorer model."""
@@ -289,10 +289,12 @@ class SpeechDetector:
         self._voiced_frames = self._unvoiced_frames = self._quiet_frames = self._spared_frames = self._closed_frames = 0
 
     def _quiet(self) -> bool:
-        self._closed_frames += 1
         if self._background > QUIET_POWER:
             self._background = max(QUIET_POWER, self._background * (1 - BACKGROUND_FALL))  # after a bang, too
-        return self._model is not None and self._pause()
+        if self._model is None:
+            return False
+        self._closed_frames += 1
+        return self._pause()
 
     def _pause(self) -> bool:
         """Take a frame of silence, or as good as that, into account."""
