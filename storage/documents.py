@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
 
 from storage.errors import UnstorableValue
 from storage.health import StoreHealth
+
+MOST = 2**53 - 1
+Whole = Annotated[int, msgspec.Meta(ge=-MOST, le=MOST)]
+"""A whole number that every reader of JSON reads as it was written (RFC 8259, section 6), and that SQLite can hold."""
 
 Record = TypeVar("Record")
 Name = TypeVar("Name", bound=tuple[str, ...])

@@ -31,6 +31,9 @@ class StoreHealth:
         self._reason = ""
         """Why the store failed; empty while it works."""
         self._unreadable: set[tuple[str, str]] = set()
+        self._refused: Counter[str] = Counter()
+        """Records of each kind that were not stored since the last log line about them."""
+        self._refused_at: dict[str, float] = {}
 
     @property
     def problem(self) -> str:
@@ -65,9 +68,17 @@ class StoreHealth:
         logger.error("stored record set aside: it cannot be read", extra=_fields(kind, name, reason))
 
     def refused(self, kind: str, name: str, reason: str) -> None:
-        """Note that a record was not stored, since it could not be read again."""
-        logger.error("record not stored: it could not be read again", extra=_fields(kind, name, reason))
+        """Note that a record was not stored, since it could not be read again.
+
+        Logged at most every `LOG_EVERY_S` seconds for each kind, with their number.
+        """
+        self._refused[kind] += 1
+        now = self._clock()
+        if now - self._refused_at.get(kind, float("-inf")) >= LOG_EVERY_S:
+            fields = _fields(kind, name, reason) | {"failures": self._refused.pop(kind)}
+            logger.error("record not stored: it could not be read again", extra=fields)
+            self._refused_at[kind] = now
 
 
-def _fields(kind: str, name: str, reason: str) -> dict[str, str]:
+def _fields(kind: str, name: str, reason: str) -> dict[str, object]:
     return {"kind": kind, "record": name, "reason": reason}

@@ -17,6 +17,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from rooms_admin.rooms.room import milliseconds
+from storage.documents import Whole
 
 logger = logging.getLogger(__name__)
 
@@ -72,11 +73,11 @@ class Delivery:
     subscription_id: str
     room_id: str
     event: EventKind
-    created_ms: int
-    due_ms: int
-    attempts: int
+    created_ms: Whole
+    due_ms: Whole
+    attempts: Whole
     state: DeliveryState
-    status: int | None
+    status: Whole | None
     """HTTP status of the last response."""
     error: str | None
     """Why the last attempt got no response."""

@@ -10,6 +10,8 @@ from typing import Annotated, Literal, Protocol
 
 import msgspec
 
+from storage.documents import Whole
+
 ParticipantRole = Literal["Presenter", "Attendee", "Consumer", "Collaborator"]
 RoomMode = Literal["consecutive", "simultaneous"]
 BargeIn = Literal["ignore", "stop"]
@@ -26,14 +28,14 @@ Sort = Literal["created_at", "-created_at", "name", "-name", "valid_until", "-va
 class RoomSettings:
     """How the interpreter behaves in a room; times in milliseconds."""
 
-    end_of_turn_ms: int = 500
+    end_of_turn_ms: Whole = 500
     """A pause of this length ends an utterance."""
-    end_of_turn_after_long_ms: int = 250
+    end_of_turn_after_long_ms: Whole = 250
     """The pause that ends an utterance after `long_speech_ms`."""
-    end_of_turn_unfinished_ms: int = 1_000
+    end_of_turn_unfinished_ms: Whole = 1_000
     """Maximum pause within a sentence that does not sound finished; no more than the others: every pause ends alike."""
-    long_speech_ms: int = 3_000
-    max_utterance_ms: int = 10_000
+    long_speech_ms: Whole = 3_000
+    max_utterance_ms: Whole = 10_000
     """Maximum length of an utterance."""
     barge_in: BargeIn = "ignore"
     """Whether a speaker who talks over the interpreter stops it."""
@@ -43,7 +45,7 @@ class RoomSettings:
     """Announce at the start, in every language, that a machine interprets."""
     captions: CaptionStability = "fast"
     """How early captions are shown: every piece of text, whole words, or whole clauses that never change."""
-    max_lanes: int = 24
+    max_lanes: Whole = 24
     """Maximum of open model sessions; another one replaces the one idle longest."""
     pivot: str = ""
     """Language used as relay for pairs the model refuses; empty for none."""
@@ -97,7 +99,7 @@ class Term:
 class Glossary:
     """Terms of a room, versioned."""
 
-    version: int = 0
+    version: Whole = 0
     """Incremented with every change; 0 if no glossary was ever stored."""
     terms: tuple[Term, ...] = ()
 
@@ -121,10 +123,10 @@ class Room:
     valid_until: Moment
     created_at: Moment
     settings: RoomSettings = RoomSettings()
-    version: int = 1
+    version: Whole = 1
     """Incremented with every change."""
     glossary: Glossary = Glossary()
-    retention_days: int | None = None
+    retention_days: Whole | None = None
     """Days the transcript and ledger are kept; None for the service's setting."""
     request_key: str | None = None
     """Identifies the request that created the room, so that repeating it does not create another."""

@@ -15,7 +15,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
 from rooms_admin.rooms.room import Room, milliseconds
-from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine, Whole
+from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine
+from storage.documents import MOST, Whole
 from storage.errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class OpenLedgerRecord:
 
 def given_up(line: TranscriptLine) -> TranscriptLine:
     """Return the final revision of a line that nobody completes any more."""
-    return replace(line, revision=line.revision + 1, is_final=True, flags=(*line.flags, "abandoned"))
+    return replace(line, revision=min(line.revision + 1, MOST), is_final=True, flags=(*line.flags, "abandoned"))
 
 
 @dataclass(slots=True)

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
 
-import msgspec
-
-Whole = Annotated[int, msgspec.Meta(ge=1 - 2**53, le=2**53 - 1)]
-"""A whole number that every reader of JSON reads as it was written (RFC 8259, section 6), and that SQLite can hold."""
+from storage.documents import Whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from http_serving.errors import Conflict, NotFound
 from rooms_admin.idempotency import KeyClaim, StoredResponse
 from rooms_admin.integrations.subscriptions import OutgoingEvent
-from rooms_admin.rooms.room import RoomQuery, Sort, UnknownRoom
+from rooms_admin.rooms.room import Room, RoomQuery, Sort, UnknownRoom
 from rooms_admin.rooms.service import RoomService
 from rooms_admin.rooms.versions import Expected
 from rooms_admin.stores.redis.keys import Keys
 from rooms_admin.transcripts.recorder import OpenLedgerRecord, TranscriptBatch, TranscriptRecorder
+from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine
 from storage.errors import UnstorableValue
 from storage.redis import RedisClient
 from tests.support.acs_fakes import FakeAcs
+from tests.support.hostile import anything_of
 from tests.support.rooms import NOW, NOW_MS, line, passage, room
-from tests.support.stores import Stores
+from tests.support.stores import KINDS, Stores
+from tests.support.stores import opened as stores_opened
 
 DAMAGED = ['{"usage_cap":{"money":null}}', "", "{", '{"room_id":"' + "\udc80" + '"}', "[" * 5_000]
 
@@ -198,3 +205,55 @@ async def test_a_stored_response_that_cannot_be_read_is_a_conflict(
     with pytest.raises(Conflict, match="cannot be read"):
         await store.claim("ops", "k", b"wanted")
     assert isinstance(await store.claim("ops", "another", b"wanted"), KeyClaim)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_is_stored_hurts_nothing_else_and_comes_back_as_it_was(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    numbers = count(1)
+
+    @settings(max_examples=10, phases=[Phase.generate])
+    @given(
+        anything_of(Room),
+        st.lists(anything_of(TranscriptLine), max_size=3),
+        st.lists(anything_of(LedgerRecord), max_size=3),
+        st.lists(anything_of(OpenLedgerRecord), max_size=3),
+    )
+    def store(
+        odd: Room, lines: list[TranscriptLine], records: list[LedgerRecord], opened: list[OpenLedgerRecord]
+    ) -> None:
+        asyncio.run(store_and_read(odd, lines, records, opened))
+
+    async def store_and_read(
+        odd: Room, lines: list[TranscriptLine], records: list[LedgerRecord], opened: list[OpenLedgerRecord]
+    ) -> None:
+        async with stores_opened(kind, request) as stores:
+            number = next(numbers)
+            plain = room(number)
+            await stores.rooms.add(plain)
+            odd = replace(
+                odd, room_id=f"room-odd{number}", acs_room_id=f"odd{number}", join_code=f"odd{number}", created_at=NOW
+            )
+            try:
+                await stores.rooms.add(odd)
+            except UnstorableValue:
+                assert await stores.rooms.get(odd.room_id) is None
+            else:
+                assert await stores.rooms.get(odd.room_id) == odd
+            assert plain in await stores.rooms.page(RoomQuery(1_000))
+            batch = TranscriptBatch(
+                {(plain.room_id, one.utterance_id, one.language): one for one in (*lines, line())},
+                {(plain.room_id, one.utterance_id, one.target): one for one in (*records, passage())},
+                {(plain.room_id, one.utterance_id, one.target): one for one in opened},
+            )
+            await stores.records.write(batch)
+            found = await stores.records.lines(plain.room_id, 99)
+            assert line() in found and set(map(repr, found)) <= set(map(repr, batch.lines.values()))
+            ledger = await stores.records.ledger(plain.room_id, None)
+            assert passage() in ledger and all(one in batch.closed.values() for one in ledger)
+            await stores.records.close_open(plain.room_id, "", "replica_lost", NOW_MS)
+            assert all(one.is_final for one in await stores.records.lines(plain.room_id, 99))
+            assert not stores.database.health.unreadable
+
+    store()

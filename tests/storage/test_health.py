@@ -52,3 +52,13 @@ def test_unreadable_records_that_are_remembered_are_bounded() -> None:
     for number in range(MOST_NAMED + 5):
         health.set_aside("room", str(number), "ValidationError")
     assert health.unreadable == {"room": MOST_NAMED}
+
+
+def test_records_that_are_not_stored_are_logged_once_a_minute_with_a_count(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    health = StoreHealth(clock)
+    for number in range(3):
+        health.refused("ledger record", f"u-{number}", "a value of the ledger record cannot be stored")
+    clock.now += LOG_EVERY_S
+    health.refused("ledger record", "u-3", "a value of the ledger record cannot be stored")
+    assert [(one.__dict__["record"], one.__dict__["failures"]) for one in caplog.records] == [("u-0", 1), ("u-3", 3)]

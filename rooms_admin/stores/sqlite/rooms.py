@@ -191,6 +191,7 @@ class SqliteRooms:
         return None if row is None else self._rooms.decode(room_id, row[0])
 
     def _put(self, connection: sqlite3.Connection, room: Room) -> None:
+        document = self._rooms.encode(room).decode()  # first: what cannot be stored may have no milliseconds either
         values = {
             "room_id": room.room_id,
             "acs_room_id": room.acs_room_id,
@@ -201,7 +202,7 @@ class SqliteRooms:
             "valid_from": milliseconds(room.valid_from),
             "valid_until": milliseconds(room.valid_until),
             "request_key": room.request_key,
-            "document": self._rooms.encode(room).decode(),
+            "document": document,
         }
         names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
         changes = ", ".join(f"{name} = excluded.{name}" for name in values)

@@ -132,23 +132,25 @@ class SqliteTranscripts:
                 for (room_id, utterance_id, language), line, document in self._lines.encode_each(batch.lines)
             ],
         )
+        closed = [
+            {
+                "room_id": room_id,
+                "utterance_id": utterance_id,
+                "target": target,
+                "closed_ms": record.closed_at_ms,
+                "document": document.decode(),
+            }
+            for (room_id, utterance_id, target), record, document in self._records.encode_each(batch.closed)
+        ]
         connection.executemany(
             f"""INSERT INTO passages (room_id, utterance_id, target, closed_ms, document)
             SELECT :room_id, :utterance_id, :target, :closed_ms, :document {_IF_ROOM}
             ON CONFLICT (room_id, utterance_id, target) DO UPDATE SET document = excluded.document""",
-            [
-                {
-                    "room_id": room_id,
-                    "utterance_id": utterance_id,
-                    "target": target,
-                    "closed_ms": record.closed_at_ms,
-                    "document": document.decode(),
-                }
-                for (room_id, utterance_id, target), record, document in self._records.encode_each(batch.closed)
-            ],
+            closed,
         )
         connection.executemany(
-            "DELETE FROM open_passages WHERE room_id = ? AND utterance_id = ? AND target = ?", list(batch.closed)
+            "DELETE FROM open_passages WHERE room_id = :room_id AND utterance_id = :utterance_id AND target = :target",
+            closed,
         )
         # A closed record stays closed, even if its opening is written late.
         connection.executemany(
