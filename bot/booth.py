@@ -85,6 +85,11 @@ class BoothFactory(Protocol):
         terms: bool = False,
         /,
     ) -> Booth:
-        """Take a lane, its briefing as text, where to report, how the room is interpreted, whether with a voice or in
-        text alone, and whether the briefing holds terms of the glossary."""
+        """Make a booth for a lane, with its briefing as text, and where to report to.
+
+        Args:
+            mode: how the room is interpreted.
+            voice: with a voice, or in text alone.
+            terms: whether the briefing holds terms of the glossary.
+        """
         ...
