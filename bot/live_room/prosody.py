@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 HEARD_FRAMES = 75
 """1.5 s are looked at."""
+CLEAR_DB = 25
+"""A voice is clear if its softest moments are so much softer than its loud ones."""
+LOUD_PERCENTILE = 80
 NAMES = ("drop", "low", "tail", "end", "middle", "syllable")
 WEIGHTS = (-0.185, -0.189, 1.593, 0.205, 0.144, -1.824)
 BIAS = -1.129
@@ -42,20 +45,26 @@ Floats = NDArray[np.float64]
 
 
 def likely_finished(pcm: bytes) -> float | None:
-    """Return how likely the last words finish a sentence, from 0 to 1; None if there is too little voice to tell.
+    """Return how likely the last words finish a sentence, from 0 to 1.
+
+    None if there is too little voice to tell, or so much noise beside it that its fall cannot be heard.
 
     Args:
         pcm: PCM16 mono 24 kHz, 1.5 s up to the pause or into it.
     """
-    heard = features(pcm)
-    if heard is None:
+    level, pitch = _contour(pcm)
+    heard = _features(level, pitch)
+    if heard is None or float(np.percentile(level, LOUD_PERCENTILE)) - float(level.min()) < CLEAR_DB:
         return None
     return 1 / (1 + math.exp(-BIAS - sum(weight * value for weight, value in zip(WEIGHTS, heard, strict=True))))
 
 
 def features(pcm: bytes) -> tuple[float, ...] | None:
     """Return what is known of the last words, in the order of `NAMES`; None if there is too little voice."""
-    level, pitch = _contour(pcm)
+    return _features(*_contour(pcm))
+
+
+def _features(level: Floats, pitch: Floats) -> tuple[float, ...] | None:
     pitched = np.flatnonzero(pitch)
     if len(level) < _LEAST_WINDOWS or len(pitched) < _LEAST_PITCHED:
         return None
@@ -63,7 +72,7 @@ def features(pcm: bytes) -> tuple[float, ...] | None:
     usual = np.median(heard)
     heard = np.where(heard > usual + 9, heard - 12, np.where(heard < usual - 9, heard + 12, heard))  # wrong octaves
     final = float(np.median(heard[-4:]))
-    loud = float(np.percentile(level, 80))
+    loud = float(np.percentile(level, LOUD_PERCENTILE))
     return (
         final - float(np.median(heard[:-4])),  # semitones by which the voice has fallen
         final - float(np.percentile(heard, 10)),  # semitones above its lowest
