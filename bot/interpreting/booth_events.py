@@ -56,13 +56,11 @@ DOUBT_S = 0.3
 """Seconds of voice held back where the text is doubtful: it runs 1 s or more ahead of the voice by then."""
 FAULTY = "faulty"
 """Reason of an interpretation that is read and flagged, not heard."""
-_SHOWN_EARLY = frozenset({Fault.LANGUAGE, Fault.ASSISTANT, Fault.INVENTED})
-"""Faults that the first words of an interpretation may show."""
-_STOPPED = _SHOWN_EARLY | {Fault.ECHO, Fault.QUESTION}
+_STOPPED = frozenset({Fault.LANGUAGE, Fault.ASSISTANT, Fault.INVENTED, Fault.ECHO, Fault.QUESTION})
 """Faults for which a voice that is being heard is stopped ..."""
 _UNSPOKEN = _STOPPED | {Fault.NUMBER}
 """... or not begun."""
-_SURE_LETTERS = 25
+_SURE_LETTERS = 30
 """Of a text that goes on: fewer do not stop a voice that is being heard."""
 _TRANSIENT = frozenset({"server_error"})
 """Reasons for which a response fails, and the next response to the same audio may succeed."""
@@ -305,22 +303,25 @@ class BoothEvents:
     def _watch(self, rendition: Rendition, now: float, *, anew: bool = False) -> None:
         """Hold back a voice whose text is doubtful, take the doubt back, and stop what has become certain.
 
-        The text is ahead of the voice. It is judged again when it is twice as long, when the speaker's words have come
-        (`anew`), and with every word while it is in doubt.
+        The text is ahead of the voice. It is judged again when it is twice as long, with each word while it is doubted,
+        once while it is heard, and when the speaker's words have come (`anew`).
         """
-        judged = rendition.letters < 2 * rendition.judged_letters and not rendition.doubted_until
+        if rendition.begun:
+            judged = not rendition.judged_letters < _SURE_LETTERS <= rendition.letters
+        else:
+            judged = rendition.letters < 2 * rendition.judged_letters and not rendition.doubted_until
         if rendition.simultaneous or rendition.entry.kind is not EntryKind.UTTERANCE or rendition.complete:
             return
         if not rendition.letters or (judged and not anew):
             return
         rendition.judged_letters = rendition.letters
         text = self._captions.text(rendition.spoken.id, rendition.lane.target)
-        shown = _SHOWN_EARLY.intersection(self._judge(rendition, text))
+        original, lane = self._original(rendition), rendition.lane
+        shown = self._guard.shows_early(original, text, lane, self._glossary)
         if rendition.begun:
             if shown and rendition.letters >= _SURE_LETTERS:
                 self._renditions.silence(rendition, rendition.passages, FAULTY)
             return
-        original, lane = self._original(rendition), rendition.lane
         if shown:
             rendition.doubted_until = math.inf  # till it is complete, and another one is asked for, or it is read
         elif rendition.via is None and self._guard.begins_in_source(text, lane):

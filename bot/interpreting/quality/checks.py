@@ -170,6 +170,19 @@ def begins_in_source(beginning: str, lane: Lane, identify: IdentifyLanguage) -> 
     return not alike(source, target) and identify(beginning, {source, target}) == source
 
 
+def shows_early(
+    original: str | None, beginning: str, lane: Lane, terms: GlossaryEntries, identify: IdentifyLanguage
+) -> bool:
+    """Return whether the first words show already that this is no interpretation: the costly checks are left out."""
+    if original is None:
+        phrases = assistant_phrases.lapses(beginning) & assistant_phrases.ALONE
+    elif _SIGNS.search(original):
+        phrases = _own_words(original, beginning, _source(original, lane, identify))
+    else:
+        return _is_sentence(beginning)
+    return bool(phrases) or _is_foreign(beginning, lane, terms, identify)
+
+
 def is_doubtful(original: str | None, beginning: str, lane: Lane, identify: IdentifyLanguage) -> bool:
     """Return whether the first words of an interpretation may be the model's own: enough to wait for the next.
 
@@ -335,6 +348,9 @@ class Guard:
 
     def examine(self, original: str | None, interpretation: str, lane: Lane, terms: GlossaryEntries) -> tuple[str, ...]:
         return examine(original, interpretation, lane, terms, self._identify)
+
+    def shows_early(self, original: str | None, beginning: str, lane: Lane, terms: GlossaryEntries) -> bool:
+        return shows_early(original, beginning, lane, terms, self._identify)
 
     def begins_in_source(self, beginning: str, lane: Lane) -> bool:
         return begins_in_source(beginning, lane, self._identify)

@@ -55,6 +55,9 @@ class DeskGuard(Guard):
         self._desk.terms.append(terms)
         return self._desk.faults.get(interpretation, ())
 
+    def shows_early(self, original: str | None, beginning: str, lane: Lane, terms: GlossaryEntries) -> bool:
+        return bool({"language", "assistant", "invented"} & set(self.examine(original, beginning, lane, terms)))
+
     def is_doubtful(self, original: str | None, beginning: str, lane: Lane) -> bool:
         return beginning in self._desk.doubtful
 
@@ -362,18 +365,29 @@ def test_a_voice_that_is_found_to_answer_is_stopped_and_a_wrong_number_is_flagge
 
 
 def test_a_voice_whose_text_turns_out_wrong_is_stopped_at_once() -> None:
-    desk = Desk(faults={"Claro. Así es. Como modelo de lenguaje": ("assistant",)})
+    desk = Desk(faults={"Como modelo de lenguaje, no puedo hacerlo": ("assistant",)})
     desk.hears()
-    desk.says("Claro", 50, 2.8)
+    desk.says("Como modelo", 50, 2.8)
     desk.plays(2.8, 3.0)
-    desk.says(".", 0, 3.0)
-    desk.says(" Así es.", 0, 3.05)
-    assert desk.one().passages
-    desk.says(" Como modelo de lenguaje", 50, 3.1)
+    desk.says(" de lenguaje,", 0, 3.0)
+    assert desk.one().passages, "too little to be sure"
+    desk.says(" no puedo hacerlo", 50, 3.1)
     assert desk.one().passages == []
     desk.says(" ya no", 0, 3.2)
     desk.ends(3.3)
     assert desk.settled() == [("caption_only", "faulty")]
+
+
+def test_a_voice_is_judged_once_while_it_is_heard() -> None:
+    desk = Desk()
+    desk.hears()
+    desk.says("Hola", 50, 2.8)
+    desk.plays(2.8, 3.0)
+    before = len(desk.originals)
+    for _ in range(10):
+        desk.says(" y buenos días", 0, 3.0)
+    assert len(desk.originals) == before + 1
+    assert desk.one().passages
 
 
 def test_what_begins_wrong_and_stays_so_is_never_heard_however_long_it_takes() -> None:

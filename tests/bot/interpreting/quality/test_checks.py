@@ -261,6 +261,22 @@ def test_a_beginning_may_be_the_models_own(original: str | None, beginning: str,
     assert Guard().is_doubtful(original, beginning, lane) is doubtful
 
 
+@pytest.mark.parametrize(
+    ("original", "beginning", "shown"),
+    [
+        (None, "Como modelo de lenguaje", True),
+        (None, "Lo siento, no puedo ayudarte con eso", False),
+        ("We will see.", "Lo siento, no puedo ayudarte con eso", True),
+        ("We will see.", "Ya veremos qué pasa", False),
+        ("We will see.", "Мы посмотрим", True),
+        ("", "Ya veremos qué pasa", True),
+        ("", "Mm", False),
+    ],
+)
+def test_some_faults_are_shown_by_the_first_words(original: str | None, beginning: str, shown: bool) -> None:
+    assert Guard().shows_early(original, beginning, EN_ES, NO_TERMS) is shown
+
+
 @pytest.mark.parametrize("original", ["", " ...", "\n"])
 @pytest.mark.parametrize(
     ("lane", "interpretation", "found"),
