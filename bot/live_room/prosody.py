@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 HEARD_FRAMES = 75
 """1.5 s are looked at."""
 CLEAR_DB = 25
-"""A voice is clear if its softest moments are so much softer than its loud ones."""
+"""A voice is clear if its softest moments are so much softer than its loud ones, or the pause is."""
 LOUD_PERCENTILE = 80
 NAMES = ("drop", "low", "tail", "end", "middle", "syllable")
 WEIGHTS = (-0.185, -0.189, 1.593, 0.205, 0.144, -1.824)
@@ -52,16 +52,17 @@ def likely_finished(pcm: bytes) -> float | None:
     Args:
         pcm: PCM16 mono 24 kHz, 1.5 s up to the pause or into it.
     """
-    level, pitch = _contour(pcm)
+    level, pitch, floor = _contour(pcm)
     heard = _features(level, pitch)
-    if heard is None or float(np.percentile(level, LOUD_PERCENTILE)) - float(level.min()) < CLEAR_DB:
+    if heard is None or float(np.percentile(level, LOUD_PERCENTILE)) - floor < CLEAR_DB:
         return None
     return 1 / (1 + math.exp(-BIAS - sum(weight * value for weight, value in zip(WEIGHTS, heard, strict=True))))
 
 
 def features(pcm: bytes) -> tuple[float, ...] | None:
     """Return what is known of the last words, in the order of `NAMES`; None if there is too little voice."""
-    return _features(*_contour(pcm))
+    level, pitch, _ = _contour(pcm)
+    return _features(level, pitch)
 
 
 def _features(level: Floats, pitch: Floats) -> tuple[float, ...] | None:
@@ -83,15 +84,19 @@ def _features(level: Floats, pitch: Floats) -> tuple[float, ...] | None:
     )
 
 
-def _contour(pcm: bytes) -> tuple[Floats, Floats]:
-    """Return level in dB and pitch in semitones, 0 where there is none, every 20 ms up to the last sound."""
+def _contour(pcm: bytes) -> tuple[Floats, Floats, float]:
+    """Return level in dB and pitch in semitones, 0 where there is none, every 20 ms up to the last sound.
+
+    And the level of the softest 40 ms, those after the last sound included.
+    """
     samples = np.frombuffer(pcm[: len(pcm) // 6 * 6], np.int16).reshape(-1, 3).mean(axis=1, dtype=np.float32)
     samples = samples[len(samples) % _HOP :]
     if len(samples) < 2 * _WINDOW:
-        return np.empty(0), np.empty(0)
+        return np.empty(0), np.empty(0), 0.0
     windows = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::_HOP]
     windows = (windows - windows.mean(axis=1, keepdims=True)) * _TAPER
     power = np.square(windows).mean(axis=1)
+    floor = 10 * np.log10(float(power.min()) + 1e-3)
     audible = power > power.max() * _AUDIBLE
     end = len(power) - int(audible[::-1].argmax()) if audible.any() else 0
     windows, power, audible = windows[:end], power[:end], audible[:end]
@@ -104,4 +109,4 @@ def _contour(pcm: bytes) -> tuple[Floats, Floats]:
     lag = _SHORTEST_LAG + 1 + peaks.argmax(axis=1)
     pitched = (best > _PERIODIC) & peaks.any(axis=1) & audible
     pitch = np.where(pitched, 12 * np.log2(_RATE / lag / 55.0), 0.0)
-    return 10 * np.log10(power.astype(np.float64) + 1e-3), pitch
+    return 10 * np.log10(power.astype(np.float64) + 1e-3), pitch, float(floor)

@@ -242,6 +242,8 @@ class SpeechDetector:
     def voiced(self, pcm: bytes, silent: bool = False) -> bool:
         """Return whether a frame is speech: PCM16 mono 24 kHz, 960 bytes. `silent`: ACS marks it as silent."""
         self._before.append(pcm)
+        if self._model is not None:
+            self._words.append(pcm)
         if silent:
             return self._quiet()
         samples = _samples(pcm)
@@ -255,7 +257,6 @@ class SpeechDetector:
                 return False
             model = self._borrow(power)
         self._pool.in_use(self)
-        self._words.append(pcm)
         self._closed_frames = 0 if power >= self._background * OPENS_AT else self._closed_frames + 1
         self._peak = max(power, self._peak * PEAK_DECAY)
         if self._peak > self._background * CLEAR_OF_BACKGROUND:
@@ -350,6 +351,7 @@ class SpeechDetector:
         """Borrow a model and let it hear the last frames."""
         model, knows_us = self._pool.lend(self)
         self._model = model
+        self._words.append(self._before[-1])
         if self._decimator is None:
             self._decimator = Decimator()
         self._decimator.reset()

@@ -39,8 +39,7 @@ async def test_a_bang_and_a_minute_of_silence_take_no_word_from_the_next_sentenc
         async with room.joined("Ana") as ana, room.joined("Luis"):
             await room.until_status("interpreting")
             await ana.speak(bang + bytes(60_000 * BYTES_PER_MS) + sentence)
-            passages = await room.until_passages(1)
-    assert [passage["state"] for passage in passages] == ["spoken"]
+            await room.until_passages(1)
     assert sentence[: 100 * BYTES_PER_MS] in engine.given[-1], "the beginning of the first word"
 
 

@@ -292,15 +292,15 @@ def test_in_a_pause_it_is_known_whether_the_words_sound_finished(monkeypatch: py
         detector.voiced(SILENCE)
     assert (detector.finished, asked) == (None, [])
     detector.voiced(SILENCE)
-    assert (detector.finished, asked) == (0.7, [30])
+    assert (detector.finished, asked) == (0.7, [37])
     for _ in range(2 * RELEASE_FRAMES):
         detector.voiced(SILENCE)
-    assert (detector.finished, asked) == (0.7, [30]), "as long as the pause lasts"
+    assert (detector.finished, asked) == (0.7, [37]), "as long as the pause lasts"
     detector.voiced(tone(0.5))
     assert detector.finished is None
     for _ in range(HOLD_FRAMES + JUDGED_FRAMES):
         detector.voiced(SILENCE)
-    assert asked == [30, 1]
+    assert asked == [37, 8]
     detector.close()
     assert detector.finished is None
 
