@@ -32,7 +32,13 @@ def without_pauses(speech: bytes, seconds: float) -> bytes:
 
 async def test_a_monologue_is_heard_to_its_end(english: bytes) -> None:
     """Two utterances of full length: the second one's interpretation is 13 s long, and waits alone."""
-    engine = ScriptedEngine(0.3, duration_ms=ANSWER_MS, max_duration_ms=ANSWER_MS)
+    engine = ScriptedEngine(
+        0.3,
+        transcripts={"en": [RESULTS]},
+        translations={("en", "es"): [SPANISH]},
+        duration_ms=ANSWER_MS,
+        max_duration_ms=ANSWER_MS,
+    )
     async with line(engine=engine) as whole:
         room = await whole.room()
         async with room.joined("Ana") as ana, room.joined("Luis") as luis:
