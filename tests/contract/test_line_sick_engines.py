@@ -8,14 +8,22 @@ from typing import Any
 
 import pytest
 
+from emulator.engine.scripted import ScriptedEngine
 from emulator.realtime.faults.rules import FaultRule, RealtimeFaults
 from tests.support.line import Line, Room, line
 from tests.support.virtual_time import in_virtual_time
 
 pytestmark = [in_virtual_time, pytest.mark.timeout(90)]
 
+ENGLISH = "The report arrives on Tuesday afternoon."
+SPANISH = "El informe llega el martes por la tarde."
 SAID = 6
 PAUSE_S = 6.0
+
+
+def engine() -> ScriptedEngine:
+    """Say what passes every check: nothing here is about bad interpretations."""
+    return ScriptedEngine(0.1, transcripts={"en": [ENGLISH]}, translations={("en", "es"): [SPANISH]})
 
 
 async def said(whole: Line, speech: bytes, rules: tuple[FaultRule, ...], count: int = SAID) -> Any:
@@ -48,16 +56,18 @@ def states(passages: list[dict[str, Any]]) -> Counter[str]:
     [("fail_response", "server_error"), ("mute", "silent"), ("hang_response", "no_answer"), ("omit_done", "no_answer")],
 )
 async def test_one_sick_session_costs_a_few_utterances_and_is_told(english: bytes, do: Any, reason: str) -> None:
-    async with line() as whole:
+    async with line(engine=engine()) as whole:
         opened_ahead = (FaultRule(do, connection=1), FaultRule(do, connection=2))
         passages, _, seen = await said(whole, english, opened_ahead)
-        assert [passage["state"] for passage in passages][-3:] == ["spoken"] * 3
+        healthy = [(passage["state"], passage["reason"]) for passage in passages][-3:]
+        assert set(healthy) <= {("spoken", ""), ("caption_only", "echo")}, "the same words again and again"
+        assert ("spoken", "") in healthy
         assert ("open", "conversation", reason) in seen
         assert seen[-1] == ("open", "conversation", None)
 
 
 async def test_an_engine_that_dies_at_the_first_audio_is_left_for_captions(english: bytes) -> None:
-    async with line() as whole:
+    async with line(engine=engine()) as whole:
         passages, _, seen = await said(whole, english, (FaultRule("close", at="heard", times=4),))
         assert states(passages)["caption_only"] >= 2
         assert ("open", "captions", "closed_1011") in seen
@@ -65,7 +75,7 @@ async def test_an_engine_that_dies_at_the_first_audio_is_left_for_captions(engli
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 async def test_a_key_that_is_refused_for_a_while_is_asked_again(english: bytes, status: int) -> None:
-    async with line() as whole:
+    async with line(engine=engine()) as whole:
         whole.emulator.realtime.faults = RealtimeFaults((FaultRule("refuse", status=status, times=3),))
         made: Room = await whole.room()
         async with made.joined("Ana") as ana, made.joined("Luis"):
