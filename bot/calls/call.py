@@ -243,7 +243,8 @@ class Call:
             case CallAction.RESTART_STREAMING:
                 self._restart_due = True
             case CallAction.CHECK_FRAMES:
-                self._watch.reported(self._environment.clock(), self._frames_received())
+                failed = trigger is CallTrigger.MEDIA_REFUSED
+                self._watch.reported(self._environment.clock(), self._frames_received(), failed=failed)
             case CallAction.NOTE_NEXT:
                 self._follow(Rejoin(following))
             case CallAction.FORGET:
@@ -445,6 +446,7 @@ class Call:
     async def _restart_streaming(self) -> bool:
         if self._connection_id is None:
             return False
+        self._watch.asked(self._environment.clock())
         try:
             await self._environment.acs.restart_streaming(self._connection_id)
         except CallError as error:
@@ -455,6 +457,8 @@ class Call:
     async def _restart_silent_stream(self) -> None:
         self._restart_due = False
         self._watch.restarted(self._environment.clock())
+        if self._streams:
+            self._recovery.asked()
         self.record_changed()
         logger.warning("no audio received through the media stream")
         await self._restart_streaming()

@@ -59,6 +59,8 @@ class MediaRecovery:
         self._wait_s = first_wait_s
         self._taken = 0
         self._restored_at: float | None = None
+        self._asked = False
+        """Whether ACS has been asked to stream anew, for which it closes the open socket."""
         self._cause = ""
 
     # --- what happens ----------------------------------------------------------------------------
@@ -67,10 +69,15 @@ class MediaRecovery:
         """Note that a media socket is open."""
         self.step = self.due = self.problem = self.deadline = None
         self._restored_at = now
+        self._asked = False
 
     def closed(self, cause: str) -> None:
         """Note why this side has closed the socket; empty if it has not."""
         self._cause = cause
+
+    def asked(self) -> None:
+        """Note that ACS is asked to stream anew while the socket is open: that this one is lost then is no setback."""
+        self._asked = True
 
     def lost(self, *, refused: bool = False) -> None:
         """Note that the stream is gone or did not come; `refused`: ACS says that it has given up dialling."""
@@ -86,9 +93,9 @@ class MediaRecovery:
     def begin_step(self, now: float) -> RecoveryStep | None:
         """Return the step to take; None when all have been taken since the stream last held for `CALM_S`."""
         refused, self.due = self.due is RecoveryTask.STEP_AFTER_REFUSAL, None
-        if self._restored_at is not None and now - self._restored_at >= CALM_S:
+        if self._asked or (self._restored_at is not None and now - self._restored_at >= CALM_S):
             self._taken = 0
-        self._restored_at = None
+        self._restored_at, self._asked = None, False
         if refused and self._taken == 0:
             self._taken = 1
         if self._taken >= len(STEPS):
@@ -118,6 +125,8 @@ RESTART_S = 4.0
 """How long a restart may take until frames come, in seconds."""
 AT_ONCE_S = 2.0
 """From the socket that a restart opens to its first frame, in seconds: later ones come by themselves."""
+OWN_STOP_S = 10.0
+"""How long after a restart ACS's report of a stop is taken for that of our own, in seconds."""
 STRAY_FRAMES = 10
 """Frames that may still come after such a report: they were under way."""
 NO_AUDIO = "no audio has come"
@@ -144,6 +153,7 @@ class FrameWatch:
         self._interval_s = SILENT_S
         self._restarting = False
         self._reported = False
+        self._own_stop_until = float("-inf")
 
     def opened(self, now: float) -> None:
         """Note that a socket is open."""
@@ -154,15 +164,21 @@ class FrameWatch:
         """Note that no socket is open."""
         self.deadline = None
 
-    def reported(self, now: float, frames: int) -> None:
-        """Note that ACS reports to have stopped streaming."""
+    def reported(self, now: float, frames: int, *, failed: bool = False) -> None:
+        """Note that ACS reports to have stopped streaming, or to have `failed` to stream."""
+        if now < self._own_stop_until and not failed:
+            return
         self._reported = True
-        if not self._restarting:  # else it may be our own doing
+        if not self._restarting:
             self._frames = frames + STRAY_FRAMES
             self.deadline = now + REPORTED_S
 
+    def asked(self, now: float) -> None:
+        """Note that ACS is asked to stop and to stream anew, whatever for."""
+        self._own_stop_until = now + OWN_STOP_S
+
     def restarted(self, now: float) -> None:
-        """Note that ACS is asked to stream anew."""
+        """Note that this is done because no frames come."""
         self._restarting = True
         self.problem = NO_AUDIO
         self.deadline = now + RESTART_S

@@ -334,6 +334,37 @@ def test_frames_that_stop_come_again(
     script()
 
 
+@pytest.mark.parametrize("report_after_s", [None, 0.0, 1.0])
+def test_a_call_is_not_left_because_everybody_is_silent(report_after_s: float | None) -> None:
+    """The regression: ACS closes the socket and reports the stop that a restart begins with; both counted as setbacks.
+
+    It may be that ACS sends nothing while everybody is muted. After a minute of that the call was left.
+    """
+
+    @scene
+    async def script(stage: Scene) -> None:
+        await stage.begin()
+        acs = await stage.dial()
+        stage.call.reported(roster(ADA, BENITO))
+        await acs.says(ADA, seconds=20.0)
+        for _ in range(200):
+            asked = len(stage.calls.restarts)
+            await asyncio.sleep(3)
+            if len(stage.calls.restarts) > asked:
+                acs.hangs_up()
+                await asyncio.sleep(0.1)
+                if report_after_s is not None:
+                    later = asyncio.get_running_loop().call_later
+                    later(report_after_s, stage.call.reported, MediaStreamingStopped(**report()))
+                await asyncio.sleep(0.5)
+                acs = await stage.dial()
+        assert (stage.call.state, acs.close_code) == (CallState.STREAMING, None)
+        assert (stage.calls.hang_ups, len(stage.calls.connects)) == ([], 1)
+        assert 4 <= len(stage.calls.restarts) < 9, "less and less often"
+
+    script()
+
+
 @scene
 async def test_frames_nobody_could_send_are_not_missed(stage: Scene) -> None:
     await stage.begin()

@@ -108,3 +108,25 @@ def test_a_stream_that_never_holds_is_given_up_after_so_many_steps(losses: list[
         recovery.opened(now_ms / 1000)
         now_ms += held_ms
     assert taken <= len(STEPS)
+
+
+def test_a_loss_that_we_asked_for_begins_with_the_first_step_and_counts_once() -> None:
+    recovery = MediaRecovery()
+    recovery.opened(0.0)
+    for now in (5.0, 10.0, 15.0):
+        recovery.asked()
+        recovery.lost()
+        assert recovery.begin_step(now) is RecoveryStep.WAIT
+        recovery.opened(now + 1.0)
+    recovery.lost()
+    assert recovery.begin_step(20.0) is RecoveryStep.RESTART
+
+
+def test_a_socket_that_opens_before_the_old_one_closes_answers_what_was_asked() -> None:
+    recovery = MediaRecovery()
+    recovery.lost()
+    recovery.begin_step(0.0)
+    recovery.asked()
+    recovery.opened(1.0)
+    recovery.lost()
+    assert recovery.begin_step(2.0) is RecoveryStep.RESTART

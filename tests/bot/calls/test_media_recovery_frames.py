@@ -9,6 +9,7 @@ from bot.calls.media_recovery import (
     FIRST_FRAME_S,
     LONGEST_SILENT_S,
     NO_AUDIO,
+    OWN_STOP_S,
     REPORTED_S,
     RESTART_S,
     SILENT_S,
@@ -117,14 +118,31 @@ def test_a_report_that_is_not_true_any_more_changes_nothing() -> None:
     assert watch.deadline == 18.5 + SILENT_S
 
 
-def test_a_report_of_a_restart_of_our_own_is_not_taken_for_another_stop() -> None:
+@pytest.mark.parametrize("frames", [1, 100])
+def test_a_report_of_a_restart_of_our_own_is_not_taken_for_another_stop(frames: int) -> None:
+    """The regression: where ACS sends nothing while everybody is silent, the socket was closed, and the call left."""
     watch = watching(500)
     watch.look(20.0, 500, people=True)
     watch.restarted(20.0)
+    watch.asked(20.0)
     watch.reported(20.1, 500)
     assert watch.deadline == 20.0 + RESTART_S
     watch.opened(21.0)
-    assert watch.look(23.0, 100, people=True) is None
+    assert watch.look(23.0, frames, people=True) is None
+    deadline = watch.deadline
+    watch.reported(20.0 + OWN_STOP_S - 0.1, frames)
+    assert watch.deadline == deadline, "it may come late"
+    watch.reported(20.0 + OWN_STOP_S, frames)
+    assert watch.deadline == 20.0 + OWN_STOP_S + REPORTED_S, "this is of another stop"
+
+
+def test_a_failure_during_a_restart_of_our_own_counts() -> None:
+    watch = watching(500)
+    watch.look(20.0, 500, people=True)
+    watch.restarted(20.0)
+    watch.asked(20.0)
+    watch.reported(20.1, 500, failed=True)
+    assert watch.look(24.0, 500, people=True) is FrameVerdict.CLOSE
 
 
 def test_a_stop_that_a_restart_does_not_undo_is_treated_as_a_lost_socket() -> None:
