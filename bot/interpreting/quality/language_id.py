@@ -55,6 +55,9 @@ _LEAST_LETTERS = 4
 """Fewer are a name or an interjection, which may be written in any script."""
 _LEAST_LETTERS_OF_A_SENTENCE = 14
 """Of shorter texts only the two languages in question are told apart: `Página uno` is Spanish and Portuguese."""
+_WORD = re.compile(r"[^\W\d_]+")
+_LABEL = re.compile(r"\[[^\]]*\]")
+"""A label such as `[laughter]` is no word of the text."""
 _LATIN_NAME = re.compile(r"\b[A-Z][\w.'’-]*|\b[a-z]+[A-Z]\w*")
 _FOREIGN_SHARE = 0.5
 """Of the letters; names and terms keep theirs."""
@@ -114,6 +117,8 @@ def in_another_language(text: str, target: str, source: str | None, identify: Id
     if sum(map(str.isalpha, text)) < _LEAST_LETTERS:
         return False
     short = sum(map(str.isalpha, text)) < _LEAST_LETTERS_OF_A_SENTENCE and source is not None
+    if short and len(_WORD.findall(_LABEL.sub("", text))) == 1:
+        return False  # a single word is a name, or the same in several languages
     found = identify(text, likely if short else {*LANGUAGE_NAMES, *likely})
     return found is not None and not alike(found, target)
 

@@ -34,6 +34,8 @@ def test_a_text_is_foreign_if_it_is_clearly_in_another_language_than_the_target(
     assert not in_another_language("Buenos días", "es", "en", Identifier("es"))
     assert not in_another_language("OK", "es", "en", Identifier(None))
     assert not in_another_language("Guten Morgen", "es", "en", identify_none)
+    assert not in_another_language("Marketing.", "es", "en", Identifier("en")), "a single word is in many languages"
+    assert not in_another_language("[risas] Perfect.", "es", "en", Identifier("en")), "a label is no word"
 
 
 def test_both_languages_of_the_lane_are_asked_about_beside_the_usual_ones() -> None:
