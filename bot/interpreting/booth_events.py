@@ -56,7 +56,9 @@ DOUBT_S = 0.3
 """Seconds of voice held back where the text is doubtful: it runs 1 s or more ahead of the voice by then."""
 FAULTY = "faulty"
 """Reason of an interpretation that is read and flagged, not heard."""
-_STOPPED = frozenset({Fault.LANGUAGE, Fault.ASSISTANT, Fault.INVENTED, Fault.ECHO, Fault.QUESTION})
+_SHOWN_BY_A_PART = frozenset({Fault.LANGUAGE, Fault.ASSISTANT, Fault.INVENTED})
+"""Faults that an interpretation has though it was cut."""
+_STOPPED = _SHOWN_BY_A_PART | {Fault.ECHO, Fault.QUESTION}
 """Faults for which a voice that is being heard is stopped ..."""
 _UNSPOKEN = _STOPPED | {Fault.NUMBER}
 """... or not begun."""
@@ -145,9 +147,9 @@ class BoothEvents:
                 self._renditions.abandon([rendition], event.reason or event.outcome)
             return
         text = self._captions.text(entry.utterance, rendition.lane.target).strip()
-        if self._is_faulty_and_asked_again(rendition, event.outcome, text, now):
-            return
         if self._languages.repeats(rendition, now):
+            return
+        if self._is_faulty_and_asked_again(rendition, event.outcome, text, now):
             return
         self._out.append(Release(rendition.lane, entry.utterance))
         cut = event.outcome is InterpretationOutcome.INCOMPLETE
@@ -337,13 +339,14 @@ class BoothEvents:
     ) -> bool:
         """Judge a complete interpretation; returns whether the booth was asked for another one."""
         entry = rendition.entry
-        if (
-            entry.kind is not EntryKind.UTTERANCE
-            or outcome is not InterpretationOutcome.COMPLETED
-            or (rendition.sound_bytes and not text)
-        ):
+        if entry.kind is not EntryKind.UTTERANCE or (rendition.sound_bytes and not text):
             return False
+        if rendition.spoken.recognised == rendition.lane.target:
+            return False  # the speaker's own words, heard where the speaker is not
         entry.faults = self._judge(rendition, text)
+        if outcome is not InterpretationOutcome.COMPLETED:
+            entry.faults = tuple(fault for fault in entry.faults if fault in _SHOWN_BY_A_PART)
+            return False
         again = any(fault != Fault.INVENTED for fault in entry.faults)  # of noise, another will come
         return again and self._ask_again(rendition, now)
 

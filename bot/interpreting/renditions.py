@@ -238,6 +238,7 @@ class Renditions:
         spoken, entry = rendition.spoken, rendition.entry
         if rendition.lane in self._booths:
             self._out.append(Cancel(rendition.lane, spoken.id))
+        self.abandon(self.legs(rendition), "relay_failed")
         for passage in list(rendition.passages):
             self._take_off(rendition, passage)
         entry.kind, rendition.channels, rendition.asked = EntryKind.PASSTHROUGH, rendition.passed_through, True
@@ -343,6 +344,7 @@ class Renditions:
         """Note the booth's last word: what there is is played to its end."""
         if rendition.sound_bytes and not rendition.channels:
             rendition.unheard = rendition.unheard or "relay"
+        rendition.heard_out_until = rendition.doubted_until = 0.0  # also when the speaker's words come later
         for passage in rendition.passages:
             passage.held_until = 0.0
             self._channels.finish(passage)

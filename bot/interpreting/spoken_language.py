@@ -96,7 +96,10 @@ class SpokenLanguages:
         return True
 
     def repeats(self, rendition: Rendition, now: float) -> bool:
-        """Take a complete interpretation; returns whether it was withdrawn, because it is what was said."""
+        """Take a complete interpretation; returns whether it is over, because it is what was said.
+
+        It is not where it is being heard already by those who do not hear the speaker.
+        """
         spoken, target = rendition.spoken, rendition.lane.target
         if not self.awaited(rendition) or not spoken.source_text:
             return False
@@ -104,7 +107,7 @@ class SpokenLanguages:
         if not words or words != words_of(self._captions.text(spoken.id, target)):
             return False
         self._spoke(spoken, target, now)
-        return True
+        return self._renditions.expected(rendition.lane, spoken.id) is None
 
     def _spoke(self, spoken: Utterance, language: str, now: float) -> None:
         """Withdraw what interprets an utterance into its own language; the speaker's own voice takes its place."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -36,6 +37,7 @@ from tests.support.audio import numbered
 from tests.support.meeting import ADA, ADA_INTO_SPANISH, BENITO, THREE_LANGUAGES, TWO_LANGUAGES
 
 LANE, ROOM = ADA_INTO_SPANISH, ("room",)
+BEFORE = Lane(BENITO, "en-US", "es-ES")
 ORIGINAL = "Good morning everybody, let us begin with the budget."
 SPOKEN_S = 2.0
 
@@ -761,3 +763,44 @@ def test_a_glossary_that_the_engine_does_not_take_is_told_and_checked(engine: st
     desk.ends(9.0)
     (line,) = [effect.line for effect in desk.out if isinstance(effect, Caption) and effect.line.is_final]
     assert line.flags == (Fault.TERM,)
+
+
+def test_words_that_come_after_the_interpretation_is_complete_hold_nothing_back_for_ever() -> None:
+    """The first words showed a fault, the complete text has none, and another voice is being heard meanwhile."""
+    desk = Desk(faults={"Hello": (Fault.LANGUAGE,)})
+    desk.hears(Route(BEFORE, ROOM), name="u-0")
+    desk.answers.text(InterpretationText(BEFORE, "u-0", "Buenas"), 2.6)
+    desk.answers.audio(InterpretationAudio(BEFORE, "u-0", numbered(3) * 50), 2.6)
+    desk.hears()
+    desk.plays(2.6, 2.7)
+    desk.says("Hello", 10, 2.8)
+    assert math.isinf(desk.one().doubted_until)
+    desk.faults.clear()
+    desk.ends(2.9)
+    desk.answers.source_text(SourceText(LANE, "u-1", ORIGINAL), 3.0)
+    desk.ends(3.0, lane=BEFORE, name="u-0")
+    desk.plays(2.9, 5.0)
+    assert desk.settled() == [("spoken", ""), ("spoken", "")]
+
+
+def test_an_interpretation_that_was_cut_and_shows_that_it_is_none_is_not_heard() -> None:
+    desk = Desk(faults={"Hello": (Fault.LANGUAGE, Fault.NUMBER)})
+    desk.hears()
+    desk.says("Hello", 50, 3.0)
+    desk.ends(3.1, InterpretationOutcome.INCOMPLETE, "endless")
+    desk.plays(3.1, 5.0)
+    assert desk.settled() == [("caption_only", "faulty")]
+    assert desk.flags() == ("language", "incomplete")
+
+
+def test_a_repetition_that_only_those_hear_who_do_not_hear_the_speaker_is_heard_to_its_end() -> None:
+    """The words do not tell the language, until the interpretation says the same."""
+    desk = Desk(faults={"Vale, vale, Ana, vale": (Fault.ECHO,)})
+    desk.hears(Route(GUESSED, ROOM, passed_through=ROOM), source=AUTO)
+    desk.says("Vale, vale, Ana, vale", 50, 3.0, lane=GUESSED)
+    desk.plays(3.0 + LANGUAGE_S, 3.2 + LANGUAGE_S)
+    desk.answers.source_text(SourceText(GUESSED, "u-1", "Vale, vale, Ana, vale."), 3.2 + LANGUAGE_S)
+    desk.ends(3.3 + LANGUAGE_S, lane=GUESSED)
+    desk.plays(3.3 + LANGUAGE_S, 6.0)
+    assert desk.settled() == [("spoken", "")]
+    assert [entry.faults for entry in desk.entries()] == [()]

@@ -10,7 +10,7 @@ from bot.interpreting.captions import Captions, Utterance
 from bot.interpreting.effects import Caption, Effect, Play, Settled
 from bot.interpreting.plan import AUTO, Lane, Layout, RoomPlan
 from bot.interpreting.renditions import Rendition, Renditions
-from bot.interpreting.routing import RoutingTable
+from bot.interpreting.routing import Route, RoutingTable
 from bot.interpreting.spoken_language import SpokenLanguages, is_foreign, recognise
 from bot.interpreting.usage_meter import UsageMeter
 from tests.support.audio import numbered, numbers
@@ -267,3 +267,14 @@ def test_the_languages_of_a_changed_plan_are_recognised() -> None:
     desk.said("Bonjour à tous.")
     assert desk.spoken.recognised == FR
     assert desk.languages.awaited(desk.one(INTO_ENGLISH)) is False
+
+
+def test_nothing_waits_for_the_interpretation_of_what_is_passed_through_instead() -> None:
+    desk = Desk()
+    leg = Lane(GUEST, ES, FR)
+    desk.books.begin(desk.spoken, Route(leg, ("room",), via=INTO_SPANISH), b"", 0.0)
+    desk.stops()
+    desk.said("Buenos días a todos.")
+    desk.plays()
+    assert desk.ends()[AUTO, ES] == ("spoken", "")
+    assert desk.ends()[ES, FR] == ("abandoned", "relay_failed")
