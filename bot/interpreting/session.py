@@ -409,6 +409,7 @@ class InterpreterSession:
 
     def _end(self, reason: str, now: float) -> list[Effect]:
         self._renditions.abandon(self._renditions.all(), reason)
+        self._captions.forget(math.inf, ())  # no more words will come
         for number, (lane, tokens) in enumerate(self._usage.rest().items(), 1):
             name = f"{self._name}-usage-{number}"
             entry = Entry(name, lane, EntryState.NOT_NEEDED, now, "usage", tokens=tokens, kind=EntryKind.USAGE)

@@ -59,7 +59,8 @@ class EchoMeter:
 
     def __init__(self) -> None:
         self._played: dict[str, _Played] = {}
-        self._heard: dict[str, _Heard] = {}
+        self._heard: dict[tuple[str, str], _Heard] = {}
+        """By stream and speaker: one who is in two rooms is heard twice."""
 
     def played(self, stream: str, pcm: bytes, now: float) -> None:
         """Note a frame that was sent to a media stream."""
@@ -83,17 +84,18 @@ class EchoMeter:
         Returns the share of the power of the last piece that was our own voice, and the milliseconds of speech in it;
         None while no piece is complete.
         """
-        heard = self._heard.get(speaker)
+        key = stream, speaker
+        heard = self._heard.get(key)
         if heard is None or now > heard.began_at + LONGEST_PIECE_S:
             played = self._played.get(stream)
             if not voiced or played is None or now > played.until + LONGEST_DELAY_MS / 1000:
                 return None
-            heard = self._heard[speaker] = _Heard(now)
+            heard = self._heard[key] = _Heard(now)
         heard.frames.append(pcm)
         heard.voiced += voiced
         if len(heard.frames) < PIECE_FRAMES:
             return None
-        del self._heard[speaker]
+        del self._heard[key]
         if heard.voiced < FEWEST_VOICED:
             return None
         return self._share(self._played[stream], heard), heard.voiced * FRAME_MS

@@ -825,6 +825,27 @@ def test_when_the_call_ends_the_books_are_closed_and_nothing_more_is_done() -> N
     assert meeting.done[-len(effects) :] == [(3.0, effect) for effect in effects]
 
 
+def test_when_the_call_ends_the_words_that_were_being_recognised_are_final() -> None:
+    meeting = Meeting(model=silent_model)
+    meeting.says(ADA, at=0.0, seconds=1.0)
+    meeting.happens(1.7, SourceDelta(ADA_INTO_SPANISH, "u-1", "Good mor"))
+    meeting.run(until=2.0)
+    meeting.handle(MeetingEnded("call_ended"))
+    lines = [(line.text, line.is_final, line.flags) for line in meeting.captions() if line.is_original]
+    assert lines == [("Good mor", False, ()), ("Good mor", True, ("abandoned",))]
+
+
+def test_when_the_call_ends_words_are_shown_though_their_language_is_not_known() -> None:
+    meeting = Meeting(replace(TWO_LANGUAGES, attendees={**PEOPLE, GUEST: Attendee(GUEST, "Guest", AUTO)}), silent_model)
+    meeting.says(GUEST, at=0.0, seconds=1.0)
+    meeting.happens(1.7, SourceText(Lane(GUEST, AUTO, "es-ES"), "u-1", "Ok, ok."))
+    meeting.run(until=2.0)
+    assert "Ok, ok." not in [line.text for line in meeting.captions()]
+    meeting.handle(MeetingEnded("call_ended"))
+    last = meeting.captions()[-1]
+    assert (last.text, last.language, last.is_final) == ("Ok, ok.", "und", True)
+
+
 def test_every_open_entry_is_cancelled_before_it_is_settled() -> None:
     meeting = committed()
     assert [type(effect) for effect in meeting.handle(MeetingEnded("stopped"))] == [Cancel, Settled, CloseBooth]

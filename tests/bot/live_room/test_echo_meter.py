@@ -124,4 +124,14 @@ def test_memory_is_bounded() -> None:
         meter.played(ROOM, SILENCE, 0.02 * number)
         meter.heard(ROOM, ADA, SILENCE, True, 0.02 * number)
     assert len(meter._played[ROOM].frames) <= LONGEST_DELAY_MS // 20 + PIECE_FRAMES + 4
-    assert len(meter._heard[ADA].frames) < PIECE_FRAMES
+    assert len(meter._heard[ROOM, ADA].frames) < PIECE_FRAMES
+
+
+def test_who_is_heard_in_two_rooms_at_once_is_measured_in_each() -> None:
+    meter, voice = EchoMeter(), frames(babble(1, SECONDS))
+    found = []
+    for number, pcm in enumerate(voice[: 2 * PIECE_FRAMES]):
+        now = 0.02 * number
+        meter.played(ROOM, pcm, now)
+        found += [meter.heard(room, ADA, pcm, True, now) for room in (ROOM, "another")]
+    assert len([one for one in found if one is not None]) == 2
