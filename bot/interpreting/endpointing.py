@@ -34,6 +34,8 @@ class TurnBegan:
     """An utterance has begun; `pcm` is its beginning, pre-roll included."""
 
     pcm: bytes
+    ago_ms: int = field(default=0, compare=False)
+    """How long ago it began: behind a cut at the length cap it is known late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,14 +195,14 @@ class Endpointer:
         self._last_voiced_at = now
         return [self._begin()]
 
-    def _begin(self) -> TurnBegan:
+    def _begin(self, ago_ms: int = 0) -> TurnBegan:
         """Begin an utterance with the frames held, up to the last speech."""
         self._speaking = True
         self._spoken_ms = self._spoken_bytes = 0
         self._voiced_ms = FRAME_MS * sum(voiced for _, voiced in self._held)
         self._held_bytes = sum(len(pcm) for pcm, _ in self._held)
         self._gaps = GapFinder()
-        return TurnBegan(self._pass_on().pcm)
+        return TurnBegan(self._pass_on().pcm, ago_ms)
 
     def _pass_on(self) -> TurnAudio:
         """Pass on the frames held, up to the last speech."""
@@ -214,20 +216,23 @@ class Endpointer:
     def _cut(self) -> list[TurnEvent]:
         """End the utterance at the length cap; what is held behind a gap between words is the next one."""
         patience_ms = self._silent_frames * FRAME_MS
-        behind: list[tuple[bytes, bool]] = []
+        count = gap = len(self._held)
         if not self.streamed:
             gap = last_gap([power(pcm) for pcm, _ in self._held])
-            behind = [self._held.pop() for _ in range(len(self._held) - gap)][::-1]
-        self._voiced_ms -= FRAME_MS * sum(voiced for _, voiced in behind)
+        spoken = [-1, *(place for place, (_, voiced) in enumerate(self._held) if voiced)]  # -1: what was passed on
+        before = [place for place in spoken if place < gap]
+        behind = [self._held.pop() for _ in range(count - gap)][::-1]
+        self._voiced_ms -= FRAME_MS * (len(spoken) - len(before))
         self._silent_frames = 0
-        ended = TurnEnded(self._last_voiced_at, patience_ms, "cap", self._voiced_ms)
+        last_voiced_at = self._last_voiced_at - (spoken[-1] - before[-1]) * FRAME_MS / 1000
+        ended = TurnEnded(last_voiced_at, patience_ms, "cap", self._voiced_ms)
         turns: list[TurnEvent] = [self._pass_on(), ended]
         self._speaking = False
         self._goes_on = not behind and not patience_ms
         self._held.extend(behind)
-        if any(voiced for _, voiced in behind):
-            self._silent_frames = [voiced for _, voiced in reversed(behind)].index(True)
-            turns.append(self._begin())
+        if len(spoken) > len(before):
+            self._silent_frames = count - 1 - spoken[-1]
+            turns.append(self._begin((count - 1 - spoken[len(before)]) * FRAME_MS))
         return turns
 
     def _end(self, reason: str, patience_ms: int) -> list[TurnEvent]:

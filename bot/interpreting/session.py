@@ -277,8 +277,8 @@ class InterpreterSession:
         passed_on = False
         for turn in turns:
             match turn:
-                case TurnBegan(pcm):
-                    self._begin(speaker, pcm, now, passed_on=passed_on)
+                case TurnBegan(pcm, ago_ms):
+                    self._begin(speaker, pcm, ago_ms, now, passed_on=passed_on)
                 case TurnAudio(pcm):
                     self._renditions.hear(self._turns.current[speaker].id, pcm)
                 case TurnEnded(last_voiced_at, patience_ms, reason, voiced_ms):
@@ -291,14 +291,14 @@ class InterpreterSession:
                 case _:
                     assert_never(turn)
 
-    def _begin(self, speaker: str, pcm: bytes, now: float, *, passed_on: bool) -> None:
-        """Begin an utterance with `pcm`. `passed_on`: it was passed through with the utterance before."""
+    def _begin(self, speaker: str, pcm: bytes, ago_ms: int, now: float, *, passed_on: bool) -> None:
+        """Begin an utterance, `ago_ms` after its first word. `passed_on`: `pcm` was passed through before."""
         if self._plan.barge_in_stops:
             # What the model has not voiced yet was said before the interpreter spoke: it will still be heard.
             # Nobody interrupts the interpretation of their own words by going on.
             goes_on = speaker != MIXED or speaker in self._cut_short
             self._renditions.hush("barge_in", sounding_only=True, spare=speaker if goes_on else "")
-        spoken = self._turns.begin(speaker, now)
+        spoken = self._turns.begin(speaker, now - ago_ms / 1000)
         self._captions.begin(spoken)
         self._routing.heard_from(speaker)
         found = self._routing.routes(speaker, self._booths.refused)

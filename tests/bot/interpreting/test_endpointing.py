@@ -45,6 +45,14 @@ class Microphone:
         return turns
 
 
+def cut(turns: list[TurnEvent]) -> tuple[float, int]:
+    """When the words before a cut were over, and how long ago those behind it began."""
+    ended, begun = turns[-2:]
+    assert isinstance(ended, TurnEnded)
+    assert isinstance(begun, TurnBegan)
+    return round(ended.last_voiced_at, 6), begun.ago_ms
+
+
 def kinds(turns: list[TurnEvent]) -> list[str]:
     return [type(turn).__name__ for turn in turns]
 
@@ -131,7 +139,8 @@ def test_frames_that_stay_away_after_an_unfinished_sentence_are_waited_for_as_lo
 def test_the_cap_cuts_in_the_last_gap_before_it_and_what_is_behind_is_the_next_utterance() -> None:
     microphone = Microphone()
     turns = microphone.hears("#" * 405 + "---" + "#" * 32 + "-----" + "#" * 53 + "--")
-    assert turns[-2:] == [TurnEnded(last_voiced_at=10.0, patience_ms=0, reason="cap"), TurnBegan(ANY)]
+    assert turns[-2:] == [TurnEnded(last_voiced_at=ANY, patience_ms=0, reason="cap"), TurnBegan(ANY)]
+    assert cut(turns) == (8.84, (500 - 443) * FRAME_MS)
     assert sent(turns[:-1]) == list(range(1, 443))
     assert sent(turns[-1:]) == list(range(443, 501))
     assert microphone.hears("#") == [TurnAudio(numbered(501))]
@@ -140,6 +149,7 @@ def test_the_cap_cuts_in_the_last_gap_before_it_and_what_is_behind_is_the_next_u
 def test_a_gap_is_found_by_its_level_whether_or_not_the_detector_took_it_for_speech() -> None:
     microphone = Microphone()
     turns = microphone.hears("#" * 420 + "..." + "#" * 77)
+    assert cut(turns) == (8.4, (500 - 424) * FRAME_MS)
     assert sent(turns[:-1]) == list(range(1, 422))
     assert sent(turns[-1:]) == list(range(422, 501))
 
@@ -195,7 +205,8 @@ def test_what_is_behind_the_cap_and_ends_in_a_pause_waits_for_the_rest_of_the_pa
 def test_the_cap_counts_bytes_as_it_counts_time() -> None:
     microphone = Microphone(replace(DEFAULT, max_bytes=20 * FRAME_BYTES))
     turns = microphone.hears("#" * 14 + "---" + "#" * 3)
-    assert turns[-2:] == [TurnEnded(last_voiced_at=0.4, patience_ms=0, reason="cap"), TurnBegan(ANY)]
+    assert turns[-2:] == [TurnEnded(last_voiced_at=ANY, patience_ms=0, reason="cap"), TurnBegan(ANY)]
+    assert cut(turns) == (0.3, 80)
     assert sent(turns[:-1]) == list(range(1, 16))
     assert sent(turns[-1:]) == list(range(16, 21))
 

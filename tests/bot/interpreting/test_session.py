@@ -45,7 +45,7 @@ from bot.interpreting.events import (
 from bot.interpreting.ledger import EntryState
 from bot.interpreting.plan import AUTO, MIXED, Attendee, Endpointing, Lane, Mode, RoomPlan
 from bot.interpreting.renditions import MODEL_PATIENCE_S
-from tests.support.audio import numbered, numbers
+from tests.support.audio import numbered, numbers, soft
 from tests.support.meeting import (
     ADA,
     ADA_INTO_SPANISH,
@@ -266,6 +266,18 @@ def test_the_interpreter_goes_on_speaking_while_people_do() -> None:
     meeting.run()
     assert meeting.voices() == [1, 2]
     assert StopPlaying("room") not in [effect for _, effect in meeting.done]
+
+
+def test_what_is_cut_in_a_gap_before_the_cap_ended_there_and_the_rest_began_behind_it() -> None:
+    meeting = Meeting()
+    for number in range(1, 540):
+        gap = 450 <= number < 460
+        pcm = soft(number) if gap else numbered(number)
+        meeting.happens(number * 0.02, SpeakerAudio(ADA, pcm, not gap and number < 510))
+    meeting.run()
+    first, second = meeting.settled()
+    assert first.ended_at == pytest.approx(449 * 0.02)
+    assert (second.began_at, second.ended_at) == pytest.approx((460 * 0.02, 509 * 0.02))
 
 
 def test_frames_that_stop_in_mid_utterance_end_it() -> None:
