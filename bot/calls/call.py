@@ -109,6 +109,8 @@ class Call:
         self._strangers = 0
         """People in the call who are not on the roster and therefore not interpreted."""
         self._was_heard = record.was_heard
+        self._starts_paused = record.paused and (adopted or not live.running)
+        """A room that runs for another of its calls already is paused or not, whatever it was when this one was lost."""
         # ACS may have given up dialling after it was asked by the earlier owner.
         self._recovery = MediaRecovery(PATIENCE_S[RecoveryStep.WAIT] if adopted else FIRST_MEDIA_S)
         self._watch = FrameWatch()
@@ -477,7 +479,7 @@ class Call:
                 async with asyncio.TaskGroup() as group:
                     running = group.create_task(self.live.run(), name="live room")
                     await self.live.started()
-                    if self.record.paused:
+                    if self._starts_paused:
                         self.live.deliver(Ordered(Order.PAUSE))
                     found()
                     self.started.set()

@@ -163,7 +163,9 @@ class Commands:
         if call is None or call.live.over:
             raise CommandRefused("not_live", "the interpreter is not in a call of this room")
         call.live.deliver(Ordered(order))
-        call.record_changed()
+        for one in self._active_calls.all:
+            if one.live.session is call.live.session:  # several calls may share one
+                one.record_changed()
 
     async def _forwarded(self, room_id: str, order: str) -> bool:
         """Have the replica that is in the call follow a command; False if no other replica is in it.

@@ -154,6 +154,11 @@ class LiveRoom:
         """Wait until the room runs: before, it cannot open a booth. Safe to cancel."""
         await self._running.wait()
 
+    @property
+    def running(self) -> bool:
+        """Whether the room runs, or has run."""
+        return self._running.is_set()
+
     def end(self, reason: str, *, hang_up: bool) -> None:
         """End the room; the first reason counts."""
         self._finish(RoomEnded(reason, hang_up))

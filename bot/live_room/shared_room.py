@@ -117,6 +117,11 @@ class RoomShare:
         await self._shared.live.started()
 
     @property
+    def running(self) -> bool:
+        """Whether the room runs, for another of its calls perhaps."""
+        return self._shared.live.running
+
+    @property
     def session(self) -> InterpreterSession:
         return self._shared.live.session
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from bot.calls import dispatcher as dispatcher_module
+from bot.calls.call_record import RETRY_S
 from bot.calls.commands import CallStatus, CommandRefused
 from bot.calls.service import LEAVE_TIMEOUT_S
 from bot.calls.state_machine import CallState, CallTrigger
@@ -555,6 +556,25 @@ async def test_the_next_call_of_a_room_is_not_paused() -> None:
         await harness.tell(started(1, "server-call-2"))
         await harness.dial(2)
         assert not (await harness.commands.status("room-1")).paused
+
+
+@virtual_time
+async def test_a_call_that_is_joined_again_does_not_pause_a_room_per_language_that_was_resumed_meanwhile() -> None:
+    async with ServiceHarness() as harness:
+        for number, language in enumerate(("en-US", "es-ES"), start=1):
+            await harness.tell(started(f"9-{language}", f"server-call-{language}"))
+            await harness.dial(number)
+        await harness.report(roster(ADA))
+        lost = harness.active_calls.by_room("room-9/es-ES")
+        assert lost is not None
+        await harness.commands.order("room-9/en-US", Order.PAUSE)
+        lost.reported(CallDisconnected(**report("connection-2", sub_code=500)))
+        await asyncio.sleep(1.0)
+        await harness.commands.order("room-9/en-US", Order.RESUME)
+        await asyncio.sleep(RETRY_S[0] + 5)
+        assert harness.active_calls.by_room("room-9/es-ES") not in (None, lost)
+        for key in ("room-9/en-US", "room-9/es-ES"):
+            assert not (await harness.commands.status(key)).paused
 
 
 @pytest.mark.parametrize("first", ["another call", "somebody joins", "an admin"])

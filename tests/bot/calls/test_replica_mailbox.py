@@ -469,6 +469,25 @@ async def test_a_paused_interpreter_stays_paused() -> None:
         assert acs.played == []
 
 
+@pytest.mark.parametrize("orders", [[Order.PAUSE], [Order.PAUSE, Order.RESUME]])
+def test_a_room_per_language_is_taken_over_paused_if_it_was(orders: list[Order]) -> None:
+    """The regression: only the call that the order was given to was recorded as paused, or not paused any more."""
+
+    @virtual_time
+    async def script() -> None:
+        async with cluster() as replicas:
+            await in_sister_calls(replicas.a)
+            for order, key in zip(orders, ("room-9/en-US", "room-9/es-ES"), strict=False):
+                await replicas.a.commands.order(key, order)
+                await asyncio.sleep(0.5)
+            replicas.a.freeze()
+            await asyncio.sleep(LEASE_S + 5)
+            for key in ("room-9/en-US", "room-9/es-ES"):
+                assert (await replicas.c.commands.status(key)).paused == (orders[-1] is Order.PAUSE)
+
+    script()
+
+
 @pytest.mark.parametrize("first", ["a newcomer", "audio", "an admin"])
 def test_whatever_reaches_a_call_first_after_it_was_taken_over_the_room_runs(first: str) -> None:
     """The regression: what came before the room's task had begun ended the room, and the interpreter left."""
