@@ -53,6 +53,8 @@ class Retention:
                 await self.sweep()
             except (ServiceError, StoreUnavailable) as error:  # the next sweep tries again
                 logger.warning("retention sweep failed", extra={"reason": error.code})
+            except Exception as error:  # no reason to end every call
+                logger.error("retention sweep failed", exc_info=error)
             await asyncio.sleep(self._interval_s)
 
     async def sweep(self) -> None:
@@ -76,7 +78,7 @@ class Retention:
 
     def _is_over(self, room: Room) -> bool:
         days = self._default_days if room.retention_days is None else room.retention_days
-        return room.valid_until + timedelta(days=days) <= self._now()
+        return room.valid_until <= self._now() - timedelta(days=days)
 
     async def _remove(self, room: Room) -> None:
         try:

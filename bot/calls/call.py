@@ -110,7 +110,7 @@ class Call:
         """People in the call who are not on the roster and therefore not interpreted."""
         self._was_heard = record.was_heard
         self._starts_paused = record.paused and (adopted or not live.running)
-        """A room that runs for another of its calls already is paused or not, whatever it was when this one was lost."""
+        """A room that runs already, for another of its calls, is paused or not, whatever it was when this was lost."""
         # ACS may have given up dialling after it was asked by the earlier owner.
         self._recovery = MediaRecovery(PATIENCE_S[RecoveryStep.WAIT] if adopted else FIRST_MEDIA_S)
         self._watch = FrameWatch()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -135,3 +135,32 @@ async def test_an_expired_room_that_the_store_does_not_delete_holds_up_no_other(
 
         monkeypatch.setattr(RoomService, "remove", locked_once)
         assert await swept(database, clock, acs) == ["room-1"]
+
+
+async def test_the_end_of_a_room_may_be_as_late_as_there_are_dates() -> None:
+    """The regression: versions without limits of years stored such rooms, and the sweep ended the service."""
+    clock, acs = Clock(), FakeAcs()
+    async with SqliteDatabase(IN_MEMORY, MIGRATIONS) as database:
+        await SqliteRooms(database).add(replace(room(1), valid_until=datetime(9999, 12, 31, tzinfo=UTC)))
+        assert await swept(database, clock, acs) == ["room-1"]
+
+
+async def test_a_sweep_that_fails_does_not_end_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts: list[int] = []
+    third = asyncio.Event()
+
+    async def fail(_: Retention) -> None:
+        attempts.append(len(attempts))
+        if len(attempts) == 3:
+            third.set()
+        raise RuntimeError("a bug of ours")
+
+    monkeypatch.setattr(Retention, "sweep", fail)
+    async with SqliteDatabase(IN_MEMORY, MIGRATIONS) as database:
+        store = SqliteRooms(database)
+        transcripts = TranscriptRecorder(SqliteTranscripts(database))
+        retention = Retention(store, RoomService(store, FakeAcs().acs), transcripts, default_days=30, interval_s=0.01)
+        running = asyncio.create_task(retention.run())
+        async with asyncio.timeout(5):
+            await third.wait()
+        running.cancel()

@@ -11,6 +11,7 @@ import json
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -146,6 +147,21 @@ async def test_it_is_given_up_in_the_end(sending: Sending) -> None:
         assert (failed.status, failed.error) == (None, "no_response")
         sending.clock.ahead += timedelta(seconds=wait + 1)
     await sending.until_state(subscription, "failed", len(RETRY_S) + 1)
+
+
+async def test_a_delivery_that_cannot_be_made_ends_no_other(sending: Sending, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The regression: an error that was not foreseen ended the service, and again after each start."""
+    good, bad = await sending.subscribe(), await sending.subscribe("https://example.com/")
+    find = sending.subscriptions.find
+
+    async def damaged(subscription_id: str) -> Subscription | None:
+        found = await find(subscription_id)
+        return found if found is None or found.url == good.url else replace(found, secret="whsec_=")
+
+    monkeypatch.setattr(sending.subscriptions, "find", damaged)
+    sending.deliveries.publish("room.live", "room-1", {})
+    assert (await sending.until_state(bad, "pending", 1)).error == "no_response"
+    await sending.until_state(good, "delivered", 1)
 
 
 async def test_what_has_waited_too_long_is_given_up_without_another_attempt(sending: Sending) -> None:
