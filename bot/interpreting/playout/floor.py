@@ -16,7 +16,7 @@ from bot.interpreting.ledger import Entry
 from bot.interpreting.playout.pacer import Pacer
 
 HEAD_WAIT_S = 3.0
-"""Seconds for which a passage without sound may hold up the next one, which is ready."""
+"""Seconds for which a passage without sound, or one that is held back, may hold up the next one, which is ready."""
 
 BETWEEN_S = 0.2
 """Seconds of silence between two interpretations, so that they are not heard as one."""
@@ -159,14 +159,20 @@ class Floor:
         turn_at = self._free_at
         polite: FloorEntry | None = None
         found: FloorEntry | None = None
+        held: FloorEntry | None = None
         for passage in self.passages:
             if passage.yields and (not quiet or passage.stage is FloorStage.WAITING):
                 polite = passage if polite is None and passage.stage is FloorStage.READY else polite
                 continue  # nobody waits for it
-            if passage.stage is FloorStage.READY:
+            waited_for = max(turn_at, passage.since + HEAD_WAIT_S)
+            if passage.stage is FloorStage.READY and passage.held_until <= waited_for:
                 found, turn_at = passage, max(turn_at, passage.held_until)
                 break
-            turn_at = max(turn_at, passage.since + HEAD_WAIT_S)
+            if passage.stage is FloorStage.READY and (held is None or passage.held_until < held.held_until):
+                held = passage
+            turn_at = waited_for
+        if held is not None and (found is None or held.held_until <= turn_at):
+            found, turn_at = held, held.held_until
         if polite is not None:
             patient_until = max(self._free_at, polite.held_until, polite.ready_at + POLITE_S)
             if found is None or patient_until <= turn_at:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
@@ -158,6 +160,40 @@ def test_one_that_is_not_sure_to_be_wanted_is_held_back() -> None:
     assert floor.deadline(2.5) == 2.9
     assert floor.next_turn(2.5) is None
     assert floor.next_turn(2.9) is held
+
+
+def test_one_that_is_held_back_for_long_holds_up_nobody() -> None:
+    """It has lost its place in the order, not its turn."""
+    floor = Floor()
+    held, other, last = (entered(floor, name, 1.0, now=2.0) for name in ("held", "other", "last"))
+    held.held_until = math.inf
+    floor.audio(held, frames(1), now=2.5)
+    assert (floor.deadline(2.5), floor.next_turn(9.0)) == (math.inf, None)
+    other.held_until = 8.0
+    floor.audio(other, frames(1), now=2.5)
+    assert floor.deadline(2.5) == 8.0
+    floor.audio(last, frames(1), now=2.5)
+    assert floor.deadline(2.5) == 2.0 + HEAD_WAIT_S
+    assert floor.next_turn(2.0 + HEAD_WAIT_S) is last
+    free_at = say(floor, last, now=2.0 + HEAD_WAIT_S) + BETWEEN_S
+    assert floor.next_turn(free_at) is None
+    held.held_until = 0.0
+    assert floor.next_turn(free_at) is held
+
+
+def test_one_that_is_held_back_goes_before_one_that_is_waited_for_longer() -> None:
+    floor = Floor()
+    held, _, last = (
+        entered(floor, "held", 1.0, now=2.0),
+        entered(floor, "silent", 1.1, 4.0),
+        entered(floor, "last", 2.0, 4.0),
+    )
+    held.held_until = 6.0
+    floor.audio(held, frames(1), now=2.5)
+    floor.audio(last, frames(1), now=4.5)
+    assert floor.next_turn(5.9) is None
+    assert floor.deadline(4.5) == 6.0
+    assert floor.next_turn(6.0) is held
 
 
 def test_one_that_yields_is_not_spoken_over_anybody_and_keeps_nobody_waiting() -> None:
