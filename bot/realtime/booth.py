@@ -354,7 +354,8 @@ class RealtimeBooth:
             self._open()
         elif known:  # there is no other engine: try again, ever more slowly
             self._policy.failed()
-            sick.renew_at = asyncio.get_running_loop().time() + self._policy.pause_s(None, sick=True)
+            renew_at = asyncio.get_running_loop().time() + self._policy.pause_s(None, sick=True)
+            sick.renew_at = renew_at if sick.renew_at is None else min(sick.renew_at, renew_at)  # not put off again
             self._check_wanted.set()
         else:
             self._succeeding = True

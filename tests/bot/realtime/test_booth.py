@@ -634,3 +634,23 @@ async def test_cancelling_between_two_attempts_leaves_nothing() -> None:
 def test_the_sdk_does_not_reconnect_by_itself() -> None:
     assert openai.AsyncOpenAI(api_key="x", base_url="http://x").max_retries == 2
     assert build_client("http://127.0.0.1:1", KEY).max_retries == 0
+
+
+@virtual_time
+async def test_bad_answers_of_the_only_engine_do_not_put_off_its_next_session() -> None:
+    limits = replace(QUICK, first_pause_s=10.0, longest_sick_pause_s=60.0)
+    async with meeting(limits, random.Random(7)) as (_, room, booth), running(booth):
+        await room.until(BoothReady)
+        sick = booth._current
+        assert sick is not None
+        booth._succeeding = True
+        while booth._fallback.fall_back(0.0):
+            pass
+        booth._engines[sick] = booth._fallback.engine
+        planned = []
+        for _ in range(8):
+            sick.health.bad = limits.bad_answers
+            booth._replace_if_sick(sick)
+            assert sick.renew_at is not None
+            planned.append(sick.renew_at)
+        assert planned == sorted(planned, reverse=True)
