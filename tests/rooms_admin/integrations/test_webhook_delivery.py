@@ -156,7 +156,7 @@ async def test_a_delivery_that_cannot_be_made_ends_no_other(sending: Sending, mo
 
     async def damaged(subscription_id: str) -> Subscription | None:
         found = await find(subscription_id)
-        return found if found is None or found.url == good.url else replace(found, secret="whsec_=")
+        return found if found is None or found.url == good.url else replace(found, secret="whsec_x")
 
     monkeypatch.setattr(sending.subscriptions, "find", damaged)
     sending.deliveries.publish("room.live", "room-1", {})
