@@ -237,7 +237,8 @@ class BoundedHttpProtocol(H11Protocol):
 
     def _give_way(self) -> None:
         """Close at once in favour of another connection; say so to a caller that is waiting for a response."""
-        if self._waits or self.cycle.response_started:
+        # Without a request it is waiting for one, or closing, as it was refused.
+        if self._waits or self.cycle is None or self.cycle.response_started:
             self._waits = False
             self._expect_nothing()
             self.transport.abort()
