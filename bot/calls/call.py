@@ -459,8 +459,7 @@ class Call:
     async def _restart_silent_stream(self) -> None:
         self._restart_due = False
         self._watch.restarted(self._environment.clock())
-        if self._streams:
-            self._recovery.asked()
+        self._recovery.asked()
         self.record_changed()
         logger.warning("no audio received through the media stream")
         await self._restart_streaming()

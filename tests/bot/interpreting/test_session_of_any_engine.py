@@ -94,7 +94,7 @@ def in_order(meeting: Meeting) -> None:
 
 
 @given(st.sampled_from(PLANS), steps)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40)
 def test_no_sequence_of_model_events_ends_a_room(plan: RoomPlan, said: list[tuple[int, BoothEvent]]) -> None:
     meeting = room(plan)
     for later_ms, event in said:

@@ -52,7 +52,7 @@ UPDATES = {"Driver": {"type": "realtime"}, "TranscriptionDriver": {"type": "tran
 
 
 @pytest.mark.parametrize("session", SESSIONS)
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(st.lists(FRAMES, max_size=6))
 def test_whatever_comes_nothing_raises_and_errors_have_their_shape(
     session: Callable[..., SessionDriver], frames: list[str | bytes]

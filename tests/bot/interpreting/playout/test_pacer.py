@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -287,6 +287,7 @@ class EveryByte(RuleBasedStateMachine):
 
 
 TestEveryByte = EveryByte.TestCase
+TestEveryByte.settings = settings(max_examples=30)
 
 
 def test_a_frame_may_be_taken_because_anothers_is_due() -> None:
