@@ -117,6 +117,8 @@ class LiveRoom:
         """Media streams by their names in the plan."""
         self._ages: dict[str, FrameAge] = {}
         """By the name of the stream: a stream that comes back has the clock of the one before."""
+        self._voices: dict[tuple[str, Lane], list[Lane]] = {}
+        """As what each voice that is being heard on a channel was announced: the plan may change meanwhile."""
         self._over: RoomEnded | Exception | None = None
         self._lanes = LaneStatuses()
         self._watchers: list[Callable[[], None]] = []
@@ -298,11 +300,12 @@ class LiveRoom:
                     elif self._echo_meter is not None:
                         self._echo_meter.stopped(name, self._clock())
                 self._audience.stopped(channel)
-            case VoiceBegins(_, lane):
-                for heard in self._heard_as(lane):
+            case VoiceBegins(channel, lane):
+                self._voices[channel, lane] = self._heard_as(lane)
+                for heard in self._voices[channel, lane]:
                     self._audience.voice_begins(heard)
-            case VoiceEnds(_, lane):
-                for heard in self._heard_as(lane):
+            case VoiceEnds(channel, lane):
+                for heard in self._voices.pop((channel, lane)):
                     self._audience.voice_ends(heard)
             case Caption(line):
                 self._transcript.caption(line)

@@ -657,3 +657,17 @@ async def test_listeners_of_every_variety_that_hears_a_voice_are_told_of_the_ori
         told = [(signal.type, signal.language) async for signal in closed(signals)]
         varieties = ["es-ES"] if separate else ["es-ES", "es-MX"]
         assert told == [(kind, tag) for kind in ("suppress_original", "restore_original") for tag in varieties]
+
+
+@virtual_time
+async def test_the_original_is_given_back_to_listeners_of_a_variety_that_is_taken_out_of_the_room_meanwhile() -> None:
+    plan = RoomPlan(("en-US", "es-ES", "es-MX"), {ADA: PEOPLE[ADA], BENITO: PEOPLE[BENITO]})
+    async with Stage(FakeBooths(Answers(after=0.5, seconds=1.0)), plan) as stage:
+        acs = await stage.dialled()
+        signals = stage.feed.read_signals("room-1")
+        await acs.says(ADA, seconds=1.0, pause=0.5)
+        await stage.until(2.5)
+        stage.room.change_plan(replace(plan, languages=("en-US", "es-ES")))
+        await stage.until(6.0)
+        told = [(signal.type, signal.language) async for signal in closed(signals)]
+        assert told == [(kind, tag) for kind in ("suppress_original", "restore_original") for tag in ("es-ES", "es-MX")]
