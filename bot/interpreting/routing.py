@@ -162,7 +162,7 @@ class RoutingTable:
         for tag in dict.fromkeys(self._plan.languages):
             where = self._channels(tag, heard)
             if primary(tag) != own:
-                if where or tag in self._readers:
+                if where or tag in self._readers or primary(tag) in self._readers:
                     wanted[tag] = where
             elif tag != seat:
                 passed += [channel for channel in where if channel != SHARED_CHANNEL]

@@ -212,6 +212,12 @@ def test_who_moves_from_one_call_to_another_has_not_left() -> None:
     assert table.seat((), EN) == set()
 
 
+def test_a_reader_of_a_language_as_such_reads_the_variety_of_the_room() -> None:
+    table = RoutingTable(replace(THREE, attendees=people(ada=EN, benito=ES)))
+    table.read_outside({"fr"})
+    assert [(route.lane.target, route.spoken) for route in table.routes(ADA)] == [(ES, True), (FR, False)]
+
+
 def test_a_language_that_is_only_read_outside_the_call_has_a_lane_without_a_voice() -> None:
     table = RoutingTable(THREE)
     table.seat({ADA, BENITO}, SHARED_CHANNEL)
