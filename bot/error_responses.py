@@ -83,7 +83,9 @@ def install_error_handlers(app: FastAPI) -> None:
         return error_response(error.status_code, code, str(error.detail), headers=error.headers)
 
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
-        logger.error("request failed", exc_info=error, extra={"path": request.url.path})
+        # That of the route: in the path itself, the rest may be a secret.
+        path = getattr(request.scope.get("route"), "path", "other")
+        logger.error("request failed", exc_info=error, extra={"path": path})
         return error_response(500, "internal_error", "The service failed to handle the request.", headers=SAFE_HEADERS)
 
     app.add_exception_handler(ServiceError, expected)
