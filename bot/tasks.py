@@ -75,7 +75,10 @@ class Background:
     async def _watch(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
-        except Exception as error:  # whatever it is, the process has to end
+        except (Exception, asyncio.CancelledError) as error:  # whatever it is, the process has to end
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise  # the context is being left
             logger.critical("background task failed", exc_info=error, extra={"task": name})
             if self.failure is None:
                 self.failure = BackgroundFailed(name)

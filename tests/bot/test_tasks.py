@@ -88,6 +88,21 @@ async def test_the_first_failure_is_kept_and_the_others_go_on(caplog: pytest.Log
     ]
 
 
+async def test_what_is_cancelled_from_within_has_failed() -> None:
+    """The regression: it was gone, and the service counted as ready."""
+    background = Background()
+
+    async def waits_for_what_another_cancels() -> None:
+        waiting = asyncio.ensure_future(asyncio.Event().wait())
+        asyncio.get_running_loop().call_soon(waiting.cancel)
+        await waiting
+
+    async with background.running({"deliveries": waits_for_what_another_cancels}):
+        async with asyncio.timeout(5):
+            await background.failed.wait()
+    assert str(background.failure) == "deliveries"
+
+
 async def test_nothing_to_run_is_no_failure() -> None:
     background = Background()
     async with background.running({}):
