@@ -24,6 +24,9 @@ RETRY_S = (2.0, 5.0, 10.0, 20.0, 40.0, 60.0)
 """Pauses between attempts to join, in seconds; the last is repeated."""
 REASONS_OF_EMPTY_CALL = ("everybody_left", "nobody_came")
 """Reasons for leaving a call that has not ended: people may come back to it."""
+REASONS_OF_SERVICE = ("service_stopping", "cancelled")
+"""Reasons for leaving a call with which another replica, or the next process, goes on: calls are cancelled where a part
+fails that the service needs."""
 
 
 def new_record(
@@ -218,7 +221,7 @@ async def settle(end: CallEnd, registry: Registry, now: float) -> None:
     over = end.server_call_id is not None and await registry.is_over(end.server_call_id)
     if isinstance(end.following, RetryLater) and not over:
         await try_later(registry, await _wanted_again(end, registry, now), now)
-    elif end.reason == "service_stopping":  # another replica, or the next process, goes on
+    elif end.reason in REASONS_OF_SERVICE:
         wanted = await registry.wanted(room_id)
         if wanted is not None and wanted.paused != end.paused:
             await registry.want(msgspec.structs.replace(wanted, paused=end.paused))

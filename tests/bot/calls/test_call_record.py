@@ -107,10 +107,14 @@ async def test_a_call_that_is_left_for_another_is_over() -> None:
     assert (wanted, over) == (None, True)
 
 
-@virtual_time
-async def test_calls_of_a_service_that_stops_stay_wanted() -> None:
-    _, wanted, over = await settled(left("service_stopping"))
-    assert (wanted, over) == (WANTED, False)
+@pytest.mark.parametrize("reason", ["service_stopping", "cancelled"])
+def test_calls_of_a_service_that_stops_stay_wanted(reason: str) -> None:
+    @virtual_time
+    async def script() -> None:
+        _, wanted, over = await settled(left(reason))
+        assert (wanted, over) == (WANTED, False)
+
+    script()
 
 
 @virtual_time

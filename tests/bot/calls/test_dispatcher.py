@@ -547,6 +547,29 @@ async def test_a_call_whose_end_cannot_be_written_ends_no_other(
 
 
 @virtual_time
+async def test_calls_of_a_service_that_fails_are_left_and_go_on_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The regression: they counted as over, and nobody joined them any more."""
+
+    async def fail(*_: object) -> None:
+        raise RuntimeError("a bug of ours")
+
+    state = InMemoryKeyValue(asyncio.get_running_loop().time)
+    async with ServiceHarness(state=state) as harness:
+        await harness.tell(started())
+        await harness.dial()
+        await harness.report(roster(ADA))
+        monkeypatch.setattr(harness.registry, "receive", fail)
+        await asyncio.wait([harness.running], timeout=30)
+        assert harness.running.done()
+        assert harness.calls.hang_ups == ["connection-1"]
+        assert await harness.registry.calls() == []
+        wanted = await harness.registry.wanted("room-1")
+        assert wanted is not None
+        assert not await harness.registry.is_over("server-call-1")
+        harness.running.exception()
+
+
+@virtual_time
 async def test_the_next_call_of_a_room_is_not_paused() -> None:
     async with ServiceHarness() as harness:
         await harness.tell(started())
@@ -866,7 +889,7 @@ async def test_a_service_that_is_cancelled_hangs_up_everywhere() -> None:
         harness.running.cancel()
         await asyncio.wait([harness.running])
         assert sorted(harness.calls.hang_ups) == ["connection-1", "connection-2"]
-        assert await harness.status(1) == (CallState.ENDED, "cancelled")
+        assert await harness.status(1) == (CallState.LIVE, "cancelled"), "whoever comes next goes on"
         assert harness.booths.running == []
 
 
