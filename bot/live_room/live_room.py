@@ -238,7 +238,8 @@ class LiveRoom:
         self.deliver(Tick())
 
     def _readers_changed(self, languages: frozenset[str]) -> None:
-        self.deliver(ReadersChanged(languages))
+        """Deliver it later: a reader may be closed by a caption, in the middle of the effects of another event."""
+        asyncio.get_running_loop().call_soon(self.deliver, ReadersChanged(languages))
 
     def change_plan(self, plan: RoomPlan) -> None:
         """Use a changed plan from the next frame on; whether audio is mixed stays as it was when the call began."""

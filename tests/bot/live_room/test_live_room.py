@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import pytest
 
@@ -671,3 +672,28 @@ async def test_the_original_is_given_back_to_listeners_of_a_variety_that_is_take
         await stage.until(6.0)
         told = [(signal.type, signal.language) async for signal in closed(signals)]
         assert told == [(kind, tag) for kind in ("suppress_original", "restore_original") for tag in ("es-ES", "es-MX")]
+
+
+@virtual_time
+async def test_a_reader_that_is_closed_by_a_caption_changes_nothing_amid_the_effects_of_another_event() -> None:
+    async with Stage() as stage:
+        acs = await stage.dialled()
+        reader = stage.feed.read_captions("room-1", "es-ES")
+        published, session = stage.feed.caption, stage.room._session
+        publishing: list[bool] = []
+
+        def slow(*args: Any, **options: Any) -> None:
+            publishing.append(True)
+            published(*args, **options)
+            reader.close("too_slow")
+            publishing.pop()
+
+        def handle(event: Event, now: float) -> list[Effect]:
+            assert not publishing
+            return InterpreterSession.handle(session, event, now)
+
+        with patch.object(stage.feed, "caption", slow), patch.object(session, "handle", handle):
+            await acs.says(ADA, seconds=1.0, pause=0.6)
+            await stage.until(6.0)
+        assert not stage.room.over
+        assert reader.reason == "too_slow"
