@@ -106,6 +106,8 @@ class Call:
         self._present: frozenset[str] | None = frozenset(record.present) or None
         """None: nobody has reported yet who is there."""
         self._roster_number = -1
+        self._unnamed = 0
+        """People in the call whom ACS did not name when it last reported all of them."""
         self._strangers = 0
         """People in the call who are not on the roster and therefore not interpreted."""
         self._was_heard = record.was_heard
@@ -306,14 +308,16 @@ class Call:
         empty = self._server_call_id is None if self._present is None else not self._present
         self.happen(CallTrigger.DISCONNECTED, "removed" if removed else "call_ended" if empty else "disconnected")
 
-    def participants(self, raw_ids: frozenset[str], *, unnamed: int = 0) -> None:
+    def participants(self, raw_ids: frozenset[str], *, unnamed: int | None = None) -> None:
         """Note who is in the call. Rooms are by invitation: an id that is not one of the plan's people is a bot.
 
-        People who cannot be invited by an ACS identity, and the `unnamed`, are told to admins.
+        People who cannot be invited by an ACS identity, and the `unnamed` (None: as before), are told to admins.
         """
+        if unnamed is not None:
+            self._unnamed = unnamed
         before, now = self.present, raw_ids & self.room.plan.attendees.keys()
         self._present = now
-        strangers = unnamed + sum(raw_id.startswith(UNINVITED) for raw_id in raw_ids - now)
+        strangers = self._unnamed + sum(raw_id.startswith(UNINVITED) for raw_id in raw_ids - now)
         if strangers != self._strangers:
             self._strangers = strangers
             self.record_changed()

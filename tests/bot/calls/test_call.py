@@ -417,6 +417,8 @@ async def test_people_who_cannot_be_interpreted_are_told_to_admins(stage: Scene)
     await asyncio.sleep(0.1)
     kept = await stage.kept()
     assert kept is not None and kept.reason == stage.call.detail
+    stage.call.participants(frozenset([ADA, "4:+15551234567", "28:us", "8:orgid:u-1"]))
+    assert stage.call.detail == kept.reason, "a comparison with ACS does not show who has no id"
     stage.call.reported(roster(ADA, "28:us"))
     assert stage.call.detail is None
 
