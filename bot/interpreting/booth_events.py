@@ -25,6 +25,7 @@ from bot.interpreting.events import (
     SourceText,
     Usage,
 )
+from bot.interpreting.lane_status import RESTORED
 from bot.interpreting.ledger import EntryKind, EntryState
 from bot.interpreting.plan import RoomPlan
 from bot.interpreting.playout.pacer import BYTES_PER_MS
@@ -283,11 +284,12 @@ class BoothEvents:
 
     def degraded(self, event: BoothDegraded) -> None:
         """Report that a lane is served by less than was asked for, or as asked for again."""
-        if not self._booths.served(event.lane, event.engine):
+        other = "" if event.reason == RESTORED else event.engine
+        if not self._booths.served(event.lane, other):
             return
         for rendition in self._renditions.all():
             if rendition.lane == event.lane and not rendition.complete:
-                rendition.entry.engine = event.engine
+                rendition.entry.engine = other
         self._out.append(LaneServed(event.lane, event.engine, event.reason))
 
     def used(self, event: BoothUsed) -> None:

@@ -24,6 +24,7 @@ from bot.interpreting.events import (
     Usage,
 )
 from bot.interpreting.glossary import GlossaryEntries
+from bot.interpreting.lane_status import RESTORED
 from bot.interpreting.ledger import Entry, EntryState
 from bot.interpreting.plan import AUTO, Lane, Mode, RoomPlan
 from bot.interpreting.quality.checks import Fault, Guard
@@ -804,3 +805,15 @@ def test_a_repetition_that_only_those_hear_who_do_not_hear_the_speaker_is_heard_
     desk.plays(3.3 + LANGUAGE_S, 6.0)
     assert desk.settled() == [("spoken", "")]
     assert [entry.faults for entry in desk.entries()] == [()]
+
+
+def test_a_lane_that_is_served_as_asked_for_again_has_no_other_engine_in_the_ledger() -> None:
+    desk = Desk()
+    for name, engine, reason in [("u-1", "captions", "quota"), ("u-2", "conversation", RESTORED)]:
+        desk.hears(name=name)
+        desk.answers.degraded(BoothDegraded(LANE, engine, reason))
+        desk.answers.text(InterpretationText(LANE, name, "Hola"), 3.0)
+        desk.ends(3.1, name=name)
+    desk.hears(name="u-3")
+    desk.ends(3.2, name="u-3")
+    assert [entry.engine for entry in desk.entries()] == ["captions", "", ""]
