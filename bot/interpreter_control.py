@@ -73,8 +73,6 @@ class InterpreterController:
                 refused = error
                 continue
             followed += 1
-            if action not in ("start", "stop"):
-                return  # the calls of a room share one interpreter
         if not followed and refused is not None:
             raise refused
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from bot.calls.active_calls import TAKEOVER_ATTEMPTS, ActiveCalls, RoomPlans
 from bot.calls.call_record import Rejoin
 from bot.calls.registry import LastCall, Registry
@@ -152,7 +154,7 @@ class Commands:
         await self._registry.note(room_id, LastCall(state=CallState.ENDED, reason="stopped", at=self._wall_clock()))
 
     async def order(self, room_id: str, order: Order) -> None:
-        """Pause, resume or silence the interpreter.
+        """Pause, resume or silence the interpreter; one that is about to join again is paused or not when it has.
 
         Raises:
             CommandRefused: it is not in a call.
@@ -160,6 +162,11 @@ class Commands:
         if await self._forwarded(room_id, order.value):
             return
         call = self._active_calls.by_room(room_id)
+        if call is None and order is not Order.HUSH and not self._active_calls.is_joining(room_id):
+            wanted = await self._registry.wanted(room_id)
+            if wanted is not None:
+                await self._registry.want(msgspec.structs.replace(wanted, paused=order is Order.PAUSE))
+                return
         if call is None or call.live.over:
             raise CommandRefused("not_live", "the interpreter is not in a call of this room")
         call.live.deliver(Ordered(order))

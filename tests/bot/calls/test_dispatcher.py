@@ -546,6 +546,31 @@ async def test_a_call_whose_end_cannot_be_written_ends_no_other(
         assert await harness.status(1) == (CallState.CONNECTED, None), "the room is free again"
 
 
+@pytest.mark.parametrize("orders", [[Order.PAUSE], [Order.PAUSE, Order.RESUME]])
+def test_an_interpreter_that_is_about_to_join_again_takes_orders(orders: list[Order]) -> None:
+    """The regression: they were refused, though the state was shown, and it came back as it had been lost."""
+
+    @virtual_time
+    async def script() -> None:
+        async with ServiceHarness() as harness:
+            await harness.tell(started())
+            await harness.dial()
+            await harness.report(roster(ADA))
+            await harness.report(CallDisconnected(**report(sub_code=500)))
+            assert harness.active_calls.by_room("room-1") is None
+            for order in orders:
+                await harness.commands.order("room-1", order)
+                assert (await harness.commands.status("room-1")).paused == (order is Order.PAUSE)
+            with pytest.raises(CommandRefused, match="not_live"):
+                await harness.commands.order("room-1", Order.HUSH)
+            await asyncio.sleep(RETRY_S[0] + 3)
+            await harness.dial(2)
+            status = await harness.commands.status("room-1")
+            assert (status.state, status.paused) == (CallState.STREAMING, orders[-1] is Order.PAUSE)
+
+    script()
+
+
 @virtual_time
 async def test_calls_of_a_service_that_fails_are_left_and_go_on_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """The regression: they counted as over, and nobody joined them any more."""
