@@ -191,7 +191,7 @@ class LiveRoom:
         return self._lanes
 
     def watch_lanes(self, changed: Callable[[], None]) -> None:
-        """Call `changed` whenever a lane is opened, parked, or served by another engine."""
+        """Call `changed` whenever a lane is opened, parked, or served by another engine, or a key was pressed."""
         self._watchers.append(changed)
 
     async def quiet(self) -> None:
@@ -393,6 +393,7 @@ class LiveRoom:
                         self.deliver(PlayoutReady(True, name))
                     case DtmfData():
                         self.deliver(KeypadPressed(message.tone, message.speaker))
+                        self._lanes_changed()  # it may have paused the room, which is recorded as they are
                     case _:
                         pass  # a kind of message ACS may add
         except Exception as error:  # any error ends this room, and no other

@@ -17,7 +17,7 @@ from bot.calls.media_recovery import FIRST_FRAME_S, FIRST_MEDIA_S, PATIENCE_S, S
 from bot.calls.registry import CallRecord, Registry
 from bot.calls.state_machine import CallState, CallTrigger
 from bot.errors import CallError
-from bot.interpreting.events import Event, PresenceChanged
+from bot.interpreting.events import Event, Order, PresenceChanged
 from bot.interpreting.plan import RoomPlan
 from bot.interpreting.usage_meter import Used
 from bot.live_room.frame_timer import FrameTimer
@@ -406,6 +406,24 @@ async def test_why_a_stream_was_refused_is_told(stage: Scene) -> None:
             acs.sends('{"kind":"AudioMetadata","audioMetadata":{"encoding":"PCM","sampleRate":16000,"channels":1}}')
     await stage.until_left()
     assert (stage.call.reason, stage.call.following) == ("media_lost: sample rate is not 24000", RetryLater())
+
+
+@pytest.mark.parametrize("tone", ["1", "2"])
+def test_a_pause_by_keypad_is_recorded_for_a_successor(tone: str) -> None:
+    """The regression: it was recorded with the next change of a lane; what was paused was heard after a take-over."""
+
+    @scene
+    async def script(stage: Scene) -> None:
+        await stage.begin(paused=tone == "2")
+        acs = await stage.dial()
+        await asyncio.sleep(1.0)
+        stage.call.change_plan(replace(stage.call.room.plan, keypad={"1": Order.PAUSE, "2": Order.RESUME}))
+        acs.sends('{"kind":"DtmfData","dtmfData":{"data":"?"}}'.replace("?", tone))
+        await asyncio.sleep(1.0)
+        kept = await stage.kept()
+        assert kept is not None and kept.paused == (tone == "1")
+
+    script()
 
 
 @scene
