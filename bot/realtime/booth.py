@@ -298,6 +298,7 @@ class RealtimeBooth:
                 return
             if self._opening is None:
                 await asyncio.sleep(self._policy.pause_s(lost.retry_after_s, sick=self._policy.dying))
+            if self._current is None and self._opening is None:  # unless a session that retires has led to one
                 self._open()
 
     def _move_on(self, connection: RealtimeConnection, lost: SessionError) -> None:

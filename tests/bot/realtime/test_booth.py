@@ -654,3 +654,27 @@ async def test_bad_answers_of_the_only_engine_do_not_put_off_its_next_session() 
             assert sick.renew_at is not None
             planned.append(sick.renew_at)
         assert planned == sorted(planned, reverse=True)
+
+
+@virtual_time
+async def test_one_session_is_opened_though_another_engine_is_chosen_in_the_pause_before_it() -> None:
+    async def leave(service: ModelService, connection: ServerConnection, model: ServiceModel) -> None:
+        for text in model.messages():
+            await connection.send(text)
+        model.receive(str(await connection.recv()))
+        for text in model.messages():
+            await connection.send(text)
+        await connection.close(1011)
+
+    limits = replace(QUICK, first_pause_s=5.0, longest_pause_s=5.0)
+    async with meeting(limits, random.Random(1), visits=[leave]) as (service, room, booth), running(booth):
+        await room.until(BoothReady)
+        retiring = booth._current
+        assert retiring is not None
+        await room.until(BoothLost)
+        for name in ("u-1", "u-2", "u-3"):
+            ended = InterpretationEnded(LANE, name, InterpretationOutcome.FAILED, "insufficient_quota")
+            booth.deliver(retiring, ended)
+        await asyncio.sleep(10.0)
+        assert booth.engine == "captions"
+        assert len(service.requests) == 2
