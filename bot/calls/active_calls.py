@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
+from bot.call_keys import is_per_language, room_of
 from bot.calls.call import Call
 from bot.calls.call_record import Rejoin, new_record, settle, try_later
 from bot.calls.environment import CallEnvironment, Interpreted, PlannedRoom, hang_up_orphan
@@ -119,6 +120,13 @@ class ActiveCalls:
         """Say whether another replica, one that is alive, is in the call."""
         return record.owner != self._registry.replica and not (await self._registry.living()).gone(record.owner)
 
+    async def owner_beside(self, key: str) -> str | None:
+        """Return the other replica, alive, that is in a call of the same room: all its calls are in one replica."""
+        for record in await self._registry.calls() if is_per_language(key) else ():
+            if room_of(record.room_id) == room_of(key) and await self.is_elsewhere(record):
+                return record.owner
+        return None
+
     async def find_or_adopt(self, room_id: str) -> Call | None:
         """Return the room's call if this replica has it; take it over first if its replica is gone."""
         call = self.by_room(room_id)
@@ -175,6 +183,7 @@ class ActiveCalls:
         elif (
             step(CallState.LIVE, CallTrigger.RETRY_DUE).action is CallAction.JOIN
             and self.by_room(wanted.room_id) is None
+            and await self.owner_beside(wanted.room_id) is None
         ):
             await self.join(room, wanted.server_call_id, attempts=wanted.attempts)
 

@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from bot.call_keys import is_per_language, room_of
+from bot.call_keys import is_per_language
 from bot.calls.active_calls import TAKEOVER_ATTEMPTS, ActiveCalls, RoomPlans
 from bot.calls.call import Call
 from bot.calls.commands import Commands
@@ -246,10 +246,10 @@ class Dispatcher:
             if record.server_call_id != event.server_call_id:
                 await self._forward_report(record.owner, event)
             return
-        for other in await self._registry.calls() if is_per_language(room.room_id) else ():
-            if room_of(other.room_id) == room_of(room.room_id) and await self._active_calls.is_elsewhere(other):
-                await self._forward_report(other.owner, event)  # all calls of a room are in one replica
-                return
+        beside = await self._active_calls.owner_beside(room.room_id)
+        if beside is not None:
+            await self._forward_report(beside, event)
+            return
         wanted = await self._registry.wanted(room.room_id)
         trigger = _trigger(event, None if wanted is None else wanted.server_call_id)
         if step(CallState.SCHEDULED if wanted is None else CallState.LIVE, trigger).action is CallAction.JOIN:
@@ -447,7 +447,8 @@ class Dispatcher:
     async def _perform(self, correction: Correction) -> None:
         match correction:
             case TakeOver(record):
-                await self._active_calls.adopt(record)
+                if not record.owner or await self._active_calls.owner_beside(record.room_id) is None:
+                    await self._active_calls.adopt(record)
             case RemoveRecord(record):
                 await self._registry.release(record)
             case Join(wanted):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bot.calls.call_record import RETRY_S
 from bot.calls.commands import CommandRefused
 from bot.calls.registry import LEASE_S, CallRecord, Registry
 from bot.calls.replica_mailbox import ANSWER_S, ReplicaMailbox, ReplicaMessage, ReplicaSilent
@@ -25,7 +26,7 @@ from tests.support.in_memory_stores import InMemoryKeyValue
 from tests.support.media_streams import FakeMediaStream, audio_json
 from tests.support.meeting import ADA, ADA_INTO_SPANISH, BENITO, BENITO_INTO_ENGLISH, PEOPLE, TWO_LANGUAGES
 from tests.support.virtual_time import virtual_time
-from webhooks.events import CallConnected, MediaStreamingFailed, ParticipantsUpdated
+from webhooks.events import CallConnected, CallDisconnected, MediaStreamingFailed, ParticipantsUpdated
 
 HEARD_AGAIN_S = 10.0
 ONE_WAY_S = 0.001
@@ -453,6 +454,31 @@ async def test_a_sister_call_taken_over_closes_nothing_that_its_living_replica_s
         await asyncio.sleep(30)
         assert all(reason != "replica_lost" for _, reason in replicas.states(9))
         speaking.cancel()
+
+
+@virtual_time
+async def test_a_lost_call_of_a_room_per_language_is_joined_again_by_the_replica_of_the_others() -> None:
+    """The regression: whichever replica looked first joined it, and what was said there was not heard elsewhere."""
+    async with cluster() as replicas:
+        await in_sister_calls(replicas.a)
+        lost = replicas.a.active_calls.by_room("room-9/es-ES")
+        assert lost is not None
+        lost.reported(CallDisconnected(**report("connection-2", sub_code=500)))
+        await asyncio.sleep(RETRY_S[0] + 5)
+        assert replicas.a.active_calls.by_room("room-9/es-ES") not in (None, lost)
+
+
+@virtual_time
+async def test_the_calls_of_a_room_per_language_are_taken_over_by_one_replica() -> None:
+    async with cluster() as replicas:
+        await in_sister_calls(replicas.a)
+        replicas.a.freeze()
+        await asyncio.sleep(0.5)
+        await replicas.c.dial(1)
+        await asyncio.sleep(LEASE_S + 5)
+        assert [replicas.c.active_calls.by_room(f"room-9/{one}") is not None for one in ("en-US", "es-ES")] == [
+            True
+        ] * 2
 
 
 @virtual_time
