@@ -112,6 +112,8 @@ class InterpreterSession:
         )
         self._passing_through: set[str] = set()
         """Speakers whose own voice is brought to other rooms."""
+        self._not_passed: dict[str, int] = {}
+        """By speaker whose last utterance was brought there: bytes that have come since."""
         self._cut_short: set[str] = set()
         """Speakers whose last utterance was ended amid their speech, by its length."""
         self._announcement: announcement.ReadAloud | None = None
@@ -142,7 +144,9 @@ class InterpreterSession:
                 passing = speaker in self._passing_through
                 if passing:
                     self._renditions.pass_through(self._turns.current[speaker].id, pcm, age_s, now)
-                elif not turns:
+                elif speaker in self._not_passed:
+                    self._not_passed[speaker] += len(pcm)
+                if not turns and not passing:
                     return []  # 50 a second from everybody in the call: they change nothing below
                 self._take_turns(speaker, turns, now)
                 if not turns or isinstance(turns[-1], TurnAudio):
@@ -274,25 +278,25 @@ class InterpreterSession:
     # --- hearing -----------------------------------------------------------------------------
 
     def _take_turns(self, speaker: str, turns: Iterable[TurnEvent], now: float) -> None:
-        passed_on = False
         for turn in turns:
             match turn:
                 case TurnBegan(pcm, ago_ms):
-                    self._begin(speaker, pcm, ago_ms, now, passed_on=passed_on)
+                    self._begin(speaker, pcm, ago_ms, now)
                 case TurnAudio(pcm):
                     self._renditions.hear(self._turns.current[speaker].id, pcm)
                 case TurnEnded(last_voiced_at, patience_ms, reason, voiced_ms):
                     (self._cut_short.add if reason == "cap" else self._cut_short.discard)(speaker)
                     spoken = self._turns.end(speaker, last_voiced_at, voiced_ms)
-                    passed_on = speaker in self._passing_through
-                    self._passing_through.discard(speaker)
+                    if speaker in self._passing_through:
+                        self._passing_through.remove(speaker)
+                        self._not_passed[speaker] = 0
                     self._booth_events.turn_ended(spoken, now)
                     self._renditions.commit(spoken, patience_ms, now)
                 case _:
                     assert_never(turn)
 
-    def _begin(self, speaker: str, pcm: bytes, ago_ms: int, now: float, *, passed_on: bool) -> None:
-        """Begin an utterance, `ago_ms` after its first word. `passed_on`: `pcm` was passed through before."""
+    def _begin(self, speaker: str, pcm: bytes, ago_ms: int, now: float) -> None:
+        """Begin an utterance, `ago_ms` after its first word."""
         if self._plan.barge_in_stops:
             # What the model has not voiced yet was said before the interpreter spoke: it will still be heard.
             # Nobody interrupts the interpretation of their own words by going on.
@@ -303,8 +307,9 @@ class InterpreterSession:
         self._routing.heard_from(speaker)
         found = self._routing.routes(speaker, self._booths.refused)
         spoken.targets = frozenset(route.lane.target for route in found)
+        heard_there = max(0, len(pcm) - self._not_passed.pop(speaker, len(pcm)))  # with the utterance before
         for route in found:
-            self._renditions.begin(spoken, route, b"" if passed_on and route.lane.passthrough else pcm, now)
+            self._renditions.begin(spoken, route, pcm[heard_there:] if route.lane.passthrough else pcm, now)
             if route.lane.passthrough:
                 self._passing_through.add(speaker)
 
@@ -328,6 +333,7 @@ class InterpreterSession:
                 self._paused = True
                 self._turns.clear()
                 self._passing_through.clear()
+                self._not_passed.clear()
                 self._renditions.abandon(self._renditions.all(), "paused")
             case Order.RESUME:
                 self._paused = False

@@ -817,3 +817,14 @@ def test_the_mode_changes_with_the_next_utterance() -> None:
     assert [effect.mode for effect in meeting.effects(OpenBooth)] == [Mode.CONSECUTIVE, Mode.SIMULTANEOUS]
     assert meeting.ends() == {("u-1", ES): ("spoken", ""), ("u-2", ES): ("spoken", "")}
     assert StopPlaying("room") not in meeting.effects(StopPlaying)
+
+
+def test_the_end_of_a_pause_that_was_passed_through_is_not_heard_again_with_what_follows() -> None:
+    people = {ADA: Attendee(ADA, "Ada", "es-ES", "en-US"), BENITO: PEOPLE[BENITO]}
+    meeting = Meeting(RoomPlan(("en-US", "es-ES"), people, layout=Layout.SISTER), silent_model)
+    speech = [*[True] * 100, *[False] * 27, *[True] * 100, *[False] * 60]
+    for number, voiced in enumerate(speech, start=1):
+        meeting.happens(number * 0.02, SpeakerAudio(ADA, numbered(number), voiced))
+    meeting.run(until=8.0)
+    heard = [number for _, number in meeting.played("es-ES")]
+    assert heard == list(range(1, heard[-1] + 1))
