@@ -4,7 +4,7 @@
 #   make replicas  three replicas, one is killed in mid-sentence: what is lost, and how soon the call goes on
 #   make check     format, lint, types, import contracts, unit tests
 #   make test      make check, then every other test
-#   make soak      the long tests: hours of meeting, fuzzing, take-over; SHARD=2/8 runs the second of eight parts
+#   make soak      the long tests: hours of meeting, fuzzing, take-over; SHARD=2/10 runs the second of ten parts
 #   make explore   property tests with new examples; what fails is printed with the seed
 #   make bench     the benchmarks, a table at the end
 

@@ -65,8 +65,8 @@ async def test_media_keys_spelt_otherwise_are_read(replace: dict[str, str], engl
     "switches",
     [
         {"media_frame_ms": 100},
-        {"media_frame_ms": 200},
-        {"streams_per_participant": 2},
+        pytest.param({"media_frame_ms": 200}, marks=pytest.mark.soak),
+        pytest.param({"streams_per_participant": 2}, marks=pytest.mark.soak),
         {"streams_per_participant": 3, "media_frame_ms": 100},
     ],
 )

@@ -83,11 +83,9 @@ def always(do: str, **members: Any) -> FaultRule:
 BY_DEFAULT = {
     "good behaviour",
     "answers once",
-    "another language",
     "silent always",
     "endless audio",
     "cut at mid_response",
-    "late",
     "no transcription",
     "answers noise",
     "misheard",

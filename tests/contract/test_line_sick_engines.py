@@ -73,7 +73,7 @@ async def test_an_engine_that_dies_at_the_first_audio_is_left_for_captions(engli
         assert ("open", "captions", "closed_1011") in seen
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("status", [404, *(pytest.param(status, marks=pytest.mark.soak) for status in (401, 403))])
 async def test_a_key_that_is_refused_for_a_while_is_asked_again(english: bytes, status: int) -> None:
     async with line(engine=engine()) as whole:
         whole.emulator.realtime.faults = RealtimeFaults((FaultRule("refuse", status=status, times=3),))
