@@ -105,6 +105,8 @@ class MediaFault(Struct, kw_only=True, forbid_unknown_fields=True):
     """Texts that are replaced in every message to the bot, for keys and values written otherwise."""
     refuse_dials: bool = False
     """Fail to open the media socket."""
+    dial_delay_ms: Milliseconds = 0
+    """Open each media socket that much later."""
     token: TokenFlaw = "valid"
     """Flaw of the token that opens the media socket."""
     times: Times | None = None

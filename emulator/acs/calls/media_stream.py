@@ -105,6 +105,9 @@ class MediaStream:
         flaw = self._faults.media.token
         if flaw != "missing":
             headers["Authorization"] = "Bearer " + self._issuer.token(MEDIA_TOKEN_S, flaw)
+        if delay_ms := self._faults.media.dial_delay_ms:
+            self._note("media.delayed", by_ms=delay_ms)
+            await asyncio.sleep(delay_ms / 1000)
         if self._faults.refuse_dial():
             return self._note_dial("refused by a fault")
         try:
