@@ -24,7 +24,7 @@ from bot.calls import acs_client as call_automation
 from bot.calls.acs_client import AcsCalls
 from bot.calls.dispatcher import Dispatcher
 from bot.calls.environment import CallAddresses
-from bot.calls.registry import Registry
+from bot.calls.replicas.registry import Registry
 from bot.calls.service import CallService
 from bot.config import Settings
 from bot.error_responses import install_error_handlers

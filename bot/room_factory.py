@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bot.booth import BoothFactory
-from bot.call_keys import is_per_language, room_of, stream_of
+from bot.calls.call_keys import is_per_language, room_of, stream_of
 from bot.calls.environment import Interpreted, PlannedRoom
 from bot.interpreting.quality.language_id import IdentifyLanguage
 from bot.interpreting.usage_meter import UsageMeter

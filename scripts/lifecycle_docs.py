@@ -57,7 +57,8 @@ def recovery() -> str:
 
 def times() -> str:
     """Return every other time."""
-    from bot.calls import call_record, media_recovery, periodic_checks, reconciler, registry
+    from bot.calls import call_record, media_recovery, periodic_checks
+    from bot.calls.replicas import reconciler, registry
 
     pauses = ", ".join(f"{pause:g}" for pause in call_record.RETRY_S)
     rows = [

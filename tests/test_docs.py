@@ -15,7 +15,8 @@ import msgspec
 import pytest
 
 from bot import rate_limits
-from bot.calls import dispatcher, media_recovery, periodic_checks, registry, replica_mailbox, service
+from bot.calls import dispatcher, media_recovery, periodic_checks, service
+from bot.calls.replicas import mailbox, registry
 from bot.config import Settings
 from bot.interpreting import booth_events, renditions
 from bot.interpreting.playout import catch_up, channels, lateness, pacer
@@ -213,7 +214,7 @@ def test_the_times_on_the_operations_page_are_those_of_the_code() -> None:
         f"renews its lease every {registry.BEAT_S:g} s; after {registry.LEASE_S:g} s without",
         f"The others check every {periodic_checks.REGISTRY_CHECK_S:g} s",
         f"after the lease and a check, {longest:g} s at most",
-        f"or with 503 after {replica_mailbox.ANSWER_S:g} s",
+        f"or with 503 after {mailbox.ANSWER_S:g} s",
         f"no replica is considered gone for {registry.LEASE_S:g} s",
         f"joins again, {media_recovery.PATIENCE_S[media_recovery.RecoveryStep.RESTART]:g} s later",
         f"closed with {SERVICE_RESTART} in a pause",

@@ -14,12 +14,12 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from bot.call_keys import is_per_language, room_of
 from bot.calls.call import Call
+from bot.calls.call_keys import is_per_language, room_of
 from bot.calls.call_record import Rejoin, new_record, settle, try_later
 from bot.calls.environment import CallEnvironment, Interpreted, PlannedRoom, hang_up_orphan
-from bot.calls.registry import LEASE_S, CallRecord, LastCall, WantedCall
-from bot.calls.replica_mailbox import ReplicaMailbox
+from bot.calls.replicas.mailbox import ReplicaMailbox
+from bot.calls.replicas.registry import LEASE_S, CallRecord, LastCall, WantedCall
 from bot.calls.state_machine import CallAction, CallState, CallTrigger, step
 from bot.tasks import ServiceTasks
 from storage.errors import StoreUnavailable

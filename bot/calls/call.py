@@ -27,7 +27,7 @@ from bot.calls.media_recovery import (
     MediaRecovery,
     RecoveryStep,
 )
-from bot.calls.registry import CallRecord, LastCall
+from bot.calls.replicas.registry import CallRecord, LastCall
 from bot.calls.state_machine import CallAction, CallState, CallTrigger, step
 from bot.errors import CallError
 from bot.interpreting.events import Order, Ordered, PresenceChanged

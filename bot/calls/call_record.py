@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import msgspec
 
 from bot.calls.environment import PlannedRoom
-from bot.calls.registry import LANES_RECORDED, CallRecord, LaneSummary, LastCall, Registry, WantedCall
+from bot.calls.replicas.registry import LANES_RECORDED, CallRecord, LaneSummary, LastCall, Registry, WantedCall
 from bot.calls.state_machine import CallState, CallTrigger
 from bot.interpreting.lane_status import LaneState, LaneStatuses
 from storage.errors import StoreUnavailable

@@ -9,8 +9,8 @@ import msgspec
 
 from bot.calls.active_calls import TAKEOVER_ATTEMPTS, ActiveCalls, RoomPlans
 from bot.calls.call_record import Rejoin
-from bot.calls.registry import LastCall, Registry
-from bot.calls.replica_mailbox import ReplicaMailbox, ReplicaMessage, ReplicaSilent
+from bot.calls.replicas.mailbox import ReplicaMailbox, ReplicaMessage, ReplicaSilent
+from bot.calls.replicas.registry import LastCall, Registry
 from bot.calls.state_machine import CallAction, CallState, CallTrigger, step
 from bot.interpreting.events import Order, Ordered
 from bot.interpreting.plan import Lane

@@ -11,12 +11,13 @@ import logging
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from bot.call_keys import is_per_language
 from bot.calls.active_calls import TAKEOVER_ATTEMPTS, ActiveCalls, RoomPlans
 from bot.calls.call import Call
+from bot.calls.call_keys import is_per_language
 from bot.calls.commands import Commands
 from bot.calls.environment import CallControl, PlannedRoom, hang_up_orphan
-from bot.calls.reconciler import (
+from bot.calls.replicas.mailbox import ReplicaMailbox, ReplicaMessage
+from bot.calls.replicas.reconciler import (
     CheckOwner,
     Correction,
     GiveUp,
@@ -27,8 +28,7 @@ from bot.calls.reconciler import (
     TakeOver,
     UpdateParticipants,
 )
-from bot.calls.registry import CallRecord, Registry, decode_event, decode_report, encode_event
-from bot.calls.replica_mailbox import ReplicaMailbox, ReplicaMessage
+from bot.calls.replicas.registry import CallRecord, Registry, decode_event, decode_report, encode_event
 from bot.calls.state_machine import CallAction, CallState, CallTrigger, step
 from bot.interpreting.plan import RoomPlan
 from bot.log_format import log_context

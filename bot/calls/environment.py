@@ -9,7 +9,7 @@ from typing import Protocol
 from urllib.parse import quote
 
 from bot.calls.acs_client import CallLook
-from bot.calls.registry import Registry
+from bot.calls.replicas.registry import Registry
 from bot.errors import CallError
 from bot.interpreting.events import Event
 from bot.interpreting.lane_status import LaneStatuses
@@ -29,7 +29,7 @@ class PlannedRoom:
     """A room as calls need it."""
 
     room_id: str
-    """Key of the call (`bot.call_keys`)."""
+    """Key of the call (`bot.calls.call_keys`)."""
     acs_room_id: str
     plan: RoomPlan
     used: Used = field(default_factory=Used)

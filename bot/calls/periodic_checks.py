@@ -10,8 +10,8 @@ from bot.calls.active_calls import ActiveCalls
 from bot.calls.call import Call
 from bot.calls.dispatcher import Dispatcher
 from bot.calls.environment import CallControl, hang_up_orphan
-from bot.calls.reconciler import OwnCalls, Reconciler, RegistryContents
-from bot.calls.registry import OFF_BEAT_S, Registry
+from bot.calls.replicas.reconciler import OwnCalls, Reconciler, RegistryContents
+from bot.calls.replicas.registry import OFF_BEAT_S, Registry
 from bot.errors import CallError
 from storage.errors import StoreUnavailable
 

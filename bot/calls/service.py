@@ -12,8 +12,8 @@ from bot.calls.commands import Commands
 from bot.calls.dispatcher import Dispatcher
 from bot.calls.environment import CallAddresses, CallControl, CallEnvironment
 from bot.calls.periodic_checks import PeriodicChecks
-from bot.calls.registry import Registry
-from bot.calls.replica_mailbox import ReplicaMailbox
+from bot.calls.replicas.mailbox import ReplicaMailbox
+from bot.calls.replicas.registry import Registry
 from bot.calls.state_machine import CallTrigger
 from bot.outputs.webhook_events import EmitEvent
 from bot.tasks import ServiceTasks

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot.call_keys import is_per_language, room_of, stream_of
+from bot.calls.call_keys import is_per_language, room_of, stream_of
 from bot.interpreting.plan import Attendee, Layout, Mode, Order, RoomPlan, Stability
 from bot.room_plans import (
     StoredRoomPlans,

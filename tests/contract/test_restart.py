@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.calls.registry import Registry
+from bot.calls.replicas.registry import Registry
 from emulator.app import Emulator
 from emulator.client import Participant
 from emulator.config import RESOURCE_ID, Config

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.calls.registry import CallRecord, LastCall, WantedCall
+from bot.calls.replicas.registry import CallRecord, LastCall, WantedCall
 from rooms_admin.integrations.subscriptions import Delivery, Subscription
 from rooms_admin.rooms.room import Glossary, Room
 from rooms_admin.transcripts.recorder import OpenLedgerRecord

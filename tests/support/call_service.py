@@ -10,10 +10,10 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
-from bot.call_keys import call_key, is_per_language, room_of, stream_of
 from bot.calls.acs_client import CallLook
+from bot.calls.call_keys import call_key, is_per_language, room_of, stream_of
 from bot.calls.environment import CallAddresses, Interpreted, PlannedRoom
-from bot.calls.registry import Registry
+from bot.calls.replicas.registry import Registry
 from bot.calls.service import CallService
 from bot.calls.state_machine import CallState
 from bot.interpreting.plan import Layout

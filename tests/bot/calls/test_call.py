@@ -14,7 +14,7 @@ from bot.calls.call import REMOVED_SUB_CODE, Call
 from bot.calls.call_record import Rejoin, RetryLater, new_record
 from bot.calls.environment import CallAddresses, CallEnvironment
 from bot.calls.media_recovery import FIRST_FRAME_S, FIRST_MEDIA_S, PATIENCE_S, SILENT_S, RecoveryStep
-from bot.calls.registry import CallRecord, Registry
+from bot.calls.replicas.registry import CallRecord, Registry
 from bot.calls.state_machine import CallState, CallTrigger
 from bot.errors import CallError
 from bot.interpreting.events import Event, Order, PresenceChanged

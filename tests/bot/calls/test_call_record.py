@@ -23,7 +23,7 @@ from bot.calls.call_record import (
     try_later,
 )
 from bot.calls.environment import PlannedRoom
-from bot.calls.registry import CallRecord, LastCall, Registry, WantedCall
+from bot.calls.replicas.registry import CallRecord, LastCall, Registry, WantedCall
 from bot.calls.state_machine import CallState, CallTrigger
 from bot.interpreting.lane_status import LaneStatuses
 from bot.interpreting.plan import Lane

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.calls.environment import CallAddresses, hang_up_orphan
-from bot.calls.registry import Registry
+from bot.calls.replicas.registry import Registry
 from bot.errors import CallError
 from storage.errors import StoreUnavailable
 from tests.support.in_memory_stores import InMemoryKeyValue

@@ -14,8 +14,8 @@ import pytest
 from bot.calls.acs_client import CallLook
 from bot.calls.environment import PlannedRoom, hang_up_orphan
 from bot.calls.periodic_checks import REGISTRY_CHECK_S, PeriodicChecks
-from bot.calls.reconciler import CheckOwner, Join, RemoveRecord, ReportGone, TakeOver, UpdateParticipants
-from bot.calls.registry import CallRecord, Registry, WantedCall
+from bot.calls.replicas.reconciler import CheckOwner, Join, RemoveRecord, ReportGone, TakeOver, UpdateParticipants
+from bot.calls.replicas.registry import CallRecord, Registry, WantedCall
 from bot.errors import CallError
 from storage.errors import StoreUnavailable
 from tests.support.in_memory_stores import InMemoryKeyValue

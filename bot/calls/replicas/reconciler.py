@@ -17,7 +17,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from bot.calls.acs_client import CallLook
-from bot.calls.registry import CallRecord, LiveReplicas, WantedCall
+from bot.calls.replicas.registry import CallRecord, LiveReplicas, WantedCall
 
 EMPTY_S = 120.0
 """How long an interpreter stays in a call without people, in seconds: an admin may have sent it ahead."""

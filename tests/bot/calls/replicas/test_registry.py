@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from bot.calls.registry import (
+from bot.calls.replicas.registry import (
     LEASE_S,
     CallRecord,
     LastCall,

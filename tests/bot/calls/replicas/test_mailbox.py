@@ -12,8 +12,8 @@ import pytest
 
 from bot.calls.call_record import RETRY_S
 from bot.calls.commands import CommandRefused
-from bot.calls.registry import LEASE_S, CallRecord, Registry
-from bot.calls.replica_mailbox import ANSWER_S, ReplicaMailbox, ReplicaMessage, ReplicaSilent
+from bot.calls.replicas.mailbox import ANSWER_S, ReplicaMailbox, ReplicaMessage, ReplicaSilent
+from bot.calls.replicas.registry import LEASE_S, CallRecord, Registry
 from bot.calls.state_machine import CallState
 from bot.errors import CallError
 from bot.interpreting.events import BoothDegraded, Order

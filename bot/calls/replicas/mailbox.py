@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from bot.calls.registry import BEAT_S, OFF_BEAT_S, Registry
+from bot.calls.replicas.registry import BEAT_S, OFF_BEAT_S, Registry
 from http_serving.errors import ServiceError
 from storage.errors import StoreUnavailable
 

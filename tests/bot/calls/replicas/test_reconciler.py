@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.calls.acs_client import CallLook
-from bot.calls.reconciler import (
+from bot.calls.replicas.reconciler import (
     ATTEMPTS,
     EMPTY_S,
     CheckOwner,
@@ -21,7 +21,7 @@ from bot.calls.reconciler import (
     TakeOver,
     UpdateParticipants,
 )
-from bot.calls.registry import CallRecord, LiveReplicas, WantedCall
+from bot.calls.replicas.registry import CallRecord, LiveReplicas, WantedCall
 from tests.support.meeting import ADA
 
 OWN = CallRecord(
