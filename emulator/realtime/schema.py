@@ -151,7 +151,11 @@ def array(inner: Check, max_items: int | None = None) -> Check:
 
 
 def record(fields: Mapping[str, Check], required: Collection[str] = ()) -> Check:
-    """Return a check for an object with these keys and no others."""
+    """Return a check for an object with these keys and no others.
+
+    The check removes optional members that are null where null has no meaning of its own: SDKs send them for what their
+    caller left out, and the service takes them for absent.
+    """
 
     def check(value: object, path: str) -> None:
         if not isinstance(value, dict):
@@ -160,13 +164,24 @@ def record(fields: Mapping[str, Check], required: Collection[str] = ()) -> Check
         for key in required:
             if key not in value:
                 raise missing_parameter(prefix + key)
-        for key, item in value.items():
+        for key, item in list(value.items()):
             inner = fields.get(key)
             if inner is None:
                 raise unknown_parameter(prefix + key)
-            inner(item, prefix + key)
+            if item is None and key not in required and not _takes_null(inner):
+                del value[key]
+            else:
+                inner(item, prefix + key)
 
     return check
+
+
+def _takes_null(check: Check) -> bool:
+    try:
+        check(None, "")
+    except ApiError:
+        return False
+    return True
 
 
 def variants(tag: str, choices: Mapping[str, Check]) -> Check:

@@ -218,3 +218,14 @@ async def test_closing_the_server_closes_every_socket_with_1001() -> None:
             assert caught.value.rcvd is not None
             assert caught.value.rcvd.code == 1001
     assert len(service.journal.entries("realtime.closed")) == 2
+
+
+async def test_null_members_count_as_absent(service: Service) -> None:
+    """Some frameworks send null for every member that their caller left out."""
+    async with service.connect() as talk:
+        await talk.configure({**SESSION, "tools": None, "max_output_tokens": None, "tracing": None})
+        item_id = await talk.commit(marker_tone(3) * 5)
+        absent = dict.fromkeys(("instructions", "tools", "tool_choice", "audio", "metadata", "max_output_tokens"))
+        await talk.interpret(item_id, **absent)
+        done = await talk.until("response.done")
+        assert done.response.output[0].content[0].transcript == "[es] utterance 3"

@@ -84,13 +84,19 @@ def test_good_values_pass(value: Any) -> None:
         ({"flag": None, "choice": "w"}, "invalid_value", "choice"),
         ({"flag": None, "choice": {"z": 1.5}}, "decimal_above_max_value", "choice.z"),
         ({"flag": None, "choice": {"z": "1"}}, "invalid_type", "choice.z"),
-        ({"flag": None, "open": None}, "invalid_type", "open"),
+        ({"flag": None, "kind": {"type": None}}, "invalid_type", "kind.type"),
     ],
 )
 def test_bad_values_are_named_by_code_and_path(value: Any, code: str, param: str) -> None:
     error = refusal(SHAPE, value)
     assert (error.code, error.param) == (code, param)
     assert error.kind == "invalid_request_error"
+
+
+def test_an_optional_null_is_absent_and_one_with_a_meaning_stays() -> None:
+    value: Any = {"flag": None, "open": None, "kind": {"type": "a", "n": None}, "choice": None, "names": None}
+    SHAPE(value, "")
+    assert value == {"flag": None, "kind": {"type": "a"}}
 
 
 def test_messages_use_the_words_of_the_service() -> None:

@@ -86,7 +86,7 @@ def test_noise_reduction_keeps_its_strength() -> None:
         ({"output_modalities": []}, "invalid_value", "session.output_modalities"),
         ({"max_output_tokens": 4097}, "integer_above_max_value", "session.max_output_tokens"),
         ({"max_output_tokens": "all"}, "invalid_value", "session.max_output_tokens"),
-        ({"instructions": None}, "invalid_type", "session.instructions"),
+        ({"instructions": 1}, "invalid_type", "session.instructions"),
         ({"type": "transcription"}, "invalid_value", "session.type"),
         ({"type": "translation"}, "invalid_value", "session.type"),
         ({"model": "another"}, "invalid_value", "session.model"),

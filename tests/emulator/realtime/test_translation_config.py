@@ -70,7 +70,7 @@ def test_a_wrong_language_is_told_the_accepted_ones(language: str) -> None:
         ({"audio": {"input": {"language": "de"}}}, "unknown_parameter", "session.audio.input.language"),
         ({"audio": {"input": {"turn_detection": None}}}, "unknown_parameter", "session.audio.input.turn_detection"),
         ({"audio": {"output": {"voice": "marin"}}}, "unknown_parameter", "session.audio.output.voice"),
-        ({"audio": {"output": {"language": None}}}, "invalid_type", "session.audio.output.language"),
+        ({"audio": {"output": {"language": 1}}}, "invalid_type", "session.audio.output.language"),
         (
             {"audio": {"input": {"transcription": {"model": "m", "language": "de"}}}},
             "unknown_parameter",
