@@ -22,13 +22,23 @@ from emulator.realtime.faults.plan import ConnectionFaults, RealtimeFaultPlan
 from emulator.realtime.faults.rules import RealtimeFaults
 from emulator.realtime.transcription import TranscriptionSession
 from emulator.realtime.translation import TranslationSession
-from emulator.realtime.upgrade import PREVIEW_PATHS, REALTIME_PATHS, TRANSLATION_PATHS, Refused, UpgradePolicy
+from emulator.realtime.upgrade import (
+    BETA_GONE,
+    PREVIEW_PATHS,
+    REALTIME_PATHS,
+    SUBPROTOCOL,
+    TRANSLATION_PATHS,
+    Refused,
+    UpgradePolicy,
+)
+from emulator.realtime.wire import encode_event
 
 logger = logging.getLogger(__name__)
 
 MAX_FRAME_BYTES = 24 * 1024 * 1024
 """Frame limit: an append of 15 MiB in base64, with its JSON."""
-SECRET_HEADERS = frozenset({"authorization", "api-key", "cookie"})
+SECRET_HEADERS = frozenset({"authorization", "api-key", "cookie", "sec-websocket-protocol"})
+BETA_CLOSE_CODE = 4000
 DRAIN_TIMEOUT_S = 3.0
 NO_FAULTS = RealtimeFaults()
 DEFAULT_CONFIG = RealtimeConfig()
@@ -133,7 +143,7 @@ class RealtimeServer:
             "realtime.connection",
             connection_id=connection_id,
             number=number,
-            target=request.path_qs,
+            target=_without_key(request),
             headers={
                 name: "***" if name.lower() in SECRET_HEADERS else value for name, value in request.headers.items()
             },
@@ -145,12 +155,17 @@ class RealtimeServer:
         except Refused as refused:
             self._journal.note("realtime.refused", connection_id=connection_id, status=refused.status)
             return web.json_response(refused.body, status=refused.status, headers=refused.headers)
-        socket = web.WebSocketResponse(compress=False, max_msg_size=MAX_FRAME_BYTES, timeout=1.0, autoping=False)
+        socket = web.WebSocketResponse(
+            protocols=(SUBPROTOCOL,), compress=False, max_msg_size=MAX_FRAME_BYTES, timeout=1.0, autoping=False
+        )
         try:
             await socket.prepare(request)
         except ConnectionError:  # the client left before the answer
             self._journal.note("realtime.closed", connection_id=connection_id, code=None, reason="lost")
             return web.Response(status=400)
+        if admission.beta:
+            await self._refuse_beta(socket, connection_id)
+            return socket
         transport = request.transport
         assert transport is not None  # only a lost connection has none
         session = SESSIONS[admission.kind](
@@ -169,6 +184,15 @@ class RealtimeServer:
             if not self._connections:
                 self._all_gone.set()
         return socket
+
+    async def _refuse_beta(self, socket: web.WebSocketResponse, connection_id: str) -> None:
+        reason = f"{BETA_GONE.kind}.{BETA_GONE.code}"
+        try:
+            await socket.send_str(encode_event({"type": "error", "event_id": None, "error": BETA_GONE.body()}))
+            await socket.close(code=BETA_CLOSE_CODE, message=reason.encode())
+        except ConnectionError:
+            reason = "lost"
+        self._journal.note("realtime.closed", connection_id=connection_id, code=BETA_CLOSE_CODE, reason=reason)
 
     async def _misbehave(self, request: web.Request, faults: ConnectionFaults) -> None:
         """Carry out the fault rules for upgrades. Raises Refused."""
@@ -189,3 +213,9 @@ class RealtimeServer:
     async def _not_found(self, request: web.Request) -> web.Response:
         body = http_error("404", f"Resource not found: {request.method} {request.path}")
         return web.json_response(body, status=404)
+
+
+def _without_key(request: web.Request) -> str:
+    """Return the request target for the journal, without an `api-key`."""
+    url = request.rel_url
+    return str(url.update_query({"api-key": "***"}) if "api-key" in url.query else url)

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emulator.realtime.deployments import DeploymentKind, Deployments, kind_named, known_as
-from emulator.realtime.errors import http_error
+from emulator.realtime.errors import ApiError, http_error
 
 REALTIME_PATHS = ("/v1/realtime", "/openai/v1/realtime")
 TRANSLATION_PATHS = ("/v1/realtime/translations", "/openai/v1/realtime/translations")
 PREVIEW_PATHS = ("/openai/realtime", "/openai/realtime/translations")
 """Paths of the withdrawn preview API, also used for translations by the SDK's Azure client: refused with an advice."""
+
+SUBPROTOCOL = "realtime"
+"""Subprotocol that browsers ask for; the others they offer carry a key, or ask for the beta."""
+KEY_SUBPROTOCOL = "openai-insecure-api-key."
+BETA_SUBPROTOCOL = "openai-beta.realtime-v1"
+BETA_GONE = ApiError(
+    "beta_api_shape_disabled",
+    "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API.",
+)
+"""What a client that asks for the beta gets in an open socket, before it is closed with 4000; as captured."""
 
 PREVIEW_GONE = (
     "The preview Realtime API is not served any more. Connect to /openai/v1/realtime?model=<deployment>, or to "
@@ -37,6 +47,8 @@ class Admission:
     kind: DeploymentKind
     model: str
     """Model as the session shows it; for a transcription the deployment's name, "" if the client sends it later."""
+    beta: bool = False
+    """Whether the client asks for the withdrawn beta and is to get BETA_GONE instead of a session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +63,7 @@ class UpgradePolicy:
     def admit(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Admission:
         """Decide a request; `headers` must ignore case. Raises Refused."""
         translating = path in TRANSLATION_PATHS
-        self._authorize(headers, bearer=self.translation_bearer or not translating)
+        self._authorize(path, query, headers)
         if path in PREVIEW_PATHS:
             raise Refused(400, http_error("unsupported_api_version", PREVIEW_GONE))
         if "api-version" in query:
@@ -59,17 +71,27 @@ class UpgradePolicy:
         admission = self._translation(query) if translating else self._realtime(query)
         if headers.get("Upgrade", "").lower() != "websocket":
             raise Refused(426, http_error("upgrade_required", "This path speaks WebSocket."))
-        return admission
+        asks_for_beta = headers.get("OpenAI-Beta", "") == "realtime=v1" or BETA_SUBPROTOCOL in _offered(headers)
+        return replace(admission, beta=asks_for_beta and not translating)
 
-    def _authorize(self, headers: Mapping[str, str], *, bearer: bool) -> None:
-        scheme, _, token = headers.get("Authorization", "").partition(" ")
-        presented = token.strip() if bearer and scheme.lower() == "bearer" else headers.get("api-key", "")
+    def _authorize(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
+        presented = self._presented(path, query, headers)
         if not hmac.compare_digest(presented.encode(), self.key.encode()):
             message = (
                 "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid "
                 "key for an active subscription."
             )
             raise Refused(401, http_error("401", message, kind="authentication_error"))
+
+    def _presented(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> str:
+        """Return the key that a client presents in one of the ways that the service of this path takes."""
+        scheme, _, token = headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and (self.translation_bearer or path not in TRANSLATION_PATHS):
+            return token.strip()
+        if path.startswith("/openai/"):  # Azure: in the query, not in a subprotocol
+            return headers.get("api-key", "") or query.get("api-key", "")
+        keys = [word.removeprefix(KEY_SUBPROTOCOL) for word in _offered(headers) if word.startswith(KEY_SUBPROTOCOL)]
+        return headers.get("api-key", "") or (keys[0] if keys else "")
 
     def _realtime(self, query: Mapping[str, str]) -> Admission:
         intent, name = query.get("intent"), query.get("model", "")
@@ -104,6 +126,10 @@ class UpgradePolicy:
             )
             raise Refused(404, http_error("DeploymentNotFound", message))
         return self.deployments[name].kind
+
+
+def _offered(headers: Mapping[str, str]) -> list[str]:
+    return [word.strip() for word in headers.get("Sec-WebSocket-Protocol", "").split(",")]
 
 
 def _missing_model() -> Refused:

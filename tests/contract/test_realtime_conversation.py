@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import pytest
-from openai import omit
+from openai import AsyncOpenAI, omit
 from openai.types.realtime import ResponseAudioDeltaEvent, ResponseDoneEvent, SessionCreatedEvent
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from emulator.engine.scripted import ScriptedEngine, marker_tone, read_markers
 from emulator.realtime.config import RealtimeConfig
-from tests.support.realtime_client import KEY, MODEL, SESSION, Service, realtime_service
+from tests.support.realtime_client import KEY, LOOPBACK, MODEL, SESSION, Service, realtime_service
 
 
 @pytest.fixture
@@ -133,6 +135,43 @@ async def test_both_ways_to_present_the_key(service: Service, headers: dict[str,
     (entry,) = service.journal.entries("realtime.connection")
     assert KEY not in str(entry)
     assert entry["target"] == f"/openai/v1/realtime?model={MODEL}"
+
+
+async def test_the_beta_is_refused_in_an_open_socket(service: Service) -> None:
+    """Recorded: the upgrade, an error instead of a session, close 4000."""
+    async with service.connect(extra_headers={"OpenAI-Beta": "realtime=v1"}) as talk:
+        error = (await talk.next()).error
+        assert (error.type, error.code) == ("invalid_request_error", "beta_api_shape_disabled")
+        assert error.message.endswith("Please use /v1/realtime for the GA API.")
+        with pytest.raises(ConnectionClosed) as caught:
+            await talk.next()
+    assert caught.value.rcvd is not None
+    assert (caught.value.rcvd.code, caught.value.rcvd.reason) == (4000, "invalid_request_error.beta_api_shape_disabled")
+    assert [entry["code"] for entry in service.journal.entries("realtime.closed")] == [4000]
+
+
+async def test_the_old_beta_client_is_refused_too(service: Service) -> None:
+    async with AsyncOpenAI(websocket_base_url=f"ws://127.0.0.1:{service.port}/v1", api_key=KEY) as client:
+        manager = client.beta.realtime.connect(model=MODEL, websocket_connection_options=LOOPBACK)
+        async with manager as connection:
+            error: Any = await connection.recv()
+            assert error.error.code == "beta_api_shape_disabled"
+
+
+@pytest.mark.parametrize(
+    ("path", "protocols"),
+    [
+        (f"v1/realtime?model={MODEL}", ["realtime", f"openai-insecure-api-key.{KEY}"]),
+        (f"openai/v1/realtime?model={MODEL}&api-key={KEY}", ["realtime"]),
+    ],
+)
+async def test_a_browser_opens_a_socket_without_headers(service: Service, path: str, protocols: list[str]) -> None:
+    """The subprotocol is confirmed, and the key is in no journal."""
+    async with connect(f"ws://127.0.0.1:{service.port}/{path}", subprotocols=protocols, proxy=None) as socket:  # type: ignore[arg-type]  # a subprotocol is a string
+        assert json.loads(await socket.recv())["type"] == "session.created"
+        assert socket.subprotocol == "realtime"
+    (entry,) = service.journal.entries("realtime.connection")
+    assert KEY not in str(entry)
 
 
 async def test_a_wrong_key_is_refused_before_the_socket_opens(service: Service) -> None:

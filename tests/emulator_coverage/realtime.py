@@ -38,6 +38,9 @@ TRANSPORT = [
         ("?intent=transcription, or a transcription model",
          "upgrade.py::test_a_transcription_by_intent_or_by_its_model"),
         ("Authorization: Bearer, api-key; else 401", "upgrade.py::test_keys"),
+        ("browsers: key in a subprotocol (OpenAI) or as ?api-key= (Azure)",
+         "upgrade.py::test_a_browser_presents_its_key_where_the_service_of_the_path_takes_it",
+         "recorded is only that translations on Azure refuse the subprotocol"),
         ("Bearer on translations", "upgrade.py::test_a_translation_may_take_its_key_in_its_own_header_alone",
          "verified on Azure is only api-key", "translation_bearer"),
         ("translate deployment on /realtime: 400 OpperationNotSupported",
@@ -57,6 +60,10 @@ TRANSPORT = [
     *_in(
         "transport",
         _CLIENT,
+        ("OpenAI-Beta: realtime=v1: an error, close 4000",
+         "realtime_conversation.py::test_the_beta_is_refused_in_an_open_socket"),
+        ("optional members that are null count as absent",
+         "realtime_conversation.py::test_null_members_count_as_absent"),
         ("pings answered", "realtime_message_faults.py::test_the_server_answers_pings_unless_it_reads_nothing"),
         ("server pings, close 1011 keepalive ping timeout",
          "realtime_message_faults.py::test_a_client_that_answers_no_ping_is_closed", "interval unknown",
@@ -68,7 +75,6 @@ TRANSPORT = [
     _row("transport", "error session_expired before the close", "served",
          f"{_UNIT}/test_translation.py::test_it_expires_like_any_session",
          "both are reported; unknown for translations", "error_at_expiry"),
-    *_not("transport", "Azure takes it; it ends up in logs", "?api-key= in the query"),
     *_not("transport", "no HTTP API beside the sockets", "client secrets, WebRTC and SIP", "HTTP 431 for many headers"),
 ]  # fmt: skip
 

@@ -109,6 +109,30 @@ def test_keys() -> None:
         assert refused(ANY, path, query, **headers) == (401, "401")
 
 
+def test_a_browser_presents_its_key_where_the_service_of_the_path_takes_it() -> None:
+    """OpenAI takes it among the subprotocols, Azure in the query; neither takes it in the other's way."""
+    offer = {"Sec-WebSocket-Protocol": f"realtime, openai-insecure-api-key.{KEY}"}
+    assert ask(ANY, "/v1/realtime", {"model": "m"}, **offer)
+    assert ask(ANY, "/v1/realtime/translations", {"model": "m"}, **offer)
+    assert refused(ANY, "/openai/v1/realtime", {"model": "m"}, **offer) == (401, "401")
+    wrong = {"Sec-WebSocket-Protocol": "realtime, openai-insecure-api-key.wrong"}
+    assert refused(ANY, "/v1/realtime", {"model": "m"}, **wrong) == (401, "401")
+    offer = {"Sec-WebSocket-Protocol": "realtime"}
+    assert ask(ANY, "/openai/v1/realtime", {"model": "m", "api-key": KEY}, **offer)
+    assert refused(ANY, "/openai/v1/realtime", {"model": "m", "api-key": "wrong"}, **offer) == (401, "401")
+    assert refused(ANY, "/v1/realtime", {"model": "m", "api-key": KEY}, **offer) == (401, "401")
+
+
+def test_who_asks_for_the_beta_is_known() -> None:
+    query = {"model": "m"}
+    header = {"api-key": KEY, "OpenAI-Beta": "realtime=v1"}
+    offer = {"Sec-WebSocket-Protocol": f"realtime, openai-insecure-api-key.{KEY}, openai-beta.realtime-v1"}
+    assert ask(ANY, "/v1/realtime", query, **header).beta
+    assert ask(ANY, "/v1/realtime", query, **offer).beta
+    assert not ask(ANY, "/v1/realtime/translations", query, **header).beta
+    assert not ask(ANY, "/v1/realtime", query, **{"api-key": KEY, "OpenAI-Beta": "assistants=v2"}).beta
+
+
 def test_a_translation_may_take_its_key_in_its_own_header_alone() -> None:
     strict = UpgradePolicy(KEY, translation_bearer=False)
     translations, query = TRANSLATION_PATHS[0], {"model": "m"}
