@@ -57,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         journal_path=options.journal,
         seed=options.seed,
         tls_port=options.tls_port,
+        realtime_tls_port=options.realtime_tls_port,
         ca_file=options.ca_file,
     )
     logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -95,6 +96,8 @@ def _greeting(emulator: Emulator) -> list[str]:
     lines = [f"ACS: {emulator.acs_url}"]
     if emulator.acs_tls_url:
         lines.append(f"ACS over TLS: {emulator.acs_tls_url}")
+    if emulator.realtime_tls_url:
+        lines.append(f"Realtime over TLS: {emulator.realtime_tls_url}")
     if config.access_key == WELL_KNOWN_ACCESS_KEY:
         lines.append(f"Connection string: {emulator.connection_string}")
     lines.append(f"Page: {emulator.acs_url}/")
@@ -126,6 +129,12 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=9200,
         help="port of the Realtime side; 0 takes a free one (default: %(default)s)",
+    )
+    add(
+        "--realtime-tls-port",
+        type=int,
+        metavar="PORT",
+        help="serve the Realtime side over https and wss as well; 0 takes a free port",
     )
     add(
         "--access-key",

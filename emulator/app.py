@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from emulator.acs.api.server import AcsServer
-from emulator.acs.api.tls import make_authority
+from emulator.acs.api.tls import Authority, make_authority
 from emulator.acs.auth.keys import SigningKey
 from emulator.acs.calls.calls import Calls
 from emulator.config import Config
@@ -44,8 +44,8 @@ class Emulator:
         journal: entries of both sides.
         faults: the fault plan in force.
         acs_url, realtime_url: addresses of the two sides, without trailing slash.
-        acs_tls_url: the ACS side over https; empty without a port for it.
-        authority: the certificate (PEM) that clients must trust to use that address.
+        acs_tls_url, realtime_tls_url: the two sides over https; empty without a port for it.
+        authority: the certificate (PEM) that clients must trust to use those addresses.
         calls, realtime: the calls and the Realtime server, for callers in the same process.
     """
 
@@ -67,6 +67,7 @@ class Emulator:
         self.acs_tls_url = ""
         self.authority = b""
         self.realtime_url = ""
+        self.realtime_tls_url = ""
         self.config = config
         self._key = key
         self._engine = engine
@@ -77,8 +78,9 @@ class Emulator:
         use_seed(self.config.seed)
         async with AsyncExitStack() as stack:
             stack.callback(self.journal.close)
-            await self._start_realtime(stack)
-            await self._start_acs(stack)  # last: an answer from it means that both sides are ready
+            authority = await self._make_authority()
+            await self._start_realtime(stack, authority)
+            await self._start_acs(stack, authority)  # last: an answer from it means that both sides are ready
             self._stack = stack.pop_all()
         return self
 
@@ -99,21 +101,26 @@ class Emulator:
         """End running calls and delete all state, as `POST /emulator/reset` does."""
         await self._acs.reset()
 
-    async def _start_acs(self, stack: AsyncExitStack) -> None:
+    async def _make_authority(self) -> Authority | None:
+        if self.config.tls_port is None and self.config.realtime_tls_port is None:
+            return None
+        authority = await asyncio.to_thread(make_authority, self.config.host)
+        self.authority = authority.certificate
+        if self.config.ca_file is not None:
+            await asyncio.to_thread(self.config.ca_file.write_bytes, authority.certificate)
+        return authority
+
+    async def _start_acs(self, stack: AsyncExitStack, authority: Authority | None) -> None:
         server = AcsServer(self.config, self.journal, self.faults, self._key, descriptions.routes())
         await stack.enter_async_context(server)
         self._acs = server
         self.calls = server.calls
         runner = await self._runner(stack, server.application())
         self.acs_url = await self._listen(runner, self.config.acs_port)
-        if self.config.tls_port is not None:
-            authority = await asyncio.to_thread(make_authority, self.config.host)
-            self.authority = authority.certificate
-            if self.config.ca_file is not None:
-                await asyncio.to_thread(self.config.ca_file.write_bytes, authority.certificate)
+        if self.config.tls_port is not None and authority is not None:
             self.acs_tls_url = await self._listen(runner, self.config.tls_port, authority.context)
 
-    async def _start_realtime(self, stack: AsyncExitStack) -> None:
+    async def _start_realtime(self, stack: AsyncExitStack, authority: Authority | None) -> None:
         engine = self._engine or _engine(self.config.engine, self.config.languages)
         await stack.enter_async_context(engine)
         behaviour = self._realtime_config or RealtimeConfig(
@@ -136,6 +143,8 @@ class Emulator:
         self.faults.attach(RealtimePart(prepare, lambda: server.faults.to_dict()))
         runner = await self._runner(stack, server.application())
         self.realtime_url = await self._listen(runner, self.config.realtime_port)
+        if self.config.realtime_tls_port is not None and authority is not None:
+            self.realtime_tls_url = await self._listen(runner, self.config.realtime_tls_port, authority.context)
 
     async def _runner(self, stack: AsyncExitStack, application: web.Application) -> web.AppRunner:
         runner = web.AppRunner(application, handle_signals=False, access_log=None, shutdown_timeout=_SHUTDOWN_S)

@@ -168,6 +168,7 @@ class Config:
     eventgrid_speed_up: float = 1.0  # divides the waits of the retry table
     switches: Switches = Switches()
     journal_path: Path | None = None
-    tls_port: int | None = None  # None: no https
+    tls_port: int | None = None  # of the ACS side; None: no https
+    realtime_tls_port: int | None = None  # None: no https and wss
     ca_file: Path | None = None  # the certificate that https clients must trust is written here
     seed: int | None = None  # of identifiers and all other random numbers; None: different in each run

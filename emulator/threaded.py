@@ -22,6 +22,8 @@ class ThreadedEmulator:
 
     Attributes:
         acs_url, realtime_url: addresses of the two sides, without trailing slash.
+        realtime_tls_url: the Realtime side over https; empty without a port for it.
+        authority: the certificate (PEM) that clients must trust to use https.
         connection_string: connection string of the ACS resource.
         access_key, realtime_key: keys of the two sides.
     """
@@ -31,6 +33,8 @@ class ThreadedEmulator:
         self.realtime_key = config.realtime_key
         self.acs_url = ""
         self.realtime_url = ""
+        self.realtime_tls_url = ""
+        self.authority = b""
         self.connection_string = ""
         self._config = config
         self._emulator = Emulator(config)
@@ -48,6 +52,8 @@ class ThreadedEmulator:
             raise self._failure
         self.acs_url = self._emulator.acs_url
         self.realtime_url = self._emulator.realtime_url
+        self.realtime_tls_url = self._emulator.realtime_tls_url
+        self.authority = self._emulator.authority
         self.connection_string = self._emulator.connection_string
         return self
 

@@ -10,8 +10,10 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
+from openai import AsyncOpenAI
 
 from emulator import __version__
 from emulator.app import Emulator
@@ -64,6 +66,22 @@ async def test_https_stands_beside_http_with_a_certificate_on_demand(tmp_path: P
                 async with http.get(url + "/calling/.well-known/acsopenidconfiguration", ssl=trust) as answer:
                     # A client over https is referred to https.
                     assert (await answer.json())["jwks_uri"] == url + "/calling/keys"
+
+
+async def test_the_realtime_side_is_reached_over_tls_with_the_same_certificate() -> None:
+    config = Config(
+        realtime_key="rt-key", acs_port=0, realtime_port=0, tls_port=0, realtime_tls_port=0, engine="scripted"
+    )
+    async with Emulator(config, key=signing_key()) as emulator, aiohttp.ClientSession() as http:
+        trust = ssl.create_default_context(cadata=emulator.authority.decode())
+        async with http.get(emulator.acs_tls_url + "/calling/keys", ssl=trust) as answer:
+            assert answer.status == 200
+        options: Any = {"proxy": None, "ssl": trust}
+        async with (
+            AsyncOpenAI(base_url=emulator.realtime_tls_url + "/openai/v1", api_key="rt-key") as client,
+            client.realtime.connect(model="any", websocket_connection_options=options) as connection,
+        ):
+            assert (await connection.recv()).type == "session.created"
 
 
 class Asked(ScriptedEngine):
@@ -128,13 +146,14 @@ async def test_the_command_says_where_it_listens_and_stops_when_told(tmp_path: P
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "emulator", "--engine", "scripted", "--acs-port", "0", "--realtime-port", "0"),
         *("--realtime-key", "given", "--switch", "page_size=7", "--journal", str(journal), "--tls-port", "0"),
+        *("--realtime-tls-port", "0"),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
-    said = dict([(await process.stdout.readline()).decode().strip().split(": ", 1) for _ in range(5)])
-    assert list(said) == ["ACS", "ACS over TLS", "Connection string", "Page", "Realtime"]
+    said = dict([(await process.stdout.readline()).decode().strip().split(": ", 1) for _ in range(6)])
+    assert list(said) == ["ACS", "ACS over TLS", "Realtime over TLS", "Connection string", "Page", "Realtime"]
     assert said["Connection string"] == f"endpoint={said['ACS over TLS']}/;accesskey={WELL_KNOWN_ACCESS_KEY}"
     assert "given" not in str(said), "a key that was given may be a secret"
     async with aiohttp.ClientSession() as http:

@@ -75,6 +75,8 @@ TRANSPORT = [
     _row("transport", "error session_expired before the close", "served",
          f"{_UNIT}/test_translation.py::test_it_expires_like_any_session",
          "both are reported; unknown for translations", "error_at_expiry"),
+    _row("transport", "wss", "served",
+         "tests/emulator/test_app.py::test_the_realtime_side_is_reached_over_tls_with_the_same_certificate"),
     *_not("transport", "no HTTP API beside the sockets", "client secrets, WebRTC and SIP", "HTTP 431 for many headers"),
 ]  # fmt: skip
 
