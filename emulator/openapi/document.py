@@ -87,6 +87,7 @@ _ROOMS = [
 ]
 _IDENTITY = [
     ("post", "/identities", "Create a user, with a token if scopes are named", "User", 201),
+    ("get", "/identities/{user_id}", "Get a user", None, 200),
     ("delete", "/identities/{user_id}", "Delete a user", None, 204),
     ("post", "/identities/{user_id}/:issueAccessToken", "Issue a token", "Token", 200),
     ("post", "/identities/{user_id}/:revokeAccessTokens", "Revoke a user's tokens", None, 204),

@@ -74,7 +74,7 @@ _BOT: dict[str, Schema] = {
 _ROSTER = {
     "type": "object",
     "propertyNames": {"pattern": "^8:acs:"},
-    "additionalProperties": {"anyOf": [{"type": "null"}, _object(role=_one_of(*sorted(ROLES)))]},
+    "additionalProperties": {"anyOf": [{"type": "null"}, _object(role=_one_of(*ROLES))]},
 }
 _MOMENTS: dict[str, Schema] = {
     "validFrom": {"type": "string", "format": "date-time"},
@@ -155,7 +155,7 @@ BODIES: dict[str, Schema] = {
     "Room": _object(participants=_ROSTER, **_MOMENTS),
     "RoomChange": _object(**_MOMENTS),
     "Roster": _object("participants", participants=_ROSTER),
-    "User": _object(createTokenWithScopes=_SCOPES, expiresInMinutes=_MINUTES),
+    "User": _object(createTokenWithScopes=_SCOPES, expiresInMinutes=_MINUTES, customId=_TEXT),
     "Token": _object("scopes", scopes=_SCOPES | {"minItems": 1}, expiresInMinutes=_MINUTES),
     "EntraToken": _object(audience=_TEXT, roles=_list(_TEXT), lifetime_s={"type": "integer"}),
     "Rotation": _object(keep_old=_FLAG),
@@ -168,6 +168,7 @@ BODIES: dict[str, Schema] = {
         endpoint=_HTTP,
         schema=_one_of("EventGridSchema", "CloudEventSchemaV1_0"),
         headers={"type": "object", "additionalProperties": _TEXT},
+        included_event_types=_list({"type": "string", "pattern": "^Microsoft\\.Communication\\."}),
         max_events={"type": "integer", "minimum": 1, "maximum": 5000},
         audience=_TEXT,
         dead_letter=_FLAG,

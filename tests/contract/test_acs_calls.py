@@ -28,7 +28,7 @@ async def test_connecting_answers_as_recorded() -> None:
         assert properties.server_call_id is None
         assert properties.correlation_id
         assert properties.media_streaming_subscription is not None
-        assert properties.media_streaming_subscription.state == "disabled"
+        assert properties.media_streaming_subscription.state == "inactive"
         await m.bot.wait_for("MediaStreamingStarted")
         connected = await m.connection(properties).get_call_properties()
         assert connected.call_connection_state == "connected"

@@ -98,9 +98,36 @@ async def test_what_cannot_be_delivered_is_kept_where_asked_for() -> None:
         await hold_a_call(acs)
         await until(lambda: len(kinds(there)) == 4)
         _, kept = await acs.get("/emulator/eventgrid/subscriptions/calls/dead-letters")
-        assert [event["eventType"] for event in kept["items"]] == ["Microsoft.Communication.CallStarted"]
+        (letter,) = kept["items"]
+        assert letter["eventType"] == "Microsoft.Communication.CallStarted"
+        assert letter["deadLetterReason"] == "MaxDeliveryAttemptsExceeded"
+        assert (letter["deliveryAttempts"], letter["lastDeliveryOutcome"]) == (1, "BadRequest")
+        assert letter["publishTime"] == letter["eventTime"] <= letter["lastDeliveryAttemptTime"]
         status, _ = await acs.get("/emulator/eventgrid/subscriptions/nobody/dead-letters")
         assert status == 404
+
+
+async def test_a_dead_letter_keeps_its_schema() -> None:
+    async with endpoint() as there, running_acs() as acs:
+        await subscribe(acs, there, "CloudEventSchemaV1_0", dead_letter=True)
+        there.answers = [413]
+        await hold_a_call(acs)
+        await until(lambda: len(kinds(there)) == 4)
+        _, kept = await acs.get("/emulator/eventgrid/subscriptions/calls/dead-letters")
+        letter: CloudEvent[Any] = CloudEvent.from_dict(kept["items"][0])
+        assert letter.type == "Microsoft.Communication.CallStarted"
+        assert letter.extensions is not None
+        assert letter.extensions["deliveryattempts"] == 1
+
+
+async def test_a_subscription_may_want_some_types_only() -> None:
+    wanted = [f"Microsoft.Communication.{kind}" for kind in ("CallStarted", "CallEnded")]
+    async with endpoint() as there, running_acs() as acs:
+        status, shown = await subscribe(acs, there, "EventGridSchema", included_event_types=wanted)
+        assert (status, shown["included_event_types"]) == (201, wanted)
+        await hold_a_call(acs)
+        await until(lambda: len(kinds(there)) == 2)
+        assert kinds(there) == ["CallStarted", "CallEnded"]
 
 
 async def test_a_dead_endpoint_is_put_off_and_its_events_arrive_when_it_lives() -> None:
@@ -117,7 +144,14 @@ async def test_a_dead_endpoint_is_put_off_and_its_events_arrive_when_it_lives() 
 
 @pytest.mark.parametrize(
     "option",
-    [{"max_events": 0}, {"max_events": True}, {"audience": 1}, {"dead_letter": "yes"}, {"headers": {"a b": "c"}}],
+    [
+        {"included_event_types": ["CallStarted"]},
+        {"max_events": 0},
+        {"max_events": True},
+        {"audience": 1},
+        {"dead_letter": "yes"},
+        {"headers": {"a b": "c"}},
+    ],
 )
 async def test_impossible_subscriptions_are_refused(option: dict[str, Any]) -> None:
     async with endpoint() as there, running_acs() as acs:

@@ -35,6 +35,14 @@ async def test_metadata_then_a_frame_per_speaker_every_20_ms() -> None:
         assert 0.5 < sum(gaps) / (len(gaps) / 2) / 0.02 < 1.5  # two speakers: two frames per 20 ms
 
 
+async def test_an_address_is_dialled_as_it_was_given() -> None:
+    async with meeting() as m, m.joined(m.anna):
+        url = m.bot.media_url + "?token=a%2Fb%3D&name=a%20b"
+        await m.connect(media_options(m.bot, transport_url=url))
+        heard = await m.bot.wait_for_audio()
+        assert heard.path == "/media/secret?token=a%2Fb%3D&name=a%20b"
+
+
 async def test_everybody_hears_the_others_and_never_themselves() -> None:
     async with meeting() as m, m.joined(m.anna) as anna, m.joined(m.ben) as ben:
         await m.connect(media_options(m.bot))

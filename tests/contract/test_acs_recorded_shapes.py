@@ -44,7 +44,7 @@ async def test_connect_and_get_answer_as_recorded() -> None:
             "correlationId": properties.correlation_id,
             "mediaStreamingSubscription": {
                 "id": raw.bodies[0]["mediaStreamingSubscription"]["id"],
-                "state": "disabled",
+                "state": "inactive",
                 "subscribedContentTypes": ["audio"],
             },
         }
@@ -55,6 +55,8 @@ async def test_connect_and_get_answer_as_recorded() -> None:
         assert set(raw.bodies[1]) - set(raw.bodies[0]) == {"serverCallId", "transcriptionSubscription"}
         assert raw.bodies[1]["transcriptionSubscription"] == {"state": "disabled", "subscribedResultTypes": []}
         without = await m.connect()
+        assert without.media_streaming_subscription is not None
+        assert without.media_streaming_subscription.state == "disabled"
         await m.bot.wait_for("CallConnected", 2)
         await m.connection(without).get_call_properties(raw_response_hook=raw.take)
         assert raw.bodies[2]["mediaStreamingSubscription"] == {"state": "disabled"}
@@ -90,7 +92,13 @@ async def test_events_have_the_recorded_keys(context: str) -> None:
             "PlayCompleted": {"resultInformation"},
             "PlayFailed": {"resultInformation", "failedPlaySourceIndex"},
             "RemoveParticipantFailed": {"resultInformation", "participant"},
-            "RecordingStateChanged": {"recordingId", "state", "startDateTime", "recordingKind"},
+            "RecordingStateChanged": {
+                "recordingId",
+                "state",
+                "startDateTime",
+                "recordingKind",
+                "resultInformation",
+            },
             "CallDisconnected": {"operationContext", "resultInformation"},
         }
         assert set(m.bot.kinds) == set(extra)

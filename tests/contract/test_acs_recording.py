@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+
 import pytest
 from azure.communication.callautomation import (
     RecordingChannel,
@@ -38,6 +41,12 @@ async def test_a_recording_goes_through_its_states() -> None:
         changed = (await m.bot.wait_for("RecordingStateChanged"))["data"]
         assert (changed["recordingId"], changed["state"]) == (recording_id, "active")
         assert (changed["serverCallId"], changed["recordingKind"]) == (call_id, "azureCommunicationServices")
+        parts = json.loads(base64.urlsafe_b64decode(recording_id + "=="))
+        assert set(parts) == {"PlatformEndpointId", "ResourceSpecificId"}
+        assert changed["callConnectionId"] == parts["PlatformEndpointId"]
+        event = m.bot.event("RecordingStateChanged")
+        source = f"calling/recordings/{call_id}/{recording_id}/RecordingStateChanged"
+        assert (event["source"], event["subject"]) == (source, source)
         with pytest.raises(HttpResponseError) as refused:
             await m.calls.start_recording(server_call_id=call_id)
         assert refused.value.error is not None
@@ -108,7 +117,8 @@ async def test_transcription_starts_changes_language_and_stops() -> None:
         assert came[0]["transcriptionMetadata"]["locale"] == "de-DE"
         assert came[0]["transcriptionMetadata"]["callConnectionId"] == properties.call_connection_id
         await connection.update_transcription(locale="fr-FR")
-        await m.bot.wait_for("TranscriptionUpdated")
+        updated = (await m.bot.wait_for("TranscriptionUpdated"))["data"]["transcriptionUpdate"]
+        assert updated["transcriptionStatusDetails"] == "transcriptionLocaleUpdated"
         subscription = (await connection.get_call_properties()).transcription_subscription
         assert subscription is not None
         assert (subscription.state, subscription.locale) == ("active", "fr-FR")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from azure.communication.rooms import CommunicationRoom, ParticipantRole, RoomParticipant
@@ -15,6 +17,8 @@ from tests.support.acs_emulator import Acs, running_acs
 from tests.support.virtual_time import in_virtual_time
 
 pytestmark = in_virtual_time
+
+MALFORMED = "The request could not be understood by the server due to malformed syntax."
 
 
 def rooms_client(acs: Acs) -> RoomsClient:
@@ -75,33 +79,95 @@ async def test_lists_come_in_pages() -> None:
         assert asked.count("/rooms") == 3
 
 
+TOO_LONG = "The time range is incorrect, or larger than 180 days."
+PAST = "The time range end is in the past."
+
+
 @pytest.mark.parametrize(
-    ("valid_from", "valid_until"),
+    ("valid_from", "valid_until", "said"),
     [
-        (timedelta(), timedelta(days=181)),
-        (timedelta(), timedelta()),
-        (timedelta(days=-3), timedelta(days=-1)),
+        (timedelta(), timedelta(days=181), TOO_LONG),
+        (timedelta(days=2), timedelta(days=1), TOO_LONG),
+        (timedelta(), timedelta(minutes=-1), PAST),
+        (timedelta(days=-3), timedelta(days=-1), PAST),
     ],
 )
-async def test_impossible_times_are_refused(valid_from: timedelta, valid_until: timedelta) -> None:
+async def test_impossible_times_are_refused(valid_from: timedelta, valid_until: timedelta, said: str) -> None:
     async with running_acs() as acs, rooms_client(acs) as client:
         now = datetime.now(UTC)
         with pytest.raises(HttpResponseError) as refused:
             await client.create_room(valid_from=now + valid_from, valid_until=now + valid_until)
         error = refused.value.error
         assert refused.value.status_code == 400 and error is not None
-        assert error.code == "BadRequest"
-        assert error.details[0].message == "The time range is incorrect, or larger than 180 days."
+        assert (error.code, error.message) == ("BadRequest", MALFORMED)
+        assert [(each.code, each.message, each.target) for each in error.details] == [
+            ("BadArgument", said, "ValidUntil")
+        ]
 
 
-async def test_a_malformed_id_and_a_foreign_participant_are_refused() -> None:
+async def test_a_malformed_id_is_refused_without_details() -> None:
     async with running_acs() as acs, rooms_client(acs) as client:
+        for attempt in (client.get_room("123"), client.delete_room("123")):
+            with pytest.raises(HttpResponseError) as refused:
+                await attempt
+            assert body_of(refused.value) == {"code": "BadRequest", "message": "Invalid room ID length."}
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "in_header"),
+    [
+        (
+            {"wrong_mri": {"role": "Presenter"}},
+            {"code": "BadRequest", "message": "Invalid format for communication identifier."},
+            "BadRequest",
+        ),
+        (
+            {"wrong_mri": None},
+            {"code": "BadRequest", "message": "Communication identifier wrong_mri is not supported."},
+            "BadRequest",
+        ),
+        (
+            {"chris": {"role": "kafka"}, "8:acs:anna": {"role": "Presenter"}},
+            {
+                "code": "BadRequest",
+                "message": MALFORMED,
+                "details": [
+                    {
+                        "code": "BadArgument",
+                        "message": "Invalid participant role. The valid roles are: Presenter, Attendee, Consumer, "
+                        "Collaborator.",
+                        "target": "$.participants.chris.role",
+                    }
+                ],
+            },
+            None,
+        ),
+    ],
+)
+async def test_participants_that_cannot_be_are_refused_as_recorded(
+    change: dict[str, Any], error: dict[str, Any], in_header: str | None
+) -> None:
+    """The tests of the Python client were recorded with these names."""
+    async with running_acs() as acs, rooms_client(acs) as client:
+        room = await client.create_room()
+        people: list[Any] = [
+            RoomParticipant(
+                communication_identifier=CommunicationUserIdentifier(raw_id),
+                role=str(role["role"]) if role else ParticipantRole.ATTENDEE,
+            )
+            for raw_id, role in change.items()
+        ]
         with pytest.raises(HttpResponseError) as refused:
-            await client.get_room("123")
-        assert refused.value.error is not None
-        assert refused.value.error.details[0].message == "Invalid room ID length."
-        stranger = RoomParticipant(communication_identifier=CommunicationUserIdentifier("4:+15551234567"))
-        with pytest.raises(HttpResponseError) as refused:
-            await client.create_room(participants=[stranger])
-        assert refused.value.error is not None
-        assert refused.value.error.details[0].message == "Invalid value for the Participants."
+            if None in change.values():
+                await client.remove_participants(room_id=room.id, participants=people)
+            else:
+                await client.add_or_update_participants(room_id=room.id, participants=people)
+        assert body_of(refused.value) == error
+        response: Any = refused.value.response
+        assert response.headers.get("x-ms-error-code") == in_header
+        assert [each async for each in client.list_participants(room.id)] == []
+
+
+def body_of(error: HttpResponseError) -> Any:
+    assert error.response is not None
+    return json.loads(error.response.text())["error"]

@@ -92,7 +92,7 @@ CALL_AUTOMATION: tuple[Row, ...] = (
             "partly",
             (_RECORDING + "test_a_recording_goes_through_its_states", _SYNC + "test_media_of_a_call"),
             limits="states and events only; no sound is kept",
-            unknown="source and subject of RecordingStateChanged; the error for a recording that has ended",
+            unknown="the error for a recording that has ended",
         )
         for operation in (
             "start_recording",
@@ -314,7 +314,7 @@ CALL_AUTOMATION: tuple[Row, ...] = (
                 _SYNC + "test_media_of_a_call",
             ),
             limits="states, events and a socket that brings TranscriptionMetadata; never a word of text",
-            unknown="which of 8578 to 8580 goes with which failure; details word of TranscriptionUpdated",
+            unknown="which of 8578 to 8580 goes with which failure",
         )
         for operation in ("start_transcription", "stop_transcription", "update_transcription")
     ),

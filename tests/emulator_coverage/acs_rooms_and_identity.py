@@ -24,7 +24,12 @@ ROOMS_AND_IDENTITY: tuple[Row, ...] = (
         (_ROOMS + "test_a_room_lives", _ROOMS + "test_impossible_times_are_refused", _SYNC + "test_rooms"),
         unknown="most rooms and participants; request rate",
     ),
-    Row(_R, "get_room", "served", (_ROOMS + "test_a_room_lives", _SYNC + "test_rooms")),
+    Row(
+        _R,
+        "get_room",
+        "served",
+        (_ROOMS + "test_a_room_lives", _ROOMS + "test_a_malformed_id_is_refused_without_details", _SYNC + "test_rooms"),
+    ),
     Row(_R, "update_room", "served", (_ROOMS + "test_a_room_lives", _SYNC + "test_rooms")),
     Row(
         _R,
@@ -43,8 +48,19 @@ ROOMS_AND_IDENTITY: tuple[Row, ...] = (
         (_ROOMS + "test_the_roster_takes_changes", _SYNC + "test_rooms"),
         switches=("page_size",),
     ),
-    Row(_R, "add_or_update_participants", "served", (_ROOMS + "test_the_roster_takes_changes", _SYNC + "test_rooms")),
-    Row(_R, "remove_participants", "served", (_ROOMS + "test_the_roster_takes_changes", _SYNC + "test_rooms")),
+    *(
+        Row(
+            _R,
+            operation,
+            "served",
+            (
+                _ROOMS + "test_the_roster_takes_changes",
+                _ROOMS + "test_participants_that_cannot_be_are_refused_as_recorded",
+                _SYNC + "test_rooms",
+            ),
+        )
+        for operation in ("add_or_update_participants", "remove_participants")
+    ),
     # --- identity -----------------------------------------------------------------------------------
     Row(
         _I, "from_connection_string", "served", (_HTTPS + "test_connection_strings_work_over_https_with_the_authority",)
@@ -68,9 +84,10 @@ ROOMS_AND_IDENTITY: tuple[Row, ...] = (
         (
             _IDENTITY + "test_tokens_are_issued_again_and_revoked",
             _IDENTITY + "test_lifetimes_have_bounds",
+            _IDENTITY + "test_a_token_is_for_something",
             _SYNC + "test_identity",
         ),
-        unknown="message of a bad lifetime",
+        unknown="message of an unknown scope",
     ),
     Row(
         _I, "revoke_tokens", "served", (_IDENTITY + "test_tokens_are_issued_again_and_revoked", _SYNC + "test_identity")

@@ -165,6 +165,7 @@ class Heard:
     """The messages that a media socket received."""
 
     headers: dict[str, str]
+    path: str = ""
     messages: list[dict[str, Any]] = field(default_factory=list)
     arrived: list[float] = field(default_factory=list)
     socket: ServerConnection | None = None
@@ -246,7 +247,7 @@ class FakeBot:
 
     async def _media(self, socket: ServerConnection) -> None:
         assert socket.request is not None
-        heard = Heard(dict(socket.request.headers.raw_items()), socket=socket)
+        heard = Heard(dict(socket.request.headers.raw_items()), socket.request.path, socket=socket)
         self.order.append("socket")
         self.sockets.append(heard)
         try:

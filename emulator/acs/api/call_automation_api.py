@@ -184,7 +184,7 @@ def check_caller_id(document: Document, targets: list[str]) -> None:
 
 
 def _begun(connection: CallConnection) -> dict[str, Any]:
-    """Return the body of connect and create, as recorded: no server call id, nothing subscribed yet."""
+    """Return the body of connect and create, as recorded: no server call id; a subscription even without options."""
     body: dict[str, Any] = {
         "callConnectionId": connection.id,
         "targets": [],
@@ -192,8 +192,10 @@ def _begun(connection: CallConnection) -> dict[str, Any]:
         "callbackUri": connection.options.callback_uri,
         "correlationId": connection.correlation_id,
         **connection.shown,
+        "mediaStreamingSubscription": {
+            "id": connection.audio.subscription_id,
+            "state": "disabled" if connection.options.media is None else "inactive",
+            "subscribedContentTypes": ["audio"],
+        },
     }
-    if connection.options.media is not None:
-        subscription = connection.audio.body() | {"state": "disabled"}
-        body["mediaStreamingSubscription"] = subscription
     return body

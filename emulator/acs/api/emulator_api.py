@@ -16,6 +16,7 @@ from emulator.acs.calls.frame_clock import FrameClock
 from emulator.acs.events.event_grid import EventGrid, HandshakeFailed
 from emulator.acs.events.event_grid_delivery import Subscription
 from emulator.acs.wire.bodies import json_object
+from emulator.acs.wire.callback_events import PREFIX
 from emulator.acs.wire.errors import bad_request, not_found
 from emulator.faults import FaultPlan
 from emulator.journal import Journal
@@ -151,11 +152,16 @@ class EmulatorApi:
             raise bad_request("audience must be a text: the audience of the bearer token to send.", "audience")
         if not isinstance(document.get("dead_letter", False), bool):
             raise bad_request("dead_letter must be true or false.", "dead_letter")
+        types = document.get("included_event_types") or []
+        if not isinstance(types, list) or not all(isinstance(each, str) and each.startswith(PREFIX) for each in types):
+            text = f"included_event_types must be a list of types with their prefix, such as {PREFIX}CallStarted."
+            raise bad_request(text, "included_event_types")
         subscription = Subscription(
             request.match_info["name"],
             endpoint,
             schema,
             headers,
+            event_types=types,
             max_events=max_events,
             audience=audience,
             dead_letter=document.get("dead_letter", False),

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from emulator.acs.auth.identity import IdentityStore, IssuedToken, check_token_request
 from emulator.acs.wire.bodies import json_object
-from emulator.acs.wire.errors import bad_request, invalid_operation
+from emulator.acs.wire.errors import invalid_operation, validation_error
 from emulator.acs.wire.times import wire_time
 from emulator.clock import utc_now
 
@@ -23,6 +23,7 @@ class IdentityApi:
         """Return the routes, for `web.Application.add_routes`."""
         return [
             web.post("/identities", self._create),
+            web.get("/identities/{user_id}", self._get),
             web.delete("/identities/{user_id}", self._delete),
             web.post("/identities/{user_id}/:issueAccessToken", self._issue),
             web.post("/identities/{user_id}/:revokeAccessTokens", self._revoke),
@@ -35,11 +36,19 @@ class IdentityApi:
         minutes = _minutes(document)
         if scopes:
             check_token_request(scopes, minutes)
-        user_id = self._store.create_user()
-        body: dict[str, Any] = {"identity": {"id": user_id}}
+        custom_id = document.get("customId")
+        if custom_id is not None and not isinstance(custom_id, str):
+            raise validation_error("CustomId: The value is invalid.", "CustomId")
+        user_id = self._store.create_user(custom_id)
+        body: dict[str, Any] = {"identity": {}}
         if scopes:
             body["accessToken"] = _token(self._store.issue(user_id, scopes, minutes, utc_now()))
+        shown = self._store.body(user_id)
+        body["identity"] = shown if custom_id is not None else {"id": user_id}
         return web.json_response(body, status=201)
+
+    async def _get(self, request: web.Request) -> web.Response:
+        return web.json_response(self._store.body(request.match_info["user_id"]))
 
     async def _issue(self, request: web.Request) -> web.Response:
         document = await json_object(request)
@@ -70,12 +79,12 @@ def _token(issued: IssuedToken) -> dict[str, str]:
 def _scopes(document: dict[str, Any], key: str) -> list[str]:
     scopes = document.get(key) or []
     if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
-        raise bad_request("Invalid value for the scopes.", key)
+        raise validation_error("Scopes: The value is invalid.", "Scopes")
     return scopes
 
 
 def _minutes(document: dict[str, Any]) -> int | None:
     minutes = document.get("expiresInMinutes")
     if minutes is not None and (not isinstance(minutes, int) or isinstance(minutes, bool)):
-        raise bad_request("Invalid value for the token lifetime.", "expiresInMinutes")
+        raise validation_error("ExpiresInMinutes: The value is invalid.", "ExpiresInMinutes")
     return minutes

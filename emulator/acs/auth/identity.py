@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import jwt
 
 from emulator.acs.auth.keys import SigningKey
-from emulator.acs.wire.errors import bad_request, not_found
+from emulator.acs.wire.errors import not_found, validation_error
+from emulator.acs.wire.times import wire_time
 from emulator.randomness import randbelow, token_hex
 
 SCOPES = frozenset({"chat", "voip", "chat.join", "chat.join.limited", "voip.join"})
@@ -35,6 +36,15 @@ class Bearer:
     scopes: frozenset[str]
 
 
+@dataclass(slots=True)
+class _User:
+    """A user: digests of the tokens that are neither expired nor revoked, with their expiry."""
+
+    custom_id: str | None
+    tokens: dict[bytes, datetime] = field(default_factory=dict)
+    last_issued: datetime | None = None
+
+
 class TokenRefused(Exception):
     """A token is not valid: foreign, expired, revoked, or its user was deleted."""
 
@@ -45,20 +55,32 @@ class IdentityStore:
     def __init__(self, resource_id: str, key: SigningKey) -> None:
         self._resource_id = resource_id
         self._key = key
-        # Digests of each user's tokens that are neither expired nor revoked, with their expiry.
-        self._issued: dict[str, dict[bytes, datetime]] = {}
+        self._users: dict[str, _User] = {}
 
-    def create_user(self) -> str:
-        """Create a user and return its id, `8:acs:<resource>_<hex-hex-hex-hex-hex>`."""
+    def create_user(self, custom_id: str | None = None) -> str:
+        """Create a user and return its id, `8:acs:<resource>_<hex-hex-hex-hex-hex>`; a custom id has one user."""
+        for user_id, user in self._users.items() if custom_id is not None else ():
+            if user.custom_id == custom_id:
+                return user_id
         half = token_hex(16)
         tail = f"{half[:8]}-{half[8:12]}-{half[12:16]}-{half[16:20]}-{half[20:]}"
         user_id = f"8:acs:{self._resource_id}_{tail}"
-        self._issued[user_id] = {}
+        self._users[user_id] = _User(custom_id)
         return user_id
 
-    def knows(self, user_id: str) -> bool:
-        """Return whether the user exists."""
-        return user_id in self._issued
+    def body(self, user_id: str) -> dict[str, str]:
+        """Return the user as the service shows it: custom id and time of the last token only if there are such.
+
+        Raises:
+            AcsError: 404 no such user.
+        """
+        user = self._find(user_id)
+        body = {"id": user_id}
+        if user.custom_id is not None:
+            body["customId"] = user.custom_id
+        if user.last_issued is not None:
+            body["lastTokenIssuedAt"] = wire_time(user.last_issued)
+        return body
 
     def issue(self, user_id: str, scopes: list[str], minutes: int | None, now: datetime) -> IssuedToken:
         """Issue a token for a user.
@@ -67,7 +89,7 @@ class IdentityStore:
             AcsError: 404 no such user; 400 no or unknown scopes, or a lifetime outside 60 to 1440 minutes.
         """
         check_token_request(scopes, minutes)
-        issued = self._tokens_of(user_id)
+        user = self._find(user_id)
         # Tokens count whole seconds.
         now = now.astimezone(UTC)
         expires_on = now.replace(microsecond=0) + timedelta(minutes=DEFAULT if minutes is None else minutes)
@@ -82,9 +104,9 @@ class IdentityStore:
             "resourceId": self._resource_id,
         }
         token = self._key.sign(claims)
-        for digest in [digest for digest, expiry in issued.items() if expiry <= now]:
-            del issued[digest]
-        issued[_digest(token)] = expires_on
+        user.tokens = {digest: expiry for digest, expiry in user.tokens.items() if expiry > now}
+        user.tokens[_digest(token)] = expires_on
+        user.last_issued = now
         return IssuedToken(token, expires_on)
 
     def revoke(self, user_id: str) -> None:
@@ -93,7 +115,7 @@ class IdentityStore:
         Raises:
             AcsError: 404 no such user.
         """
-        self._tokens_of(user_id).clear()
+        self._find(user_id).tokens.clear()
 
     def delete_user(self, user_id: str) -> None:
         """Delete a user and all of the user's tokens.
@@ -101,12 +123,12 @@ class IdentityStore:
         Raises:
             AcsError: 404 no such user.
         """
-        self._tokens_of(user_id)
-        del self._issued[user_id]
+        self._find(user_id)
+        del self._users[user_id]
 
     def clear(self) -> None:
         """Delete every user and every token."""
-        self._issued.clear()
+        self._users.clear()
 
     def check(self, token: str) -> Bearer:
         """Return the user and scopes of a token.
@@ -119,15 +141,16 @@ class IdentityStore:
         except jwt.InvalidTokenError as error:
             raise TokenRefused("the token is not valid") from error
         user_id = f"8:{claims.get('skypeid')}"
-        if _digest(token) not in self._issued.get(user_id, {}):
+        user = self._users.get(user_id)
+        if user is None or _digest(token) not in user.tokens:
             raise TokenRefused("the token was revoked")
         return Bearer(user_id, frozenset(str(claims.get("acsScope", "")).split(",")))
 
-    def _tokens_of(self, user_id: str) -> dict[bytes, datetime]:
-        issued = self._issued.get(user_id)
-        if issued is None:
+    def _find(self, user_id: str) -> _User:
+        user = self._users.get(user_id)
+        if user is None:
             raise not_found()
-        return issued
+        return user
 
 
 def check_token_request(scopes: list[str], minutes: int | None) -> None:
@@ -136,13 +159,15 @@ def check_token_request(scopes: list[str], minutes: int | None) -> None:
     Raises:
         AcsError: 400.
     """
-    if not scopes or not SCOPES.issuperset(scopes):
-        raise bad_request("Invalid value for the scopes.", "scopes")
+    if not scopes:
+        raise validation_error("Scopes: The Scopes field is required.", "Scopes")
+    if not SCOPES.issuperset(scopes):
+        raise validation_error("Scopes: The value is invalid.", "Scopes")
     if minutes is not None and not SHORTEST <= minutes <= LONGEST:
-        raise bad_request(
-            f"Invalid value for the token lifetime: between {SHORTEST} and {LONGEST} minutes.",
-            "expiresInMinutes",
+        said = (
+            f"ExpiresInMinutes value {minutes} is invalid. Value must be within the [{SHORTEST}, {LONGEST}] interval."
         )
+        raise validation_error(said, "ExpiresInMinutes")
 
 
 def _digest(token: str) -> bytes:

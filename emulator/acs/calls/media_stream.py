@@ -14,6 +14,7 @@ from aiohttp import ClientWebSocketResponse, WSMsgType
 from emulator.acs.events.callbacks import MEDIA_TOKEN_S, TokenIssuer
 from emulator.acs.wire.media_messages import Audio, Malformed, StopAudio, metadata_message, read_message
 from emulator.acs.wire.resampling import FRAME_MS, FRAME_S
+from emulator.acs.wire.urls import as_given
 from emulator.acs.wire.websocket_frames import FrameWriter
 from emulator.clock import monotonic
 from emulator.faults import FaultPlan
@@ -113,7 +114,7 @@ class MediaStream:
         try:
             async with asyncio.timeout(_DIAL_S):
                 socket = await self._session.ws_connect(
-                    self._address.url,
+                    as_given(self._address.url),
                     headers=headers,
                     timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_S),
                     max_msg_size=4 * 1024 * 1024,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+
+import orjson
 
 from emulator.acs.calls.call_events import recording_file_status
 from emulator.acs.calls.room_call import RoomCall
 from emulator.acs.events.callbacks import CallbackPoster, Outbox
-from emulator.acs.wire.callback_events import CallIds, event
+from emulator.acs.wire.callback_events import CallIds, Result, outcome
 from emulator.acs.wire.errors import AcsError, call_not_found
 from emulator.acs.wire.grid_event import GridEvent
 from emulator.acs.wire.times import event_time, wire_time
@@ -65,8 +68,10 @@ class Recordings:
         """
         if any(each.call is call and not each.ended for each in self._recordings.values()):
             raise AcsError(400, "8559", "Recording is already in progress.")
+        # As recorded: the connection in the events of a recording is the recording's own.
+        ids = replace(ids, call_connection_id=uuid4())
         recording = Recording(
-            id=uuid4(),
+            id=_recording_id(ids.call_connection_id),
             call=call,
             ids=ids,
             callback_uri=callback_uri,
@@ -132,7 +137,7 @@ class Recordings:
         recording.state = "inactive"
         self._tell(recording)
         recording.outbox.close()
-        document = f"0-weu-d1-{recording.id.replace('-', '')}"
+        document = f"0-weu-d1-{uuid4().replace('-', '')}"
         chunk = {
             "documentId": document,
             "index": 0,
@@ -154,14 +159,18 @@ class Recordings:
     def _tell(self, recording: Recording) -> None:
         if recording.callback_uri is None:
             return
-        data = {
-            "recordingId": recording.id,
-            "state": recording.state,
-            "startDateTime": wire_time(recording.started),
-            "recordingKind": KIND,
-        }
-        changed = event(recording.ids, "RecordingStateChanged", None, data)
-        changed["source"] = changed["subject"] = f"calling/recordings/{recording.id}"
+        changed = outcome(
+            recording.ids,
+            "RecordingStateChanged",
+            None,
+            Result(),
+            recordingId=recording.id,
+            state=recording.state,
+            startDateTime=wire_time(recording.started),
+            recordingKind=KIND,
+        )
+        source = f"calling/recordings/{recording.ids.server_call_id}/{recording.id}/RecordingStateChanged"
+        changed["source"] = changed["subject"] = source
         recording.outbox.put(recording.callback_uri, changed)
 
     def _forget(self) -> None:
@@ -169,3 +178,9 @@ class Recordings:
         ended = [each.id for each in self._recordings.values() if each.ended]
         for recording_id in ended[:-_REMEMBERED]:
             del self._recordings[recording_id]
+
+
+def _recording_id(endpoint_id: str) -> str:
+    """Return a recording id in the recorded form: two GUIDs as JSON, in base64 without padding."""
+    parts = {"PlatformEndpointId": endpoint_id, "ResourceSpecificId": uuid4()}
+    return base64.urlsafe_b64encode(orjson.dumps(parts)).rstrip(b"=").decode()

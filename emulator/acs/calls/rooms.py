@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from emulator.acs.wire.errors import bad_request, not_found
+from emulator.acs.wire.errors import bad_identifier, bad_request, not_found
 from emulator.acs.wire.times import read_time, wire_time
 from emulator.randomness import randbelow
 
 # Collaborator since api-version 2025-03-13.
-ROLES = frozenset({"Presenter", "Attendee", "Consumer", "Collaborator"})
+ROLES = ("Presenter", "Attendee", "Consumer", "Collaborator")
 LONGEST_SPAN = timedelta(days=180)
 _ID_DIGITS = 17
 # The latest start for which an end can still be represented.
@@ -76,7 +76,7 @@ class RoomStore:
     def get(self, room_id: str) -> Room:
         """Return the room with that id."""
         if len(room_id) != _ID_DIGITS or not room_id.isdigit():
-            raise bad_request("Invalid room ID length.")
+            raise bad_identifier("Invalid room ID length.")
         room = self._rooms.get(room_id)
         if room is None:
             raise not_found()
@@ -122,7 +122,9 @@ class RoomStore:
 
 
 def _check_span(valid_from: datetime, valid_until: datetime, now: datetime) -> None:
-    if not valid_from < valid_until or valid_until - valid_from > LONGEST_SPAN or valid_until <= now:
+    if valid_until <= now:
+        raise bad_request("The time range end is in the past.", "ValidUntil")
+    if not valid_from < valid_until or valid_until - valid_from > LONGEST_SPAN:
         raise bad_request("The time range is incorrect, or larger than 180 days.", "ValidUntil")
 
 
@@ -144,19 +146,26 @@ def _flag(document: Mapping[str, Any], key: str) -> bool | None:
 
 
 def _merge_roster(roster: dict[str, str], changes: object) -> None:
+    """Apply changes to a roster. As recorded, roles are checked before identifiers."""
     if not isinstance(changes, Mapping):
-        raise _bad_participants()
-    for raw_id, change in changes.items():
-        if not isinstance(raw_id, str) or not raw_id.startswith("8:acs:"):
-            raise _bad_participants()
-        if change is None:
+        raise bad_request("Invalid value for the Participants.", "Participants")
+    roles = {str(raw_id): _role(str(raw_id), change) for raw_id, change in changes.items()}
+    for raw_id, role in roles.items():
+        if not raw_id.startswith("8:acs:"):
+            said = f"Communication identifier {raw_id} is not supported."
+            raise bad_identifier(said if role is None else "Invalid format for communication identifier.")
+        if role is None:
             roster.pop(raw_id, None)
-            continue
-        role = (change.get("role") or "Attendee") if isinstance(change, Mapping) else None
-        if not isinstance(role, str) or role not in ROLES:
-            raise _bad_participants()
-        roster[raw_id] = role
+        else:
+            roster[raw_id] = role
 
 
-def _bad_participants() -> Exception:
-    return bad_request("Invalid value for the Participants.", "Participants")
+def _role(raw_id: str, change: object) -> str | None:
+    """Return the role that a change gives to a user, or None if it removes the user."""
+    if change is None:
+        return None
+    role = (change.get("role") or "Attendee") if isinstance(change, Mapping) else None
+    if role not in ROLES:
+        said = f"Invalid participant role. The valid roles are: {', '.join(ROLES)}."
+        raise bad_request(said, f"$.participants.{raw_id}.role", in_header=False)
+    return str(role)

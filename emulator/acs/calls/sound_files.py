@@ -13,6 +13,7 @@ import soxr
 
 from emulator.acs.wire.callback_events import Result
 from emulator.acs.wire.resampling import FRAME_BYTES, RATE
+from emulator.acs.wire.urls import as_given
 
 # Documented for the play action: WAV, one channel, 16 bits, 16 kHz.
 FILE_RATE = 16_000
@@ -69,7 +70,7 @@ class SoundFiles:
 
     async def _fetch(self, url: str) -> bytes:
         try:
-            async with asyncio.timeout(_TIMEOUT_S), self._session.get(url) as answer:
+            async with asyncio.timeout(_TIMEOUT_S), self._session.get(as_given(url)) as answer:
                 if answer.status != 200:
                     raise Unplayable(NOT_FETCHED)
                 data = await answer.content.read(_LARGEST + 1)

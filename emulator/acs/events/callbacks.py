@@ -11,6 +11,7 @@ import orjson
 
 from emulator.acs.auth.forged_tokens import forged
 from emulator.acs.wire.callback_events import PREFIX, Event
+from emulator.acs.wire.urls import as_given
 from emulator.clock import wall
 from emulator.faults import CallbackFault, FaultPlan, TokenFlaw
 from emulator.journal import Journal
@@ -107,7 +108,7 @@ class CallbackPoster:
         try:
             async with (
                 asyncio.timeout(_TIMEOUT_S),
-                self._session.post(uri, data=body, headers=headers, allow_redirects=False) as answer,
+                self._session.post(as_given(uri), data=body, headers=headers, allow_redirects=False) as answer,
             ):
                 return answer.status
         except (aiohttp.ClientError, TimeoutError, OSError):

@@ -13,6 +13,7 @@ import orjson
 from emulator.acs.auth.entra import EVENT_GRID_APPLICATION, EVENT_GRID_ROLE, Claims, LocalEntra
 from emulator.acs.events.event_grid_delivery import Delivery, Subscription
 from emulator.acs.wire.grid_event import GridEvent
+from emulator.acs.wire.urls import as_given
 from emulator.clock import utc_now
 from emulator.faults import FaultPlan, GridFault
 from emulator.journal import Journal
@@ -74,7 +75,7 @@ class EventGrid:
 
     def _deliver(self, event: GridEvent, times: int, delay_s: float) -> None:
         for delivery, _ in self._deliveries.values():
-            for _ in range(times):
+            for _ in range(times if delivery.subscription.wants(event) else 0):
                 delivery.put(event, delay_s)
 
     def subscriptions(self) -> list[Subscription]:
@@ -86,7 +87,7 @@ class EventGrid:
         found = self._deliveries.get(name)
         if found is None:
             return None
-        return [event.in_grid_schema(self._topic) for event in found[0].dead]
+        return [letter.written(found[0].subscription, self._topic) for letter in found[0].dead]
 
     async def subscribe(self, subscription: Subscription, visit_url: str) -> None:
         """Perform the handshake, then deliver events; replaces a subscription of the same name.
@@ -137,17 +138,13 @@ class EventGrid:
 
     async def send(self, subscription: Subscription, events: Sequence[GridEvent], tries: int) -> int:
         """Post events in one request and return the status, or 0 without an answer. For `Delivery`."""
-        if subscription.schema == "EventGridSchema":
-            content_type = "application/json; charset=utf-8"
-            body = orjson.dumps([event.in_grid_schema(self._topic) for event in events])
-        elif subscription.max_events == 1:
-            content_type = "application/cloudevents+json; charset=utf-8"
-            body = orjson.dumps(events[0].as_cloud_event(self._topic))
-        else:
-            content_type = "application/cloudevents-batch+json; charset=utf-8"
-            body = orjson.dumps([event.as_cloud_event(self._topic) for event in events])
+        written: Any = [subscription.written(event, self._topic) for event in events]
+        kind = "json" if subscription.schema == "EventGridSchema" else "cloudevents-batch+json"
+        if subscription.schema != "EventGridSchema" and subscription.max_events == 1:
+            kind, written = "cloudevents+json", written[0]
+        body = orjson.dumps(written)
         headers = {
-            "Content-Type": content_type,
+            "Content-Type": f"application/{kind}; charset=utf-8",
             "aeg-event-type": "Notification",
             "aeg-subscription-name": subscription.name.upper(),
             "aeg-delivery-count": str(tries),
@@ -159,7 +156,9 @@ class EventGrid:
         try:
             async with (
                 asyncio.timeout(_TIMEOUT_S),
-                self._session.post(subscription.endpoint, data=body, headers=headers, allow_redirects=False) as answer,
+                self._session.post(
+                    as_given(subscription.endpoint), data=body, headers=headers, allow_redirects=False
+                ) as answer,
             ):
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError, OSError):
@@ -201,7 +200,10 @@ class EventGrid:
         }
         try:
             async with self._session.post(
-                subscription.endpoint, data=orjson.dumps([event]), headers=headers, allow_redirects=False
+                as_given(subscription.endpoint),
+                data=orjson.dumps([event]),
+                headers=headers,
+                allow_redirects=False,
             ) as answer:
                 status, text = answer.status, await answer.text()
             if status == 200 and _validation_response(text) == code:
@@ -223,7 +225,7 @@ class EventGrid:
             "WebHook-Request-Rate": "120",
             **self._credentials(subscription),
         }
-        async with self._session.options(subscription.endpoint, headers=headers) as answer:
+        async with self._session.options(as_given(subscription.endpoint), headers=headers) as answer:
             if answer.status != 200:
                 raise HandshakeFailed(f"the endpoint answered {answer.status} to OPTIONS")
             allowed = answer.headers.get("WebHook-Allowed-Origin", "")

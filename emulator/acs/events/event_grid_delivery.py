@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import http
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
+from emulator.acs.wire.callback_events import PREFIX
 from emulator.acs.wire.grid_event import GridEvent
-from emulator.clock import monotonic
+from emulator.acs.wire.times import event_time
+from emulator.clock import monotonic, utc_now
 from emulator.randomness import uniform
 
 Schema = Literal["EventGridSchema", "CloudEventSchemaV1_0"]
@@ -35,6 +39,7 @@ class Subscription:
     """An event subscription: the endpoint and the form of its events.
 
     Attributes:
+        event_types: types that are delivered, with their prefix; none means all.
         max_events: most events in one request.
         audience: audience of the bearer token sent with each request; None sends no token.
         dead_letter: keep undelivered events, and do not repeat after 400 or 413.
@@ -44,6 +49,7 @@ class Subscription:
     endpoint: str
     schema: Schema
     headers: Mapping[str, str] = field(default_factory=dict)
+    event_types: Collection[str] = ()
     max_events: int = 1
     audience: str | None = None
     dead_letter: bool = False
@@ -55,10 +61,51 @@ class Subscription:
             "endpoint": self.endpoint,
             "schema": self.schema,
             "headers": list(self.headers),
+            "included_event_types": list(self.event_types),
             "max_events": self.max_events,
             "audience": self.audience,
             "dead_letter": self.dead_letter,
         }
+
+    def wants(self, event: GridEvent) -> bool:
+        """Return whether events of this type are delivered."""
+        return not self.event_types or PREFIX + event.kind in self.event_types
+
+    def written(self, event: GridEvent, topic: str) -> dict[str, Any]:
+        """Return an event in the schema of this subscription."""
+        return event.in_grid_schema(topic) if self.schema == "EventGridSchema" else event.as_cloud_event(topic)
+
+
+class DeadLetter(NamedTuple):
+    """An event that could not be delivered, and why."""
+
+    event: GridEvent
+    reason: str
+    tries: int
+    status: int
+    last_try: datetime
+
+    def written(self, subscription: Subscription, topic: str) -> dict[str, Any]:
+        """Return the event as it would be stored, in the documented form; CloudEvents take lower-case names only."""
+        about = {
+            "deadLetterReason": self.reason,
+            "deliveryAttempts": self.tries,
+            "lastDeliveryOutcome": _outcome(self.status),
+            "publishTime": event_time(self.event.time),
+            "lastDeliveryAttemptTime": event_time(self.last_try),
+        }
+        if subscription.schema != "EventGridSchema":
+            about = {name.lower(): value for name, value in about.items()}
+        return subscription.written(self.event, topic) | about
+
+
+def _outcome(status: int) -> str:
+    """Return the service's word for an attempt that failed with this status; 0 is no answer."""
+    documented = {0: "TimedOut", 408: "TimedOut", 503: "Busy"}
+    if status in documented:
+        return documented[status]
+    known = status in {each.value for each in http.HTTPStatus}
+    return http.HTTPStatus(status).phrase.title().replace(" ", "") if known else str(status)
 
 
 def wait_after(status: int, tries: int) -> float:
@@ -99,7 +146,7 @@ class Delivery:
 
     def __init__(self, sender: Sender, subscription: Subscription) -> None:
         self.subscription = subscription
-        self.dead: deque[GridEvent] = deque(maxlen=_DEAD_KEPT)
+        self.dead: deque[DeadLetter] = deque(maxlen=_DEAD_KEPT)
         self._sender = sender
         self._order = 0
         # A heap, so that a failing event delays no others.
@@ -157,13 +204,16 @@ class Delivery:
     def _again(self, tried: _Waiting, status: int) -> None:
         speed_up = self._sender.speed_up
         due = monotonic() + wait_after(status, tried.tries + 1) * uniform(1, 1.1) / speed_up
+        tries = tried.tries + 1
         hopeless = self.subscription.dead_letter and status in _DEAD_AT_ONCE
-        if hopeless or tried.tries + 1 >= _TRIES or due - tried.since > _LIFETIME_S / speed_up:
+        too_late = due - tried.since > _LIFETIME_S / speed_up
+        if hopeless or too_late or tries >= _TRIES:
             self._sender.note("eventgrid.given_up", self.subscription, tried.event)
             if self.subscription.dead_letter:
-                self.dead.append(tried.event)
+                reason = "TimeToLiveExceeded" if too_late else "MaxDeliveryAttemptsExceeded"
+                self.dead.append(DeadLetter(tried.event, reason, tries, status, utc_now()))
             return
-        self._push(due, tried.tries + 1, tried.since, tried.event)
+        self._push(due, tries, tried.since, tried.event)
 
     def _push(self, due: float, tries: int, since: float, event: GridEvent) -> None:
         self._order += 1

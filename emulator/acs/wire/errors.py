@@ -15,34 +15,60 @@ class AcsError(Exception):
         code: the service's error code, a string even if it is a number ("8522").
         message: a text for people.
         details: further errors, each `{"code","message","target"}`.
+        target: what of the request is wrong.
+        in_header: whether the header `x-ms-error-code` repeats the code.
     """
 
-    def __init__(self, status: int, code: str, message: str, details: list[dict[str, str]] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        details: list[dict[str, str]] | None = None,
+        *,
+        target: str | None = None,
+        in_header: bool = True,
+    ) -> None:
         super().__init__(f"{status} {code}: {message}")
         self.status = status
         self.code = code
         self.message = message
         self.details = details
+        self.target = target
+        self.in_header = in_header
 
     def body(self) -> dict[str, Any]:
-        """Return `{"error": {"code", "message", "details"?}}`, the form of every service."""
+        """Return `{"error": {"code", "message", "target"?, "details"?}}`, the form of every service."""
         error: dict[str, Any] = {"code": self.code, "message": self.message}
+        if self.target is not None:
+            error["target"] = self.target
         if self.details:
             error["details"] = self.details
         return {"error": error}
 
     def response(self) -> web.Response:
         """Return the HTTP response."""
-        return web.json_response(self.body(), status=self.status, headers={"x-ms-error-code": self.code})
+        headers = {"x-ms-error-code": self.code} if self.in_header else {}
+        return web.json_response(self.body(), status=self.status, headers=headers)
 
 
-def bad_request(message: str, target: str | None = None) -> AcsError:
-    """Return a 400 of the rooms and identity services, as recorded."""
+def bad_request(message: str, target: str | None = None, *, in_header: bool = True) -> AcsError:
+    """Return a 400 of the rooms service about one value, as recorded."""
     detail = {"code": "BadArgument", "message": message}
     if target is not None:
         detail["target"] = target
     said = "The request could not be understood by the server due to malformed syntax."
-    return AcsError(400, "BadRequest", said, [detail])
+    return AcsError(400, "BadRequest", said, [detail], in_header=in_header)
+
+
+def bad_identifier(message: str) -> AcsError:
+    """Return a 400 of the rooms service about the id of a room or user, as recorded: without details."""
+    return AcsError(400, "BadRequest", message)
+
+
+def validation_error(message: str, target: str) -> AcsError:
+    """Return a 400 of the identity service, as recorded."""
+    return AcsError(400, "ValidationError", message, target=target)
 
 
 def not_found() -> AcsError:

@@ -12,6 +12,7 @@ from emulator.acs.calls.actions.host import DONE, Host, Operation
 from emulator.acs.events.callbacks import MEDIA_TOKEN_S
 from emulator.acs.wire.callback_events import MEDIA_UNREACHABLE, Result
 from emulator.acs.wire.errors import AcsError
+from emulator.acs.wire.urls import as_given
 from emulator.randomness import uuid4
 
 _DIAL_S = 5.0
@@ -76,7 +77,7 @@ class Transcription:
         """
         self._check(running=True)
         self._locale = locale
-        self._say("Updated", "subscriptionStarted", operation)
+        self._say("Updated", "transcriptionLocaleUpdated", operation)
 
     async def close(self) -> None:
         """Close the socket if it is open. Bounded in time."""
@@ -108,7 +109,7 @@ class Transcription:
         try:
             async with asyncio.timeout(_DIAL_S):
                 self._socket = await services.session.ws_connect(
-                    options.url, headers=headers, timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_S)
+                    as_given(options.url), headers=headers, timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_S)
                 )
                 metadata = {
                     "subscriptionId": self._id,

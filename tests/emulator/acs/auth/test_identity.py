@@ -44,7 +44,8 @@ def test_expired_and_orphaned_tokens_speak_for_nobody() -> None:
     with pytest.raises(TokenRefused):
         identities.check(expired.token)
     identities.delete_user(user)
-    assert not identities.knows(user)
+    with pytest.raises(AcsError):
+        identities.body(user)
     with pytest.raises(TokenRefused):
         identities.check(orphan.token)
 
