@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from emulator import __version__
 from emulator.acs.auth.signing import decode_key
@@ -23,6 +24,7 @@ from emulator.config import (
     parse_switches,
     switch_help,
 )
+from emulator.realtime.personas import Persona, answers_of_lines, read_answers
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         decode_key(options.access_key)
         switches = parse_switches(options.switch)
-    except ValueError as error:
+        answers = answers_of_lines(options.answers.read_text("utf-8").splitlines()) if options.answers else []
+        read_answers(answers)
+    except (ValueError, OSError) as error:
         parser.error(str(error))
     config = Config(
         host=options.host,
@@ -46,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         access_key=options.access_key,
         realtime_key=options.realtime_key,
         engine=options.engine,
+        persona=options.persona or ("scripted" if answers else "auto"),
+        answers=tuple(answers),
         deployments=tuple(options.deployment) or None,
         languages=tuple(options.language) or LANGUAGES,
         resource_id=options.resource_id,
@@ -153,6 +159,18 @@ def _parser() -> argparse.ArgumentParser:
         choices=("local", "scripted"),
         default="local",
         help="how speech is recognised, translated and spoken (default: %(default)s)",
+    )
+    add(
+        "--persona",
+        choices=get_args(Persona),
+        help="who answers in Realtime conversations: an interpreter, an echo that says what it has understood, or "
+        "prepared answers; auto is an interpreter if the instructions ask for one, else an echo (default: auto)",
+    )
+    add(
+        "--answers",
+        type=Path,
+        metavar="FILE",
+        help='prepared answers, one in a line: a text, or {"name", "arguments"} of a function to call',
     )
     add(
         "--deployment",

@@ -24,6 +24,7 @@ from emulator.openapi import descriptions
 from emulator.randomness import use_seed
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.faults.rules import RealtimeFaults
+from emulator.realtime.personas import read_answers
 from emulator.realtime.server import RealtimeServer
 from emulator.realtime.translation_model import TranslationModel
 
@@ -124,7 +125,11 @@ class Emulator:
         engine = self._engine or _engine(self.config.engine, self.config.languages)
         await stack.enter_async_context(engine)
         behaviour = self._realtime_config or RealtimeConfig(
-            translation=TranslationModel(listens_for=self.config.languages), seed=self.config.seed
+            translation=TranslationModel(listens_for=self.config.languages),
+            default_languages=self.config.languages,
+            persona=self.config.persona,
+            answers=read_answers(self.config.answers),
+            seed=self.config.seed,
         )
         server = RealtimeServer(
             engine,

@@ -159,6 +159,8 @@ class Config:
     access_key: str = field(default=WELL_KNOWN_ACCESS_KEY, repr=False)  # base64
     realtime_key: str = field(default=WELL_KNOWN_REALTIME_KEY, repr=False)
     engine: Literal["local", "scripted"] = "local"
+    persona: Literal["auto", "interpreter", "echo", "scripted"] = "auto"  # who answers in Realtime conversations
+    answers: tuple[Any, ...] = ()  # of the scripted persona: texts, and objects with `name` and `arguments`
     deployments: tuple[str, ...] | None = None  # None: any name is accepted
     languages: tuple[str, ...] = LANGUAGES  # ISO 639-1; loaded at start, distinguished by translation sessions
     resource_id: str = RESOURCE_ID

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from emulator.realtime.deployments import Deployments
+from emulator.realtime.personas import Answer, Persona
 from emulator.realtime.translation_model import TranslationModel
 
 
@@ -38,6 +39,10 @@ class RealtimeConfig:
         "realtime.transcription_session"
     )
     """`object` of a transcription session: the SDK has the first value, the guide the second."""
+    persona: Persona = "auto"
+    """Who answers in conversations; see `personas.Persona`."""
+    answers: tuple[Answer, ...] = ()
+    """Prepared answers of the scripted persona; each session gets them in turn, and from the first again."""
     translation: TranslationModel = field(default_factory=TranslationModel)
     translation_bearer: bool = True
     """Whether translation sessions accept their key as a bearer token; only `api-key` was verified on Azure."""

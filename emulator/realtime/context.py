@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from emulator.realtime.agenda import Agenda
@@ -11,6 +12,7 @@ from emulator.realtime.faults.message_faults import UNKNOWN_MEMBERS, OutgoingMes
 from emulator.realtime.faults.plan import ConnectionFaults
 from emulator.realtime.faults.rules import FaultRule, Point
 from emulator.realtime.ids import Ids
+from emulator.realtime.personas import Answer, Persona
 from emulator.realtime.schema import Json
 from emulator.realtime.session import Abort, Close, Note, Output, Stall
 from emulator.realtime.wire import encode_event
@@ -40,6 +42,15 @@ class SessionContext:
         self._outputs: list[Output] = []
         self._messages = OutgoingMessages(faults, self.agenda, ids, self.effect)
         self._works = 0
+
+    @property
+    def persona(self) -> Persona:
+        """Return who answers now: the fault document may say otherwise than the configuration."""
+        return self.faults.persona or ("scripted" if self.faults.answers else self.config.persona)
+
+    @property
+    def answers(self) -> Sequence[Answer]:
+        return self.faults.answers or self.config.answers
 
     def emit(self, kind: str, **members: Any) -> None:
         """Send a server event with a new event id."""

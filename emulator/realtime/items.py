@@ -78,7 +78,8 @@ class Item:
 
     @property
     def role(self) -> str:
-        return str(self.document.get("role", ""))
+        """Return who it is from: system, user, assistant, or tool for the output of a function."""
+        return str(self.document.get("role", "tool" if "output" in self.document else ""))
 
     @property
     def audio_ms(self) -> int:

@@ -9,11 +9,13 @@ from emulator.engine.base import BYTES_PER_MS, Heard, Spoken
 from emulator.realtime.audio_settings import pcm_24k_only
 from emulator.realtime.items import RESPONSE_INPUT, Item
 from emulator.realtime.languages import Direction
+from emulator.realtime.personas import Persona
 from emulator.realtime.schema import Check, Json, an_object, array, boolean, nullable, one_of, record
 from emulator.realtime.session_config import (
     INSTRUCTIONS,
     REASONING,
     TOOL_CHOICE,
+    TOOLS,
     VOICE,
     max_output_tokens,
     metadata,
@@ -37,7 +39,7 @@ RESPONSE: Check = record(
         "output_modalities": modalities,
         "max_output_tokens": max_output_tokens,
         "audio": record({"output": record({"format": pcm_24k_only, "voice": VOICE})}),
-        "tools": array(an_object),
+        "tools": TOOLS,
         "tool_choice": TOOL_CHOICE,
         "parallel_tool_calls": boolean,
         "reasoning": nullable(REASONING),
@@ -58,16 +60,22 @@ class Response:
     max_tokens: float
     metadata: Json | None
     subject: Item | None
+    persona: Persona
+    """Who answers; never `auto`."""
     direction: Direction | None
     recital: str | None
     """Language of a text to read aloud instead of an interpretation."""
     speed: float
+    tools: Sequence[Json]
+    tool_choice: object
     few_words: bool
     """Interpret in half as many words."""
     created_at: float
     work: int | None = None
     heard: Heard | None = None
     spoken: Spoken | None = None
+    called: str | None = None
+    """Name of the function that was called."""
     cut_short: str | None = None
     """Reason why it will end as incomplete."""
     total_steps: int = 0
@@ -77,7 +85,10 @@ class Response:
 
     @property
     def target(self) -> str | None:
-        return self.recital or (self.direction.target if self.direction is not None else None)
+        """Return the language of the answer; None before it is known."""
+        if self.persona == "interpreter":
+            return self.recital or (self.direction.target if self.direction is not None else None)
+        return self.heard.language if self.heard is not None else None
 
     def facts(self, status: str, now: float) -> dict[str, object]:
         """Return the journal entry written at its end."""
@@ -93,6 +104,7 @@ class Response:
             "target": self.target,
             "heard": heard.text if heard is not None else None,
             "said": self.stream.sent_text,
+            "called": self.called,
             "understood": spoken.understood if spoken is not None else None,
             "audio_ms": len(self.stream.sent_pcm) // BYTES_PER_MS,
             "committed_at": subject.at if subject is not None else None,

@@ -1,23 +1,27 @@
 """Runs the responses of a session from `response.create` to `response.done`.
 
-    created -> recognising -> interpreting -> waiting -> speaking -> done
-       |            |              |             |          |
-       +------------+--------------+-------------+----------+--> done as failed, cancelled or incomplete
+    created -> recognising -> interpreting or answering -> waiting -> speaking, or calling a function -> done
+       |            |                  |                  |          |
+       +------------+------------------+------------------+----------+--> done as failed, cancelled or incomplete
 
 One response at a time may write to the default conversation; any number run out of band in parallel.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from math import isinf
 
 from emulator.engine.base import EngineError, Heard, Spoken
+from emulator.realtime.agenda import ScheduledAction
 from emulator.realtime.context import SessionContext
 from emulator.realtime.errors import ApiError
 from emulator.realtime.faults.rules import FaultAction, FaultRule
+from emulator.realtime.function_calls import arguments_for, chosen_function
 from emulator.realtime.items import Conversation, Item, client_item
 from emulator.realtime.languages import Direction, asks_for_few_words, read_direction, read_recital
+from emulator.realtime.personas import listening, said_back
 from emulator.realtime.recognitions import ItemRecognitions, hinted_languages
 from emulator.realtime.response import RESPONSE, Response, within_limit
 from emulator.realtime.schema import Json
@@ -34,8 +38,12 @@ from emulator.realtime.usage import (
     response_usage,
     text_tokens,
 )
+from emulator.realtime.wire import json_text
 
 NO_TARGET = "No target language was found in the instructions: they must say 'from <language> into <language>'."
+NO_ANSWERS = "The scripted persona has no answers."
+UNDETERMINED = "und"
+"""Language of speech that was not understood (ISO 639-2)."""
 
 
 class Responses:
@@ -53,6 +61,9 @@ class Responses:
         self._in_conversation: Response | None = None
         self._cache = PromptCache()
         self._count = 0
+        self._answered = 0
+        self._spoken_language = ""
+        """Language of the last speech that was recognised."""
         self._allowance = TokenAllowance(context.config.token_limit)
         self.audio_out = 0
         """Bytes of audio sent during the whole session."""
@@ -121,8 +132,13 @@ class Responses:
         return items
 
     def _new_response(self, request: Json, items: list[Item], in_conversation: bool, now: float) -> Response:
-        session = self._config.document
+        session: Json = self._config.document
         instructions = request.get("instructions", self._config.instructions)
+        direction, recital = read_direction(instructions), read_recital(instructions)
+        persona = self._context.persona
+        if persona == "auto":
+            persona = "interpreter" if direction is not None or recital is not None else "echo"
+        answered = ("user",) if persona == "interpreter" else ("user", "tool")
         output = {**session["audio"]["output"], **request.get("audio", {}).get("output", {})}
         limit = {**session, **request}["max_output_tokens"]
         shape = {
@@ -150,37 +166,55 @@ class Responses:
             cached=self._cache.share(context),
             max_tokens=float(limit),
             metadata=request.get("metadata"),
-            subject=next((item for item in reversed(items) if item.role == "user"), None),
-            direction=read_direction(instructions),
-            recital=read_recital(instructions),
+            subject=next((item for item in reversed(items) if item.role in answered), None),
+            persona=persona,
+            direction=direction,
+            recital=recital,
+            tools={**session, **request}["tools"],
+            tool_choice={**session, **request}["tool_choice"],
             speed=float(output.get("speed", 1.0)),
             few_words=asks_for_few_words(instructions),
             created_at=now,
         )
 
     def _start(self, response: Response, now: float) -> None:
-        subject, direction = response.subject, response.direction
+        subject, interprets = response.subject, response.persona == "interpreter"
         if fault := self._take("fail_response", response):
             self._fail(response, fault.error_type, fault.error_code, fault.message, now)
-        elif response.recital is not None and subject is not None and subject.text:
-            response.work = self._context.new_work()
-            self._by_work[response.work] = response
-            self._context.effect(Say(response.work, subject.text, response.recital))
-        elif direction is None:
+        elif response.persona == "scripted":
+            self._answer_in_turn(response, now)
+        elif interprets and response.recital is not None and subject is not None and subject.text:
+            self._say(response, subject.text, response.recital)
+        elif interprets and response.direction is None:
             self._fail(response, "server_error", "server_error", NO_TARGET, now)
+        elif subject is not None and subject.pcm:
+            languages = self.languages_heard(response.direction)
+            self._recognitions.listen(
+                response.stream.id, subject, languages, lambda heard, at: self._recognised(response, heard, at), now
+            )
+        elif not interprets:
+            self._heard(response, Heard(self._language(), subject.text if subject is not None else ""), now)
         elif subject is None:
             self._interpreted(response, Spoken("", b"", True), now)  # no user item, so there is nothing to say
-        elif subject.pcm:
-            self._recognitions.listen(
-                response.stream.id,
-                subject,
-                self.languages_heard(direction),
-                lambda heard, at: self._heard(response, heard, at),
-                now,
-            )
         else:
-            source = direction.sources[0] if direction.sources else ""
-            self._heard(response, Heard(source, subject.text), now)
+            sources = response.direction.sources if response.direction is not None else ()
+            self._heard(response, Heard(sources[0] if sources else "", subject.text), now)
+
+    def _answer_in_turn(self, response: Response, now: float) -> None:
+        answers = self._context.answers
+        if not answers:
+            self._fail(response, "server_error", "server_error", NO_ANSWERS, now)
+            return
+        answer = answers[self._answered % len(answers)]
+        self._answered += 1
+        if isinstance(answer, str):
+            self._say(response, answer, self._language())
+        else:
+            self._call(response, answer.name, answer.arguments, now)
+
+    def _language(self) -> str:
+        """Return the language for answers to typed text: the last one spoken, else the first to be expected."""
+        return self._spoken_language or self.languages_heard(None)[0]
 
     def languages_heard(self, direction: Direction | None) -> tuple[str, ...]:
         """Return the languages to recognise: from the instructions, else the transcription settings, else default."""
@@ -188,18 +222,42 @@ class Responses:
             return direction.sources
         return hinted_languages(self._config.transcription) or self._context.config.default_languages
 
-    def _heard(self, response: Response, heard: Heard | EngineError, now: float) -> None:
+    def _recognised(self, response: Response, heard: Heard | EngineError, now: float) -> None:
         if isinstance(heard, EngineError):
             self._fail(response, "server_error", "server_error", str(heard), now)
             return
-        target = response.target
-        assert target is not None
-        if fault := self._take("wrong_language", response):
-            target = fault.language
+        self._spoken_language = heard.language
+        self._heard(response, heard, now)
+
+    def _heard(self, response: Response, heard: Heard, now: float) -> None:
         response.heard = heard
+        words, told = heard.text or "", response.subject is not None and response.subject.role == "tool"
+        volunteers = response.persona == "echo" and not told
+        tool = chosen_function(response.tools, response.tool_choice, words, volunteers=volunteers)
+        if tool is not None:
+            self._call(response, tool["name"], arguments_for(tool, words), now)
+        elif response.persona == "interpreter":
+            target = response.target
+            assert target is not None
+            if fault := self._take("wrong_language", response):
+                target = fault.language
+            self._interpret(response, heard, target)
+        elif heard.text is None:
+            self._interpret(response, Heard(UNDETERMINED, None), heard.language)
+        elif not words:
+            self._say(response, listening(heard.language), heard.language)
+        else:
+            self._say(response, words if told else said_back(words, heard.language), heard.language)
+
+    def _interpret(self, response: Response, heard: Heard, target: str) -> None:
         response.work = self._context.new_work()
         self._by_work[response.work] = response
         self._context.effect(Interpret(response.work, heard, target))
+
+    def _say(self, response: Response, text: str, language: str) -> None:
+        response.work = self._context.new_work()
+        self._by_work[response.work] = response
+        self._context.effect(Say(response.work, text, language))
 
     # -- from the engine to the client
 
@@ -214,13 +272,25 @@ class Responses:
         response.spoken = within_limit(spoken, response.max_tokens)
         if response.spoken is not spoken:
             response.cut_short = "max_output_tokens"
+        self._after_delay(response, lambda at: self._speak(response, at), now)
+
+    def _call(self, response: Response, name: str, arguments: Mapping[str, object], now: float) -> None:
+        def send(at: float) -> None:
+            if not response.done:
+                response.called = name
+                response.stream.call(name, json_text(arguments), at)
+                self._advance(response, at)
+
+        self._after_delay(response, send, now)
+
+    def _after_delay(self, response: Response, speak: ScheduledAction, now: float) -> None:
         delay = self._context.config.first_audio_delay_s
         if fault := self._take("delay_response", response):
             delay += fault.seconds
         if delay > 0:
-            self._context.agenda.at(now + delay, lambda at: self._speak(response, at))
+            self._context.agenda.at(now + delay, speak)
         else:
-            self._speak(response, now)
+            speak(now)
 
     def _misinterpreted(self, response: Response, spoken: Spoken) -> Spoken:
         """Return the interpretation, changed by fault rules if any apply. Replaced text keeps the engine's audio."""
@@ -300,7 +370,8 @@ class Responses:
         usage = None
         if status != "failed":
             spoken_tokens = model_audio_tokens(len(stream.sent_pcm))
-            usage = response_usage(response.context, response.cached, text_tokens(stream.sent_text), spoken_tokens)
+            written_tokens = text_tokens(stream.sent_text + stream.sent_arguments)
+            usage = response_usage(response.context, response.cached, written_tokens, spoken_tokens)
             self._allowance.use(usage["total_tokens"], now)
             if fault := self._take("miscount", response):
                 usage = miscounted(usage, fault.tokens)

@@ -16,7 +16,7 @@ from emulator.realtime.audio_settings import (
     pcm_24k_only,
 )
 from emulator.realtime.deployments import Deployments
-from emulator.realtime.errors import ApiError, invalid_value
+from emulator.realtime.errors import ApiError, invalid_value, missing_parameter
 from emulator.realtime.schema import (
     Check,
     Json,
@@ -105,6 +105,17 @@ def metadata(value: object, path: str) -> None:
         string(512)(item, f"{path}.{key}")
 
 
+def tool(value: object, path: str) -> None:
+    """Check a tool: a function needs a name. Everything else about tools is kept and echoed."""
+    an_object(value, path)
+    assert isinstance(value, dict)
+    if value.get("type") == "function":
+        if "name" not in value:
+            raise missing_parameter(f"{path}.name")
+        string(64)(value["name"], f"{path}.name")
+
+
+TOOLS: Check = array(tool)
 VOICE: Check = text_or_object(one_of(*VOICES), record({"id": string(256)}, required=("id",)))
 TOOL_CHOICE: Check = text_or_object(one_of("none", "auto", "required"), an_object)
 REASONING: Check = record({"effort": nullable(one_of("minimal", "low", "medium", "high", "xhigh"))})
@@ -137,7 +148,7 @@ SESSION_UPDATE: Check = record(
             ),
         ),
         "tracing": nullable(text_or_object(one_of("auto"), an_object)),
-        "tools": array(an_object),
+        "tools": TOOLS,
         "tool_choice": TOOL_CHOICE,
         "parallel_tool_calls": boolean,
         "reasoning": nullable(REASONING),

@@ -10,6 +10,8 @@
     response.done
     * only in the default conversation
 
+A function call has `response.function_call_arguments.delta … .done` in place of a content part, all at once.
+
 `next_offset_s` is the position of the next step in the audio; the session paces the steps.
 """
 
@@ -30,6 +32,9 @@ from emulator.realtime.wire import encode_audio
 FIRST_DELTA_BYTES = (4_800, 7_200)
 DELTA_BYTES = 12_000
 """Delta sizes: 100, 150, then 250 ms, as in the sample output of Microsoft's quickstart."""
+
+ARGUMENTS_DELTA = 12
+"""Characters in a delta of a function call's arguments; the service's own cut is not known."""
 
 _WORDS = re.compile(r"\s*\S+")
 
@@ -89,6 +94,8 @@ class SpeechStream:
         self._audio_prefix = ""
         self._previous_item_id: str | None = None
         self.sent_text = ""
+        self.sent_arguments = ""
+        """Arguments of a function call, as JSON; "" if there is none."""
         self.sent_pcm = bytearray()
 
     @property
@@ -110,20 +117,7 @@ class SpeechStream:
 
     def begin(self, text: str, pcm: bytes, now: float) -> None:
         """Open the output item and prepare the steps."""
-        self._item = Item(
-            {
-                "id": self._context.ids.new("item"),
-                "type": "message",
-                "role": "assistant",
-                "status": "in_progress",
-                "content": [],
-            },
-            now,
-        )
-        self._emit_item("response.output_item.added", response_id=self.id, output_index=0)
-        if self._conversation is not None:
-            self._previous_item_id = self._conversation.add(self._item)
-            self._mirror("conversation.item.added")
+        self._item = self._open_item({"type": "message", "role": "assistant", "content": []}, now)
         self._emit_part("response.content_part.added", "")
         deltas = cut(pcm) if self.with_audio else []
         texts = spread(text, max(1, len(deltas)))
@@ -137,6 +131,20 @@ class SpeechStream:
             f'{{"type":"response.output_audio.delta","response_id":"{self.id}","item_id":"{self._item.id}",'
             f'"output_index":0,"content_index":0,"event_id":"'
         )
+
+    def call(self, name: str, arguments: str, now: float) -> None:
+        """Send a function call, the only output item; `arguments` is JSON."""
+        call_id = f"call_{self._context.ids.letters(16)}"
+        call = {"type": "function_call", "name": name, "call_id": call_id}
+        self._item = self._open_item({**call, "arguments": ""}, now)
+        place = {"response_id": self.id, "item_id": self._item.id, "output_index": 0, "call_id": call_id}
+        kind = "response.function_call_arguments"
+        for start in range(0, len(arguments), ARGUMENTS_DELTA):
+            self._context.emit(f"{kind}.delta", **place, delta=arguments[start : start + ARGUMENTS_DELTA])
+        self._context.emit(f"{kind}.done", **place, name=name, arguments=arguments)
+        self.sent_arguments = arguments
+        self._item.document = {**self._item.document, "status": "completed", "arguments": arguments}
+        self._end_item()
 
     def send_text(self) -> None:
         """Send the text deltas of the next step."""
@@ -161,7 +169,7 @@ class SpeechStream:
     def finish(self, status: str, details: Json | None, usage: Json | None) -> None:
         """Close what is open, drop unsent steps and send `response.done`."""
         self._steps.clear()
-        if self._item is not None:
+        if self._item is not None and not self.sent_arguments:
             self._close_item("completed" if status == "completed" else "incomplete")
         output = [self._item.document] if self._item is not None else []
         self._context.emit("response.done", response=self._document(status, details, output, usage))
@@ -178,6 +186,17 @@ class SpeechStream:
         self._emit_part("response.content_part.done", self.sent_text)
         self._item.document = {**self._item.document, "status": status, "content": [content]}
         self._item.pcm = bytes(self.sent_pcm)
+        self._end_item()
+
+    def _open_item(self, members: Json, now: float) -> Item:
+        item = self._item = Item({"id": self._context.ids.new("item"), "status": "in_progress", **members}, now)
+        self._emit_item("response.output_item.added", response_id=self.id, output_index=0)
+        if self._conversation is not None:
+            self._previous_item_id = self._conversation.add(item)
+            self._mirror("conversation.item.added")
+        return item
+
+    def _end_item(self) -> None:
         self._emit_item("response.output_item.done", response_id=self.id, output_index=0)
         if self._conversation is not None:
             self._mirror("conversation.item.done")

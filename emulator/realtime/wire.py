@@ -79,6 +79,10 @@ def encode_event(event: dict[str, Any]) -> str:
     return msgspec.json.encode(event).decode()
 
 
+def json_text(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
 def without_audio(event: Any) -> Any:
     """Return the event for the journal: each `audio` string replaced by its length in characters."""
     match event:

@@ -26,7 +26,8 @@ _UNIT = "tests/emulator/realtime"
 _CLIENT = "tests/contract"
 _FAULTS = f"{_CLIENT}/test_realtime_faults.py::test"
 _MESSAGES = f"{_CLIENT}/test_realtime_message_faults.py::test"
-_NO_TOOLS = "an interpreter needs no tools"
+_NO_MCP = "MCP servers are not asked"
+_CALLED = "personas.py::test_a_function_is_called_with_what_was_said_and_its_output_is_said"
 
 TRANSPORT = [
     *_in(
@@ -137,6 +138,8 @@ CONVERSATION = [
         ("response.output_audio_transcript.done", "responses.py::test_out_of_band_ladder"),
         ("response.output_text.delta", "responses.py::test_text_only"),
         ("response.output_text.done", "responses.py::test_text_only"),
+        ("response.function_call_arguments.delta", _CALLED),
+        ("response.function_call_arguments.done", _CALLED),
         ("response.done", "responses.py::test_out_of_band_ladder", "with usage; failed, cancelled, incomplete as well"),
         ("rate_limits.updated", "responses.py::test_place_of_rate_limits", "at the start or at the end", "rate_limits"),
         ("error", "conversation.py::test_errors_may_come_without_an_event_id_of_their_own",
@@ -148,8 +151,7 @@ CONVERSATION = [
     *_not("conversation: server events", "idle_timeout_ms must be null", "input_audio_buffer.timeout_triggered"),
     *_not("conversation: server events", "for WebRTC and SIP", "input_audio_buffer.dtmf_event_received",
           "output_audio_buffer.started", "output_audio_buffer.stopped", "output_audio_buffer.cleared"),
-    *_not("conversation: server events", _NO_TOOLS, "response.function_call_arguments.delta",
-          "response.function_call_arguments.done", "mcp_list_tools.in_progress", "mcp_list_tools.completed",
+    *_not("conversation: server events", _NO_MCP, "mcp_list_tools.in_progress", "mcp_list_tools.completed",
           "mcp_list_tools.failed", "response.mcp_call.in_progress", "response.mcp_call.completed",
           "response.mcp_call.failed", "response.mcp_call_arguments.delta", "response.mcp_call_arguments.done"),
     *_in(
@@ -166,6 +168,15 @@ CONVERSATION = [
         ("16 kHz shows as wrong durations", "input_buffer.py::test_audio_at_16_khz_shows_as_two_thirds_of_its_length"),
         ("token arithmetic and cache", "usage.py::test_sums_agree"),
         ("direction read from the instructions", "languages.py::test_direction_is_read"),
+        ("any prompt gets an answer",
+         "personas.py::test_any_prompt_gets_an_answer_that_says_back_what_was_understood",
+         "what was understood, or prepared answers", "persona"),
+        ("prepared answers", "personas.py::test_prepared_answers_come_in_turn", "", "answers"),
+        ("tools and tool_choice",
+         "function_calls.py::test_the_function_is_chosen_by_tool_choice_and_by_what_was_said",
+         "auto: by words of the function's name"),
+        ("arguments of function calls", "function_calls.py::test_arguments_fit_their_schema",
+         "the required ones; pattern and format are not observed"),
         ("a text read aloud when the instructions say so", "languages.py::test_a_recital_is_read"),
         ("speed of the voice", "speed.py::test_speech_gets_as_long_as_its_speed_says"),
         ("fewer words when the instructions ask for them", "speed.py::test_half_of_the_words_have_half_of_the_voice"),

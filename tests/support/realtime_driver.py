@@ -12,7 +12,7 @@ from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.conversation import ConversationSession
 from emulator.realtime.faults.plan import ConnectionFaults, RealtimeFaultPlan
 from emulator.realtime.faults.rules import FaultRule, RealtimeFaults
-from emulator.realtime.session import Abandon, EngineResult, Hear, Interpret, Note, Output, Session
+from emulator.realtime.session import Abandon, EngineResult, Hear, Interpret, Note, Output, Say, Session
 from emulator.realtime.transcription import TranscriptionSession
 from emulator.realtime.translation import TranslationSession
 from emulator.realtime.translation_model import TranslationModel
@@ -43,6 +43,7 @@ class SessionDriver:
         self.notes: list[Note] = []
         self.hears: deque[Hear] = deque()
         self.interprets: deque[Interpret] = deque()
+        self.says: deque[Say] = deque()
         self._take(self.session.open(self.now))
 
     def raw(self, frame: str | bytes) -> list[Event]:
@@ -70,6 +71,11 @@ class SessionDriver:
         """The engine has interpreted the oldest of what was heard."""
         return self.complete(self.interprets.popleft().work, Spoken(text, pcm, understood))
 
+    def said(self, pcm: bytes = b"") -> list[Event]:
+        """The engine has spoken the oldest text it was given."""
+        job = self.says.popleft()
+        return self.complete(job.work, Spoken(job.text, pcm, True))
+
     def complete(self, work: int, result: EngineResult) -> list[Event]:
         return self._take(self.session.completed(work, result, self.now))
 
@@ -96,6 +102,8 @@ class SessionDriver:
                     self.hears.append(output)
                 case Interpret():
                     self.interprets.append(output)
+                case Say():
+                    self.says.append(output)
                 case Note():
                     self.notes.append(output)
                 case Abandon(work):

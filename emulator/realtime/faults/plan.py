@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 from emulator.realtime.faults.rules import AT_A_POINT, ON_A_MESSAGE, FaultAction, FaultRule, Point, RealtimeFaults
+from emulator.realtime.personas import Answer, Persona
 
 
 class RealtimeFaultPlan:
@@ -79,6 +81,14 @@ class ConnectionFaults:
     def any(self) -> bool:
         """Return whether there are rules at all; checked first because usually there are none."""
         return bool(self._plan.faults.rules)
+
+    @property
+    def persona(self) -> Persona | None:
+        return self._plan.faults.persona
+
+    @property
+    def answers(self) -> Sequence[Answer]:
+        return self._plan.faults.answers
 
     def take(self, do: FaultAction, *, response: int | None = None, target: str | None = None) -> FaultRule | None:
         return self._plan.take(do, self._connection, response=response, target=target) if self.any else None

@@ -1,7 +1,8 @@
 """Defines and checks the document of fault rules: misbehaviour on request. `plan.py` decides when a rule applies.
 
 A document is `{"rules": [{"do": "close", "at": "mid_response", "close_code": 1011, "times": 1}, …], "seed": 0}`. A rule
-without a condition always applies. Actions by where they apply:
+without a condition always applies. `persona` and `answers` beside the rules choose who answers in conversations.
+Actions by where they apply:
 
     upgrades            refuse (status, retry_after_s, error_code, message) · hang_up (no answer at all) ·
                         slow_handshake (seconds)
@@ -35,6 +36,8 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, get_args
 
 import msgspec
+
+from emulator.realtime.personas import Answer, Persona, answers_as_json, read_answers
 
 FaultAction = Literal[
     "refuse",
@@ -165,24 +168,33 @@ class RealtimeFaults:
     rules: tuple[FaultRule, ...] = field(default=())
     seed: int = 0
     """Seed of the draws for `probability`; makes a run repeatable."""
+    persona: Persona | None = None
+    """Who answers in conversations, instead of who was chosen at the start."""
+    answers: tuple[Answer, ...] = ()
+    """Answers of the scripted persona, instead of those of the start."""
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> RealtimeFaults:
         """Parse a document. Raises ValueError that says what is wrong with it."""
-        unknown = set(document) - {"rules", "seed"}
+        unknown = set(document) - {"rules", "seed", "persona", "answers"}
         if unknown:
             raise ValueError(f"unknown members: {', '.join(sorted(unknown))}")
         rules, seed = document.get("rules", []), document.get("seed", 0)
+        persona = document.get("persona")
+        if persona not in (None, *get_args(Persona)):
+            raise ValueError(f"persona: expected one of {', '.join(get_args(Persona))}")
         if not isinstance(rules, list):
             raise ValueError("rules: expected an array")
         if not isinstance(seed, int):
             raise ValueError("seed: expected an integer")
-        return cls(tuple(_rule(entry, index) for index, entry in enumerate(rules)), seed)
+        answers = read_answers(document.get("answers", []))
+        return cls(tuple(_rule(entry, index) for index, entry in enumerate(rules)), seed, persona, answers)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document without defaults; `from_dict` of it is equal."""
         document: dict[str, Any] = {"rules": [_without_defaults(rule) for rule in self.rules]}
-        return {**document, "seed": self.seed} if self.seed else document
+        others = {"seed": self.seed, "persona": self.persona, "answers": answers_as_json(self.answers)}
+        return {**document, **{name: value for name, value in others.items() if value}}
 
 
 def _rule(entry: object, index: int) -> FaultRule:

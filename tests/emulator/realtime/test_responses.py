@@ -251,8 +251,8 @@ def test_instructions_of_the_response_win() -> None:
     assert driver.interprets[0].target == "en"
 
 
-def test_without_a_target_it_fails_and_says_so() -> None:
-    driver = Driver()
+def test_an_interpreter_without_a_target_fails_and_says_so() -> None:
+    driver = Driver(config=replace(AT_ONCE, persona="interpreter"))
     driver.commit()
     _, events = driver.respond(conversation="none", instructions="You are a helpful assistant.")
     done = last(events, "response.done")["response"]
@@ -314,6 +314,7 @@ def test_the_journal_tells_a_response_from_end_to_end() -> None:
         "target": "es",
         "heard": "Hello",
         "said": "Hola",
+        "called": None,
         "understood": True,
         "audio_ms": 1000,
         "committed_at": 100.0,

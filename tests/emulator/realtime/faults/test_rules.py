@@ -17,6 +17,7 @@ from emulator.realtime.faults.rules import (
     Point,
     RealtimeFaults,
 )
+from emulator.realtime.personas import Answer, Persona, PreparedCall
 
 RULES = st.builds(
     FaultRule,
@@ -34,9 +35,15 @@ RULES = st.builds(
 )
 
 
-@given(st.lists(RULES, max_size=4), st.integers())
-def test_a_document_comes_back_as_it_was(rules: list[FaultRule], seed: int) -> None:
-    document = RealtimeFaults(tuple(rules), seed)
+ANSWERS = st.lists(st.text(max_size=5) | st.builds(PreparedCall, st.text(max_size=5), st.just({"a": 1})), max_size=2)
+PERSONAS = st.none() | st.sampled_from(get_args(Persona))
+
+
+@given(st.lists(RULES, max_size=4), st.integers(), PERSONAS, ANSWERS)
+def test_a_document_comes_back_as_it_was(
+    rules: list[FaultRule], seed: int, persona: Persona | None, answers: list[Answer]
+) -> None:
+    document = RealtimeFaults(tuple(rules), seed, persona, tuple(answers))
     assert RealtimeFaults.from_dict(document.to_dict()) == document
 
 
