@@ -100,17 +100,19 @@ class ActiveCalls:
 
     def by_secret(self, secret: str) -> Call | None:
         """Return the call that has this secret now, unless another replica has the call by now."""
-        return next((call for call in self._by_room.values() if call.secret == secret and not call.moved), None)
+        return next(
+            (call for call in self._by_room.values() if call.connection.secret == secret and not call.moved), None
+        )
 
     def has_left(self, secret: str) -> bool:
         """Say whether a call of this replica had this secret earlier."""
-        return secret in self._left or any(secret in call.former_secrets for call in self._by_room.values())
+        return secret in self._left or any(secret in call.connection.former_secrets for call in self._by_room.values())
 
     def is_foreign(self, call: Call, connection_id: str) -> bool:
         """Say whether a connection is not the call's. Until the call knows its own, it is any but another call's."""
-        if call.connection_id is not None:
-            return call.connection_id != connection_id
-        return any(other.connection_id == connection_id for other in self._by_room.values())
+        if call.connection.id is not None:
+            return call.connection.id != connection_id
+        return any(other.connection.id == connection_id for other in self._by_room.values())
 
     def is_joining(self, room_id: str) -> bool:
         lock = self._locks.get(room_id)
@@ -336,10 +338,10 @@ class ActiveCalls:
             del self._by_room[room_id]
         if self._starting.get(room_id) is call:
             del self._starting[room_id]
-        for secret in call.former_secrets:
+        for secret in call.connection.former_secrets:
             self._left.remember(secret)
         if not call.moved:
-            self._left.remember(call.secret)
+            self._left.remember(call.connection.secret)
         call.left.set()
 
     async def _join_next(self, room: PlannedRoom, server_call_id: str | None) -> None:

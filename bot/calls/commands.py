@@ -83,7 +83,7 @@ class Commands:
                 LaneReport(one.lane, one.state.value, one.engine, one.told, tuple(one.spans_ms), one.waiting)
                 for one in call.live.lanes.views()
             )
-            return CallStatus(call.state, call.connection_id, call.since, reason, paused, lanes=lanes)
+            return CallStatus(call.state, call.connection.id, call.since, reason, paused, lanes=lanes)
         record = await self._registry.call(room_id)
         if record is not None:
             return CallStatus(

@@ -292,7 +292,7 @@ class Dispatcher:
                 call = await self._active_calls.adopt(record, connection_id)
                 if call is None and await self._registry.by_secret(secret) is not None:
                     raise _NotYet
-        given_up = call is None or (call.live.over and call.connection_id is None)
+        given_up = call is None or (call.live.over and call.connection.id is None)
         if call is not None and self._active_calls.is_foreign(call, event.call_connection_id):
             logger.warning("event of another connection dropped", extra={"room_id": call.room.room_id})
         elif call is not None and not (given_up and isinstance(event, CallConnected)):
@@ -334,7 +334,7 @@ class Dispatcher:
         if connection_id is not None and self._active_calls.is_foreign(call, connection_id):
             await stream.refuse(POLICY_VIOLATION, "the connection is not that of the call")
             return
-        await call.serve(stream)
+        await call.media.serve(stream)
 
     async def _adopt_by_media(self, call_secret: str, connection_id: str | None) -> Call | None:
         """Take over the call of a media socket: the replica that has the socket has to be in the call.

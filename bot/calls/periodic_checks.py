@@ -104,9 +104,9 @@ class PeriodicChecks:
                 await self._check_call(call, connection_id)
 
         connected = [
-            (call, call.connection_id)
+            (call, call.connection.id)
             for call in self._active_calls.all
-            if call.connection_id is not None and not call.live.over
+            if call.connection.id is not None and not call.live.over
         ]
         self._reconciler.forget_connections_except({connection_id for _, connection_id in connected})
         async with asyncio.TaskGroup() as group:
@@ -116,14 +116,14 @@ class PeriodicChecks:
             await hang_up_orphan(self._acs, self._registry, connection_id)
 
     async def _check_call(self, call: Call, connection_id: str) -> None:
-        if call.connection_id != connection_id:
+        if call.connection.id != connection_id:
             return
         try:
             seen = await self._acs.look(connection_id)
         except CallError as error:
             logger.info("call not checked", extra={"reason": error.code, "call_connection_id": connection_id})
             return
-        if call.connection_id != connection_id or call.live.over:
+        if call.connection.id != connection_id or call.live.over:
             return
         roster = call.room.plan.attendees.keys()
         for correction in self._reconciler.compare_with_acs(

@@ -110,7 +110,7 @@ class CallService:
             interrupted.append(call)
         try:
             async with asyncio.timeout(LEAVE_TIMEOUT_S):
-                if call.connection_id is not None and await self._has_successor():
+                if call.connection.id is not None and await self._has_successor():
                     await call.hand_over()
                 call.happen(CallTrigger.SERVICE_STOPPING, "service_stopping")
                 await call.left.wait()

@@ -13,8 +13,14 @@ A room that is `live` is joined again by the reconciler, after growing pauses an
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
+
+from bot.log_format import log_context
+
+logger = logging.getLogger(__name__)
 
 
 class CallState(StrEnum):
@@ -225,6 +231,33 @@ _OUTSIDE = frozenset({S.SCHEDULED, S.LIVE, S.ENDED})
 def step(state: CallState, trigger: CallTrigger) -> Transition:
     """Return what follows; defined for every pair."""
     return TABLE[state, trigger]
+
+
+class Lifecycle:
+    """Holds where one call stands, and has done what the table says."""
+
+    def __init__(
+        self, room_id: str, state: CallState, perform: Callable[[CallAction, CallTrigger, str, str | None], None]
+    ) -> None:
+        """`perform` gets the action, the trigger, and what else `happen` was told."""
+        self.state = state
+        self._room_id = room_id
+        self._perform = perform
+
+    def happen(self, trigger: CallTrigger, reason: str = "", *, following: str | None = None) -> CallAction:
+        """Go to the state that the table names, and perform its action.
+
+        Args:
+            reason: why the call ends, if it does.
+            following: server call id of the call that a report is about, to be joined after this one.
+        """
+        before, (self.state, action) = self.state, step(self.state, trigger)
+        self._perform(action, trigger, reason, following)
+        if self.state is not before:
+            with log_context(room_id=self._room_id):
+                change = {"from": before.value, "to": self.state.value, "reason": trigger.value}
+                logger.info("call state changed", extra=change)
+        return action
 
 
 def diagram() -> str:

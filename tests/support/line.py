@@ -92,7 +92,7 @@ class Line:
     def secrets(self) -> list[str]:
         """Of the calls that are on: what only ACS is told."""
         assert self.service.calls is not None
-        return [call.secret for call in self.service.calls.active_calls.all if not call.live.over]
+        return [call.connection.secret for call in self.service.calls.active_calls.all if not call.live.over]
 
     async def api(self, method: str, path: str, body: object = None) -> Any:
         headers = {"X-API-Key": ADMIN_KEY}

@@ -18,7 +18,15 @@ import pytest
 ROOT = Path(__file__).parents[2]
 WITHOUT_BEHAVIOUR = {"__init__", "events", "effects"}
 """Modules of `bot/interpreting` that are a docstring, or dataclasses that are nothing but fields."""
-OF_CALLS = ("call", "state_machine", "media_recovery", "replicas/reconciler", "replicas/registry")
+OF_CALLS = (
+    "call",
+    "call_connection",
+    "call_media",
+    "state_machine",
+    "media_recovery",
+    "replicas/reconciler",
+    "replicas/registry",
+)
 """Modules of `bot/calls` that decide how calls are joined, recovered and taken over."""
 
 

@@ -323,7 +323,7 @@ async def test_reports_about_a_call_we_have_left_are_known_and_change_nothing() 
     async with ServiceHarness() as harness:
         await harness.tell(started())
         secret = harness.calls.secret()
-        assert [call.secret for call in harness.active_calls.all] == [secret]
+        assert [call.connection.secret for call in harness.active_calls.all] == [secret]
         assert await harness.dispatcher.knows_call(secret)
         assert await harness.dispatcher.knows_secret(secret)
         await harness.commands.stop("room-1")
@@ -433,7 +433,7 @@ async def test_an_event_of_another_connection_is_refused_and_ends_nothing() -> N
         await harness.tell(started(1), started(2, "server-call-2"))
         await harness.dial(1)
         await harness.dial(2)
-        secrets = [harness.active_calls.by_room(room).secret for room in ("room-1", "room-2")]  # type: ignore[union-attr]  # they are there
+        secrets = [harness.active_calls.by_room(room).connection.secret for room in ("room-1", "room-2")]  # type: ignore[union-attr]  # they are there
         for event in (CallDisconnected(**report("connection-2")), CallConnected(**report("connection-2"))):
             with pytest.raises(ForeignEvent):
                 await harness.dispatcher.deliver_call_event(secrets[0], event)
@@ -441,7 +441,7 @@ async def test_an_event_of_another_connection_is_refused_and_ends_nothing() -> N
         for number, room in enumerate(("room-1", "room-2"), start=1):
             call = harness.active_calls.by_room(room)
             assert call is not None
-            assert (call.state, call.connection_id) == (CallState.STREAMING, f"connection-{number}")
+            assert (call.state, call.connection.id) == (CallState.STREAMING, f"connection-{number}")
         assert harness.calls.hang_ups == []
 
 
@@ -454,7 +454,7 @@ async def test_a_media_socket_of_another_connection_is_closed_and_changes_nothin
         await harness.dispatcher.serve_media(stranger.stream, harness.calls.secret())
         assert stranger.close_code == 1008
         call = harness.active_calls.by_room("room-1")
-        assert call is not None and (call.state, call.connection_id) == (CallState.STREAMING, "connection-1")
+        assert call is not None and (call.state, call.connection.id) == (CallState.STREAMING, "connection-1")
 
 
 @virtual_time
@@ -469,7 +469,7 @@ async def test_the_connection_of_another_call_is_not_learnt_while_joining() -> N
             )
         await asyncio.sleep(5)
         call = harness.active_calls.by_room("room-2")
-        assert call is not None and call.connection_id == "connection-2"
+        assert call is not None and call.connection.id == "connection-2"
 
 
 @virtual_time

@@ -33,7 +33,7 @@ class FakeCall:
     """As much of a `call.Call` as is compared."""
 
     room: PlannedRoom = field(default_factory=lambda: PlannedRoom("room-1", "acs-1", TWO_LANGUAGES))
-    connection_id: str | None = "connection-1"
+    connection: Any = field(default_factory=lambda: SimpleNamespace(id="connection-1"))
     moved: bool = False
     live: Any = field(default_factory=lambda: SimpleNamespace(over=False))
 
@@ -186,7 +186,11 @@ async def test_checks_go_on_whatever_goes_wrong(caplog: pytest.LogCaptureFixture
 @virtual_time
 async def test_what_acs_says_of_a_call_is_handed_in() -> None:
     world = World()
-    world.calls.all = [FakeCall(), FakeCall(connection_id=None), FakeCall(live=SimpleNamespace(over=True))]
+    world.calls.all = [
+        FakeCall(),
+        FakeCall(connection=SimpleNamespace(id=None)),
+        FakeCall(live=SimpleNamespace(over=True)),
+    ]
     assert await world.acs_checked() == [UpdateParticipants("room-1", frozenset({ADA}))]
     world.acs.says = None
     assert await world.acs_checked() == [ReportGone("room-1")]
@@ -213,7 +217,7 @@ def test_an_answer_about_a_connection_that_is_no_more_is_ignored(change: str) ->
         if change == "over":
             call.live.over = True
         else:
-            call.connection_id = "connection-2" if change == "another connection" else None
+            call.connection.id = "connection-2" if change == "another connection" else None
         assert await asking == []
 
     script()

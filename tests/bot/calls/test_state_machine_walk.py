@@ -117,7 +117,9 @@ class Walk:
         for record in await registry.calls():
             call = active_calls.by_room(record.room_id)
             assert call is not None
-            assert msgspec.structs.replace(call.record, secret=call.secret) == record, "written down as it is"
+            assert msgspec.structs.replace(call.record, secret=call.connection.secret) == record, (
+                "written down as it is"
+            )
 
 
 MEETING: dict[str, Callable[[AcsWorld, str], None]] = {
