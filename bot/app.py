@@ -311,9 +311,9 @@ def add_routes(
     )
     app.include_router(
         media_routes.router(
-            dispatcher.serve_media,
+            service.calls.media_sockets.serve,
             verify=service.verifier.verify,
-            knows_secret=dispatcher.knows_secret,
+            knows_secret=service.calls.media_sockets.knows,
             limits=limits.media(),
         )
     )

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bot.booth import BoothFactory
-from bot.calls.call_keys import is_per_language, room_of, stream_of
-from bot.calls.environment import Interpreted, PlannedRoom
+from bot.calls.environment import Interpreted, PlannedRoom, is_per_language, room_of, stream_of
 from bot.interpreting.quality.language_id import IdentifyLanguage
 from bot.interpreting.usage_meter import UsageMeter
 from bot.live_room.echo_detection import EchoDetector

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from bot.calls.call_keys import call_key, room_of
-from bot.calls.environment import PlannedRoom
+from bot.calls.environment import PlannedRoom, call_key, room_of
 from bot.interpreting.events import Order
 from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.plan import Attendee, Endpointing, Layout, Mode, RoomPlan, Stability, UsageCap

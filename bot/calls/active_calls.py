@@ -15,9 +15,8 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from bot.calls.call import Call
-from bot.calls.call_keys import is_per_language, room_of
 from bot.calls.call_record import Rejoin, new_record, settle, try_later
-from bot.calls.environment import CallEnvironment, Interpreted, PlannedRoom, hang_up_orphan
+from bot.calls.environment import CallEnvironment, Interpreted, PlannedRoom, hang_up_orphan, is_per_language, room_of
 from bot.calls.replicas.mailbox import ReplicaMailbox
 from bot.calls.replicas.registry import LEASE_S, CallRecord, LastCall, WantedCall
 from bot.calls.state_machine import CallAction, CallState, CallTrigger, step

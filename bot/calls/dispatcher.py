@@ -1,4 +1,4 @@
-"""Brings call events, media streams, changes of rooms and corrections to the calls they concern, on any replica.
+"""Brings call events and changes of rooms to the calls they concern, on any replica.
 
 Events are queued and handled one after the other. What follows from an event is decided by the table in
 `state_machine.py`; what a call does about it, in `call.py`.
@@ -9,32 +9,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from typing import assert_never
 
-from bot.calls.active_calls import TAKEOVER_ATTEMPTS, ActiveCalls, RoomPlans
+from bot.calls.active_calls import ActiveCalls, RoomPlans
 from bot.calls.call import Call
-from bot.calls.call_keys import is_per_language
 from bot.calls.commands import Commands
 from bot.calls.environment import CallControl, PlannedRoom, hang_up_orphan
 from bot.calls.replicas.mailbox import ReplicaMailbox, ReplicaMessage
-from bot.calls.replicas.reconciler import (
-    CheckOwner,
-    Correction,
-    GiveUp,
-    Join,
-    LeaveEmpty,
-    RemoveRecord,
-    ReportGone,
-    TakeOver,
-    UpdateParticipants,
-)
-from bot.calls.replicas.registry import CallRecord, Registry, decode_event, decode_report, encode_event
+from bot.calls.replicas.registry import Registry, decode_event, decode_report, encode_event
 from bot.calls.state_machine import CallAction, CallState, CallTrigger, step
 from bot.interpreting.plan import RoomPlan
 from bot.log_format import log_context
 from bot.tasks import ServiceTasks
 from http_serving.errors import Overloaded
-from media_streaming.stream import POLICY_VIOLATION, MediaStream
 from storage.errors import StoreUnavailable
 from webhooks.errors import ForeignEvent
 from webhooks.events import (
@@ -61,30 +47,34 @@ class _NotYet(Exception):
 
 
 @dataclass(slots=True)
-class _Reported:
-    """An event of Event Grid, about a call of the resource."""
+class _Queued:
+    """What is to be handled, and how often it was tried."""
 
-    event: CallReport
-    attempts: int = 0
+    attempts: int = field(default=0, kw_only=True)
 
 
 @dataclass(slots=True)
-class _CalledBack:
+class _Reported(_Queued):
+    """An event of Event Grid, about a call of the resource."""
+
+    event: CallReport
+
+
+@dataclass(slots=True)
+class _CalledBack(_Queued):
     """An event of Call Automation, about one of our connections."""
 
     secret: str = field(repr=False)
     event: CallEvent
-    attempts: int = 0
 
 
 @dataclass(slots=True)
-class _RoomChanged:
+class _RoomChanged(_Queued):
     """An admin has changed or deleted a room whose call another replica may have."""
 
     room_id: str
     kind: str
     """`changed` or `deleted`"""
-    attempts: int = 0
 
 
 class Dispatcher:
@@ -108,8 +98,8 @@ class Dispatcher:
         self._registry = registry
         self._mailbox = mailbox
         self._tasks = tasks
-        self._inbox: asyncio.Queue[_Reported | _CalledBack | _RoomChanged] = asyncio.Queue(INBOX_LIMIT)
-        self._failed: list[_Reported | _CalledBack | _RoomChanged] = []
+        self._inbox: asyncio.Queue[_Queued] = asyncio.Queue(INBOX_LIMIT)
+        self._failed: list[_Queued] = []
         """Events to be handled again."""
 
     async def run(self) -> None:
@@ -183,13 +173,13 @@ class Dispatcher:
         """Handle an event that another replica had accepted, with the next `retry_failed_events`."""
         self._failed.append(_Reported(event))
 
-    def _enqueue(self, item: _Reported | _CalledBack | _RoomChanged) -> None:
+    def _enqueue(self, item: _Queued) -> None:
         try:
             self._inbox.put_nowait(item)
         except asyncio.QueueFull as error:
             raise Overloaded("too many events are waiting") from error
 
-    async def _handle(self, item: _Reported | _CalledBack | _RoomChanged) -> None:
+    async def _handle(self, item: _Queued) -> None:
         """Handle an event; one that fails is kept for another attempt and does not stop the others."""
         try:
             await self._act_on(item)
@@ -199,14 +189,14 @@ class Dispatcher:
             logger.error("event not handled", exc_info=error, extra={"attempts": item.attempts + 1})
             self._retry_later(item, counts=not isinstance(error, StoreUnavailable))
 
-    def _retry_later(self, item: _Reported | _CalledBack | _RoomChanged, *, counts: bool = True) -> None:
+    def _retry_later(self, item: _Queued, *, counts: bool = True) -> None:
         item.attempts += counts
         if item.attempts < EVENT_ATTEMPTS:
             self._failed.append(item)
         else:
             logger.error("event dropped", extra={"attempts": item.attempts})
 
-    async def _act_on(self, item: _Reported | _CalledBack | _RoomChanged) -> None:
+    async def _act_on(self, item: _Queued) -> None:
         match item:
             case _RoomChanged(room_id, kind):
                 await self._room_changed(room_id, kind)
@@ -305,62 +295,6 @@ class Dispatcher:
             hang_up = hang_up_orphan(self._acs, self._registry, event.call_connection_id)
             self._tasks.spawn(hang_up, "late hang-up")
 
-    # --- media (media_streaming.routes) -----------------------------------------------------------
-
-    async def knows_secret(self, call_secret: str) -> bool:
-        """Say whether a media socket with this secret is accepted here."""
-        call = self._active_calls.by_secret(call_secret)
-        if call is not None:
-            return not call.live.over
-        if self._active_calls.has_left(call_secret) or not self._active_calls.accepting:
-            return False
-        try:
-            record = await self._registry.by_secret(call_secret)
-            if record is None:
-                return False
-            # Calls that share a session stay together: ACS dials again and reaches the replica that has them.
-            return not is_per_language(record.room_id) or not await self._active_calls.is_elsewhere(record)
-        except StoreUnavailable:
-            return False
-
-    async def serve_media(self, stream: MediaStream, call_secret: str) -> None:
-        """Serve a media socket until its call ends or the socket closes; take over the call if need be."""
-        call = self._active_calls.by_secret(call_secret)
-        if call is None and not self._active_calls.has_left(call_secret):
-            call = await self._adopt_by_media(call_secret, stream.call_connection_id)
-        if call is None:
-            return
-        connection_id = stream.call_connection_id
-        if connection_id is not None and self._active_calls.is_foreign(call, connection_id):
-            await stream.refuse(POLICY_VIOLATION, "the connection is not that of the call")
-            return
-        await call.media.serve(stream)
-
-    async def _adopt_by_media(self, call_secret: str, connection_id: str | None) -> Call | None:
-        """Take over the call of a media socket: the replica that has the socket has to be in the call.
-
-        The caller must serve the socket at once, or the call would start to recover a stream that it has.
-        """
-        try:
-            for _ in range(TAKEOVER_ATTEMPTS):
-                record = await self._registry.by_secret(call_secret)
-                if record is None:
-                    return None
-                call = await self._active_calls.adopt(record, connection_id)
-                if call is not None:
-                    if record.owner and self._tasks.running:
-                        self._tasks.spawn(self._notify_former_owner(record), "notify former owner")
-                    return call
-        except StoreUnavailable:
-            logger.error("media stream not served", extra={"reason": "store_unavailable"})
-        return None
-
-    async def _notify_former_owner(self, record: CallRecord) -> None:
-        try:
-            await self._mailbox.send(record.owner, ReplicaMessage(kind="moved", room_id=record.room_id))
-        except StoreUnavailable:
-            pass  # the former owner finds out by its own checks
-
     # --- changes of rooms by admins ---------------------------------------------------------------
 
     def change_plan(self, room_id: str, plan: RoomPlan) -> None:
@@ -428,55 +362,6 @@ class Dispatcher:
                     self._enqueue(_RoomChanged(message.room_id, message.kind))
             case _:
                 logger.warning("message ignored", extra={"reason": "unknown_kind", "kind": message.kind})
-
-    # --- corrections of the reconciler ------------------------------------------------------------
-
-    async def correct(self, correction: Correction) -> None:
-        """Perform a correction; one that fails is logged and does not stop the others.
-
-        Raises:
-            StoreUnavailable: no correction can be made now.
-        """
-        try:
-            await self._perform(correction)
-        except StoreUnavailable:
-            raise
-        except Exception as error:  # a room that fails must not keep the others waiting
-            logger.error("correction failed", exc_info=error, extra={"correction": type(correction).__name__})
-
-    async def _perform(self, correction: Correction) -> None:
-        match correction:
-            case TakeOver(record):
-                if not record.owner or await self._active_calls.owner_beside(record.room_id) is None:
-                    await self._active_calls.adopt(record)
-            case RemoveRecord(record):
-                await self._registry.release(record)
-            case Join(wanted):
-                await self._active_calls.retry(wanted)
-            case GiveUp(wanted):
-                await self._registry.unwant(wanted.room_id)
-                logger.error("call given up", extra={"room_id": wanted.room_id, "attempts": wanted.attempts})
-            case CheckOwner(room_id) | ReportGone(room_id) | UpdateParticipants(room_id) | LeaveEmpty(room_id):
-                call = self._active_calls.by_room(room_id)
-                if call is not None:
-                    await self._correct_call(call, correction)
-            case _ as never:
-                assert_never(never)
-
-    async def _correct_call(
-        self, call: Call, correction: CheckOwner | ReportGone | UpdateParticipants | LeaveEmpty
-    ) -> None:
-        match correction:
-            case CheckOwner():
-                await call.check_owner()
-            case ReportGone():
-                call.disconnected()
-            case UpdateParticipants(_, participants):
-                call.participants(participants)
-            case LeaveEmpty():
-                call.happen(CallTrigger.EVERYBODY_LEFT, "nobody_came")
-            case _ as never:
-                assert_never(never)
 
 
 def _trigger(event: CallStarted | ParticipantAdded, known: str | None) -> CallTrigger:

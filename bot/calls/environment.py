@@ -13,7 +13,7 @@ from bot.calls.replicas.registry import Registry
 from bot.errors import CallError
 from bot.interpreting.events import Event
 from bot.interpreting.lane_status import LaneStatuses
-from bot.interpreting.plan import RoomPlan
+from bot.interpreting.plan import SHARED_CHANNEL, RoomPlan
 from bot.interpreting.session import InterpreterSession
 from bot.interpreting.usage_meter import Used
 from bot.live_room.live_room import RoomEnded
@@ -23,13 +23,36 @@ from storage.errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
+SEPARATOR = "/"
+"""Between room id and language in the key of a call; no room id contains it."""
+
+
+def call_key(room_id: str, language: str) -> str:
+    """Build the key of the call for one language of a room with a call per language."""
+    return f"{room_id}{SEPARATOR}{language}"
+
+
+def room_of(key: str) -> str:
+    """Return the id of the room a call belongs to."""
+    return key.partition(SEPARATOR)[0]
+
+
+def stream_of(key: str) -> str:
+    """Return which media stream of the room's plan a call carries."""
+    return key.partition(SEPARATOR)[2] or SHARED_CHANNEL
+
+
+def is_per_language(key: str) -> bool:
+    """Say whether the room has a call per language."""
+    return SEPARATOR in key
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedRoom:
     """A room as calls need it."""
 
     room_id: str
-    """Key of the call (`bot.calls.call_keys`)."""
+    """Key of the call: the id of the room, followed by a language with layout `sister`: `room-1/es-ES`."""
     acs_room_id: str
     plan: RoomPlan
     used: Used = field(default_factory=Used)

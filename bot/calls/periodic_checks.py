@@ -1,17 +1,32 @@
-"""Compares the calls of this replica with the registry and with ACS at intervals; the dispatcher corrects them."""
+"""Compares the calls of this replica with the registry and with ACS at intervals, and corrects them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import assert_never
 
 from bot.calls.active_calls import ActiveCalls
 from bot.calls.call import Call
 from bot.calls.dispatcher import Dispatcher
 from bot.calls.environment import CallControl, hang_up_orphan
-from bot.calls.replicas.reconciler import OwnCalls, Reconciler, RegistryContents
+from bot.calls.replicas.reconciler import (
+    CheckOwner,
+    Correction,
+    GiveUp,
+    Join,
+    LeaveEmpty,
+    OwnCalls,
+    Reconciler,
+    RegistryContents,
+    RemoveRecord,
+    ReportGone,
+    TakeOver,
+    UpdateParticipants,
+)
 from bot.calls.replicas.registry import OFF_BEAT_S, Registry
+from bot.calls.state_machine import CallTrigger
 from bot.errors import CallError
 from storage.errors import StoreUnavailable
 
@@ -26,7 +41,7 @@ ACS_CHECKS_AT_ONCE = 8
 
 
 class PeriodicChecks:
-    """Runs the reconciler. Each check can also be made once, by its method."""
+    """Runs the reconciler, and does what it says. Each check can also be made once, by its method."""
 
     def __init__(
         self,
@@ -79,7 +94,7 @@ class PeriodicChecks:
             self._dispatcher.take_up(event)
         shared = RegistryContents(await self._registry.calls(), await self._registry.all_wanted(), living)
         for correction in self._reconciler.compare_with_registry(shared, self._own_calls(shared), self._wall_clock()):
-            await self._dispatcher.correct(correction)
+            await self.correct(correction)
 
     def _own_calls(self, shared: RegistryContents) -> OwnCalls:
         calls = self._active_calls
@@ -129,4 +144,53 @@ class PeriodicChecks:
         for correction in self._reconciler.compare_with_acs(
             call.room.room_id, connection_id, roster, seen, self._wall_clock()
         ):
-            await self._dispatcher.correct(correction)
+            await self.correct(correction)
+
+    # --- what is done about it ---------------------------------------------------------------------
+
+    async def correct(self, correction: Correction) -> None:
+        """Perform a correction; one that fails is logged and does not stop the others.
+
+        Raises:
+            StoreUnavailable: no correction can be made now.
+        """
+        try:
+            await self._perform(correction)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # a room that fails must not keep the others waiting
+            logger.error("correction failed", exc_info=error, extra={"correction": type(correction).__name__})
+
+    async def _perform(self, correction: Correction) -> None:
+        match correction:
+            case TakeOver(record):
+                if not record.owner or await self._active_calls.owner_beside(record.room_id) is None:
+                    await self._active_calls.adopt(record)
+            case RemoveRecord(record):
+                await self._registry.release(record)
+            case Join(wanted):
+                await self._active_calls.retry(wanted)
+            case GiveUp(wanted):
+                await self._registry.unwant(wanted.room_id)
+                logger.error("call given up", extra={"room_id": wanted.room_id, "attempts": wanted.attempts})
+            case CheckOwner(room_id) | ReportGone(room_id) | UpdateParticipants(room_id) | LeaveEmpty(room_id):
+                call = self._active_calls.by_room(room_id)
+                if call is not None:
+                    await self._correct_call(call, correction)
+            case _ as never:
+                assert_never(never)
+
+    async def _correct_call(
+        self, call: Call, correction: CheckOwner | ReportGone | UpdateParticipants | LeaveEmpty
+    ) -> None:
+        match correction:
+            case CheckOwner():
+                await call.check_owner()
+            case ReportGone():
+                call.disconnected()
+            case UpdateParticipants(_, participants):
+                call.participants(participants)
+            case LeaveEmpty():
+                call.happen(CallTrigger.EVERYBODY_LEFT, "nobody_came")
+            case _ as never:
+                assert_never(never)

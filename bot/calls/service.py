@@ -11,6 +11,7 @@ from bot.calls.call import Call
 from bot.calls.commands import Commands
 from bot.calls.dispatcher import Dispatcher
 from bot.calls.environment import CallAddresses, CallControl, CallEnvironment
+from bot.calls.media_sockets import MediaSockets
 from bot.calls.periodic_checks import PeriodicChecks
 from bot.calls.replicas.mailbox import ReplicaMailbox
 from bot.calls.replicas.registry import Registry
@@ -68,6 +69,7 @@ class CallService:
             mailbox=self._mailbox,
             tasks=tasks,
         )
+        self.media_sockets = MediaSockets(self.active_calls, registry, self._mailbox, tasks)
         self._checks = PeriodicChecks(self.dispatcher, self.active_calls, registry, acs, wall_clock)
 
     async def run(self) -> None:

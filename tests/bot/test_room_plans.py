@@ -3,15 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot.calls.call_keys import is_per_language, room_of, stream_of
+from bot.calls.environment import is_per_language, room_of, stream_of
 from bot.interpreting.plan import Attendee, Layout, Mode, Order, RoomPlan, Stability
-from bot.room_plans import (
-    StoredRoomPlans,
-    follow_change,
-    follow_removal,
-    plan_of,
-    planned,
-)
+from bot.room_plans import StoredRoomPlans, follow_change, follow_removal, plan_of, planned
 from rooms_admin.rooms.room import Glossary, Participant, Room, RoomSettings, Term
 from rooms_admin.transcripts.records import LedgerRecord
 from tests.support.in_memory_stores import InMemoryRooms

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from bot.calls.acs_client import CallLook
 from bot.calls.call import REMOVED_SUB_CODE
 from bot.calls.dispatcher import Dispatcher
+from bot.calls.service import CallService
 from bot.errors import CallError
 from tests.support.media_streams import FakeMediaStream
 from webhooks.events import (
@@ -61,9 +62,10 @@ class Meeting:
 
 
 class Host(Protocol):
-    """Runs the dispatcher."""
+    """Runs the calls."""
 
     dispatcher: Dispatcher
+    service: CallService
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]: ...
 
@@ -263,8 +265,8 @@ class AcsWorld:
             self._later(6.0 if fate == "late" else self._wait(0.0, 0.05, 0.5), lambda: self._dial(bot))
 
     async def _dial(self, bot: Bot) -> None:
-        dispatcher = self.host.dispatcher
-        if bot.call is None or bot.stream is not None or not await dispatcher.knows_secret(bot.secret):
+        sockets = self.host.service.media_sockets
+        if bot.call is None or bot.stream is not None or not await sockets.knows(bot.secret):
             return
         if any(one.stream is not None for one in bot.call.bots):
             self.crowded.append(bot.call.room)
@@ -272,7 +274,7 @@ class AcsWorld:
         try:
             async with asyncio.TaskGroup() as group:
                 writer = group.create_task(acs.stream.write())
-                await dispatcher.serve_media(acs.stream, bot.secret)
+                await sockets.serve(acs.stream, bot.secret)
                 writer.cancel()
             await acs.stream.close()
         finally:

@@ -11,8 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.calls.acs_client import CallLook
-from bot.calls.call_keys import call_key, is_per_language, room_of, stream_of
-from bot.calls.environment import CallAddresses, Interpreted, PlannedRoom
+from bot.calls.environment import CallAddresses, Interpreted, PlannedRoom, call_key, is_per_language, room_of, stream_of
 from bot.calls.replicas.registry import Registry
 from bot.calls.service import CallService
 from bot.calls.state_machine import CallState
@@ -30,12 +29,7 @@ from tests.support.booths import FakeBooths
 from tests.support.in_memory_stores import InMemoryKeyValue
 from tests.support.media_streams import FakeMediaStream, NumberedSpeech
 from tests.support.meeting import ADA, TWO_LANGUAGES, Answers
-from webhooks.events import (
-    CallEnded,
-    CallEvent,
-    CallStarted,
-    ParticipantsUpdated,
-)
+from webhooks.events import CallEnded, CallEvent, CallStarted, ParticipantsUpdated
 
 ROOMS = {f"room-{n}": PlannedRoom(f"room-{n}", f"acs-{n}", TWO_LANGUAGES) for n in range(1, 5)}
 SISTERS = {
@@ -285,7 +279,7 @@ class ServiceHarness:
         async def serve() -> None:
             async with asyncio.TaskGroup() as group:
                 writer = group.create_task(acs.stream.write())
-                await self.dispatcher.serve_media(acs.stream, self.calls.secret(number))
+                await self.service.media_sockets.serve(acs.stream, self.calls.secret(number))
                 writer.cancel()
             await acs.stream.close()
 

@@ -19,16 +19,8 @@ from bot.interpreting.events import Order
 from bot.interpreting.plan import RoomPlan
 from bot.log_format import JsonFormatter
 from http_serving.errors import Overloaded
-from tests.support.call_service import (
-    WALL_CLOCK,
-    ServiceHarness,
-    ended,
-    report,
-    roster,
-    started,
-)
+from tests.support.call_service import WALL_CLOCK, ServiceHarness, ended, report, roster, started
 from tests.support.in_memory_stores import InMemoryKeyValue
-from tests.support.media_streams import FakeMediaStream
 from tests.support.meeting import ADA, BENITO, PEOPLE, TWO_LANGUAGES
 from tests.support.virtual_time import virtual_time
 from webhooks.errors import ForeignEvent
@@ -114,21 +106,6 @@ async def test_when_event_grid_says_that_the_people_have_left_the_interpreter_ha
         await harness.tell(ended())
         assert await harness.status() == (CallState.ENDED, "call_ended")
         assert harness.calls.hang_ups == ["connection-1"]
-
-
-@virtual_time
-async def test_a_media_socket_that_comes_and_goes_shows() -> None:
-    async with ServiceHarness() as harness:
-        await harness.tell(started())
-        await harness.report(CallConnected(**report()))
-        assert await harness.status() == (CallState.CONNECTED, None)
-        acs = await harness.dial()
-        assert await harness.status() == (CallState.STREAMING, None)
-        acs.hangs_up()
-        await asyncio.sleep(1)
-        assert await harness.status() == (CallState.INTERRUPTED, "waiting for the re-dial")
-        await harness.dial()
-        assert await harness.status() == (CallState.STREAMING, None)
 
 
 @virtual_time
@@ -325,9 +302,9 @@ async def test_reports_about_a_call_we_have_left_are_known_and_change_nothing() 
         secret = harness.calls.secret()
         assert [call.connection.secret for call in harness.active_calls.all] == [secret]
         assert await harness.dispatcher.knows_call(secret)
-        assert await harness.dispatcher.knows_secret(secret)
+        assert await harness.service.media_sockets.knows(secret)
         await harness.commands.stop("room-1")
-        assert not await harness.dispatcher.knows_secret(secret), "no media any more"
+        assert not await harness.service.media_sockets.knows(secret), "no media any more"
         await asyncio.sleep(1)
         assert await harness.dispatcher.knows_call(secret)
         assert not await harness.dispatcher.knows_call("somebody else's")
@@ -343,18 +320,6 @@ async def test_reports_nobody_needs_change_nothing() -> None:
         await harness.tell(started())
         await harness.report(OtherCallEvent(**report(type="PlayStarted")))
         assert await harness.status() == (CallState.CONNECTED, None)
-
-
-@virtual_time
-async def test_media_for_a_call_we_have_left_is_let_go_at_once() -> None:
-    async with ServiceHarness() as harness:
-        await harness.tell(started())
-        await harness.commands.stop("room-1")
-        await asyncio.sleep(1)
-        acs = await harness.dial()
-        await asyncio.sleep(0.1)
-        assert acs.close_code == 1000
-        assert await harness.status() == (CallState.ENDED, "stopped")
 
 
 # --- what goes wrong between us and ACS -----------------------------------------------------------------
@@ -443,18 +408,6 @@ async def test_an_event_of_another_connection_is_refused_and_ends_nothing() -> N
             assert call is not None
             assert (call.state, call.connection.id) == (CallState.STREAMING, f"connection-{number}")
         assert harness.calls.hang_ups == []
-
-
-@virtual_time
-async def test_a_media_socket_of_another_connection_is_closed_and_changes_nothing() -> None:
-    async with ServiceHarness() as harness:
-        await harness.tell(started())
-        await harness.dial(1)
-        stranger = FakeMediaStream(connection="connection-2")
-        await harness.dispatcher.serve_media(stranger.stream, harness.calls.secret())
-        assert stranger.close_code == 1008
-        call = harness.active_calls.by_room("room-1")
-        assert call is not None and (call.state, call.connection.id) == (CallState.STREAMING, "connection-1")
 
 
 @virtual_time

@@ -99,6 +99,7 @@ class World:
         calls: Any = self.calls
         acs: Any = self.acs
         self.checks = PeriodicChecks(dispatcher, calls, self.registry, acs, loop.time)
+        self.checks.correct = self.dispatcher.correct  # type: ignore[method-assign]  # what is said, not what is done
 
     async def registry_checked(self) -> list[Any]:
         self.dispatcher.handed.clear()

@@ -874,7 +874,7 @@ async def test_while_the_store_is_away_a_lost_media_stream_is_won_back_by_whoeve
             one.loses_the_store()
         acs.hangs_up()
         await asyncio.sleep(1.0)
-        assert not await replicas.b.dispatcher.knows_secret(replicas.acs.secret()), "nobody can say whose it is"
+        assert not await replicas.b.service.media_sockets.knows(replicas.acs.secret()), "nobody can say whose it is"
         again = await replicas.a.dial()
         await interpreted(again)
 
