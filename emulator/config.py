@@ -53,7 +53,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = "together"
     sequence_step: Annotated[int, Meta(ge=1, description="step of ParticipantsUpdated.sequenceNumber")] = 1
     bot_in_participants: Annotated[
-        bool, Meta(description="list the bot itself in ParticipantsUpdated and list_participants")
+        bool, Meta(description="list bots that joined by connect in ParticipantsUpdated and list_participants")
     ] = False
     last_human_leaves: Annotated[
         Literal["bot_stays", "call_ends"],

@@ -10,7 +10,7 @@ from azure.communication.callautomation import CommunicationUserIdentifier, File
 from azure.core.messaging import CloudEvent
 
 from tests.support.acs_emulator import until
-from tests.support.acs_meeting import Meeting, called, files, media_options, meeting, phone_of, wav
+from tests.support.acs_meeting import BOT, Meeting, called, files, media_options, meeting, phone_of, wav
 from tests.support.virtual_time import in_virtual_time
 
 pytestmark = in_virtual_time
@@ -62,20 +62,22 @@ async def test_connect_and_get_answer_as_recorded() -> None:
         assert raw.bodies[2]["mediaStreamingSubscription"] == {"state": "disabled"}
 
 
-async def test_create_and_answer_differ_by_the_server_call_id() -> None:
+async def test_a_client_without_source_calls_and_answers_under_no_identity_of_its_own() -> None:
     async with meeting() as m, phone_of(m, m.ben) as ben, called(m, ben) as context:
         raw = Raw()
         await m.calls.answer_call(context, m.bot.callback_url, raw_response_hook=raw.take)
         answered = raw.bodies[0]
         assert answered["serverCallId"]
-        assert set(answered["answeredBy"]) == {"rawId", "kind"}
-        assert set(answered["targets"][0]) == USER_KEYS
+        assert answered["answeredBy"] == {"id": BOT}
+        assert answered["targets"] == [{"rawId": BOT, "kind": "unknown"}]
+        assert set(answered["source"]) == USER_KEYS
+        assert answered["source"]["rawId"] == m.ben.id
 
         await m.calls.create_call(
             CommunicationUserIdentifier(m.anna.id), m.bot.callback_url, raw_response_hook=raw.take
         )
         created = raw.bodies[1]
-        assert not {"serverCallId", "source", "answeredBy"} & set(created)
+        assert not {"serverCallId", "source", "sourceDisplayName", "answeredBy"} & set(created)
         assert created["callConnectionState"] == "connecting"
 
 

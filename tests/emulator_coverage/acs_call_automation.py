@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.emulator_coverage.row import Row
 
 _CALLS = "tests/contract/test_acs_calls.py::"
+_BOTS = "tests/contract/test_acs_bot_calls_bot.py::"
 _PLAY = "tests/contract/test_acs_play.py::"
 _PEOPLE = "tests/contract/test_acs_participants.py::"
 _TONES = "tests/contract/test_acs_tones.py::"
@@ -52,9 +53,13 @@ CALL_AUTOMATION: tuple[Row, ...] = (
         (
             _PEOPLE + "test_a_bot_calls_somebody",
             _PEOPLE + "test_a_call_nobody_takes_fails",
+            _BOTS + "test_the_bodies_are_those_of_the_vendors_live_tests",
+            _BOTS + "test_a_rejected_call_fails",
             _SYNC + "test_calls_without_a_room",
         ),
-        unknown="codes of CreateCallFailed when nobody answers; how long it rings",
+        limits="raises IncomingCall for users, not for phone numbers",
+        unknown="codes of CreateCallFailed when nobody answers or somebody rejects; how long it rings; source in the "
+        "answer to a client without one",
         switches=("ring_s", "phone_numbers"),
     ),
     Row(
@@ -68,21 +73,36 @@ CALL_AUTOMATION: tuple[Row, ...] = (
         _C,
         "answer_call",
         "served",
-        (_PEOPLE + "test_a_bot_answers_whoever_calls_it", _SYNC + "test_calls_that_come_in"),
-        unknown="form and lifetime of incomingCallContext; the error for one that is spent; subject of IncomingCall",
+        (
+            _PEOPLE + "test_a_bot_answers_whoever_calls_it",
+            _BOTS + "test_the_bodies_are_those_of_the_vendors_live_tests",
+            _BOTS + "test_an_incoming_call_context_is_as_long_as_the_services",
+            _BOTS + "test_they_hear_each_other_and_what_is_played",
+            _SYNC + "test_calls_that_come_in",
+        ),
+        unknown="lifetime of incomingCallContext; the error for one that is spent; subject of IncomingCall; who "
+        "answers when the client has no source (here who was called)",
         switches=("ring_s",),
     ),
     Row(
         _C,
         "redirect_call",
         "served",
-        (_PEOPLE + "test_a_bot_rejects_and_redirects", _SYNC + "test_calls_that_come_in"),
+        (
+            _PEOPLE + "test_a_bot_rejects_and_redirects",
+            _BOTS + "test_a_redirected_call_is_offered_to_the_next",
+            _SYNC + "test_calls_that_come_in",
+        ),
     ),
     Row(
         _C,
         "reject_call",
         "served",
-        (_PEOPLE + "test_a_bot_rejects_and_redirects", _SYNC + "test_calls_that_come_in"),
+        (
+            _PEOPLE + "test_a_bot_rejects_and_redirects",
+            _BOTS + "test_a_rejected_call_fails",
+            _SYNC + "test_calls_that_come_in",
+        ),
     ),
     # --- recordings ---------------------------------------------------------------------------------
     *(
@@ -150,8 +170,12 @@ CALL_AUTOMATION: tuple[Row, ...] = (
         _N,
         "list_participants",
         "served",
-        (_CALLS + "test_people_come_and_go_under_the_bots_eyes", _SYNC + "test_people_in_a_call"),
-        unknown="whether a bot is listed; size of a page",
+        (
+            _CALLS + "test_people_come_and_go_under_the_bots_eyes",
+            _BOTS + "test_both_are_listed_and_told_of_each_other",
+            _SYNC + "test_people_in_a_call",
+        ),
+        unknown="whether a bot is listed that has joined by connect; size of a page",
         switches=("bot_in_participants", "page_size"),
     ),
     Row(
@@ -170,6 +194,7 @@ CALL_AUTOMATION: tuple[Row, ...] = (
             _PEOPLE + "test_who_accepts_an_invitation_is_in_the_call",
             _PEOPLE + "test_invitations_are_declined_and_run_out",
             _PEOPLE + "test_a_phone_number_answers_as_the_switch_says",
+            _BOTS + "test_somebody_who_is_added_is_called_too",
             _SYNC + "test_people_in_a_call",
         ),
         limits="custom calling context is not passed on",
@@ -187,7 +212,11 @@ CALL_AUTOMATION: tuple[Row, ...] = (
         _N,
         "remove_participant",
         "served",
-        (_CALLS + "test_mute_and_remove", _SYNC + "test_people_in_a_call"),
+        (
+            _CALLS + "test_mute_and_remove",
+            _BOTS + "test_the_called_bot_is_muted_held_and_removed",
+            _SYNC + "test_people_in_a_call",
+        ),
         unknown="codes of RemoveParticipantFailed",
     ),
     Row(

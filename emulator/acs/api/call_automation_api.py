@@ -13,6 +13,7 @@ from emulator.acs.api.requests import (
     connect_options,
     locator,
     operation,
+    own_identity,
     raw_id,
     raw_ids,
     required,
@@ -73,30 +74,33 @@ class CallAutomationApi:
         if not 1 <= len(targets) <= _MOST_TARGETS:
             raise bad_argument("The field Targets is invalid.")
         check_caller_id(document, targets)
-        connection = self._calls.bot(connect_options(request, document, strict=self._strict), "create")
+        options, name = connect_options(request, document, strict=self._strict), text(document, "sourceDisplayName")
+        source = own_identity(document, "source")
+        call = self._calls.open_call(None, None, two_party=len(targets) == 1)
+        # As recorded: a call to a phone number has a correlation id for each side, other calls have one.
+        correlation_id = None if any(target.startswith("4:") for target in targets) else call.correlation_id
+        connection = self._calls.bot(options, "create", identity=source, correlation_id=correlation_id)
+        number = document.get("sourceCallerIdNumber")
         connection.shown = {
             "targets": [user_identifier(each) for each in targets],
-            **{
-                key: document[key]
-                for key in ("sourceCallerIdNumber", "sourceDisplayName")
-                if document.get(key) is not None
-            },
+            **({} if number is None else {"sourceCallerIdNumber": number}),
+            **({} if name is None and source is None else {"sourceDisplayName": name or ""}),
             "source": user_identifier(connection.raw_id),
         }
-        call = self._calls.open_call(None, None, two_party=len(targets) == 1)
-        name = text(document, "sourceDisplayName") or connection.display_name
-        ringing = _Ringing(self._calls, connection, call, targets, name)
+        ringing = _Ringing(self._calls, connection, call, targets, name or "")
         self._calls.serve(connection, call, ringing.first_answer)
         body = _begun(connection)
-        del body["source"]  # as recorded; GET shows it
+        if source is None:
+            del body["source"]  # not known of the service: GET alone shows an identity that it has made up
         return answer(connection, body, status=201)
 
     async def _answer(self, request: web.Request) -> web.Response:
         document = await json_object(request)
         options = connect_options(request, document, strict=self._strict)
-        connection = self._incoming.answer(required(document, "incomingCallContext"), options)
+        context, identity = required(document, "incomingCallContext"), own_identity(document, "answeredBy")
+        connection = self._incoming.answer(context, options, identity)
         call = self._calls.find(connection.id)[1]
-        return answer(connection, connection.body() | {"serverCallId": call.server_call_id})
+        return answer(connection, _begun(connection) | {"serverCallId": call.server_call_id})
 
     async def _redirect(self, request: web.Request) -> web.Response:
         document = await json_object(request)
@@ -155,13 +159,14 @@ class _Ringing:
 
     async def _ring(self, target: str) -> None:
         try:
-            leg = await self._calls.phones.ring(target, self._connection.raw_id, self._name)
+            leg = await self._calls.phones.ring(target, self._connection.raw_id, self._name, self._call)
         except NoAnswer as error:
             self._left -= 1
             if self._left == 0 and self._result is None:
                 self._decide(error.result)
             return
-        self._call.arrive(leg)
+        if leg is not None:
+            self._call.arrive(leg)
         if self._result is None:
             self._decide(Result())
 
@@ -184,7 +189,10 @@ def check_caller_id(document: Document, targets: list[str]) -> None:
 
 
 def _begun(connection: CallConnection) -> dict[str, Any]:
-    """Return the body of connect and create, as recorded: no server call id; a subscription even without options."""
+    """Return the body of connect, create and answer, as recorded: a subscription even without options.
+
+    Answer has the server call id as well.
+    """
     body: dict[str, Any] = {
         "callConnectionId": connection.id,
         "targets": [],

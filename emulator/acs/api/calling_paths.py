@@ -11,7 +11,7 @@ from emulator.acs.api.requests import Document
 from emulator.acs.calls.actions.host import Operation
 from emulator.acs.calls.calls import Calls
 from emulator.acs.calls.connection import CallConnection
-from emulator.acs.calls.leg import Leg
+from emulator.acs.calls.leg import Party
 from emulator.acs.calls.room_call import RoomCall
 from emulator.acs.wire.bodies import json_object
 from emulator.acs.wire.errors import AcsError
@@ -36,16 +36,16 @@ def context_of(operation: Operation) -> dict[str, str]:
     return {} if operation.context is None else {"operationContext": operation.context}
 
 
-def present(call: RoomCall, raw_id: str) -> Leg:
-    """Return a participant's leg.
+def present(call: RoomCall, raw_id: str) -> Party:
+    """Return a participant of the call.
 
     Raises:
         AcsError: 404/8558.
     """
-    leg = call.find(raw_id)
-    if leg is None:
+    party = call.find_party(raw_id)
+    if party is None:
         raise AcsError(404, "8558", "The participant is not in the call.")
-    return leg
+    return party
 
 
 def action(calls: Calls, act: Action) -> Callable[[web.Request], Awaitable[web.Response]]:

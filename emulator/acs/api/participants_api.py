@@ -75,12 +75,12 @@ class ParticipantsApi:
     def _remove(self, connection: CallConnection, call: RoomCall, document: Document) -> web.Response:
         person = raw_id(document.get("participantToRemove"), "participantToRemove")
         asked = operation(document)
-        leg = call.find(person)
-        if leg is None:
+        party = call.find_party(person)
+        if party is None:
             _say(connection, "RemoveParticipantFailed", _NOT_HERE, asked, participant=user_identifier(person))
         else:
             _say(connection, "RemoveParticipantSucceeded", Result(), asked, participant=user_identifier(person))
-            call.leave(leg, "removed")
+            call.remove(party)
         return answer(connection, context_of(asked), status=202)
 
     def _mute(self, connection: CallConnection, call: RoomCall, document: Document) -> web.Response:

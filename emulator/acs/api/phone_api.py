@@ -10,7 +10,7 @@ from aiohttp import WSMsgType, web
 from emulator.acs.auth.identity import IdentityStore, TokenRefused
 from emulator.acs.calls.calls import Calls
 from emulator.acs.calls.incoming import IncomingCalls
-from emulator.acs.calls.phones import Ring
+from emulator.acs.calls.phones import DECLINED, Ring
 from emulator.acs.calls.socket_leg import (
     ProtocolViolation,
     SocketLeg,
@@ -79,7 +79,7 @@ class PhoneApi:
                         if ring is None:
                             continue  # it has stopped ringing in the meantime
                         if answer == "decline":
-                            ring.decline()
+                            ring.refuse(DECLINED)
                         elif ring.accept(leg):
                             return await _connected(leg, socket, _CONNECT_S)
                     case "call":

@@ -125,6 +125,17 @@ def raw_id(value: object, key: str) -> str:
     raise _invalid(key)
 
 
+def own_identity(document: Document, key: str) -> str | None:
+    """Read the identity under which a bot calls or answers: an ACS user, optional."""
+    value = _object(document, key)
+    if value is None:
+        return None
+    found = required(value, "id")
+    if not found.startswith("8:acs:"):
+        raise _invalid(key)
+    return found
+
+
 def raw_ids(document: Document, key: str) -> list[str]:
     """Read the raw ids of an optional list of identifiers."""
     return [raw_id(each, key) for each in _list(document, key)]

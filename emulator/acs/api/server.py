@@ -149,7 +149,7 @@ class AcsServer:
         calls.on_call_over.append(recordings.call_over)
         robots = RobotsApi(calls, identities, rooms)
         local = EmulatorApi(calls=calls, grid=grid, faults=faults, journal=journal, clock=clock, reset=self.reset)
-        self._before_calls_end = [grid.clear, incoming.clear]
+        self._before_calls_end = [grid.clear, calls.offers.clear]
         self._after_calls_end = [
             rooms.clear,
             identities.clear,

@@ -7,7 +7,6 @@ from typing import Any
 
 from emulator.acs.calls.leg import Leg
 from emulator.acs.calls.room_call import RoomCall
-from emulator.acs.wire.callback_events import user_identifier
 from emulator.acs.wire.grid_event import GridEvent
 from emulator.clock import monotonic, utc_now
 from emulator.randomness import uuid4
@@ -40,20 +39,6 @@ def participant_added(call: RoomCall, leg: Leg, role: Role) -> GridEvent:
 def participant_removed(call: RoomCall, leg: Leg, role: Role) -> GridEvent:
     """Build CallParticipantRemoved: the participant left or was removed."""
     return _participant("CallParticipantRemoved", call, leg, role)
-
-
-def incoming_call(leg: Leg, to: str, server_call_id: str, context: str, correlation_id: str) -> GridEvent:
-    """Build IncomingCall. `context` is the incoming call context that an answer must name."""
-    data = {
-        "to": user_identifier(to),
-        "from": user_identifier(leg.raw_id),
-        "serverCallId": server_call_id,
-        "callerDisplayName": leg.display_name,
-        "incomingCallContext": context,
-        "correlationId": correlation_id,
-    }
-    # The subject's form is not published.
-    return _event("IncomingCall", f"/caller/{leg.raw_id}/recipient/{to}", data)
 
 
 def recording_file_status(server_call_id: str, recording_id: str, storage: dict[str, Any], **data: Any) -> GridEvent:

@@ -16,6 +16,7 @@ from emulator.acs.calls.call_events import (
 from emulator.acs.calls.connection import CallConnection, Origin
 from emulator.acs.calls.frame_clock import FrameClock
 from emulator.acs.calls.leg import Leg
+from emulator.acs.calls.offers import Offers
 from emulator.acs.calls.phones import Phones
 from emulator.acs.calls.room_call import RoomCall
 from emulator.acs.calls.rooms import RoomStore
@@ -44,6 +45,7 @@ class Calls:
 
     Attributes:
         phones: phones of the users who can be rung.
+        offers: calls that bots can answer.
         on_call_over: callbacks for every call that has ended.
         quiet: set while no bot is connected and no bot still waits for its last events.
     """
@@ -66,7 +68,8 @@ class Calls:
         self._tasks = tasks
         self._by_room: dict[str, RoomCall] = {}
         self._calls: dict[str, RoomCall] = {}
-        self.phones = Phones(services.faults)
+        self.offers = Offers(publisher.publish)
+        self.phones = Phones(services.faults, self.offers)
         self.on_call_over: list[Callable[[RoomCall], None]] = []
         self._connections: dict[str, tuple[CallConnection, RoomCall]] = {}
         self.quiet = asyncio.Event()
@@ -131,9 +134,23 @@ class Calls:
             await dialled.wait()
         return connection
 
-    def bot(self, options: ConnectOptions, origin: Origin = "connect") -> CallConnection:
-        """Create a connection that is in no call yet."""
-        return CallConnection(options, self._services, f"28:acs:{self._resource_id}_{uuid4()}", origin)
+    def bot(
+        self,
+        options: ConnectOptions,
+        origin: Origin = "connect",
+        *,
+        identity: str | None = None,
+        correlation_id: str | None = None,
+    ) -> CallConnection:
+        """Create a connection that is in no call yet.
+
+        Args: identity: raw id by which others know the bot; correlation_id: that of its call, else one of its own.
+        """
+        connection = CallConnection(
+            options, self._services, identity or f"28:acs:{self._resource_id}_{uuid4()}", origin, listed=bool(identity)
+        )
+        connection.correlation_id = correlation_id or connection.correlation_id
+        return connection
 
     def serve(
         self,

@@ -56,14 +56,24 @@ class CallConnection:
         hold_music: tasks that play to participants on hold, by raw id.
         asides: audio of the latest `speak` that only some hear: (their raw ids, frame).
         shown: further keys of its properties (source, targets, answeredBy …), from the request.
+        listed: whether it is a participant for others: a bot that calls or answers under an identity.
     """
 
     display_name = "Bot"
 
-    def __init__(self, options: ConnectOptions, services: Services, raw_id: str, origin: Origin = "connect") -> None:
+    def __init__(
+        self,
+        options: ConnectOptions,
+        services: Services,
+        raw_id: str,
+        origin: Origin = "connect",
+        *,
+        listed: bool = False,
+    ) -> None:
         self.id = uuid4()
         self.correlation_id = uuid4()
         self.raw_id = raw_id
+        self.listed = listed
         self.leg_id = self.id
         self.options = options
         self.services = services

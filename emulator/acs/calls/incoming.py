@@ -1,38 +1,50 @@
-"""Calls that people make to the resource: announced by Event Grid, then answered, redirected or rejected by a bot."""
+"""Calls that come in for bots: a person at a phone calls, a bot answers, redirects or rejects."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
-from emulator.acs.calls.call_events import incoming_call
 from emulator.acs.calls.calls import Calls
 from emulator.acs.calls.connection import CallConnection
-from emulator.acs.calls.phones import NoAnswer
+from emulator.acs.calls.leg import Leg
+from emulator.acs.calls.offers import Offer, spent
+from emulator.acs.calls.phones import BUSY, DECLINED, FORBIDDEN, NoAnswer
 from emulator.acs.calls.room_call import RoomCall
 from emulator.acs.calls.socket_leg import SocketLeg
-from emulator.acs.wire.callback_events import user_identifier
-from emulator.acs.wire.errors import AcsError, bad_argument
+from emulator.acs.wire.callback_events import Result, user_identifier
+from emulator.acs.wire.errors import AcsError
 from emulator.acs.wire.options import ConnectOptions
 from emulator.faults import FaultPlan
-from emulator.randomness import token_urlsafe
+
+_REJECTIONS = {"none": DECLINED, "busy": BUSY, "forbidden": FORBIDDEN}
 
 
-@dataclass(frozen=True, slots=True)
-class _Incoming:
-    leg: SocketLeg
-    to: str
-    call: RoomCall
+class _Caller:
+    """A person at a phone who waits for an answer."""
+
+    def __init__(self, leg: SocketLeg, call: RoomCall) -> None:
+        self._leg = leg
+        self._call = call
+
+    def accept(self, leg: Leg | None) -> bool:
+        if self._leg.dropped.is_set() or self._call.over:
+            return False
+        self._call.arrive(self._leg)
+        if leg is not None:
+            self._call.arrive(leg)
+        return True
+
+    def refuse(self, result: Result) -> None:
+        self._leg.drop(result.message)
 
 
 class IncomingCalls:
-    """The callers who wait for a bot to answer."""
+    """What bots do with the calls that are offered to them, and the people who make such calls."""
 
     def __init__(self, calls: Calls, faults: FaultPlan) -> None:
         self._calls = calls
         self._faults = faults
-        self._waiting: dict[str, _Incoming] = {}
 
     @property
     def timeout_s(self) -> float:
@@ -43,39 +55,32 @@ class IncomingCalls:
     def calling(self, leg: SocketLeg, to: str) -> Iterator[None]:
         """Announce a call while inside; it cannot be answered afterwards."""
         call = self._calls.open_call(None, None, two_party=True)
-        context = token_urlsafe(60)
-        self._waiting[context] = _Incoming(leg, to, call)
-        event = incoming_call(leg, to, call.server_call_id, context, call.correlation_id)
-        self._calls.publish(event)
         try:
-            yield
+            with self._calls.offers.open(Offer(leg.raw_id, leg.display_name, to, call, _Caller(leg, call))):
+                yield
         finally:
-            self._waiting.pop(context, None)
             if not call.legs and not call.bots:
                 call.end()
 
-    def clear(self) -> None:
-        """Drop every caller who is waiting."""
-        for incoming in self._waiting.values():
-            incoming.leg.drop("call ended")
-        self._waiting.clear()
-
-    def answer(self, context: str, options: ConnectOptions) -> CallConnection:
-        """Answer a call with a bot.
+    def answer(self, context: str, options: ConnectOptions, answered_by: str | None) -> CallConnection:
+        """Answer a call with a bot, as the identity it names or as the one who was called.
 
         Raises:
             AcsError: 400/8523, no call waits under that context.
         """
-        incoming = self._take(context)
-        connection = self._calls.bot(options, "answer")
+        offer = self._calls.offers.take(context)
+        call = self._calls.call_named(offer.call.server_call_id)
+        if call is None or not offer.taker.accept(None):
+            raise spent()
+        identity = answered_by or offer.to
+        connection = self._calls.bot(options, "answer", identity=identity, correlation_id=call.correlation_id)
         connection.shown = {
-            "targets": [user_identifier(incoming.leg.raw_id)],
-            "source": user_identifier(incoming.leg.raw_id),
-            "sourceDisplayName": incoming.leg.display_name,
-            "answeredBy": user_identifier(connection.raw_id),
+            "targets": [user_identifier(offer.to)],
+            "source": user_identifier(offer.caller),
+            **({"sourceDisplayName": offer.caller_name} if offer.caller_name else {}),
+            "answeredBy": {"id": identity},
         }
-        incoming.call.arrive(incoming.leg)
-        self._calls.serve(connection, incoming.call)
+        self._calls.serve(connection, call)
         return connection
 
     def reject(self, context: str, reason: str) -> None:
@@ -84,7 +89,8 @@ class IncomingCalls:
         Raises:
             AcsError: 400/8523, no call waits under that context.
         """
-        self._take(context).leg.drop(f"rejected: {reason}")
+        result = _REJECTIONS[reason]
+        self._calls.offers.take(context).taker.refuse(Result(result.code, result.sub_code, f"rejected: {reason}"))
 
     def redirect(self, context: str, target: str) -> None:
         """Ring somebody else instead.
@@ -92,27 +98,17 @@ class IncomingCalls:
         Raises:
             AcsError: 400/8523, no call waits under that context.
         """
-        incoming = self._take(context)
-        self._calls.spawn(self._redirect(incoming, target), "redirected call")
+        offer = self._calls.offers.take(context)
+        self._calls.spawn(self._redirect(offer, target), "redirected call")
 
-    async def _redirect(self, incoming: _Incoming, target: str) -> None:
-        leg = incoming.leg
+    async def _redirect(self, offer: Offer, target: str) -> None:
         try:
-            callee = await self._calls.phones.ring(target, leg.raw_id, leg.display_name, self.timeout_s)
+            callee = await self._calls.phones.ring(target, offer.caller, offer.caller_name, offer.call, self.timeout_s)
         except NoAnswer as error:
-            leg.drop(error.result.message)
+            offer.taker.refuse(error.result)
             return
-        if leg.dropped.is_set() or incoming.call.over:
+        if not offer.taker.accept(callee) and callee is not None:
             callee.drop("the caller is gone")
-            return
-        incoming.call.arrive(leg)
-        incoming.call.arrive(callee)
-
-    def _take(self, context: str) -> _Incoming:
-        found = self._waiting.pop(context, None)
-        if found is None or found.call.over:
-            raise bad_argument("The field IncomingCallContext is invalid.")
-        return found
 
 
 def check_reject_reason(reason: object) -> str:
@@ -123,6 +119,6 @@ def check_reject_reason(reason: object) -> str:
     """
     if reason is None:
         return "none"
-    if reason not in ("none", "busy", "forbidden"):
+    if reason not in _REJECTIONS:
         raise AcsError(400, "8523", "The field CallRejectReason is invalid.")
     return str(reason)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 
-class Leg(Protocol):
-    """One person's line in the call."""
+class Party(Protocol):
+    """Whoever is in a call: a person's line, or a bot's connection."""
 
     leg_id: str
     raw_id: str
@@ -15,6 +15,10 @@ class Leg(Protocol):
 
     def speak(self, now: float) -> bytes | None:
         """Return this tick's 960 bytes, or None for silence."""
+
+
+class Leg(Party, Protocol):
+    """One person's line in the call."""
 
     def hear(self, frame: bytes) -> None:
         """Take what everybody else said in this tick. Must not block."""
@@ -29,14 +33,18 @@ class Leg(Protocol):
 class EnteredCall(Protocol):
     """A call, as the people in it and those who ring them see it."""
 
+    server_call_id: str
+    correlation_id: str
+    over: bool
+
     def arrive(self, leg: Leg) -> None:
         """Take in a leg that was rung or moved."""
 
     def leave(self, leg: Leg, reason: str) -> None:
         """Remove a leg; does nothing if it is not in the call."""
 
-    def mute(self, leg: Leg, muted: bool) -> None:
-        """Mute or unmute a leg."""
+    def mute(self, party: Party, muted: bool) -> None:
+        """Mute or unmute somebody."""
 
     def press(self, leg: Leg, tone: str) -> None:
         """Pass on a key that a leg pressed; `tone` is the service's word for it."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from emulator.acs.calls.leg import Leg
+from emulator.acs.calls.leg import EnteredCall, Leg
+from emulator.acs.calls.offers import Offer, Offers
 from emulator.acs.wire.callback_events import Result
 from emulator.acs.wire.resampling import SILENCE
 from emulator.faults import FaultPlan
@@ -14,6 +15,7 @@ from emulator.randomness import uuid4
 # SIP codes; the service's own sub-codes for them are not published.
 DECLINED = Result(603, 0, "The participant declined the invitation.")
 BUSY = Result(486, 0, "The participant is busy.")
+FORBIDDEN = Result(403, 0, "The participant may not be called.")
 UNANSWERED = Result(408, 0, "The participant did not answer in time.")
 
 
@@ -53,41 +55,41 @@ class QuietLeg:
 
 
 class Ring:
-    """One attempt to ring a user, until one of the user's phones answers or the caller gives up."""
+    """One attempt to ring a user, until one of the user's phones or a bot answers, or the caller gives up."""
 
     def __init__(self, raw_id: str, caller: str, caller_name: str) -> None:
         self.id = uuid4()
         self.raw_id = raw_id
         self.caller = caller
         self.caller_name = caller_name
-        self._answer: asyncio.Future[Leg | None] = asyncio.get_running_loop().create_future()
+        self._answer: asyncio.Future[Leg | Result | None] = asyncio.get_running_loop().create_future()
 
-    def accept(self, leg: Leg) -> bool:
-        """Accept the call and return whether the caller still waited."""
+    def accept(self, leg: Leg | None) -> bool:
+        """Accept the call and return whether the caller still waited. None: a bot has answered and joins by itself."""
         if self._answer.done():
             return False
         self._answer.set_result(leg)
         return True
 
-    def decline(self) -> None:
-        """Decline the call."""
+    def refuse(self, result: Result) -> None:
+        """Refuse the call, unless it has been answered."""
         if not self._answer.done():
-            self._answer.set_result(None)
+            self._answer.set_result(result)
 
-    async def wait(self, timeout_s: float) -> Leg:
-        """Return the leg of the phone that answers.
+    async def wait(self, timeout_s: float) -> Leg | None:
+        """Return the leg of the phone that answers, or None if a bot has.
 
         Raises:
             NoAnswer: declined, or not answered in time.
         """
         try:
             async with asyncio.timeout(timeout_s):
-                leg = await self._answer
+                answer = await self._answer
         except TimeoutError as error:
             raise NoAnswer(UNANSWERED) from error
-        if leg is None:
-            raise NoAnswer(DECLINED)
-        return leg
+        if isinstance(answer, Result):
+            raise NoAnswer(answer)
+        return answer
 
 
 class Phone(Protocol):
@@ -101,10 +103,11 @@ class Phone(Protocol):
 
 
 class Phones:
-    """The phones of all users that are connected now."""
+    """The phones of all users that are connected now. What rings is offered to bots as well."""
 
-    def __init__(self, faults: FaultPlan) -> None:
+    def __init__(self, faults: FaultPlan, offers: Offers) -> None:
         self._faults = faults
+        self._offers = offers
         self._at_hand: dict[str, list[Phone]] = {}
         self._ringing: dict[str, list[Ring]] = {}
 
@@ -122,10 +125,14 @@ class Phones:
         if not phones:
             self._at_hand.pop(raw_id, None)
 
-    async def ring(self, raw_id: str, caller: str, caller_name: str, timeout_s: float | None = None) -> Leg:
-        """Ring a user or number and return the leg that answers. Cancelling stops the ringing.
+    async def ring(
+        self, raw_id: str, caller: str, caller_name: str, call: EnteredCall, timeout_s: float | None = None
+    ) -> Leg | None:
+        """Ring a user or number and return the leg that answers, or None for a bot, which joins by itself.
 
-        Args: timeout_s: how long to ring; None takes the switch `ring_s`.
+        Cancelling stops the ringing.
+
+        Args: call: the call that is answered; timeout_s: how long to ring; None takes the switch `ring_s`.
 
         Raises:
             NoAnswer: declined, busy, or not answered in time.
@@ -138,9 +145,10 @@ class Phones:
         for phone in list(self._at_hand.get(raw_id, [])):
             phone.ring(ring)
         try:
-            return await ring.wait(limit)
+            with self._offers.open(Offer(caller, caller_name, raw_id, call, ring)):
+                return await ring.wait(limit)
         finally:
-            ring.decline()
+            ring.refuse(DECLINED)
             self._ringing[raw_id].remove(ring)
             if not self._ringing[raw_id]:
                 del self._ringing[raw_id]

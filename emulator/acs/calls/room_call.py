@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import orjson
 
 from emulator.acs.calls.connection import CallConnection
-from emulator.acs.calls.leg import Leg, Movable
+from emulator.acs.calls.leg import Leg, Movable, Party
 from emulator.acs.calls.mixer import Mix, added
-from emulator.acs.wire.callback_events import CONVERSATION_ENDED, HUNG_UP, Result, participant
+from emulator.acs.wire.callback_events import CONVERSATION_ENDED, HUNG_UP, REMOVED, Result, participant
 from emulator.acs.wire.media_messages import audio_message, speaker_part
 from emulator.acs.wire.resampling import BYTES_PER_FRAME, FRAME_MS, SILENCE, RateConverter
 from emulator.clock import monotonic, wall
@@ -24,6 +24,10 @@ _SPEAKING_RMS = 150.0
 _SPEAKING_HOLD_S = 0.3
 # Ticks between two roster messages: at most ten messages a second.
 _ROSTER_TICKS = 5
+
+
+# What is played to single participants in a tick: by their raw id and the leg id of the bot that plays it.
+Asides = dict[str, dict[str, bytes]]
 
 
 class CallObserver(Protocol):
@@ -90,18 +94,19 @@ class RoomCall:
 
     def participants(self) -> Iterable[dict[str, Any]]:
         """Return CallParticipant of everybody whom bots see."""
-        people = [self.participant(leg) for leg in self._legs.values()]
-        if self._faults.switches.bot_in_participants:
-            people += [participant(bot.raw_id, bot.muted) for bot in self._bots.values()]
-        return people
+        return [self.participant(party) for party in self._listed()]
 
-    def participant(self, leg: Leg) -> dict[str, Any]:
+    def participant(self, party: Party) -> dict[str, Any]:
         """Return CallParticipant of a participant."""
-        return participant(leg.raw_id, leg.muted, leg.leg_id in self._on_hold)
+        return participant(party.raw_id, party.muted, party.leg_id in self._on_hold)
 
     def present(self, raw_id: str) -> bool:
-        """Return whether a user is in the call."""
-        return self.find(raw_id) is not None
+        """Return whether a participant is in the call."""
+        return self.find_party(raw_id) is not None
+
+    def find_party(self, raw_id: str) -> Party | None:
+        """Return the participant of that id, a person or a bot that is listed, or None."""
+        return next((party for party in self._listed() if party.raw_id == raw_id), None)
 
     def find(self, raw_id: str) -> Leg | None:
         """Return the leg of a user, or None."""
@@ -142,27 +147,31 @@ class RoomCall:
         self._tell_bots()
         if reason == "replaced" or self.over:
             return
-        if self._legs:
-            if self.two_party and not self._bots and len(self._legs) == 1:
-                self.end()  # a caller alone
-            return
-        if not self._bots:
-            self.end()
-        elif self.room_id is None or self._faults.switches.last_human_leaves == "call_ends":
-            self.end()
-        else:
+        if self.room_id is None:
+            self._end_if_alone()
+        elif not self._legs:
+            if not self._bots or self._faults.switches.last_human_leaves == "call_ends":
+                self.end()
             self._alone_since = monotonic()
 
-    def mute(self, leg: Leg, muted: bool) -> None:
+    def remove(self, party: Party) -> None:
+        """Remove a participant at a bot's request."""
+        bot = self._bots.get(party.leg_id)
+        if bot is not None:
+            self.dismiss(bot, Result(200, 5300, REMOVED))
+        elif party.leg_id in self._legs:
+            self.leave(self._legs[party.leg_id], "removed")
+
+    def mute(self, party: Party, muted: bool) -> None:
         """Mute or unmute a participant."""
-        if leg.muted != muted:
-            leg.muted = muted
+        if party.muted != muted:
+            party.muted = muted
             self._tell_bots()
 
-    def hold(self, leg: Leg, held: bool) -> None:
+    def hold(self, party: Party, held: bool) -> None:
         """Put a participant on hold, neither heard nor hearing the others, or resume."""
-        if held != (leg.leg_id in self._on_hold):
-            (self._on_hold.add if held else self._on_hold.discard)(leg.leg_id)
+        if held != (party.leg_id in self._on_hold):
+            (self._on_hold.add if held else self._on_hold.discard)(party.leg_id)
             self._tell_bots()
 
     def press(self, leg: Leg, tone: str) -> None:
@@ -180,15 +189,19 @@ class RoomCall:
         self._voice_parts[connection.leg_id] = connection.voice_part
         if not self._legs:
             self._alone_since = monotonic()
+        if connection in self._listed():
+            self._tell_bots(but=connection)  # its own first events say the same
 
     def dismiss(self, connection: CallConnection, result: Result) -> None:
         """Remove a bot; its connection ends with this result."""
+        missed = connection in self._listed()
         self._bots.pop(connection.leg_id, None)
         self._voice_parts.pop(connection.leg_id, None)
         self._narrow.pop(connection.leg_id, None)
         connection.end(result)
-        if not self._legs and not self._bots:
-            self.end()
+        if missed and not self.over:
+            self._tell_bots()
+        self._end_if_alone()
 
     def end(self, by: CallConnection | None = None) -> None:
         """End the call for everybody. `by` is the bot that asked for it."""
@@ -200,6 +213,17 @@ class RoomCall:
         for leg in self.legs:
             self.leave(leg, "call ended")
         self._observer.call_over(self)
+
+    def _listed(self) -> list[Party]:
+        """Return everybody whom bots see."""
+        all_bots = self._faults.switches.bot_in_participants
+        return [*self._legs.values(), *(bot for bot in self._bots.values() if bot.listed or all_bots)]
+
+    def _end_if_alone(self) -> None:
+        """End the call when nobody is left, or nobody to talk to: in a call of two, or where only a bot stays."""
+        left = len(self._legs) + len(self._bots)
+        if not left or (left == 1 and self.room_id is None and (self.two_party or not self._legs)):
+            self.end()
 
     # --- each 20 ms -------------------------------------------------------------------------------
 
@@ -216,34 +240,43 @@ class RoomCall:
         asides = self._asides(bots)
         for index, leg in enumerate(legs):
             frame = SILENCE if leg.leg_id in self._on_hold else mix.without(index)
-            for aside in asides.get(leg.raw_id, ()):
+            for aside in asides.get(leg.raw_id, {}).values():
                 frame = added(frame, aside)
             leg.hear(frame)
         for party, level in zip(parties, mix.levels, strict=True):
             if level >= _SPEAKING_RMS:
                 self._spoke_at[party.leg_id] = now
         if any(bot.listening for bot in bots):
-            self._stream(now, parties, frames, mix)
+            self._stream(now, parties, frames, mix, asides)
         if self._ticks % _ROSTER_TICKS == 0:
             self._tell_roster(now)
-        if self._alone_since is not None and now - self._alone_since >= self._faults.switches.alone_limit_s:
+        alone_since = None if self.room_id is None and len(self._bots) > 1 else self._alone_since
+        if alone_since is not None and now - alone_since >= self._faults.switches.alone_limit_s:
             self.end()
 
     @staticmethod
-    def _asides(bots: list[CallConnection]) -> dict[str, list[bytes]]:
-        """Return what is played to single participants in this tick, by raw id."""
-        found: dict[str, list[bytes]] = {}
+    def _asides(bots: list[CallConnection]) -> Asides:
+        """Return what is played to single participants in this tick."""
+        found: Asides = {}
         for bot in bots:
             for targets, frame in bot.asides:
                 for target in targets:
-                    found.setdefault(target, []).append(frame)
+                    played = found.setdefault(target, {})
+                    played[bot.leg_id] = added(played[bot.leg_id], frame) if bot.leg_id in played else frame
         return found
 
     def failed(self, error: Exception) -> None:
         """End the call after an error in its tick."""
         self.end()
 
-    def _stream(self, now: float, parties: list[Leg | CallConnection], frames: list[bytes | None], mix: Mix) -> None:
+    def _stream(
+        self,
+        now: float,
+        parties: list[Leg | CallConnection],
+        frames: list[bytes | None],
+        mix: Mix,
+        asides: Asides,
+    ) -> None:
         """Send this tick's frames to every bot that listens."""
         switches = self._faults.switches
         moment = datetime.fromtimestamp(now + self._wall_offset, UTC)
@@ -260,12 +293,20 @@ class RoomCall:
                 pcm = narrowed[leg_id]
             return pcm
 
-        def message(place: int, rate: int) -> bytes:
-            leg_id = parties[place].leg_id
+        def heard_by(bot: CallConnection, leg_id: str, rate: int) -> tuple[bytes, bool]:
+            """Return a party's sound for a bot, and whether it is silent."""
+            place, aside = places[leg_id], asides.get(bot.raw_id, {}).get(leg_id)
+            if aside is None:
+                return sound(place, rate), mix.levels[place] < switches.silence_rms
+            pcm = added(frames[place] or SILENCE, aside)
+            return (pcm if rate != 16_000 else self._to_16k(f"{leg_id} to {bot.leg_id}", pcm)), False
+
+        def message(bot: CallConnection, leg_id: str, rate: int) -> bytes:
+            if leg_id in asides.get(bot.raw_id, {}):
+                return audio_message(timestamp, self._voice_parts[leg_id], *heard_by(bot, leg_id, rate))
             known = made.get((rate, leg_id))
             if known is None:
-                silent = mix.levels[place] < switches.silence_rms
-                known = audio_message(timestamp, self._voice_parts[leg_id], sound(place, rate), silent)
+                known = audio_message(timestamp, self._voice_parts[leg_id], *heard_by(bot, leg_id, rate))
                 made[rate, leg_id] = known
             return known
 
@@ -281,6 +322,8 @@ class RoomCall:
             own = places[bot.leg_id]
             if not media.unmixed:
                 pcm = mix.everyone() if switches.echo_bot else mix.without(own)
+                for aside in asides.get(bot.raw_id, {}).values():
+                    pcm = added(pcm, aside)
                 silent = pcm == SILENCE
                 if media.rate == 16_000:
                     pcm = self._to_16k("mixed " + bot.leg_id, pcm)
@@ -293,18 +336,18 @@ class RoomCall:
                 for place, party in enumerate(parties)
                 if (place != own or switches.echo_bot) and not (party.muted and switches.muted_participants == "absent")
             }
+            levels |= dict.fromkeys(asides.get(bot.raw_id, {}), _SPEAKING_RMS)
             chosen = bot.dominant.choose(levels, switches.dominant_speakers)
             if switches.silent_frames == "omitted":
                 chosen = [leg_id for leg_id in chosen if levels[leg_id] >= switches.silence_rms]
             if switches.media_frame_ms == FRAME_MS and switches.streams_per_participant == 1:
-                stream.audio(now, *[message(places[leg_id], media.rate) for leg_id in chosen])
+                stream.audio(now, *[message(bot, leg_id, media.rate) for leg_id in chosen])
                 continue
             nothing = bytes(BYTES_PER_FRAME[media.rate])
             messages: list[bytes] = []
             for leg_id in chosen:
-                place, part = places[leg_id], self._voice_parts[leg_id]
-                silent = mix.levels[place] < switches.silence_rms
-                messages += batched(bot, leg_id, sound(place, media.rate), silent, part)
+                part = self._voice_parts[leg_id]
+                messages += batched(bot, leg_id, *heard_by(bot, leg_id, media.rate), part)
                 for number in range(1, switches.streams_per_participant):
                     messages += batched(bot, f"{leg_id} {number}", nothing, True, part)
             stream.audio(now, *messages)
@@ -317,9 +360,10 @@ class RoomCall:
 
     # --- notifications ----------------------------------------------------------------------------------
 
-    def _tell_bots(self) -> None:
+    def _tell_bots(self, but: CallConnection | None = None) -> None:
         for bot in self.bots:
-            bot.participants_changed()
+            if bot is not but:
+                bot.participants_changed()
 
     def _tell_roster(self, now: float) -> None:
         """Send the roster to everybody if it has changed."""

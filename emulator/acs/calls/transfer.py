@@ -31,17 +31,21 @@ async def transfer(
         failed(_NOT_TWO)
         return
     (other,) = others
+    new = calls.open_call(None, None, two_party=True)
     try:
-        answered = await calls.phones.ring(target, other.raw_id, other.display_name)
+        answered = await calls.phones.ring(target, other.raw_id, other.display_name, new)
     except NoAnswer as error:
+        new.end()
         failed(error.result)
         return
     if call.over or other not in call.legs:
-        answered.drop("the caller is gone")
+        if answered is not None:
+            answered.drop("the caller is gone")
+        new.end()
         failed(Result(404, 8522, "Call not found."))
         return
-    new = calls.open_call(None, None, two_party=True)
-    new.arrive(answered)
+    if answered is not None:
+        new.arrive(answered)
     connection.say(
         "CallTransferAccepted",
         Result(),

@@ -16,6 +16,7 @@ PREFIX = "Microsoft.Communication."
 # Messages of the service, as recorded.
 HUNG_UP = "Call was ended by Azure Communication Service Call Automation API or a server bot. DiagCode: 0#7000.@"
 CONVERSATION_ENDED = "The conversation has ended. DiagCode: 0#7000.@"
+REMOVED = "The conversation has ended. DiagCode: 0#5300.@"
 MEDIA_DONE = "Action completed successfully."
 MEDIA_UNREACHABLE = "Action failed, Transport url is not valid or web socket server is not operational."
 

@@ -59,16 +59,17 @@ class Invitations:
     async def _add(self, invitation_id: str, invitation: Invitation, call: EnteredCall, phones: Phones) -> None:
         kind, result = "AddParticipantSucceeded", Result()
         try:
-            leg = await self._answer(invitation, phones)
+            leg = await self._answer(invitation, call, phones)
         except NoAnswer as error:
             kind, result = "AddParticipantFailed", error.result
         else:
-            call.arrive(leg)
+            if leg is not None:
+                call.arrive(leg)
         finally:
             self._pending.pop(invitation_id, None)
         operation, person = invitation.operation, user_identifier(invitation.raw_id)
         self._host.say(kind, result, operation.context, operation.callback_uri, participant=person)
 
-    async def _answer(self, invitation: Invitation, phones: Phones) -> Leg:
-        name = invitation.display_name or "Bot"
-        return await phones.ring(invitation.raw_id, self._raw_id, name, invitation.timeout_s)
+    async def _answer(self, invitation: Invitation, call: EnteredCall, phones: Phones) -> Leg | None:
+        name = invitation.display_name
+        return await phones.ring(invitation.raw_id, self._raw_id, name, call, invitation.timeout_s)
