@@ -94,6 +94,16 @@ class BaseSession(ABC):
 
     # -- Session
 
+    def preset(self, patch: Json) -> None:
+        """Apply the `session` of an update before the session is opened. Raises ApiError."""
+        if patch:
+            self._update(patch, 0.0)
+
+    @property
+    def document(self) -> Json:
+        """Return the configuration as events show it."""
+        return self._document
+
     @property
     def id(self) -> str:
         return str(self._document["id"])

@@ -13,6 +13,8 @@ from aiohttp import WSCloseCode, web
 
 from emulator.clock import wall
 from emulator.engine.base import Engine
+from emulator.realtime.base_session import BaseSession
+from emulator.realtime.client_secrets import ClientSecrets
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.connection import JournalWriter, KeepAlive, RealtimeConnection
 from emulator.realtime.conversation import ConversationSession
@@ -20,6 +22,7 @@ from emulator.realtime.deployments import DeploymentKind, read_deployments
 from emulator.realtime.errors import http_error
 from emulator.realtime.faults.plan import ConnectionFaults, RealtimeFaultPlan
 from emulator.realtime.faults.rules import RealtimeFaults
+from emulator.realtime.http_api import HttpApi
 from emulator.realtime.transcription import TranscriptionSession
 from emulator.realtime.translation import TranslationSession
 from emulator.realtime.upgrade import (
@@ -80,7 +83,14 @@ class RealtimeServer:
         self._engine = engine
         self._journal = journal
         self._config = config if deployments is None else replace(config, deployments=read_deployments(deployments))
-        self._policy = UpgradePolicy(key, self._config.deployments, self._config.translation_bearer)
+        secrets = ClientSecrets(self._config.seed)
+        self._policy = UpgradePolicy(
+            key,
+            self._config.deployments,
+            self._config.translation_bearer,
+            lambda value: secrets.find(value, wall()),
+        )
+        self._http = HttpApi(self._policy, secrets, self._config, journal, self._unconnected)
         self._plan = RealtimeFaultPlan(faults)
         self._upgrades = 0
         self._connections: set[RealtimeConnection] = set()
@@ -109,6 +119,7 @@ class RealtimeServer:
         application = web.Application()
         for path in (*REALTIME_PATHS, *TRANSLATION_PATHS, *PREVIEW_PATHS):
             application.router.add_get(path, self._serve)
+        self._http.add_routes(application.router)
         application.router.add_route("*", "/{tail:.*}", self._not_found)
         application.on_shutdown.append(lambda _: self.close_connections())
         return application
@@ -171,6 +182,7 @@ class RealtimeServer:
         session = SESSIONS[admission.kind](
             self._config, faults, model=admission.model, connection_id=connection_id, unix_time=wall()
         )
+        session.preset(admission.preset)
         keep_alive = KeepAlive(self._config.ping_interval_s, self._config.ping_timeout_s)
         connection = RealtimeConnection(
             connection_id, socket, transport, session, self._engine, self._journal, keep_alive
@@ -209,6 +221,11 @@ class RealtimeServer:
             headers = {} if fault.retry_after_s is None else {"Retry-After": f"{fault.retry_after_s:g}"}
             body = http_error(fault.error_code or str(fault.status), fault.message, kind=fault.error_type)
             raise Refused(fault.status, body, headers)
+
+    def _unconnected(self, kind: DeploymentKind, model: str) -> BaseSession:
+        """Return a session whose configuration is all that is wanted of it."""
+        no_faults = ConnectionFaults(RealtimeFaultPlan(NO_FAULTS), 0)
+        return SESSIONS[kind](self._config, no_faults, model=model, connection_id="", unix_time=0)
 
     async def _not_found(self, request: web.Request) -> web.Response:
         body = http_error("404", f"Resource not found: {request.method} {request.path}")

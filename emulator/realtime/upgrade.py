@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
+from emulator.realtime.client_secrets import ClientSecret
 from emulator.realtime.deployments import DeploymentKind, Deployments, kind_named, known_as
 from emulator.realtime.errors import ApiError, http_error
+from emulator.realtime.schema import Json
 
 REALTIME_PATHS = ("/v1/realtime", "/openai/v1/realtime")
 TRANSLATION_PATHS = ("/v1/realtime/translations", "/openai/v1/realtime/translations")
@@ -47,6 +49,8 @@ class Admission:
     kind: DeploymentKind
     model: str
     """Model as the session shows it; for a transcription the deployment's name, "" if the client sends it later."""
+    preset: Json = field(default_factory=dict)
+    """The `session` of an update that the session begins with; {} for none."""
     beta: bool = False
     """Whether the client asks for the withdrawn beta and is to get BETA_GONE instead of a session."""
 
@@ -59,23 +63,34 @@ class UpgradePolicy:
     deployments: Deployments | None = None
     translation_bearer: bool = True
     """Whether translation sessions accept their key as a bearer token; only `api-key` was verified on Azure."""
+    secret_named: Callable[[str], ClientSecret | None] = lambda value: None
+    """Finds a client secret that has not expired."""
+
+    def authorize_request(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
+        """Check the key of a request that is no upgrade; client secrets open sessions only. Raises Refused."""
+        self._authorize(self._presented(path, query, headers))
 
     def admit(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Admission:
         """Decide a request; `headers` must ignore case. Raises Refused."""
         translating = path in TRANSLATION_PATHS
-        self._authorize(path, query, headers)
+        presented = self._presented(path, query, headers)
+        secret = self.secret_named(presented)
+        if secret is None or (secret.kind == "translation") != translating:
+            self._authorize(presented)
         if path in PREVIEW_PATHS:
             raise Refused(400, http_error("unsupported_api_version", PREVIEW_GONE))
         if "api-version" in query:
             raise Refused(401, http_error("401", "The GA path takes no api-version.", "api-version"))
-        admission = self._translation(query) if translating else self._realtime(query)
+        if secret is not None:
+            admission = Admission(secret.kind, secret.model, secret.session)
+        else:
+            admission = self._translation(query) if translating else self._realtime(query)
         if headers.get("Upgrade", "").lower() != "websocket":
             raise Refused(426, http_error("upgrade_required", "This path speaks WebSocket."))
         asks_for_beta = headers.get("OpenAI-Beta", "") == "realtime=v1" or BETA_SUBPROTOCOL in _offered(headers)
         return replace(admission, beta=asks_for_beta and not translating)
 
-    def _authorize(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
-        presented = self._presented(path, query, headers)
+    def _authorize(self, presented: str) -> None:
         if not hmac.compare_digest(presented.encode(), self.key.encode()):
             message = (
                 "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid "

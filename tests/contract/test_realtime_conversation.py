@@ -206,7 +206,12 @@ async def test_refused_upgrades_have_an_error_body(query: str, status: int, code
 
 async def test_what_is_not_served_is_404_in_the_same_shape(service: Service) -> None:
     async with aiohttp.ClientSession(headers={"api-key": KEY}) as client:
-        for path in ("/v1/realtime/sessions", "/openai/v1/realtime/translations/calls", "/v1/live/sessions", "/"):
+        for path in (
+            "/v1/realtime/sessions",
+            "/openai/v1/realtime/translations/calls",
+            "/v1/live/sessions",
+            "/",
+        ):
             async with client.get(f"http://127.0.0.1:{service.port}{path}") as answer:
                 assert answer.status == 404
                 assert set((await answer.json())["error"]) == {"message", "type", "code", "param"}

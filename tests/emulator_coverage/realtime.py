@@ -65,6 +65,13 @@ TRANSPORT = [
          "realtime_conversation.py::test_the_beta_is_refused_in_an_open_socket"),
         ("optional members that are null count as absent",
          "realtime_conversation.py::test_null_members_count_as_absent"),
+        ("POST /v1/realtime/client_secrets",
+         "realtime_client_secrets.py::test_a_secret_opens_any_number_of_sessions_of_its_configuration",
+         "of conversations and transcriptions"),
+        ("POST /v1/realtime/translations/client_secrets",
+         "realtime_client_secrets.py::test_a_secret_of_a_translation_opens_translations_alone", "404 on Azure"),
+        ("GET /v1/models",
+         "realtime_client_secrets.py::test_models_are_the_deployments_where_these_are_listed"),
         ("pings answered", "realtime_message_faults.py::test_the_server_answers_pings_unless_it_reads_nothing"),
         ("server pings, close 1011 keepalive ping timeout",
          "realtime_message_faults.py::test_a_client_that_answers_no_ping_is_closed", "interval unknown",
@@ -78,7 +85,8 @@ TRANSPORT = [
          "both are reported; unknown for translations", "error_at_expiry"),
     _row("transport", "wss", "served",
          "tests/emulator/test_app.py::test_the_realtime_side_is_reached_over_tls_with_the_same_certificate"),
-    *_not("transport", "no HTTP API beside the sockets", "client secrets, WebRTC and SIP", "HTTP 431 for many headers"),
+    *_not("transport", "only WebSockets carry audio", "/v1/realtime/calls: WebRTC and SIP"),
+    *_not("transport", "number of headers is not counted", "HTTP 431 for many headers"),
 ]  # fmt: skip
 
 CONVERSATION = [
