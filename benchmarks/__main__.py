@@ -1,7 +1,9 @@
 """Measures the bot's delay and CPU time beside a minimal relay program, in one run on one machine.
 
     python -m benchmarks [--calls 1,10,50] [--seconds 12] [--only NAME] [--capacity] [--long] [--quick]
-                         [--output out/bench]
+                         [--output out/bench] [--json FILE]
+    python -m benchmarks --only interpretation [--engine local|azure] [--set NAME|FOLDER] [--mode MODE] [--quick]
+                         [--require chrf=60,answered=0] [--json FILE]
 
 For each number of calls, the floor (`relay`: an interpreter's data flow without its features) and the bot (`python -m
 bot`, as deployed) run one after the other, in alternating order. Each runs in its own process on the second core. The
@@ -12,11 +14,13 @@ single frames. Then the model stops reading for 10 s (`--long`: 30 s), and the h
 
 Delays include the load's own writing and reading: the floor's column shows how much that is, and a note says when the
 load was late. Speed is shown, not asserted: the exit status is 0 unless a measurement failed (1) or the arguments are
-invalid (2). Nothing leaves this machine, and all processes end with the command.
+invalid (2). Nothing leaves this machine, but for `--engine azure`, and all processes end with the command.
 
 `--only`: `line` (the runs under calls), `stall`, `flood`, `joins`, `emulator` (alone), `hot-paths`, `admin-reads`,
 `guard` (what the integrity guard finds and what it costs), `lag` (what is heard where more is said than a channel can
-carry), or one hot path by its file's name.
+carry), or one hot path by its file's name. `interpretation` runs only where it is named: golden sets are interpreted
+by the model behind the service, the emulator's or, with `--engine azure`, the one that the service's own settings name;
+a set takes some eight minutes, `--quick` one or two. The status is 1 if a figure is beyond the bounds of `--require`.
 """
 
 from __future__ import annotations
@@ -40,11 +44,15 @@ from benchmarks import admin_reads, capacity, emulator_load, flood, joins, lag, 
 from benchmarks.guard import scores as guard
 from benchmarks.guard import table as guard_table
 from benchmarks.hot_paths import timing
+from benchmarks.interpretation import meeting, options
+from benchmarks.interpretation import table as interpretation_table
+from benchmarks.interpretation.golden_set import UnusableSet
 from benchmarks.results import Results
 from benchmarks.speech import synthesise
 from benchmarks.subjects import SubjectFailed
 from benchmarks.turns import scenes, scores
 from benchmarks.turns import table as turns_table
+from bot.errors import SettingsError
 from emulator.engine.base import EngineError
 
 HOT_PATHS = (
@@ -58,6 +66,8 @@ HOT_PATHS = (
     "feed",
 )
 PARTS = ("line", "stall", "flood", "joins", "emulator", "hot-paths", "admin-reads", "guard", "turns", "lag")
+INTERPRETATION = "interpretation"
+"""A part that runs only where it is named: it takes minutes, and may cost money."""
 CALLS = (1, 10, 50)
 STALL_S, LONG_STALL_S = 10.0, 30.0
 ADMIN_READS_S = 4.0
@@ -77,7 +87,10 @@ class Wanted:
     stall_s: float
     conditions: Sequence[str]
     """Under which ends of turns are measured."""
+    interpretation: options.Wanted
     output: Path
+    json: Path
+    """File for the results."""
 
 
 class ProgressDisplay:
@@ -137,6 +150,9 @@ async def measure(wanted: Wanted, results: Results, progress: ProgressDisplay) -
     if "guard" in wanted.parts:
         progress.about("guard")("both sets of sentences")
         results.guard = [await asyncio.to_thread(guard.measure, which) for which in guard.SETS]
+    if INTERPRETATION in wanted.parts:
+        golden, folder = wanted.interpretation, wanted.output / INTERPRETATION
+        await meeting.measure(golden.sets, golden.model, golden.mode, folder, progress.about, results.interpretation)
     if "turns" in wanted.parts:
         await _measure_turns(wanted, results, progress)
     if "lag" in wanted.parts:
@@ -228,8 +244,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print("interrupted", file=sys.stderr)
             status = 1
     show(screen, results)
-    results.write(wanted.output / "results.json")
-    screen.print(f"{wanted.output / 'results.json'}")
+    if results.interpretation:
+        bounds = wanted.interpretation.requirements
+        interpretation_table.show(screen, results.interpretation, bounds)
+        status = status or int(bool(interpretation_table.unmet(results.interpretation, bounds)))
+    results.write(wanted.json)
+    screen.print(f"{wanted.json}")
     return status
 
 
@@ -281,12 +301,12 @@ def read_arguments(arguments: Sequence[str] | None) -> Wanted:
     add("--seconds", default=12.0, type=_seconds, help="seconds measured per run (default: %(default)s)")
     add(
         "--only",
-        choices=(*PARTS, *HOT_PATHS),
+        choices=(*PARTS, INTERPRETATION, *HOT_PATHS),
         metavar="NAME",
-        help=f"one of {', '.join((*PARTS, *HOT_PATHS))}",
+        help=f"one of {', '.join((*PARTS, INTERPRETATION, *HOT_PATHS))}",
     )
     add("--capacity", action="store_true", help="increase the calls until each program reaches its limit, instead")
-    add("--quick", action="store_true", help=f"ends of turns only under {', '.join(scenes.QUICK)}")
+    add("--quick", action="store_true", help=f"ends of turns only under {', '.join(scenes.QUICK)}; fewer utterances")
     add("--long", action="store_true", help=f"stall the model for {LONG_STALL_S:.0f} s")
     add(
         "--output",
@@ -294,15 +314,24 @@ def read_arguments(arguments: Sequence[str] | None) -> Wanted:
         type=Path,
         help="folder for results and logs (default: %(default)s)",
     )
+    add("--json", type=Path, metavar="FILE", help="file for the results (default: results.json in that folder)")
+    options.add_options(parser)
     read = parser.parse_args(arguments)
-    parts = frozenset({"capacity"} if read.capacity else {read.only} if read.only in PARTS else PARTS)
+    one_part = read.only in (*PARTS, INTERPRETATION)
+    parts = frozenset({"capacity"} if read.capacity else {read.only} if one_part else PARTS)
     hot_paths: Sequence[str] = HOT_PATHS
     if read.only in HOT_PATHS:
         parts, hot_paths = frozenset({"hot-paths"}), (read.only,)
     stall_s = LONG_STALL_S if read.long else STALL_S
     calls = read.calls or (capacity.STEPS if read.capacity else CALLS)
     conditions = scenes.QUICK if read.quick else tuple(scenes.CONDITIONS)
-    return Wanted(calls, read.seconds, parts, hot_paths, stall_s, conditions, read.output.resolve())
+    try:
+        interpretation = options.read(read)
+    except (UnusableSet, SettingsError) as error:
+        parser.error(str(error))
+    output: Path = read.output.resolve()
+    file = (read.json or output / "results.json").resolve()
+    return Wanted(calls, read.seconds, parts, hot_paths, stall_s, conditions, interpretation, output, file)
 
 
 def _counts(text: str) -> list[int]:

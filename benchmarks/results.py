@@ -18,6 +18,7 @@ from benchmarks.emulator_load import EmulatorLoad
 from benchmarks.flood import Flood
 from benchmarks.guard.scores import Scores
 from benchmarks.hot_paths.timing import Timing
+from benchmarks.interpretation.scores import Direction
 from benchmarks.joins import Joins
 from benchmarks.lag import Outcome
 from benchmarks.line import Run
@@ -42,6 +43,7 @@ class Results:
     turns_source: str = ""
     """Whether the sentences were recorded or synthesised."""
     lag: Sequence[Outcome] = ()
+    interpretation: list[Direction] = field(default_factory=list)
 
     def document(self) -> dict[str, Any]:
         """Return the results as JSON values, with machine and time; measurements not made are left out."""
@@ -69,6 +71,8 @@ class Results:
             document["joins"] = [asdict(joins) for joins in self.joins]
         if self.turns:
             document["turns"] = {"speech": self.turns_source, "scores": [score.document() for score in self.turns]}
+        if self.interpretation:
+            document["interpretation"] = [direction.document() for direction in self.interpretation]
         if self.lag:
             document["lag"] = [asdict(scene) for scene in self.lag]
         if self.flood is not None:

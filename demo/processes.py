@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from demo.subprocesses import Subprocess, SubprocessSpec, started, until_ready, watched
 from emulator.config import CALLBACK_ISSUER, RESOURCE_ID
@@ -93,10 +94,16 @@ class Services:
 
 
 @asynccontextmanager
-async def running(ports: Ports, logs: Path, languages: Sequence[str]) -> AsyncIterator[Services]:
+async def running(
+    ports: Ports,
+    logs: Path,
+    languages: Sequence[str],
+    engine: Literal["local", "scripted"] = "local",
+    settings: Mapping[str, str] | None = None,
+) -> AsyncIterator[Services]:
     """Run emulator and bot until the context is left. The folder `logs` must exist.
 
-    `languages`: see `emulator_command`.
+    `languages`, `engine`: see `emulator_command`. `settings` of the bot replace those for the emulator.
 
     Raises:
         ProcessFailed: one of them did not start.
@@ -104,8 +111,12 @@ async def running(ports: Ports, logs: Path, languages: Sequence[str]) -> AsyncIt
     keys = Keys()
     environment = inherited(os.environ)
     async with (
-        started(SubprocessSpec("emulator", emulator_command(ports, keys, languages), environment, logs)) as emulator,
-        started(SubprocessSpec("bot", bot_command(), environment | bot_settings(ports, keys), logs)) as bot,
+        started(
+            SubprocessSpec("emulator", emulator_command(ports, keys, languages, engine), environment, logs)
+        ) as emulator,
+        started(
+            SubprocessSpec("bot", bot_command(), environment | bot_settings(ports, keys) | dict(settings or {}), logs)
+        ) as bot,
     ):
         await until_ready(emulator, f"{_url(ports.acs)}/emulator/calls", 200)
         await until_ready(emulator, f"{_url(ports.realtime)}/", None)
@@ -114,7 +125,7 @@ async def running(ports: Ports, logs: Path, languages: Sequence[str]) -> AsyncIt
         yield Services(ports, keys, (emulator, bot))
 
 
-def emulator_command(ports: Ports, keys: Keys, languages: Sequence[str]) -> list[str]:
+def emulator_command(ports: Ports, keys: Keys, languages: Sequence[str], engine: str = "local") -> list[str]:
     """Return the emulator's command line. `languages` are the meeting's languages (ISO 639-1).
 
     Keys follow their option after "=", because they may start with a dash.
@@ -122,7 +133,7 @@ def emulator_command(ports: Ports, keys: Keys, languages: Sequence[str]) -> list
     return [
         *(sys.executable, "-m", "emulator"),
         *("--host", HOST, "--acs-port", str(ports.acs), "--realtime-port", str(ports.realtime)),
-        *(f"--access-key={keys.access}", f"--realtime-key={keys.realtime}", "--engine", "local"),
+        *(f"--access-key={keys.access}", f"--realtime-key={keys.realtime}", "--engine", engine),
         *(part for language in languages for part in ("--language", language)),
     ]
 

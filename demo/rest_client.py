@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +85,11 @@ class Rest:
     async def interpreter(self, room_id: str) -> dict[str, Any]:
         """Return the interpreter's state: `status`, `reason`."""
         return await self._bot("GET", f"/api/rooms/{room_id}/interpreter")
+
+    async def set_glossary(self, room_id: str, terms: Mapping[str, Mapping[str, str]]) -> None:
+        """Give the room a glossary: terms and their translations by language, none for a protected term."""
+        document = {"terms": [{"term": term, "translations": dict(by)} for term, by in terms.items()]}
+        await self._bot("PUT", f"/api/rooms/{room_id}/glossary", document)
 
     async def transcript(self, room_id: str) -> dict[str, Any]:
         """Return the transcript with the ledger entries."""

@@ -1,0 +1,1 @@
+"""How well the model behind the bot interprets, measured on sets of recordings with transcripts and references."""
