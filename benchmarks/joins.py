@@ -22,6 +22,7 @@ from benchmarks.line import Cores, ProgressCallback
 from benchmarks.load import Load
 from benchmarks.percentiles import Spread
 from benchmarks.subjects import Bot, SubjectFailed
+from emulator.acs.wire.options import Locator
 
 TARGET_MS = 50.0
 """Target for p95: small against the second or two of ACS's answer."""
@@ -48,11 +49,11 @@ class Connects:
         calls = load.emulator.calls
         connect = calls.connect
 
-        async def noting(options: Any, *, room_id: str | None, server_call_id: str | None) -> Any:
-            waiting = self._asked.get(room_id or "")
+        async def noting(options: Any, where: Locator) -> Any:
+            waiting = self._asked.get(where.room_id or "")
             if waiting is not None and not waiting.done():
                 waiting.set_result(time.monotonic())
-            return await connect(options, room_id=room_id, server_call_id=server_call_id)
+            return await connect(options, where)
 
         calls.connect = noting  # type: ignore[method-assign]  # observes this run alone
 

@@ -21,6 +21,7 @@ from benchmarks.observations import Answer, Append, Observations, SpeakerLog, Ut
 from emulator.acs.auth.keys import SigningKey
 from emulator.acs.calls.connection import CallConnection
 from emulator.acs.calls.playout import PlayoutBuffer
+from emulator.acs.wire.options import Locator
 from emulator.app import Emulator
 from emulator.config import Config
 from emulator.engine.base import BYTES_PER_MS, Heard, Spoken
@@ -227,7 +228,7 @@ class Load:
             number = len(self._speakers) + 1
             log = self._speakers[number] = SpeakerLog(number, call)
             leg = Speaker(raw_id, log, self._speech[language], self._ticks, self._note_late)
-            self.emulator.calls.join(room_id, leg)
+            self.emulator.calls.join(Locator(room_id), leg)
             legs.append(leg)
         conversation = Conversation(legs, seed=call)
         conversation.over = True
@@ -250,7 +251,7 @@ class Load:
                 bot.audio.play = NotingPlayout(self.emulator.faults.switches.play_limit_ms, played)
 
     def _bot(self, room_id: str) -> CallConnection | None:
-        call = self.emulator.calls.call_in(room_id)
+        call = self.emulator.calls.call_at(Locator(room_id))
         return next(iter(call.bots), None) if call is not None else None
 
     def last_bot(self) -> CallConnection:

@@ -93,6 +93,7 @@ class Participant:
         token: str,
         display_name: str,
         *,
+        group: bool = False,
         record: bool = True,
         on_frame: Callable[[bytes], None] | None = None,
         on_event: Callable[[dict[str, Any]], None] | None = None,
@@ -101,6 +102,7 @@ class Participant:
 
         Args:
             acs_url: the emulator's ACS address, `http://host:port`.
+            group: the call of a group instead: `room_id` is its GUID.
             token: an ACS access token with the scope `voip`.
             record: keep what is heard; without it only counts are kept.
             on_frame, on_event: see the class.
@@ -109,7 +111,8 @@ class Participant:
             JoinRefused: the room refused the participant.
             OSError: the address cannot be reached (aiohttp's subclass); TimeoutError if it does not answer.
         """
-        url = f"{acs_url.rstrip('/')}/emulator/rooms/{quote(room_id)}/join?token={quote(token)}"
+        place = "groups" if group else "rooms"
+        url = f"{acs_url.rstrip('/')}/emulator/{place}/{quote(room_id)}/join?token={quote(token)}"
         async with aiohttp.ClientSession() as session:
             try:
                 async with asyncio.timeout(_JOIN_S):

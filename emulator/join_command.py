@@ -94,14 +94,16 @@ async def attend(options: argparse.Namespace, sayings: Sequence[tuple[str, bytes
         async with _interrupted(stop), _microphone(options.microphone) as microphone:
             async with Participant.join(
                 options.acs,
-                options.room,
+                options.group or options.room,
                 options.token,
                 options.name,
+                group=options.group is not None,
                 record=options.record is not None,
                 on_frame=hearing.frame,
                 on_event=roster.take,
             ) as participant:
-                report(f"joined room {options.room} as {participant.participant_id}")
+                place = f"group {options.group}" if options.group else f"room {options.room}"
+                report(f"joined {place} as {participant.participant_id}")
                 try:
                     as_asked = await _take_part(participant, options, sayings, stop, microphone, report)
                 finally:
@@ -255,13 +257,15 @@ def seconds(text: str) -> float:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="acs-emulator join",
-        description="Joins the call of a room: says recordings or speaks with the microphone, records what it hears.",
+        description="Joins a room or group call: says recordings or speaks with the microphone, records what it hears.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("--acs", required=True, metavar="URL", help="the emulator's ACS address, http://127.0.0.1:9100")
-    add("--room", required=True, metavar="ID", help="the ACS room id")
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("--room", metavar="ID", help="the ACS room id")
+    place.add_argument("--group", metavar="GUID", help="the id of a group call, instead of a room")
     add("--token", required=True, help="an ACS access token with the scope voip")
     add("--name", default="Guest", help="display name (default: %(default)s)")
     add("--say", nargs="+", type=Path, default=[], metavar="WAV", help="recordings to say, one after the other")

@@ -62,6 +62,7 @@ _LOCATOR: Schema = {
     "oneOf": [
         _object("kind", "roomId", kind=_one_of("roomCallLocator"), roomId=_TEXT),
         _object("kind", "serverCallId", kind=_one_of("serverCallLocator"), serverCallId=_TEXT),
+        _object("kind", "groupCallId", kind=_one_of("groupCallLocator"), groupCallId=_TEXT),
     ]
 }
 _BOT: dict[str, Schema] = {

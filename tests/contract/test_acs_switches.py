@@ -7,7 +7,7 @@ import base64
 
 import pytest
 from azure.communication.callautomation import AudioFormat, MediaStreamingAudioChannelType
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import ResourceNotFoundError
 
 from tests.support.acs_emulator import constant, make_guest, make_room, running_acs, samples, until
 from tests.support.acs_meeting import media_options, meeting
@@ -87,10 +87,6 @@ async def test_a_call_is_found_by_its_own_id_too() -> None:
         await m.bot.wait_for("CallConnected", 2)
         with pytest.raises(ResourceNotFoundError):
             await m.calls.connect_call(server_call_id="another", callback_url=m.bot.callback_url)
-        with pytest.raises(HttpResponseError) as refused:
-            await m.calls.connect_call(group_call_id="group", callback_url=m.bot.callback_url)
-        assert refused.value.error is not None
-        assert refused.value.error.code == "8567"
 
 
 async def test_a_bot_can_hear_itself() -> None:

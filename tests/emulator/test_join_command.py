@@ -48,6 +48,7 @@ async def meeting() -> AsyncIterator[Meeting]:
         room_id = await make_room(acs, anna, guest)
         async with Participant.join(acs.url, room_id, guest.token, "Ben") as ben:
             options = Namespace(
+                group=None,
                 acs=acs.url,
                 room=room_id,
                 token=anna.token,

@@ -6,6 +6,7 @@ from tests.emulator_coverage.row import Row
 
 _CALLS = "tests/contract/test_acs_calls.py::"
 _BOTS = "tests/contract/test_acs_bot_calls_bot.py::"
+_GROUPS = "tests/contract/test_acs_groups.py::"
 _PLAY = "tests/contract/test_acs_play.py::"
 _PEOPLE = "tests/contract/test_acs_participants.py::"
 _TONES = "tests/contract/test_acs_tones.py::"
@@ -34,16 +35,16 @@ CALL_AUTOMATION: tuple[Row, ...] = (
     Row(
         _C,
         "connect_call",
-        "partly",
+        "served",
         (
             _CALLS + "test_connecting_answers_as_recorded",
             _CALLS + "test_nobody_in_the_room_means_no_call",
             _SWITCHES + "test_a_call_is_found_by_its_own_id_too",
+            _GROUPS + "test_a_bot_is_in_a_group_call",
             _SYNC + "test_people_in_a_call",
         ),
-        limits="rooms and calls by server call id; no group calls (400/8567)",
-        unknown="connecting to an empty room; whether the answer has serverCallId; whether the media socket is dialled "
-        "before the answer; the bot's own raw id and whether it is listed",
+        unknown="connecting to an empty room or group; whether the answer has serverCallId; whether the media "
+        "socket is dialled before the answer; the bot's own raw id and whether it is listed",
         switches=("connect_to_empty_room", "connect_answer", "media_before_answer", "bot_in_participants"),
     ),
     Row(

@@ -61,9 +61,8 @@ class CallAutomationApi:
 
     async def _connect(self, request: web.Request) -> web.Response:
         document = await json_object(request)
-        where = locator(document)
-        options = connect_options(request, document, strict=self._strict)
-        connection = await self._calls.connect(options, room_id=where.room_id, server_call_id=where.server_call_id)
+        where, options = locator(document), connect_options(request, document, strict=self._strict)
+        connection = await self._calls.connect(options, where)
         if self._faults.switches.connect_answer == "documented":
             return answer(connection, connection.body() | {"callConnectionState": "connecting"})
         return answer(connection, _begun(connection))

@@ -65,12 +65,7 @@ class RecordingApi:
         if connection_id is not None:
             connection, call = self._calls.find(connection_id)
             return call, connection.ids
-        where = locator(document)
-        found = (
-            self._calls.call_in(where.room_id)
-            if where.room_id is not None
-            else self._calls.call_named(where.server_call_id)
-        )
+        found = self._calls.call_at(locator(document))
         if found is None:
             raise call_not_found()
         return found, CallIds("", found.server_call_id, found.correlation_id, version)

@@ -5,7 +5,6 @@ Every function raises AcsError, 400/8523 unless it says otherwise, for a value t
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, get_args
 
 from aiohttp import web
@@ -14,22 +13,14 @@ from emulator.acs.calls.actions.host import Operation
 from emulator.acs.calls.actions.play import PlayRequest, Source
 from emulator.acs.calls.actions.recognition import InputType, RecognizeRequest
 from emulator.acs.calls.actions.tones import KEYS
-from emulator.acs.wire.errors import bad_argument, invalid_operation
-from emulator.acs.wire.options import ConnectOptions, MediaOptions, TranscriptionOptions
+from emulator.acs.wire.errors import bad_argument
+from emulator.acs.wire.options import ConnectOptions, Locator, MediaOptions, TranscriptionOptions
 
 Document = dict[str, Any]
 
 _RATES = {"pcm16KMono": 16_000, "pcm24KMono": 24_000}
 _MOST_SOURCES = 10
 _INPUTS: dict[str, InputType] = {each: each for each in get_args(InputType)}
-
-
-@dataclass(frozen=True, slots=True)
-class Locator:
-    """The call that a request names; exactly one field is set."""
-
-    room_id: str | None = None
-    server_call_id: str | None = None
 
 
 def connect_options(request: web.Request, document: Document, *, strict: bool) -> ConnectOptions:
@@ -46,17 +37,17 @@ def connect_options(request: web.Request, document: Document, *, strict: bool) -
 
 
 def locator(document: Document, key: str = "callLocator") -> Locator:
-    """Read the locator of a call; 400/8567 for a group call."""
+    """Read the locator of a call."""
     value = _object(document, key)
     if value is None:
         raise bad_argument("The field CallLocator is required.")
-    match value.get("kind"), value.get("roomId"), value.get("serverCallId"):
-        case "roomCallLocator", str(room_id), None:
+    match value.get("kind"), value.get("roomId"), value.get("serverCallId"), value.get("groupCallId"):
+        case "roomCallLocator", str(room_id), None, None:
             return Locator(room_id=room_id)
-        case "serverCallLocator", None, str(server_call_id):
+        case "serverCallLocator", None, str(server_call_id), None:
             return Locator(server_call_id=server_call_id)
-        case "groupCallLocator", _, _:
-            raise invalid_operation("Group calls are not served by the emulator.")
+        case "groupCallLocator", None, None, str(group_id):
+            return Locator(group_id=group_id)
         case _:
             raise _invalid(key)
 

@@ -16,6 +16,7 @@ from emulator.acs.calls.robots import RobotLeg
 from emulator.acs.calls.rooms import RoomStore
 from emulator.acs.wire.bodies import json_object
 from emulator.acs.wire.errors import bad_request, not_found
+from emulator.acs.wire.options import Locator
 from emulator.clock import utc_now
 from emulator.wav import read_wav
 
@@ -57,7 +58,7 @@ class RobotsApi:
             room_id,
             identities=self._identities,
             rooms=self._rooms,
-            call_runs=self._calls.call_in(room_id) is not None,
+            call_runs=self._calls.call_at(Locator(room_id)) is not None,
             now=utc_now(),
         )
         robot = RobotLeg(
@@ -67,7 +68,7 @@ class RobotsApi:
             loop=bool(document.get("loop", False)),
             start_after_ms=start_after_ms,
         )
-        robot.enter(self._calls.join(room_id, robot))
+        robot.enter(self._calls.join(Locator(room_id), robot))
         self._forget()
         self._robots[robot.leg_id] = (robot, room_id)
         return web.json_response(robot.body(), status=201)

@@ -24,7 +24,7 @@ from emulator.acs.calls.services import Services
 from emulator.acs.wire.callback_events import CONVERSATION_ENDED, HUNG_UP, Result
 from emulator.acs.wire.errors import AcsError, call_not_found
 from emulator.acs.wire.grid_event import GridEvent
-from emulator.acs.wire.options import ConnectOptions
+from emulator.acs.wire.options import ConnectOptions, Locator
 from emulator.randomness import uuid4
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class Calls:
         self._publisher = publisher
         self._clock = clock
         self._tasks = tasks
-        self._by_room: dict[str, RoomCall] = {}
+        self._by_place: dict[Locator, RoomCall] = {}
         self._calls: dict[str, RoomCall] = {}
         self.offers = Offers(publisher.publish)
         self.phones = Phones(services.faults, self.offers)
@@ -80,53 +80,45 @@ class Calls:
         """The calls under way."""
         return list(self._calls.values())
 
-    def call_named(self, server_call_id: str | None) -> RoomCall | None:
-        """Return the call with that server call id, or None."""
-        return self._calls.get(server_call_id or "")
-
-    def call_in(self, room_id: str) -> RoomCall | None:
-        """Return the call in a room, or None."""
-        return self._by_room.get(room_id)
+    def call_at(self, where: Locator) -> RoomCall | None:
+        """Return the call in a room or of a group, or that with a server call id, or None."""
+        return self._calls.get(where.server_call_id or "") or self._by_place.get(where)
 
     # --- people -----------------------------------------------------------------------------------
 
-    def join(self, room_id: str, leg: Leg) -> RoomCall:
-        """Add a participant to the call of a room; the first one starts the call.
+    def join(self, where: Locator, leg: Leg) -> RoomCall:
+        """Add a participant to the call of a room or group; the first one starts the call.
 
         Raises:
             AcsError: 403, the call is full.
         """
-        call = self._by_room.get(room_id)
+        call = self.call_at(where)
         if call is not None and len(call.legs) >= MOST_PARTICIPANTS and call.find(leg.raw_id) is None:
             raise AcsError(403, "CallFull", f"A call takes {MOST_PARTICIPANTS} participants.")
         if call is None:
-            call = self.open_call(room_id, leg)
+            call = self.open_call(where, leg)
         call.join(leg)
         return call
 
     # --- bots -------------------------------------------------------------------------------------
 
-    async def connect(
-        self, options: ConnectOptions, *, room_id: str | None, server_call_id: str | None
-    ) -> CallConnection:
-        """Bring a bot into a call, named by room or by the call's own id.
+    async def connect(self, options: ConnectOptions, where: Locator) -> CallConnection:
+        """Bring a bot into a call.
 
         Raises:
             AcsError: 404/8522, there is no such room or no such call.
         """
         policy = self._services.faults.switches.connect_to_empty_room
-        if room_id is not None:
-            self._check_room(room_id)
-            call = self._by_room.get(room_id)
-        else:
-            call = self.call_named(server_call_id)
+        if where.room_id is not None:
+            self._check_room(where.room_id)
+        call = self.call_at(where)
         connection = self.bot(options)
-        if call is None and room_id is not None and policy == "accept":
-            call = self.open_call(room_id, None)
+        if call is None and where.server_call_id is None and policy == "accept":
+            call = self.open_call(where, None)
         if call is None:
-            if policy != "fail" or room_id is None:
+            if policy != "fail" or where.server_call_id is not None:
                 raise call_not_found()
-            nowhere = RoomCall(room_id, None, self, self._services.faults)
+            nowhere = RoomCall(where.room_id, None, self, self._services.faults)
             self._tasks.create_task(connection.refuse(nowhere, Result(404, 8522, "Call not found.")))
             return connection
         dialled = self.serve(connection, call)
@@ -249,8 +241,8 @@ class Calls:
     def call_over(self, call: RoomCall) -> None:
         self._clock.remove(call)
         self._calls.pop(call.server_call_id, None)
-        if call.room_id is not None and self._by_room.get(call.room_id) is call:
-            del self._by_room[call.room_id]
+        for where in [where for where, at in self._by_place.items() if at is call]:
+            del self._by_place[where]
         self._services.journal.note("call.ended", room_id=call.room_id)
         for tell in self.on_call_over:
             tell(call)
@@ -261,12 +253,13 @@ class Calls:
         """Hand an event to Event Grid."""
         self._publisher.publish(event)
 
-    def open_call(self, room_id: str | None, by: Leg | None, *, two_party: bool = False) -> RoomCall:
-        """Open a call, in a room or in none; the person who starts it joins afterwards."""
-        call = RoomCall(room_id, by, self, self._services.faults, two_party=two_party)
+    def open_call(self, where: Locator | None, by: Leg | None, *, two_party: bool = False) -> RoomCall:
+        """Open a call, in a room, of a group or nowhere; the person who starts it joins afterwards."""
+        place = where or Locator()
+        call = RoomCall(place.room_id, by, self, self._services.faults, two_party=two_party, group_id=place.group_id)
         self._calls[call.server_call_id] = call
-        if room_id is not None:
-            self._by_room[room_id] = call
+        if where is not None:
+            self._by_place[where] = call
         self._clock.add(call)
         if by is not None:
             self.call_started(call, by)

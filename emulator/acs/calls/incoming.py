@@ -14,7 +14,7 @@ from emulator.acs.calls.room_call import RoomCall
 from emulator.acs.calls.socket_leg import SocketLeg
 from emulator.acs.wire.callback_events import Result, user_identifier
 from emulator.acs.wire.errors import AcsError
-from emulator.acs.wire.options import ConnectOptions
+from emulator.acs.wire.options import ConnectOptions, Locator
 from emulator.faults import FaultPlan
 
 _REJECTIONS = {"none": DECLINED, "busy": BUSY, "forbidden": FORBIDDEN}
@@ -69,7 +69,7 @@ class IncomingCalls:
             AcsError: 400/8523, no call waits under that context.
         """
         offer = self._calls.offers.take(context)
-        call = self._calls.call_named(offer.call.server_call_id)
+        call = self._calls.call_at(Locator(server_call_id=offer.call.server_call_id))
         if call is None or not offer.taker.accept(None):
             raise spent()
         identity = answered_by or offer.to

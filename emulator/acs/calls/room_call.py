@@ -51,11 +51,12 @@ class RoomCall:
         faults: FaultPlan,
         *,
         two_party: bool = False,
+        group_id: str | None = None,
     ) -> None:
-        """Args: room_id: None for a call outside rooms; two_party: one person calls one other."""
+        """Args: room_id: None for a call outside rooms; two_party: one person calls one other; group_id: a new one."""
         self.room_id = room_id
         self.two_party = two_party
-        self.group_id = uuid4()
+        self.group_id = group_id or uuid4()
         self.correlation_id = uuid4()
         self.started_at = monotonic()
         self.started_by = started_by

@@ -1,8 +1,17 @@
-"""Options of a connect, create or answer request, after checking."""
+"""Options of a connect, create or answer request, and the call that a request names, after checking."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Locator:
+    """The call that a request names; exactly one field is set."""
+
+    room_id: str | None = None
+    server_call_id: str | None = None
+    group_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from emulator.acs.api.requests import (
-    Locator,
     locator,
     operation,
     play_request,
@@ -19,6 +18,7 @@ from emulator.acs.api.requests import (
 from emulator.acs.calls.actions.host import Operation
 from emulator.acs.calls.actions.play import Source
 from emulator.acs.wire.errors import AcsError
+from emulator.acs.wire.options import Locator
 
 USER = {"rawId": "8:acs:x_y", "communicationUser": {"id": "8:acs:x_y"}}
 FILE = {"kind": "file", "playSourceCacheId": "c", "file": {"uri": "https://x.example/a.wav"}}
@@ -63,6 +63,7 @@ def test_a_recognize_request_is_read_with_the_documented_defaults() -> None:
     [
         ({"roomId": "99", "kind": "roomCallLocator"}, Locator(room_id="99")),
         ({"serverCallId": "s", "kind": "serverCallLocator"}, Locator(server_call_id="s")),
+        ({"groupCallId": "g", "kind": "groupCallLocator"}, Locator(group_id="g")),
     ],
 )
 def test_a_call_is_named(document: object, found: Locator) -> None:
