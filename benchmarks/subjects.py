@@ -7,7 +7,6 @@ import contextlib
 import os
 import secrets
 import signal
-import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from azure.core.credentials import AzureKeyCredential
 
 from benchmarks.load import Load
 from benchmarks.speech import LANGUAGES
+from demo.processes import free_ports
 
 _ROOT = Path(__file__).parent.parent
 _START_S = 30.0
@@ -134,14 +134,6 @@ async def _answers(http: aiohttp.ClientSession, url: str) -> bool:
         return False
 
 
-def free_port() -> int:
-    """Return a free port, for a program that does not report its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class _Program:
     """Base of both programs: starts and ends the process and sends requests."""
 
@@ -210,7 +202,7 @@ class Bot(_Program):
     """The bot, `python -m bot`, as deployed."""
 
     def __init__(self, load: Load, folder: Path, core: int | None) -> None:
-        port = free_port()
+        (port,) = free_ports(1)
         emulator = load.emulator
         self._key = secrets.token_urlsafe(16)
         self.grid_secret = secrets.token_urlsafe(16)
@@ -295,7 +287,7 @@ class Floor(_Program):
     """The floor, `python -m benchmarks.relay`: an interpreter's data flow without its features."""
 
     def __init__(self, load: Load, folder: Path, core: int | None) -> None:
-        port = free_port()
+        (port,) = free_ports(1)
         arguments = ["-m", "benchmarks.relay", "--port", str(port)]
         arguments += ["--acs", load.emulator.acs_url, "--model", load.emulator.realtime_url]
         environment = {"RELAY_ACCESS_KEY": load.access_key, "RELAY_MODEL_KEY": load.model_key}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import os
 import secrets
 import socket
@@ -19,6 +18,8 @@ from demo.subprocesses import Subprocess, SubprocessSpec, started, until_ready, 
 from emulator.config import CALLBACK_ISSUER, RESOURCE_ID
 
 HOST = "127.0.0.1"
+_PORTS = range(20_000, 32_000)
+"""Below those that systems choose for sockets without a port of their own."""
 
 _ROOT = Path(__file__).resolve().parents[1]
 # Settings of the service in the caller's environment are not passed on, so that a demo is always the same.
@@ -177,12 +178,13 @@ def inherited(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def free_ports(count: int) -> Sequence[int]:
-    """Return this many ports that are free now."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind((HOST, 0))
-        return [one.getsockname()[1] for one in sockets]
+    """Return this many ports that are free, and that no other connection is given before they are used."""
+    free: set[int] = set()
+    while len(free) < count:
+        port = secrets.choice(_PORTS)
+        if _is_free(port):
+            free.add(port)
+    return list(free)
 
 
 def _is_free(port: int) -> bool:

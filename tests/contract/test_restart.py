@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -17,6 +16,7 @@ import aiohttp
 import pytest
 
 from bot.calls.replicas.registry import Registry
+from demo.processes import free_ports
 from emulator.app import Emulator
 from emulator.client import Participant
 from emulator.config import RESOURCE_ID, Config
@@ -82,7 +82,7 @@ async def test_one_room_that_cannot_be_read_stops_neither_lists_nor_a_restart(tm
 # --- a process that is killed ----------------------------------------------------------------------------------
 
 ROOT = Path(__file__).parents[2]
-HEARD_AGAIN_S = 10.0
+HEARD_AGAIN_S = 60.0
 START_S = 60.0
 GRID_SECRET = "a-secret-of-event-grid"
 
@@ -91,8 +91,7 @@ class Killable:
     """`python -m bot` as it would be deployed, started as often as wanted on one port and one database file."""
 
     def __init__(self, emulator: Emulator, http: aiohttp.ClientSession, folder: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        (port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{port}"
         self.database = folder / "interpreter.sqlite3"
         self._http = http

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from demo.processes import free_ports
+
 TRIES = 5
 START_S = 10.0
 
@@ -101,10 +103,9 @@ def own_redis() -> Iterator[RedisServer]:
 
 
 def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+    """A port where nobody listens, for what does not report its own."""
+    (port,) = free_ports(1)
+    return port
 
 
 def _answers(port: int, process: subprocess.Popen[bytes]) -> bool:
