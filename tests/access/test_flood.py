@@ -20,8 +20,9 @@ from media_streaming.audio import PCM_24K_MONO
 from tests.support.access import ADMIN, Socket, call_token, in_place_of_acs, media_socket, of_connection
 from tests.support.audio import quieter
 from tests.support.line import Line, Room, line
+from tests.support.virtual_time import in_virtual_time
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = [in_virtual_time, pytest.mark.timeout(90)]
 
 UTTERANCES = 3
 TIMES = 20

@@ -12,7 +12,7 @@ import pytest
 from emulator.faults import TokenFlaw
 from tests.support.access import Refusal, call_token, in_place_of_acs, others_are_served, read_refusal, refusal, trickle
 from tests.support.line import Line, line
-from tests.support.virtual_time import in_real_time, in_virtual_time
+from tests.support.virtual_time import in_virtual_time
 
 pytestmark = [in_virtual_time, pytest.mark.timeout(60)]
 
@@ -114,7 +114,6 @@ async def test_keys_that_cannot_be_fetched_are_no_wrong_token() -> None:
             assert await dial(whole, secret, call_token(whole, "valid")) == (503, "unavailable")
 
 
-@in_real_time  # as `in_place_of_acs` is
 async def test_a_flood_of_pings_ends_its_socket_and_nothing_else() -> None:
     async with line() as whole:
         room = await whole.room()
@@ -128,7 +127,6 @@ async def test_a_flood_of_pings_ends_its_socket_and_nothing_else() -> None:
         assert socket.close_code == 1008
 
 
-@in_real_time  # as `in_place_of_acs` is
 @pytest.mark.parametrize(
     ("message", "code"),
     [

@@ -88,7 +88,7 @@ def test_a_redis_that_is_not_there(tmp_path: Path) -> None:
         | {"REDIS_URL": f"redis://:the-password@127.0.0.1:{port}", "TICKET_SECRET": "a-secret-of-tickets"},
         capture_output=True,
         text=True,
-        timeout=55,
+        timeout=305,
     )
     assert done.returncode == 2
     assert done.stderr.startswith(f"The interpreter cannot start: Redis at 127.0.0.1:{port} cannot be used: ")
@@ -135,7 +135,7 @@ def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
 
 def readiness(port: int) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=30) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as refused:
         return refused.code, refused.read().decode()

@@ -22,6 +22,9 @@ from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.faults.rules import FaultRule
 from tests.support.realtime_booths import Ear, booth, say
 from tests.support.realtime_client import realtime_service
+from tests.support.virtual_time import in_virtual_time
+
+pytestmark = in_virtual_time
 
 AT_ONCE = RealtimeConfig(pace=inf)
 

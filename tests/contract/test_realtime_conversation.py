@@ -17,6 +17,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from emulator.engine.scripted import ScriptedEngine, marker_tone, read_markers
 from emulator.realtime.config import RealtimeConfig
 from tests.support.realtime_client import KEY, LOOPBACK, MODEL, SESSION, Service, realtime_service
+from tests.support.virtual_time import in_virtual_time
+
+pytestmark = in_virtual_time
 
 
 @pytest.fixture

@@ -15,6 +15,9 @@ from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.faults.rules import FaultRule
 from tests.support.realtime_client import Service, Talk, realtime_service
 from tests.support.realtime_sessions import COMPLETED, INTENT, settings
+from tests.support.virtual_time import in_virtual_time
+
+pytestmark = in_virtual_time
 
 FAILED = "conversation.item.input_audio_transcription.failed"
 

@@ -27,6 +27,9 @@ from emulator.realtime.translation_model import OUTPUT_MODES, TranslationModel
 from emulator.realtime.wire import encode_audio
 from tests.support.realtime_client import KEY, LOOPBACK, TRANSLATE_MODEL, Service, realtime_service
 from tests.support.realtime_sessions import PAUSE, quick, sentences
+from tests.support.virtual_time import in_virtual_time
+
+pytestmark = in_virtual_time
 
 
 @pytest.fixture

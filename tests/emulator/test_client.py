@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
 from emulator.client import JoinRefused, Participant
+from emulator.clock import monotonic
 from tests.support.acs_emulator import Acs, constant, make_guest, make_room, running_acs, samples, until
+from tests.support.virtual_time import virtual_time
 
 
 @asynccontextmanager
@@ -26,21 +27,23 @@ async def two_people(record: bool = True) -> AsyncIterator[tuple[Acs, Participan
         yield acs, anna, ben
 
 
+@virtual_time
 async def test_speaking_takes_as_long_as_what_is_said() -> None:
     async with two_people() as (_, anna, ben):
-        began = time.monotonic()
+        began = monotonic()
         await anna.speak(constant(100, 600))
-        assert 0.5 < time.monotonic() - began < 1.5
+        assert 0.5 < monotonic() - began < 0.7
         await until(lambda: samples(ben.heard).count(100) == 24 * 600)
         assert anna.frames_spoken == 30
         ((began_at, ended_at),) = anna.spoken
         assert began <= began_at < ended_at
 
 
+@virtual_time
 async def test_what_is_heard_lies_where_it_was_said_in_time() -> None:
     async with two_people() as (_, anna, ben):
         await until(lambda: ben.frames_heard > 10)
-        said_at = time.monotonic()
+        said_at = monotonic()
         await anna.speak(constant(100, 200))
         await until(lambda: samples(ben.heard).count(100) == 24 * 200)
         place = samples(ben.heard).index(100) * 2
@@ -50,6 +53,7 @@ async def test_what_is_heard_lies_where_it_was_said_in_time() -> None:
         assert len(ben.heard) % 2 == 0
 
 
+@virtual_time
 async def test_two_things_said_at_once_are_said_one_after_the_other() -> None:
     async with two_people() as (_, anna, ben):
         await asyncio.gather(anna.speak(constant(1, 100)), anna.speak(constant(2, 100)))
@@ -58,6 +62,7 @@ async def test_two_things_said_at_once_are_said_one_after_the_other() -> None:
         assert 3 not in samples(ben.heard)
 
 
+@virtual_time
 async def test_a_last_frame_is_filled_up_and_nothing_is_nothing() -> None:
     async with two_people() as (_, anna, ben):
         await anna.speak(b"")
@@ -65,6 +70,7 @@ async def test_a_last_frame_is_filled_up_and_nothing_is_nothing() -> None:
         await until(lambda: samples(ben.heard).count(1) == 10)
 
 
+@virtual_time
 async def test_cancelling_leaves_the_rest_unsaid() -> None:
     async with two_people() as (_, anna, ben):
         saying = asyncio.ensure_future(anna.speak(constant(1, 5000)))
@@ -77,6 +83,7 @@ async def test_cancelling_leaves_the_rest_unsaid() -> None:
         assert samples(ben.heard).count(1) < 24 * 3000
 
 
+@virtual_time
 async def test_without_recording_only_counts_are_kept() -> None:
     async with two_people(record=False) as (_, anna, ben):
         await anna.speak(constant(1, 100))
@@ -84,6 +91,7 @@ async def test_without_recording_only_counts_are_kept() -> None:
         assert not ben.heard
 
 
+@virtual_time
 async def test_leaving_ends_it_for_good() -> None:
     async with two_people() as (_, anna, ben):
         saying = asyncio.ensure_future(ben.speak(constant(1, 5000)))
@@ -101,6 +109,7 @@ async def test_leaving_ends_it_for_good() -> None:
         await until(lambda: [each["display_name"] for each in anna.roster] == ["Anna"])
 
 
+@virtual_time
 async def test_a_refusal_says_why() -> None:
     async with running_acs() as acs:
         guest = await make_guest(acs)
@@ -112,6 +121,7 @@ async def test_a_refusal_says_why() -> None:
         assert "not invited" in refused.value.message
 
 
+@virtual_time
 async def test_an_error_inside_comes_out_as_it_is() -> None:
     async with running_acs() as acs:
         guest = await make_guest(acs)
@@ -122,6 +132,7 @@ async def test_an_error_inside_comes_out_as_it_is() -> None:
         await until(lambda: acs.journal.entries("call.ended"))
 
 
+@virtual_time
 async def test_the_emulator_going_down_closes_it() -> None:
     async with AsyncExitStack() as outer:
         async with running_acs() as acs:

@@ -118,7 +118,7 @@ def judge(case: Case[Any], running: Running, live: Live) -> None:
         for name, value in (case.path_parameters or {}).items()
     }
     case.body = _at_home(case.body)
-    response = case.call(base_url=running.acs_url, headers={"Authorization": f"Bearer {live.token}"}, timeout=10)
+    response = case.call(base_url=running.acs_url, headers={"Authorization": f"Bearer {live.token}"}, timeout=30)
     case.validate_response(response, checks=[not_a_server_error, status_code_conformance, content_type_conformance])
 
 

@@ -16,7 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 from tests.support.processes import Running, emulator_process
 
 FEW, MANY = 5, 40
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
 # Normal; protocol error; unfit data; no UTF-8; too big.
 CLOSE_CODES = {1000, 1002, 1003, 1007, 1009}
 

@@ -82,10 +82,11 @@ async def gone(state: KeyValueStore, key: str) -> None:
 
 
 async def test_values_are_forgotten_in_time(state: KeyValueStore) -> None:
-    await state.put({"call:1": b"1"}, ttl_s=0.05)
-    assert await state.swap("call:2", None, b"2", ttl_s=0.05)
-    await state.put({"call:3": b"3"}, ttl_s=60)
+    await state.put({"call:1": b"1", "call:3": b"3"}, ttl_s=60)
+    assert await state.swap("call:2", None, b"2", ttl_s=60)
     assert len(await state.find("call:")) == 3
+    await state.put({"call:1": b"1"}, ttl_s=0.05)
+    assert await state.swap("call:2", b"2", b"2", ttl_s=0.05)
     await gone(state, "call:1")
     await gone(state, "call:2")
     assert await state.find("call:") == {"call:3": b"3"}
@@ -95,10 +96,10 @@ async def test_values_are_forgotten_in_time(state: KeyValueStore) -> None:
 
 
 async def test_a_value_put_anew_lives_as_long_as_it_is_told_now(state: KeyValueStore) -> None:
-    await state.put({"a": b"1", "b": b"1"}, ttl_s=0.05)
+    await state.put({"a": b"1", "b": b"1"}, ttl_s=1.0)
     await state.put({"a": b"2"})
     assert await state.swap("b", b"1", b"2", ttl_s=60)
-    await state.put({"c": b"1"}, ttl_s=0.05)
+    await state.put({"c": b"1"}, ttl_s=1.0)
     await gone(state, "c")
     assert await state.find("") == {"a": b"2", "b": b"2"}
 
@@ -220,7 +221,7 @@ async def test_who_waits_in_vain_is_told_so_in_time(state: KeyValueStore) -> Non
     loop = asyncio.get_running_loop()
     began = loop.time()
     assert await state.pop("inbox", 0.15) is None
-    assert 0.14 < loop.time() - began < 5
+    assert 0.14 < loop.time() - began < 20
 
 
 async def test_cancelling_who_waits_loses_nothing(both: tuple[KeyValueStore, KeyValueStore]) -> None:

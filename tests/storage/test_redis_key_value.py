@@ -40,7 +40,7 @@ async def test_who_waits_when_redis_goes_is_told(own_redis: RedisServer) -> None
 
 
 async def test_a_redis_that_does_not_answer_is_not_waited_for(own_redis: RedisServer) -> None:
-    async with RedisClient(own_redis.url, answer_s=0.1) as client:
+    async with RedisClient(own_redis.url, answer_s=1.0) as client:
         state = RedisKeyValue(client)
         await state.put({"a": b"1"})
         own_redis.freeze()

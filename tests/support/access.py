@@ -169,10 +169,7 @@ def media_socket(whole: Line, secret: str) -> AbstractAsyncContextManager[Socket
 
 @asynccontextmanager
 async def in_place_of_acs(whole: Line, room: Room) -> AsyncIterator[tuple[str, Socket]]:
-    """A call with Ana and Luis whose media socket is the test's: its secret, and the socket. ACS's own dial is late.
-
-    In real time only: virtual time goes on to the late dial at once.
-    """
+    """A call with Ana and Luis whose media socket is the test's: its secret, and the socket. ACS's own dial is late."""
     await whole.put_faults({"media": {"dial_delay_ms": 60_000}})
     async with room.joined("Ana"), room.joined("Luis"):
         await whole.until_noted("media.delayed")

@@ -48,7 +48,7 @@ def authority() -> Authority:
     return make_authority("127.0.0.1")
 
 
-async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
     """Wait for a condition; raises TimeoutError if it does not become true in time."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - the condition is anything a test can see, not an event

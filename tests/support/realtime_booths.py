@@ -49,7 +49,7 @@ class Ear:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until something that depends on what was reported is so."""
-        async with asyncio.timeout(12):
+        async with asyncio.timeout(30):
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()

@@ -26,7 +26,7 @@ from emulator.realtime.wire import encode_audio
 KEY = "realtime-key"
 MODEL = "interpreter"
 TRANSLATE_MODEL = "gpt-realtime-translate"
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
 LOOPBACK: Any = {"proxy": None}
 """Any keyword of `connect()` passes, the SDK's type names a few."""
 

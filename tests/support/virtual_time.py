@@ -23,8 +23,6 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 }
 
 in_virtual_time = pytest.mark.asyncio(loop_factories=["virtual"])
-in_real_time = pytest.mark.asyncio(loop_factories=["real"])
-"""For a single test of a module in virtual time; the test says why."""
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

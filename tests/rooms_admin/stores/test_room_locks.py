@@ -128,15 +128,15 @@ async def test_rooms_that_nobody_changes_have_no_lock() -> None:
 async def test_the_lock_of_a_replica_that_died_expires(
     empty_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_module, "LOCK_MS", 300)
+    monkeypatch.setattr(redis_module, "LOCK_MS", 1_000)
     async with RedisClient(empty_redis.url) as client:
         ours, theirs = RedisRooms(client, Keys()), RedisRooms(client, Keys())
         async with ours.changing("room-1"):
-            await asyncio.sleep(0.5)  # it is renewed
+            await asyncio.sleep(1.2)  # it is renewed
             assert await client.call("EXISTS", Keys().lock("room-1")) == 1
         assert await client.call("EXISTS", Keys().lock("room-1")) == 0
-        await client.call("SET", Keys().lock("room-1"), "of the dead", "PX", 300)
         began = time.monotonic()
+        await client.call("SET", Keys().lock("room-1"), "of the dead", "PX", 300)
         async with theirs.changing("room-1"):
             assert time.monotonic() - began > 0.2
 

@@ -35,7 +35,7 @@ async def ask(worker: WorkerProcess, command: str) -> tuple[int, str]:
 
 def gone(pid: int) -> bool:
     """Wait until the process has ended."""
-    deadline = time.monotonic() + 5.0
+    deadline = time.monotonic() + 30.0
     while time.monotonic() < deadline:
         with contextlib.suppress(psutil.NoSuchProcess):
             if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
