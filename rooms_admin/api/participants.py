@@ -48,8 +48,10 @@ def add_roster_routes(routes: APIRouter, rooms: RoomService, issue_ticket: Issue
     ) -> Response:
         """Takes effect in an active call at once. The `ETag` is that of the room, as for all roster requests."""
         claim = getattr(request.state, "claim", None)
-        done = await rooms.added_by(room_id, claim.request_key) if claim is not None and claim.unfinished else None
-        room, added = done or await rooms.add_participant(room_id, new, None if claim is None else claim.request_key)
+        done = (
+            await rooms.roster.added_by(room_id, claim.request_key) if claim is not None and claim.unfinished else None
+        )
+        room, added = done or await rooms.roster.add(room_id, new, None if claim is None else claim.request_key)
         return written(ParticipantResponse.of(added), 201, ETag=entity_tag(room.version))
 
     @routes.patch(
@@ -62,7 +64,7 @@ def add_roster_routes(routes: APIRouter, rooms: RoomService, issue_ticket: Issue
     async def change_participant(
         room_id: RoomId, participant_id: ParticipantId, change: ChangedParticipant, if_match_: IfMatch = None
     ) -> Response:
-        room, changed = await rooms.change_participant(room_id, participant_id, change, if_match(if_match_))
+        room, changed = await rooms.roster.change(room_id, participant_id, change, if_match(if_match_))
         return written(ParticipantResponse.of(changed), ETag=entity_tag(room.version))
 
     @routes.delete(
@@ -73,7 +75,7 @@ def add_roster_routes(routes: APIRouter, rooms: RoomService, issue_ticket: Issue
         responses=errors(404, 412, 502),
     )
     async def remove_participant(room_id: RoomId, participant_id: ParticipantId, if_match_: IfMatch = None) -> Response:
-        await rooms.remove_participant(room_id, participant_id, if_match(if_match_))
+        await rooms.roster.remove(room_id, participant_id, if_match(if_match_))
         return Response(status_code=204)
 
     @routes.post(
@@ -88,7 +90,7 @@ def add_roster_routes(routes: APIRouter, rooms: RoomService, issue_ticket: Issue
     ) -> Response:
         """Each request issues a new token."""
         minutes = (wanted or TokenRequest()).expires_in_minutes
-        room, participant, token = await rooms.issue_token(room_id, participant_id, minutes)
+        room, participant, token = await rooms.roster.issue_token(room_id, participant_id, minutes)
         answer = TokenResponse(
             token=token.token,
             expires_on=token.expires_on,

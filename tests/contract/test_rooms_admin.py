@@ -139,7 +139,7 @@ async def test_a_room_per_language_from_its_beginning_to_its_end() -> None:
 
         changed = await rooms.change(room.room_id, ChangedRoom(languages=["en-US", "es-ES", "fr-FR"]))
         to_french = ChangedParticipant(hears="fr-FR")
-        await rooms.change_participant(room.room_id, room.participants[2].participant_id, to_french)
+        await rooms.roster.change(room.room_id, room.participants[2].participant_id, to_french)
         assert await roster(acs, changed.sisters["fr-FR"]) == {carla: "Attendee"}
         assert await roster(acs, changed.sisters["es-ES"]) == {benito: "Attendee"}
         await rooms.change(room.room_id, ChangedRoom(valid_until=TOMORROW))

@@ -6,9 +6,14 @@ from datetime import UTC, datetime
 from itertools import chain, repeat
 from typing import Any
 
+from rooms_admin.rooms.requests import NewRoom
 from rooms_admin.rooms.service import RoomService
 from tests.support.acs_fakes import FakeAcs
 from tests.support.in_memory_stores import InMemoryRooms
+
+NEW = NewRoom.model_validate(
+    {"name": "Board", "languages": ["en-US", "es-ES"], "participants": [{"display_name": "Ada", "speaks": "en-US"}]}
+)
 
 
 class Clock:

@@ -6,11 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from azure.core.exceptions import (
-    ClientAuthenticationError,
-    ServiceRequestError,
-    ServiceResponseError,
-)
+from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError, ServiceResponseError
 
 from http_serving.errors import InvalidRequest, NotFound, ServiceError
 from rooms_admin.errors import AcsRefused, AcsUnavailable

@@ -117,7 +117,7 @@ async def test_a_new_validity_is_that_of_all_and_can_be_finished() -> None:
 async def test_who_hears_another_language_moves() -> None:
     service = ServiceUnderTest()
     room = await service.rooms.create(NEW)
-    room, ada = await service.rooms.change_participant(
+    room, ada = await service.rooms.roster.change(
         room.room_id, who(room, "Ada"), ChangedParticipant(hears=FR, role="Consumer")
     )
     assert rosters(service.fake, room)[EN] == {}
@@ -132,8 +132,8 @@ async def test_a_move_that_fails_is_finished_by_asking_again(method: str) -> Non
     service.fake.rooms.fail(method, refused(503))
     to_french = ChangedParticipant(hears=FR)
     with pytest.raises(AcsUnavailable):
-        await service.rooms.change_participant(room.room_id, who(room, "Ada"), to_french)
-    room, _ = await service.rooms.change_participant(room.room_id, who(room, "Ada"), to_french)
+        await service.rooms.roster.change(room.room_id, who(room, "Ada"), to_french)
+    room, _ = await service.rooms.roster.change(room.room_id, who(room, "Ada"), to_french)
     assert [name for name, there in rosters(service.fake, room).items() if "Ada" in there] == [FR]
 
 
@@ -150,7 +150,7 @@ async def test_a_move_into_a_language_that_is_removed_meanwhile_is_taken_back(mo
 
     monkeypatch.setattr(service.fake.acs, "set_role", while_removed)
     with pytest.raises(InvalidRequest):
-        await service.rooms.change_participant(room.room_id, who(room, "Ada"), ChangedParticipant(hears=FR))
+        await service.rooms.roster.change(room.room_id, who(room, "Ada"), ChangedParticipant(hears=FR))
     room = await service.rooms.get(room.room_id)
     assert rosters(service.fake, room) == {EN: {"Ada": "Presenter"}, ES: {"Benito": "Attendee", "Carla": "Attendee"}}
 
@@ -159,7 +159,7 @@ async def test_of_two_who_move_somebody_at_once_one_wins_everywhere() -> None:
     service = ServiceUnderTest()
     room = await service.rooms.create(NEW)
     moves = [
-        service.rooms.change_participant(room.room_id, who(room, "Ada"), ChangedParticipant(hears=language))
+        service.rooms.roster.change(room.room_id, who(room, "Ada"), ChangedParticipant(hears=language))
         for language in (ES, FR, ES, FR)
     ]
     await asyncio.gather(*moves)
@@ -194,9 +194,9 @@ def _hears(room: Room, language: str) -> Room:
 async def test_who_comes_and_goes_is_put_where_they_hear() -> None:
     service = ServiceUnderTest()
     room = await service.rooms.create(NEW)
-    room, dan = await service.rooms.add_participant(room.room_id, NewParticipant(display_name="Dan", speaks=FR))
+    room, dan = await service.rooms.roster.add(room.room_id, NewParticipant(display_name="Dan", speaks=FR))
     assert rosters(service.fake, room)[FR] == {"Dan": "Attendee"}
-    await service.rooms.remove_participant(room.room_id, dan.participant_id)
+    await service.rooms.roster.remove(room.room_id, dan.participant_id)
     assert service.fake.rooms.rooms[room.sisters[FR]] == {}
     assert dan.acs_user_id not in service.fake.identity.users
 
@@ -326,8 +326,8 @@ async def test_a_phone_may_be_dialled_from_the_acs_room_of_the_language_it_hears
     service = ServiceUnderTest()
     room = await service.rooms.create(NEW)
     phone = NewParticipant(display_name="Dora", speaks=FR, phone_number="+15551234567")
-    room, dora = await service.rooms.add_participant(room.room_id, phone)
+    room, dora = await service.rooms.roster.add(room.room_id, phone)
     assert service.fake.rooms.dial_out == {room.sisters[FR]}
-    await service.rooms.change_participant(room.room_id, dora.participant_id, ChangedParticipant(hears=ES))
+    await service.rooms.roster.change(room.room_id, dora.participant_id, ChangedParticipant(hears=ES))
     assert service.fake.rooms.dial_out == {room.sisters[FR], room.sisters[ES]}
     assert all("4:" not in user for roster in service.fake.rooms.rooms.values() for user in roster)

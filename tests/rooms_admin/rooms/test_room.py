@@ -11,16 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rooms_admin.rooms.room import (
-    Glossary,
-    JoinCodeTaken,
-    Room,
-    RoomQuery,
-    RoomStore,
-    Sort,
-    Term,
-    UnknownRoom,
-)
+from rooms_admin.rooms.room import Glossary, JoinCodeTaken, Room, RoomQuery, RoomStore, Sort, Term, UnknownRoom
 from storage.sqlite import IN_MEMORY
 from tests.support.in_memory_stores import InMemoryRooms
 from tests.support.rooms import ADA, NOW, room

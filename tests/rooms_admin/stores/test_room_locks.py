@@ -32,13 +32,13 @@ Operation = Callable[[RoomService, Room, Expected, int], Awaitable[object]]
 OPERATIONS: dict[str, tuple[Operation, str]] = {
     "delete the room": (lambda rooms, room, expected, _: rooms.remove(room.room_id, expected), "delete_room"),
     "delete a participant": (
-        lambda rooms, room, expected, _: rooms.remove_participant(
+        lambda rooms, room, expected, _: rooms.roster.remove(
             room.room_id, room.participants[0].participant_id, expected
         ),
         "remove_participants",
     ),
     "change a role": (
-        lambda rooms, room, expected, turn: rooms.change_participant(
+        lambda rooms, room, expected, turn: rooms.roster.change(
             room.room_id,
             room.participants[0].participant_id,
             ChangedParticipant(role=("Presenter", "Consumer")[turn]),
