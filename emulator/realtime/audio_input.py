@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
+from emulator.realtime.audio_settings import InputSettings
 from emulator.realtime.base_session import ClientEvents, client_event
 from emulator.realtime.context import SessionContext
 from emulator.realtime.input_buffer import InputBuffer
@@ -17,16 +17,6 @@ from emulator.realtime.vad import EnergyDetector, SpeechStarted, SpeechStopped
 
 SILENCE_KEPT_MS = 10_000
 """Silence kept while no speech is detected. Older silence is only needed as prefix padding."""
-
-
-class InputSettings(Protocol):
-    """The part of a session's configuration that applies to input audio."""
-
-    @property
-    def turn_detection(self) -> Json | None: ...
-
-    @property
-    def transcription(self) -> Json | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +93,7 @@ class AudioInput:
         """Turn the audio into an item and start its transcription."""
         context = self._context
         self._committed += len(pcm)
-        item = audio_item(self._announced_item_id or context.ids.new("item"), pcm, now)
+        item = audio_item(self._announced_item_id or context.ids.new("item"), pcm, now, self._settings.input_format)
         self._announced_item_id = None
         previous = self._conversation.add(item)
         context.emit("input_audio_buffer.committed", previous_item_id=previous, item_id=item.id)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
+from typing import Protocol
 
+from emulator.realtime.audio_formats import G711, complete_format
 from emulator.realtime.deployments import Deployments, known_as
 from emulator.realtime.errors import ApiError, invalid_value
 from emulator.realtime.schema import (
@@ -43,20 +45,35 @@ SEMANTIC_VAD: Json = {
 }
 TURN_DETECTION_DEFAULTS = {"server_vad": SERVER_VAD, "semantic_vad": SEMANTIC_VAD}
 
-PCM_24K: Json = {"type": "audio/pcm", "rate": 24_000}
-
 MERGED_KEYS = frozenset({"audio", "input", "output", "turn_detection", "transcription", "noise_reduction", "format"})
 """Objects that an update merges with; any other object in an update replaces the old one as a whole."""
 
 
-def pcm_24k_only(value: object, path: str) -> None:
-    """Accept 24 kHz PCM alone. The service also takes 8 kHz G.711; the emulator refuses it."""
-    record({"type": one_of("audio/pcm"), "rate": integer(24_000, 24_000)}, required=("type",))(value, path)
+AUDIO_FORMAT: Check = variants(
+    "type",
+    {
+        "audio/pcm": record({"type": anything, "rate": integer(24_000, 24_000)}),
+        **{name: record({"type": anything}) for name in G711},
+    },
+)
 
 
 def idle_timeout(value: object, path: str) -> None:
     if value is not None:
         raise ApiError("invalid_value", f"'{path}' must be null: idle timeouts are not emulated.", path)
+
+
+class InputSettings(Protocol):
+    """The part of a session's configuration that applies to input audio."""
+
+    @property
+    def input_format(self) -> str: ...
+
+    @property
+    def turn_detection(self) -> Json | None: ...
+
+    @property
+    def transcription(self) -> Json | None: ...
 
 
 TRANSCRIPTION: Check = record(
@@ -99,7 +116,7 @@ TURN_DETECTION: Check = variants(
 
 INPUT: Check = record(
     {
-        "format": pcm_24k_only,
+        "format": AUDIO_FORMAT,
         "transcription": nullable(TRANSCRIPTION),
         "noise_reduction": nullable(NOISE_REDUCTION),
         "turn_detection": nullable(TURN_DETECTION),
@@ -175,4 +192,4 @@ def complete_input(candidate: Json, previous: Json, turn_detection_defaults: Map
     if (detection := candidate["turn_detection"]) is not None:
         candidate["turn_detection"] = {**turn_detection_defaults[detection["type"]], **detection}
     complete_noise_reduction(candidate, previous)
-    candidate["format"] = {**PCM_24K, **candidate["format"]}
+    candidate["format"] = complete_format(candidate["format"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 
+from emulator.realtime.audio_formats import AudioDecoder
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.context import SessionContext
 from emulator.realtime.errors import ApiError, invalid_value, missing_parameter
@@ -15,7 +16,6 @@ from emulator.realtime.session import EngineResult, Output
 from emulator.realtime.wire import (
     append_starts,
     appended_audio,
-    check_samples,
     decode_audio,
     decode_event,
     without_audio,
@@ -63,6 +63,7 @@ class BaseSession(ABC):
         self._unix_time = unix_time
         self._append_starts = append_starts(append)
         self._append_kind = append
+        self._decoder = AudioDecoder()
         self._heard = False
 
     # -- implemented by each session type
@@ -78,9 +79,14 @@ class BaseSession(ABC):
     def _update(self, patch: Json, now: float) -> None:
         """Apply the `session` of a `session.update`. Raises ApiError and then changes nothing."""
 
+    @property
+    @abstractmethod
+    def _input_format(self) -> str:
+        """Return the format of appended audio."""
+
     @abstractmethod
     def _take_audio(self, pcm: bytes, now: float) -> None:
-        """Take appended audio, whole samples. Raises ApiError."""
+        """Take appended audio, PCM16 mono 24 kHz. Raises ApiError."""
 
     @abstractmethod
     def _work_completed(self, work: int, result: EngineResult, now: float) -> None: ...
@@ -180,8 +186,8 @@ class BaseSession(ABC):
     def _append_event(self, event: Json, now: float) -> None:
         self._append(decode_audio(event["audio"], "audio"), now)
 
-    def _append(self, pcm: bytes, now: float) -> None:
-        check_samples(pcm, "audio")
+    def _append(self, raw: bytes, now: float) -> None:
+        pcm = self._decoder.decode(raw, self._input_format, "audio")
         if (hook := self._context.config.on_append) is not None:
             hook(self._context.connection_id, pcm, now)
         self._take_audio(pcm, now)

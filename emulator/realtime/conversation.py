@@ -40,7 +40,7 @@ class ConversationSession(BaseSession):
         self._responses = Responses(context, self._config, self._conversation, self._recognitions)
         turns = Turns(self._languages, self._speech_started, self._turn_ended)
         self._input = AudioInput(context, self._config, self._conversation, self._recognitions, turns)
-        items = ItemEvents(context, self._conversation, self._recognitions)
+        items = ItemEvents(context, self._config, self._conversation, self._recognitions)
         self._events: ClientEvents = {
             "session.update": (UPDATE, self._update_session),
             "input_audio_buffer.append": (APPEND, self._append_event),
@@ -54,6 +54,10 @@ class ConversationSession(BaseSession):
     @property
     def _document(self) -> Json:
         return self._config.document
+
+    @property
+    def _input_format(self) -> str:
+        return self._config.input_format
 
     def accounts(self) -> dict[str, int]:
         return {**self._input.accounts(), "audio_out": self._responses.audio_out}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from emulator.realtime.audio_settings import InputSettings
 from emulator.realtime.base_session import ClientEvents, client_event
 from emulator.realtime.context import SessionContext
 from emulator.realtime.items import ITEM_ID, NEW_ITEM, TRUNCATE_MEMBERS, Conversation, Item, client_item
@@ -18,8 +19,15 @@ def announce_item(context: SessionContext, item: Item, previous_item_id: str | N
 class ItemEvents:
     """Handlers of item events: `reading` for all sessions with items, `writing` for those that respond."""
 
-    def __init__(self, context: SessionContext, conversation: Conversation, recognitions: ItemRecognitions) -> None:
+    def __init__(
+        self,
+        context: SessionContext,
+        settings: InputSettings,
+        conversation: Conversation,
+        recognitions: ItemRecognitions,
+    ) -> None:
         self._context = context
+        self._settings = settings
         self._conversation = conversation
         self._recognitions = recognitions
         named = client_event({"item_id": ITEM_ID}, ["item_id"])
@@ -36,7 +44,8 @@ class ItemEvents:
         }
 
     def _create(self, event: Json, now: float) -> None:
-        item = client_item(event["item"], self._context.ids.new("item"), now, "item")
+        item_id, audio_format = self._context.ids.new("item"), self._settings.input_format
+        item = client_item(event["item"], item_id, now, "item", audio_format)
         announce_item(self._context, item, self._conversation.add(item, event.get("previous_item_id")))
 
     def _truncate(self, event: Json, now: float) -> None:

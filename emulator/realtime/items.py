@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emulator.engine.base import BYTES_PER_MS
+from emulator.realtime.audio_formats import AudioDecoder, encoded
 from emulator.realtime.errors import ApiError
 from emulator.realtime.schema import Check, Json, anything, array, integer, one_of, record, string, variants
 from emulator.realtime.usage import ContextPart, model_audio_tokens, text_tokens, user_audio_tokens
@@ -71,6 +72,8 @@ class Item:
     """Time of the commit or creation."""
     pcm: bytes = b""
     """Audio as PCM16 mono 24 kHz, if any."""
+    audio_format: str = "audio/pcm"
+    """Format in which clients get the audio."""
 
     @property
     def id(self) -> str:
@@ -99,34 +102,36 @@ class Item:
 
     def with_audio(self) -> Json:
         """Return the document as `conversation.item.retrieved` shows it."""
+        audio = encode_audio(encoded(self.pcm, self.audio_format))
         content = [
-            {**part, "audio": encode_audio(self.pcm)} if part["type"] in AUDIO_PARTS else part
+            {**part, "audio": audio} if part["type"] in AUDIO_PARTS else part
             for part in self.document.get("content", [])
         ]
         return {**self.document, "content": content}
 
 
-def audio_item(item_id: str, pcm: bytes, now: float) -> Item:
+def audio_item(item_id: str, pcm: bytes, now: float, audio_format: str = "audio/pcm") -> Item:
     """Return the user message for committed audio."""
     content = [{"type": "input_audio", "transcript": None}]
     message = {"id": item_id, "type": "message", "role": "user", "status": "completed", "content": content}
-    return Item(message, now, pcm)
+    return Item(message, now, pcm, audio_format)
 
 
-def client_item(source: Json, new_id: str, now: float, path: str) -> Item:
+def client_item(source: Json, new_id: str, now: float, path: str, audio_format: str = "audio/pcm") -> Item:
     """Create an item from a checked client document; `new_id` applies if it has no id. Raises ApiError."""
-    pcm = b""
+    pcm, decoder = b"", AudioDecoder()
     content = []
     for index, part in enumerate(source.get("content", [])):
         if part["type"] == "input_audio":
-            pcm += decode_audio(part["audio"], f"{path}.content[{index}].audio")
+            param = f"{path}.content[{index}].audio"
+            pcm += decoder.decode(decode_audio(part["audio"], param), audio_format, param)
             content.append({"type": "input_audio", "transcript": part.get("transcript")})
         else:
             content.append(dict(part))
     document = {"id": new_id, "status": "completed", **source}
     if "content" in source:
         document["content"] = content
-    return Item(document, now, pcm)
+    return Item(document, now, pcm, audio_format)
 
 
 class Conversation:

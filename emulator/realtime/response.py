@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from emulator.engine.base import BYTES_PER_MS, Heard, Spoken
-from emulator.realtime.audio_settings import pcm_24k_only
+from emulator.realtime.audio_settings import AUDIO_FORMAT
 from emulator.realtime.items import RESPONSE_INPUT, Item
 from emulator.realtime.languages import Direction
 from emulator.realtime.personas import Persona
@@ -38,7 +38,7 @@ RESPONSE: Check = record(
         "instructions": INSTRUCTIONS,
         "output_modalities": modalities,
         "max_output_tokens": max_output_tokens,
-        "audio": record({"output": record({"format": pcm_24k_only, "voice": VOICE})}),
+        "audio": record({"output": record({"format": AUDIO_FORMAT, "voice": VOICE})}),
         "tools": TOOLS,
         "tool_choice": TOOL_CHOICE,
         "parallel_tool_calls": boolean,

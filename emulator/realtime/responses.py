@@ -15,6 +15,7 @@ from math import isinf
 
 from emulator.engine.base import EngineError, Heard, Spoken
 from emulator.realtime.agenda import ScheduledAction
+from emulator.realtime.audio_formats import complete_format
 from emulator.realtime.context import SessionContext
 from emulator.realtime.errors import ApiError
 from emulator.realtime.faults.rules import FaultAction, FaultRule
@@ -128,7 +129,7 @@ class Responses:
             if entry["type"] == "item_reference":
                 items.append(self._conversation.get(entry["id"], f"{path}.id"))
             else:
-                items.append(client_item(entry, self._context.ids.new("item"), now, path))
+                items.append(client_item(entry, self._context.ids.new("item"), now, path, self._config.input_format))
         return items
 
     def _new_response(self, request: Json, items: list[Item], in_conversation: bool, now: float) -> Response:
@@ -144,7 +145,7 @@ class Responses:
         shape = {
             "output_modalities": request.get("output_modalities", session["output_modalities"]),
             "max_output_tokens": limit,
-            "audio": {"output": {"format": output["format"], "voice": output["voice"]}},
+            "audio": {"output": {"format": complete_format(output["format"]), "voice": output["voice"]}},
             "metadata": request.get("metadata"),
         }
         context = [

@@ -5,15 +5,15 @@ Defaults are those of a captured GA `session.created`; ranges come from the API 
 
 from __future__ import annotations
 
+from emulator.realtime.audio_formats import PCM_24K, complete_format
 from emulator.realtime.audio_settings import (
+    AUDIO_FORMAT,
     INPUT,
-    PCM_24K,
     SERVER_VAD,
     TURN_DETECTION_DEFAULTS,
     check_transcription,
     complete_input,
     merged,
-    pcm_24k_only,
 )
 from emulator.realtime.deployments import Deployments
 from emulator.realtime.errors import ApiError, invalid_value, missing_parameter
@@ -124,7 +124,7 @@ INSTRUCTIONS: Check = string(1 << 20)
 AUDIO: Check = record(
     {
         "input": INPUT,
-        "output": record({"format": pcm_24k_only, "voice": VOICE, "speed": decimal(0.25, 1.5)}),
+        "output": record({"format": AUDIO_FORMAT, "voice": VOICE, "speed": decimal(0.25, 1.5)}),
     }
 )
 
@@ -176,7 +176,7 @@ class SessionConfig:
             raise ApiError("invalid_value", "Tracing cannot be changed once it is enabled.", "session.tracing")
         candidate = merged(self.document, patch)
         complete_input(candidate["audio"]["input"], self.document["audio"]["input"], TURN_DETECTION_DEFAULTS)
-        candidate["audio"]["output"]["format"] = {**PCM_24K, **candidate["audio"]["output"]["format"]}
+        candidate["audio"]["output"]["format"] = complete_format(candidate["audio"]["output"]["format"])
         transcription = candidate["audio"]["input"]["transcription"]
         check_transcription(transcription, self._deployments, "session.audio.input.transcription")
         if voice_locked and candidate["audio"]["output"]["voice"] != self.voice:
@@ -194,6 +194,10 @@ class SessionConfig:
     @property
     def voice(self) -> object:
         return self.document["audio"]["output"]["voice"]
+
+    @property
+    def input_format(self) -> str:
+        return str(self.document["audio"]["input"]["format"]["type"])
 
     @property
     def transcription(self) -> Json | None:

@@ -24,6 +24,7 @@ from math import ceil
 from typing import Any
 
 from emulator.engine.base import SAMPLE_RATE
+from emulator.realtime.audio_formats import G711, PCM_BYTES, encoded
 from emulator.realtime.context import SessionContext
 from emulator.realtime.items import Conversation, Item
 from emulator.realtime.schema import Json
@@ -65,6 +66,8 @@ class Step:
 
     texts: list[str]
     audio: bytes
+    encoded: bytes
+    """The audio in the format of the client."""
     offset_s: float
     """Length of the audio before this step in seconds."""
 
@@ -89,6 +92,7 @@ class SpeechStream:
         self._conversation = conversation
         self.id = response_id
         self.with_audio = shape["output_modalities"] == ["audio"]
+        self._format = str(shape["audio"]["output"]["format"]["type"])
         self._item: Item | None = None
         self._steps: deque[Step] = deque()
         self._audio_prefix = ""
@@ -121,11 +125,15 @@ class SpeechStream:
         self._emit_part("response.content_part.added", "")
         deltas = cut(pcm) if self.with_audio else []
         texts = spread(text, max(1, len(deltas)))
+        sent = encoded(pcm, self._format)
+        ratio = PCM_BYTES if self._format in G711 else 1
         offset = 0
         for words, audio in zip(texts, deltas or [b""], strict=True):
+            end = offset + len(audio)
             if words or audio:
-                self._steps.append(Step(words, audio, offset / (2 * SAMPLE_RATE)))
-            offset += len(audio)
+                part = sent[offset // ratio : end // ratio]
+                self._steps.append(Step(words, audio, part, offset / (2 * SAMPLE_RATE)))
+            offset = end
         # Identifiers contain no character that JSON escapes, so an audio delta is joined without an encoder.
         self._audio_prefix = (
             f'{{"type":"response.output_audio.delta","response_id":"{self.id}","item_id":"{self._item.id}",'
@@ -162,7 +170,7 @@ class SpeechStream:
         step = self._steps.popleft()
         if step.audio:
             self.sent_pcm += step.audio
-            delta = encode_audio(step.audio)
+            delta = encode_audio(step.encoded)
             frame = f'{self._audio_prefix}{self._context.ids.new("event")}","delta":"{delta}"}}'
             self._context.send("response.output_audio.delta", frame)
 
@@ -189,7 +197,8 @@ class SpeechStream:
         self._end_item()
 
     def _open_item(self, members: Json, now: float) -> Item:
-        item = self._item = Item({"id": self._context.ids.new("item"), "status": "in_progress", **members}, now)
+        document = {"id": self._context.ids.new("item"), "status": "in_progress", **members}
+        item = self._item = Item(document, now, audio_format=self._format)
         self._emit_item("response.output_item.added", response_id=self.id, output_index=0)
         if self._conversation is not None:
             self._previous_item_id = self._conversation.add(item)

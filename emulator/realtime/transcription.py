@@ -29,7 +29,7 @@ class TranscriptionSession(BaseSession):
         self._conversation = Conversation(ids.new("conv"))
         self._recognitions = ItemRecognitions(context, self._conversation)
         self._input = AudioInput(context, self._config, self._conversation, self._recognitions, Turns(self._languages))
-        items = ItemEvents(context, self._conversation, self._recognitions)
+        items = ItemEvents(context, self._config, self._conversation, self._recognitions)
         self._events: ClientEvents = {
             "session.update": (UPDATE, self._update_session),
             "input_audio_buffer.append": (APPEND, self._append_event),
@@ -40,6 +40,10 @@ class TranscriptionSession(BaseSession):
     @property
     def _document(self) -> Json:
         return self._config.document
+
+    @property
+    def _input_format(self) -> str:
+        return self._config.input_format
 
     def accounts(self) -> dict[str, int]:
         return self._input.accounts()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from emulator.realtime.audio_formats import PCM_24K
 from emulator.realtime.audio_settings import (
     INPUT,
-    PCM_24K,
     STREAMING_MODEL,
     check_transcription,
     complete_input,
@@ -79,6 +79,10 @@ class TranscriptionConfig:
                 "session.audio.input.turn_detection",
             )
         self.document = candidate
+
+    @property
+    def input_format(self) -> str:
+        return str(self.document["audio"]["input"]["format"]["type"])
 
     @property
     def transcription(self) -> Json | None:

@@ -77,6 +77,10 @@ class TranslationSession(BaseSession):
     def _document(self) -> Json:
         return self._config.document
 
+    @property
+    def _input_format(self) -> str:
+        return "audio/pcm"
+
     def accounts(self) -> dict[str, int]:
         segmenter, output = self._segmenter, self._output
         return {

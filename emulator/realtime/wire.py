@@ -46,27 +46,30 @@ def decode_event(frame: str | bytes) -> dict[str, Any]:
 
 
 def decode_audio(audio: str, param: str) -> bytes:
-    """Decode strict base64 of whole PCM16 samples. Raises ApiError."""
+    """Decode strict base64. Raises ApiError."""
     try:
-        pcm = pybase64.b64decode(audio, validate=True)
+        return pybase64.b64decode(audio, validate=True)
     except (binascii.Error, ValueError) as error:
         raise ApiError("invalid_value", f"Invalid '{param}': expected base64-encoded audio.", param) from error
-    check_samples(pcm, param)
-    return pcm
 
 
 def check_samples(pcm: bytes, param: str) -> None:
+    """Check that these are whole PCM16 samples, and not too many. Raises ApiError."""
     if len(pcm) % 2:
         raise ApiError(
             "invalid_value",
             f"Invalid '{param}': expected 16-bit samples, but got {len(pcm)} bytes, which is an odd number.",
             param,
         )
-    if len(pcm) > MAX_APPEND_BYTES:
+    check_length(pcm, param)
+
+
+def check_length(audio: bytes, param: str) -> None:
+    if len(audio) > MAX_APPEND_BYTES:
         raise ApiError(
             "string_above_max_length",
             f"Invalid '{param}': audio too long. Expected at most {MAX_APPEND_BYTES} bytes, "
-            f"but got {len(pcm)} instead.",
+            f"but got {len(audio)} instead.",
             param,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from emulator.app import Emulator
 from emulator.config import Config
 from emulator.engine.local import LocalEngine, Synthesiser
-from emulator.engine.scripted import marker_tone
+from emulator.engine.scripted import marker_tone, read_markers
+from emulator.realtime.audio_formats import AudioDecoder, encoded
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.wire import encode_audio
 from tests.support.acs_emulator import signing_key
@@ -62,6 +64,30 @@ async def test_server_vad_has_the_assistant_answer_by_itself(service: Service) -
         await talk.connection.input_audio_buffer.append(audio=encode_audio(speech))
         done = await talk.until("response.done")
         assert done.response.output[0].content[0].transcript == "You said: utterance 4"
+
+
+@pytest.mark.parametrize("audio_format", ["audio/pcmu", "audio/pcma"])
+async def test_telephony_formats_both_ways(service: Service, audio_format: str) -> None:
+    """A marker tone comes in at 8 kHz, is recognised by its number, and the answer's tone comes out at 8 kHz."""
+    told: Any = {"format": {"type": audio_format}}
+    session = {"type": "realtime", "audio": {"input": {**told, "turn_detection": None}, "output": told}}
+    async with service.connect() as talk:
+        await talk.connection.session.update(session=session)  # type: ignore[arg-type]  # a dict of the right shape
+        updated = (await talk.until("session.updated")).session
+        assert updated.audio.input.format.to_dict() == updated.audio.output.format.to_dict() == {"type": audio_format}
+        item_id = await talk.commit(encoded(marker_tone(9) * 5, audio_format))
+        (committed,) = service.journal.entries("realtime.committed")
+        assert committed["audio_ms"] == 1_000
+        await talk.connection.conversation.item.retrieve(item_id=item_id)
+        item = (await talk.until("conversation.item.retrieved")).item
+        assert len(base64.b64decode(item.content[0].audio)) == 8_000
+        assert await answer(talk) == "You said: utterance 9"
+        (note,) = service.journal.entries("realtime.response")
+    deltas = [base64.b64decode(event.delta) for event in talk.events if event.type == "response.output_audio.delta"]
+    assert [len(delta) for delta in deltas[:3]] == [800, 1_200, 2_000]
+    said = b"".join(deltas)
+    assert len(said) == 8 * int(str(note["audio_ms"]))
+    assert len(read_markers(AudioDecoder().decode(said, audio_format, "audio"))) == 1
 
 
 async def test_a_function_is_called_and_its_output_is_said(service: Service) -> None:

@@ -197,7 +197,9 @@ CONVERSATION = [
             "approximated by its longest waits: 8, 4, 2 s"),
     _partly("conversation: behaviour", "noise_reduction, truncation, reasoning, tracing, include", UNVERIFIED,
             "checked, kept and echoed; without effect on sound"),
-    *_not("conversation: behaviour", "refused plainly", "audio/pcmu, audio/pcma", "idle_timeout_ms"),
+    _row("conversation: behaviour", "audio/pcmu, audio/pcma", "served",
+         f"{_CLIENT}/test_realtime_any_bot.py::test_telephony_formats_both_ways"),
+    *_not("conversation: behaviour", "refused plainly", "idle_timeout_ms"),
 ]  # fmt: skip
 
 TRANSLATION = [
