@@ -65,6 +65,20 @@ class AudioInput:
             if not self._detector.speaking:
                 self._buffer.drop_until(self._buffer.end_ms - SILENCE_KEPT_MS)
 
+    @property
+    def speaking(self) -> bool:
+        """Return whether the detector hears speech."""
+        return self._detector is not None and self._detector.speaking
+
+    def commit_silence(self, milliseconds: int, now: float) -> None:
+        """Commit the silence at the end of the buffer after an idle timeout, and announce that."""
+        end_ms = self._buffer.end_ms
+        self._buffer.drop_until(end_ms - milliseconds)
+        item_id = self._announced_item_id = self._context.ids.new("item")
+        place = {"audio_start_ms": self._buffer.start_ms, "audio_end_ms": end_ms, "item_id": item_id}
+        self._context.emit("input_audio_buffer.timeout_triggered", **place)
+        self._commit_audio(self._buffer.take_until(end_ms + 1), now)
+
     def restart_detection(self) -> None:
         """Restart speech detection with the current configuration, from the end of the buffered audio."""
         detection = self._settings.turn_detection

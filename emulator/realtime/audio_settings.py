@@ -58,11 +58,6 @@ AUDIO_FORMAT: Check = variants(
 )
 
 
-def idle_timeout(value: object, path: str) -> None:
-    if value is not None:
-        raise ApiError("invalid_value", f"'{path}' must be null: idle timeouts are not emulated.", path)
-
-
 class InputSettings(Protocol):
     """The part of a session's configuration that applies to input audio."""
 
@@ -98,7 +93,7 @@ TURN_DETECTION: Check = variants(
                 "threshold": decimal(0.0, 1.0),
                 "prefix_padding_ms": integer(0),
                 "silence_duration_ms": integer(0),
-                "idle_timeout_ms": idle_timeout,
+                "idle_timeout_ms": nullable(integer(1)),
                 "create_response": boolean,
                 "interrupt_response": boolean,
             }

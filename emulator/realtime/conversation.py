@@ -16,6 +16,7 @@ from emulator.realtime.audio_input import AudioInput, Turns
 from emulator.realtime.base_session import APPEND, UPDATE, BaseSession, ClientEvents, client_event
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.faults.plan import ConnectionFaults
+from emulator.realtime.idle_timeout import IdleTimeout
 from emulator.realtime.item_events import ItemEvents
 from emulator.realtime.items import ITEM_ID, Conversation
 from emulator.realtime.languages import read_direction
@@ -37,7 +38,8 @@ class ConversationSession(BaseSession):
         self._config = SessionConfig(default_session(ids.new("sess"), model, 0), config.deployments)
         self._conversation = Conversation(ids.new("conv"))
         self._recognitions = ItemRecognitions(context, self._conversation)
-        self._responses = Responses(context, self._config, self._conversation, self._recognitions)
+        self._idle = IdleTimeout(context, self._idle_timeout_ms, self._idle_too_long)
+        self._responses = Responses(context, self._config, self._conversation, self._recognitions, self._idle)
         turns = Turns(self._languages, self._speech_started, self._turn_ended)
         self._input = AudioInput(context, self._config, self._conversation, self._recognitions, turns)
         items = ItemEvents(context, self._config, self._conversation, self._recognitions)
@@ -103,6 +105,7 @@ class ConversationSession(BaseSession):
         assert detection is not None
         if detection["interrupt_response"] and self._responses.conversation_is_busy:
             self._responses.cancel(None, "turn_detected", now)
+        self._idle.stop()
 
     def _turn_ended(self, now: float) -> None:
         detection = self._config.turn_detection
@@ -110,3 +113,16 @@ class ConversationSession(BaseSession):
         # Documented: a turn that ends while the model still speaks gets no response.
         if detection["create_response"] and not self._responses.conversation_is_busy:
             self._responses.create({}, now)
+
+    def _idle_timeout_ms(self) -> int | None:
+        detection = self._config.turn_detection or {}
+        timeout_ms: int | None = detection.get("idle_timeout_ms")
+        return timeout_ms
+
+    def _idle_too_long(self, now: float) -> None:
+        detection = self._config.turn_detection
+        assert detection is not None
+        if not self._input.speaking and not self._responses.conversation_is_busy:
+            self._input.commit_silence(detection["idle_timeout_ms"], now)
+            if detection["create_response"]:
+                self._responses.create({}, now, unprompted=True)

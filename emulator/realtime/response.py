@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from emulator.engine.base import BYTES_PER_MS, Heard, Spoken
 from emulator.realtime.audio_settings import AUDIO_FORMAT
+from emulator.realtime.faults.rules import FaultAction, FaultRule
 from emulator.realtime.items import RESPONSE_INPUT, Item
 from emulator.realtime.languages import Direction
 from emulator.realtime.personas import Persona
@@ -22,6 +23,7 @@ from emulator.realtime.session_config import (
     modalities,
 )
 from emulator.realtime.speech import SpeechStream
+from emulator.realtime.speed import misspoken
 from emulator.realtime.usage import (
     CHARACTERS_PER_TOKEN,
     MODEL_AUDIO_MS_PER_TOKEN,
@@ -121,3 +123,14 @@ def within_limit(spoken: Spoken, max_tokens: float) -> Spoken:
     text = spoken.text[: int(max_tokens) * CHARACTERS_PER_TOKEN]
     left = int(max_tokens) - text_tokens(text)
     return replace(spoken, text=text, pcm=spoken.pcm[: left * MODEL_AUDIO_MS_PER_TOKEN * BYTES_PER_MS])
+
+
+def misinterpreted(response: Response, spoken: Spoken, take: Callable[[FaultAction], FaultRule | None]) -> Spoken:
+    """Return the answer, changed by fault rules if any apply. Replaced text keeps the engine's audio."""
+    if fault := take("say"):
+        spoken = replace(spoken, text=fault.text)
+    if take("echo") and response.heard is not None and response.subject is not None:
+        spoken = replace(spoken, text=response.heard.text or "", pcm=response.subject.pcm)
+    if take("double_audio"):
+        spoken = replace(spoken, pcm=spoken.pcm * 2)
+    return misspoken(spoken, take)

@@ -20,16 +20,17 @@ from emulator.realtime.context import SessionContext
 from emulator.realtime.errors import ApiError
 from emulator.realtime.faults.rules import FaultAction, FaultRule
 from emulator.realtime.function_calls import arguments_for, chosen_function
+from emulator.realtime.idle_timeout import IdleTimeout
 from emulator.realtime.items import Conversation, Item, client_item
 from emulator.realtime.languages import Direction, asks_for_few_words, read_direction, read_recital
 from emulator.realtime.personas import listening, said_back
 from emulator.realtime.recognitions import ItemRecognitions, hinted_languages
-from emulator.realtime.response import RESPONSE, Response, within_limit
+from emulator.realtime.response import RESPONSE, Response, misinterpreted, within_limit
 from emulator.realtime.schema import Json
 from emulator.realtime.session import Abandon, Interpret, Say
 from emulator.realtime.session_config import SessionConfig
 from emulator.realtime.speech import SpeechStream
-from emulator.realtime.speed import misspoken, shortened, stretched
+from emulator.realtime.speed import shortened, stretched
 from emulator.realtime.usage import (
     ContextPart,
     PromptCache,
@@ -51,12 +52,18 @@ class Responses:
     """All responses of one session."""
 
     def __init__(
-        self, context: SessionContext, config: SessionConfig, conversation: Conversation, recognitions: ItemRecognitions
+        self,
+        context: SessionContext,
+        config: SessionConfig,
+        conversation: Conversation,
+        recognitions: ItemRecognitions,
+        idle: IdleTimeout,
     ) -> None:
         self._context = context
         self._config = config
         self._conversation = conversation
         self._recognitions = recognitions
+        self._idle = idle
         self._active: dict[str, Response] = {}
         self._by_work: dict[int, Response] = {}
         self._in_conversation: Response | None = None
@@ -73,8 +80,11 @@ class Responses:
     def conversation_is_busy(self) -> bool:
         return self._in_conversation is not None
 
-    def create(self, request: Json, now: float) -> None:
-        """Create a response from the `response` of a `response.create`. Raises ApiError and then creates nothing."""
+    def create(self, request: Json, now: float, *, unprompted: bool = False) -> None:
+        """Create a response from the `response` of a `response.create`. Raises ApiError and then creates nothing.
+
+        An unprompted one answers nothing that was said.
+        """
         RESPONSE(request, "response")
         if fault := self._context.faults.take("refuse_response", response=self._count + 1):
             raise ApiError(fault.error_code, fault.message, kind=fault.error_type)
@@ -87,9 +97,12 @@ class Responses:
             )
         items = self._input_items(request, now)
         response = self._new_response(request, items, in_conversation, now)
+        if unprompted:
+            response.subject = None
         self._active[response.stream.id] = response
         if in_conversation:
             self._in_conversation = response
+            self._idle.stop()
         response.stream.announce()
         if self._context.config.rate_limits == "start":
             self._emit_rate_limits(now)
@@ -263,7 +276,7 @@ class Responses:
     # -- from the engine to the client
 
     def _interpreted(self, response: Response, spoken: Spoken, now: float) -> None:
-        spoken = self._misinterpreted(response, spoken)
+        spoken = misinterpreted(response, spoken, lambda do: self._take(do, response))
         if response.few_words:
             spoken = shortened(spoken)
         if not response.stream.with_audio:
@@ -292,16 +305,6 @@ class Responses:
             self._context.agenda.at(now + delay, speak)
         else:
             speak(now)
-
-    def _misinterpreted(self, response: Response, spoken: Spoken) -> Spoken:
-        """Return the interpretation, changed by fault rules if any apply. Replaced text keeps the engine's audio."""
-        if fault := self._take("say", response):
-            spoken = replace(spoken, text=fault.text)
-        if self._take("echo", response) and response.heard is not None and response.subject is not None:
-            spoken = replace(spoken, text=response.heard.text or "", pcm=response.subject.pcm)
-        if self._take("double_audio", response):
-            spoken = replace(spoken, pcm=spoken.pcm * 2)
-        return misspoken(spoken, lambda do: self._take(do, response))
 
     def _speak(self, response: Response, now: float) -> None:
         if response.done:
@@ -368,6 +371,7 @@ class Responses:
         del self._active[stream.id]
         if self._in_conversation is response:
             self._in_conversation = None
+            self._idle.start(len(stream.sent_pcm), now)
         usage = None
         if status != "failed":
             spoken_tokens = model_audio_tokens(len(stream.sent_pcm))

@@ -66,6 +66,18 @@ async def test_server_vad_has_the_assistant_answer_by_itself(service: Service) -
         assert done.response.output[0].content[0].transcript == "You said: utterance 4"
 
 
+async def test_the_model_speaks_by_itself_when_nobody_does(service: Service) -> None:
+    detection = {"type": "server_vad", "idle_timeout_ms": 100}
+    async with service.connect() as talk:
+        await talk.configure({"type": "realtime", "audio": {"input": {"turn_detection": detection}}})
+        assert await answer(talk) == "I am listening."
+        triggered = await talk.until("input_audio_buffer.timeout_triggered")
+        committed = await talk.until("input_audio_buffer.committed")
+        assert triggered.item_id == committed.item_id
+        done = await talk.until("response.done")
+        assert done.response.output[0].content[0].transcript == "I am listening."
+
+
 @pytest.mark.parametrize("audio_format", ["audio/pcmu", "audio/pcma"])
 async def test_telephony_formats_both_ways(service: Service, audio_format: str) -> None:
     """A marker tone comes in at 8 kHz, is recognised by its number, and the answer's tone comes out at 8 kHz."""

@@ -133,6 +133,8 @@ CONVERSATION = [
         ("input_audio_buffer.cleared", "conversation.py::test_clear_empties_the_buffer"),
         ("input_audio_buffer.speech_started", "conversation.py::test_vad_announces_commits_and_responds"),
         ("input_audio_buffer.speech_stopped", "conversation.py::test_vad_announces_commits_and_responds"),
+        ("input_audio_buffer.timeout_triggered",
+         "idle_timeout.py::test_it_speaks_by_itself_once_its_answer_was_played_and_the_time_has_passed"),
         ("response.created", "responses.py::test_out_of_band_ladder"),
         ("response.output_item.added", "responses.py::test_out_of_band_ladder"),
         ("response.output_item.done", "responses.py::test_out_of_band_ladder"),
@@ -156,7 +158,6 @@ CONVERSATION = [
     *_not("conversation: server events", "only from the diarizing model",
           "conversation.item.input_audio_transcription.segment"),
     *_not("conversation: server events", "replaced by .added and .done", "conversation.item.created"),
-    *_not("conversation: server events", "idle_timeout_ms must be null", "input_audio_buffer.timeout_triggered"),
     *_not("conversation: server events", "for WebRTC and SIP", "input_audio_buffer.dtmf_event_received",
           "output_audio_buffer.started", "output_audio_buffer.stopped", "output_audio_buffer.cleared"),
     *_not("conversation: server events", _NO_MCP, "mcp_list_tools.in_progress", "mcp_list_tools.completed",
@@ -199,7 +200,9 @@ CONVERSATION = [
             "checked, kept and echoed; without effect on sound"),
     _row("conversation: behaviour", "audio/pcmu, audio/pcma", "served",
          f"{_CLIENT}/test_realtime_any_bot.py::test_telephony_formats_both_ways"),
-    *_not("conversation: behaviour", "refused plainly", "idle_timeout_ms"),
+    _row("conversation: behaviour", "idle_timeout_ms", "served",
+         f"{_UNIT}/test_idle_timeout.py::test_it_speaks_by_itself_once_its_answer_was_played_and_the_time_has_passed",
+         "any positive number; the service's limits are not known"),
 ]  # fmt: skip
 
 TRANSLATION = [

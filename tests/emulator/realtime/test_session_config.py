@@ -101,8 +101,8 @@ def test_noise_reduction_keeps_its_strength() -> None:
             "session.audio.input.turn_detection.type",
         ),
         (
-            {"audio": {"input": {"turn_detection": {"type": "server_vad", "idle_timeout_ms": 5000}}}},
-            "invalid_value",
+            {"audio": {"input": {"turn_detection": {"type": "server_vad", "idle_timeout_ms": 0}}}},
+            "integer_below_min_value",
             "session.audio.input.turn_detection.idle_timeout_ms",
         ),
     ],
