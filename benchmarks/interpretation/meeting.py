@@ -18,7 +18,7 @@ from benchmarks.interpretation.scores import Direction, Interpreted, rate
 from benchmarks.subjects import SubjectFailed
 from bot.live_room import language_detection
 from demo import ledger_client, meeting, recording_analysis, run_meeting
-from demo.layouts import MeetingPlan, Mode
+from demo.layouts import Layout, MeetingPlan, Mode
 from demo.meeting import LostParticipant, SpokenTurn, TranscriptFollower
 from demo.processes import Ports, Services, running
 from demo.progress import Progress
@@ -64,6 +64,7 @@ async def measure(
     """
     await asyncio.to_thread(run_meeting.prepare, folder)
     languages = list(dict.fromkeys(primary(tag) for one in sets for tag in one.languages))
+    transcribes = model is None or bool(model["AZURE_AI_TRANSCRIBE_DEPLOYMENT"])
     begin = report("interpretation")
     try:
         identify = await asyncio.to_thread(language_detection.load)
@@ -86,7 +87,7 @@ async def measure(
                 await rest.subscribe_to_events()
                 for one in sets:
                     speeches = [await _speech(voice, one, each) for each in one.utterances]
-                    held = _Meeting(one, mode, rest, ears, report(one.name))
+                    held = _Meeting(one, transcribes, mode, rest, ears, report(one.name))
                     found += rate(one, await held.hold(services, speeches, tasks), identify)
     except (ProcessFailed, RestFailed, JoinRefused, LostParticipant, UnusableSet) as error:
         raise SubjectFailed(str(error)) from error
@@ -104,14 +105,18 @@ async def _speech(voice: Synthesiser, golden: GoldenSet, utterance: Utterance) -
 class _Meeting:
     """Two people, one of each language, who say everything in the set, one after the other."""
 
-    def __init__(self, golden: GoldenSet, mode: Mode, rest: Rest, ears: LocalEngine, report: Report) -> None:
+    def __init__(
+        self, golden: GoldenSet, transcribes: bool, mode: Mode, rest: Rest, ears: LocalEngine, report: Report
+    ) -> None:
         self._golden = golden
+        self._transcribes = transcribes
         self._mode = mode
         self._rest = rest
         self._ears = ears
         self._report = report
         self._people = [Person(f"Speaker of {tag}", tag) for tag in golden.languages]
-        self._plan = MeetingPlan(self._people)
+        # Simultaneous interpretations would be heard over the speakers: there, each language has a room of its own.
+        self._plan = MeetingPlan(self._people, "shared" if mode == "consecutive" else "sister")
 
     async def hold(
         self, services: Services, speeches: Sequence[Samples], tasks: asyncio.TaskGroup
@@ -146,7 +151,7 @@ class _Meeting:
         began = [(ids[one.name], one.began_ms) for one in said]
         ledger = ledger_client.by_turn(ledger_client.entries(document), began, follower.closed_ms)
         return [
-            _interpreted(utterance, entries, one)
+            _interpreted(utterance, entries, one, self._transcribes)
             for utterance, entries, one in zip(self._golden.utterances, ledger, played, strict=True)
         ]
 
@@ -165,7 +170,7 @@ class _Meeting:
         listener = next(person.name for person in self._people if person.name != one.name)
         since = one.positions[listener] * 2
         recording = np.frombuffer(bytes(present[listener].heard[since:]), "<i2").astype(np.int16)
-        found = await asyncio.to_thread(locate, recording, one.speech, self._mode)
+        found = await asyncio.to_thread(locate, recording, one.speech, self._plan.layout)
         if found is None or not found.sounds:
             return _Played(found, None)
         whole = Span(found.sounds[0].start, found.sounds[-1].end)
@@ -193,7 +198,7 @@ class Located:
     sounds: Sequence[Span]
     """Those of the interpretation."""
     rest: Samples
-    """The recording without the speaker's voice."""
+    """The recording without the voice of the speaker."""
 
     @property
     def span_s(self) -> float | None:
@@ -204,17 +209,22 @@ class Located:
         return round((self.sounds[0].start - ended[-1]) / RATE, 3) if ended else None
 
 
-def locate(recording: Samples, speech: Samples, mode: Mode) -> Located | None:
-    """Find the speaker's voice and the interpretation after it; None without the voice.
+def locate(recording: Samples, speech: Samples, layout: Layout) -> Located | None:
+    """Find speech and its interpretation in the listener's recording, which begins when the speaker does.
 
-    Consecutive interpretations begin after the speaker's first pause, simultaneous ones after the beginning.
+    In a shared room the voice of the speaker is found and taken out; None if it is not there. What is heard before the
+    speaker's first pause is no interpretation there. With a room per language, the voice is not in the recording.
     """
-    trace = recording_analysis.trace(recording, speech, 0, len(recording))
-    if trace is None:
-        return None
-    earliest = trace.spans[0].end if mode == "consecutive" else trace.spans[0].start
-    sounds = recording_analysis.spans(trace.rest, pause=SEPARATE)
-    return Located(trace.spans, [one for one in sounds if one.start >= earliest], trace.rest)
+    if layout == "shared":
+        trace = recording_analysis.trace(recording, speech, 0, len(recording))
+        if trace is None:
+            return None
+        spoken, rest, earliest = trace.spans, trace.rest, trace.spans[0].end
+    else:
+        stretches = recording_analysis.spans(speech, level=recording_analysis.threshold(speech))
+        spoken, rest, earliest = tuple(stretches), recording, stretches[0].start
+    sounds = recording_analysis.spans(rest, pause=SEPARATE)
+    return Located(spoken, [one for one in sounds if one.start >= earliest], rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,12 +235,15 @@ class _Played:
     text: str | None
 
 
-def _interpreted(utterance: Utterance, entries: Sequence[LedgerEntry], played: _Played) -> Interpreted:
+def _interpreted(
+    utterance: Utterance, entries: Sequence[LedgerEntry], played: _Played, transcribes: bool
+) -> Interpreted:
     found = played.found
+    recognised = _joined(one.recognised for one in entries)
     first = 0 if found is None else found.spoken[0].start
     return Interpreted(
         utterance=utterance,
-        recognised=_joined(one.recognised for one in entries),
+        recognised=recognised or ("" if transcribes else None),
         rendition=_joined(one.translated for one in entries) or "",
         heard=played.text,
         spoken=bool(entries) and all(one.state == SPOKEN for one in entries),

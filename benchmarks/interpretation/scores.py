@@ -24,7 +24,7 @@ class Interpreted:
 
     utterance: Utterance
     recognised: str | None
-    """The speaker's words in the transcript; None if the service has not recognised any."""
+    """The speaker's words in the transcript; None if the model does not transcribe."""
     rendition: str
     """The interpretation in the transcript; empty if there is none."""
     heard: str | None

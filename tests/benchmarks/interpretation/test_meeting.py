@@ -31,7 +31,7 @@ def silence(seconds: float) -> Samples:
 def test_an_interpretation_is_found_behind_the_voice_of_the_speaker() -> None:
     speech, voice = noise(2.0, 1), noise(1.0, 2)
     recording = np.concatenate([silence(0.5), speech, silence(1.2), voice, silence(0.5), voice, silence(1.0)])
-    found = locate(recording, speech, "consecutive")
+    found = locate(recording, speech, "shared")
     assert found is not None
     assert found.span_s == pytest.approx(1.2, abs=0.02)
     assert [(one.start / RATE, one.end / RATE) for one in found.sounds] == [
@@ -40,22 +40,29 @@ def test_an_interpretation_is_found_behind_the_voice_of_the_speaker() -> None:
     ]
 
 
-def test_an_interpretation_over_the_voice_is_found_where_it_is_simultaneous() -> None:
+def test_what_is_heard_before_the_speaker_pauses_is_no_interpretation_in_a_shared_room() -> None:
     speech, voice = noise(2.0, 1), noise(1.0, 2)
     recording = np.concatenate([silence(0.5), speech, silence(2.0)])
     recording[round(1.5 * RATE) : round(2.5 * RATE)] += voice
-    found = locate(recording, speech, "simultaneous")
+    found = locate(recording, speech, "shared")
+    assert found is not None and not found.sounds
+
+
+def test_with_a_room_per_language_an_interpretation_may_begin_while_the_speaker_speaks() -> None:
+    speech, voice = noise(2.0, 1), noise(1.0, 2)
+    found = locate(np.concatenate([silence(1.5), voice, silence(1.0)]), speech, "sister")
     assert found is not None
-    assert found.sounds[0].start / RATE == pytest.approx(1.5, abs=0.05)
+    assert found.sounds[0].start / RATE == pytest.approx(1.5, abs=0.02)
+    assert found.spoken[0].start == 0
     assert found.span_s is None, "the speaker has not paused"
-    consecutive = locate(recording, speech, "consecutive")
-    assert consecutive is not None and not consecutive.sounds
+    later = locate(np.concatenate([silence(3.0), voice]), speech, "sister")
+    assert later is not None and later.span_s == pytest.approx(1.0, abs=0.02)
 
 
 def test_nothing_is_found_in_silence() -> None:
     speech = noise(1.0, 1)
-    assert locate(silence(3.0), speech, "consecutive") is None
-    alone = locate(np.concatenate([speech, silence(2.0)]), speech, "consecutive")
+    assert locate(silence(3.0), speech, "shared") is None
+    alone = locate(np.concatenate([speech, silence(2.0)]), speech, "shared")
     assert alone is not None and alone.span_s is None
 
 
