@@ -80,8 +80,10 @@ class Emulator:
         async with AsyncExitStack() as stack:
             stack.callback(self.journal.close)
             authority = await self._make_authority()
-            await self._start_realtime(stack, authority)
-            await self._start_acs(stack, authority)  # last: an answer from it means that both sides are ready
+            engine = self._engine or _engine(self.config.engine, self.config.languages)
+            await stack.enter_async_context(engine)
+            await self._start_realtime(stack, authority, engine)
+            await self._start_acs(stack, authority, engine)  # last: an answer from it means that both sides are ready
             self._stack = stack.pop_all()
         return self
 
@@ -111,8 +113,8 @@ class Emulator:
             await asyncio.to_thread(self.config.ca_file.write_bytes, authority.certificate)
         return authority
 
-    async def _start_acs(self, stack: AsyncExitStack, authority: Authority | None) -> None:
-        server = AcsServer(self.config, self.journal, self.faults, self._key, descriptions.routes())
+    async def _start_acs(self, stack: AsyncExitStack, authority: Authority | None, engine: Engine) -> None:
+        server = AcsServer(self.config, self.journal, self.faults, engine, self._key, descriptions.routes())
         await stack.enter_async_context(server)
         self._acs = server
         self.calls = server.calls
@@ -121,9 +123,7 @@ class Emulator:
         if self.config.tls_port is not None and authority is not None:
             self.acs_tls_url = await self._listen(runner, self.config.tls_port, authority.context)
 
-    async def _start_realtime(self, stack: AsyncExitStack, authority: Authority | None) -> None:
-        engine = self._engine or _engine(self.config.engine, self.config.languages)
-        await stack.enter_async_context(engine)
+    async def _start_realtime(self, stack: AsyncExitStack, authority: Authority | None, engine: Engine) -> None:
         behaviour = self._realtime_config or RealtimeConfig(
             translation=TranslationModel(listens_for=self.config.languages),
             default_languages=self.config.languages,

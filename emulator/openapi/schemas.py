@@ -38,8 +38,11 @@ _PERSON: Schema = {
 _OPERATION = {"operationContext": _TEXT, "operationCallbackUri": _HTTP}
 _NUMBER = _object("value", value=_TEXT)
 _FILE = _object("kind", "file", kind=_one_of("file"), file=_object("uri", uri=_HTTP), playSourceCacheId=_TEXT)
-_TEXT_SOURCE = _object("kind", "text", kind=_one_of("text"), text=_object("text", text=_TEXT, voiceName=_TEXT))
-_SOURCE: Schema = {"oneOf": [_FILE, _TEXT_SOURCE]}
+_TEXT_SOURCE = _object(
+    "kind", "text", kind=_one_of("text"), text=_object("text", text=_TEXT, voiceName=_TEXT, sourceLocale=_TEXT)
+)
+_SSML_SOURCE = _object("kind", "ssml", kind=_one_of("ssml"), ssml=_object("ssmlText", ssmlText=_TEXT))
+_SOURCE: Schema = {"oneOf": [_FILE, _TEXT_SOURCE, _SSML_SOURCE]}
 _TONES = _list(_one_of(*KEYS))
 _MEDIA = _object(
     "transportUrl",
@@ -134,6 +137,9 @@ BODIES: dict[str, Schema] = {
             targetParticipant=_PERSON,
             interruptPrompt=_FLAG,
             initialSilenceTimeoutInSeconds={"type": "integer", "minimum": 0, "maximum": 300},
+            speechLanguage=_TEXT,
+            speechOptions=_object(endSilenceTimeoutInMs={"type": "integer", "minimum": 0, "maximum": 60_000}),
+            choices=_list(_object("label", label=_TEXT, phrases=_list(_TEXT), tone=_one_of(*KEYS))),
             dtmfOptions=_object(
                 interToneTimeoutInSeconds={"type": "integer", "minimum": 1, "maximum": 60},
                 maxTonesToCollect={"type": "integer", "minimum": 1},

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from azure.communication.callautomation import CommunicationUserIdentifier, FileSource, SsmlSource, TextSource
+from azure.communication.callautomation import CommunicationUserIdentifier, FileSource
 from azure.communication.callautomation.aio import CallConnectionClient
 from azure.core.exceptions import HttpResponseError
 
@@ -122,20 +122,6 @@ async def test_a_file_with_a_cache_id_is_fetched_once() -> None:
             await m.bot.wait_for("PlayCompleted", count)
         async with m.acs.http.get(urls["hello"]) as answer:
             assert answer.headers["X-Asked"] == "2"  # this question is the second
-
-
-async def test_text_needs_a_speech_service_and_even_then_nobody_speaks() -> None:
-    async with meeting() as m, m.joined(m.anna):
-        connection = m.connection(await m.connect())
-        await m.bot.wait_for("CallConnected")
-        with pytest.raises(HttpResponseError) as refused:
-            await connection.play_media(TextSource(text="hello", voice_name="en-US-NancyNeural"))
-        assert refused.value.status_code == 405
-        speaking = m.connection(await m.connect(cognitive_services_endpoint="https://speech.example/"))
-        await m.bot.wait_for("CallConnected", 2)
-        await speaking.play_media(SsmlSource(ssml_text="<speak/>"))
-        failed = (await m.bot.wait_for("PlayFailed"))["data"]
-        assert failed["resultInformation"]["subCode"] == 8565
 
 
 async def test_an_action_may_have_its_own_callback() -> None:

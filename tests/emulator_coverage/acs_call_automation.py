@@ -7,6 +7,8 @@ from tests.emulator_coverage.row import Row
 _CALLS = "tests/contract/test_acs_calls.py::"
 _BOTS = "tests/contract/test_acs_bot_calls_bot.py::"
 _GROUPS = "tests/contract/test_acs_groups.py::"
+_SPEECH = "tests/contract/test_acs_speech.py::"
+_LOCAL_SPEECH = "tests/contract/test_acs_local_speech.py::"
 _PLAY = "tests/contract/test_acs_play.py::"
 _PEOPLE = "tests/contract/test_acs_participants.py::"
 _TONES = "tests/contract/test_acs_tones.py::"
@@ -255,23 +257,26 @@ CALL_AUTOMATION: tuple[Row, ...] = (
     Row(
         _N,
         "play_media",
-        "partly",
+        "served",
         (
             _PLAY + "test_everybody_hears_a_file_for_as_long_as_it_is",
             _PLAY + "test_a_target_alone_hears_what_is_played_to_it",
             _PLAY + "test_files_that_cannot_be_played_are_told",
             _PLAY + "test_beside_a_file_for_some_only_files_for_all_may_start",
-            _PLAY + "test_text_needs_a_speech_service_and_even_then_nobody_speaks",
+            _SPEECH + "test_text_is_spoken_to_everybody",
+            _SPEECH + "test_what_cannot_be_spoken_is_told",
+            _SPEECH + "test_text_needs_a_speech_service",
+            _LOCAL_SPEECH + "test_one_bot_writes_down_what_another_says",
             _SYNC + "test_media_of_a_call",
         ),
-        limits="files are played, text and SSML fail with 8565",
+        limits="text is spoken in the one voice that the engine has for its language; of SSML, text and language",
         unknown="whether a second file for all waits or is refused; whether the bot's own media stream carries it",
         switches=("echo_bot",),
     ),
     Row(
         _N,
         "play_media_to_all",
-        "partly",
+        "served",
         (_PLAY + "test_everybody_hears_a_file_for_as_long_as_it_is",),
         limits="deprecated in the client; as play_media",
     ),
@@ -285,14 +290,18 @@ CALL_AUTOMATION: tuple[Row, ...] = (
     Row(
         _N,
         "start_recognizing_media",
-        "partly",
+        "served",
         (
             _TONES + "test_a_participant_answers_with_keys",
             _TONES + "test_a_participant_chooses_by_key",
             _TONES + "test_questions_without_an_answer_fail",
+            _SPEECH + "test_a_spoken_answer_is_recognised",
+            _SPEECH + "test_a_choice_is_spoken",
+            _SPEECH + "test_keys_answer_as_well_where_both_are_taken",
+            _SPEECH + "test_no_answer_and_one_that_is_not_understood",
             _SYNC + "test_media_of_a_call",
         ),
-        limits="keys are understood, speech is not (RecognizeFailed 8565)",
+        limits="speech needs a Cognitive Services endpoint in the call, and is as good as the engine; no confidence",
         unknown="the sub-codes are those of the published enumeration; which HTTP-like code goes with each",
     ),
     Row(
@@ -337,13 +346,16 @@ CALL_AUTOMATION: tuple[Row, ...] = (
         Row(
             _N,
             operation,
-            "partly",
+            "served",
             (
                 _RECORDING + "test_transcription_starts_changes_language_and_stops",
                 _RECORDING + "test_transcription_can_start_with_the_call_and_fail",
+                _SPEECH + "test_what_people_say_is_written_down",
+                _SPEECH + "test_intermediate_results_come_while_somebody_speaks",
+                _LOCAL_SPEECH + "test_one_bot_writes_down_what_another_says",
                 _SYNC + "test_media_of_a_call",
             ),
-            limits="states, events and a socket that brings TranscriptionMetadata; never a word of text",
+            limits="as good as the engine; confidence is always 1, times of words are spread over the utterance",
             unknown="which of 8578 to 8580 goes with which failure",
         )
         for operation in ("start_transcription", "stop_transcription", "update_transcription")

@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, status_c
 
 from emulator.acs.api.server import AcsServer
 from emulator.config import Config
+from emulator.engine.scripted import ScriptedEngine
 from emulator.faults import FaultPlan
 from emulator.journal import Journal
 from emulator.openapi import descriptions
@@ -167,7 +168,9 @@ def _routes() -> list[tuple[str, str]]:
 
 async def _all_routes() -> list[tuple[str, str]]:
     config = Config(access_key=ACCESS_KEY, realtime_key="")
-    async with AcsServer(config, Journal(), FaultPlan(), signing_key(), descriptions.routes()) as server:
+    async with AcsServer(
+        config, Journal(), FaultPlan(), ScriptedEngine(0.0), signing_key(), descriptions.routes()
+    ) as server:
         return [
             (route.method, route.resource.canonical)
             for route in server.application().router.routes()

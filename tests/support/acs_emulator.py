@@ -29,6 +29,8 @@ from emulator.acs.api.server import AcsServer
 from emulator.acs.api.tls import Authority, make_authority
 from emulator.acs.auth.keys import SigningKey
 from emulator.config import Config, Switches, with_switches
+from emulator.engine.base import Engine
+from emulator.engine.scripted import ScriptedEngine
 from emulator.faults import FaultPlan
 from emulator.journal import Journal
 from emulator.openapi import descriptions
@@ -84,13 +86,16 @@ class Acs:
 
 
 @asynccontextmanager
-async def running_acs(switches: dict[str, Any] | None = None, **settings: Any) -> AsyncIterator[Acs]:
-    """Run an ACS side on free ports, with and without TLS."""
+async def running_acs(
+    switches: dict[str, Any] | None = None, *, engine: Engine | None = None, **settings: Any
+) -> AsyncIterator[Acs]:
+    """Run an ACS side on free ports, with and without TLS. Without an engine, a scripted one speaks and hears."""
     config = Config(access_key=ACCESS_KEY, realtime_key="unused", acs_port=0, **settings)
     journal = Journal()
     faults = FaultPlan(with_switches(Switches(), switches or {}))
     async with (
-        AcsServer(config, journal, faults, signing_key(), descriptions.routes()) as server,
+        engine or ScriptedEngine(0.0) as heard,
+        AcsServer(config, journal, faults, heard, signing_key(), descriptions.routes()) as server,
         aiohttp.ClientSession() as http,
     ):
         runner = web.AppRunner(server.application(), handle_signals=False, access_log=None, shutdown_timeout=1.0)

@@ -85,8 +85,8 @@ class Meeting:
 
 
 @asynccontextmanager
-async def meeting(switches: dict[str, Any] | None = None) -> AsyncIterator[Meeting]:
-    async with running_bot() as bot, running_acs(switches) as acs:
+async def meeting(switches: dict[str, Any] | None = None, **settings: Any) -> AsyncIterator[Meeting]:
+    async with running_bot() as bot, running_acs(switches, **settings) as acs:
         anna, ben = await make_guest(acs), await make_guest(acs)
         room_id = await make_room(acs, anna, ben)
         async with CallAutomationClient(acs.url, acs.credential) as calls:

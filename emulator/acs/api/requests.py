@@ -12,7 +12,9 @@ from aiohttp import web
 from emulator.acs.calls.actions.host import Operation
 from emulator.acs.calls.actions.play import PlayRequest, Source
 from emulator.acs.calls.actions.recognition import InputType, RecognizeRequest
+from emulator.acs.calls.actions.speech import DEFAULT_LANGUAGE, Words, language_of_voice
 from emulator.acs.calls.actions.tones import KEYS
+from emulator.acs.calls.actions.utterances import END_SILENCE_S
 from emulator.acs.wire.errors import bad_argument
 from emulator.acs.wire.options import ConnectOptions, Locator, MediaOptions, TranscriptionOptions
 
@@ -163,10 +165,12 @@ def source(value: object, key: str) -> Source:
         case "file":
             file = _object(value, "file") or {}
             return Source(url(file, "uri", ("https", "http")), text(value, "playSourceCacheId"))
-        case "text" if required(_object(value, "text") or {}, "text"):
-            return Source(None)
-        case "ssml" if required(_object(value, "ssml") or {}, "ssmlText"):
-            return Source(None)
+        case "text":
+            words = _object(value, "text") or {}
+            spoken_in = text(words, "sourceLocale") or language_of_voice(text(words, "voiceName"))
+            return Source(words=Words(required(words, "text"), spoken_in or DEFAULT_LANGUAGE))
+        case "ssml":
+            return Source(ssml=required(_object(value, "ssml") or {}, "ssmlText"))
         case _:
             raise _invalid(key)
 
@@ -183,6 +187,7 @@ def recognize_request(document: Document) -> RecognizeRequest:
     prompts = [source(prompt, "playPrompt")] if prompt is not None else sources_of(document, "playPrompts")
     silence = seconds(options, "initialSilenceTimeoutInSeconds", 0, 300)
     between = seconds(tones, "interToneTimeoutInSeconds", 1, 60)
+    end_silence = seconds(_object(options, "speechOptions") or {}, "endSilenceTimeoutInMs", 0, 60_000)
     choices = _choices(options)
     if input_type == "choices" and not choices:
         raise _invalid("choices")
@@ -194,7 +199,10 @@ def recognize_request(document: Document) -> RecognizeRequest:
         between_tones_s=2.0 if between is None else between,
         most_tones=None if most is None else int(most),
         stop_tones=frozenset(tone_words(tones, "stopTones")),
-        choices={tone: label for label, tone in choices if tone is not None},
+        choices={tone: label for label, tone, _ in choices if tone is not None},
+        phrases={label: phrases for label, _, phrases in choices},
+        language=text(options, "speechLanguage") or DEFAULT_LANGUAGE,
+        end_silence_s=END_SILENCE_S if end_silence is None else end_silence / 1000,
         interrupt_prompt=flag(options, "interruptPrompt"),
         interrupt=flag(document, "interruptCallMediaOperation"),
         operation=operation(document),
@@ -209,7 +217,8 @@ def tone_words(document: Document, key: str) -> list[str]:
     return words
 
 
-def _choices(options: Document) -> list[tuple[str, str | None]]:
+def _choices(options: Document) -> list[tuple[str, str | None, list[str]]]:
+    """Return the choices as (label, tone, phrases)."""
     found = []
     for choice in _list(options, "choices"):
         if not isinstance(choice, dict):
@@ -217,7 +226,10 @@ def _choices(options: Document) -> list[tuple[str, str | None]]:
         tone = text(choice, "tone")
         if tone is not None and tone not in KEYS:
             raise _invalid("choices")
-        found.append((required(choice, "label"), tone))
+        phrases = _list(choice, "phrases")
+        if not all(isinstance(phrase, str) for phrase in phrases):
+            raise _invalid("choices")
+        found.append((required(choice, "label"), tone, phrases))
     return found
 
 

@@ -37,6 +37,7 @@ from emulator.acs.calls.sound_files import SoundFiles
 from emulator.acs.events.callbacks import CallbackPoster, TokenIssuer
 from emulator.acs.events.event_grid import EventGrid
 from emulator.config import Config
+from emulator.engine.base import Engine
 from emulator.faults import FaultPlan
 from emulator.journal import Journal
 
@@ -58,16 +59,19 @@ class AcsServer:
         config: Config,
         journal: Journal,
         faults: FaultPlan,
+        engine: Engine,
         key: SigningKey | None = None,
         extra_routes: Sequence[web.AbstractRouteDef] = (),
     ) -> None:
         """Args:
+        engine: speaks what bots play as text and recognises what people say; running already.
         key: key that signs tokens; None generates one, which takes a tenth of a second.
         extra_routes: further routes to serve on the same port.
         """
         self._config = config
         self._journal = journal
         self._faults = faults
+        self._engine = engine
         self._key = key
         self._extra_routes = extra_routes
         self._secret = decode_key(config.access_key)
@@ -138,7 +142,7 @@ class AcsServer:
         calls = Calls(
             resource_id=config.resource_id,
             rooms=rooms,
-            services=Services(session, issuer, poster, faults, journal, files),
+            services=Services(session, issuer, poster, faults, journal, files, self._engine),
             publisher=grid,
             clock=clock,
             tasks=tasks,

@@ -121,6 +121,17 @@ class CallConnection:
         """Whether audio can be sent to the bot now."""
         return self.audio.listening
 
+    @property
+    def attentive(self) -> bool:
+        """Whether speech of participants is recognised for this bot now."""
+        return self.recognition.listening or self.transcription.listening
+
+    def overheard(self, raw_id: str, frame: bytes | None, level: float) -> None:
+        """Take what a participant says in this tick, with its loudness."""
+        self.recognition.overheard(raw_id, frame, level)
+        if self.transcription.listening:
+            self.transcription.overheard(raw_id, frame, level)
+
     # --- what happens in the call -----------------------------------------------------------------
 
     def participants_changed(self) -> None:

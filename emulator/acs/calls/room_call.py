@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from emulator.acs.calls.actions.utterances import LOUD
 from emulator.acs.calls.connection import CallConnection
 from emulator.acs.calls.leg import Leg, Movable, Party
 from emulator.acs.calls.mixer import Mix, added
@@ -19,8 +20,6 @@ from emulator.clock import monotonic, wall
 from emulator.faults import FaultPlan
 from emulator.randomness import randbelow, token_urlsafe, uuid4
 
-# About -47 dB, clearly louder than a quiet room; used only to show who speaks.
-_SPEAKING_RMS = 150.0
 _SPEAKING_HOLD_S = 0.3
 # Ticks between two roster messages: at most ten messages a second.
 _ROSTER_TICKS = 5
@@ -245,8 +244,13 @@ class RoomCall:
                 frame = added(frame, aside)
             leg.hear(frame)
         for party, level in zip(parties, mix.levels, strict=True):
-            if level >= _SPEAKING_RMS:
+            if level >= LOUD:
                 self._spoke_at[party.leg_id] = now
+        for bot in bots:
+            if bot.attentive:
+                for party, said, level in zip(parties, frames, mix.levels, strict=True):
+                    if party is not bot:
+                        bot.overheard(party.raw_id, said, level)
         if any(bot.listening for bot in bots):
             self._stream(now, parties, frames, mix, asides)
         if self._ticks % _ROSTER_TICKS == 0:
@@ -337,7 +341,7 @@ class RoomCall:
                 for place, party in enumerate(parties)
                 if (place != own or switches.echo_bot) and not (party.muted and switches.muted_participants == "absent")
             }
-            levels |= dict.fromkeys(asides.get(bot.raw_id, {}), _SPEAKING_RMS)
+            levels |= dict.fromkeys(asides.get(bot.raw_id, {}), LOUD)
             chosen = bot.dominant.choose(levels, switches.dominant_speakers)
             if switches.silent_frames == "omitted":
                 chosen = [leg_id for leg_id in chosen if levels[leg_id] >= switches.silence_rms]

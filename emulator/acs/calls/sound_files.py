@@ -98,6 +98,10 @@ def frames_of(data: bytes) -> list[bytes]:
     if form != (1, 2, FILE_RATE) or len(pcm) < 2:
         raise Unplayable(BAD_FORMAT)
     samples = np.frombuffer(pcm[: len(pcm) // 2 * 2], dtype="<i2")
-    converted: bytes = soxr.resample(samples, FILE_RATE, RATE, quality="HQ").tobytes()
-    converted += bytes(-len(converted) % FRAME_BYTES)
-    return [converted[start : start + FRAME_BYTES] for start in range(0, len(converted), FRAME_BYTES)]
+    return in_frames(soxr.resample(samples, FILE_RATE, RATE, quality="HQ").tobytes())
+
+
+def in_frames(pcm: bytes) -> list[bytes]:
+    """Return PCM16 mono 24 kHz as frames of a call, the last one padded with silence."""
+    pcm += bytes(-len(pcm) % FRAME_BYTES)
+    return [pcm[start : start + FRAME_BYTES] for start in range(0, len(pcm), FRAME_BYTES)]

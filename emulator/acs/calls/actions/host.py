@@ -14,8 +14,6 @@ from emulator.acs.wire.options import ConnectOptions
 DONE = Result(200, 0, "Action completed successfully.")
 CANCELLED = Result(400, 8508, "Action failed, the operation was canceled.")
 NOT_PRESENT = Result(404, 8558, "The participant is not in the call.")
-# Sub-code from the published enumeration of the .NET client (MediaEventReasonCode).
-NO_SPEECH_SERVICE = Result(400, 8565, "Action failed due to a bad request to Cognitive Services.")
 
 
 @dataclass(frozen=True, slots=True)

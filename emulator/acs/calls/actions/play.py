@@ -1,4 +1,4 @@
-"""Plays files into a call, to everybody or to some, at the pace of the call."""
+"""Plays files and spoken text into a call, to everybody or to some, at the pace of the call."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from emulator.acs.calls.actions.host import CANCELLED, DONE, NO_SPEECH_SERVICE, NOT_PRESENT, Host, Operation
+from emulator.acs.calls.actions.host import CANCELLED, DONE, NOT_PRESENT, Host, Operation
 from emulator.acs.calls.actions.rules import Kind, MediaRules
+from emulator.acs.calls.actions.speech import NO_SPEECH_SERVICE, Words, read_ssml, spoken
 from emulator.acs.calls.sound_files import Unplayable
 from emulator.acs.wire.callback_events import Result
 from emulator.acs.wire.errors import AcsError
@@ -19,10 +20,12 @@ _MOST_WAITING = 100
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source to play. `url` is None for text and SSML, which the emulator cannot speak."""
+    """A source to play: the file at `url`, or words, as text or as SSML."""
 
-    url: str | None
+    url: str | None = None
     cache_id: str | None = None
+    words: Words | None = None
+    ssml: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +130,18 @@ class Player:
         frames: list[bytes] = []
         for index, source in enumerate(sources):
             try:
-                if source.url is None:
-                    raise Unplayable(NO_SPEECH_SERVICE)
-                frames += await self._host.services.files.frames(source.url, source.cache_id)
+                frames += await self._frames_of(source)
             except Unplayable as error:
                 raise Unplayable(error.result, index) from error
         return frames
+
+    async def _frames_of(self, source: Source) -> list[bytes]:
+        if source.url is not None:
+            return await self._host.services.files.frames(source.url, source.cache_id)
+        if not self._host.options.speech:
+            raise Unplayable(NO_SPEECH_SERVICE)
+        words = source.words or read_ssml(source.ssml or "")
+        return await spoken(self._host.services.engine, words)
 
     async def sound(self, frames: Sequence[bytes], targets: tuple[str, ...], *, loop: bool = False) -> None:
         """Play frames to the end. Cancelling silences them at once."""

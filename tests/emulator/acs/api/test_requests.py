@@ -17,6 +17,7 @@ from emulator.acs.api.requests import (
 )
 from emulator.acs.calls.actions.host import Operation
 from emulator.acs.calls.actions.play import Source
+from emulator.acs.calls.actions.speech import Words
 from emulator.acs.wire.errors import AcsError
 from emulator.acs.wire.options import Locator
 
@@ -30,6 +31,8 @@ def test_a_play_request_is_read() -> None:
             "playSources": [
                 FILE,
                 {"kind": "text", "text": {"text": "hello"}},
+                {"kind": "text", "text": {"text": "hola", "sourceLocale": "es-ES", "voiceName": "en-US-NancyNeural"}},
+                {"kind": "text", "text": {"text": "olá", "voiceName": "pt-BR-FranciscaNeural"}},
                 {"kind": "ssml", "ssml": {"ssmlText": "s"}},
             ],
             "playTo": [USER],
@@ -39,7 +42,13 @@ def test_a_play_request_is_read() -> None:
             "operationCallbackUri": "https://x.example/cb",
         }
     )
-    assert request.sources == [Source("https://x.example/a.wav", "c"), Source(None), Source(None)]
+    assert request.sources == [
+        Source("https://x.example/a.wav", "c"),
+        Source(words=Words("hello", "en-US")),
+        Source(words=Words("hola", "es-ES")),
+        Source(words=Words("olá", "pt-BR")),
+        Source(ssml="s"),
+    ]
     assert request.targets == ("8:acs:x_y",)
     assert request.loop
     assert request.operation == Operation("o", "https://x.example/cb")
