@@ -110,8 +110,13 @@ async def test_subscriptions_are_shown_without_secrets_and_deleted() -> None:
         async with acs.http.delete(acs.url + path) as answer:
             assert answer.status == 204
         assert (await acs.get(path))[0] == 404
+        await until(lambda: there.bodies)
+        assert there.headers[0]["aeg-event-type"] == "SubscriptionDeletion"
+        deleted = EventGridEvent.from_dict(there.bodies[0][0])
+        assert deleted.event_type == "Microsoft.EventGrid.SubscriptionDeletedEvent"
+        assert deleted.data["eventSubscriptionId"].endswith("/eventSubscriptions/CALLS")
         await hold_a_call(acs)
-        assert not there.bodies
+        assert len(there.bodies) == 1
 
 
 async def test_bots_are_never_reported() -> None:

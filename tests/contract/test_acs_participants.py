@@ -10,9 +10,11 @@ from tests.support.acs_emulator import make_guest, make_room, until
 from tests.support.acs_meeting import (
     CALLER_ID,
     called,
+    endpoint,
     media_options,
     meeting,
     phone_of,
+    subscribe,
 )
 from tests.support.virtual_time import in_virtual_time
 
@@ -183,6 +185,50 @@ async def test_a_bot_rejects_and_redirects() -> None:
             await anna.wait_for("joined")
             await anna.say(type="leave")
             assert (await ben.wait_for("ended"))["reason"] == "call ended"
+
+
+async def test_somebody_calls_somebody_else() -> None:
+    async with meeting() as m, phone_of(m, m.ben, "Ben") as ben, phone_of(m, m.anna) as anna:
+        await ben.say(type="call", to=m.anna.id)
+        ringing = await anna.wait_for("ringing")
+        assert (ringing["from"], ringing["display_name"]) == (m.ben.id, "Ben")
+        await anna.say(type="decline")
+        await ben.wait_for("ended")
+    async with meeting() as m, phone_of(m, m.ben) as ben, phone_of(m, m.anna) as anna:
+        await ben.say(type="call", to=m.anna.id)
+        await anna.wait_for("ringing")
+        await ben.say(type="nonsense")
+        await anna.say(type="accept")
+        await ben.wait_for("joined")
+        await until(lambda: ben.frames > 5 and anna.frames > 5)
+        await ben.say(type="leave")
+        assert (await anna.wait_for("ended"))["reason"] == "call ended"
+
+
+async def test_who_gives_up_no_longer_rings() -> None:
+    async with meeting() as m, phone_of(m, m.anna) as anna:
+        async with phone_of(m, m.ben) as ben:
+            await ben.say(type="call", to=m.anna.id)
+            await anna.wait_for("ringing")
+            await ben.say(type="leave")
+            await anna.wait_for("ringing_ended")
+        await until(lambda: m.acs.journal.entries("call.ended"))
+
+
+async def test_a_number_of_the_resource_is_answered_by_a_bot() -> None:
+    async with meeting() as m, phone_of(m, m.ben) as ben, endpoint() as there:
+        await subscribe(m.acs, there, "EventGridSchema")
+        await ben.say(type="call", to="4:+15551234567")
+        await until(lambda: there.bodies)
+        data = there.bodies[0][0]["data"]
+        assert data["to"] == {
+            "rawId": "4:+15551234567",
+            "kind": "phoneNumber",
+            "phoneNumber": {"value": "+15551234567"},
+        }
+        await m.calls.answer_call(data["incomingCallContext"], m.bot.callback_url)
+        await m.bot.wait_for("CallConnected")
+        await ben.wait_for("joined")
 
 
 async def test_a_call_of_two_is_transferred_and_no_other() -> None:

@@ -7,6 +7,7 @@ from tests.emulator_coverage.row import UNVERIFIED, Row
 _CALLS = "tests/contract/test_acs_calls.py::"
 _PLAY = "tests/contract/test_acs_play.py::"
 _TONES = "tests/contract/test_acs_tones.py::"
+_PEOPLE = "tests/contract/test_acs_participants.py::"
 _IDENTITY = "tests/contract/test_acs_identity.py::"
 _HTTPS = "tests/contract/test_acs_https.py::"
 _MEDIA = "tests/contract/test_acs_media.py::"
@@ -263,11 +264,12 @@ BEHAVIOURS: tuple[Row, ...] = (
     ),
     Row(
         "Event Grid",
-        "handshakes",
+        "handshakes, and the event of a deleted subscription (Event Grid's own schema)",
         "served",
         (
             _GRID + "test_without_handshake_no_subscription",
             _GRID + "test_the_validation_address_can_be_visited_instead",
+            _GRID + "test_subscriptions_are_shown_without_secrets_and_deleted",
         ),
     ),
     Row(
@@ -316,5 +318,18 @@ BEHAVIOURS: tuple[Row, ...] = (
             _OWN + "test_an_unknown_key_is_refused_and_the_participant_stays",
         ),
         limits="over the emulator's own socket; the Calling SDK's media path is closed and cannot be served",
+    ),
+    Row(
+        "Participants",
+        "phones: calling a bot, a user, or a number of the resource; ringing, declining, giving up",
+        "served",
+        (
+            _PEOPLE + "test_a_bot_answers_whoever_calls_it",
+            _PEOPLE + "test_somebody_calls_somebody_else",
+            _PEOPLE + "test_a_number_of_the_resource_is_answered_by_a_bot",
+            _PEOPLE + "test_who_gives_up_no_longer_rings",
+            _PEOPLE + "test_a_phone_wants_a_token_for_calls",
+        ),
+        limits="over the emulator's own socket",
     ),
 )

@@ -179,7 +179,7 @@ class EmulatorApi:
         return _json({"items": found})
 
     async def _unsubscribe(self, request: web.Request) -> web.Response:
-        if not self._grid.unsubscribe(request.match_info["name"]):
+        if not self._grid.delete(request.match_info["name"]):
             raise not_found()
         return web.Response(status=204)
 

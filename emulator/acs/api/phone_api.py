@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import orjson
 from aiohttp import WSMsgType, web
@@ -90,16 +91,17 @@ class PhoneApi:
             self._calls.phones.remove(leg.raw_id, phone)
 
     async def _call(self, socket: web.WebSocketResponse, leg: SocketLeg, to: object) -> bool:
-        """Call a bot, or the person it redirects to; return False when nobody answered."""
+        """Call a bot, or a person at another phone; return False when nobody answered."""
         if not isinstance(to, str) or not 0 < len(to) <= _LONGEST_ID:
             raise ProtocolViolation("bad_message", "to must be the raw id to call.")
-        with self._incoming.calling(leg, to):
-            if await _connected(leg, socket, self._incoming.timeout_s):
-                return True
-        if not leg.dropped.is_set():
-            leg.drop("not answered")
-        await close_when_dropped(leg, socket)
-        return False
+        async with asyncio.TaskGroup() as tasks:
+            calling = tasks.create_task(self._incoming.call(leg, to))
+            connected = await _connected(leg, socket, None)
+            calling.cancel()
+        if not connected:
+            leg.drop(leg.reason or "given up")
+            await close_when_dropped(leg, socket)
+        return connected
 
 
 class _SocketPhone:
@@ -130,7 +132,7 @@ class _SocketPhone:
         return self._rings.pop(invitation_id, None) if isinstance(invitation_id, str) else None
 
 
-async def _connected(leg: SocketLeg, socket: web.WebSocketResponse, timeout_s: float) -> bool:
+async def _connected(leg: SocketLeg, socket: web.WebSocketResponse, timeout_s: float | None) -> bool:
     """Wait until the leg is in a call, was dropped, or its client is gone; return whether it is in a call."""
     try:
         async with asyncio.timeout(timeout_s), asyncio.TaskGroup() as tasks:
@@ -145,12 +147,13 @@ async def _connected(leg: SocketLeg, socket: web.WebSocketResponse, timeout_s: f
     return leg.entered.is_set()
 
 
-async def _hung_up(socket: web.WebSocketResponse) -> bool:
-    """Wait until the client sends `leave` or is gone."""
+async def _hung_up(socket: web.WebSocketResponse) -> None:
+    """Wait until the client sends `leave` or is gone. Anything else is ignored: there is no call yet."""
     while True:
         message = await socket.receive()
         if message.type is WSMsgType.TEXT:
-            if object_of(message.data).get("type") == "leave":
-                return True
+            with suppress(ProtocolViolation):
+                if object_of(message.data).get("type") == "leave":
+                    return
         elif message.type is not WSMsgType.BINARY:
-            return True
+            return

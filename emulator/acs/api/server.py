@@ -148,7 +148,7 @@ class AcsServer:
             tasks=tasks,
         )
         self._calls = calls
-        incoming = IncomingCalls(calls, faults)
+        incoming = IncomingCalls(calls)
         recordings = Recordings(poster, tasks, grid.publish)
         calls.on_call_over.append(recordings.call_over)
         robots = RobotsApi(calls, identities, rooms)

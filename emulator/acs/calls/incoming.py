@@ -1,65 +1,38 @@
-"""Calls that come in for bots: a person at a phone calls, a bot answers, redirects or rejects."""
+"""Calls that come in: a person at a phone calls, a bot answers, redirects or rejects."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from emulator.acs.calls.calls import Calls
 from emulator.acs.calls.connection import CallConnection
-from emulator.acs.calls.leg import Leg
 from emulator.acs.calls.offers import Offer, spent
-from emulator.acs.calls.phones import BUSY, DECLINED, FORBIDDEN, NoAnswer
-from emulator.acs.calls.room_call import RoomCall
+from emulator.acs.calls.phones import BUSY, DECLINED, FORBIDDEN, UNANSWERED, NoAnswer
 from emulator.acs.calls.socket_leg import SocketLeg
 from emulator.acs.wire.callback_events import Result, user_identifier
 from emulator.acs.wire.errors import AcsError
 from emulator.acs.wire.options import ConnectOptions, Locator
-from emulator.faults import FaultPlan
 
 _REJECTIONS = {"none": DECLINED, "busy": BUSY, "forbidden": FORBIDDEN}
-
-
-class _Caller:
-    """A person at a phone who waits for an answer."""
-
-    def __init__(self, leg: SocketLeg, call: RoomCall) -> None:
-        self._leg = leg
-        self._call = call
-
-    def accept(self, leg: Leg | None) -> bool:
-        if self._leg.dropped.is_set() or self._call.over:
-            return False
-        self._call.arrive(self._leg)
-        if leg is not None:
-            self._call.arrive(leg)
-        return True
-
-    def refuse(self, result: Result) -> None:
-        self._leg.drop(result.message)
 
 
 class IncomingCalls:
     """What bots do with the calls that are offered to them, and the people who make such calls."""
 
-    def __init__(self, calls: Calls, faults: FaultPlan) -> None:
+    def __init__(self, calls: Calls) -> None:
         self._calls = calls
-        self._faults = faults
 
-    @property
-    def timeout_s(self) -> float:
-        """How long a caller waits, in seconds."""
-        return self._faults.switches.ring_s
-
-    @contextmanager
-    def calling(self, leg: SocketLeg, to: str) -> Iterator[None]:
-        """Announce a call while inside; it cannot be answered afterwards."""
+    async def call(self, leg: SocketLeg, to: str) -> None:
+        """Ring somebody until the leg is in a call with whoever answers, or dropped. Cancelling gives up."""
         call = self._calls.open_call(None, None, two_party=True)
         try:
-            with self._calls.offers.open(Offer(leg.raw_id, leg.display_name, to, call, _Caller(leg, call))):
-                yield
+            callee = await self._calls.phones.ring(to, leg.raw_id, leg.display_name, call, own_number=True)
+        except NoAnswer as error:
+            leg.drop("not answered" if error.result is UNANSWERED else error.result.message)
+        else:
+            call.arrive(leg)
+            if callee is not None:
+                call.arrive(callee)
         finally:
-            if not call.legs and not call.bots:
+            if not call.legs:
                 call.end()
 
     def answer(self, context: str, options: ConnectOptions, answered_by: str | None) -> CallConnection:
@@ -103,7 +76,7 @@ class IncomingCalls:
 
     async def _redirect(self, offer: Offer, target: str) -> None:
         try:
-            callee = await self._calls.phones.ring(target, offer.caller, offer.caller_name, offer.call, self.timeout_s)
+            callee = await self._calls.phones.ring(target, offer.caller, offer.caller_name, offer.call)
         except NoAnswer as error:
             offer.taker.refuse(error.result)
             return

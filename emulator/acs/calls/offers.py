@@ -19,7 +19,7 @@ from emulator.randomness import token_bytes, token_urlsafe, uuid4
 
 
 class Taker(Protocol):
-    """Whoever waits for the answer: a ringing bot, or a person at a phone."""
+    """Whoever waits for the answer."""
 
     def accept(self, leg: Leg | None) -> bool:
         """Take an answer: a leg, or None for a bot, which joins by itself. Return whether it was still awaited."""

@@ -126,19 +126,29 @@ class Phones:
             self._at_hand.pop(raw_id, None)
 
     async def ring(
-        self, raw_id: str, caller: str, caller_name: str, call: EnteredCall, timeout_s: float | None = None
+        self,
+        raw_id: str,
+        caller: str,
+        caller_name: str,
+        call: EnteredCall,
+        timeout_s: float | None = None,
+        *,
+        own_number: bool = False,
     ) -> Leg | None:
         """Ring a user or number and return the leg that answers, or None for a bot, which joins by itself.
 
         Cancelling stops the ringing.
 
-        Args: call: the call that is answered; timeout_s: how long to ring; None takes the switch `ring_s`.
+        Args:
+            call: the call that is answered.
+            timeout_s: how long to ring; None takes the switch `ring_s`.
+            own_number: a telephone number is the resource's, for bots to answer.
 
         Raises:
             NoAnswer: declined, busy, or not answered in time.
         """
         limit = self._faults.switches.ring_s if timeout_s is None else timeout_s
-        if raw_id.startswith("4:"):
+        if raw_id.startswith("4:") and not own_number:
             return await self._dial_out(raw_id, limit)
         ring = Ring(raw_id, caller, caller_name)
         self._ringing.setdefault(raw_id, []).append(ring)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -122,6 +123,13 @@ class EventGrid:
         found[1].cancel()
         return True
 
+    def delete(self, name: str) -> bool:
+        """Delete a subscription at its owner's request, and tell its endpoint; return whether it existed."""
+        found = self._deliveries.get(name)
+        if found is not None and found[0].subscription.schema == "EventGridSchema":
+            self._tasks.create_task(self._tell_deleted(found[0].subscription), name=f"event grid {name} deleted")
+        return self.unsubscribe(name)
+
     def clear(self) -> None:
         """Delete every subscription, and the events that a fault holds back."""
         for name in list(self._deliveries):
@@ -182,30 +190,9 @@ class EventGrid:
     async def _return_code(self, subscription: Subscription, visit_url: str) -> None:
         code = uuid4().upper()
         visit = self._visits[code] = asyncio.Event()
-        event = {
-            "id": uuid4(),
-            "topic": self._topic,
-            "subject": "",
-            "data": {"validationCode": code, "validationUrl": visit_url + code},
-            "eventType": "Microsoft.EventGrid.SubscriptionValidationEvent",
-            "eventTime": utc_now().strftime("%Y-%m-%dT%H:%M:%S.%f0Z"),
-            "metadataVersion": "1",
-            "dataVersion": "2",
-        }
-        headers = {
-            "Content-Type": "application/json; charset=utf-8",
-            "aeg-event-type": "SubscriptionValidation",
-            "aeg-subscription-name": subscription.name.upper(),
-            **self._credentials(subscription),
-        }
+        data = {"validationCode": code, "validationUrl": visit_url + code}
         try:
-            async with self._session.post(
-                as_given(subscription.endpoint),
-                data=orjson.dumps([event]),
-                headers=headers,
-                allow_redirects=False,
-            ) as answer:
-                status, text = answer.status, await answer.text()
+            status, text = await self._tell(subscription, "SubscriptionValidation", "SubscriptionValidationEvent", data)
             if status == 200 and _validation_response(text) == code:
                 return
             if not 200 <= status < 300:
@@ -218,6 +205,37 @@ class EventGrid:
                 raise HandshakeFailed(said) from error
         finally:
             del self._visits[code]
+
+    async def _tell_deleted(self, subscription: Subscription) -> None:
+        """Tell an endpoint, once, that it gets no more events."""
+        address = f"{self._topic}/providers/Microsoft.EventGrid/eventSubscriptions/{subscription.name.upper()}"
+        with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
+            async with asyncio.timeout(_TIMEOUT_S):
+                data = {"eventSubscriptionId": address}
+                await self._tell(subscription, "SubscriptionDeletion", "SubscriptionDeletedEvent", data)
+
+    async def _tell(self, subscription: Subscription, header: str, kind: str, data: dict[str, str]) -> tuple[int, str]:
+        """Post an event of Event Grid itself about a subscription; return status and text of the answer."""
+        event = {
+            "id": uuid4(),
+            "topic": self._topic,
+            "subject": "",
+            "data": data,
+            "eventType": f"Microsoft.EventGrid.{kind}",
+            "eventTime": utc_now().strftime("%Y-%m-%dT%H:%M:%S.%f0Z"),
+            "metadataVersion": "1",
+            "dataVersion": "2",
+        }
+        headers = {
+            "Content-Type": "application/json; charset=utf-8",
+            "aeg-event-type": header,
+            "aeg-subscription-name": subscription.name.upper(),
+            **self._credentials(subscription),
+        }
+        async with self._session.post(
+            as_given(subscription.endpoint), data=orjson.dumps([event]), headers=headers, allow_redirects=False
+        ) as answer:
+            return answer.status, await answer.text()
 
     async def _ask_permission(self, subscription: Subscription) -> None:
         headers = {
