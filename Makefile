@@ -4,6 +4,7 @@
 #   make replicas  three replicas, one is killed in mid-sentence: what is lost, and how soon the call goes on
 #   make check     format, lint, types, import contracts, unit tests
 #   make test      make check, then every other test
+#   make contract  programs of others against the emulator: agent frameworks and npm packages, in an environment of their own
 #   make soak      the long tests: hours of meeting, fuzzing, take-over; SHARD=2/10 runs the second of ten parts
 #   make explore   property tests with new examples; what fails is printed with the seed
 #   make bench     the benchmarks, a table at the end
@@ -14,10 +15,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo replicas run check test soak explore bench lock clean
+.PHONY: help setup demo replicas run check test contract soak explore bench lock clean
 
 help:
-	@sed -n '2,9s/^#//p' Makefile
+	@sed -n '2,10s/^#//p' Makefile
 
 setup: $(READY)
 
@@ -45,6 +46,18 @@ test: $(READY)
 	@$(BIN)/python scripts/check.py
 	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --line  # three on two cores: many wait for real time
 
+# Their packages want other versions than ours, so they get another environment; see tests/contract/test_frameworks.py.
+CONTRACT := .venv-contract
+NPM      := tests/contract/frameworks/npm
+$(CONTRACT)/.ready: requirements/contract.lock $(NPM)/package-lock.json
+	@$(PYTHON) -m venv $(CONTRACT)
+	@$(CONTRACT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/contract.lock
+	@npm ci --prefix $(NPM) --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+contract: $(READY) $(CONTRACT)/.ready
+	@$(BIN)/python -m pytest -q tests/contract/test_frameworks.py
+
 soak: $(READY)
 	@sh scripts/system-packages.sh engine browser redis
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --soak $(or $(SHARD),all)
@@ -59,7 +72,8 @@ bench: $(READY)
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
 lock:
 	$(LOCK) pyproject.toml -o requirements/bot.lock
+	$(LOCK) requirements/contract.in -o requirements/contract.lock
 	$(LOCK) pyproject.toml --extra dev emulator/pyproject.toml -o requirements/all.lock
 
 clean:
-	rm -rf $(VENV) out
+	rm -rf $(VENV) $(CONTRACT) $(NPM)/node_modules out
