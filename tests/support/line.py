@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 import aiohttp
 import uvicorn
+from fastapi import FastAPI
 from pydantic import SecretStr
 
 from bot.app import Interpreter
@@ -25,6 +27,7 @@ from emulator.engine.base import Engine
 from emulator.engine.scripted import ScriptedEngine
 from emulator.virtual_time import VirtualTimeLoop
 from http_serving.server import server_config
+from tests.support.acs_emulator import signing_key
 from tests.support.detectors import reused_detectors
 from tests.support.wall_time import wall_time_of
 
@@ -195,7 +198,8 @@ async def line(
         if isinstance(loop, VirtualTimeLoop):
             stack.enter_context(wall_time_of(loop))
         stack.enter_context(reused_detectors())
-        key = await asyncio.to_thread(SigningKey.generate)
+        stack.enter_context(patch.object(FastAPI, "openapi", _openapi))
+        key = await asyncio.to_thread(signing_key)
         listening = stack.enter_context(_listening_socket())
         base_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         scripted = engine or ScriptedEngine(delay_s=0.1)
@@ -225,6 +229,17 @@ async def line(
                 await service.drain()
                 server.should_exit = True
                 await serving
+
+
+_generate_openapi = FastAPI.openapi
+_openapi_documents: list[dict[str, Any]] = []
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """The document of the first service: no setting changes it, and generating it is most of a service's start."""
+    if not _openapi_documents:
+        _openapi_documents.append(_generate_openapi(app))
+    return _openapi_documents[0]
 
 
 def _listening_socket() -> socket.socket:

@@ -1,4 +1,4 @@
-"""Asks 100 % branch coverage of the core's modules, each by its own test files, in the run that runs the tests anyway.
+"""Asks 100 %% branch coverage of the core's modules, each by its own test files, in the run that runs the tests anyway.
 
 A pytest plugin, active with `--module-coverage`. A module that only other modules' tests happen to cover is not
 tested; one that cannot be tested alone is cut wrong. What a module does while it is imported counts for everybody.
@@ -139,7 +139,7 @@ def _missing(found: coverage.Coverage, module: Path) -> str:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--module-coverage", action="store_true", help="ask 100 % branch coverage of the core's modules")
+    parser.addoption("--module-coverage", action="store_true", help="ask 100 %% branch coverage of the core's modules")
 
 
 @pytest.hookimpl(tryfirst=True)
