@@ -41,6 +41,7 @@ from rooms_admin.auth import join_attempts
 from rooms_admin.auth.api_key_file import CHECK_INTERVAL_S
 from rooms_admin.auth.api_keys import EVERY_ROLE
 from rooms_admin.integrations import webhook_delivery
+from rooms_admin.rooms.requests import NewRoom
 from rooms_admin.stores.redis import transcripts
 from rooms_admin.transcripts import recorder
 from storage import key_value, redis, sqlite
@@ -320,6 +321,13 @@ def test_names_in_the_guide_are_where_it_says() -> None:
         assert re.search(
             rf"^(?:class )?{name or other_name}\b", (ROOT / (file or other_file)).read_text(), re.MULTILINE
         )
+
+
+def test_bodies_of_requests_are_accepted() -> None:
+    bodies = re.findall(r"-d '(.*?)'", (ROOT / "docs" / "admin-api.md").read_text(), re.DOTALL)
+    assert bodies
+    for body in bodies:
+        NewRoom.model_validate_json(body)
 
 
 def test_checks_before_a_commit_run_offline() -> None:
