@@ -22,7 +22,7 @@ from bot.interpreting import booth_events, renditions
 from bot.interpreting.playout import catch_up, channels, lateness, pacer
 from bot.interpreting.quality import backchannels
 from bot.live_room import mixing
-from bot.realtime import conversation_session
+from bot.realtime import conversation_turns
 from bot.realtime.timeouts import BoothLimits
 from emulator.__main__ import main as emulator_command
 from emulator.config import parse_switches
@@ -248,7 +248,7 @@ def test_the_numbers_on_the_architecture_page_are_those_of_the_code() -> None:
         f"Less than {backchannels.SHORT_MS} ms of voice",
         f"waits up to {booth_events.HEAR_OUT_S:g} s for its transcript",
         f"stays silent for {renditions.MODEL_PATIENCE_S:g} s after a turn",
-        f"{conversation_session.KEEP_S:g} s and {conversation_session.KEPT_LIMIT} items at most",
+        f"{conversation_turns.KEEP_S:g} s and {conversation_turns.KEPT_LIMIT} items at most",
         f"not yet acted on (`bot/calls/dispatcher.py`) | {dispatcher.INBOX_LIMIT:,} |",
         f"has not taken (`bot/realtime/speech_backlog.py`) | {limits.backlog_ms / 1000:g} s,",
         f"read by the model (`bot/realtime/connection.py`) | {limits.unread_s:g} s old",

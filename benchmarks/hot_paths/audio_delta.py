@@ -10,7 +10,7 @@ from benchmarks.hot_paths.sounds import speech_frames
 from benchmarks.hot_paths.timing import HotPath
 from bot.interpreting.events import InterpretationAudio
 from bot.interpreting.plan import Lane
-from bot.realtime import response_turn
+from bot.realtime import conversation_turns
 from bot.realtime.conversation_messages import ConversationSettings
 from bot.realtime.conversation_session import ConversationSession
 
@@ -43,7 +43,7 @@ def paths() -> list[HotPath]:
 
 def _answering() -> ConversationSession:
     """Return a session in the middle of an endless answer."""
-    response_turn.ENDLESS_EXTRA_MS = 10**12
+    conversation_turns.ENDLESS_EXTRA_MS = 10**12
     protocol = ConversationSession(Lane("8:acs:ada", "en-US", "es-ES"), "Interpret.", ConversationSettings())
     update = json.loads(protocol.data_to_send()[0])
     _tell(protocol, {"type": "session.created", "session": update["session"]})

@@ -7,8 +7,8 @@ from typing import Any
 
 import pybase64
 
+from bot.realtime.conversation_turns import ResponseTurn
 from bot.realtime.messages import RATE, session_update, text
-from bot.realtime.response_turn import ResponseTurn
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,10 @@ from bot.interpreting.events import (
     Usage,
 )
 from bot.interpreting.plan import Lane, primary
+from bot.realtime.conversation_turns import longest_interpretation
 from bot.realtime.errors import SessionError
 from bot.realtime.messages import RATE, ServerMessage
 from bot.realtime.noise_gate import NoiseGate
-from bot.realtime.response_turn import longest_interpretation
 from bot.realtime.session_base import SessionRules
 from bot.realtime.stream_alignment import StreamAlignment, StreamedUtterance
 from bot.realtime.translation_messages import (

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from bot.realtime import response_turn
+from bot.realtime import conversation_turns
 
 
 @pytest.fixture(autouse=True)
 def bound_of_endless_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put this bound back after each test: a hot path lifts it for its process."""
-    monkeypatch.setattr(response_turn, "ENDLESS_EXTRA_MS", response_turn.ENDLESS_EXTRA_MS)
+    monkeypatch.setattr(conversation_turns, "ENDLESS_EXTRA_MS", conversation_turns.ENDLESS_EXTRA_MS)

@@ -24,13 +24,8 @@ from bot.interpreting.events import (
 )
 from bot.interpreting.plan import Lane
 from bot.realtime.conversation_messages import ConversationSettings
-from bot.realtime.conversation_session import (
-    COMMIT_PATIENCE_S,
-    KEEP_S,
-    KEPT_LIMIT,
-    TURNS_LIMIT,
-    ConversationSession,
-)
+from bot.realtime.conversation_session import ConversationSession
+from bot.realtime.conversation_turns import COMMIT_PATIENCE_S, KEEP_S, KEPT_LIMIT, TURNS_LIMIT
 from bot.realtime.errors import SessionError
 from bot.realtime.messages import MOST_TOKENS
 from bot.realtime.session_base import GARBAGE_LIMIT
