@@ -71,7 +71,7 @@ ABOUT_WAITING = frozenset({("commit", TurnStage.COMMITTING), ("create", TurnStag
 """Errors about a turn, and the stages in which it waits for what was refused."""
 NOT_ABOUT_TURNS = frozenset({"response_cancel_not_active", "item_delete_invalid_item_id"})
 """Codes of errors about requests that tidy up. An error that does not say what it is about, and has another code, is
-about the request that waits for an answer, if there is exactly one."""
+about the oldest request that waits for an answer."""
 
 NOTHING_USED = Usage()
 DONE_REMEMBERED = 32
@@ -203,8 +203,7 @@ class ConversationSession(SessionRules):
         return self._turns.deadline
 
     def check(self, now: float) -> list[BoothEvent]:
-        refused = self._turns.check(now)
-        return [] if refused is None else self._refused(*refused, now)
+        return [event for turn, code in self._turns.check(now) for event in self._refused(turn, code, now)]
 
     # --- messages of the service
 
@@ -224,7 +223,7 @@ class ConversationSession(SessionRules):
         response = read_response(message.response)
         turn = self._turns.of(response)
         if turn is None and response.utterance is None:
-            turn = self._turns.only_waiting(TurnStage.ANSWERING)  # the service does not echo metadata
+            turn = self._turns.only_waiting_for_a_response()  # the service does not echo metadata
         if turn is None:
             return self._ignored()
         if turn.response_id is None and turn.cutting != response.id:
@@ -317,6 +316,7 @@ class ConversationSession(SessionRules):
         turn = self._turns.find(utterance)
         if error.event_id is None and error.code not in NOT_ABOUT_TURNS:
             self._turns.doubt(code, now)
+            return self._report(error, code) + self.check(now)
         elif turn is not None and (about, turn.stage) in ABOUT_WAITING:
             return self._refused(turn, code, now)
         if about == "cancel":
@@ -344,7 +344,7 @@ class ConversationSession(SessionRules):
             # The speed belongs to the session, and may only change between two responses.
             self._sent_speed = turn.speed
             self._outgoing.append(conversation_update("speed", {"audio": {"output": {"speed": turn.speed}}}))
-        turn.stage = TurnStage.ANSWERING
+        self._turns.ask(turn)
         self._outgoing.append(response_create(turn, self._response))
 
     def _speaking(self, message: ServerMessage) -> ResponseTurn | None:

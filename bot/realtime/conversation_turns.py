@@ -36,6 +36,8 @@ COMMIT_PATIENCE_S = 3.0
 DOUBT_S = 0.5
 """Time for what waits to be acknowledged all the same, after an error that does not say what it is about: a service
 acknowledges at once."""
+COMMIT_REFUSED = "input_audio_buffer_commit"
+"""How the codes of errors about commits begin."""
 
 KEEP_S = 15.0
 """How long an ended turn may be interpreted again: its text is checked as soon as it is complete."""
@@ -75,6 +77,8 @@ class ResponseTurn:
     text: str | None = None
     """Text to read aloud instead of interpreting audio; None for heard utterances."""
     attempt: int = 0
+    request: int = 0
+    """Number of the last request about it that the service acknowledges: requests are counted over the session."""
     item_id: str | None = None
     response_id: str | None = None
     cutting: str | None = None
@@ -118,8 +122,9 @@ class ConversationTurns:
         self._delete = delete
         self._all: OrderedDict[str, ResponseTurn] = OrderedDict()
         self._kept: OrderedDict[str, ResponseTurn] = OrderedDict()
-        self._doubted: tuple[ResponseTurn, str, float] | None = None
-        """The turn an error may have been about, its code, and until when the turn may prove the contrary."""
+        self._doubted: dict[str, tuple[str, float]] = {}
+        """Utterances that an error may have been about, its code, and until when the turn may prove the contrary."""
+        self._requests = 0
         self._by_item: dict[str, ResponseTurn] = {}
         self._by_response: dict[str, ResponseTurn] = {}
 
@@ -144,11 +149,16 @@ class ConversationTurns:
             return None
         return turn if response.attempt == str(turn.attempt) else None
 
-    def only_waiting(self, *stages: TurnStage) -> ResponseTurn | None:
-        """Return the turn that waits for the service to accept its request, if there is exactly one."""
-        waiting = (TurnStage.COMMITTING, TurnStage.ANSWERING)
-        found = [turn for turn in self._all.values() if turn.stage in waiting and turn.response_id is None]
-        return found[0] if len(found) == 1 and found[0].stage in stages else None
+    def only_waiting_for_a_response(self) -> ResponseTurn | None:
+        """Return the turn whose response is not acknowledged, if no other turn waits for an acknowledgement."""
+        waiting = self._waiting()
+        return waiting[0] if len(waiting) == 1 and waiting[0].stage is TurnStage.ANSWERING else None
+
+    def _waiting(self) -> list[ResponseTurn]:
+        """Return the turns that wait for the service to accept their request, in the order of these."""
+        stages = (TurnStage.COMMITTING, TurnStage.ANSWERING)
+        found = [turn for turn in self._all.values() if turn.stage in stages and turn.response_id is None]
+        return sorted(found, key=lambda turn: turn.request)
 
     def unfinished(self) -> tuple[str, ...]:
         over = (TurnStage.KEPT, TurnStage.ENDED)
@@ -170,7 +180,7 @@ class ConversationTurns:
     def deadline(self) -> float | None:
         """When to `check`."""
         acknowledged_by = self.committing[0].committed_at + COMMIT_PATIENCE_S if self.committing else None
-        doubted_until = self._doubted[2] if self._doubted is not None else None
+        doubted_until = next((until for _, until in self._doubted.values()), None)
         return min((at for at in (acknowledged_by, self._kept_until, doubted_until) if at is not None), default=None)
 
     # --- changed -------------------------------------------------------------------------------
@@ -206,21 +216,29 @@ class ConversationTurns:
     def commit(self, turn: ResponseTurn, now: float) -> None:
         """Wait for the acknowledgement of the turn that was heard."""
         self.hearing = None
-        turn.stage = TurnStage.COMMITTING
+        self._request(turn, TurnStage.COMMITTING)
         turn.committed_at = now
         self.committing.append(turn)
 
     def committed(self, item_id: str) -> ResponseTurn:
         """Note that the oldest commit is acknowledged."""
         turn = self.committing.popleft()
-        self._doubted = None
+        self._doubted.pop(turn.utterance, None)
         turn.item_id = item_id
         self._by_item[item_id] = turn
         return turn
 
+    def ask(self, turn: ResponseTurn) -> None:
+        """Wait for the acknowledgement of a response."""
+        self._request(turn, TurnStage.ANSWERING)
+
+    def _request(self, turn: ResponseTurn, stage: TurnStage) -> None:
+        self._requests += 1
+        turn.stage, turn.request = stage, self._requests
+
     def begin_response(self, turn: ResponseTurn, response_id: str) -> None:
         turn.response_id = response_id
-        self._doubted = None
+        self._doubted.pop(turn.utterance, None)
         self._by_response[response_id] = turn
 
     def ask_again(self, turn: ResponseTurn) -> None:
@@ -232,6 +250,7 @@ class ConversationTurns:
         if turn.response_id is not None:
             self._by_response.pop(turn.response_id, None)
             turn.response_id = None
+        self._doubted.pop(turn.utterance, None)
         turn.ended_at = now
         if turn.item_id is None or turn.released or turn.cancelled:
             turn.stage = TurnStage.ENDED
@@ -248,13 +267,19 @@ class ConversationTurns:
         self.forget_if_over(turn)
 
     def doubt(self, code: str, now: float) -> None:
-        """Suspect that an error that says not what it is about refuses the turn that waits alone."""
-        waiting = self.only_waiting(TurnStage.COMMITTING, TurnStage.ANSWERING)
-        if waiting is not None:
-            self._doubted = waiting, code, now + DOUBT_S
+        """Suspect the oldest request that waits: what was asked before it is acknowledged, as a service does in order.
 
-    def check(self, now: float) -> tuple[ResponseTurn, str] | None:
-        """Delete turns that were kept for long enough; return one that was refused, and the code of the error.
+        If the code says that it is about a commit, there is no doubt; `check` returns the turn at once.
+        """
+        if code.startswith(COMMIT_REFUSED) and self.committing:
+            self._doubted = {self.committing[0].utterance: (code, now)} | self._doubted
+            return
+        turn = next((turn for turn in self._waiting() if turn.utterance not in self._doubted), None)
+        if turn is not None:
+            self._doubted[turn.utterance] = code, now + DOUBT_S
+
+    def check(self, now: float) -> list[tuple[ResponseTurn, str]]:
+        """Delete turns that were kept for long enough; return those that were refused, with the codes of the errors.
 
         Raises:
             SessionError: the service does not acknowledge a commit.
@@ -263,11 +288,8 @@ class ConversationTurns:
             raise SessionError("unacknowledged", "a commit was not acknowledged in time")
         while self._kept_until is not None and now >= self._kept_until:
             self.end_kept(next(iter(self._kept.values())))
-        if self._doubted is None or now < self._doubted[2]:
-            return None
-        turn, code, _ = self._doubted
-        self._doubted = None
-        return (turn, code) if self.only_waiting(TurnStage.COMMITTING, TurnStage.ANSWERING) is turn else None
+        due = [(utterance, code) for utterance, (code, until) in self._doubted.items() if now >= until]
+        return [(self._all[utterance], code) for utterance, code in due]
 
     def cut_off(self, turn: ResponseTurn) -> None:
         """Note that a response that was cut has ended at the service too."""
@@ -284,4 +306,5 @@ class ConversationTurns:
                 return
             self._by_item.pop(turn.item_id, None)
             self._delete(turn.item_id)
+        self._doubted.pop(turn.utterance, None)
         del self._all[turn.utterance]

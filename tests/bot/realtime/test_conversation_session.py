@@ -431,6 +431,38 @@ def test_an_error_that_does_not_say_so_may_be_about_a_commit() -> None:
     assert "input_audio_buffer.clear" in [json.loads(text)["type"] for text in talk.session.data_to_send()]
 
 
+def test_an_error_that_does_not_say_so_is_about_the_oldest_request_of_several() -> None:
+    talk = Talk()
+    talk.say("u-1")
+    talk.say("u-2")
+    talk.tell(type="error", error={"type": "server_error", "code": None, "event_id": None})
+    talk.tell(type="response.created", response={"id": "r-2", "metadata": {"utterance": "u-2", "attempt": "1"}})
+    assert talk.session.check(1.0) == [InterpretationEnded(LANE, "u-1", InterpretationOutcome.FAILED, "server_error")]
+    assert talk.session.unfinished() == ("u-2",)
+
+
+def test_each_error_is_about_another_request() -> None:
+    talk = Talk()
+    for utterance in ("u-1", "u-2", "u-3"):
+        talk.say(utterance)
+    for _ in range(2):
+        talk.tell(type="error", error={"type": "server_error", "code": None, "event_id": None})
+    talk.session.check(1.0)
+    assert talk.session.unfinished() == ("u-3",)
+
+
+def test_an_error_about_a_commit_is_about_the_first_that_waits() -> None:
+    talk = Talk()
+    for utterance in ("u-1", "u-2"):
+        talk.session.hear(utterance, SPEECH, 0.0)
+        talk.session.interpret(utterance, 0.0)
+    refused = talk.tell(type="error", error={"code": "input_audio_buffer_commit_empty", "event_id": None})
+    assert [event.utterance for event in refused if isinstance(event, InterpretationEnded)] == ["u-1"]
+    talk.tell(type="input_audio_buffer.committed", item_id="item-2")
+    (create,) = [json.loads(text) for text in talk.session.data_to_send() if "response.create" in text]
+    assert create["response"]["metadata"]["utterance"] == "u-2"
+
+
 @pytest.mark.parametrize("code", ["response_cancel_not_active", "item_delete_invalid_item_id"])
 def test_an_error_about_tidying_up_is_not_about_what_waits(code: str) -> None:
     talk = Talk()
