@@ -16,7 +16,7 @@ from bot.interpreting.events import (
     SourceText,
 )
 from bot.interpreting.plan import Mode
-from bot.realtime import conversation_session
+from bot.realtime import conversation_turns
 from emulator.engine.scripted import ScriptedEngine, read_markers
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.faults.rules import FaultRule
@@ -98,7 +98,7 @@ async def test_faults_that_cost_one_utterance_at_most(rule: FaultRule, outcome: 
     ids=lambda rule: f"{rule.do} {rule.at}",
 )
 async def test_faults_that_cost_a_session(rule: FaultRule, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation_session, "COMMIT_PATIENCE_S", 0.3)
+    monkeypatch.setattr(conversation_turns, "COMMIT_PATIENCE_S", 0.3)
     async with realtime_service(config=RealtimeConfig(pace=20)) as service:
         service.misbehave(rule)
         ear = Ear()

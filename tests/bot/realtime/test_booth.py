@@ -25,7 +25,7 @@ from bot.interpreting.events import (
     InterpretationOutcome,
 )
 from bot.interpreting.plan import Lane
-from bot.realtime import conversation_session
+from bot.realtime import conversation_turns
 from bot.realtime.booth import RealtimeBooth
 from bot.realtime.client import build_client
 from bot.realtime.engines import booth_factory
@@ -371,7 +371,7 @@ async def test_an_utterance_dropped_halfway_is_taken_back_from_the_service() -> 
 
 @virtual_time
 async def test_a_service_that_stops_answering_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation_session, "COMMIT_PATIENCE_S", 0.1)
+    monkeypatch.setattr(conversation_turns, "COMMIT_PATIENCE_S", 0.1)
 
     async def stall(service: ModelService, connection: ServerConnection, model: ServiceModel) -> None:
         model.receive(str(await connection.recv()))
@@ -558,9 +558,9 @@ async def test_an_expiry_in_the_past_is_not_believed() -> None:
         say(booth, "u-1")
         await room.until(InterpretationEnded)
         assert len(service.requests) == 1
-        assert booth._current is not None
-        assert booth._current.renew_at is not None
-        renewed_in_s = booth._current.renew_at - asyncio.get_running_loop().time()
+        assert booth._sessions.current is not None
+        assert booth._sessions.current.renew_at is not None
+        renewed_in_s = booth._sessions.current.renew_at - asyncio.get_running_loop().time()
         assert 1_500 - 1.5 * 300 - 5 < renewed_in_s <= 1_200
 
 
@@ -573,9 +573,9 @@ async def test_lanes_that_began_together_are_renewed_one_after_the_other() -> No
     async def renewed_in_s(lane: Lane) -> float:
         async with meeting(lane=lane, visits=[short]) as (service, room, booth), running(booth):
             await room.until(BoothReady)
-            assert booth._current is not None
-            assert booth._current.renew_at is not None
-            return booth._current.renew_at - asyncio.get_running_loop().time()
+            assert booth._sessions.current is not None
+            assert booth._sessions.current.renew_at is not None
+            return booth._sessions.current.renew_at - asyncio.get_running_loop().time()
 
     lanes = [Lane(f"8:acs:{number}", "en-US", target) for number in range(4) for target in ("es-ES", "fr-FR")]
     moments = [await renewed_in_s(lane) for lane in lanes]
@@ -641,16 +641,16 @@ async def test_bad_answers_of_the_only_engine_do_not_put_off_its_next_session() 
     limits = replace(QUICK, first_pause_s=10.0, longest_sick_pause_s=60.0)
     async with meeting(limits, random.Random(7)) as (_, room, booth), running(booth):
         await room.until(BoothReady)
-        sick = booth._current
+        sick = booth._sessions.current
         assert sick is not None
-        booth._succeeding = True
-        while booth._fallback.fall_back(0.0):
+        booth._sessions._succeeding = True
+        while booth._sessions._fallback.fall_back(0.0):
             pass
-        booth._engines[sick] = booth._fallback.engine
+        booth._sessions._engines[sick] = booth._sessions._fallback.engine
         planned = []
         for _ in range(8):
             sick.health.bad = limits.bad_answers
-            booth._replace_if_sick(sick)
+            booth._sessions.replace_if_sick(sick)
             assert sick.renew_at is not None
             planned.append(sick.renew_at)
         assert planned == sorted(planned, reverse=True)
@@ -669,7 +669,7 @@ async def test_one_session_is_opened_though_another_engine_is_chosen_in_the_paus
     limits = replace(QUICK, first_pause_s=5.0, longest_pause_s=5.0)
     async with meeting(limits, random.Random(1), visits=[leave]) as (service, room, booth), running(booth):
         await room.until(BoothReady)
-        retiring = booth._current
+        retiring = booth._sessions.current
         assert retiring is not None
         await room.until(BoothLost)
         for name in ("u-1", "u-2", "u-3"):
