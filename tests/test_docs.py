@@ -18,7 +18,7 @@ from bot import rate_limits
 from bot.calls import dispatcher, media_recovery, periodic_checks, service
 from bot.calls.replicas import mailbox, registry
 from bot.config import Settings
-from bot.interpreting import booth_events, renditions
+from bot.interpreting import booth_events, rendition
 from bot.interpreting.playout import catch_up, channels, lateness, pacer
 from bot.interpreting.quality import backchannels
 from bot.live_room import mixing
@@ -247,7 +247,7 @@ def test_the_numbers_on_the_architecture_page_are_those_of_the_code() -> None:
         f"falls no faster than every {catch_up.HOLD_S:g} s",
         f"Less than {backchannels.SHORT_MS} ms of voice",
         f"waits up to {booth_events.HEAR_OUT_S:g} s for its transcript",
-        f"stays silent for {renditions.MODEL_PATIENCE_S:g} s after a turn",
+        f"stays silent for {rendition.MODEL_PATIENCE_S:g} s after a turn",
         f"{conversation_turns.KEEP_S:g} s and {conversation_turns.KEPT_LIMIT} items at most",
         f"not yet acted on (`bot/calls/dispatcher.py`) | {dispatcher.INBOX_LIMIT:,} |",
         f"has not taken (`bot/realtime/speech_backlog.py`) | {limits.backlog_ms / 1000:g} s,",

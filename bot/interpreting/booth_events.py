@@ -32,7 +32,8 @@ from bot.interpreting.playout.pacer import BYTES_PER_MS
 from bot.interpreting.quality.backchannels import QUESTION_S, SHORT_MS, is_a_word, is_backchannel, is_question
 from bot.interpreting.quality.checks import Fault, Guard
 from bot.interpreting.quality.echo_loops import SUSPECTED_ECHO, Echo, EchoLoopBreaker
-from bot.interpreting.renditions import Rendition, Renditions
+from bot.interpreting.rendition import Rendition
+from bot.interpreting.renditions import Renditions
 from bot.interpreting.spoken_language import LANGUAGE_S, SpokenLanguages
 from bot.interpreting.usage_meter import UsageMeter
 
@@ -105,7 +106,7 @@ class BoothEvents:
 
     def audio(self, event: InterpretationAudio, now: float) -> None:
         """Queue a piece of voice, and let the second legs of relays hear it."""
-        rendition = self._renditions.expected(event.lane, event.utterance)
+        rendition = self._renditions.open.expected(event.lane, event.utterance)
         if rendition is None or not event.pcm:
             return
         rendition.last_sign_at = now
@@ -117,7 +118,7 @@ class BoothEvents:
                 rendition.unknown_until = now + LANGUAGE_S
             self._watch(rendition, now)
             rendition.hold()
-        for leg in self._renditions.legs(rendition):
+        for leg in self._renditions.open.legs(rendition):
             leg.entry.heard += len(event.pcm)
             self._out.append(Hear(leg.lane, event.utterance, event.pcm))
         if late:
@@ -126,7 +127,7 @@ class BoothEvents:
 
     def text(self, event: InterpretationText, now: float) -> None:
         """Show more text of an interpretation."""
-        rendition = self._renditions.expected(event.lane, event.utterance)
+        rendition = self._renditions.open.expected(event.lane, event.utterance)
         if rendition is None:
             return
         rendition.last_sign_at = now
@@ -137,7 +138,7 @@ class BoothEvents:
 
     def ended(self, event: InterpretationEnded, now: float) -> None:
         """Complete an interpretation, or ask the booth for another one."""
-        rendition = self._renditions.expected(event.lane, event.utterance)
+        rendition = self._renditions.open.expected(event.lane, event.utterance)
         if rendition is None:
             self._usage.use(event.lane, event.usage.by_kind())
             return
@@ -166,7 +167,7 @@ class BoothEvents:
         self._booths.mark_used(rendition.lane, now)
         if cut:
             rendition.reason = event.reason or event.outcome
-        for leg in self._renditions.legs(rendition):
+        for leg in self._renditions.open.legs(rendition):
             if rendition.sound_bytes:
                 self._renditions.ask(leg, now)
             else:
@@ -220,7 +221,7 @@ class BoothEvents:
         if spoken is None or spoken.source_text is not None or text is None or event.lane.source != spoken.source:
             return
         if not text.strip() and not _is_short(spoken):
-            heard = self._renditions.expected(event.lane, event.utterance)
+            heard = self._renditions.open.expected(event.lane, event.utterance)
             if heard is not None:
                 heard.wordless = True
                 self._watch(heard, now, anew=True)
@@ -231,7 +232,7 @@ class BoothEvents:
         if echo is Echo.RETURNED:
             return
         self._languages.recognised(spoken, now)
-        for rendition in self._renditions.of(event.utterance):
+        for rendition in self._renditions.open.of(event.utterance):
             if text.strip() and _is_short(spoken) and _may_still_be_dropped(rendition):
                 if self._is_backchannel(spoken, text, spoken.source):
                     self._withdraw_backchannel(rendition)
@@ -253,7 +254,7 @@ class BoothEvents:
             spoken.flags = (SUSPECTED_ECHO,)
         elif echo is Echo.RETURNED:
             spoken.source_text = spoken.source_text or ""  # nobody's words: they are not waited for
-        for rendition in self._renditions.of(spoken.id):
+        for rendition in self._renditions.open.of(spoken.id):
             if echo is Echo.RETURNED and not rendition.lane.passthrough:
                 state = EntryState.ABANDONED if rendition.begun else EntryState.NOT_NEEDED
                 self._renditions.withdraw(rendition, state, "echo")
@@ -273,10 +274,10 @@ class BoothEvents:
 
     def lost(self, event: BoothLost, now: float) -> None:
         """Abandon the utterances a booth will not finish: those it names, or all of its lane if it is refused."""
-        found = [self._renditions.find(event.lane, utterance) for utterance in event.utterances]
+        found = [self._renditions.open.find(event.lane, utterance) for utterance in event.utterances]
         refused = event.final and event.lane in self._booths  # else it was closed before it could say so
         if refused:
-            found = [rendition for rendition in self._renditions.all() if rendition.lane == event.lane]
+            found = [rendition for rendition in self._renditions.open.all() if rendition.lane == event.lane]
         self._renditions.abandon([each for each in found if each is not None and not each.complete], event.reason)
         if refused:
             self._booths.refuse(event.lane, now)
@@ -287,7 +288,7 @@ class BoothEvents:
         other = "" if event.reason == RESTORED else event.engine
         if not self._booths.served(event.lane, other):
             return
-        for rendition in self._renditions.all():
+        for rendition in self._renditions.open.all():
             if rendition.lane == event.lane and not rendition.complete:
                 rendition.entry.engine = other
         self._out.append(LaneServed(event.lane, event.engine, event.reason))
@@ -298,7 +299,7 @@ class BoothEvents:
 
     def dropped(self, event: HearingDropped) -> None:
         """Abandon an utterance that the booth could not keep for the model."""
-        rendition = self._renditions.find(event.lane, event.utterance)
+        rendition = self._renditions.open.find(event.lane, event.utterance)
         if rendition is not None and not rendition.complete:
             self._renditions.abandon([rendition], event.reason)
 
@@ -357,7 +358,7 @@ class BoothEvents:
         entry = rendition.entry
         took_s = now - (entry.committed_at or now)
         in_time = not rendition.complete and now + took_s <= _due_at(rendition)
-        too_late = entry.strict or rendition.begun or rendition.simultaneous or self._renditions.legs(rendition)
+        too_late = entry.strict or rendition.begun or rendition.simultaneous or self._renditions.open.legs(rendition)
         if entry.kind is not EntryKind.UTTERANCE or too_late or not in_time:
             return False
         if not self._captions.restart(entry.utterance, rendition.lane.target):
@@ -400,7 +401,7 @@ class BoothEvents:
         )
 
     def _withdraw_backchannel(self, rendition: Rendition) -> None:
-        for leg in self._renditions.legs(rendition):
+        for leg in self._renditions.open.legs(rendition):
             self._withdraw_backchannel(leg)
         self._renditions.withdraw(rendition, EntryState.NOT_NEEDED, "backchannel")
 

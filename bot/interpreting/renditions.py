@@ -9,22 +9,18 @@ through `settle`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from bot.interpreting.booths import Booths
 from bot.interpreting.captions import Captions, Utterance
 from bot.interpreting.effects import Cancel, Effect, Hear, Interpret, Opened, Pace, Settled
 from bot.interpreting.ledger import Entry, EntryKind, EntryState, Ledger
-from bot.interpreting.plan import Lane, RoomPlan
+from bot.interpreting.plan import RoomPlan
 from bot.interpreting.playout.channels import Channels
 from bot.interpreting.playout.floor import FloorEntry, FloorStage
 from bot.interpreting.playout.pacer import from_first_sound
+from bot.interpreting.rendition import OpenRenditions, Rendition
 from bot.interpreting.routing import Route, channels, stream
 from bot.interpreting.usage_meter import CAPTIONS_ONLY, UsageMeter
-
-MODEL_PATIENCE_S = 10.0
-"""Seconds from the end of a turn to the model's first sign, and between two signs, before the model is given up. Models
-need 0.5-2.5 s to their first audio (realtime protocol sheet, section 8): at four times the worst the model hangs."""
 
 READ_ONLY = "read_only"
 """Reason in the ledger of an interpretation that is only read because nobody in the call hears its language."""
@@ -32,71 +28,8 @@ AWAY = "channel_away"
 """Why a rendition is not heard on a channel that no media stream carries."""
 
 
-@dataclass(slots=True, eq=False)
-class Rendition:
-    """One utterance in one lane."""
-
-    entry: Entry
-    spoken: Utterance
-    channels: tuple[str, ...]
-    passed_through: tuple[str, ...] = ()
-    """Channels that hear the speaker as they are, if they speak the target language."""
-    via: Lane | None = None
-    """The lane whose interpretation it interprets, if it is the second leg of a relay."""
-    chair: bool = False
-    """The chair's words go before all others."""
-    asked: bool = False
-    """The booth may speak: it was asked to, or it interprets simultaneously."""
-    complete: bool = False
-    """The booth has said its last word."""
-    simultaneous: bool = False
-    """The booth speaks while the speaker does."""
-    final_flags: tuple[str, ...] | None = None
-    """Flags of its caption, which is complete and not final: the same words may turn out to be the speaker's own."""
-    unknown_until: float = 0.0
-    """Until then it is held back while the language spoken is not known."""
-    wordless: bool = False
-    """Its booth has recognised no words in the speaker's audio."""
-    letters: int = 0
-    """Of the text since the booth was last asked."""
-    judged_letters: int = 0
-    """Of these, so many were there when the text was last judged."""
-    heard_out_until: float = 0.0
-    """Held back till then: it may interpret a backchannel."""
-    doubted_until: float = 0.0
-    """Held back till then: it may be no interpretation."""
-    sound_bytes: int = 0
-    """Voice since the booth was last asked, without the silence before it."""
-    sound_at: float | None = None
-    """When the first of that voice came."""
-    last_sign_at: float = 0.0
-    """When the booth last gave text or voice, or was asked."""
-    passages: list[FloorEntry] = field(default_factory=list)
-    """What is on the floor of a channel, or waits there."""
-    heard: bool = False
-    """It was played to its end on at least one channel."""
-    reason: str = ""
-    """What was wrong with it although it was heard."""
-    unheard: str = ""
-    """Why it is not heard on the channels where it is not."""
-
-    @property
-    def lane(self) -> Lane:
-        return self.entry.lane
-
-    @property
-    def begun(self) -> bool:
-        """Whether some of it has been heard somewhere."""
-        return self.heard or self.entry.first_played_at is not None
-
-    def hold(self) -> None:
-        """Hold it back for as long as something about it is not certain."""
-        for passage in self.passages:
-            passage.held_until = max(self.heard_out_until, self.unknown_until, self.doubted_until)
-
-
 class Renditions:
-    """The renditions of one room that are not settled, indexed by utterance and lane."""
+    """Takes each rendition of one room on its way."""
 
     def __init__(
         self, plan: RoomPlan, out: list[Effect], usage: UsageMeter, booths: Booths, captions: Captions
@@ -110,31 +43,7 @@ class Renditions:
         self._channels = Channels(out)
         self._streams: set[str] = set()
         """Media streams that can carry a voice."""
-        self._open: dict[str, dict[Lane, Rendition]] = {}
-        """By utterance. An utterance without open renditions is not in it."""
-
-    # --- what is open --------------------------------------------------------------------------
-
-    def find(self, lane: Lane, utterance: str) -> Rendition | None:
-        return self._open.get(utterance, {}).get(lane)
-
-    def expected(self, lane: Lane, utterance: str) -> Rendition | None:
-        """Return the rendition a booth speaks about, if it may speak and has not said its last word."""
-        found = self.find(lane, utterance)
-        if found is None or not found.asked or found.complete or found.entry.kind is EntryKind.PASSTHROUGH:
-            return None
-        return found
-
-    def of(self, utterance: str) -> list[Rendition]:
-        """Return the renditions of an utterance, lane by lane."""
-        return list(self._open.get(utterance, {}).values())
-
-    def legs(self, first: Rendition) -> list[Rendition]:
-        """Return the renditions that interpret this one, and have not been asked for yet."""
-        return [leg for leg in self.of(first.spoken.id) if leg.via == first.lane and leg.entry.committed_at is None]
-
-    def all(self) -> list[Rendition]:
-        return [rendition for lanes in self._open.values() for rendition in lanes.values()]
+        self.open = OpenRenditions()
 
     def entries(self) -> list[Entry]:
         """Return the open entries of the ledger."""
@@ -170,7 +79,7 @@ class Renditions:
         if not route.spoken or self._booths.voiceless:
             rendition.channels, rendition.unheard = (), self._booths.voiceless or READ_ONLY
         if route.via is not None:
-            if self.find(route.via, spoken.id) is None:
+            if self.open.find(route.via, spoken.id) is None:
                 self.abandon([rendition], "relay_failed")
             return
         rendition.entry.heard += len(pcm)
@@ -182,7 +91,7 @@ class Renditions:
 
     def hear(self, utterance: str, pcm: bytes) -> None:
         """Let the booths hear the next piece of an utterance."""
-        renditions = self.of(utterance)
+        renditions = self.open.of(utterance)
         if renditions and (kept := renditions[0].spoken.voice) is not None:
             kept += pcm
         for rendition in renditions:
@@ -204,9 +113,7 @@ class Renditions:
 
     def pass_through(self, utterance: str, pcm: bytes, age_s: float, now: float) -> bool:
         """Let other rooms hear the speaker's own voice, frame by frame; returns whether any room does."""
-        passed = [
-            rendition for rendition in self.of(utterance) if rendition.lane.passthrough and not rendition.complete
-        ]
+        passed = [one for one in self.open.of(utterance) if one.lane.passthrough and not one.complete]
         for rendition in passed:
             self._pass(rendition, pcm, age_s, now)
         return bool(passed)
@@ -222,7 +129,7 @@ class Renditions:
 
     def commit(self, spoken: Utterance, patience_ms: int, now: float) -> None:
         """End the speaker's turn: the booths that hear the speaker are asked to interpret."""
-        for rendition in self.of(spoken.id):
+        for rendition in self.open.of(spoken.id):
             rendition.entry.ended_at = spoken.ended_at
             rendition.entry.patience_ms = patience_ms
             if rendition.entry.kind is EntryKind.PASSTHROUGH:
@@ -238,7 +145,7 @@ class Renditions:
         spoken, entry = rendition.spoken, rendition.entry
         if rendition.lane in self._booths:
             self._out.append(Cancel(rendition.lane, spoken.id))
-        self.abandon(self.legs(rendition), "relay_failed")
+        self.abandon(self.open.legs(rendition), "relay_failed")
         for passage in list(rendition.passages):
             self._take_off(rendition, passage)
         entry.kind, rendition.channels, rendition.asked = EntryKind.PASSTHROUGH, rendition.passed_through, True
@@ -292,7 +199,7 @@ class Renditions:
         self._booths.begin_work(lane)
         chair = spoken.speaker == self._plan.chair
         rendition = Rendition(entry, spoken, route.channels, route.passed_through, route.via, chair=chair)
-        self._open.setdefault(spoken.id, {})[lane] = rendition
+        self.open.add(rendition)
         return rendition
 
     def _enter(self, rendition: Rendition, now: float, *, yields: bool = False) -> None:
@@ -316,11 +223,8 @@ class Renditions:
         """
         entry = rendition.entry
         entry.received += len(pcm)
-        if (
-            not rendition.sound_bytes
-            and rendition.entry.kind is not EntryKind.PASSTHROUGH
-            and not from_first_sound(pcm)
-        ):
+        interpreted = entry.kind is not EntryKind.PASSTHROUGH
+        if interpreted and not rendition.sound_bytes and not from_first_sound(pcm):
             for playout in entry.playouts.values():
                 playout.dropped += len(pcm)
             return
@@ -369,11 +273,11 @@ class Renditions:
         for channel in list(self._channels.floors):
             broken_off = self._channels.broken_off(channel, now)
             if broken_off is not None:
-                self.silence(self._owner(broken_off), [broken_off], "stale")
+                self.silence(self.open.owner(broken_off), [broken_off], "stale")
             if self._channels.floors[channel].speaking is None:
                 self._leave_out(channel, now)
             for passage in self._channels.play(channel, now, quiet=quiet):
-                rendition = self._owner(passage)
+                rendition = self.open.owner(passage)
                 rendition.heard = rendition.heard or passage.entry.playouts[channel].played > 0
                 self._take_off(rendition, passage)
                 self._settle_if_over(rendition)
@@ -382,7 +286,7 @@ class Renditions:
     def _leave_out(self, channel: str, now: float) -> None:
         """Take off a channel what would be heard too late."""
         while (excess := self._channels.too_much(channel, now)) is not None:
-            self.silence(self._owner(excess), [excess], "queue_full")
+            self.silence(self.open.owner(excess), [excess], "queue_full")
 
     def set_stream(self, name: str, *, ready: bool) -> None:
         """Note whether a media stream can carry a voice; what should be heard on one that cannot is read."""
@@ -391,7 +295,7 @@ class Renditions:
 
     def _read_where_away(self) -> None:
         """Take off their floors the passages whose channel no media stream carries now: nobody knows for how long."""
-        for rendition in self.all():
+        for rendition in self.open.all():
             away = [passage for passage in rendition.passages if not self._carried(passage.channel)]
             if away:
                 self.silence(rendition, away, AWAY)
@@ -400,9 +304,6 @@ class Renditions:
         """Return whether the channel's media stream is ready; channels of listeners need none."""
         carrier = stream(self._plan, channel)
         return carrier is None or carrier in self._streams
-
-    def _owner(self, passage: FloorEntry) -> Rendition:
-        return self._open[passage.entry.utterance][passage.entry.lane]
 
     def _take_off(self, rendition: Rendition, passage: FloorEntry) -> None:
         self._channels.drop(passage)
@@ -419,15 +320,10 @@ class Renditions:
             spare: whose words go on being heard.
         """
 
-        def concerned(rendition: Rendition) -> bool:
-            if rendition.spoken.speaker == spare:
-                return False
-            if any(passage.stage is not FloorStage.WAITING for passage in rendition.passages):
-                return True
-            return not sounding_only and (rendition.spoken.ended_at is not None or bool(rendition.passages))
-
-        interpreted = [rendition for rendition in self.all() if rendition.entry.kind is not EntryKind.PASSTHROUGH]
-        self.abandon([rendition for rendition in interpreted if concerned(rendition)], reason)
+        for rendition in self.open.all():
+            spared = rendition.entry.kind is EntryKind.PASSTHROUGH or rendition.spoken.speaker == spare
+            if not spared and (rendition.sounding or (not sounding_only and rendition.due)):
+                self.abandon([rendition], reason)
 
     def abandon(self, renditions: Iterable[Rendition], reason: str) -> None:
         for rendition in renditions:
@@ -435,7 +331,7 @@ class Renditions:
 
     def withdraw(self, rendition: Rendition, state: EntryState, reason: str) -> None:
         """Make the booth forget a rendition, and settle it; does nothing if it is settled already."""
-        if not self._is_open(rendition):
+        if not self.open.has(rendition):
             return
         for passage in list(rendition.passages):
             self._take_off(rendition, passage)
@@ -445,10 +341,7 @@ class Renditions:
 
     def settle(self, rendition: Rendition, state: EntryState, reason: str = "") -> None:
         """Move a rendition into its final state: the only way there."""
-        lanes = self._open[rendition.spoken.id]
-        del lanes[rendition.lane]
-        if not lanes:
-            del self._open[rendition.spoken.id]
+        self.open.remove(rendition)
         for passage in list(rendition.passages):
             self._take_off(rendition, passage)
         rendition.entry.faults += rendition.spoken.flags
@@ -460,7 +353,7 @@ class Renditions:
         self._out.append(Settled(rendition.entry))
         if not rendition.complete:
             self._booths.end_work(rendition.lane)
-            self.abandon(self.legs(rendition), "relay_failed")
+            self.abandon(self.open.legs(rendition), "relay_failed")
 
     def finish_caption(self, rendition: Rendition) -> None:
         """Make a complete caption final that was not yet, because it might have been the speaker's own words."""
@@ -469,16 +362,13 @@ class Renditions:
             self._captions.finish(rendition.spoken, rendition.lane.target, flags)
 
     def _settle_if_over(self, rendition: Rendition) -> None:
-        if not rendition.complete or rendition.passages or not self._is_open(rendition):
+        if not rendition.complete or rendition.passages or not self.open.has(rendition):
             return
         if rendition.heard:
             self.settle(rendition, EntryState.SPOKEN, rendition.reason)
         else:
             text = self._captions.text(rendition.spoken.id, rendition.lane.target)
             self.settle(rendition, EntryState.CAPTION_ONLY if text else EntryState.ABANDONED, rendition.unheard)
-
-    def _is_open(self, rendition: Rendition) -> bool:
-        return self.find(rendition.lane, rendition.spoken.id) is rendition
 
     # --- the plan and the clock ----------------------------------------------------------------
 
@@ -489,15 +379,14 @@ class Renditions:
 
     def tick(self, now: float) -> None:
         """Abandon the renditions whose model has given no sign for `MODEL_PATIENCE_S`."""
-        for rendition in self.all():
-            deadline = _model_deadline(rendition)
-            if deadline is not None and now >= deadline:
+        for rendition in self.open.all():
+            if rendition.model_due_at is not None and now >= rendition.model_due_at:
                 self.abandon([rendition], "model_timeout")
 
     def tidy(self, now: float) -> None:
         """Forget utterances, and channels the plan no longer has, once nothing more will come of them."""
         self._channels.forget(channels(self._plan))
-        self._captions.forget(now, self._open)
+        self._captions.forget(now, self.open)
 
     def next_frame_at(self, now: float, *, quiet: bool) -> float | None:
         """When `play` has something to do."""
@@ -506,13 +395,5 @@ class Renditions:
 
     def deadline(self) -> float | None:
         """When `tick` has something to do."""
-        deadlines = (_model_deadline(rendition) for rendition in self.all())
+        deadlines = (rendition.model_due_at for rendition in self.open.all())
         return min((at for at in deadlines if at is not None), default=None)
-
-
-def _model_deadline(rendition: Rendition) -> float | None:
-    """When to give up waiting for the model; None before its turn and after its last word."""
-    committed_at = rendition.entry.committed_at
-    if committed_at is None or rendition.complete:
-        return None
-    return max(committed_at, rendition.last_sign_at) + MODEL_PATIENCE_S

@@ -334,7 +334,7 @@ class InterpreterSession:
                 self._turns.clear()
                 self._passing_through.clear()
                 self._not_passed.clear()
-                self._renditions.abandon(self._renditions.all(), "paused")
+                self._renditions.abandon(self._renditions.open.all(), "paused")
             case Order.RESUME:
                 self._paused = False
             case _:
@@ -414,7 +414,7 @@ class InterpreterSession:
     # --- the end ----------------------------------------------------------------------------------
 
     def _end(self, reason: str, now: float) -> list[Effect]:
-        self._renditions.abandon(self._renditions.all(), reason)
+        self._renditions.abandon(self._renditions.open.all(), reason)
         self._captions.forget(math.inf, ())  # no more words will come
         for number, (lane, tokens) in enumerate(self._usage.rest().items(), 1):
             name = f"{self._name}-usage-{number}"

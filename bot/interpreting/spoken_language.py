@@ -18,7 +18,8 @@ from bot.interpreting.ledger import EntryKind, EntryState
 from bot.interpreting.plan import AUTO, RoomPlan, primary, script
 from bot.interpreting.quality.echo_loops import words_of
 from bot.interpreting.quality.language_id import IdentifyLanguage, in_another_language, in_another_script
-from bot.interpreting.renditions import Rendition, Renditions
+from bot.interpreting.rendition import Rendition
+from bot.interpreting.renditions import Renditions
 
 LANGUAGE_S = 1.0
 """Seconds from the first sound of an interpretation for which the speaker's words are waited for. The service promises
@@ -75,7 +76,11 @@ class SpokenLanguages:
             if found:
                 self._spoke(spoken, found, now)
             elif not spoken.doubtful:
-                any(self.repeats(rendition, now) for rendition in self._renditions.of(spoken.id) if rendition.complete)
+                any(
+                    self.repeats(rendition, now)
+                    for rendition in self._renditions.open.of(spoken.id)
+                    if rendition.complete
+                )
         self._captions.original(spoken)
 
     def awaited(self, rendition: Rendition) -> bool:
@@ -107,13 +112,13 @@ class SpokenLanguages:
         if not words or words != words_of(self._captions.text(spoken.id, target)):
             return False
         self._spoke(spoken, target, now)
-        return self._renditions.expected(rendition.lane, spoken.id) is None
+        return self._renditions.open.expected(rendition.lane, spoken.id) is None
 
     def _spoke(self, spoken: Utterance, language: str, now: float) -> None:
         """Withdraw what interprets an utterance into its own language; the speaker's own voice takes its place."""
         spoken.recognised = language
         self._captions.original(spoken)  # before a line of the same words is closed
-        for rendition in self._renditions.of(spoken.id):
+        for rendition in self._renditions.open.of(spoken.id):
             if primary(rendition.lane.target) != primary(language):
                 self._renditions.finish_caption(rendition)
                 rendition.unknown_until = 0.0

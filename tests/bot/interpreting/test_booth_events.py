@@ -30,7 +30,8 @@ from bot.interpreting.plan import AUTO, Lane, Mode, RoomPlan
 from bot.interpreting.quality.checks import Fault, Guard
 from bot.interpreting.quality.echo_loops import LOOP_LENGTH, EchoLoopBreaker
 from bot.interpreting.quality.language_id import identify_none
-from bot.interpreting.renditions import Rendition, Renditions
+from bot.interpreting.rendition import Rendition
+from bot.interpreting.renditions import Renditions
 from bot.interpreting.routing import Route, RoutingTable
 from bot.interpreting.spoken_language import LANGUAGE_S, SpokenLanguages
 from bot.interpreting.usage_meter import UsageMeter
@@ -103,7 +104,7 @@ class Desk:
         return spoken
 
     def one(self, lane: Lane = LANE, name: str = "u-1") -> Rendition:
-        found = self.books.find(lane, name)
+        found = self.books.open.find(lane, name)
         assert found is not None
         return found
 

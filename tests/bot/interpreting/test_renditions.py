@@ -26,7 +26,8 @@ from bot.interpreting.plan import Lane, Layout, Mode, RoomPlan, UsageCap
 from bot.interpreting.playout.catch_up import VOICE_LIMIT_MS
 from bot.interpreting.playout.channels import DRY_S
 from bot.interpreting.playout.floor import FloorStage
-from bot.interpreting.renditions import MODEL_PATIENCE_S, Rendition, Renditions
+from bot.interpreting.rendition import MODEL_PATIENCE_S, Rendition
+from bot.interpreting.renditions import Renditions
 from bot.interpreting.routing import Route, RoutingTable
 from bot.interpreting.usage_meter import UsageMeter
 from tests.support.audio import FRAME_BYTES, numbered, numbers
@@ -69,7 +70,7 @@ class Books:
         self.books.commit(spoken, 500, spoken.began_at + 2.5)
 
     def one(self, name: str = "u-1", lane: Lane = LANE) -> Rendition:
-        found = self.books.find(lane, name)
+        found = self.books.open.find(lane, name)
         assert found is not None
         return found
 
@@ -111,12 +112,12 @@ def test_an_utterance_is_heard_interpreted_and_spoken() -> None:
     books = Books()
     spoken = books.begins()
     one = books.one()
-    assert (one.entry.state, books.books.expected(LANE, "u-1"), one.passages) == (EntryState.HEARD, None, [])
+    assert (one.entry.state, books.books.open.expected(LANE, "u-1"), one.passages) == (EntryState.HEARD, None, [])
     books.books.hear("u-1", numbered(2))
     assert not books.books.pass_through("u-1", numbered(2), 0.0, 0.1)
     books.stops(spoken)
     books.books.hear("u-1", numbered(3))
-    assert (one.entry.state, books.books.expected(LANE, "u-1")) == (EntryState.COMMITTED, one)
+    assert (one.entry.state, books.books.open.expected(LANE, "u-1")) == (EntryState.COMMITTED, one)
     assert (one.entry.ended_at, one.entry.patience_ms, one.entry.committed_at) == (2.0, 500, 2.5)
     books.books.voice(one, numbered(7) * 2, 3.0)
     books.books.voice(one, numbered(8), 3.1)
@@ -124,7 +125,7 @@ def test_an_utterance_is_heard_interpreted_and_spoken() -> None:
     books.plays(3.1, 3.14)
     assert one.begun and not one.heard
     books.books.complete(one)
-    assert books.books.expected(LANE, "u-1") is None, "it has said its last word"
+    assert books.books.open.expected(LANE, "u-1") is None, "it has said its last word"
     assert books.ends() == [], "which is still to be played"
     books.plays(3.14, 3.3)
     assert books.ends() == [("u-1", "es-ES", "spoken", "")]
@@ -141,10 +142,14 @@ def test_what_is_asked_of_the_books_is_about_what_is_open() -> None:
     books.said()
     books.said(name="u-2", at=3.0)
     first, second = books.one("u-1"), books.one("u-2")
-    assert (books.books.all(), books.books.of("u-2")) == ([first, second], [second])
+    assert (books.books.open.all(), books.books.open.of("u-2")) == ([first, second], [second])
     assert books.books.entries() == [first.entry, second.entry]
     books.books.abandon([first, second], "closed")
-    assert (books.books.all(), books.books.find(LANE, "u-1"), books.books.expected(LANE, "u-1")) == ([], None, None)
+    assert (books.books.open.all(), books.books.open.find(LANE, "u-1"), books.books.open.expected(LANE, "u-1")) == (
+        [],
+        None,
+        None,
+    )
     assert books.books.entries() == []
 
 
@@ -165,7 +170,7 @@ def test_the_chair_is_heard_before_others() -> None:
         books = Books(replace(TWO_LANGUAGES, chair=chair))
         books.stops(books.begins())
         books.stops(books.begins(Route(into_english, ("room",)), name="u-2", at=1.0, speaker=BENITO))
-        for one in books.books.all():
+        for one in books.books.open.all():
             books.answered(one, 5, 4.0)
         books.plays(4.0, 5.0)
         assert [entry.lane.speaker for entry in books.entries()] == order
@@ -175,7 +180,7 @@ def test_a_booth_that_runs_along_may_speak_at_once_and_is_told_of_the_end() -> N
     books = Books(ALONG)
     spoken = books.begins()
     one = books.one()
-    assert books.books.expected(LANE, "u-1") is one
+    assert books.books.open.expected(LANE, "u-1") is one
     (passage,) = one.passages
     assert passage.simultaneous
     books.books.voice(one, numbered(1), 1.0)
@@ -283,7 +288,7 @@ def test_a_voice_that_was_held_up_is_not_heard() -> None:
 def test_no_booth_may_speak_in_place_of_the_speaker() -> None:
     books = Books(LISTENERS)
     books.begins(Route(OWN, ("en-US",)))
-    assert books.books.expected(OWN, "u-1") is None
+    assert books.books.open.expected(OWN, "u-1") is None
 
 
 # --- read, not heard ----------------------------------------------------------------------------------
@@ -444,9 +449,9 @@ def test_a_second_leg_hears_nothing_of_the_speaker_and_is_asked_when_the_first_i
     books.stops(spoken)
     first, leg = books.one(), books.one(lane=FRENCH)
     assert set(books.heard()) == {("u-1", "es-ES")}
-    assert (books.asked(), books.books.legs(first), leg.entry.ended_at) == (["es-ES"], [leg], 2.0)
+    assert (books.asked(), books.books.open.legs(first), leg.entry.ended_at) == (["es-ES"], [leg], 2.0)
     books.books.ask(leg, 3.0)
-    assert (books.asked(), books.books.legs(first)) == (["es-ES", "fr-FR"], [])
+    assert (books.asked(), books.books.open.legs(first)) == (["es-ES", "fr-FR"], [])
     books.answered(first, 5, 3.0, "Hola")
     books.answered(leg, 5, 3.5, "Salut")
     books.plays(3.5, 3.7)
@@ -471,7 +476,7 @@ def test_the_legs_of_what_breaks_off_fail_and_those_of_what_is_complete_do_not()
         if complete:
             books.answered(books.one(), 10, 3.0)
         books.books.abandon([books.one()], "closed_1011")
-        assert [one.lane for one in books.books.all()] == legs
+        assert [one.lane for one in books.books.open.all()] == legs
         failed = ("u-1", "fr-FR", "abandoned", "relay_failed")
         assert (failed in books.ends()) is not complete
 
@@ -494,7 +499,7 @@ def test_hush_stops_what_is_heard_and_what_was_said_before_but_nobody_who_speaks
     books = said_by_many()
     books.books.hush("hushed")
     assert books.ends() == [(name, "es-ES", "abandoned", "hushed") for name in ("u-1", "u-2")]
-    assert [(one.spoken.id, one.lane) for one in books.books.all()] == [("u-3", LANE), ("u-3", OWN)]
+    assert [(one.spoken.id, one.lane) for one in books.books.open.all()] == [("u-3", LANE), ("u-3", OWN)]
     assert StopPlaying("room") in books.out
     assert [effect for effect in books.out if isinstance(effect, Cancel)] == [Cancel(LANE, "u-1"), Cancel(LANE, "u-2")]
 
@@ -502,7 +507,7 @@ def test_hush_stops_what_is_heard_and_what_was_said_before_but_nobody_who_speaks
 def test_hush_stops_an_interpreter_who_runs_along_before_the_first_sound() -> None:
     books = said_by_many(simultaneous=True)
     books.books.hush("hushed")
-    assert [(one.spoken.id, one.lane) for one in books.books.all()] == [("u-3", OWN)]
+    assert [(one.spoken.id, one.lane) for one in books.books.open.all()] == [("u-3", OWN)]
 
 
 def test_hush_lets_go_of_what_would_only_be_read_too() -> None:
@@ -510,7 +515,7 @@ def test_hush_lets_go_of_what_would_only_be_read_too() -> None:
         books = Books()
         books.said(Route(LANE, ()))
         books.books.hush("hushed", sounding_only=answered)
-        assert len(books.books.all()) == left
+        assert len(books.books.open.all()) == left
 
 
 def test_hush_spares_the_words_of_whoever_speaks() -> None:
@@ -575,7 +580,7 @@ def test_what_is_abandoned_in_its_middle_leaves_the_floor_and_its_readers_know()
 def test_nobody_is_told_to_forget_where_there_is_no_booth() -> None:
     books = Books(LISTENERS)
     books.begins(Route(OWN, ("en-US",)))
-    books.books.abandon(books.books.all(), "call_ended")
+    books.books.abandon(books.books.open.all(), "call_ended")
     assert books.ends() == [("u-1", "en-US", "abandoned", "call_ended")]
     assert not any(isinstance(effect, Cancel) for effect in books.out)
 
@@ -698,7 +703,7 @@ def test_an_utterance_can_be_heard_elsewhere_as_it_was_said_in_place_of_its_inte
     one = books.one(lane=GUESSED.lane)
     books.books.voice(one, numbered(2) * 10, 2.9)
     books.books.pass_original(one, 3.0)
-    assert books.books.expected(GUESSED.lane, "u-1") is None, "what the booth says is not wanted any more"
+    assert books.books.open.expected(GUESSED.lane, "u-1") is None, "what the booth says is not wanted any more"
     assert books.told()[-1] == "Cancel"
     books.plays(3.0, 4.0)
     played = [(effect.channel, numbers(effect.pcm)) for effect in books.out if isinstance(effect, Play)]

@@ -44,7 +44,7 @@ from bot.interpreting.events import (
 )
 from bot.interpreting.ledger import EntryState
 from bot.interpreting.plan import AUTO, MIXED, Attendee, Endpointing, Lane, Mode, RoomPlan
-from bot.interpreting.renditions import MODEL_PATIENCE_S
+from bot.interpreting.rendition import MODEL_PATIENCE_S
 from tests.support.audio import numbered, numbers, soft
 from tests.support.meeting import (
     ADA,

@@ -9,7 +9,8 @@ from bot.interpreting.booths import Booths
 from bot.interpreting.captions import Captions, Utterance
 from bot.interpreting.effects import Caption, Effect, Play, Settled
 from bot.interpreting.plan import AUTO, Lane, Layout, RoomPlan
-from bot.interpreting.renditions import Rendition, Renditions
+from bot.interpreting.rendition import Rendition
+from bot.interpreting.renditions import Renditions
 from bot.interpreting.routing import Route, RoutingTable
 from bot.interpreting.spoken_language import SpokenLanguages, is_foreign, recognise
 from bot.interpreting.usage_meter import UsageMeter
@@ -52,7 +53,7 @@ class Desk:
         return self
 
     def one(self, lane: Lane) -> Rendition:
-        found = self.books.find(lane, "u-1")
+        found = self.books.open.find(lane, "u-1")
         assert found is not None
         return found
 
