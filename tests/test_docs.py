@@ -236,8 +236,8 @@ def test_the_numbers_on_the_architecture_page_are_those_of_the_code() -> None:
     speeds = ", ".join(f"{1 + catch_up.SPEED_STEP * level:g}" for level in range(1, len(catch_up.STEPS_MS)))
     limits = BoothLimits()
     for sentence in (
-        f"more than {booth_events.STALE_S:g} s after the speaker's last word",
-        f"held up for more than {booth_events.STALE_S:g} s on its way",
+        f"more than {rendition.STALE_S:g} s after the speaker's last word",
+        f"held up for more than {rendition.STALE_S:g} s on its way",
         f"the speaker's last word ({booth_events.SIMULTANEOUS_STALE_S:g} s in",
         f"breaks off for {channels.DRY_S:g} s ({channels.DRY_SIMULTANEOUS_S:g} s in",
         f"has to wait {catch_up.STEPS_MS[0] / 1000:g} s | pauses over {pacer.PAUSE_LIMIT_MS} ms are left out",

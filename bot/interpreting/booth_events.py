@@ -23,26 +23,19 @@ from bot.interpreting.events import (
     InterpretationText,
     SourceDelta,
     SourceText,
-    Usage,
 )
 from bot.interpreting.lane_status import RESTORED
 from bot.interpreting.ledger import EntryKind, EntryState
 from bot.interpreting.plan import RoomPlan
 from bot.interpreting.playout.pacer import BYTES_PER_MS
-from bot.interpreting.quality.backchannels import QUESTION_S, SHORT_MS, is_a_word, is_backchannel, is_question
+from bot.interpreting.quality.backchannels import SHORT_MS, OpenQuestion, is_a_word, is_backchannel
 from bot.interpreting.quality.checks import Fault, Guard
 from bot.interpreting.quality.echo_loops import SUSPECTED_ECHO, Echo, EchoLoopBreaker
-from bot.interpreting.rendition import Rendition
+from bot.interpreting.rendition import MODEL_SHARE_S, STALE_S, Rendition
 from bot.interpreting.renditions import Renditions
 from bot.interpreting.spoken_language import LANGUAGE_S, SpokenLanguages
 from bot.interpreting.usage_meter import UsageMeter
 
-STALE_S = 3.0
-"""Seconds after the speaker's last word. An interpretation whose sound comes later is read, not heard: the meeting has
-gone on (product page, section 6)."""
-MODEL_SHARE_S = 2.5
-"""Seconds the model is given in any case, however long the pause was that ended the turn: the worst of a healthy
-model."""
 SIMULTANEOUS_STALE_S = 8.0
 """`STALE_S` of a simultaneous interpretation: healthy streams are 3-5.4 s late."""
 HEAR_OUT_S = 0.4
@@ -52,8 +45,6 @@ CONDENSED = "condensed"
 """Flag of a caption: it was asked for in fewer words."""
 GLOSSARY_IGNORED = "glossary"
 """Why a lane that works is not served as asked for: its engine takes no glossary. Its interpretations are checked."""
-RESPONSE_KINDS = ("input_text", "input_audio", "input_cached", "output_text", "output_audio")
-"""Kinds of tokens of a response."""
 DOUBT_S = 0.3
 """Seconds of voice held back where the text is doubtful: it runs 1 s or more ahead of the voice by then."""
 FAULTY = "faulty"
@@ -94,8 +85,7 @@ class BoothEvents:
         self._guard = guard
         self._languages = languages
         self._usage = usage
-        self._question: tuple[str, float] | None = None
-        """Who asked a question, if that is the last thing anybody said, and when."""
+        self._question = OpenQuestion()
 
     def follow(self, plan: RoomPlan) -> None:
         """Judge interpretations by the plan's glossary from now on."""
@@ -143,7 +133,7 @@ class BoothEvents:
             self._usage.use(event.lane, event.usage.by_kind())
             return
         entry = rendition.entry
-        _count(entry.tokens, event.usage)
+        entry.count(event.usage.by_kind())
         if event.outcome not in (InterpretationOutcome.COMPLETED, InterpretationOutcome.INCOMPLETE):
             if event.reason not in _TRANSIENT or not self._ask_again(rendition, now):
                 self._renditions.abandon([rendition], event.reason or event.outcome)
@@ -198,7 +188,7 @@ class BoothEvents:
             return True  # it was held up on its way to us
         if entry.ended_at is None or entry.committed_at is None or entry.kind is not EntryKind.UTTERANCE:
             return False
-        due_at = entry.ended_at + SIMULTANEOUS_STALE_S if rendition.simultaneous else _due_at(rendition)
+        due_at = entry.ended_at + SIMULTANEOUS_STALE_S if rendition.simultaneous else rendition.sound_due_at
         if rendition.sound_at is not None:
             sound_s = rendition.sound_bytes / (BYTES_PER_MS * 1000)
             due_at = max(due_at, rendition.sound_at + sound_s + MODEL_SHARE_S)
@@ -233,16 +223,14 @@ class BoothEvents:
             return
         self._languages.recognised(spoken, now)
         for rendition in self._renditions.open.of(event.utterance):
-            if text.strip() and _is_short(spoken) and _may_still_be_dropped(rendition):
+            if text.strip() and _is_short(spoken) and rendition.droppable:
                 if self._is_backchannel(spoken, text, spoken.source):
                     self._withdraw_backchannel(rendition)
                 else:
                     rendition.heard_out_until = 0.0
             self._watch(rendition, now, anew=True)
             rendition.hold()
-        asked = is_question(text)
-        if asked or (self._question is not None and self._question[0] == spoken.speaker):
-            self._question = (spoken.speaker, now) if asked else None
+        self._question.said(spoken.speaker, text, now)
 
     def turn_ended(self, spoken: Utterance, now: float) -> None:
         """Judge by its sound whether an utterance is our own voice, before it is interpreted."""
@@ -330,7 +318,7 @@ class BoothEvents:
         if shown:
             rendition.doubted_until = math.inf  # till it is complete, and another one is asked for, or it is read
         elif rendition.via is None and self._guard.begins_in_source(text, lane):
-            rendition.doubted_until = _due_at(rendition)
+            rendition.doubted_until = rendition.sound_due_at
         elif self._guard.is_doubtful(original, text, lane):
             rendition.doubted_until = (now if rendition.sound_at is None else rendition.sound_at) + DOUBT_S
         else:
@@ -346,7 +334,9 @@ class BoothEvents:
             return False
         if rendition.spoken.recognised == rendition.lane.target:
             return False  # the speaker's own words, heard where the speaker is not
-        entry.faults = self._judge(rendition, text)
+        entry.faults = self._guard.examine(self._original(rendition), text, rendition.lane, self._glossary)
+        if entry.condensed:  # which is shorter than it would be
+            entry.faults = tuple(fault for fault in entry.faults if fault != Fault.LENGTH)
         if outcome is not InterpretationOutcome.COMPLETED:
             entry.faults = tuple(fault for fault in entry.faults if fault in _SHOWN_BY_A_PART)
             return False
@@ -357,7 +347,7 @@ class BoothEvents:
         """Ask for another interpretation, once, if nothing of this one was heard and there is time; returns whether."""
         entry = rendition.entry
         took_s = now - (entry.committed_at or now)
-        in_time = not rendition.complete and now + took_s <= _due_at(rendition)
+        in_time = not rendition.complete and now + took_s <= rendition.sound_due_at
         too_late = entry.strict or rendition.begun or rendition.simultaneous or self._renditions.open.legs(rendition)
         if entry.kind is not EntryKind.UTTERANCE or too_late or not in_time:
             return False
@@ -369,12 +359,6 @@ class BoothEvents:
             Interpret(rendition.lane, entry.utterance, strict=True, speed=entry.speed, condensed=entry.condensed)
         )
         return True
-
-    def _judge(self, rendition: Rendition, text: str) -> tuple[str, ...]:
-        faults = self._guard.examine(self._original(rendition), text, rendition.lane, self._glossary)
-        if rendition.entry.condensed:  # which is shorter than it would be
-            return tuple(fault for fault in faults if fault != Fault.LENGTH)
-        return faults
 
     def _original(self, rendition: Rendition) -> str | None:
         """Return the words to judge by; None if they are not known, or not the speaker's."""
@@ -388,16 +372,15 @@ class BoothEvents:
     def _may_be_backchannel(self, rendition: Rendition) -> bool:
         """Return whether the speaker's words are not known, and were few enough to be a backchannel."""
         spoken = rendition.spoken
-        return not spoken.source_text and _is_short(spoken) and _may_still_be_dropped(rendition)
+        return not spoken.source_text and _is_short(spoken) and rendition.droppable
 
     def _is_backchannel(self, spoken: Utterance, text: str, language: str) -> bool:
-        asker, asked_at = self._question or (spoken.speaker, 0.0)
         return is_backchannel(
             text,
             language,
             voiced_ms=spoken.voiced_ms,
             talked_over=spoken.talked_over,
-            asked=asker != spoken.speaker and spoken.began_at <= asked_at + QUESTION_S,
+            asked=self._question.awaits(spoken.speaker, spoken.began_at),
         )
 
     def _withdraw_backchannel(self, rendition: Rendition) -> None:
@@ -406,25 +389,5 @@ class BoothEvents:
         self._renditions.withdraw(rendition, EntryState.NOT_NEEDED, "backchannel")
 
 
-def _due_at(rendition: Rendition) -> float:
-    """When the first sound of an interpretation is due."""
-    entry = rendition.entry
-    committed_at = entry.committed_at or 0.0
-    given_at = committed_at - rendition.spoken.age_s
-    return max((entry.ended_at or committed_at) + STALE_S, given_at + MODEL_SHARE_S)
-
-
 def _is_short(spoken: Utterance) -> bool:
     return spoken.ended_at is not None and spoken.voiced_ms <= SHORT_MS
-
-
-def _may_still_be_dropped(rendition: Rendition) -> bool:
-    """Return whether nobody would notice: none of it has been heard, and no relay hangs on it."""
-    interpreted = rendition.entry.kind is EntryKind.UTTERANCE and rendition.via is None
-    return interpreted and not rendition.begun and not rendition.complete
-
-
-def _count(tokens: dict[str, int], usage: Usage) -> None:
-    """Add the tokens of a response to those of the entry."""
-    for kind, count in (dict.fromkeys(RESPONSE_KINDS, 0) | usage.by_kind()).items():
-        tokens[kind] = tokens.get(kind, 0) + count

@@ -41,6 +41,9 @@ class EntryKind(StrEnum):
 
 FINAL = frozenset({EntryState.SPOKEN, EntryState.CAPTION_ONLY, EntryState.NOT_NEEDED, EntryState.ABANDONED})
 
+RESPONSE_KINDS = ("input_text", "input_audio", "input_cached", "output_text", "output_audio")
+"""Kinds of tokens of a response."""
+
 # The table is the rule: what is not listed cannot happen. A final state leads nowhere.
 NEXT: dict[EntryState, frozenset[EntryState]] = {
     EntryState.HEARD: FINAL - {EntryState.SPOKEN} | {EntryState.COMMITTED, EntryState.TRANSLATED},
@@ -115,6 +118,11 @@ class Entry:
     @property
     def heard_ms(self) -> int:
         return self.heard // BYTES_PER_MS
+
+    def count(self, used: dict[str, int]) -> None:
+        """Add the tokens of a response, by their kinds."""
+        for kind, count in (dict.fromkeys(RESPONSE_KINDS, 0) | used).items():
+            self.tokens[kind] = self.tokens.get(kind, 0) + count
 
 
 class IllegalTransition(Exception):

@@ -9,6 +9,12 @@ from bot.interpreting.ledger import Entry, EntryKind
 from bot.interpreting.plan import Lane
 from bot.interpreting.playout.floor import FloorEntry, FloorStage
 
+STALE_S = 3.0
+"""Seconds after the speaker's last word. An interpretation whose sound comes later is read, not heard: the meeting has
+gone on (product page, section 6)."""
+MODEL_SHARE_S = 2.5
+"""Seconds the model is given in any case, however long the pause was that ended the turn: the worst of a healthy
+model."""
 MODEL_PATIENCE_S = 10.0
 """Seconds from the end of a turn to the model's first sign, and between two signs, before the model is given up. Models
 need 0.5-2.5 s to their first audio (realtime protocol sheet, section 8): at four times the worst the model hangs."""
@@ -72,12 +78,25 @@ class Rendition:
         return self.heard or self.entry.first_played_at is not None
 
     @property
+    def droppable(self) -> bool:
+        """Whether nobody would notice its loss: none of it has been heard, and no relay hangs on it."""
+        interpreted = self.entry.kind is EntryKind.UTTERANCE and self.via is None
+        return interpreted and not self.begun and not self.complete
+
+    @property
+    def sound_due_at(self) -> float:
+        """When the first sound of an interpretation is due."""
+        committed_at = self.entry.committed_at or 0.0
+        given_at = committed_at - self.spoken.age_s
+        return max((self.entry.ended_at or committed_at) + STALE_S, given_at + MODEL_SHARE_S)
+
+    @property
     def sounding(self) -> bool:
         """Whether its first sound has come, on a channel."""
         return any(passage.stage is not FloorStage.WAITING for passage in self.passages)
 
     @property
-    def due(self) -> bool:
+    def expected_to_be_heard(self) -> bool:
         """Whether it is expected to be heard: it has its place on a floor, or the speaker has finished."""
         return self.spoken.ended_at is not None or bool(self.passages)
 

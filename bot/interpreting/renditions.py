@@ -322,7 +322,7 @@ class Renditions:
 
         for rendition in self.open.all():
             spared = rendition.entry.kind is EntryKind.PASSTHROUGH or rendition.spoken.speaker == spare
-            if not spared and (rendition.sounding or (not sounding_only and rendition.due)):
+            if not spared and (rendition.sounding or (not sounding_only and rendition.expected_to_be_heard)):
                 self.abandon([rendition], reason)
 
     def abandon(self, renditions: Iterable[Rendition], reason: str) -> None:

@@ -80,3 +80,21 @@ def is_backchannel(text: str, language: str, *, voiced_ms: int, talked_over: boo
     if asked:
         hums &= _FILLERS
     return bool(words) and all(word in hums or word in assents for word in words)
+
+
+class OpenQuestion:
+    """The question that somebody has asked, if that is the last thing anybody said."""
+
+    def __init__(self) -> None:
+        self._asked: tuple[str, float] | None = None
+        """By whom, and when."""
+
+    def said(self, speaker: str, text: str, now: float) -> None:
+        """Note what somebody said. Others' words leave a question open: they may be the answer."""
+        asked = is_question(text)
+        if asked or (self._asked is not None and self._asked[0] == speaker):
+            self._asked = (speaker, now) if asked else None
+
+    def awaits(self, speaker: str, at: float) -> bool:
+        """Return whether words that this speaker began at this time may answer it."""
+        return self._asked is not None and self._asked[0] != speaker and at <= self._asked[1] + QUESTION_S

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.interpreting.booth_events import DOUBT_S, HEAR_OUT_S, MODEL_SHARE_S, STALE_S, BoothEvents
+from bot.interpreting.booth_events import DOUBT_S, HEAR_OUT_S, BoothEvents
 from bot.interpreting.booths import Booths
 from bot.interpreting.captions import Captions, Utterance
 from bot.interpreting.effects import Cancel, Caption, Effect, Hear, Interpret, LaneReady, LaneServed, Release, Settled
@@ -30,7 +30,7 @@ from bot.interpreting.plan import AUTO, Lane, Mode, RoomPlan
 from bot.interpreting.quality.checks import Fault, Guard
 from bot.interpreting.quality.echo_loops import LOOP_LENGTH, EchoLoopBreaker
 from bot.interpreting.quality.language_id import identify_none
-from bot.interpreting.rendition import Rendition
+from bot.interpreting.rendition import MODEL_SHARE_S, STALE_S, Rendition
 from bot.interpreting.renditions import Renditions
 from bot.interpreting.routing import Route, RoutingTable
 from bot.interpreting.spoken_language import LANGUAGE_S, SpokenLanguages

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from bot.interpreting.ledger import FINAL, NEXT, Entry, EntryState, IllegalTransition, Ledger
+from bot.interpreting.ledger import FINAL, NEXT, RESPONSE_KINDS, Entry, EntryState, IllegalTransition, Ledger
 from bot.interpreting.plan import Lane
 
 INTO_SPANISH = Lane("8:acs:ada", "en-US", "es-ES")
@@ -88,3 +88,10 @@ def test_an_utterance_is_opened_once_in_each_lane() -> None:
 
 def test_what_was_heard_is_counted_in_bytes_of_pcm16_at_24_khz() -> None:
     assert Entry("u-1", Lane("8:acs:1", "en-US", "es-ES"), EntryState.HEARD, 0.0, heard=48_000).heard_ms == 1_000
+
+
+def test_the_tokens_of_every_response_are_added_up() -> None:
+    entry = Entry("u-1", Lane("ada", "en-US", "es-ES"), EntryState.HEARD, 0.0)
+    for _ in range(2):
+        entry.count({"output_audio": 5, "other": 1})
+    assert entry.tokens == dict.fromkeys(RESPONSE_KINDS, 0) | {"output_audio": 10, "other": 2}

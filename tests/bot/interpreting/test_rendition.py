@@ -6,7 +6,7 @@ from bot.interpreting.captions import Utterance
 from bot.interpreting.ledger import Entry, EntryKind, EntryState
 from bot.interpreting.plan import Lane
 from bot.interpreting.playout.floor import FloorEntry, FloorStage
-from bot.interpreting.rendition import MODEL_PATIENCE_S, OpenRenditions, Rendition
+from bot.interpreting.rendition import MODEL_PATIENCE_S, MODEL_SHARE_S, STALE_S, OpenRenditions, Rendition
 
 LANE, RELAYED = Lane("8:acs:ada", "en-US", "es-ES"), Lane("8:acs:ada", "es-ES", "fr-FR")
 
@@ -33,12 +33,31 @@ def test_it_has_begun_once_some_of_it_was_heard() -> None:
 
 def test_it_is_due_with_a_place_on_a_floor_or_after_the_speakers_last_word() -> None:
     one, other = rendition(), rendition()
-    assert not one.due and not one.sounding
+    assert not one.expected_to_be_heard and not one.sounding
     passage = on_the_floor(one)
     other.spoken.ended_at = 2.0
-    assert one.due and other.due and not one.sounding
+    assert one.expected_to_be_heard and other.expected_to_be_heard and not one.sounding
     passage.stage = FloorStage.SPEAKING
     assert one.sounding
+
+
+def test_its_loss_is_not_noticed_before_it_is_heard_or_complete() -> None:
+    one, leg = rendition(), rendition(RELAYED, via=LANE)
+    assert one.droppable and not leg.droppable
+    one.heard = True
+    assert not one.droppable
+    one.heard, one.complete = False, True
+    assert not one.droppable
+
+
+def test_its_sound_is_due_soon_after_the_last_word_and_the_model_has_its_time() -> None:
+    one = rendition()
+    one.entry.ended_at, one.entry.committed_at = 2.0, 2.5
+    assert one.sound_due_at == max(2.0 + STALE_S, 2.5 + MODEL_SHARE_S)
+    one.entry.committed_at = 4.0
+    assert one.sound_due_at == 4.0 + MODEL_SHARE_S
+    one.spoken.age_s = 1.0
+    assert one.sound_due_at == 3.0 + MODEL_SHARE_S
 
 
 def test_it_is_held_back_for_the_longest_of_its_reasons() -> None:

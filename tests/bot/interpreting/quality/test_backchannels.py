@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.interpreting.plan import AUTO
-from bot.interpreting.quality.backchannels import SHORT_MS, is_a_word, is_backchannel, is_question
+from bot.interpreting.quality.backchannels import (
+    QUESTION_S,
+    SHORT_MS,
+    OpenQuestion,
+    is_a_word,
+    is_backchannel,
+    is_question,
+)
 
 
 def is_one(
@@ -83,3 +90,15 @@ def test_an_answer_to_a_question_is_swallowed_only_if_it_is_a_hum(text: str, lan
 @pytest.mark.parametrize(("text", "asks"), [("Really?", True), ("¿Sí? »", True), ("Really.", False), ("", False)])
 def test_a_question_ends_as_one(text: str, asks: bool) -> None:
     assert is_question(text) is asks
+
+
+def test_a_question_waits_for_the_others_and_for_ten_seconds() -> None:
+    question = OpenQuestion()
+    assert not question.awaits("ada", 0.0)
+    question.said("ada", "Is that so?", 1.0)
+    assert question.awaits("ben", 1.0 + QUESTION_S) and not question.awaits("ben", 1.1 + QUESTION_S)
+    assert not question.awaits("ada", 2.0)
+    question.said("ben", "Hm.", 2.0)
+    assert question.awaits("cleo", 3.0), "it may still be answered"
+    question.said("ada", "I think so.", 4.0)
+    assert not question.awaits("ben", 5.0)
