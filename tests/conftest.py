@@ -28,7 +28,6 @@ ON_THE_LINE = (
     "benchmarks/test_admin_reads.py",
     "benchmarks/test_emulator_load.py",
     "benchmarks/test_guard.py",
-    "benchmarks/test_joins.py",
     "benchmarks/test_line.py",
     "benchmarks/test_speech.py",
     "benchmarks/test_subjects.py",
@@ -66,6 +65,25 @@ ON_THE_LINE = (
     "virtual",
 )
 """Folders and files whose tests open sockets or start processes. One test elsewhere that does is marked `line`."""
+LONGEST_FIRST = (
+    "contract/test_restart.py",
+    "replicas/test_takeover.py",
+    "browser/test_page.py",
+    "contract/test_line_acs_faults.py",
+    "demo/test_run_meeting.py",
+    "benchmarks/interpretation/test_meeting.py",
+    "contract/test_realtime_local_engine.py",
+    "benchmarks/test_subjects.py",
+    "contract/test_line_sick_engines.py",
+    "emulator/engine/local/test_recordings.py",
+    "contract/test_line.py",
+    "contract/test_line_misbehaving.py",
+    "virtual/test_hour.py",
+    "emulator/engine/local/test_round_trip.py",
+    "contract/test_line_simultaneous.py",
+    "contract/test_line_auto.py",
+)
+"""Files that take 8 s and more. They begin first, so that what runs beside them ends at the same time."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -90,7 +108,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests that are asked for: by default all but those marked `soak`."""
+    """Keep the tests that are asked for, by default all but those marked `soak`, and put them in order."""
+    places = {ROOT / name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
     for item in items:
         if _is_on_the_line(item):
             item.add_marker("line")

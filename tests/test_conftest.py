@@ -50,3 +50,9 @@ def test_a_broken_rule_fails_the_test(
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
     result.assert_outcomes(**outcome)
     assert words in result.stdout.str()
+
+
+def test_files_that_are_named_exist(pytestconfig: pytest.Config) -> None:
+    rules = pytestconfig.pluginmanager.get_plugin(str(pytestconfig.rootpath / "tests" / "conftest.py"))
+    assert rules is not None
+    assert [name for name in (*rules.ON_THE_LINE, *rules.LONGEST_FIRST) if not (rules.ROOT / name).exists()] == []

@@ -27,7 +27,7 @@ def judge(result: FailoverResult) -> None:
     assert second.interpreted == second.said
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_a_killed_replica_loses_the_utterance_that_is_being_said_and_no_other(tmp_path: Path) -> None:
     async with cluster.running(tmp_path) as three:
         killed = await lose_replica(three, ReplicaLoss.KILLED, utterances=1)
@@ -37,7 +37,7 @@ async def test_a_killed_replica_loses_the_utterance_that_is_being_said_and_no_ot
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_a_replica_told_to_stop_loses_nothing(tmp_path: Path) -> None:
     async with cluster.running(tmp_path) as three:
         stopped = await lose_replica(three, ReplicaLoss.STOPPED, utterances=1)
@@ -47,7 +47,7 @@ async def test_a_replica_told_to_stop_loses_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_a_call_that_acs_does_not_dial_again_is_found_and_taken_over(tmp_path: Path) -> None:
     async with cluster.running(tmp_path) as three:
         result = await lose_replica(three, ReplicaLoss.KILLED_UNDIALLED, utterances=1)
