@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -30,8 +31,10 @@ from demo.script import Person, Turn, primary
 from demo.subprocesses import ProcessFailed
 from demo.verdict import with_margin
 from emulator.client import JoinRefused, Participant
+from emulator.engine.base import EngineError
 from emulator.engine.local import LocalEngine, Synthesiser, Voice
-from emulator.engine.local.vocabulary import LANGUAGES
+
+_log = logging.getLogger(__name__)
 
 VOICES = (Voice(variant="f2"), Voice(variant="m3"))
 """Voices of the two speakers; the interpreter has another one."""
@@ -175,8 +178,11 @@ class _Meeting:
             return _Played(found, None)
         whole = Span(found.sounds[0].start, found.sounds[-1].end)
         pcm = found.rest[with_margin(whole, found.sounds)].tobytes()
-        language = primary(utterance.target)
-        return _Played(found, (await self._ears.hear(pcm, [language])).text if language in LANGUAGES else None)
+        try:
+            return _Played(found, (await self._ears.hear(pcm, [primary(utterance.target)])).text)
+        except EngineError as error:  # a language that the recogniser does not know, for example
+            _log.error("the interpretation was not recognised: %s", error)
+            return _Played(found, None)
 
     def _show(self, number: int, utterance: Utterance, played: _Played) -> None:
         span_s = None if played.found is None else played.found.span_s
