@@ -46,7 +46,13 @@ def tried(count: int) -> settings:
 
 
 # Sockets, the page, and what is only there to be refused.
-NOT_REST = ("/", "/emulator/rooms/{room_id}/join", "/emulator/phone", "/teamsUser/:exchangeAccessToken")
+NOT_REST = (
+    "/",
+    "/emulator/groups/{group_id}/join",
+    "/emulator/rooms/{room_id}/join",
+    "/emulator/phone",
+    "/teamsUser/:exchangeAccessToken",
+)
 _URL = re.compile(r"^(https?|wss?)://[^/]*")
 
 

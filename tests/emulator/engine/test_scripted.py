@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emulator.clock import monotonic
 from emulator.engine.base import BYTES_PER_MS, Heard, Spoken
 from emulator.engine.scripted import (
     MARKER_MS,
@@ -19,6 +20,7 @@ from emulator.engine.scripted import (
     read_markers,
     tone,
 )
+from tests.support.virtual_time import virtual_time
 
 
 def noise(seed: int, milliseconds: int = 1000) -> bytes:
@@ -89,11 +91,12 @@ async def test_duration(duration_ms: int | None, expected: int) -> None:
     assert len(spoken.pcm) == expected * BYTES_PER_MS
 
 
+@virtual_time
 async def test_calls_run_in_parallel() -> None:
     engine = ScriptedEngine(0.1)
-    start = time.monotonic()
+    start = monotonic()
     await asyncio.gather(*(engine.interpret(Heard("en", f"text {n}"), "es") for n in range(50)))
-    assert time.monotonic() - start < 1.0
+    assert monotonic() - start == pytest.approx(0.1)
 
 
 @given(st.lists(st.integers(0, MARKERS - 1), max_size=6), st.integers(0, 2_000))
