@@ -5,6 +5,7 @@ from __future__ import annotations
 from emulator.realtime.audio_settings import InputSettings
 from emulator.realtime.base_session import ClientEvents, client_event
 from emulator.realtime.context import SessionContext
+from emulator.realtime.errors import ApiError
 from emulator.realtime.items import ITEM_ID, NEW_ITEM, TRUNCATE_MEMBERS, Conversation, Item, client_item
 from emulator.realtime.recognitions import ItemRecognitions
 from emulator.realtime.schema import Json, nullable
@@ -46,6 +47,9 @@ class ItemEvents:
     def _create(self, event: Json, now: float) -> None:
         item_id, audio_format = self._context.ids.new("item"), self._settings.input_format
         item = client_item(event["item"], item_id, now, "item", audio_format)
+        call_id = item.document.get("call_id")
+        if item.role == "tool" and not self._conversation.has_call(call_id):  # as captured
+            raise ApiError("invalid_tool_call_id", f"Tool call ID '{call_id}' not found in conversation.")
         announce_item(self._context, item, self._conversation.add(item, event.get("previous_item_id")))
 
     def _truncate(self, event: Json, now: float) -> None:

@@ -31,6 +31,9 @@ def _message(role: str, parts: dict[str, Check]) -> Check:
     )
 
 
+_IMAGE_PART: Check = record(
+    {"type": anything, "image_url": string(), "detail": one_of("auto", "low", "high")}, required=("image_url",)
+)
 _TEXT_PART: Check = record({"type": anything, "text": string()}, required=("text",))
 _AUDIO_PART: Check = record({"type": anything, "audio": string(), "transcript": string()}, required=("audio",))
 _CALL: dict[str, Check] = {
@@ -46,7 +49,9 @@ _KINDS: dict[str, Check] = {
         "role",
         {
             "system": _message("system", {"input_text": _TEXT_PART}),
-            "user": _message("user", {"input_text": _TEXT_PART, "input_audio": _AUDIO_PART}),
+            "user": _message(
+                "user", {"input_text": _TEXT_PART, "input_audio": _AUDIO_PART, "input_image": _IMAGE_PART}
+            ),
             "assistant": _message("assistant", {"output_text": _TEXT_PART}),
         },
     ),
@@ -168,6 +173,11 @@ class Conversation:
         self._items[item.id] = item
         self._order.insert(place, item.id)
         return self._order[place - 1] if place else None
+
+    def has_call(self, call_id: object) -> bool:
+        """Return whether a function was called with this id."""
+        calls = (item.document for item in self._items.values() if item.document.get("type") == "function_call")
+        return any(call.get("call_id") == call_id for call in calls)
 
     def remove(self, item_id: str) -> None:
         if item_id not in self._items:

@@ -256,12 +256,18 @@ class Responses:
             if fault := self._take("wrong_language", response):
                 target = fault.language
             self._interpret(response, heard, target)
-        elif heard.text is None:
-            self._interpret(response, Heard(UNDETERMINED, None), heard.language)
-        elif not words:
-            self._say(response, listening(heard.language), heard.language)
         else:
-            self._say(response, words if told else said_back(words, heard.language), heard.language)
+            fault = self._take("wrong_language", response)
+            self._answer(response, heard, fault.language if fault else heard.language)
+
+    def _answer(self, response: Response, heard: Heard, language: str) -> None:
+        if heard.text is None:
+            self._interpret(response, Heard(UNDETERMINED, None), language)
+        elif not heard.text:
+            self._say(response, listening(language), language)
+        else:
+            told = response.subject is not None and response.subject.role == "tool"
+            self._say(response, heard.text if told else said_back(heard.text, language), language)
 
     def _interpret(self, response: Response, heard: Heard, target: str) -> None:
         response.work = self._context.new_work()

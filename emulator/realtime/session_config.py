@@ -16,7 +16,7 @@ from emulator.realtime.audio_settings import (
     merged,
 )
 from emulator.realtime.deployments import Deployments
-from emulator.realtime.errors import ApiError, invalid_value, missing_parameter
+from emulator.realtime.errors import ApiError, invalid_value
 from emulator.realtime.schema import (
     Check,
     Json,
@@ -31,6 +31,7 @@ from emulator.realtime.schema import (
     record,
     string,
     text_or_object,
+    variants,
     wrong_type,
 )
 
@@ -105,17 +106,10 @@ def metadata(value: object, path: str) -> None:
         string(512)(item, f"{path}.{key}")
 
 
-def tool(value: object, path: str) -> None:
-    """Check a tool: a function needs a name. Everything else about tools is kept and echoed."""
-    an_object(value, path)
-    assert isinstance(value, dict)
-    if value.get("type") == "function":
-        if "name" not in value:
-            raise missing_parameter(f"{path}.name")
-        string(64)(value["name"], f"{path}.name")
-
-
-TOOLS: Check = array(tool)
+FUNCTION: Check = record(
+    {"type": anything, "name": string(64), "description": string(), "parameters": an_object}, required=("name",)
+)
+TOOLS: Check = array(variants("type", {"function": FUNCTION, "mcp": an_object}))
 VOICE: Check = text_or_object(one_of(*VOICES), record({"id": string(256)}, required=("id",)))
 TOOL_CHOICE: Check = text_or_object(one_of("none", "auto", "required"), an_object)
 REASONING: Check = record({"effort": nullable(one_of("minimal", "low", "medium", "high", "xhigh"))})

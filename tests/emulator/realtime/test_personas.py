@@ -84,6 +84,16 @@ def test_a_typed_text_is_said_back_in_the_language_last_spoken() -> None:
     assert (driver.says[0].text, driver.says[0].language) == ("Vous avez dit : 42", "fr")
 
 
+def test_an_image_is_taken_and_not_looked_at() -> None:
+    driver = assistant()
+    image = {"type": "input_image", "image_url": "data:image/png;base64,AAAA", "detail": "low"}
+    content = [image, {"type": "input_text", "text": "What is this?"}]
+    events = driver.send("conversation.item.create", item={"type": "message", "role": "user", "content": content})
+    assert last(events, "conversation.item.done")["item"]["content"] == content
+    driver.respond()
+    assert driver.says[0].text == "You said: What is this?"
+
+
 def test_an_engine_that_fails_fails_the_response() -> None:
     driver = assistant()
     driver.commit()
@@ -114,6 +124,18 @@ def test_a_language_without_a_sentence_of_its_own_gets_the_words_alone() -> None
     assert said_back("Hei", "fi") == "Hei"
     assert said_back("{}", "en") == "You said: {}"
     assert listening("fi") == listening("en")
+
+
+def test_a_fault_rule_replaces_the_words_or_the_language_of_an_answer() -> None:
+    driver = assistant(
+        FaultRule("say", text="I cannot help.", response=1), FaultRule("wrong_language", language="fr", response=2)
+    )
+    driver.commit()
+    driver.respond()
+    driver.heard("Hello")
+    assert transcript(driver.said()) == "I cannot help."
+    driver.respond()
+    assert (driver.says[0].text, driver.says[0].language) == ("Vous avez dit : Hello", "fr")
 
 
 # -- prepared answers
@@ -210,6 +232,18 @@ def test_a_response_may_bring_its_own_tools_and_must_call_when_told() -> None:
     assert driver.says[0].text == "You said: Good morning."
 
 
+def test_an_output_belongs_to_a_call() -> None:
+    """Captured: any other is refused."""
+    driver = assistant()
+    output = {"type": "function_call_output", "call_id": "call_1", "output": "x"}
+    error = driver.error("conversation.item.create", item=output)
+    assert (error["code"], error["param"]) == ("invalid_tool_call_id", None)
+    assert error["message"] == "Tool call ID 'call_1' not found in conversation."
+    call = {"type": "function_call", "call_id": "call_1", "name": "get_weather", "arguments": "{}"}
+    driver.send("conversation.item.create", item=call)
+    assert kinds(driver.send("conversation.item.create", item=output))[0] == "conversation.item.added"
+
+
 def test_an_interpreter_calls_a_function_only_if_it_must() -> None:
     driver = Driver()
     driver.commit()
@@ -230,10 +264,11 @@ def test_a_function_call_can_be_delayed_and_cancelled_meanwhile() -> None:
     assert kinds(driver.advance(2.0)) == []
 
 
-def test_a_function_needs_a_name() -> None:
+def test_a_function_has_a_name_and_no_members_of_its_own() -> None:
     driver = assistant()
     for tools, code, param in (
         ([{"type": "function"}], "missing_required_parameter", "session.tools[0].name"),
+        ([{**TOOLS[0], "meta": None}], "unknown_parameter", "session.tools[0].meta"),
         ([*TOOLS, {"type": "function", "name": 1}], "invalid_type", "session.tools[1].name"),
         ([1], "invalid_type", "session.tools[0]"),
     ):
