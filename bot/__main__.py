@@ -83,7 +83,9 @@ def main(arguments: Sequence[str] = ()) -> int:
     try:
         settings = load_settings()
     except SettingsError as error:
-        sys.stderr.write(f"The interpreter cannot start: {error.message}\n")
+        sys.stderr.write(
+            f"The interpreter cannot start: {error.message}\npython -m bot --help explains all settings.\n"
+        )
         return 2
     configure_logging(settings.log_level)
     try:
