@@ -23,7 +23,7 @@ from benchmarks.speech import LANGUAGES
 from demo.processes import free_ports
 
 _ROOT = Path(__file__).parent.parent
-_START_S = 30.0
+_START_S = 60.0
 STOP_S = 8.0
 """Seconds that a process gets to end after SIGTERM."""
 

@@ -98,7 +98,7 @@ async def test_what_is_cancelled_from_within_has_failed() -> None:
         await waiting
 
     async with background.running({"deliveries": waits_for_what_another_cancels}):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await background.failed.wait()
     assert str(background.failure) == "deliveries"
 

@@ -123,7 +123,7 @@ def test_the_helper_of_the_sdk(service: Service) -> None:
         with session as connection:
             connection.send({"type": "session.input_audio_buffer.append", "audio": encode_audio(sentences(3))})
             connection.send({"type": "session.close"})
-            while (event := connection.recv(timeout=5)).type != "session.closed":
+            while (event := connection.recv(timeout=30)).type != "session.closed":
                 if event.type == "session.output_transcript.delta":
                     written += event.delta
     assert written == "[es] utterance 3"

@@ -86,6 +86,6 @@ async def test_replicas_with_different_secrets_of_tickets_say_so(empty_redis: Re
                 "ticket_secret": SecretStr(f"a-secret-of-tickets-{number}"),
             }
             http = await running.enter_async_context(service(acs, tmp_path / "unused.sqlite3", **shared))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while "ticket_secret" not in (await http.get("/readyz")).json():  # noqa: ASYNC110 - it is compared in a while
                 await asyncio.sleep(0.05)

@@ -321,7 +321,7 @@ async def test_why_a_socket_was_closed_is_known_and_logged(
             acs.transport.write(sent)
         else:
             await acs.send(sent)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert await faults.get() == fault
     (record,) = [one for one in caplog.records if one.getMessage() == "media stream refused"]
     assert (record.__dict__["reason"], record.__dict__["call_connection_id"]) == (fault, "call-1")

@@ -16,7 +16,7 @@ import pytest
 from demo.processes import free_ports
 
 TRIES = 5
-START_S = 10.0
+START_S = 30.0
 
 
 class RedisServer:
