@@ -152,6 +152,7 @@ async def measure(wanted: Wanted, results: Results, progress: ProgressDisplay) -
         results.guard = [await asyncio.to_thread(guard.measure, which) for which in guard.SETS]
     if INTERPRETATION in wanted.parts:
         golden, folder = wanted.interpretation, wanted.output / INTERPRETATION
+        results.interpreted = {"engine": golden.engine, "mode": golden.mode}
         await meeting.measure(golden.sets, golden.model, golden.mode, folder, progress.about, results.interpretation)
     if "turns" in wanted.parts:
         await _measure_turns(wanted, results, progress)
@@ -245,8 +246,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             status = 1
     show(screen, results)
     if results.interpretation:
-        bounds = wanted.interpretation.requirements
-        interpretation_table.show(screen, results.interpretation, bounds)
+        golden, bounds = wanted.interpretation, wanted.interpretation.requirements
+        title = f"interpretation, {golden.engine}, {golden.mode}"
+        interpretation_table.show(screen, title, results.interpretation, bounds)
         status = status or int(bool(interpretation_table.unmet(results.interpretation, bounds)))
     results.write(wanted.json)
     screen.print(f"{wanted.json}")

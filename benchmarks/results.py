@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,6 +44,8 @@ class Results:
     """Whether the sentences were recorded or synthesised."""
     lag: Sequence[Outcome] = ()
     interpretation: list[Direction] = field(default_factory=list)
+    interpreted: Mapping[str, str] = field(default_factory=dict)
+    """By which engine, and in which mode."""
 
     def document(self) -> dict[str, Any]:
         """Return the results as JSON values, with machine and time; measurements not made are left out."""
@@ -72,7 +74,8 @@ class Results:
         if self.turns:
             document["turns"] = {"speech": self.turns_source, "scores": [score.document() for score in self.turns]}
         if self.interpretation:
-            document["interpretation"] = [direction.document() for direction in self.interpretation]
+            directions = [direction.document() for direction in self.interpretation]
+            document["interpretation"] = {**self.interpreted, "directions": directions}
         if self.lag:
             document["lag"] = [asdict(scene) for scene in self.lag]
         if self.flood is not None:

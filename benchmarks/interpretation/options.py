@@ -27,6 +27,11 @@ class Wanted:
     mode: Mode
     requirements: Requirements
 
+    @property
+    def engine(self) -> str:
+        """Return what interprets: the emulator's engine, or the deployment's name."""
+        return "local" if self.model is None else self.model["AZURE_AI_REALTIME_DEPLOYMENT"]
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options to the command line of the benchmarks."""

@@ -35,18 +35,18 @@ ROWS = {
 """Label by measure."""
 
 
-def show(screen: Console, directions: Sequence[Direction], requirements: Requirements) -> None:
+def show(screen: Console, title: str, directions: Sequence[Direction], requirements: Requirements) -> None:
     """Print a column per direction, then the worst renditions and the bounds that were missed."""
     for first in range(0, len(directions), BESIDE):
-        screen.print(_table(directions[first : first + BESIDE], requirements))
+        screen.print(_table(title, directions[first : first + BESIDE], requirements))
     for one in directions:
         _show_worst(screen, one)
     for line in unmet(directions, requirements):
         screen.print(Text(f"✗ {line}", style="bold red"))
 
 
-def _table(directions: Sequence[Direction], requirements: Requirements) -> Table:
-    grid = Table(title="interpretation", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+def _table(title: str, directions: Sequence[Direction], requirements: Requirements) -> Table:
+    grid = Table(title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     grid.add_column("", no_wrap=True)
     for one in directions:
         grid.add_column(f"{one.name}\n{_way(one)}", justify="right", no_wrap=True)

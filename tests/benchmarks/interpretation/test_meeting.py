@@ -113,7 +113,9 @@ def test_a_set_is_interpreted_by_the_model_of_the_settings(
         interpretations = model.journal("realtime")
     shown = capsys.readouterr().out
     assert interpretations, "the model was asked"
-    (found,) = json.loads((tmp_path / "out" / "scores.json").read_bytes())["interpretation"]
+    document = json.loads((tmp_path / "out" / "scores.json").read_bytes())["interpretation"]
+    assert (document["engine"], document["mode"]) == ("gpt-realtime", "consecutive")
+    (found,) = document["directions"]
     assert (found["source"], found["target"], found["count"], found["spoken"]) == ("en-US", "es-ES", 2, 100.0)
     assert [one["rendition"] for one in found["utterances"]] == ["[es] utterance 0", "[es] utterance 1"]
     assert [one["recognised"] for one in found["utterances"]] == ["utterance 0", "utterance 1"]

@@ -15,7 +15,12 @@ from tests.support.golden import GOOD, SILENT, direction
 def shown(*, directions: int = 1, **requirements: float) -> str:
     screen = StringIO()
     wrong = replace(GOOD, rendition="Cerrado [/bold].", heard=None)
-    show(Console(file=screen, width=80), [direction(GOOD, SILENT, wrong)] * directions, requirements)
+    show(
+        Console(file=screen, width=80),
+        "interpretation, local",
+        [direction(GOOD, SILENT, wrong)] * directions,
+        requirements,
+    )
     return screen.getvalue()
 
 
