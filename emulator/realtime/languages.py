@@ -29,7 +29,7 @@ NAMES = {
 
 _CODES = "|".join(sorted(set(NAMES.values())))
 # A known code with any subtags, or any language with a script or region: "es", "es-419", "gd-GB".
-_TAG = rf"(?:(?:{_CODES})(?:-[A-Za-z0-9]{{2,8}})*|[A-Za-z]{{2,3}}(?:-[A-Za-z]{{4}})?-(?:[A-Za-z]{{2}}|\d{{3}}))"
+_TAG = rf"(?:(?-i:{_CODES})(?:-[A-Za-z0-9]{{2,8}})*|[A-Za-z]{{2,3}}(?:-[A-Za-z]{{4}})?-(?:[A-Za-z]{{2}}|\d{{3}}))"
 _QUOTES = r"[\"'*`]*"
 _IN_PARENTHESES = r"(?:\s*\(\s*[A-Za-z]{2,3}(?:-[A-Za-z0-9]+)*\s*\))?"
 # "Brazilian Portuguese", "Mandarin Chinese", "the German language": up to two words may stand before the name

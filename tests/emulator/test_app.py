@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 from openai import AsyncOpenAI
@@ -142,11 +142,12 @@ async def test_reset_ends_what_both_sides_hold() -> None:
 
 
 async def test_the_command_says_where_it_listens_and_stops_when_told(tmp_path: Path) -> None:
-    journal = tmp_path / "journal.jsonl"
+    journal, answers = tmp_path / "journal.jsonl", tmp_path / "answers.txt"
+    answers.write_text("One moment, please.\n")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "emulator", "--engine", "scripted", "--acs-port", "0", "--realtime-port", "0"),
         *("--realtime-key", "given", "--switch", "page_size=7", "--journal", str(journal), "--tls-port", "0"),
-        *("--realtime-tls-port", "0"),
+        *("--realtime-tls-port", "0", "--answers", str(answers)),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -159,6 +160,14 @@ async def test_the_command_says_where_it_listens_and_stops_when_told(tmp_path: P
     async with aiohttp.ClientSession() as http:
         async with http.get(said["ACS"] + "/emulator/faults") as answer:
             assert (await answer.json())["switches"]["page_size"] == 7
+        async with (
+            AsyncOpenAI(base_url=said["Realtime"] + "/v1", api_key="given") as client,
+            client.realtime.connect(model="any", websocket_connection_options=cast(Any, {"proxy": None})) as connection,
+        ):
+            await connection.response.create()
+            while (event := await connection.recv()).type != "response.output_audio_transcript.done":
+                pass
+            assert event.transcript == "One moment, please."
         async with http.get(said["Page"]) as answer:
             assert "<html" in await answer.text()
     process.terminate()
@@ -180,14 +189,22 @@ async def test_the_command_explains_itself_and_refuses_nonsense() -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        (helped, text), (refused, complaint), (bad_key, _), (blocked, line), version = await asyncio.gather(
+        (
+            (helped, text),
+            (refused, complaint),
+            (bad_key, _),
+            (blocked, line),
+            version,
+            (unread, _),
+        ) = await asyncio.gather(
             run("--help"),
             run("--switch", "nothing=1"),
             run("--access-key", "!"),
             run("--engine", "scripted", "--acs-port", str(port), "--realtime-port", "0"),
             run("--version"),
+            run("--answers", str(ROOT / "no-such-file")),
         )
-    assert (helped, refused, bad_key, blocked) == (0, 2, 2, 1)
+    assert (helped, refused, bad_key, blocked, unread) == (0, 2, 2, 1, 2)
     assert line.startswith(f"acs-emulator: cannot listen on 127.0.0.1:{port}: the port is already in use")
     assert line.count("\n") == 1
     assert version == (0, f"acs-emulator {__version__}\n")

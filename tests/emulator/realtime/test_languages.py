@@ -39,7 +39,14 @@ def test_direction_is_read(instructions: str, sources: tuple[str, ...], target: 
 
 @pytest.mark.parametrize(
     "instructions",
-    ["", "You are a helpful assistant.", "Put it into it.", "I went from town into the country.", "Speak Spanish."],
+    [
+        "",
+        "You are a helpful assistant.",
+        "Put it into it.",
+        "I went from town into the country.",
+        "Speak Spanish.",
+        "Transfer callers from IT to HR.",
+    ],
 )
 def test_no_direction_is_invented(instructions: str) -> None:
     assert read_direction(instructions) is None
