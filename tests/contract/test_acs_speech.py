@@ -285,6 +285,18 @@ async def test_intermediate_results_come_while_somebody_speaks() -> None:
         assert len({each["transcriptionData"]["offset"] for each in came[1:]}) == 1
 
 
+async def test_who_leaves_in_mid_sentence_is_written_down_too() -> None:
+    async with (
+        listener() as (url, came, _),
+        established(Engine("I have to go"), transcription=transcription(url)) as (m, _, _anna),
+    ):
+        await m.bot.wait_for("TranscriptionStarted")
+        async with m.joined(m.ben) as ben:
+            await ben.speak(tone(600, hertz=200))
+        await until(lambda: len(came) == 2)
+        assert came[1]["transcriptionData"]["participantRawID"] == m.ben.id
+
+
 async def test_silence_and_what_nobody_understands_are_not_written_down() -> None:
     async with (
         listener() as (url, came, _),

@@ -20,7 +20,6 @@ from emulator.acs.calls.services import Services
 from emulator.acs.events.callbacks import Outbox
 from emulator.acs.wire.callback_events import CallIds, Event, Result, outcome, participants_updated
 from emulator.acs.wire.errors import AcsError
-from emulator.acs.wire.media_messages import speaker_part
 from emulator.acs.wire.options import ConnectOptions
 from emulator.randomness import uuid4
 
@@ -83,7 +82,6 @@ class CallConnection:
         self.asides: list[tuple[tuple[str, ...], bytes]] = []
         self.state = "connecting"
         self.dominant = DominantSpeakers()
-        self.voice_part = speaker_part(raw_id)
         self.batches = FrameBatches()
         self.audio = BotAudio(self)
         rules = MediaRules()
@@ -131,6 +129,10 @@ class CallConnection:
         self.recognition.overheard(raw_id, frame, level)
         if self.transcription.listening:
             self.transcription.overheard(raw_id, frame, level)
+
+    def departed(self, raw_id: str) -> None:
+        """Take note that a participant has left."""
+        self.transcription.departed(raw_id)
 
     # --- what happens in the call -----------------------------------------------------------------
 

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import orjson
 
 from emulator.acs.calls.actions.utterances import LOUD
+from emulator.acs.calls.bot_frames import BotFrames, asides_of
 from emulator.acs.calls.connection import CallConnection
 from emulator.acs.calls.leg import Leg, Movable, Party
 from emulator.acs.calls.mixer import Mix, added
 from emulator.acs.wire.callback_events import CONVERSATION_ENDED, HUNG_UP, REMOVED, Result, participant
-from emulator.acs.wire.media_messages import audio_message, speaker_part
-from emulator.acs.wire.resampling import BYTES_PER_FRAME, FRAME_MS, SILENCE, RateConverter
-from emulator.clock import monotonic, wall
+from emulator.acs.wire.resampling import SILENCE
+from emulator.clock import monotonic
 from emulator.faults import FaultPlan
 from emulator.randomness import randbelow, token_urlsafe, uuid4
 
 _SPEAKING_HOLD_S = 0.3
 # Ticks between two roster messages: at most ten messages a second.
 _ROSTER_TICKS = 5
-
-
-# What is played to single participants in a tick: by their raw id and the leg id of the bot that plays it.
-Asides = dict[str, dict[str, bytes]]
 
 
 class CallObserver(Protocol):
@@ -72,9 +67,7 @@ class RoomCall:
         self._legs: dict[str, Leg] = {}
         self._bots: dict[str, CallConnection] = {}
         self._on_hold: set[str] = set()
-        self._wall_offset = wall() - monotonic()
-        self._voice_parts: dict[str, bytes] = {}
-        self._narrow: dict[str, RateConverter] = {}
+        self._bot_frames = BotFrames(faults)
         self._spoke_at: dict[str, float] = {}
         self._ticks = 0
         self._last_roster: bytes = b""
@@ -118,7 +111,6 @@ class RoomCall:
         if earlier is not None:
             self.leave(earlier, "replaced")
         self._legs[leg.leg_id] = leg
-        self._voice_parts[leg.leg_id] = speaker_part(leg.raw_id)
         self._alone_since = None
         self._last_roster = b""
         self._observer.leg_added(self, leg)
@@ -137,10 +129,11 @@ class RoomCall:
         """Remove a leg; does nothing if it is not in the call. With the reason `moved` it continues in another call."""
         if self._legs.pop(leg.leg_id, None) is None:
             return
-        self._voice_parts.pop(leg.leg_id, None)
-        self._narrow.pop(leg.leg_id, None)
+        self._bot_frames.forget(leg.leg_id)
         self._spoke_at.pop(leg.leg_id, None)
         self._on_hold.discard(leg.leg_id)
+        for bot in self._bots.values():
+            bot.departed(leg.raw_id)
         if reason != "moved":
             leg.drop(reason)
         self._observer.leg_removed(self, leg, reason)
@@ -186,7 +179,6 @@ class RoomCall:
             connection.end(Result(200, 7000, CONVERSATION_ENDED))
             return
         self._bots[connection.leg_id] = connection
-        self._voice_parts[connection.leg_id] = connection.voice_part
         if not self._legs:
             self._alone_since = monotonic()
         if connection in self._listed():
@@ -196,8 +188,7 @@ class RoomCall:
         """Remove a bot; its connection ends with this result."""
         missed = connection in self._listed()
         self._bots.pop(connection.leg_id, None)
-        self._voice_parts.pop(connection.leg_id, None)
-        self._narrow.pop(connection.leg_id, None)
+        self._bot_frames.forget(connection.leg_id)
         connection.end(result)
         if missed and not self.over:
             self._tell_bots()
@@ -237,7 +228,7 @@ class RoomCall:
             if party.muted or party.leg_id in self._on_hold:
                 frames[index] = None
         mix = Mix(frames)
-        asides = self._asides(bots)
+        asides = asides_of(bots)
         for index, leg in enumerate(legs):
             frame = SILENCE if leg.leg_id in self._on_hold else mix.without(index)
             for aside in asides.get(leg.raw_id, {}).values():
@@ -252,116 +243,16 @@ class RoomCall:
                     if party is not bot:
                         bot.overheard(party.raw_id, said, level)
         if any(bot.listening for bot in bots):
-            self._stream(now, parties, frames, mix, asides)
+            self._bot_frames.send(now, parties, frames, mix, asides)
         if self._ticks % _ROSTER_TICKS == 0:
             self._tell_roster(now)
         alone_since = None if self.room_id is None and len(self._bots) > 1 else self._alone_since
         if alone_since is not None and now - alone_since >= self._faults.switches.alone_limit_s:
             self.end()
 
-    @staticmethod
-    def _asides(bots: list[CallConnection]) -> Asides:
-        """Return what is played to single participants in this tick."""
-        found: Asides = {}
-        for bot in bots:
-            for targets, frame in bot.asides:
-                for target in targets:
-                    played = found.setdefault(target, {})
-                    played[bot.leg_id] = added(played[bot.leg_id], frame) if bot.leg_id in played else frame
-        return found
-
     def failed(self, error: Exception) -> None:
         """End the call after an error in its tick."""
         self.end()
-
-    def _stream(
-        self,
-        now: float,
-        parties: list[Leg | CallConnection],
-        frames: list[bytes | None],
-        mix: Mix,
-        asides: Asides,
-    ) -> None:
-        """Send this tick's frames to every bot that listens."""
-        switches = self._faults.switches
-        moment = datetime.fromtimestamp(now + self._wall_offset, UTC)
-        timestamp = moment.isoformat(timespec="milliseconds")[:23].encode()
-        made: dict[tuple[int, str], bytes] = {}
-        narrowed: dict[str, bytes] = {}
-
-        def sound(place: int, rate: int) -> bytes:
-            pcm = frames[place] or SILENCE
-            if rate == 16_000:
-                leg_id = parties[place].leg_id
-                if leg_id not in narrowed:
-                    narrowed[leg_id] = self._to_16k(leg_id, pcm)
-                pcm = narrowed[leg_id]
-            return pcm
-
-        def heard_by(bot: CallConnection, leg_id: str, rate: int) -> tuple[bytes, bool]:
-            """Return a party's sound for a bot, and whether it is silent."""
-            place, aside = places[leg_id], asides.get(bot.raw_id, {}).get(leg_id)
-            if aside is None:
-                return sound(place, rate), mix.levels[place] < switches.silence_rms
-            pcm = added(frames[place] or SILENCE, aside)
-            return (pcm if rate != 16_000 else self._to_16k(f"{leg_id} to {bot.leg_id}", pcm)), False
-
-        def message(bot: CallConnection, leg_id: str, rate: int) -> bytes:
-            if leg_id in asides.get(bot.raw_id, {}):
-                return audio_message(timestamp, self._voice_parts[leg_id], *heard_by(bot, leg_id, rate))
-            known = made.get((rate, leg_id))
-            if known is None:
-                known = audio_message(timestamp, self._voice_parts[leg_id], *heard_by(bot, leg_id, rate))
-                made[rate, leg_id] = known
-            return known
-
-        def batched(bot: CallConnection, leg_id: str, pcm: bytes, silent: bool, part: bytes) -> Iterable[bytes]:
-            found = bot.batches.add(leg_id, timestamp, part, pcm, silent, switches.media_frame_ms // FRAME_MS)
-            return () if found is None else (found,)
-
-        places = {party.leg_id: place for place, party in enumerate(parties)}
-        for bot in self._bots.values():
-            media, stream = bot.audio.options, bot.audio.stream
-            if not bot.listening or stream is None or media is None:
-                continue
-            own = places[bot.leg_id]
-            if not media.unmixed:
-                pcm = mix.everyone() if switches.echo_bot else mix.without(own)
-                for aside in asides.get(bot.raw_id, {}).values():
-                    pcm = added(pcm, aside)
-                silent = pcm == SILENCE
-                if media.rate == 16_000:
-                    pcm = self._to_16k("mixed " + bot.leg_id, pcm)
-                part = speaker_part(None, null=switches.mixed_participant_id == "null")
-                if not (silent and switches.silent_frames == "omitted"):
-                    stream.audio(now, *batched(bot, "", pcm, silent, part))
-                continue
-            levels = {
-                party.leg_id: mix.levels[place]
-                for place, party in enumerate(parties)
-                if (place != own or switches.echo_bot) and not (party.muted and switches.muted_participants == "absent")
-            }
-            levels |= dict.fromkeys(asides.get(bot.raw_id, {}), LOUD)
-            chosen = bot.dominant.choose(levels, switches.dominant_speakers)
-            if switches.silent_frames == "omitted":
-                chosen = [leg_id for leg_id in chosen if levels[leg_id] >= switches.silence_rms]
-            if switches.media_frame_ms == FRAME_MS and switches.streams_per_participant == 1:
-                stream.audio(now, *[message(bot, leg_id, media.rate) for leg_id in chosen])
-                continue
-            nothing = bytes(BYTES_PER_FRAME[media.rate])
-            messages: list[bytes] = []
-            for leg_id in chosen:
-                part = self._voice_parts[leg_id]
-                messages += batched(bot, leg_id, *heard_by(bot, leg_id, media.rate), part)
-                for number in range(1, switches.streams_per_participant):
-                    messages += batched(bot, f"{leg_id} {number}", nothing, True, part)
-            stream.audio(now, *messages)
-
-    def _to_16k(self, stream: str, pcm: bytes) -> bytes:
-        converter = self._narrow.get(stream)
-        if converter is None:
-            converter = self._narrow[stream] = RateConverter(24_000, 16_000)
-        return converter.frame(pcm)
 
     # --- notifications ----------------------------------------------------------------------------------
 

@@ -124,6 +124,13 @@ class Transcription:
             if so_far % round(_INTERMEDIATE_S / FRAME_S) == 0:
                 self._put(_Said(raw_id, speaker.began_at, so_far, speaker.said, final=False))
 
+    def departed(self, raw_id: str) -> None:
+        """End the utterance of a participant who has left."""
+        speaker = self._speakers.pop(raw_id, None)
+        said = speaker.end() if speaker is not None else None
+        if speaker is not None and said is not None:
+            self._put(_Said(raw_id, speaker.began_at, speaker.sounding, said, final=True))
+
     async def close(self) -> None:
         """Close the socket if it is open. Bounded in time."""
         if self._socket is not None:

@@ -54,6 +54,12 @@ class Utterances:
         self.sounding = len(self._said) - self._quiet
         if self._quiet < self._end_frames and len(self._said) * FRAME_MS < _LONGEST_S * 1000:
             return None
+        return self.end()
+
+    def end(self) -> bytes | None:
+        """End the utterance and return it; None if there is none."""
+        if not self.speaking:
+            return None
         self.speaking, said = False, self.said
         self._said = []
         return said
