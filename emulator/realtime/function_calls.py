@@ -50,7 +50,7 @@ def arguments_for(tool: Json, words: str) -> Json:
     schema = tool.get("parameters") or {}
     try:
         found = _Instance(schema, words).of(schema, 0)
-    except (TypeError, ValueError, AttributeError, ArithmeticError):  # members of wrong types
+    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError):  # members of wrong types
         return {}
     return found if isinstance(found, dict) else {}
 

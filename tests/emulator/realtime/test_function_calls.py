@@ -106,6 +106,9 @@ def test_definitions_are_followed() -> None:
         {"properties": {"a": {"type": "array", "minItems": 10**9}}, "required": ["a"]},
         {"properties": {"a": {"minLength": 10**9}}, "required": ["a"]},
         {"properties": {"a": {"$ref": "#"}, "b": {"$ref": "#"}}, "required": ["a", "b"]},
+        {"properties": {"a": {"enum": {"x": 1}}}, "required": ["a"]},
+        {"properties": {"a": {"anyOf": {"x": 1}}}, "required": ["a"]},
+        {"$ref": 5},
         {"$ref": "#"},
         {"anyOf": [{"$ref": "#"}]},
     ],
@@ -153,3 +156,20 @@ SCHEMAS = st.recursive(
 def test_arguments_fit_their_schema(schema: Any, words: str) -> None:
     found = filled(words, value=schema)["value"]
     jsonschema_rs.validate(schema, found)
+
+
+KEYWORDS = st.sampled_from(
+    ["type", "properties", "required", "items", "enum", "const", "anyOf", "oneOf", "$ref", "minItems", "minimum", "a"]
+)
+WORDS = KEYWORDS | st.sampled_from(["object", "array", "integer", "number", "string", "#", "#/properties/a"])
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYWORDS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(ANYTHING, ANYTHING)
+def test_any_json_in_place_of_a_schema_is_survived(parameters: Any, member: Any) -> None:
+    assert isinstance(arguments_for({"parameters": parameters}, "Hello 5"), dict)
+    assert set(filled("Hello 5", ["a"], a=member)) <= {"a"}
