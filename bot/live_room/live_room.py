@@ -38,11 +38,9 @@ from bot.interpreting.events import (
     Event,
     KeypadPressed,
     MeetingEnded,
-    OwnVoiceHeard,
     PlanChanged,
     PlayoutReady,
     ReadersChanged,
-    SpeakerAudio,
     Tick,
 )
 from bot.interpreting.lane_status import RESTORED, LaneStatuses
@@ -51,10 +49,10 @@ from bot.interpreting.quality.language_id import IdentifyLanguage, identify_none
 from bot.interpreting.routing import stream as carrier
 from bot.interpreting.session import InterpreterSession
 from bot.interpreting.usage_meter import UsageMeter
-from bot.live_room.frame_age import FrameAge
 from bot.live_room.frame_timer import FrameTimer
+from bot.live_room.hearing import Hearing
 from bot.live_room.mixing import mixed
-from bot.live_room.ports import Audience, EchoFilter, EchoMeasurement, TranscriptSink, VoiceDetector, VoiceDetectors
+from bot.live_room.ports import Audience, EchoFilter, EchoMeasurement, TranscriptSink, VoiceDetectors
 from media_streaming.messages import AudioData, AudioMetadata, DtmfData
 from media_streaming.stream import NORMAL_CLOSURE, MediaStream
 
@@ -101,22 +99,15 @@ class LiveRoom:
         self._session = InterpreterSession(plan, clock(), name, meter, identify)
         self._plan = plan
         self._make_booth = booths
-        self._detector_pool = detectors
         self._transcript = transcript
         self._audience = audience
         self._clock = clock
         self._alarm = frame_timer.alarm(self._on_alarm)
-        self._echo = echo() if echo is not None and plan.mixed else None
-        self._echo_meter = None if plan.mixed else echo_meter
-        self._detectors: dict[str, VoiceDetector] = {}
-        self._ignored: set[str] = set()
-        """Speakers that are not on the roster, as far as they were logged."""
+        self.hearing = Hearing(plan, detectors, self.deliver, clock, echo, echo_meter)
         self._booths: dict[Lane, tuple[Booth, asyncio.Task[None]]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._streams: dict[str, MediaStream] = {}
         """Media streams by their names in the plan."""
-        self._ages: dict[str, FrameAge] = {}
-        """By the name of the stream: a stream that comes back has the clock of the one before."""
         self._voices: dict[tuple[str, Lane], list[Lane]] = {}
         """As what each voice that is being heard on a channel was announced: the plan may change meanwhile."""
         self._over: RoomEnded | Exception | None = None
@@ -212,9 +203,7 @@ class LiveRoom:
         for _, task in self._booths.values():  # booths that a failed session has not closed
             task.cancel()
         self._booths.clear()
-        for detector in self._detectors.values():
-            detector.close()
-        self._detectors.clear()
+        self.hearing.close()
         for stream in list(self._streams.values()):
             await stream.close(NORMAL_CLOSURE, "the interpreter has left")
 
@@ -244,7 +233,7 @@ class LiveRoom:
     def change_plan(self, plan: RoomPlan) -> None:
         """Use a changed plan from the next frame on; whether audio is mixed stays as it was when the call began."""
         plan = replace(plan, mixed=self._plan.mixed)
-        self._plan = plan
+        self._plan = self.hearing.plan = plan
         self.deliver(PlanChanged(plan))
 
     def _perform(self, effect: Effect) -> None:
@@ -255,10 +244,7 @@ class LiveRoom:
                 name, stream = self._stream(channel)
                 if stream is not None:
                     stream.send_audio(pcm)
-                    if self._echo is not None:
-                        self._echo.played(pcm)
-                    elif self._echo_meter is not None:
-                        self._echo_meter.played(name, pcm, self._clock())
+                    self.hearing.played(name, pcm)
                 if channel != SHARED_CHANNEL:
                     self._audience.audio(channel, pcm)
             case Hear(lane, utterance, pcm):
@@ -296,10 +282,7 @@ class LiveRoom:
                 name, stream = self._stream(channel)
                 if stream is not None:
                     stream.stop_audio()
-                    if self._echo is not None:
-                        self._echo.stopped()
-                    elif self._echo_meter is not None:
-                        self._echo_meter.stopped(name, self._clock())
+                    self.hearing.stopped(name)
                 self._audience.stopped(channel)
             case VoiceBegins(channel, lane):
                 self._voices[channel, lane] = self._heard_as(lane)
@@ -382,13 +365,11 @@ class LiveRoom:
         if self._over is not None:
             return
         self._streams[name] = stream
-        age = self._ages.setdefault(name, FrameAge())
         try:
             async for message in stream:
                 match message:
                     case AudioData():
-                        age_s = age.age_s(message, self._clock())
-                        self.hear(message.speaker, message.pcm, message.silent, name, age_s)
+                        self.hearing.take(message, name)
                     case AudioMetadata():
                         self.deliver(PlayoutReady(True, name))
                     case DtmfData():
@@ -402,32 +383,3 @@ class LiveRoom:
             if self._streams.get(name) is stream:
                 del self._streams[name]
                 self.deliver(PlayoutReady(False, name))
-
-    def hear(
-        self, speaker: str | None, pcm: bytes, silent: bool, stream: str = SHARED_CHANNEL, age_s: float = 0.0
-    ) -> None:
-        """Take a frame of one speaker, or of mixed audio if the plan says so.
-
-        Only people on the roster are interpreted, never this bot or another. `age_s`: how long it was held up.
-        """
-        heard = self._plan.listens(speaker)
-        if heard is None:
-            self._ignore(speaker or "")
-            return
-        speaker = heard
-        detector = self._detectors.get(speaker)
-        if detector is None:
-            detector = self._detectors[speaker] = self._detector_pool.detector()
-        voiced = detector.voiced(pcm, silent)
-        if self._echo is not None and self._echo.is_ours(pcm):
-            voiced = False
-        if self._echo_meter is not None:
-            own_voice = self._echo_meter.heard(stream, speaker, pcm, voiced, self._clock())
-            if own_voice is not None:
-                self.deliver(OwnVoiceHeard(speaker, *own_voice))
-        self.deliver(SpeakerAudio(speaker, pcm, voiced, age_s, detector.finished))
-
-    def _ignore(self, speaker: str) -> None:
-        if speaker not in self._ignored and len(self._ignored) < 1000:
-            self._ignored.add(speaker)
-            logger.info("speaker ignored: not on the roster", extra={"participant_id": speaker})

@@ -282,7 +282,8 @@ async def _speak(room: LiveRoom, meeting: FourHours, speaker: str, seconds: floa
     began = loop.time()
     for frame in range(len(pcm) // FRAME_BYTES):
         await asyncio.sleep(began + (frame + 1) * 0.02 - loop.time())
-        room.hear(speaker, pcm[frame * FRAME_BYTES : (frame + 1) * FRAME_BYTES], False)
+        part = pcm[frame * FRAME_BYTES : (frame + 1) * FRAME_BYTES]
+        room.hearing.hear(speaker, part, False, "", 0.0)
 
 
 def _items(service: Service) -> list[int]:

@@ -209,7 +209,7 @@ async def test_orders_reach_the_call() -> None:
 async def test_only_people_on_the_roster_are_listened_to(caplog: pytest.LogCaptureFixture) -> None:
     async with Stage() as stage:
         acs = await stage.dialled()
-        with caplog.at_level(logging.INFO, "bot.live_room.live_room"):
+        with caplog.at_level(logging.INFO, "bot.live_room.hearing"):
             await acs.says("28:the-interpreter-itself", seconds=2.0)
             acs.sends(audio_json(None, numbered(1)))
             await asyncio.sleep(0.1)
@@ -244,7 +244,7 @@ async def test_mixed_audio_is_one_speaker_of_any_language_and_our_voice_in_it_is
     async with Stage(FakeBooths(Answers(seconds=1.0)), plan, echo=echo) as stage:
         acs = await stage.dialled()
         for number in range(80):
-            stage.room.hear(None, numbered(1 if number < 50 else 0), False)
+            stage.room.hearing.hear(None, numbered(1 if number < 50 else 0), False, "", 0.0)
             await asyncio.sleep(0.02)
         stage.room.change_plan(replace(plan, mixed=False))  # what the call is like is settled
         await stage.until(8.0)
@@ -253,7 +253,7 @@ async def test_mixed_audio_is_one_speaker_of_any_language_and_our_voice_in_it_is
         assert lanes[: len(expected)] == expected
         assert bool(lanes) is not ours
         assert echo.sent == len(acs.played)
-        stage.room.hear(None, numbered(1), False)
+        stage.room.hearing.hear(None, numbered(1), False, "", 0.0)
         assert stage.speech.open == 1
 
 
