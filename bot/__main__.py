@@ -14,10 +14,11 @@ from collections.abc import Sequence
 
 import uvloop
 
-from bot.app import Interpreter, opened_storage
+from bot.app import Interpreter
 from bot.config import Settings, load_settings, settings_help
 from bot.errors import SettingsError
 from bot.log_format import configure_logging
+from bot.resources import opened_storage
 from bot.tasks import BackgroundFailed
 from http_serving.server import Server, server_config
 from storage.errors import UnusableStore

@@ -1,4 +1,4 @@
-"""Composition root: opens clients and stores, builds the service from its parts, adds its routes."""
+"""Composition root: builds the service from its parts on what `resources.py` has opened, and adds its routes."""
 
 from __future__ import annotations
 
@@ -6,22 +6,17 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
-from azure.core.credentials import AzureKeyCredential
-from azure.core.credentials_async import AsyncTokenCredential
-from azure.identity.aio import DefaultAzureCredential
 from fastapi import FastAPI
 
 from bot import health
 from bot.booth import BoothFactory
-from bot.calls import acs_client as call_automation
-from bot.calls.acs_client import AcsCalls
 from bot.calls.dispatcher import Dispatcher
 from bot.calls.environment import CallAddresses
 from bot.calls.replicas.registry import Registry
@@ -29,19 +24,16 @@ from bot.calls.service import CallService
 from bot.config import Settings
 from bot.error_responses import install_error_handlers
 from bot.interpreter_control import InterpreterController
-from bot.interpreting.quality.language_id import IdentifyLanguage
-from bot.live_room import language_detection
 from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.shared_room import SharedRooms
-from bot.live_room.voice_activity import DetectorPool
 from bot.outputs.webhook_events import WebhookEvents
 from bot.rate_limits import RateLimits
 from bot.realtime.capabilities import Capabilities
-from bot.realtime.client import ModelSockets, build_client
+from bot.realtime.client import ModelSockets
 from bot.realtime.conversation_messages import ConversationSettings
 from bot.realtime.engines import Translation, booth_factory
-from bot.realtime.timeouts import BoothLimits
 from bot.realtime.translation_messages import TranslationSettings
+from bot.resources import LIMITS, Resources, open_resources, required
 from bot.room_factory import RoomFactory
 from bot.room_plans import StoredRoomPlans, follow_change, follow_removal
 from bot.tasks import Background, ServiceTasks
@@ -61,16 +53,10 @@ from rooms_admin.auth.api_keys import Admins, ApiKeys, ClaimsOfToken, VerifyBear
 from rooms_admin.auth.join_attempts import JoinAttempts
 from rooms_admin.auth.refusal_log import RefusalLog
 from rooms_admin.integrations.subscriptions import SubscriptionStore
-from rooms_admin.integrations.targets import WebhookTargets
-from rooms_admin.integrations.webhook_delivery import WebhookDeliveries
 from rooms_admin.retention import Retention
-from rooms_admin.rooms import acs_client
-from rooms_admin.rooms.acs_client import AcsRooms
-from rooms_admin.rooms.connection_string import parse_connection_string
 from rooms_admin.rooms.requests import TicketPurpose
 from rooms_admin.rooms.room import Room
 from rooms_admin.rooms.service import RoomService
-from rooms_admin.stores.open import Stores, open_stores
 from rooms_admin.transcripts.recorder import TranscriptRecorder
 from rooms_admin.transcripts.usage import Prices
 from webhooks import routes as webhook_routes
@@ -78,9 +64,7 @@ from webhooks import routes as webhook_routes
 API_VERSION = "1.0"
 """Version of the HTTP API; the major number grows with incompatible changes."""
 
-Given = TypeVar("Given")
-
-LIMITS = BoothLimits()
+logger = logging.getLogger(__name__)
 
 
 class _RoomWatcher:
@@ -102,20 +86,6 @@ class _RoomWatcher:
         self._archive.forget(room.room_id)
         self._subscriptions.forget_room(room.room_id)
         self._feed.close_room(room.room_id, "room_deleted")
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """What has to be opened before the service is built, and closed after it."""
-
-    acs_calls: AcsCalls
-    acs_rooms: AcsRooms
-    model_sockets: ModelSockets
-    detectors: DetectorPool
-    identify_language: IdentifyLanguage
-    storage: Stores
-    deliveries: WebhookDeliveries
-    feed: Feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,39 +162,6 @@ class Interpreter:
                 yield
 
 
-async def open_resources(settings: Settings, feed: Feed, stack: AsyncExitStack) -> Resources:
-    """Open clients and stores; the stack closes them in reverse order.
-
-    What reads files or waits for other programs runs in threads: SDK clients ask `uname` for their user agent, model
-    sockets load the certificate store, detectors and the language identifier their models.
-
-    Raises:
-        UnusableStore: the store cannot be opened.
-    """
-    endpoint, acs_key = _acs_address(settings)
-    identity: AsyncTokenCredential | None = None
-    if acs_key is None or settings.azure_ai_key is None:
-        identity = await stack.enter_async_context(DefaultAzureCredential())
-    call_credential = AzureKeyCredential(acs_key) if acs_key is not None else _required(identity)
-    acs_calls = AcsCalls(await asyncio.to_thread(call_automation.build_client, endpoint, call_credential))
-    stack.push_async_callback(acs_calls.close)
-    room_credential = acs_key if acs_key is not None else _required(identity)
-    clients = await asyncio.to_thread(acs_client.build_clients, endpoint, room_credential)
-    acs_rooms = await stack.enter_async_context(AcsRooms(*clients))
-    model = await asyncio.to_thread(build_client, settings.azure_ai_endpoint, _model_credential(settings, identity))
-    stack.push_async_callback(model.close)
-    sockets = await asyncio.to_thread(ModelSockets, model, open_s=LIMITS.open_s, close_s=LIMITS.close_s)
-    detectors = DetectorPool()
-    await asyncio.to_thread(detectors.load)
-    stack.callback(detectors.close)  # FastAPI keeps a reference to every route it has seen, and so to the detectors
-    identify_language = await asyncio.to_thread(language_detection.load)
-    storage = await stack.enter_async_context(opened_storage(settings))
-    targets = WebhookTargets(settings.webhook_networks)
-    deliveries = await stack.enter_async_context(WebhookDeliveries(storage.subscriptions, targets))
-    stack.callback(feed.close, "service_stopping")
-    return Resources(acs_calls, acs_rooms, sockets, detectors, identify_language, storage, deliveries, feed)
-
-
 def build(settings: Settings, resources: Resources) -> Service:
     """Put the parts together. Opens and starts nothing; needs a running event loop for its clock."""
     storage, deliveries = resources.storage, resources.deliveries
@@ -272,7 +209,7 @@ def build(settings: Settings, resources: Resources) -> Service:
     )
     agreement = None
     if settings.redis_url is not None:
-        secret = _required(settings.ticket_secret).get_secret_value()
+        secret = required(settings.ticket_secret).get_secret_value()
         agreement = TicketAgreement(storage.key_value, replica, secret)
     chores = {
         "frame timer": frame_timer.run,
@@ -375,12 +312,6 @@ def _acs_verifier(settings: Settings) -> TokenVerifier:
     return TokenVerifier(settings.acs_token_issuer, settings.acs_token_audience, keys)
 
 
-def opened_storage(settings: Settings) -> AbstractAsyncContextManager[Stores]:
-    """Open the store that the settings name. `UnusableStore` if it cannot be opened."""
-    redis_url = None if settings.redis_url is None else settings.redis_url.get_secret_value()
-    return open_stores(settings.database_path, redis_url)
-
-
 def _entra(settings: Settings) -> VerifyBearer | None:
     """Make the verifier of admins' Entra tokens; None unless the settings name their issuer."""
     verifier = _verifier(settings.admin_token_issuer, settings.admin_token_audience, settings.admin_token_jwks_url)
@@ -406,9 +337,6 @@ def _verifier(issuer: str | None, audience: str | None, keys: str | None) -> Tok
     return TokenVerifier(issuer, audience, KeySet(fetch_over_http(keys)))
 
 
-logger = logging.getLogger(__name__)
-
-
 def _prices(settings: Settings) -> Prices | None:
     if settings.model_prices is None:
         return None
@@ -427,29 +355,3 @@ def _translation(settings: Settings, sockets: ModelSockets) -> Translation | Non
         TranslationSettings(transcribe=settings.azure_ai_transcribe_deployment),
         settings.translate_despite_glossary,
     )
-
-
-def _acs_address(settings: Settings) -> tuple[str, str | None]:
-    """Return the endpoint and the access key; without a key the managed identity is used."""
-    if settings.azure_communication_connection_string is not None:
-        address = parse_connection_string(settings.azure_communication_connection_string.get_secret_value())
-        return address.endpoint, address.access_key
-    return _required(settings.azure_communication_endpoint), None
-
-
-def _model_credential(settings: Settings, identity: AsyncTokenCredential | None) -> str | Callable[[], Awaitable[str]]:
-    if settings.azure_ai_key is not None:
-        return settings.azure_ai_key.get_secret_value()
-    credential = _required(identity)
-
-    async def token() -> str:
-        return (await credential.get_token(settings.azure_ai_token_scope)).token
-
-    return token
-
-
-def _required(value: Given | None) -> Given:
-    """Return a value that `load_settings` has checked to be there."""
-    if value is None:
-        raise RuntimeError("the settings were not checked")
-    return value

@@ -1,4 +1,4 @@
-"""Holds the rules of the layout: one file per outside library, no circles, small folders, one name for one type."""
+"""Holds the layout: one file per outside library, no circles, small folders and files, one name for one type."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "azure.communication.rooms": ("rooms_admin/rooms/acs_client.py",),
     "azure.communication.identity": ("rooms_admin/rooms/acs_client.py",),
     "azure.eventgrid": ("webhooks/events.py",),
-    "azure.identity": ("bot/app.py",),
+    "azure.identity": ("bot/resources.py",),
     "jwt": ("http_serving/bearer_tokens.py",),
     "redis": ("storage/redis", "rooms_admin/stores/redis/"),
     "pydantic": (
@@ -53,6 +53,10 @@ LARGER_FOLDERS = {
     "bot/interpreting": "one session and its parts, in one vocabulary; playout and quality are folders already",
     "bot/realtime": "three sessions over one socket, on the same messages; dividing them by kind makes circles",
 }
+
+# Lines of a file before it is divided, and the files that are longer still.
+FILE_LIMIT = 400
+LONGER_FILES = {"bot/interpreting/session.py", "bot/live_room/voice_activity.py"}
 
 
 @functools.cache
@@ -167,6 +171,12 @@ def test_folders_are_small() -> None:
         modules[by_name(path.parent)] += not path.name.startswith("__")
     large = {folder: number for folder, number in modules.items() if number > FOLDER_LIMIT}
     assert large.keys() == LARGER_FOLDERS.keys(), f"divide what has more than {FOLDER_LIMIT} modules: {large}"
+
+
+def test_files_are_short() -> None:
+    lines = {by_name(path): path.read_text().count("\n") for path in sources(*PRODUCT)}
+    long = {file: number for file, number in lines.items() if number > FILE_LIMIT and file not in LONGER_FILES}
+    assert not long, f"find the part that wants a name of its own in what has more than {FILE_LIMIT} lines: {long}"
 
 
 @pytest.mark.parametrize("folder", PRODUCT)
