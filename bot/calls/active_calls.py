@@ -128,6 +128,10 @@ class ActiveCalls:
                 return record.owner
         return None
 
+    def has_beside(self, key: str) -> bool:
+        """Say whether this replica is in another call of the same room."""
+        return any(room_of(call.room.room_id) == room_of(key) for call in self._by_room.values() if not call.moved)
+
     async def find_or_adopt(self, room_id: str) -> Call | None:
         """Return the room's call if this replica has it; take it over first if its replica is gone."""
         call = self.by_room(room_id)

@@ -9,6 +9,7 @@ import msgspec
 
 from bot.calls.active_calls import TAKEOVER_ATTEMPTS, ActiveCalls, RoomPlans
 from bot.calls.call_record import Rejoin
+from bot.calls.environment import PlannedRoom
 from bot.calls.replicas.mailbox import ReplicaMailbox, ReplicaMessage, ReplicaSilent
 from bot.calls.replicas.registry import LastCall, Registry
 from bot.calls.state_machine import CallAction, CallState, CallTrigger, step
@@ -117,6 +118,14 @@ class Commands:
             raise CommandRefused("not_found", "there is no such room")
         if await self._forwarded(room_id, "start"):
             return
+        beside = await self._active_calls.owner_beside(room_id)
+        if beside is not None:
+            await self._ask(beside, room_id, "start")
+        else:
+            await self._start_here(room)
+
+    async def _start_here(self, room: PlannedRoom) -> None:
+        room_id = room.room_id
         call = self._active_calls.by_room(room_id)
         if call is not None and step(call.state, CallTrigger.START_REQUESTED).action is CallAction.JOIN:
             await call.left.wait()  # it is being settled
@@ -188,12 +197,13 @@ class Commands:
             if record is None:
                 return False
             if await self._active_calls.is_elsewhere(record):
-                await self._mailbox.ask(
-                    record.owner, ReplicaMessage(kind="order", room_id=room_id, order=order), CommandRefused
-                )
+                await self._ask(record.owner, room_id, order)
                 return True
             await self._active_calls.adopt(record)
         raise ReplicaSilent("the call is being handed from one replica to another; try again soon")
+
+    async def _ask(self, replica: str, room_id: str, order: str) -> None:
+        await self._mailbox.ask(replica, ReplicaMessage(kind="order", room_id=room_id, order=order), CommandRefused)
 
     async def follow(self, room_id: str, order: str) -> None:
         """Follow a command that another replica forwarded.
@@ -204,6 +214,9 @@ class Commands:
         call = self._active_calls.by_room(room_id)
         if call is not None:
             await call.check_owner()  # the message may have waited for longer than this replica has had the call
+        elif order == "start" and self._active_calls.has_beside(room_id):  # the room's other calls are here
+            if (room := await self._rooms.by_room(room_id)) is not None:
+                return await self._start_here(room)
         if call is None or call.moved:
             raise CommandRefused("not_live", "the interpreter has left the call")
         match order:

@@ -469,6 +469,23 @@ async def test_a_lost_call_of_a_room_per_language_is_joined_again_by_the_replica
 
 
 @virtual_time
+async def test_a_missing_call_of_a_room_per_language_is_started_by_the_replica_of_the_others() -> None:
+    """The regression: the replica that the admin reached joined it, and the room was divided."""
+    async with cluster() as replicas:
+        await in_sister_calls(replicas.a)
+        await replicas.b.commands.stop("room-9/es-ES")
+        await asyncio.sleep(2.0)
+        assert replicas.a.active_calls.by_room("room-9/es-ES") is None
+        await replicas.b.commands.start("room-9/es-ES")
+        assert replicas.b.active_calls.by_room("room-9/es-ES") is None
+        assert replicas.a.active_calls.by_room("room-9/es-ES") is not None
+        with pytest.raises(CommandRefused, match="already_live"):
+            await replicas.b.commands.start("room-9/es-ES")
+        with pytest.raises(CommandRefused, match="not_live"):
+            await replicas.a.commands.follow("room-1", "start")
+
+
+@virtual_time
 async def test_the_calls_of_a_room_per_language_are_taken_over_by_one_replica() -> None:
     async with cluster() as replicas:
         await in_sister_calls(replicas.a)
