@@ -72,7 +72,7 @@ def install_error_handlers(app: FastAPI) -> None:
             for problem in problems
         ]
         note(request, 400, "invalid_request")
-        return error_response(400, "invalid_request", "The request is not valid.", details=details)
+        return error_response(400, "invalid_request", "Fields of the request are not valid.", details=details)
 
     async def http(request: Request, error: Exception) -> JSONResponse:
         if not isinstance(error, HTTPException):

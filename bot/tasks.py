@@ -46,7 +46,7 @@ async def _bounded(coroutine: Coroutine[Any, Any, None], name: str) -> None:
     try:
         await coroutine
     except Exception as error:  # one call that fails must not end the others
-        logger.error("task failed", exc_info=error, extra={"task": name})
+        logger.error("call task failed", exc_info=error, extra={"task": name})
 
 
 class BackgroundFailed(Exception):

@@ -213,7 +213,7 @@ def make_private(path: Path) -> None:
         except FileNotFoundError:
             pass
         except OSError as error:  # such as a network drive without permissions
-            logger.warning("store may be readable by others", extra={"path": str(one), "reason": error.strerror})
+            logger.warning("store permissions not restricted", extra={"path": str(one), "reason": error.strerror})
 
 
 def _text(raw: bytes) -> str:

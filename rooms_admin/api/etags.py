@@ -33,5 +33,5 @@ def _tags(header: str, name: str) -> list[tuple[bool, str]]:
     matches = [_TAG.fullmatch(part) for part in header.split(",", MOST_TAGS)]
     if not all(matches):
         details = [{"field": name, "reason": 'must be entity tags such as "3", separated by commas, or *'}]
-        raise InvalidRequest("the request is not valid", details=details)
+        raise InvalidRequest(f"{name} is not valid", details=details)
     return [(bool(match[1]), match[2]) for match in matches if match]

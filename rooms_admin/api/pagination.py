@@ -44,4 +44,4 @@ def read_cursor(cursor: str | None, order: str) -> tuple[str, str] | None:
 
 
 def _refused(reason: str) -> InvalidRequest:
-    return InvalidRequest("the request is not valid", details=[{"field": "cursor", "reason": reason}])
+    return InvalidRequest("the cursor is not valid", details=[{"field": "cursor", "reason": reason}])

@@ -201,7 +201,7 @@ def invalid(error: RequestValidationError) -> InvalidRequest:
             return InvalidRequest("the body is not JSON")
         details.append({"field": ".".join(where), "reason": str(one["msg"]).removeprefix("Value error, ")})
     refused = NumberRefused if any(map(_is_unstorable, error.errors())) else InvalidRequest
-    return refused("the request is not valid", details=details)
+    return refused("fields of the request are not valid", details=details)
 
 
 def _is_unstorable(problem: Mapping[str, Any]) -> bool:

@@ -48,7 +48,7 @@ async def test_a_task_that_fails_is_logged_and_ends_no_other(caplog: pytest.LogC
         tasks.spawn(fails(), "call of another")
     assert done.is_set()
     (record,) = caplog.records
-    assert (record.getMessage(), record.__dict__["task"]) == ("task failed", "call of another")
+    assert (record.getMessage(), record.__dict__["task"]) == ("call task failed", "call of another")
 
 
 # --- what the service cannot do without --------------------------------------------------------------

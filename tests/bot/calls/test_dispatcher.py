@@ -491,7 +491,7 @@ async def test_a_call_whose_end_cannot_be_written_ends_no_other(
         assert not harness.running.done()
         assert harness.active_calls.by_room("room-1") is None
         assert await harness.status(2) == (CallState.STREAMING, None)
-        (failed,) = [one for one in caplog.records if one.getMessage() == "task failed"]
+        (failed,) = [one for one in caplog.records if one.getMessage() == "call task failed"]
         assert failed.__dict__["task"] == "call room-1"
         monkeypatch.undo()
         await harness.tell(started(1, "server-call-3"))

@@ -592,8 +592,8 @@ async def test_validity_is_changed_in_acs_too(service: Service, http: httpx2.Asy
     ("body", "message"),
     [
         (b"{", "the body is not JSON"),
-        (b"", "the request is not valid"),
-        (b"[]", "the request is not valid"),
+        (b"", "fields of the request are not valid"),
+        (b"[]", "fields of the request are not valid"),
         (b'"\xff"', "the body cannot be read"),
         (b"[" * 100_000, "the body cannot be read"),
     ],
