@@ -63,7 +63,7 @@ async def test_a_process_that_ignores_sigterm_is_killed_with_its_children(
         "time.sleep(60)\n"
     )
     async with subprocesses.started(fake("bot", stubborn, tmp_path)) as bot:
-        await until(bot.log.read_text, 10)
+        await until(bot.log.read_text)
         grandchild = int(bot.log.read_text())
     assert bot.process.returncode == -signal.SIGKILL
     await until(lambda: not _lives(grandchild))

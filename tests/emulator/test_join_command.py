@@ -170,7 +170,7 @@ async def test_the_command_leaves_when_interrupted(tmp_path: Path) -> None:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        await until(lambda: np.count_nonzero(np.frombuffer(bytes(met.ben.heard), "<i2")) > 24 * 100, seconds=15)
+        await until(lambda: np.count_nonzero(np.frombuffer(bytes(met.ben.heard), "<i2")) > 24 * 100)
         process.send_signal(signal.SIGINT)
         output, errors = await process.communicate()
     assert (process.returncode, errors.decode()) == (0, "")
