@@ -22,7 +22,7 @@ help:
 
 setup: $(READY)
 
-$(READY): requirements/all.lock scripts/setup.sh
+$(READY): requirements/all.lock requirements/engine.lock scripts/setup.sh
 	@PYTHON=$(PYTHON) sh scripts/setup.sh $(VENV)
 	@touch $@
 
@@ -74,6 +74,7 @@ lock:
 	$(LOCK) pyproject.toml -o requirements/bot.lock
 	$(LOCK) requirements/contract.in -o requirements/contract.lock
 	$(LOCK) pyproject.toml --extra dev emulator/pyproject.toml -o requirements/all.lock
+	$(LOCK) --group emulator/pyproject.toml:speech --constraints requirements/all.lock -o requirements/engine.lock
 
 clean:
 	rm -rf $(VENV) $(CONTRACT) $(NPM)/node_modules out

@@ -13,7 +13,7 @@ import numpy as np
 from demo import recording_analysis
 from demo.recording_analysis import RATE, Samples, Span
 from demo.script import Person, Turn, primary
-from emulator.engine.local.vocabulary import LANGUAGES
+from emulator.engine.local import LANGUAGES
 from emulator.wav import read_wav
 
 TURN_PAUSE = RATE * 7 // 10

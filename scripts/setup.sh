@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes the virtual environment at $1 from the lock file. PYTHON names the interpreter to use.
+# Makes the virtual environment at $1 from the lock files. PYTHON names the interpreter to use. The parts of
+# requirements/engine.lock may be missing: some of them come from publishers who may withdraw them.
 set -eu
 venv=$1
 python=${PYTHON:-python3}
@@ -13,5 +14,10 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
 fi
 echo "Setting up $venv (once, about a minute) ..."
 "$python" -m venv "$venv"
-"$venv/bin/python" -m pip install --quiet --quiet --disable-pip-version-check --no-warn-script-location \
-    --require-hashes --requirement requirements/all.lock
+install() {
+    "$venv/bin/python" -m pip install --quiet --quiet --disable-pip-version-check --no-warn-script-location \
+        --require-hashes --requirement "$1"
+}
+install requirements/all.lock
+install requirements/engine.lock ||
+    echo "Without these parts the emulator's engine recognises only its phrasebook, in synthetic voices." >&2

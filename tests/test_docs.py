@@ -59,6 +59,7 @@ EMULATOR_PAGE = ROOT / "docs" / "emulator.md"
 NO_SETTINGS = {
     "SSL_CERT_FILE",
     "SPEAK",
+    "EMULATOR_MODELS",
     "SPEECH_RECORDINGS",
     "PYTHON",
     "FILE",

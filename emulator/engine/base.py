@@ -6,7 +6,7 @@ Audio is PCM16, little-endian, mono, 24 kHz throughout; languages are ISO 639-1 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -24,6 +24,8 @@ class Heard:
     """ISO 639-1 code of the recognised language."""
     text: str | None
     """None if there was no speech or it was not understood."""
+    pcm: bytes | None = field(default=None, compare=False, repr=False, kw_only=True)
+    """What it was heard in, for an engine that needs the sound to interpret it."""
 
 
 @dataclass(frozen=True, slots=True)

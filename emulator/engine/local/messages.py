@@ -5,48 +5,48 @@ from __future__ import annotations
 import msgspec
 
 
-class DecoderSettings(msgspec.Struct, frozen=True):
-    """Settings of a decoder; without lm, fsg and allphone it uses the general English model.
+class Utterance(msgspec.Struct, frozen=True, tag=True):
+    """Asks a recogniser for the text of an utterance; the answer is a `Recognition`. Empty audio only loads models."""
 
-    `lm`, `fsg` and `dict` are paths of files; the rest are pocketsphinx's own settings of those names.
-    """
-
-    lm: str | None = None
-    fsg: str | None = None
-    allphone: bool = False
-    """Whether to recognise any sequence of English phones."""
-    dict: str | None = None
-    lw: float | None = None
-    beam: float | None = None
-    pbeam: float | None = None
-    wbeam: float | None = None
-
-
-class Utterance(msgspec.Struct, frozen=True):
-    """Asks a recogniser to decode an utterance with one decoder. Empty audio only loads the decoder."""
-
-    decoder: DecoderSettings
     pcm: bytes
     """PCM16 mono 24 kHz."""
+    languages: list[str]
+    """Candidates, likeliest first."""
+    phrases: dict[str, list[str]]
+    """Language -> files of `PhraseSounds`."""
+    model: str | None
+    """Folder of the Whisper model; None to recognise known sentences only."""
 
 
-class Hypothesis(msgspec.Struct, frozen=True):
-    """Answer of a recogniser."""
+class ToEnglish(msgspec.Struct, frozen=True, tag=True):
+    """Asks a recogniser to translate an utterance; the answer is a `Recognition` in English."""
 
+    pcm: bytes
+    language: str
+    model: str
+
+
+class Learn(msgspec.Struct, frozen=True, tag=True):
+    """Asks a recogniser to write the sounds of these sentences to a file; the answer is empty."""
+
+    texts: list[str]
+    spoken: list[bytes]
+    """PCM16 mono 24 kHz of each."""
+    path: str
+
+
+class Recognition(msgspec.Struct, frozen=True):
+    """The text of an utterance."""
+
+    language: str
     text: str | None
-    """The decoder's words with its marks; None if nothing fits."""
-    score: float | None
-    """Acoustic and language score per 10 ms frame; comparable between decoders on the same utterance only."""
-    covered: float = 0.0
-    """Share of the loud frames that its words cover; the rest was decoded as silence or noise."""
-    slowest: float = 0.0
-    """Seconds per phone of its slowest word of at least three phones."""
+    """None if nothing was understood."""
 
 
-class SpeakRequest(msgspec.Struct, frozen=True, tag=True):
-    """Asks the voice to speak; the answer is PCM16 mono 24 kHz."""
+class Speak(msgspec.Struct, frozen=True):
+    """Asks the voice to speak texts one after the other; the answer has PCM16 mono 24 kHz for each."""
 
-    text: str
+    texts: list[str]
     voice: str
     """espeak-ng voice, optionally with a variant: "en-us+f3"."""
     rate: int
@@ -55,8 +55,9 @@ class SpeakRequest(msgspec.Struct, frozen=True, tag=True):
     """0 to 100; 50 is the voice's default."""
 
 
-class PronounceRequest(msgspec.Struct, frozen=True, tag=True):
-    """Asks the voice for pronunciations; the answer is a line of IPA for each text, with words separated by spaces."""
+class Translate(msgspec.Struct, frozen=True):
+    """Asks the translator for a text in another language; the answer is the text."""
 
-    texts: list[str]
-    voice: str
+    text: str
+    source: str
+    target: str

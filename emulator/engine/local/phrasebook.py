@@ -17,7 +17,8 @@ A word in braces stands for any word of a list for the same languages:
     en = "three"
     es = "tres"
 
-Languages are ISO 639 codes. Write numbers as words, as the recogniser does. Look-ups ignore capitals and punctuation.
+Languages are ISO 639 codes. Write numbers as words. Look-ups ignore capitals and punctuation, and find small numbers in
+digits too.
 """
 
 from __future__ import annotations
@@ -38,6 +39,16 @@ _SLOT = re.compile(r"\{([a-z_]+)\}")
 _APOSTROPHES = str.maketrans({"’": "'", "ʼ": "'", "`": "'"})
 _NOT_A_WORD = re.compile(r"[^\w']+|_+|(?<!\w)'+|'+(?!\w)")
 
+_NUMBERS = {
+    "en": "zero one two three four five six seven eight nine ten eleven twelve",
+    "es": "cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce",
+    "fr": "zéro un deux trois quatre cinq six sept huit neuf dix onze douze",
+    "it": "zero uno due tre quattro cinque sei sette otto nove dieci undici dodici",
+    "pt": "zero um dois três quatro cinco seis sete oito nove dez onze doze",
+    "de": "null eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf",
+}
+"""The words for 0 to 12: recognisers write digits."""
+
 Wordings = Mapping[str, Sequence[str]]
 """A sentence: language -> its wordings, the spoken one first."""
 
@@ -53,6 +64,15 @@ def normalise(text: str) -> str:
     """
     text = unicodedata.normalize("NFC", text.lower()).translate(_APOSTROPHES)
     return " ".join(_NOT_A_WORD.sub(" ", text).split())
+
+
+def in_words(text: str, language: str) -> str:
+    """Return a normalised text with small numbers as words."""
+    words = _NUMBERS.get(language, "").split()
+    return " ".join(
+        words[int(one)] if one.isascii() and one.isdigit() and int(one) < len(words) else one
+        for one in normalise(text).split()
+    )
 
 
 class Phrasebook:
@@ -79,7 +99,7 @@ class Phrasebook:
         """Add a sentence."""
         for language, texts in wordings.items():
             for text in texts:
-                key = normalise(text)
+                key = in_words(text, language)
                 self._written.setdefault(language, {})[key] = text
                 self._meanings.setdefault(language, {})[key] = wordings
 
@@ -94,11 +114,11 @@ class Phrasebook:
 
     def written(self, text: str, language: str) -> str | None:
         """Return the sentence as the phrasebook writes it; None if it is unknown."""
-        return self._written.get(language, {}).get(normalise(text))
+        return self._written.get(language, {}).get(in_words(text, language))
 
     def translate(self, text: str, source: str, target: str) -> str | None:
         """Return the sentence in the target language, as written; None if it is unknown."""
-        wordings = self._meanings.get(source, {}).get(normalise(text), {})
+        wordings = self._meanings.get(source, {}).get(in_words(text, source), {})
         return wordings[target][0] if target in wordings else None
 
 

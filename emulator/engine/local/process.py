@@ -31,6 +31,9 @@ ALARM = 60
 GOODBYE = 1.0
 """Seconds to wait for the end of a process whose input was closed; an idle one needs milliseconds."""
 
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""Workers run side by side on few cores; more threads of one would slow the other down."""
+
 _HEADER = struct.Struct("<IBI")
 _OK, _ERROR = 0, 1
 _ROOT = Path(__file__).resolve().parents[3]
@@ -129,7 +132,7 @@ class WorkerProcess:
             *(sys.executable, "-c", f"from {self._module} import main; main()"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, **_ONE_THREAD, "PYTHONPATH": path},
             start_new_session=True,  # Ctrl+C in the terminal is handled by the parent
         )
 

@@ -1,11 +1,14 @@
-"""Recognises whole utterances with decoders in worker processes; `choice` selects between their results."""
+"""Recognises whole utterances in worker processes: known sentences by their sound, everything else with Whisper."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import importlib.metadata
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,24 +16,30 @@ from typing import Self
 import msgspec
 
 from emulator.engine.base import BYTES_PER_MS, EngineError
-from emulator.engine.local.choice import RecognisedText, free_english, known_sentence
-from emulator.engine.local.grammars import ALLPHONE, GENERAL
-from emulator.engine.local.messages import DecoderSettings, Hypothesis, Utterance
+from emulator.engine.local.messages import Learn, Recognition, ToEnglish, Utterance
+from emulator.engine.local.phrase_sounds import VERSION
 from emulator.engine.local.process import WorkerProcess
-from emulator.engine.local.synthesis import Synthesiser
-from emulator.engine.local.vocabulary import Vocabulary
+from emulator.engine.local.synthesis import VOICES, Synthesiser, Voice
+from emulator.engine.local.weights import cache
 
-START_LIMIT = 15.0
-"""Timeout in seconds for starting a worker and loading a decoder; 1 s on an idle machine."""
+LANGUAGES = tuple(sorted(VOICES))
+"""Languages that can be recognised: those of the voices. Whisper knows more, which nobody would be answered in."""
+
+START_LIMIT = 30.0
+"""Timeout in seconds for starting a worker and loading its models; 1 s on an idle machine."""
 
 TIME_FACTOR = 3.0
-"""Timeout for decoding in seconds per second of audio; 0.15 is usual on an idle machine."""
+"""Timeout for decoding in seconds per second of audio; 0.1 is usual on an idle machine."""
 
 MAX_SECONDS = 60
 """Maximum length of an utterance in seconds; turns are limited to 10 s."""
 
 WAITING = 16
 """Maximum number of waiting utterances; further ones are refused, since a very late answer is useless in a dialogue."""
+
+
+_LEARNED = (Voice(), Voice(variant="f2"))
+"""A man's and a woman's voice, which all others are like."""
 
 
 class RecogniserBusy(EngineError):
@@ -40,28 +49,38 @@ class RecogniserBusy(EngineError):
 class Recogniser:
     """Converts speech to text. An async context manager.
 
-    `phrases` are its known sentences by language; English is recognised beyond them. `workers` processes share the
-    utterances; decoders are loaded on first use, or by `prepare`.
+    `phrases` are known sentences by language, `extra` further ones of this time only. `find_model` returns the folder
+    of a Whisper model; if None, only these sentences are recognised, in voices like the synthesiser's. `workers`
+    processes share the utterances.
     """
 
     def __init__(
         self,
         phrases: Mapping[str, Sequence[str]],
         synthesiser: Synthesiser,
+        find_model: Callable[[], Path | None],
+        extra: Mapping[str, Sequence[str]] | None = None,
         workers: int = 2,
         waiting: int = WAITING,
     ) -> None:
         self._phrases = phrases
+        self._extra = extra or {}
         self._synthesiser = synthesiser
+        self._find_model = find_model
+        self._model: str | None = None
         self._workers = [WorkerProcess("emulator.engine.local.recogniser_worker") for _ in range(workers)]
         self._free = asyncio.Semaphore(workers)
         self._room = workers + waiting
+        self._learning = asyncio.Lock()
+        self._learned: dict[str, list[str]] = {}
+        self._folder = self._kept = Path()
         self._stack = AsyncExitStack()
-        self._vocabulary: Vocabulary | None = None
 
     async def __aenter__(self) -> Self:
-        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="recogniser-"))
-        self._vocabulary = Vocabulary(self._phrases, self._synthesiser, Path(folder))
+        model = await asyncio.to_thread(self._find_model)
+        self._model = None if model is None else str(model)
+        self._kept = await asyncio.to_thread(cache)
+        self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="recogniser-")))
         self._stack.push_async_callback(self._close)
         return self
 
@@ -76,18 +95,18 @@ class Recogniser:
                 group.create_task(worker.close())
 
     async def prepare(self, languages: Iterable[str]) -> None:
-        """Load every decoder of these languages into every worker. Raises EngineError."""
-        wanted = {ALLPHONE: None}
-        for language in languages:
-            wanted[(await self._known.grammar(language)).decoder] = None
-            if language == "en":
-                wanted |= {GENERAL: None, await self._known.domain(): None}
-        async with _together() as group:
-            for worker in self._workers:
-                group.create_task(_load(worker, list(wanted)))
+        """Start every worker and load what these languages need. Raises EngineError."""
+        known = list(languages)
+        request = await self._request(b"", known)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for worker in self._workers:
+                    group.create_task(worker.ask(msgspec.msgpack.encode(request), START_LIMIT))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from errors
 
-    async def recognise(self, pcm: bytes, languages: Sequence[str]) -> RecognisedText:
-        """Recognise an utterance, PCM16 mono 24 kHz, in the best fitting of `languages`.
+    async def recognise(self, pcm: bytes, languages: Sequence[str]) -> Recognition:
+        """Recognise an utterance, PCM16 mono 24 kHz, in the likeliest of `languages`.
 
         The result has the first language if nothing was understood. The same bytes give the same words. Cancelling is
         safe. Raises RecogniserBusy if too many utterances wait, EngineError for an unsupported language or an
@@ -97,63 +116,56 @@ class Recogniser:
             raise EngineError("no language to recognise")
         if len(pcm) > MAX_SECONDS * 1000 * BYTES_PER_MS:
             raise EngineError(f"the utterance is longer than {MAX_SECONDS} s")
+        return await self._ask(await self._request(pcm, languages))
+
+    async def to_english(self, pcm: bytes, language: str) -> str | None:
+        """Translate an utterance into English; None if it was not understood, or there is no model. Raises as above."""
+        if self._model is None:
+            return None
+        return (await self._ask(ToEnglish(pcm, language, self._model))).text
+
+    async def _ask(self, request: Utterance | ToEnglish) -> Recognition:
         if self._room <= 0:
             raise RecogniserBusy("too many utterances are waiting for the recogniser")
         self._room -= 1
         try:
-            return await self._recognise(pcm, languages)
+            limit = START_LIMIT + TIME_FACTOR * len(request.pcm) / BYTES_PER_MS / 1000
+            answer = await self._on_free_worker(msgspec.msgpack.encode(request), limit)
+            return msgspec.msgpack.decode(answer, type=Recognition)
         finally:
             self._room += 1
 
-    async def _recognise(self, pcm: bytes, languages: Sequence[str]) -> RecognisedText:
-        """Try known sentences in all languages first, which take a third of the time; then free English."""
-        grammars = {language: await self._known.grammar(language) for language in languages}
-        heard = await self._decode(pcm, [*(grammar.decoder for grammar in grammars.values()), ALLPHONE])
-        free = heard[ALLPHONE]
-        found = [
-            known_sentence(language, grammar, heard[grammar.decoder], free) for language, grammar in grammars.items()
-        ]
-        best = max(found, key=lambda one: one.fit)  # the first of equals: the likeliest language
-        if best.text is not None or "en" not in languages or free.score is None:
-            return best
-        domain = await self._known.domain()
-        heard = await self._decode(pcm, [GENERAL, domain])
-        english = free_english(heard[GENERAL], heard[domain], free)
-        return english if english.text is not None else best
-
-    @property
-    def _known(self) -> Vocabulary:
-        if self._vocabulary is None:
-            raise EngineError("the recogniser has not been entered")
-        return self._vocabulary
-
-    async def _decode(self, pcm: bytes, decoders: Iterable[DecoderSettings]) -> dict[DecoderSettings, Hypothesis]:
-        async with _together() as group:
-            tasks = {decoder: group.create_task(self._on_free_worker(decoder, pcm)) for decoder in decoders}
-        return {decoder: task.result() for decoder, task in tasks.items()}
-
-    async def _on_free_worker(self, decoder: DecoderSettings, pcm: bytes) -> Hypothesis:
+    async def _on_free_worker(self, body: bytes, limit: float) -> bytes:
         async with self._free:
             worker = next(worker for worker in self._workers if not worker.busy)
-            return await _ask(worker, decoder, pcm)
+            return await worker.ask(body, limit)
+
+    async def _request(self, pcm: bytes, languages: Sequence[str]) -> Utterance:
+        for language in languages:
+            if language not in LANGUAGES:
+                raise EngineError(f"cannot recognise {language!r}, only {', '.join(LANGUAGES)}")
+        async with self._learning:
+            for language in languages:
+                if language not in self._learned:
+                    self._learned[language] = await self._learn(language)
+        phrases = {language: self._learned[language] for language in languages}
+        return Utterance(pcm, list(languages), phrases, self._model)
+
+    async def _learn(self, language: str) -> list[str]:
+        """Return the files with the sounds of a language's sentences; the phrasebook's are made once and kept."""
+        files = []
+        for texts, folder in ((self._phrases, self._kept), (self._extra, self._folder)):
+            if sentences := sorted(set(texts.get(language, ()))):
+                path = folder / f"phrases-{language}-{_digest(sentences)}.npz"
+                if not await asyncio.to_thread(path.is_file):
+                    spoken = [await self._synthesiser.say_each(sentences, language, voice) for voice in _LEARNED]
+                    body = msgspec.msgpack.encode(Learn(sentences * len(spoken), [*chain(*spoken)], str(path)))
+                    await self._on_free_worker(body, START_LIMIT)
+                files.append(str(path))
+        return files
 
 
-async def _load(worker: WorkerProcess, decoders: Iterable[DecoderSettings]) -> None:
-    for decoder in decoders:
-        await _ask(worker, decoder, b"")
-
-
-async def _ask(worker: WorkerProcess, decoder: DecoderSettings, pcm: bytes) -> Hypothesis:
-    limit = START_LIMIT + TIME_FACTOR * len(pcm) / BYTES_PER_MS / 1000
-    answer = await worker.ask(msgspec.msgpack.encode(Utterance(decoder, pcm)), limit)
-    return msgspec.msgpack.decode(answer, type=Hypothesis)
-
-
-@asynccontextmanager
-async def _together() -> AsyncIterator[asyncio.TaskGroup]:
-    """Open a task group that raises its first error instead of a group."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            yield group
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from errors
+def _digest(sentences: Sequence[str]) -> str:
+    """Return a hash of all that decides how these sentences sound."""
+    voice = importlib.metadata.version("espeakng-loader")
+    return hashlib.sha256("\n".join([str(VERSION), voice, *sentences]).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Synthesises speech and phonemes from text with the espeak-ng worker process."""
+"""Synthesises speech from text with the espeak-ng worker process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Self
 import msgspec
 
 from emulator.engine.base import EngineError
-from emulator.engine.local.messages import PronounceRequest, SpeakRequest
+from emulator.engine.local.messages import Speak
 from emulator.engine.local.process import WorkerProcess
 
 VOICES: Mapping[str, str] = {
@@ -24,6 +24,9 @@ MAX_TEXT = 5_000
 
 LIMIT = 10.0
 """Timeout in seconds for the voice; it needs 3 ms for a sentence and 0.1 s to start."""
+
+LIMIT_EACH = 0.2
+"""Seconds more for each text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +66,17 @@ class Synthesiser:
             raise EngineError(f"the text has {len(text)} characters; at most {MAX_TEXT} can be spoken at once")
         if not text.strip():
             return b""
-        name = _voice(language, voice)
-        request = SpeakRequest(text=text.replace("\0", " "), voice=name, rate=voice.rate, pitch=voice.pitch)
-        return await self._worker.ask(msgspec.msgpack.encode(request), LIMIT)
+        return (await self.say_each([text], language, voice))[0]
 
-    async def pronounce(self, texts: Sequence[str], voice: str) -> list[str]:
-        """Return the IPA of each text in this espeak-ng voice, words separated by spaces. Raises EngineError."""
-        request = PronounceRequest(texts=[text.replace("\0", " ") for text in texts], voice=voice)
-        return msgspec.msgpack.decode(await self._worker.ask(msgspec.msgpack.encode(request), LIMIT), type=list[str])
+    async def say_each(self, texts: Sequence[str], language: str, voice: Voice = Voice()) -> list[bytes]:
+        """Return each text as PCM16 mono 24 kHz. The sound of a text depends a little on those before it.
+
+        Raises EngineError for a language without a voice, or a failed worker.
+        """
+        plain = [text.replace("\0", " ") for text in texts]
+        request = Speak(texts=plain, voice=_voice(language, voice), rate=voice.rate, pitch=voice.pitch)
+        answer = await self._worker.ask(msgspec.msgpack.encode(request), LIMIT + LIMIT_EACH * len(texts))
+        return msgspec.msgpack.decode(answer, type=list[bytes])
 
 
 def _voice(language: str, voice: Voice) -> str:

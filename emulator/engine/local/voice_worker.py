@@ -1,8 +1,8 @@
-"""Runs espeak-ng in the voice's process, through ctypes: speech and phonemes, one text at a time.
+"""Runs espeak-ng in the voice's process, through ctypes, one request at a time.
 
 `process.WorkerProcess` starts it. The library is under the GPL and keeps its state in C globals: it is loaded here and
-nowhere else. State left by one text or voice changes the sound of the next, even its length, so each text is spoken in
-a fork of the process after loading: the same text always sounds the same.
+nowhere else. State left by one text or voice changes the sound of the next, even its length, so each request is spoken
+in a fork of the process after loading: the same request always sounds the same.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import msgspec
 
 from emulator.engine.base import SAMPLE_RATE
 from emulator.engine.local.audio import read_pcm, resample, write_pcm
-from emulator.engine.local.messages import PronounceRequest, SpeakRequest
+from emulator.engine.local.messages import Speak
 from emulator.engine.local.process import ALARM, serve
 
 LEVEL = 0.6
 """Gain: espeak-ng peaks close to full scale; this leaves the headroom of people's recordings."""
 
 _SYNCHRONOUS, _BUFFER_MS, _DONT_EXIT = 2, 20, 0x8000
-_UTF8, _IPA = 1, 2
+_UTF8 = 1
 _RATE, _PITCH = 1, 3
 _FOUND = 0
 _SEED = 1
@@ -41,8 +41,6 @@ class _Espeak:
             *(ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int),
             *(ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p),
         ]
-        library.espeak_TextToPhonemes.argtypes = [ctypes.POINTER(ctypes.c_char_p), ctypes.c_int, ctypes.c_int]
-        library.espeak_TextToPhonemes.restype = ctypes.c_char_p
         data = str(Path(espeakng_loader.get_data_path()).parent).encode()
         self._rate: int = library.espeak_Initialize(_SYNCHRONOUS, _BUFFER_MS, data, _DONT_EXIT)
         if self._rate <= 0:
@@ -53,34 +51,24 @@ class _Espeak:
         library.espeak_SetSynthCallback(self._callback)
         library.espeak_ng_SetRandSeed(_SEED)
 
-    def say(self, request: SpeakRequest) -> bytes:
-        """Return PCM16 mono 24 kHz."""
-        samples = read_pcm(_in_fork(lambda: self._say(request))) * LEVEL
-        return write_pcm(resample(samples, self._rate, SAMPLE_RATE))
+    def say(self, request: Speak) -> bytes:
+        """Return PCM16 mono 24 kHz for each text, as MessagePack."""
+        spoken = msgspec.msgpack.decode(_in_fork(lambda: self._say(request)), type=list[bytes])
+        samples = (read_pcm(pcm) * LEVEL for pcm in spoken)
+        return msgspec.msgpack.encode([write_pcm(resample(one, self._rate, SAMPLE_RATE)) for one in samples])
 
-    def pronounce(self, request: PronounceRequest) -> bytes:
-        """Return a line of IPA for each text, as MessagePack."""
-        return _in_fork(lambda: self._pronounce(request))
-
-    def _say(self, request: SpeakRequest) -> bytes:
+    def _say(self, request: Speak) -> bytes:
         self._choose(request.voice)
         self._library.espeak_SetParameter(_RATE, request.rate, 0)
         self._library.espeak_SetParameter(_PITCH, request.pitch, 0)
-        text = request.text.encode()
+        return msgspec.msgpack.encode([self._spoken(text.encode()) for text in request.texts])
+
+    def _spoken(self, text: bytes) -> bytes:
         self._library.espeak_Synth(text, len(text) + 1, 0, 1, 0, _UTF8, None, None)
         self._library.espeak_Synchronize()
-        return b"".join(self._chunks)
-
-    def _pronounce(self, request: PronounceRequest) -> bytes:
-        self._choose(request.voice)
-        return msgspec.msgpack.encode([self._phonemes(text) for text in request.texts])
-
-    def _phonemes(self, text: str) -> str:
-        rest = ctypes.c_char_p(text.encode())
-        clauses = []
-        while rest.value:
-            clauses.append(self._library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, _IPA).decode())
-        return " ".join(clauses)
+        spoken = b"".join(self._chunks)
+        self._chunks.clear()
+        return spoken
 
     def _choose(self, voice: str) -> None:
         if self._library.espeak_SetVoiceByName(voice.encode()) != _FOUND:
@@ -125,15 +113,5 @@ def _in_fork(work: Callable[[], bytes]) -> bytes:
 def main() -> None:
     """Answer requests until the parent closes the pipe."""
     espeak = _Espeak()
-    decoder: msgspec.msgpack.Decoder[SpeakRequest | PronounceRequest] = msgspec.msgpack.Decoder(
-        SpeakRequest | PronounceRequest
-    )
-
-    def handle(body: bytes) -> bytes:
-        match decoder.decode(body):
-            case SpeakRequest() as request:
-                return espeak.say(request)
-            case PronounceRequest() as request:
-                return espeak.pronounce(request)
-
-    serve(handle)
+    decoder = msgspec.msgpack.Decoder(Speak)
+    serve(lambda body: espeak.say(decoder.decode(body)))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from emulator.engine.local import LocalEngine, Synthesiser
-from emulator.engine.local.messages import DecoderSettings, Hypothesis
-from emulator.engine.local.recognition import Recogniser
+from emulator.engine.local.weights import NoModel, model
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -25,23 +25,9 @@ async def voice() -> AsyncIterator[Synthesiser]:
 
 
 @pytest.fixture(scope="session")
-def decoded() -> dict[tuple[DecoderSettings, bytes], Hypothesis]:
-    return {}
-
-
-@pytest.fixture
-def each_decoded_once(
-    monkeypatch: pytest.MonkeyPatch, decoded: dict[tuple[DecoderSettings, bytes], Hypothesis]
-) -> None:
-    """Keep each decoder's answer to each utterance: a decoder gives the same answer to the same bytes (test_engine).
-
-    Half the time of a recognition goes to the decoder of free phones, which several tests need for the same recording.
-    """
-    decode = Recogniser._on_free_worker
-
-    async def decode_once(self: Recogniser, decoder: DecoderSettings, pcm: bytes) -> Hypothesis:
-        if (decoder, pcm) not in decoded:
-            decoded[decoder, pcm] = await decode(self, decoder, pcm)
-        return decoded[decoder, pcm]
-
-    monkeypatch.setattr(Recogniser, "_on_free_worker", decode_once)
+def free_speech() -> Path:
+    """The folder of Whisper's model; tests that use it are skipped where there is none."""
+    try:
+        return model()
+    except NoModel as error:
+        pytest.skip(str(error))

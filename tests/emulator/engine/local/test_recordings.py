@@ -1,35 +1,32 @@
-"""Recognises recordings of people: word errors in English, and utterances that must be refused."""
+"""Recognises recordings of people, and sounds that are no speech, with Whisper."""
 
 from __future__ import annotations
 
 import json
 import wave
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
-import pytest_asyncio
 
-from emulator.engine.base import SAMPLE_RATE
+from emulator.engine.base import SAMPLE_RATE, Heard
 from emulator.engine.local import LocalEngine, normalise
 from emulator.engine.local.audio import read_pcm, resample, write_pcm
+from emulator.engine.local.bench import word_errors
 
 pytestmark = [
     pytest.mark.engine,
     pytest.mark.recordings,
     pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.timeout(60),
-    pytest.mark.usefixtures("each_decoded_once"),
+    pytest.mark.usefixtures("free_speech"),
 ]
 
-ON_THE_EDGE = "es-arenas.wav"
-"""Read slowly, word by word; recognised or not depending on details."""
+WORD_ERRORS = {"en": 0.1, "es": 0.5, "fr": 0.2, "it": 0.5, "pt": 0.3, "de": 0.35}
+"""Allowed share of wrong words. `python -m emulator.engine.local bench` measures it."""
 
-SHORT_ENGLISH = ("en-go-forward.wav", "en-cards-1.wav")
-
-WORD_ERRORS = 0.3
-"""Allowed share of wrong English words. Measured on the short recordings of this test: 0.11; on all of them: 0.28."""
+READ_OUT = ("en-digits.wav", "en-one-two-three.wav", "en-platforms.wav", "en-go-forward.wav", "en-cards-5.wav")
+"""Numbers: Whisper writes digits, and groups them as it likes."""
 
 
 @dataclass(frozen=True)
@@ -46,67 +43,101 @@ def clips(recordings: Path) -> list[Clip]:
     return [
         Clip(entry["file"], entry["language"], entry["transcript"], read_clip(recordings / entry["file"]))
         for entry in entries
-        if entry["speech"] == "human" and entry["seconds"] < (4 if entry["language"] == "en" else 9)
     ]
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def prompted(clips: list[Clip]) -> AsyncIterator[LocalEngine]:
-    """An engine that knows the sentences of the recordings besides its own."""
-    extra: dict[str, list[str]] = {}
-    for clip in clips:
-        if clip.language != "en":
-            extra.setdefault(clip.language, []).append(clip.transcript)
-    async with LocalEngine(extra_phrases=extra, workers=2, languages=()) as engine:
-        yield engine
-
-
-async def test_english_word_errors(engine: LocalEngine, clips: list[Clip]) -> None:
+@pytest.mark.parametrize("language", WORD_ERRORS)
+async def test_words_of_people(engine: LocalEngine, clips: list[Clip], language: str) -> None:
+    own = [
+        clip for clip in clips if clip.language == language and clip.file not in READ_OUT and len(clip.pcm) < 600_000
+    ]
     errors = words = 0
-    for clip in clips:
-        if clip.language == "en":
-            reference = normalise(clip.transcript).split()
-            heard = await engine.hear(clip.pcm, ["en"])
-            errors += word_errors(reference, normalise(heard.text or "").split())
-            words += len(reference)
-    assert words > 25
-    assert errors / words < WORD_ERRORS
+    for clip in own:
+        reference = normalise(clip.transcript).split()
+        heard = await engine.hear(clip.pcm, [language])
+        errors += word_errors(reference, normalise(heard.text or "").split())
+        words += len(reference)
+    assert errors / words <= WORD_ERRORS[language]
 
 
-async def test_extra_phrases_are_recognised(prompted: LocalEngine, clips: list[Clip]) -> None:
-    known = [clip for clip in clips if clip.language in {"es", "fr", "it", "pt", "de"} and clip.file != ON_THE_EDGE]
-    heard = {clip.file: (await prompted.hear(clip.pcm, [clip.language])).text for clip in known}
-    assert heard == {clip.file: normalise(clip.transcript) for clip in known}
+async def test_a_short_utterance_is_not_repeated(engine: LocalEngine, clips: list[Clip]) -> None:
+    short = next(clip for clip in clips if clip.file == "en-cards-1.wav")
+    heard = await engine.hear(short.pcm, ["en"])
+    assert heard.text is not None
+    assert normalise(heard.text).split().count("clubs") == 1
 
 
-@pytest.mark.parametrize("language", ["es", "fr", "it", "pt", "de"])
-async def test_sentences_it_does_not_know_are_refused(engine: LocalEngine, clips: list[Clip], language: str) -> None:
-    own = [clip for clip in clips if clip.language == language]
-    others = [clip for clip in clips if clip.language not in (language, "en")][:2]
-    heard = {clip.file: (await engine.hear(clip.pcm, [language])).text for clip in own + others}
-    assert heard == dict.fromkeys(heard)
+async def test_half_a_minute_without_a_pause_is_understood_to_its_end(engine: LocalEngine, clips: list[Clip]) -> None:
+    long = next(clip for clip in clips if clip.file == "es-long-tool.wav")
+    heard = await engine.hear(long.pcm, ["es"])
+    assert heard.text is not None
+    assert heard.text.split()[-5:] == ["que", "transcribir", "los", "datos", "audio."] or heard.text.endswith(
+        "los datos de audio."
+    )
 
 
-async def test_other_languages_are_no_english(engine: LocalEngine, clips: list[Clip]) -> None:
-    others = [clip for clip in clips if clip.language in {"fr", "ko"} and len(clip.pcm) < 5 * 2 * SAMPLE_RATE]
-    heard = {clip.file: (await engine.hear(clip.pcm, ["en"])).text for clip in others}
-    assert {file for file, text in heard.items() if text is not None} == set()
-
-
-async def test_the_language_is_found(prompted: LocalEngine, clips: list[Clip]) -> None:
-    spoken = [clip for clip in clips if clip.language in {"fr", "de"} or clip.file in SHORT_ENGLISH]
-    heard = {clip.file: (await prompted.hear(clip.pcm, ["fr", "en", "de"])).language for clip in spoken}
+async def test_the_language_is_found(engine: LocalEngine, clips: list[Clip]) -> None:
+    spoken = [clip for clip in clips if clip.language in {"fr", "de", "pt"} and len(clip.pcm) < 400_000]
+    heard = {clip.file: (await engine.hear(clip.pcm, ["en", "fr", "pt", "de"])).language for clip in spoken}
     assert heard == {clip.file: clip.language for clip in spoken}
 
 
-def word_errors(reference: list[str], heard: list[str]) -> int:
-    """Return the number of words to replace, add or remove."""
-    row = list(range(len(heard) + 1))
-    for number, word in enumerate(reference, 1):
-        diagonal, row[0] = row[0], number
-        for place, other in enumerate(heard, 1):
-            diagonal, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, diagonal + (word != other))
-    return row[-1]
+async def test_a_language_it_does_not_listen_for_is_not_understood(engine: LocalEngine, clips: list[Clip]) -> None:
+    others = [clip for clip in clips if clip.language in {"fr", "ko", "pt"} and len(clip.pcm) < 400_000]
+    assert [await engine.hear(clip.pcm, ["en"]) for clip in others] == [Heard("en", None)] * len(others)
+
+
+async def test_a_language_without_a_path_is_interpreted_roughly(engine: LocalEngine, clips: list[Clip]) -> None:
+    german = next(clip for clip in clips if clip.language == "de")
+    heard = await engine.hear(german.pcm, ["de"])
+    spoken = await engine.interpret(heard, "en")
+    assert spoken.understood
+    assert {"portal", "room"} <= set(normalise(spoken.text).split())
+
+
+async def test_clipping_and_two_voices_at_once_give_words_of_theirs_or_none(
+    engine: LocalEngine, clips: list[Clip]
+) -> None:
+    one, other = (
+        read_pcm(next(clip for clip in clips if clip.file == name).pcm) for name in ("en-quilter.wav", "en-jfk.wav")
+    )
+    clipped = write_pcm(one * 20)
+    heard = await engine.hear(clipped, ["en"])
+    assert heard.text is not None
+    assert "middle classes" in heard.text
+    both = other[: len(one)] + one[: len(other)]
+    said = set(normalise(" ".join(clip.transcript for clip in clips if clip.language == "en")).split())
+    text = (await engine.hear(write_pcm(both), ["en"])).text
+    wrong = set(normalise(text or "").split()) - said
+    assert len(wrong) <= len((text or "").split()) / 2
+
+
+def noises() -> dict[str, np.ndarray]:
+    chance, second = np.random.default_rng(5), np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    time = np.arange(4 * SAMPLE_RATE) / SAMPLE_RATE
+    notes = [
+        np.sin(2 * np.pi * hertz * second[: SAMPLE_RATE // 4]) for hertz in chance.choice([262, 294, 330, 392], 16)
+    ]
+    clicks = np.zeros(len(time))
+    for place in chance.integers(0, len(time) - 600, 24):
+        clicks[place : place + 600] += chance.normal(0, 0.3, 600) * np.exp(-np.arange(600) / 90)
+    return {
+        "hiss": chance.normal(0, 0.03, len(time)),
+        "loud noise": chance.normal(0, 0.3, len(time)),
+        "hum": 0.1 * np.sin(2 * np.pi * 50 * time) + 0.03 * np.sin(2 * np.pi * 150 * time),
+        "chord": np.sin(2 * np.pi * np.outer([262, 330, 392], time)).sum(axis=0) * 0.1,
+        "melody": 0.2 * np.concatenate(notes),
+        "clicks": clicks,
+        "applause": np.clip(chance.normal(0, 0.8, len(time)), -1, 1) * (np.sin(2 * np.pi * 3 * time) > 0),
+    }
+
+
+@pytest.mark.parametrize("name", noises())
+@pytest.mark.parametrize("languages", [["en"], ["es"], ["en", "es", "pt"]], ids="-".join)
+async def test_nothing_is_invented_where_nobody_speaks(engine: LocalEngine, name: str, languages: list[str]) -> None:
+    sound = write_pcm((noises()[name] * 32_767).astype(np.float32))
+    for pcm in (sound, sound[: 2 * SAMPLE_RATE]):
+        assert await engine.hear(pcm, languages) == Heard(languages[0], None)
 
 
 def read_clip(path: Path) -> bytes:

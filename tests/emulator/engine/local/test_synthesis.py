@@ -68,9 +68,7 @@ async def test_a_cancelled_text_leaves_nothing_behind(voice: Synthesiser) -> Non
     assert await voice.say("Yes.", "en") == short
 
 
-async def test_pronunciations_are_one_line_each(voice: Synthesiser) -> None:
-    assert await voice.pronounce(["buenos días", "mañana. ¡Adiós!", ""], "es") == [
-        "bwˈenos ðˈias",
-        "maɲˈana aðjˈos",
-        "",
-    ]
+async def test_several_texts_are_spoken_one_by_one(voice: Synthesiser) -> None:
+    spoken = await voice.say_each(["buenos días", "mañana"], "es")
+    assert spoken[0] == await voice.say("buenos días", "es")
+    assert len(spoken[1]) / BYTES_PER_MS > 300

@@ -15,8 +15,7 @@ from pathlib import Path
 
 from emulator.engine.base import EngineError
 from emulator.engine.local.process import end
-
-Pair = tuple[str, str]
+from emulator.engine.local.translating.routes import Pair
 
 _MODES: Mapping[Pair, str] = {
     **{("en", "es"): "eng-spa", ("es", "en"): "spa-eng", ("en", "ca"): "eng-cat", ("ca", "en"): "cat-eng"},

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from emulator.engine.base import EngineError
-from emulator.engine.local.apertium import MAX_TEXT, Pipeline, command, installed_pairs, known_pairs
+from emulator.engine.local.translating.apertium import MAX_TEXT, Pipeline, command, installed_pairs, known_pairs
 
 INSTALLED = installed_pairs()
 needs_apertium = pytest.mark.skipif(("en", "es") not in INSTALLED, reason="Apertium's English-Spanish is not installed")

@@ -1,0 +1,1 @@
+"""Translates text along the best path of steps from one language to another."""
