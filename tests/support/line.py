@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
@@ -197,8 +197,7 @@ async def line(
         loop = asyncio.get_running_loop()
         if isinstance(loop, VirtualTimeLoop):
             stack.enter_context(wall_time_of(loop))
-        stack.enter_context(reused_detectors())
-        stack.enter_context(patch.object(FastAPI, "openapi", _openapi))
+        stack.enter_context(shared_by_services())
         key = await asyncio.to_thread(signing_key)
         listening = stack.enter_context(_listening_socket())
         base_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -229,6 +228,13 @@ async def line(
                 await service.drain()
                 server.should_exit = True
                 await serving
+
+
+@contextmanager
+def shared_by_services() -> Iterator[None]:
+    """Services that start inside share what is alike in all of them and takes long to make."""
+    with reused_detectors(), patch.object(FastAPI, "openapi", _openapi):
+        yield
 
 
 _generate_openapi = FastAPI.openapi

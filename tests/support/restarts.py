@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from bot.app import Interpreter
 from bot.config import load_settings
 from tests.support.acs_emulator import ACCESS_KEY, Acs
+from tests.support.line import shared_by_services
 
 ADMIN_KEY = "an-admin-key-of-tests"
 
@@ -35,11 +36,12 @@ async def service(acs: Acs, database: Path, **changes: Any) -> AsyncIterator[htt
         **changes,
     }
     running = Interpreter(await asyncio.to_thread(load_settings, _env_file=None, **values))
-    async with running.app.router.lifespan_context(running.app):
-        transport = httpx2.ASGITransport(running.app)
-        headers = {"X-API-Key": ADMIN_KEY}
-        async with httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers) as http:
-            yield http
+    with shared_by_services():
+        async with running.app.router.lifespan_context(running.app):
+            transport = httpx2.ASGITransport(running.app)
+            headers = {"X-API-Key": ADMIN_KEY}
+            async with httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers) as http:
+                yield http
 
 
 NEW_ROOM = {
