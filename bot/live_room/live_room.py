@@ -34,15 +34,7 @@ from bot.interpreting.effects import (
     VoiceBegins,
     VoiceEnds,
 )
-from bot.interpreting.events import (
-    Event,
-    KeypadPressed,
-    MeetingEnded,
-    PlanChanged,
-    PlayoutReady,
-    ReadersChanged,
-    Tick,
-)
+from bot.interpreting.events import Event, KeypadPressed, MeetingEnded, PlanChanged, PlayoutReady, ReadersChanged, Tick
 from bot.interpreting.lane_status import RESTORED, LaneStatuses
 from bot.interpreting.plan import SHARED_CHANNEL, Lane, RoomPlan, primary
 from bot.interpreting.quality.language_id import IdentifyLanguage, identify_none

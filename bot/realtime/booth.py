@@ -14,13 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.booth import Deliver
-from bot.interpreting.events import (
-    BoothEvent,
-    BoothLost,
-    HearingDropped,
-    InterpretationEnded,
-    InterpretationOutcome,
-)
+from bot.interpreting.events import BoothEvent, BoothLost, HearingDropped, InterpretationEnded, InterpretationOutcome
 from bot.interpreting.plan import Lane
 from bot.realtime.connection import RealtimeConnection
 from bot.realtime.engine_fallback import EngineFallback

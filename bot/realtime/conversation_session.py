@@ -51,14 +51,7 @@ from bot.realtime.conversation_messages import (
     session_config,
 )
 from bot.realtime.conversation_turns import ConversationTurns, ResponseTurn, TurnStage
-from bot.realtime.messages import (
-    BYTES_PER_MS,
-    ServerMessage,
-    read_item,
-    read_response,
-    transcription_usage,
-    usage,
-)
+from bot.realtime.messages import BYTES_PER_MS, ServerMessage, read_item, read_response, transcription_usage, usage
 from bot.realtime.session_base import SessionRules
 
 APPEND_BYTES = 100 * BYTES_PER_MS

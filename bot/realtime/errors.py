@@ -15,13 +15,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from openai import OpenAIError
-from websockets.exceptions import (
-    ConnectionClosed,
-    InvalidStatus,
-    InvalidURI,
-    SecurityError,
-    WebSocketException,
-)
+from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, SecurityError, WebSocketException
 
 from bot.errors import InterpreterError
 

@@ -24,17 +24,8 @@ from rooms_admin.rooms.acs_provisioning import (
     with_languages,
 )
 from rooms_admin.rooms.defaults import choose
-from rooms_admin.rooms.requests import (
-    ChangedRoom,
-    NewRoom,
-)
-from rooms_admin.rooms.room import (
-    JoinCodeTaken,
-    Room,
-    RoomSettings,
-    RoomStore,
-    UnknownRoom,
-)
+from rooms_admin.rooms.requests import ChangedRoom, NewRoom
+from rooms_admin.rooms.room import JoinCodeTaken, Room, RoomSettings, RoomStore, UnknownRoom
 from rooms_admin.rooms.roster import Roster
 from rooms_admin.rooms.sortable_ids import SortableIds
 from rooms_admin.rooms.stored_rooms import RoomWatcher, StoredRooms

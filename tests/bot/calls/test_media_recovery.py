@@ -5,15 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.calls.media_recovery import (
-    CALM_S,
-    FIRST_MEDIA_S,
-    PATIENCE_S,
-    STEPS,
-    MediaRecovery,
-    RecoveryStep,
-    RecoveryTask,
-)
+from bot.calls.media_recovery import CALM_S, FIRST_MEDIA_S, PATIENCE_S, STEPS, MediaRecovery, RecoveryStep, RecoveryTask
 
 
 def lose(recovery: MediaRecovery, now: float, *, refused: bool = False) -> RecoveryStep | None:

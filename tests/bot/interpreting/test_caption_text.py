@@ -3,12 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.interpreting.caption_text import (
-    REVISIONS_EVERY_S,
-    CaptionText,
-    whole_clauses,
-    whole_words,
-)
+from bot.interpreting.caption_text import REVISIONS_EVERY_S, CaptionText, whole_clauses, whole_words
 from bot.interpreting.plan import Stability
 from tests.support.clock import after, ms_between
 

@@ -39,9 +39,7 @@ from bot.interpreting.events import (
     Tick,
     Usage,
 )
-from bot.interpreting.events import (
-    InterpretationOutcome as Outcome,
-)
+from bot.interpreting.events import InterpretationOutcome as Outcome
 from bot.interpreting.ledger import EntryState
 from bot.interpreting.plan import AUTO, MIXED, Attendee, Endpointing, Lane, Mode, RoomPlan
 from bot.interpreting.rendition import MODEL_PATIENCE_S

@@ -29,14 +29,7 @@ from storage.sqlite import IN_MEMORY, SqliteDatabase
 from storage.sqlite_key_value import SqliteKeyValue
 from tests.support.hostile import anything_of
 from tests.support.in_memory_stores import InMemoryKeyValue
-from webhooks.events import (
-    CallConnected,
-    CallEvent,
-    CallReport,
-    CallStarted,
-    OtherCallEvent,
-    ParticipantAdded,
-)
+from webhooks.events import CallConnected, CallEvent, CallReport, CallStarted, OtherCallEvent, ParticipantAdded
 
 STARTED = CallStarted("event-1", "acs-1", "server-call-1")
 RECORD = CallRecord(
