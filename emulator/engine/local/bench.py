@@ -74,7 +74,12 @@ async def measure() -> list[Row]:
         rows += await _people(engine)
         rows += await _phrases(engine, voice, phrasebook)
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return [*rows, ("memory", "the larger of the recogniser's two processes", f"{largest:.0f} MiB")]
+    busy = f"{os.getloadavg()[0]:.1f} processes on {os.cpu_count()} cores"
+    return [
+        *rows,
+        ("memory", "the larger of the recogniser's two processes", f"{largest:.0f} MiB"),
+        ("how busy the machine was", "mean of the last minute", busy),
+    ]
 
 
 async def measure_paths() -> list[Row]:
