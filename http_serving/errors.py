@@ -21,7 +21,7 @@ the same response body.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, Self
 
 TokenProblem = Literal[
     "missing",
@@ -61,6 +61,11 @@ class InvalidRequest(ServiceError):
 
     status = 400
     code = "invalid_request"
+
+    @classmethod
+    def about(cls, field: str, reason: str) -> Self:
+        """Build the error for one field or header."""
+        return cls(f"{field} is not valid", details=[{"field": field, "reason": reason}])
 
 
 class NumberRefused(InvalidRequest):

@@ -63,9 +63,7 @@ def checked_key(key: str) -> str:
     """Return the key if it is valid: 1 to 255 visible ASCII characters; else `InvalidRequest`."""
     if not 0 < len(key) <= LONGEST_KEY or not all("!" <= letter <= "~" for letter in key):
         reason = f"must be 1 to {LONGEST_KEY} visible ASCII characters"
-        raise InvalidRequest(
-            "the Idempotency-Key is not valid", details=[{"field": "Idempotency-Key", "reason": reason}]
-        )
+        raise InvalidRequest.about("Idempotency-Key", reason)
     return key
 
 

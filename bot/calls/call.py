@@ -79,7 +79,6 @@ class Call:
         # ACS may have given up dialling after it was asked by the earlier owner.
         first_wait_s = PATIENCE_S[RecoveryStep.WAIT] if adopted else FIRST_MEDIA_S
         self.media = CallMedia(
-            room.room_id,
             live,
             self._lifecycle,
             self._keeper,

@@ -22,7 +22,6 @@ class CallMedia:
 
     def __init__(
         self,
-        room_id: str,
         live: Interpreted,
         lifecycle: Lifecycle,
         keeper: RecordKeeper,
@@ -37,7 +36,7 @@ class CallMedia:
         """Whether the call has had a media socket."""
         self.attended = True
         """Whether anybody is in the call, as far as is known."""
-        self._room_id = room_id
+        self._room_id = keeper.record.room_id
         self._live = live
         self._lifecycle = lifecycle
         self._keeper = keeper

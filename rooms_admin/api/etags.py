@@ -32,6 +32,5 @@ def is_known(header: str | None, version: int) -> bool:
 def _tags(header: str, name: str) -> list[tuple[bool, str]]:
     matches = [_TAG.fullmatch(part) for part in header.split(",", MOST_TAGS)]
     if not all(matches):
-        details = [{"field": name, "reason": 'must be entity tags such as "3", separated by commas, or *'}]
-        raise InvalidRequest(f"{name} is not valid", details=details)
+        raise InvalidRequest.about(name, 'must be entity tags such as "3", separated by commas, or *')
     return [(bool(match[1]), match[2]) for match in matches if match]

@@ -37,11 +37,7 @@ def read_cursor(cursor: str | None, order: str) -> tuple[str, str] | None:
         document = base64.b64decode(padded, altchars=b"-_", validate=True)
         its_order, key, item_id = msgspec.json.decode(document, type=tuple[str, str, str])
     except (binascii.Error, ValueError, msgspec.DecodeError) as error:
-        raise _refused("is not a cursor of this API") from error
+        raise InvalidRequest.about("cursor", "is not a cursor of this API") from error
     if its_order != order:
-        raise _refused("belongs to a list in another order")
+        raise InvalidRequest.about("cursor", "belongs to a list in another order")
     return key, item_id
-
-
-def _refused(reason: str) -> InvalidRequest:
-    return InvalidRequest("the cursor is not valid", details=[{"field": "cursor", "reason": reason}])

@@ -68,8 +68,7 @@ def add_room_routes(routes: APIRouter, rooms: RoomService) -> None:
     ) -> Response:
         after = read_cursor(cursor, sort)
         if after is not None and sort.endswith("valid_until") and not re.fullmatch("[0-9]{15}", after[0]):
-            details = [{"field": "cursor", "reason": "is not a cursor of this API"}]
-            raise InvalidRequest("the cursor is not valid", details=details)
+            raise InvalidRequest.about("cursor", "is not a cursor of this API")
         query = RoomQuery(limit + 1, sort, after, name, wanted_language(language), mode, validity)
         found, next_cursor = page_of(
             await rooms.page(query), limit, sort, lambda room: (query.sort_key(room), room.room_id)
@@ -155,8 +154,7 @@ def wanted_language(written: str | None) -> str | None:
     try:
         return None if written is None else language_tag(written)
     except ValueError as error:
-        details = [{"field": "language", "reason": str(error)}]
-        raise InvalidRequest("the language is not valid", details=details) from error
+        raise InvalidRequest.about("language", str(error)) from error
 
 
 def _tagged(room: Room) -> Response:

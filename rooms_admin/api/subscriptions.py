@@ -38,7 +38,7 @@ def subscription_routes(
     async def subscribe(new: NewSubscription, request: Request) -> Response:
         """Events are posted to `url`, signed according to Standard Webhooks. The response shows the secret, once."""
         if problem := targets.problem(new.url):
-            raise InvalidRequest("the URL is not accepted", details=[{"field": "url", "reason": problem}])
+            raise InvalidRequest.about("url", problem)
         if new.room_id is not None:
             await rooms.get(new.room_id)
         added = await subscriptions.add(new.url, new.events, new.room_id)
