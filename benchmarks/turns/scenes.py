@@ -1,7 +1,6 @@
 """Makes scenes: sentences whose beginning and end are known, with pauses between them, under one condition each.
 
-The sentences are recorded ones where `SPEECH_RECORDINGS` names a folder with them, else those of the local voices. The
-endpointer's notion of a finished sentence was trained on neither (`training/`).
+The sentences are recorded ones where `SPEECH_RECORDINGS` names a folder with them, else those of the local voices.
 """
 
 from __future__ import annotations

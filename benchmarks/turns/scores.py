@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -14,8 +14,7 @@ from benchmarks.percentiles import percentile
 from benchmarks.turns.scenes import FRAME, Scene
 from bot.interpreting.endpointing import FRAME_MS, Endpointer, TurnAudio, TurnBegan, TurnEnded
 from bot.interpreting.plan import Endpointing
-from bot.live_room.prosody import HEARD_FRAMES, likely_finished
-from bot.live_room.voice_activity import JUDGED_FRAMES, Decimator, DetectorPool, SileroModel, WebRtcModel
+from bot.live_room.voice_activity import Decimator, DetectorPool, SileroModel, WebRtcModel
 
 BOT, YARDSTICK = "the bot's", "silero alone"
 MISSED_BEGINNING_MS = 60
@@ -24,10 +23,13 @@ SLACK_FRAMES = 25
 """An utterance that ends or begins this close to a sentence belongs to it."""
 
 
+FIRST_SIGN_MS = 500
+"""From the end of an utterance to the first of its interpretation. Until then it is taken back if the speaker goes on.
+Models are said to need 0.5 to 1.2 s to their first sound (realtime protocol)."""
+
+
 class Ears(Protocol):
     """Tells speech from other sounds, frame by frame."""
-
-    finished: float | None
 
     def voiced(self, pcm: bytes, silent: bool = False) -> bool: ...
 
@@ -37,26 +39,12 @@ class Ears(Protocol):
 class _EveryFrame:
     """A model that hears every frame: no gate, nothing spared."""
 
-    def __init__(self, model: SileroModel | WebRtcModel, *, judges: bool = True) -> None:
-        """Args:
-        judges: whether it is told how finished the words sound; else the same pause ends everything.
-        """
-        self.finished: float | None = None
+    def __init__(self, model: SileroModel | WebRtcModel) -> None:
         self._model = model
-        self._judges = judges
         self._decimator = Decimator()
-        self._words: deque[bytes] = deque(maxlen=HEARD_FRAMES)
-        self._unvoiced_frames = 0
 
     def voiced(self, pcm: bytes, silent: bool = False) -> bool:
-        self._words.append(pcm)
-        voiced = self._model.is_speech(self._decimator.frame(np.frombuffer(pcm, np.int16).astype(np.float32)))
-        self._unvoiced_frames = 0 if voiced else self._unvoiced_frames + 1
-        if voiced:
-            self.finished = None
-        elif self._unvoiced_frames == JUDGED_FRAMES and self._judges:
-            self.finished = likely_finished(b"".join(self._words))
-        return voiced
+        return self._model.is_speech(self._decimator.frame(np.frombuffer(pcm, np.int16).astype(np.float32)))
 
     def close(self) -> None:
         pass
@@ -69,7 +57,6 @@ def detectors() -> dict[str, Callable[[], Ears]]:
     return {
         BOT: pool.detector,
         YARDSTICK: lambda: _EveryFrame(SileroModel()),
-        "the same, fixed pauses": lambda: _EveryFrame(SileroModel(), judges=False),
         "webrtc alone": lambda: _EveryFrame(WebRtcModel()),
     }
 
@@ -87,6 +74,8 @@ class Utterance:
     decided: int
     """When the end was noticed."""
     reason: str
+    taken_back: int = 0
+    """How often it seemed to have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +91,11 @@ class Score:
     """Utterances without any speech, per minute without speech."""
     ends_ms: Sequence[float]
     """From the last sound of each sentence to the decision that it is over."""
-    cuts_per_h: float
-    """Ends of utterances inside sentences, by a pause, per hour of speech."""
+    cuts: int
+    """Ends of utterances inside sentences, by a pause, that were not taken back."""
+    taken_back: int
+    """Utterances whose speaker went on before anything had come of them."""
+    speech_s: float
     cap_cuts: int
     """Ends at the length cap."""
     cap_cuts_amid_words: int
@@ -118,8 +110,35 @@ class Score:
     def end_p95_ms(self) -> float | None:
         return percentile(self.ends_ms, 0.95)
 
+    @property
+    def cuts_per_h(self) -> float:
+        return self.cuts / self.speech_s * 3600
+
+    @property
+    def cuts_range(self) -> tuple[float, float]:
+        """Between which cuts per hour the true number lies with 95 % confidence, if cuts come independently."""
+        low, high = poisson_range(self.cuts)
+        return low / self.speech_s * 3600, high / self.speech_s * 3600
+
     def document(self) -> dict[str, Any]:
-        return {**asdict(self), "end_p50_ms": self.end_p50_ms, "end_p95_ms": self.end_p95_ms}
+        derived = ("end_p50_ms", "end_p95_ms", "cuts_per_h", "cuts_range")
+        return {**asdict(self), **{name: getattr(self, name) for name in derived}}
+
+
+def poisson_range(count: int) -> tuple[float, float]:
+    """Return the exact 95 % confidence interval of a Poisson mean of which `count` were seen."""
+
+    def at_most(seen: int, mean: float) -> float:
+        return math.fsum(math.exp(-mean + n * math.log(mean) - math.lgamma(n + 1)) for n in range(seen + 1))
+
+    def mean_with(seen: int, share: float) -> float:
+        low, high = 1e-9, 4 * seen + 20.0
+        for _ in range(60):
+            middle = (low + high) / 2
+            low, high = (middle, high) if at_most(seen, middle) > share else (low, middle)
+        return high
+
+    return mean_with(count - 1, 0.975) if count else 0.0, mean_with(count, 0.025)
 
 
 def measure(scene: Scene) -> list[Score]:
@@ -131,18 +150,28 @@ def measure(scene: Scene) -> list[Score]:
     return found
 
 
-def utterances(scene: Scene, ears: Ears, settings: Endpointing) -> tuple[list[Utterance], float]:
-    """Return what the scene is cut into, and the detector's time in seconds."""
+def utterances(
+    scene: Scene, ears: Ears, settings: Endpointing, sign_ms: int = FIRST_SIGN_MS
+) -> tuple[list[Utterance], float]:
+    """Return what the scene is cut into, and the detector's time in seconds.
+
+    Args:
+        sign_ms: from the end of an utterance to the first of its interpretation.
+    """
     began = time.process_time()
-    heard = [(ears.voiced(pcm, index in scene.silent), ears.finished) for index, pcm in enumerate(scene.frames)]
+    heard = [ears.voiced(pcm, index in scene.silent) for index, pcm in enumerate(scene.frames)]
     took_s = time.process_time() - began
     ears.close()
     endpointer = Endpointer(settings)
     found: list[Utterance] = []
     sent = 0
     for index, pcm in enumerate(scene.frames):
-        for turn in endpointer.frame(pcm, heard[index][0], (index + 1) * FRAME_MS / 1000, heard[index][1]):
+        for turn in endpointer.frame(pcm, heard[index], (index + 1) * FRAME_MS / 1000):
             match turn:
+                case TurnBegan(begun, _, before) if before and (index + 1 - found[-1].decided) * FRAME_MS <= sign_ms:
+                    endpointer.go_on()
+                    sent = found[-1].ends = index + 1
+                    found[-1].taken_back += 1
                 case TurnBegan(begun):
                     frames = len(begun) // (2 * FRAME)
                     start = max(_at(scene, begun[: 2 * FRAME], index + 1 - frames), sent)
@@ -197,7 +226,9 @@ def _score(scene: Scene, detector: str, found: Sequence[Utterance], us_per_frame
         missed,
         of_speech.count(False) / ((len(scene.frames) - speech) * FRAME_MS / 60_000),
         late,
-        cuts / (speech * FRAME_MS / 3_600_000),
+        cuts,
+        sum(one.taken_back for one in found),
+        speech * FRAME_MS / 1000,
         len(caps),
         sum(one.ends not in scene.gaps for one in caps),
         us_per_frame,

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.turns.scores import BOT, YARDSTICK, Score
+from benchmarks.turns.scores import BOT, FIRST_SIGN_MS, YARDSTICK, Score
 
 ALLOWED_CLIPS = 1
 ALLOWED_MS = 100
@@ -35,7 +35,9 @@ def show(screen: Console, scores: Sequence[Score], source: str) -> None:
                 f"{score.missed_utterances} of {score.sentences}",
                 f"{score.false_per_min:.1f}",
                 f"{_ms(score.end_p50_ms)} / {_ms(score.end_p95_ms)}",
-                f"{score.cuts_per_h:.0f}",
+                "{:.0f} ({:.0f}-{:.0f})".format(score.cuts_per_h, *score.cuts_range),
+                f"{score.cuts}",
+                f"{score.taken_back}",
                 f"{score.cap_cuts_amid_words} of {score.cap_cuts}" if score.cap_cuts else "",
                 f"{score.us_per_frame:.0f}",
                 "" if verdict is None else Text("✓", style="green") if verdict else Text("✗", style="red"),
@@ -44,7 +46,8 @@ def show(screen: Console, scores: Sequence[Score], source: str) -> None:
     screen.print(table)
     screen.print(
         f"End: from the last sound of a sentence to the decision, its pause included. ✓: no worse than {YARDSTICK},\n"
-        f"by more than {ALLOWED_CLIPS} sentence or {ALLOWED_MS} ms. Alone: hears every frame. µs are those of this run."
+        f"by more than {ALLOWED_CLIPS} sentence or {ALLOWED_MS} ms. Alone: hears every frame. µs are of this run.\n"
+        f"Taken back: the speaker went on before the first of the interpretation, which comes after {FIRST_SIGN_MS} ms."
     )
 
 
@@ -68,12 +71,14 @@ def _ms(value: float | None) -> str:
 _COLUMNS: tuple[tuple[str, Literal["left", "right"]], ...] = (
     ("condition", "left"),
     ("detector", "left"),
-    ("beginnings\nlost", "right"),
-    ("sentences\nlost", "right"),
+    ("begin-\nnings\nlost", "right"),
+    ("sent-\nences\nlost", "right"),
     ("false\nper min", "right"),
     ("end, ms\np50 / p95", "right"),
-    ("cuts in\nsentences\nper hour", "right"),
-    ("at the\ncap, amid\nwords", "right"),
-    ("µs per\nframe", "right"),
+    ("cuts in sentences\nper hour (95 %)", "right"),
+    ("cuts", "right"),
+    ("taken\nback", "right"),
+    ("cap,\namid\nwords", "right"),
+    ("µs a\nframe", "right"),
     ("", "left"),
 )

@@ -4,6 +4,7 @@
                                      │
                                      └──the length cap──► speaking: what lies behind the last gap between words
 
+An utterance that ended by a pause may turn out not to be over: `TurnBegan` then offers what was said before the pause.
 
 Audio time is counted in frames, because frames may come in bursts after a stall. Only their absence is judged by the
 clock: a participant who is muted or has left sends none.
@@ -21,9 +22,6 @@ FRAME_MS = 20
 """Length of a frame from ACS (media streaming protocol)."""
 GAP_GRACE_MS = 100
 """How late a frame may be before its absence counts as silence."""
-FINISHED_AT = 0.3
-"""From this likelihood on the last words sound like the end of a sentence. Of generated and recorded speech in training
-that was 85 % of the ends and more; half of the pauses inside sentences sounded alike."""
 CAP_WINDOW_MS = 2_000
 """How long before the length cap a gap between words is looked for; at most half the cap."""
 CAP_WINDOW_BYTES = 48 * CAP_WINDOW_MS
@@ -36,6 +34,8 @@ class TurnBegan:
     pcm: bytes
     ago_ms: int = field(default=0, compare=False)
     """How long ago it began: behind a cut at the length cap it is known late."""
+    before: bytes = field(default=b"", compare=False)
+    """What the speaker said before a pause that may have been one inside a sentence; see `Endpointer.go_on`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,19 @@ class TurnEnded:
 
 
 TurnEvent = TurnBegan | TurnAudio | TurnEnded
+
+
+@dataclass(slots=True)
+class _Said:
+    """An utterance that a pause has ended, while its speaker may still go on."""
+
+    pieces: list[bytes]
+    spoken_ms: int
+    spoken_bytes: int
+    voiced_ms: int
+    pause_ms: int
+    """From its last speech to now, in frames that have come."""
+    last_voiced_at: float
 
 
 class Endpointer:
@@ -87,7 +100,9 @@ class Endpointer:
         self._held_bytes = 0
         self._silent_frames = 0
         """Frames without speech at the end of those held."""
-        self._finished: float | None = None
+        self._pieces: list[bytes] = []
+        """What was passed on of the utterance, if it may have to be said again."""
+        self._said: _Said | None = None
         self._gaps = GapFinder()
         """Hears streamed speech since the length cap came close."""
         self._spoken_ms = 0
@@ -96,19 +111,16 @@ class Endpointer:
         self._last_voiced_at = 0.0
         self._last_frame_at = 0.0
 
-    def frame(self, pcm: bytes, voiced: bool, now: float, finished: float | None = None) -> list[TurnEvent]:
-        """Take the next frame of 20 ms; returns what it begins, continues or ends.
-
-        Args:
-            finished: in a pause, how likely the words before it finish a sentence, if that is known.
-        """
-        self._finished = finished
+    def frame(self, pcm: bytes, voiced: bool, now: float) -> list[TurnEvent]:
+        """Take the next frame of 20 ms; returns what it begins, continues or ends."""
         self._last_frame_at = now
         if voiced and self._speaking and not self._held and self._far_from_the_cap:
             self._last_voiced_at = now
             self._voiced_ms += FRAME_MS
             self._spoken_ms += FRAME_MS
             self._spoken_bytes += len(pcm)
+            if not self.streamed:
+                self._pieces.append(pcm)
             return [TurnAudio(pcm)]  # nearly all frames of speech
         self._held.append((pcm, voiced))
         if not self._speaking:
@@ -148,13 +160,10 @@ class Endpointer:
 
     @property
     def patience_ms(self) -> int:
-        """The pause that ends the utterance now: shorter after long speech, longer if it does not sound finished."""
+        """The pause that ends the utterance now: shorter after long speech."""
         spoken_ms = self._spoken_ms + (len(self._held) - self._silent_frames) * FRAME_MS
         long = spoken_ms >= self.settings.long_speech_ms
-        patience_ms = self.settings.end_of_turn_after_long_ms if long else self.settings.end_of_turn_ms
-        if self._finished is None or self._finished >= FINISHED_AT:
-            return patience_ms
-        return max(patience_ms, self.settings.end_of_turn_unfinished_ms)
+        return self.settings.end_of_turn_after_long_ms if long else self.settings.end_of_turn_ms
 
     @property
     def deadline(self) -> float | None:
@@ -175,13 +184,27 @@ class Endpointer:
         """End the utterance under way, and forget held frames: the speaker has left."""
         turns = self._end("gap", 0) if self._speaking else []
         self._held.clear()
+        self._said = None
         return turns
+
+    def go_on(self) -> None:
+        """Count to the utterance that has just begun what was said `before`, which is heard again as part of it."""
+        said = self._said
+        assert said is not None
+        self._spoken_ms += said.spoken_ms
+        self._spoken_bytes += said.spoken_bytes
+        self._voiced_ms += said.voiced_ms
+        self._pieces = said.pieces + self._pieces
 
     def _listen(self, voiced: bool, now: float) -> list[TurnEvent]:
         settings = self.settings
         while len(self._held) * FRAME_MS > settings.preroll_ms + settings.onset_window_ms:
             self._held.popleft()
         goes_on, self._goes_on = self._goes_on, False
+        if self._said is not None:
+            self._said.pause_ms += FRAME_MS
+            if self._said.pause_ms > settings.end_of_turn_unfinished_ms + settings.onset_window_ms:
+                self._said = None
         if not voiced:
             return []
         window = settings.onset_window_ms // FRAME_MS
@@ -193,16 +216,29 @@ class Endpointer:
         for _ in range(first - settings.preroll_ms // FRAME_MS):
             self._held.popleft()
         self._last_voiced_at = now
-        return [self._begin()]
+        return [self._begin(before=self._before((len(recent) - recent.index(True)) * FRAME_MS, now))]
 
-    def _begin(self, ago_ms: int = 0) -> TurnBegan:
+    def _before(self, ago_ms: int, now: float) -> bytes:
+        """Return what was said before the pause, which ended `ago_ms` ago, if both are short enough."""
+        said, settings = self._said, self.settings
+        if (
+            said is None
+            or max(said.pause_ms, (now - said.last_voiced_at) * 1000) - ago_ms >= settings.end_of_turn_unfinished_ms
+            or said.spoken_ms + CAP_WINDOW_MS > settings.max_utterance_ms
+            or said.spoken_bytes + CAP_WINDOW_BYTES > settings.max_bytes
+        ):
+            return b""
+        return b"".join(said.pieces)
+
+    def _begin(self, ago_ms: int = 0, before: bytes = b"") -> TurnBegan:
         """Begin an utterance with the frames held, up to the last speech."""
         self._speaking = True
         self._spoken_ms = self._spoken_bytes = 0
         self._voiced_ms = FRAME_MS * sum(voiced for _, voiced in self._held)
         self._held_bytes = sum(len(pcm) for pcm, _ in self._held)
         self._gaps = GapFinder()
-        return TurnBegan(self._pass_on().pcm, ago_ms)
+        self._pieces = []
+        return TurnBegan(self._pass_on().pcm, ago_ms, before)
 
     def _pass_on(self) -> TurnAudio:
         """Pass on the frames held, up to the last speech."""
@@ -211,6 +247,8 @@ class Endpointer:
         self._spoken_ms += len(frames) * FRAME_MS
         self._spoken_bytes += len(piece)
         self._held_bytes -= len(piece)
+        if not self.streamed:
+            self._pieces.append(piece)
         return TurnAudio(piece)
 
     def _cut(self) -> list[TurnEvent]:
@@ -224,6 +262,7 @@ class Endpointer:
         behind = [self._held.pop() for _ in range(count - gap)][::-1]
         self._voiced_ms -= FRAME_MS * (len(spoken) - len(before))
         self._silent_frames = 0
+        self._said = None
         last_voiced_at = self._last_voiced_at - (spoken[-1] - before[-1]) * FRAME_MS / 1000
         ended = TurnEnded(last_voiced_at, patience_ms, "cap", self._voiced_ms)
         turns: list[TurnEvent] = [self._pass_on(), ended]
@@ -241,5 +280,15 @@ class Endpointer:
         rest = self._pass_on()  # what is left of the pause may be the pre-roll of what comes next
         self._speaking = False
         self._silent_frames = 0
+        self._said = None
+        if reason == "pause" and not self.streamed:
+            self._said = _Said(
+                self._pieces,
+                self._spoken_ms,
+                self._spoken_bytes,
+                self._voiced_ms,
+                silent * FRAME_MS,
+                self._last_voiced_at,
+            )
         ended = TurnEnded(self._last_voiced_at, patience_ms, reason, self._voiced_ms)
         return [rest, ended] if rest.pcm else [ended]

@@ -25,8 +25,6 @@ class SpeakerAudio:
     """Whether the speech detector hears speech in it."""
     age_s: float = 0.0
     """Seconds for which it was held up on its way: it was said that much earlier."""
-    finished: float | None = None
-    """In a pause: how likely the words before it finish a sentence, by their sound. From 0 to 1, None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,8 +118,9 @@ class Endpointing:
     end_of_turn_ms: int = 500
     end_of_turn_after_long_ms: int = 250
     """The pause that ends a turn once `long_speech_ms` have been spoken."""
-    end_of_turn_unfinished_ms: int = 1_000
-    """The longest pause that is waited for when the last words do not sound like the end of a sentence."""
+    end_of_turn_unfinished_ms: int = 800
+    """An utterance is taken back if its speaker goes on after a shorter pause, and nothing has come of it yet. Pauses
+    within sentences are mostly shorter, and those between sentences longer."""
     long_speech_ms: int = 3_000
     max_utterance_ms: int = 10_000
     max_bytes: int = 1_000_000

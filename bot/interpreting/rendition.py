@@ -154,6 +154,10 @@ class OpenRenditions:
         """Return the renditions of an utterance, lane by lane."""
         return list(self._by_utterance.get(utterance, {}).values())
 
+    def interpreted(self, utterance: str) -> list[Rendition]:
+        """Return those that booths give, the second legs of relays first."""
+        return sorted((one for one in self.of(utterance) if not one.lane.passthrough), key=lambda one: one.via is None)
+
     def legs(self, first: Rendition) -> list[Rendition]:
         """Return the renditions that interpret this one, and have not been asked for yet."""
         return [leg for leg in self.of(first.spoken.id) if leg.via == first.lane and leg.entry.committed_at is None]

@@ -11,6 +11,7 @@ This file says how the parts work together; each part is a file of its own:
 | `booths.py` | which lanes have a booth |
 | `renditions.py` | each utterance in each lane, to its one final state |
 | `booth_events.py` | what booths say, and whether it is heard |
+| `open_ends.py` | which ends may be taken back, because the speaker goes on |
 | `playout/channels.py` | whose voice is on which channel, frame by frame |
 | `captions.py` | what can be read |
 """
@@ -52,6 +53,7 @@ from bot.interpreting.events import (
     Tick,
 )
 from bot.interpreting.ledger import Entry, EntryKind, EntryState
+from bot.interpreting.open_ends import GOES_ON, OpenEnds
 from bot.interpreting.plan import MIXED, RoomPlan, primary
 from bot.interpreting.quality.checks import Guard
 from bot.interpreting.quality.echo_loops import SURE, EchoLoopBreaker
@@ -92,6 +94,7 @@ class InterpreterSession:
         self._name = name
         self._out: list[Effect] = []
         self._turns = SpeakerTurns(plan, name)
+        self._open_ends = OpenEnds()
         self._usage = meter or UsageMeter(plan.usage_cap)
         self._routing = RoutingTable(plan)
         self._booths = Booths(plan, self._routing, self._out)
@@ -139,8 +142,8 @@ class InterpreterSession:
             return []
         booth_events = self._booth_events
         match event:
-            case SpeakerAudio(speaker, pcm, voiced, age_s, finished):
-                turns = [] if self._paused else self._turns.frame(speaker, pcm, voiced, now, age_s, finished)
+            case SpeakerAudio(speaker, pcm, voiced, age_s):
+                turns = [] if self._paused else self._turns.frame(speaker, pcm, voiced, now, age_s)
                 passing = speaker in self._passing_through
                 if passing:
                     self._renditions.pass_through(self._turns.current[speaker].id, pcm, age_s, now)
@@ -152,11 +155,16 @@ class InterpreterSession:
                 if not turns or isinstance(turns[-1], TurnAudio):
                     return self._play_on(now) if passing else self._effects()
             case InterpretationAudio():
+                self._close_end(event.utterance, now)
                 booth_events.audio(event, now)
             case InterpretationText():
+                self._close_end(event.utterance, now)
                 booth_events.text(event, now)
             case InterpretationEnded():
+                self._close_end(event.utterance, now)
                 booth_events.ended(event, now)
+            case SourceDelta() | SourceText() if self._open_ends.withholds(event, now):
+                pass
             case SourceDelta():
                 booth_events.source_delta(event, now)
             case SourceText():
@@ -196,6 +204,8 @@ class InterpreterSession:
             case Tick():
                 for speaker, turns in self._turns.expired(now):
                     self._take_turns(speaker, turns, now)
+                for utterance in self._open_ends.due(now):
+                    self._close_end(utterance, now)
                 self._loops.release(now)
                 self._renditions.tick(now)
                 self._captions.tick(now)
@@ -228,7 +238,7 @@ class InterpreterSession:
         """Let idle parts go, and set the deadlines that do not concern frames."""
         self._booths.park(now)
         self._renditions.tidy(now)
-        parts = (self._renditions, self._captions, self._booths, self._loops)
+        parts = (self._renditions, self._captions, self._booths, self._loops, self._open_ends)
         due_at = [at for part in parts if (at := part.deadline()) is not None]
         self._other_than_frames_due_at = min(due_at, default=math.inf)
 
@@ -280,8 +290,8 @@ class InterpreterSession:
     def _take_turns(self, speaker: str, turns: Iterable[TurnEvent], now: float) -> None:
         for turn in turns:
             match turn:
-                case TurnBegan(pcm, ago_ms):
-                    self._begin(speaker, pcm, ago_ms, now)
+                case TurnBegan():
+                    self._begin(speaker, turn, now)
                 case TurnAudio(pcm):
                     self._renditions.hear(self._turns.current[speaker].id, pcm)
                 case TurnEnded(last_voiced_at, patience_ms, reason, voiced_ms):
@@ -292,26 +302,54 @@ class InterpreterSession:
                         self._not_passed[speaker] = 0
                     self._booth_events.turn_ended(spoken, now)
                     self._renditions.commit(spoken, patience_ms, now)
+                    simultaneous = any(one.simultaneous for one in self._renditions.open.of(spoken.id))
+                    if reason == "pause" and not simultaneous:
+                        self._open_ends.open(spoken.id, self._turns.may_go_on_until(last_voiced_at), now)
                 case _:
                     assert_never(turn)
 
-    def _begin(self, speaker: str, pcm: bytes, ago_ms: int, now: float) -> None:
-        """Begin an utterance, `ago_ms` after its first word."""
+    def _begin(self, speaker: str, turn: TurnBegan, now: float) -> None:
+        """Begin an utterance; one whose end has proved to be a pause, with nothing come of it yet, is part of it."""
+        before = self._turns.last(speaker) if turn.before else None
+        if before is not None and not self._is_taken_back(before):
+            before = None
         if self._plan.barge_in_stops:
             # What the model has not voiced yet was said before the interpreter spoke: it will still be heard.
             # Nobody interrupts the interpretation of their own words by going on.
             goes_on = speaker != MIXED or speaker in self._cut_short
             self._renditions.hush("barge_in", sounding_only=True, spare=speaker if goes_on else "")
-        spoken = self._turns.begin(speaker, now - ago_ms / 1000)
+        spoken = self._turns.begin(speaker, now - turn.ago_ms / 1000)
+        if before is not None:
+            self._turns.go_on(speaker, before)
         self._captions.begin(spoken)
         self._routing.heard_from(speaker)
         found = self._routing.routes(speaker, self._booths.refused)
         spoken.targets = frozenset(route.lane.target for route in found)
+        pcm = turn.pcm
         heard_there = max(0, len(pcm) - self._not_passed.pop(speaker, len(pcm)))  # with the utterance before
+        whole = turn.before + pcm if before is not None else pcm
         for route in found:
-            self._renditions.begin(spoken, route, pcm[heard_there:] if route.lane.passthrough else pcm, now)
+            self._renditions.begin(spoken, route, pcm[heard_there:] if route.lane.passthrough else whole, now)
             if route.lane.passthrough:
                 self._passing_through.add(speaker)
+
+    def _is_taken_back(self, before: Utterance) -> bool:
+        """Withdraw an utterance whose speaker goes on, if nothing has come of it yet; returns whether."""
+        interpreted = self._renditions.open.interpreted(before.id)
+        if not interpreted or not self._open_ends.take_back(before.id):
+            return False
+        for rendition in interpreted:
+            self._renditions.withdraw(rendition, EntryState.NOT_NEEDED, GOES_ON)
+        return True
+
+    def _close_end(self, utterance: str, now: float) -> None:
+        """Make the end of an utterance final: the speaker's words, which were withheld, are shown and judged by."""
+        for words in self._open_ends.close(utterance):
+            match words:
+                case SourceDelta():
+                    self._booth_events.source_delta(words, now)
+                case SourceText():
+                    self._booth_events.source_text(words, now)
 
     def _own_voice(self, event: OwnVoiceHeard, now: float) -> None:
         """Note how much of an utterance is our own voice; one that surely is ends, so that a person begins another."""
@@ -414,6 +452,8 @@ class InterpreterSession:
     # --- the end ----------------------------------------------------------------------------------
 
     def _end(self, reason: str, now: float) -> list[Effect]:
+        for utterance in self._open_ends.all():
+            self._close_end(utterance, now)
         self._renditions.abandon(self._renditions.open.all(), reason)
         self._captions.forget(math.inf, ())  # no more words will come
         for number, (lane, tokens) in enumerate(self._usage.rest().items(), 1):

@@ -19,6 +19,8 @@ class SpeakerTurns:
         self._endpointers: dict[str, Endpointer] = {}
         self._ages: dict[str, float] = {}
         """How old the last speech of each speaker was when it came; empty while nothing is held up."""
+        self._last: dict[str, Utterance] = {}
+        """What each speaker said last."""
         self._over: dict[str, set[str]] = {}
         """By utterance under way: other utterances that were under way when it began, and still are."""
 
@@ -31,9 +33,7 @@ class SpeakerTurns:
         """Whether nobody speaks."""
         return not self.current
 
-    def frame(
-        self, speaker: str, pcm: bytes, voiced: bool, now: float, age_s: float = 0.0, finished: float | None = None
-    ) -> list[TurnEvent]:
+    def frame(self, speaker: str, pcm: bytes, voiced: bool, now: float, age_s: float = 0.0) -> list[TurnEvent]:
         """Take the next frame of a speaker, which was held up on its way for `age_s`."""
         if voiced and (age_s or self._ages):
             self._ages[speaker] = age_s
@@ -41,7 +41,7 @@ class SpeakerTurns:
         if endpointer is None:
             endpointer = Endpointer(self._plan.endpointing, streamed=self._streamed)
             self._endpointers[speaker] = endpointer
-        return endpointer.frame(pcm, voiced, now, finished)
+        return endpointer.frame(pcm, voiced, now)
 
     def expired(self, now: float) -> list[tuple[str, list[TurnEvent]]]:
         """Return what has happened to each speaker because no frames come any more."""
@@ -50,6 +50,7 @@ class SpeakerTurns:
     def stop(self, speaker: str) -> list[TurnEvent]:
         """End the speaker's utterance under way: the speaker has left or is muted."""
         endpointer = self._endpointers.pop(speaker, None)
+        self._last.pop(speaker, None)
         return endpointer.stop() if endpointer else []
 
     def clear(self) -> None:
@@ -57,6 +58,7 @@ class SpeakerTurns:
         self._endpointers.clear()
         self._ages.clear()
         self.current.clear()
+        self._last.clear()
         self._over.clear()
 
     def begin(self, speaker: str, now: float) -> Utterance:
@@ -70,14 +72,30 @@ class SpeakerTurns:
         self.current[speaker] = spoken
         return spoken
 
+    def last(self, speaker: str) -> Utterance | None:
+        """Return what the speaker said before the utterance under way."""
+        return self._last.get(speaker)
+
+    def may_go_on_until(self, last_voiced_at: float) -> float:
+        """Return by when it is known that a speaker has gone on after a pause within a sentence."""
+        endpointing = self._plan.endpointing
+        return last_voiced_at + (endpointing.end_of_turn_unfinished_ms + endpointing.onset_window_ms) / 1000
+
+    def go_on(self, speaker: str, before: Utterance) -> None:
+        """Make what was said before the pause a part of the utterance that has just begun."""
+        self._endpointers[speaker].go_on()
+        spoken = self.current[speaker]
+        spoken.began_at, spoken.talked_over = before.began_at, before.talked_over
+        spoken.own_voice_ms, spoken.measured_ms = before.own_voice_ms, before.measured_ms
+
     def end(self, speaker: str, last_voiced_at: float, voiced_ms: int) -> Utterance:
         """Take the utterance under way of a speaker, and complete what is known of it."""
-        spoken = self.current.pop(speaker)
+        spoken = self._last[speaker] = self.current.pop(speaker)
         spoken.age_s = self._ages.get(speaker, 0.0)
         spoken.ended_at, spoken.voiced_ms = max(last_voiced_at - spoken.age_s, spoken.began_at), voiced_ms
         if not spoken.age_s:
             self._ages.pop(speaker, None)
-        spoken.talked_over = bool(self._over.pop(spoken.id))
+        spoken.talked_over = bool(self._over.pop(spoken.id)) or spoken.talked_over
         for others in self._over.values():
             others.discard(spoken.id)
         return spoken

@@ -64,7 +64,7 @@ class Hearing:
             own_voice = self._echo_meter.heard(stream, heard, pcm, voiced, self._clock())
             if own_voice is not None:
                 self._deliver(OwnVoiceHeard(heard, *own_voice))
-        self._deliver(SpeakerAudio(heard, pcm, voiced, age_s, detector.finished))
+        self._deliver(SpeakerAudio(heard, pcm, voiced, age_s))
 
     def _ignore(self, speaker: str) -> None:
         if speaker not in self._ignored and len(self._ignored) < 1000:

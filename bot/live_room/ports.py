@@ -13,11 +13,6 @@ from bot.interpreting.plan import Lane
 class VoiceDetector(Protocol):
     """Tells speech from other sound, for one speaker."""
 
-    @property
-    def finished(self) -> float | None:
-        """How likely the words before the pause finish a sentence, from 0 to 1; None in speech and if unknown."""
-        ...
-
     def voiced(self, pcm: bytes, silent: bool) -> bool:
         """Return whether the next frame is speech; `silent` is what ACS says of it."""
         ...

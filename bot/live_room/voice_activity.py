@@ -28,8 +28,6 @@ import webrtcvad
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from bot.live_room import prosody
-
 logger = logging.getLogger(__name__)
 
 FRAME_SAMPLES = 480
@@ -75,9 +73,6 @@ LOUDEST_DECAY = 0.995
 """Factor per frame, 1 dB a second: how soon a speaker who was loud is amplified."""
 HOLD_FRAMES = 2
 """Speech continues through 40 ms of silence, as a `t` or a `k` leaves it: that is no pause."""
-
-JUDGED_FRAMES = 5
-"""After 100 ms of pause it is asked whether the sentence sounds finished: gaps between words are mostly shorter."""
 
 # --- sparing the good model in the middle of speech
 
@@ -223,9 +218,6 @@ class SpeechDetector:
         self._loudest = 0.0
         """The same, falling more slowly: how loud the speaker is."""
         self._before: deque[bytes] = deque(maxlen=FIRST_LOOK_BACK_FRAMES + 1)
-        self.finished: float | None = None
-        """How likely the words before the pause finish a sentence, from 0 to 1; None in speech and if unknown."""
-        self._words: deque[bytes] = deque(maxlen=prosody.HEARD_FRAMES)
         self._voiced = False
         self._found = False
         """Whether the model has found speech since it was borrowed."""
@@ -242,8 +234,6 @@ class SpeechDetector:
     def voiced(self, pcm: bytes, silent: bool = False) -> bool:
         """Return whether a frame is speech: PCM16 mono 24 kHz, 960 bytes. `silent`: ACS marks it as silent."""
         self._before.append(pcm)
-        if self._model is not None:
-            self._words.append(pcm)
         if silent:
             return self._quiet()
         samples = _samples(pcm)
@@ -275,7 +265,6 @@ class SpeechDetector:
     def close(self) -> None:
         """Give back the model and forget what was heard. The detector may be used again."""
         self._before.clear()
-        self.finished = None
         self._background = QUIET_POWER
         self._release()
         self._pool.forget(self)
@@ -285,7 +274,6 @@ class SpeechDetector:
             self._pool.give_back(self, self._model, keep=self._found)
             self._model = None
         self._found = False
-        self._words.clear()
         self._voiced = False
         self._voiced_frames = self._unvoiced_frames = self._quiet_frames = self._spared_frames = self._closed_frames = 0
 
@@ -337,12 +325,9 @@ class SpeechDetector:
             self._found = True
             self._voiced_frames += 1
             self._unvoiced_frames = 0
-            self.finished = None
             return True
         self._voiced_frames = 0
         self._unvoiced_frames += 1
-        if self._unvoiced_frames == JUDGED_FRAMES and self._found:
-            self.finished = prosody.likely_finished(b"".join(self._words))
         if self._unvoiced_frames >= RELEASE_FRAMES and self._closed_frames >= CLOSED_FRAMES:
             self._release()
         return False
@@ -351,7 +336,6 @@ class SpeechDetector:
         """Borrow a model and let it hear the last frames."""
         model, knows_us = self._pool.lend(self)
         self._model = model
-        self._words.append(self._before[-1])
         if self._decimator is None:
             self._decimator = Decimator()
         self._decimator.reset()

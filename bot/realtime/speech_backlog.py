@@ -1,5 +1,8 @@
 """The bounded queue of speech that waits for a model: limits in bytes and seconds, drops oldest utterances whole.
 
+The first piece of an utterance is bounded by its age alone: whoever goes on after a pause is heard again from the
+start, which comes at once.
+
 No locks, no clock, no event loop: the caller passes the time, in seconds.
 """
 
@@ -48,6 +51,8 @@ class _Held:
     pieces: deque[tuple[float, bytes]] = field(default_factory=deque)
     """Arrival time in seconds and audio, oldest first."""
     size: int = 0
+    first_size: int = 0
+    """Bytes of the first piece, while it waits."""
     complete: bool = False
     taken: bool = False
     strict: bool = False
@@ -68,6 +73,7 @@ class SpeechBacklog:
         self._held: OrderedDict[str, _Held] = OrderedDict()
         self._ignored: OrderedDict[str, None] = OrderedDict()
         self._size = 0
+        self._first_sizes = 0
         self.counters = BacklogCounters()
 
     def __len__(self) -> int:
@@ -104,13 +110,14 @@ class SpeechBacklog:
             return []
         held = self._held.get(utterance)
         if held is None:
-            held = self._held[utterance] = _Held()
+            held = self._held[utterance] = _Held(first_size=len(pcm))
+            self._first_sizes += len(pcm)
         if pcm:
             held.pieces.append((now, pcm))
             held.size += len(pcm)
             self._size += len(pcm)
         dropped = self.overdue(now)
-        while self._size > self._limit_bytes:
+        while self._size - self._first_sizes > self._limit_bytes:
             dropped.append(self._drop_oldest())
         return dropped
 
@@ -136,8 +143,7 @@ class SpeechBacklog:
             since = held.pieces[0][0] if held.pieces else None
             pcm = b"".join(pcm for _, pcm in held.pieces)
             held.pieces.clear()
-            held.size = 0
-            self._size -= len(pcm)
+            self._let_go(held)
             self.counters.bytes_taken += len(pcm)
             if held.complete:
                 del self._held[utterance]
@@ -149,8 +155,8 @@ class SpeechBacklog:
         held = self._held.pop(utterance, None)
         if held is None:
             return False
-        self._size -= held.size
         self.counters.bytes_forgotten += held.size
+        self._let_go(held)
         if not held.complete:
             self._ignore(utterance)
         return True
@@ -173,11 +179,16 @@ class SpeechBacklog:
 
     def _drop(self, utterance: str) -> None:
         held = self._held.pop(utterance)
-        self._size -= held.size
         self.counters.bytes_dropped += held.size
+        self._let_go(held)
         self.counters.utterances_dropped += 1
         if not held.complete:
             self._ignore(utterance)
+
+    def _let_go(self, held: _Held) -> None:
+        self._size -= held.size
+        self._first_sizes -= held.first_size
+        held.size = held.first_size = 0
 
     def _ignore(self, utterance: str) -> None:
         self._ignored[utterance] = None

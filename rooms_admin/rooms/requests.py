@@ -118,7 +118,7 @@ class ChangedSettings(_Request):
     end_of_turn_ms: Annotated[int, Field(ge=100, le=5_000)] | None = None
     end_of_turn_after_long_ms: Annotated[int, Field(ge=100, le=5_000)] | None = None
     end_of_turn_unfinished_ms: Annotated[int, Field(ge=100, le=5_000)] | None = None
-    """Maximum pause within a sentence that does not sound finished; no more than the others: every pause ends alike."""
+    """Maximum pause after which a speaker who goes on is interpreted as a whole, if nothing of that came before."""
     long_speech_ms: Annotated[int, Field(ge=500, le=20_000)] | None = None
     max_utterance_ms: Annotated[int, Field(ge=1_000, le=20_000)] | None = None
     barge_in: BargeIn | None = None

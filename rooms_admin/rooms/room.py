@@ -32,7 +32,7 @@ class RoomSettings:
     """A pause of this length ends an utterance."""
     end_of_turn_after_long_ms: Whole = 250
     """The pause that ends an utterance after `long_speech_ms`."""
-    end_of_turn_unfinished_ms: Whole = 1_000
+    end_of_turn_unfinished_ms: Whole = 800
     """Maximum pause within a sentence that does not sound finished; no more than the others: every pause ends alike."""
     long_speech_ms: Whole = 3_000
     max_utterance_ms: Whole = 10_000

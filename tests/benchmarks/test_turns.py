@@ -10,10 +10,10 @@ from rich.console import Console
 
 from benchmarks.turns import table
 from benchmarks.turns.scenes import CONDITIONS, FRAME, RATE, Audio, Scene, Sentence, Span, gaps, hesitant, whispered
-from benchmarks.turns.scores import BOT, YARDSTICK, Score, detectors, measure, utterances
+from benchmarks.turns.scores import BOT, YARDSTICK, Score, detectors, measure, poisson_range, utterances
 from bot.interpreting.plan import Endpointing
 
-SCORE = Score("clean", BOT, 17, 2, 0, 0.0, (280.0, 300.0, 540.0), 20.0, 4, 1, 60.0)
+SCORE = Score("clean", BOT, 17, 2, 0, 0.0, (280.0, 300.0, 540.0), 1, 5, 180.0, 4, 1, 60.0)
 
 
 def syllables(words: int) -> Audio:
@@ -30,8 +30,6 @@ def scene(marks: str, *spans: tuple[int, int]) -> Scene:
 
 class Knowing:
     """Ears that read the marks."""
-
-    finished: float | None = None
 
     def voiced(self, pcm: bytes, silent: bool = False) -> bool:
         return pcm[3:4] == b"#"
@@ -59,10 +57,36 @@ def test_a_lost_beginning_and_a_lost_sentence(monkeypatch: pytest.MonkeyPatch) -
     assert (score.missed_beginnings, score.missed_utterances) == (1, 1)
 
 
+@pytest.mark.parametrize(("pause", "cuts", "taken_back"), [(20, 0, 0), (38, 0, 1), (39, 0, 1), (42, 1, 0)])
+def test_a_pause_after_which_the_speaker_soon_goes_on_is_no_cut(
+    pause: int, cuts: int, taken_back: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks = "." * 50 + "#" * 50 + "." * pause + "#" * 50 + "." * 100
+    score = scored(scene(marks, (50, 150 + pause)), monkeypatch)
+    assert (score.cuts, score.taken_back, score.missed_utterances) == (cuts, taken_back, 0)
+    assert score.end_p50_ms == 500
+
+
+def test_what_the_model_has_begun_to_answer_is_not_taken_back() -> None:
+    one = scene("." * 50 + "#" * 50 + "." * 38 + "#" * 50 + "." * 60, (50, 188))
+    soon, late = (utterances(one, Knowing(), Endpointing(), sign_ms)[0] for sign_ms in (100, 500))
+    assert [(each.begins, each.ends) for each in late] == [(35, 198)]
+    assert [each.begins for each in soon] == [35, 123]
+
+
+@pytest.mark.parametrize(
+    ("count", "low", "high"), [(0, 0.0, 3.689), (1, 0.0253, 5.572), (3, 0.6187, 8.767), (20, 12.217, 30.888)]
+)
+def test_how_certain_a_count_is(count: int, low: float, high: float) -> None:
+    """The exact interval, as in statistical tables."""
+    assert poisson_range(count) == pytest.approx((low, high), rel=1e-3)
+
+
 def test_a_pause_inside_a_sentence_is_a_cut_and_sounds_elsewhere_are_false(monkeypatch: pytest.MonkeyPatch) -> None:
     marks = "." * 50 + "#" * 50 + "." * 60 + "#" * 50 + "." * 100 + "#" * 10 + "." * 60
     score = scored(scene(marks, (50, 210)), monkeypatch)
     assert score.cuts_per_h == pytest.approx(3_600 / 3.2)
+    assert score.cuts_range == pytest.approx((0.0253 * 3_600 / 3.2, 5.572 * 3_600 / 3.2), rel=1e-3)
     assert score.false_per_min == pytest.approx(60 / ((len(marks) - 160) * 0.02))
 
 
@@ -134,6 +158,7 @@ def test_the_table() -> None:
     table.show(Console(file=out, width=132), shown, "recorded")
     text = out.getvalue()
     assert "300 / 540" in text
+    assert "20 (1-111)" in text
     assert "– / –" in text
     assert "1 of 4" in text
     assert text.count("clean") == 1

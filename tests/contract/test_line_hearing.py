@@ -21,8 +21,8 @@ pytestmark = [in_virtual_time, pytest.mark.timeout(60)]
 class Listener(ScriptedEngine):
     """Keeps what it is given to recognise."""
 
-    def __init__(self) -> None:
-        super().__init__(delay_s=0.1)
+    def __init__(self, delay_s: float = 0.1, hear_delay_s: float = 0.0) -> None:
+        super().__init__(delay_s, hear_delay_s=hear_delay_s)
         self.given: list[bytes] = []
 
     async def hear(self, pcm: bytes, languages: Sequence[str]) -> ScriptedHeard:
@@ -61,16 +61,40 @@ async def test_who_reads_on_and_on_is_cut_between_two_words(english: bytes) -> N
     assert sentence in second, "nothing was lost"
 
 
-async def test_who_hesitates_in_the_middle_of_a_sentence_is_not_cut_off(english: bytes) -> None:
+@pytest.mark.parametrize("hear_delay_s", [0.0, 0.5])
+async def test_who_hesitates_in_the_middle_of_a_sentence_is_interpreted_as_a_whole(
+    english: bytes, hear_delay_s: float
+) -> None:
+    """Also where the words before the pause are recognised at once."""
     sentence = trimmed(english)
     first, rest = sentence[: 26 * FRAME_BYTES], sentence[26 * FRAME_BYTES :]  # "The results ..."
-    engine = Listener()
+    engine = Listener(delay_s=0.5, hear_delay_s=hear_delay_s)
     async with line(engine=engine) as running:
         room = await running.room()
         async with room.joined("Ana") as ana, room.joined("Luis"):
             await room.until_status("interpreting")
             await ana.speak(first + bytes(600 * BYTES_PER_MS) + rest)
-            await room.until_passages(1)
-    [given] = engine.given
-    assert first in given
-    assert rest in given
+            passages = await room.until_passages(2)
+        lines = (await room.transcript())["items"]
+    assert [(one["state"], one["reason"]) for one in passages] == [("not_needed", "goes_on"), ("spoken", "")]
+    assert rest not in engine.given[0]
+    assert first in engine.given[-1]
+    assert rest in engine.given[-1]
+    assert {line["utterance_id"] for line in lines} == {passages[1]["utterance_id"]}
+    assert all(line["is_final"] for line in lines)
+    assert len(lines) == 2, "what she said, and its interpretation"
+
+
+async def test_a_pause_after_several_seconds_is_no_different(english: bytes) -> None:
+    """More is said again at once than may wait for a model."""
+    sentence = trimmed(english)
+    speech = sentence + bytes(80 * BYTES_PER_MS) + sentence
+    engine = Listener(delay_s=0.5)
+    async with line(engine=engine) as running:
+        room = await running.room()
+        async with room.joined("Ana") as ana, room.joined("Luis"):
+            await room.until_status("interpreting")
+            await ana.speak(speech + bytes(400 * BYTES_PER_MS) + sentence[: 1_000 * BYTES_PER_MS])
+            passages = await room.until_passages(2)
+    assert [(one["state"], one["reason"]) for one in passages] == [("not_needed", "goes_on"), ("spoken", "")]
+    assert len(engine.given[-1]) > 6_000 * BYTES_PER_MS

@@ -151,8 +151,6 @@ class _Everything:
     def detector(self) -> _Everything:
         return self
 
-    finished: float | None = None
-
     def voiced(self, pcm: bytes, silent: bool) -> bool:
         return not silent
 

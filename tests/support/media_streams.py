@@ -107,8 +107,6 @@ class NumberedSpeech:
 
 
 class _Detector:
-    finished: float | None = None
-
     def __init__(self, pool: NumberedSpeech) -> None:
         self._pool = pool
 

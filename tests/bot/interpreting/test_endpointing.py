@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.interpreting.endpointing import (
-    FINISHED_AT,
     FRAME_MS,
     GAP_GRACE_MS,
     Endpointer,
@@ -31,8 +30,6 @@ class Microphone:
         self.endpointer = Endpointer(settings, streamed=streamed)
         self.sent = 0
         self.now = 0.0
-        self.finished: float | None = None
-        """What is known of the words before a pause."""
 
     def hears(self, speech: str) -> list[TurnEvent]:
         """Each character is a frame: `#` speech, `-` soft speech, `.` none; spaces are for the reader."""
@@ -41,7 +38,7 @@ class Microphone:
             self.sent += 1
             self.now = self.sent * FRAME_MS / 1000
             pcm = numbered(self.sent) if mark == "#" else soft(self.sent)
-            turns += self.endpointer.frame(pcm, mark != ".", self.now, self.finished)
+            turns += self.endpointer.frame(pcm, mark != ".", self.now)
         return turns
 
 
@@ -111,29 +108,100 @@ def test_after_3_s_of_speech_a_pause_of_250_ms_is_enough() -> None:
     assert microphone.hears(".")[-1] == TurnEnded(last_voiced_at=3.0, patience_ms=250, reason="pause")
 
 
-@pytest.mark.parametrize(("finished", "patience_ms"), [(None, 250), (FINISHED_AT, 250), (FINISHED_AT - 0.01, 1_000)])
-def test_a_sentence_that_does_not_sound_finished_is_waited_for(finished: float | None, patience_ms: int) -> None:
+# --- who goes on after a pause ---------------------------------------------------------------------
+
+
+def goes_on(microphone: Microphone, pause: int, speech: int = 5) -> TurnBegan:
+    """Begin again after so many frames of a pause."""
+    turns = microphone.hears("." * pause + "#" * speech)
+    [begun] = [turn for turn in turns if isinstance(turn, TurnBegan)]
+    return begun
+
+
+def test_whoever_goes_on_soon_after_a_pause_may_have_been_amid_a_sentence() -> None:
     microphone = Microphone()
-    microphone.hears("#" * 150)
-    microphone.finished = finished
-    assert microphone.hears("." * (-(-patience_ms // FRAME_MS) - 1)) == []
-    assert microphone.hears(".")[-1] == TurnEnded(3.0, patience_ms, "pause")
+    said = microphone.hears("#" * 50)
+    begun = goes_on(microphone, 39)
+    assert numbers(begun.before) == [*sent(said), *range(51, 61)], "with its tail"
+    assert numbers(begun.pcm) == list(range(75, 95)), "with its pre-roll"
 
 
-def test_a_pause_is_no_shorter_for_a_sentence_that_does_not_sound_finished() -> None:
-    microphone = Microphone(replace(DEFAULT, end_of_turn_unfinished_ms=100))
+def test_what_was_said_before_the_pause_counts_if_it_is_gone_on_with() -> None:
+    microphone = Microphone()
+    microphone.hears("#" * 140)
+    goes_on(microphone, 30)
+    microphone.endpointer.go_on()
+    assert microphone.endpointer.patience_ms == 250
+    ended = microphone.hears("." * 13)[-1]
+    assert isinstance(ended, TurnEnded)
+    assert ended.voiced_ms == 145 * FRAME_MS
+    again = goes_on(microphone, 5)
+    assert numbers(again.before)[:1] == [1]
+    assert len(numbers(again.before)) == 150 + 20 + 10, "with tails and the pre-roll"
+    microphone.endpointer.go_on()
+    turns = microphone.hears("#" * 500)
+    capped = next(place for place, turn in enumerate(turns) if isinstance(turn, TurnEnded))
+    whole = [*numbers(again.before), *numbers(again.pcm), *sent(turns[:capped])]
+    assert 400 < len(whole) <= 500, "10 s at most"
+
+
+def test_what_is_not_gone_on_with_counts_alone() -> None:
+    microphone = Microphone()
+    microphone.hears("#" * 140)
+    goes_on(microphone, 30)
+    assert microphone.endpointer.patience_ms == 500
+
+
+@pytest.mark.parametrize(
+    ("change", "speech", "pause"),
+    [
+        ({}, 50, 40),  # 800 ms
+        ({}, 50, 400),
+        ({}, 401, 20),  # 8 s: the cap is close
+        ({"max_bytes": 400 * FRAME_BYTES}, 301, 20),
+        ({"end_of_turn_unfinished_ms": 500}, 50, 30),
+    ],
+)
+def test_after_a_long_pause_or_a_long_utterance_another_begins(change: dict[str, int], speech: int, pause: int) -> None:
+    microphone = Microphone(replace(DEFAULT, **change))
+    microphone.hears("#" * speech)
+    assert goes_on(microphone, pause).before == b""
+
+
+def test_interpreted_while_it_goes_on_nothing_is_kept_to_be_said_again() -> None:
+    microphone = Microphone(streamed=True)
     microphone.hears("#" * 50)
-    microphone.finished = 0.0
-    assert microphone.hears("." * 24) == []
-    assert microphone.hears(".")[-1] == TurnEnded(1.0, 500, "pause")
+    assert goes_on(microphone, 30).before == b""
 
 
-def test_frames_that_stay_away_after_an_unfinished_sentence_are_waited_for_as_long() -> None:
+def test_a_pause_in_which_frames_stayed_away_is_as_long_as_the_clock_says() -> None:
+    microphone = Microphone()
+    microphone.hears("#" * 50 + "." * 25)
+    microphone.sent += 30
+    assert goes_on(microphone, 0).before == b""
+
+
+def test_who_was_muted_or_has_left_says_something_else_next() -> None:
     microphone = Microphone()
     microphone.hears("#" * 50)
-    microphone.finished = 0.0
-    microphone.hears("." * 5)
-    assert microphone.endpointer.deadline == pytest.approx(1.1 + (1_000 - 100 + GAP_GRACE_MS) / 1000)
+    deadline = microphone.endpointer.deadline
+    assert deadline is not None
+    microphone.endpointer.expire(deadline)
+    assert goes_on(microphone, 0).before == b""
+    microphone.hears("." * 25)
+    microphone.endpointer.stop()
+    assert goes_on(microphone, 0).before == b""
+
+
+def test_what_was_cut_by_its_length_is_not_said_again() -> None:
+    microphone = Microphone()
+    microphone.hears("#" * 140)
+    goes_on(microphone, 30)
+    turns = microphone.hears("#" * 500)
+    assert [turn.before for turn in turns if isinstance(turn, TurnBegan)] == [b""]
+
+
+# --- the length cap -----------------------------------------------------------------------------------
 
 
 def test_the_cap_cuts_in_the_last_gap_before_it_and_what_is_behind_is_the_next_utterance() -> None:

@@ -327,7 +327,7 @@ def test_where_the_room_wants_it_a_speaker_stops_the_interpreter() -> None:
 def test_whoever_goes_on_after_a_pause_does_not_undo_the_own_words() -> None:
     meeting = Meeting(replace(TWO_LANGUAGES, barge_in_stops=True), Answers(after=1.0, seconds=1.0))
     meeting.says(ADA, at=1.0, seconds=1.0)
-    meeting.says(ADA, at=2.7, seconds=1.0)  # the first half is with the model since 2.5, and not yet answered
+    meeting.says(ADA, at=2.85, seconds=1.0)  # the first half is with the model since 2.5, and not yet answered
     meeting.run()
     assert meeting.states() == {"u-1": ("spoken", ""), "u-2": ("spoken", "")}
 
@@ -892,7 +892,7 @@ def test_a_frame_that_changes_nothing_does_nothing() -> None:
 def test_the_speakers_words_are_read_while_the_model_hears_them() -> None:
     meeting = Meeting(model=silent_model)
     meeting.says(ADA, at=0.0, seconds=1.0)
-    meeting.run(until=1.8)
+    meeting.run(until=2.1)
     meeting.handle(SourceDelta(ADA_INTO_SPANISH, "u-1", "Good"))
     meeting.handle(SourceDelta(ADA_INTO_SPANISH, "u-1", " morning"))
     meeting.handle(SourceText(ADA_INTO_SPANISH, "u-1", "Good morning."))

@@ -75,8 +75,8 @@ def room(plan: RoomPlan) -> Meeting:
     meeting = Meeting(plan, silent_model)
     meeting.says(ADA, at=0.0, seconds=1.0)
     meeting.says(BENITO, at=0.1, seconds=1.0)
-    meeting.says(ADA, at=1.7, seconds=1.0)
-    meeting.run(until=2.2)
+    meeting.says(ADA, at=1.9, seconds=1.0)
+    meeting.run(until=2.4)
     return meeting
 
 

@@ -104,6 +104,29 @@ def test_everybody_is_forgotten_at_once() -> None:
     assert hearing.deadline() is None
 
 
+def test_whoever_goes_on_has_spoken_since_the_first_word() -> None:
+    hearing = SpeakerTurns(PLAN, "u")
+    say(hearing, ADA, 0.0, 1.0)
+    hearing.begin(BENITO, 0.1)
+    before = hearing.begin(ADA, 0.2)
+    before.own_voice_ms, before.measured_ms = 300.0, 800
+    say(hearing, ADA, 1.0, 0.5, voiced=False)
+    assert hearing.end(ADA, 1.0, 1_000).talked_over
+    assert hearing.last(ADA) is before
+    [begun] = [turn for turn in say(hearing, ADA, 1.6, 0.3) if isinstance(turn, TurnBegan)]
+    assert begun.before
+    hearing.end(BENITO, 1.7, 1_500)
+    spoken = hearing.begin(ADA, 1.8)
+    hearing.go_on(ADA, before)
+    assert (spoken.began_at, spoken.own_voice_ms, spoken.measured_ms) == (0.2, 300.0, 800)
+    [*_, ended] = say(hearing, ADA, 1.9, 0.6, voiced=False)
+    assert isinstance(ended, TurnEnded)
+    assert ended.voiced_ms == 1_300
+    assert hearing.end(ADA, 1.9, ended.voiced_ms).talked_over
+    hearing.stop(ADA)
+    assert hearing.last(ADA) is None
+
+
 @pytest.mark.parametrize(("patience_ms", "ends"), [(500, []), (200, [TurnEnded])])
 def test_patience_is_that_of_the_plan_as_it_is_now(patience_ms: int, ends: list[type[TurnEvent]]) -> None:
     hearing = SpeakerTurns(PLAN, "u")

@@ -48,7 +48,7 @@ def test_the_age_of_a_frame_goes_with_it_and_detectors_are_closed() -> None:
     heard.played(SHARED_CHANNEL, numbered(2))
     heard.stopped(SHARED_CHANNEL)
     heard.hear(ADA, numbered(1), False, SHARED_CHANNEL, 2.5)
-    assert delivered == [SpeakerAudio(ADA, numbered(1), True, 2.5, delivered[0].finished)]
+    assert delivered == [SpeakerAudio(ADA, numbered(1), True, 2.5)]
     assert speech.open == 1
     heard.close()
     assert speech.open == 0

@@ -16,7 +16,6 @@ from bot.live_room.voice_activity import (
     FRAME_BYTES,
     HOLD_FRAMES,
     IDLE_S,
-    JUDGED_FRAMES,
     LOOK_BACK_FRAMES,
     RELEASE_FRAMES,
     SETTLED_FRAMES,
@@ -275,42 +274,6 @@ def test_speech_bridges_the_silence_of_a_consonant_but_not_a_pause() -> None:
         detector.voiced(tone(0.5))
     assert [detector.voiced(SILENCE) for _ in range(HOLD_FRAMES + 2)] == [True] * HOLD_FRAMES + [False] * 2
     assert detector.voiced(tone(0.5))
-
-
-def test_in_a_pause_it_is_known_whether_the_words_sound_finished(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
-
-    def likely_finished(pcm: bytes) -> float:
-        asked.append(len(pcm) // FRAME_BYTES)
-        return 0.7
-
-    monkeypatch.setattr("bot.live_room.prosody.likely_finished", likely_finished)
-    detector = FakePool(FakeModel()).detector()
-    for _ in range(30):
-        detector.voiced(tone(0.5))
-    for _ in range(HOLD_FRAMES + JUDGED_FRAMES - 1):
-        detector.voiced(SILENCE)
-    assert (detector.finished, asked) == (None, [])
-    detector.voiced(SILENCE)
-    assert (detector.finished, asked) == (0.7, [37])
-    for _ in range(2 * RELEASE_FRAMES):
-        detector.voiced(SILENCE)
-    assert (detector.finished, asked) == (0.7, [37]), "as long as the pause lasts"
-    detector.voiced(tone(0.5))
-    assert detector.finished is None
-    for _ in range(HOLD_FRAMES + JUDGED_FRAMES):
-        detector.voiced(SILENCE)
-    assert asked == [37, 8]
-    detector.close()
-    assert detector.finished is None
-
-
-def test_after_a_noise_nobody_is_asked_whether_words_sound_finished(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.live_room.prosody.likely_finished", lambda pcm: pytest.fail("asked"))
-    detector = FakePool(FakeModel(verdict=False)).detector()
-    for frame in [*[tone(0.5)] * 20, *[SILENCE] * 20]:
-        detector.voiced(frame)
-    assert detector.finished is None
 
 
 def test_what_is_lent_is_kept_while_sounds_follow_each_other() -> None:

@@ -48,7 +48,7 @@ def test_an_utterance_waits_for_the_end_of_the_one_before() -> None:
 
 
 def test_overflow_drops_the_oldest_whole_and_ignores_the_rest_of_it() -> None:
-    queue = backlog(limit=10)
+    queue = backlog(limit=4)
     queue.hold("a", b"aaaa", 0.0)
     queue.take(4)
     queue.hold("a", b"aaaa", 0.1)
@@ -65,16 +65,34 @@ def test_overflow_drops_the_oldest_whole_and_ignores_the_rest_of_it() -> None:
 
 def test_an_utterance_that_does_not_fit_by_itself_is_dropped() -> None:
     queue = backlog(limit=10)
-    assert queue.hold("a", b"a" * 10, 0.0) == []
-    assert queue.hold("a", b"a", 0.1) == ["a"]
-    assert queue.hold("a", b"a", 0.2) == []
+    assert queue.hold("a", b"a", 0.0) == []
+    assert queue.hold("a", b"a" * 10, 0.1) == []
+    assert queue.hold("a", b"a", 0.2) == ["a"]
+    assert queue.hold("a", b"a", 0.3) == []
     assert queue.size == 0
+
+
+def test_the_beginning_of_an_utterance_may_be_long() -> None:
+    """What was said before a pause comes again at once."""
+    queue = backlog(limit=10)
+    assert queue.hold("a", b"a" * 100, 0.0) == []
+    assert queue.hold("a", b"a" * 10, 0.1) == []
+    queue.take(4)
+    assert queue.hold("a", b"a" * 10, 0.2) == []
+    assert queue.hold("a", b"a", 0.3) == ["a"], "what follows may not"
+    assert queue.hold("b", b"b" * 100, 0.4) == []
+    queue.forget("b")
+    assert queue.hold("c", b"c" * 100, 0.5) == []
+    assert queue.overdue(3.5) == ["c"], "nor is it kept for longer"
+    assert queue.hold("d", b"d", 4.0) == []
+    assert queue.hold("d", b"d" * 11, 4.0) == ["d"]
 
 
 def test_overflow_spares_an_utterance_of_which_nothing_waits() -> None:
     queue = backlog(limit=10)
     queue.hold("a", b"aaaa", 0.0)
     queue.take(4)
+    queue.hold("b", b"b", 0.1)
     assert queue.hold("b", b"b" * 12, 0.1) == ["b"]
     assert "a" in queue
 
@@ -168,7 +186,7 @@ def test_every_byte_is_taken_dropped_forgotten_or_waiting(
                 now += 1.0
                 gone.update(queue.overdue(now))
         counters = queue.counters
-        assert queue.size <= 100
+        assert queue.size <= 100 + 3 * 40, "and the first piece of each"
         assert counters.bytes_held == (
             counters.bytes_taken + counters.bytes_dropped + counters.bytes_forgotten + queue.size
         )

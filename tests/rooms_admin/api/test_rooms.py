@@ -37,7 +37,7 @@ async def test_a_room_is_created_in_acs_with_its_roster(service: Service, http: 
     assert room["settings"] == {
         "end_of_turn_ms": 500,
         "end_of_turn_after_long_ms": 250,
-        "end_of_turn_unfinished_ms": 1000,
+        "end_of_turn_unfinished_ms": 800,
         "long_speech_ms": 3000,
         "max_utterance_ms": 10000,
         "barge_in": "ignore",
