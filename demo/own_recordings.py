@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 import shlex
 from collections.abc import Sequence
@@ -118,8 +119,26 @@ def turns(recordings: Sequence[Recording], attendees: Sequence[Person]) -> list[
             raise UnusableRecording(f"{recording.path}: contains no sound")
         for number, piece in enumerate(pieces, 1):
             name = recording.path.name if len(pieces) == 1 else f"{recording.path.name}, part {number}"
-            planned.append(Turn(speaker, None, why=name, recording=piece))
+            beside = texts_beside(recording.path) if len(pieces) == 1 else {}  # of a part, nobody knows the words
+            transcript = beside.pop("", None)
+            planned.append(Turn(speaker, None, why=name, transcript=transcript, references=beside, recording=piece))
     return planned
+
+
+def texts_beside(path: Path) -> dict[str, str]:
+    """Return the texts beside `hello.wav`: its transcript `hello.txt` as "", a translation `hello.es.txt` as "es".
+
+    Raises:
+        UnusableRecording: a text is not UTF-8.
+    """
+    try:
+        return {
+            text.suffixes[-2].lstrip(".") if text.stem != path.stem else "": text.read_text(encoding="utf-8").strip()
+            for text in sorted(path.parent.glob(f"{glob.escape(path.stem)}*.txt"))
+            if re.fullmatch(rf"{re.escape(path.stem)}(\.[a-z]{{2,3}})?\.txt", text.name)
+        }
+    except UnicodeDecodeError as error:
+        raise UnusableRecording(f"{path}: a text beside it is not UTF-8") from error
 
 
 def cut(samples: Samples) -> list[Samples]:

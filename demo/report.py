@@ -9,8 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from sacrebleu.metrics.chrf import CHRF
+
 from demo.recording_analysis import percentile
 from demo.scoring import Words, compare, enough
+from demo.script import primary
+from emulator.engine.local import in_words
 
 SPOKEN = "spoken"
 """Ledger state of an interpretation that was played into the call completely."""
@@ -93,6 +97,10 @@ class TurnResult:
     overlapping: bool = False
     """Whether somebody else spoke at the same time, so that an interpretation had to wait."""
     originals: tuple[Original, ...] = ()
+    transcript: str | None = None
+    """What a recording says, as far as known."""
+    references: Mapping[str, str] = field(default_factory=dict)
+    """Other people's translations of a recording, by language (ISO 639-1)."""
     apology: str | None = None
     """What the interpreter said because it could not recognise or translate the turn or a part of it."""
     ledger: tuple[LedgerEntry, ...] = ()
@@ -107,6 +115,21 @@ class TurnResult:
         """Return the translations by target, without empty ones."""
         said = {tag: _joined(one.translated for one in self.ledger if one.target == tag) for tag in self.targets}
         return {tag: text for tag, text in said.items() if text}
+
+    @property
+    def as_transcribed(self) -> Words | None:
+        """Return how many words of a recording's transcript were recognised; None without one."""
+        if self.transcript is None:
+            return None
+        language = primary(self.source)
+        return compare(in_words(self.transcript, language), in_words(self.recognised or "", language))
+
+    @property
+    def chrf(self) -> dict[str, float]:
+        """Return the chrF (0 to 100) of the interpretations of which a translation is known, by target."""
+        known = {tag: self.references[primary(tag)] for tag in self.targets if primary(tag) in self.references}
+        scorer = CHRF()
+        return {tag: scorer.sentence_score(self.translated.get(tag, ""), [text]).score for tag, text in known.items()}
 
     @property
     def interpreted(self) -> bool:
@@ -266,7 +289,9 @@ def _turn(turn: TurnResult) -> dict[str, Any]:
         "said": turn.said,
         "expected": dict(turn.expected),
         "recognised": turn.recognised,
+        "transcribed": None if turn.as_transcribed is None else asdict(turn.as_transcribed),
         "translated": turn.translated,
+        "chrf": {tag: round(score, 1) for tag, score in turn.chrf.items()},
         "interpreted": turn.interpreted,
         "unverified": turn.unverified,
         "problems": turn.problems,

@@ -48,6 +48,10 @@ class Turn:
     """Start relative to the start of the previous turn, in milliseconds; None waits until that has been interpreted."""
     why: str = ""
     """What this turn demonstrates."""
+    transcript: str | None = None
+    """What a recording says, if a transcript lies beside it."""
+    references: Mapping[str, str] = field(default_factory=dict)
+    """Translations of a recording that lie beside it, by language (ISO 639-1)."""
     recording: Samples | None = field(default=None, repr=False, compare=False)
     """Recorded speech; None to synthesise it."""
 

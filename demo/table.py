@@ -39,7 +39,7 @@ def table(report: Report) -> Table:
         grid.add_row(
             str(turn.number),
             _said(turn),
-            Text(turn.recognised) if turn.recognised else _missing(),
+            _recognised(turn),
             _interpreted(turn),
             _heard(turn),
             *([_originals(turn)] if bridged else []),
@@ -52,7 +52,7 @@ def table(report: Report) -> Table:
     ]
     if bridged:
         notes.insert(1, "own voice: level of the speaker's voice in that recording, in dB; ✓: found there")
-    if any(turn.said is None for turn in report.turns):
+    if any(turn.said is None and turn.transcript is None for turn in report.turns):
         notes.insert(0, "recognised: whether a recording says that, only you can tell; these count as “as recognised”")
     if any(turn.overlapping or one.queued for turn in report.turns for one in turn.heard):
         notes.append("*: had to wait for another interpretation; not counted below")
@@ -83,8 +83,18 @@ def _said(turn: TurnResult) -> RenderableType:
     return Group(head, Text(turn.said or turn.why), *([note] if note else []))
 
 
+def _recognised(turn: TurnResult) -> RenderableType:
+    text = Text(turn.recognised) if turn.recognised else _missing()
+    words = turn.as_transcribed
+    if words is None:
+        return text
+    wrong = f"{words.wanted - words.right} of {plural(words.wanted, 'word')} wrong"
+    return Group(text, Text(wrong, "green" if words.right == words.wanted else "yellow"))
+
+
 def _interpreted(turn: TurnResult) -> RenderableType:
     rows = [Text.assemble((f"{primary(tag)} ", "dim"), text) for tag, text in turn.translated.items()]
+    rows += [Text(f"{primary(tag)} chrF {score:.0f}", "dim") for tag, score in turn.chrf.items()]
     return Group(*rows) if rows else _missing()
 
 

@@ -63,6 +63,8 @@ async def judge(
                 said=one.turn.says,
                 expected={tag: text for tag in plan.targets(speaker) if (text := expected(one, ledger[place], tag))},
                 why=one.turn.why,
+                transcript=one.turn.transcript,
+                references=one.turn.references,
                 overlapping=one.group in overlapping,
                 originals=tuple(
                     original

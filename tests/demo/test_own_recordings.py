@@ -111,3 +111,13 @@ def test_a_very_long_recording_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     write_wav(path, silence(own_recordings.LONGEST_S + 1).tobytes())
     with pytest.raises(UnusableRecording, match="1 minutes long; at most 1 are possible"):
         own_recordings.read(path)
+
+
+def test_texts_beside_a_recording_are_its_transcript_and_translations(tmp_path: Path) -> None:
+    for name in ("hello.txt", "hello.es.txt", "hello-2.txt", "hello.notes.txt", "hello.wav"):
+        (tmp_path / name).write_text(f" {name}\n", encoding="utf-8")
+    assert own_recordings.texts_beside(tmp_path / "hello.wav") == {"": "hello.txt", "es": "hello.es.txt"}
+    assert own_recordings.texts_beside(tmp_path / "hello-2.wav") == {"": "hello-2.txt"}
+    (tmp_path / "hello.txt").write_bytes(b"\xff")
+    with pytest.raises(UnusableRecording, match="not UTF-8"):
+        own_recordings.texts_beside(tmp_path / "hello.wav")

@@ -86,3 +86,13 @@ def test_what_a_recording_says_is_not_known_to_the_demo() -> None:
     note = "recognised: whether a recording says that"
     assert note in printed(report(replace(GOOD, said=None)))
     assert note not in printed(report(GOOD))
+
+
+def test_a_recording_is_compared_with_the_texts_beside_it() -> None:
+    entry = replace(GOOD.ledger[0], recognised="Good morning, 2 of you.")
+    known = replace(GOOD, said=None, ledger=(entry,), transcript="Good evening, two of you.")
+    text = printed(report(replace(known, references={"es": "Buenos días.", "fr": "Bonjour."})))
+    assert "1 of 5 words wrong" in text
+    assert "es chrF 100" in text
+    assert "only you can tell" not in text
+    assert "words wrong" not in printed(report(replace(known, transcript=None)))

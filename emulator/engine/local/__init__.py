@@ -1,7 +1,7 @@
 """Local speech engine: recognises, translates and speaks without an account, a key or a download."""
 
 from emulator.engine.local.engine import LocalEngine
-from emulator.engine.local.phrasebook import BUILT_IN, Phrasebook, PhrasebookError, normalise
+from emulator.engine.local.phrasebook import BUILT_IN, Phrasebook, PhrasebookError, in_words, normalise
 from emulator.engine.local.recognition import LANGUAGES, Recogniser, RecogniserBusy
 from emulator.engine.local.synthesis import Synthesiser, Voice
 from emulator.engine.local.translating.translator import Translator
@@ -17,5 +17,6 @@ __all__ = [
     "Synthesiser",
     "Translator",
     "Voice",
+    "in_words",
     "normalise",
 ]
