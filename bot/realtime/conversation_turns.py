@@ -180,7 +180,7 @@ class ConversationTurns:
     def deadline(self) -> float | None:
         """When to `check`."""
         acknowledged_by = self.committing[0].committed_at + COMMIT_PATIENCE_S if self.committing else None
-        doubted_until = next((until for _, until in self._doubted.values()), None)
+        doubted_until = min((until for _, until in self._doubted.values()), default=None)
         return min((at for at in (acknowledged_by, self._kept_until, doubted_until) if at is not None), default=None)
 
     # --- changed -------------------------------------------------------------------------------
@@ -272,7 +272,7 @@ class ConversationTurns:
         If the code says that it is about a commit, there is no doubt; `check` returns the turn at once.
         """
         if code.startswith(COMMIT_REFUSED) and self.committing:
-            self._doubted = {self.committing[0].utterance: (code, now)} | self._doubted
+            self._doubted[self.committing[0].utterance] = code, now
             return
         turn = next((turn for turn in self._waiting() if turn.utterance not in self._doubted), None)
         if turn is not None:
