@@ -179,10 +179,11 @@ class _Meeting:
         whole = Span(found.sounds[0].start, found.sounds[-1].end)
         pcm = found.rest[with_margin(whole, found.sounds)].tobytes()
         try:
-            return _Played(found, (await self._ears.hear(pcm, [primary(utterance.target)])).text)
+            heard = await self._ears.hear(pcm, [primary(utterance.target)])
         except EngineError as error:  # a language that the recogniser does not know, for example
             _log.error("the interpretation was not recognised: %s", error)
             return _Played(found, None)
+        return _Played(found, heard.text or "")
 
     def _show(self, number: int, utterance: Utterance, played: _Played) -> None:
         span_s = None if played.found is None else played.found.span_s
@@ -235,7 +236,7 @@ def locate(recording: Samples, speech: Samples, layout: Layout) -> Located | Non
 
 @dataclass(frozen=True, slots=True)
 class _Played:
-    """What was heard of an utterance: its interpretation, and the words recognised in it."""
+    """What was heard of an utterance: its interpretation, and the words recognised in it, if they can be."""
 
     found: Located | None
     text: str | None

@@ -28,7 +28,8 @@ class Interpreted:
     rendition: str
     """The interpretation in the transcript; empty if there is none."""
     heard: str | None
-    """What a recogniser makes of the interpretation as it was heard; None if it cannot tell."""
+    """What a recogniser understands of the interpretation as it was heard; None if there is none, or none knows the
+    language."""
     spoken: bool
     """Whether the ledger says that all of it was played into the call."""
     reasons: tuple[str, ...]
@@ -51,7 +52,7 @@ class Score:
     """Word errors of the recognised words against the transcript."""
     chrf: float
     hearing: Count | None
-    """Word errors of the heard words against the rendition; None if nothing was recognised in the recording."""
+    """Word errors of the heard words against the rendition; None if either is missing."""
     kept: Kept
     lagging_s: float | None
 
