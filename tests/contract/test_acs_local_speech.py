@@ -10,7 +10,7 @@ from tests.support.acs_meeting import listener, meeting
 
 
 async def test_one_bot_writes_down_what_another_says() -> None:
-    said = "Good morning."
+    said = "I would like to introduce my colleague."  # of the phrasebook, so that each kind of recogniser knows it
     async with listener() as (url, came, _), meeting(engine=LocalEngine(languages=("en",))) as m, m.joined(m.anna):
         written = TranscriptionOptions(
             transport_url=url,
