@@ -23,5 +23,5 @@ async def test_one_bot_writes_down_what_another_says() -> None:
         speaking = m.connection(await m.connect(cognitive_services_endpoint="https://speech.example/"))
         await m.bot.wait_for("CallConnected", 2)
         await speaking.play_media(TextSource(text=said, voice_name="en-US-NancyNeural"))
-        await until(lambda: len(came) == 2, 15)
+        await until(lambda: len(came) == 2, 60)
         assert came[1]["transcriptionData"]["text"].strip(" .").lower() == said.strip(" .").lower()
