@@ -40,6 +40,9 @@ people say in others, 0.5 or more in theirs. Without it Whisper would translate,
 
 _REPEATED = re.compile(r"\b(\w+(?:\W+\w+)+?\b)(?:\W+\1\b)+", re.IGNORECASE)
 
+SAME_WORD = 4
+"""Times from which a word alone is no text: Whisper fills short noises with it."""
+
 COMPRESSIBLE = 2.4
 """Ratio by which a text can be compressed from which it is a repetition."""
 
@@ -72,12 +75,12 @@ class _Hypothesis:
     @property
     def believable(self) -> bool:
         least = DOUBTFUL if self.silent > UNLIKELY_SPEECH else UNLIKELY
-        written = self.text.encode()
+        written, words = self.text.encode(), re.findall(r"\w+", self.text.lower())
         return (
             self.likely > least
             and self.ended
             and len(written) < COMPRESSIBLE * len(zlib.compress(written))
-            and any(map(str.isalnum, self.text))
+            and (len(set(words)) > 1 or 0 < len(words) < SAME_WORD)
         )
 
 

@@ -50,6 +50,8 @@ def test_what_is_repeated_all_the_same_is_said_once(heard: str, text: str) -> No
         (_Hypothesis("I'm going to go to the other side.", -1.7, 0.5, ended=True), False),
         (_Hypothesis("Go forward", -0.4, 0.1, ended=False), False),
         (_Hypothesis("get a chance to " * 20, -0.4, 0.1, ended=True), False),
+        (_Hypothesis("No, no, no!", -0.4, 0.1, ended=True), True),
+        (_Hypothesis("Laat. Laat. Laat. Laat", -0.4, 0.1, ended=True), False),
         (_Hypothesis("...", -0.4, 0.1, ended=True), False),
     ],
 )
