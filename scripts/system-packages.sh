@@ -22,7 +22,7 @@ packages() {
 }
 without() {
     case $1 in
-    engine) echo "the emulator's engine translates the sentences of its phrasebook only" ;;
+    engine) echo "the emulator's engine translates its phrasebook, and between English and Portuguese" ;;
     browser) echo "tests that open the page are skipped" ;;
     redis) echo "tests of the store that several replicas share are skipped" ;;
     python) echo "no virtual environment can be made" ;;
