@@ -9,17 +9,19 @@ import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.support.module_coverage"]
 
 # How long an example takes says how busy the machine is; speed is shown in benchmarks, never in a timed test.
 # The default run tries the same examples every time, few of them; `make explore` looks for new ones.
-settings.register_profile("reproducible", deadline=None, derandomize=True, max_examples=60)
-settings.register_profile("explore", deadline=None, derandomize=False, max_examples=1_000, print_blob=True)
+UNTIMED: Any = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("reproducible", **UNTIMED, derandomize=True, max_examples=60)
+settings.register_profile("explore", **UNTIMED, derandomize=False, max_examples=1_000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "reproducible"))
 
 ROOT = Path(__file__).parent
