@@ -95,12 +95,11 @@ class BoothEvents:
     # --- interpretations -----------------------------------------------------------------------
 
     def audio(self, event: InterpretationAudio, now: float) -> None:
-        """Queue a piece of voice, and let the second legs of relays hear it."""
+        """Queue a piece of voice, and keep it for the second legs of relays: it may yet prove to be none."""
         rendition = self._renditions.open.expected(event.lane, event.utterance)
         if rendition is None or not event.pcm:
             return
         rendition.last_sign_at = now
-        late = self._is_late(rendition, now)
         if not rendition.sound_bytes:
             if self._may_be_backchannel(rendition):
                 rendition.heard_out_until = now + HEAR_OUT_S
@@ -108,10 +107,9 @@ class BoothEvents:
                 rendition.unknown_until = now + LANGUAGE_S
             self._watch(rendition, now)
             rendition.hold()
-        for leg in self._renditions.open.legs(rendition):
-            leg.entry.heard += len(event.pcm)
-            self._out.append(Hear(leg.lane, event.utterance, event.pcm))
-        if late:
+        if self._renditions.open.legs(rendition):
+            rendition.for_legs += event.pcm
+        if self._is_late(rendition, now):
             self._renditions.silence(rendition, rendition.passages, "stale")
         self._renditions.voice(rendition, event.pcm, now)
 
@@ -157,12 +155,19 @@ class BoothEvents:
         self._booths.mark_used(rendition.lane, now)
         if cut:
             rendition.reason = event.reason or event.outcome
-        for leg in self._renditions.open.legs(rendition):
-            if rendition.sound_bytes:
-                self._renditions.ask(leg, now)
-            else:
-                self._renditions.abandon([leg], "relay_silent")
         self._close(rendition, text, now)
+        self._relay(rendition, now)
+
+    def _relay(self, first: Rendition, now: float) -> None:
+        """Let the second legs of a relay interpret what is complete, if it is an interpretation."""
+        legs = self._renditions.open.legs(first)
+        if _UNSPOKEN.intersection(first.entry.faults) or not first.sound_bytes:
+            self._renditions.abandon(legs, "relay_faulty" if first.sound_bytes else "relay_silent")
+            return
+        for leg in legs:
+            leg.entry.heard += len(first.for_legs)
+            self._out.append(Hear(leg.lane, first.spoken.id, bytes(first.for_legs)))
+            self._renditions.ask(leg, now)
 
     def _close(self, rendition: Rendition, text: str, now: float) -> None:
         """Decide what becomes of an interpretation that is complete."""
@@ -171,9 +176,9 @@ class BoothEvents:
         if nothing and self._languages.said_nothing(rendition, now):
             return
         if spoken.source_text == "" and self._may_be_backchannel(rendition) and not is_a_word(text):
-            self._renditions.withdraw(rendition, EntryState.NOT_NEEDED, "no_words")
+            self._withdraw_unneeded(rendition, "no_words")
         elif text and self._may_be_backchannel(rendition) and self._is_backchannel(spoken, text, target):
-            self._withdraw_backchannel(rendition)
+            self._withdraw_unneeded(rendition, "backchannel")
         else:
             if not rendition.sound_bytes:
                 rendition.unheard = rendition.reason or rendition.unheard or ("no_audio" if text else "empty")
@@ -225,7 +230,7 @@ class BoothEvents:
         for rendition in self._renditions.open.of(event.utterance):
             if text.strip() and _is_short(spoken) and rendition.droppable:
                 if self._is_backchannel(spoken, text, spoken.source):
-                    self._withdraw_backchannel(rendition)
+                    self._withdraw_unneeded(rendition, "backchannel")
                 else:
                     rendition.heard_out_until = 0.0
             self._watch(rendition, now, anew=True)
@@ -348,7 +353,7 @@ class BoothEvents:
         entry = rendition.entry
         took_s = now - (entry.committed_at or now)
         in_time = not rendition.complete and now + took_s <= rendition.sound_due_at
-        too_late = entry.strict or rendition.begun or rendition.simultaneous or self._renditions.open.legs(rendition)
+        too_late = entry.strict or rendition.begun or rendition.simultaneous
         if entry.kind is not EntryKind.UTTERANCE or too_late or not in_time:
             return False
         if not self._captions.restart(entry.utterance, rendition.lane.target):
@@ -361,9 +366,11 @@ class BoothEvents:
         return True
 
     def _original(self, rendition: Rendition) -> str | None:
-        """Return the words to judge by; None if they are not known, or not the speaker's."""
-        spoken = rendition.spoken
-        if rendition.via is not None or spoken.doubtful:
+        """Return the words to judge by, in a relay those of the first leg; None if they are not known."""
+        spoken, via = rendition.spoken, rendition.via
+        if via is not None:
+            return self._captions.text(spoken.id, via.target) or None
+        if spoken.doubtful:
             return None
         return "" if spoken.source_text is None and rendition.wordless else spoken.source_text
 
@@ -383,10 +390,10 @@ class BoothEvents:
             asked=self._question.awaits(spoken.speaker, spoken.began_at),
         )
 
-    def _withdraw_backchannel(self, rendition: Rendition) -> None:
+    def _withdraw_unneeded(self, rendition: Rendition, reason: str) -> None:
         for leg in self._renditions.open.legs(rendition):
-            self._withdraw_backchannel(leg)
-        self._renditions.withdraw(rendition, EntryState.NOT_NEEDED, "backchannel")
+            self._withdraw_unneeded(leg, reason)
+        self._renditions.withdraw(rendition, EntryState.NOT_NEEDED, reason)
 
 
 def _is_short(spoken: Utterance) -> bool:

@@ -55,6 +55,8 @@ class Rendition:
     """Held back till then: it may be no interpretation."""
     sound_bytes: int = 0
     """Voice since the booth was last asked, without the silence before it."""
+    for_legs: bytearray = field(default_factory=bytearray)
+    """Voice that second legs of relays are given once it is complete and no fault of it is known."""
     sound_at: float | None = None
     """When the first of that voice came."""
     last_sign_at: float = 0.0

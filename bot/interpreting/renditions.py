@@ -177,6 +177,7 @@ class Renditions:
         """Discard what the booth has said, none of which has been heard: the booth is asked again."""
         rendition.sound_bytes, rendition.sound_at, rendition.last_sign_at = 0, None, now
         rendition.letters = rendition.judged_letters = 0
+        rendition.for_legs.clear()
         rendition.heard_out_until = rendition.doubted_until = 0.0
         for passage in rendition.passages:
             self._channels.restart(passage, now)

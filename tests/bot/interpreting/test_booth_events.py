@@ -475,6 +475,19 @@ def test_a_relay_hears_the_interpretation_and_is_asked_when_it_is_complete(
     assert (end in desk.settled()) is (end is not None)
 
 
+def test_a_relay_is_given_nothing_that_misleads_and_judged_by_what_it_has_heard() -> None:
+    for faults in ((), ("number",)):
+        desk = Desk(THREE_LANGUAGES, {"A las nueve": faults})
+        desk.hears(Route(LANE, ROOM), Route(FRENCH, ROOM, via=LANE))
+        desk.one().entry.strict = True
+        desk.says("A las nueve", 10, 3.0)
+        desk.ends(3.1)
+        assert (("abandoned", "relay_faulty") in desk.settled()) is bool(faults)
+        desk.answers.text(InterpretationText(FRENCH, "u-1", "À neuf heures"), 3.5)
+        desk.answers.ended(InterpretationEnded(FRENCH, "u-1", InterpretationOutcome.COMPLETED), 3.6)
+        assert desk.originals[-1] == (None if faults else "A las nueve")
+
+
 # --- the speaker's own words -------------------------------------------------------------------------
 
 

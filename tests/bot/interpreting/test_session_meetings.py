@@ -205,12 +205,12 @@ FRENCH_GERMAN = replace(FOUR_LANGUAGES, languages=(FR, DE), pivot=EN)
 DIRECT, FIRST, SECOND = Lane(CHLOE, FR, DE), Lane(CHLOE, FR, EN), Lane(CHLOE, EN, DE)
 
 
-def relayed(model: Answers | None = None) -> Meeting:
+def relayed(model: Answers | None = None, seconds: float = 1.0) -> Meeting:
     """A meeting in which nobody interprets from French into German, but both from and into English."""
     meeting = Meeting(FRENCH_GERMAN, model or Answers(after=0.5, text="Taxi", seconds=1.0))
     meeting.handle(there(CHLOE, DIETER, ADA), 0.0)
     meeting.handle(BoothLost(DIRECT, "unsupported", final=True), 0.1)
-    meeting.says(CHLOE, at=1.0, seconds=1.0)
+    meeting.says(CHLOE, at=1.0, seconds=seconds)
     return meeting
 
 
@@ -242,6 +242,50 @@ def test_a_relay_is_no_stronger_than_its_first_leg(first: Answers, reason: str) 
     meeting = relayed(first)
     meeting.run(until=20.0)
     assert meeting.ends()["u-1", DE] == ("abandoned", reason)
+
+
+AS_SAID = Answers(text="Our train leaves at nine.", heard="Notre train part à neuf heures.")
+AN_ASSISTANT = replace(AS_SAID, text="I'm sorry, but as an AI language model I can't help you with that.")
+INTO_GERMAN = Answers(text="Unser Zug fährt um neun.", heard=None)
+
+
+def relayed_as(first: list[Answers], second: Answers = INTO_GERMAN) -> Meeting:
+    """A relay whose first leg answers one thing after the other."""
+    left = iter(first)
+    meeting = relayed()
+    meeting.model = lambda request: (next(left) if request.lane == FIRST else second)(request)
+    return meeting
+
+
+@pytest.mark.parametrize("wrong", [AN_ASSISTANT, replace(AS_SAID, text="Our train leaves at eleven.")])
+def test_the_second_leg_of_a_relay_hears_nothing_of_what_misleads(wrong: Answers) -> None:
+    meeting = relayed_as([wrong, wrong])
+    meeting.run(until=20.0)
+    assert [effect.strict for effect in meeting.effects(Interpret)] == [False, True], "asked once more, as any other"
+    assert [effect for effect in meeting.effects(Hear) if effect.lane == SECOND] == []
+    assert meeting.ends() == {("u-1", EN): ("caption_only", "relay"), ("u-1", DE): ("abandoned", "relay_faulty")}
+
+
+def test_the_second_leg_of_a_relay_hears_the_attempt_that_was_right_and_no_other() -> None:
+    meeting = relayed_as([replace(AN_ASSISTANT, seconds=2.0), AS_SAID])
+    meeting.run(until=20.0)
+    heard = [(at, effect.pcm) for at, effect in meeting.done if isinstance(effect, Hear) and effect.lane == SECOND]
+    assert [len(numbers(pcm)) for _, pcm in heard] == [50], "one second, at once"
+    assert [at for at, _ in heard] == [at for at, one in meeting.done if isinstance(one, Interpret)][-1:]
+    assert meeting.ends()["u-1", DE] == ("spoken", "")
+
+
+def test_what_the_second_leg_of_a_relay_says_is_judged_by_the_words_of_the_first() -> None:
+    meeting = relayed_as([AS_SAID], replace(INTO_GERMAN, text="Unser Zug fährt um elf."))
+    meeting.run(until=20.0)
+    assert [entry.faults for entry in meeting.settled() if entry.lane == SECOND] == [("number",)]
+
+
+def test_a_noise_that_the_first_leg_of_a_relay_takes_for_words_is_heard_in_no_language() -> None:
+    meeting = relayed(Answers(text="Thanks for watching", heard=""), seconds=0.3)
+    meeting.run(until=20.0)
+    assert meeting.ends() == {("u-1", EN): ("not_needed", "no_words"), ("u-1", DE): ("not_needed", "no_words")}
+    assert meeting.played() == []
 
 
 # --- sister rooms ------------------------------------------------------------------------------------
