@@ -20,8 +20,8 @@ HOLD_S = 5.0
 CONDENSED_FROM = 3
 """Level from which interpretations are asked for in fewer words: before anything is left out (`lateness.py`)."""
 VOICE_LIMIT_MS = 20_000
-"""Most interpretation of one utterance still to be heard, 960 kB: twice the longest utterance. A model that says more
-does not stop talking."""
+"""Most interpretation of one utterance still to be heard, 960 kB: twice the usual longest utterance, or twice this one
+where a room allows longer ones. A model that says more does not stop talking."""
 
 
 _SPEEDS = tuple(min(FASTEST, round(1 + SPEED_STEP * max(0, level - 1), 2)) for level in range(len(STEPS_MS) + 1))

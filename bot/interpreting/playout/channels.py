@@ -115,7 +115,7 @@ class Channels:
     def too_much(self, channel: str, now: float) -> FloorEntry | None:
         """Return a passage to take off because its voice does not end, or another would be heard too late."""
         floor = self.floors[channel]
-        endless = next((passage for passage in floor.passages if passage.pacer.queued_ms > VOICE_LIMIT_MS), None)
+        endless = next(filter(_is_endless, floor.passages), None)
         if endless is not None:
             return endless
         late = surplus(floor, self._losses[channel], now)
@@ -212,6 +212,11 @@ class Channels:
             lead_at = lead.pacer.deadline(now)
             return lead_at if due_at is None or (lead_at is not None and lead_at < due_at) else due_at
         return due_at
+
+
+def _is_endless(passage: FloorEntry) -> bool:
+    """Return whether so much of a voice is still to be heard that the model does not stop talking."""
+    return passage.pacer.queued_ms > max(VOICE_LIMIT_MS, 2 * passage.said_ms)
 
 
 def _count(passage: FloorEntry, frames: int, now: float) -> None:

@@ -60,11 +60,14 @@ class FloorEntry:
         return self.entry.lane.passthrough
 
     @property
+    def said_ms(self) -> float:
+        """How long what it interprets was; 0 while the speaker still speaks."""
+        return 0.0 if self.entry.ended_at is None else (self.entry.ended_at - self.entry.began_at) * 1000
+
+    @property
     def expected_ms(self) -> float:
         """How long it will be: as long as what was said, or as what has come."""
-        entry = self.entry
-        said_ms = 0.0 if entry.ended_at is None else (entry.ended_at - entry.began_at) * 1000
-        return self.pacer.queued_ms if self.pacer.finished else max(said_ms, self.pacer.queued_ms)
+        return self.pacer.queued_ms if self.pacer.finished else max(self.said_ms, self.pacer.queued_ms)
 
 
 class Floor:

@@ -255,6 +255,16 @@ def test_a_voice_without_an_end_goes_first() -> None:
     assert voices.speaking.too_much(ROOM, 2.0) is endless
 
 
+def test_what_was_said_for_long_may_be_interpreted_for_long() -> None:
+    voices = Voices()
+    long = voices.enter("long", 0.0)
+    long.entry.ended_at = VOICE_LIMIT_MS / 1000
+    voices.say(long, VOICE_LIMIT_MS // 10, 21.0)
+    assert voices.speaking.too_much(ROOM, 21.0) is None
+    voices.say(long, 1, 21.0)
+    assert voices.speaking.too_much(ROOM, 21.0) is long
+
+
 def test_the_next_is_spoken_faster_where_much_waits() -> None:
     voices = Voices()
     one, two, elsewhere = voices.enter("one", 1.0), voices.enter("two", 1.1), voices.enter("two", 1.1, SPANISH)
