@@ -61,6 +61,7 @@ NO_SETTINGS = {
     "SPEAK",
     "EMULATOR_MODELS",
     "SPEECH_RECORDINGS",
+    "LONGEST_FIRST",
     "PYTHON",
     "FILE",
     "DELETE",
