@@ -24,7 +24,7 @@ from emulator.acs.calls.playout import PlayoutBuffer
 from emulator.acs.wire.options import Locator
 from emulator.app import Emulator
 from emulator.config import Config
-from emulator.engine.base import BYTES_PER_MS, Heard, Spoken
+from emulator.engine.base import BYTES_PER_MS, NO_TERMS, Heard, Spoken
 from emulator.engine.scripted import BODY_HZ, BODY_LEVEL, ScriptedEngine, ScriptedHeard, tone
 from emulator.realtime.config import RealtimeConfig
 
@@ -166,7 +166,7 @@ class MarkingEngine(ScriptedEngine):
         self.sources[number] = spoken[-1] if spoken else 0
         return ScriptedHeard(languages[0], f"utterance {number}", number, len(spoken) * 20)
 
-    async def interpret(self, heard: Heard, target: str) -> Spoken:
+    async def interpret(self, heard: Heard, target: str, terms: Mapping[str, str] = NO_TERMS) -> Spoken:
         assert isinstance(heard, ScriptedHeard)  # `hear` returns no other type
         await asyncio.sleep(MODEL_DELAY_S)
         pcm = self._hum[: max(200, heard.duration_ms) * BYTES_PER_MS]

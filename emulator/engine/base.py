@@ -5,15 +5,17 @@ Audio is PCM16, little-endian, mono, 24 kHz throughout; languages are ISO 639-1 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Protocol, Self
 
 SAMPLE_RATE = 24_000
 """Samples per second of all engine audio: the only PCM rate of the Realtime API."""
 
 BYTES_PER_MS = SAMPLE_RATE * 2 // 1000
+
+NO_TERMS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,10 @@ class Engine(Protocol):
         """
         ...
 
-    async def interpret(self, heard: Heard, target: str) -> Spoken:
+    async def interpret(self, heard: Heard, target: str, terms: Mapping[str, str] = NO_TERMS) -> Spoken:
         """Translate and synthesise; return `Spoken("", b"", True)` if `heard` is in the target language already.
 
-        Raises EngineError.
+        `terms` are what may be said -> how it is to be interpreted. Raises EngineError.
         """
         ...
 

@@ -19,7 +19,7 @@ from zlib import crc32
 
 import numpy as np
 
-from emulator.engine.base import BYTES_PER_MS, SAMPLE_RATE, Heard, Spoken
+from emulator.engine.base import BYTES_PER_MS, NO_TERMS, SAMPLE_RATE, Heard, Spoken
 
 MARKERS = 64
 """Number of marker tones; utterance n has the tone n modulo this."""
@@ -104,7 +104,8 @@ class ScriptedEngine:
         text = None if number in self._not_understood else self._transcript(number, language)
         return ScriptedHeard(language, text, number, len(pcm) // BYTES_PER_MS)
 
-    async def interpret(self, heard: Heard, target: str) -> Spoken:
+    async def interpret(self, heard: Heard, target: str, terms: Mapping[str, str] = NO_TERMS) -> Spoken:
+        """Answer with the next scripted text as it is, whatever the terms."""
         await asyncio.sleep(self._delay_s)
         if heard.language == target:
             return Spoken("", b"", True)

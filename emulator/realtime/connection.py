@@ -15,7 +15,7 @@ from typing import Protocol, assert_never
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from emulator.clock import monotonic
-from emulator.engine.base import Engine, EngineError, Heard
+from emulator.engine.base import Engine, EngineError
 from emulator.realtime.session import (
     Abandon,
     Abort,
@@ -141,8 +141,8 @@ class RealtimeConnection:
                     self._put(output)
                 case Hear(work, pcm, languages):
                     self._start_work(work, self._hear(work, pcm, languages))
-                case Interpret(work, heard, target):
-                    self._start_work(work, self._interpret(work, heard, target))
+                case Interpret(work):
+                    self._start_work(work, self._interpret(output))
                 case Say(work, text, language):
                     self._start_work(work, self._say(work, text, language))
                 case Abandon(work):
@@ -278,12 +278,12 @@ class RealtimeConnection:
             result = error
         self._finish_work(work, result)
 
-    async def _interpret(self, work: int, heard: Heard, target: str) -> None:
+    async def _interpret(self, wanted: Interpret) -> None:
         try:
-            result: EngineResult = await self._engine.interpret(heard, target)
+            result: EngineResult = await self._engine.interpret(wanted.heard, wanted.target, wanted.terms)
         except EngineError as error:
             result = error
-        self._finish_work(work, result)
+        self._finish_work(wanted.work, result)
 
     async def _say(self, work: int, text: str, language: str) -> None:
         try:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
 
-from emulator.engine.base import BYTES_PER_MS, EngineError, Heard, Spoken
+from emulator.engine.base import BYTES_PER_MS, NO_TERMS, EngineError, Heard, Spoken
 from emulator.realtime.context import SessionContext
 from emulator.realtime.errors import ApiError
 from emulator.realtime.faults.rules import FaultAction, FaultRule
@@ -142,7 +142,7 @@ class Interpretations:
         target = fault.language if (fault := self._take("wrong_language", one)) else one.target
         work = self._context.new_work()
         self._by_work[work] = one
-        self._context.effect(Interpret(work, heard, target))
+        self._context.effect(Interpret(work, heard, target, NO_TERMS))
 
     def _fail(self, one: Interpretation, error: ApiError) -> None:
         one.status = "failed"

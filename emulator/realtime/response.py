@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from emulator.engine.base import BYTES_PER_MS, Heard, Spoken
@@ -67,6 +67,8 @@ class Response:
     direction: Direction | None
     recital: str | None
     """Language of a text to read aloud instead of an interpretation."""
+    terms: Mapping[str, str]
+    """What may be said -> how it is to be interpreted."""
     speed: float
     tools: Sequence[Json]
     tool_choice: object

@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from math import isinf
 
-from emulator.engine.base import EngineError, Heard, Spoken
+from emulator.engine.base import NO_TERMS, EngineError, Heard, Spoken
 from emulator.realtime.agenda import ScheduledAction
 from emulator.realtime.audio_formats import complete_format
 from emulator.realtime.context import SessionContext
 from emulator.realtime.errors import ApiError
 from emulator.realtime.faults.rules import FaultAction, FaultRule
 from emulator.realtime.function_calls import arguments_for, chosen_function
+from emulator.realtime.glossary import read_terms
 from emulator.realtime.idle_timeout import IdleTimeout
 from emulator.realtime.items import Conversation, Item, client_item
 from emulator.realtime.languages import Direction, asks_for_few_words, read_direction, read_recital
@@ -184,6 +185,7 @@ class Responses:
             persona=persona,
             direction=direction,
             recital=recital,
+            terms=read_terms(instructions),
             tools={**session, **request}["tools"],
             tool_choice={**session, **request}["tool_choice"],
             speed=float(output.get("speed", 1.0)),
@@ -255,29 +257,27 @@ class Responses:
             assert target is not None
             if fault := self._take("wrong_language", response):
                 target = fault.language
-            self._interpret(response, heard, target)
+            self._context.effect(Interpret(self._work_of(response), heard, target, response.terms))
         else:
             fault = self._take("wrong_language", response)
             self._answer(response, heard, fault.language if fault else heard.language)
 
     def _answer(self, response: Response, heard: Heard, language: str) -> None:
         if heard.text is None:
-            self._interpret(response, Heard(UNDETERMINED, None), language)
+            self._context.effect(Interpret(self._work_of(response), Heard(UNDETERMINED, None), language, NO_TERMS))
         elif not heard.text:
             self._say(response, listening(language), language)
         else:
             told = response.subject is not None and response.subject.role == "tool"
             self._say(response, heard.text if told else said_back(heard.text, language), language)
 
-    def _interpret(self, response: Response, heard: Heard, target: str) -> None:
-        response.work = self._context.new_work()
-        self._by_work[response.work] = response
-        self._context.effect(Interpret(response.work, heard, target))
-
     def _say(self, response: Response, text: str, language: str) -> None:
-        response.work = self._context.new_work()
-        self._by_work[response.work] = response
-        self._context.effect(Say(response.work, text, language))
+        self._context.effect(Say(self._work_of(response), text, language))
+
+    def _work_of(self, response: Response) -> int:
+        response.work = work = self._context.new_work()
+        self._by_work[work] = response
+        return work
 
     # -- from the engine to the client
 

@@ -9,7 +9,7 @@ All times are seconds of one monotonic clock, read by the connection.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,6 +32,7 @@ class Interpret:
     work: int
     heard: Heard
     target: str
+    terms: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

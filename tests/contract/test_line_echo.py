@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from emulator.client import Participant
 from emulator.config import Switches
-from emulator.engine.base import Heard, Spoken
+from emulator.engine.base import NO_TERMS, Heard, Spoken
 from emulator.engine.scripted import ScriptedEngine
 from emulator.virtual_time import VirtualTimeLoop
 from tests.support.line import line, passages, room_of
@@ -41,7 +42,7 @@ class SpeakingEngine(ScriptedEngine):
         texts = {("en", "es"): [spanish], ("es", "en"): [english]}
         super().__init__(0.3, transcripts={"en": [english], "es": [spanish]}, translations=texts)
 
-    async def interpret(self, heard: Heard, target: str) -> Spoken:
+    async def interpret(self, heard: Heard, target: str, terms: Mapping[str, str] = NO_TERMS) -> Spoken:
         said = await super().interpret(heard, target)
         return Spoken(said.text, voices()[said.text], True)
 

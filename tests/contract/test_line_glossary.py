@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
+from emulator.engine.base import NO_TERMS, Heard, Spoken
 from emulator.engine.scripted import ScriptedEngine, read_markers
 from emulator.realtime.faults.rules import FaultRule, RealtimeFaults
 from tests.support.line import Line, line
@@ -14,11 +17,20 @@ from tests.support.virtual_time import in_virtual_time
 
 pytestmark = [in_virtual_time, pytest.mark.timeout(90)]
 
+TERMS = {"terms": [{"term": "pier", "translations": {"es-ES": "muelle"}}]}
 PIER = "Please come to the pier at once."
 SPANISH_PIER = "Venga al embarcadero enseguida, por favor."
 PREFERRED = "Venga al muelle enseguida, por favor."
 SPANISH = "Aquí hace muy buen tiempo todos los días, de verdad."
 ENGLISH = "The weather here is very good every day, really."
+
+
+class Wordwise(ScriptedEngine):
+    """Says the terms it is given, and every other word as it was."""
+
+    async def interpret(self, heard: Heard, target: str, terms: Mapping[str, str] = NO_TERMS) -> Spoken:
+        spoken = await super().interpret(heard, target)
+        return replace(spoken, text=" ".join(terms.get(word, word) for word in (heard.text or "").split()))
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +54,7 @@ async def test_a_corrected_glossary_holds_for_the_next_utterance_in_the_lanes_th
             await ana.speak(voices["Ana"])
             await room.until_passages(1)
             before = connections(whole)
-            terms = {"terms": [{"term": "pier", "translations": {"es-ES": "muelle"}}]}
-            assert (await whole.api("PUT", f"/api/rooms/{room.room_id}/glossary", terms))["version"] == 1
+            assert (await whole.api("PUT", f"/api/rooms/{room.room_id}/glossary", TERMS))["version"] == 1
             await ana.speak(voices["Ana"])
             await room.until_passages(2)
             first, second = (await room.transcript())["passages"]
@@ -53,6 +64,20 @@ async def test_a_corrected_glossary_holds_for_the_next_utterance_in_the_lanes_th
             assert (second["state"], second["faults"]) == ("spoken", ["term"])
             flagged = [one["flags"] for one in (await room.transcript())["items"] if one["language"] == "es-ES"]
             assert flagged == [[], ["term"]]
+
+
+async def test_the_engine_is_given_the_terms_of_the_meeting(voices: dict[str, bytes]) -> None:
+    async with line(engine=Wordwise(0.1, transcripts={"en": [PIER]})) as whole:
+        room = await whole.room()
+        async with room.joined("Ana") as ana, room.joined("Luis"):
+            await room.until_status("interpreting")
+            await ana.speak(voices["Ana"])
+            await room.until_passages(1)
+            await whole.api("PUT", f"/api/rooms/{room.room_id}/glossary", TERMS)
+            await ana.speak(voices["Ana"])
+            await room.until_passages(2)
+    said = [note["said"] for note in whole.emulator.journal.entries("realtime.response", target="es")]
+    assert (said[0], said[-1]) == (PIER, PIER.replace("pier", "muelle"))
 
 
 async def test_a_term_that_is_lost_is_asked_for_again_while_it_is_not_heard_yet(voices: dict[str, bytes]) -> None:
@@ -65,8 +90,7 @@ async def test_a_term_that_is_lost_is_asked_for_again_while_it_is_not_heard_yet(
     )
     async with line(engine=engine) as whole:
         room = await whole.room()
-        terms = {"terms": [{"term": "pier", "translations": {"es-ES": "muelle"}}]}
-        await whole.api("PUT", f"/api/rooms/{room.room_id}/glossary", terms)
+        await whole.api("PUT", f"/api/rooms/{room.room_id}/glossary", TERMS)
         whole.emulator.realtime.faults = RealtimeFaults((FaultRule("say", target="es", text=SPANISH_PIER, times=1),))
         async with room.joined("Ana") as ana, room.joined("Luis") as luis:
             await room.until_status("interpreting")

@@ -177,6 +177,7 @@ CONVERSATION = [
         ("16 kHz shows as wrong durations", "input_buffer.py::test_audio_at_16_khz_shows_as_two_thirds_of_its_length"),
         ("token arithmetic and cache", "usage.py::test_sums_agree"),
         ("direction read from the instructions", "languages.py::test_direction_is_read"),
+        ("terms read from the instructions", "glossary.py::test_a_line_per_term_is_read", "one a line"),
         ("any prompt gets an answer",
          "personas.py::test_any_prompt_gets_an_answer_that_says_back_what_was_understood",
          "what was understood, or prepared answers", "persona"),

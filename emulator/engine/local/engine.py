@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from emulator.engine.base import EngineError, Heard, Spoken
+from emulator.engine.base import NO_TERMS, EngineError, Heard, Spoken
 from emulator.engine.local.phrasebook import BUILT_IN, Phrasebook
 from emulator.engine.local.recognition import LANGUAGES, Recogniser
 from emulator.engine.local.synthesis import VOICES, Synthesiser
@@ -112,8 +112,8 @@ class LocalEngine:
             return Heard(found.language, None)
         return Heard(found.language, self._phrasebook.written(found.text, found.language) or found.text, pcm=pcm)
 
-    async def interpret(self, heard: Heard, target: str) -> Spoken:
-        """Translate and speak. Cancelling is safe.
+    async def interpret(self, heard: Heard, target: str, terms: Mapping[str, str] = NO_TERMS) -> Spoken:
+        """Translate and speak, with these terms where they are said. Cancelling is safe.
 
         Returns `Spoken("", b"", True)` if source and target are the same. Raises EngineError for a target without a
         voice.
@@ -125,19 +125,21 @@ class LocalEngine:
             raise EngineError(f"cannot speak {target!r}, only {', '.join(sorted(VOICES))}")
         translated = None
         if heard.text is not None:
-            translated = await self._translate(heard, heard.text, source, target)
+            translated = await self._translate(heard, heard.text, source, target, terms)
         text = translated or (NOT_UNDERSTOOD if heard.text is None else NOT_TRANSLATED)[target]
         return Spoken(text, await self._synthesiser.say(text, target), translated is not None)
 
-    async def _translate(self, heard: Heard, text: str, source: str, target: str) -> str | None:
+    async def _translate(
+        self, heard: Heard, text: str, source: str, target: str, terms: Mapping[str, str]
+    ) -> str | None:
         """Translate the text; where no path leads, Whisper translates the sound into English, roughly."""
-        translated = await self._translator.translate(text, source, target)
+        translated = await self._translator.translate(text, source, target, terms)
         if translated is not None or heard.pcm is None or source == "en":
             return translated
         english = await self._recogniser.to_english(heard.pcm, source)
         if english is None or target == "en":
             return english
-        return await self._translator.translate(english, "en", target)
+        return await self._translator.translate(english, "en", target, terms)
 
     async def say(self, text: str, language: str) -> Spoken:
         """Speak a text without translation. Cancelling is safe. Raises EngineError for a language without a voice."""

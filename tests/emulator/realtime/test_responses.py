@@ -12,7 +12,7 @@ import pytest
 from emulator.engine.base import EngineError, Heard
 from emulator.realtime.faults.rules import FaultRule
 from emulator.realtime.session import Abandon
-from tests.support.realtime_driver import AT_ONCE, Driver, kinds, last, pcm_of
+from tests.support.realtime_driver import AT_ONCE, INSTRUCTIONS, Driver, kinds, last, pcm_of
 
 BEGIN = ["response.output_item.added", "response.content_part.added"]
 END = [
@@ -511,3 +511,16 @@ def test_mid_response_is_half_way() -> None:
     found = kinds(driver.events)
     place = found.index("response.output_hologram.delta")
     assert found[:place].count(AUDIO) == found[place:].count(AUDIO) + 1 == 3
+
+
+def test_the_terms_of_the_instructions_go_to_the_engine() -> None:
+    driver = Driver()
+    for instructions, terms in (
+        (INSTRUCTIONS, {}),
+        (f'{INSTRUCTIONS}\n- "pier" is "muelle"\n- keep "Contoso"', {"pier": "muelle", "Contoso": "Contoso"}),
+    ):
+        driver.commit()
+        driver.respond(conversation="none", instructions=instructions)
+        driver.heard("Hello")
+        assert driver.interprets[-1].terms == terms
+        driver.spoken("Hola")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from math import inf
@@ -15,7 +15,7 @@ import aiohttp
 import uvloop
 from aiohttp import web
 
-from emulator.engine.base import EngineError, Heard, Spoken
+from emulator.engine.base import NO_TERMS, EngineError, Heard, Spoken
 from emulator.journal import Journal
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.connection import MAX_OUTBOX_BYTES
@@ -53,7 +53,7 @@ class HangingEngine:
             raise
         raise AssertionError
 
-    async def interpret(self, heard: Heard, target: str) -> Spoken:
+    async def interpret(self, heard: Heard, target: str, terms: Mapping[str, str] = NO_TERMS) -> Spoken:
         raise EngineError("broken")
 
     async def say(self, text: str, language: str) -> Spoken:

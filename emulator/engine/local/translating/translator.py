@@ -12,6 +12,7 @@ from typing import Protocol, Self
 
 import msgspec
 
+from emulator.engine.base import NO_TERMS
 from emulator.engine.local.messages import Translate
 from emulator.engine.local.phrasebook import Phrasebook, normalise
 from emulator.engine.local.process import WorkerProcess
@@ -79,34 +80,36 @@ class Translator:
             for pipeline in self._pipelines.values():
                 group.create_task(pipeline.close())
 
-    async def translate(self, text: str, source: str, target: str, terms: Sequence[str] = ()) -> str | None:
+    async def translate(self, text: str, source: str, target: str, terms: Mapping[str, str] = NO_TERMS) -> str | None:
         """Return the text in the target language; None if there is no path, or the text came out unchanged.
 
-        `terms` are kept as they are. Of the best paths, the first that keeps the text's numbers and terms counts.
-        Languages are ISO 639-1. Cancelling is safe. Raises EngineError if a step fails.
+        `terms` are what may be said -> its translation. Of the phrasebook and the best paths, the
+        first that keeps the text's numbers and terms counts, or else the first. Languages are ISO 639-1. Cancelling is
+        safe. Raises EngineError if a step fails.
         """
-        if known := self._phrasebook.translate(text, source, target):
-            return known
+        said = {term: wanted for term, wanted in terms.items() if _pattern(term).search(text)}
+        first = self._phrasebook.translate(text, source, target)
+        if first and _has(first, said.values()):
+            return first
         if not normalise(text):
             return None
-        first = None
         for path in paths(self.steps, source, target)[:TRIES]:
-            translated = await self.along(path, text, terms)
+            translated = await self.along(path, text, said)
             first = first or translated
-            if translated and numbers(translated) >= numbers(text) and _terms(translated, terms) >= _terms(text, terms):
+            if translated and numbers(translated) >= numbers(text) and _has(translated, said.values()):
                 return translated
         return first
 
-    async def along(self, path: Sequence[Pair], text: str, terms: Sequence[str] = ()) -> str | None:
+    async def along(self, path: Sequence[Pair], text: str, terms: Mapping[str, str] = NO_TERMS) -> str | None:
         """Return the text at the end of a path, None if it came out unchanged. Raises EngineError."""
-        kept = sorted(_terms(text, terms), key=len, reverse=True)
+        longest_first = sorted(terms, key=len, reverse=True)
         translated = text
-        for number, term in enumerate(kept):
-            translated = re.sub(rf"\b{re.escape(term)}\b", _stand_in(number), translated, flags=re.IGNORECASE)
+        for number, term in enumerate(longest_first):
+            translated = _pattern(term).sub(_stand_in(number), translated)
         for pair in path:
             translated = await self.steps[pair].translate(translated)
-        for number, term in enumerate(kept):
-            translated = translated.replace(_stand_in(number), term)
+        for number, term in enumerate(longest_first):
+            translated = translated.replace(_stand_in(number), terms[term])
         return translated if normalise(translated) not in ("", normalise(text)) else None
 
     async def prepare(self, pairs: Iterable[Pair]) -> None:
@@ -121,8 +124,12 @@ def numbers(text: str) -> set[str]:
     return {re.sub(r"\D", "", number) for number in re.findall(r"\d[\d.,:]*", text)}
 
 
-def _terms(text: str, terms: Sequence[str]) -> set[str]:
-    return {term for term in terms if term and re.search(rf"\b{re.escape(term)}\b", text, re.IGNORECASE)}
+def _pattern(term: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(term)}(?!\w)", re.IGNORECASE)
+
+
+def _has(text: str, terms: Iterable[str]) -> bool:
+    return all(_pattern(term).search(text) for term in terms)
 
 
 def _stand_in(number: int) -> str:

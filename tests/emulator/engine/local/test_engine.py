@@ -65,6 +65,15 @@ async def test_what_was_not_understood_is_said_plainly(engine: LocalEngine) -> N
     assert len(spoken.pcm) > SAMPLE_RATE
 
 
+async def test_a_meeting_has_words_of_its_own(engine: LocalEngine) -> None:
+    terms = {"tickets": "incidencias", "Contoso": "Contoso"}
+    plain = await engine.interpret(Heard("en", "We sold three tickets to Contoso."), "es")
+    spoken = await engine.interpret(Heard("en", "We sold three tickets to Contoso."), "es", terms)
+    assert "incidencias" not in plain.text
+    assert {"incidencias", "Contoso"} <= set(spoken.text.strip(".").split())
+    assert len(spoken.pcm) > SAMPLE_RATE
+
+
 async def test_without_a_route_the_source_is_never_echoed(engine: LocalEngine) -> None:
     spoken = await engine.interpret(Heard("en", "we have a blue table", pcm=bytes(48_000)), "de")
     assert (spoken.text, spoken.understood) == ("Das kann ich nicht übersetzen.", False)

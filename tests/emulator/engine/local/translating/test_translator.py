@@ -26,9 +26,9 @@ class Wordwise:
         return self._change(text)
 
 
-def translator(**steps: Callable[[str], str]) -> Translator:
+def translator(book: Phrasebook | None = None, **steps: Callable[[str], str]) -> Translator:
     """Return a translator with these steps alone, named by their languages: `en_es`."""
-    made = Translator(Phrasebook(), pairs={}, models=False)
+    made = Translator(book or Phrasebook(), pairs={}, models=False)
     made.steps = {(name[:2], name[3:]): Wordwise(change) for name, change in steps.items()}
     return made
 
@@ -70,19 +70,35 @@ async def test_what_comes_out_as_it_went_in_is_no_translation(text: str) -> None
 @needs_apertium
 @needs_models
 @pytest.mark.engine
-async def test_terms_go_through_untranslated() -> None:
+async def test_terms_are_said_as_they_are_wanted() -> None:
+    terms = {"big apple": "Gran Manzana", "C++": "C++", "team": "cuadrilla"}
     async with Translator(Phrasebook()) as translator:
-        spanish = await translator.translate("The blue team needs 15 Big Apple tickets.", "en", "es", ["big apple"])
+        spanish = await translator.translate("The blue team needs 15 Big Apple tickets and C++.", "en", "es", terms)
     assert spanish is not None
-    assert "big apple" in spanish
-    assert "15" in spanish
-    assert "equipo" in spanish
+    assert [each for each in (*terms.values(), "15", "azul") if each not in spanish] == []
+
+
+async def test_the_phrasebook_counts_only_if_it_says_the_terms() -> None:
+    book = Phrasebook()
+    book.add({"en": ["Open the ticket."], "es": ["Abra el billete."]})
+    made = translator(book, en_es=lambda text: text.replace("Open the", "Abra la"))
+    assert await made.translate("open the ticket", "en", "es", {"pier": "muelle"}) == "Abra el billete."
+    assert await made.translate("open the ticket", "en", "es", {"ticket": "billete"}) == "Abra el billete."
+    assert await made.translate("Open the ticket!", "en", "es", {"Ticket": "incidencia"}) == "Abra la incidencia!"
+
+
+async def test_terms_are_whole_words_and_the_longest_counts() -> None:
+    made = translator(en_es=lambda text: f"es {text}")
+    terms = {"pier": "muelle", "old pier": "muelle viejo", "art": "arte"}
+    assert (
+        await made.translate("Meet at the Old Pier, start.", "en", "es", terms) == "es Meet at the muelle viejo, start."
+    )
 
 
 async def test_a_path_that_loses_a_number_or_a_term_is_left_for_the_next() -> None:
     lossy = translator(en_es=lambda text: "vale", en_ca=lambda text: f"ca {text}", ca_es=lambda text: f"es {text}")
     assert await lossy.translate("by 7:30", "en", "es") == "es ca by 7:30"
-    assert await lossy.translate("ask Contoso", "en", "es", ["Contoso"]) == "es ca ask Contoso"
+    assert await lossy.translate("ask Contoso", "en", "es", {"Contoso": "Contoso"}) == "es ca ask Contoso"
     assert await lossy.translate("fine", "en", "es") == "vale"
 
 
