@@ -99,9 +99,12 @@ class Term:
 class Glossary:
     """Terms of a room, versioned."""
 
-    version: Whole = 0
+    version: Whole
     """Incremented with every change; 0 if no glossary was ever stored."""
-    terms: tuple[Term, ...] = ()
+    terms: tuple[Term, ...]
+
+
+NO_GLOSSARY = Glossary(0, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ class Room:
     settings: RoomSettings = RoomSettings()
     version: Whole = 1
     """Incremented with every change."""
-    glossary: Glossary = Glossary()
+    glossary: Glossary = NO_GLOSSARY
     retention_days: Whole | None = None
     """Days the transcript and ledger are kept; None for the service's setting."""
     request_key: str | None = None

@@ -11,7 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rooms_admin.rooms.room import Glossary, JoinCodeTaken, Room, RoomQuery, RoomStore, Sort, Term, UnknownRoom
+from rooms_admin.rooms.room import (
+    NO_GLOSSARY,
+    Glossary,
+    JoinCodeTaken,
+    Room,
+    RoomQuery,
+    RoomStore,
+    Sort,
+    Term,
+    UnknownRoom,
+)
 from storage.sqlite import IN_MEMORY
 from tests.support.in_memory_stores import InMemoryRooms
 from tests.support.rooms import ADA, NOW, room
@@ -140,7 +150,7 @@ async def test_every_version_of_a_glossary_is_kept(store: RoomStore) -> None:
     current = await store.get("room-1")
     assert current is not None
     assert current.glossary == versions[1]
-    assert [await store.glossary("room-1", number) for number in (0, 1, 2, 3)] == [Glossary(), *versions, None]
+    assert [await store.glossary("room-1", number) for number in (0, 1, 2, 3)] == [NO_GLOSSARY, *versions, None]
 
 
 ROOMS = [
