@@ -345,11 +345,10 @@ class InterpreterSession:
     def _close_end(self, utterance: str, now: float) -> None:
         """Make the end of an utterance final: the speaker's words, which were withheld, are shown and judged by."""
         for words in self._open_ends.close(utterance):
-            match words:
-                case SourceDelta():
-                    self._booth_events.source_delta(words, now)
-                case SourceText():
-                    self._booth_events.source_text(words, now)
+            if isinstance(words, SourceDelta):
+                self._booth_events.source_delta(words, now)
+            else:
+                self._booth_events.source_text(words, now)
 
     def _own_voice(self, event: OwnVoiceHeard, now: float) -> None:
         """Note how much of an utterance is our own voice; one that surely is ends, so that a person begins another."""

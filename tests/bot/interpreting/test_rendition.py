@@ -87,6 +87,7 @@ def test_those_that_are_open_are_found_until_they_are_removed() -> None:
     assert (opened.of("u-1"), opened.all()) == ([one, leg], [one, leg, later])
     assert opened.owner(on_the_floor(leg)) is leg
     assert opened.legs(one) == [leg]
+    assert opened.interpreted("u-1") == [leg, one] and opened.interpreted("u-3") == []
     leg.entry.committed_at = 1.0
     assert opened.legs(one) == []
     opened.remove(one)

@@ -133,3 +133,9 @@ def test_patience_is_that_of_the_plan_as_it_is_now(patience_ms: int, ends: list[
     say(hearing, ADA, 0.0, 0.5)
     hearing.follow(replace(PLAN, endpointing=Endpointing(end_of_turn_ms=patience_ms)))
     assert kinds(say(hearing, ADA, 0.5, 0.3, voiced=False)) == ends
+
+
+def test_a_speaker_has_gone_on_by_when_the_next_word_must_have_been_noticed() -> None:
+    endpointing = Endpointing(end_of_turn_unfinished_ms=800, onset_window_ms=200)
+    hearing = SpeakerTurns(replace(PLAN, endpointing=endpointing), "u")
+    assert hearing.may_go_on_until(2.0) == 3.0
