@@ -206,7 +206,7 @@ class Renditions:
     def _enter(self, rendition: Rendition, now: float, *, yields: bool = False) -> None:
         """Give the rendition its place on the floor of each of its channels that are carried now."""
         for channel in rendition.channels:
-            if not self._carried(channel):
+            if not self.carried(channel):
                 rendition.unheard = AWAY
                 continue
             passage = FloorEntry(
@@ -297,11 +297,11 @@ class Renditions:
     def _read_where_away(self) -> None:
         """Take off their floors the passages whose channel no media stream carries now: nobody knows for how long."""
         for rendition in self.open.all():
-            away = [passage for passage in rendition.passages if not self._carried(passage.channel)]
+            away = [passage for passage in rendition.passages if not self.carried(passage.channel)]
             if away:
                 self.silence(rendition, away, AWAY)
 
-    def _carried(self, channel: str) -> bool:
+    def carried(self, channel: str) -> bool:
         """Return whether the channel's media stream is ready; channels of listeners need none."""
         carrier = stream(self._plan, channel)
         return carrier is None or carrier in self._streams

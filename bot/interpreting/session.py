@@ -407,7 +407,7 @@ class InterpreterSession:
             route.lane: route
             for lane in self._booths.lanes
             for route in self._routing.routes(lane.speaker, self._booths.refused)
-            if route.lane == lane and route.channels
+            if route.lane == lane and any(map(self._renditions.carried, route.channels))
         }
         for language in due:
             lane = aloud.next(language, heard)

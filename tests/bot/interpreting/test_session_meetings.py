@@ -35,6 +35,7 @@ from bot.interpreting.events import (
     Order,
     PlanChanged,
     PlayoutReady,
+    PresenceChanged,
     SourceText,
     SpeakerAudio,
 )
@@ -703,6 +704,17 @@ def test_where_no_booth_can_say_it_one_is_opened_for_it_and_closed_soon() -> Non
     assert CloseBooth(own) in meeting.effects(CloseBooth)
     full = refusing(2, replace(FOUR_LANGUAGES, max_lanes=3))
     assert own not in [effect.lane for effect in full.effects(OpenBooth)]
+
+
+def test_in_a_sister_room_that_is_joined_later_the_announcement_is_heard_then() -> None:
+    meeting = Meeting(replace(SISTERS, announcement=True), announcing([]).model, playout=False)
+    for name, at, who in ((EN, 0.1, ADA), (ES, 0.1, BENITO), (FR, 8.0, CHLOE)):
+        meeting.happens(at, PresenceChanged(frozenset({who}), name))
+        meeting.happens(at, PlayoutReady(True, name))
+    meeting.run(until=60.0)
+    heard = {one.lane.target: (one.state, one.first_played_at or 0.0) for one in meeting.settled()}
+    assert [(tag, state) for tag, (state, _) in heard.items()] == [(tag, EntryState.SPOKEN) for tag in (EN, ES, FR)]
+    assert len(meeting.settled()) == 3 and 8.0 < heard[FR][1] < 10.0, "asked for once each, when it can be heard"
 
 
 def test_the_announcement_is_heard_where_people_talk_without_a_pause() -> None:
