@@ -237,9 +237,11 @@ class BoothEvents:
             rendition.hold()
         self._question.said(spoken.speaker, text, now)
 
-    def turn_ended(self, spoken: Utterance, now: float) -> None:
-        """Judge by its sound whether an utterance is our own voice, before it is interpreted."""
-        self._note_echo(spoken, self._loops.by_sound(spoken, now))
+    def turn_ended(self, spoken: Utterance, now: float) -> bool:
+        """Judge by its sound whether an utterance is our own voice, before it is interpreted; returns whether it is."""
+        echo = self._loops.by_sound(spoken, now)
+        self._note_echo(spoken, echo)
+        return echo is Echo.RETURNED
 
     def _note_echo(self, spoken: Utterance, echo: Echo) -> None:
         """Take our own voice out, leave to be read what another interpreter would answer, flag what is suspected."""

@@ -64,6 +64,10 @@ class Utterance:
     """The lane whose transcript is shown while it grows."""
     withheld: bool = False
     """Its words are known, and not shown yet because their language is not."""
+    before: Utterance | None = None
+    """What its speaker said before a pause, if that was taken back and is a part of it ..."""
+    before_pcm: bytes = b""
+    """... and how that sounded."""
     voice: bytearray | None = None
     """What was said, kept if it may have to be heard elsewhere as it is."""
 
@@ -78,9 +82,13 @@ class Utterance:
 
     @property
     def own_share(self) -> float:
-        """How much of its speech is the interpreter's own voice: 0 to 1. The last 0.5 s are often not compared."""
-        compared = max(self.measured_ms, MEASURED_SHARE * self.voiced_ms)
-        return self.own_voice_ms / compared if compared else 0.0
+        """How much of its speech is the interpreter's own voice: 0 to 1. The last 0.5 s are often not compared.
+
+        What was said `before` does not count: our voice may come back in the very pause.
+        """
+        voiced_ms = self.voiced_ms - (self.before.voiced_ms if self.before is not None else 0)
+        compared = max(self.measured_ms, MEASURED_SHARE * voiced_ms)
+        return self.own_voice_ms / compared if compared > 0 else 0.0
 
 
 class Captions:

@@ -54,7 +54,7 @@ from bot.interpreting.events import (
 )
 from bot.interpreting.ledger import Entry, EntryKind, EntryState
 from bot.interpreting.open_ends import GOES_ON, OpenEnds
-from bot.interpreting.plan import MIXED, RoomPlan, primary
+from bot.interpreting.plan import MIXED, Lane, RoomPlan, primary
 from bot.interpreting.quality.checks import Guard
 from bot.interpreting.quality.echo_loops import SURE, EchoLoopBreaker
 from bot.interpreting.quality.language_id import IdentifyLanguage, identify_none
@@ -300,8 +300,10 @@ class InterpreterSession:
                     if speaker in self._passing_through:
                         self._passing_through.remove(speaker)
                         self._not_passed[speaker] = 0
-                    self._booth_events.turn_ended(spoken, now)
+                    returned = self._booth_events.turn_ended(spoken, now)
                     self._renditions.commit(spoken, patience_ms, now)
+                    if returned and spoken.before is not None:
+                        self._give_back(spoken.before, spoken.before_pcm, patience_ms, now)
                     simultaneous = any(one.simultaneous for one in self._renditions.open.of(spoken.id))
                     if reason == "pause" and not simultaneous:
                         self._open_ends.open(spoken.id, self._turns.may_go_on_until(last_voiced_at), now)
@@ -310,8 +312,10 @@ class InterpreterSession:
 
     def _begin(self, speaker: str, turn: TurnBegan, now: float) -> None:
         """Begin an utterance; one whose end has proved to be a pause, with nothing come of it yet, is part of it."""
+        self._routing.heard_from(speaker)
+        found = self._routing.routes(speaker, self._booths.refused)
         before = self._turns.last(speaker) if turn.before else None
-        if before is not None and not self._is_taken_back(before):
+        if before is not None and not self._is_taken_back(before, {route.lane for route in found}):
             before = None
         if self._plan.barge_in_stops:
             # What the model has not voiced yet was said before the interpreter spoke: it will still be heard.
@@ -320,10 +324,8 @@ class InterpreterSession:
             self._renditions.hush("barge_in", sounding_only=True, spare=speaker if goes_on else "")
         spoken = self._turns.begin(speaker, now - turn.ago_ms / 1000)
         if before is not None:
-            self._turns.go_on(speaker, before)
+            self._turns.go_on(speaker, before, turn.before)
         self._captions.begin(spoken)
-        self._routing.heard_from(speaker)
-        found = self._routing.routes(speaker, self._booths.refused)
         spoken.targets = frozenset(route.lane.target for route in found)
         pcm = turn.pcm
         heard_there = max(0, len(pcm) - self._not_passed.pop(speaker, len(pcm)))  # with the utterance before
@@ -333,14 +335,30 @@ class InterpreterSession:
             if route.lane.passthrough:
                 self._passing_through.add(speaker)
 
-    def _is_taken_back(self, before: Utterance) -> bool:
-        """Withdraw an utterance whose speaker goes on, if nothing has come of it yet; returns whether."""
+    def _is_taken_back(self, before: Utterance, lanes: set[Lane]) -> bool:
+        """Withdraw an utterance whose speaker goes on in all its lanes, if nothing has come of it yet; returns whether.
+
+        Args:
+            before: the utterance.
+            lanes: those through which the speaker's words go now.
+        """
         interpreted = self._renditions.open.interpreted(before.id)
-        if not interpreted or not self._open_ends.take_back(before.id):
+        if not interpreted or not lanes.issuperset(rendition.lane for rendition in interpreted):
+            return False
+        if not self._open_ends.take_back(before.id):
             return False
         for rendition in interpreted:
             self._renditions.withdraw(rendition, EntryState.NOT_NEEDED, GOES_ON)
         return True
+
+    def _give_back(self, before: Utterance, pcm: bytes, patience_ms: int, now: float) -> None:
+        """Interpret by itself what was taken back, since what came behind the pause was our own voice."""
+        spoken = self._turns.say_again(before)
+        self._captions.begin(spoken)
+        for route in self._routing.routes(spoken.speaker, self._booths.refused):
+            if not route.lane.passthrough:  # those have heard it
+                self._renditions.begin(spoken, route, pcm, now)
+        self._renditions.commit(spoken, patience_ms, now)
 
     def _close_end(self, utterance: str, now: float) -> None:
         """Make the end of an utterance final: the speaker's words, which were withheld, are shown and judged by."""

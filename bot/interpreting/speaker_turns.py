@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.interpreting.captions import Utterance
 from bot.interpreting.endpointing import Endpointer, TurnEvent
 from bot.interpreting.plan import Mode, RoomPlan
@@ -81,12 +83,18 @@ class SpeakerTurns:
         endpointing = self._plan.endpointing
         return last_voiced_at + (endpointing.end_of_turn_unfinished_ms + endpointing.onset_window_ms) / 1000
 
-    def go_on(self, speaker: str, before: Utterance) -> None:
+    def go_on(self, speaker: str, before: Utterance, pcm: bytes) -> None:
         """Make what was said before the pause a part of the utterance that has just begun."""
         self._endpointers[speaker].go_on()
         spoken = self.current[speaker]
         spoken.began_at, spoken.talked_over = before.began_at, before.talked_over
-        spoken.own_voice_ms, spoken.measured_ms = before.own_voice_ms, before.measured_ms
+        spoken.flags, spoken.before, spoken.before_pcm = before.flags, before, pcm
+        before.before, before.before_pcm = None, b""
+
+    def say_again(self, before: Utterance) -> Utterance:
+        """Name anew, as an utterance by itself, what was a part of another."""
+        self._count += 1
+        return replace(before, id=f"{self._name}-{self._count}", settled_at=None)
 
     def end(self, speaker: str, last_voiced_at: float, voiced_ms: int) -> Utterance:
         """Take the utterance under way of a speaker, and complete what is known of it."""

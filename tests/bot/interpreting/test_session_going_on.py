@@ -17,6 +17,7 @@ from bot.interpreting.events import (
     InterpretationText,
     MeetingEnded,
     OwnVoiceHeard,
+    PlanChanged,
     SourceDelta,
     SourceText,
 )
@@ -247,9 +248,47 @@ def test_through_a_relay_both_legs_are_taken_back() -> None:
     assert (ends["u-2", first], ends["u-2", second]) == (("caption_only", "relay"), ("spoken", ""))
 
 
-def test_our_own_voice_in_it_is_counted_from_the_first_word_on() -> None:
+def test_what_is_our_own_voice_is_not_taken_back() -> None:
     meeting = Meeting(model=Answers(after=0.6, seconds=1.0))
     meeting.happens(1.95, OwnVoiceHeard(ADA, 1.0, 800))
     meeting.happens(3.5, OwnVoiceHeard(ADA, 1.0, 800))
     hesitates(meeting).run()
-    assert meeting.states()["u-2"][1] == "echo"
+    assert meeting.states() == {"u-1": ("not_needed", "echo"), "u-2": ("not_needed", "echo")}
+
+
+@pytest.mark.parametrize("seconds", [1.0, 3.0])
+def test_words_before_our_own_voice_comes_back_are_interpreted(seconds: float) -> None:
+    """An interpretation begins in the pause, and is heard by the speaker's microphone."""
+    people = {**PEOPLE, ADA: Attendee(ADA, "Ada", EN, hears=ES), FRANK: SIX[FRANK]}
+    meeting = Meeting(replace(THREE_LANGUAGES, attendees=people, layout=Layout.SISTER), Answers(after=0.6))
+    meeting.says(ADA, at=1.0, seconds=0.5)
+    meeting.says(ADA, at=2.1, seconds=seconds)
+    for piece in range(1, round(seconds / 0.8) + 1):
+        meeting.happens(2.1 + 0.8 * piece + 0.01, OwnVoiceHeard(ADA, 0.97, 800))
+    meeting.run()
+    ends = {(one.utterance, one.lane.target): (one.state.value, one.reason) for one in meeting.settled()}
+    assert ends["u-1", ES] == ("not_needed", "goes_on")
+    assert ends["u-2", ES] == ("not_needed", "echo")
+    assert ends["u-3", ES] == ("spoken", "")
+    assert heard(meeting, "u-3") == list(range(1, 36)), "what was said before the pause, and the silence after it"
+    passed = [one.utterance for one in meeting.settled() if one.kind is EntryKind.PASSTHROUGH]
+    assert "u-3" not in passed, "her own voice was heard where it is passed through"
+    assert meeting.voices(ES) == [3]
+    (given_back,) = [one for one in meeting.settled() if (one.utterance, one.lane.target) == ("u-3", ES)]
+    assert (given_back.began_at, given_back.ended_at) == pytest.approx((1.1, 1.5))
+
+
+def test_what_may_be_our_own_voice_is_flagged_whoever_goes_on() -> None:
+    meeting = Meeting(model=Answers(after=0.6, seconds=1.0))
+    meeting.happens(1.95, OwnVoiceHeard(ADA, 0.6, 800))
+    hesitates(meeting).run()
+    assert meeting.states()["u-2"] == ("spoken", "")
+    assert [one.faults for one in meeting.settled()] == [("suspected_echo",)] * 2
+
+
+def test_whose_words_go_into_other_lanes_from_now_on_has_ended_before() -> None:
+    meeting = hesitates(Meeting(model=Answers(after=0.6, seconds=1.0)))
+    people = {**PEOPLE, ADA: replace(PEOPLE[ADA], speaks=ES)}
+    meeting.happens(2.6, PlanChanged(replace(TWO_LANGUAGES, attendees=people)))
+    meeting.run()
+    assert meeting.ends() == {("u-1", ES): ("spoken", "")}

@@ -47,16 +47,19 @@ from bot.interpreting.events import (
     MeetingEnded,
     Order,
     Ordered,
+    OwnVoiceHeard,
     PlanChanged,
     PlayoutReady,
     PresenceChanged,
     ReadersChanged,
+    SourceDelta,
     SourceText,
     SpeakerAudio,
     Tick,
 )
 from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.ledger import FINAL
+from bot.interpreting.open_ends import GOES_ON
 from bot.interpreting.plan import AUTO, Attendee, Lane, Layout, Mode, RoomPlan, Stability
 from bot.interpreting.playout.catch_up import FASTEST, VOICE_LIMIT_MS
 from bot.interpreting.playout.floor import FloorStage
@@ -137,6 +140,8 @@ class AnyOrder(RuleBasedStateMachine):
         assert not (self.ended and effects)
         for effect in effects:
             self.check(effect)
+        taken_back = {one.entry.lane for one in effects if isinstance(one, Settled) and one.entry.reason == GOES_ON}
+        assert taken_back <= {one.lane for one in effects if isinstance(one, Opened)}, "the next one contains it"
         return effects
 
     def pass_time(self, ms: int) -> None:
@@ -165,6 +170,10 @@ class AnyOrder(RuleBasedStateMachine):
         for number in range(40):
             self.pass_time(FRAME_MS)
             self.handle(SpeakerAudio(speaker, numbered(OWN_VOICES[speaker]), number < 12))
+
+    @rule(speaker=speakers, share=st.sampled_from([0.0, 0.6, 1.0]), voiced_ms=st.sampled_from([100, 800]))
+    def hear_own_voice(self, speaker: str, share: float, voiced_ms: int) -> None:
+        self.handle(OwnVoiceHeard(speaker, share, voiced_ms))
 
     @rule(later_ms=milliseconds)
     def wait(self, later_ms: int) -> None:
@@ -243,6 +252,7 @@ class AnyOrder(RuleBasedStateMachine):
                 st.builds(BoothLost, st.just(lane), reasons, st.just((utterance,)), st.booleans()),
                 st.just(HearingDropped(lane, utterance, "backlog")),
                 st.builds(SourceText, st.just(lane), st.just(utterance), st.sampled_from([None, " ", "Hello"])),
+                st.builds(SourceDelta, st.just(lane), st.just(utterance), texts),
                 st.builds(InterpretationText, st.just(lane), st.just(utterance), texts),
                 st.builds(
                     InterpretationEnded,

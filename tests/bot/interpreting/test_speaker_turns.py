@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.interpreting.captions import Utterance
 from bot.interpreting.endpointing import TurnBegan, TurnEnded, TurnEvent
 from bot.interpreting.plan import AUTO, Attendee, Endpointing, RoomPlan
 from bot.interpreting.speaker_turns import SpeakerTurns
@@ -109,7 +110,8 @@ def test_whoever_goes_on_has_spoken_since_the_first_word() -> None:
     say(hearing, ADA, 0.0, 1.0)
     hearing.begin(BENITO, 0.1)
     before = hearing.begin(ADA, 0.2)
-    before.own_voice_ms, before.measured_ms = 300.0, 800
+    before.own_voice_ms, before.measured_ms, before.flags = 300.0, 800, ("suspected_echo",)
+    before.before, before.before_pcm = Utterance("u-0", ADA, "Ada", "en-US", 0.0), b"earlier"
     say(hearing, ADA, 1.0, 0.5, voiced=False)
     assert hearing.end(ADA, 1.0, 1_000).talked_over
     assert hearing.last(ADA) is before
@@ -117,14 +119,20 @@ def test_whoever_goes_on_has_spoken_since_the_first_word() -> None:
     assert begun.before
     hearing.end(BENITO, 1.7, 1_500)
     spoken = hearing.begin(ADA, 1.8)
-    hearing.go_on(ADA, before)
-    assert (spoken.began_at, spoken.own_voice_ms, spoken.measured_ms) == (0.2, 300.0, 800)
+    hearing.go_on(ADA, before, begun.before)
+    assert (spoken.began_at, spoken.flags) == (0.2, ("suspected_echo",))
+    assert (spoken.before, spoken.before_pcm) == (before, begun.before)
+    assert before.before is None, "kept once"
     [*_, ended] = say(hearing, ADA, 1.9, 0.6, voiced=False)
     assert isinstance(ended, TurnEnded)
     assert ended.voiced_ms == 1_300
     assert hearing.end(ADA, 1.9, ended.voiced_ms).talked_over
     hearing.stop(ADA)
     assert hearing.last(ADA) is None
+    alone = hearing.say_again(before)
+    assert (alone.id, before.id) == ("u-4", "u-2")
+    assert (alone.began_at, alone.ended_at, alone.voiced_ms) == (0.2, 1.0, 1_000)
+    assert ADA not in hearing.current
 
 
 @pytest.mark.parametrize(("patience_ms", "ends"), [(500, []), (200, [TurnEnded])])
