@@ -6,8 +6,9 @@
                   └──bad──► sick     (`BoothLimits.bad_answers` in a row)
 
 A session that is lost before it is proved, and after it heard speech, has died at its first audio. A bad answer is a
-failure, one that does not come or does not end, one of silence, or none to somebody's words. Neither good nor bad are
-refused content, lack of quota, which concerns all sessions, and what the session itself refuses.
+failure, one that is cut before its voice, does not come or does not end, one of silence, or none to somebody's words.
+Neither good nor bad are refused content, lack of quota, which concerns all sessions, and what the session itself
+refuses.
 """
 
 from __future__ import annotations
@@ -159,12 +160,9 @@ class SessionHealth:
             if event.outcome is not InterpretationOutcome.FAILED:
                 self.proved, self.bad = True, 0
                 return True
-        if event.reason in NOT_JUDGED or event.outcome in (
-            InterpretationOutcome.CANCELLED,
-            InterpretationOutcome.INCOMPLETE,
-        ):
+        if event.reason in NOT_JUDGED:
             return False
-        if event.outcome is InterpretationOutcome.FAILED:
+        if event.outcome is not InterpretationOutcome.COMPLETED:
             if not answer.overdue:
                 self._bad(event.reason)
         elif answer.text:

@@ -93,10 +93,10 @@ def test_some_failures_say_nothing_about_the_session(reason: str) -> None:
 
 
 @pytest.mark.parametrize("outcome", [InterpretationOutcome.CANCELLED, InterpretationOutcome.INCOMPLETE])
-def test_neither_do_answers_that_were_cut_before_their_voice(outcome: InterpretationOutcome) -> None:
+def test_an_answer_that_nobody_cut_but_the_service_is_bad_if_nothing_was_heard(outcome: InterpretationOutcome) -> None:
     session = health()
     Answers(session).answer(b"", "", outcome, "turn_detected")
-    assert session.bad == 0
+    assert (session.bad, session.reason) == (1, "turn_detected")
 
 
 @pytest.mark.parametrize("pcm", [b"", SILENCE, b"\x20\x00" * 4_800])
