@@ -24,7 +24,7 @@ from tests.support.audio import numbered
 from tests.support.call_service import FakeCalls, Kept, ServiceHarness, ended, report, roster, started
 from tests.support.in_memory_stores import InMemoryKeyValue
 from tests.support.media_streams import FakeMediaStream, audio_json
-from tests.support.meeting import ADA, ADA_INTO_SPANISH, BENITO, BENITO_INTO_ENGLISH, PEOPLE, TWO_LANGUAGES
+from tests.support.meeting import ADA, ADA_INTO_SPANISH, BENITO, BENITO_INTO_ENGLISH, CHLOE, PEOPLE, TWO_LANGUAGES
 from tests.support.virtual_time import virtual_time
 from webhooks.events import CallConnected, CallDisconnected, MediaStreamingFailed, ParticipantsUpdated
 
@@ -562,6 +562,23 @@ def test_whatever_reaches_a_call_first_after_it_was_taken_over_the_room_runs(fir
             assert (len(replicas.acs.connects), replicas.acs.hang_ups) == (1, [])
 
     script()
+
+
+@virtual_time
+async def test_whoever_comes_first_after_a_room_per_language_was_taken_over_it_runs() -> None:
+    """The calls share a room, whose task begins later than theirs."""
+    async with cluster() as replicas:
+        await in_sister_calls(replicas.a)
+        replicas.a.freeze()
+        await asyncio.sleep(LEASE_S)
+        await replicas.b.report(roster_of("connection-2", BENITO, CHLOE), number=2, wait_s=0.1)
+        await replicas.b.report(roster(ADA), wait_s=0.1)
+        streams = [await replicas.b.dial(number) for number in (1, 2)]
+        await asyncio.sleep(5)
+        await streams[0].says(ADA, seconds=1.0)
+        await asyncio.sleep(3.0)
+        assert len(streams[1].played) >= 50
+        assert replicas.acs.hang_ups == []
 
 
 @virtual_time
