@@ -150,9 +150,9 @@ class ConversationTurns:
         return turn if response.attempt == str(turn.attempt) else None
 
     def only_waiting_for_a_response(self) -> ResponseTurn | None:
-        """Return the turn whose response is not acknowledged, if no other turn waits for an acknowledgement."""
-        waiting = self._waiting()
-        return waiting[0] if len(waiting) == 1 and waiting[0].stage is TurnStage.ANSWERING else None
+        """Return the turn whose response is not acknowledged, if there is exactly one."""
+        waiting = [turn for turn in self._waiting() if turn.stage is TurnStage.ANSWERING]
+        return waiting[0] if len(waiting) == 1 else None
 
     def _waiting(self) -> list[ResponseTurn]:
         """Return the turns that wait for the service to accept their request, in the order of these."""

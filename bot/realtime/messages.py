@@ -6,7 +6,9 @@ What is sent is built as text, what is received is read into typed Structs.
 from __future__ import annotations
 
 import logging
-from typing import Any
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
 
 import msgspec
 import orjson
@@ -144,10 +146,32 @@ class _TranscriptionUsage(msgspec.Struct):
     seconds: float = 0.0
 
 
+_Part = TypeVar("_Part", bound=msgspec.Struct)
+
+
+def _sparing(part: type[_Part]) -> Callable[[msgspec.Raw], _Part]:
+    """Return a reader to which fields that are not as documented are missing, so that no answer is lost for them."""
+    exact = msgspec.json.Decoder(part).decode
+    fields = {field.name: msgspec.json.Decoder(field.type).decode for field in msgspec.structs.fields(part)}
+
+    def read(raw: msgspec.Raw) -> _Part:
+        try:
+            return exact(raw)
+        except msgspec.ValidationError:
+            found = {}
+            for name, value in _read_fields(raw).items():
+                with suppress(msgspec.ValidationError, KeyError):
+                    found[name] = fields[name](value)
+            return msgspec.convert(found, part)
+
+    return read
+
+
+_read_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 read_message = msgspec.json.Decoder(ServerMessage).decode
 read_type = msgspec.json.Decoder(MessageType).decode
-read_response = msgspec.json.Decoder(Response).decode
-read_error = msgspec.json.Decoder(ErrorDetail).decode
+read_response = _sparing(Response)
+read_error = _sparing(ErrorDetail)
 read_item = msgspec.json.Decoder(ConversationItem).decode
 read_object = msgspec.json.Decoder(dict[str, Any]).decode
 _read_usage = msgspec.json.Decoder(_Usage | None).decode

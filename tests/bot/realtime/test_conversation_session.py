@@ -25,7 +25,7 @@ from bot.interpreting.events import (
 from bot.interpreting.plan import Lane
 from bot.realtime.conversation_messages import ConversationSettings
 from bot.realtime.conversation_session import ConversationSession
-from bot.realtime.conversation_turns import COMMIT_PATIENCE_S, KEEP_S, KEPT_LIMIT, TURNS_LIMIT
+from bot.realtime.conversation_turns import COMMIT_PATIENCE_S, DOUBT_S, KEEP_S, KEPT_LIMIT, TURNS_LIMIT
 from bot.realtime.errors import SessionError
 from bot.realtime.messages import MOST_TOKENS
 from bot.realtime.session_base import GARBAGE_LIMIT
@@ -311,6 +311,37 @@ def test_usage_that_is_not_as_documented_counts_as_none(usage: object) -> None:
     assert ended.usage == Usage()
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"metadata": ""},
+        {"metadata": [], "usage": {"input_token_details": {"text_tokens": 5}}},
+        {"metadata": {}, "status_details": "failed", "unknown": 1},
+        {"metadata": {"utterance": "u-1"}, "status_details": {"error": {"code": 429}}},
+    ],
+)
+def test_a_field_that_is_not_as_documented_loses_no_answer(odd: dict[str, Any]) -> None:
+    talk = Talk()
+    talk.say("u-1")
+    talk.tell(type="response.created", response={"id": "r-1", **odd})
+    (said,) = talk.tell(type="response.output_audio_transcript.delta", response_id="r-1", item_id="i", delta="hola")
+    (ended,) = talk.tell(type="response.done", response={"id": "r-1", "status": "failed", **odd})
+    assert said == InterpretationText(LANE, "u-1", "hola")
+    assert isinstance(ended, InterpretationEnded) and (ended.outcome, ended.reason) == ("failed", "failed")
+    assert ended.usage.input_text == (5 if "usage" in odd else 0)
+    assert talk.tell(type="response.done", response={"status": "failed", "status_details": 1}) == []  # it has no id
+    assert talk.session.counters.garbage == 1
+
+
+@pytest.mark.parametrize("odd", [{"code": 429}, {"message": {"en": "no"}}, {"param": ["input"]}, {"event_id": 5}])
+def test_an_error_whose_fields_are_not_as_documented_ends_the_utterance_that_waits(odd: dict[str, Any]) -> None:
+    talk = Talk()
+    talk.say("u-1")
+    talk.tell(type="error", error=odd)
+    (ended,) = talk.session.check(DOUBT_S)
+    assert isinstance(ended, InterpretationEnded) and ended.outcome == "failed"
+
+
 def test_half_a_sample_waits_for_its_other_half() -> None:
     talk = Talk()
     talk.say("u-1")
@@ -478,6 +509,16 @@ def test_a_response_without_metadata_belongs_to_the_only_utterance_that_waits() 
     talk.tell(type="response.created", response={"id": "r-1", "status": "in_progress", "metadata": None})
     said = talk.tell(type="response.output_audio_transcript.delta", response_id="r-1", item_id="i", delta="hola")
     assert said == [InterpretationText(LANE, "u-1", "hola")]
+    (ended,) = talk.tell(type="response.done", response={"id": "r-1", "status": "completed", "metadata": None})
+    assert ended == InterpretationEnded(LANE, "u-1", InterpretationOutcome.COMPLETED)
+
+
+def test_a_response_without_metadata_is_not_of_an_utterance_whose_audio_is_not_accepted_yet() -> None:
+    talk = Talk()
+    talk.say("u-1")
+    talk.session.hear("u-2", SPEECH, 0.0)
+    talk.session.interpret("u-2", 0.0)
+    talk.tell(type="response.created", response={"id": "r-1", "status": "in_progress", "metadata": None})
     (ended,) = talk.tell(type="response.done", response={"id": "r-1", "status": "completed", "metadata": None})
     assert ended == InterpretationEnded(LANE, "u-1", InterpretationOutcome.COMPLETED)
 
