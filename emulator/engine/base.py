@@ -65,6 +65,13 @@ class Engine(Protocol):
         """
         ...
 
+    async def overhear(self, pcm: bytes, languages: Sequence[str]) -> Heard:
+        """Recognise the beginning of an utterance that goes on; hear nothing where that would delay another call.
+
+        Raises EngineError.
+        """
+        ...
+
     async def interpret(self, heard: Heard, target: str, terms: Mapping[str, str] = NO_TERMS) -> Spoken:
         """Translate and synthesise; return `Spoken("", b"", True)` if `heard` is in the target language already.
 

@@ -104,6 +104,10 @@ class ScriptedEngine:
         text = None if number in self._not_understood else self._transcript(number, language)
         return ScriptedHeard(language, text, number, len(pcm) // BYTES_PER_MS)
 
+    async def overhear(self, pcm: bytes, languages: Sequence[str]) -> Heard:
+        """Hear nothing: only whole utterances have a number."""
+        return Heard(languages[0], None)
+
     async def interpret(self, heard: Heard, target: str, terms: Mapping[str, str] = NO_TERMS) -> Spoken:
         """Answer with the next scripted text as it is, whatever the terms."""
         await asyncio.sleep(self._delay_s)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, assert_never
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from emulator.clock import monotonic
-from emulator.engine.base import Engine, EngineError
+from emulator.engine.base import Engine, EngineError, Heard, Spoken
 from emulator.realtime.session import (
     Abandon,
     Abort,
@@ -25,6 +26,7 @@ from emulator.realtime.session import (
     Interpret,
     Note,
     Output,
+    Overhear,
     Say,
     Session,
     Stall,
@@ -140,11 +142,13 @@ class RealtimeConnection:
                 case str() | bytes() | Close() | Abort():
                     self._put(output)
                 case Hear(work, pcm, languages):
-                    self._start_work(work, self._hear(work, pcm, languages))
-                case Interpret(work):
-                    self._start_work(work, self._interpret(output))
+                    self._start_work(work, partial(self._engine.hear, pcm, languages))
+                case Overhear(work, pcm, languages):
+                    self._start_work(work, partial(self._engine.overhear, pcm, languages))
+                case Interpret(work, heard, target, terms):
+                    self._start_work(work, partial(self._engine.interpret, heard, target, terms))
                 case Say(work, text, language):
-                    self._start_work(work, self._say(work, text, language))
+                    self._start_work(work, partial(self._engine.say, text, language))
                 case Abandon(work):
                     if (task := self._works.pop(work, None)) is not None:
                         task.cancel()
@@ -268,30 +272,13 @@ class RealtimeConnection:
 
     # -- engine work
 
-    def _start_work(self, work: int, job: Coroutine[None, None, None]) -> None:
-        self._works[work] = self._group.create_task(job, name=f"{self.id} engine work {work}")
+    def _start_work(self, work: int, ask: Callable[[], Awaitable[Heard | Spoken]]) -> None:
+        self._works[work] = self._group.create_task(self._work(work, ask), name=f"{self.id} engine work {work}")
 
-    async def _hear(self, work: int, pcm: bytes, languages: tuple[str, ...]) -> None:
+    async def _work(self, work: int, ask: Callable[[], Awaitable[Heard | Spoken]]) -> None:
         try:
-            result: EngineResult = await self._engine.hear(pcm, languages)
+            result: EngineResult = await ask()
         except EngineError as error:
             result = error
-        self._finish_work(work, result)
-
-    async def _interpret(self, wanted: Interpret) -> None:
-        try:
-            result: EngineResult = await self._engine.interpret(wanted.heard, wanted.target, wanted.terms)
-        except EngineError as error:
-            result = error
-        self._finish_work(wanted.work, result)
-
-    async def _say(self, work: int, text: str, language: str) -> None:
-        try:
-            result: EngineResult = await self._engine.say(text, language)
-        except EngineError as error:
-            result = error
-        self._finish_work(work, result)
-
-    def _finish_work(self, work: int, result: EngineResult) -> None:
         if self._works.pop(work, None) is not None:
             self._perform(self._session.completed(work, result, monotonic()))

@@ -17,6 +17,7 @@ from emulator.realtime.context import SessionContext
 from emulator.realtime.errors import ApiError
 from emulator.realtime.faults.rules import FaultAction, FaultRule
 from emulator.realtime.output_timeline import OutputTimeline, Speech
+from emulator.realtime.overhearing import GrowingText, Overhearing
 from emulator.realtime.segments import Segment
 from emulator.realtime.session import EngineResult, Hear, Interpret
 from emulator.realtime.speed import misspoken
@@ -31,9 +32,11 @@ class Interpretation:
     segment: Segment
     due_ms: float
     cut_at: float
+    text: GrowingText
+    """Of its source transcript."""
     heard: Heard | EngineError | None = None
     written: bool = False
-    """Whether the source transcript has been passed on."""
+    """Whether the whole source transcript has been passed on."""
     target: str = ""
     spoken: Spoken | None = None
     status: str = ""
@@ -76,12 +79,13 @@ class Interpretations:
         write_source: Callable[[str], None],
         seed: str | None,
     ) -> None:
-        """Create the queue. `write_source` gets the source transcript of each segment, in order."""
+        """Create the queue. `write_source` gets the source transcripts of the segments, in order."""
         self._context = context
         self._config = config
         self._timeline = timeline
         self._write_source = write_source
         self._random = Random(seed)
+        self.overhearing = Overhearing(context, write_source)
         self._pending: deque[Interpretation] = deque()
         self._by_work: dict[int, Interpretation] = {}
         self.audible: dict[int, Interpretation] = {}
@@ -96,7 +100,9 @@ class Interpretations:
         """Start the recognition of a segment."""
         self._count += 1
         lag_ms = self._random.uniform(*self._context.config.translation.lag_ms)
-        one = Interpretation(self._count, segment, segment.start_ms + lag_ms, now)
+        one = Interpretation(
+            self._count, segment, segment.start_ms + lag_ms, now, self.overhearing.text_of(segment.start_ms)
+        )
         self._pending.append(one)
         work = self._context.new_work()
         self._by_work[work] = one
@@ -104,6 +110,8 @@ class Interpretations:
         self._context.fault_point("committed", response=one.number)
 
     def completed(self, work: int, result: EngineResult, now: float) -> None:
+        if self.overhearing.completed(work, result, tell=all(one.written for one in self._pending)):
+            return
         if (one := self._by_work.pop(work, None)) is None:
             return
         match result:
@@ -157,7 +165,7 @@ class Interpretations:
             if not one.written:
                 one.written = True
                 if isinstance(one.heard, Heard) and one.heard.text and self._config.transcribes:
-                    self._write(one.heard.text, now)
+                    self._write(one.text.rest(one.heard.text), now)
 
     def _write(self, text: str, now: float) -> None:
         faults = self._context.faults

@@ -55,6 +55,14 @@ class Segmenter:
         """Return the bytes dropped as silence."""
         return self._buffer.dropped
 
+    @property
+    def unfinished(self) -> Segment | None:
+        """Return the segment that is being spoken, as far as it has come."""
+        if not self._detector.speaking:
+            return None
+        start_ms, end_ms = self._buffer.start_ms, self._buffer.end_ms
+        return Segment(start_ms, end_ms, self._buffer.peek_until(end_ms))
+
     def feed(self, pcm: bytes) -> list[Segment]:
         """Add audio and return the segments that it completes."""
         self._buffer.append(pcm)

@@ -26,6 +26,15 @@ class Hear:
 
 
 @dataclass(frozen=True, slots=True)
+class Overhear:
+    """Have the engine recognise speech that goes on, if it has time; answer as to `Hear`."""
+
+    work: int
+    pcm: bytes
+    languages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Interpret:
     """Have the engine translate and speak; answer with `completed(work, Spoken | EngineError)`."""
 
@@ -81,7 +90,7 @@ class Stall:
     writes: bool
 
 
-Output = str | bytes | Hear | Interpret | Say | Abandon | Note | Close | Abort | Stall
+Output = str | bytes | Hear | Overhear | Interpret | Say | Abandon | Note | Close | Abort | Stall
 """A `str` goes out as a text frame, `bytes` as a binary one."""
 
 EngineResult = Heard | Spoken | EngineError

@@ -153,6 +153,8 @@ class TranslationSession(BaseSession):
             segments += self._segmenter.flush()
         for segment in segments:
             self._interpretations.start(segment, now)
+        if self._config.transcribes and (unfinished := self._segmenter.unfinished) is not None:
+            self._interpretations.overhearing.grown(unfinished)
         self._output.step(self._model_ms)
 
     def _finish(self) -> None:

@@ -45,8 +45,8 @@ class TranslationOutput:
         """Bytes of audio sent during the whole session."""
 
     def write_source(self, text: str) -> None:
-        """Append text to the source transcript."""
-        self._source += f" {text}"
+        """Append text to the source transcript, as it is."""
+        self._source += text
 
     def step(self, elapsed_ms: int) -> None:
         self._send_source(elapsed_ms, SOURCE_CHARACTERS)

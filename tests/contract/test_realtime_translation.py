@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ from openai.types.realtime import (
 )
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidStatus
 
-from emulator.engine.scripted import ScriptedEngine, marker_tone, read_markers
+from emulator.engine.base import Heard
+from emulator.engine.scripted import ScriptedEngine, marker_tone, read_markers, tone
 from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.deployments import read_deployments
 from emulator.realtime.translation_model import OUTPUT_MODES, TranslationModel
@@ -123,6 +125,26 @@ async def test_the_target_language_can_change_and_its_own_speech_is_left_alone()
         await stream.close()
     assert stream.text() == "[fr] utterance 1 [de] utterance 3"
     assert read_markers(stream.audio) == [1, 3]
+
+
+class Eager(ScriptedEngine):
+    """Understands speech that goes on."""
+
+    async def overhear(self, pcm: bytes, languages: Sequence[str]) -> Heard:
+        return Heard(languages[0], "one two three")
+
+
+async def test_words_of_the_source_come_while_the_speaker_goes_on() -> None:
+    async with realtime_service(config=quick(), engine=Eager()) as service, service.translate() as stream:
+        await stream.configure("fr", transcription="gpt-realtime-whisper")
+        await stream.append(tone(180, 3_000, 3_000))
+        async with asyncio.timeout(10):
+            while stream.text("session.input_transcript.delta") != " one two three":
+                await stream.next()
+        await stream.append(tone(180, 1_000, 3_000))
+        assert service.journal.entries("realtime.interpretation") == []
+        await stream.close()
+        assert len(service.journal.entries("realtime.interpretation")) == 1
 
 
 async def test_errors_leave_the_session_usable(service: Service) -> None:

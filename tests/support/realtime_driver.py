@@ -12,7 +12,7 @@ from emulator.realtime.config import RealtimeConfig
 from emulator.realtime.conversation import ConversationSession
 from emulator.realtime.faults.plan import ConnectionFaults, RealtimeFaultPlan
 from emulator.realtime.faults.rules import FaultRule, RealtimeFaults
-from emulator.realtime.session import Abandon, EngineResult, Hear, Interpret, Note, Output, Say, Session
+from emulator.realtime.session import Abandon, EngineResult, Hear, Interpret, Note, Output, Overhear, Say, Session
 from emulator.realtime.transcription import TranscriptionSession
 from emulator.realtime.translation import TranslationSession
 from emulator.realtime.translation_model import TranslationModel
@@ -42,6 +42,7 @@ class SessionDriver:
         self.effects: list[Output] = []
         self.notes: list[Note] = []
         self.hears: deque[Hear] = deque()
+        self.overhears: list[Overhear] = []
         self.interprets: deque[Interpret] = deque()
         self.says: deque[Say] = deque()
         self._take(self.session.open(self.now))
@@ -100,6 +101,8 @@ class SessionDriver:
                     events.append(json.loads(output))
                 case Hear():
                     self.hears.append(output)
+                case Overhear():
+                    self.overhears.append(output)
                 case Interpret():
                     self.interprets.append(output)
                 case Say():

@@ -112,6 +112,10 @@ class LocalEngine:
             return Heard(found.language, None)
         return Heard(found.language, self._phrasebook.written(found.text, found.language) or found.text, pcm=pcm)
 
+    async def overhear(self, pcm: bytes, languages: Sequence[str]) -> Heard:
+        """Recognise an utterance that goes on, if a process stays free for a whole one. Raises as `hear`."""
+        return await self.hear(pcm, languages) if self._recogniser.has_time else Heard(primary(languages[0]), None)
+
     async def interpret(self, heard: Heard, target: str, terms: Mapping[str, str] = NO_TERMS) -> Spoken:
         """Translate and speak, with these terms where they are said. Cancelling is safe.
 

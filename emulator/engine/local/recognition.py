@@ -118,6 +118,12 @@ class Recogniser:
             raise EngineError(f"the utterance is longer than {MAX_SECONDS} s")
         return await self._ask(await self._request(pcm, languages))
 
+    @property
+    def has_time(self) -> bool:
+        """Return whether there is a model, and a further utterance would leave a process free."""
+        idle = sum(not worker.busy for worker in self._workers)
+        return self._model is not None and not self._free.locked() and idle > 1
+
     async def to_english(self, pcm: bytes, language: str) -> str | None:
         """Translate an utterance into English; None if it was not understood, or there is no model. Raises as above."""
         if self._model is None:

@@ -53,6 +53,9 @@ class HangingEngine:
             raise
         raise AssertionError
 
+    async def overhear(self, pcm: bytes, languages: Sequence[str]) -> Heard:
+        raise EngineError("broken")
+
     async def interpret(self, heard: Heard, target: str, terms: Mapping[str, str] = NO_TERMS) -> Spoken:
         raise EngineError("broken")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import wave
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator.engine.base import SAMPLE_RATE, Heard
+from emulator.engine.base import BYTES_PER_MS, SAMPLE_RATE, Heard
 from emulator.engine.local import LocalEngine, normalise
 from emulator.engine.local.audio import read_pcm, resample, write_pcm
 from emulator.engine.local.bench import word_errors
@@ -58,6 +59,20 @@ async def test_words_of_people(engine: LocalEngine, clips: list[Clip], language:
         errors += word_errors(reference, normalise(heard.text or "").split())
         words += len(reference)
     assert errors / words <= WORD_ERRORS[language]
+
+
+async def test_speech_that_goes_on_is_overheard_but_not_while_whole_utterances_need_the_processes(
+    engine: LocalEngine, clips: list[Clip]
+) -> None:
+    whole = next(clip for clip in clips if clip.file == "en-quilter.wav").pcm
+    beginning = whole[: 3_000 * BYTES_PER_MS]
+    heard = await engine.overhear(beginning, ["en"])
+    assert normalise(heard.text or "").startswith("mr quilter is the")
+    async with asyncio.TaskGroup() as group:
+        hearing = group.create_task(engine.hear(whole, ["en"]))
+        await asyncio.sleep(0)
+        assert await engine.overhear(beginning, ["en"]) == Heard("en", None)
+        assert not hearing.done()
 
 
 async def test_a_short_utterance_is_not_repeated(engine: LocalEngine, clips: list[Clip]) -> None:
