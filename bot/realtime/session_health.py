@@ -87,6 +87,10 @@ class SessionHealth:
         self.reason = ""
         """What was wrong with the last bad answer."""
 
+    def died(self, *, soon: bool) -> bool:
+        """Say whether a session that is lost has ended at its first audio; one without ends is sent silence at once."""
+        return not self.proved and (self.heard or (soon and self._patience_s is None))
+
     def hear(self, utterance: str, size: int) -> None:
         """Count the bytes of speech that are sent."""
         self.heard = True

@@ -119,7 +119,8 @@ class SessionSuccession:
                 self.current = None
             ready_at = connection.ready_at
             lasted_s = None if ready_at is None else asyncio.get_running_loop().time() - ready_at
-            self._policy.failed(lasted_s, died=connection.health.heard and not connection.health.proved)
+            soon = lasted_s is not None and lasted_s < self._limits.stable_s
+            self._policy.failed(lasted_s, died=connection.health.died(soon=soon))
             final = False
             if self._policy.gives_up_after(lost):
                 upgrade_refused = ready_at is None and lost.code.startswith(("http_", QUOTA))

@@ -666,6 +666,17 @@ async def test_sessions_that_die_at_the_first_audio_count_as_refusals() -> None:
 
 
 @virtual_time
+async def test_a_translation_that_dies_at_its_first_silence_is_left_before_anybody_speaks() -> None:
+    async with realtime_service(config=AT_ONCE) as service:
+        service.misbehave(FaultRule("close", at="heard", times=3))
+        ear = Ear()
+        async with booth(service, ear, Mode.SIMULTANEOUS) as made:
+            await ear.until(lambda: ("conversation", "closed_1011") in ear.engines)
+            assert await answered(ear, made, range(2)) == ["completed"] * 2
+        assert len(service.journal.entries("realtime.connection")) == 4
+
+
+@virtual_time
 async def test_an_engine_that_always_dies_is_asked_ever_more_rarely() -> None:
     async with realtime_service(config=AT_ONCE) as service:
         service.misbehave(FaultRule("close", at="heard"))

@@ -66,6 +66,18 @@ def test_a_new_session_has_heard_nothing_and_is_neither_proved_nor_bad() -> None
     assert not session.take(BoothReady(LANE), 0.0)
 
 
+@pytest.mark.parametrize(("patience_s", "before_it_heard"), [(5.0, False), (None, True)])
+def test_one_that_is_lost_before_it_is_proved_has_died_of_what_it_was_sent(
+    patience_s: float | None, before_it_heard: bool
+) -> None:
+    session = health(patience_s=patience_s)
+    assert (session.died(soon=True), session.died(soon=False)) == (before_it_heard, False)
+    Answers(session).ask()
+    assert session.died(soon=True) and session.died(soon=False)
+    Answers(session).answer()
+    assert not session.died(soon=True)
+
+
 def test_a_voice_is_a_good_answer_and_ends_the_row_of_bad_ones() -> None:
     session = health()
     talk = Answers(session)
