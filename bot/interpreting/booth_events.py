@@ -384,13 +384,8 @@ class BoothEvents:
         return not spoken.source_text and _is_short(spoken) and rendition.droppable
 
     def _is_backchannel(self, spoken: Utterance, text: str, language: str) -> bool:
-        return is_backchannel(
-            text,
-            language,
-            voiced_ms=spoken.voiced_ms,
-            talked_over=spoken.talked_over,
-            asked=self._question.awaits(spoken.speaker, spoken.began_at),
-        )
+        asked = self._question.awaits(spoken.speaker, spoken.began_at)
+        return is_backchannel(text, language, voiced_ms=spoken.voiced_ms, talked_over=spoken.talked_over, asked=asked)
 
     def _withdraw_unneeded(self, rendition: Rendition, reason: str) -> None:
         for leg in self._renditions.open.legs(rendition):
