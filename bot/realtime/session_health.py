@@ -28,7 +28,7 @@ from bot.realtime.messages import BYTES_PER_MS
 from bot.realtime.noise_gate import LEVEL
 
 LONG_BYTES = 2_000 * BYTES_PER_MS
-"""2 s: so much speech has words in it, even if there is no transcript to say so."""
+"""2 s: so much speech has words in it, in however many utterances, even if there is no transcript to say so."""
 LOOK_EVERY = 24
 """Every 24th sample is looked at, 1,000 a second: no voice is quiet at all of them."""
 
@@ -78,6 +78,8 @@ class SessionHealth:
         self._silence_is_bad = silence_is_bad
         self._transcribes = transcribes
         self._answers: dict[str, _ExpectedAnswer] = {}
+        self._unanswered = 0
+        """Bytes of speech since the last good answer that nothing came of, transcripts included."""
         self.proved = False
         """It has given a good answer."""
         self.heard = False
@@ -162,7 +164,7 @@ class SessionHealth:
         answer = self._answers.pop(event.utterance, _ExpectedAnswer())
         if answer.loud or (answer.text and not self._speaks):
             if event.outcome is not InterpretationOutcome.FAILED:
-                self.proved, self.bad = True, 0
+                self.proved, self.bad, self._unanswered = True, 0, 0
                 return True
         if event.reason in NOT_JUDGED:
             return False
@@ -181,8 +183,11 @@ class SessionHealth:
 
     def _judge_silence(self, answer: _ExpectedAnswer) -> None:
         """Judge an answer of nothing: right for a noise, and wherever the speaker may speak the target language."""
-        said_something = answer.heard >= LONG_BYTES if answer.words is None else answer.words
+        if answer.words is None:
+            self._unanswered += answer.heard
+        said_something = self._unanswered >= LONG_BYTES if answer.words is None else answer.words
         if self._silence_is_bad and said_something and not answer.overdue:
+            self._unanswered = 0
             self._bad(SILENT)
 
     def _bad(self, reason: str) -> None:

@@ -132,6 +132,20 @@ def test_nothing_is_a_bad_answer_to_words(heard: int, transcript: str | None, ba
     assert session.bad == bad
 
 
+def test_short_utterances_of_which_nothing_comes_add_up_until_something_does() -> None:
+    session = health()
+    talk = Answers(session)
+    short = 900 * 48
+    bad = []
+    for voice in (b"", b"", b"", b"", b"", b"", VOICE, b"", b"", b""):
+        talk.answer(voice, "", heard=short)
+        bad.append(session.bad)
+    assert bad == [0, 0, 1, 1, 1, 2, 0, 0, 0, 1]
+    for _ in range(9):
+        talk.answer(b"", "", heard=short, transcript=" ")
+    assert session.bad == 1, "these were noises"
+
+
 def test_nothing_is_no_bad_answer_where_the_speaker_may_speak_the_target_language() -> None:
     session = health(silence_is_bad=False)
     Answers(session).answer(b"", "", transcript="hola")
