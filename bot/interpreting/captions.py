@@ -128,6 +128,9 @@ class Captions:
                 self._show_original(spoken, next(iter(told.values())) if len(told) == 1 else UNDETERMINED)
             if spoken.source_text is not None or now >= spoken.settled_at + FOLLOW_UP_S:
                 unfinished = self._text.close((spoken.id, spoken.source))
+                known = spoken.before.source_text if spoken.before is not None and spoken.source != AUTO else None
+                if unfinished is None and spoken.source_text is None and known:
+                    unfinished = self._text.finish((spoken.id, spoken.source), known)
                 if unfinished:
                     self._write(spoken, spoken.source, unfinished, final=True, original=True, flags=("abandoned",))
                 del self._utterances[spoken.id]

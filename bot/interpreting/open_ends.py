@@ -47,9 +47,10 @@ class OpenEnds:
         end = self._ends.pop(utterance, None)
         return [] if end is None else end.words
 
-    def take_back(self, utterance: str) -> bool:
-        """Drop what was withheld, if nothing has come of the utterance yet; returns whether."""
-        return self._ends.pop(utterance, None) is not None
+    def take_back(self, utterance: str) -> list[SourceDelta | SourceText] | None:
+        """Return what was withheld and is not to be shown now, if nothing has come of the utterance yet; else None."""
+        end = self._ends.pop(utterance, None)
+        return None if end is None else end.words
 
     def due(self, now: float) -> list[str]:
         """Return the utterances whose speakers can no longer go on, those with words at least."""

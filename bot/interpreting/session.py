@@ -345,8 +345,12 @@ class InterpreterSession:
         interpreted = self._renditions.open.interpreted(before.id)
         if not interpreted or not lanes.issuperset(rendition.lane for rendition in interpreted):
             return False
-        if not self._open_ends.take_back(before.id):
+        words = self._open_ends.take_back(before.id)
+        if words is None:
             return False
+        texts = [one.text for one in words if isinstance(one, SourceText) and one.lane.source == before.source]
+        earlier = before.before.source_text if before.before is not None else None
+        before.source_text = next(filter(None, texts), earlier or "")
         for rendition in interpreted:
             self._renditions.withdraw(rendition, EntryState.NOT_NEEDED, GOES_ON)
         return True

@@ -94,7 +94,7 @@ class SpeakerTurns:
     def say_again(self, before: Utterance) -> Utterance:
         """Name anew, as an utterance by itself, what was a part of another."""
         self._count += 1
-        return replace(before, id=f"{self._name}-{self._count}", settled_at=None)
+        return replace(before, id=f"{self._name}-{self._count}", source_text=None, settled_at=None)
 
     def end(self, speaker: str, last_voiced_at: float, voiced_ms: int) -> Utterance:
         """Take the utterance under way of a speaker, and complete what is known of it."""

@@ -254,6 +254,36 @@ def test_own_words_that_break_off_are_made_final_and_flagged() -> None:
     assert (last.text, last.is_final, last.is_original, last.flags) == ("Good mor", True, True, ("abandoned",))
 
 
+@pytest.mark.parametrize(
+    ("source", "known", "grown", "shown"),
+    [
+        ("en-US", "Good", "", ["Good"]),
+        ("en-US", "Good", "Good mor", ["Good mor", "Good mor"]),
+        ("en-US", "", "", []),
+        (AUTO, "Good", "", []),
+    ],
+)
+def test_of_words_that_never_come_those_before_a_pause_are_shown(
+    source: str, known: str, grown: str, shown: list[str]
+) -> None:
+    read, one = Read(), spoken(source)
+    one.before = replace(one, source_text=known)
+    read.captions.begin(one)
+    read.captions.grow_original(one, grown, 102.0)
+    read.captions.forget(103.0, ())
+    read.captions.forget(103.0 + FOLLOW_UP_S, ())
+    assert [line.text for line in read.lines] == shown
+    assert all(line.is_final == (line.flags == ("abandoned",)) for line in read.lines)
+
+
+def test_what_was_said_before_a_pause_is_no_part_of_the_own_share() -> None:
+    one = spoken()
+    one.before = replace(one, voiced_ms=800)
+    assert one.own_share == 0.0, "it is under way"
+    one.own_voice_ms, one.measured_ms, one.voiced_ms = 700.0, 700, 1_800
+    assert one.own_share == 1.0
+
+
 def test_own_words_stay_own_words_when_they_are_withheld_or_corrected() -> None:
     read, one = Read(replace(PLAN, stability=Stability.BALANCED)), spoken()
     read.captions.begin(one)

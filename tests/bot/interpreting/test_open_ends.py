@@ -30,13 +30,13 @@ def test_words_are_withheld_till_the_end_is_final() -> None:
     assert ends.close("u-2") == []
 
 
-def test_what_is_taken_back_is_dropped_and_what_is_final_is_not_taken_back() -> None:
+def test_what_is_taken_back_is_handed_out_and_what_is_final_is_not_taken_back() -> None:
     ends = OpenEnds()
     ends.open("u-1", 3.0, 2.5)
     ends.withholds(delta("u-1"), 2.7)
-    assert ends.take_back("u-1")
+    assert ends.take_back("u-1") == [delta("u-1")]
     assert ends.close("u-1") == []
-    assert not ends.take_back("u-1")
+    assert ends.take_back("u-1") is None
 
 
 def test_an_end_with_words_is_due_when_the_speaker_can_no_longer_go_on() -> None:

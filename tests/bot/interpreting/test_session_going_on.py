@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -20,9 +21,10 @@ from bot.interpreting.events import (
     PlanChanged,
     SourceDelta,
     SourceText,
+    SpeakerAudio,
 )
 from bot.interpreting.ledger import EntryKind
-from bot.interpreting.plan import Attendee, Lane, Layout, Mode
+from bot.interpreting.plan import AUTO, Attendee, Lane, Layout, Mode
 from tests.support.audio import numbered, numbers
 from tests.support.meeting import (
     ADA,
@@ -113,6 +115,36 @@ def test_the_words_before_the_pause_are_not_shown_twice() -> None:
     meeting.run()
     assert meeting.ends()["u-1", ES] == ("not_needed", "goes_on")
     assert [line.text for line in meeting.captions() if line.is_original] == ["We have to decide."]
+
+
+@pytest.mark.parametrize(
+    ("at", "lost"),
+    [
+        (3.2, MeetingEnded("call_ended")),
+        (3.9, BoothLost(ADA_INTO_SPANISH, "session_expired", ("u-2",))),
+        (5.4, BoothLost(ADA_INTO_SPANISH, "session_expired", ("u-3",))),
+    ],
+)
+def test_words_before_the_pause_are_kept_if_what_contains_them_is_lost(at: float, lost: Event) -> None:
+    meeting = understood(Meeting(model=silent_model))
+    meeting.says(ADA, at=1.0, seconds=1.0, pause=0.7)
+    meeting.says(ADA, at=2.7, seconds=1.0, pause=0.7)
+    if at > 5:
+        meeting.says(ADA, at=4.4, seconds=0.4)
+    meeting.happens(at, lost)
+    meeting.run(until=20.0)
+    [line] = meeting.captions()
+    assert (line.text, line.is_final, line.flags, line.is_original) == ("We have to", True, ("abandoned",), True)
+    assert line.utterance == f"u-{3 if at > 5 else 2}"
+
+
+def test_words_of_somebody_whose_language_is_not_known_are_not_kept() -> None:
+    people = {**PEOPLE, ADA: replace(PEOPLE[ADA], speaks=AUTO)}
+    meeting = hesitates(Meeting(replace(TWO_LANGUAGES, attendees=people), silent_model))
+    meeting.happens(2.55, SourceText(Lane(ADA, AUTO, ES), "u-1", "We have to"))
+    meeting.happens(3.2, MeetingEnded("call_ended"))
+    meeting.run(until=20.0)
+    assert meeting.captions() == []
 
 
 def test_words_are_shown_when_the_speaker_can_no_longer_go_on() -> None:
@@ -265,7 +297,7 @@ def test_words_before_our_own_voice_comes_back_are_interpreted(seconds: float) -
     meeting.says(ADA, at=2.1, seconds=seconds)
     for piece in range(1, round(seconds / 0.8) + 1):
         meeting.happens(2.1 + 0.8 * piece + 0.01, OwnVoiceHeard(ADA, 0.97, 800))
-    meeting.run()
+    understood(meeting, at=2.05).run()
     ends = {(one.utterance, one.lane.target): (one.state.value, one.reason) for one in meeting.settled()}
     assert ends["u-1", ES] == ("not_needed", "goes_on")
     assert ends["u-2", ES] == ("not_needed", "echo")
@@ -274,6 +306,7 @@ def test_words_before_our_own_voice_comes_back_are_interpreted(seconds: float) -
     passed = [one.utterance for one in meeting.settled() if one.kind is EntryKind.PASSTHROUGH]
     assert "u-3" not in passed, "her own voice was heard where it is passed through"
     assert meeting.voices(ES) == [3]
+    assert {(line.utterance, line.text) for line in meeting.captions() if line.is_original} == {("u-3", "Hello")}
     (given_back,) = [one for one in meeting.settled() if (one.utterance, one.lane.target) == ("u-3", ES)]
     assert (given_back.began_at, given_back.ended_at) == pytest.approx((1.1, 1.5))
 
@@ -292,3 +325,30 @@ def test_whose_words_go_into_other_lanes_from_now_on_has_ended_before() -> None:
     meeting.happens(2.6, PlanChanged(replace(TWO_LANGUAGES, attendees=people)))
     meeting.run()
     assert meeting.ends() == {("u-1", ES): ("spoken", "")}
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_with_whatever_pauses_and_answers_every_word_is_interpreted_once(seed: int) -> None:
+    chance = random.Random(seed)
+
+    def model(request: Interpret | Say) -> Script:
+        return Answers(after=chance.choice((0.05, 0.3, 0.8, 1.5)), seconds=0.4)(request)
+
+    meeting = Meeting(THREE_LANGUAGES, model)
+    said: dict[str, list[int]] = {ADA: [], BENITO: []}
+    for speaker, words in said.items():
+        number = 0
+        for _ in range(6):
+            speech, pause = chance.choice((15, 50, 125, 450)), chance.choice((13, 25, 30, 39, 45))
+            for frame in range(1, speech + pause + 1):
+                voiced = frame <= speech
+                meeting.happens(1 + (number + frame) * 0.02, SpeakerAudio(speaker, numbered(number + frame), voiced))
+            words += range(number + 1, number + speech + 1)
+            number += speech + pause
+    meeting.run()
+    parts = {(one.utterance, one.lane) for one in meeting.settled() if one.reason == "goes_on"}
+    for lane in {one.lane for one in meeting.settled()}:
+        pieces = [hear for hear in meeting.effects(Hear) if hear.lane == lane and (hear.utterance, lane) not in parts]
+        given = numbers(b"".join(hear.pcm for hear in pieces))
+        assert [number for number in given if number in set(said[lane.speaker])] == said[lane.speaker]
+    assert {line.utterance for line in meeting.captions()}.isdisjoint(utterance for utterance, _ in parts)

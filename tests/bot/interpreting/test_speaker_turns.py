@@ -129,7 +129,9 @@ def test_whoever_goes_on_has_spoken_since_the_first_word() -> None:
     assert hearing.end(ADA, 1.9, ended.voiced_ms).talked_over
     hearing.stop(ADA)
     assert hearing.last(ADA) is None
+    before.source_text = "We have to"
     alone = hearing.say_again(before)
+    assert alone.source_text is None, "it will be recognised once more"
     assert (alone.id, before.id) == ("u-4", "u-2")
     assert (alone.began_at, alone.ended_at, alone.voiced_ms) == (0.2, 1.0, 1_000)
     assert ADA not in hearing.current
