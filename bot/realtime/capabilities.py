@@ -1,6 +1,7 @@
 """What the translation deployment can do: whether it opens sessions, and into which languages it translates.
 
-It is asked in the background until it answers; the answer is kept here.
+It is asked in the background until it offers some; the answer is kept here. One that refuses is asked again ever more
+rarely: its key may be being rotated, or the deployment replaced.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ PROBE_S = 15.0
 """Timeout of one attempt: opening a session takes 2 s, an update 0.2 s, and there are 13 targets."""
 FIRST_PAUSE_S = 5.0
 LONGEST_PAUSE_S = 300.0
-"""Pauses between two inconclusive attempts: jitter below a bound that doubles from the first to the longest."""
+"""Pauses between two attempts: jitter below a bound that doubles from the first to the longest."""
 
 NOT_LISTED = "target_not_listed"
 NOT_OFFERED = "target_not_offered"
@@ -92,15 +93,15 @@ class Capabilities:
         }
 
     async def run(self) -> None:
-        """Ask until there is an answer. Safe to cancel."""
+        """Ask until the deployment offers languages. Safe to cancel."""
         attempts = 0
-        while not await self._ask():
+        while await self.ask() != "offered":
             bound_s = min(LONGEST_PAUSE_S, self._first_pause_s * 2 ** min(attempts, 16))
             attempts += 1
             await asyncio.sleep(self._rng.uniform(bound_s / 2, bound_s))
 
-    async def _ask(self) -> bool:
-        """Make one attempt; return whether it was conclusive."""
+    async def ask(self) -> CapabilityState:
+        """Make one attempt, and return what is known after it."""
         answer = _CapabilityAnswer()
         try:
             async with asyncio.timeout(PROBE_S):
@@ -110,11 +111,11 @@ class Capabilities:
             lost = session_error(error)
             answer.state = "inconclusive" if lost.retryable else "refused"
             answer.reason = lost.code
-        self._answer = answer
-        report = self.report()
-        level = logging.INFO if answer.state == "offered" else logging.WARNING
-        logger.log(level, "translation deployment probed", extra={"capabilities": report})
-        return answer.state != "inconclusive"
+        before, self._answer = self._answer, answer
+        if answer != before:
+            level = logging.INFO if answer.state == "offered" else logging.WARNING
+            logger.log(level, "translation deployment probed", extra={"capabilities": self.report()})
+        return answer.state
 
     async def _probe(self, answer: _CapabilityAnswer) -> None:
         """Open a session and set its language to each target in turn; nothing that is sent is billed.

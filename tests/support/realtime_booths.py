@@ -105,7 +105,7 @@ async def booth(
         sockets = ModelSockets(client, open_s=5.0, close_s=0.3)
         capabilities = Capabilities(sockets, TRANSLATE_MODEL, targets)
         if probe:
-            await capabilities.run()
+            await capabilities.ask()
         factory = booth_factory(
             sockets,
             MODEL,

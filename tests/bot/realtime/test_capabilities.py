@@ -46,22 +46,28 @@ async def test_each_target_is_asked_for() -> None:
         assert not [entry for entry in service.journal.entries("realtime.event") if "append" in str(entry["event"])]
 
 
-@pytest.mark.parametrize("status", [400, 403, 404])
-async def test_a_deployment_that_is_refused_is_not_asked_again(status: int, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+async def test_a_deployment_that_is_refused_is_asked_again_and_told_once(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
     async with realtime_service() as service, asking(service) as capabilities:
-        service.misbehave(FaultRule("refuse", status=status))
-        await capabilities.run()
+        service.misbehave(FaultRule("refuse", status=status, times=3))
+        assert await capabilities.ask() == "refused"
         assert (capabilities.report()["state"], capabilities.report()["reason"]) == ("refused", f"http_{status}")
         assert capabilities.refusal("es-ES") == f"http_{status}"
-        assert len(service.journal.entries("realtime.connection")) == 1
-    assert [record.levelname for record in caplog.records if record.name == "bot.realtime.capabilities"] == ["WARNING"]
+        async with asyncio.timeout(30):
+            await capabilities.run()
+        assert (capabilities.report()["state"], capabilities.refusal("es-ES")) == ("offered", None)
+        assert len(service.journal.entries("realtime.connection")) == 4
+    levels = [record.levelname for record in caplog.records if record.name == "bot.realtime.capabilities"]
+    assert [level for level in levels if level != "INFO"] == ["WARNING"]
 
 
 async def test_a_conversation_deployment_is_no_translation() -> None:
     config = RealtimeConfig(pace=inf)
     async with realtime_service(config=config, deployments=["gpt-realtime"]) as service:
         async with asking(service, deployment="gpt-realtime") as capabilities:
-            await capabilities.run()
+            await capabilities.ask()
             assert capabilities.report()["reason"] == "http_400"
 
 
