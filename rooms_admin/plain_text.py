@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-_AS_SPACE = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]+")
+_AS_SPACE = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\u2800]+")  # the last is a pattern of Braille without dots
 _DROPPED = re.compile(
-    r"[\u00ad\u061c\u180e\u200b\u200e\u200f"  # soft hyphen, marks of direction, widthless spaces
+    r"[\u00ad\u034f\u061c\u180e\u200b\u200e\u200f"  # soft hyphen, marks of direction, widthless spaces and joiners
     r"\u202a-\u202e\u2060-\u206f\ufeff"  # embeddings, overrides and isolates of direction, invisible operators
+    r"\u115f\u1160\u17b4\u17b5\u3164\uffa0"  # letters that fill a place and are not seen
     r"\ufff9-\ufffb\U000e0000-\U000e007f"  # annotations, tags
     r"\ud800-\udfff]"  # half characters, which cannot be sent
     # Joiners belong to the letters and emoji round them; beside ASCII and at an end they are only invisible.
