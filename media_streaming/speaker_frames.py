@@ -21,8 +21,6 @@ COMPARED_MESSAGES = 10
 """Messages of a speaker after which their length is compared with the time in which they were said."""
 STREAMS = 4
 """Most streams under one id. Of more audio than that in the same time, the timestamps are wrong."""
-SAME_TIME = timedelta(milliseconds=FRAME_MS / 2)
-"""What was said within this time was said at the same time."""
 SPEAKERS = 1000
 """Speakers remembered: more than a call can have."""
 
@@ -77,7 +75,7 @@ class SpeakerFrames:
         speaker.received += size
         if speaker.plain and (size == self._frame_bytes or (size < self._frame_bytes and not self.joins)):
             return audio
-        complete = _add(speaker, audio) if speaker.doubled else audio
+        complete = self._add(speaker, audio) if speaker.doubled else audio
         if complete is not None:
             self._cut(speaker, complete)
         speaker.plain = not (speaker.doubled or speaker.rest)
@@ -105,6 +103,26 @@ class SpeakerFrames:
             speaker.held = None
         speaker.plain = not (speaker.doubled or speaker.rest or self.ready)  # frames may be `ready` from `held`
 
+    def _add(self, speaker: _Speaker, audio: AudioData) -> AudioData | None:
+        """Add audio to what was said at the same time, or hold it for that; return what is complete."""
+        held = speaker.held
+        if held is not None and speaker.held_streams < STREAMS and self._said_together(held, audio):
+            speaker.held, speaker.added = _sum(held, audio), True
+            speaker.held_streams += 1
+            return None
+        speaker.held, speaker.held_streams = audio, 1
+        return held
+
+    def _said_together(self, one: AudioData, other: AudioData) -> bool:
+        """Return whether half of the shorter or more was said at the same time: devices do not begin frames together.
+
+        What begins just half of it later counts, and what begins half of it sooner does not: that is the frame before.
+        """
+        if one.timestamp is None or other.timestamp is None:
+            return False
+        half = self._format.ms_in(min(len(one.pcm), len(other.pcm))) / 2 * _MS
+        return -half < other.timestamp - one.timestamp <= half
+
     def _cut(self, speaker: _Speaker, audio: AudioData) -> None:
         """Put the frames that are complete into `ready`."""
         size, before_ms = self._frame_bytes, round(self._format.ms_in(len(speaker.rest)))
@@ -116,23 +134,6 @@ class SpeakerFrames:
                 said_at += (start // size * FRAME_MS - before_ms) * _MS
             self.ready.append(msgspec.structs.replace(audio, pcm=pcm[start : start + size], timestamp=said_at))
         speaker.rest = pcm[whole:]
-
-
-def _add(speaker: _Speaker, audio: AudioData) -> AudioData | None:
-    """Add audio to what was said at the same time, or hold it for that; return what is complete."""
-    held = speaker.held
-    if held is not None and speaker.held_streams < STREAMS and _said_together(held, audio):
-        speaker.held, speaker.added = _sum(held, audio), True
-        speaker.held_streams += 1
-        return None
-    speaker.held, speaker.held_streams = audio, 1
-    return held
-
-
-def _said_together(one: AudioData, other: AudioData) -> bool:
-    return (
-        one.timestamp is not None and other.timestamp is not None and abs(one.timestamp - other.timestamp) < SAME_TIME
-    )
 
 
 def _sum(one: AudioData, other: AudioData) -> AudioData:

@@ -104,6 +104,15 @@ def test_a_second_device_that_is_muted_does_not_cut_speech_to_pieces(apart_ms: i
     assert found[10:] == [audio(tone(number + 1), number * 20) for number in range(5, 199)]
 
 
+@pytest.mark.parametrize(("ms", "apart_ms"), [(20, 9), (20, 10), (20, 11), (20, 19), (100, 10), (100, 50), (100, 90)])
+def test_devices_that_begin_their_frames_at_other_times_do_not_make_speech_longer(ms: int, apart_ms: int) -> None:
+    found = all_frames(devices(2, 200, tone(0, ms), apart_ms=apart_ms, ms=ms))
+    noticed = next(place for place, frame in enumerate(found) if frame.pcm == tone(20))
+    frames = [tone(number) for number in range(20, 201) for _ in range(ms // FRAME_MS)]
+    assert [frame.pcm for frame in found[noticed:] if frame.pcm != SILENCE] in (frames, frames[: -ms // FRAME_MS])
+    assert found[noticed:-1] == [frame for frame in found[noticed:-1] if frame.pcm != SILENCE]
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_whichever_device_is_first_is_the_same(order: int) -> None:
     messages = [
