@@ -87,7 +87,7 @@ class SpeakerTurns:
         """Make what was said before the pause a part of the utterance that has just begun."""
         self._endpointers[speaker].go_on()
         spoken = self.current[speaker]
-        spoken.began_at, spoken.talked_over = before.began_at, before.talked_over
+        spoken.began_at = before.began_at
         spoken.flags, spoken.before, spoken.before_pcm = before.flags, before, pcm
         before.before, before.before_pcm = None, b""
 
@@ -103,7 +103,8 @@ class SpeakerTurns:
         spoken.ended_at, spoken.voiced_ms = max(last_voiced_at - spoken.age_s, spoken.began_at), voiced_ms
         if not spoken.age_s:
             self._ages.pop(speaker, None)
-        spoken.talked_over = bool(self._over.pop(spoken.id)) or spoken.talked_over
+        whole = spoken.before is None or spoken.before.talked_over
+        spoken.talked_over = bool(self._over.pop(spoken.id)) and whole
         for others in self._over.values():
             others.discard(spoken.id)
         return spoken

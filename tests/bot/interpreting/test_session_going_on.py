@@ -237,6 +237,18 @@ def test_a_sentence_with_several_pauses_is_one() -> None:
     assert sorted(map(str, opened)) == sorted(map(str, settled))
 
 
+@pytest.mark.parametrize(("until", "state"), [(2.6, "spoken"), (6.0, "not_needed")])
+def test_an_assent_that_goes_on_when_the_other_has_finished_is_an_answer(until: float, state: str) -> None:
+    meeting = Meeting(model=Answers(after=0.6, text="Vale, vale.", heard="Okay, okay."))
+    meeting.says(BENITO, at=1.0, seconds=until - 1.0)
+    meeting.says(ADA, at=2.0, seconds=0.3, pause=0.6)
+    meeting.says(ADA, at=2.9, seconds=0.3)
+    meeting.run()
+    ends = {one.utterance: (one.state.value, one.reason) for one in meeting.settled() if one.lane.speaker == ADA}
+    assert ends["u-2"] == ("not_needed", "goes_on")
+    assert ends["u-3"][0] == state
+
+
 def test_who_speaks_for_long_is_not_waited_for() -> None:
     """The longest utterance holds for all parts together."""
     meeting = Meeting(model=Answers(after=0.6, seconds=1.0))

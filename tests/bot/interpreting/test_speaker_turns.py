@@ -126,7 +126,7 @@ def test_whoever_goes_on_has_spoken_since_the_first_word() -> None:
     [*_, ended] = say(hearing, ADA, 1.9, 0.6, voiced=False)
     assert isinstance(ended, TurnEnded)
     assert ended.voiced_ms == 1_300
-    assert hearing.end(ADA, 1.9, ended.voiced_ms).talked_over
+    assert not hearing.end(ADA, 1.9, ended.voiced_ms).talked_over, "he had ended before her"
     hearing.stop(ADA)
     assert hearing.last(ADA) is None
     before.source_text = "We have to"
@@ -135,6 +135,23 @@ def test_whoever_goes_on_has_spoken_since_the_first_word() -> None:
     assert (alone.id, before.id) == ("u-4", "u-2")
     assert (alone.began_at, alone.ended_at, alone.voiced_ms) == (0.2, 1.0, 1_000)
     assert ADA not in hearing.current
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_whoever_goes_on_is_talked_over_from_the_first_word_to_the_last(earlier: bool) -> None:
+    hearing = SpeakerTurns(PLAN, "u")
+    if earlier:
+        hearing.begin(BENITO, 0.1)
+    say(hearing, ADA, 0.0, 1.0)
+    before = hearing.begin(ADA, 0.2)
+    say(hearing, ADA, 1.0, 0.5, voiced=False)
+    hearing.end(ADA, 1.0, 1_000)
+    if not earlier:
+        hearing.begin(BENITO, 1.5)
+    say(hearing, ADA, 1.6, 0.3)
+    hearing.begin(ADA, 1.8)
+    hearing.go_on(ADA, before, b"before")
+    assert hearing.end(ADA, 1.9, 1_300).talked_over is earlier
 
 
 @pytest.mark.parametrize(("patience_ms", "ends"), [(500, []), (200, [TurnEnded])])
