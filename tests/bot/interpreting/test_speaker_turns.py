@@ -111,7 +111,7 @@ def test_whoever_goes_on_has_spoken_since_the_first_word() -> None:
     hearing.begin(BENITO, 0.1)
     before = hearing.begin(ADA, 0.2)
     before.own_voice_ms, before.measured_ms, before.flags = 300.0, 800, ("suspected_echo",)
-    before.before, before.before_pcm = Utterance("u-0", ADA, "Ada", "en-US", 0.0), b"earlier"
+    before.before, before.before_pcm = Utterance("u-0", ADA, "Ada", "en-US", 0.0, talked_over=True), b"earlier"
     say(hearing, ADA, 1.0, 0.5, voiced=False)
     assert hearing.end(ADA, 1.0, 1_000).talked_over
     assert hearing.last(ADA) is before
