@@ -1,8 +1,9 @@
 """Makes one stream of 20 ms frames of each speaker from the audio that ACS sends. No sockets, no clock.
 
-ACS sends 20 ms per speaker and tick. Longer messages are cut; shorter ones are joined if ACS has announced such, else
-passed on as they are. A user on two devices is two streams under one raw id: what was said at the same time is added,
-so that speech does not become twice as long, spliced with the silence of the other device.
+ACS sends 20 ms per speaker and tick. Longer messages are cut; shorter ones are joined if ACS has announced such, or
+sends one after the other, else passed on as they are. A user on two devices is two streams under one raw id: what was
+said at the same time is added, so that speech does not become twice as long, spliced with the silence of the other
+device.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _MS = timedelta(milliseconds=1)
 class _Speaker:
     """The audio of one speaker that has been received."""
 
-    __slots__ = ("added", "compared", "doubled", "held", "held_streams", "plain", "received", "rest", "since")
+    __slots__ = ("added", "compared", "doubled", "held", "held_streams", "plain", "received", "rest", "short", "since")
 
     def __init__(self, audio: AudioData) -> None:
         self.compared = COMPARED_MESSAGES * len(audio.pcm)
@@ -48,6 +49,8 @@ class _Speaker:
         """Whether anything was added since `since`."""
         self.rest = b""
         """Audio that does not fill a frame yet."""
+        self.short = False
+        """Whether the last message was shorter than a frame, which had not been announced."""
         self.plain = True
         """Whether a message of 20 ms can be passed on as it is."""
 
@@ -59,7 +62,7 @@ class SpeakerFrames:
         self.ready: deque[AudioData] = deque()
         """Frames that `take` has not returned, in order."""
         self.joins = False
-        """Whether messages that are shorter than a frame are joined: ACS has announced such."""
+        """Whether messages that are shorter than a frame are joined: ACS has announced such, or they come in a row."""
         self._format = audio_format
         self._frame_bytes = audio_format.frame_bytes
         self._speakers: dict[str | None, _Speaker] = {}
@@ -73,6 +76,10 @@ class SpeakerFrames:
             self._compare(speaker, audio)
         size = len(audio.pcm)
         speaker.received += size
+        if size < self._frame_bytes and not self.joins:
+            self.joins, speaker.short = speaker.short, True
+        elif speaker.short:
+            speaker.short = False
         if speaker.plain and (size == self._frame_bytes or (size < self._frame_bytes and not self.joins)):
             return audio
         complete = self._add(speaker, audio) if speaker.doubled else audio

@@ -69,13 +69,15 @@ def test_frames_without_a_time_are_cut_all_the_same() -> None:
     assert all_frames([audio(tone(1, 40))]) == [audio(tone(1)), audio(tone(1))]
 
 
-def test_shorter_messages_are_joined_if_they_were_announced() -> None:
+def test_shorter_messages_are_joined_if_they_were_announced_or_follow_each_other() -> None:
     shorter = [audio(tone(number, 10), number * 10) for number in range(4)]
     assert all_frames(shorter, joins=True) == [
         audio(tone(0, 10) + tone(1, 10), 0),
         audio(tone(2, 10) + tone(3, 10), 20),
     ]
-    assert all_frames(shorter) == shorter
+    assert all_frames(shorter) == [shorter[0], audio(tone(1, 10) + tone(2, 10), 10)]
+    between = [shorter[0], audio(tone(9), 10), shorter[3], audio(tone(9), 40)]
+    assert all_frames(between) == between, "one now and then is passed on as it is"
 
 
 @given(sizes=st.lists(st.integers(0, 3_000), max_size=40), joins=st.booleans())

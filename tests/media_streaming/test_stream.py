@@ -125,7 +125,7 @@ async def test_another_format_may_be_asked_for() -> None:
 
 
 async def test_malformed_messages_are_skipped_counted_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    socket = FakeSocket(["nonsense", AUDIO, b"\0\1", "{", AUDIO])
+    socket = FakeSocket(["nonsense", AUDIO, b"\0\1", "{", METADATA])
     stream = MediaStream(socket, call_connection_id="call-1")
     with caplog.at_level(logging.WARNING):
         assert len(await received(stream)) == 2
