@@ -256,6 +256,8 @@ class Call:
         self._present = now
         self.media.attended = bool(now)
         strangers = self._unnamed + sum(raw_id.startswith(UNINVITED) for raw_id in raw_ids - now)
+        if self.room.plan.mixed:  # everybody is heard
+            strangers = 0
         if strangers != self._strangers:
             self._strangers = strangers
             self.record_changed()

@@ -113,6 +113,9 @@ async def test_people_who_cannot_be_interpreted_are_told_to_admins(stage: Scene)
     assert stage.call.detail == kept.reason, "a comparison with ACS does not show who has no id"
     stage.call.reported(roster(ADA, "28:us"))
     assert stage.call.detail is None
+    stage.call.change_plan(replace(stage.call.room.plan, mixed=True))
+    stage.call.reported(roster(ADA, "4:+15551234567"))
+    assert stage.call.detail is None, "in a mixed room they are heard like all others"
 
 
 @scene
