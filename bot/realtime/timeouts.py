@@ -44,8 +44,9 @@ class BoothLimits:
     """Share of `renew_before_s` over which lanes spread: those that began together do not renew all at once."""
     assumed_lifetime_s: float = 1_500.0
     """Lifetime if `expires_at` is missing or is in the past by our clock: Azure is reported to close after 30 min."""
-    retire_s: float = 20.0
-    """For a replaced session to finish: an utterance of 10 s, its interpretation, and the room's patience with it."""
+    retire_s: float = 40.0
+    """For a replaced session to finish: an utterance of 20 s, the longest a room may allow, its interpretation, and the
+    room's patience with it."""
     first_restore_s: float = 15.0
     """An engine that was refused is tried again after this time, which doubles with each refusal: beside the engine in
     use, so that trying costs nobody a word. One that accepts sessions and fails in them costs utterances each time it

@@ -417,6 +417,34 @@ async def test_an_utterance_that_is_spoken_during_a_renewal_stays_whole() -> Non
         assert service.journal.entries("realtime.error") == []
 
 
+def test_the_longest_utterance_a_room_may_have_is_interpreted_though_its_session_is_replaced_meanwhile() -> None:
+    replaced_at: list[float] = []
+
+    @virtual_time
+    async def speak_from(seconds: float | None) -> None:
+        """None: when the session has just been replaced."""
+        loop = asyncio.get_running_loop()
+        async with realtime_service(config=RealtimeConfig(pace=2, session_s=1_800.0)) as service:
+            ear = Ear()
+            async with booth(service, ear, limits=BoothLimits()) as made:
+                began = loop.time()
+                await asyncio.sleep(seconds or 0.0)
+                while seconds is None and ear.count(BoothReady) < 2:  # noqa: ASYNC110 - longer than an ear waits
+                    await asyncio.sleep(0.1)
+                replaced_at.append(loop.time() - began)
+                pcm = speech(1, 20_000)
+                for start in range(0, len(pcm), 9_600):
+                    made.hear("u-1", pcm[start : start + 9_600])
+                    await asyncio.sleep(0.2)
+                assert ear.count(BoothReady) == 2
+                made.interpret("u-1")
+                ended = await ear.last_word("u-1")
+                assert isinstance(ended, InterpretationEnded) and ended.outcome is InterpretationOutcome.COMPLETED
+
+    speak_from(None)
+    speak_from(replaced_at[0] - 1.0)
+
+
 async def test_a_translation_that_is_succeeded_is_drained(hasty: None) -> None:
     async with realtime_service(config=replace(PROMPT, session_s=2.0)) as service:
         ear = Ear()
