@@ -167,11 +167,11 @@ class Renditions:
             self._enter(rendition, now)
         for passage in rendition.passages:
             self._channels.expect(passage, now)
-        lag = self._channels.lag(rendition.passages)
+        lag, condensed = self._channels.lag(rendition.passages), entry.condensed
         if lag is not None:
-            entry.speed = lag.speed
-            entry.condensed = entry.condensed or lag.condensing
-        self._out.append(Interpret(rendition.lane, entry.utterance, speed=entry.speed, condensed=entry.condensed))
+            entry.speed, condensed = lag.speed, lag.condensing
+            entry.condensed = entry.condensed or condensed
+        self._out.append(Interpret(rendition.lane, entry.utterance, speed=entry.speed, condensed=condensed))
 
     def restart(self, rendition: Rendition, now: float) -> None:
         """Discard what the booth has said, none of which has been heard: the booth is asked again."""

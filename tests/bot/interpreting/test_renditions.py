@@ -749,3 +749,18 @@ def test_a_complete_caption_that_was_not_final_is_so_when_its_lane_is_settled(
     one.final_flags = ()
     books.books.withdraw(one, state, "")
     assert [effect.line.flags for effect in books.out if isinstance(effect, Caption)][1:] == [wanted]
+
+
+def test_the_end_of_a_long_speech_is_said_in_full_when_nothing_waits_any_more() -> None:
+    books = Books(ALONG)
+    books.begins()
+    books.books.voice(books.one(), numbered(1) * 550, 1.0)
+    spoken = books.begins(name="u-2", at=1.0)
+    books.books.voice(books.one("u-2"), numbered(1) * 5, 1.1)
+    books.books.hear("u-2", numbered(2))
+    books.books.abandon([books.one()], "hushed")
+    spoken.ended_at = 20.0
+    books.books.commit(spoken, 500, 20.5)
+    asked = [(one.speed, one.condensed) for one in books.out if isinstance(one, Pace | Interpret)]
+    assert asked == [(1.2, True), (1.0, False)]
+    assert books.one("u-2").entry.condensed, "part of it was"
