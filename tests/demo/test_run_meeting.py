@@ -19,7 +19,10 @@ from emulator.engine.local import Synthesiser
 
 @pytest.mark.engine
 @pytest.mark.timeout(150)
-async def test_recognised_turns_pass_and_others_are_reported_and_fail(tmp_path: Path) -> None:
+async def test_recognised_turns_pass_and_others_are_reported_and_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMULATOR_MODELS", str(tmp_path))  # no Whisper, which finds words in anything like speech
     async with Synthesiser() as voice:
         sentence = await voice.say("Hemos llegado a un acuerdo.", "es")
     known, gibberish = tmp_path / "known.wav", tmp_path / "gibberish.wav"

@@ -163,6 +163,7 @@ FLOODS = {
 }
 
 
+@virtual_time  # all of it comes in one second, however busy the machine
 @pytest.mark.parametrize("early", [False, True], ids=["", "before the handshake is answered"])
 @pytest.mark.parametrize("flood", FLOODS)
 async def test_a_flood_of_small_frames_ends_the_connection_before_it_costs_time(flood: str, early: bool) -> None:
