@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -172,6 +173,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 # Loops check threads and callbacks as in debug mode, but keep no stack for every callback: that is half of all time.
 asyncio.BaseEventLoop.get_debug = lambda self: False  # type: ignore[method-assign]  # they ask `_debug` for the checks
+# How long a callback takes says how busy the machine is, and its warning would stand among those that tests look at.
+logging.getLogger("asyncio").addFilter(lambda record: record.msg != "Executing %s took %.3f seconds")
 
 
 @pytest.fixture(scope="session", autouse=True)
