@@ -108,7 +108,7 @@ async def test_what_happens_is_told_and_signed(sending: Sending) -> None:
     ((headers, body),) = sending.integrator.received
     document = json.loads(body)
     assert (document["type"], document["data"]) == ("room.live", {"room_id": "room-1", "reason": "a test"})
-    assert abs(datetime.fromisoformat(document["timestamp"]) - datetime.now(UTC)) < timedelta(seconds=5)
+    assert abs(datetime.fromisoformat(document["timestamp"]) - datetime.now(UTC)) < timedelta(minutes=5)
     # As a receiver checks it, by the words of the standard.
     key = base64.b64decode(subscription.secret.removeprefix("whsec_"))
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import pytest
 
@@ -48,7 +49,7 @@ OPERATIONS: dict[str, tuple[Operation, str]] = {
     ),
     "change the validity": (
         lambda rooms, room, expected, turn: rooms.change(
-            room.room_id, ChangedRoom(valid_until=room.valid_until.replace(second=turn)), expected
+            room.room_id, ChangedRoom(valid_until=room.valid_until - timedelta(minutes=turn + 1)), expected
         ),
         "update_room",
     ),
