@@ -50,6 +50,7 @@ from rooms_admin import api as admin_routes
 from rooms_admin.api import IssueTicket, RequestGuard
 from rooms_admin.auth.api_key_file import KeyFile
 from rooms_admin.auth.api_keys import Admins, ApiKeys, ClaimsOfToken, VerifyBearer
+from rooms_admin.auth.guest_keys import GuestKeys
 from rooms_admin.auth.join_attempts import JoinAttempts
 from rooms_admin.auth.refusal_log import RefusalLog
 from rooms_admin.integrations.subscriptions import SubscriptionStore
@@ -235,7 +236,8 @@ def add_routes(
 ) -> None:
     """Add every route to the application, and the description of all of them."""
     dispatcher, rooms, storage = service.calls.dispatcher, service.rooms, resources.storage
-    issue_ticket = _ticket_issuer(settings)
+    ticket_secret = _ticket_secret(settings)
+    issue_ticket = _ticket_issuer(Tickets(ticket_secret))
     secret, event_grid = settings.event_grid_secret, _event_grid_verifier(settings)
     app.include_router(
         webhook_routes.router(
@@ -270,7 +272,9 @@ def add_routes(
     )
     app.include_router(admin_routes.refusal_routes(RefusalLog(storage.key_value), guard))
     app.include_router(
-        admin_routes.joining_routes(rooms, issue_ticket, limits.join_codes(), JoinAttempts(storage.key_value))
+        admin_routes.joining_routes(
+            rooms, issue_ticket, GuestKeys(ticket_secret), limits.join_codes(), JoinAttempts(storage.key_value)
+        )
     )
     app.include_router(
         health.router(
@@ -280,13 +284,14 @@ def add_routes(
     app.openapi_schema = complete_openapi(app.openapi())
 
 
-def _ticket_issuer(settings: Settings) -> IssueTicket:
-    """Make the function that issues listeners' tickets.
-
-    Without a secret in the settings this process uses one of its own: its tickets are short-lived anyway.
-    """
+def _ticket_secret(settings: Settings) -> str:
+    """Return what signs tickets and guest keys; without it in the settings, a secret of this process alone."""
     given = settings.ticket_secret
-    tickets = Tickets(secrets.token_urlsafe(32) if given is None else given.get_secret_value())
+    return secrets.token_urlsafe(32) if given is None else given.get_secret_value()
+
+
+def _ticket_issuer(tickets: Tickets) -> IssueTicket:
+    """Make the function that issues listeners' tickets."""
 
     def issue(
         purpose: TicketPurpose, room_id: str, language: str | None, participant_id: str | None

@@ -1,12 +1,14 @@
-"""The route that exchanges a join code for a ticket to listen. It needs no authentication.
+"""The route that exchanges a join code for a ticket. It needs no authentication.
 
 A code of six digits is a lookup and no credential: until the room expires, it gives access to what everybody in the
-room may hear and read. Tickets to speak are issued to admins only. Lookups are rate-limited by network, and wrong codes
+room may hear and read, and lets guests speak unless the room's setting `guests` forbids it. A guest who comes back
+proves by a signed key to be the same person. Lookups are rate-limited by network, and wrong codes
 lead to lockouts (`rooms_admin/auth/join_attempts.py`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -22,11 +24,12 @@ from http_serving.rate_limiter import TokenBuckets
 from http_serving.request_body import BODY_TIMEOUT_S, read_body
 from rooms_admin.api.participants import IssueTicket
 from rooms_admin.api.request_guard import RouteHandler, invalid, take, with_body
-from rooms_admin.api.responses import errors, written
+from rooms_admin.api.responses import IdempotencyKey, errors, written
 from rooms_admin.api.schemas import JoinResponse
+from rooms_admin.auth.guest_keys import GuestKeys
 from rooms_admin.auth.join_attempts import JoinAttempts
-from rooms_admin.rooms.requests import JoinRequest, TicketRequest
-from rooms_admin.rooms.room import Room
+from rooms_admin.rooms.requests import ChangedParticipant, JoinRequest, NewParticipant, TicketRequest
+from rooms_admin.rooms.room import Participant, Room
 from rooms_admin.rooms.service import RoomService
 
 JOIN_BODY_LIMIT = 4 * 1024
@@ -38,6 +41,7 @@ JoinCode = Annotated[str, Path(pattern=CODE, examples=["042117"], description="S
 def joining_routes(
     rooms: RoomService,
     issue_ticket: IssueTicket,
+    guest_keys: GuestKeys,
     lookups: TokenBuckets,
     attempts: JoinAttempts,
     body_timeout_s: float = BODY_TIMEOUT_S,
@@ -64,21 +68,58 @@ def joining_routes(
         "/{join_code}",
         summary="Exchange a join code for a ticket",
         response_model=JoinResponse,
-        responses=errors(404, 422),
+        responses=errors(404, 409, 422),
     )
-    async def join(join_code: JoinCode, wanted: JoinRequest, request: Request) -> Response:
-        """A wrong code and the code of an expired room get the same response."""
-        if wanted.purpose == "speak":
-            raise Forbidden("a join code does not allow speaking: ask the organiser of the room for a ticket")
+    async def join(
+        join_code: JoinCode, wanted: JoinRequest, request: Request, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        """A wrong code and the code of an expired room get the same response.
+
+        To `speak` puts a guest on the roster, without an ACS identity. The answer's `participant_id` and `guest_key`,
+        given as `guest`, keep the person the same in later requests; an `Idempotency-Key` does so for a request that
+        is repeated.
+        """
         room: Room = request.state.room
-        await rooms.check_ticket(room.room_id, TicketRequest(purpose=wanted.purpose, language=wanted.language))
-        ticket, expires_on = issue_ticket(wanted.purpose, room.room_id, wanted.language, None)
+        guest: Participant | None = None
+        if wanted.purpose == "speak":
+            guest = await admit(room, wanted, request, idempotency_key)
+        else:
+            await rooms.check_ticket(room.room_id, TicketRequest(purpose=wanted.purpose, language=wanted.language))
+        participant_id = None if guest is None else guest.participant_id
+        ticket, expires_on = issue_ticket(wanted.purpose, room.room_id, wanted.language, participant_id)
         answer = JoinResponse(
-            room_id=room.room_id, name=room.name, languages=room.languages, ticket=ticket, expires_on=expires_on
+            room_id=room.room_id,
+            name=room.name,
+            languages=room.languages,
+            ticket=ticket,
+            expires_on=expires_on,
+            participant_id=participant_id,
+            guest_key=None if participant_id is None else guest_keys.key(room.room_id, participant_id),
         )
         return written(answer, Cache_Control="no-store")
 
+    async def admit(room: Room, wanted: JoinRequest, request: Request, idempotency_key: str | None) -> Participant:
+        """Put a guest on the roster, or let one come back."""
+        if wanted.guest is not None:
+            known = wanted.guest
+            if not guest_keys.proves(room.room_id, known.participant_id, known.guest_key):
+                raise Forbidden("the guest_key is not that of this participant in this room")
+            change = ChangedParticipant(display_name=wanted.display_name, speaks=wanted.speaks, hears=wanted.hears)
+            return await rooms.roster.return_guest(room.room_id, known.participant_id, change)
+        new = NewParticipant.model_validate(
+            wanted.model_dump(include={"display_name", "speaks", "hears"}, exclude_none=True)
+        )
+        return await rooms.roster.add_guest(room.room_id, new, _request_key(request, wanted, idempotency_key))
+
     return routes
+
+
+def _request_key(request: Request, wanted: JoinRequest, idempotency_key: str | None) -> str | None:
+    """Identify a request to join; only the same network with the same body repeats it."""
+    if idempotency_key is None:
+        return None
+    said = f"{caller_network(request.scope)} {idempotency_key} {wanted.model_dump_json()}"
+    return f"guest:{hashlib.sha256(said.encode()).hexdigest()}"
 
 
 def _found_by(find: Callable[[Request], Awaitable[Room | None]], body_timeout_s: float) -> type[APIRoute]:

@@ -28,13 +28,15 @@ class _ResponseModel(BaseModel):
 class ParticipantResponse(_ResponseModel):
     participant_id: str
     acs_user_id: str
-    """Raw id of the ACS user, or of the phone."""
+    """Raw id of the ACS user or of the phone; `web:{participant_id}` of somebody without ACS identity."""
     display_name: str
     role: ParticipantRole
     speaks: str
     hears: str
     phone_number: str | None
     """Null for a user of ACS."""
+    guest: bool
+    """Came by the join code."""
 
     @classmethod
     def of(cls, participant: Participant) -> Self:
@@ -59,6 +61,8 @@ class SettingsResponse(_ResponseModel):
     separate_varieties: bool
     mixed: bool
     usage_cap: dict[UsageKind, float]
+    guests: bool
+    speak_messages: bool
 
 
 class RoomResponse(_ResponseModel):
@@ -108,6 +112,10 @@ class JoinResponse(_ResponseModel):
     languages: tuple[str, ...]
     ticket: str
     expires_on: datetime
+    participant_id: str | None
+    """With `speak`: the guest on the roster; null otherwise."""
+    guest_key: str | None
+    """With `speak`: proves later who the guest is. Keep it secret; null otherwise."""
 
 
 class TermResponse(_ResponseModel):

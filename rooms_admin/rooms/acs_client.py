@@ -24,7 +24,7 @@ from azure.core.exceptions import AzureError, HttpResponseError
 
 from http_serving.errors import InvalidRequest, NotFound, ServiceError
 from rooms_admin.errors import AcsRefused, AcsUnavailable
-from rooms_admin.rooms.room import PHONE_PREFIX, ParticipantRole
+from rooms_admin.rooms.room import NOT_ACS_USERS, PHONE_PREFIX, WEB_PREFIX, ParticipantRole
 
 logger = logging.getLogger(__name__)
 
@@ -170,6 +170,8 @@ class AcsRooms:
 
     async def set_role(self, acs_room_id: str, acs_user_id: str, role: ParticipantRole) -> None:
         """Put a user on the room's roster. For a phone, which cannot be there, allow that it is dialled."""
+        if acs_user_id.startswith(WEB_PREFIX):
+            return
         if acs_user_id.startswith(PHONE_PREFIX):
             async with _acs("update room"):
                 await self._rooms.update_room(room_id=acs_room_id, pstn_dial_out_enabled=True)
@@ -180,8 +182,8 @@ class AcsRooms:
             )
 
     async def take_off(self, acs_room_id: str, acs_user_id: str) -> None:
-        """Remove a user from the roster. A missing room or entry is no error, nor is a phone."""
-        if acs_user_id.startswith(PHONE_PREFIX):
+        """Remove a user from the roster. A missing room or entry is no error, nor is who is no user of ACS."""
+        if acs_user_id.startswith(NOT_ACS_USERS):
             return
         try:
             async with _acs("remove participants"):
@@ -226,7 +228,7 @@ class AcsRooms:
 
     async def _delete_users(self, acs_user_ids: Iterable[str]) -> None:
         """Delete users within `UNDO_TIMEOUT_S`. Failures are logged, not raised."""
-        users = [user for user in acs_user_ids if not user.startswith(PHONE_PREFIX)]
+        users = [user for user in acs_user_ids if not user.startswith(NOT_ACS_USERS)]
         left = set(users)
         each = iter(users)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from rooms_admin.plain_text import one_line
 from rooms_admin.rooms.language_tags import AUTO, language_tag
@@ -21,6 +21,8 @@ from rooms_admin.rooms.room import (
 
 MOST_PARTICIPANTS = 350
 """Participants of a call, by the service limits of ACS."""
+MOST_GUESTS = 300
+"""Guests of a room: there is still a place for whom an admin adds, however many times a link was opened."""
 MOST_LANGUAGES = 20
 """Languages of a room."""
 MOST_USAGE = 10**12
@@ -59,6 +61,8 @@ KeypadTone = Annotated[str, Field(pattern="^[0-9A-D*#]$")]
 RetentionDays = Annotated[int, Field(ge=1, le=3_650, examples=[30])]
 Name = Annotated[str, Field(min_length=1, max_length=256, examples=["Board meeting"]), AfterValidator(_name)]
 """Shown to people beside those of others: control and invisible characters are removed."""
+GuestName = Annotated[str, Field(min_length=1, max_length=100, examples=["Chen"]), AfterValidator(_name)]
+"""Like `Name`, but chosen by anybody who has a link: too short to push others off a screen."""
 
 
 class _Request(BaseModel):
@@ -148,6 +152,10 @@ class ChangedSettings(_Request):
     """Receive the call as one mixed stream that does not identify speakers. Takes effect with the next call."""
     usage_cap: UsageCapRequest | None = None
     """Usage after which interpretation is text only. Replaces all limits; `{}` removes them."""
+    guests: bool | None = None
+    """Whether the join code lets people in who are not on the roster, to speak from a browser; true in a new room."""
+    speak_messages: bool | None = None
+    """Whether translations of typed messages are also spoken; false in a new room."""
 
 
 class NewRoom(_Request):
@@ -213,12 +221,45 @@ class TicketRequest(_Request):
     """Participant the ticket is for; required to speak."""
 
 
+class GuestProof(_Request):
+    """Who a guest was when they joined before."""
+
+    participant_id: Annotated[str, Field(max_length=64)]
+    guest_key: Annotated[str, Field(max_length=128)]
+
+
 class JoinRequest(_Request):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"purpose": "captions", "language": "es-ES"}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"purpose": "captions", "language": "es-ES"},
+                {"purpose": "speak", "display_name": "Chen", "speaks": "en-US", "hears": "es-ES"},
+            ]
+        }
+    )
 
     purpose: TicketPurpose
-    """`speak` is not allowed with a join code."""
+    """`speak`: take part as a guest, if the room's setting `guests` allows it."""
     language: Language | None = None
+    """Not with `speak`."""
+    display_name: GuestName | None = None
+    """Required to speak, except for a guest who comes back and keeps the name."""
+    speaks: LanguageOrAuto | None = None
+    """As for a participant; required to speak, except for a guest who comes back."""
+    hears: Language | None = None
+    guest: GuestProof | None = None
+    """For a guest who comes back: what the first answer gave. The person on the roster stays the same."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        named = (self.display_name, self.speaks, self.hears, self.guest)
+        if self.purpose != "speak" and any(one is not None for one in named):
+            raise ValueError("display_name, speaks, hears and guest belong to the purpose speak")
+        if self.purpose == "speak" and self.language is not None:
+            raise ValueError("language does not belong to the purpose speak: give speaks and hears")
+        if self.purpose == "speak" and self.guest is None and (self.display_name is None or self.speaks is None):
+            raise ValueError("display_name and speaks are required to speak")
+        return self
 
 
 def _printable(text: str) -> str:

@@ -61,10 +61,18 @@ class RoomSettings:
     """Receive the call as one mixed stream that does not identify speakers, instead of one per speaker."""
     usage_cap: Mapping[UsageKind, float] = field(default_factory=dict)
     """Usage after which interpretation is text only; an omitted kind is unlimited."""
+    guests: bool = True
+    """Whether the join code lets people in who are not on the roster, to speak from a browser."""
+    speak_messages: bool = False
+    """Whether translations of typed messages are also spoken."""
 
 
 PHONE_PREFIX = "4:"
 """Begins the raw ids of phones."""
+WEB_PREFIX = "web:"
+"""Begins the raw ids of people who have no ACS identity: they take part by browser."""
+NOT_ACS_USERS = (PHONE_PREFIX, WEB_PREFIX)
+"""Prefixes of the raw ids that are no users of ACS: there is nothing of them to create or delete there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,7 @@ class Participant:
     participant_id: str
     """Id of this service; later ids sort after earlier ones."""
     acs_user_id: str
-    """Raw id: `8:acs:…`, or `4:+15551234567` of a phone."""
+    """Raw id: `8:acs:…`, `4:+15551234567` of a phone, or `web:{participant_id}` of somebody without ACS identity."""
     display_name: str
     role: ParticipantRole
     speaks: str
@@ -85,6 +93,8 @@ class Participant:
     """Identifies the request that added the participant, so that repeating it does not add another."""
     phone_number: str | None = None
     """Number (E.164) of a phone that people in the call dial; None for a user of ACS."""
+    guest: bool = False
+    """Came by the join code, and was not added by an admin."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from http_serving.errors import Conflict, NotFound
+from http_serving.errors import Conflict, Forbidden, NotFound
 from rooms_admin.rooms.acs_client import AcsRooms, AcsToken
 from rooms_admin.rooms.acs_provisioning import move_to_acs_room
 from rooms_admin.rooms.requests import ChangedParticipant, NewParticipant
-from rooms_admin.rooms.room import Participant, Room
+from rooms_admin.rooms.room import WEB_PREFIX, Participant, Room
 from rooms_admin.rooms.sortable_ids import SortableIds
 from rooms_admin.rooms.stored_rooms import StoredRooms
-from rooms_admin.rooms.validation import check_languages, check_phones, check_size, roster_entry
+from rooms_admin.rooms.validation import check_guests, check_languages, check_phones, check_size, roster_entry
 from rooms_admin.rooms.versions import ANY, Expected
 
 
@@ -26,7 +26,7 @@ class Roster:
     async def added_by(self, room_id: str, request_key: str) -> tuple[Room, Participant] | None:
         """Return the participant that a request added, if there is one."""
         room = await self._rooms.get(room_id)
-        found = next((one for one in room.participants if one.request_key == request_key), None)
+        found = _of_request(room, request_key)
         return None if found is None else (room, found)
 
     async def add(self, room_id: str, new: NewParticipant, request_key: str | None = None) -> tuple[Room, Participant]:
@@ -56,6 +56,48 @@ class Roster:
         except BaseException:
             await self._acs.remove_participant(seat, user)
             raise
+
+    async def add_guest(self, room_id: str, new: NewParticipant, request_key: str | None = None) -> Participant:
+        """Add somebody who comes by browser, without ACS; return the one that the same request added before.
+
+        Raises:
+            Forbidden: the room does not let guests in.
+            Conflict: the room is full.
+        """
+        participant_id = self._ids.next("participant")
+
+        def with_guest(room: Room) -> Room:
+            check_open_to_guests(room)
+            if request_key is not None and _of_request(room, request_key) is not None:
+                return room
+            entry = roster_entry(room.languages, new)
+            check_guests(room)
+            user = WEB_PREFIX + participant_id
+            guest = replace(entry, participant_id=participant_id, acs_user_id=user, request_key=request_key, guest=True)
+            return replace(room, participants=(*room.participants, guest))
+
+        room = await self._rooms.current(room_id)
+        if with_guest(room) is not room:
+            async with self._rooms.store.changing(room_id):
+                room = await self._rooms.update(room_id, with_guest)
+        known = None if request_key is None else _of_request(room, request_key)
+        return known or _found(room, participant_id)
+
+    async def return_guest(self, room_id: str, participant_id: str, change: ChangedParticipant) -> Participant:
+        """Let a guest come back, perhaps with another name or other languages.
+
+        Raises:
+            Forbidden: the guest was removed, or the room lets no guests in any more.
+        """
+        room = await self._rooms.current(room_id)
+        check_open_to_guests(room)
+        guest = room.participant(participant_id)
+        if guest is None:
+            raise Forbidden("this guest is no longer on the roster")
+        if replace(guest, **change.model_dump(exclude_none=True)) == guest:
+            return guest
+        _, guest = await self.change(room_id, participant_id, change)
+        return guest
 
     async def change(
         self, room_id: str, participant_id: str, change: ChangedParticipant, expected: Expected = ANY
@@ -104,7 +146,18 @@ class Roster:
         participant = _found(room, participant_id)
         if participant.phone_number is not None:
             raise Conflict("a phone joins when it is dialled from the call, not with a token")
+        if participant.acs_user_id.startswith(WEB_PREFIX):
+            raise Conflict("this participant joins by browser, with a ticket: there is no ACS identity")
         return room, participant, await self._acs.issue_token(participant.acs_user_id, minutes)
+
+
+def check_open_to_guests(room: Room) -> None:
+    if not room.settings.guests:
+        raise Forbidden("this room lets in only people on its roster: ask the organiser for a link of your own")
+
+
+def _of_request(room: Room, request_key: str) -> Participant | None:
+    return next((one for one in room.participants if one.request_key == request_key), None)
 
 
 def _found(room: Room, participant_id: str) -> Participant:

@@ -9,6 +9,7 @@ from http_serving.errors import Conflict, InvalidRequest
 from rooms_admin.errors import NotSupported
 from rooms_admin.rooms.language_tags import AUTO, primary
 from rooms_admin.rooms.requests import (
+    MOST_GUESTS,
     MOST_PARTICIPANTS,
     ChangedSettings,
     NewGlossary,
@@ -84,6 +85,13 @@ def check_languages(languages: Sequence[str], speaks: str, hears: str, where: st
 def check_size(room: Room) -> None:
     if len(room.participants) >= MOST_PARTICIPANTS:
         raise Conflict(f"the room is full: {MOST_PARTICIPANTS} participants")
+
+
+def check_guests(room: Room) -> None:
+    """Check that there is a place for another guest."""
+    check_size(room)
+    if sum(one.guest for one in room.participants) >= MOST_GUESTS:
+        raise Conflict(f"the room is full: {MOST_GUESTS} guests")
 
 
 def roster_entry(languages: Sequence[str], new: NewParticipant, where: str = "") -> Participant:

@@ -16,6 +16,7 @@ from tests.support.virtual_time import in_virtual_time
 pytestmark = [in_virtual_time, pytest.mark.timeout(60)]
 
 CAPTIONS = {"purpose": "captions", "language": "es-ES"}
+GUEST = {"purpose": "speak", "display_name": "Chen", "speaks": "en-US", "hears": "es-ES"}
 LARGE = " " * (JOIN_BODY_LIMIT + 1)
 
 # What it is, the code (None: the right one), the body, the answer.
@@ -23,7 +24,20 @@ TABLE: list[tuple[str, str | None, Any, Refusal]] = [
     ("right", None, CAPTIONS, (200, "-")),
     ("right, again", None, CAPTIONS, (200, "-")),
     ("for all languages", None, {"purpose": "audio"}, (200, "-")),
-    ("to speak", None, {"purpose": "speak"}, (403, "forbidden")),
+    ("to speak", None, GUEST, (200, "-")),
+    ("to speak, nameless", None, {"purpose": "speak", "speaks": "en-US"}, (400, "invalid_request")),
+    (
+        "to speak, with a name of nothing to see",
+        None,
+        GUEST | {"display_name": "\u202e\u200b"},
+        (400, "invalid_request"),
+    ),
+    ("to speak, with an endless name", None, GUEST | {"display_name": "a" * 101}, (400, "invalid_request")),
+    ("to speak a language of no one", None, GUEST | {"speaks": "fr-FR"}, (400, "invalid_request")),
+    ("to hear a language of no one", None, GUEST | {"hears": "fr-FR"}, (400, "invalid_request")),
+    ("as somebody else", None, GUEST | {"guest": {"participant_id": "p", "guest_key": "k"}}, (403, "forbidden")),
+    ("as a presenter", None, GUEST | {"role": "Presenter"}, (400, "invalid_request")),
+    ("with a name, to listen", None, CAPTIONS | {"display_name": "Chen"}, (400, "invalid_request")),
     ("in a language of no one", None, {"purpose": "audio", "language": "fr-FR"}, (400, "invalid_request")),
     ("for somebody else", None, CAPTIONS | {"participant_id": "p"}, (400, "invalid_request")),
     ("malformed", None, "{", (400, "invalid_request")),
@@ -50,7 +64,10 @@ async def test_what_a_code_gives_is_a_ticket_for_this_room_and_nothing_else() ->
             assert response.status == 200
             assert response.headers["Cache-Control"] == "no-store"
             answer = await response.json()
-        assert set(answer) == {"room_id", "name", "languages", "ticket", "expires_on"}
+        assert set(answer) == {
+            "room_id", "name", "languages", "ticket", "expires_on", "participant_id", "guest_key"
+        }  # fmt: skip
+        assert (answer["participant_id"], answer["guest_key"]) == (None, None)
         assert (answer["room_id"], answer["languages"]) == (room.room_id, ["en-US", "es-ES"])
         assert code not in answer["ticket"]
         for proof in ({"X-API-Key": code}, {"X-API-Key": answer["ticket"]}, {"Authorization": f"Bearer {code}"}):
@@ -89,6 +106,43 @@ async def test_who_guesses_from_many_addresses_of_one_line_is_locked_out_and_nob
         assert await ask(whole, "POST", path.format(code), of(1, 500), CAPTIONS) == (429, "rate_limited")
         assert await ask(whole, "POST", path.format(code), of(2, 1), CAPTIONS) == (200, "-")
         assert (await ask(whole, "GET", "/api/rooms", ADMIN | of(1, 1)))[0] == 200
+
+
+async def join(whole: Line, code: str, body: dict[str, Any], **headers: str) -> dict[str, Any]:
+    async with whole.http.post(f"{whole.base_url}/api/join/{code}", json=body, headers=headers) as response:
+        assert response.status == 200, await response.text()
+        answer: dict[str, Any] = await response.json()
+        return answer
+
+
+async def test_a_guest_stays_the_same_person_and_a_request_that_is_repeated_adds_nobody() -> None:
+    async with line() as whole:
+        room = await whole.room()
+        code = await _code(whole, room.room_id)
+        first = await join(whole, code, GUEST, **{"Idempotency-Key": "one"})
+        repeated = await join(whole, code, GUEST, **{"Idempotency-Key": "one"})
+        assert repeated["participant_id"] == first["participant_id"]
+        proof = {"participant_id": first["participant_id"], "guest_key": first["guest_key"]}
+        back = await join(whole, code, {"purpose": "speak", "guest": proof, "display_name": "Chen\u202e Li\n"})
+        assert (back["participant_id"], back["guest_key"]) == (first["participant_id"], first["guest_key"])
+        roster = (await whole.api("GET", f"/api/rooms/{room.room_id}"))["participants"]
+        assert [(one["display_name"], one["guest"]) for one in roster] == [
+            ("Ana", False),
+            ("Luis", False),
+            ("Chen Li", True),
+        ]
+        assert roster[-1]["acs_user_id"] == f"web:{first['participant_id']}"
+        other = await whole.room()
+        theirs = {"purpose": "speak", "guest": proof}
+        assert (await ask(whole, "POST", f"/api/join/{await _code(whole, other.room_id)}", {}, theirs))[0] == 403
+
+
+async def test_a_room_without_guests_says_so() -> None:
+    async with line() as whole:
+        room = await whole.room(guests=False)
+        code = await _code(whole, room.room_id)
+        assert await ask(whole, "POST", f"/api/join/{code}", {}, GUEST) == (403, "forbidden")
+        assert await ask(whole, "POST", f"/api/join/{code}", {}, CAPTIONS) == (200, "-")
 
 
 async def _code(whole: Line, room_id: str) -> str:

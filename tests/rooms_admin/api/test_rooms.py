@@ -52,6 +52,8 @@ async def test_a_room_is_created_in_acs_with_its_roster(service: Service, http: 
         "separate_varieties": False,
         "mixed": False,
         "usage_cap": {},
+        "guests": True,
+        "speak_messages": False,
     }
     ada, benito = room["participants"]
     assert (benito["role"], benito["speaks"], benito["hears"]) == ("Attendee", "es-ES", "es-ES")

@@ -212,3 +212,11 @@ async def test_clients_are_built_for_an_endpoint_and_a_key(endpoint: str) -> Non
     rooms, identity = await asyncio.to_thread(build_clients, endpoint, "c2VjcmV0")
     async with AcsRooms(rooms, identity):
         assert identity._endpoint == rooms._endpoint == "http://127.0.0.1:9100"
+
+
+async def test_acs_is_not_asked_about_those_who_come_by_browser(fake: FakeAcs) -> None:
+    room, _ = await fake.acs.create_room([], FROM, UNTIL)
+    asked = dict(fake.rooms.calls), dict(fake.identity.calls)
+    await fake.acs.set_role(room.acs_room_id, "web:participant-1", "Attendee")
+    await fake.acs.remove_participant(room.acs_room_id, "web:participant-1")
+    assert (fake.rooms.calls, fake.identity.calls) == asked

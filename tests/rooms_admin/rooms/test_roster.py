@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from http_serving.errors import Conflict, InvalidRequest, NotFound
-from rooms_admin.rooms.requests import ChangedParticipant, ChangedRoom, NewParticipant
+from http_serving.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from rooms_admin.rooms.requests import (
+    MOST_GUESTS,
+    ChangedParticipant,
+    ChangedRoom,
+    ChangedSettings,
+    NewParticipant,
+    NewRoom,
+)
 from tests.support.room_service import NEW, ServiceUnderTest
 
 CLEO = NewParticipant(display_name="Cleo", speaks="es-ES")
@@ -107,3 +115,83 @@ async def test_a_phone_is_on_the_roster_once() -> None:
     await service.rooms.roster.add(room.room_id, PHONE)
     with pytest.raises(InvalidRequest, match="twice"):
         await service.rooms.roster.add(room.room_id, PHONE)
+
+
+# --- guests ----------------------------------------------------------------------------------------
+
+
+async def test_a_guest_is_on_the_roster_and_unknown_to_acs() -> None:
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
+    guest = await service.rooms.roster.add_guest(room.room_id, CLEO)
+    assert guest.acs_user_id == f"web:{guest.participant_id}"
+    assert (guest.guest, guest.role, guest.hears) == (True, "Attendee", "es-ES")
+    assert (await service.rooms.get(room.room_id)).participants[-1] == guest
+    assert set(service.fake.identity.users) == {room.participants[0].acs_user_id}
+    with pytest.raises(Conflict, match="by browser"):
+        await service.rooms.roster.issue_token(room.room_id, guest.participant_id, 60)
+    await service.rooms.roster.remove(room.room_id, guest.participant_id)
+    await service.rooms.roster.add_guest(room.room_id, CLEO)
+    await service.rooms.remove(room.room_id)
+    assert service.nothing_is_left()
+
+
+async def test_the_same_request_adds_one_guest_however_often_it_comes() -> None:
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
+    add = service.rooms.roster.add_guest
+    guests = await asyncio.gather(*(add(room.room_id, CLEO, "guest:1") for _ in range(5)))
+    assert len({guest.participant_id for guest in guests}) == 1
+    assert (await add(room.room_id, CLEO, "guest:2")).participant_id != guests[0].participant_id
+    assert len((await service.rooms.get(room.room_id)).participants) == 3
+
+
+async def test_a_guest_comes_back_with_another_name() -> None:
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
+    guest = await service.rooms.roster.add_guest(room.room_id, CLEO)
+    come_back = service.rooms.roster.return_guest
+    version = (await service.rooms.get(room.room_id)).version
+    assert await come_back(room.room_id, guest.participant_id, ChangedParticipant(display_name="Cleo")) == guest
+    assert (await service.rooms.get(room.room_id)).version == version, "nothing has changed"
+    named = await come_back(room.room_id, guest.participant_id, ChangedParticipant(display_name="Cleopatra"))
+    assert named == replace(guest, display_name="Cleopatra")
+    with pytest.raises(InvalidRequest):
+        await come_back(room.room_id, guest.participant_id, ChangedParticipant(speaks="fr-FR"))
+    await service.rooms.roster.remove(room.room_id, guest.participant_id)
+    with pytest.raises(Forbidden, match="no longer"):
+        await come_back(room.room_id, guest.participant_id, ChangedParticipant())
+
+
+async def test_a_guest_of_a_room_per_language_changes_languages_without_acs() -> None:
+    service = ServiceUnderTest()
+    sisters = NewRoom(name="Board", languages=["en-US", "es-ES"], settings=ChangedSettings(layout="sister"))
+    room = await service.rooms.create(sisters)
+    guest = await service.rooms.roster.add_guest(room.room_id, CLEO)
+    changed = await service.rooms.roster.return_guest(
+        room.room_id, guest.participant_id, ChangedParticipant(speaks="en-US", hears="en-US")
+    )
+    assert (changed.speaks, changed.hears) == ("en-US", "en-US")
+    assert all(people == {} for people in service.fake.rooms.rooms.values())
+
+
+async def test_a_room_without_guests_lets_nobody_in_nor_back() -> None:
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
+    guest = await service.rooms.roster.add_guest(room.room_id, CLEO)
+    await service.rooms.change(room.room_id, ChangedRoom(settings=ChangedSettings(guests=False)))
+    with pytest.raises(Forbidden, match="roster"):
+        await service.rooms.roster.add_guest(room.room_id, CLEO)
+    with pytest.raises(Forbidden, match="roster"):
+        await service.rooms.roster.return_guest(room.room_id, guest.participant_id, ChangedParticipant())
+
+
+async def test_guests_leave_a_place_for_those_whom_an_admin_adds() -> None:
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
+    first = await service.rooms.roster.add_guest(room.room_id, CLEO)
+    crowd = tuple(replace(first, participant_id=f"participant-z{number:03}") for number in range(MOST_GUESTS - 1))
+    await service.store.update(room.room_id, lambda room: replace(room, participants=(*room.participants, *crowd)))
+    with pytest.raises(Conflict, match="300 guests"):
+        await service.rooms.roster.add_guest(room.room_id, CLEO)
+    await service.rooms.roster.add(room.room_id, CLEO)
