@@ -1,4 +1,4 @@
-"""Counts refused requests and reports them once a minute, one line of the log per caller, however many there were.
+"""Counts refused requests and reports them once a minute, one line of the log per caller; refuses upgrades.
 
 A caller is named by its key or application if it has proved who it is, otherwise by its network.
 """
@@ -6,12 +6,16 @@ A caller is named by its key or application if it has proved who it is, otherwis
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+
+from starlette.types import Scope, Send
 
 from http_serving.callers import caller_network
 from http_serving.connection_limit import PROOF
@@ -65,6 +69,28 @@ def is_refusal(scope: Mapping[str, Any], status: int) -> bool:
 def endpoint_of(path: str) -> str:
     """Return the part of a path that says which endpoint it is."""
     return next((one for one in _ENDPOINTS if path == one or path.startswith(f"{one}/")), "other")
+
+
+async def refuse_upgrade(
+    scope: Scope, send: Send, status: int, code: str, message: str, *, retry_after_s: float | None = None
+) -> None:
+    """Answer the upgrade request with an HTTP error; servers without that extension answer 403."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close"})
+        return
+    error: dict[str, object] = {"code": code, "message": message}
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    if retry_after_s is not None:
+        error["retry_after_ms"] = max(1, round(retry_after_s * 1000))
+        headers.append((b"retry-after", str(max(1, math.ceil(retry_after_s))).encode()))
+    body = json.dumps({"error": error}).encode()
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "websocket.http.response.start", "status": int(status), "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})
 
 
 class Refusals:

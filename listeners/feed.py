@@ -25,6 +25,7 @@ from typing import Any
 
 from listeners.messages import CaptionMessage, LaneSignal, SignalMessage
 from listeners.readers import AudioReader, CaptionReader, Line, Reader, SignalReader
+from listeners.rooms import RoomState
 
 AUDIO_LIMIT_MS = 1_000
 """Later audio is useless: the listener would hear it while something else is being said."""
@@ -56,6 +57,8 @@ class Statistics:
 
 _Kept = tuple[Line, tuple[str, ...]]
 """A line, and the languages whose readers it is for."""
+StateChanged = Callable[[RoomState], None]
+"""Takes the new state of a room."""
 WantedChanged = Callable[[frozenset[str]], None]
 """Takes the languages of which somebody reads captions or hears audio."""
 
@@ -76,6 +79,7 @@ class _Room:
     wanted: Counter[str]
     """How many readers there are of the captions or the audio of each language."""
     watchers: list[WantedChanged]
+    sockets: set[StateChanged]
 
     @property
     def readers(self) -> list[Reader[Any]]:
@@ -217,16 +221,26 @@ class Feed:
             return
         self._signal(room, signal)
 
+    def room_state(self, room_id: str, state: RoomState) -> None:
+        """Tell everybody who watches a room that its state has changed."""
+        room = self._rooms.get(room_id)
+        for changed in () if room is None else list(room.sockets):
+            changed(state)
+
     def close_room(self, room_id: str, reason: str) -> None:
-        """Close the readers of a room and forget it."""
-        room = self._rooms.pop(room_id, None)
-        for reader in () if room is None else room.readers:
-            reader.close(reason)
+        """Close the readers of a room that has ended, and forget it."""
+        self.room_state(room_id, "ended")
+        self._close(room_id, reason)
 
     def close(self, reason: str) -> None:
         """Close all rooms, when the service stops."""
         for room_id in list(self._rooms):
-            self.close_room(room_id, reason)
+            self._close(room_id, reason)
+
+    def _close(self, room_id: str, reason: str) -> None:
+        room = self._rooms.pop(room_id, None)
+        for reader in () if room is None else room.readers:
+            reader.close(reason)
 
     def _signal(self, room: _Room, signal: SignalMessage | LaneSignal) -> None:
         self._published += 1
@@ -273,13 +287,24 @@ class Feed:
         room.signals.add(reader)
         return reader
 
+    def watch_room(self, room_id: str, changed: StateChanged) -> Callable[[], None]:
+        """Call `changed` with each new state of a room, until the function that is returned is called."""
+        self._room(room_id).sockets.add(changed)
+
+        def leave() -> None:
+            if (room := self._rooms.get(room_id)) is not None:
+                room.sockets.discard(changed)
+                self._forget_if_unused(room_id)
+
+        return leave
+
     # --- rooms -----------------------------------------------------------------------------------------
 
     def _room(self, room_id: str) -> _Room:
         room = self._rooms.get(room_id)
         if room is None:
             room = self._rooms[room_id] = _Room(
-                0, OrderedDict(), set(), set(), {}, {}, {}, OrderedDict(), Counter(), []
+                0, OrderedDict(), set(), set(), {}, {}, {}, OrderedDict(), Counter(), [], set()
             )
         return room
 
@@ -317,5 +342,5 @@ class Feed:
 
     def _forget_if_unused(self, room_id: str) -> None:
         room = self._rooms[room_id]
-        if not room.calls and not room.readers:
+        if not room.calls and not room.readers and not room.sockets:
             del self._rooms[room_id]

@@ -14,7 +14,7 @@ import hmac
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -22,7 +22,7 @@ TicketUse = Literal["captions", "audio", "signaling", "speak"]
 Reason = Literal["missing", "malformed", "signature", "expired", "purpose", "room", "language"]
 
 LIFETIME_S = 15 * 60.0
-"""Checked only when a socket is opened: time to open the link, not the length of the meeting."""
+"""Seconds. Checked only when a socket is opened: time to open the link, not the length of the meeting."""
 LONGEST_TICKET = 1024
 """Characters; issued tickets have some 250."""
 
@@ -75,8 +75,10 @@ class Tickets:
         ticket = Ticket(purpose, room_id, language, participant_id, expires_at)
         return f"{signed}.{_encode(self._sign(signed))}", ticket
 
-    def check(self, text: str | None, *, purpose: TicketUse, room_id: str, language: str | None = None) -> Ticket:
-        """Return what the ticket contains if it allows the request.
+    def check(self, text: str | None, *, purposes: Collection[TicketUse], room_id: str) -> Ticket:
+        """Return what the ticket contains if it is for this room and one of these purposes.
+
+        Whether it is for a language is for the caller to compare (`Ticket.language`), who knows what was asked for.
 
         Raises:
             TicketRefused: it does not. The signature is checked before anything that it signs.
@@ -86,12 +88,10 @@ class Tickets:
         ticket = self._read(text)
         if ticket.expires_at <= self._now():
             raise TicketRefused("expired")
-        if ticket.purpose != purpose:
+        if ticket.purpose not in purposes:
             raise TicketRefused("purpose")
         if ticket.room_id != room_id:
             raise TicketRefused("room")
-        if ticket.language is not None and ticket.language != language:
-            raise TicketRefused("language")
         return ticket
 
     def _read(self, text: str) -> Ticket:

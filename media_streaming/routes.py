@@ -7,9 +7,7 @@ allows a refusal to be an HTTP response with an error body.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import math
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -24,7 +22,7 @@ from http_serving.callers import caller_network
 from http_serving.connection_limit import prove
 from http_serving.errors import KeysUnavailable, Unauthorized
 from http_serving.rate_limiter import CountRequest
-from http_serving.refusals import refused
+from http_serving.refusals import refuse_upgrade, refused
 from media_streaming.audio import PCM_24K_MONO, AudioFormat
 from media_streaming.stream import FAULTS, NORMAL_CLOSURE, MediaStream, SocketGone
 
@@ -229,24 +227,9 @@ async def _refuse_rate_limited(scope: Scope, send: Send, wait_s: float) -> None:
 async def _refuse(
     scope: Scope, send: Send, status: HTTPStatus, code: str, message: str, *, retry_after_s: float | None = None
 ) -> None:
-    """Answer the upgrade request with an HTTP error; servers without that extension answer 403."""
+    """Answer the upgrade request with an HTTP error, and count or log it."""
     if status in (HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE):
         logger.warning("media stream refused", extra={"reason": code})  # to somebody who knows a call's secret
     else:
         refused(scope, code)
-    if "websocket.http.response" not in scope.get("extensions", {}):
-        await send({"type": "websocket.close"})
-        return
-    error: dict[str, object] = {"code": code, "message": message}
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-    ]
-    if retry_after_s is not None:
-        error["retry_after_ms"] = max(1, round(retry_after_s * 1000))
-        headers.append((b"retry-after", str(max(1, math.ceil(retry_after_s))).encode()))
-    body = json.dumps({"error": error}).encode()
-    headers.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "websocket.http.response.start", "status": status.value, "headers": headers})
-    await send({"type": "websocket.http.response.body", "body": body})
+    await refuse_upgrade(scope, send, status, code, message, retry_after_s=retry_after_s)

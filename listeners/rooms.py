@@ -1,0 +1,26 @@
+"""What the listeners' sockets need to know of rooms, and how they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+RoomState = Literal["created", "active", "paused", "ended"]
+"""`created`: nothing was interpreted yet, or nobody is there now; `ended`: the room is deleted or has expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListenedRoom:
+    """A room as listeners see it."""
+
+    room_id: str
+    name: str
+    languages: tuple[str, ...]
+    state: RoomState
+
+
+FindRoom = Callable[[str], Awaitable[ListenedRoom | None]]
+"""Finds a room by its id; None if there is none."""
+MatchLanguage = Callable[[str, Sequence[str]], str | None]
+"""Returns the one of a room's languages that serves a reader of this tag; None if none does."""
