@@ -39,11 +39,15 @@ from bot.room_plans import StoredRoomPlans, follow_change, follow_removal
 from bot.tasks import Background, ServiceTasks
 from bot.ticket_agreement import TicketAgreement
 from http_serving.bearer_tokens import KeySet, TokenVerifier, event_grid_only, fetch_over_http
+from http_serving.callers import caller_network
 from http_serving.docs_page import add_docs
+from http_serving.errors import TooManyRequests
 from http_serving.openapi import complete_openapi
+from http_serving.rate_limiter import TokenBuckets
 from http_serving.refusals import Refusals
 from http_serving.security_headers import SecurityHeaders
 from listeners.feed import Feed
+from listeners.page_routes import KnowsCode, Pages
 from listeners.tickets import Tickets
 from media_streaming import routes as media_routes
 from rooms_admin import api as admin_routes
@@ -271,11 +275,13 @@ def add_routes(
         admin_routes.subscription_routes(storage.subscriptions, resources.deliveries.targets, rooms, guard)
     )
     app.include_router(admin_routes.refusal_routes(RefusalLog(storage.key_value), guard))
+    attempts = JoinAttempts(storage.key_value)
     app.include_router(
-        admin_routes.joining_routes(
-            rooms, issue_ticket, GuestKeys(ticket_secret), limits.join_codes(), JoinAttempts(storage.key_value)
-        )
+        admin_routes.joining_routes(rooms, issue_ticket, GuestKeys(ticket_secret), limits.join_codes(), attempts)
     )
+    pages = Pages(_code_lookup(rooms, limits.join_codes(), attempts))
+    app.include_router(pages.routes())
+    app.state.not_found_page = pages.not_found
     app.include_router(
         health.router(
             service.calls.active_calls, service.capabilities, storage.health, background, service.ticket_agreement
@@ -300,6 +306,21 @@ def _ticket_issuer(tickets: Tickets) -> IssueTicket:
         return text, datetime.fromtimestamp(ticket.expires_at, UTC)
 
     return issue
+
+
+def _code_lookup(rooms: RoomService, lookups: TokenBuckets, attempts: JoinAttempts) -> KnowsCode:
+    """Make the function that says whether a page of a join code is served; when it may not look, the page is."""
+
+    async def knows(scope: Mapping[str, Any], code: str) -> bool:
+        network = caller_network(scope)
+        if lookups.take(network):
+            return True
+        try:
+            return await attempts.look_up(network, partial(rooms.find_by_join_code, code)) is not None
+        except TooManyRequests:
+            return True
+
+    return knows
 
 
 def _booths(settings: Settings, sockets: ModelSockets, translation: Translation | None) -> BoothFactory:

@@ -1,20 +1,24 @@
-"""Answers every HTTP error as `{"error": {"code", "message", "retry_after_ms"?, "details"?}}`."""
+"""Answers every HTTP error as `{"error": {"code", "message", "retry_after_ms"?, "details"?}}`.
+
+A person with a browser who asks for what is not there gets a page instead, once the application has one.
+"""
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from http_serving.errors import ServiceError
 from http_serving.refusals import is_refusal, refused
 from http_serving.security_headers import SAFE_HEADERS
+from listeners.page_routes import wants_page
 from storage.errors import StoreUnavailable, UnstorableValue
 
 logger = logging.getLogger(__name__)
@@ -47,10 +51,16 @@ def note(request: Request, status: int, code: str) -> None:
         refused(request.scope, code)
 
 
+def not_found_page(request: Request, status: int) -> Response | None:
+    """Return `app.state.not_found_page` of this request if it is for a person; None otherwise."""
+    page: Callable[[Request], Response] | None = getattr(request.app.state, "not_found_page", None)
+    return page(request) if page is not None and status == HTTPStatus.NOT_FOUND and wants_page(request) else None
+
+
 def install_error_handlers(app: FastAPI) -> None:
     """Answer every error in the same shape; an unexpected exception is logged and answered with 500."""
 
-    async def expected(request: Request, error: Exception) -> JSONResponse:
+    async def expected(request: Request, error: Exception) -> Response:
         if isinstance(error, StoreUnavailable):
             return error_response(503, error.code, error.message, retry_after_ms=error.retry_after_ms)
         if isinstance(error, UnstorableValue):
@@ -58,6 +68,8 @@ def install_error_handlers(app: FastAPI) -> None:
         if not isinstance(error, ServiceError):
             return await unexpected(request, error)
         note(request, error.status, error.code)
+        if (page := not_found_page(request, error.status)) is not None:
+            return page
         return error_response(
             error.status, error.code, error.message, details=error.details, retry_after_ms=error.retry_after_ms
         )
@@ -74,12 +86,14 @@ def install_error_handlers(app: FastAPI) -> None:
         note(request, 400, "invalid_request")
         return error_response(400, "invalid_request", "Fields of the request are not valid.", details=details)
 
-    async def http(request: Request, error: Exception) -> JSONResponse:
+    async def http(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             return await unexpected(request, error)
         codes = {404: "not_found", 405: "method_not_allowed"}
         code = codes.get(error.status_code, f"http_{error.status_code}")
         note(request, error.status_code, code)
+        if (page := not_found_page(request, error.status_code)) is not None:
+            return page
         return error_response(error.status_code, code, str(error.detail), headers=error.headers)
 
     async def unexpected(request: Request, error: Exception) -> JSONResponse:

