@@ -23,6 +23,8 @@ from rooms_admin.transcripts.usage import paid_for
 def planned(room: Room) -> Sequence[PlannedRoom]:
     """Return the room's calls, one for each of its ACS rooms."""
     plan = plan_of(room)
+    if room.media == "web":
+        return []
     if not room.sisters:
         return [PlannedRoom(room.room_id, room.acs_room_id, plan)]
     return [

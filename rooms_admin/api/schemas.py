@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from rooms_admin.integrations.subscriptions import DeliveryState, EventKind
 from rooms_admin.rooms.room import (
@@ -16,6 +16,7 @@ from rooms_admin.rooms.room import (
     ParticipantRole,
     Room,
     RoomLayout,
+    RoomMedia,
     RoomMode,
     UsageKind,
 )
@@ -67,8 +68,9 @@ class SettingsResponse(_ResponseModel):
 
 class RoomResponse(_ResponseModel):
     room_id: str
-    acs_room_id: str
-    """With layout `sister`, the ACS room of the first language."""
+    media: RoomMedia
+    acs_room_id: Annotated[str | None, BeforeValidator(lambda given: given or None)]
+    """With layout `sister`, the ACS room of the first language; null with media `web`."""
     sisters: dict[str, str]
     """With layout `sister`, the ACS room for participants hearing each language; otherwise empty."""
     join_code: str

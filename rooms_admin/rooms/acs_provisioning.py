@@ -12,7 +12,7 @@ from datetime import datetime
 
 from http_serving.errors import Conflict
 from rooms_admin.rooms.acs_client import AcsRoom, AcsRooms
-from rooms_admin.rooms.room import PHONE_PREFIX, Participant, Room, RoomSettings
+from rooms_admin.rooms.room import PHONE_PREFIX, WEB_PREFIX, Participant, Room, RoomMedia, RoomSettings
 
 MOVE_ATTEMPTS = 10
 """Attempts to move a participant while concurrent requests keep changing where they belong."""
@@ -31,7 +31,7 @@ class ProvisionedRoom:
 
     @property
     def acs_room_ids(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((self.backing.acs_room_id, *self.sisters.values())))
+        return tuple(dict.fromkeys(one for one in (self.backing.acs_room_id, *self.sisters.values()) if one))
 
 
 async def provision(
@@ -41,8 +41,14 @@ async def provision(
     roster: Sequence[Participant],
     valid_from: datetime,
     valid_until: datetime,
+    media: RoomMedia = "acs",
 ) -> ProvisionedRoom:
-    """Create the ACS rooms and users of a new room; on failure or cancellation, delete those already created."""
+    """Create the ACS rooms and users of a new room; on failure or cancellation, delete those already created.
+
+    `roster`: its entries have their `participant_id`. With media `web`, nothing is created.
+    """
+    if media == "web":
+        return ProvisionedRoom(without_acs(valid_from, valid_until), tuple(map(web_id, roster)), {})
     if settings.layout != "sister":
         backing, users = await _room_for(acs, roster, valid_from, valid_until)
         return ProvisionedRoom(backing, users, {})
@@ -73,8 +79,20 @@ async def _room_for(
     return room, tuple(next(new) if one.phone_number is None else PHONE_PREFIX + one.phone_number for one in roster)
 
 
+def without_acs(valid_from: datetime, valid_until: datetime) -> AcsRoom:
+    """Return what stands for the ACS room of a room that has none: its validity."""
+    return AcsRoom("", valid_from, valid_until)
+
+
+def web_id(participant: Participant) -> str:
+    """Return the raw id of somebody in a room without ACS."""
+    return WEB_PREFIX + participant.participant_id
+
+
 async def change_validity(acs: AcsRooms, room: Room, valid_from: datetime, valid_until: datetime) -> AcsRoom:
-    """Change the validity of all ACS rooms. After a failure, the same call can be repeated."""
+    """Change the validity of all ACS rooms, if there are any. After a failure, the same call can be repeated."""
+    if room.media == "web":
+        return without_acs(valid_from, valid_until)
     backing = await acs.change_validity(room.acs_room_id, valid_from, valid_until)
     for acs_room_id in (one for language, one in room.sisters.items() if language in room.languages[1:]):
         await acs.change_validity(acs_room_id, valid_from, valid_until)

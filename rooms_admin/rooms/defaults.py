@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from rooms_admin.rooms.language_tags import primary
 from rooms_admin.rooms.requests import ChangedSettings
-from rooms_admin.rooms.room import RoomLayout, RoomMode
+from rooms_admin.rooms.room import RoomLayout, RoomMedia, RoomMode
 
 MOST_IN_ONE_ROOM = 2
 """Languages whose interpretations can be heard one after the other in one room: of three, two thirds of the time
@@ -14,7 +14,7 @@ somebody hears a language they do not understand, and interpretations fall behin
 
 
 def choose(
-    languages: Sequence[str], mode: RoomMode | None, settings: ChangedSettings
+    languages: Sequence[str], mode: RoomMode | None, settings: ChangedSettings, media: RoomMedia = "acs"
 ) -> tuple[RoomMode, RoomLayout, Mapping[str, str]]:
     """Return mode, layout, and why each that was chosen here was chosen.
 
@@ -23,7 +23,10 @@ def choose(
     count = len(set(languages) if settings.separate_varieties else set(map(primary, languages)))
     chosen: dict[str, str] = {}
     layout = settings.layout
-    if layout is None:
+    if layout is None and media == "web":
+        layout = "channels"
+        chosen["layout"] = "media web: each listens to the channel of their language by browser"
+    elif layout is None:
         layout = "shared"
         chosen["layout"] = f"{count} languages: interpretations can take turns in one room"
         if count > MOST_IN_ONE_ROOM:

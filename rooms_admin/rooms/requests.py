@@ -15,6 +15,7 @@ from rooms_admin.rooms.room import (
     KeypadAction,
     ParticipantRole,
     RoomLayout,
+    RoomMedia,
     RoomMode,
     RoomSettings,
 )
@@ -128,7 +129,7 @@ class ChangedSettings(_Request):
     barge_in: BargeIn | None = None
     layout: RoomLayout | None = None
     """In a new room it defaults to `shared` for two languages, and to `sister` for three and more (`channels` if the
-    audio is mixed)."""
+    audio is mixed). With media `web` it is `channels`."""
     announcement: bool | None = None
     """Announce at the start, in every language, that a machine interprets."""
     captions: CaptionStability | None = None
@@ -179,6 +180,9 @@ class NewRoom(_Request):
     languages: Annotated[list[Language], Field(min_length=2, max_length=MOST_LANGUAGES)]
     mode: RoomMode | None = None
     """Defaults to `consecutive` for two languages and with layout `shared`, else to `simultaneous`."""
+    media: RoomMedia = "acs"
+    """`acs`: people join an ACS room, some of them by browser. `web`: there is no ACS room, and everybody comes by
+    browser. Cannot be changed later."""
     participants: Annotated[list[NewParticipant], Field(max_length=MOST_PARTICIPANTS)] = []
     valid_from: GivenTime | None = None
     """Defaults to now."""

@@ -16,6 +16,7 @@ ParticipantRole = Literal["Presenter", "Attendee", "Consumer", "Collaborator"]
 RoomMode = Literal["consecutive", "simultaneous"]
 BargeIn = Literal["ignore", "stop"]
 RoomLayout = Literal["shared", "channels", "sister"]
+RoomMedia = Literal["acs", "web"]
 CaptionStability = Literal["fast", "balanced", "aggressive"]
 KeypadAction = Literal["hush", "pause", "resume"]
 UsageKind = Literal["money", "tokens", "minutes"]
@@ -124,7 +125,7 @@ class Room:
     room_id: str
     """Id of this service; later ids sort after earlier ones."""
     acs_room_id: str
-    """With layout `sister`, the ACS room of the first language."""
+    """With layout `sister`, the ACS room of the first language; empty if there is none (media `web`)."""
     join_code: str
     """Six digits: a lookup, not a credential."""
     name: str
@@ -148,11 +149,13 @@ class Room:
     of a removed language is listed until ACS has deleted it."""
     chosen: Mapping[str, str] = field(default_factory=dict)
     """Why `mode` and `layout` are what they are, where the service chose them."""
+    media: RoomMedia = "acs"
+    """How people come: into an ACS room (some of them by browser), or, without one, all by browser."""
 
     @property
     def acs_room_ids(self) -> tuple[str, ...]:
         """Ids of all ACS rooms, without duplicates."""
-        return tuple(dict.fromkeys((self.acs_room_id, *self.sisters.values())))
+        return tuple(dict.fromkeys(one for one in (self.acs_room_id, *self.sisters.values()) if one))
 
     def acs_room_of(self, participant: Participant) -> str:
         """Return the ACS room the participant joins: that of the language they hear, if each has its own."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from http_serving.errors import Conflict, Forbidden, NotFound
 from rooms_admin.rooms.acs_client import AcsRooms, AcsToken
-from rooms_admin.rooms.acs_provisioning import move_to_acs_room
+from rooms_admin.rooms.acs_provisioning import move_to_acs_room, web_id
 from rooms_admin.rooms.requests import ChangedParticipant, NewParticipant
 from rooms_admin.rooms.room import WEB_PREFIX, Participant, Room
 from rooms_admin.rooms.sortable_ids import SortableIds
@@ -35,17 +35,20 @@ class Roster:
         ACS is changed without a lock, so that many are added at once: a new user concerns no other request.
         """
         room = await self._rooms.current(room_id)
-        entry = roster_entry(room.languages, new)
+        entry = replace(roster_entry(room.languages, new), participant_id=self._ids.next("participant"))
         check_size(room)
-        check_phones((*room.participants, entry))
+        check_phones((*room.participants, entry), room.media)
         seat = room.acs_room_of(entry)
-        user = await self._acs.add_participant(seat, entry.role, entry.phone_number)
-        added = replace(entry, participant_id=self._ids.next("participant"), acs_user_id=user, request_key=request_key)
+        if room.media == "web":
+            user = web_id(entry)
+        else:
+            user = await self._acs.add_participant(seat, entry.role, entry.phone_number)
+        added = replace(entry, acs_user_id=user, request_key=request_key)
 
         def with_added(room: Room) -> Room:
             check_languages(room.languages, added.speaks, added.hears)
             check_size(room)
-            check_phones((*room.participants, added))
+            check_phones((*room.participants, added), room.media)
             if room.acs_room_of(added) != seat:
                 raise Conflict("the room's languages were changed by another request at the same time")
             return replace(room, participants=(*room.participants, added))

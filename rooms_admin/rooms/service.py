@@ -69,33 +69,32 @@ class RoomService(StoredRooms):
 
     async def create(self, new: NewRoom, request_key: str | None = None) -> Room:
         """Create a room in ACS and in the store. `request_key` is stored with it, for `created_by`."""
-        mode, layout, chosen = choose(new.languages, new.mode, new.settings)
+        mode, layout, chosen = choose(new.languages, new.mode, new.settings, new.media)
         settings = merged_settings(RoomSettings(layout=layout), new.settings)
-        check_offered(new.languages, settings)
+        check_offered(new.languages, settings, new.media)
         check_chair(settings, ())  # no participant has an id yet
         check_bots(settings, ())
         roster = [
             roster_entry(new.languages, participant, f"participants.{index}.")
             for index, participant in enumerate(new.participants)
         ]
-        check_phones(roster)
+        check_phones(roster, new.media)
         now = self.now().replace(microsecond=0)
         valid_from = new.valid_from or now
         valid_until = new.valid_until or valid_from + LONGEST_VALIDITY
         check_validity(valid_from, valid_until, now)
 
-        made = await provision(self._acs, new.languages, settings, roster, valid_from, valid_until)
+        room_id = self._ids.next("room")
+        roster = [replace(one, participant_id=self._ids.next("participant")) for one in roster]
+        made = await provision(self._acs, new.languages, settings, roster, valid_from, valid_until, new.media)
         room = Room(
-            room_id=self._ids.next("room"),
+            room_id=room_id,
             acs_room_id=made.backing.acs_room_id,
             join_code="",
             name=new.name,
             languages=tuple(new.languages),
             mode=mode,
-            participants=tuple(
-                replace(one, participant_id=self._ids.next("participant"), acs_user_id=user)
-                for one, user in zip(roster, made.users, strict=True)
-            ),
+            participants=tuple(replace(one, acs_user_id=user) for one, user in zip(roster, made.users, strict=True)),
             valid_from=made.backing.valid_from,
             valid_until=made.backing.valid_until,
             created_at=now,
@@ -104,6 +103,7 @@ class RoomService(StoredRooms):
             request_key=request_key,
             sisters=made.sisters,
             chosen=chosen,
+            media=new.media,
         )
         try:
             return await self._add(room)
@@ -143,7 +143,7 @@ class RoomService(StoredRooms):
             mode = change.mode or room.mode
             named = {key for key, value in (("mode", change.mode), ("layout", change.settings.layout)) if value}
             settings = merged_settings(room.settings, change.settings)
-            check_offered(languages, settings)
+            check_offered(languages, settings, room.media)
             check_layout(room.settings, settings)
             if change.settings.chair:
                 check_chair(settings, room.participants)

@@ -17,14 +17,22 @@ from rooms_admin.rooms.requests import (
     TicketRequest,
     changed_settings,
 )
-from rooms_admin.rooms.room import Participant, Room, RoomSettings, Term
+from rooms_admin.rooms.room import Participant, Room, RoomMedia, RoomSettings, Term
 
 LONGEST_VALIDITY = timedelta(days=180)
 """Limit of ACS from `valid_from` to `valid_until`."""
 
 
-def check_offered(languages: Sequence[str], settings: RoomSettings) -> None:
-    """Check that there is something to interpret, and that layout and mixed audio are compatible."""
+def check_offered(languages: Sequence[str], settings: RoomSettings, media: RoomMedia = "acs") -> None:
+    """Check that there is something to interpret, and that media, layout and mixed audio are compatible."""
+    if media == "web":
+        wrong = []
+        if settings.layout != "channels":
+            wrong.append(_wrong("settings.layout", "must be channels, as there is no ACS room in which to be heard"))
+        if settings.mixed:
+            wrong.append(_wrong("settings.mixed", "must be false, as each microphone is received by itself"))
+        if wrong:
+            raise NotSupported("the settings need an ACS room (media acs)", details=wrong)
     if settings.mixed and settings.layout == "sister":
         reason = "cannot be combined with layout sister, whose rooms are received separately"
         raise InvalidRequest("the settings contradict each other", details=[_wrong("settings.mixed", reason)])
@@ -106,9 +114,12 @@ def roster_entry(languages: Sequence[str], new: NewParticipant, where: str = "")
     return Participant("", "", new.display_name, new.role, new.speaks, hears, phone_number=new.phone_number)
 
 
-def check_phones(roster: Sequence[Participant]) -> None:
-    """Check that no phone is on the roster twice: its raw id identifies the speaker."""
+def check_phones(roster: Sequence[Participant], media: RoomMedia = "acs") -> None:
+    """Check that no phone is on the roster twice (its raw id identifies the speaker), nor in a room without ACS."""
     numbers = [one.phone_number for one in roster if one.phone_number is not None]
+    if numbers and media == "web":
+        reason = "needs an ACS room (media acs), from which it is dialled"
+        raise NotSupported("a phone cannot be in this room", details=[_wrong("phone_number", reason)])
     if len(set(numbers)) < len(numbers):
         raise InvalidRequest("a phone is on the roster twice", details=[_wrong("phone_number", "is on the roster")])
 

@@ -31,7 +31,7 @@ async def test_a_room_is_created_in_acs_with_its_roster(service: Service, http: 
     assert answer.status_code == 201
     assert answer.headers["Location"] == f"/api/rooms/{room['room_id']}"
     assert room["languages"] == ["en-US", "es-ES"]
-    assert room["mode"] == "consecutive"
+    assert (room["mode"], room["media"]) == ("consecutive", "acs")
     assert len(room["join_code"]) == 6
     assert room["join_code"].isdigit()
     assert room["settings"] == {
@@ -61,6 +61,22 @@ async def test_a_room_is_created_in_acs_with_its_roster(service: Service, http: 
         room["acs_room_id"]: {ada["acs_user_id"]: "Presenter", benito["acs_user_id"]: "Attendee"}
     }
     assert (await http.get(answer.headers["Location"])).json() == room
+
+
+async def test_a_room_without_acs_is_created_and_joined_without_a_token(
+    service: Service, http: httpx2.AsyncClient
+) -> None:
+    room = await create(http, media="web")
+    (ada, _) = room["participants"]
+    assert (room["media"], room["acs_room_id"], room["settings"]["layout"]) == ("web", None, "channels")
+    assert room["chosen"]["layout"].startswith("media web")
+    assert ada["acs_user_id"] == f"web:{ada['participant_id']}"
+    assert (service.acs.rooms.rooms, service.acs.identity.users) == ({}, {})
+    path = f"/api/rooms/{room['room_id']}"
+    token = await http.post(f"{path}/participants/{ada['participant_id']}/token")
+    assert (token.status_code, token.json()["error"]["code"]) == (409, "conflict")
+    assert (await http.patch(path, json={"media": "acs"})).status_code == 400
+    assert (await http.get(path)).json()["media"] == "web"
 
 
 async def test_rooms_are_listed_page_by_page(http: httpx2.AsyncClient) -> None:
@@ -466,6 +482,9 @@ WRONG_ROOMS: list[tuple[dict[str, Any], str, str]] = [
     ({"settings": {"end_of_turn_ms": 5}}, BAD, "settings.end_of_turn_ms"),
     ({"settings": {"long_speech_ms": 10_000}}, BAD, "settings"),
     ({"settings": {"barge_in": "maybe"}}, BAD, "settings.barge_in"),
+    ({"media": "phone"}, BAD, "media"),
+    ({"media": "web", "settings": {"layout": "sister"}}, "not_supported", "settings.layout"),
+    ({"media": "web", "settings": {"mixed": True}}, "not_supported", "settings.mixed"),
     ({"bargein": "stop"}, BAD, "bargein"),
 ]
 

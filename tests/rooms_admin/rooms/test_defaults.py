@@ -32,6 +32,15 @@ def test_mode_and_layout_follow_from_the_languages(
     assert all(found[2].values())
 
 
+@pytest.mark.parametrize(("languages", "mode"), [(TWO, "consecutive"), (THREE, "simultaneous")])
+def test_without_acs_there_are_channels_and_the_mode_follows_from_the_languages(
+    languages: list[str], mode: str
+) -> None:
+    found = choose(languages, None, ChangedSettings(), "web")
+    assert found[:2] == (mode, "channels")
+    assert "media web" in found[2]["layout"]
+
+
 def test_what_is_named_is_kept_and_needs_no_reason() -> None:
     assert choose(THREE, "consecutive", ChangedSettings(layout="shared")) == ("consecutive", "shared", {})
     assert choose(TWO, "simultaneous", ChangedSettings())[0] == "simultaneous"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +56,24 @@ async def test_a_room_is_found_by_each_of_its_acs_rooms(store: RoomStore) -> Non
     await store.add(sisters)
     await store.add(room(2))
     assert [await store.find_by_acs_room(one) for one in SISTERS.values()] == [sisters, sisters]
+
+
+async def test_a_room_without_acs_is_kept_and_found_by_no_acs_room(store: RoomStore) -> None:
+    web = replace(room(1), acs_room_id="", media="web")
+    await store.add(web)
+    await store.add(replace(room(2), acs_room_id="", media="web"))
+    assert await store.get("room-1") == web
+    assert await store.find_by_acs_room("") is None
+    assert await store.update("room-1", lambda room: replace(room, name="Lecture")) == replace(
+        web, name="Lecture", version=2
+    )
+    assert (await store.remove("room-1", NOW)).left["acs_rooms"] == 0
+
+
+def test_a_room_stored_before_there_were_rooms_without_acs_is_one_with_acs() -> None:
+    document = json.loads(msgspec.json.encode(room(1)))
+    del document["media"]
+    assert msgspec.json.decode(json.dumps(document), type=Room) == room(1)
 
 
 async def test_acs_rooms_that_come_and_go_change_what_a_room_is_found_by(store: RoomStore) -> None:

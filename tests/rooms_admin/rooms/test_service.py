@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from http_serving.errors import Conflict, InvalidRequest, NotFound
-from rooms_admin.rooms.requests import ChangedParticipant, ChangedRoom
+from rooms_admin.errors import NotSupported
+from rooms_admin.rooms.requests import ChangedParticipant, ChangedRoom, ChangedSettings, NewParticipant
 from rooms_admin.rooms.room import Room
 from tests.support.room_service import NEW, ServiceUnderTest
 
@@ -113,6 +114,65 @@ async def test_a_change_of_a_room_that_is_deleted_meanwhile(monkeypatch: pytest.
         await service.rooms.roster.change(
             room.room_id, room.participants[0].participant_id, ChangedParticipant(role="Consumer")
         )
+
+
+# --- rooms without ACS -----------------------------------------------------------------------------------
+
+
+WEB = NEW.model_copy(update={"media": "web"})
+
+
+async def test_a_room_without_acs_never_asks_acs_for_anything() -> None:
+    service = ServiceUnderTest("111111", "222222")
+    room = await service.rooms.create(WEB)
+    assert (room.media, room.acs_room_id, room.acs_room_ids, room.settings.layout) == ("web", "", (), "channels")
+    assert [one.acs_user_id for one in room.participants] == [f"web:{room.participants[0].participant_id}"]
+
+    roster = service.rooms.roster
+    room, cleo = await roster.add(room.room_id, NewParticipant(display_name="Cleo", speaks="es-ES"))
+    assert cleo.acs_user_id == f"web:{cleo.participant_id}"
+    await roster.change(room.room_id, cleo.participant_id, ChangedParticipant(role="Presenter", hears="en-US"))
+    until = room.valid_from + timedelta(days=3)
+    room = await service.rooms.change(room.room_id, ChangedRoom(languages=["en-US", "es-ES"], valid_until=until))
+    assert room.valid_until == until
+    with pytest.raises(Conflict, match="joins by browser"):
+        await roster.issue_token(room.room_id, cleo.participant_id, 60)
+    await roster.remove(room.room_id, cleo.participant_id)
+    await service.rooms.remove(room.room_id)
+    assert (service.fake.rooms.calls, service.fake.identity.calls) == ({}, {})
+
+
+async def test_a_room_without_acs_that_cannot_be_stored_has_nothing_to_undo(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = ServiceUnderTest()
+
+    async def fail(_: Room) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(service.store, "add", fail)
+    with pytest.raises(OSError, match="disk full"):
+        await service.rooms.create(WEB)
+    assert (service.fake.rooms.calls, service.fake.identity.calls) == ({}, {})
+
+
+@pytest.mark.parametrize("settings", [{"layout": "sister"}, {"layout": "shared"}, {"mixed": True}])
+async def test_what_needs_an_acs_room_cannot_be_set_without_one(settings: dict[str, Any]) -> None:
+    service = ServiceUnderTest()
+    change = ChangedSettings(**settings)
+    with pytest.raises(NotSupported, match="media acs"):
+        await service.rooms.create(WEB.model_copy(update={"settings": change}))
+    room = await service.rooms.create(WEB)
+    with pytest.raises(NotSupported, match="media acs"):
+        await service.rooms.change(room.room_id, ChangedRoom(settings=change))
+
+
+async def test_a_phone_cannot_be_in_a_room_without_acs() -> None:
+    service = ServiceUnderTest()
+    phone = NewParticipant(display_name="Dora", speaks="es-ES", phone_number="+15551234567")
+    with pytest.raises(NotSupported, match="a phone"):
+        await service.rooms.create(WEB.model_copy(update={"participants": [phone]}))
+    room = await service.rooms.create(WEB)
+    with pytest.raises(NotSupported, match="a phone"):
+        await service.rooms.roster.add(room.room_id, phone)
 
 
 # --- phones -----------------------------------------------------------------------------------------------
