@@ -17,13 +17,14 @@ from fastapi import FastAPI
 
 from bot import health
 from bot.booth import BoothFactory
-from bot.calls.dispatcher import Dispatcher
 from bot.calls.environment import CallAddresses
 from bot.calls.replicas.registry import Registry
 from bot.calls.service import CallService
 from bot.config import Settings
 from bot.error_responses import install_error_handlers
 from bot.interpreter_control import InterpreterController
+from bot.listening.listener_rooms import ListenerRooms, closest
+from bot.listening.room_changes import RoomChanges
 from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.shared_room import SharedRooms
 from bot.outputs.webhook_events import WebhookEvents
@@ -35,7 +36,7 @@ from bot.realtime.engines import Translation, booth_factory
 from bot.realtime.translation_messages import TranslationSettings
 from bot.resources import LIMITS, Resources, open_resources, required
 from bot.room_factory import RoomFactory
-from bot.room_plans import StoredRoomPlans, follow_change, follow_removal
+from bot.room_plans import StoredRoomPlans
 from bot.tasks import Background, ServiceTasks
 from bot.ticket_agreement import TicketAgreement
 from http_serving.bearer_tokens import KeySet, TokenVerifier, event_grid_only, fetch_over_http
@@ -46,8 +47,10 @@ from http_serving.openapi import complete_openapi
 from http_serving.rate_limiter import TokenBuckets
 from http_serving.refusals import Refusals
 from http_serving.security_headers import SecurityHeaders
+from listeners import routes as listener_routes
 from listeners.feed import Feed
 from listeners.page_routes import KnowsCode, Pages
+from listeners.sockets.door import Door
 from listeners.tickets import Tickets
 from media_streaming import routes as media_routes
 from rooms_admin import api as admin_routes
@@ -57,12 +60,9 @@ from rooms_admin.auth.api_keys import Admins, ApiKeys, ClaimsOfToken, VerifyBear
 from rooms_admin.auth.guest_keys import GuestKeys
 from rooms_admin.auth.join_attempts import JoinAttempts
 from rooms_admin.auth.refusal_log import RefusalLog
-from rooms_admin.integrations.subscriptions import SubscriptionStore
 from rooms_admin.retention import Retention
 from rooms_admin.rooms.requests import TicketPurpose
-from rooms_admin.rooms.room import Room
 from rooms_admin.rooms.service import RoomService
-from rooms_admin.transcripts.recorder import TranscriptRecorder
 from rooms_admin.transcripts.usage import Prices
 from webhooks import routes as webhook_routes
 
@@ -72,27 +72,6 @@ API_VERSION = "1.0"
 logger = logging.getLogger(__name__)
 
 
-class _RoomWatcher:
-    """Has running calls follow what admins change; ends the call of a deleted room and drops what is kept for it."""
-
-    def __init__(
-        self, dispatcher: Dispatcher, archive: TranscriptRecorder, subscriptions: SubscriptionStore, feed: Feed
-    ) -> None:
-        self._dispatcher = dispatcher
-        self._archive = archive
-        self._subscriptions = subscriptions
-        self._feed = feed
-
-    def changed(self, room: Room) -> None:
-        follow_change(self._dispatcher, room)
-
-    def removed(self, room: Room) -> None:
-        follow_removal(self._dispatcher, room)
-        self._archive.forget(room.room_id)
-        self._subscriptions.forget_room(room.room_id)
-        self._feed.close_room(room.room_id, "room_deleted")
-
-
 @dataclass(frozen=True, slots=True)
 class Service:
     """The parts of the service that routes use or that have to run."""
@@ -100,6 +79,7 @@ class Service:
     calls: CallService
     controller: InterpreterController
     rooms: RoomService
+    listener_rooms: ListenerRooms
     verifier: TokenVerifier
     capabilities: Capabilities | None
     """Of the translation deployment, if the settings name one."""
@@ -118,6 +98,8 @@ class Interpreter:
         """None until the application has started."""
         self.background = Background()
         """What runs while the application serves. When part of it fails, the process has to end."""
+        self.door: Door | None = None
+        """Admits listeners; None until the application has started."""
         self.feed = Feed()
         """What listeners outside the calls follow."""
         self.refusals = Refusals()
@@ -143,9 +125,16 @@ class Interpreter:
             self._key_file.read_again()
 
     async def drain(self) -> None:
-        """Accept no new calls, let running utterances finish, leave the calls. Await it before the server stops."""
+        """Accept nobody new, let running utterances finish, leave the calls, then the listeners.
+
+        Await it before the server stops. Listeners go last: what is finished is still theirs to read and hear.
+        """
+        if self.door is not None:
+            self.door.close()
         if self.calls is not None:
             await self.calls.drain(self._settings.drain_s)
+        if self.door is not None:
+            await self.door.drain()
 
     @asynccontextmanager
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
@@ -154,9 +143,22 @@ class Interpreter:
             service = build(self._settings, resources)
             self.calls = service.calls
             limits = RateLimits(self._settings, asyncio.get_running_loop().time)
+            ticket_secret = _ticket_secret(self._settings)
+            self.door = Door(
+                Tickets(ticket_secret), service.listener_rooms.find, closest, self.feed, count_refusal=limits.unproven
+            )
             # In a thread: FastAPI and pydantic read source files to describe the routes.
             await asyncio.to_thread(
-                add_routes, app, self._settings, resources, service, limits, self._keys, self.background
+                add_routes,
+                app,
+                self._settings,
+                resources,
+                service,
+                limits,
+                self._keys,
+                self.background,
+                self.door,
+                ticket_secret,
             )
             chores = dict(service.chores)
             chores["refusals"] = partial(self.refusals.run, RefusalLog(resources.storage.key_value).keep)
@@ -202,7 +204,11 @@ def build(settings: Settings, resources: Resources) -> Service:
         clock=loop.time,
         emit=factory.emit_call_event,
     )
-    watcher = _RoomWatcher(calls.dispatcher, storage.transcripts, storage.subscriptions, resources.feed)
+    controller = InterpreterController(calls.commands, plans, capabilities)
+    listener_rooms = ListenerRooms(
+        storage.rooms.get, controller.state, lambda: calls.active_calls.all, resources.feed, loop.time
+    )
+    watcher = RoomChanges(calls.dispatcher, storage.transcripts, storage.subscriptions, resources.feed, listener_rooms)
     rooms = RoomService(storage.rooms, resources.acs_rooms, watcher=watcher)
     retention = Retention(
         storage.rooms,
@@ -220,13 +226,13 @@ def build(settings: Settings, resources: Resources) -> Service:
         "frame timer": frame_timer.run,
         "calls": calls.run,
         "storage": storage.run,
+        "listener rooms": listener_rooms.run,
         "retention": retention.run,
         "deliveries": deliveries.run,
         **({} if capabilities is None else {"capabilities": capabilities.run}),
         **({} if agreement is None else {"ticket agreement": agreement.run}),
     }
-    controller = InterpreterController(calls.commands, plans, capabilities)
-    return Service(calls, controller, rooms, _acs_verifier(settings), capabilities, agreement, chores)
+    return Service(calls, controller, rooms, listener_rooms, _acs_verifier(settings), capabilities, agreement, chores)
 
 
 def add_routes(
@@ -237,10 +243,11 @@ def add_routes(
     limits: RateLimits,
     keys: ApiKeys,
     background: Background,
+    door: Door,
+    ticket_secret: str,
 ) -> None:
     """Add every route to the application, and the description of all of them."""
     dispatcher, rooms, storage = service.calls.dispatcher, service.rooms, resources.storage
-    ticket_secret = _ticket_secret(settings)
     issue_ticket = _ticket_issuer(Tickets(ticket_secret))
     secret, event_grid = settings.event_grid_secret, _event_grid_verifier(settings)
     app.include_router(
@@ -260,6 +267,7 @@ def add_routes(
             limits=limits.media(),
         )
     )
+    app.include_router(listener_routes.router(door, resources.feed))
     guard = RequestGuard(Admins(keys, _entra(settings)), limits.admin(), storage.idempotency)
     app.include_router(
         admin_routes.router(

@@ -51,6 +51,10 @@ class RateLimits:
             self._unproven.take, self._buckets(DELIVERIES_PER_S).take, self._buckets(CALLBACKS_PER_S).take
         )
 
+    def unproven(self, network: str) -> float:
+        """Count a refusal to somebody without proof."""
+        return self._unproven.take(network)
+
     def media(self) -> MediaLimits:
         return MediaLimits(self._unproven.take, self._buckets(DIALS_PER_S).take)
 

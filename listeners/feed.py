@@ -17,14 +17,21 @@ A room is known while a call publishes into it or a listener reads it. Without r
 
 from __future__ import annotations
 
+import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from listeners.messages import CaptionMessage, LaneSignal, SignalMessage
-from listeners.readers import AudioReader, CaptionReader, Line, Reader, SignalReader
+from listeners.messages import (
+    CaptionMessage,
+    InterpreterSignal,
+    Line,
+    Signal,
+)
+from listeners.readers import AudioReader, CaptionReader, Reader, SignalReader
+from listeners.room_signals import RoomSignals
 from listeners.rooms import RoomState
 
 AUDIO_LIMIT_MS = 1_000
@@ -70,16 +77,15 @@ class _Room:
     captions: set[CaptionReader]
     signals: set[SignalReader]
     audio: dict[str, set[AudioReader]]
-    suppressed: dict[tuple[str, str], int]
-    """By speaker and language: number of channels on which the interpretation is playing."""
-    degraded: dict[tuple[str, str], LaneSignal]
-    """By speaker and language: the latest signal of lanes that are not served as requested."""
     pinned: OrderedDict[tuple[str, str], _Kept]
     """Lines replayed to everybody who joins during the call, however late."""
     wanted: Counter[str]
     """How many readers there are of the captions or the audio of each language."""
     watchers: list[WantedChanged]
     sockets: set[StateChanged]
+    known_from: int
+    """Position after which every line of the room is kept."""
+    state: RoomSignals = field(default_factory=RoomSignals)
 
     @property
     def readers(self) -> list[Reader[Any]]:
@@ -98,6 +104,7 @@ class Feed:
         captions_lost_limit: int = CAPTIONS_LOST_LIMIT,
         signal_limit: int = SIGNAL_LIMIT,
         replayed_lines: int = REPLAYED_LINES,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._audio_limit_ms = audio_limit_ms
         self._caption_limit = max(caption_limit, replayed_lines)
@@ -105,8 +112,12 @@ class Feed:
         self._signal_limit = signal_limit
         self._replayed_lines = replayed_lines
         self._rooms: dict[str, _Room] = {}
+        self.listeners_changed: Callable[[str], None] = lambda room_id: None
+        """Called with the id of a room when a reader of captions or of audio has come or gone."""
+        self._wall_clock = wall_clock
         self._position = 0
-        """Position of the last line of any room. It grows across calls: returning readers get what they missed."""
+        """Position of the last line of any room. It grows across calls and processes, since it follows the wall clock:
+        returning readers get what they missed."""
         self._published = self._dropped_frames = self._dropped_lines = self._cut = 0
 
     def statistics(self) -> Statistics:
@@ -137,37 +148,41 @@ class Feed:
             return
         if readers_changed in room.watchers:
             room.watchers.remove(readers_changed)
-        for speaker, language in list(room.suppressed):
-            self._signal(room, SignalMessage("restore_original", speaker, language))
-        room.suppressed.clear()
-        for speaker, language in list(room.degraded):
-            self._served(room, speaker, language, "", "")
+        self._signal(room, room.state.call_ended(self._now_us()))
         room.calls = max(0, room.calls - 1)
         if not room.calls:
             room.pinned.clear()
         self._forget_if_unused(room_id)
 
-    def caption(self, caption: CaptionMessage, languages: tuple[str, ...] = (), *, pinned: bool = False) -> None:
+    def caption(
+        self, caption: CaptionMessage, languages: tuple[str, ...] = (), *, pinned: bool = False, position: int = 0
+    ) -> None:
         """Publish the latest revision of a line; a pinned line is replayed while the call lasts.
 
         Args:
             languages: whose readers it is for, if not only those of its own language.
+            position: that which another process has given it; 0 for a line of this process.
         """
         room = self._rooms.get(caption.room_id)
         if room is None:
             return
-        self._position += 1
+        self._position = max(self._position, position) if position else self._next_position()
         self._published += 1
-        line = self._position, caption
+        line = Line(position or self._position, caption, pinned=pinned)
         languages = languages or (caption.language,)
         key = caption.utterance_id, caption.language
         log, limit = (room.pinned, PINNED_LINES) if pinned else (room.log, self._replayed_lines)
         log.pop(key, None)
         log[key] = line, languages
         if len(log) > limit:
-            log.popitem(last=False)
+            forgotten, _ = log.popitem(last=False)[1]
+            room.known_from = max(room.known_from, forgotten.position)
         for reader in list(room.captions):
             self._dropped_lines += reader.put(line, languages)
+
+    def _next_position(self) -> int:
+        self._position = max(self._position + 1, self._now_us())
+        return self._position
 
     def audio(self, room_id: str, channel: str, pcm: bytes) -> None:
         """Publish a frame of 20 ms on a channel."""
@@ -187,39 +202,33 @@ class Feed:
 
     def voice_begins(self, room_id: str, speaker_id: str, language: str) -> None:
         """Note that a speaker's interpretation is about to play on one more channel."""
-        room = self._rooms.get(room_id)
-        if room is None:
-            return
-        key = speaker_id, language
-        room.suppressed[key] = room.suppressed.get(key, 0) + 1
-        if room.suppressed[key] == 1:
-            self._signal(room, SignalMessage("suppress_original", speaker_id, language))
+        if (room := self._rooms.get(room_id)) is not None:
+            self._signal(room, room.state.voice_begins(speaker_id, language, self._now_us()))
 
     def voice_ends(self, room_id: str, speaker_id: str, language: str) -> None:
-        room = self._rooms.get(room_id)
-        key = speaker_id, language
-        if room is None or key not in room.suppressed:
-            return
-        room.suppressed[key] -= 1
-        if not room.suppressed[key]:
-            del room.suppressed[key]
-            self._signal(room, SignalMessage("restore_original", speaker_id, language))
+        if (room := self._rooms.get(room_id)) is not None:
+            self._signal(room, room.state.voice_ends(speaker_id, language, self._now_us()))
 
     def lane_served(self, room_id: str, speaker_id: str, language: str, engine: str, reason: str) -> None:
         """Signal that a lane is served by another engine (empty: by none), or, without a reason, as requested again."""
-        room = self._rooms.get(room_id)
-        if room is not None:
-            self._served(room, speaker_id, language, engine, reason)
+        if (room := self._rooms.get(room_id)) is not None:
+            self._signal(room, room.state.lane_served(speaker_id, language, engine, reason))
 
-    def _served(self, room: _Room, speaker_id: str, language: str, engine: str, reason: str) -> None:
-        key = speaker_id, language
-        signal = LaneSignal("lane_degraded" if reason else "lane_restored", speaker_id, language, engine, reason)
-        known = room.degraded.pop(key, None)
-        if reason:
-            room.degraded[key] = signal
-        elif known is None:
-            return
-        self._signal(room, signal)
+    def interpreter(self, room_id: str, signal: InterpreterSignal) -> None:
+        """Signal what the interpreter does, if that is news."""
+        if (room := self._rooms.get(room_id)) is not None:
+            self._signal(room, room.state.interpreter_does(signal))
+
+    def speaking(self, room_id: str, speakers: frozenset[str]) -> None:
+        """Signal who has begun or ceased to speak."""
+        if (room := self._rooms.get(room_id)) is not None:
+            self._signal(room, room.state.speak(speakers))
+
+    def present(self, room_id: str) -> tuple[InterpreterSignal, frozenset[str]]:
+        """Return what the interpreter of a room does, and who speaks."""
+        room = self._rooms.get(room_id)
+        state = RoomSignals() if room is None else room.state
+        return state.interpreter, state.speaking
 
     def room_state(self, room_id: str, state: RoomState) -> None:
         """Tell everybody who watches a room that its state has changed."""
@@ -242,10 +251,14 @@ class Feed:
         for reader in () if room is None else room.readers:
             reader.close(reason)
 
-    def _signal(self, room: _Room, signal: SignalMessage | LaneSignal) -> None:
-        self._published += 1
-        for reader in list(room.signals):
-            reader.put(signal)
+    def _signal(self, room: _Room, signals: Sequence[Signal]) -> None:
+        for signal in signals:
+            self._published += 1
+            for reader in list(room.signals):
+                reader.put(signal)
+
+    def _now_us(self) -> int:
+        return round(self._wall_clock() * 1_000_000)
 
     # --- reading ---------------------------------------------------------------------------------------
 
@@ -254,38 +267,56 @@ class Feed:
 
         Args:
             language: only lines for its readers: in this language, else in another variety of it; None: all lines.
-            since: position of the last line seen; a position that was never issued counts as 0, since it comes from a
-                process that has ended.
+            since: position of the last line seen; 0 for none.
         """
         room = self._room(room_id)
-        kept = sorted((*room.pinned.values(), *room.log.values()), key=lambda kept: kept[0][0])
-        missed = [each for each in kept if each[0][0] > since or since > self._position]
+        kept = sorted((*room.pinned.values(), *room.log.values()), key=lambda kept: kept[0].position)
+        missed = [(line.replayed, languages) for line, languages in kept if line.position > since]
         limit = max(self._caption_limit, len(missed))
         reader = CaptionReader(partial(self._left, room_id), language, limit, self._captions_lost_limit)
         for line, languages in missed:
             reader.put(line, languages)
         room.captions.add(reader)
+        self.listeners_changed(room_id)
         self._count(room, language, 1)
         return reader
+
+    def keeps_all_since(self, room_id: str, position: int) -> bool:
+        """Return whether all lines of a room after a position are still kept."""
+        room = self._rooms.get(room_id)
+        return room is not None and room.known_from <= position
 
     def read_audio(self, room_id: str, channel: str) -> AudioReader:
         """Read the audio of a channel from now on."""
         room = self._room(room_id)
         reader = AudioReader(partial(self._left, room_id), channel, self._audio_limit_ms)
         room.audio.setdefault(channel, set()).add(reader)
+        self.listeners_changed(room_id)
         self._count(room, channel, 1)
         return reader
+
+    def listeners(self, room_id: str) -> dict[str, int]:
+        """Count who follows a room by language; somebody who hears and reads a language counts once."""
+        room = self._rooms.get(room_id)
+        if room is None:
+            return {}
+        reading = Counter(reader.language for reader in room.captions if reader.language is not None)
+        hearing = Counter({channel: len(readers) for channel, readers in room.audio.items()})
+        return dict(sorted((reading | hearing).items()))
 
     def read_signals(self, room_id: str) -> SignalReader:
         """Read signals, beginning with those that describe the current state."""
         room = self._room(room_id)
         reader = SignalReader(partial(self._left, room_id), self._signal_limit)
-        for speaker, language in room.suppressed:
-            reader.put(SignalMessage("suppress_original", speaker, language))
-        for degraded in room.degraded.values():
-            reader.put(degraded)
+        for signal in room.state.current():
+            reader.put(signal)
         room.signals.add(reader)
         return reader
+
+    def is_followed(self, room_id: str) -> bool:
+        """Return whether anybody reads or watches a room."""
+        room = self._rooms.get(room_id)
+        return room is not None and bool(room.sockets or room.readers)
 
     def watch_room(self, room_id: str, changed: StateChanged) -> Callable[[], None]:
         """Call `changed` with each new state of a room, until the function that is returned is called."""
@@ -304,7 +335,7 @@ class Feed:
         room = self._rooms.get(room_id)
         if room is None:
             room = self._rooms[room_id] = _Room(
-                0, OrderedDict(), set(), set(), {}, {}, {}, OrderedDict(), Counter(), [], set()
+                0, OrderedDict(), set(), set(), {}, OrderedDict(), Counter(), [], set(), self._next_position()
             )
         return room
 
@@ -327,6 +358,7 @@ class Feed:
         room = self._rooms.get(room_id)
         if room is None:
             return
+        self.listeners_changed(room_id)
         if isinstance(reader, CaptionReader):
             room.captions.discard(reader)
             self._count(room, reader.language, -1)

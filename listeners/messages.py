@@ -24,6 +24,41 @@ class CaptionMessage(msgspec.Struct, frozen=True, tag_field="event", tag="captio
     is_final: bool
     timestamp_ms: int
     """When the utterance began, since the Unix epoch."""
+    original: bool = False
+    """Whether these are the speaker's own words."""
+    typed: bool = False
+    """Whether they were typed, and not spoken."""
+
+
+class Line:
+    """A caption with its position, as it is sent. The JSON is made once for all readers."""
+
+    def __init__(self, position: int, caption: CaptionMessage, *, pinned: bool = False, history: bool = False) -> None:
+        self.position = position
+        """Microseconds since the Unix epoch, about: later lines have higher ones, whichever process published them."""
+        self.caption = caption
+        self._pinned = pinned
+        self._history = history
+        self._encoded = ""
+        self._replayed: Line | None = None
+
+    @property
+    def replayed(self) -> Line:
+        """The same line for a reader who was not there when it was published."""
+        if self._replayed is None:
+            self._replayed = Line(self.position, self.caption, pinned=self._pinned, history=True)
+        return self._replayed
+
+    @property
+    def encoded(self) -> str:
+        """The caption message in JSON."""
+        if not self._encoded:
+            fields = msgspec.structs.asdict(self.caption)
+            shown = {"typed": self.caption.typed, "history": self._history, "pinned": self._pinned}
+            del fields["typed"]
+            fields |= {"position": str(self.position)} | {name: True for name, is_so in shown.items() if is_so}
+            self._encoded = msgspec.json.encode({"event": "caption", **fields}).decode()
+        return self._encoded
 
 
 class LaneSignal(msgspec.Struct, frozen=True):
@@ -46,3 +81,31 @@ class SignalMessage(msgspec.Struct, frozen=True):
     speaker_id: str
     language: str
     """The language into which the speaker is interpreted."""
+    at_us: int
+    """Microseconds since the Unix epoch, by the clock of the audio frames: the first frame of the interpretation is not
+    earlier, its last one not later."""
+
+
+InterpreterCondition = Literal["listening", "interpreting", "behind", "captions_only", "paused", "off"]
+
+
+class InterpreterSignal(msgspec.Struct, frozen=True):
+    """What the interpreter of a room does now."""
+
+    state: InterpreterCondition
+    behind_ms: int = 0
+    """Length of the interpretation that waits to be heard, where it waits longest."""
+    reason: str = ""
+    """Why it is `captions_only` or `off`; empty if there is none."""
+    type: Literal["interpreter"] = "interpreter"
+
+
+class SpeakingSignal(msgspec.Struct, frozen=True):
+    """A person begins or ceases to speak."""
+
+    speaker_id: str
+    speaking: bool
+    type: Literal["speaking"] = "speaking"
+
+
+Signal = SignalMessage | LaneSignal | InterpreterSignal | SpeakingSignal

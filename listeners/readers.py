@@ -7,14 +7,12 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
-from listeners.messages import CaptionMessage, LaneSignal, SignalMessage
+from listeners.messages import Line, Signal
 
 FRAME_MS = 20
 
 Item = TypeVar("Item")
 Leave = Callable[["Reader[Any]"], None]
-Line = tuple[int, CaptionMessage]
-"""A caption with its position, which a returning reader sends as the last it has seen."""
 
 
 class Reader(Generic[Item]):
@@ -28,6 +26,8 @@ class Reader(Generic[Item]):
         """Why it ended: `too_slow`, `left`, or the reason with which the room was closed."""
         self.dropped = 0
         """Items dropped because this reader was too slow."""
+        self.on_end: Callable[[], None] | None = None
+        """Called when it ends, for whoever is still busy with an earlier item."""
         self._leave = leave
         self._ready: asyncio.Future[None] | None = None
 
@@ -54,6 +54,8 @@ class Reader(Generic[Item]):
         self.reason = reason
         self._wake()
         self._leave(self)
+        if self.on_end is not None:
+            self.on_end()
 
     def _wake(self) -> None:
         if self._ready is not None and not self._ready.done():
@@ -103,7 +105,7 @@ class AudioReader(Reader[bytes]):
 
 
 class CaptionReader(Reader[Line]):
-    """Lines with their positions, of one language or of all. Positions only increase."""
+    """Lines of one language or of all. Their positions only increase."""
 
     def __init__(self, leave: Leave, language: str | None, limit: int, lost_limit: int) -> None:
         super().__init__(leave)
@@ -114,7 +116,7 @@ class CaptionReader(Reader[Line]):
 
     def put(self, line: Line, languages: Sequence[str]) -> int:
         """Add a line that is for the readers of these languages; return how many were dropped."""
-        _, caption = line
+        caption = line.caption
         if self.language is not None and self.language not in languages:
             return 0
         key = caption.utterance_id, caption.language
@@ -139,15 +141,15 @@ class CaptionReader(Reader[Line]):
         return self._lines.popitem(last=False)[1]
 
 
-class SignalReader(Reader[SignalMessage | LaneSignal]):
-    """Signals about original voices and lanes, beginning with those that describe the current state."""
+class SignalReader(Reader[Signal]):
+    """Signals of a room, beginning with those that describe the current state."""
 
     def __init__(self, leave: Leave, limit: int) -> None:
         super().__init__(leave)
-        self._signals: deque[SignalMessage | LaneSignal] = deque()
+        self._signals: deque[Signal] = deque()
         self._limit = limit
 
-    def put(self, signal: SignalMessage | LaneSignal) -> None:
+    def put(self, signal: Signal) -> None:
         if len(self._signals) >= self._limit:
             self.dropped += len(self._signals)
             self._signals.clear()
@@ -159,5 +161,5 @@ class SignalReader(Reader[SignalMessage | LaneSignal]):
     def _waiting(self) -> int:
         return len(self._signals)
 
-    def _take(self) -> SignalMessage | LaneSignal:
+    def _take(self) -> Signal:
         return self._signals.popleft()

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 RoomState = Literal["created", "active", "paused", "ended"]
 """`created`: nothing was interpreted yet, or nobody is there now; `ended`: the room is deleted or has expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody on the roster of a room."""
+
+    participant_id: str
+    name: str
+    speaks: str
+    hears: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +28,8 @@ class ListenedRoom:
     name: str
     languages: tuple[str, ...]
     state: RoomState
+    people: Mapping[str, Person] = field(default_factory=dict)
+    """By participant id."""
 
 
 FindRoom = Callable[[str], Awaitable[ListenedRoom | None]]

@@ -266,6 +266,11 @@ class InterpreterSession:
         return self._paused
 
     @property
+    def speaking(self) -> frozenset[str]:
+        """Who speaks now."""
+        return frozenset(self._turns.current)
+
+    @property
     def open_entries(self) -> list[Entry]:
         return self._renditions.entries()
 

@@ -41,6 +41,7 @@ class ListenerPublisher:
                 text=line.text,
                 is_final=line.is_final,
                 timestamp_ms=line.timestamp_ms + self.began_at_ms,
+                original=line.is_original,
             ),
             languages=line.languages,
             pinned=line.pinned,

@@ -22,6 +22,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from http_serving.refusals import refused
+from listeners.readers import Item, Reader
 from listeners.rooms import ListenedRoom, RoomState
 from listeners.sockets.closing import CloseCode
 from listeners.tickets import Ticket
@@ -161,6 +162,20 @@ class ListenerSocket:
             if self._until is not None:
                 self._until.reschedule(self._loop.time())
 
+    def follow(self, reader: Reader[Item], encode: Callable[[Item], str | bytes]) -> None:
+        """Send what a reader reads, for as long as the socket is served; a reader that was too slow closes it."""
+
+        def ended() -> None:
+            if reader.reason == "too_slow":
+                self.close(CloseCode.TOO_SLOW, "too_slow")
+
+        async def send_all() -> None:
+            async for item in reader:
+                await self.send(encode(item))
+
+        reader.on_end = ended
+        self.beside(send_all(), "listener reader")
+
     # --- serving ---------------------------------------------------------------------------------------
 
     def beside(self, work: Coroutine[Any, Any, None], name: str) -> None:
@@ -179,17 +194,20 @@ class ListenerSocket:
                 if self.closed is not None:
                     self._until.reschedule(self._loop.time())
                 self._beat = self._loop.call_later(self._heartbeat_ms / 1000, self._send_heartbeat)
-                await work(self)
-                for task in (*self._beside, self._writing):
-                    if task is not None:
-                        task.cancel()
+                try:
+                    await work(self)
+                finally:
+                    self._group = None  # what is posted from now on is among the last words
+                    for task in (*self._beside, self._writing):
+                        if task is not None:
+                            task.cancel()
         except* (PeerGone, TimeoutError):
             pass
         except* Exception as errors:  # the socket's error boundary: others are not affected
             logger.error("listener socket failed", exc_info=errors, extra={"room_id": self.room.room_id})
             self.closed = self.closed or (CloseCode.FAILED, "internal_error")
         finally:
-            self._group = self._until = None
+            self._until = None
             if self._beat is not None:
                 self._beat.cancel()
         await self._say_goodbye()
@@ -259,6 +277,7 @@ class ListenerSocket:
             self._beat_sent = None
         return None
 
-    def unknown(self, message: Message) -> None:
-        """Tell the peer that this socket has no such message."""
-        self.error("unknown_message", f"this socket has no message {message[self.tag][:40]!r}")
+    def unknown(self, message: Message | bytes) -> None:
+        """Tell the peer that this socket takes no such message, or no frames."""
+        kind = "binary frame" if isinstance(message, bytes) else f"message {message[self.tag][:40]!r}"
+        self.error("unknown_message", f"this socket takes no {kind}")

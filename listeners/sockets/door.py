@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
@@ -24,7 +24,7 @@ from http_serving.errors import Overloaded
 from http_serving.rate_limiter import CountRequest
 from http_serving.refusals import refuse_upgrade, refused
 from listeners.feed import Feed
-from listeners.rooms import FindRoom, ListenedRoom, MatchLanguage
+from listeners.rooms import FindRoom, ListenedRoom, MatchLanguage, RoomState
 from listeners.sockets.closing import CloseCode, SocketRefused
 from listeners.sockets.connection import HEARTBEAT_MS, ListenerSocket, Tag
 from listeners.tickets import Ticket, TicketRefused, Tickets, TicketUse
@@ -68,6 +68,18 @@ class Asked:
         return found
 
 
+class Drained(Protocol):
+    """Whatever serves a listener, as far as a drain is concerned."""
+
+    def drain(self, reconnect_after_ms: int) -> None:
+        """Ask the peer to connect again, and end."""
+        ...
+
+    def tell_room_state(self, state: RoomState) -> None:
+        """Tell the peer that the state of the room has changed; a room that has ended ends it."""
+        ...
+
+
 ServeSocket = Callable[[ListenerSocket], Awaitable[None]]
 """Serves an admitted socket; the first it does is `hello`."""
 OpenSocket = Callable[[Asked], ServeSocket]
@@ -102,7 +114,7 @@ class Door:
         self._wall_clock = wall_clock
         self._by_ticket: Counter[str] = Counter()
         self._by_network: Counter[str] = Counter()
-        self._sockets: dict[ListenerSocket, None] = {}
+        self._open: dict[Drained, None] = {}
         """Oldest first."""
         self._draining = False
         self._empty = asyncio.Event()
@@ -114,12 +126,12 @@ class Door:
     async def drain(self) -> None:
         """Ask all peers to connect again, each a little later than the one before, and wait until they are gone."""
         self.close()
-        sockets = list(self._sockets)
+        sockets = list(self._open)
         for place, socket in enumerate(sockets):
             socket.drain(round(DRAIN_WITHIN_S * 1000 * place / len(sockets)))
             if place % 50 == 49:
                 await asyncio.sleep(0)  # calls are being left meanwhile
-        if self._sockets:
+        if self._open:
             try:
                 await asyncio.wait_for(self._empty.wait(), DRAIN_WITHIN_S)
             except TimeoutError:
@@ -153,7 +165,7 @@ class Door:
                 raise SocketRefused("rate_limited", "too many requests", retry_after_ms=wait_ms) from error
             raise SocketRefused(error.reason, str(error)) from error
 
-    async def asked(self, scope: Scope, ticket: Ticket, query: Mapping[str, str]) -> Asked:
+    async def asked(self, ticket: Ticket, query: Mapping[str, str]) -> Asked:
         """Return what is asked for of a room. `SocketRefused` if there is no such room, or it has ended."""
         room = await self._find_room(ticket.room_id)
         if room is None or room.state == "ended":
@@ -175,7 +187,7 @@ class Door:
             text = query.get("ticket", "")
             ticket = self.check_ticket(scope, text, purposes, scope["path_params"]["room_id"])
             with self.place(scope, text):
-                asked = await self.asked(scope, ticket, query)
+                asked = await self.asked(ticket, query)
                 serve = open_socket(asked)
                 prove_listener(scope)
                 await self._serve(scope, receive, send, asked, serve, tag)
@@ -202,15 +214,21 @@ class Door:
             heartbeat_ms=self._heartbeat_ms,
             wall_clock=self._wall_clock,
         )
-        leave = self._feed.watch_room(asked.room.room_id, socket.tell_room_state)
-        self._sockets[socket] = None
+        with self.inside(asked.room.room_id, socket):
+            await socket.serve(serve)
+
+    @contextmanager
+    def inside(self, room_id: str, listener: Drained) -> Iterator[None]:
+        """Count a listener among those who are told of the room and of a drain."""
+        leave = self._feed.watch_room(room_id, listener.tell_room_state)
+        self._open[listener] = None
         self._empty.clear()
         try:
-            await socket.serve(serve)
+            yield
         finally:
             leave()
-            del self._sockets[socket]
-            if not self._sockets:
+            del self._open[listener]
+            if not self._open:
                 self._empty.set()
 
 

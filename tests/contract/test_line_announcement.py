@@ -26,7 +26,7 @@ async def test_it_is_heard_once_in_each_language_and_read_by_who_joins_late() ->
             await asyncio.sleep(1.5)  # whatever else might be said
             heard = {"Ana": bytes(ana.heard), "Luis": bytes(luis.heard)}
             late = whole.service.feed.read_captions(room.room_id, "es-ES")
-            _, caption = await anext(late)
+            caption = (await anext(late)).caption
             late.close()
         transcript = await room.transcript()
     assert [(one["kind"], one["state"]) for one in passages] == [("announcement", "spoken")] * 2

@@ -60,7 +60,7 @@ async def test_varieties_of_a_language_share_one_voice_and_its_captions(english:
             await asyncio.sleep(1.0)
             assert read_markers(bytes(rui.heard)) == [0], "it is said once"
             assert await targets(room, 1) == ["pt-BR"]
-        _, caption = await anext(reader)
+        caption = (await anext(reader)).caption
         assert caption.language == "pt-BR"
         for language in ("pt-PT", "pt-BR", "pt"):
             found = await whole.api("GET", f"/api/rooms/{room.room_id}/transcript?language={language}")

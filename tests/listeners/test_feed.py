@@ -32,7 +32,7 @@ def frame(number: int) -> bytes:
 
 
 async def texts(reader: Reader[Any]) -> list[str]:
-    return [line.text for _, line in await read(reader)]
+    return [line.caption.text for line in await read(reader)]
 
 
 async def test_captions_reach_readers_of_their_language_and_of_all() -> None:
@@ -148,11 +148,11 @@ async def test_what_is_pinned_is_read_by_whoever_joins_while_the_call_lasts() ->
     for number in range(10):
         feed.caption(caption(number))
     late = feed.read_captions(ROOM)
-    assert [(await anext(late))[1].utterance_id for _ in range(4)] == ["u-99", "u-7", "u-8", "u-9"]
+    assert [(await anext(late)).caption.utterance_id for _ in range(4)] == ["u-99", "u-7", "u-8", "u-9"]
     feed.call_ended(ROOM)
     feed.call_began(ROOM)
     later = feed.read_captions(ROOM)
-    assert (await anext(later))[1].utterance_id == "u-7"
+    assert (await anext(later)).caption.utterance_id == "u-7"
 
 
 async def test_listeners_are_told_how_a_lane_is_served_and_those_who_join_how_it_is_now() -> None:
@@ -205,7 +205,7 @@ async def test_a_reader_of_signals_that_does_not_read_is_cut() -> None:
 
 
 async def test_the_original_is_restored_when_the_last_channel_has_ended() -> None:
-    feed = Feed()
+    feed = Feed(wall_clock=lambda: 1_800_000_000.0)
     reader = feed.read_signals(ROOM)
     feed.voice_begins(ROOM, "ada", "es-ES")
     feed.voice_begins(ROOM, "ada", "es-ES")
@@ -213,7 +213,11 @@ async def test_the_original_is_restored_when_the_last_channel_has_ended() -> Non
     late = feed.read_signals(ROOM)
     feed.voice_ends(ROOM, "ada", "es-ES")
     feed.voice_ends(ROOM, "ada", "es-ES")
-    expected = [SignalMessage("suppress_original", "ada", "es-ES"), SignalMessage("restore_original", "ada", "es-ES")]
+    now_us = 1_800_000_000_000_000
+    expected = [
+        SignalMessage("suppress_original", "ada", "es-ES", now_us),
+        SignalMessage("restore_original", "ada", "es-ES", now_us),
+    ]
     assert await read(reader) == expected
     assert await read(late) == expected
 
@@ -275,11 +279,13 @@ async def test_late_readers_get_each_line_as_it_is_now_from_any_position() -> No
     feed.caption(caption(3, 2, final=True))
     reader = feed.read_captions(ROOM)
     found = await read(reader)
-    assert [line.text for _, line in found] == ["2.1", "4.1", "3.2"]
-    after_first = found[0][0]
+    assert [line.caption.text for line in found] == ["2.1", "4.1", "3.2"]
+    after_first = found[0].position
     assert await texts(feed.read_captions(ROOM, since=after_first)) == ["4.1", "3.2"]
-    assert await texts(feed.read_captions(ROOM, since=found[-1][0])) == []
-    assert await texts(feed.read_captions(ROOM, since=10_000)) == ["2.1", "4.1", "3.2"]
+    assert await texts(feed.read_captions(ROOM, since=found[-1].position)) == []
+    assert [feed.keeps_all_since(ROOM, line.position) for line in found] == [True, True, True]
+    assert not feed.keeps_all_since(ROOM, found[0].position - 1_000_000)
+    assert not feed.keeps_all_since("another room", found[0].position)
 
 
 lines = st.lists(
@@ -303,15 +309,16 @@ def test_a_reader_that_comes_back_ends_up_with_what_one_that_stayed_has(
         for number, (utterance, language, reads) in enumerate(written):
             feed.caption(caption(utterance, number + 1, language))
             if number < left_after and reads:
-                seen, line = await anext(leaves)
-                came_back[line.utterance_id, line.language] = line.text
+                line = await anext(leaves)
+                seen = line.position
+                came_back[line.caption.utterance_id, line.caption.language] = line.caption.text
         leaves.close()
         for reader, have in ((stays, stayed), (feed.read_captions(ROOM, since=seen), came_back)):
             before = 0
-            for position, line in await read(reader):
-                assert position > before
-                before = position
-                have[line.utterance_id, line.language] = line.text
+            for line in await read(reader):
+                assert line.position > before
+                before = line.position
+                have[line.caption.utterance_id, line.caption.language] = line.caption.text
         assert came_back == stayed
 
     asyncio.run(scenario())

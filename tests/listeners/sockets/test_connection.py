@@ -210,3 +210,28 @@ async def test_a_socket_that_was_closed_before_it_was_served_is_closed_at_once()
     async with dialled(application(serve, door(feed)), peer()) as one:
         assert await one.closed() == (CloseCode.REPLACED, "replaced")
     assert feed.statistics().rooms == 0
+
+
+async def test_what_is_posted_while_it_ends_is_among_the_last_words() -> None:
+    async def work(socket: ListenerSocket) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            socket.post(socket.message("late"))
+
+    async def serve(socket: ListenerSocket) -> None:
+        socket.beside(work(socket), "work")
+        await echo(socket)
+        with pytest.raises(RuntimeError):
+            ListenerSocket.beside(unserved(socket), work(socket), "too late")
+
+    async with dialled(application(serve), peer()) as one:
+        await accepted(one)
+        one.says({"event": "bye"})
+        assert await one.hears() == {"event": "late"}
+        assert await one.closed() == (CloseCode.DONE, "")
+
+
+def unserved(socket: ListenerSocket) -> ListenerSocket:
+    """A socket of the same ticket that nobody serves."""
+    return ListenerSocket({}, socket._receive, socket._send, ticket=socket.ticket, room=socket.room)

@@ -93,12 +93,12 @@ async def test_a_server_without_http_refusals_closes() -> None:
 )
 async def test_a_language_is_that_of_the_room(query: dict[str, str], found: str | None) -> None:
     entry = door()
-    asked = await entry.asked({}, TICKETS.issue("captions", "room-1")[1], query)
+    asked = await entry.asked(TICKETS.issue("captions", "room-1")[1], query)
     assert asked.language("floor") == found
 
 
 async def test_a_ticket_for_a_language_needs_none_in_the_address() -> None:
-    asked = await door().asked({}, TICKETS.issue("captions", "room-1", language="es-ES")[1], {})
+    asked = await door().asked(TICKETS.issue("captions", "room-1", language="es-ES")[1], {})
     assert asked.language() == "es-ES"
     assert Asked(asked.ticket, ROOM, {"language": "es"}, asked.match).language() == "es-ES"
 
