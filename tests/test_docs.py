@@ -34,6 +34,8 @@ from http_serving.request_body import BODY_TIMEOUT_S
 from http_serving.server import LARGEST_MESSAGE, PING_S
 from http_serving.websocket_protocol import SMALL, SMALL_PER_S
 from listeners import feed
+from listeners.sockets import connection, door, signaling
+from listeners.sockets.closing import STATUS, CloseCode
 from media_streaming import stream
 from media_streaming.stream import SERVICE_RESTART
 from rooms_admin.api import join_codes, request_guard
@@ -45,7 +47,7 @@ from rooms_admin.rooms.requests import NewRoom
 from rooms_admin.stores.redis import transcripts
 from rooms_admin.transcripts import recorder
 from storage import key_value, redis, sqlite
-from tests.support.sources import ROOT, by_name, imported, module_name
+from tests.support.sources import ROOT, by_name, imported, module_name, sources
 from webhooks import routes as webhook_routes
 
 PAGES = sorted(
@@ -185,6 +187,10 @@ def test_the_limits_on_the_security_page_are_those_of_the_code() -> None:
             f"per network {rate_limits.JOIN_CODES_PER_S:g} per s, {rate_limits.JOIN_CODES_AT_ONCE:g} at once "
             f"| {join_codes.JOIN_BODY_LIMIT // kib} KiB"
         ),
+        "`WS /ws/…`, `GET /api/rooms/{room_id}/captions`": (
+            f"open at once per ticket {door.PER_TICKET}, per network {door.PER_NETWORK:,} "
+            f"| a text message {connection.LARGEST_TEXT // kib} KiB"
+        ),
         "`/healthz`, `/readyz`, `/docs`, `/openapi.json`": "|",
     }
     text = " ".join(page.split())
@@ -263,6 +269,7 @@ def test_the_numbers_on_the_architecture_page_are_those_of_the_code() -> None:
         f"captions | {feed.CAPTION_LIMIT} lines,",
         f"has missed {feed.CAPTIONS_LOST_LIMIT} is closed",
         f"signals | {feed.SIGNAL_LIMIT} |",
+        f"(`listeners/sockets/connection.py`) | {connection.OUTBOX_LIMIT} |",
         f"media socket (`media_streaming/stream.py`) | {stream.OUTBOUND_MS} ms |",
         f"(`rooms_admin/transcripts/recorder.py`) | {recorder.BUFFER_LIMIT:,} items",
         f"(`rooms_admin/integrations/webhook_delivery.py`) | {webhook_delivery.WAITING_LIMIT:,} |",
@@ -271,6 +278,39 @@ def test_the_numbers_on_the_architecture_page_are_those_of_the_code() -> None:
         f"(`storage/key_value.py`) | {key_value.QUEUE_LIMIT:,} per queue",
     ):
         assert sentence in text, sentence
+
+
+def test_the_page_of_sockets_is_that_of_the_code() -> None:
+    """Every kind of message, close code and refusal of the page is in the code, with the same numbers."""
+    page = (ROOT / "docs" / "sockets.md").read_text()
+    kinds = {
+        kind
+        for row in re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| (?:service|client) \|", page, re.MULTILINE)
+        for kind in re.findall(r"`(\w+)`", row)
+    } | set(re.findall(r'"event":"(\w+)"', page))
+    code = "".join(path.read_text() for path in sources("listeners"))
+    assert len(kinds) > 20
+    assert {kind for kind in kinds if f'"{kind}"' not in code} == set()
+    assert set(re.findall(r"^\| (\d{4}) \|", page, re.MULTILINE)) == {str(int(one)) for one in CloseCode}
+    reasons = re.findall(r"^\| \d{4} \| `(\w+)`", page, re.MULTILINE)
+    assert {reason for reason in reasons if not re.search(f'["`]{reason}["`]', code)} == set()
+    refusals = re.findall(r"^\| (`[^|]+`) \| (\d{3}) \|", page, re.MULTILINE)
+    assert {name: int(status) for names, status in refusals for name in re.findall(r"`(\w+)`", names)} == STATUS
+    for code_of_error in re.findall(r"`(not_\w+|no_such_member|too_many|unknown_message)`", page):
+        assert f'"{code_of_error}"' in code
+    text = " ".join(page.split())
+    for sentence in (
+        "for four sockets at a time",
+        f"every {connection.HEARTBEAT_MS // 1000} s: `sent_ms`",
+        f"text messages of {connection.LARGEST_TEXT // 1024} KiB at most",
+        f"{feed.REPLAYED_LINES} lines are kept",
+        f"has missed {feed.CAPTIONS_LOST_LIMIT} lines is closed with {int(CloseCode.TOO_SLOW)}",
+        f"({signaling.MESSAGES_PER_S:g} messages a second per member",
+        f"1 to {signaling.LONGEST_NAME} characters",
+        f"dead peers within {2 * PING_S:g} s",
+    ):
+        assert sentence in text, sentence
+    assert (door.PER_TICKET, connection.ERRORS_LIMIT) == (4, 10), "these are written out"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=by_name)

@@ -15,7 +15,7 @@ from listeners.messages import Line
 from listeners.readers import CaptionReader
 from listeners.rooms import RoomState
 from listeners.sockets.closing import SocketRefused
-from listeners.sockets.connection import HEARTBEAT_MS, ListenerSocket, Message, encode
+from listeners.sockets.connection import HEARTBEAT_MS, OUTBOX_LIMIT, ListenerSocket, Message, encode
 from listeners.sockets.door import Asked, ServeSocket
 from listeners.tickets import TicketUse
 
@@ -111,7 +111,7 @@ class CaptionStream:
 
     def __init__(self, reader: CaptionReader, hello: dict[str, Any], heartbeat_s: float) -> None:
         self._reader = reader
-        self._notices = deque([f"retry: {RETRY_MS}\n\n", _event(encode(hello).decode())])
+        self._notices = deque([f"retry: {RETRY_MS}\n\n", _event(encode(hello).decode())], OUTBOX_LIMIT)
         self._heartbeat_s = heartbeat_s
         self._waiting: asyncio.Timeout | None = None
 

@@ -30,7 +30,7 @@ class CloseCode(IntEnum):
     """Another socket has taken its place."""
 
 
-_STATUS = {
+STATUS = {
     "missing": 401,
     "malformed": 401,
     "signature": 401,
@@ -39,12 +39,14 @@ _STATUS = {
     "room": 403,
     "language": 403,
     "room_unknown": 404,
+    "language_unknown": 400,
+    "after": 400,
     "too_many_sockets": 429,
     "rate_limited": 429,
     "overloaded": 503,
     "draining": 503,
 }
-"""HTTP status by code of the error; any other is 400."""
+"""HTTP status by code of the error; what a kind of socket finds wrong with its own parameters is 400."""
 
 
 class SocketRefused(ServiceError):
@@ -53,4 +55,4 @@ class SocketRefused(ServiceError):
     def __init__(self, code: str, message: str, *, retry_after_ms: int | None = None) -> None:
         super().__init__(message, retry_after_ms=retry_after_ms)
         self.code = code
-        self.status = _STATUS.get(code, 400)
+        self.status = STATUS.get(code, 400)
