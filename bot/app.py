@@ -25,6 +25,7 @@ from bot.error_responses import install_error_handlers
 from bot.interpreter_control import InterpreterController
 from bot.listening.listener_rooms import ListenerRooms, closest
 from bot.listening.room_changes import RoomChanges
+from bot.listening.typed_messages import TypedMessages
 from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.shared_room import SharedRooms
 from bot.outputs.webhook_events import WebhookEvents
@@ -249,6 +250,7 @@ def add_routes(
     """Add every route to the application, and the description of all of them."""
     dispatcher, rooms, storage = service.calls.dispatcher, service.rooms, resources.storage
     issue_ticket = _ticket_issuer(Tickets(ticket_secret))
+    messages = TypedMessages(rooms.current, service.controller.message, resources.identify_language, limits.messages())
     secret, event_grid = settings.event_grid_secret, _event_grid_verifier(settings)
     app.include_router(
         webhook_routes.router(
@@ -267,7 +269,7 @@ def add_routes(
             limits=limits.media(),
         )
     )
-    app.include_router(listener_routes.router(door, resources.feed))
+    app.include_router(listener_routes.router(door, resources.feed, messages.take))
     guard = RequestGuard(Admins(keys, _entra(settings)), limits.admin(), storage.idempotency)
     app.include_router(
         admin_routes.router(
@@ -276,6 +278,7 @@ def add_routes(
             service.controller,
             storage.transcripts,
             issue_ticket=issue_ticket,
+            take_message=messages.take,
             prices=_prices(settings),
         )
     )

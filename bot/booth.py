@@ -36,6 +36,16 @@ class Booth(Protocol):
         """
         ...
 
+    def translate(
+        self, utterance: str, text: str, *, strict: bool = False, speed: float = 1.0, condensed: bool = False
+    ) -> None:
+        """Interpret a typed text, apart from all audio; called again, interpret it again.
+
+        Events carry the utterance's id, without any `SourceText`, and end with one `InterpretationEnded`
+        (`not_supported` from an engine that takes no text), unless `BoothLost` names it.
+        """
+        ...
+
     def pace(self, *, speed: float, condensed: bool) -> None:
         """Use this manner for parts of a simultaneous utterance, which are interpreted before `interpret` is called."""
         ...

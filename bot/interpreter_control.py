@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from bot.calls.commands import CallStatus, CommandRefused, Commands, LaneReport
 from bot.calls.state_machine import CallState
-from bot.interpreting.events import Order
+from bot.interpreting.events import Order, TextTyped
 from bot.realtime.capabilities import Capabilities
 from bot.room_plans import StoredRoomPlans
 from rooms_admin.api import InterpreterState, InterpreterStatus, LaneStatus, TranslationCapabilities
@@ -75,6 +75,21 @@ class InterpreterController:
             followed += 1
         if not followed and refused is not None:
             raise refused
+
+    async def message(self, room_id: str, typed: TextTyped) -> str:
+        """Have a typed text interpreted; returns the id of its utterance.
+
+        Raises:
+            CommandRefused: the interpreter is in no call of the room, or is paused.
+        """
+        *others, last = await self._keys(room_id)
+        for key in others:  # the calls of a room share one interpreter
+            try:
+                return await self._commands.message(key, typed)
+            except CommandRefused as error:
+                if error.code == "paused":
+                    raise
+        return await self._commands.message(last, typed)
 
     async def _send(self, key: str, action: Action) -> None:
         match action:

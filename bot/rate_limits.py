@@ -27,6 +27,8 @@ JOIN_CODES_PER_S = 0.5
 """Look-ups per network, of right codes and wrong ones; wrong ones are limited further (`JoinAttempts`)."""
 JOIN_CODES_AT_ONCE = 60.0
 """Look-ups at once per network: a whole office may join through one address."""
+MESSAGES_PER_S = 0.5
+"""Typed messages of each participant, and of the organiser of each room: nobody types faster than they are read."""
 DIALS_PER_S = 1.0
 """Media sockets per call: ACS opens one, and a few more when it breaks."""
 
@@ -45,6 +47,9 @@ class RateLimits:
 
     def join_codes(self) -> TokenBuckets:
         return TokenBuckets(JOIN_CODES_PER_S, JOIN_CODES_AT_ONCE, self._clock)
+
+    def messages(self) -> TokenBuckets:
+        return TokenBuckets(MESSAGES_PER_S, BURST_S, self._clock)
 
     def webhooks(self) -> WebhookLimits:
         return WebhookLimits(

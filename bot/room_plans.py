@@ -63,6 +63,7 @@ def plan_of(room: Room) -> RoomPlan:
         announcement=settings.announcement,
         separate_varieties=settings.separate_varieties,
         mixed=settings.mixed,
+        speak_messages=settings.speak_messages,
         usage_cap=UsageCap(
             money=settings.usage_cap.get("money"),
             tokens=_whole(settings.usage_cap.get("tokens")),

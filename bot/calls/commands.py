@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -13,7 +13,7 @@ from bot.calls.environment import PlannedRoom
 from bot.calls.replicas.mailbox import ReplicaMailbox, ReplicaMessage, ReplicaSilent
 from bot.calls.replicas.registry import LastCall, Registry
 from bot.calls.state_machine import CallAction, CallState, CallTrigger, step
-from bot.interpreting.events import Order, Ordered
+from bot.interpreting.events import Order, Ordered, TextTyped
 from bot.interpreting.plan import Lane
 from http_serving.errors import ServiceError
 
@@ -183,7 +183,32 @@ class Commands:
             if one.live.session is call.live.session:  # several calls may share one
                 one.record_changed()
 
-    async def _forwarded(self, room_id: str, order: str) -> bool:
+    async def message(self, room_id: str, typed: TextTyped) -> str:
+        """Have a typed text interpreted in the room's call; returns the id of its utterance.
+
+        Args:
+            typed: its `utterance` is what ends the id.
+
+        Raises:
+            CommandRefused: the interpreter is not in a call, or is paused.
+        """
+        call = self._active_calls.by_room(room_id)
+        record = None if call is not None else await self._registry.call(room_id)
+        name = call.live.name if call is not None else record.name if record is not None else ""
+        named = replace(typed, utterance=f"{name}-text-{typed.utterance}")
+        if not await self._forwarded(room_id, "message", named):
+            self._type(room_id, named)
+        return named.utterance
+
+    def _type(self, room_id: str, typed: TextTyped) -> None:
+        call = self._active_calls.by_room(room_id)
+        if call is None or call.live.over or not call.live.running:
+            raise CommandRefused("not_running", "the interpreter is not in a call of this room: nobody translates now")
+        if call.live.session.paused:
+            raise CommandRefused("paused", "the interpreter is paused: nobody translates now")
+        call.live.deliver(typed)
+
+    async def _forwarded(self, room_id: str, order: str, typed: TextTyped | None = None) -> bool:
         """Have the replica that is in the call follow a command; False if no other replica is in it.
 
         Raises:
@@ -197,15 +222,16 @@ class Commands:
             if record is None:
                 return False
             if await self._active_calls.is_elsewhere(record):
-                await self._ask(record.owner, room_id, order)
+                await self._ask(record.owner, room_id, order, typed)
                 return True
             await self._active_calls.adopt(record)
         raise ReplicaSilent("the call is being handed from one replica to another; try again soon")
 
-    async def _ask(self, replica: str, room_id: str, order: str) -> None:
-        await self._mailbox.ask(replica, ReplicaMessage(kind="order", room_id=room_id, order=order), CommandRefused)
+    async def _ask(self, replica: str, room_id: str, order: str, typed: TextTyped | None = None) -> None:
+        message = ReplicaMessage(kind="order", room_id=room_id, order=order, typed=typed)
+        await self._mailbox.ask(replica, message, CommandRefused)
 
-    async def follow(self, room_id: str, order: str) -> None:
+    async def follow(self, room_id: str, order: str, typed: TextTyped | None = None) -> None:
         """Follow a command that another replica forwarded.
 
         Raises:
@@ -224,5 +250,7 @@ class Commands:
                 await self.start(room_id)
             case "stop":
                 await self.stop(room_id)
+            case "message" if typed is not None:
+                self._type(room_id, typed)
             case _:
                 await self.order(room_id, Order(order))

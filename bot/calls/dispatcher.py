@@ -353,7 +353,7 @@ class Dispatcher:
             case "report":
                 await self.deliver(decode_report(message.event.encode()))
             case "order":
-                await self._commands.follow(message.room_id, message.order)
+                await self._commands.follow(message.room_id, message.order, message.typed)
             case "changed" | "deleted" | "moved":
                 call = self._active_calls.by_room(message.room_id)
                 if call is not None:

@@ -10,7 +10,7 @@ import math
 
 from bot.interpreting.booths import Booths
 from bot.interpreting.captions import Captions, Utterance
-from bot.interpreting.effects import Effect, Hear, Interpret, LaneReady, LaneServed, Release
+from bot.interpreting.effects import Effect, Hear, LaneReady, LaneServed, Release
 from bot.interpreting.events import (
     BoothDegraded,
     BoothLost,
@@ -273,7 +273,10 @@ class BoothEvents:
         refused = event.final and event.lane in self._booths  # else it was closed before it could say so
         if refused:
             found = [rendition for rendition in self._renditions.open.all() if rendition.lane == event.lane]
-        self._renditions.abandon([each for each in found if each is not None and not each.complete], event.reason)
+        for each in found:
+            if each is not None and not each.complete:
+                if refused or not each.lane.typed or not self._ask_again(each, now):  # what was heard is gone
+                    self._renditions.abandon([each], event.reason)
         if refused:
             self._booths.refuse(event.lane, now)
             self._out.append(LaneServed(event.lane, "", event.reason))
@@ -354,17 +357,15 @@ class BoothEvents:
         """Ask for another interpretation, once, if nothing of this one was heard and there is time; returns whether."""
         entry = rendition.entry
         took_s = now - (entry.committed_at or now)
-        in_time = not rendition.complete and now + took_s <= rendition.sound_due_at
-        too_late = entry.strict or rendition.begun or rendition.simultaneous
+        in_time = rendition.lane.typed or now + took_s <= rendition.sound_due_at  # what is typed can be read later
+        too_late = entry.strict or rendition.begun or rendition.simultaneous or rendition.complete
         if entry.kind is not EntryKind.UTTERANCE or too_late or not in_time:
             return False
         if not self._captions.restart(entry.utterance, rendition.lane.target):
             return False
         entry.strict = True
         self._renditions.restart(rendition, now)
-        self._out.append(
-            Interpret(rendition.lane, entry.utterance, strict=True, speed=entry.speed, condensed=entry.condensed)
-        )
+        self._out.append(rendition.request(condensed=entry.condensed))
         return True
 
     def _original(self, rendition: Rendition) -> str | None:

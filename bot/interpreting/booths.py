@@ -75,7 +75,7 @@ class Booths:
         """
         lane, voice = route.lane, route.spoken and not self.voiceless
         booth = self._open.get(lane)
-        outdated = booth is not None and (booth.mode is not self._plan.mode or booth.voice is not voice)
+        outdated = booth is not None and (booth.mode is not self._mode(lane) or booth.voice is not voice)
         if outdated and lane not in self._work:
             self._close(lane)
             booth = None
@@ -223,18 +223,30 @@ class Booths:
         return booth.used_at + (min(LEFT_S, self._plan.park_after_s) if booth.left else self._plan.park_after_s)
 
     def _wanted(self, speaker: str) -> set[Lane]:
-        """Return the speaker's direct lanes and those of relays: a refused direct lane stays remembered as refused."""
+        """Return the speaker's direct lanes and those of relays: a refused direct lane stays remembered as refused.
+
+        Lanes for what the speaker types are wanted as long as the room has their languages.
+        """
         relayed = self._routing.routes(speaker, self.refused)
-        return {route.lane for route in (*self._routing.routes(speaker), *relayed)}
+        typed = {
+            lane
+            for lane in (*self._open, *self.refused)
+            if lane.typed and lane.speaker == speaker and {lane.source, lane.target} <= set(self._plan.languages)
+        }
+        return typed.union(route.lane for route in (*self._routing.routes(speaker), *relayed))
 
     def _briefing(self, lane: Lane) -> str:
         return briefing(lane, self._plan.languages, self._plan.glossary)
 
     def _open_booth(self, route: Route, now: float) -> None:
         lane, voice = route.lane, route.spoken and not self.voiceless
-        booth = self._open[lane] = _BoothState(self._briefing(lane), self._plan.mode, voice, now)
+        booth = self._open[lane] = _BoothState(self._briefing(lane), self._mode(lane), voice, now)
         terms = bool(self._plan.glossary.into(lane.source, lane.target))
         self._out.append(OpenBooth(lane, booth.instructions, booth.mode, voice, self.voiceless, terms))
+
+    def _mode(self, lane: Lane) -> Mode:
+        """Return how the lane is interpreted: a typed text is complete when it comes."""
+        return Mode.CONSECUTIVE if lane.typed else self._plan.mode
 
     def _close(self, lane: Lane) -> None:
         del self._open[lane]

@@ -44,6 +44,8 @@ class CaptionLine:
     """Shown to readers who join later, as long as the call lasts."""
     languages: tuple[str, ...] = ()
     """Whose readers it is for: `language`, varieties of it that have no line of their own, and the language as such."""
+    typed: bool = False
+    """The speaker has typed it and not said it."""
 
 
 def whole_words(text: str) -> str:

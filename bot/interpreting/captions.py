@@ -70,6 +70,8 @@ class Utterance:
     """... and how that sounded."""
     voice: bytearray | None = None
     """What was said, kept if it may have to be heard elsewhere as it is."""
+    typed: bool = False
+    """It was typed and not said."""
 
     @property
     def language(self) -> str:
@@ -259,6 +261,7 @@ class Captions:
             duration_ms=spoken.duration_ms,
             flags=flags,
             pinned=pinned,
+            typed=spoken.typed,
         )
         self._out.append(Caption(line))
 

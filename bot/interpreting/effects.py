@@ -65,6 +65,18 @@ class Interpret:
 
 
 @dataclass(frozen=True, slots=True)
+class Translate:
+    """Interpret a text that was typed, apart from all speech. It comes a second time as `Interpret` does."""
+
+    lane: Lane
+    utterance: str
+    text: str
+    strict: bool = False
+    speed: float = 1.0
+    condensed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Pace:
     """Interpret so what a simultaneous booth interprets before the end of the utterance."""
 
@@ -187,6 +199,7 @@ Effect = (
     | Brief
     | Hear
     | Interpret
+    | Translate
     | Pace
     | Release
     | Cancel

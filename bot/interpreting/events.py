@@ -73,6 +73,20 @@ class PlayoutReady:
 
 
 @dataclass(frozen=True, slots=True)
+class TextTyped:
+    """Somebody has typed a text that is to be read in every language of the room."""
+
+    utterance: str
+    """Id, unique to the call. A repeated event is ignored while the first is remembered."""
+    speaker: str
+    """Raw id, or another name that no raw id looks like."""
+    name: str
+    text: str
+    language: str
+    """BCP 47 tag: one of the room's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ordered:
     order: Order
 
@@ -260,6 +274,7 @@ Event = (
     | PresenceChanged
     | ReadersChanged
     | PlayoutReady
+    | TextTyped
     | Ordered
     | KeypadPressed
     | Tick

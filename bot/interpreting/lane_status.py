@@ -65,8 +65,8 @@ class LaneStatuses:
         self._views: dict[Lane, LaneView] = {}
 
     def views(self) -> Sequence[LaneView]:
-        """Return the lanes; they change later."""
-        return list(self._views.values())
+        """Return the lanes of what is said, not of what is typed; they change later."""
+        return [view for view in self._views.values() if not view.lane.typed]
 
     def booth_opened(self, lane: Lane) -> None:
         view = self._view(lane)
@@ -113,7 +113,7 @@ class LaneStatuses:
     def _is_news(view: LaneView) -> bool:
         """Return whether the state differs from the last one reported: being parked and opened again is no news."""
         before, view.reported = view.reported, (view.engine, view.reason) if view.reason else ("", "")
-        return view.reported != before
+        return view.reported != before and not view.lane.typed
 
     def _view(self, lane: Lane) -> LaneView:
         known = self._views.get(lane)

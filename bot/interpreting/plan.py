@@ -82,6 +82,8 @@ class Lane:
     source: str
     """BCP 47 tag, or `auto`."""
     target: str
+    typed: bool = False
+    """What the speaker types instead of saying it: a booth apart, which hears nothing."""
 
     @property
     def passthrough(self) -> bool:
@@ -172,6 +174,8 @@ class RoomPlan:
     usage_cap: UsageCap = UsageCap()
     separate_varieties: bool = False
     """Interpret into each variety of a language, such as pt-BR and pt-PT, by itself; otherwise they share one voice."""
+    speak_messages: bool = False
+    """Whether translations of typed texts are heard, where the speaker's interpretation would be; else only read."""
     mixed: bool = False
     """Everybody is heard as a single stream: its speaker is `MIXED`, and speaks `auto`."""
 

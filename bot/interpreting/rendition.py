@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bot.interpreting.captions import Utterance
+from bot.interpreting.effects import Interpret, Translate
 from bot.interpreting.ledger import Entry, EntryKind
 from bot.interpreting.plan import Lane
 from bot.interpreting.playout.floor import FloorEntry, FloorStage
@@ -99,8 +100,16 @@ class Rendition:
 
     @property
     def expected_to_be_heard(self) -> bool:
-        """Whether it is expected to be heard: it has its place on a floor, or the speaker has finished."""
-        return self.spoken.ended_at is not None or bool(self.passages)
+        """Whether it is expected to be heard: it has its place on a floor, or the speaker has finished speaking."""
+        return (self.spoken.ended_at is not None and not self.lane.typed) or bool(self.passages)
+
+    def request(self, *, condensed: bool) -> Interpret | Translate:
+        """Return what asks the booth for an interpretation, of the audio it has heard or of a typed text."""
+        entry, lane = self.entry, self.lane
+        if lane.typed:
+            words = self.spoken.source_text or ""
+            return Translate(lane, entry.utterance, words, entry.strict, entry.speed, condensed)
+        return Interpret(lane, entry.utterance, entry.strict, entry.speed, condensed)
 
     def hold(self) -> None:
         """Hold it back for as long as something about it is not certain."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from bot.interpreting.booths import Booths
 from bot.interpreting.captions import Captions, Utterance
-from bot.interpreting.effects import Cancel, Effect, Hear, Interpret, Opened, Pace, Settled
+from bot.interpreting.effects import Cancel, Effect, Hear, Opened, Pace, Settled
 from bot.interpreting.ledger import Entry, EntryKind, EntryState, Ledger
 from bot.interpreting.plan import RoomPlan
 from bot.interpreting.playout.channels import Channels
@@ -82,8 +82,9 @@ class Renditions:
             if self.open.find(route.via, spoken.id) is None:
                 self.abandon([rendition], "relay_failed")
             return
-        rendition.entry.heard += len(pcm)
-        self._out.append(Hear(lane, spoken.id, pcm))
+        if not lane.typed:
+            rendition.entry.heard += len(pcm)
+            self._out.append(Hear(lane, spoken.id, pcm))
         rendition.simultaneous = self._booths.simultaneous(lane)
         if rendition.simultaneous:
             rendition.asked = True
@@ -171,7 +172,7 @@ class Renditions:
         if lag is not None:
             entry.speed, condensed = lag.speed, lag.condensing
             entry.condensed = entry.condensed or condensed
-        self._out.append(Interpret(rendition.lane, entry.utterance, speed=entry.speed, condensed=condensed))
+        self._out.append(rendition.request(condensed=condensed))
 
     def restart(self, rendition: Rendition, now: float) -> None:
         """Discard what the booth has said, none of which has been heard: the booth is asked again."""
@@ -320,7 +321,6 @@ class Renditions:
             sounding_only: spare renditions whose first sound has not come.
             spare: whose words go on being heard.
         """
-
         for rendition in self.open.all():
             spared = rendition.entry.kind is EntryKind.PASSTHROUGH or rendition.spoken.speaker == spare
             if not spared and (rendition.sounding or (not sounding_only and rendition.expected_to_be_heard)):

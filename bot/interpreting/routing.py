@@ -144,6 +144,24 @@ class RoutingTable:
             return found
         return self._relayed(found, refused)
 
+    def typed(self, speaker: str, source: str) -> tuple[Route, ...]:
+        """Return the lanes of what a speaker types in a language: into every other language of the room.
+
+        They have channels where the speaker's interpretation would be heard, if the plan has such texts spoken.
+        """
+        plan = self._plan
+        attendee = plan.attendees.get(speaker)
+        heard = self._heard_by_others(attendee.listens_to if attendee is not None and self.is_there(speaker) else "")
+        wanted = {
+            tag: self._channels(tag, heard) if plan.speak_messages else []
+            for tag in dict.fromkeys(plan.languages)
+            if primary(tag) != primary(source)
+        }
+        return tuple(
+            Route(Lane(speaker, source, tag, typed=True), tuple(where), spoken=spoken)
+            for tag, (where, spoken) in self._voices(wanted).items()
+        )
+
     def _pattern(self, speaker: str) -> tuple[Route, ...]:
         attendee = self._plan.attendees.get(speaker)
         hears = attendee.listens_to if attendee is not None and self.is_there(speaker) else ""

@@ -50,6 +50,7 @@ from bot.interpreting.events import (
     SourceDelta,
     SourceText,
     SpeakerAudio,
+    TextTyped,
     Tick,
 )
 from bot.interpreting.ledger import Entry, EntryKind, EntryState
@@ -194,6 +195,8 @@ class InterpreterSession:
                 self._renditions.set_stream(carrier, ready=ready)
                 if ready and self._announcement is None:
                     self._caption_announcement(now)
+            case TextTyped():
+                self._typed(event, now)
             case Ordered(order):
                 self._ordered(order)
             case KeypadPressed(tone):
@@ -386,6 +389,20 @@ class InterpreterSession:
         spoken.measured_ms += event.voiced_ms
         if spoken.measured_ms >= SURELY_OURS_MS and spoken.own_share >= SURE:
             self._take_turns(event.speaker, self._turns.stop(event.speaker), now)
+
+    def _typed(self, event: TextTyped, now: float) -> None:
+        """Interpret a typed text: it is complete, belongs to no turn, and interrupts nobody."""
+        if self._paused or self._captions.find(event.utterance) is not None:
+            return
+        spoken = Utterance(event.utterance, event.speaker, event.name, event.language, now, now, typed=True)
+        spoken.source_text = event.text
+        found = self._routing.typed(event.speaker, event.language)
+        spoken.targets = frozenset(route.lane.target for route in found)
+        self._captions.begin(spoken)
+        self._captions.original(spoken)
+        for route in found:
+            self._renditions.begin(spoken, route, b"", now)
+        self._renditions.commit(spoken, 0, now)
 
     # --- orders and changes ------------------------------------------------------------------------
 

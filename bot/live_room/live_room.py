@@ -31,6 +31,7 @@ from bot.interpreting.effects import (
     Say,
     Settled,
     StopPlaying,
+    Translate,
     VoiceBegins,
     VoiceEnds,
 )
@@ -243,6 +244,9 @@ class LiveRoom:
                 self._booths[lane][0].hear(utterance, pcm)
             case Interpret(lane, utterance, strict, speed, condensed):
                 self._booths[lane][0].interpret(utterance, strict=strict, speed=speed, condensed=condensed)
+            case Translate(lane, utterance, text, strict, speed, condensed):
+                booth = self._booths[lane][0]
+                booth.translate(utterance, text, strict=strict, speed=speed, condensed=condensed)
             case Pace(lane, speed, condensed):
                 self._booths[lane][0].pace(speed=speed, condensed=condensed)
             case Release(lane, utterance):

@@ -42,6 +42,7 @@ class ListenerPublisher:
                 is_final=line.is_final,
                 timestamp_ms=line.timestamp_ms + self.began_at_ms,
                 original=line.is_original,
+                typed=line.typed,
             ),
             languages=line.languages,
             pinned=line.pinned,

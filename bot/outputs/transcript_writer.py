@@ -12,6 +12,8 @@ from rooms_admin.transcripts.records import LedgerRecord, PlayoutTimes, Transcri
 
 BYTES_PER_MS = 48
 """PCM16 at 24 kHz."""
+TYPED = "typed"
+"""Flag of a line, and kind of a record, of what was typed and not said."""
 
 
 class TranscriptArchive(Protocol):
@@ -52,7 +54,7 @@ def ledger_record(entry: Entry) -> LedgerRecord:
         waited_ms=round(entry.waited_ms),
         own_share_ms=None if own is None else round(own, 1),
         tokens=dict(entry.tokens),
-        kind=entry.kind.value,
+        kind=TYPED if entry.lane.typed else entry.kind.value,
         faults=tuple(str(fault) for fault in entry.faults),
         strict=entry.strict,
         condensed=entry.condensed,
@@ -100,7 +102,7 @@ class TranscriptWriter:
             timestamp_ms=line.timestamp_ms + self.began_at_ms,
             is_original=line.is_original,
             duration_ms=line.duration_ms,
-            flags=tuple(str(flag) for flag in line.flags),
+            flags=tuple(str(flag) for flag in line.flags) + ((TYPED,) if line.typed else ()),
         )
         self.archive.line(self.room_id, record)
 

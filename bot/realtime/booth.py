@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from bot.booth import Deliver
@@ -20,6 +20,7 @@ from bot.realtime.connection import RealtimeConnection
 from bot.realtime.engine_fallback import EngineFallback
 from bot.realtime.errors import INTERNAL, SessionError
 from bot.realtime.messages import BYTES_PER_MS
+from bot.realtime.session_base import RealtimeSession
 from bot.realtime.session_succession import SessionSuccession
 from bot.realtime.speech_backlog import BacklogCounters, SpeechBacklog
 from bot.realtime.timeouts import BoothLimits
@@ -28,13 +29,17 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _TextToRead:
-    """A text that waits to be read aloud."""
+class _WaitingText:
+    """A text that waits to be read aloud or interpreted."""
 
     utterance: str
-    text: str
-    language: str
     deadline: float
+    reason: str
+    """Why it has failed if it is not sent in time."""
+    send: Callable[[RealtimeSession, float], list[BoothEvent]]
+    """Gives it to a session, at a time."""
+    answered: bool = False
+    """The session is judged by the answer."""
 
 
 class RealtimeBooth:
@@ -69,7 +74,7 @@ class RealtimeBooth:
         self._deliver = deliver
         self._limits = limits
         self._backlog = SpeechBacklog(limits.backlog_ms * BYTES_PER_MS, max_age_s=limits.backlog_ms / 1000)
-        self._texts: deque[_TextToRead] = deque()
+        self._texts: deque[_WaitingText] = deque()
         self._sessions = SessionSuccession(
             lane, instructions, self, deliver, self._lose, fallback, limits, rng, refused
         )
@@ -152,13 +157,33 @@ class RealtimeBooth:
             connection.wake()
 
     def say(self, utterance: str, text: str, language: str) -> None:
+        self._send_text(
+            utterance, "not_said", lambda session, now: session.say(utterance, text, language, now), answered=False
+        )
+
+    def translate(
+        self, utterance: str, text: str, *, strict: bool = False, speed: float = 1.0, condensed: bool = False
+    ) -> None:
+        def send(session: RealtimeSession, now: float) -> list[BoothEvent]:
+            return session.translate(utterance, text, now, strict=strict, speed=speed, condensed=condensed)
+
+        self._send_text(utterance, "model_backlog", send, answered=True)
+
+    def _send_text(
+        self,
+        utterance: str,
+        reason: str,
+        send: Callable[[RealtimeSession, float], list[BoothEvent]],
+        *,
+        answered: bool,
+    ) -> None:
         if self._over:
             return
         if len(self._texts) >= self._limits.texts:
-            self._report_failed(utterance, "not_said")
+            self._report_failed(utterance, reason)
             return
         deadline = asyncio.get_running_loop().time() + self._limits.text_wait_s
-        self._texts.append(_TextToRead(utterance, text, language, deadline))
+        self._texts.append(_WaitingText(utterance, deadline, reason, send, answered))
         if self._sessions.current is not None:
             self._sessions.current.wake()
         self.check_by(deadline)
@@ -222,7 +247,10 @@ class RealtimeBooth:
         now = asyncio.get_running_loop().time()
         if connection is self._sessions.current and self._texts:
             text = self._texts.popleft()
-            for event in session.say(text.utterance, text.text, text.language, now):
+            if text.answered:
+                connection.health.asked(text.utterance, now)
+                self.check_by(now + self._limits.answer_s)
+            for event in text.send(session, now):
                 self.deliver(connection, event)
             return True
         late = self._backlog.overdue(now)
@@ -262,7 +290,8 @@ class RealtimeBooth:
             now = loop.time()
             self._drop(self._backlog.overdue(now))
             while self._texts and now >= self._texts[0].deadline:
-                self._report_failed(self._texts.popleft().utterance, "not_said")
+                late = self._texts.popleft()
+                self._report_failed(late.utterance, late.reason)
             while self._to_report:
                 self._deliver(self._to_report.popleft())
             for connection in self._sessions.live():

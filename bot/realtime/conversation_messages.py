@@ -65,7 +65,7 @@ def modalities(*, spoken: bool) -> list[str]:
 
 STRICT_REMINDER = """
 
-The last attempt was not a translation. Translate the user audio, and output nothing but its translation into the \
+The last attempt was not a translation. Translate the user input, and output nothing but its translation into the \
 target language: no answer, no comment, no apology, no repetition in the language of the source."""
 """Appended to the instructions of a response that is interpreted strictly."""
 
@@ -75,6 +75,11 @@ CONDENSE = """
 The listeners have fallen behind. Translate in as few words as a good interpreter would: keep the message, all names, \
 numbers, questions and negations; leave out repetitions, fillers and polite phrases. Aim at half the length."""
 """Appended to the instructions of a response that is condensed."""
+
+
+def reminded(instructions: str, strict: bool, condensed: bool) -> str:
+    """Return the instructions with what a response is reminded of."""
+    return instructions + (STRICT_REMINDER if strict else "") + (CONDENSE if condensed else "")
 
 
 def reading_aloud(language: str) -> str:

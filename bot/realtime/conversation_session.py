@@ -37,8 +37,6 @@ from bot.interpreting.events import (
 from bot.interpreting.plan import AUTO, Lane, primary
 from bot.realtime.conversation_messages import (
     CLEAR,
-    CONDENSE,
-    STRICT_REMINDER,
     ConversationSettings,
     append,
     commit,
@@ -46,6 +44,7 @@ from bot.realtime.conversation_messages import (
     item_delete,
     modalities,
     reading_aloud,
+    reminded,
     response_cancel,
     response_create,
     session_config,
@@ -121,7 +120,7 @@ class ConversationSession(SessionRules):
     ) -> list[BoothEvent]:
         """Commit the audio of the utterance and request its interpretation; or request another one."""
         turn = self._turns.find(utterance)
-        instructions = self._instructions + (STRICT_REMINDER if strict else "") + (CONDENSE if condensed else "")
+        instructions = reminded(self._instructions, strict, condensed)
         if turn is not None and turn.stage is TurnStage.KEPT:
             self._turns.ask_again(turn)
             turn.begin_attempt(instructions, speed)
@@ -138,10 +137,19 @@ class ConversationSession(SessionRules):
         return []
 
     def say(self, utterance: str, text: str, language: str, now: float) -> list[BoothEvent]:
+        return self._respond(utterance, text, reading_aloud(language_name(language)), self._sent_speed)
+
+    def translate(
+        self, utterance: str, text: str, now: float, *, strict: bool, speed: float, condensed: bool
+    ) -> list[BoothEvent]:
+        return self._respond(utterance, text, reminded(self._instructions, strict, condensed), speed)
+
+    def _respond(self, utterance: str, text: str, instructions: str, speed: float) -> list[BoothEvent]:
+        """Request a response to a text, which is sent with the request: the service keeps no item of it."""
         if self._turns.find(utterance) is not None:
             raise ValueError(f"{utterance} has begun already")
         turn = self._turns.begin(ResponseTurn(utterance, text=text, transcribed=True, released=True))
-        turn.begin_attempt(reading_aloud(language_name(language)), self._sent_speed)
+        turn.begin_attempt(instructions, speed)
         self._create(turn)
         return []
 

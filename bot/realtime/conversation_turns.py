@@ -6,7 +6,7 @@
        └─────────────────────┴───────────────────────┴──► InterpretationEnded(FAILED)
 
 At most `KEPT_LIMIT` turns are kept, each for `KEEP_S`: the context is as small after hours as at the beginning. A turn
-that reads a text aloud begins with ANSWERING and has no item. A cancelled turn takes the same way without events, so
+of a text begins with ANSWERING and has no item. A cancelled turn takes the same way without events, so
 that the service keeps nothing of it.
 """
 
@@ -75,7 +75,7 @@ class ResponseTurn:
     """Instructions of the next response."""
     speed: float = 1.0
     text: str | None = None
-    """Text to read aloud instead of interpreting audio; None for heard utterances."""
+    """Text to read aloud or to interpret; None for heard utterances."""
     attempt: int = 0
     request: int = 0
     """Number of the last request about it that the service acknowledges: requests are counted over the session."""

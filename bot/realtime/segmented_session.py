@@ -153,8 +153,13 @@ class SegmentedSession:
     def say(self, utterance: str, text: str, language: str, now: float) -> list[BoothEvent]:
         return self._inner.say(utterance, text, language, now)
 
+    def translate(
+        self, utterance: str, text: str, now: float, *, strict: bool, speed: float, condensed: bool
+    ) -> list[BoothEvent]:
+        return self._inner.translate(utterance, text, now, strict=strict, speed=speed, condensed=condensed)
+
     def release(self, utterance: str) -> None:
-        self._inner.release(utterance)  # texts that are read aloud have no parts
+        self._inner.release(utterance)  # texts have no parts
         current = self._utterances.get(utterance)
         for part in current.parts if current is not None else ():
             self._inner.release(part.id)

@@ -79,6 +79,12 @@ class RealtimeSession(Protocol):
         """Read a text aloud; see `bot.booth.Booth.say`."""
         ...
 
+    def translate(
+        self, utterance: str, text: str, now: float, *, strict: bool, speed: float, condensed: bool
+    ) -> list[BoothEvent]:
+        """Interpret a typed text; see `bot.booth.Booth.translate`."""
+        ...
+
     def release(self, utterance: str) -> None:
         """Forget the utterance once it has ended: it will not be interpreted again."""
         ...

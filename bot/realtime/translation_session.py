@@ -117,6 +117,12 @@ class TranslationSession(SessionRules):
     def say(self, utterance: str, text: str, language: str, now: float) -> list[BoothEvent]:
         return [InterpretationEnded(self._lane, utterance, InterpretationOutcome.FAILED, "not_supported")]
 
+    def translate(
+        self, utterance: str, text: str, now: float, *, strict: bool, speed: float, condensed: bool
+    ) -> list[BoothEvent]:
+        """Refuse: these sessions take audio alone."""
+        return self.say(utterance, text, "", now)
+
     def release(self, utterance: str) -> None:
         pass  # ended utterances are not kept
 

@@ -17,6 +17,7 @@ from rooms_admin.api.interpreter import (
     add_interpreter_routes,
 )
 from rooms_admin.api.join_codes import joining_routes
+from rooms_admin.api.messages import AcceptMessage, add_message_routes
 from rooms_admin.api.participants import IssueTicket, add_roster_routes
 from rooms_admin.api.refusals import refusal_routes
 from rooms_admin.api.request_guard import BODY_LIMIT, Authorise, RequestGuard, RequestLimits, guarded_by
@@ -52,6 +53,7 @@ def router(
     transcripts: Transcripts,
     *,
     issue_ticket: IssueTicket,
+    take_message: AcceptMessage,
     prices: Prices | None = None,
 ) -> APIRouter:
     """Return all routes under `/api/rooms`: rooms, rosters, tokens, the interpreter and transcripts."""
@@ -62,5 +64,6 @@ def router(
     )
     add_room_routes(routes, rooms)
     add_roster_routes(routes, rooms, issue_ticket)
+    add_message_routes(routes, take_message)
     add_interpreter_routes(routes, rooms, interpreter, transcripts, prices)
     return routes

@@ -151,7 +151,7 @@ def role_for(method: str, path: str) -> AdminRole:
     """Return the role a request needs."""
     if method in ("GET", "HEAD"):
         return "Rooms.Read"
-    return "Interpreter.Control" if path.endswith("/interpreter") else "Rooms.Manage"
+    return "Interpreter.Control" if path.endswith(("/interpreter", "/messages")) else "Rooms.Manage"
 
 
 def guarded_by(guard: RequestGuard) -> type[APIRoute]:

@@ -120,6 +120,14 @@ class JoinResponse(_ResponseModel):
     """With `speak`: proves later who the guest is. Keep it secret; null otherwise."""
 
 
+class MessageResponse(_ResponseModel):
+    """A typed message that was accepted."""
+
+    room_id: str
+    utterance_id: str
+    """As in captions, transcript and ledger."""
+
+
 class TermResponse(_ResponseModel):
     term: str
     translations: dict[str, str]
@@ -264,7 +272,8 @@ class TranscriptLineResponse(_ResponseModel):
     duration_ms: int
     """How long the speaker spoke; 0 while not known."""
     flags: Annotated[tuple[str, ...], Field(examples=[("number",)])]
-    """Remarks: `abandoned` if the rest will never come, or what is wrong with the interpretation."""
+    """Remarks: `typed` if it was typed and not said, `abandoned` if the rest will never come, or what is wrong with the
+    interpretation."""
 
 
 Item = TypeVar("Item")
@@ -301,8 +310,8 @@ class LedgerEntryResponse(_ResponseModel):
     tokens: dict[str, int]
     closed_at_ms: int
     kind: str
-    """`utterance`, `passthrough` (original voice where the speaker is not heard) or `announcement` (the interpreter's
-    own)."""
+    """`utterance`, `typed` (a typed message), `passthrough` (original voice where the speaker is not heard) or
+    `announcement` (the interpreter's own)."""
     faults: Annotated[tuple[str, ...], Field(examples=[("number",)])]
     """Problems of the interpretation found by automatic checks."""
     strict: bool

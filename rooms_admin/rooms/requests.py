@@ -266,6 +266,24 @@ class JoinRequest(_Request):
         return self
 
 
+MOST_CHARACTERS = 2_000
+"""Of a typed message: half a page, which takes two minutes to say."""
+
+
+class NewMessage(_Request):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"text": "The slides are online.", "participant_id": "participant-1"}]}
+    )
+
+    text: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)]
+    """Line breaks become blanks; control and invisible characters are removed."""
+    participant_id: Annotated[str, Field(max_length=64)] | None = None
+    """Who has typed it; the organiser if omitted."""
+    language: Language | None = None
+    """Defaults to what the participant speaks. Of the organiser, or a participant who speaks `auto`, the text tells it;
+    required where that is not clear."""
+
+
 def _printable(text: str) -> str:
     if not text.isprintable():
         raise ValueError("must not contain line breaks or control characters")

@@ -26,8 +26,8 @@ class TranscriptLine:
     duration_ms: Whole = 0
     """How long the speaker spoke; 0 while not known."""
     flags: tuple[str, ...] = ()
-    """Remarks: `abandoned` if the rest will never come, `condensed` if it was requested in fewer words, or what is
-    wrong with the interpretation."""
+    """Remarks: `typed` if it was typed and not said, `abandoned` if the rest will never come, `condensed` if it was
+    requested in fewer words, or what is wrong with the interpretation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,8 @@ class LedgerRecord:
     closed_at_ms: Whole = 0
     """Since the Unix epoch."""
     kind: str = "utterance"
-    """`utterance`, `passthrough` (original voice in another room) or `announcement` (by the interpreter)."""
+    """`utterance`, `typed` (a typed message), `passthrough` (original voice in another room) or `announcement` (by the
+    interpreter)."""
     faults: tuple[str, ...] = ()
     """Problems of the interpretation found by automatic checks."""
     strict: bool = False

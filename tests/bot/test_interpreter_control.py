@@ -9,7 +9,7 @@ import pytest
 
 from bot.calls.commands import CommandRefused, Commands
 from bot.interpreter_control import InterpreterController
-from bot.interpreting.events import Order
+from bot.interpreting.events import Order, TextTyped
 from bot.room_plans import StoredRoomPlans
 
 
@@ -27,6 +27,14 @@ class Plans:
 class Taken:
     refusing: tuple[str, ...] = ()
     orders: list[tuple[str, Order]] = field(default_factory=list)
+    paused: bool = False
+
+    async def message(self, room_id: str, typed: TextTyped) -> str:
+        if self.paused:
+            raise CommandRefused("paused", "the interpreter is paused")
+        if room_id in self.refusing:
+            raise CommandRefused("not_running", "the interpreter is not in a call of this room")
+        return f"{room_id}-text-{typed.utterance}"
 
     async def order(self, room_id: str, order: Order) -> None:
         if room_id in self.refusing:
@@ -50,3 +58,13 @@ async def test_it_is_refused_only_by_all() -> None:
     assert commands.orders == [("room-9/es-ES", Order.PAUSE)]
     with pytest.raises(CommandRefused):
         await controller(Taken(refusing=("room-9/en-US", "room-9/es-ES"))).command("room-9", "pause")
+
+
+async def test_a_typed_text_goes_to_one_of_the_calls_which_share_an_interpreter() -> None:
+    typed = TextTyped("7", "8:acs:ada", "Ada", "Hello", "en-US")
+    commands = Taken(refusing=("room-9/en-US",))
+    assert await controller(commands).message("room-9", typed) == "room-9/es-ES-text-7"
+    with pytest.raises(CommandRefused, match="not_running"):
+        await controller(Taken(refusing=("room-9/en-US", "room-9/es-ES"))).message("room-9", typed)
+    with pytest.raises(CommandRefused, match="paused"):
+        await controller(Taken(paused=True)).message("room-9", typed)

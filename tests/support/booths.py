@@ -35,6 +35,8 @@ class FakeBooth:
         self.released: list[str] = []
         self.said: list[tuple[str, str, str]] = []
         """Utterance, text, language."""
+        self.translated: list[tuple[str, str]] = []
+        """Utterance, text."""
         self.cancelled: list[str] = []
         self.fails_to_hear = False
         self._deliver = deliver
@@ -68,6 +70,14 @@ class FakeBooth:
     def say(self, utterance: str, text: str, language: str) -> None:
         """Answers as it would to an utterance."""
         self.said.append((utterance, text, language))
+        self._answer(utterance)
+
+    def translate(
+        self, utterance: str, text: str, *, strict: bool = False, speed: float = 1.0, condensed: bool = False
+    ) -> None:
+        """Answers as it would to an utterance."""
+        self.translated.append((utterance, text))
+        self.manner[utterance] = strict, speed
         self._answer(utterance)
 
     def _answer(self, utterance: str) -> None:

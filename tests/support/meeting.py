@@ -33,6 +33,7 @@ from bot.interpreting.effects import (
     Say,
     Settled,
     StopPlaying,
+    Translate,
     VoiceBegins,
     VoiceEnds,
 )
@@ -201,8 +202,9 @@ class Meeting:
         for effect in effects:
             self.done.append((self.now, effect))
             match effect:
-                case Interpret() | Say():
-                    for later, answer in self.model(effect):
+                case Interpret() | Say() | Translate():
+                    request = Interpret(effect.lane, effect.utterance) if isinstance(effect, Translate) else effect
+                    for later, answer in self.model(request):
                         self.happens(self.now + later, answer)
                 case Cancel(lane, utterance):
                     self._cancelled.add((lane, utterance))
@@ -287,6 +289,8 @@ def told(effect: Effect) -> str:
             return f"hear {utterance} for {lane.target}"
         case Interpret(lane, utterance):
             return f"interpret {utterance} into {lane.target}"
+        case Translate(lane, utterance, text):
+            return f"translate {utterance} into {lane.target}: {text!r}"
         case Cancel(lane, utterance):
             return f"cancel {utterance} into {lane.target}"
         case Pace(lane, speed, condensed):

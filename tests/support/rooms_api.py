@@ -48,6 +48,7 @@ class FakeInterpreter:
 
     def __init__(self) -> None:
         self.commands: list[tuple[str, Action]] = []
+        self.messages: list[tuple[str, str | None, str, str | None]] = []
         self.refusal: Exception | None = None
 
     async def state(self, room_id: str) -> InterpreterState:
@@ -67,6 +68,12 @@ class FakeInterpreter:
         if self.refusal is not None:
             raise self.refusal
         self.commands.append((room_id, action))
+
+    async def take_message(self, *message: Any) -> str:
+        if self.refusal is not None:
+            raise self.refusal
+        self.messages.append(message)
+        return f"u-text-{len(self.messages)}"
 
 
 class FakeTranscripts:
@@ -122,6 +129,7 @@ class Routes:
             cast("FakeInterpreter", self.interpreter),
             cast("FakeTranscripts", self.transcripts),
             issue_ticket=issue_ticket,
+            take_message=lambda *message: self.interpreter.take_message(*message),
             prices=prices,
         )
         self.app = application(routes, ServiceError)

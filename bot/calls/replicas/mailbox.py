@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from bot.calls.replicas.registry import BEAT_S, OFF_BEAT_S, Registry
+from bot.interpreting.events import TextTyped
 from http_serving.errors import ServiceError
 from storage.errors import StoreUnavailable
 
@@ -45,6 +46,8 @@ class ReplicaMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     event: str = ""
     """as encoded by `registry.encode_event`"""
     order: str = ""
+    typed: TextTyped | None = None
+    """of the order `message`"""
     reply_to: str = ""
     """queue for the answer; empty if none is expected"""
     inherited: bool = False

@@ -8,7 +8,18 @@ import pytest
 from bot.interpreting.booth_events import DOUBT_S, HEAR_OUT_S, BoothEvents
 from bot.interpreting.booths import Booths
 from bot.interpreting.captions import Captions, Utterance
-from bot.interpreting.effects import Cancel, Caption, Effect, Hear, Interpret, LaneReady, LaneServed, Release, Settled
+from bot.interpreting.effects import (
+    Cancel,
+    Caption,
+    Effect,
+    Hear,
+    Interpret,
+    LaneReady,
+    LaneServed,
+    Release,
+    Settled,
+    Translate,
+)
 from bot.interpreting.events import (
     BoothDegraded,
     BoothLost,
@@ -831,3 +842,13 @@ def test_a_lane_that_is_served_as_asked_for_again_has_no_other_engine_in_the_led
     desk.hears(name="u-3")
     desk.ends(3.2, name="u-3")
     assert [entry.engine for entry in desk.entries()] == ["captions", "", ""]
+
+
+def test_a_typed_text_is_sent_again_when_its_session_is_lost_but_not_when_it_is_refused() -> None:
+    desk, typed = Desk(), Lane(ADA, "en-US", "es-ES", typed=True)
+    desk.hears(Route(typed, (), spoken=False)).source_text = "Hello"
+    desk.answers.lost(BoothLost(typed, "closed_1011", ("u-1",)), 60.0)
+    assert desk.out[-1] == Translate(typed, "u-1", "Hello", strict=True), "late is no matter: it is read"
+    assert desk.settled() == []
+    desk.answers.lost(BoothLost(typed, "http_401", (), final=True), 61.0)
+    assert desk.settled() == [("abandoned", "http_401")]

@@ -314,3 +314,18 @@ def test_a_booth_is_told_whether_its_briefing_holds_terms() -> None:
         (opened,) = row.out
         assert isinstance(opened, OpenBooth)
         assert opened.terms is terms
+
+
+def test_a_booth_for_typed_texts_is_consecutive_and_stays_while_the_room_has_its_languages() -> None:
+    plan = replace(ROOM, mode=Mode.SIMULTANEOUS)
+    row, typed = Row(plan), Lane(ADA, "en-US", "es-ES", typed=True)
+    assert row.need(typed, 0.0, spoken=False) == row.need(typed, 1.0, spoken=False) == ""
+    (opened,) = row.out
+    assert isinstance(opened, OpenBooth)
+    assert (opened.mode, opened.voice) == (Mode.CONSECUTIVE, False)
+    row.follow(replace(plan, glossary=GlossaryEntries.of({"pier": {"es-ES": "muelle"}})))
+    row.booths.park(2.0)
+    assert row.told() == [("OpenBooth", typed), ("Brief", typed)]
+    row.follow(replace(plan, languages=("en-US", "fr-FR")))
+    row.booths.park(3.0)
+    assert row.told() == [("CloseBooth", typed)]

@@ -107,3 +107,10 @@ def test_what_an_engine_does_not_do_is_told_to_admins_unless_there_is_worse() ->
     assert view.told == "glossary"
     lanes.ready(ADA, "conversation")
     assert view.told == ""
+
+
+def test_lanes_of_what_is_typed_are_neither_shown_nor_reported() -> None:
+    lanes, typed = LaneStatuses(), Lane("8:acs:ada", "en-US", "es-ES", typed=True)
+    lanes.booth_opened(typed)
+    assert not lanes.served(typed, "captions", "quota")
+    assert lanes.views() == []

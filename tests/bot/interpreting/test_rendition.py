@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.interpreting.captions import Utterance
+from bot.interpreting.effects import Interpret, Translate
 from bot.interpreting.ledger import Entry, EntryKind, EntryState
 from bot.interpreting.plan import Lane
 from bot.interpreting.playout.floor import FloorEntry, FloorStage
@@ -106,3 +107,20 @@ def test_a_booth_is_expected_to_speak_from_when_it_may_to_its_last_word() -> Non
     assert opened.expected(LANE, "u-1") is None
     one.complete, one.entry.kind = False, EntryKind.PASSTHROUGH
     assert opened.expected(LANE, "u-1") is None
+
+
+def test_a_booth_is_asked_for_what_was_said_or_typed() -> None:
+    said, typed = rendition(), rendition(Lane("8:acs:ada", "en-US", "es-ES", typed=True))
+    assert said.request(condensed=True) == Interpret(LANE, "u-1", condensed=True)
+    typed.spoken.source_text, typed.entry.strict = "Hello", True
+    assert typed.request(condensed=False) == Translate(typed.lane, "u-1", "Hello", strict=True)
+    typed.spoken.source_text = None
+    assert typed.request(condensed=False) == Translate(typed.lane, "u-1", "", strict=True)
+
+
+def test_what_is_typed_and_only_read_is_not_expected_to_be_heard() -> None:
+    typed = rendition(Lane("8:acs:ada", "en-US", "es-ES", typed=True))
+    typed.spoken.ended_at = 0.0
+    assert not typed.expected_to_be_heard
+    on_the_floor(typed)
+    assert typed.expected_to_be_heard

@@ -20,6 +20,7 @@ from bot.interpreting.effects import (
     Play,
     Settled,
     StopPlaying,
+    Translate,
 )
 from bot.interpreting.ledger import Entry, EntryKind, EntryState
 from bot.interpreting.plan import Lane, Layout, Mode, RoomPlan, UsageCap
@@ -764,3 +765,15 @@ def test_the_end_of_a_long_speech_is_said_in_full_when_nothing_waits_any_more() 
     asked = [(one.speed, one.condensed) for one in books.out if isinstance(one, Pace | Interpret)]
     assert asked == [(1.2, True), (1.0, False)]
     assert books.one("u-2").entry.condensed, "part of it was"
+
+
+def test_the_booth_of_a_typed_text_is_given_the_text_and_no_audio() -> None:
+    books = Books()
+    lane = Lane(ADA, "en-US", "es-ES", typed=True)
+    spoken = books.begins(Route(lane, (), spoken=False))
+    spoken.source_text = "Hello"
+    books.stops(spoken)
+    assert books.heard() == []
+    assert books.out[-1] == Translate(lane, "u-1", "Hello")
+    books.answered(books.one(lane=lane), 0, 3.0, "Hola")
+    assert books.ends() == [("u-1", "es-ES", "caption_only", "read_only")]

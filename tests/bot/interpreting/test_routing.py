@@ -397,3 +397,23 @@ def test_in_a_call_nothing_is_done_for_people_who_are_not_there(plan: RoomPlan, 
     present = [one for who, one in plan.attendees.items() if table.is_there(who)]
     heard = {one.listens_to for one in present if one.speaker != speaker}
     assert {route.lane.target for route in table.routes(speaker)} <= heard
+
+
+# --- typed texts -------------------------------------------------------------------------------------
+
+
+def test_a_typed_text_goes_into_every_other_language_of_the_room() -> None:
+    table = RoutingTable(RoomPlan((EN, ES, FR, "pt-BR", "pt-PT"), people(ada=EN)))
+    assert table.typed(ADA, EN) == tuple(
+        Route(Lane(ADA, EN, target, typed=True), (), spoken=False) for target in (ES, FR, "pt-BR")
+    )
+    assert [route.lane.target for route in table.typed("organiser", ES)] == [EN, FR, "pt-BR"]
+
+
+@pytest.mark.parametrize(
+    ("layout", "where"),
+    [(Layout.SHARED, ((SHARED_CHANNEL,),)), (Layout.CHANNELS, ((SHARED_CHANNEL, ES),)), (Layout.SISTER, ((ES,),))],
+)
+def test_it_is_heard_where_its_author_would_be_interpreted(layout: Layout, where: tuple[tuple[str, ...], ...]) -> None:
+    plan = RoomPlan((EN, ES), people(ada=EN, benito=ES), layout=layout, speak_messages=True)
+    assert tuple(route.channels for route in RoutingTable(plan).typed(ADA, EN)) == where

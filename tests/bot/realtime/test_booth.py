@@ -678,3 +678,34 @@ async def test_one_session_is_opened_though_another_engine_is_chosen_in_the_paus
         await asyncio.sleep(10.0)
         assert booth.engine == "captions"
         assert len(service.requests) == 2
+
+
+# --- typed texts
+
+
+@virtual_time
+async def test_texts_wait_for_a_session_and_too_many_are_not_sent() -> None:
+    opened = asyncio.Event()
+
+    async def closed_door(service: ModelService, connection: ServerConnection, model: ServiceModel) -> None:
+        await opened.wait()
+        await answer(service, connection, model)
+
+    limits = BoothLimits(configure_s=50, texts=3)
+    async with meeting(limits, visits=[closed_door]) as (service, room, booth), running(booth):
+        for number in range(5):
+            booth.translate(f"text-{number}", "Hello")
+        booth.cancel("text-1")
+        await room.until(InterpretationEnded, 2)
+        dropped = [(event.utterance, event.reason) for event in room.of(InterpretationEnded)]
+        assert dropped == [("text-3", "model_backlog"), ("text-4", "model_backlog")]
+        opened.set()
+        await room.until(InterpretationEnded, 4)
+        answered = [(event.utterance, event.outcome) for event in room.of(InterpretationEnded)][2:]
+        assert answered == [
+            ("text-0", InterpretationOutcome.COMPLETED),
+            ("text-2", InterpretationOutcome.COMPLETED),
+        ]
+        assert [one["response"]["input"][0]["role"] for one in service.models[0].of_type("response.create")] == [
+            "user"
+        ] * 2

@@ -1237,3 +1237,27 @@ def test_a_transcript_is_passed_on_while_it_grows() -> None:
     talk.say("u-2")
     talk.session.cancel("u-2")
     assert talk.tell(type=delta, item_id="item_2", delta="x") == []
+
+
+# --- typed texts
+
+
+def test_a_typed_text_is_sent_with_the_request_and_kept_nowhere() -> None:
+    talk = Talk()
+    talk.session.translate("u-1", "Where is the pier?", 0.0, strict=False, speed=1.0, condensed=False)
+    talk.exchange()
+    (create,) = talk.service.of_type("response.create")
+    assert create["response"]["conversation"] == "none"
+    assert create["response"]["instructions"] == BRIEFING
+    content = [{"type": "input_text", "text": "Where is the pier?"}]
+    assert create["response"]["input"] == [{"type": "message", "role": "user", "content": content}]
+    with pytest.raises(ValueError, match="begun already"):
+        talk.session.translate("u-1", "Again?", 0.0, strict=False, speed=1.0, condensed=False)
+    talk.finish()
+    assert [end.outcome for end in talk.events if isinstance(end, InterpretationEnded)] == ["completed"]
+    assert not talk.session.knows("u-1")
+    talk.session.translate("u-1", "Where is the pier?", 0.0, strict=True, speed=1.0, condensed=True)
+    talk.exchange()
+    again = talk.service.of_type("response.create")[-1]["response"]["instructions"]
+    assert again.startswith(BRIEFING) and "Translate the user input" in again and "fewer" not in BRIEFING
+    assert talk.session.unfinished() == ("u-1",)

@@ -300,3 +300,11 @@ def test_what_is_heard_grows_part_by_part_in_their_order() -> None:
     heard(items[1], " three")
     texts = [event.delta for event in talk.events if isinstance(event, SourceDelta)]
     assert texts == ["one", " two", " three"]
+
+
+def test_a_typed_text_is_interpreted_as_a_whole() -> None:
+    talk = Talk()
+    talk.events += talk.session.translate("text-1", "Wait.", 0.0, strict=False, speed=1.0, condensed=False)
+    talk.exchange()
+    talk.finish()
+    assert [end.utterance for end in talk.ends()] == ["text-1"]

@@ -517,3 +517,9 @@ def test_each_utterance_ends_once_whatever_comes(actions: list[str]) -> None:
         if utterance not in cancelled:
             assert len(ends) == 1
             assert own[-1] is ends[0]
+
+
+def test_a_typed_text_is_refused() -> None:
+    (end,) = Stream().session.translate("u-1", "Wait.", 0.0, strict=False, speed=1.0, condensed=False)
+    assert isinstance(end, InterpretationEnded)
+    assert end.reason == "not_supported"

@@ -16,7 +16,7 @@ from bot.calls.replicas.mailbox import ANSWER_S, ReplicaMailbox, ReplicaMessage,
 from bot.calls.replicas.registry import LEASE_S, CallRecord, Registry
 from bot.calls.state_machine import CallState
 from bot.errors import CallError
-from bot.interpreting.events import BoothDegraded, Order
+from bot.interpreting.events import BoothDegraded, Order, TextTyped
 from bot.interpreting.glossary import GlossaryEntries
 from rooms_admin.transcripts.records import LedgerRecord
 from storage.errors import StoreUnavailable
@@ -921,3 +921,26 @@ async def test_a_replica_that_dies_after_the_store_has_forgotten_is_followed_all
         await asyncio.sleep(3.0)
         replicas.a.freeze()
         await replicas.until("asked to dial again", lambda: replicas.acs.restarts, limit_s=HEARD_AGAIN_S)
+
+
+@virtual_time
+async def test_a_typed_text_reaches_the_call_from_any_replica() -> None:
+    async with cluster() as replicas:
+        await in_a_call(replicas)
+        typed = TextTyped("7", ADA, "Ada", "Hello", "en-US")
+        names = {
+            await one.commands.message("room-1", replace(typed, utterance=str(number)))
+            for number, one in enumerate(replicas.all)
+        }
+        await asyncio.sleep(5.0)
+        (call,) = replicas.a.active_calls.all
+        assert names == {f"{call.live.name}-text-{number}" for number in range(len(replicas.all))}
+        (booth,) = [one for one in replicas.a.booths.made if one.lane.typed]
+        assert {utterance for utterance, _ in booth.translated} == names
+        await replicas.b.commands.order("room-1", Order.PAUSE)
+        with pytest.raises(CommandRefused, match="paused"):
+            await replicas.c.commands.message("room-1", typed)
+        await replicas.b.commands.stop("room-1")
+        await asyncio.sleep(1.0)
+        with pytest.raises(CommandRefused, match="not_running"):
+            await replicas.c.commands.message("room-1", typed)
