@@ -77,7 +77,7 @@ class TextTyped:
     """Somebody has typed a text that is to be read in every language of the room."""
 
     utterance: str
-    """Id, unique to the call. A repeated event is ignored while the first is remembered."""
+    """Id, unique to the call."""
     speaker: str
     """Raw id, or another name that no raw id looks like."""
     name: str

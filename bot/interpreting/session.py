@@ -392,7 +392,7 @@ class InterpreterSession:
 
     def _typed(self, event: TextTyped, now: float) -> None:
         """Interpret a typed text: it is complete, belongs to no turn, and interrupts nobody."""
-        if self._paused or self._captions.find(event.utterance) is not None:
+        if self._paused:
             return
         spoken = Utterance(event.utterance, event.speaker, event.name, event.language, now, now, typed=True)
         spoken.source_text = event.text

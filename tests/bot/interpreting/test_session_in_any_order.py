@@ -28,6 +28,7 @@ from bot.interpreting.effects import (
     Say,
     Settled,
     StopPlaying,
+    Translate,
     VoiceBegins,
     VoiceEnds,
 )
@@ -55,6 +56,7 @@ from bot.interpreting.events import (
     SourceDelta,
     SourceText,
     SpeakerAudio,
+    TextTyped,
     Tick,
 )
 from bot.interpreting.glossary import GlossaryEntries
@@ -119,6 +121,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.opened: set[Key] = set()
         self.said: set[Key] = set()
         self.revisions: dict[tuple[str, str], tuple[int, bool]] = {}
+        self.texts = 0
         self.keys: list[Key] = []
         """By number: the frames of a voice carry it."""
         self.played: dict[str, list[tuple[float, int]]] = {}
@@ -200,6 +203,11 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(order=st.sampled_from([Order.HUSH, Order.PAUSE, *[Order.RESUME] * 3]))
     def order(self, order: Order) -> None:
         self.handle(Ordered(order))
+
+    @rule(speaker=speakers, language=st.sampled_from(["en-US", "es-ES"]))
+    def write(self, speaker: str, language: str) -> None:
+        self.texts += 1
+        self.handle(TextTyped(f"u-text-{self.texts}", speaker, "Somebody", "Hello", language))
 
     @rule(tone=st.sampled_from("*#"))
     def press(self, tone: str) -> None:
@@ -318,6 +326,14 @@ class AnyOrder(RuleBasedStateMachine):
                 assert speed > 1.0 or not condensed
                 before = self.heard & self.asked if strict else self.heard - self.asked
                 assert (lane, utterance) in before - self.forgotten - self.settled
+                self.asked.add((lane, utterance))
+            case Translate(lane, utterance, _, strict, speed, _):
+                assert lane in self.booths
+                assert lane.typed
+                assert 1.0 <= speed <= FASTEST
+                assert strict is ((lane, utterance) in self.asked)
+                assert (lane, utterance) not in self.forgotten | self.settled
+                self.heard.add((lane, utterance))
                 self.asked.add((lane, utterance))
             case Cancel(lane, utterance):
                 assert lane in self.booths

@@ -61,14 +61,6 @@ def test_it_is_interpreted_while_its_author_speaks() -> None:
     assert meeting.states() == {"u-1": ("spoken", ""), "u-text-7": ("caption_only", "read_only")}
 
 
-def test_a_repeated_event_changes_nothing() -> None:
-    meeting = Meeting(TWO_LANGUAGES)
-    for at in (1.0, 1.0, 1.2):
-        meeting.happens(at, TYPED)
-    meeting.run(60.0)
-    assert len(meeting.effects(Translate)) == len(meeting.settled()) == 1
-
-
 def test_somebody_who_is_on_no_roster_may_type() -> None:
     meeting = meeting_with(TextTyped("u-text-7", "organiser", "Organiser", TEXT, "fr-FR"))
     assert {tag for _, tag in meeting.ends()} == {"en-US", "es-ES"}
