@@ -103,3 +103,34 @@ async def test_a_model_translates_what_is_typed() -> None:
             await room.until_passages(2)
             texts = {(one["language"], one["text"]) for one in (await room.transcript())["items"]}
             assert {("es-ES", "Buenos días a todos."), ("en-US", "How are you today?")} <= texts
+
+
+@in_virtual_time
+async def test_a_guest_types_over_the_socket_of_captions() -> None:
+    guest = {"purpose": "speak", "display_name": "Chen", "speaks": "en-US", "hears": "es-ES"}
+    async with line(engine=ScriptedEngine(0.1, translations={("en", "es"): [SPANISH]})) as whole:
+        room = await whole.room()
+        code = (await whole.api("GET", f"/api/rooms/{room.room_id}"))["join_code"]
+        async with room.joined("Ana"), room.joined("Luis"):
+            await room.until_status("interpreting")
+            async with whole.http.post(f"{whole.base_url}/api/join/{code}", json=guest) as response:
+                joined = await response.json()
+            url = f"{whole.base_url}/ws/captions/{room.room_id}?ticket={joined['ticket']}"
+            async with whole.http.ws_connect(url) as socket:
+                await socket.send_json({"event": "message", "text": TEXT, "client_id": "1"})
+                await socket.send_json({"event": "message", "text": "a" * 2_001, "client_id": "2"})
+                seen: list[dict[str, Any]] = []
+                while [one["language"] for one in seen if one.get("is_final")] != ["en-US", "es-ES"]:
+                    seen.append(await socket.receive_json(timeout=20))
+            (accepted,) = [one for one in seen if one["event"] == "message_accepted"]
+            captions = [one for one in seen if one.get("is_final")]
+            assert [(one["text"], one["original"], one["typed"]) for one in captions] == [
+                (TEXT, True, True),
+                (SPANISH, False, True),
+            ]
+            assert {one["utterance_id"] for one in captions} == {accepted["utterance_id"]}
+            assert {(one["speaker_id"], one["speaker_name"]) for one in captions} == {
+                (f"web:{joined['participant_id']}", "Chen")
+            }
+            refused = [one["error"]["code"] for one in seen if one["event"] == "error"]
+            assert refused == ["invalid_request"]
