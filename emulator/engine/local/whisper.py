@@ -22,8 +22,12 @@ TAIL_S = 2.0
 LONGEST_S = 27.0
 """Longest piece of an utterance; a longer one is cut at its softest place."""
 
-TOKENS_PER_S, FURTHER_TOKENS = 10, 16
+TOKENS_PER_S, FURTHER_TOKENS = 8, 12
 """Bound of a text: people say 3 to 6 tokens a second."""
+
+MOST_TOKENS = 224
+"""Tokens of a text at most, half of what the model has places for: CTranslate2 keeps the other half for what came
+before, and halves the bound that it is given likewise."""
 
 UNLIKELY = -1.0
 """Mean log probability of a text's tokens from which it is not believed. Texts invented for noise and music have -1.6
@@ -125,13 +129,13 @@ class Whisper:
         return self._model.encode(self._views.from_array(np.ascontiguousarray(spectrogram[None])))
 
     def _decode(self, encoded: Any, samples: int, language: str, task: str) -> _Hypothesis:
-        bound = int(samples / RECOGNISER_RATE * TOKENS_PER_S) + FURTHER_TOKENS
+        bound = min(int(samples / RECOGNISER_RATE * TOKENS_PER_S) + FURTHER_TOKENS, MOST_TOKENS)
         prompt = ["<|startoftranscript|>", f"<|{language}|>", f"<|{task}|>", "<|notimestamps|>"]
         best = self._model.generate(
             encoded,
             [prompt],
             beam_size=1,
-            max_length=min(bound + len(prompt), 448),
+            max_length=2 * bound,
             return_scores=True,
             return_no_speech_prob=True,
         )[0]

@@ -61,6 +61,15 @@ async def test_words_of_people(engine: LocalEngine, clips: list[Clip], language:
     assert errors / words <= WORD_ERRORS[language]
 
 
+async def test_the_beginning_of_a_slow_sentence_is_not_heard_again_and_again(
+    engine: LocalEngine, clips: list[Clip]
+) -> None:
+    whole = next(clip for clip in clips if clip.file == "es-arenas.wav").pcm
+    heard = await engine.hear(whole[: 3_200 * BYTES_PER_MS], ["es"])
+    assert normalise(heard.text or "").startswith("las ")
+    assert normalise(heard.text or "").split().count("las") == 1
+
+
 async def test_speech_that_goes_on_is_overheard_but_not_while_whole_utterances_need_the_processes(
     engine: LocalEngine, clips: list[Clip]
 ) -> None:

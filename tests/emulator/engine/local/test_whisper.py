@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from emulator.engine.local.audio import RECOGNISER_RATE
-from emulator.engine.local.whisper import LONGEST_S, _Hypothesis, once, pieces, text_of
+from emulator.engine.local.whisper import LONGEST_S, MOST_TOKENS, Whisper, _Hypothesis, once, pieces, text_of
 
 
 def test_tokens_are_bytes_in_other_clothes() -> None:
@@ -57,6 +59,25 @@ def test_what_is_repeated_all_the_same_is_said_once(heard: str, text: str) -> No
 )
 def test_what_is_invented_is_not_believed(found: _Hypothesis, believed: bool) -> None:
     assert found.believable == believed
+
+
+@pytest.mark.parametrize("seconds", [0.5, 3, LONGEST_S])
+def test_a_text_that_was_cut_at_its_bound_has_no_end(seconds: float) -> None:
+    class Model:
+        """Gives as many tokens as CTranslate2 does for this bound, or fewer."""
+
+        def generate(self, _encoded: object, _prompts: object, *, max_length: int, **_options: object) -> list[object]:
+            tokens = ["Ġla"] * (max_length // 2 - self.fewer)
+            return [SimpleNamespace(sequences=[tokens], scores=[-0.2], no_speech_prob=0.0)]
+
+        fewer = 0
+
+    whisper = object.__new__(Whisper)
+    whisper._model = model = Model()
+    found = whisper._decode(None, int(seconds * RECOGNISER_RATE), "es", "transcribe")
+    assert not found.ended and len(found.text.split()) <= MOST_TOKENS
+    model.fewer = 1
+    assert whisper._decode(None, int(seconds * RECOGNISER_RATE), "es", "transcribe").ended
 
 
 def test_a_long_utterance_is_cut_where_it_is_softest() -> None:
