@@ -12,7 +12,7 @@ from typing import Self
 from emulator.engine.base import NO_TERMS, EngineError, Heard, Spoken
 from emulator.engine.local.phrasebook import BUILT_IN, Phrasebook
 from emulator.engine.local.recognition import LANGUAGES, Recogniser
-from emulator.engine.local.synthesis import VOICES, Synthesiser
+from emulator.engine.local.synthesis import PICO, VOICES, Synthesiser, Voice
 from emulator.engine.local.translating.translator import Translator
 from emulator.engine.local.weights import NoModel, model
 
@@ -131,7 +131,16 @@ class LocalEngine:
         if heard.text is not None:
             translated = await self._translate(heard, heard.text, source, target, terms)
         text = translated or (NOT_UNDERSTOOD if heard.text is None else NOT_TRANSLATED)[target]
-        return Spoken(text, await self._synthesiser.say(text, target), translated is not None)
+        return Spoken(
+            text, await self._synthesiser.say(text, target, self._voice(text, target)), translated is not None
+        )
+
+    def _voice(self, text: str, language: str) -> Voice:
+        """Return the voice in which a recogniser understands the text: known sentences are recognised by their sound in
+        espeak-ng's voice, others by a model, which understands Pico better.
+        """
+        known = (NOT_UNDERSTOOD[language], NOT_TRANSLATED[language], self._phrasebook.written(text, language))
+        return Voice() if text in known or not self._recogniser.has_model else Voice(name=PICO.get(language))
 
     async def _translate(
         self, heard: Heard, text: str, source: str, target: str, terms: Mapping[str, str]

@@ -48,7 +48,7 @@ class Speak(msgspec.Struct, frozen=True):
 
     texts: list[str]
     voice: str
-    """espeak-ng voice, optionally with a variant: "en-us+f3"."""
+    """Voice of Pico, with its region in capitals ("en-GB"), or of espeak-ng, optionally with a variant: "en-us+f3"."""
     rate: int
     """Words per minute."""
     pitch: int

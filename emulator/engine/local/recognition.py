@@ -119,6 +119,11 @@ class Recogniser:
         return await self._ask(await self._request(pcm, languages))
 
     @property
+    def has_model(self) -> bool:
+        """Return whether more than known sentences can be recognised."""
+        return self._model is not None
+
+    @property
     def has_time(self) -> bool:
         """Return whether there is a model, and a further utterance would leave a process free."""
         idle = sum(not worker.busy for worker in self._workers)

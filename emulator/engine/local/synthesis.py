@@ -1,7 +1,8 @@
-"""Synthesises speech from text with the espeak-ng worker process."""
+"""Synthesises speech from text in the voice's process, with espeak-ng or, if asked to, with Pico."""
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -19,13 +20,20 @@ VOICES: Mapping[str, str] = {
 }
 """Language -> its espeak-ng voice, for languages whose voices have been checked by ear."""
 
+PICO: Mapping[str, str] = {
+    language: tag
+    for language, tag in {"de": "de-DE", "en": "en-US", "es": "es-ES", "fr": "fr-FR", "it": "it-IT"}.items()
+    if importlib.util.find_spec("py_nanotts")
+}
+"""Language -> its voice of Pico, which recognisers of people understand better; empty where Pico is not installed."""
+
 MAX_TEXT = 5_000
 """Maximum characters per request: about six minutes of speech. An interpretation is a sentence or two."""
 
 LIMIT = 10.0
-"""Timeout in seconds for the voice; it needs 3 ms for a sentence and 0.1 s to start."""
+"""Timeout in seconds for the voice; it needs 30 ms for a sentence and 0.1 s to start."""
 
-LIMIT_EACH = 0.2
+LIMIT_EACH = 1.0
 """Seconds more for each text."""
 
 
@@ -34,9 +42,9 @@ class Voice:
     """Properties of a voice, which distinguish several speakers."""
 
     name: str | None = None
-    """espeak-ng voice ("en-gb"); None for the language's default."""
+    """Voice of Pico ("en-GB") or espeak-ng ("en-gb"); None for the language's default of espeak-ng."""
     variant: str | None = None
-    """espeak-ng voice variant: "f1" to "f5" for women, "m1" to "m8" for men."""
+    """Variant of an espeak-ng voice: "f1" to "f5" for women, "m1" to "m8" for men."""
     rate: int = 150
     """Words per minute, 80 to 450."""
     pitch: int = 50

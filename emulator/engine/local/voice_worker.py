@@ -1,8 +1,8 @@
-"""Runs espeak-ng in the voice's process, through ctypes, one request at a time.
+"""Runs espeak-ng, through ctypes, and Pico in the voice's process, one request at a time.
 
-`process.WorkerProcess` starts it. The library is under the GPL and keeps its state in C globals: it is loaded here and
-nowhere else. State left by one text or voice changes the sound of the next, even its length, so each request is spoken
-in a fork of the process after loading: the same request always sounds the same.
+`process.WorkerProcess` starts it. espeak-ng is under the GPL, and both keep their state in C globals: they are loaded
+here and nowhere else. State left by one text or voice changes the sound of the next, even its length, so each request
+is spoken in a fork of the process after loading: the same request always sounds the same.
 """
 
 from __future__ import annotations
@@ -23,6 +23,13 @@ from emulator.engine.local.process import ALARM, serve
 
 LEVEL = 0.6
 """Gain: espeak-ng peaks close to full scale; this leaves the headroom of people's recordings."""
+
+PICO_LEVEL = 0.3
+"""Gain: at 1 Pico clips."""
+
+PICO_RATE = 16_000
+USUAL_RATE, USUAL_PITCH = 150, 50
+"""Rate and pitch of a request at which Pico speaks as it is."""
 
 _SYNCHRONOUS, _BUFFER_MS, _DONT_EXIT = 2, 20, 0x8000
 _UTF8 = 1
@@ -51,17 +58,13 @@ class _Espeak:
         library.espeak_SetSynthCallback(self._callback)
         library.espeak_ng_SetRandSeed(_SEED)
 
-    def say(self, request: Speak) -> bytes:
-        """Return PCM16 mono 24 kHz for each text, as MessagePack."""
-        spoken = msgspec.msgpack.decode(_in_fork(lambda: self._say(request)), type=list[bytes])
-        samples = (read_pcm(pcm) * LEVEL for pcm in spoken)
-        return msgspec.msgpack.encode([write_pcm(resample(one, self._rate, SAMPLE_RATE)) for one in samples])
-
-    def _say(self, request: Speak) -> bytes:
+    def say(self, request: Speak) -> list[bytes]:
+        """Return PCM16 mono 24 kHz for each text. Raises LookupError without the voice."""
         self._choose(request.voice)
         self._library.espeak_SetParameter(_RATE, request.rate, 0)
         self._library.espeak_SetParameter(_PITCH, request.pitch, 0)
-        return msgspec.msgpack.encode([self._spoken(text.encode()) for text in request.texts])
+        spoken = (read_pcm(self._spoken(text.encode())) * LEVEL for text in request.texts)
+        return [write_pcm(resample(one, self._rate, SAMPLE_RATE)) for one in spoken]
 
     def _spoken(self, text: bytes) -> bytes:
         self._library.espeak_Synth(text, len(text) + 1, 0, 1, 0, _UTF8, None, None)
@@ -78,6 +81,20 @@ class _Espeak:
         if samples and count > 0:
             self._chunks.append(ctypes.string_at(samples, count * 2))
         return 0
+
+
+def _pico(request: Speak) -> list[bytes]:
+    """Return PCM16 mono 24 kHz for each text. Raises LookupError if Pico is not there."""
+    try:
+        import py_nanotts  # only here: a machine may do without it
+    except ImportError as error:
+        raise LookupError(f"there is no voice {request.voice!r}: Pico is not installed") from error
+    pico = py_nanotts.NanoTTS()
+    options = {"speed": request.rate / USUAL_RATE, "pitch": request.pitch / USUAL_PITCH, "volume": PICO_LEVEL}
+    # It would take what stands in angle brackets for a command.
+    texts = (text.translate({ord(sign): " " for sign in "<>"}) for text in request.texts)
+    spoken = (read_pcm(pico.speak(text, voice=request.voice, **options)) for text in texts)
+    return [write_pcm(resample(one, PICO_RATE, SAMPLE_RATE)) for one in spoken]
 
 
 def _in_fork(work: Callable[[], bytes]) -> bytes:
@@ -106,7 +123,7 @@ def _in_fork(work: Callable[[], bytes]) -> bytes:
     if status == _NOT_FOUND:
         raise LookupError(answer.decode())
     if status != 0:
-        raise OSError("espeak-ng crashed")
+        raise OSError("the voice crashed")
     return answer
 
 
@@ -114,4 +131,10 @@ def main() -> None:
     """Answer requests until the parent closes the pipe."""
     espeak = _Espeak()
     decoder = msgspec.msgpack.Decoder(Speak)
-    serve(lambda body: espeak.say(decoder.decode(body)))
+
+    def handle(body: bytes) -> bytes:
+        request = decoder.decode(body)
+        say = _pico if request.voice[-2:].isupper() else espeak.say
+        return _in_fork(lambda: msgspec.msgpack.encode(say(request)))
+
+    serve(handle)

@@ -6,7 +6,7 @@ import pytest
 
 from emulator.engine.base import BYTES_PER_MS, EngineError
 from emulator.engine.local.audio import loudness, read_pcm
-from emulator.engine.local.synthesis import MAX_TEXT, VOICES, Synthesiser, Voice
+from emulator.engine.local.synthesis import MAX_TEXT, PICO, VOICES, Synthesiser, Voice
 
 pytestmark = [pytest.mark.engine, pytest.mark.asyncio(loop_scope="session")]
 
@@ -36,8 +36,18 @@ async def test_the_same_text_sounds_the_same(voice: Synthesiser) -> None:
 async def test_voices_can_be_told_apart(voice: Synthesiser) -> None:
     voices = [Voice(), Voice(variant="f5"), Voice(variant="m3"), Voice(name="en-gb-x-rp"), Voice(pitch=90)]
     assert len({await voice.say(SENTENCE, "en", one) for one in voices}) == len(voices)
+    if PICO:
+        clear = [Voice(name="en-GB"), *(Voice(name=PICO["en"], pitch=pitch) for pitch in (40, 50))]
+        assert len({await voice.say(SENTENCE, "en", one) for one in (*voices, *clear)}) == len(voices) + len(clear)
     slow, fast = [await voice.say(SENTENCE, "en", Voice(rate=rate)) for rate in (120, 240)]
     assert len(slow) > 1.4 * len(fast)
+
+
+@pytest.mark.parametrize("language", PICO)
+async def test_pico_speaks_as_loud_as_people_and_no_louder(voice: Synthesiser, language: str) -> None:
+    samples = read_pcm(await voice.say("Madrid 3 <b>", language, Voice(name=PICO[language])))
+    assert 5_000 < abs(samples).max() < 0.9 * 32768
+    assert loudness(samples).max() > 1_000
 
 
 async def test_texts_at_the_same_time_do_not_mix(voice: Synthesiser) -> None:
