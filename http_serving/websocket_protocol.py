@@ -15,6 +15,7 @@ Private parts that are relied on, which is why `pyproject.toml` bounds both vers
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -38,6 +39,9 @@ SMALL = 256
 always small."""
 SMALL_PER_S = 500
 """Small frames per second and connection; more close it. These take 5 ms of the event loop, 50,000 took 0.6 s."""
+
+STALLED_S = 30.0
+"""Seconds in which a peer may take nothing of what waits for it. Closing alone would wait for it for ever."""
 
 _TEXT: Final = 0x81
 """First byte of a whole text message (RFC 6455, 5.2)."""
@@ -65,8 +69,24 @@ class QuickWebSocketProtocol(WebSocketsSansIOProtocol):
         """True once something unusual was received: the library then handles the connection to its end."""
         self.on_close: Callable[[], None] | None = None
         """Called when the connection has ended."""
+        self._stalled: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._stalled is None:
+            self._stalled = self.loop.call_later(STALLED_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._takes_again()
+
+    def _takes_again(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._takes_again()
         if self.on_close is not None:
             self.on_close()
         super().connection_lost(exc)

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
+import msgspec
 import pytest
 import uvicorn
 from fastapi import FastAPI
@@ -18,6 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from bot.error_responses import install_error_handlers
+from http_serving import websocket_protocol
 from http_serving.server import server_config
 from listeners.feed import Feed
 from listeners.messages import CaptionMessage
@@ -39,7 +41,8 @@ def caption(number: int) -> CaptionMessage:
 class Served:
     """Listeners' routes under the server of the product."""
 
-    def __init__(self, feed: Feed, entry: Door, port: int) -> None:
+    def __init__(self, feed: Feed, entry: Door, port: int, server: uvicorn.Server) -> None:
+        self.server = server
         self.feed = feed
         self.door = entry
         self.port = port
@@ -74,7 +77,7 @@ async def serving() -> AsyncIterator[Served]:
                 while not server.started:  # noqa: ASYNC110  (uvicorn offers no event to wait for)
                     await asyncio.sleep(0.005)
             try:
-                yield Served(feed, entry, listening.getsockname()[1])
+                yield Served(feed, entry, listening.getsockname()[1], server)
             finally:
                 await entry.drain()
                 server.should_exit = True
@@ -195,6 +198,40 @@ async def test_a_stream_of_events_takes_a_place_until_its_reader_has_gone() -> N
                 await asyncio.sleep(0.01)
         async with http.get(url) as response:
             assert response.status == 200
+
+
+async def test_a_slow_reader_is_let_go_and_another_is_not_delayed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes nothing at all: not even its end can be told to it."""
+    monkeypatch.setattr(websocket_protocol, "STALLED_S", 0.5)
+    async with serving() as served, served.dial() as quick:
+        await hears(quick)
+        slow = await served.silent()
+        slow.transport.pause_reading()
+        long = "palabras " * 2_000
+        for number in range(2_000):
+            served.feed.caption(msgspec.structs.replace(caption(number), text=long))
+            assert (await hears(quick, "caption"))["utterance_id"] == f"u-{number}"
+            if served.feed.statistics().cut_readers:
+                break
+        assert served.feed.statistics().cut_readers == 1
+        async with asyncio.timeout(30):
+            while len(served.server.server_state.connections) > 1:  # noqa: ASYNC110  (nobody is told)
+                await asyncio.sleep(0.01)
+        slow.transport.abort()
+
+
+async def test_a_flood_closes_its_own_socket_alone() -> None:
+    async with serving() as served, served.dial("signaling") as flood, served.dial() as quiet:
+        await hears(quiet)
+        with pytest.raises(ConnectionClosed) as closed:
+            for _ in range(200):
+                await flood.send('{"type":"dance"}')
+            while True:
+                await flood.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1008
+        served.feed.caption(caption(1))
+        assert (await hears(quiet))["text"] == "línea 1"
 
 
 @pytest.mark.timeout(240)
