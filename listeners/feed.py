@@ -30,7 +30,7 @@ from listeners.messages import (
     Line,
     Signal,
 )
-from listeners.readers import AudioReader, CaptionReader, Reader, SignalReader
+from listeners.readers import AudioReader, CaptionReader, Reader, SignalReader, Wakes
 from listeners.room_signals import RoomSignals
 from listeners.rooms import RoomState
 
@@ -115,6 +115,7 @@ class Feed:
         self.listeners_changed: Callable[[str], None] = lambda room_id: None
         """Called with the id of a room when a reader of captions or of audio has come or gone."""
         self._wall_clock = wall_clock
+        self._wakes = Wakes()
         self._position = 0
         """Position of the last line of any room. It grows across calls and processes, since it follows the wall clock:
         returning readers get what they missed."""
@@ -273,7 +274,7 @@ class Feed:
         kept = sorted((*room.pinned.values(), *room.log.values()), key=lambda kept: kept[0].position)
         missed = [(line.replayed, languages) for line, languages in kept if line.position > since]
         limit = max(self._caption_limit, len(missed))
-        reader = CaptionReader(partial(self._left, room_id), language, limit, self._captions_lost_limit)
+        reader = CaptionReader(partial(self._left, room_id), self._wakes, language, limit, self._captions_lost_limit)
         for line, languages in missed:
             reader.put(line, languages)
         room.captions.add(reader)
@@ -307,7 +308,7 @@ class Feed:
     def read_signals(self, room_id: str) -> SignalReader:
         """Read signals, beginning with those that describe the current state."""
         room = self._room(room_id)
-        reader = SignalReader(partial(self._left, room_id), self._signal_limit)
+        reader = SignalReader(partial(self._left, room_id), self._wakes, self._signal_limit)
         for signal in room.state.current():
             reader.put(signal)
         room.signals.add(reader)

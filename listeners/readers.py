@@ -15,6 +15,35 @@ Item = TypeVar("Item")
 Leave = Callable[["Reader[Any]"], None]
 
 
+AT_ONCE = 25
+"""Readers woken in one turn of the event loop, each of which then sends: about a millisecond. What a room plays is due
+every 20 ms, and 2,000 readers that all send in the same turn would hold it up."""
+
+
+class Wakes:
+    """Wakes the readers of all rooms, some in each turn of the event loop."""
+
+    def __init__(self) -> None:
+        self._due: deque[Reader[Any]] = deque()
+
+    def wake(self, reader: Reader[Any]) -> None:
+        """Wake a reader that waits, after those that are due already."""
+        if reader.due or reader._ready is None:
+            return
+        reader.due = True
+        self._due.append(reader)
+        if len(self._due) == 1:
+            asyncio.get_running_loop().call_soon(self._some)
+
+    def _some(self) -> None:
+        for _ in range(min(AT_ONCE, len(self._due))):
+            reader = self._due.popleft()
+            reader.due = False
+            reader._wake()
+        if self._due:
+            asyncio.get_running_loop().call_soon(self._some)
+
+
 class Reader(Generic[Item]):
     """The queue of a listener; iterate it to read. It ends when the room or the reader is closed; `reason` says why.
 
@@ -28,6 +57,8 @@ class Reader(Generic[Item]):
         """Items dropped because this reader was too slow."""
         self.on_end: Callable[[], None] | None = None
         """Called when it ends, for whoever is still busy with an earlier item."""
+        self.due = False
+        """Whether it is about to be woken."""
         self._leave = leave
         self._ready: asyncio.Future[None] | None = None
 
@@ -107,8 +138,9 @@ class AudioReader(Reader[bytes]):
 class CaptionReader(Reader[Line]):
     """Lines of one language or of all. Their positions only increase."""
 
-    def __init__(self, leave: Leave, language: str | None, limit: int, lost_limit: int) -> None:
+    def __init__(self, leave: Leave, wakes: Wakes, language: str | None, limit: int, lost_limit: int) -> None:
         super().__init__(leave)
+        self._wakes = wakes
         self.language = language
         self._lines: OrderedDict[tuple[str, str], Line] = OrderedDict()
         self._limit = limit
@@ -131,7 +163,7 @@ class CaptionReader(Reader[Line]):
             self._lines.clear()
             self.close("too_slow")
         else:
-            self._wake()
+            self._wakes.wake(self)
         return lost
 
     def _waiting(self) -> int:
@@ -144,8 +176,9 @@ class CaptionReader(Reader[Line]):
 class SignalReader(Reader[Signal]):
     """Signals of a room, beginning with those that describe the current state."""
 
-    def __init__(self, leave: Leave, limit: int) -> None:
+    def __init__(self, leave: Leave, wakes: Wakes, limit: int) -> None:
         super().__init__(leave)
+        self._wakes = wakes
         self._signals: deque[Signal] = deque()
         self._limit = limit
 
@@ -156,7 +189,7 @@ class SignalReader(Reader[Signal]):
             self.close("too_slow")
             return
         self._signals.append(signal)
-        self._wake()
+        self._wakes.wake(self)
 
     def _waiting(self) -> int:
         return len(self._signals)
