@@ -39,13 +39,21 @@ export class Access {
     this._kept = new Map();
   }
 
-  /** A ticket given beforehand, as a link has it: it is used as long as it lasts. */
-  keep(purpose, ticket, expiresMs) {
-    this._kept.set(purpose, { ticket, expiresMs });
+  /** Uses a ticket that a link had, as long as it lasts; nobody but who gave the link can give another. */
+  use(ticket, room) {
+    this._given = ticket;
+    this.room = room;
+  }
+
+  /** Later tickets are for a person of this name. */
+  rename(name) {
+    if (this.person?.display_name) this.person = { ...this.person, display_name: name };
   }
 
   /** A ticket for a purpose; a new one if `fresh`. Speakers have one ticket for everything. */
   async ticket(purpose, { fresh = false, language } = {}) {
+    if (this._given && fresh) throw new Refused(403, "forbidden");
+    if (this._given) return this._given;
     const wanted = this.person ? "speak" : purpose;
     const key = language && !this.person ? `${wanted} ${language}` : wanted;
     const kept = this._kept.get(key);
@@ -55,7 +63,7 @@ export class Access {
     const answer = await this._send(`/api/join/${encodeURIComponent(this.joinCode)}`, body);
     this.room = { room_id: answer.room_id, name: answer.name, languages: answer.languages, media: answer.media };
     if (answer.guest_key) this.guest = { participant_id: answer.participant_id, guest_key: answer.guest_key };
-    this.keep(key, answer.ticket, Date.parse(answer.expires_on) || this._now() + 60_000);
+    this._kept.set(key, { ticket: answer.ticket, expiresMs: Date.parse(answer.expires_on) || this._now() + 60_000 });
     return answer.ticket;
   }
 

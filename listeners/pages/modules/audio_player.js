@@ -1,6 +1,7 @@
 // Plays channels of the audio socket: `Loudspeaker` is the page's sound, each `Channel` one stream with a gain.
 
 import { AFTER_PAUSE, FRAME_MS, OPUS, PCM16, decodeFrame, samplesOf } from "./frames.js";
+import { Resampler } from "./resampler.js";
 
 const END_AFTER_MS = 120; // nothing came for so long: a pause, in which nothing is sent
 const OPUS_RATE = 48_000;
@@ -80,6 +81,7 @@ export class Channel {
     this._context = loudspeaker.context;
     this._node = new AudioWorkletNode(this._context, "playout", { numberOfInputs: 0, outputChannelCount: [1] });
     this.output = new GainNode(this._context, { gain });
+    this._gain = gain; // where the last ramp leads
     this._node.connect(this.output).connect(loudspeaker.master);
     this._node.port.onmessage = ({ data }) => {
       this.heldMs = data.heldMs;
@@ -100,7 +102,7 @@ export class Channel {
     this.latestMs = frame.timestampMs;
     this._arrivedMs = performance.now();
     if (missing || frame.flags & AFTER_PAUSE) this._call("gap");
-    if (frame.format === PCM16) this._play(samplesOf(frame.payload));
+    if (frame.format === PCM16) this._playPcm(samplesOf(frame.payload));
     else if (frame.format === OPUS) this._decode(frame);
     clearTimeout(this._pause);
     this._pause = setTimeout(() => this._call("end"), END_AFTER_MS);
@@ -108,7 +110,7 @@ export class Channel {
 
   /** Forgets what has not been heard. */
   flush() {
-    this._decoder?.reset();
+    if (this._decoder?.state === "configured") this._decoder.close();
     this._decoder = null;
     this._call("flush");
   }
@@ -117,10 +119,10 @@ export class Channel {
   rampTo(value, ms = 200, inMs = 0) {
     const { gain } = this.output;
     const start = this._context.currentTime + inMs / 1000;
-    if (gain.cancelAndHoldAtTime) gain.cancelAndHoldAtTime(start);
-    else gain.cancelScheduledValues(start);
-    if (inMs === 0) gain.setValueAtTime(gain.value, start);
-    gain.linearRampToValueAtTime(value, start + ms / 1000);
+    const from = inMs ? this._gain : gain.value;
+    gain.cancelScheduledValues(start);
+    gain.setValueAtTime(from, start).linearRampToValueAtTime(value, start + ms / 1000);
+    this._gain = value;
   }
 
   /** From when the newest frame was due to when it is heard, in ms; null before the first. `offsetMs`: server's clock less ours. */
@@ -140,6 +142,16 @@ export class Channel {
 
   _call(call) {
     this._node.port.postMessage({ call });
+  }
+
+  /** Sound at another rate than this page plays at, as from a service that has no Opus, is brought to it. */
+  _playPcm(samples) {
+    const rate = (samples.length * 1000) / FRAME_MS;
+    if (rate === this._context.sampleRate) return this._play(samples);
+    if (this._resampler?.rate !== rate) {
+      this._resampler = Object.assign(new Resampler(rate, this._context.sampleRate), { rate });
+    }
+    return this._play(this._resampler.push(samples));
   }
 
   _play(samples) {

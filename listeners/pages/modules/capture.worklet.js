@@ -6,7 +6,8 @@ class Capture extends AudioWorkletProcessor {
   constructor({ processorOptions: { rate, frameMs } }) {
     super();
     this._resampler = new Resampler(sampleRate, rate);
-    this._frame = new Float32Array((rate * frameMs) / 1000);
+    this._length = (rate * frameMs) / 1000;
+    this._frame = new Float32Array(this._length);
     this._filled = 0;
   }
 
@@ -14,12 +15,12 @@ class Capture extends AudioWorkletProcessor {
     if (!input) return true; // not connected yet
     for (const sample of this._resampler.push(input)) {
       this._frame[this._filled++] = sample;
-      if (this._filled < this._frame.length) continue;
+      if (this._filled < this._length) continue;
       const samples = this._frame;
       let energy = 0;
       for (const one of samples) energy += one * one;
-      this.port.postMessage({ samples, rms: Math.sqrt(energy / samples.length), atS: currentTime }, [samples.buffer]);
-      this._frame = new Float32Array(samples.length);
+      this.port.postMessage({ samples, rms: Math.sqrt(energy / this._length), atS: currentTime }, [samples.buffer]);
+      this._frame = new Float32Array(this._length); // the other has been given away
       this._filled = 0;
     }
     return true;

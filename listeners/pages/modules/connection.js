@@ -11,7 +11,7 @@ const SILENT_HEARTBEATS = 2.5; // so many without a message, and the peer is tak
 const OPENING_MS = 10_000;
 
 // Refusals that another attempt with the same code cannot mend.
-const FINAL = new Set(["purpose", "room", "language", "not_found", "forbidden", "conflict", "invalid_request"]);
+const FINAL = new Set(["purpose", "room", "room_unknown", "language", "not_found", "forbidden", "conflict", "invalid_request"]);
 
 /** How long to wait before attempt `attempt` (from 0): doubles, with half of it by chance, so that not all come at once. */
 export function delayBefore(attempt, random = Math.random) {
@@ -28,7 +28,7 @@ export function afterClose(code, reason = "") {
 }
 
 /**
- * Keeps one socket open. States: "connecting", "open", "waiting" (with `retryMs`), "stopped" (with `reason`).
+ * Keeps one socket open. States: "connecting", "open", "waiting" (with `retryMs`), "paused", "stopped" (with `reason`).
  *
  * `url({fresh})` is asked before each attempt, and may raise an error with `status`, `code` and `retryAfterMs`.
  * `onMessage(message)` gets JSON messages, `onAudio(buffer)` binary ones. Heartbeats are answered here.
@@ -56,6 +56,7 @@ export class Connection {
   }
 
   start() {
+    if (this.state === "stopped") return;
     globalThis.addEventListener?.("online", this._hurry);
     globalThis.document?.addEventListener?.("visibilitychange", this._hurry);
     this._connect();
@@ -73,6 +74,13 @@ export class Connection {
     if (this.state !== "open" || this._socket.bufferedAmount > limit) return false;
     this._socket.send(buffer);
     return true;
+  }
+
+  /** Leaves the socket until `start` is called again. */
+  pause() {
+    if (this.state === "stopped") return;
+    this._drop();
+    this._enter("paused");
   }
 
   /** Ends it for good. */

@@ -35,7 +35,8 @@ export class FrameNumbers {
 }
 
 /**
- * An open microphone. `onFrame(buffer)` gets frames while it is not muted, `onLevel(0…1)` every 20 ms in any case.
+ * An open microphone. `onFrame(buffer)` gets frames while it is not muted, `onLevel(0…1)` every 20 ms in any case, and
+ * `onLost()` is told when the device is gone.
  * Use `Microphone.open`; it raises what `getUserMedia` raises.
  */
 export class Microphone {
@@ -60,11 +61,11 @@ export class Microphone {
   }
 
   constructor(stream, { rate, onFrame, onLevel, onLost }) {
-    Object.assign(this, { stream, rate, onFrame, onLevel });
+    Object.assign(this, { stream, rate, onFrame, onLevel, onLost });
     this.muted = true;
     this.numbers = new FrameNumbers();
     this._context = new AudioContext(); // at the device's own rate: not all browsers convert
-    for (const track of stream.getTracks()) track.addEventListener("ended", onLost);
+    for (const track of stream.getTracks()) track.addEventListener("ended", () => this.onLost());
   }
 
   get deviceId() {

@@ -52,3 +52,20 @@ test("a speaker has one ticket for everything, and comes back as the same person
   assert.deepEqual(world.sent[0][1], { purpose: "speak", ...person });
   assert.deepEqual(world.sent[1][1], { purpose: "speak", ...person, guest: { participant_id: "p1", guest_key: "k1" } });
 });
+
+test("a ticket of a link is used for everything, and cannot be renewed", async () => {
+  const world = served();
+  const access = new Access("123456", { ...world, person: {} });
+  access.use("given", { room_id: "r9" });
+  assert.equal(await access.ticket("captions"), "given");
+  await assert.rejects(access.ticket("captions", { fresh: true }), { code: "forbidden" });
+  assert.deepEqual(world.sent, []);
+});
+
+test("who has another name gets the next ticket under it", async () => {
+  const world = served();
+  const access = new Access("123456", { ...world, person: { display_name: "Ana" } });
+  access.rename("Anita");
+  await access.ticket("captions");
+  assert.equal(world.sent[0][1].display_name, "Anita");
+});

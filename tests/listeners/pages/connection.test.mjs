@@ -206,3 +206,14 @@ test("stopped is stopped", async () => {
   assert.equal(world.sockets.length, 1);
   assert.deepEqual(world.states.filter(([state]) => state === "stopped"), [["stopped", { reason: "left" }]]);
 });
+
+test("paused, it waits for nothing until it is started again", async () => {
+  const world = await connected();
+  world.last().says(HELLO);
+  world.connection.pause();
+  await world.timers.pass(60_000);
+  assert.equal(world.sockets.length, 1);
+  world.connection.start();
+  await settled();
+  assert.equal(world.sockets.length, 2);
+});

@@ -13,6 +13,8 @@ from listeners.page_routes import FOLDER
 LANGUAGES = ("en", "es", "de", "fr", "pt", "it", "ja", "ar")
 AREAS = sorted(path.name for path in (FOLDER / "texts").iterdir())
 SOURCES = sorted([*FOLDER.glob("*.html"), *FOLDER.glob("*.js"), *FOLDER.glob("modules/*.js")])
+# Keys put together from what the service sends.
+PUT_TOGETHER = ("state.", "reason.", "problem.", "join.mic_")
 
 
 def texts_of(area: str, language: str) -> dict[str, str]:
@@ -38,11 +40,13 @@ def test_no_text_is_left_in_english(area: str) -> None:
         assert not same, language
 
 
-def test_every_text_that_is_used_exists() -> None:
+def test_every_text_that_is_used_exists_and_every_text_is_used() -> None:
     known = {key for area in AREAS for key in texts_of(area, "en")}
     written = "\n".join(path.read_text() for path in SOURCES)
     called = set(re.findall(r'\bt\(\s*"([\w.]+)"', written)) | set(re.findall(r'data-t(?:-\w+)?="([\w.]+)"', written))
     assert called <= known, called - known
+    unused = {key for key in known if f'"{key}"' not in written and not key.startswith(PUT_TOGETHER)}
+    assert not unused
 
 
 @pytest.mark.parametrize("page", sorted(FOLDER.glob("*.html")), ids=lambda path: path.name)
