@@ -1,7 +1,7 @@
 """Fan-out to the listeners of all rooms: captions, audio and signals, with a bounded queue per reader. No sockets.
 
     Feed ─room─► captions ─► log of the latest lines, then the queue of each caption reader
-                 audio     ─► the queues of the channel's audio readers
+                 audio     ─► encoded once (`audio_channels.py`), then the queues of the channel's audio readers
                  signals   ─► the queue of each signal reader
 
 Publishing never waits and never fails, whatever readers do:
@@ -19,20 +19,17 @@ from __future__ import annotations
 
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from listeners.messages import (
-    CaptionMessage,
-    InterpreterSignal,
-    Line,
-    Signal,
-)
-from listeners.readers import AudioReader, CaptionReader, Reader, SignalReader, Wakes
+from listeners.audio_channels import FLOOR, AudioChannel, FanOut, Nobody
+from listeners.messages import CaptionMessage, InterpreterSignal, Line, Signal
+from listeners.readers import AudioEncoding, AudioReader, CaptionReader, Reader, SignalReader, Wakes
 from listeners.room_signals import RoomSignals
 from listeners.rooms import RoomState
+from listeners.statistics import Statistics
 
 AUDIO_LIMIT_MS = 1_000
 """Later audio is useless: the listener would hear it while something else is being said."""
@@ -49,19 +46,6 @@ PINNED_LINES = 50
 """Pinned lines of a room: the interpreter's announcements, one or two in each language."""
 
 
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """Sums over all rooms since the start; `rooms` and `readers` are current numbers."""
-
-    rooms: int
-    readers: int
-    published: int
-    """Captions, and frames and signals for which there were readers."""
-    dropped_frames: int
-    dropped_lines: int
-    cut_readers: int
-
-
 _Kept = tuple[Line, tuple[str, ...]]
 """A line, and the languages whose readers it is for."""
 StateChanged = Callable[[RoomState], None]
@@ -76,7 +60,7 @@ class _Room:
     log: OrderedDict[tuple[str, str], _Kept]
     captions: set[CaptionReader]
     signals: set[SignalReader]
-    audio: dict[str, set[AudioReader]]
+    audio: dict[str, AudioChannel]
     pinned: OrderedDict[tuple[str, str], _Kept]
     """Lines replayed to everybody who joins during the call, however late."""
     wanted: Counter[str]
@@ -89,7 +73,8 @@ class _Room:
 
     @property
     def readers(self) -> list[Reader[Any]]:
-        audio = [reader for readers in self.audio.values() for reader in readers]
+        channels = self.audio.values()
+        audio = [reader for channel in channels for readers in channel.readers.values() for reader in readers]
         return [*self.captions, *self.signals, *audio]
 
 
@@ -119,12 +104,20 @@ class Feed:
         self._position = 0
         """Position of the last line of any room. It grows across calls and processes, since it follows the wall clock:
         returning readers get what they missed."""
-        self._published = self._dropped_frames = self._dropped_lines = self._cut = 0
+        self._published = self._dropped_lines = self._cut = 0
+        self._fan_out = FanOut()
 
     def statistics(self) -> Statistics:
         readers = sum(len(room.readers) for room in self._rooms.values())
+        fan_out = self._fan_out
         return Statistics(
-            len(self._rooms), readers, self._published, self._dropped_frames, self._dropped_lines, self._cut
+            len(self._rooms),
+            readers,
+            self._published,
+            fan_out.dropped_frames,
+            self._dropped_lines,
+            self._cut,
+            fan_out.latencies.read(),
         )
 
     # --- publishing ------------------------------------------------------------------------------------
@@ -185,30 +178,47 @@ class Feed:
         self._position = max(self._position + 1, self._now_us())
         return self._position
 
-    def audio(self, room_id: str, channel: str, pcm: bytes) -> None:
-        """Publish a frame of 20 ms on a channel."""
+    def audio(
+        self, room_id: str, channel: str, pcm: bytes, *, original: bool = False, without: Mapping[str, bytes] = Nobody
+    ) -> None:
+        """Publish a frame of 20 ms on a channel: PCM16 mono 24 kHz.
+
+        Args:
+            original: it is only speakers' own voices.
+            without: by raw id, what those hear instead who are heard in it and do not want their own voice.
+        """
         room = self._rooms.get(room_id)
-        readers = None if room is None else room.audio.get(channel)
-        if not readers:
+        found = None if room is None else room.audio.get(channel)
+        if found is None:
             return
         self._published += 1
-        for reader in readers:
-            self._dropped_frames += reader.put(pcm)
+        self._fan_out.publish(found, pcm, found.stamp(self._now_us(), original=original), without)
 
     def flush(self, room_id: str, channel: str) -> None:
-        """Discard the audio of a channel that readers have not read yet."""
+        """Discard the audio of a channel that readers have not read yet, and tell them."""
         room = self._rooms.get(room_id)
-        for reader in () if room is None else room.audio.get(channel, ()):
-            reader.flush()
+        if room is not None and channel in room.audio:
+            self._fan_out.flush(room.audio[channel])
+
+    def floor_heard(self, room_id: str) -> bool:
+        """Return whether anybody listens to the floor of a room."""
+        room = self._rooms.get(room_id)
+        return room is not None and FLOOR in room.audio
+
+    def due_us(self, room_id: str, channel: str) -> int:
+        """Return the timestamp of a frame published on the channel now, in µs since the Unix epoch."""
+        room = self._rooms.get(room_id)
+        found = None if room is None else room.audio.get(channel)
+        return self._now_us() if found is None else found.next_due_us(self._now_us())
 
     def voice_begins(self, room_id: str, speaker_id: str, language: str) -> None:
         """Note that a speaker's interpretation is about to play on one more channel."""
         if (room := self._rooms.get(room_id)) is not None:
-            self._signal(room, room.state.voice_begins(speaker_id, language, self._now_us()))
+            self._signal(room, room.state.voice_begins(speaker_id, language, self.due_us(room_id, language)))
 
     def voice_ends(self, room_id: str, speaker_id: str, language: str) -> None:
         if (room := self._rooms.get(room_id)) is not None:
-            self._signal(room, room.state.voice_ends(speaker_id, language, self._now_us()))
+            self._signal(room, room.state.voice_ends(speaker_id, language, self.due_us(room_id, language)))
 
     def lane_served(self, room_id: str, speaker_id: str, language: str, engine: str, reason: str) -> None:
         """Signal that a lane is served by another engine (empty: by none), or, without a reason, as requested again."""
@@ -287,13 +297,20 @@ class Feed:
         room = self._rooms.get(room_id)
         return room is not None and room.known_from <= position
 
-    def read_audio(self, room_id: str, channel: str) -> AudioReader:
-        """Read the audio of a channel from now on."""
+    def read_audio(
+        self,
+        room_id: str,
+        channel: str,
+        encoding: AudioEncoding = AudioEncoding.PCM16_24K,
+        own_voice: str = "",
+    ) -> AudioReader:
+        """Read the audio of a channel from now on: a language's, or `FLOOR` without the voice of `own_voice`."""
         room = self._room(room_id)
-        reader = AudioReader(partial(self._left, room_id), channel, self._audio_limit_ms)
-        room.audio.setdefault(channel, set()).add(reader)
+        leave, latencies = partial(self._left, room_id), self._fan_out.latencies
+        reader = AudioReader(leave, channel, encoding, own_voice, self._audio_limit_ms, latencies)
+        room.audio.setdefault(channel, AudioChannel()).readers.setdefault(encoding, {})[reader] = None
         self.listeners_changed(room_id)
-        self._count(room, channel, 1)
+        self._count(room, None if channel == FLOOR else channel, 1)
         return reader
 
     def listeners(self, room_id: str) -> dict[str, int]:
@@ -302,7 +319,7 @@ class Feed:
         if room is None:
             return {}
         reading = Counter(reader.language for reader in room.captions if reader.language is not None)
-        hearing = Counter({channel: len(readers) for channel, readers in room.audio.items()})
+        hearing = Counter({name: channel.listeners for name, channel in room.audio.items() if name != FLOOR})
         return dict(sorted((reading | hearing).items()))
 
     def read_signals(self, room_id: str) -> SignalReader:
@@ -366,11 +383,11 @@ class Feed:
         elif isinstance(reader, SignalReader):
             room.signals.discard(reader)
         elif isinstance(reader, AudioReader):
-            readers = room.audio.get(reader.channel, set())
-            readers.discard(reader)
-            if not readers:
-                room.audio.pop(reader.channel, None)
-            self._count(room, reader.channel, -1)
+            channel = room.audio[reader.channel]
+            channel.remove(reader)
+            if not channel.readers:
+                del room.audio[reader.channel]
+            self._count(room, None if reader.channel == FLOOR else reader.channel, -1)
         self._forget_if_unused(room_id)
 
     def _forget_if_unused(self, room_id: str) -> None:

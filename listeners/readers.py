@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import Any, Generic, TypeVar
 
+from http_serving.websocket_protocol import BINARY, TEXT, whole_frame
+from listeners.audio_frames import FRAME_MS
 from listeners.messages import Line, Signal
-
-FRAME_MS = 20
+from listeners.statistics import LatencyHistogram
 
 Item = TypeVar("Item")
 Leave = Callable[["Reader[Any]"], None]
@@ -99,39 +101,84 @@ class Reader(Generic[Item]):
         raise NotImplementedError
 
 
-class AudioReader(Reader[bytes]):
-    """Audio of a channel: PCM16 mono 24 kHz in frames of 20 ms."""
+class AudioEncoding(Enum):
+    """What a listener wants audio as. Opus is the same at any rate: a decoder chooses its own."""
 
-    def __init__(self, leave: Leave, channel: str, limit_ms: int) -> None:
+    PCM16_24K = "pcm16", 24_000
+    PCM16_16K = "pcm16", 16_000
+    OPUS = "opus", 24_000
+
+
+class SharedFrame:
+    """A message to many listeners, made once: a frame of audio, or a text."""
+
+    __slots__ = ("data", "entered_at", "wire")
+
+    def __init__(self, data: bytes | str, entered_at: float) -> None:
+        """`entered_at`: when it became due, loop time."""
+        self.data = data
+        self.entered_at = entered_at
+        self.wire = whole_frame(BINARY, data) if isinstance(data, bytes) else whole_frame(TEXT, data.encode())
+        """The same as a frame of WebSocket."""
+
+
+FLUSH = SharedFrame('{"event":"flush"}', 0.0)
+"""Tells listeners to discard what they have not played yet."""
+
+
+class AudioReader(Reader[SharedFrame]):
+    """Audio of a channel in one encoding, in frames of 20 ms that are shared by all its readers.
+
+    Frames go to `direct` as long as it takes them and none waits; the others are queued to be iterated.
+    """
+
+    def __init__(
+        self, leave: Leave, channel: str, encoding: AudioEncoding, own_voice: str, limit_ms: int, sent: LatencyHistogram
+    ) -> None:
         super().__init__(leave)
         self.channel = channel
-        self._frames: deque[bytes] = deque()
+        self.encoding = encoding
+        self.own_voice = own_voice
+        """Raw id of the speaker whose voice is left out; empty for none."""
+        self.direct: Callable[[bytes], bool] | None = None
+        """Writes a frame to the listener's connection at once, or returns False. Used only while the reader waits."""
+        self._frames: deque[SharedFrame] = deque()
         self._limit = max(1, limit_ms // FRAME_MS)
+        self._latencies = sent
 
     @property
     def queued_ms(self) -> int:
         return len(self._frames) * FRAME_MS
 
-    def put(self, pcm: bytes) -> int:
-        """Add a frame; return how many were dropped."""
+    def put(self, frame: SharedFrame) -> int:
+        """Write or queue a frame; return how many were dropped for it."""
         frames, lost = self._frames, 0
+        # While no task waits, a frame may be on its way that was taken before this.
+        if not frames and self._ready is not None and self.direct is not None and self.direct(frame.wire):
+            self.sent(frame)
+            return 0
         if len(frames) >= self._limit:
             frames.popleft()
             self.dropped += 1
             lost = 1
-        frames.append(pcm)
-        if self._ready is not None:
-            self._wake()
+        frames.append(frame)
+        self._wake()
         return lost
 
+    def sent(self, frame: SharedFrame) -> None:
+        """Note that a frame has been handed to the listener's connection."""
+        if frame.entered_at:
+            self._latencies.observe(asyncio.get_running_loop().time() - frame.entered_at)
+
     def flush(self) -> None:
-        """Discard the waiting audio: the interpreter was stopped."""
+        """Discard the waiting audio, and tell the listener to do the same: the interpreter was stopped."""
         self._frames.clear()
+        self.put(FLUSH)
 
     def _waiting(self) -> int:
         return len(self._frames)
 
-    def _take(self) -> bytes:
+    def _take(self) -> SharedFrame:
         return self._frames.popleft()
 
 

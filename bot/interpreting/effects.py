@@ -5,7 +5,7 @@ Audio is PCM16 little-endian mono at 24 kHz throughout.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.interpreting.caption_text import CaptionLine
 from bot.interpreting.ledger import Entry
@@ -148,6 +148,8 @@ class Play:
     """Empty if only `floor` is to be heard."""
     floor: tuple[bytes, ...] = ()
     """Frames of speakers' own voices to be heard with it: quieter than the interpretation, if there is one."""
+    original: bool = field(default=False, compare=False)
+    """Whether it is only speakers' own voices."""
 
 
 @dataclass(frozen=True, slots=True)

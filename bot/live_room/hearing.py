@@ -25,13 +25,16 @@ class Hearing:
         clock: Callable[[], float],
         echo: Callable[[], EchoFilter] | None,
         echo_meter: EchoMeasurement | None,
+        floor: Callable[[str, bytes, bool], None] = lambda speaker, pcm, silent: None,
     ) -> None:
+        """`floor` takes each frame of people on the roster, and whether ACS says that it is silent."""
         self.plan = plan
         self._detector_pool = detectors
         self._deliver = deliver
         self._clock = clock
         self._echo = echo() if echo is not None and plan.mixed else None
         self._echo_meter = None if plan.mixed else echo_meter
+        self._floor = floor
         self._detectors: dict[str, VoiceDetector] = {}
         self._ignored: set[str] = set()
         """Speakers that are not on the roster, as far as they were logged."""
@@ -54,6 +57,7 @@ class Hearing:
         if heard is None:
             self._ignore(speaker or "")
             return
+        self._floor(heard, pcm, silent)
         detector = self._detectors.get(heard)
         if detector is None:
             detector = self._detectors[heard] = self._detector_pool.detector()

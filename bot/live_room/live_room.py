@@ -42,6 +42,7 @@ from bot.interpreting.quality.language_id import IdentifyLanguage, identify_none
 from bot.interpreting.routing import stream as carrier
 from bot.interpreting.session import InterpreterSession
 from bot.interpreting.usage_meter import UsageMeter
+from bot.live_room.floor_mixing import FloorMixer
 from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.hearing import Hearing
 from bot.live_room.mixing import mixed
@@ -96,7 +97,8 @@ class LiveRoom:
         self._audience = audience
         self._clock = clock
         self._alarm = frame_timer.alarm(self._on_alarm)
-        self.hearing = Hearing(plan, detectors, self.deliver, clock, echo, echo_meter)
+        self._floor = FloorMixer(frame_timer, audience, clock)
+        self.hearing = Hearing(plan, detectors, self.deliver, clock, echo, echo_meter, self._floor.hear)
         self._booths: dict[Lane, tuple[Booth, asyncio.Task[None]]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._streams: dict[str, MediaStream] = {}
@@ -197,6 +199,7 @@ class LiveRoom:
             task.cancel()
         self._booths.clear()
         self.hearing.close()
+        self._floor.close()
         for stream in list(self._streams.values()):
             await stream.close(NORMAL_CLOSURE, "the interpreter has left")
 
@@ -231,7 +234,7 @@ class LiveRoom:
 
     def _perform(self, effect: Effect) -> None:
         match effect:
-            case Play(channel, pcm, floor):
+            case Play(channel, pcm, floor, original):
                 if floor:
                     pcm = mixed(pcm, floor)
                 name, stream = self._stream(channel)
@@ -239,7 +242,7 @@ class LiveRoom:
                     stream.send_audio(pcm)
                     self.hearing.played(name, pcm)
                 if channel != SHARED_CHANNEL:
-                    self._audience.audio(channel, pcm)
+                    self._audience.audio(channel, pcm, original)
             case Hear(lane, utterance, pcm):
                 self._booths[lane][0].hear(utterance, pcm)
             case Interpret(lane, utterance, strict, speed, condensed):

@@ -87,8 +87,16 @@ class Audience(Protocol):
 
     def caption(self, line: CaptionLine) -> None: ...
 
-    def audio(self, channel: str, pcm: bytes) -> None:
-        """Pass on a frame of a channel other than the shared room's."""
+    def audio(self, channel: str, pcm: bytes, original: bool) -> None:
+        """Pass on a frame of a channel other than the shared room's; `original`: no interpretation is in it."""
+        ...
+
+    def floor_heard(self) -> bool:
+        """Return whether anybody listens to what people say themselves."""
+        ...
+
+    def floor(self, pcm: bytes, without: dict[str, bytes]) -> None:
+        """Pass on a frame of it. `without`: by raw id, what those hear instead whose own voice is in it."""
         ...
 
     def stopped(self, channel: str) -> None:

@@ -8,6 +8,7 @@ from bot.interpreting.caption_text import CaptionLine
 from bot.interpreting.lane_status import RESTORED
 from bot.interpreting.plan import Lane
 from bot.outputs.webhook_events import EmitEvent
+from listeners.audio_channels import FLOOR
 from listeners.feed import Feed, WantedChanged
 from listeners.messages import CaptionMessage
 
@@ -48,8 +49,14 @@ class ListenerPublisher:
             pinned=line.pinned,
         )
 
-    def audio(self, channel: str, pcm: bytes) -> None:
-        self.feed.audio(self.room_id, channel, pcm)
+    def audio(self, channel: str, pcm: bytes, original: bool) -> None:
+        self.feed.audio(self.room_id, channel, pcm, original=original)
+
+    def floor_heard(self) -> bool:
+        return self.feed.floor_heard(self.room_id)
+
+    def floor(self, pcm: bytes, without: dict[str, bytes]) -> None:
+        self.feed.audio(self.room_id, FLOOR, pcm, original=True, without=without)
 
     def stopped(self, channel: str) -> None:
         self.feed.flush(self.room_id, channel)

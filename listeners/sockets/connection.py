@@ -22,6 +22,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from http_serving.refusals import refused
+from http_serving.websocket_protocol import EXTENSION, SharedFrames
 from listeners.readers import Item, Reader
 from listeners.rooms import ListenedRoom, RoomState
 from listeners.sockets.closing import CloseCode
@@ -75,7 +76,7 @@ class ListenerSocket:
         """From a heartbeat to its answer, the last time; None as long as the peer answers none."""
         self.closed: tuple[CloseCode, str] | None = None
         """Code and reason with which it is, or will be, closed; None while it is open."""
-        self._scope = scope
+        self.scope = scope
         self._receive = receive
         self._send = send
         self._heartbeat_ms = heartbeat_ms
@@ -118,6 +119,21 @@ class ListenerSocket:
             # own closing (unanswered pings, a message too large) and the end of the connection.
             raise PeerGone from error
 
+    def write_directly(self) -> Callable[[bytes], bool] | None:
+        """Return what writes a whole frame at once, or returns False if the peer is slow or the socket closes.
+
+        A slow peer is noticed soon from then on. None if the server does not offer it.
+        """
+        frames: SharedFrames | None = self.scope.get("extensions", {}).get(EXTENSION)
+        if frames is None:
+            return None
+        frames.keep_little()
+
+        def write(frame: bytes) -> bool:
+            return self.closed is None and frames.write_frame(frame)
+
+        return write
+
     async def hello(self, **fields: object) -> None:
         """Send the first message; heartbeats and what was posted follow it."""
         room = self.room
@@ -136,7 +152,7 @@ class ListenerSocket:
 
     def error(self, code: str, message: str, **fields: object) -> None:
         """Tell the peer what was wrong with something it sent; too often within a minute closes the socket."""
-        refused(self._scope, code)
+        refused(self.scope, code)
         self.post(self.message("error", error={"code": code, "message": message}, **fields))
         now = self._loop.time()
         self._errors.append(now)

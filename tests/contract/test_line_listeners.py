@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from emulator.engine.scripted import read_markers
+from listeners.audio_frames import HEADER_BYTES
 from listeners.messages import SignalMessage
 from listeners.readers import Reader
 from tests.support.line import ADMIN_KEY, line
@@ -25,7 +26,7 @@ async def test_a_channel_brings_its_listeners_captions_voice_and_word_of_the_ori
     async with line() as running:
         room = await running.room(layout="channels")
         feed = running.service.feed
-        voice: list[bytes] = []
+        voice: list[Any] = []
         captions: list[Any] = []
         signals: list[Any] = []
         audio_reader = feed.read_audio(room.room_id, "es-ES")
@@ -43,7 +44,7 @@ async def test_a_channel_brings_its_listeners_captions_voice_and_word_of_the_ori
             async with running.http.delete(url, headers={"X-API-Key": ADMIN_KEY}) as answer:
                 assert answer.status == 204
         assert audio_reader.reason == "room_deleted"
-        assert read_markers(b"".join(voice)) == [0]
+        assert read_markers(b"".join(frame.data[HEADER_BYTES:] for frame in voice)) == [0]
         assert read_markers(bytes(luis.heard)) == [0], "the shared room hears it as well"
         final = [(line.language, line.text) for line in (one.caption for one in captions) if line.is_final]
         assert sorted(final) == [("en-US", "utterance 0"), ("es-ES", "[es] utterance 0")]

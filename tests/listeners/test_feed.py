@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from listeners.audio_frames import HEADER_BYTES
 from listeners.feed import Feed
 from listeners.messages import CaptionMessage, LaneSignal, SignalMessage
-from listeners.readers import Reader
+from listeners.readers import AudioReader, Reader, SharedFrame
 
 ROOM = "room-1"
 
@@ -29,6 +30,21 @@ async def read(reader: Reader[Any]) -> list[Any]:
 
 def frame(number: int) -> bytes:
     return number.to_bytes(4, "little") * 240
+
+
+async def heard(reader: AudioReader) -> list[bytes]:
+    """The payloads that wait for a reader, once the fan-out has done its work."""
+    await fanned_out()
+    return [payload(item) for item in await read(reader)]
+
+
+async def fanned_out() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def payload(frame: SharedFrame) -> bytes:
+    return frame.data[HEADER_BYTES:] if isinstance(frame.data, bytes) else frame.data.encode()
 
 
 async def texts(reader: Reader[Any]) -> list[str]:
@@ -78,11 +94,11 @@ async def test_a_waiting_reader_is_woken() -> None:
     feed = Feed()
     reader = feed.read_audio(ROOM, "es-ES")
     async with asyncio.TaskGroup() as group:
-        heard = group.create_task(anext(reader))
+        woken = group.create_task(anext(reader))
         await asyncio.sleep(0)
         feed.audio(ROOM, "en-US", frame(1))
         feed.audio(ROOM, "es-ES", frame(2))
-    assert heard.result() == frame(2)
+    assert payload(woken.result()) == frame(2)
 
 
 async def test_a_cancelled_wait_loses_nothing() -> None:
@@ -92,7 +108,7 @@ async def test_a_cancelled_wait_loses_nothing() -> None:
         async with asyncio.timeout(0):
             await anext(reader)
     feed.audio(ROOM, "es-ES", frame(1))
-    assert await anext(reader) == frame(1)
+    assert payload(await anext(reader)) == frame(1)
 
 
 async def test_two_tasks_on_one_reader_are_refused() -> None:
@@ -104,19 +120,19 @@ async def test_two_tasks_on_one_reader_are_refused() -> None:
         with pytest.raises(RuntimeError, match="another task reads already"):
             await anext(reader)
         feed.audio(ROOM, "es-ES", frame(1))
-    assert first.result() == frame(1)
+    assert payload(first.result()) == frame(1)
 
 
 async def test_a_slow_listener_hears_the_latest_second_and_the_others_everything() -> None:
     feed = Feed(audio_limit_ms=100)
     slow, fast = feed.read_audio(ROOM, "es-ES"), feed.read_audio(ROOM, "es-ES")
-    heard = []
+    all_of_it = []
     for number in range(20):
         feed.audio(ROOM, "es-ES", frame(number))
-        heard.append(await anext(fast))
-    assert heard == [frame(number) for number in range(20)]
+        all_of_it.append(payload(await anext(fast)))
+    assert all_of_it == [frame(number) for number in range(20)]
     assert slow.queued_ms == 100
-    assert await read(slow) == [frame(number) for number in range(15, 20)]
+    assert await heard(slow) == [frame(number) for number in range(15, 20)]
     assert (slow.dropped, fast.dropped) == (15, 0)
     assert feed.statistics().dropped_frames == 15
 
@@ -126,9 +142,10 @@ async def test_what_was_stopped_is_not_heard() -> None:
     reader = feed.read_audio(ROOM, "es-ES")
     feed.audio(ROOM, "es-ES", frame(1))
     feed.flush(ROOM, "es-ES")
+    feed.flush(ROOM, "en-US")
     feed.flush("another room", "es-ES")
     feed.audio(ROOM, "es-ES", frame(2))
-    assert await read(reader) == [frame(2)]
+    assert await heard(reader) == [b'{"event":"flush"}', frame(2)]
 
 
 async def test_of_a_line_that_grows_a_slow_reader_gets_the_latest_revision() -> None:
@@ -329,15 +346,16 @@ def test_every_frame_is_heard_in_order_or_counted(reads: list[int], limit_ms: in
     async def scenario() -> None:
         feed = Feed(audio_limit_ms=limit_ms)
         reader = feed.read_audio(ROOM, "es-ES")
-        heard = []
+        frames = []
         for number, some in enumerate(reads):
             feed.audio(ROOM, "es-ES", frame(number))
+            await fanned_out()
             assert reader.queued_ms <= limit_ms
             for _ in range(min(some, reader.queued_ms // 20)):
-                heard.append(await anext(reader))
-        heard += await read(reader)
-        assert len(heard) + reader.dropped == len(reads)
-        numbers = [int.from_bytes(pcm[:4], "little") for pcm in heard]
+                frames.append(payload(await anext(reader)))
+        frames += await heard(reader)
+        assert len(frames) + reader.dropped == len(reads)
+        numbers = [int.from_bytes(pcm[:4], "little") for pcm in frames]
         assert numbers == sorted(set(numbers))
 
     asyncio.run(scenario())

@@ -158,7 +158,8 @@ class Channels:
         for pcm in self._take(channel, lead, now) if lead is not None else ():
             assert lead is not None
             beside = self._beside(channel, lead, now)
-            self._out.append(Play(channel, b"", (pcm, *beside)) if beside else Play(channel, pcm))
+            own = Play(channel, b"", (pcm, *beside), True) if beside else Play(channel, pcm, original=True)
+            self._out.append(own)
             _count(lead, 1, now)
 
     def _take(self, channel: str, passage: FloorEntry, now: float, *, trim: bool = False) -> list[bytes]:
