@@ -26,7 +26,8 @@ export class Presence {
         return true;
       case "joined":
       case "renamed":
-      case "muted": {
+      case "muted":
+      case "unmuted": {
         const { member } = message;
         if (!member) return this._renamed(message);
         this.members.set(member.member_id, { ...this.members.get(member.member_id), ...member });
@@ -100,7 +101,7 @@ export function stateShown(roomState, interpreter = {}) {
   if (roomState === "ended") return { text: t("state.ended"), tone: "", reason: "" };
   if (roomState === "paused") return { text: t("state.paused"), tone: "floor", reason: "" };
   const state = interpreter.state ?? "listening";
-  if (roomState === "created" && state === "listening") return { text: t("state.created"), tone: "", reason: "" };
+  if (roomState === "created" && ["listening", "off"].includes(state)) return { text: t("state.created"), tone: "", reason: "" };
   const tone = { interpreting: "voice", behind: "floor", captions_only: "floor", paused: "floor", off: "problem" }[state] ?? "good";
   const text = t(`state.${state}`, { seconds: seconds(interpreter.behind_ms ?? 0, 0) });
   if (state !== "captions_only") return { text, tone, reason: "" };

@@ -54,6 +54,7 @@ test("one state is shown, and why only captions come", () => {
   for (const state of ["created", "listening", "interpreting", "captions_only", "paused", "off", "ended"]) texts[`state.${state}`] = state;
   setTexts(texts);
   assert.equal(stateShown("created", { state: "listening" }).text, "created");
+  assert.equal(stateShown("created", { state: "off" }).text, "created");
   assert.equal(stateShown("active").text, "listening");
   assert.equal(stateShown("active", { state: "behind", behind_ms: 4200 }).text, "4 s behind");
   assert.equal(stateShown("active", { state: "captions_only", reason: "quota" }).reason, "busy");
