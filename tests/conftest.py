@@ -74,6 +74,7 @@ LONGEST_FIRST = (
     "browser/test_page.py",
     "contract/test_line_acs_faults.py",
     "demo/test_run_meeting.py",
+    "listeners/pages/test_modules_console.py",
     "listeners/pages/test_modules_avatar.py",
     "benchmarks/interpretation/test_meeting.py",
     "contract/test_realtime_local_engine.py",

@@ -12,9 +12,13 @@ from listeners.page_routes import FOLDER
 
 LANGUAGES = ("en", "es", "de", "fr", "pt", "it", "ja", "ar")
 AREAS = sorted(path.name for path in (FOLDER / "texts").iterdir())
-SOURCES = sorted([*FOLDER.glob("*.html"), *FOLDER.glob("*.js"), *FOLDER.glob("modules/*.js")])
+SOURCES = sorted([*FOLDER.glob("*.html"), *FOLDER.glob("*.js"), *FOLDER.glob("modules/**/*.js")])
 # Keys put together from what the service sends.
-PUT_TOGETHER = ("state.", "reason.", "problem.", "join.mic_")
+PUT_TOGETHER = (
+    *("state.", "reason.", "problem.", "join.mic_"),
+    *("role.", "mode.", "status.", "action.", "tab.", "lane.", "engine.", "ledger_state.", "why.", "usage.", "share."),
+    "refused.",
+)
 
 
 def texts_of(area: str, language: str) -> dict[str, str]:

@@ -1,0 +1,25 @@
+"""Runs axe-core on a page."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Page
+
+
+@cache
+def script() -> str:
+    """The script of axe-core, from the Python package that carries it."""
+    package = find_spec("axe_playwright_python")
+    assert package is not None and package.origin is not None
+    return (Path(package.origin).parent / "axe.min.js").read_text()
+
+
+async def violations(page: Page) -> list[str]:
+    """What axe finds wrong, as `rule: element`. The page's context needs `bypass_csp`."""
+    await page.evaluate(script())
+    found: Any = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [f"{one['id']}: {node['html'][:120]}" for one in found["violations"] for node in one["nodes"]]
