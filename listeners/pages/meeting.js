@@ -29,7 +29,7 @@ export class Meeting {
         state: (state, detail) => this._connectionIs(state, detail),
         accepted: (id) => this._accepted(id),
         refused: (error) => this._tell(problemText(error), true),
-        replaced: () => this._microphoneLost("problem.replaced"),
+        replaced: () => this._leave(t("problem.replaced")), // two tabs would hear each other
       },
     });
     this._pending = null; // `{id, timer}` of the message on its way
@@ -45,7 +45,7 @@ export class Meeting {
     this._showPresence();
     if (this.microphone) {
       this.microphone.onLevel = (level) => this._level(level);
-      this.microphone.onLost = () => this._microphoneLost("call.mic_lost");
+      this.microphone.onLost = () => this._microphoneLost();
       this._setMuted(byId("push").checked);
     } else {
       this._noMicrophone();
@@ -131,11 +131,11 @@ export class Meeting {
     setText(byId("mic-text"), t("call.no_microphone"));
   }
 
-  _microphoneLost(key) {
+  _microphoneLost() {
     this.microphone?.close();
     this.microphone = null;
     this._noMicrophone();
-    this._tell(t(key), true);
+    this._tell(t("call.mic_lost"), true);
   }
 
   _connectionIs(state, { reason } = {}) {
