@@ -28,7 +28,7 @@ $(READY): requirements/all.lock requirements/engine.lock scripts/setup.sh
 
 demo: $(READY)
 	@sh scripts/system-packages.sh engine
-	@$(BIN)/python -m demo $(if $(SPEAK),--speak "$(SPEAK)") $(if $(LAYOUT),--layout "$(LAYOUT)") $(if $(MODE),--mode "$(MODE)")
+	@$(BIN)/python -m demo $(if $(SPEAK),--speak "$(SPEAK)") $(if $(MEETING),--meeting "$(MEETING)") $(if $(LAYOUT),--layout "$(LAYOUT)") $(if $(MODE),--mode "$(MODE)")
 
 replicas: $(READY)
 	@sh scripts/system-packages.sh redis

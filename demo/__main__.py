@@ -6,11 +6,11 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
-from demo import failover_report, own_recordings, progress, run_meeting, script, serve
+from demo import failover_report, free_speech, own_recordings, progress, run_meeting, script, serve
 from demo.layouts import Layout, MeetingPlan, Mode
 from demo.processes import Ports, PortTaken
 
@@ -31,14 +31,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "replicas":
             run_meeting.prepare(options.out)
             return _until_done(failover_report.show(options.out, screen), stopped_code=STOPPED)
-        people, turns = list(script.PEOPLE), list(script.MEETING)
+        people: Sequence[script.Person] = script.PEOPLE
+        turns: Sequence[script.Turn] = script.MEETING
+        glossary: Mapping[str, Mapping[str, str]] = {}
+        if options.speak is None and options.meeting == "free":
+            if reason := free_speech.lacking():
+                screen.print(f"The meeting keeps to the phrasebook: {reason}.", markup=False, soft_wrap=True)
+            else:
+                people, turns, glossary = free_speech.PEOPLE, free_speech.MEETING, free_speech.GLOSSARY
         if options.speak is not None:
             recordings = own_recordings.parse(options.speak)
             people = own_recordings.people(recordings)
             turns = own_recordings.turns(recordings, people)
         run_meeting.prepare(options.out)
         plan = MeetingPlan(people, options.layout)
-        demo = run_meeting.Demo(plan, turns, options.out, screen, options.mode)
+        demo = run_meeting.Demo(plan, turns, options.out, screen, options.mode, glossary)
         return _until_done(demo.run(), stopped_code=STOPPED)
     except (own_recordings.WrongRequest, own_recordings.UnusableRecording, PortTaken) as error:
         print(error, file=sys.stderr)
@@ -78,6 +85,12 @@ def _parser() -> argparse.ArgumentParser:
         "--speak",
         metavar='"en:a.wav es:b.wav"',
         help="play these recordings in this order, each by the person who speaks its language",
+    )
+    parser.add_argument(
+        "--meeting",
+        choices=("phrasebook", "free"),
+        default="phrasebook",
+        help="sentences that the local engine knows by heart, or free speech (default: %(default)s)",
     )
     parser.add_argument(
         "--layout",

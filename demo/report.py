@@ -14,10 +14,14 @@ from sacrebleu.metrics.chrf import CHRF
 from demo.recording_analysis import percentile
 from demo.scoring import Words, compare, enough
 from demo.script import primary
-from emulator.engine.local import in_words
 
 SPOKEN = "spoken"
 """Ledger state of an interpretation that was played into the call completely."""
+
+
+LEAST_CHRF = 50.0
+"""Mean chrF that the interpretations of a script must reach. The engine's translations have 58 to 78 for each pair of
+languages; sentences with another meaning 6 to 27."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ class TurnResult:
     transcript: str | None = None
     """What a recording says, as far as known."""
     references: Mapping[str, str] = field(default_factory=dict)
-    """Other people's translations of a recording, by language (ISO 639-1)."""
+    """Other people's translations, by language (ISO 639-1)."""
     apology: str | None = None
     """What the interpreter said because it could not recognise or translate the turn or a part of it."""
     ledger: tuple[LedgerEntry, ...] = ()
@@ -121,8 +125,7 @@ class TurnResult:
         """Return how many words of a recording's transcript were recognised; None without one."""
         if self.transcript is None:
             return None
-        language = primary(self.source)
-        return compare(in_words(self.transcript, language), in_words(self.recognised or "", language))
+        return compare(self.transcript, self.recognised, primary(self.source))
 
     @property
     def chrf(self) -> dict[str, float]:
@@ -163,7 +166,7 @@ class TurnResult:
         found += [f"nothing was interpreted into {tag}" for tag in self.targets if tag not in reached]
         if self.apology:
             found.append(f"the interpreter only said “{self.apology}”")
-        elif self.said and self.recognised and not enough(compare(self.said, self.recognised)):
+        elif self.said and self.recognised and not enough(compare(self.said, self.recognised, primary(self.source))):
             found.append(f"the interpreter understood “{self.recognised}” instead")
         for one in self.heard:
             if one.starts_s is None:
@@ -225,6 +228,12 @@ class Report:
         return Words(sum(one.wanted for one in all_words), sum(one.right for one in all_words))
 
     @property
+    def chrf(self) -> float | None:
+        """Return the mean chrF of the interpretations that have references; None without any."""
+        scores = [score for turn in self.turns for score in turn.chrf.values()]
+        return sum(scores) / len(scores) if scores else None
+
+    @property
     def delay(self) -> DelaySpread:
         """Return the delays of turns without overlap; of overlapping turns, one interpretation waits by design."""
         return DelaySpread.of(turn.delay_ms for turn in self.turns if not turn.overlapping)
@@ -242,8 +251,14 @@ class Report:
     @property
     def exit_code(self) -> int:
         """Return 0 if the meeting was complete and every turn was interpreted and heard, else 1."""
-        whole = self.turns and not self.broken_off
+        whole = self.turns and not self.broken_off and not self.poor
         return 0 if whole and all(turn.interpreted for turn in self.turns) else 1
+
+    @property
+    def poor(self) -> bool:
+        """Return whether the interpretations of a script are too far from the references."""
+        scripted = all(turn.said for turn in self.turns)
+        return scripted and self.chrf is not None and self.chrf < LEAST_CHRF
 
     @property
     def failures(self) -> list[str]:
@@ -252,7 +267,7 @@ class Report:
             f"{turn.number}. {turn.speaker} ({turn.source}): {'; '.join(turn.problems)}"
             for turn in self.turns
             if turn.problems
-        ]
+        ] + ([f"the interpretations are far from the references: chrF {self.chrf:.0f}"] if self.poor else [])
 
     def document(self) -> dict[str, Any]:
         """Return all figures as JSON values."""
@@ -266,6 +281,7 @@ class Report:
                 "interpreted_as_recognised": sum(turn.unverified for turn in self.turns),
                 "words_wanted": words.wanted,
                 "words_right": words.right,
+                "chrf": None if self.chrf is None else round(self.chrf, 1),
                 "loudest_unwanted_original_db": self.leak_db,
                 "delay_ms": asdict(self.delay),
                 "own_share_ms": asdict(self.own_share),

@@ -18,7 +18,7 @@ import aiohttp
 import numpy as np
 from rich.console import Console
 
-from demo import ledger_client, meeting, table, verdict
+from demo import free_speech, ledger_client, meeting, table, verdict
 from demo.layouts import MeetingPlan, Mode
 from demo.meeting import LostParticipant, SpokenTurn, TranscriptFollower
 from demo.processes import Ports, Services, running
@@ -60,6 +60,7 @@ class Demo:
     out: Path
     screen: Console
     mode: Mode = "consecutive"
+    glossary: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     progress: Progress = field(init=False)
     setup_s: float = 0.0
     meeting_s: float = 0.0
@@ -116,6 +117,8 @@ class Demo:
             async with step("creating a room", ROOM_S) as doing:
                 await rest.subscribe_to_events()
                 room_id, invitations = await rest.create_room("Demo", self.plan, self.mode)
+                if self.glossary:
+                    await rest.set_glossary(room_id, self.glossary)
                 rooms = plural(len({one.acs_room_id for one in invitations}), "ACS room")
                 doing.done = f"room created for {names} ({rooms}), bot subscribed to call events"
             follower = TranscriptFollower(rest, room_id, self.progress)
@@ -196,15 +199,17 @@ class Demo:
     async def _judge(self, record: MeetingRecord) -> list[TurnResult]:
         """Judge the recordings with a recogniser that starts after the meeting, to leave the CPU to the interpreter.
 
-        Translations of recordings are in no phrasebook: the recogniser gets the interpreter's captions as extra
-        phrases, so that it can distinguish them from other sentences.
+        Where it understands synthetic voices only in sentences that it knows, it gets those captions of the interpreter
+        that are in no phrasebook as extra phrases, so that it can distinguish them from other sentences.
         """
         began = [(record.ids[one.name], one.began_ms) for one in record.said]
         ledger = ledger_client.by_turn(ledger_client.entries(record.document), began, record.closed_ms)
         unwritten: dict[str, list[str]] = {}
+        understood = await asyncio.to_thread(free_speech.understood)
         for one, entries in zip(record.said, ledger, strict=True):
             for tag in self.plan.targets(one.turn.speaker):
-                if primary(tag) not in one.turn.means and (text := verdict.expected(one, entries, tag)):
+                known_only = primary(tag) not in understood and primary(tag) not in one.turn.means
+                if known_only and (text := verdict.expected(one, entries, tag)):
                     unwritten.setdefault(primary(tag), []).append(text)
         heard_languages = {primary(tag) for one in record.said for tag in self.plan.targets(one.turn.speaker)}
         async with (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from bot.interpreting.quality.number_reader import read_numbers
 from demo.recording_analysis import Span
 from emulator.engine.local import normalise
 
@@ -28,9 +29,12 @@ class Words:
         return self.right / self.wanted if self.wanted else 0.0
 
 
-def compare(wanted: str, heard: str | None) -> Words:
-    """Count correct words by the fewest replaced, added or missing words, as in the word error rate."""
-    reference, hypothesis = normalise(wanted).split(), normalise(heard or "").split()
+def compare(wanted: str, heard: str | None, language: str) -> Words:
+    """Count correct words by the fewest replaced, added or missing words, as in the word error rate.
+
+    `language` (ISO 639-1) is that of both. Numbers in words and in digits are the same.
+    """
+    reference, hypothesis = _words(wanted, language), _words(heard or "", language)
     return Words(len(reference), max(0, len(reference) - _edits(reference, hypothesis)))
 
 
@@ -85,12 +89,12 @@ async def attribute(sounds: Sequence[Span], expected: Sequence[Expected], recogn
 
     async def hear(part: tuple[int, int], one: Expected) -> Found:
         if part[0] == part[1]:
-            return Found(None, None, compare(one.text, None))
+            return Found(None, None, compare(one.text, None, one.language))
         span = Span(sounds[part[0]].start, sounds[part[1] - 1].end)
         key = (*part, one.language)
         if key not in known:
             known[key] = await recognise(span, one.language)
-        return Found(span, known[key], compare(one.text, known[key]))
+        return Found(span, known[key], compare(one.text, known[key], one.language))
 
     best: list[Found] = []
     for split in splits(len(sounds), len(expected)):
@@ -100,6 +104,12 @@ async def attribute(sounds: Sequence[Span], expected: Sequence[Expected], recogn
         if all(one.words.right == one.words.wanted for one in best):
             break
     return best
+
+
+def _words(text: str, language: str) -> list[str]:
+    for number in reversed(read_numbers(text, language)):
+        text = f"{text[: number.start]} {min(number.values):g} {text[number.end :]}"
+    return normalise(text).split()
 
 
 def _edits(reference: Sequence[str], hypothesis: Sequence[str]) -> int:

@@ -51,7 +51,7 @@ class Turn:
     transcript: str | None = None
     """What a recording says, if a transcript lies beside it."""
     references: Mapping[str, str] = field(default_factory=dict)
-    """Translations of a recording that lie beside it, by language (ISO 639-1)."""
+    """Translations by language (ISO 639-1) that the interpreter's is scored against. Its words are left to it."""
     recording: Samples | None = field(default=None, repr=False, compare=False)
     """Recorded speech; None to synthesise it."""
 

@@ -46,7 +46,8 @@ def table(report: Report) -> Table:
             _milliseconds(turn.own_share_ms),
         )
     notes = [
-        "heard by: recognised words in each listener's recording, of the expected words",
+        "chrF: the interpretation against a reference, 100 if they are the same",
+        "heard by: recognised words in each listener's recording, of the words that the interpreter was to say",
         "delay: ms from the end of speech to the first interpreted sound in the listener's recording",
         "ours: ms of the delay due to the interpreter, without the end-of-turn pause, the model and waiting",
     ]
@@ -70,7 +71,8 @@ def summary(report: Report) -> str:
     as_recognised = f", {unverified} as recognised" if unverified else ""
     return (
         f"{plural(len(report.turns), 'utterance')}, {interpreted} interpreted{as_recognised} · "
-        f"{words.right} of {plural(words.wanted, 'word')} correct · "
+        f"{words.right} of {plural(words.wanted, 'word')} heard correctly ({words.share:.0%}) · "
+        f"{'' if report.chrf is None else f'chrF {report.chrf:.0f} · '}"
         f"{_leak(report.leak_db)}"
         f"delay {_spread(report.delay)} · ours {_spread(report.own_share)} · "
         f"{report.total_s:.0f} s in all"

