@@ -18,6 +18,8 @@ class Person:
     name: str
     speaks: str
     hears: str
+    speaker_id: str = ""
+    """Raw id with which they speak; empty if unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from listeners.feed import Feed
-from listeners.sockets import captions, signaling
+from listeners.microphones import OpenMicrophone
+from listeners.sockets import audio, captions, signaling
+from listeners.sockets.audio import AudioSockets
 from listeners.sockets.captions import CaptionSockets, CaptionStream, TakeMessage
 from listeners.sockets.connection import Tag
 from listeners.sockets.door import Door, OpenSocket, prove_listener
@@ -27,12 +29,15 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def router(door: Door, feed: Feed, take_message: TakeMessage | None = None) -> APIRouter:
+def router(
+    door: Door, feed: Feed, take_message: TakeMessage | None = None, open_microphone: OpenMicrophone | None = None
+) -> APIRouter:
     """Build the routes. Needs a running event loop when it serves, not before.
 
     Args:
         door: admits listeners, and lets them drain.
         take_message: takes what participants type; None if they cannot.
+        open_microphone: opens the microphones of participants; None if they cannot speak over a socket.
     """
     caption_sockets = CaptionSockets(feed, take_message)
     members = Members(feed.listeners)
@@ -41,6 +46,7 @@ def router(door: Door, feed: Feed, take_message: TakeMessage | None = None) -> A
     routes = APIRouter(tags=["listeners"])
     routes.routes += [
         _socket("captions", door, captions.PURPOSES, caption_sockets.open, "event"),
+        _socket("audio", door, audio.PURPOSES, AudioSockets(feed, open_microphone, members.mute).open, "event"),
         _socket("signaling", door, signaling.PURPOSES, signaling_sockets.open, "type"),
     ]
 

@@ -88,7 +88,7 @@ class ListenerRooms:
         if validity(room, datetime.now(UTC)) != "expired":
             state = _STATES.get((await self._interpreter_state(room_id)).status, "created")
         people = {
-            one.participant_id: Person(one.participant_id, one.display_name, one.speaks, one.hears)
+            one.participant_id: Person(one.participant_id, one.display_name, one.speaks, one.hears, one.acs_user_id)
             for one in room.participants
         }
         return ListenedRoom(room_id, room.name, room.languages, state, people)

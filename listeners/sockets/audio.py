@@ -7,7 +7,7 @@ peer ─► Uplink: checked, in real time, 24 kHz ─► Microphone
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -25,9 +25,6 @@ from listeners.sockets.uplink import MicrophoneTooFast, Uplink
 from listeners.tickets import TicketUse
 
 PURPOSES: Final[tuple[TicketUse, ...]] = ("audio", "speak")
-
-SpeakerOf = Callable[[str, str], Awaitable[str | None]]
-"""Returns the raw id with which a participant speaks, by room id and participant id; None if it is nobody."""
 
 _RATES: Final[dict[str, SampleRate]] = {"16000": 16_000, "24000": 24_000}
 _CODES: Final = {
@@ -51,10 +48,16 @@ class _Wishes:
 class AudioSockets:
     """Serves audio sockets."""
 
-    def __init__(self, feed: Feed, open_microphone: OpenMicrophone, speaker_of: SpeakerOf) -> None:
+    def __init__(
+        self, feed: Feed, open_microphone: OpenMicrophone | None, show_muted: Callable[[str, str, bool], None]
+    ) -> None:
+        """Args:
+        open_microphone: opens the microphone of a participant; None if nobody may speak over a socket.
+        show_muted: tells everybody in a room (id) whether a participant (id) is muted.
+        """
         self._feed = feed
+        self._show_muted = show_muted
         self._open_microphone = open_microphone
-        self._speaker_of = speaker_of
 
     def open(self, asked: Asked) -> ServeSocket:
         """Read what is asked for. `SocketRefused` if it is not to be had."""
@@ -65,7 +68,8 @@ class AudioSockets:
         if rate is None:
             raise SocketRefused("rate_unknown", "rate is 16000 or 24000")
         channel = asked.language(FLOOR)
-        microphone = ticket.purpose == "speak" and ticket.participant_id is not None and query.get("microphone") != "0"
+        speaks = ticket.purpose == "speak" and ticket.participant_id is not None and query.get("microphone") != "0"
+        microphone = speaks and self._open_microphone is not None
         if channel is None and not microphone:
             raise SocketRefused("language_unknown", f"language is floor, or one of {', '.join(asked.room.languages)}")
         encoding = AudioEncoding.OPUS if format == "opus" else AudioEncoding(("pcm16", rate))
@@ -75,12 +79,13 @@ class AudioSockets:
         room_id, person = socket.room.room_id, wishes.participant_id
         microphone = reader = None
         try:
-            if wishes.microphone and person is not None:
+            if wishes.microphone and person is not None and self._open_microphone is not None:
                 ended = partial(_end, socket)
                 microphone = await self._open_microphone(room_id, person, ended)
             if wishes.channel is not None:
-                own_voice = person and wishes.channel == FLOOR and await self._speaker_of(room_id, person)
-                reader = self._feed.read_audio(room_id, wishes.channel, wishes.encoding, own_voice or "")
+                known = socket.room.people.get(person or "")
+                own_voice = known.speaker_id if known is not None and wishes.channel == FLOOR else ""
+                reader = self._feed.read_audio(room_id, wishes.channel, wishes.encoding, own_voice)
             await socket.hello(
                 channel=wishes.channel,
                 format=wishes.encoding.value[0],
@@ -91,15 +96,41 @@ class AudioSockets:
             if reader is not None:
                 reader.direct = socket.write_directly()
                 socket.beside(_listen(socket, reader), "audio listener")
-            await _receive(socket, microphone, wishes.rate)
+            await self._receive(socket, microphone, wishes)
         except MicrophoneRefused as refusal:
             socket.error(refusal.reason, str(refusal))
             _end(socket, refusal.reason)
         finally:
             if reader is not None:
                 reader.close()
-            if microphone is not None:
+            if microphone is not None and person is not None:
                 microphone.close()
+                self._show_muted(room_id, person, False)
+
+    async def _receive(self, socket: ListenerSocket, microphone: Microphone | None, wishes: _Wishes) -> None:
+        """Take what the peer sends until it has gone."""
+        uplink, loop = Uplink(wishes.rate), asyncio.get_running_loop()
+        async for message in socket:
+            if isinstance(message, bytes):
+                if microphone is None:
+                    socket.close(CloseCode.NOT_ALLOWED, "listen_only")
+                    return
+                try:
+                    taken = uplink.take(message, loop.time())
+                except FrameRefused as error:
+                    socket.error(error.code, str(error))
+                except MicrophoneTooFast:
+                    refused(socket.scope, "too_fast")
+                    socket.close(CloseCode.NOT_ALLOWED, "too_fast")
+                else:
+                    if taken is not None:
+                        microphone.frame(*taken)
+            elif microphone is not None and wishes.participant_id and message[socket.tag] in ("mute", "unmute"):
+                muted = message[socket.tag] == "mute"
+                microphone.muted(muted)
+                self._show_muted(socket.room.room_id, wishes.participant_id, muted)
+            else:
+                socket.unknown(message)
 
 
 def _end(socket: ListenerSocket, reason: str) -> None:
@@ -111,27 +142,3 @@ async def _listen(socket: ListenerSocket, reader: AudioReader) -> None:
     async for frame in reader:
         await socket.send(frame.data)
         reader.sent(frame)
-
-
-async def _receive(socket: ListenerSocket, microphone: Microphone | None, rate: SampleRate) -> None:
-    """Take what the peer sends until it has gone."""
-    uplink, loop = Uplink(rate), asyncio.get_running_loop()
-    async for message in socket:
-        if isinstance(message, bytes):
-            if microphone is None:
-                socket.close(CloseCode.NOT_ALLOWED, "listen_only")
-                return
-            try:
-                taken = uplink.take(message, loop.time())
-            except FrameRefused as error:
-                socket.error(error.code, str(error))
-            except MicrophoneTooFast:
-                refused(socket.scope, "too_fast")
-                socket.close(CloseCode.NOT_ALLOWED, "too_fast")
-            else:
-                if taken is not None:
-                    microphone.frame(*taken)
-        elif microphone is not None and message[socket.tag] in ("mute", "unmute"):
-            microphone.muted(message[socket.tag] == "mute")
-        else:
-            socket.unknown(message)

@@ -41,6 +41,8 @@ STATUS = {
     "room_unknown": 404,
     "language_unknown": 400,
     "after": 400,
+    "format_unknown": 400,
+    "rate_unknown": 400,
     "too_many_sockets": 429,
     "rate_limited": 429,
     "overloaded": 503,

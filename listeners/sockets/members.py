@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from listeners.rooms import Person
@@ -86,7 +86,7 @@ class Members:
     def rename(self, room_id: str, member: Member, name: str) -> None:
         """Change a member's name, for everybody."""
         if (person := member.person) is not None:
-            member.person = Person(person.participant_id, name, person.speaks, person.hears)
+            member.person = replace(person, name=name)
             self._tell(room_id, "renamed", member=member.shown())
 
     def mute(self, room_id: str, participant_id: str, muted: bool) -> None:

@@ -254,3 +254,45 @@ async def test_a_thousand_silent_sockets_cost_two_tasks_each_and_delay_nobody() 
         async with asyncio.timeout(60):
             while served.feed.statistics().readers:  # noqa: ASYNC110  (nobody is told)
                 await asyncio.sleep(0.01)
+
+
+async def test_audio_reaches_real_clients_as_the_same_bytes() -> None:
+    async with serving() as running:
+        query = {"ticket": ticket("audio"), "language": "es-ES"}
+        async with running.dial("audio", **query) as one, running.dial("audio", **query) as other:
+            heard: list[bytes] = []
+            for client in (one, other):
+                assert json.loads(await client.recv())["format"] == "pcm16"
+            await asyncio.sleep(0.1)
+            for number in range(5):
+                running.feed.audio("room-1", "es-ES", bytes([number]) * 960)
+            for _ in range(5):
+                frame = await one.recv()
+                assert frame == await other.recv()
+                assert isinstance(frame, bytes)
+                heard.append(frame)
+        assert [frame[16] for frame in heard] == list(range(5))
+        assert running.feed.statistics().audio.count == 10
+
+
+async def test_a_client_that_takes_nothing_loses_the_oldest_audio() -> None:
+    async with serving() as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port, limit=1024)
+        opened: socket.socket = writer.get_extra_info("socket")
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        query = urlencode({"ticket": ticket("audio"), "language": "es-ES"})
+        writer.write(
+            f"GET /ws/audio/room-1?{query} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+        assert b"101" in await reader.readline()
+        while b"hello" not in await reader.readuntil(b"}"):  # HTTP headers, then the first message
+            pass
+        writer.transport.pause_reading()  # type: ignore[attr-defined]  # of the reading transport that it is
+        for _ in range(1_000):
+            running.feed.audio("room-1", "es-ES", bytes(960))
+            await asyncio.sleep(0.001)
+        statistics = running.feed.statistics()
+        assert statistics.dropped_frames > 500
+        assert statistics.audio.count < 450
+        writer.transport.abort()

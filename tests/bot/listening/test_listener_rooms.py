@@ -83,7 +83,7 @@ async def test_a_room_is_found_with_its_people_and_its_state(status: str, state:
     found = await stage.rooms.find("room-1")
     assert found is not None
     assert (found.name, found.languages, found.state) == ("Board", ("en-US", "es-ES"), state)
-    assert found.people == {"participant-1": Person("participant-1", "Ada", "en-US", "en-US")}
+    assert found.people == {"participant-1": Person("participant-1", "Ada", "en-US", "en-US", "8:acs:a")}
     assert await stage.rooms.find("room-2") is None
 
 
