@@ -12,7 +12,8 @@ Publishing never waits and never fails, whatever readers do:
 | captions | `CAPTION_LIMIT` lines | the oldest are dropped and counted; closed after `CAPTIONS_LOST_LIMIT` |
 | signals | `SIGNAL_LIMIT` | it is closed: half of a pair of signals is worse than none |
 
-A room is known while a call publishes into it or a listener reads it. Without readers only captions are kept.
+A room is known while a call publishes into it or a listener reads it. Without readers only captions are kept, for an
+hour after everybody has gone.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from listeners.audio_channels import FLOOR, AudioChannel, FanOut, Nobody
 from listeners.messages import CaptionMessage, InterpreterSignal, Line, Signal
 from listeners.readers import AudioEncoding, AudioReader, CaptionReader, Reader, SignalReader, Wakes
 from listeners.room_signals import RoomSignals
-from listeners.rooms import RoomState
+from listeners.rooms import RoomState, UnusedRooms
 from listeners.statistics import Statistics
 
 AUDIO_LIMIT_MS = 1_000
@@ -97,6 +98,7 @@ class Feed:
         self._signal_limit = signal_limit
         self._replayed_lines = replayed_lines
         self._rooms: dict[str, _Room] = {}
+        self._unused = UnusedRooms(wall_clock)
         self.listeners_changed: Callable[[str], None] = lambda room_id: None
         """Called with the id of a room when a reader of captions or of audio has come or gone."""
         self._wall_clock = wall_clock
@@ -108,17 +110,9 @@ class Feed:
         self._fan_out = FanOut()
 
     def statistics(self) -> Statistics:
-        readers = sum(len(room.readers) for room in self._rooms.values())
-        fan_out = self._fan_out
-        return Statistics(
-            len(self._rooms),
-            readers,
-            self._published,
-            fan_out.dropped_frames,
-            self._dropped_lines,
-            self._cut,
-            fan_out.latencies.read(),
-        )
+        rooms, lost, latencies = self._rooms, self._fan_out.dropped_frames, self._fan_out.latencies.read()
+        used, readers = len(rooms) - len(self._unused), sum(len(room.readers) for room in rooms.values())
+        return Statistics(used, readers, self._published, lost, self._dropped_lines, self._cut, latencies)
 
     # --- publishing ------------------------------------------------------------------------------------
 
@@ -259,6 +253,7 @@ class Feed:
 
     def _close(self, room_id: str, reason: str) -> None:
         room = self._rooms.pop(room_id, None)
+        self._unused.discard(room_id)
         for reader in () if room is None else room.readers:
             reader.close(reason)
 
@@ -350,6 +345,8 @@ class Feed:
     # --- rooms -----------------------------------------------------------------------------------------
 
     def _room(self, room_id: str) -> _Room:
+        self._forget(self._unused.too_old())
+        self._unused.discard(room_id)
         room = self._rooms.get(room_id)
         if room is None:
             room = self._rooms[room_id] = _Room(
@@ -392,5 +389,10 @@ class Feed:
 
     def _forget_if_unused(self, room_id: str) -> None:
         room = self._rooms[room_id]
-        if not room.calls and not room.readers and not room.sockets:
+        if room.calls or room.readers or room.sockets:
+            return
+        self._forget(self._unused.add(room_id) if room.log else [room_id])
+
+    def _forget(self, room_ids: list[str]) -> None:
+        for room_id in room_ids:
             del self._rooms[room_id]

@@ -33,7 +33,7 @@ from http_serving.bearer_tokens import EVENT_GRID_APP, EVENT_GRID_ROLE
 from http_serving.request_body import BODY_TIMEOUT_S
 from http_serving.server import LARGEST_MESSAGE, PING_S
 from http_serving.websocket_protocol import SMALL, SMALL_PER_S
-from listeners import audio_channels, feed
+from listeners import audio_channels, feed, rooms
 from listeners.sockets import connection, door, signaling
 from listeners.sockets.closing import STATUS, CloseCode
 from media_streaming import stream
@@ -265,6 +265,7 @@ def test_the_numbers_on_the_architecture_page_are_those_of_the_code() -> None:
         f"(`bot/interpreting/playout/channels.py`) | {channels.FLOOR_HELD_MS} ms |",
         f"{6 * mixing.DUCKED_BITS} dB softer under an interpretation",
         f"late readers (`listeners/feed.py`) | {feed.REPLAYED_LINES}, and {feed.PINNED_LINES} of",
+        f"nobody uses them (`listeners/rooms.py`) | {rooms.KEPT_ROOMS}, for an hour",
         f"audio (`listeners/feed.py`) | {feed.AUDIO_LIMIT_MS / 1000:g} s |",
         f"to listeners (`listeners/audio_channels.py`) | {audio_channels.STALE_S:g} s old |",
         f"(`bot/live_room/floor_mixing.py`) | {floor_mixing.QUEUED * 20} ms |",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from listeners.audio_frames import HEADER_BYTES
 from listeners.feed import Feed
 from listeners.messages import CaptionMessage, LaneSignal, SignalMessage
 from listeners.readers import AudioReader, Reader, SharedFrame
+from listeners.rooms import KEPT_ROOMS, KEPT_S
 
 ROOM = "room-1"
 
@@ -267,6 +269,32 @@ async def test_nothing_is_kept_of_a_room_nobody_uses() -> None:
     assert feed.statistics().rooms == 1
     with_reader.close()
     assert feed.statistics().rooms == 0
+
+
+async def test_the_lines_of_a_room_are_kept_for_an_hour_after_everybody_has_gone() -> None:
+    now = 1_800_000_000.0
+    feed = Feed(wall_clock=lambda: now)
+
+    def call(room_id: str) -> None:
+        feed.call_began(room_id)
+        feed.caption(msgspec.structs.replace(caption(1), room_id=room_id))
+        feed.call_ended(room_id)
+
+    call(ROOM)
+    now += KEPT_S
+    reader = feed.read_captions(ROOM)
+    line = await anext(reader)
+    assert line.caption.text == "1.1"
+    assert feed.keeps_all_since(ROOM, line.position)
+    reader.close()
+    now += KEPT_S + 1
+    assert await texts(feed.read_captions(ROOM)) == [], "an hour after the last reader"
+    for number in range(KEPT_ROOMS + 1):
+        call(f"room-of-{number}")
+    assert [await texts(feed.read_captions(f"room-of-{number}")) for number in (0, 1, 2)] == [[], ["1.1"], ["1.1"]]
+    assert feed.statistics().rooms == 0
+    feed.close_room("room-of-1", "room_deleted")
+    assert await texts(feed.read_captions("room-of-1")) == []
 
 
 async def test_closing_lets_everybody_go() -> None:
