@@ -39,7 +39,7 @@ async def serve(settings: Settings) -> None:
             interpreter.app,
             host=settings.host,
             port=settings.port,
-            most_connections=settings.max_connections,
+            connections=interpreter.connections,
             refusals=interpreter.refusals,
             forwarded_allow_ips=[one.strip() for one in settings.trusted_proxies.split(",")],
             timeout_graceful_shutdown=5,

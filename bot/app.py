@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from bot import health
 from bot.booth import BoothFactory
 from bot.calls.environment import CallAddresses
+from bot.calls.replicas.load import ReplicaLoad
 from bot.calls.replicas.registry import Registry
 from bot.calls.service import CallService
 from bot.config import Settings
@@ -42,6 +43,7 @@ from bot.tasks import Background, ServiceTasks
 from bot.ticket_agreement import TicketAgreement
 from http_serving.bearer_tokens import KeySet, TokenVerifier, event_grid_only, fetch_over_http
 from http_serving.callers import caller_network
+from http_serving.connection_limit import ConnectionLimit
 from http_serving.docs_page import add_docs
 from http_serving.errors import TooManyRequests
 from http_serving.openapi import complete_openapi
@@ -86,6 +88,7 @@ class Service:
     """Of the translation deployment, if the settings name one."""
     ticket_agreement: TicketAgreement | None
     """With replicas, which share a Redis."""
+    load: ReplicaLoad
     chores: Mapping[str, Callable[[], Coroutine[Any, Any, None]]]
     """What has to run while the service serves, by name."""
 
@@ -103,6 +106,8 @@ class Interpreter:
         """Admits listeners; None until the application has started."""
         self.feed = Feed()
         """What listeners outside the calls follow."""
+        self.connections = ConnectionLimit(settings.max_connections)
+        """What is open at the server."""
         self.refusals = Refusals()
         """What the server refuses."""
         self._keys = ApiKeys({name: key.get_secret_value() for name, key in settings.admin_api_keys.items()})
@@ -141,7 +146,7 @@ class Interpreter:
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             resources = await open_resources(self._settings, self.feed, stack)
-            service = build(self._settings, resources)
+            service = build(self._settings, resources, self.connections)
             self.calls = service.calls
             limits = RateLimits(self._settings, asyncio.get_running_loop().time)
             ticket_secret = _ticket_secret(self._settings)
@@ -170,7 +175,7 @@ class Interpreter:
                 yield
 
 
-def build(settings: Settings, resources: Resources) -> Service:
+def build(settings: Settings, resources: Resources, connections: ConnectionLimit) -> Service:
     """Put the parts together. Opens and starts nothing; needs a running event loop for its clock."""
     storage, deliveries = resources.storage, resources.deliveries
     loop = asyncio.get_running_loop()
@@ -223,6 +228,7 @@ def build(settings: Settings, resources: Resources) -> Service:
     if settings.redis_url is not None:
         secret = required(settings.ticket_secret).get_secret_value()
         agreement = TicketAgreement(storage.key_value, replica, secret)
+    replica_load = ReplicaLoad(storage.key_value, replica, storage.health, calls.active_calls, connections)
     chores = {
         "frame timer": frame_timer.run,
         "calls": calls.run,
@@ -230,10 +236,12 @@ def build(settings: Settings, resources: Resources) -> Service:
         "listener rooms": listener_rooms.run,
         "retention": retention.run,
         "deliveries": deliveries.run,
+        "load": replica_load.run,
         **({} if capabilities is None else {"capabilities": capabilities.run}),
         **({} if agreement is None else {"ticket agreement": agreement.run}),
     }
-    return Service(calls, controller, rooms, listener_rooms, _acs_verifier(settings), capabilities, agreement, chores)
+    verifier = _acs_verifier(settings)
+    return Service(calls, controller, rooms, listener_rooms, verifier, capabilities, agreement, replica_load, chores)
 
 
 def add_routes(
@@ -293,11 +301,8 @@ def add_routes(
     pages = Pages(_code_lookup(rooms, limits.join_codes(), attempts))
     app.include_router(pages.routes())
     app.state.not_found_page = pages.not_found
-    app.include_router(
-        health.router(
-            service.calls.active_calls, service.capabilities, storage.health, background, service.ticket_agreement
-        )
-    )
+    active, agreement = service.calls.active_calls, service.ticket_agreement
+    app.include_router(health.router(active, service.capabilities, storage.health, background, agreement, service.load))
     app.openapi_schema = complete_openapi(app.openapi())
 
 

@@ -87,7 +87,7 @@ def _redis_url(text: SecretStr) -> SecretStr:
         well_formed = False
     # Without `from`: the text of the cause may contain the password.
     if not well_formed or not url.hostname:
-        raise ValueError("must be rediss://[user:password@]host[:port][/number], or redis:// in a private network")
+        raise ValueError("must be rediss://[user[:password]@]host[:port][/number], or redis:// in a private network")
     if url.query or url.fragment or not re.fullmatch(r"(/\d{0,4})?", url.path):
         raise ValueError("must have nothing after the host but the number of a database")
     if url.scheme == "redis" and not _is_private(url.hostname):
@@ -251,7 +251,8 @@ class Settings(BaseSettings):
     """SQLite file for rooms, transcripts and ledger, created with its folder; `:memory:` keeps nothing after a stop."""
     redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] | None = None
     """`rediss://user:password@host:port/0`: store in Redis instead, shared by several replicas. Plain `redis://` is for
-    private networks only: private addresses, names without a dot or ending in `.internal` and the like."""
+    private networks only: private addresses, names without a dot or ending in `.internal` and the like. With a user and
+    no password, the managed identity's tokens are the password; the user is its object id."""
     webhook_private_networks: Annotated[str, AfterValidator(_networks)] | None = None
     """Networks such as `10.2.0.0/16,127.0.0.1` in which receivers of webhooks may be; elsewhere, only public addresses.
     What a name resolves to is checked at each connection."""

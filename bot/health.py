@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from bot.calls.active_calls import ActiveCalls
+from bot.calls.replicas.load import ReplicaLoad
 from bot.realtime.capabilities import Capabilities
 from bot.tasks import Background
 from bot.ticket_agreement import TicketAgreement
@@ -18,8 +19,9 @@ def router(
     store: StoreHealth,
     background: Background,
     tickets: TicketAgreement | None = None,
+    load: ReplicaLoad | None = None,
 ) -> APIRouter:
-    """Return the routes `/healthz` and `/readyz`."""
+    """Return the routes `/healthz`, `/readyz` and, given the load, `/load`."""
     routes = APIRouter(tags=["operations"])
 
     @routes.get("/healthz", summary="Whether the process is alive")
@@ -48,5 +50,11 @@ def router(
         if capabilities is not None:
             body["translation"] = capabilities.report()
         return JSONResponse(body, 200 if status == "ready" else 503)
+
+    if load is not None:
+
+        @routes.get("/load", summary="Calls and connections of all replicas, for scaling")
+        async def total() -> dict[str, int]:
+            return {"calls": load.total.calls, "connections": load.total.connections}
 
     return routes

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from azure.core.credentials import AzureKeyCredential
 from azure.core.credentials_async import AsyncTokenCredential
@@ -27,10 +28,13 @@ from rooms_admin.rooms import acs_client
 from rooms_admin.rooms.acs_client import AcsRooms
 from rooms_admin.rooms.connection_string import parse_connection_string
 from rooms_admin.stores.open import Stores, open_stores
+from storage.redis import GetPassword, Password
 
 Given = TypeVar("Given")
 
 LIMITS = BoothLimits()
+REDIS_TOKEN_SCOPE = "https://redis.azure.com/.default"
+"""Scope of the managed identity's tokens for Redis (infrastructure sheet, 3.6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +84,33 @@ async def open_resources(settings: Settings, feed: Feed, stack: AsyncExitStack) 
     return Resources(acs_calls, acs_rooms, sockets, detectors, identify_language, storage, deliveries, feed)
 
 
-def opened_storage(settings: Settings) -> AbstractAsyncContextManager[Stores]:
-    """Open the store that the settings name. `UnusableStore` if it cannot be opened."""
-    redis_url = None if settings.redis_url is None else settings.redis_url.get_secret_value()
-    return open_stores(settings.database_path, redis_url)
+@asynccontextmanager
+async def opened_storage(settings: Settings) -> AsyncIterator[Stores]:
+    """Open the store that the settings name.
+
+    Raises:
+        UnusableStore: it cannot be opened.
+    """
+    url = None if settings.redis_url is None else settings.redis_url.get_secret_value()
+    async with AsyncExitStack() as stack:
+        password: GetPassword | None = None
+        if url is not None and by_identity(url):
+            password = _redis_password(await stack.enter_async_context(DefaultAzureCredential()))
+        yield await stack.enter_async_context(open_stores(settings.database_path, url, password))
+
+
+def by_identity(redis_url: str) -> bool:
+    """Say whether the managed identity's tokens are the password: the URL has a user and no password."""
+    url = urlsplit(redis_url)
+    return bool(url.username) and not url.password
+
+
+def _redis_password(credential: AsyncTokenCredential) -> GetPassword:
+    async def password() -> Password:
+        token = await credential.get_token(REDIS_TOKEN_SCOPE)
+        return Password(token.token, token.expires_on)
+
+    return password
 
 
 def _acs_address(settings: Settings) -> tuple[str, str | None]:

@@ -56,9 +56,12 @@ class ConnectionLimit:
         self.proved: dict[Place, Proof] = {}
         self.callers = 0
 
+    def __len__(self) -> int:
+        return len(self.unproved) + len(self.idle) + len(self.proved)
+
     def open(self, give_way: Callable[[], None]) -> Place | None:
         """Return a place for a new connection, for which another may have to give way; None if there is none."""
-        if len(self.unproved) + len(self.idle) + len(self.proved) >= self.most:
+        if len(self) >= self.most:
             oldest = next(iter(self.unproved or self.idle), None)
             if oldest is None:
                 return None

@@ -27,17 +27,20 @@ a dead one must be noticed before ACS dials again (`bot/calls/media_recovery.py`
 def server_config(
     app: ASGIApp,
     *,
-    most_connections: int = MOST_CONNECTIONS,
+    connections: ConnectionLimit | None = None,
     refusals: Refusals | None = None,
     **options: Any,
 ) -> uvicorn.Config:
     """Return the server configuration used in production and in tests.
 
     Args:
+        connections: counts and limits what is open; by default `MOST_CONNECTIONS`.
         refusals: counts what is refused; None if nobody reads the counts.
         options: passed to uvicorn.
     """
-    protocol = partial(BoundedHttpProtocol, limit=ConnectionLimit(most_connections), refusals=refusals or Refusals())
+    if connections is None:
+        connections = ConnectionLimit(MOST_CONNECTIONS)
+    protocol = partial(BoundedHttpProtocol, limit=connections, refusals=refusals or Refusals())
     return uvicorn.Config(
         app,
         http=cast(type[BoundedHttpProtocol], protocol),  # uvicorn only calls it

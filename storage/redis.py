@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +19,8 @@ from urllib.parse import urlsplit
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.credentials import CredentialProvider
+from redis.exceptions import AuthenticationError, NoScriptError, RedisError, ResponseError
 
 from storage.errors import StoreUnavailable, UnusableStore
 from storage.health import StoreHealth
@@ -36,8 +39,64 @@ CONNECTIONS = 32
 WAITING_CONNECTIONS = 1_000
 """Connections for blocking commands, which occupy one each."""
 RETRY_MS = 1_000
+RENEW_S = 240.0
+"""Seconds before a password expires at which a connection gives the next one; when it expires, Redis closes the
+connection. Azure's credential library renews its own tokens 300 s before they expire."""
+RENEW_AGAIN_S = 20.0
+"""Seconds between attempts when there is no newer password yet."""
 
 Part = str | bytes | int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Password:
+    """A password that Redis accepts for a while, such as a token."""
+
+    text: str
+    expires_on: float
+    """seconds of the wall clock"""
+
+
+GetPassword = Callable[[], Awaitable[Password]]
+"""Returns the password of the moment. Called for each connection, and again before its password expires."""
+
+
+class _Passwords(CredentialProvider):
+    """Gives the library user and password when it opens a connection."""
+
+    def __init__(self, user: str, get: GetPassword) -> None:
+        self._user = user
+        self._get = get
+        self.renew_at = 0.0
+        """When the password returned last has to be replaced, in seconds of the wall clock."""
+
+    async def get_credentials_async(self) -> tuple[str, str]:
+        try:
+            password = await self._get()
+        except Exception as error:  # whatever a credential library raises; the command fails like any other
+            raise AuthenticationError(f"no password: {type(error).__name__}") from error
+        self.renew_at = max(password.expires_on - RENEW_S, time.time() + RENEW_AGAIN_S)
+        return self._user, password.text
+
+
+class _Renewing:
+    """Mixed into the library's connections: authenticates again before the password expires."""
+
+    _renew_at = 0.0
+
+    async def on_connect_check_health(self, check_health: bool = True) -> None:
+        await super().on_connect_check_health(check_health)  # type: ignore[misc]  # of the library's connection
+        self._renew_at = self.credential_provider.renew_at  # type: ignore[attr-defined]
+
+    async def check_health(self) -> None:
+        """Run before each command."""
+        connection: Any = self
+        if time.time() >= self._renew_at:
+            user, password = await connection.credential_provider.get_credentials_async()
+            self._renew_at = connection.credential_provider.renew_at
+            await connection.send_command("AUTH", user, password, check_health=False)
+            await connection.read_response()
+        await super().check_health()  # type: ignore[misc]
 
 
 class Script:
@@ -49,9 +108,21 @@ class Script:
 
 
 class RedisClient:
-    """Connections to a Redis; an async context manager. `url`: `redis://` or `rediss://`, with the password."""
+    """Connections to a Redis; an async context manager.
 
-    def __init__(self, url: str, *, connect_s: float = CONNECT_S, answer_s: float = ANSWER_S) -> None:
+    Args:
+        url: `redis://` or `rediss://`, with user and password.
+        password: replaces the password, for passwords that expire.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        password: GetPassword | None = None,
+        connect_s: float = CONNECT_S,
+        answer_s: float = ANSWER_S,
+    ) -> None:
         self._url = url
         options: dict[str, Any] = {
             "socket_connect_timeout": connect_s,
@@ -67,6 +138,12 @@ class RedisClient:
         self._waits = redis.Redis.from_pool(
             redis.ConnectionPool.from_url(url, max_connections=WAITING_CONNECTIONS, **options)
         )
+        if password is not None:
+            provider = _Passwords(urlsplit(url).username or "default", password)
+            for pool in (self._commands.connection_pool, self._waits.connection_pool):
+                pool.connection_kwargs.pop("username", None)
+                pool.connection_kwargs["credential_provider"] = provider
+                pool.connection_class = type("RenewingConnection", (_Renewing, pool.connection_class), {})
         self._answer_s = answer_s
         self.health = StoreHealth(shared=True)
 

@@ -72,6 +72,7 @@ NO_SETTINGS = {
     "SIGTERM",
     "SIGINT",
     "SIGHUP",
+    "BICEP_TYPES",
 }
 
 
@@ -166,6 +167,7 @@ def test_options_on_command_lines_exist(capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize("page", PAGES, ids=by_name)
 def test_settings_that_are_named_exist(page: Path) -> None:
     settings = {name.upper() for name in Settings.model_fields}
+    settings |= set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "infra/bicep/main.parameters.json").read_text()))
     named = set(re.findall(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)`", page.read_text()))
     assert named - settings - NO_SETTINGS == set()
 
@@ -191,7 +193,7 @@ def test_the_limits_on_the_security_page_are_those_of_the_code() -> None:
             f"open at once per ticket {door.PER_TICKET}, per network {door.PER_NETWORK:,} "
             f"| a text message {connection.LARGEST_TEXT // kib} KiB"
         ),
-        "`/healthz`, `/readyz`, `/docs`, `/openapi.json`": "|",
+        "`/healthz`, `/readyz`, `/load`, `/docs`, `/openapi.json`": "|",
     }
     text = " ".join(page.split())
     for sentence in (

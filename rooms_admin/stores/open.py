@@ -24,7 +24,7 @@ from rooms_admin.stores.sqlite.transcripts import SqliteTranscripts
 from rooms_admin.transcripts.recorder import TranscriptRecorder
 from storage.health import StoreHealth
 from storage.key_value import KeyValueStore
-from storage.redis import RedisClient
+from storage.redis import GetPassword, RedisClient
 from storage.redis_key_value import RedisKeyValue
 from storage.sqlite import SqliteDatabase
 from storage.sqlite_key_value import SqliteKeyValue
@@ -50,15 +50,17 @@ class Stores:
 
 
 @asynccontextmanager
-async def open_stores(database_path: str, redis_url: str | None) -> AsyncIterator[Stores]:
+async def open_stores(
+    database_path: str, redis_url: str | None, redis_password: GetPassword | None = None
+) -> AsyncIterator[Stores]:
     """Open all stores in Redis if there is a `redis_url`, otherwise in the file at `database_path`.
 
-    Leaving the context writes down buffered transcripts.
+    Leaving the context writes down buffered transcripts. `redis_password` replaces the password of the URL.
 
     Raises:
         UnusableStore: it cannot be opened, or a newer version of this service has written it.
     """
-    opened = _sqlite(database_path) if redis_url is None else _redis(redis_url)
+    opened = _sqlite(database_path) if redis_url is None else _redis(redis_url, redis_password)
     async with opened as stores:
         yield stores
 
@@ -75,8 +77,8 @@ async def _sqlite(path: str) -> AsyncIterator[Stores]:
 
 
 @asynccontextmanager
-async def _redis(url: str) -> AsyncIterator[Stores]:
-    async with RedisClient(url) as client:
+async def _redis(url: str, password: GetPassword | None) -> AsyncIterator[Stores]:
+    async with RedisClient(url, password=password) as client:
         keys = Keys()
         await check_version(client, keys)
         async with TranscriptRecorder(RedisTranscripts(client, keys), flush_s=FLUSH_S) as transcripts:

@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 
 from http_serving import http_protocol
-from http_serving.connection_limit import prove
+from http_serving.connection_limit import ConnectionLimit, prove
 from http_serving.http_protocol import LARGEST_HEADER, LONGEST_URL, MOST_HEADERS
 from http_serving.server import server_config
 from tests.support.access import Refusal, ask, head, others_are_served, read_refusal, trickle
@@ -124,7 +124,7 @@ async def small() -> AsyncIterator[tuple[int, asyncio.Event]]:
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    config = server_config(application, host="127.0.0.1", port=0, lifespan="off", most_connections=3)
+    config = server_config(application, host="127.0.0.1", port=0, lifespan="off", connections=ConnectionLimit(3))
     server = uvicorn.Server(config)
     async with asyncio.TaskGroup() as group:
         group.create_task(server.serve())

@@ -367,6 +367,7 @@ def test_no_network_of_ours_is_open_to_webhooks_unless_it_is_named(environment: 
         "redis://[::1]:6379",
         "redis://cache.interpreter.svc",
         "rediss://user:the-password@contoso.redis.azure.net:10000/0",
+        "rediss://0000-object-id@contoso.redis.azure.net:10000/0",
         "rediss://contoso.redis.azure.net/",
     ],
 )

@@ -9,10 +9,12 @@ import httpx2
 from fastapi import FastAPI
 
 from bot.calls.active_calls import ActiveCalls
+from bot.calls.replicas.load import ReplicaLoad
 from bot.health import router
 from bot.realtime.capabilities import Capabilities
 from bot.tasks import Background
 from storage.health import StoreHealth
+from tests.support.in_memory_stores import InMemoryKeyValue
 
 
 @dataclass
@@ -34,15 +36,23 @@ async def ask(
     deployment: TranslationDeployment | None = None,
     store: StoreHealth | None = None,
     background: Background | None = None,
+    load: ReplicaLoad | None = None,
 ) -> tuple[int, object]:
     app = FastAPI()
     capabilities = cast(Capabilities | None, deployment)
     app.include_router(
-        router(cast(ActiveCalls, calls), capabilities, store or StoreHealth(), background or Background())
+        router(cast(ActiveCalls, calls), capabilities, store or StoreHealth(), background or Background(), load=load)
     )
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as client:
         answer = await client.get(path)
     return answer.status_code, answer.json()
+
+
+async def test_the_load_of_all_replicas_is_told() -> None:
+    load = ReplicaLoad(InMemoryKeyValue(), "a", StoreHealth(), range(7), range(9))
+    assert await ask("/load", Calls(), load=load) == (200, {"calls": 0, "connections": 0})
+    await load.add_up()
+    assert await ask("/load", Calls(), load=load) == (200, {"calls": 7, "connections": 9})
 
 
 async def test_a_replica_that_accepts_calls_is_ready() -> None:

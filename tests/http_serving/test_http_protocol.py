@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from uvicorn.server import ServerState
 
+from http_serving.connection_limit import ConnectionLimit
 from http_serving.server import server_config
 from tests.support.websocket_protocol import FakeTransport
 
@@ -18,7 +19,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 @pytest.mark.parametrize("said", [b"", b"\x16\x03\x01 no HTTP\r\n\r\n"])
 async def test_a_connection_makes_room_though_it_is_closing_already(said: bytes) -> None:
     """The regression: the new connection failed instead, and stayed open uncounted."""
-    config = server_config(application, most_connections=1, lifespan="off")
+    config = server_config(application, connections=ConnectionLimit(1), lifespan="off")
     config.load()
     build: Any = config.http_protocol_class
     transports = [FakeTransport(), FakeTransport()]

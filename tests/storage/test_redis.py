@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from storage.errors import StoreUnavailable, UnusableStore
-from storage.redis import RedisClient, Script
+from storage.redis import RENEW_AGAIN_S, RENEW_S, Password, RedisClient, Script
 from tests.support.redis_server import RedisServer, free_port
 
 
@@ -87,3 +87,94 @@ async def test_what_redis_refuses_is_an_error_of_the_store(empty_redis: RedisSer
         for refused in (client.call("INCR", "a"), client.together([("INCR", "a")]), client.wait("LPOP", "a")):
             with pytest.raises(StoreUnavailable):
                 await refused
+
+
+class Tokens:
+    """Passwords that expire, of a user that Redis knows."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+        self.text = "first"
+        self.lifetime_s = 3600.0
+        self.asked = 0
+        self.failing = False
+
+    async def __call__(self) -> Password:
+        self.asked += 1
+        if self.failing:
+            raise OSError("no answer")
+        return Password(self.text, self.now + self.lifetime_s)
+
+    def time(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+async def tokens(own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> Tokens:
+    async with RedisClient(own_redis.url) as client:
+        await client.call("ACL", "SETUSER", "somebody", "on", ">first", ">second", "~*", "+@all")
+    tokens = Tokens(1_000_000.0)
+    monkeypatch.setattr("storage.redis.time", tokens)
+    return tokens
+
+
+def with_user(server: RedisServer) -> str:
+    return f"redis://somebody@127.0.0.1:{server.port}/0"
+
+
+async def authentications(client: RedisClient) -> int:
+    return int((await client.call("INFO", "commandstats"))["cmdstat_auth"]["calls"])
+
+
+async def test_a_password_that_expires_is_given_again_before(own_redis: RedisServer, tokens: Tokens) -> None:
+    async with RedisClient(with_user(own_redis), password=tokens) as client:
+        assert await client.call("ACL", "WHOAMI") == b"somebody"
+        before = await authentications(client)
+        tokens.now += 3600 - RENEW_S - 1
+        await client.call("PING")
+        assert await authentications(client) == before
+        tokens.text = "second"
+        tokens.now += 2
+        await client.together([("PING",), ("PING",)])
+        assert await authentications(client) == before + 1
+        assert await client.wait("BLPOP", "nothing", 0.01) is None
+        asked = tokens.asked
+        await client.call("PING")
+        assert tokens.asked == asked
+
+
+async def test_a_password_that_is_not_renewed_in_time_is_asked_for_now_and_then(
+    own_redis: RedisServer, tokens: Tokens
+) -> None:
+    tokens.lifetime_s = RENEW_S / 2
+    async with RedisClient(with_user(own_redis), password=tokens) as client:
+        asked = tokens.asked
+        for _ in range(10):
+            await client.call("PING")
+        assert tokens.asked == asked
+        tokens.now += RENEW_AGAIN_S
+        await client.call("PING")
+        assert tokens.asked == asked + 1
+
+
+async def test_without_a_password_the_store_is_unavailable(own_redis: RedisServer, tokens: Tokens) -> None:
+    async with RedisClient(with_user(own_redis), password=tokens) as client:
+        tokens.failing = True
+        tokens.now += 3600
+        with pytest.raises(StoreUnavailable):
+            await client.call("PING")
+        assert client.health.problem == "AuthenticationError"
+        tokens.failing = False
+        assert await client.call("PING")
+    tokens.failing = True
+    with pytest.raises(UnusableStore, match="no password: OSError"):
+        async with RedisClient(with_user(own_redis), password=tokens):
+            pass
+
+
+async def test_a_password_that_redis_refuses_is_said_without_it(own_redis: RedisServer, tokens: Tokens) -> None:
+    tokens.text = "an-expired-token"
+    with pytest.raises(UnusableStore) as raised:
+        async with RedisClient(with_user(own_redis), password=tokens):
+            pass
+    assert "expired-token" not in str(raised.value)

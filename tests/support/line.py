@@ -206,7 +206,7 @@ async def line(
         told = await asyncio.to_thread(service_settings, emulator, base_url, **settings)
         service = Interpreter(told)
         server = uvicorn.Server(
-            server_config(service.app, most_connections=told.max_connections, refusals=service.refusals, lifespan="on")
+            server_config(service.app, connections=service.connections, refusals=service.refusals, lifespan="on")
         )
         server.config.load()
         async with asyncio.TaskGroup() as group, aiohttp.ClientSession() as http:
