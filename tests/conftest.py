@@ -76,6 +76,7 @@ LONGEST_FIRST = (
     "demo/test_run_meeting.py",
     "listeners/pages/test_modules_console.py",
     "listeners/pages/test_modules_avatar.py",
+    "listeners/pages/test_modules_speaking.py",
     "benchmarks/interpretation/test_meeting.py",
     "contract/test_realtime_local_engine.py",
     "benchmarks/test_subjects.py",

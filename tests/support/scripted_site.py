@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import mimetypes
-import re
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -48,9 +47,7 @@ class Site:
     """By method and path, such as `GET /api/rooms`."""
     asked: list[Request] = field(default_factory=list)
     sockets: dict[str, list[WebSocketRoute]] = field(default_factory=dict)
-    """Open sockets by kind: captions, signaling."""
-    audio_queries: list[dict[str, str]] = field(default_factory=list)
-    """What sockets of audio were asked for."""
+    """Open sockets by kind: captions, signaling, audio."""
     received: list[tuple[str, str | bytes]] = field(default_factory=list)
     """Messages of the page, with the kind of socket."""
     hello: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -84,16 +81,6 @@ class Site:
                 status=status, body=json.dumps(content), headers={"Content-Type": "application/json", **headers}
             )
 
-    async def hear(self, request: web.Request) -> web.WebSocketResponse:
-        """A socket of audio, of which too much comes to be scripted in the browser."""
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        self.audio_queries.append(dict(request.query))
-        await socket.send_json(self.hello["audio"])
-        async for message in socket:
-            self.received.append(("audio", message.data))
-        return socket
-
     def connect(self, socket: WebSocketRoute) -> None:
         kind = urlsplit(socket.url).path.split("/")[2]
         self.sockets.setdefault(kind, []).append(socket)
@@ -120,11 +107,10 @@ def refusal(status: int, code: str, message: str, **more: Any) -> Answer:
 
 
 @asynccontextmanager
-async def chromium(site: Site) -> AsyncIterator[Browser]:
-    """A browser for which `ORIGIN` is here: a server has what no script can answer, AudioWorklets and audio."""
+async def chromium() -> AsyncIterator[Browser]:
+    """A browser for which `ORIGIN` is here: a server has what no script can answer, AudioWorklets."""
     app = web.Application()
     app.router.add_static("/pages/~/", FOLDER)
-    app.router.add_get("/ws/audio/{room_id}", site.hear)
     runner = web.AppRunner(app)
     await runner.setup()
     try:
@@ -154,7 +140,7 @@ async def visit(browser: Browser, site: Site, path: str, **options: Any) -> Asyn
     page.on("console", complain)
     page.on("pageerror", lambda error: site.problems.append(str(error)))
     await page.route("**/*", site.serve)
-    await page.route_web_socket(re.compile("/ws/(captions|signaling)/"), site.connect)
+    await page.route_web_socket("**/ws/**", site.connect)
     try:
         await page.goto(f"{ORIGIN}{path}")
         yield page

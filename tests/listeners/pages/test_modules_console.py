@@ -24,7 +24,7 @@ from tests.support.scripted_console import (
     room,
     scripted,
 )
-from tests.support.scripted_site import CHROMIUM, Answer, Site, answer, chromium, refusal, visit
+from tests.support.scripted_site import CHROMIUM, Answer, answer, chromium, refusal, visit
 
 pytestmark = [
     pytest.mark.browser,
@@ -43,7 +43,7 @@ EVERYWHERE = """() => JSON.stringify([
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    async with chromium(Site()) as found:
+    async with chromium() as found:
         yield found
 
 
