@@ -6,15 +6,18 @@ room's id and the language, `room-1/es-ES`. The call of any other room has the r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Protocol
 
-from bot.calls.environment import PlannedRoom, call_key, room_of
+from bot.calls.environment import PlannedRoom, WebSeat, call_key, room_of
 from bot.interpreting.events import Order
 from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.plan import Attendee, Endpointing, Layout, Mode, RoomPlan, Stability, UsageCap
 from bot.interpreting.usage_meter import Used
+from listeners.microphones import MicrophoneRefused
 from rooms_admin.rooms.room import Room, RoomStore
 from rooms_admin.transcripts.records import LedgerRecord
 from rooms_admin.transcripts.usage import paid_for
@@ -23,8 +26,6 @@ from rooms_admin.transcripts.usage import paid_for
 def planned(room: Room) -> Sequence[PlannedRoom]:
     """Return the room's calls, one for each of its ACS rooms."""
     plan = plan_of(room)
-    if room.media == "web":
-        return []
     if not room.sisters:
         return [PlannedRoom(room.room_id, room.acs_room_id, plan)]
     return [
@@ -64,6 +65,8 @@ def plan_of(room: Room) -> RoomPlan:
         separate_varieties=settings.separate_varieties,
         mixed=settings.mixed,
         speak_messages=settings.speak_messages,
+        web=room.media == "web",
+        open_until=room.valid_until.timestamp() if room.media == "web" else math.inf,
         usage_cap=UsageCap(
             money=settings.usage_cap.get("money"),
             tokens=_whole(settings.usage_cap.get("tokens")),
@@ -85,9 +88,12 @@ class LedgerReader(Protocol):
 class StoredRoomPlans:
     """Finds planned calls in the room store."""
 
-    def __init__(self, store: RoomStore, ledger: LedgerReader) -> None:
+    def __init__(
+        self, store: RoomStore, ledger: LedgerReader, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self._store = store
         self._ledger = ledger
+        self._now = now
 
     async def by_acs_room(self, acs_room_id: str) -> PlannedRoom | None:
         room = await self._store.find_by_acs_room(acs_room_id)
@@ -106,6 +112,20 @@ class StoredRoomPlans:
         for passage in paid_for(await self._ledger.whole_ledger(room_of(call.room_id))):
             used.add(passage.spoken_ms or 0, passage.played_ms, passage.tokens)
         return replace(call, used=used)
+
+    async def seat(self, room_id: str, participant_id: str) -> WebSeat:
+        """Return where a participant speaks by browser; `MicrophoneRefused` if not at all."""
+        room = await self._store.get(room_id)
+        if room is None:
+            raise MicrophoneRefused("room_not_found", "there is no such room")
+        if self._now() >= room.valid_until:
+            raise MicrophoneRefused("room_ended", "the room has expired")
+        participant = room.participant(participant_id)
+        plan = plan_of(room)
+        if participant is None or participant.phone_number or participant.acs_user_id not in plan.attendees:
+            raise MicrophoneRefused("not_on_roster", "the participant is not on the roster, or is a bot or a phone")
+        key = call_key(room_id, participant.hears) if room.sisters else room_id
+        return WebSeat(key, participant.acs_user_id)
 
     async def calls(self, room_id: str) -> Sequence[PlannedRoom]:
         """Return all calls of a room; none if there is no such room."""

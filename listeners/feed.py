@@ -51,8 +51,8 @@ _Kept = tuple[Line, tuple[str, ...]]
 """A line, and the languages whose readers it is for."""
 StateChanged = Callable[[RoomState], None]
 """Takes the new state of a room."""
-WantedChanged = Callable[[frozenset[str]], None]
-"""Takes the languages of which somebody reads captions or hears audio."""
+WantedChanged = Callable[[frozenset[str], frozenset[str]], None]
+"""Takes the languages of which somebody reads captions or hears audio, and those of which somebody hears audio."""
 
 
 @dataclass(slots=True, eq=False)
@@ -71,6 +71,7 @@ class _Room:
     known_from: int
     """Position after which every line of the room is kept."""
     state: RoomSignals = field(default_factory=RoomSignals)
+    told: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())  # what the watchers were told last
 
     @property
     def readers(self) -> list[Reader[Any]]:
@@ -116,7 +117,7 @@ class Feed:
 
     # --- publishing ------------------------------------------------------------------------------------
 
-    def call_began(self, room_id: str, readers_changed: WantedChanged = lambda languages: None) -> None:
+    def call_began(self, room_id: str, readers_changed: WantedChanged = lambda languages, listened: None) -> None:
         """Keep captions from now on, with or without readers.
 
         Args:
@@ -127,7 +128,7 @@ class Feed:
         room.calls += 1
         room.watchers.append(readers_changed)
         if room.wanted:
-            readers_changed(frozenset(room.wanted))
+            readers_changed(*room.told)
 
     def call_ended(self, room_id: str, readers_changed: WantedChanged | None = None) -> None:
         """Restore original voices and lanes. Readers stay for the room's next call."""
@@ -356,16 +357,15 @@ class Feed:
 
     @staticmethod
     def _count(room: _Room, language: str | None, by: int) -> None:
-        """Count a reader of a language in or out, and tell the calls if it is the first or was the last."""
+        """Count a reader of a language in or out, and tell the calls if it is the first or was the last of its kind."""
         if language is None:
             return
-        before = len(room.wanted)
         room.wanted[language] += by
         if not room.wanted[language]:
             del room.wanted[language]
-        if len(room.wanted) != before:
-            for changed in list(room.watchers):
-                changed(frozenset(room.wanted))
+        before, room.told = room.told, (frozenset(room.wanted), frozenset(room.audio))
+        for changed in list(room.watchers) if room.told != before else ():
+            changed(*room.told)
 
     def _left(self, room_id: str, reader: Reader[Any]) -> None:
         if reader.reason == "too_slow":

@@ -16,7 +16,15 @@ import msgspec
 
 from bot.calls.call import Call
 from bot.calls.call_record import Rejoin, new_record, settle, try_later
-from bot.calls.environment import CallEnvironment, Interpreted, PlannedRoom, hang_up_orphan, is_per_language, room_of
+from bot.calls.environment import (
+    CallEnvironment,
+    Interpreted,
+    PlannedRoom,
+    WebSeat,
+    hang_up_orphan,
+    is_per_language,
+    room_of,
+)
 from bot.calls.replicas.mailbox import ReplicaMailbox
 from bot.calls.replicas.registry import LEASE_S, CallRecord, LastCall, WantedCall
 from bot.calls.state_machine import CallAction, CallState, CallTrigger, step
@@ -47,6 +55,10 @@ class RoomPlans(Protocol):
     async def by_acs_room(self, acs_room_id: str) -> PlannedRoom | None: ...
 
     async def by_room(self, room_id: str) -> PlannedRoom | None: ...
+
+    async def seat(self, room_id: str, participant_id: str) -> WebSeat:
+        """Return where a participant speaks who comes by browser; `MicrophoneRefused` if they may not."""
+        ...
 
 
 class ActiveCalls:
@@ -120,6 +132,12 @@ class ActiveCalls:
     async def is_elsewhere(self, record: CallRecord) -> bool:
         """Say whether another replica, one that is alive, is in the call."""
         return record.owner != self._registry.replica and not (await self._registry.living()).gone(record.owner)
+
+    async def recorded_elsewhere(self, room_id: str) -> bool:
+        """Say whether another replica, one that is alive, is in the room's call, or in another call of the room."""
+        record = await self._registry.call(room_id)
+        elsewhere = record is not None and await self.is_elsewhere(record)
+        return elsewhere or await self.owner_beside(room_id) is not None
 
     async def owner_beside(self, key: str) -> str | None:
         """Return the other replica, alive, that is in a call of the same room: all its calls are in one replica."""

@@ -13,6 +13,8 @@ from dataclasses import replace
 
 import msgspec
 
+from bot.calls.by_browser.attendance import Attendance
+from bot.calls.by_browser.web_media import WebMedia
 from bot.calls.call_connection import CallConnection, ConnectRequest
 from bot.calls.call_media import CallMedia
 from bot.calls.call_record import AfterCall, CallEnd, RecordKeeper, Rejoin, RetryLater, lane_summaries
@@ -78,7 +80,7 @@ class Call:
         self.connection = CallConnection(room, record, live, self._lifecycle, self._keeper, environment)
         # ACS may have given up dialling after it was asked by the earlier owner.
         first_wait_s = PATIENCE_S[RecoveryStep.WAIT] if adopted else FIRST_MEDIA_S
-        self.media = CallMedia(
+        self.media = (WebMedia if room.plan.web else CallMedia)(
             live,
             self._lifecycle,
             self._keeper,
@@ -86,6 +88,13 @@ class Call:
             environment,
             first_wait_s=first_wait_s,
             was_heard=record.was_heard,
+        )
+        self.attendance = Attendance(
+            live.microphones,
+            room.plan,
+            is_attended=lambda: bool(self.present),
+            happen=self.happen,
+            wall_clock=environment.wall_clock,
         )
         self.following: AfterCall = None
         """What follows when this call has been left."""
@@ -213,6 +222,7 @@ class Call:
 
     def change_plan(self, plan: RoomPlan) -> None:
         self.room = replace(self.room, plan=plan)
+        self.attendance.follow(plan)
         self.live.change_plan(plan)
 
     def reported(self, event: CallEvent) -> None:
@@ -243,6 +253,7 @@ class Call:
         if self.connection.request is ConnectRequest.LEAVING_TO_RETURN:
             return
         empty = self.server_call_id is None if self._present is None else not self._present
+        empty = empty and not self.attendance.waiting
         self.happen(CallTrigger.DISCONNECTED, "removed" if removed else "call_ended" if empty else "disconnected")
 
     def participants(self, raw_ids: frozenset[str], *, unnamed: int | None = None) -> None:
@@ -265,7 +276,7 @@ class Call:
         self.live.deliver(PresenceChanged(now))
         if now != before:
             self.record_changed()
-        if before and not now:
+        if before and not now and not self.attendance.waiting:
             self.happen(CallTrigger.EVERYBODY_LEFT, "everybody_left")
 
     # --- ownership -------------------------------------------------------------------------------
@@ -308,6 +319,7 @@ class Call:
                     self.started.set()
                     staying = group.create_task(self.media.keep(), name="media stream")
                     recording = group.create_task(self._keeper.run(), name="call record")
+                    watching = group.create_task(self.attendance.watch(), name="attendance")
                     ended = await running
                     if ended.reason == "internal_error":  # the room failed by itself
                         self.happen(CallTrigger.FAILED)
@@ -316,6 +328,7 @@ class Call:
                         staying.cancel()
                     await asyncio.wait([staying])  # a connect request still under way may let us in
                     recording.cancel()
+                    watching.cancel()
             except* Exception as errors:  # a bug here must not reach the other calls
                 logger.error("call failed", exc_info=errors)
                 failed = True

@@ -65,10 +65,7 @@ class CallMedia:
             self._recovery.opened(self._environment.clock())
             self._watch.opened(self._environment.clock())
             self._lifecycle.happen(CallTrigger.MEDIA_OPENED)
-            if not self.was_heard:  # a socket that was opened again belongs to the same interpreter
-                self.was_heard = True
-                joined = {"call_connection_id": self._connection.id}
-                self._environment.emit("interpreter.joined", self._room_id, joined)
+            self._note_heard()
             logger.info("media stream opened")
             try:
                 await self._live.attach(stream)
@@ -79,6 +76,12 @@ class CallMedia:
                     self._recovery.closed(stream.fault)
                     self._lifecycle.happen(CallTrigger.MEDIA_CLOSED)
             logger.info("media stream closed", extra={"code": stream.close_code})
+
+    def _note_heard(self) -> None:
+        """Report that the interpreter is there; a socket that is opened again belongs to the same interpreter."""
+        if not self.was_heard:
+            self.was_heard = True
+            self._environment.emit("interpreter.joined", self._room_id, {"call_connection_id": self._connection.id})
 
     def lost(self, *, refused: bool) -> None:
         """Recover the stream; `refused`: ACS has given up dialling."""

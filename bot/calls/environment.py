@@ -17,6 +17,7 @@ from bot.interpreting.plan import SHARED_CHANNEL, RoomPlan
 from bot.interpreting.session import InterpreterSession
 from bot.interpreting.usage_meter import Used
 from bot.live_room.live_room import RoomEnded
+from bot.live_room.microphones import Microphones
 from bot.outputs.webhook_events import EmitEvent
 from media_streaming.stream import MediaStream
 from storage.errors import StoreUnavailable
@@ -59,6 +60,16 @@ class PlannedRoom:
     """Usage of earlier calls, if the plan has a cap."""
 
 
+@dataclass(frozen=True, slots=True)
+class WebSeat:
+    """Where somebody speaks who comes by browser."""
+
+    call_key: str
+    """The call of the room; with a call per language, that of the language the person hears."""
+    speaker: str
+    """Raw id."""
+
+
 class Interpreted(Protocol):
     """What is interpreted in a call (`live_room.LiveRoom`, or a share of one that several calls have)."""
 
@@ -82,6 +93,9 @@ class Interpreted(Protocol):
 
     @property
     def lanes(self) -> LaneStatuses: ...
+
+    @property
+    def microphones(self) -> Microphones: ...
 
     def watch_lanes(self, changed: Callable[[], None]) -> None: ...
 

@@ -190,6 +190,8 @@ class PeriodicChecks:
                 call.disconnected()
             case UpdateParticipants(_, participants):
                 call.participants(participants)
+            case LeaveEmpty() if call.attendance.waiting:
+                pass  # people are there by browser
             case LeaveEmpty():
                 call.happen(CallTrigger.EVERYBODY_LEFT, "nobody_came")
             case _ as never:

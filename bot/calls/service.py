@@ -16,6 +16,7 @@ from bot.calls.periodic_checks import PeriodicChecks
 from bot.calls.replicas.mailbox import ReplicaMailbox
 from bot.calls.replicas.registry import Registry
 from bot.calls.state_machine import CallTrigger
+from bot.listening.web_speakers import WebSpeakers
 from bot.outputs.webhook_events import EmitEvent
 from bot.tasks import ServiceTasks
 from storage.errors import StoreUnavailable
@@ -70,6 +71,7 @@ class CallService:
             tasks=tasks,
         )
         self.media_sockets = MediaSockets(self.active_calls, registry, self._mailbox, tasks)
+        self.open_microphone = WebSpeakers(self.active_calls, rooms)
         self._checks = PeriodicChecks(self.dispatcher, self.active_calls, registry, acs, wall_clock)
 
     async def run(self) -> None:
@@ -112,7 +114,7 @@ class CallService:
             interrupted.append(call)
         try:
             async with asyncio.timeout(LEAVE_TIMEOUT_S):
-                if call.connection.id is not None and await self._has_successor():
+                if (call.connection.id is not None or call.room.plan.web) and await self._has_successor():
                     await call.hand_over()
                 call.happen(CallTrigger.SERVICE_STOPPING, "service_stopping")
                 await call.left.wait()

@@ -53,14 +53,24 @@ class PresenceChanged:
     people: frozenset[str]
     """All of them, by raw id."""
     stream: str = SHARED_CHANNEL
-    """Name of the call's media stream in the plan."""
+    """Name of the call's media stream in the plan; `WEB` if it was reported who is there by browser."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerMuted:
+    """A speaker has muted the microphone: what was said until then is an utterance."""
+
+    speaker: str
 
 
 @dataclass(frozen=True, slots=True)
 class ReadersChanged:
-    """Other languages than before are read outside the call."""
+    """Other languages than before are read, or listened to, outside the call."""
 
     languages: frozenset[str]
+    """Those that are read or listened to."""
+    listened: frozenset[str] = frozenset()
+    """Those of which somebody listens to the channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +283,7 @@ Event = (
     | PlanChanged
     | PresenceChanged
     | ReadersChanged
+    | SpeakerMuted
     | PlayoutReady
     | TextTyped
     | Ordered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,6 +17,9 @@ MIXED = "mixed"
 
 SHARED_CHANNEL = "room"
 """The channel that everybody in the shared room hears."""
+
+WEB = "web"
+"""Stands for the media stream of a call in reports of who is there by browser."""
 
 _TRADITIONAL = frozenset({"TW", "HK", "MO"})
 """Regions in which Chinese is written in traditional characters."""
@@ -178,6 +182,10 @@ class RoomPlan:
     """Whether translations of typed texts are heard, where the speaker's interpretation would be; else only read."""
     mixed: bool = False
     """Everybody is heard as a single stream: its speaker is `MIXED`, and speaks `auto`."""
+    web: bool = False
+    """There is no call: everybody is there by browser, and hears the channel of a language."""
+    open_until: float = math.inf
+    """When a room without a call ends, in seconds since 1970."""
 
     def speaks(self, speaker: str) -> str:
         """Return the language a speaker speaks; `auto` for a speaker who is not on the roster."""

@@ -43,6 +43,7 @@ class Renditions:
         self._channels = Channels(out)
         self._streams: set[str] = set()
         """Media streams that can carry a voice."""
+        self.listened = frozenset[str]()  # channels to which somebody outside the call listens
         self.open = OpenRenditions()
 
     def entries(self) -> list[Entry]:
@@ -112,12 +113,10 @@ class Renditions:
         rendition.entry.condensed = rendition.entry.condensed or lag.condensing
         self._out.append(Pace(rendition.lane, lag.speed, lag.condensing))
 
-    def pass_through(self, utterance: str, pcm: bytes, age_s: float, now: float) -> bool:
-        """Let other rooms hear the speaker's own voice, frame by frame; returns whether any room does."""
-        passed = [one for one in self.open.of(utterance) if one.lane.passthrough and not one.complete]
-        for rendition in passed:
+    def pass_through(self, utterance: str, pcm: bytes, age_s: float, now: float) -> None:
+        """Let others hear the speaker's own voice, frame by frame."""
+        for rendition in [one for one in self.open.of(utterance) if one.lane.passthrough and not one.complete]:
             self._pass(rendition, pcm, age_s, now)
-        return bool(passed)
 
     def _pass(self, rendition: Rendition, pcm: bytes, age_s: float, now: float) -> None:
         if age_s:  # it was held up on its way: the meeting has gone on
@@ -303,9 +302,9 @@ class Renditions:
                 self.silence(rendition, away, AWAY)
 
     def carried(self, channel: str) -> bool:
-        """Return whether the channel's media stream is ready; channels of listeners need none."""
+        """Return whether the channel's media stream is ready; what is heard outside the call needs none."""
         carrier = stream(self._plan, channel)
-        return carrier is None or carrier in self._streams
+        return carrier is None or carrier in self._streams or channel in self.listened
 
     def _take_off(self, rendition: Rendition, passage: FloorEntry) -> None:
         self._channels.drop(passage)

@@ -1,14 +1,18 @@
 """Who is heard where, and through which lanes: one table per room, computed once per change and looked up per utterance.
 
-What changes it: the plan, who is in the call, who reads outside the call. A channel is what the people in one place
-hear. Of a given speaker, a channel carries nothing (they are heard there anyway, or nobody needs them), their own
-voice, or an interpretation; never two of these.
+What changes it: the plan, who is in the call, who is there by browser, who reads or listens outside the call. A channel
+is what the people in one place hear. Of a given speaker, a channel of a language carries nothing (they are heard there
+anyway, or nobody needs them), their own voice, or an interpretation; never two of these.
 
 | layout | channels | original is heard | interpretation is heard |
 |---|---|---|---|
-| shared | `room` | by everybody, in the room | in the room, into every language that somebody else who is there hears |
+| shared | `room`, and one per language that somebody outside listens to | by everybody, in the room; passed through to the channel of its language | in the room, into every language that somebody else in the call hears; in every other channel |
 | channels | `room`, and one per language | in the room; passed through to the channel of its language | in the room, and in every other channel: listeners come and go by ticket |
-| sister | one per language | where the speaker sits: the room of the language they hear; passed through to that of the language they speak | in every other room in which somebody is |
+| sister | one per language | where the speaker sits: the room of the language they hear; passed through to that of the language they speak | in every other room in which somebody is, or to which somebody outside listens |
+
+Who is there by browser is in no call, and so heard nowhere by themselves. Their own voice is passed through to `room`,
+where they are heard like anybody in the room: what they say, and then its interpretation. Who is in a call as well is
+there and nowhere else. A room without a call has no `room`.
 
 Varieties of a language share one voice, that of the first of them which is heard, unless the plan separates them. A
 variety in another script, such as zh-Hant beside zh-Hans, has a lane of its own that is only read. So has a language
@@ -20,9 +24,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
-from typing import assert_never
 
-from bot.interpreting.plan import AUTO, SHARED_CHANNEL, Attendee, Lane, Layout, RoomPlan, primary, script
+from bot.interpreting.plan import AUTO, SHARED_CHANNEL, WEB, Attendee, Lane, Layout, RoomPlan, primary, script
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +45,9 @@ class Route:
 
 
 def channels(plan: RoomPlan) -> tuple[str, ...]:
-    """Return the channels of a room, each once."""
-    match plan.layout:
-        case Layout.SHARED:
-            return (SHARED_CHANNEL,)
-        case Layout.CHANNELS:
-            return (SHARED_CHANNEL, *dict.fromkeys(plan.languages))
-        case Layout.SISTER:
-            return tuple(dict.fromkeys(plan.languages))
-        case _:
-            assert_never(plan.layout)
+    """Return the channels that a room may have, each once."""
+    room = () if plan.web or plan.layout is Layout.SISTER else (SHARED_CHANNEL,)
+    return (*room, *dict.fromkeys(plan.languages))
 
 
 def stream(plan: RoomPlan, channel: str) -> str | None:
@@ -81,11 +77,15 @@ class RoutingTable:
         self._plan = plan
         self._seats: dict[str, frozenset[str]] = {}
         """Who is in the call of each media stream. Until a call has reported, all who belong there count as present."""
+        self._by_browser: frozenset[str] = frozenset()
+        """Who is there by browser, and in no call."""
         self._readers: frozenset[str] = frozenset()
+        self._listened: frozenset[str] = frozenset()
         self._heard: Counter[str] | None = None
-        """How many people who are there hear each language; None until somebody asks."""
-        self._patterns: dict[tuple[str, str, str | None], tuple[Route, ...]] = {}
-        """Routes of a nameless speaker, by language spoken, language heard, and own channel: 350 people share a few."""
+        """How many people in a call hear each language; None until somebody asks."""
+        self._patterns: dict[tuple[str, str, str | None, bool], tuple[Route, ...]] = {}
+        """Routes of a nameless speaker, by language spoken, language heard, own channel, and whether by browser: 350
+        people share a few."""
         self._known: dict[str, tuple[Route, ...]] = {}
         """By speaker."""
         self.present: frozenset[str] = frozenset()
@@ -99,12 +99,14 @@ class RoutingTable:
         self._clear()
 
     def seat(self, people: Iterable[str], carrier: str) -> frozenset[str]:
-        """Note who is in the call of a media stream; returns who has left it."""
+        """Note who is in the call of a media stream, or (`WEB`) there by browser; returns who has left."""
         before, now = self._seats.get(carrier), frozenset(people)
         if now == before:
             return frozenset()
         self._seats[carrier] = now
         self.present = now.union(*self._seats.values())
+        called = (people for name, people in self._seats.items() if name != WEB)
+        self._by_browser = self._seats.get(WEB, frozenset()).difference(*called)
         self._clear()
         return (before or frozenset()) - self.present
 
@@ -114,9 +116,9 @@ class RoutingTable:
             carrier = self._carrier(self._plan.attendees[speaker])
             self.seat(self._seats[carrier] | {speaker}, carrier)
 
-    def read_outside(self, languages: Iterable[str]) -> None:
-        """Note the languages that are read outside the call."""
-        self._readers = frozenset(languages)
+    def read_outside(self, languages: Iterable[str], listened: Iterable[str] = ()) -> None:
+        """Note the languages that are read outside the call, and those of which somebody listens to the channel."""
+        self._readers, self._listened = frozenset(languages), frozenset(listened)
         self._clear()
 
     def _clear(self) -> None:
@@ -127,9 +129,13 @@ class RoutingTable:
     # --- look-up -------------------------------------------------------------------------------
 
     def is_there(self, speaker: str) -> bool:
-        """Return whether a speaker is in the call, as far as it is known."""
+        """Return whether a speaker is there, as far as it is known."""
         attendee = self._plan.attendees.get(speaker)
         return attendee is None or speaker in self.present or self._carrier(attendee) not in self._seats
+
+    def is_by_browser(self, speaker: str) -> bool:
+        """Return whether a speaker is there by browser, and in no call."""
+        return self._plan.web or speaker in self._by_browser
 
     def routes(self, speaker: str, refused: Container[Lane] = ()) -> tuple[Route, ...]:
         """Return the lanes of one speaker's words, in the order of the room's languages, each once.
@@ -164,17 +170,20 @@ class RoutingTable:
 
     def _pattern(self, speaker: str) -> tuple[Route, ...]:
         attendee = self._plan.attendees.get(speaker)
-        hears = attendee.listens_to if attendee is not None and self.is_there(speaker) else ""
-        kind = self._plan.speaks(speaker), hears, own_channel(self._plan, speaker)
+        by_browser = self.is_by_browser(speaker)
+        in_call = attendee is not None and not by_browser and self.is_there(speaker)
+        hears = attendee.listens_to if attendee is not None and in_call else ""
+        seat = None if by_browser else own_channel(self._plan, speaker)
+        kind = self._plan.speaks(speaker), hears, seat, by_browser
         found = self._patterns.get(kind)
         if found is None:
             found = self._patterns[kind] = tuple(self._routes(*kind))
         return found
 
-    def _routes(self, source: str, hears: str, seat: str | None) -> list[Route]:
+    def _routes(self, source: str, hears: str, seat: str | None, by_browser: bool) -> list[Route]:
         """Return the routes of one kind of speaker, who is nameless."""
         own = primary(source)
-        passed: list[str] = []
+        passed = [SHARED_CHANNEL] if by_browser and SHARED_CHANNEL in channels(self._plan) else []
         wanted: dict[str, list[str]] = {}
         heard = self._heard_by_others(hears)
         for tag in dict.fromkeys(self._plan.languages):
@@ -192,17 +201,12 @@ class RoutingTable:
         return sorted(found, key=lambda route: order.index(route.lane.target) if route.lane.target in order else -1)
 
     def _channels(self, tag: str, heard: Container[str]) -> list[str]:
-        """Return the channels on which a language is wanted."""
-        is_heard = tag in heard
-        match self._plan.layout:
-            case Layout.SHARED:
-                return [SHARED_CHANNEL] if is_heard else []
-            case Layout.CHANNELS:
-                return [SHARED_CHANNEL, tag] if is_heard else [tag]
-            case Layout.SISTER:
-                return [tag] if is_heard else []
-            case _:
-                assert_never(self._plan.layout)
+        """Return the channels on which a language is wanted; `heard`: the languages that others in a call hear."""
+        layout, is_heard = self._plan.layout, tag in heard
+        if layout is Layout.SISTER:
+            return [tag] if is_heard or tag in self._listened else []
+        room = [SHARED_CHANNEL] if is_heard else []
+        return [*room, tag] if layout is Layout.CHANNELS or tag in self._listened else room
 
     def _voices(self, wanted: dict[str, list[str]]) -> dict[str, tuple[list[str], bool]]:
         """Return the languages that are interpreted into: the channels of each, and whether it is spoken."""
@@ -234,15 +238,19 @@ class RoutingTable:
         return tuple(found.values())
 
     def _heard_by_others(self, hears: str) -> set[str]:
-        """Return the languages that people who are there hear, except a speaker who hears this one."""
+        """Return the languages that people in a call hear, except a speaker who hears this one."""
         if self._heard is None:
             people = self._plan.attendees.items()
-            self._heard = Counter(one.listens_to for speaker, one in people if self.is_there(speaker))
+            self._heard = Counter(
+                one.listens_to for speaker, one in people if self.is_there(speaker) and not self.is_by_browser(speaker)
+            )
         return {tag for tag, count in self._heard.items() if tag != AUTO and count > (tag == hears)}
 
     def _carrier(self, attendee: Attendee) -> str:
-        """Return the media stream of the call the person belongs in."""
+        """Return the media stream of the call the person belongs in; `WEB` where there is no call."""
         plan = self._plan
+        if plan.web:
+            return WEB
         return stream(plan, attendee.listens_to if plan.layout is Layout.SISTER else SHARED_CHANNEL) or SHARED_CHANNEL
 
 

@@ -50,6 +50,7 @@ from bot.interpreting.events import (
     SourceDelta,
     SourceText,
     SpeakerAudio,
+    SpeakerMuted,
     TextTyped,
     Tick,
 )
@@ -186,8 +187,11 @@ class InterpreterSession:
                 for speaker in sorted(self._routing.seat(people, carrier)):
                     self._take_turns(speaker, self._turns.stop(speaker), now)  # what was said is still interpreted
                 self._booths.people_changed(now)
-            case ReadersChanged(languages):
-                self._routing.read_outside(languages)
+            case SpeakerMuted(speaker):
+                self._take_turns(speaker, self._turns.stop(speaker), now)
+            case ReadersChanged(languages, listened):
+                self._routing.read_outside(languages, listened)
+                self._renditions.listened = listened
                 self._booths.people_changed(now)
             case PlanChanged(plan):
                 self._plan_changed(plan, now)
@@ -267,6 +271,10 @@ class InterpreterSession:
     @property
     def paused(self) -> bool:
         return self._paused
+
+    def is_by_browser(self, speaker: str) -> bool:
+        """Return whether a speaker is there by browser alone, and not in a call."""
+        return self._routing.is_by_browser(speaker)
 
     @property
     def speaking(self) -> frozenset[str]:

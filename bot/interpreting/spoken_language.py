@@ -119,7 +119,9 @@ class SpokenLanguages:
         spoken.recognised = language
         self._captions.original(spoken)  # before a line of the same words is closed
         for rendition in self._renditions.open.of(spoken.id):
-            if primary(rendition.lane.target) != primary(language):
+            if rendition.lane.passthrough:
+                pass  # it is the speaker's own voice, whatever the language
+            elif primary(rendition.lane.target) != primary(language):
                 self._renditions.finish_caption(rendition)
                 rendition.unknown_until = 0.0
                 rendition.hold()

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from bot.interpreting.events import OwnVoiceHeard, SpeakerAudio
-from bot.interpreting.plan import RoomPlan
+from bot.interpreting.plan import MIXED, RoomPlan
 from bot.live_room.frame_age import FrameAge
 from bot.live_room.ports import EchoFilter, EchoMeasurement, VoiceDetector, VoiceDetectors
 from media_streaming.messages import AudioData
@@ -51,7 +51,11 @@ class Hearing:
     def hear(self, speaker: str | None, pcm: bytes, silent: bool, stream: str, age_s: float) -> None:
         """Take a frame of one speaker, or of mixed audio if the plan says so.
 
-        Only people on the roster are interpreted, never this bot or another. `age_s`: how long it was held up.
+        Only people on the roster are interpreted, never this bot or another.
+
+        Args:
+            stream: what was played on it may come back.
+            age_s: how long the frame was held up.
         """
         heard = self.plan.listens(speaker)
         if heard is None:
@@ -62,7 +66,7 @@ class Hearing:
         if detector is None:
             detector = self._detectors[heard] = self._detector_pool.detector()
         voiced = detector.voiced(pcm, silent)
-        if self._echo is not None and self._echo.is_ours(pcm):
+        if self._echo is not None and heard == MIXED and self._echo.is_ours(pcm):
             voiced = False
         if self._echo_meter is not None:
             own_voice = self._echo_meter.heard(stream, heard, pcm, voiced, self._clock())

@@ -45,12 +45,16 @@ from bot.interpreting.usage_meter import UsageMeter
 from bot.live_room.floor_mixing import FloorMixer
 from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.hearing import Hearing
+from bot.live_room.microphones import Microphones
 from bot.live_room.mixing import mixed
 from bot.live_room.ports import Audience, EchoFilter, EchoMeasurement, TranscriptSink, VoiceDetectors
 from media_streaming.messages import AudioData, AudioMetadata, DtmfData
 from media_streaming.stream import NORMAL_CLOSURE, MediaStream
 
 logger = logging.getLogger(__name__)
+
+GOES_ON_ELSEWHERE = ("moved", "service_stopping", "cancelled", "internal_error")
+"""Reasons of ends after which the room goes on, here or on another replica, as soon as somebody comes again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,7 @@ class LiveRoom:
         self._alarm = frame_timer.alarm(self._on_alarm)
         self._floor = FloorMixer(frame_timer, audience, clock)
         self.hearing = Hearing(plan, detectors, self.deliver, clock, echo, echo_meter, self._floor.hear)
+        self.microphones = Microphones(self.hearing, self.deliver, self._session.is_by_browser, clock)
         self._booths: dict[Lane, tuple[Booth, asyncio.Task[None]]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._streams: dict[str, MediaStream] = {}
@@ -193,7 +198,9 @@ class LiveRoom:
         return self._over
 
     async def _close(self) -> None:
-        self.deliver(MeetingEnded(self._over.reason if isinstance(self._over, RoomEnded) else "internal_error"))
+        reason = self._over.reason if isinstance(self._over, RoomEnded) else "internal_error"
+        self.deliver(MeetingEnded(reason))
+        self.microphones.end_all("service_stopping" if reason in GOES_ON_ELSEWHERE else "room_ended")
         self._alarm.clear()
         for _, task in self._booths.values():  # booths that a failed session has not closed
             task.cancel()
@@ -222,25 +229,27 @@ class LiveRoom:
     def _on_alarm(self, now: float) -> None:
         self.deliver(Tick())
 
-    def _readers_changed(self, languages: frozenset[str]) -> None:
+    def _readers_changed(self, languages: frozenset[str], listened: frozenset[str]) -> None:
         """Deliver it later: a reader may be closed by a caption, in the middle of the effects of another event."""
-        asyncio.get_running_loop().call_soon(self.deliver, ReadersChanged(languages))
+        asyncio.get_running_loop().call_soon(self.deliver, ReadersChanged(languages, listened))
 
     def change_plan(self, plan: RoomPlan) -> None:
         """Use a changed plan from the next frame on; whether audio is mixed stays as it was when the call began."""
         plan = replace(plan, mixed=self._plan.mixed)
         self._plan = self.hearing.plan = plan
         self.deliver(PlanChanged(plan))
+        self.microphones.follow_roster()
 
     def _perform(self, effect: Effect) -> None:
         match effect:
-            case Play(channel, pcm, floor, original):
-                if floor:
-                    pcm = mixed(pcm, floor)
+            case Play(channel, voice, floor, original):
+                pcm = mixed(voice, floor) if floor else voice
                 name, stream = self._stream(channel)
                 if stream is not None:
                     stream.send_audio(pcm)
                     self.hearing.played(name, pcm)
+                elif not original and self.microphones.may_return(channel):
+                    self.hearing.played(channel, voice)
                 if channel != SHARED_CHANNEL:
                     self._audience.audio(channel, pcm, original)
             case Hear(lane, utterance, pcm):

@@ -72,18 +72,22 @@ class TranscriptSink(Protocol):
         ...
 
 
+ReadersWatcher = Callable[[frozenset[str], frozenset[str]], None]
+
+
 class Audience(Protocol):
     """Passes what the room produces on to people and systems outside the call."""
 
-    def began(self, readers_changed: Callable[[frozenset[str]], None]) -> None:
+    def began(self, readers_changed: ReadersWatcher) -> None:
         """Note that the room starts; nothing else is called before.
 
         Args:
-            readers_changed: to be called with the languages that are read or heard outside the call, at every change.
+            readers_changed: to be called at every change with the languages that are read or listened to outside the
+                call, and with those that are listened to.
         """
         ...
 
-    def ended(self, readers_changed: Callable[[frozenset[str]], None]) -> None: ...
+    def ended(self, readers_changed: ReadersWatcher) -> None: ...
 
     def caption(self, line: CaptionLine) -> None: ...
 

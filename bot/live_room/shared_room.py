@@ -15,6 +15,7 @@ from bot.interpreting.lane_status import LaneStatuses
 from bot.interpreting.plan import RoomPlan
 from bot.interpreting.session import InterpreterSession
 from bot.live_room.live_room import LiveRoom, RoomEnded
+from bot.live_room.microphones import Microphones
 from media_streaming.stream import NORMAL_CLOSURE, MediaStream
 
 Spawn = Callable[[Coroutine[object, object, None], str], object]
@@ -124,6 +125,10 @@ class RoomShare:
     @property
     def session(self) -> InterpreterSession:
         return self._shared.live.session
+
+    @property
+    def microphones(self) -> Microphones:
+        return self._shared.live.microphones
 
     @property
     def lanes(self) -> LaneStatuses:

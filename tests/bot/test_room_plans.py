@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from bot.calls.environment import is_per_language, room_of, stream_of
+import pytest
+
+from bot.calls.environment import WebSeat, is_per_language, room_of, stream_of
 from bot.interpreting.plan import Attendee, Layout, Mode, Order, RoomPlan, Stability
 from bot.room_plans import StoredRoomPlans, follow_change, follow_removal, plan_of, planned
+from listeners.microphones import MicrophoneRefused
 from rooms_admin.rooms.room import Glossary, Participant, Room, RoomSettings, Term
 from rooms_admin.transcripts.records import LedgerRecord
 from tests.support.in_memory_stores import InMemoryRooms
@@ -107,6 +111,55 @@ async def test_a_shared_room_is_one_call_under_its_own_id() -> None:
     (call,) = planned(_room())
     assert (call.room_id, stream_of(call.room_id), is_per_language(call.room_id)) == ("room-1", "room", False)
     assert await StoredRoomPlans(store, NoLedger()).by_room("room-1") == call
+
+
+# --- people who come by browser ---------------------------------------------------------------------------
+
+
+PEOPLE = tuple(
+    Participant(f"participant-{name}", f"8:acs:{name}", name, "Attendee", "es-ES", "es-ES")
+    for name in ("ada", "recorder")
+) + (Participant("participant-phone", "4:+15551234567", "", "Attendee", "es-ES", "es-ES", phone_number="+15551234567"),)
+
+
+def test_a_room_without_acs_is_one_call_that_is_open_as_long_as_the_room() -> None:
+    web = replace(_room(), acs_room_id="", media="web", settings=RoomSettings(layout="channels"))
+    (call,) = planned(web)
+    assert (call.room_id, call.acs_room_id, call.plan.web) == ("room-1", "", True)
+    assert call.plan.open_until == NOON.timestamp()
+    assert planned(_room())[0].plan.open_until == math.inf, "ACS ends its rooms itself"
+
+
+@pytest.mark.parametrize(
+    ("sisters", "participant", "found"),
+    [
+        ({}, "participant-ada", WebSeat("room-1", "8:acs:ada")),
+        (SISTERS, "participant-ada", WebSeat("room-1/es-ES", "8:acs:ada")),
+        ({}, "participant-recorder", "not_on_roster"),
+        ({}, "participant-phone", "not_on_roster"),
+        ({}, "8:acs:ada", "not_on_roster"),
+    ],
+)
+async def test_where_somebody_speaks_who_comes_by_browser(
+    sisters: dict[str, str], participant: str, found: WebSeat | str
+) -> None:
+    store = InMemoryRooms()
+    settings = RoomSettings(bots=("participant-recorder",))
+    await store.add(replace(_room(), participants=PEOPLE, settings=settings, sisters=sisters))
+    before = StoredRoomPlans(store, NoLedger(), lambda: NOON - timedelta(seconds=1))
+    if isinstance(found, WebSeat):
+        assert await before.seat("room-1", participant) == found
+    else:
+        with pytest.raises(MicrophoneRefused) as refusal:
+            await before.seat("room-1", participant)
+        assert refusal.value.reason == found
+    for plans, room, reason in (
+        (StoredRoomPlans(store, NoLedger(), lambda: NOON), "room-1", "room_ended"),
+        (before, "room-2", "room_not_found"),
+    ):
+        with pytest.raises(MicrophoneRefused) as refusal:
+            await plans.seat(room, participant)
+        assert refusal.value.reason == reason
 
 
 def test_all_calls_of_a_room_follow_its_changes() -> None:

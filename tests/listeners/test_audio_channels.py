@@ -194,7 +194,7 @@ async def test_on_the_floor_nobody_hears_themselves_and_the_others_share_an_enco
     feed = feed_in_time(audio_limit_ms=5_000)
     assert not feed.floor_heard(ROOM)
     told: list[frozenset[str]] = []
-    feed.call_began(ROOM, told.append)
+    feed.call_began(ROOM, lambda languages, listened: told.append(languages))
     ana = feed.read_audio(ROOM, FLOOR, AudioEncoding.OPUS, own_voice="8:acs:ana")
     others = [feed.read_audio(ROOM, FLOOR, AudioEncoding.OPUS, own_voice=own) for own in ("8:acs:luis", "")]
     assert feed.floor_heard(ROOM)

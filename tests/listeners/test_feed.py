@@ -74,10 +74,10 @@ async def test_a_line_reaches_the_readers_it_is_addressed_to_also_those_who_come
 
 async def test_calls_are_told_which_languages_are_read_or_heard_and_only_when_that_changes() -> None:
     feed = Feed()
-    told: list[set[str]] = []
+    told: list[tuple[set[str], set[str]]] = []
 
-    def changed(languages: frozenset[str]) -> None:
-        told.append(set(languages))
+    def changed(languages: frozenset[str], listened: frozenset[str]) -> None:
+        told.append((set(languages), set(listened)))
 
     first = feed.read_captions(ROOM, "fr-FR")
     feed.read_captions(ROOM)
@@ -86,10 +86,16 @@ async def test_calls_are_told_which_languages_are_read_or_heard_and_only_when_th
     third = feed.read_audio(ROOM, "de-DE")
     for reader in (first, third, second):
         reader.close()
-    assert told == [{"fr-FR"}, {"fr-FR", "de-DE"}, {"fr-FR"}, set()]
+    assert told == [
+        ({"fr-FR"}, set()),
+        ({"fr-FR"}, {"fr-FR"}),
+        ({"fr-FR", "de-DE"}, {"fr-FR", "de-DE"}),
+        ({"fr-FR"}, {"fr-FR"}),
+        (set(), set()),
+    ]
     feed.call_ended(ROOM, changed)
     feed.read_captions(ROOM, "es-ES")
-    assert len(told) == 4
+    assert len(told) == 5
 
 
 async def test_a_waiting_reader_is_woken() -> None:

@@ -11,7 +11,16 @@ from dataclasses import replace
 from typing import Any
 
 from bot.calls.acs_client import CallLook
-from bot.calls.environment import CallAddresses, Interpreted, PlannedRoom, call_key, is_per_language, room_of, stream_of
+from bot.calls.environment import (
+    CallAddresses,
+    Interpreted,
+    PlannedRoom,
+    WebSeat,
+    call_key,
+    is_per_language,
+    room_of,
+    stream_of,
+)
 from bot.calls.replicas.registry import Registry
 from bot.calls.service import CallService
 from bot.calls.state_machine import CallState
@@ -23,6 +32,7 @@ from bot.outputs.listener_publisher import ListenerPublisher
 from bot.outputs.transcript_writer import TranscriptWriter
 from bot.tasks import ServiceTasks
 from listeners.feed import Feed
+from listeners.microphones import MicrophoneRefused
 from rooms_admin.transcripts.records import LedgerRecord, TranscriptLine
 from storage.key_value import KeyValueStore
 from tests.support.booths import FakeBooths
@@ -39,6 +49,9 @@ SISTERS = {
     for language in TWO_LANGUAGES.languages
 }
 """The calls of a room with an ACS room per language: `acs-9-en-US` and `acs-9-es-ES`."""
+
+WEB_ROOM = PlannedRoom("room-8", "", replace(TWO_LANGUAGES, layout=Layout.CHANNELS, web=True))
+"""A room without a call."""
 
 WALL_CLOCK = 1_800_000_000.0
 
@@ -72,7 +85,7 @@ class FakeRoomPlans:
     """A RoomBook; may be slow."""
 
     def __init__(self) -> None:
-        self.rooms = ROOMS | SISTERS
+        self.rooms = ROOMS | SISTERS | {WEB_ROOM.room_id: WEB_ROOM}
         self.takes_s = 0.0
 
     async def by_acs_room(self, acs_room_id: str) -> PlannedRoom | None:
@@ -84,6 +97,14 @@ class FakeRoomPlans:
     async def by_room(self, room_id: str) -> PlannedRoom | None:
         await asyncio.sleep(self.takes_s)
         return self.rooms.get(room_id)
+
+    async def seat(self, room_id: str, participant_id: str) -> WebSeat:
+        """Participants have their raw ids; those of rooms per language hear Spanish."""
+        await asyncio.sleep(self.takes_s)
+        if participant_id not in TWO_LANGUAGES.attendees:
+            raise MicrophoneRefused("not_on_roster", "the participant is not on the roster")
+        spanish = call_key(room_id, "es-ES")
+        return WebSeat(spanish if spanish in self.rooms else room_id, participant_id)
 
 
 class FakeCalls:

@@ -115,7 +115,8 @@ def test_an_utterance_is_heard_interpreted_and_spoken() -> None:
     one = books.one()
     assert (one.entry.state, books.books.open.expected(LANE, "u-1"), one.passages) == (EntryState.HEARD, None, [])
     books.books.hear("u-1", numbered(2))
-    assert not books.books.pass_through("u-1", numbered(2), 0.0, 0.1)
+    books.books.pass_through("u-1", numbered(2), 0.0, 0.1)
+    assert one.entry.received == 0, "it is interpreted, and not passed through"
     books.stops(spoken)
     books.books.hear("u-1", numbered(3))
     assert (one.entry.state, books.books.open.expected(LANE, "u-1")) == (EntryState.COMMITTED, one)
@@ -245,11 +246,11 @@ def test_a_voice_is_passed_through_as_it_is_without_a_booth() -> None:
     books = Books(LISTENERS)
     spoken = books.begins(Route(OWN, ("en-US",)))
     one = books.one(lane=OWN)
-    assert books.books.pass_through("u-1", numbered(2), 0.0, 0.02)
+    books.books.pass_through("u-1", numbered(2), 0.0, 0.02)
     books.books.hear("u-1", numbered(2))
     books.plays(0.02, 0.06)
     books.stops(spoken)
-    assert not books.books.pass_through("u-1", numbered(3), 0.0, 2.5), "the turn is over"
+    books.books.pass_through("u-1", numbered(3), 0.0, 2.5)  # the turn is over
     assert [numbers(effect.pcm)[0] for effect in books.out if isinstance(effect, Play)] == [1, 2]
     books.plays(2.5, 2.6)
     assert books.ends() == [("u-1", "en-US", "spoken", "")]
@@ -662,7 +663,7 @@ def test_channels_that_the_plan_no_longer_has_are_forgotten() -> None:
     books.said(Route(LANE, ("room", "es-ES")))
     books.answered(books.one(), 5, 3.0)
     books.plays(3.0, 3.2)
-    books.books.follow(replace(LISTENERS, layout=Layout.SHARED))
+    books.books.follow(replace(LISTENERS, languages=("en-US",)))
     books.books.tidy(4.0)
     assert set(books.books._channels.floors) == {"room"}
 

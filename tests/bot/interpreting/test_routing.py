@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.interpreting.plan import AUTO, SHARED_CHANNEL, Attendee, Lane, Layout, RoomPlan, primary
+from bot.interpreting.plan import AUTO, SHARED_CHANNEL, WEB, Attendee, Lane, Layout, RoomPlan, primary
 from bot.interpreting.routing import Route, RoutingTable, channels, own_channel, stream
 
 ADA, BENITO, CHLOE, DIETER, GUEST = "8:acs:ada", "8:acs:benito", "8:acs:chloe", "8:acs:dieter", "8:acs:guest"
@@ -71,7 +72,7 @@ def test_the_words_of_an_unknown_speaker_go_into_every_language_that_is_heard() 
 
 
 def test_one_stream_carries_the_shared_room() -> None:
-    assert channels(THREE) == (SHARED_CHANNEL,)
+    assert channels(THREE) == (SHARED_CHANNEL, EN, ES, FR), "those of the languages, if somebody outside listens"
     assert stream(THREE, SHARED_CHANNEL) == SHARED_CHANNEL
     assert own_channel(THREE, ADA) == SHARED_CHANNEL
 
@@ -253,7 +254,7 @@ def test_the_work_of_a_change_does_not_grow_with_every_pair_of_people(monkeypatc
     computed: list[object] = []
     compute = RoutingTable._routes
 
-    def counted(table: RoutingTable, *kind: str) -> list[Route]:
+    def counted(table: RoutingTable, *kind: Any) -> list[Route]:
         computed.append(kind)
         return compute(table, *kind)
 
@@ -335,6 +336,91 @@ def test_their_passed_through_may_be_heard_where_they_are_not(
     assert [(route.lane.target, route.passed_through) for route in routes(room, DIETER)] == wanted
 
 
+# --- people who come by browser, and listeners -------------------------------------------------------
+
+MEETING = RoomPlan((EN, ES, FR), people(ada=EN, benito=ES, dieter=EN))
+
+
+def met(plan: RoomPlan, *by_browser: str, calls: dict[str, set[str]], listened: Container[str] = ()) -> RoutingTable:
+    table = RoutingTable(plan)
+    for name, there in calls.items():
+        table.seat(there, name)
+    table.seat(by_browser, WEB)
+    table.read_outside((), [tag for tag in plan.languages if tag in listened])
+    return table
+
+
+IN_CALL = {SHARED_CHANNEL: {ADA, BENITO}}
+
+
+def test_who_comes_by_browser_is_brought_into_the_room_and_interpreted_there() -> None:
+    table = met(MEETING, DIETER, calls=IN_CALL)
+    assert table.is_by_browser(DIETER)
+    assert table.routes(DIETER) == (
+        Route(into(EN, DIETER), (SHARED_CHANNEL,)),  # as it is
+        Route(into(ES, DIETER), (SHARED_CHANNEL,)),
+    )
+    assert met(MEETING, DIETER, calls=IN_CALL, listened={EN, ES}).routes(DIETER) == (
+        Route(into(EN, DIETER), (SHARED_CHANNEL, EN)),
+        Route(into(ES, DIETER), (SHARED_CHANNEL, ES)),
+    )
+
+
+def test_who_is_in_the_call_as_well_is_heard_there_and_nowhere_else() -> None:
+    table = met(MEETING, DIETER, calls={SHARED_CHANNEL: {ADA, BENITO, DIETER}})
+    assert not table.is_by_browser(DIETER)
+    assert table.routes(DIETER) == (Route(into(ES, DIETER), (SHARED_CHANNEL,)),)
+    assert table.seat({ADA, BENITO}, SHARED_CHANNEL) == frozenset(), "he has not left: his browser is there"
+    assert table.is_by_browser(DIETER)
+    assert table.seat((), WEB) == {DIETER}
+
+
+def test_what_is_listened_to_outside_has_a_channel_and_is_not_heard_in_the_room() -> None:
+    table = met(MEETING, BENITO, calls={SHARED_CHANNEL: {ADA, DIETER}})
+    assert table.routes(ADA) == (), "nobody in the room hears Spanish"
+    table.read_outside({ES, EN}, {ES, EN})
+    assert table.routes(ADA) == (Route(into(EN), (EN,)), Route(into(ES), (ES,)))
+    table.read_outside({ES, EN}, ())
+    assert table.routes(ADA) == (Route(into(ES), (), spoken=False),)
+
+
+def test_before_the_call_reports_somebody_who_came_by_browser_is_no_audience_in_it() -> None:
+    table = met(RoomPlan((EN, ES), people(ada=EN, benito=ES)), BENITO, calls={})
+    assert table.routes(ADA) == ()
+    assert [route.lane.target for route in table.routes(BENITO)] == [EN, ES]
+
+
+def test_in_rooms_per_language_who_comes_by_browser_sits_nowhere() -> None:
+    room = replace(RoomPlan((EN, ES, FR), people(ada=EN, benito=ES, dieter=(EN, ES))), layout=Layout.SISTER)
+    table = met(room, DIETER, calls={EN: {ADA}, ES: {BENITO}, FR: set()}, listened={FR})
+    assert table.routes(DIETER) == (
+        Route(into(EN, DIETER), (EN,)),
+        Route(into(ES, DIETER), (ES,)),
+        Route(into(FR, DIETER), (FR,)),
+    )
+
+
+def test_somebody_of_an_unknown_language_is_brought_into_the_room_as_they_are() -> None:
+    room = RoomPlan((EN, ES), people(ada=EN, benito=ES, dieter=(AUTO, EN)))
+    assert met(room, DIETER, calls=IN_CALL).routes(DIETER) == (
+        Route(Lane(DIETER, AUTO, AUTO), (SHARED_CHANNEL,)),
+        Route(Lane(DIETER, AUTO, EN), (SHARED_CHANNEL,)),
+        Route(Lane(DIETER, AUTO, ES), (SHARED_CHANNEL,)),
+    )
+
+
+def test_a_room_without_a_call_is_its_channels() -> None:
+    room = replace(MEETING, layout=Layout.CHANNELS, web=True)
+    assert channels(room) == (EN, ES, FR)
+    assert [stream(room, channel) for channel in channels(room)] == [None, None, None]
+    table = met(room, ADA, calls={})
+    expected = (Route(into(EN), (EN,)), Route(into(ES), (ES,)), Route(into(FR), (FR,)))
+    assert table.routes(ADA) == expected
+    assert table.is_there(ADA)
+    assert not table.is_there(BENITO), "his microphone is not open"
+    assert RoutingTable(room).is_there(BENITO), "nobody has reported yet"
+
+
 # --- laws ------------------------------------------------------------------------------------------
 
 tags = st.sampled_from([EN, "en-GB", ES, FR, DE])
@@ -348,22 +434,31 @@ def plans(draw: st.DrawFn) -> RoomPlan:
     return RoomPlan(
         languages=tuple(draw(st.lists(tags, min_size=1, max_size=4))),
         attendees={who: Attendee(who, who, speaks, hears) for who, (speaks, hears) in draw(attendees).items()},
-        layout=draw(st.sampled_from(Layout)),
+        layout=(layout := draw(st.sampled_from(Layout))),
         pivot=draw(st.none() | tags),
+        web=layout is Layout.CHANNELS and draw(st.booleans()),
     )
 
 
 speakers = st.sampled_from([ADA, BENITO, CHLOE, DIETER, GUEST])
 
 
-@given(plans(), speakers, st.sets(speakers), st.sets(tags), st.data())
+@given(plans(), speakers, st.sets(speakers), st.sets(speakers), st.sets(tags), st.sets(tags), st.data())
 def test_a_channel_carries_a_speaker_at_most_once_whatever_the_room(
-    plan: RoomPlan, speaker: str, there: set[str], read: set[str], data: st.DataObject
+    plan: RoomPlan,
+    speaker: str,
+    there: set[str],
+    by_browser: set[str],
+    read: set[str],
+    listened: set[str],
+    data: st.DataObject,
 ) -> None:
     table = RoutingTable(plan)
-    for channel in channels(plan):
+    for channel in channels(plan) if not plan.web else ():
         table.seat({who for who in there if own_channel(plan, who) == channel}, channel)
-    table.read_outside(read)
+    table.seat(by_browser, WEB)
+    table.read_outside(read | listened, listened)
+    own_place = None if table.is_by_browser(speaker) else own_channel(plan, speaker)
     all_lanes = [route.lane for route in table.routes(speaker)]
     refused = set(data.draw(st.lists(st.sampled_from(all_lanes)))) if all_lanes else set()
     found = table.routes(speaker, {lane for lane in refused if not lane.passthrough})
@@ -372,10 +467,12 @@ def test_a_channel_carries_a_speaker_at_most_once_whatever_the_room(
     for channel in channels(plan):
         reached = [route.lane for route in found if channel in route.channels]
         own = [lane for lane in reached if lane.passthrough]
-        if own:
+        if own and channel != SHARED_CHANNEL:
             assert reached == own, "nobody hears a speaker twice"
-            assert channel != own_channel(plan, speaker), "an original would be heard twice"
             assert primary(channel) == primary(plan.speaks(speaker))
+        assert not own or channel != own_place, "an original would be heard twice"
+        if channel == SHARED_CHANNEL:
+            assert len(own) == table.is_by_browser(speaker), "who is not in the room is brought there, once"
         languages = [primary(lane.target) for lane in reached]
         assert len(set(languages)) == len(languages), "one voice per language"
     for route in found:
@@ -392,7 +489,7 @@ def test_in_a_call_nothing_is_done_for_people_who_are_not_there(plan: RoomPlan, 
     if plan.layout is Layout.CHANNELS:
         return
     table = RoutingTable(plan)
-    for channel in channels(plan):
+    for channel in channels(plan):  # of a shared room, nobody is in the channels of the languages
         table.seat({who for who in there if own_channel(plan, who) == channel}, channel)
     present = [one for who, one in plan.attendees.items() if table.is_there(who)]
     heard = {one.listens_to for one in present if one.speaker != speaker}

@@ -32,16 +32,18 @@ from bot.interpreting.events import (
     Ordered,
     PlanChanged,
     PlayoutReady,
+    PresenceChanged,
     ReadersChanged,
     SourceDelta,
     SourceText,
     SpeakerAudio,
+    SpeakerMuted,
     Tick,
     Usage,
 )
 from bot.interpreting.events import InterpretationOutcome as Outcome
-from bot.interpreting.ledger import EntryState
-from bot.interpreting.plan import AUTO, MIXED, Attendee, Endpointing, Lane, Mode, RoomPlan
+from bot.interpreting.ledger import EntryKind, EntryState
+from bot.interpreting.plan import AUTO, MIXED, WEB, Attendee, Endpointing, Lane, Mode, RoomPlan
 from bot.interpreting.rendition import MODEL_PATIENCE_S
 from tests.support.audio import numbered, numbers, soft
 from tests.support.meeting import (
@@ -197,10 +199,59 @@ def test_a_language_that_is_only_read_outside_the_call_is_written_and_not_spoken
         "es-ES": ("spoken", ""),
         "fr-FR": ("caption_only", "read_only"),
     }
+    meeting.handle(ReadersChanged(frozenset({"fr-FR"}), frozenset({"fr-FR"})))
+    meeting.says(ADA, at=21.0, seconds=1.0)
+    meeting.run(until=30.0)
+    assert [entry.state.value for entry in meeting.settled() if entry.utterance == "u-2"] == ["spoken", "spoken"]
+    assert meeting.voices("fr-FR"), "somebody listens to the channel by now"
     meeting.handle(ReadersChanged(frozenset()))
-    meeting.says(ADA, at=11.0, seconds=1.0)
-    meeting.run(until=20.0)
-    assert [entry.lane.target for entry in meeting.settled() if entry.utterance == "u-2"] == ["es-ES"]
+    meeting.says(ADA, at=31.0, seconds=1.0)
+    meeting.run(until=40.0)
+    assert [entry.lane.target for entry in meeting.settled() if entry.utterance == "u-3"] == ["es-ES"]
+
+
+def by_browser(*people: str) -> PresenceChanged:
+    return PresenceChanged(frozenset(people), WEB)
+
+
+def test_somebody_who_speaks_by_browser_is_brought_into_the_call_and_then_interpreted() -> None:
+    meeting = Meeting(TWO_LANGUAGES, Answers(seconds=1.0))
+    meeting.handle(there(BENITO))
+    meeting.handle(by_browser(ADA))
+    meeting.says(ADA, at=1.0, seconds=1.0)
+    meeting.run(until=10.0)
+    own = [at for at, effect in meeting.done if isinstance(effect, Play) and effect.original]
+    spoken = [at for at, effect in meeting.done if isinstance(effect, Play) and not effect.original]
+    assert 1.0 <= own[0] <= 1.2, "as it is said"
+    assert len(own) >= 50
+    assert own[-1] < spoken[0]
+    assert [(entry.kind.value, entry.state.value) for entry in meeting.settled()] == [
+        ("passthrough", "spoken"),
+        ("utterance", "spoken"),
+    ]
+
+
+def test_who_is_brought_in_is_not_held_back_while_their_language_is_not_known() -> None:
+    plan = replace(TWO_LANGUAGES, attendees=PEOPLE | {GUEST: Attendee(GUEST, "Guest", AUTO, "en-US")})
+    meeting = Meeting(plan, Answers(seconds=1.0))
+    meeting.handle(there(ADA, BENITO))
+    meeting.handle(by_browser(GUEST))
+    meeting.says(GUEST, at=1.0, seconds=1.0)
+    meeting.run(until=12.0)
+    assert meeting.settled()[0].kind is EntryKind.PASSTHROUGH
+    assert meeting.settled()[0].played_ms >= 1_000
+    assert not meeting.session.open_entries
+
+
+def test_muting_ends_what_was_said() -> None:
+    meeting = Meeting(TWO_LANGUAGES, Answers(seconds=1.0))
+    meeting.handle(there(BENITO))
+    meeting.handle(by_browser(ADA))
+    meeting.says(ADA, at=1.0, seconds=1.0, pause=0.0)
+    meeting.happens(2.02, SpeakerMuted(ADA))
+    meeting.happens(2.04, SpeakerMuted(BENITO))
+    meeting.run(until=2.1)
+    assert any(isinstance(effect, Interpret) for _, effect in meeting.done), "without waiting for a pause"
 
 
 def test_nobody_is_interpreted_to_people_who_speak_the_same() -> None:

@@ -56,13 +56,14 @@ from bot.interpreting.events import (
     SourceDelta,
     SourceText,
     SpeakerAudio,
+    SpeakerMuted,
     TextTyped,
     Tick,
 )
 from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.ledger import FINAL
 from bot.interpreting.open_ends import GOES_ON
-from bot.interpreting.plan import AUTO, Attendee, Lane, Layout, Mode, RoomPlan, Stability
+from bot.interpreting.plan import AUTO, WEB, Attendee, Lane, Layout, Mode, RoomPlan, Stability
 from bot.interpreting.playout.catch_up import FASTEST, VOICE_LIMIT_MS
 from bot.interpreting.playout.floor import FloorStage
 from bot.interpreting.playout.lateness import LATE_S
@@ -91,6 +92,7 @@ PLANS = (
     RoomPlan(THREE, SEATED, layout=Layout.SISTER, pivot="fr-FR"),
     RoomPlan(("en-US", "es-ES"), SEATED, pivot="fr-FR"),
     RoomPlan(THREE, SEATED, layout=Layout.SISTER, mode=Mode.SIMULTANEOUS),
+    RoomPlan(THREE, KNOWN, layout=Layout.CHANNELS, web=True),
 )
 STREAMS = ("room", *THREE)
 ROUTES = [way for plan in PLANS for who in (ADA, BENITO, GUEST) for way in RoutingTable(plan).routes(who)]
@@ -192,13 +194,17 @@ class AnyOrder(RuleBasedStateMachine):
         (self.ready.add if ready else self.ready.discard)(name)
         self.handle(PlayoutReady(ready, name))
 
-    @rule(people=st.frozensets(speakers), name=st.sampled_from(STREAMS))
+    @rule(people=st.frozensets(speakers), name=st.sampled_from([*STREAMS, WEB]))
     def come_or_go(self, people: frozenset[str], name: str) -> None:
         self.handle(PresenceChanged(people, name))
 
-    @rule(languages=st.frozensets(st.sampled_from(["en-US", "es-ES", "fr-FR"])))
-    def read(self, languages: frozenset[str]) -> None:
-        self.handle(ReadersChanged(languages))
+    @rule(languages=st.frozensets(st.sampled_from(THREE)), listened=st.frozensets(st.sampled_from(THREE)))
+    def read(self, languages: frozenset[str], listened: frozenset[str]) -> None:
+        self.handle(ReadersChanged(languages | listened, listened))
+
+    @rule(speaker=speakers)
+    def mute(self, speaker: str) -> None:
+        self.handle(SpeakerMuted(speaker))
 
     @rule(order=st.sampled_from([Order.HUSH, Order.PAUSE, *[Order.RESUME] * 3]))
     def order(self, order: Order) -> None:
@@ -355,7 +361,8 @@ class AnyOrder(RuleBasedStateMachine):
                 assert line.text
                 assert line.revision > revision
                 self.revisions[line.utterance, line.language] = line.revision, line.is_final
-            case Play(channel, pcm, floor):
+            case Play(channel, pcm, floor, original):
+                assert original == (not pcm or numbers(pcm)[0] >= OWN)
                 for own in floor:
                     assert numbers(own)[0] >= OWN
                 (number,) = numbers(pcm or floor[0])

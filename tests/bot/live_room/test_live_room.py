@@ -21,13 +21,14 @@ from bot.interpreting.plan import SHARED_CHANNEL, Lane, Layout, Mode, RoomPlan
 from bot.interpreting.session import InterpreterSession
 from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.live_room import LiveRoom, RoomEnded
+from bot.live_room.microphones import RoomMicrophone
 from bot.live_room.ports import EchoFilter, TranscriptSink
 from bot.outputs.listener_publisher import ListenerPublisher
 from bot.outputs.webhook_events import EmitEvent
 from listeners.audio_frames import HEADER_BYTES
 from listeners.feed import Feed
 from listeners.messages import LaneSignal, SignalMessage
-from listeners.readers import FLUSH, Reader
+from listeners.readers import FLUSH, Reader, SharedFrame
 from tests.support.audio import numbered, numbers
 from tests.support.booths import FakeBooths
 from tests.support.media_streams import METADATA, FakeMediaStream, NumberedSpeech, audio_json
@@ -701,3 +702,83 @@ async def test_a_reader_that_is_closed_by_a_caption_changes_nothing_amid_the_eff
             await stage.until(6.0)
         assert not stage.room.over
         assert reader.reason == "too_slow"
+
+
+# --- people who come by browser ------------------------------------------------------------------------------
+
+
+def spoken(frame: SharedFrame) -> int:
+    """The number of a frame, behind its header."""
+    assert isinstance(frame.data, bytes)
+    return numbers(frame.data[HEADER_BYTES:])[0]
+
+
+BY_BROWSER = replace(TWO_LANGUAGES, layout=Layout.CHANNELS, web=True)
+
+
+async def speaks(microphone: RoomMicrophone, seconds: float, pause: float = 0.5) -> None:
+    speech, frames = round(seconds / 0.02), round((seconds + pause) / 0.02)
+    for number in range(frames):
+        await asyncio.sleep(0.02)
+        captured_us = round((1_800_000_000 + asyncio.get_running_loop().time()) * 1_000_000)
+        microphone.frame(numbered(7 if number < speech else 0), captured_us)
+
+
+@virtual_time
+async def test_people_in_a_room_without_a_call_are_interpreted_and_heard_on_the_channels() -> None:
+    async with Stage(FakeBooths(Answers(after=0.5, text="Hola", seconds=1.0, heard="Hello")), BY_BROWSER) as stage:
+        ada, benito = (stage.room.microphones.open(who, lambda _: None) for who in (ADA, BENITO))
+        spanish, english = (stage.feed.read_audio("room-1", tag) for tag in ("es-ES", "en-US"))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(speaks(ada, 0.5))
+            group.create_task(speaks(benito, 0.0, pause=1.0))
+        await stage.until(6.0)
+        assert sorted(stage.notebook.states) == [("spoken", ""), ("spoken", "")]
+        assert [(line.language, line.text, line.is_final) for line in stage.notebook.lines] == [
+            ("en-US", "Hello", True),
+            ("es-ES", "Hola", False),
+            ("es-ES", "Hola", True),
+        ]
+        heard = [spoken(one) async for one in closed(spanish)]
+        own = [spoken(one) async for one in closed(english)]
+        assert (len(heard), 7 in heard) == (50, False), "her interpretation, and nothing else"
+        assert set(own) <= {0, 7}, "her own voice, and nothing else"
+        assert own.count(7) == 25
+
+
+@virtual_time
+async def test_what_its_owner_hears_may_come_back_through_a_microphone_and_own_voices_never_count_as_that() -> None:
+    async with Stage(FakeBooths(Answers(after=0.5, seconds=1.0)), BY_BROWSER) as stage:
+        played: list[str] = []
+        stage.room.hearing.played = lambda stream, pcm: played.append(stream)  # type: ignore[method-assign]
+        ada = stage.room.microphones.open(ADA, lambda _: None)
+        await speaks(ada, 1.0)
+        await stage.until(5.0)
+        assert played == [], "nobody with a microphone hears Spanish"
+        stage.room.microphones.open(BENITO, lambda _: None)
+        await speaks(ada, 1.0)
+        await stage.until(10.0)
+        assert played == ["es-ES"] * 50
+
+
+@virtual_time
+async def test_a_stalled_phone_delays_nobody() -> None:
+    """Ada's phone stops in the middle of a sentence: it ends there, and Benito is interpreted meanwhile."""
+    async with Stage(FakeBooths(Answers(after=0.5, seconds=1.0)), BY_BROWSER) as stage:
+        ada, benito = (stage.room.microphones.open(who, lambda _: None) for who in (ADA, BENITO))
+        await speaks(ada, 1.0, pause=0.0)
+        await speaks(benito, 1.0)
+        await stage.until(6.0)
+        assert sorted(stage.notebook.states) == [("spoken", "")] * 4
+        assert stage.now == 6.0
+
+
+@virtual_time
+async def test_the_end_of_a_room_ends_its_microphones_and_says_whether_it_goes_on() -> None:
+    for reason, told in (("stopped", "room_ended"), ("service_stopping", "service_stopping")):
+        ended: list[str] = []
+        async with Stage(plan=BY_BROWSER) as stage:
+            stage.room.microphones.open(ADA, ended.append)
+            stage.room.end(reason, hang_up=False)
+            await stage.end()
+            assert ended == [told]

@@ -84,6 +84,12 @@ class Rooms:
 
 
 @virtual_time
+async def test_all_calls_of_a_room_have_the_same_microphones() -> None:
+    async with Rooms() as rooms:
+        assert {share.microphones for share in rooms.shares.values()} == {rooms.shared.live.microphones}
+
+
+@virtual_time
 async def test_what_is_said_in_one_room_is_heard_interpreted_in_the_other_and_only_there() -> None:
     async with Rooms() as rooms:
         english, spanish = await rooms.dialled("en-US"), await rooms.dialled("es-ES")

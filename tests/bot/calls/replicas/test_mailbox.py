@@ -18,10 +18,12 @@ from bot.calls.state_machine import CallState
 from bot.errors import CallError
 from bot.interpreting.events import BoothDegraded, Order, TextTyped
 from bot.interpreting.glossary import GlossaryEntries
+from bot.live_room.microphones import RoomMicrophone
+from listeners.microphones import MicrophoneRefused
 from rooms_admin.transcripts.records import LedgerRecord
 from storage.errors import StoreUnavailable
 from tests.support.audio import numbered
-from tests.support.call_service import FakeCalls, Kept, ServiceHarness, ended, report, roster, started
+from tests.support.call_service import WEB_ROOM, FakeCalls, Kept, ServiceHarness, ended, report, roster, started
 from tests.support.in_memory_stores import InMemoryKeyValue
 from tests.support.media_streams import FakeMediaStream, audio_json
 from tests.support.meeting import ADA, ADA_INTO_SPANISH, BENITO, BENITO_INTO_ENGLISH, CHLOE, PEOPLE, TWO_LANGUAGES
@@ -405,6 +407,44 @@ async def test_that_the_stream_of_a_dead_replica_has_failed_is_not_said_of_its_s
         await asyncio.sleep(0.5)
         await interpreted(await survivor.dial())
         assert (len(replicas.acs.connects), replicas.acs.hang_ups) == (1, [])
+
+
+async def opened_on_one_of(*replicas: Replica) -> RoomMicrophone | None:
+    """What a browser does: its socket reaches one replica or the other, until one lets Ada speak in the web room."""
+    for replica in replicas:
+        try:
+            return await replica.service.open_microphone(WEB_ROOM.room_id, ADA, lambda _: None)
+        except MicrophoneRefused as refusal:
+            assert refusal.reason == "other_replica"
+    return None
+
+
+async def speaks(microphone: RoomMicrophone, seconds: float) -> None:
+    for number in range(round((seconds + 0.6) / 0.02)):
+        await asyncio.sleep(0.02)
+        microphone.frame(numbered(1 if number * 0.02 < seconds else 0), 1_800_000_000_000_000 + number * 20_000)
+
+
+@virtual_time
+async def test_a_room_without_a_call_goes_on_where_its_people_come_back_when_the_replica_dies() -> None:
+    async with cluster() as replicas:
+        ada = await opened_on_one_of(replicas.a)
+        assert ada is not None
+        async with asyncio.TaskGroup() as group:
+            speaking = group.create_task(speaks(ada, 5.0))
+            await asyncio.sleep(2.0)
+            replicas.a.freeze()
+            speaking.cancel()
+        assert await opened_on_one_of(replicas.b, replicas.c) is None, "nobody knows yet that the replica is gone"
+        await asyncio.sleep(LEASE_S + 3)
+        back = await opened_on_one_of(replicas.b, replicas.c)
+        assert back is not None
+        await speaks(back, 1.0)
+        await asyncio.sleep(30)
+        assert sorted(replicas.states(8)) == [("abandoned", "replica_lost")] * 2 + [("spoken", "")] * 2
+        assert replicas.records.open == set()
+        assert len(replicas.interpreters(8)) == 2, "one, and the one that is frozen and knows nothing of it"
+        assert (replicas.acs.connects, replicas.acs.hang_ups) == ([], [])
 
 
 async def in_sister_calls(replica: Replica) -> dict[str, FakeMediaStream]:
