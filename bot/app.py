@@ -9,7 +9,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -26,6 +25,7 @@ from bot.error_responses import install_error_handlers
 from bot.interpreter_control import InterpreterController
 from bot.listening.listener_rooms import ListenerRooms, closest
 from bot.listening.room_changes import RoomChanges
+from bot.listening.ticket_office import TicketOffice, ticket_secret
 from bot.listening.typed_messages import TypedMessages
 from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.shared_room import SharedRooms
@@ -57,14 +57,13 @@ from listeners.sockets.door import Door
 from listeners.tickets import Tickets
 from media_streaming import routes as media_routes
 from rooms_admin import api as admin_routes
-from rooms_admin.api import IssueTicket, RequestGuard
+from rooms_admin.api import RequestGuard, SpeakersAndAdmins
 from rooms_admin.auth.api_key_file import KeyFile
 from rooms_admin.auth.api_keys import Admins, ApiKeys, ClaimsOfToken, VerifyBearer
 from rooms_admin.auth.guest_keys import GuestKeys
 from rooms_admin.auth.join_attempts import JoinAttempts
 from rooms_admin.auth.refusal_log import RefusalLog
 from rooms_admin.retention import Retention
-from rooms_admin.rooms.requests import TicketPurpose
 from rooms_admin.rooms.service import RoomService
 from rooms_admin.transcripts.usage import Prices
 from webhooks import routes as webhook_routes
@@ -149,9 +148,9 @@ class Interpreter:
             service = build(self._settings, resources, self.connections)
             self.calls = service.calls
             limits = RateLimits(self._settings, asyncio.get_running_loop().time)
-            ticket_secret = _ticket_secret(self._settings)
+            secret = ticket_secret(self._settings)
             self.door = Door(
-                Tickets(ticket_secret), service.listener_rooms.find, closest, self.feed, count_refusal=limits.unproven
+                Tickets(secret), service.listener_rooms.find, closest, self.feed, count_refusal=limits.unproven
             )
             # In a thread: FastAPI and pydantic read source files to describe the routes.
             await asyncio.to_thread(
@@ -164,7 +163,7 @@ class Interpreter:
                 self._keys,
                 self.background,
                 self.door,
-                ticket_secret,
+                secret,
             )
             chores = dict(service.chores)
             chores["refusals"] = partial(self.refusals.run, RefusalLog(resources.storage.key_value).keep)
@@ -253,11 +252,11 @@ def add_routes(
     keys: ApiKeys,
     background: Background,
     door: Door,
-    ticket_secret: str,
+    secret_of_tickets: str,
 ) -> None:
     """Add every route to the application, and the description of all of them."""
     dispatcher, rooms, storage = service.calls.dispatcher, service.rooms, resources.storage
-    issue_ticket = _ticket_issuer(Tickets(ticket_secret))
+    office = TicketOffice(Tickets(secret_of_tickets))
     messages = TypedMessages(rooms.current, service.controller.message, resources.identify_language, limits.messages())
     secret, event_grid = settings.event_grid_secret, _event_grid_verifier(settings)
     app.include_router(
@@ -278,14 +277,15 @@ def add_routes(
         )
     )
     app.include_router(listener_routes.router(door, resources.feed, messages.take))
-    guard = RequestGuard(Admins(keys, _entra(settings)), limits.admin(), storage.idempotency)
+    admins, admin_limits = Admins(keys, _entra(settings)), limits.admin()
+    guard = RequestGuard(admins, admin_limits, storage.idempotency)
     app.include_router(
         admin_routes.router(
             rooms,
             guard,
             service.controller,
             storage.transcripts,
-            issue_ticket=issue_ticket,
+            issue_ticket=office.issue,
             take_message=messages.take,
             prices=_prices(settings),
         )
@@ -293,10 +293,19 @@ def add_routes(
     app.include_router(
         admin_routes.subscription_routes(storage.subscriptions, resources.deliveries.targets, rooms, guard)
     )
+    app.include_router(
+        admin_routes.session_routes(
+            rooms,
+            RequestGuard(SpeakersAndAdmins(admins, office.speaker), admin_limits, storage.idempotency),
+            service.controller,
+            issue_link=office.issue_link,
+            public_base_url=settings.public_base_url,
+        )
+    )
     app.include_router(admin_routes.refusal_routes(RefusalLog(storage.key_value), guard))
     attempts = JoinAttempts(storage.key_value)
     app.include_router(
-        admin_routes.joining_routes(rooms, issue_ticket, GuestKeys(ticket_secret), limits.join_codes(), attempts)
+        admin_routes.joining_routes(rooms, office.issue, GuestKeys(secret_of_tickets), limits.join_codes(), attempts)
     )
     pages = Pages(_code_lookup(rooms, limits.join_codes(), attempts))
     app.include_router(pages.routes())
@@ -304,24 +313,6 @@ def add_routes(
     active, agreement = service.calls.active_calls, service.ticket_agreement
     app.include_router(health.router(active, service.capabilities, storage.health, background, agreement, service.load))
     app.openapi_schema = complete_openapi(app.openapi())
-
-
-def _ticket_secret(settings: Settings) -> str:
-    """Return what signs tickets and guest keys; without it in the settings, a secret of this process alone."""
-    given = settings.ticket_secret
-    return secrets.token_urlsafe(32) if given is None else given.get_secret_value()
-
-
-def _ticket_issuer(tickets: Tickets) -> IssueTicket:
-    """Make the function that issues listeners' tickets."""
-
-    def issue(
-        purpose: TicketPurpose, room_id: str, language: str | None, participant_id: str | None
-    ) -> tuple[str, datetime]:
-        text, ticket = tickets.issue(purpose, room_id, language=language, participant_id=participant_id)
-        return text, datetime.fromtimestamp(ticket.expires_at, UTC)
-
-    return issue
 
 
 def _code_lookup(rooms: RoomService, lookups: TokenBuckets, attempts: JoinAttempts) -> KnowsCode:

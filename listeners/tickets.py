@@ -62,10 +62,16 @@ class Tickets:
         self._lifetime_s = lifetime_s
 
     def issue(
-        self, purpose: TicketUse, room_id: str, *, language: str | None = None, participant_id: str | None = None
+        self,
+        purpose: TicketUse,
+        room_id: str,
+        *,
+        language: str | None = None,
+        participant_id: str | None = None,
+        lifetime_s: float | None = None,
     ) -> tuple[str, Ticket]:
-        """Return a new ticket as text, and what it contains."""
-        expires_at = float(int(self._now() + self._lifetime_s))
+        """Return a new ticket as text, and what it contains. `lifetime_s`: if not the usual one."""
+        expires_at = float(int(self._now() + (self._lifetime_s if lifetime_s is None else lifetime_s)))
         claims: dict[str, object] = {"p": purpose, "r": room_id, "x": expires_at}
         claims |= {} if language is None else {"l": language}
         claims |= {} if participant_id is None else {"u": participant_id}
@@ -92,6 +98,19 @@ class Tickets:
             raise TicketRefused("purpose")
         if ticket.room_id != room_id:
             raise TicketRefused("room")
+        return ticket
+
+    def speaker(self, text: str) -> Ticket:
+        """Return what a ticket to speak contains, whichever room it is for.
+
+        Raises:
+            TicketRefused: it is no valid ticket to speak.
+        """
+        ticket = self._read(text)
+        if ticket.expires_at <= self._now():
+            raise TicketRefused("expired")
+        if ticket.purpose != "speak":
+            raise TicketRefused("purpose")
         return ticket
 
     def _read(self, text: str) -> Ticket:

@@ -22,6 +22,7 @@ from rooms_admin.api.participants import IssueTicket, add_roster_routes
 from rooms_admin.api.refusals import refusal_routes
 from rooms_admin.api.request_guard import BODY_LIMIT, Authorise, RequestGuard, RequestLimits, guarded_by
 from rooms_admin.api.rooms import add_room_routes
+from rooms_admin.api.sessions import SpeakersAndAdmins, session_routes
 from rooms_admin.api.subscriptions import subscription_routes
 from rooms_admin.rooms.service import RoomService
 from rooms_admin.transcripts.usage import Prices
@@ -42,6 +43,8 @@ __all__ = [
     "joining_routes",
     "refusal_routes",
     "router",
+    "session_routes",
+    "SpeakersAndAdmins",
     "subscription_routes",
 ]
 

@@ -91,6 +91,7 @@ def joining_routes(
             room_id=room.room_id,
             name=room.name,
             languages=room.languages,
+            media=room.media,
             ticket=ticket,
             expires_on=expires_on,
             participant_id=participant_id,

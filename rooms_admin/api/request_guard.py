@@ -35,8 +35,10 @@ BODY_LIMIT = 256 * 1024
 """Bytes. A room with 350 participants and long names has some 150 KiB."""
 STORED_HEADERS = ("location", "etag", "content-type")
 """Response headers stored for repeated requests."""
-NEVER_STORED = ("/token", "/tickets", "/api/subscriptions")
+NEVER_STORED = ("/token", "/tickets", "/api/subscriptions", "/api/createSession")
 """Endings of paths whose responses are secrets: they are never stored, and a repeated request makes a new one."""
+CONTROLLING = ("/interpreter", "/messages", "/api/startTranslation", "/api/stopTranslation", "/api/endSession")
+"""Endings of paths whose changes need the role `Interpreter.Control`; all others need `Rooms.Manage`."""
 
 SECURITY: list[dict[str, list[str]]] = [{"APIKeyHeader": []}, {"HTTPBearer": []}]
 """Security schemes of the OpenAPI document, either of which is sufficient."""
@@ -151,7 +153,7 @@ def role_for(method: str, path: str) -> AdminRole:
     """Return the role a request needs."""
     if method in ("GET", "HEAD"):
         return "Rooms.Read"
-    return "Interpreter.Control" if path.endswith(("/interpreter", "/messages")) else "Rooms.Manage"
+    return "Interpreter.Control" if path.endswith(CONTROLLING) else "Rooms.Manage"
 
 
 def guarded_by(guard: RequestGuard) -> type[APIRoute]:

@@ -63,6 +63,7 @@ class SettingsResponse(_ResponseModel):
     mixed: bool
     usage_cap: dict[UsageKind, float]
     guests: bool
+    waits_for_start: bool
     speak_messages: bool
 
 
@@ -114,15 +115,27 @@ class JoinResponse(_ResponseModel):
     languages: tuple[str, ...]
     ticket: str
     expires_on: datetime
+    media: RoomMedia
     participant_id: str | None
     """With `speak`: the guest on the roster; null otherwise."""
     guest_key: str | None
     """With `speak`: proves later who the guest is. Keep it secret; null otherwise."""
 
 
-class MessageResponse(_ResponseModel):
-    """A typed message that was accepted."""
+class NewSessionResponse(_ResponseModel):
+    sessionId: str
+    """Six digits: the join code of the room."""
+    listenerUrl: str
+    """For the audience."""
+    speakerUrl: str
+    """For the speaker alone: whoever has it speaks, and starts, stops and ends the session."""
 
+
+class SessionResponse(_ResponseModel):
+    status: Literal["active", "paused", "ended"]
+
+
+class MessageResponse(_ResponseModel):
     room_id: str
     utterance_id: str
     """As in captions, transcript and ledger."""
@@ -185,7 +198,6 @@ class UsageResponse(_ResponseModel):
     cost: float | None
 
 
-LaneStateName = Literal["open", "parked", "refused"]
 EngineName = Literal["translation", "conversation", "captions", "passthrough"]
 
 
@@ -195,7 +207,7 @@ class LaneResponse(_ResponseModel):
     speaker_id: str
     source: str
     target: str
-    state: LaneStateName
+    state: Literal["open", "parked", "refused"]
     """`open`: has a model session. `parked`: gets one when the speaker speaks. `refused`: refused by the model."""
     engine: EngineName | None
     """What serves the lane; null while it is parked, refused or not known yet. `captions`: text only, no audio."""

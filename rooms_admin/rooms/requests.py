@@ -155,6 +155,8 @@ class ChangedSettings(_Request):
     """Usage after which interpretation is text only. Replaces all limits; `{}` removes them."""
     guests: bool | None = None
     """Whether the join code lets people in who are not on the roster, to speak from a browser; true in a new room."""
+    waits_for_start: bool | None = None
+    """With media `web`: nothing is interpreted before an admin starts the interpreter; false in a new room."""
     speak_messages: bool | None = None
     """Whether translations of typed messages are also spoken; false in a new room."""
 
@@ -264,6 +266,37 @@ class JoinRequest(_Request):
         if self.purpose == "speak" and self.guest is None and (self.display_name is None or self.speaks is None):
             raise ValueError("display_name and speaks are required to speak")
         return self
+
+
+class NewSession(_Request):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"name": "Lecture", "source_language": "en-US", "target_languages": ["es-ES", "fr-FR"]}]
+        }
+    )
+
+    name: Name
+    source_language: Language
+    target_languages: Annotated[list[Language], Field(min_length=1, max_length=MOST_LANGUAGES - 1)] | None = None
+    target_language: Language | None = None
+    """Instead of `target_languages`, for a single one."""
+    avatar: bool = False
+    """Whether listeners see a face that speaks."""
+
+    @property
+    def targets(self) -> list[str]:
+        return self.target_languages or [self.target_language or ""]
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.target_languages is None) == (self.target_language is None):
+            raise ValueError("give either target_languages or target_language")
+        return self
+
+
+class SessionRequest(_Request):
+    sessionId: Annotated[str, Field(pattern="^[0-9]{6}$", examples=["042117"])]
+    """As returned by `createSession`."""
 
 
 MOST_CHARACTERS = 2_000

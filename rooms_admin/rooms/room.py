@@ -64,6 +64,8 @@ class RoomSettings:
     """Usage after which interpretation is text only; an omitted kind is unlimited."""
     guests: bool = True
     """Whether the join code lets people in who are not on the roster, to speak from a browser."""
+    waits_for_start: bool = False
+    """Without ACS: nothing is interpreted before an admin starts the interpreter, though people speak."""
     speak_messages: bool = False
     """Whether translations of typed messages are also spoken."""
 

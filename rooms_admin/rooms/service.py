@@ -185,6 +185,18 @@ class RoomService(StoredRooms):
             room = await self.update(room_id, lambda room: with_languages(room, room.languages, {}, gone))
         return room
 
+    async def end(self, room_id: str) -> Room:
+        """End a room now, if it has not ended: what was said is kept until retention deletes it."""
+        async with self.store.changing(room_id):
+            room = await self.expected(room_id, ANY)
+            now = self.now()
+            if now >= room.valid_until:
+                return room
+            await change_validity(self._acs, room, min(room.valid_from, now), now)
+            return await self.update(
+                room_id, lambda room: replace(room, valid_from=min(room.valid_from, now), valid_until=now)
+            )
+
     async def _delete_leftover_acs_rooms(self, room: Room) -> tuple[str, ...]:
         """Delete the ACS rooms of removed languages, and return their ids.
 

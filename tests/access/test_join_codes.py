@@ -65,7 +65,7 @@ async def test_what_a_code_gives_is_a_ticket_for_this_room_and_nothing_else() ->
             assert response.headers["Cache-Control"] == "no-store"
             answer = await response.json()
         assert set(answer) == {
-            "room_id", "name", "languages", "ticket", "expires_on", "participant_id", "guest_key"
+            "room_id", "name", "languages", "ticket", "expires_on", "media", "participant_id", "guest_key"
         }  # fmt: skip
         assert (answer["participant_id"], answer["guest_key"]) == (None, None)
         assert (answer["room_id"], answer["languages"]) == (room.room_id, ["en-US", "es-ES"])

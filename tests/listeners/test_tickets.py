@@ -109,3 +109,19 @@ def test_any_text_is_judged_without_an_error(text: str) -> None:
 def test_a_secret_is_needed() -> None:
     with pytest.raises(ValueError, match="secret"):
         Tickets("")
+
+
+def test_a_ticket_to_speak_is_read_without_knowing_its_room() -> None:
+    clock = Clock()
+    tickets = Tickets("secret", now=clock)
+    text, ticket = tickets.issue("speak", "room-1", participant_id="participant-1", lifetime_s=3_600.0)
+    assert tickets.speaker(text) == ticket
+    listening, _ = tickets.issue("captions", "room-1")
+    for wrong, reason in ((listening, "purpose"), (text + "x", "signature"), ("v1", "malformed")):
+        with pytest.raises(TicketRefused) as refused:
+            tickets.speaker(wrong)
+        assert refused.value.reason == reason
+    clock.now += 3_600.0
+    with pytest.raises(TicketRefused) as refused:
+        tickets.speaker(text)
+    assert refused.value.reason == "expired"

@@ -53,6 +53,7 @@ async def test_a_room_is_created_in_acs_with_its_roster(service: Service, http: 
         "mixed": False,
         "usage_cap": {},
         "guests": True,
+        "waits_for_start": False,
         "speak_messages": False,
     }
     ada, benito = room["participants"]

@@ -176,3 +176,25 @@ async def test_a_phone_cannot_be_in_a_room_without_acs() -> None:
 
 
 # --- phones -----------------------------------------------------------------------------------------------
+
+
+async def test_a_room_that_is_ended_has_expired_and_is_kept() -> None:
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
+    service.clock.now += timedelta(hours=1)
+    ended = await service.rooms.end(room.room_id)
+    assert (ended.valid_from, ended.valid_until) == (room.valid_from, service.clock.now)
+    assert service.fake.rooms.validity[room.acs_room_id] == (ended.valid_from, ended.valid_until)
+    assert await service.rooms.find_by_join_code(room.join_code) is None
+    service.clock.now += timedelta(hours=1)
+    assert await service.rooms.end(room.room_id) == ended, "once more changes nothing"
+    with pytest.raises(NotFound):
+        await service.rooms.end("room-9")
+
+
+async def test_a_room_that_is_ended_before_it_begins_has_never_been_valid() -> None:
+    service = ServiceUnderTest()
+    later = service.clock.now + timedelta(days=1)
+    room = await service.rooms.create(NEW.model_copy(update={"valid_from": later}))
+    ended = await service.rooms.end(room.room_id)
+    assert ended.valid_from == ended.valid_until == service.clock.now
