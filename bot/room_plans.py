@@ -27,7 +27,8 @@ def planned(room: Room) -> Sequence[PlannedRoom]:
     """Return the room's calls, one for each of its ACS rooms."""
     plan = plan_of(room)
     if not room.sisters:
-        return [PlannedRoom(room.room_id, room.acs_room_id, plan)]
+        waits = room.settings.waits_for_start
+        return [PlannedRoom(room.room_id, room.acs_room_id, plan, waits_for_start=waits)]
     return [
         PlannedRoom(call_key(room.room_id, language), acs_room_id, plan)
         for language, acs_room_id in room.sisters.items()

@@ -58,6 +58,8 @@ class PlannedRoom:
     plan: RoomPlan
     used: Used = field(default_factory=Used)
     """Usage of earlier calls, if the plan has a cap."""
+    waits_for_start: bool = False
+    """It begins by an admin's command alone, not with the first microphone."""
 
 
 @dataclass(frozen=True, slots=True)

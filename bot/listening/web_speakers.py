@@ -52,6 +52,8 @@ class WebSpeakers:
             room = await self.rooms.by_room(key)
             if room is None:
                 raise MicrophoneRefused("room_not_found", "there is no such room")
+            if room.waits_for_start:
+                raise MicrophoneRefused("not_started", "the room waits for its start; try again then")
             match await self.active_calls.join(room, None, by_admin=True):
                 case None:
                     pass  # it can be found now

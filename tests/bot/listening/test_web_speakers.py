@@ -281,3 +281,16 @@ async def test_a_replica_that_drains_hands_its_rooms_without_a_call_to_another()
         await asyncio.sleep(1)
         assert (len(a.active_calls), len(b.active_calls)) == (0, 1)
         assert b.active_calls.by_room(WEB) is not None
+
+
+@virtual_time
+async def test_a_room_that_waits_for_its_start_begins_by_a_command_alone() -> None:
+    async with ServiceHarness() as harness:
+        harness.plans.rooms[WEB] = replace(WEB_ROOM, waits_for_start=True)
+        door = Door(harness)
+        assert await door.refused() == "not_started"
+        assert await state(harness) == (CallState.SCHEDULED, None)
+        await harness.commands.start(WEB)
+        await asyncio.sleep(0.1)
+        await door.open()
+        assert await state(harness) == (CallState.STREAMING, None)
