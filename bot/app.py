@@ -276,7 +276,7 @@ def add_routes(
             limits=limits.media(),
         )
     )
-    app.include_router(listener_routes.router(door, resources.feed, messages.take))
+    app.include_router(listener_routes.router(door, resources.feed, messages.take, service.calls.open_microphone))
     admins, admin_limits = Admins(keys, _entra(settings)), limits.admin()
     guard = RequestGuard(admins, admin_limits, storage.idempotency)
     app.include_router(
