@@ -2,6 +2,7 @@
 
 import { Access, Refused } from "./modules/access.js";
 import { Channel, Loudspeaker, bestFormat } from "./modules/audio_player.js";
+import { AvatarStage, ENGINES } from "./modules/avatar/stage.js";
 import { CaptionView } from "./modules/captions.js";
 import { Connection } from "./modules/connection.js";
 import { byId, clean, element, setText } from "./modules/dom.js";
@@ -17,7 +18,8 @@ const access = new Access(location.pathname.split("/").pop());
 let view;
 let language;
 let captions;
-let sound = null; // `{loudspeaker, channel, connection}` while it is heard
+let sound = null; // `{loudspeaker, channel, connection, analyser}` while it is heard
+const avatar = new AvatarStage(byId("stage"));
 let roomState = "created";
 
 document.documentElement.classList.toggle("embedded", embedded);
@@ -45,6 +47,9 @@ async function enter() {
   choice.disabled = false;
   choice.addEventListener("change", () => choose(choice.value));
   view = new CaptionView(byId("captions"), { language, most: embedded ? EMBEDDED_LINES : undefined, empty: embedded ? "" : t("captions.waiting") });
+  const face = byId("avatar");
+  face.replaceChildren(...ENGINES.map((name) => element("option", { value: name, text: t(`avatar.${name}`) })));
+  face.addEventListener("change", () => showFace(face));
   captions = new Connection({
     url: (options) =>
       access.socketUrl("captions", { language, ...(view.model.position ? { after: view.model.position } : {}) }, options),
@@ -54,6 +59,12 @@ async function enter() {
   captions.start();
   byId("play").disabled = false;
   byId("play").addEventListener("click", () => (sound ? silence() : play()));
+}
+
+async function showFace(choice) {
+  await avatar.choose(choice.value).catch(() => {}); // could not be loaded: it stays off
+  choice.value = avatar.chosen;
+  if (sound?.channel.sounding) avatar.speech(sound.analyser);
 }
 
 /** The first wanted language that the room has, else its first. */
@@ -108,14 +119,16 @@ async function play() {
   try {
     const loudspeaker = new Loudspeaker(format);
     await loudspeaker.start();
-    const channel = new Channel(loudspeaker);
+    const analyser = new AnalyserNode(loudspeaker.context, { fftSize: 8192 });
+    const channel = new Channel(loudspeaker, { onSound: (sounds) => (sounds ? avatar.speech(analyser) : avatar.rest()) });
+    channel.output.connect(analyser);
     const connection = new Connection({
       url: (options) => access.socketUrl("audio", { language, format }, options),
       onMessage: (message, kind) => kind === "flush" && channel.flush(),
       onAudio: (buffer) => channel.push(buffer),
       onState: (state, { reason } = {}) => state === "stopped" && reason !== "left" && silence(),
     });
-    sound = { loudspeaker, channel, connection };
+    sound = { loudspeaker, channel, connection, analyser };
     connection.start();
     announce();
     sound.shown = setInterval(showDelay, 1000);
@@ -127,6 +140,7 @@ async function play() {
 }
 
 function silence() {
+  avatar.rest();
   clearInterval(sound.shown);
   sound.connection.stop();
   sound.channel.close();

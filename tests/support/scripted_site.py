@@ -31,7 +31,7 @@ POLICY = (
     " trusted-types 'none'"
 )
 """As `listeners/page_routes.py` sends it; what it forbids is an error of the page."""
-PAGES = {"console": "console.html", "speaker": "speaker.html"}
+PAGES = {"console": "console.html", "speaker": "speaker.html", "listen": "listen.html"}
 
 expect.set_options(timeout=30_000)  # milliseconds: others may use the cores
 

@@ -17,7 +17,7 @@ SOURCES = sorted([*FOLDER.glob("*.html"), *FOLDER.glob("*.js"), *FOLDER.glob("mo
 PUT_TOGETHER = (
     *("state.", "reason.", "problem.", "join.mic_"),
     *("role.", "mode.", "status.", "action.", "tab.", "lane.", "engine.", "ledger_state.", "why.", "usage.", "share."),
-    *("refused.", "speaker.", "speaker_state."),
+    *("refused.", "speaker.", "speaker_state.", "avatar."),
 )
 
 
