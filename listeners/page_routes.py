@@ -100,8 +100,7 @@ class Pages:
     def routes(self) -> APIRouter:
         router = APIRouter()
         for path, name in (("/", "index"), ("/console", "console"), ("/speaker", "speaker")):
-            if f"{name}.html" in self._files:
-                router.routes.append(Route(path, self._plain(f"{name}.html")))
+            router.routes.append(Route(path, self._plain(f"{name}.html")))
         for path, name in (("/join", "join"), ("/listen", "listen"), ("/listener", "listen")):
             router.routes.append(Route(f"{path}/{{code}}", self._of_room(f"{name}.html")))
         router.routes.append(Route(f"{FILES_PREFIX}/{{version}}/{{name:path}}", self._file))

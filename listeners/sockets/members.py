@@ -40,6 +40,7 @@ class Member:
         return {
             "member_id": self.member_id,
             "participant_id": person.participant_id,
+            "speaker_id": person.speaker_id,
             "name": person.name,
             "speaks": person.speaks,
             "hears": person.hears,

@@ -62,7 +62,7 @@ export class Presence {
   /** Whether a speaker id is one's own. */
   isMe(speakerId) {
     const own = this.members.get(this.me);
-    return Boolean(own) && speakerIds(own).includes(speakerId);
+    return Boolean(speakerId) && own?.speaker_id === speakerId;
   }
 
   /** Everybody to be shown: `{id, name, speaks, muted, speaking, isMe}`, oneself first. */
@@ -70,13 +70,12 @@ export class Presence {
     const shown = new Map();
     const known = new Set();
     for (const member of this.members.values()) {
-      const ids = speakerIds(member);
-      for (const id of ids) known.add(id);
+      known.add(member.speaker_id);
       if (!member.participant_id && !member.name) continue; // a listener
       const id = member.participant_id ?? member.member_id;
       const before = shown.get(id);
       const isMe = member.member_id === this.me || Boolean(before?.isMe);
-      const speaking = ids.some((one) => this.speaking.has(one));
+      const speaking = this.speaking.has(member.speaker_id);
       if (!before || isMe) shown.set(id, { id, name: member.name, speaks: member.speaks, muted: Boolean(member.muted), speaking, isMe });
     }
     for (const id of this.speaking) {
@@ -90,10 +89,6 @@ export class Presence {
     if (member) this.members.set(id, { ...member, name });
     return Boolean(member);
   }
-}
-
-function speakerIds({ speaker_id: speaker, participant_id: participant }) {
-  return [speaker, participant, participant && `web:${participant}`].filter(Boolean);
 }
 
 /** What the state pill shows: `{text, tone, reason}` for a room state and an interpreter state. */

@@ -4,8 +4,8 @@ import { test } from "node:test";
 import { Presence, stateShown } from "../../../listeners/pages/modules/presence.js";
 import { setTexts } from "../../../listeners/pages/modules/i18n.js";
 
-const ANA = { member_id: "m1", participant_id: "p1", name: "Ana", speaks: "es-ES" };
-const LUIS = { member_id: "m2", participant_id: "p2", name: "Luis", speaks: "en-US" };
+const ANA = { member_id: "m1", participant_id: "p1", speaker_id: "8:acs:ana", name: "Ana", speaks: "es-ES" };
+const LUIS = { member_id: "m2", participant_id: "p2", speaker_id: "web:p2", name: "Luis", speaks: "en-US" };
 const hello = (more = {}) => ({ type: "hello", member_id: "m1", members: [LUIS, ANA, { member_id: "m3" }], ...more });
 const shown = (presence) => presence.people.map(({ name, speaking, muted }) => [name, speaking, muted].join(" "));
 
@@ -15,7 +15,9 @@ test("oneself first, listeners are no people", () => {
   assert.deepEqual(shown(presence), ["Ana false false", "Luis true false"]);
   assert.equal(presence.people[0].isMe, true);
   assert.equal(presence.listeners, 7);
-  assert.equal(presence.isMe("web:p1"), true);
+  assert.equal(presence.isMe("8:acs:ana"), true);
+  assert.equal(presence.isMe(""), false);
+  assert.equal(presence.isMe("web:p1"), false);
   assert.equal(presence.isMe("web:p2"), false);
 });
 

@@ -19,7 +19,7 @@ from tests.support.virtual_time import in_virtual_time
 
 pytestmark = in_virtual_time
 
-ADA = Person("p-ada", "Ada", "en-US", "en-US")
+ADA = Person("p-ada", "Ada", "en-US", "en-US", "8:acs:ada")
 
 
 async def find(room_id: str) -> ListenedRoom:
@@ -56,6 +56,7 @@ async def test_members_learn_of_one_another() -> None:
             shown = {
                 "member_id": hello["member_id"],
                 "participant_id": "p-ada",
+                "speaker_id": "8:acs:ada",
                 "name": "Ada",
                 "speaks": "en-US",
                 "hears": "en-US",
