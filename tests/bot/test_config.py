@@ -389,7 +389,7 @@ def test_where_redis_may_be(environment: pytest.MonkeyPatch, url: str) -> None:
         ("rediss://:the-password@host/x", "must have nothing after the host but the number of a database"),
         ("rediss://:the-password@host/0?ssl=no", "must have nothing after the host but the number of a database"),
         *(
-            (url, "must be rediss://[user:password@]host[:port][/number], or redis:// in a private network")
+            (url, "must be rediss://[user[:password]@]host[:port][/number], or redis:// in a private network")
             for url in ("https://:the-password@host", "the-password", "rediss://", "rediss://:the-password@host:port")
         ),
     ],

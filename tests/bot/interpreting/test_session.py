@@ -243,6 +243,19 @@ def test_who_is_brought_in_is_not_held_back_while_their_language_is_not_known() 
     assert not meeting.session.open_entries
 
 
+def test_others_may_ask_who_speaks_and_who_is_there_by_browser_alone() -> None:
+    meeting = Meeting(TWO_LANGUAGES, Answers(seconds=1.0))
+    meeting.handle(there(BENITO))
+    meeting.handle(by_browser(ADA))
+    assert meeting.session.is_by_browser(ADA)
+    assert not meeting.session.is_by_browser(BENITO)
+    meeting.says(ADA, at=1.0, seconds=1.0)
+    meeting.run(until=1.5)
+    assert meeting.session.speaking == {ADA}
+    meeting.run(until=5.0)
+    assert not meeting.session.speaking
+
+
 def test_muting_ends_what_was_said() -> None:
     meeting = Meeting(TWO_LANGUAGES, Answers(seconds=1.0))
     meeting.handle(there(BENITO))

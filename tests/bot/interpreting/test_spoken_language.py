@@ -8,7 +8,7 @@ import pytest
 from bot.interpreting.booths import Booths
 from bot.interpreting.captions import Captions, Utterance
 from bot.interpreting.effects import Caption, Effect, Play, Settled
-from bot.interpreting.plan import AUTO, Lane, Layout, RoomPlan
+from bot.interpreting.plan import AUTO, WEB, Lane, Layout, RoomPlan
 from bot.interpreting.rendition import Rendition
 from bot.interpreting.renditions import Renditions
 from bot.interpreting.routing import Route, RoutingTable
@@ -34,8 +34,11 @@ def identify(text: str, languages: Collection[str]) -> str | None:
 class Desk:
     """A guest who speaks for 2 s, and two booths. Its sound is frame 7, that of interpretations frame 2."""
 
-    def __init__(self, plan: RoomPlan = LISTENERS, source: str = AUTO) -> None:
+    def __init__(self, plan: RoomPlan = LISTENERS, source: str = AUTO, *, by_browser: bool = False) -> None:
         self.out: list[Effect] = []
+        table = RoutingTable(plan)
+        if by_browser:
+            table.seat((GUEST,), WEB)
         booths = Booths(plan, RoutingTable(plan), self.out)
         self.captions = Captions(plan, 0.0, self.out)
         self.books = Renditions(plan, self.out, UsageMeter(plan.usage_cap), booths, self.captions)
@@ -43,7 +46,7 @@ class Desk:
         self.languages = SpokenLanguages(plan, self.books, self.captions, identify)
         self.spoken = Utterance("u-1", GUEST, "Guest", source, 0.0)
         self.captions.begin(self.spoken)
-        for route in RoutingTable(plan).routes(GUEST):
+        for route in table.routes(GUEST):
             self.books.begin(self.spoken, route, VOICE, 0.0)
         self.books.hear("u-1", VOICE)
 
@@ -279,3 +282,12 @@ def test_nothing_waits_for_the_interpretation_of_what_is_passed_through_instead(
     desk.plays()
     assert desk.ends()[AUTO, ES] == ("spoken", "")
     assert desk.ends()[ES, FR] == ("abandoned", "relay_failed")
+
+
+def test_the_own_voice_of_who_is_brought_into_the_call_goes_on_whatever_the_language() -> None:
+    desk = Desk(by_browser=True).stops()
+    desk.said("Buenos días a todos.")
+    desk.answered(INTO_ENGLISH, "Good morning everybody.")
+    desk.plays()
+    assert desk.kinds()[AUTO] == "passthrough"
+    assert desk.ends()[AUTO, AUTO] == ("spoken", "")
