@@ -41,5 +41,5 @@ export function initials(name) {
 /** Whether keys go into a text right now. */
 export function isTyping(event) {
   const at = event.target;
-  return event.isComposing || (at instanceof HTMLElement && at.matches("input:not([type=range]), textarea, select, [contenteditable]"));
+  return event.isComposing || (at instanceof HTMLElement && at.matches("input:not([type=range], [type=checkbox]), textarea, select, [contenteditable]"));
 }
