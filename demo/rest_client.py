@@ -74,6 +74,10 @@ class Rest:
         invited = zip(people, room["participants"], strict=True)
         return room_id, [await self._invitation(room_id, one, str(entry["participant_id"])) for one, entry in invited]
 
+    async def join_code(self, room_id: str) -> str:
+        """Return the six digits with which people take part by browser."""
+        return str((await self._bot("GET", f"/api/rooms/{room_id}"))["join_code"])
+
     async def renewed(self, room_id: str, invitation: Invitation) -> Invitation:
         """Return the invitation with a new token."""
         return await self._invitation(room_id, invitation.person, invitation.participant_id)

@@ -44,8 +44,9 @@ async def run_until_stopped(ports: Ports, out: Path, screen: Console) -> int:
                     await rest.subscribe_to_events()
                     room_id, invitations = await rest.create_room("Meeting", MeetingPlan(PEOPLE), "consecutive")
                     await rest.invite(_on_the_page(invitations))
+                    code = await rest.join_code(room_id)
                     doing.done = f"room created for {' and '.join(f'{one.name} ({one.language})' for one in PEOPLE)}"
-                _welcome(services, room_id, out, screen)
+                _welcome(services, room_id, code, out, screen)
                 while True:
                     await asyncio.sleep(RENEW_S)
                     invitations = [await rest.renewed(room_id, one) for one in invitations]
@@ -81,16 +82,20 @@ def sentences(person: Person) -> list[str]:
     return said[:SENTENCES]
 
 
-def _welcome(services: Services, room_id: str, out: Path, screen: Console) -> None:
+def _welcome(services: Services, room_id: str, join_code: str, out: Path, screen: Console) -> None:
+    bot = services.bot_url
     screen.print()
-    screen.print(Text.assemble(("Open ", "bold"), (f"{services.acs_url}/", "bold underline cyan")))
+    screen.print(Text.assemble(("Open ", "bold"), (f"{bot}/join/{join_code}", "bold underline cyan")))
     screen.print(
-        "in two tabs, join as Ana in the first and as Luis in the second, and speak. Use headphones if possible."
+        "in two tabs. Choose English in the first and Spanish in the second, and speak. Use headphones if possible."
     )
     screen.print()
     for name, value in (
-        ("transcript", f"curl -H 'X-API-Key: {services.keys.admin}' {services.bot_url}/api/rooms/{room_id}/transcript"),
-        ("REST API", f"{services.bot_url}/docs"),
+        ("listen", f"{bot}/listen/{join_code}"),
+        ("console", f"{bot}/console  with the key {services.keys.admin}"),
+        ("ACS client", f"{services.acs_url}/  joins the same room as a calling client does"),
+        ("transcript", f"curl -H 'X-API-Key: {services.keys.admin}' {bot}/api/rooms/{room_id}/transcript"),
+        ("REST API", f"{bot}/docs"),
         ("logs", f"{out / 'logs'}/"),
     ):
         screen.print(Text.assemble((f"{name:<12}", "dim"), value), soft_wrap=True)
