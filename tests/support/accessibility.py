@@ -26,3 +26,11 @@ async def violations(page: Page, rules: Sequence[str] = ()) -> list[str]:
     wanted = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
     found: Any = await page.evaluate("wanted => axe.run(document, wanted)", wanted)
     return [f"{one['id']}: {node['html'][:120]}" for one in found["violations"] for node in one["nodes"]]
+
+
+async def violations_in_any_light(page: Page) -> list[str]:
+    """What axe finds wrong in light colours, and in dark ones as far as colours matter."""
+    await page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    found = await violations(page)
+    await page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    return found + await violations(page, ["color-contrast"])

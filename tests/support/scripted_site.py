@@ -1,9 +1,8 @@
-"""The pages in a browser without a service: files from the folder, API and sockets from a script."""
+"""The pages in a browser without a service: files by a server, API and sockets by a script."""
 
 from __future__ import annotations
 
 import json
-import mimetypes
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -56,19 +55,7 @@ class Site:
     """What the browser complained about."""
 
     async def serve(self, route: Route) -> None:
-        address = urlsplit(route.request.url)
-        path = address.path
-        if path.startswith("/pages/"):
-            file = FOLDER / path.split("/", 3)[3]
-            kind = "text/javascript" if file.suffix == ".js" else mimetypes.guess_type(file.name)[0]
-            await route.fulfill(status=200, body=file.read_bytes(), content_type=kind)
-            return
-        name = PAGES.get(path.split("/")[1])
-        if name is not None:
-            body = (FOLDER / name).read_bytes()
-            headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
-            await route.fulfill(status=200, body=body, content_type="text/html; charset=utf-8", headers=headers)
-            return
+        path = urlsplit(route.request.url).path
         self.asked.append(route.request)
         found = self.answers.get(f"{route.request.method} {path}")
         if found is None:
@@ -106,11 +93,22 @@ def refusal(status: int, code: str, message: str, **more: Any) -> Answer:
     return status, {"error": {"code": code, "message": message, **more}}, {}
 
 
+async def _page(request: web.Request) -> web.FileResponse:
+    name = PAGES.get(request.match_info["page"])
+    if name is None:
+        raise web.HTTPNotFound
+    return web.FileResponse(
+        FOLDER / name, headers={"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
+    )
+
+
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """A browser for which `ORIGIN` is here: a server has what no script can answer, AudioWorklets."""
+    """A browser for which `ORIGIN` is a server with the pages and their files."""
     app = web.Application()
     app.router.add_static("/pages/~/", FOLDER)
+    app.router.add_get("/{page}", _page)
+    app.router.add_get("/{page}/{code}", _page)
     runner = web.AppRunner(app)
     await runner.setup()
     try:
@@ -139,7 +137,7 @@ async def visit(browser: Browser, site: Site, path: str, **options: Any) -> Asyn
 
     page.on("console", complain)
     page.on("pageerror", lambda error: site.problems.append(str(error)))
-    await page.route("**/*", site.serve)
+    await page.route("**/api/**", site.serve)
     await page.route_web_socket("**/ws/**", site.connect)
     try:
         await page.goto(f"{ORIGIN}{path}")

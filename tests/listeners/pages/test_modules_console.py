@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, Page, Request, expect
 
-from tests.support.accessibility import violations
+from tests.support.accessibility import violations_in_any_light
+from tests.support.acs_emulator import until
 from tests.support.scripted_console import (
     ANA,
     GLOSSARY,
@@ -24,11 +23,12 @@ from tests.support.scripted_console import (
     room,
     scripted,
 )
-from tests.support.scripted_site import CHROMIUM, Answer, answer, chromium, refusal, visit
+from tests.support.scripted_site import CHROMIUM, Answer, answer, refusal, visit
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.line,
+    pytest.mark.asyncio(loop_scope="module"),  # the browser's loop
     pytest.mark.timeout(120),  # a browser starts in one second, or in ten on a busy machine
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
 ]
@@ -39,12 +39,6 @@ EVERYWHERE = """() => JSON.stringify([
   document.documentElement.outerHTML, [...document.querySelectorAll("input")].map((one) => one.value), performance
     .getEntriesByType("resource").map(({ name }) => name),
 ])"""
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as found:
-        yield found
 
 
 async def unlock(page: Page) -> None:
@@ -58,9 +52,10 @@ async def open_room(page: Page, tab: str = "live") -> None:
     await expect(page.get_by_role("tab", selected=True)).to_be_visible(timeout=30_000)
 
 
-async def test_the_key_is_kept_nowhere_and_gone_after_a_reload(browser: Browser) -> None:
+async def test_the_key_is_kept_nowhere_and_gone_after_a_reload_and_a_lock(browser: Browser) -> None:
     site = scripted()
     async with visit(browser, site, "/console") as page:
+        await page.clock.install()
         await unlock(page)
         await open_room(page)
         assert KEY not in await page.evaluate(EVERYWHERE)
@@ -75,21 +70,16 @@ async def test_the_key_is_kept_nowhere_and_gone_after_a_reload(browser: Browser)
         await expect(page.get_by_role("tab")).to_have_count(0)
         await unlock(page)  # and the room is shown again: its address is no secret
         await expect(page.get_by_role("heading", name="Board meeting")).to_be_visible()
-
-
-async def test_locking_forgets_everything(browser: Browser) -> None:
-    async with visit(browser, site := scripted(), "/console") as page:
-        await unlock(page)
-        await open_room(page)
         await page.get_by_role("button", name="Lock").click()
         await expect(page.get_by_label("API key")).to_be_focused()
         await expect(page.get_by_text("Board meeting")).to_have_count(0)
         before = len(site.asked)
-        await asyncio.sleep(2.5)  # longer than between two looks at the room
+        await page.clock.fast_forward(10_000)  # longer than between two looks at the room
+        await page.wait_for_timeout(200)
         assert len(site.asked) == before
 
 
-async def test_a_wrong_key_and_a_service_that_is_away_are_told(browser: Browser) -> None:
+async def test_what_goes_wrong_and_what_is_missing_is_told(browser: Browser) -> None:
     site = scripted()
     async with visit(browser, site, "/console") as page:
         await page.get_by_label("API key").fill("wrong")
@@ -99,12 +89,7 @@ async def test_a_wrong_key_and_a_service_that_is_away_are_told(browser: Browser)
         site.answers["GET /api/rooms"] = refusal(429, "rate_limited", "too many", retry_after_ms=4000)
         await page.keyboard.press("Enter")
         await expect(page.locator("#key-hint")).to_have_text("Too many attempts. Try again in 4 s.")
-
-
-async def test_without_rooms_and_without_an_answer_the_list_says_so(browser: Browser) -> None:
-    site = scripted()
-    site.answers["GET /api/rooms"] = answer({"items": [], "next_cursor": None})
-    async with visit(browser, site, "/console") as page:
+        site.answers["GET /api/rooms"] = answer({"items": [], "next_cursor": None})
         await page.get_by_label("API key").fill(KEY)
         await page.keyboard.press("Enter")
         await expect(page.get_by_text("There is no room yet.")).to_be_visible()
@@ -113,9 +98,9 @@ async def test_without_rooms_and_without_an_answer_the_list_says_so(browser: Bro
         await expect(page.get_by_role("alert")).to_have_text("no such room")
 
 
-async def test_a_room_is_created_as_the_form_says_and_its_links_are_shown(browser: Browser) -> None:
+async def test_a_room_is_created_as_the_form_says_and_has_links(browser: Browser) -> None:
     site = scripted()
-    async with visit(browser, site, "/console") as page:
+    async with visit(browser, site, "/console", permissions=["clipboard-read", "clipboard-write"]) as page:
         await unlock(page)
         await page.get_by_role("button", name="New room").click()
         await page.get_by_role("button", name="Create the room").click()
@@ -146,25 +131,18 @@ async def test_a_room_is_created_as_the_form_says_and_its_links_are_shown(browse
         }
         assert site.bodies("POST", "/api/rooms") == [expected, expected]
         await expect(page.get_by_role("img", name="QR code of http://localhost/join/042117")).to_be_visible()
-
-
-async def test_a_personal_link_has_its_ticket_behind_the_hash(browser: Browser) -> None:
-    site = scripted()
-    async with visit(browser, site, "/console", permissions=["clipboard-read", "clipboard-write"]) as page:
-        await unlock(page)
-        await open_room(page, "share")
-        await (
-            page.get_by_role("listitem").filter(has_text="Ana Keller").get_by_role("button", name="Make a link").click()
-        )
+        ana = page.get_by_role("listitem").filter(has_text="Ana Keller")
+        await ana.get_by_role("button", name="Make a link").click()
         await expect(page.get_by_text("valid for 15 minutes")).to_be_visible()
         copied = await page.evaluate("navigator.clipboard.readText()")
-        assert copied == "http://localhost/speaker#ticket=v1.ticket.signature"
+        assert copied == "http://localhost/speaker#ticket=v1.ticket.signature", "the ticket is behind the hash"
         assert {"purpose": "speak", "participant_id": ANA} in site.bodies("POST", f"{PATH}/tickets")
 
 
-async def test_the_live_view_shows_lanes_listeners_and_what_is_said(browser: Browser) -> None:
+async def test_the_live_view_follows_the_room_without_jumping_and_commands_it(browser: Browser) -> None:
     site = scripted()
-    async with visit(browser, site, "/console") as page:
+    async with visit(browser, site, "/console", **PHONE) as page:
+        await page.clock.install()
         await unlock(page)
         await open_room(page)
         german = page.get_by_role("row").filter(has_text="German")
@@ -173,54 +151,39 @@ async def test_the_live_view_shows_lanes_listeners_and_what_is_said(browser: Bro
         await expect(page.get_by_text("Spanish 9 · German 3")).to_be_visible()
         site.send("signaling", type="listener_count", count=13, by_language={"es-ES": 10, "de-DE": 3})
         await expect(page.get_by_text("Spanish 10 · German 3")).to_be_visible()
+        await until(lambda: "captions" in site.sockets)
         site.send("captions", **caption("u-1", LUIS, "es-ES", "Buenos días.", original=True))
         site.send("captions", **caption("u-1", LUIS, "en-US", "Good morning."))
         await expect(page.locator(".captions .text")).to_have_text("Good morning.")
         await expect(page.locator(".captions .original")).to_have_text("Buenos días.")
         site.answers[f"GET {PATH}/interpreter"] = refusal(503, "unavailable", "the store is away")
+        await page.clock.fast_forward(2_500)
         await expect(page.get_by_text("the store is away")).to_be_visible()
         await expect(german).to_contain_text("7.4 s")  # what was known stays
         site.answers[f"GET {PATH}/interpreter"] = answer(interpreter())
+        await page.clock.fast_forward(2_500)
         await expect(page.get_by_text("the store is away")).to_have_count(0)
 
-
-async def test_what_the_console_shows_does_not_jump(browser: Browser) -> None:
-    site = scripted()
-    async with visit(browser, site, "/console", **PHONE) as page:
-        await unlock(page)
-        await open_room(page)
-        await expect(page.get_by_role("row").filter(has_text="German")).to_be_visible()
         places = """() => ["#tab-live", ".live h2", ".live-captions", ".listeners"].map((one) =>
             Math.round(document.querySelector(one).getBoundingClientRect().top))"""
         before = await page.evaluate(places)
         for text in ("One.", "One. Two.", "One. Two. Three, and a sentence that takes two lines on a phone."):
             site.send("captions", **caption(text, LUIS, "en-US", text, original=True, is_final=False))
+        await expect(page.get_by_role("button", name="Start")).to_be_disabled()
         site.answers[f"GET {PATH}/interpreter"] = answer(interpreter("paused"))
+        await page.get_by_role("button", name="Pause").click()
         await expect(page.locator(".control .pill")).to_have_text("Paused")
         await expect(page.get_by_role("button", name="Resume")).to_be_enabled()
         assert await page.evaluate(places) == before
 
-
-async def test_the_interpreter_is_asked_for_what_is_pressed(browser: Browser) -> None:
-    site = scripted()
-    async with visit(browser, site, "/console") as page:
-        await unlock(page)
-        await open_room(page)
-        await expect(page.get_by_role("button", name="Start")).to_be_disabled()
-        site.answers[f"GET {PATH}/interpreter"] = answer(interpreter("paused"))
-        await page.get_by_role("button", name="Pause").click()
         await page.get_by_role("button", name="Resume").click()
         site.answers[f"POST {PATH}/interpreter"] = refusal(409, "conflict", "no call of this room is active")
         await page.get_by_role("button", name="Stop", exact=True).click()
         await expect(page.get_by_text("no call of this room is active")).to_be_visible()
-        assert site.bodies("POST", f"{PATH}/interpreter") == [
-            {"action": "pause"},
-            {"action": "resume"},
-            {"action": "stop"},
-        ]
+        assert [one["action"] for one in site.bodies("POST", f"{PATH}/interpreter")] == ["pause", "resume", "stop"]
 
 
-async def test_the_ledger_tells_states_with_reasons_and_is_filtered_and_saved(browser: Browser) -> None:
+async def test_ledger_usage_and_refusals_are_shown_and_the_transcript_is_saved(browser: Browser) -> None:
     async with visit(browser, scripted(), "/console") as page:
         await unlock(page)
         await open_room(page, "ledger")
@@ -234,9 +197,16 @@ async def test_the_ledger_tells_states_with_reasons_and_is_filtered_and_saved(br
         async with page.expect_download() as download:
             await page.get_by_role("button", name="Save the transcript").click()
         assert (await download.value).suggested_filename == "Board meeting.json"
+        await open_room(page, "usage")
+        await expect(page.locator(".tile").last).to_contain_text("€0.8189")
+        await expect(page.get_by_role("row").filter(has_text="Spanish")).to_contain_text("24,000")
+        await page.get_by_role("button", name="Refusals").click()
+        await expect(page.get_by_role("row").filter(has_text="203.0.113.7")).to_contain_text("48")
 
 
-async def test_a_glossary_is_saved_at_the_version_that_was_read(browser: Browser) -> None:
+async def test_a_glossary_is_saved_at_the_version_that_was_read_and_a_room_is_deleted_if_wanted_twice(
+    browser: Browser,
+) -> None:
     site = scripted()
     put: list[Request] = []
 
@@ -262,31 +232,15 @@ async def test_a_glossary_is_saved_at_the_version_that_was_read(browser: Browser
         await expect(page.get_by_label("Term", exact=True)).to_have_count(2)
         await page.get_by_role("button", name="Save the glossary").click()
         await expect(page.get_by_text("Saved.")).to_be_visible()
-    assert [one.headers["if-match"] for one in put] == ['"4"', '"5"']
-    first: Any = put[0].post_data_json
-    assert first["terms"][-1] == {"term": "lane", "translations": {"de-DE": "Spur"}}
-
-
-async def test_usage_and_refusals_are_shown(browser: Browser) -> None:
-    async with visit(browser, scripted(), "/console") as page:
-        await unlock(page)
-        await open_room(page, "usage")
-        await expect(page.locator(".tile").last).to_contain_text("€0.8189")
-        await expect(page.get_by_role("row").filter(has_text="Spanish")).to_contain_text("24,000")
-        await page.get_by_role("button", name="Refusals").click()
-        await expect(page.get_by_role("row").filter(has_text="203.0.113.7")).to_contain_text("48")
-
-
-async def test_a_room_is_deleted_only_when_it_is_wanted_twice(browser: Browser) -> None:
-    site = scripted()
-    async with visit(browser, site, "/console") as page:
-        await unlock(page)
         await open_room(page, "share")
         await page.get_by_role("button", name="Delete the room").click()
         assert not [one for one in site.asked if one.method == "DELETE"]
         await page.get_by_role("button", name="Delete it with its transcript").click()
         await expect(page.get_by_text("Choose a room, or create one.")).to_be_visible()
         assert [urlsplit(one.url).path for one in site.asked if one.method == "DELETE"] == [PATH]
+    assert [one.headers["if-match"] for one in put] == ['"4"', '"5"']
+    first: Any = put[0].post_data_json
+    assert first["terms"][-1] == {"term": "lane", "translations": {"de-DE": "Spur"}}
 
 
 async def test_markup_and_direction_in_names_are_text(browser: Browser) -> None:
@@ -297,6 +251,7 @@ async def test_markup_and_direction_in_names_are_text(browser: Browser) -> None:
         await unlock(page)
         await open_room(page)
         await expect(page.get_by_role("heading", name="<b>Board</b> meeting")).to_be_visible()
+        await until(lambda: "captions" in site.sockets)
         site.send("captions", **{**caption("u-1", ANA, "en-US", "<i>x</i>\u202e"), "speaker_name": "<u>A</u>\u202e"})
         await expect(page.locator(".captions .text")).to_have_text("<i>x</i>")
         assert await page.locator("main b, main img, main i, main u").count() == 0
@@ -333,23 +288,22 @@ async def test_the_console_is_used_by_keyboard_alone(browser: Browser) -> None:
         assert site.bodies("POST", f"{PATH}/interpreter") == [{"action": "stop"}]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_axe_finds_nothing(browser: Browser, scheme: str) -> None:
+async def test_axe_finds_nothing(browser: Browser) -> None:
     site = scripted()
-    async with visit(browser, site, "/console", color_scheme=scheme, bypass_csp=True, **PHONE) as page:
-        assert await violations(page) == []
+    async with visit(browser, site, "/console", bypass_csp=True, **PHONE) as page:
+        assert await violations_in_any_light(page) == []
         await unlock(page)
-        assert await violations(page) == []
+        assert await violations_in_any_light(page) == []
         await page.evaluate("location.hash = '#/new'")
         await page.get_by_role("button", name="Add a person").click()
-        assert await violations(page) == []
+        assert await violations_in_any_light(page) == []
         for tab in ("live", "ledger", "glossary", "usage", "share"):
             await open_room(page, tab)
             await expect(page.locator(".panel")).not_to_contain_text("Loading…")
-            assert await violations(page) == [], tab
+            assert await violations_in_any_light(page) == [], tab
         await page.evaluate("location.hash = '#/refusals'")
         await expect(page.get_by_text("203.0.113.7")).to_be_visible()
-        assert await violations(page) == []
+        assert await violations_in_any_light(page) == []
 
 
 async def test_it_reads_from_right_to_left(browser: Browser) -> None:

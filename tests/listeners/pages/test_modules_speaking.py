@@ -8,15 +8,17 @@ import time
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
-from tests.support.accessibility import violations
+from tests.support.accessibility import violations_in_any_light
+from tests.support.acs_emulator import until
 from tests.support.scripted_console import ANA, ROOM, caption
-from tests.support.scripted_site import CHROMIUM, Site, chromium, visit
+from tests.support.scripted_site import CHROMIUM, Site, visit
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.line,
+    pytest.mark.asyncio(loop_scope="module"),  # the browser's loop
     pytest.mark.timeout(120),  # a browser starts in one second, or in ten on a busy machine
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
 ]
@@ -40,12 +42,9 @@ def lecture() -> Site:
     return site
 
 
-async def test_a_speaker_is_heard_pauses_goes_on_and_stops() -> None:
+async def test_a_speaker_is_heard_pauses_goes_on_and_stops(browser: Browser) -> None:
     site = lecture()
-    async with (
-        chromium() as browser,
-        visit(browser, site, f"/speaker#ticket={ticket()}", permissions=["microphone"]) as page,
-    ):
+    async with visit(browser, site, f"/speaker#ticket={ticket()}", permissions=["microphone"]) as page:
         state, hint = page.locator("#state"), page.locator("#hint")
         await expect(state).to_have_text("Not begun yet")
         await page.get_by_role("button", name="Start").click()
@@ -77,13 +76,14 @@ async def test_a_speaker_is_heard_pauses_goes_on_and_stops() -> None:
         assert await page.locator("audio, video").count() == 0
 
 
-async def test_listeners_and_own_words_are_shown_and_the_end_is_told() -> None:
+async def test_listeners_and_own_words_are_shown_and_the_end_is_told(browser: Browser) -> None:
     site = lecture()
-    async with chromium() as browser, visit(browser, site, f"/speaker#ticket={ticket()}") as page:
+    async with visit(browser, site, f"/speaker#ticket={ticket()}") as page:
         await expect(page.locator("#count")).to_have_text("0")
         site.send("signaling", type="listener_count", count=12, by_language={"es-ES": 9, "floor": 3})
         await expect(page.locator("#count")).to_have_text("12")
         await expect(page.get_by_role("listitem").first).to_have_text("Spanish (Spain) 9")
+        await until(lambda: "captions" in site.sockets)
         site.send("captions", **caption("u-1", ANA, "en-US", "Good morning.", original=True))
         site.send("captions", **caption("u-1", ANA, "es-ES", "Buenos días."))
         await expect(page.locator(".captions .text")).to_have_text("Good morning.")
@@ -93,38 +93,33 @@ async def test_listeners_and_own_words_are_shown_and_the_end_is_told() -> None:
         await expect(page.locator("#talk")).to_be_disabled()
 
 
-async def test_a_refused_microphone_and_a_link_that_is_none_are_told() -> None:
+async def test_a_refused_microphone_and_a_link_that_is_none_are_told(browser: Browser) -> None:
     site = lecture()
-    async with chromium() as browser:
-        async with visit(browser, site, "/speaker") as page:
-            await expect(page.locator("#hint")).to_contain_text("needs the speaker's own link")
-            await expect(page.locator("#talk")).to_be_disabled()
-        async with visit(browser, site, f"/speaker#ticket={ticket(-1)}") as page:
-            await expect(page.locator("#hint")).to_contain_text("no longer valid")
-            assert site.sockets == {}
+    async with visit(browser, site, "/speaker") as page:
+        await expect(page.locator("#hint")).to_contain_text("needs the speaker's own link")
+        await expect(page.locator("#talk")).to_be_disabled()
+    async with visit(browser, site, f"/speaker#ticket={ticket(-1)}") as page:
+        await expect(page.locator("#hint")).to_contain_text("no longer valid")
+        assert site.sockets == {}
     denied = """() => {
         navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("", "NotAllowedError"); };
     }"""
-    async with chromium() as browser, visit(browser, site, f"/speaker#ticket={ticket()}") as page:
+    async with visit(browser, site, f"/speaker#ticket={ticket()}") as page:
         await page.evaluate(denied)
         await page.get_by_role("button", name="Start").click()
         await expect(page.locator("#hint")).to_contain_text("may not use the microphone")
         await expect(page.get_by_role("button", name="Start")).to_be_enabled()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(scheme: Any) -> None:
-    options: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "color_scheme": scheme, "bypass_csp": True}
+async def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(browser: Browser) -> None:
+    options: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "bypass_csp": True}
     site = lecture()
-    async with (
-        chromium() as browser,
-        visit(browser, site, f"/speaker#ticket={ticket()}", permissions=["microphone"], **options) as page,
-    ):
+    async with visit(browser, site, f"/speaker#ticket={ticket()}", permissions=["microphone"], **options) as page:
         await expect(page.locator("#count")).to_have_text("0")
-        assert await violations(page) == []
+        assert await violations_in_any_light(page) == []
         await page.keyboard.press("Tab")
         await page.keyboard.press("Tab")
         await page.keyboard.press("Enter")  # the large button, by keyboard
         await expect(page.locator("#hint")).to_have_text("You are heard.")
-        assert await violations(page) == []
+        assert await violations_in_any_light(page) == []
         assert await page.evaluate("document.documentElement.scrollWidth") == 390
