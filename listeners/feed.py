@@ -300,7 +300,7 @@ class Feed:
         encoding: AudioEncoding = AudioEncoding.PCM16_24K,
         own_voice: str = "",
     ) -> AudioReader:
-        """Read the audio of a channel from now on: a language's, or `FLOOR` without the voice of `own_voice`."""
+        """Read the audio of a channel from now on, a language's or `FLOOR`, without what `own_voice` says."""
         room = self._room(room_id)
         leave, latencies = partial(self._left, room_id), self._fan_out.latencies
         reader = AudioReader(leave, channel, encoding, own_voice, self._audio_limit_ms, latencies)

@@ -148,8 +148,13 @@ class Play:
     """Empty if only `floor` is to be heard."""
     floor: tuple[bytes, ...] = ()
     """Frames of speakers' own voices to be heard with it: quieter than the interpretation, if there is one."""
-    original: bool = field(default=False, compare=False)
-    """Whether it is only speakers' own voices."""
+    speakers: tuple[str, ...] = field(default=(), compare=False)
+    """Raw ids of those whose own voices are in `floor`, in its order; without it, of whose own voice `pcm` is."""
+
+    @property
+    def original(self) -> bool:
+        """Whether it is only speakers' own voices."""
+        return bool(self.speakers) and not (self.pcm and self.floor)
 
 
 @dataclass(frozen=True, slots=True)

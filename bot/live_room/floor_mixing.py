@@ -15,7 +15,7 @@ from typing import Protocol
 from bot.interpreting.endpointing import FRAME_MS
 from bot.interpreting.playout.pacer import FRAME_BYTES, quiet
 from bot.live_room.frame_timer import FrameTimer
-from bot.live_room.mixing import mixed
+from bot.live_room.mixing import mixed, without_each
 
 HELD = 2
 """Frames of a speaker that are collected before the first is heard: frames may come this much late."""
@@ -23,7 +23,6 @@ QUEUED = 10
 """Frames of a speaker that wait at most, 200 ms; the oldest are dropped."""
 TRAILING = 25
 """Frames of silence after sound that are mixed as well: pauses between words are part of speech."""
-SILENCE = bytes(FRAME_BYTES)
 
 
 class FloorAudience(Protocol):
@@ -84,13 +83,7 @@ class FloorMix:
                 waiting.held += 1
         if not frames:
             return None
-        without = {
-            speaker: mixed(b"", tuple(pcm for other, pcm in frames.items() if other != speaker))
-            if len(frames) > 1
-            else SILENCE
-            for speaker in frames
-        }
-        return mixed(b"", tuple(frames.values())), without
+        return mixed(b"", tuple(frames.values())), without_each(b"", frames)
 
     @property
     def waiting(self) -> bool:

@@ -46,7 +46,7 @@ from bot.live_room.floor_mixing import FloorMixer
 from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.hearing import Hearing
 from bot.live_room.microphones import Microphones
-from bot.live_room.mixing import mixed
+from bot.live_room.mixing import mixed, without_each
 from bot.live_room.ports import Audience, EchoFilter, EchoMeasurement, TranscriptSink, VoiceDetectors
 from media_streaming.messages import AudioData, AudioMetadata, DtmfData
 from media_streaming.stream import NORMAL_CLOSURE, MediaStream
@@ -242,16 +242,18 @@ class LiveRoom:
 
     def _perform(self, effect: Effect) -> None:
         match effect:
-            case Play(channel, voice, floor, original):
+            case Play(channel, voice, floor, speakers):
                 pcm = mixed(voice, floor) if floor else voice
                 name, stream = self._stream(channel)
                 if stream is not None:
                     stream.send_audio(pcm)
                     self.hearing.played(name, pcm)
-                elif not original and self.microphones.may_return(channel):
+                elif not effect.original and self.microphones.may_return(channel):
                     self.hearing.played(channel, voice)
                 if channel != SHARED_CHANNEL:
-                    self._audience.audio(channel, pcm, original)
+                    own = without_each(voice, dict(zip(speakers, floor, strict=True))) if floor else {}
+                    own = own or {speaker: bytes(len(pcm)) for speaker in speakers}
+                    self._audience.audio(channel, pcm, effect.original, own)
             case Hear(lane, utterance, pcm):
                 self._booths[lane][0].hear(utterance, pcm)
             case Interpret(lane, utterance, strict, speed, condensed):

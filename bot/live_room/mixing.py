@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 DUCKED_BITS = 2
@@ -20,3 +22,15 @@ def mixed(interpretation: bytes, floor: tuple[bytes, ...]) -> bytes:
     np.minimum(total, _HIGHEST, out=total)
     np.maximum(total, _LOWEST, out=total)
     return total.astype(np.int16).tobytes()
+
+
+def without_each(interpretation: bytes, voices: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return what `mixed` is without each of the speakers' own voices, by speaker; silence where nothing is left."""
+    found = {}
+    for speaker, own in voices.items():
+        others = tuple(pcm for other, pcm in voices.items() if other != speaker)
+        if len(others) == 1 and not interpretation:
+            found[speaker] = others[0]
+        else:
+            found[speaker] = mixed(interpretation, others) if others else interpretation or bytes(len(own))
+    return found

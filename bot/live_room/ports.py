@@ -91,8 +91,13 @@ class Audience(Protocol):
 
     def caption(self, line: CaptionLine) -> None: ...
 
-    def audio(self, channel: str, pcm: bytes, original: bool) -> None:
-        """Pass on a frame of a channel other than the shared room's; `original`: no interpretation is in it."""
+    def audio(self, channel: str, pcm: bytes, original: bool, without: dict[str, bytes]) -> None:
+        """Pass on a frame of a channel other than the shared room's.
+
+        Args:
+            original: no interpretation is in it.
+            without: as of `floor`.
+        """
         ...
 
     def floor_heard(self) -> bool:

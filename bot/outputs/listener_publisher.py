@@ -49,8 +49,8 @@ class ListenerPublisher:
             pinned=line.pinned,
         )
 
-    def audio(self, channel: str, pcm: bytes, original: bool) -> None:
-        self.feed.audio(self.room_id, channel, pcm, original=original)
+    def audio(self, channel: str, pcm: bytes, original: bool, without: dict[str, bytes]) -> None:
+        self.feed.audio(self.room_id, channel, pcm, original=original, without=without)
 
     def floor_heard(self) -> bool:
         return self.feed.floor_heard(self.room_id)

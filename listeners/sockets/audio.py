@@ -84,7 +84,7 @@ class AudioSockets:
                 microphone = await self._open_microphone(room_id, person, ended)
             if wishes.channel is not None:
                 known = socket.room.people.get(person or "")
-                own_voice = known.speaker_id if known is not None and wishes.channel == FLOOR else ""
+                own_voice = known.speaker_id if known is not None else ""
                 reader = self._feed.read_audio(room_id, wishes.channel, wishes.encoding, own_voice)
             await socket.hello(
                 channel=wishes.channel,

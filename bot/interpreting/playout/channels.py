@@ -149,7 +149,8 @@ class Channels:
         if not passage.entry.playouts[channel].played and passage.entry.kind is EntryKind.UTTERANCE:
             self._out.append(VoiceBegins(channel, passage.entry.lane))
         for pcm in frames:
-            self._out.append(Play(channel, pcm, self._beside(channel, passage, now)))
+            own = self._beside(channel, passage, now)
+            self._out.append(Play(channel, pcm, tuple(own.values()), tuple(own)))
         _count(passage, len(frames), now)
 
     def _floor_audio(self, channel: str, now: float) -> None:
@@ -157,9 +158,10 @@ class Channels:
         lead = self._lead(channel)
         for pcm in self._take(channel, lead, now) if lead is not None else ():
             assert lead is not None
-            beside = self._beside(channel, lead, now)
-            own = Play(channel, b"", (pcm, *beside), True) if beside else Play(channel, pcm, original=True)
-            self._out.append(own)
+            speaker = lead.entry.lane.speaker
+            own = {speaker: pcm} | self._beside(channel, lead, now)
+            alone, together = (pcm, ()) if len(own) == 1 else (b"", tuple(own.values()))
+            self._out.append(Play(channel, alone, together, tuple(own)))
             _count(lead, 1, now)
 
     def _take(self, channel: str, passage: FloorEntry, now: float, *, trim: bool = False) -> list[bytes]:
@@ -170,14 +172,14 @@ class Channels:
             passage.pacer.not_before(now if before is None else max(now, before.free_at))
         return passage.pacer.take(now, trim=trim)
 
-    def _beside(self, channel: str, passage: FloorEntry, now: float) -> tuple[bytes, ...]:
-        """Take a frame of each of the speakers' own voices but this one."""
-        found = []
+    def _beside(self, channel: str, passage: FloorEntry, now: float) -> dict[str, bytes]:
+        """Take a frame of each of the speakers' own voices but this one; by raw id."""
+        found = {}
         for voice in self._speakers(channel):
             if voice is not passage and (pcm := voice.pacer.take_with(now)):
                 _count(voice, 1, now)
-                found.append(pcm)
-        return tuple(found)
+                found[voice.entry.lane.speaker] = pcm
+        return found
 
     def _lead(self, channel: str) -> FloorEntry | None:
         """Return the first of the speakers' own voices that has a frame to play."""

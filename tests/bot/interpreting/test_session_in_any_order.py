@@ -361,8 +361,11 @@ class AnyOrder(RuleBasedStateMachine):
                 assert line.text
                 assert line.revision > revision
                 self.revisions[line.utterance, line.language] = line.revision, line.is_final
-            case Play(channel, pcm, floor, original):
-                assert original == (not pcm or numbers(pcm)[0] >= OWN)
+            case Play(channel, pcm, floor, speakers):
+                assert effect.original == (not pcm or numbers(pcm)[0] >= OWN)
+                owners = [number for number in (numbers(one)[0] for one in floor or (pcm,)) if number >= OWN]
+                assert owners == [OWN_VOICES[speaker] for speaker in speakers], "it is known whose voices they are"
+                assert len(set(owners)) == len(owners)
                 for own in floor:
                     assert numbers(own)[0] >= OWN
                 (number,) = numbers(pcm or floor[0])

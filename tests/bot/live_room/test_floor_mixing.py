@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.interpreting.playout.pacer import FRAME_BYTES
-from bot.live_room.floor_mixing import HELD, QUEUED, SILENCE, TRAILING, FloorMix, FloorMixer
+from bot.live_room.floor_mixing import HELD, QUEUED, TRAILING, FloorMix, FloorMixer
 from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.mixing import mixed
 from tests.support.virtual_time import virtual_time
@@ -54,16 +54,16 @@ def test_nobody_hears_themselves_and_everybody_all_others() -> None:
 
 
 def test_who_speaks_alone_hears_silence() -> None:
-    assert started("ana").take() == (tone(LEVELS["ana"]), {"ana": SILENCE})
+    assert started("ana").take() == (tone(LEVELS["ana"]), {"ana": bytes(FRAME_BYTES)})
 
 
 def test_silence_is_not_heard_but_in_pauses_between_words() -> None:
     mix = FloorMix()
-    assert not mix.push("ana", SILENCE, False)
+    assert not mix.push("ana", bytes(FRAME_BYTES), False)
     assert not mix.push("ana", tone(500), True), "as ACS says"
     assert mix.take() is None
     assert mix.push("ana", tone(500), False)
-    assert [mix.push("ana", SILENCE, True) for _ in range(TRAILING + 2)] == [True] * TRAILING + [False] * 2
+    assert [mix.push("ana", bytes(FRAME_BYTES), True) for _ in range(TRAILING + 2)] == [True] * TRAILING + [False] * 2
 
 
 def test_a_frame_of_another_length_is_not_heard() -> None:

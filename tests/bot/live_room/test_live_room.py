@@ -22,6 +22,7 @@ from bot.interpreting.session import InterpreterSession
 from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.live_room import LiveRoom, RoomEnded
 from bot.live_room.microphones import RoomMicrophone
+from bot.live_room.mixing import mixed
 from bot.live_room.ports import EchoFilter, TranscriptSink
 from bot.outputs.listener_publisher import ListenerPublisher
 from bot.outputs.webhook_events import EmitEvent
@@ -744,6 +745,28 @@ async def test_people_in_a_room_without_a_call_are_interpreted_and_heard_on_the_
         assert (len(heard), 7 in heard) == (50, False), "her interpretation, and nothing else"
         assert set(own) <= {0, 7}, "her own voice, and nothing else"
         assert own.count(7) == 25
+
+
+@virtual_time
+async def test_nobody_hears_themselves_on_the_channel_of_their_own_language() -> None:
+    async with Stage(FakeBooths(Answers(after=0.3, seconds=4.0)), BY_BROWSER) as stage:
+        ada, benito = (stage.room.microphones.open(who, lambda _: None) for who in (ADA, BENITO))
+        readers = [stage.feed.read_audio("room-1", "en-US", own_voice=who) for who in ("", ADA)]
+
+        async def heard(reader: Reader[SharedFrame]) -> list[bytes]:
+            return [one.data[HEADER_BYTES:] async for one in reader if isinstance(one.data, bytes)]
+
+        async with asyncio.TaskGroup() as group:
+            everybody, hers = (group.create_task(heard(reader)) for reader in readers)
+            await speaks(benito, 0.5)
+            await speaks(ada, 3.0)
+            await stage.until(8.0)
+            for reader in readers:
+                reader.close()
+        together = mixed(numbered(1), (numbered(7),))
+        assert {numbered(1), numbered(7), together} <= set(everybody.result()), "she is heard, alone and under a voice"
+        without = {numbered(7): numbered(0), together: numbered(1)}
+        assert hers.result() == [without.get(frame, frame) for frame in everybody.result()]
 
 
 @virtual_time

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bot.live_room.mixing import mixed
+from bot.live_room.mixing import mixed, without_each
 
 
 def frame(*samples: int) -> bytes:
@@ -24,3 +24,13 @@ def test_voices_are_added_and_those_under_an_interpretation_are_softer(
     interpretation: bytes, floor: tuple[bytes, ...], heard: bytes
 ) -> None:
     assert mixed(interpretation, floor) == heard
+
+
+def test_everybody_is_left_out_once() -> None:
+    one, two, three = (frame(1 << bit, 0) for bit in (4, 5, 6))
+    voice = frame(1_000, 0)
+    assert without_each(b"", {"a": one}) == {"a": frame(0, 0)}
+    assert without_each(voice, {"a": one}) == {"a": voice}
+    assert without_each(b"", {"a": one, "b": two}) == {"a": two, "b": one}
+    assert without_each(voice, {"a": one, "b": two}) == {"a": mixed(voice, (two,)), "b": mixed(voice, (one,))}
+    assert without_each(b"", {"a": one, "b": two, "c": three})["b"] == mixed(b"", (one, three))

@@ -128,6 +128,10 @@ def test_channels_speak_at_the_same_time() -> None:
     assert [effect.channel for effect in voices.out if isinstance(effect, Play)] == [ROOM, SPANISH]
 
 
+def whose(voices: Voices) -> list[tuple[str, ...]]:
+    return [effect.speakers for effect in voices.out if isinstance(effect, Play)]
+
+
 def heard(voices: Voices) -> list[tuple[bytes, tuple[bytes, ...]]]:
     return [(effect.pcm, effect.floor) for effect in voices.out if isinstance(effect, Play)]
 
@@ -155,6 +159,7 @@ def test_a_speakers_own_voice_waits_for_nobody_and_is_heard_under_the_interpreta
         *interpreted,
         *((frame, ()) for frame in frames[6:]),
     ]
+    assert whose(voices) == [("8:acs:own",)] * 8
     voices.speaking.finish(own)
     assert voices.speaking.play(SPANISH, 3.0, quiet=True) == [own]
     voices.speaking.drop(own)
