@@ -130,6 +130,7 @@ class PagePeer:
         if speaks:
             name = body["display_name"]
             me = {"member_id": "m1", "participant_id": ME, "speaker_id": MY_VOICE, "name": name}
+            me["speaks"] = body["speaks"]
             self.members = [one for one in self.members if one["member_id"] != "m1"] + [me]
         answer = {
             "room_id": ROOM,
