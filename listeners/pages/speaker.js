@@ -1,17 +1,20 @@
 // One speaker with an audience. Nothing is played here: a speaker hears no interpretation of what they say.
 
+import { Refused, post } from "./modules/access.js";
 import { CaptionView } from "./modules/captions.js";
 import { Connection } from "./modules/connection.js";
 import { byId, element, setText } from "./modules/dom.js";
-import { has, languageName, loadTexts, number, t } from "./modules/i18n.js";
+import { languageName, loadTexts, number, t } from "./modules/i18n.js";
 import { Microphone, microphoneProblem } from "./modules/microphone.js";
-import { audienceOf, deskOf, readTicket, ticketOf } from "./modules/speaking.js";
+import { problemText } from "./modules/problems.js";
+import { audienceOf, deskOf, readTicket, sessionOf, ticketOf } from "./modules/speaking.js";
 
 const RATE = 24_000;
 const TONES = { active: "good", paused: "floor", ended: "problem" };
 
 const ticket = ticketOf(location.hash);
 const claims = ticket && readTicket(ticket);
+const session = sessionOf(location.search); // null of a link into a meeting that others start and end
 const talk = byId("talk");
 const stop = byId("stop");
 const level = byId("meter").firstElementChild;
@@ -20,7 +23,9 @@ let room = "created";
 let microphone = "off";
 let device = null; // the open Microphone
 let audio = null; // its Connection
-let problem = ""; // of the microphone, until the next attempt
+let problem = ""; // until the next attempt
+let busy = false; // the service is asked
+let sure = false; // the next press of the stop button ends the session
 
 await loadTexts("pages", "speaker");
 document.title = t("speaker.title");
@@ -36,7 +41,9 @@ function refuse(key) {
   talk.disabled = true;
 }
 
-function address(kind, query) {
+/** The address of a socket. Nobody here can renew the ticket. */
+function address(kind, query, { fresh }) {
+  if (fresh) throw new Refused(401, "forbidden");
   const url = new URL(`/ws/${kind}/${encodeURIComponent(claims.roomId)}`, location.href);
   url.protocol = url.protocol.replace("http", "ws");
   url.search = new URLSearchParams({ ticket, close: "4001", ...query }).toString();
@@ -46,9 +53,9 @@ function address(kind, query) {
 function follow() {
   for (const kind of ["captions", "signaling"]) {
     new Connection({
-      url: async () => {
+      url: async (options) => {
         const after = kind === "captions" ? captions.model.position : null;
-        return address(kind, after === null ? {} : { after });
+        return address(kind, after === null ? {} : { after }, options);
       },
       onMessage: received,
       onState: (state, { reason }) => state === "stopped" && stopped(reason),
@@ -82,13 +89,28 @@ function counted(count, byLanguage) {
 
 function stopped(reason) {
   if (reason === "room_ended") room = "ended";
-  else if (reason !== "left") problem = has(`problem.${reason}`) ? t(`problem.${reason}`) : t("speaker.expired");
+  else if (reason !== "left") problem = reason === "replaced" ? t("problem.replaced") : t("speaker.expired");
   close();
   show();
 }
 
+/** Asks the service to start, stop or end the session, if there is one; says whether it has. */
+async function command(what) {
+  if (!session) return true;
+  busy = true;
+  show();
+  try {
+    room = (await post(`/api/${what}`, { sessionId: session }, { Authorization: `Bearer ${ticket}` })).status;
+    return true;
+  } catch (error) {
+    problem = [401, 404].includes(error.status) ? t("speaker.expired") : problemText({ ...error, code: error.status === 409 ? "other" : error.code });
+    return false;
+  } finally {
+    busy = false;
+  }
+}
+
 async function start() {
-  problem = "";
   microphone = "opening";
   show();
   try {
@@ -108,9 +130,13 @@ async function start() {
     show();
     return;
   }
-  if (microphone !== "opening") return device.close(); // it was stopped meanwhile
+  if (microphone === "opening" && !(await command("startTranslation"))) close();
+  if (microphone !== "opening") {
+    device?.close(); // it was stopped meanwhile
+    return show();
+  }
   audio = new Connection({
-    url: async () => address("audio", { format: "pcm16", rate: RATE }),
+    url: async (options) => address("audio", { format: "pcm16", rate: RATE }, options),
     onState: (state, { reason }) => connected(state, reason),
     onMessage: received,
   });
@@ -121,6 +147,10 @@ function connected(state, reason) {
   if (state === "stopped") {
     if (reason !== "left") stopped(reason);
     return;
+  }
+  if (reason === "not_started") { // the organiser has stopped the session: it can be started again
+    close();
+    return show();
   }
   if (state === "open") {
     device.numbers.restart();
@@ -133,10 +163,27 @@ function connected(state, reason) {
   show();
 }
 
-function pause(paused) {
-  microphone = paused ? "paused" : "on";
-  device.muted = paused;
-  audio.send({ event: paused ? "mute" : "unmute" });
+async function pause() {
+  microphone = "paused";
+  device.muted = true;
+  audio.send({ event: "mute" });
+  show();
+  if (room !== "paused") await command("stopTranslation");
+  show();
+}
+
+async function resume() {
+  if ((await command("startTranslation")) && audio) {
+    microphone = audio.state === "open" ? "on" : "lost";
+    device.muted = microphone !== "on";
+    audio.send({ event: "unmute" });
+  }
+  show();
+}
+
+async function end() {
+  close();
+  await command("endSession");
   show();
 }
 
@@ -149,26 +196,39 @@ function close() {
 }
 
 function show() {
-  const desk = deskOf(room, microphone);
+  const desk = deskOf(room, microphone, session !== null);
   const state = byId("state");
   setText(state, t(`speaker_state.${desk.state}`));
   state.dataset.tone = TONES[desk.state] ?? "";
   setText(talk, t(`speaker.${desk.action ?? (room === "ended" ? "over" : "start")}`));
   talk.dataset.on = String(microphone === "on");
-  talk.disabled = desk.action === null || !claims || claims.expiresMs < Date.now();
+  const valid = claims && claims.expiresMs > Date.now();
+  talk.disabled = desk.action === null || !valid;
   talk.dataset.action = desk.action ?? "";
-  stop.disabled = !desk.canStop;
+  stop.disabled = !desk.canStop || !valid;
+  setText(stop, t(`speaker.${sure ? "end_really" : session ? "end" : "stop"}`));
   const hint = byId("hint");
   hint.classList.toggle("error", problem !== "");
   setText(hint, problem || t(`speaker.${desk.hint}`));
 }
 
 talk.addEventListener("click", () => {
-  if (talk.dataset.action === "start") start();
-  else if (talk.dataset.action) pause(talk.dataset.action === "pause");
+  const { action } = talk.dataset;
+  if (busy) return;
+  problem = "";
+  if (action === "pause") pause();
+  else if (action) (device ? resume : start)();
 });
 stop.addEventListener("click", () => {
-  close();
+  if (busy) return;
+  problem = "";
+  if (session && sure) end();
+  else if (!session) close();
+  sure = session !== null && !sure;
   show();
-  talk.focus();
+  if (!session) talk.focus();
+});
+stop.addEventListener("blur", () => {
+  sure = false;
+  show();
 });

@@ -92,7 +92,7 @@ def session_routes(
         answer = NewSessionResponse(
             sessionId=room.join_code,
             listenerUrl=f"{public_base_url}/listener/{room.join_code}{avatar}",
-            speakerUrl=f"{public_base_url}/speaker#ticket={ticket}",
+            speakerUrl=f"{public_base_url}/speaker?session={room.join_code}#ticket={ticket}",
         )
         return written(answer, Cache_Control="no-store")
 

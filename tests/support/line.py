@@ -35,6 +35,8 @@ ADMIN_KEY = "an-admin-key-of-tests"
 GRID_SECRET = "a-secret-of-event-grid"
 ACCESS_KEY = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 PATIENCE_S = 20.0
+START_PATIENCE_S = 90.0
+"""A service starts in seconds, and in many where other tests have the cores."""
 LOOK_EVERY_S = 0.05
 ANA_AND_LUIS = (("Ana", "en-US", "en-US"), ("Luis", "es-ES", "es-ES"))
 """Name, language spoken, language heard."""
@@ -212,7 +214,7 @@ async def line(
         async with asyncio.TaskGroup() as group, aiohttp.ClientSession() as http:
             serving = group.create_task(server.serve(sockets=[listening]), name="service")
             try:
-                async with asyncio.timeout(PATIENCE_S):
+                async with asyncio.timeout(START_PATIENCE_S):
                     while not server.started:  # noqa: ASYNC110 - uvicorn offers no event
                         await asyncio.sleep(0.01)
                 subscription = {

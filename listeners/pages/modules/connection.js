@@ -19,11 +19,14 @@ export function delayBefore(attempt, random = Math.random) {
   return Math.round(full / 2 + (full / 2) * random());
 }
 
+// Refusals that a new ticket mends; after the others the same ticket is good again.
+const RENEWABLE = new Set(["missing", "malformed", "signature", "expired"]);
+
 /** What follows from a close: `{stop: reason}` or `{fresh}`, which says whether a new ticket is needed. */
 export function afterClose(code, reason = "") {
   if (code === ROOM_ENDED) return { stop: "room_ended" };
   if (code === REPLACED) return { stop: "replaced" };
-  if (code === TICKET_REFUSED) return FINAL.has(reason) ? { stop: reason } : { fresh: true };
+  if (code === TICKET_REFUSED) return FINAL.has(reason) ? { stop: reason } : { fresh: RENEWABLE.has(reason) };
   return { fresh: false };
 }
 

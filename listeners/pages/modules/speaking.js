@@ -12,6 +12,9 @@ export function readTicket(ticket) {
   }
 }
 
+/** The six digits of the session that a speaker's link names; null if it names none. Such a session waits for its speaker. */
+export const sessionOf = (query) => new URLSearchParams(query).get("session");
+
 /** The ticket in the part of an address behind `#`, which no server is sent. */
 export const ticketOf = (hash) => new URLSearchParams(hash.replace(/^#/, "")).get("ticket");
 
@@ -19,18 +22,19 @@ export const ticketOf = (hash) => new URLSearchParams(hash.replace(/^#/, "")).ge
  * What the page shows: `state` of the pill, what the large button does, whether one can stop, and what the hint says.
  *
  * `room`: created, active, paused or ended. `microphone`: off, opening, on, paused or lost (the connection is).
+ * `commands`: the speaker starts, pauses and ends the session itself, not the microphone alone.
  */
-export function deskOf(room, microphone) {
+export function deskOf(room, microphone, commands = false) {
   if (room === "ended") return { state: "ended", action: null, canStop: false, hint: "ended" };
-  const canStop = microphone !== "off";
+  const canStop = commands || microphone !== "off";
   if (microphone === "opening") return { state: room, action: null, canStop, hint: "opening" };
   if (microphone === "lost") return { state: room, action: "pause", canStop, hint: "lost" };
   if (microphone === "paused") return { state: "paused", action: "resume", canStop, hint: "paused" };
   if (microphone === "on") {
     const held = room === "paused"; // by whoever organises the meeting
-    return { state: room, action: "pause", canStop, hint: held ? "held" : "on" };
+    return { state: room, action: held && commands ? "resume" : "pause", canStop, hint: held ? "held" : "on" };
   }
-  return { state: room, action: "start", canStop, hint: "ready" };
+  return { state: room, action: commands && room === "paused" ? "resume" : "start", canStop, hint: "ready" };
 }
 
 /** Listeners by language, most first. */

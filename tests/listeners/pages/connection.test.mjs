@@ -79,6 +79,7 @@ test("what follows from a close", () => {
   assert.deepEqual(afterClose(4002), { stop: "room_ended" });
   assert.deepEqual(afterClose(4004), { stop: "replaced" });
   assert.deepEqual(afterClose(4001, "expired"), { fresh: true });
+  assert.deepEqual(afterClose(4001, "overloaded"), { fresh: false });
   assert.deepEqual(afterClose(4001, "language"), { stop: "language" });
   for (const code of [1006, 1008, 1011, 1012, 4003]) assert.deepEqual(afterClose(code), { fresh: false });
 });

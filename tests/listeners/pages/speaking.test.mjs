@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { audienceOf, deskOf, readTicket, ticketOf } from "../../../listeners/pages/modules/speaking.js";
+import { audienceOf, deskOf, readTicket, sessionOf, ticketOf } from "../../../listeners/pages/modules/speaking.js";
 
 const encoded = (claims) => Buffer.from(JSON.stringify(claims)).toString("base64url");
 
@@ -38,6 +38,13 @@ test("one can stop as soon as the microphone is asked for, and no more once the 
 test("whether the speaker or the organiser has paused is told apart", () => {
   assert.deepEqual([deskOf("active", "paused").hint, deskOf("paused", "on").hint], ["paused", "held"]);
   assert.equal(deskOf("active", "paused").state, "paused");
+});
+
+test("who commands a session ends it at any time, and goes on with one that is paused", () => {
+  const found = [["created", "off"], ["paused", "off"], ["paused", "on"], ["ended", "off"]].map((given) => deskOf(...given, true));
+  assert.deepEqual(found.map(({ action }) => action), ["start", "resume", "resume", null]);
+  assert.deepEqual(found.map(({ canStop }) => canStop), [true, true, true, false]);
+  assert.deepEqual(["?session=042117", "?x=1", ""].map(sessionOf), ["042117", null, null]);
 });
 
 test("listeners are shown by language, most first, none of nobody", () => {

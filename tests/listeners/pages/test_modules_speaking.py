@@ -13,7 +13,7 @@ from playwright.async_api import Browser, expect
 from tests.support.accessibility import violations_in_any_light
 from tests.support.acs_emulator import until
 from tests.support.scripted_console import ANA, ROOM, caption
-from tests.support.scripted_site import CHROMIUM, Site, visit
+from tests.support.scripted_site import CHROMIUM, Site, answer, refusal, visit
 
 pytestmark = [
     pytest.mark.browser,
@@ -74,6 +74,34 @@ async def test_a_speaker_is_heard_pauses_goes_on_and_stops(browser: Browser) -> 
         assert events == ["unmute", "mute", "unmute"]
         assert "language=" not in site.sockets["audio"][0].url, "nothing is asked to be played"
         assert await page.locator("audio, video").count() == 0
+
+
+async def test_a_session_is_started_paused_and_ended_by_its_speaker_and_refusals_are_told(browser: Browser) -> None:
+    site = lecture()
+    path = f"/speaker?session=042117#ticket={ticket()}"
+    async with visit(browser, site, path, permissions=["microphone"]) as page:
+        hint = page.locator("#hint")
+        site.answers["POST /api/startTranslation"] = refusal(401, "unauthorized", "the ticket is not valid")
+        await page.get_by_role("button", name="Start").click()
+        await expect(hint).to_contain_text("no longer valid")
+        assert "audio" not in site.sockets, "a session that has not begun takes no microphone"
+        site.answers["POST /api/startTranslation"] = answer({"status": "active"})
+        await page.get_by_role("button", name="Start").click()
+        await expect(hint).to_have_text("You are heard.")
+        site.answers["POST /api/stopTranslation"] = refusal(409, "conflict", "no call of this room is active")
+        await page.get_by_role("button", name="Pause").click()
+        await expect(hint).to_contain_text("did not work")
+        await expect(page.locator("#state")).to_have_text("Paused")  # the microphone is silent all the same
+        await page.get_by_role("button", name="Go on").click()
+        await expect(hint).to_have_text("You are heard.")
+        site.answers["POST /api/endSession"] = answer({"status": "ended"})
+        await page.get_by_role("button", name="End the lecture").click()
+        assert site.bodies("POST", "/api/endSession") == [], "it is asked first"
+        await page.get_by_role("button", name="End it for everybody").click()
+        await expect(hint).to_have_text("The lecture has ended. Thank you.")
+        started = [one for one in site.asked if one.url.endswith("/api/startTranslation")]
+        assert [one.post_data_json for one in started] == 3 * [{"sessionId": "042117"}]
+        assert all(one.headers["authorization"].startswith("Bearer v1.") for one in started)
 
 
 async def test_listeners_and_own_words_are_shown_and_the_end_is_told(browser: Browser) -> None:

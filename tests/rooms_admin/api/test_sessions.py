@@ -106,7 +106,7 @@ async def test_a_session_is_a_room_without_acs_and_guests_that_waits_for_a_start
     assert created == {
         "sessionId": room.join_code,
         "listenerUrl": f"https://interpreter.example/listener/{room.join_code}",
-        "speakerUrl": "https://interpreter.example/speaker#ticket=v1.0",
+        "speakerUrl": f"https://interpreter.example/speaker?session={room.join_code}#ticket=v1.0",
     }
     assert (room.media, room.languages) == ("web", ("en-US", "es-ES", "fr-FR"))
     assert (room.settings.guests, room.settings.waits_for_start) == (False, True)
