@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from bot.error_responses import install_error_handlers
 from http_serving import websocket_protocol
+from http_serving.connection_limit import ConnectionLimit
 from http_serving.server import server_config
 from listeners.feed import Feed
 from listeners.messages import CaptionMessage
@@ -68,7 +69,7 @@ async def serving() -> AsyncIterator[Served]:
     app = FastAPI()
     install_error_handlers(app)
     app.include_router(router(entry, feed))
-    config = server_config(app, most_connections=4000, lifespan="off")
+    config = server_config(app, connections=ConnectionLimit(4000), lifespan="off")
     config.ws_ping_interval = None  # on a busy machine, both ends in one loop answer too late
     server = uvicorn.Server(config)
     with socket.socket() as listening:
