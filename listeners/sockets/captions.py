@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from functools import partial
 from operator import attrgetter
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ from listeners.tickets import TicketUse
 PURPOSES: Final[frozenset[TicketUse]] = frozenset({"captions", "speak"})
 LONGEST_CLIENT_ID = 64
 """Characters of the id that a client gives a message of its own."""
+KNOWN_MESSAGES = 1_000
+"""Messages that are known by what their clients call them, of all rooms."""
 RETRY_MS = 2_000
 """Milliseconds after which a browser connects again to a stream of server-sent events."""
 
@@ -51,6 +54,8 @@ class CaptionSockets:
         """`take_message`: None if text cannot be typed."""
         self._feed = feed
         self._take_message = take_message
+        self._known: OrderedDict[tuple[str | None, ...], asyncio.Future[str]] = OrderedDict()
+        """Utterance ids of messages that have a `client_id`, by whatever makes two of them the same."""
 
     def open(self, asked: Asked) -> ServeSocket:
         """Return what serves a socket with these parameters. `SocketRefused` if they are not valid."""
@@ -99,11 +104,31 @@ class CaptionSockets:
             socket.error("not_available", "typed messages are not available", **named)
         else:
             try:
-                utterance_id = await self._take_message(ticket.room_id, ticket.participant_id, text, language)
+                take = partial(self._take_message, ticket.room_id, ticket.participant_id, text, language)
+                key = ticket.room_id, ticket.participant_id, client_id, text, language
+                utterance_id = await (take() if client_id is None else self._once(key, take))
             except ServiceError as error:
                 socket.error(error.code, error.message, **named)
             else:
                 socket.post(socket.message("message_accepted", utterance_id=utterance_id, **named))
+
+    async def _once(self, key: tuple[str | None, ...], take: Callable[[], Awaitable[str]]) -> str:
+        """Take a message that has not been taken yet, over whichever socket; what was refused may come again."""
+        while (known := self._known.get(key)) is not None:
+            await asyncio.wait((known,))
+            if not known.cancelled():
+                return known.result()
+        taken: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._known[key] = taken
+        if len(self._known) > KNOWN_MESSAGES:
+            self._known.popitem(last=False)
+        try:
+            taken.set_result(await take())
+        finally:
+            if not taken.done():
+                self._known.pop(key, None)
+                taken.cancel()
+        return taken.result()
 
 
 class CaptionStream:

@@ -6,12 +6,14 @@ import asyncio
 import json
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from http_serving.errors import Conflict
 from listeners.feed import CAPTIONS_LOST_LIMIT, Feed
 from listeners.messages import CaptionMessage
+from listeners.sockets import captions
 from listeners.sockets.captions import PURPOSES, CaptionSockets, CaptionStream, position_of
 from listeners.sockets.closing import CloseCode, SocketRefused
 from listeners.sockets.door import Asked
@@ -127,6 +129,81 @@ async def test_typed_text_is_taken_from_who_may_speak() -> None:
         assert await one.hears() == accepted
         one.says({"event": "message", "text": "too late"})
         assert (await one.hears())["error"] == {"code": "conflict", "message": "the room has ended"}
+
+
+class Taker:
+    """Takes typed texts in half a second, after refusing some."""
+
+    def __init__(self, refusals: int = 0) -> None:
+        self.taken: list[tuple[str, str]] = []
+        self._refusals = refusals
+
+    async def __call__(self, room_id: str, participant_id: str, text: str, language: str | None) -> str:
+        await asyncio.sleep(0.5)
+        if self._refusals:
+            self._refusals -= 1
+            raise Conflict("paused")
+        self.taken.append((participant_id, text))
+        return f"u-{len(self.taken)}"
+
+
+HI = {"event": "message", "text": "hi", "client_id": "c-1"}
+
+
+@pytest.mark.parametrize("refusals", [0, 1])
+async def test_a_message_that_comes_again_is_taken_once_over_whichever_socket(refusals: int) -> None:
+    taker = Taker(refusals)
+    app = application(Feed(), take_message=taker)
+    async with dialled(app, peer("speak", "p-1")) as lost, dialled(app, peer("speak", "p-1")) as again:
+        for one in (lost, again):
+            await one.hears_kind("hello")
+            one.says(HI)
+        again.says(HI)
+        answers = [await lost.hears(), await again.hears(), await again.hears()]
+        accepted = [one for one in answers if one["event"] == "message_accepted"]
+        assert [one["utterance_id"] for one in accepted] == ["u-1"] * (3 - refusals)
+        assert all(one["client_id"] == "c-1" for one in answers)
+    assert taker.taken == [("p-1", "hi")]
+
+
+async def test_a_socket_that_is_lost_meanwhile_leaves_the_message_to_the_next() -> None:
+    taker = Taker()
+    app = application(Feed(), take_message=taker)
+    one, other = peer("speak", "p-1"), peer("speak", "p-1")
+    serving = asyncio.create_task(app(one.scope, one.receive, one.send))
+    await one.hears_kind("hello")
+    one.says(HI)
+    async with dialled(app, other):
+        await other.hears_kind("hello")
+        await asyncio.sleep(0.1)
+        other.says(HI)
+        await asyncio.sleep(0.1)
+        serving.cancel()
+        assert (await other.hears())["utterance_id"] == "u-1"
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+    assert taker.taken == [("p-1", "hi")]
+
+
+async def test_other_messages_are_other_messages_and_the_oldest_are_forgotten() -> None:
+    taker = Taker()
+    app = application(Feed(), take_message=taker)
+    others: list[dict[str, Any]] = [HI | {"text": "hello"}, HI | {"client_id": "c-2"}, HI | {"language": "en-US"}]
+    nameless = {"event": "message", "text": "hi"}
+    with patch.object(captions, "KNOWN_MESSAGES", 4):
+        async with dialled(app, peer("speak", "p-1")) as one, dialled(app, peer("speak", "p-2")) as other:
+            await one.hears_kind("hello")
+            await other.hears_kind("hello")
+            for sender, message in [(one, HI), *((one, each) for each in others), (one, nameless), (one, nameless)]:
+                sender.says(message)
+                await sender.hears_kind("message_accepted")
+            assert len(taker.taken) == 6
+            one.says(HI)
+            assert (await one.hears_kind("message_accepted"))["utterance_id"] == "u-1"
+            other.says(HI)
+            assert (await other.hears_kind("message_accepted"))["utterance_id"] == "u-7"
+            one.says(HI)
+            assert (await one.hears_kind("message_accepted"))["utterance_id"] == "u-8", "four others came since"
 
 
 @pytest.mark.parametrize(
