@@ -72,7 +72,7 @@ LONGEST_FIRST = (
     "contract/test_restart.py",
     "replicas/test_takeover.py",
     "browser/test_page.py",
-    "browser/test_lecture.py",
+    "browser/test_service_pages.py",
     "contract/test_line_acs_faults.py",
     "demo/test_run_meeting.py",
     "listeners/pages/test_modules_console.py",

@@ -15,9 +15,9 @@ export class RefusalsView {
       t("refusals.title"),
       [
         { head: "refusals.caller", cell: (one) => one.caller },
+        { head: "refusals.count", cell: (one) => String(one.count), kind: "amount" },
         { head: "refusals.endpoint", cell: (one) => one.endpoint, kind: "mono" },
         { head: "refusals.reason", cell: (one) => textOf("refused", one.reason) },
-        { head: "refusals.count", cell: (one) => String(one.count), kind: "amount" },
         { head: "refusals.last", cell: (one) => timeOfDay(Date.parse(one.last_at)), kind: "amount" },
       ],
       t("rooms.loading"),

@@ -84,6 +84,7 @@ export class RoomView {
       const selected = tab.id === `tab-${name}`;
       tab.setAttribute("aria-selected", String(selected));
       tab.tabIndex = selected ? 0 : -1;
+      if (selected) requestAnimationFrame(() => tab.scrollIntoView({ block: "nearest", inline: "nearest" })); // on a phone
     }
     this._panel.setAttribute("aria-labelledby", `tab-${name}`);
     let tab = this._tabs.get(name);
