@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,9 +74,10 @@ class Rest:
         invited = zip(people, room["participants"], strict=True)
         return room_id, [await self._invitation(room_id, one, str(entry["participant_id"])) for one, entry in invited]
 
-    async def join_code(self, room_id: str) -> str:
-        """Return the six digits with which people take part by browser."""
-        return str((await self._bot("GET", f"/api/rooms/{room_id}"))["join_code"])
+    async def create_web_room(self, name: str, languages: Sequence[str]) -> tuple[str, str]:
+        """Create a room for people who come by browser; return the room id and the join code."""
+        room = await self._bot("POST", "/api/rooms", {"name": name, "media": "web", "languages": list(languages)})
+        return str(room["room_id"]), str(room["join_code"])
 
     async def renewed(self, room_id: str, invitation: Invitation) -> Invitation:
         """Return the invitation with a new token."""

@@ -40,13 +40,13 @@ async def run_until_stopped(ports: Ports, out: Path, screen: Console) -> int:
             http = await stack.enter_async_context(aiohttp.ClientSession())
             async with services.watched():
                 rest = Rest(http, services)
-                async with progress.step("creating a room", ROOM_S) as doing:
+                async with progress.step("creating two rooms", ROOM_S) as doing:
                     await rest.subscribe_to_events()
                     room_id, invitations = await rest.create_room("Meeting", MeetingPlan(PEOPLE), "consecutive")
                     await rest.invite(_on_the_page(invitations))
-                    code = await rest.join_code(room_id)
-                    doing.done = f"room created for {' and '.join(f'{one.name} ({one.language})' for one in PEOPLE)}"
-                _welcome(services, room_id, code, out, screen)
+                    web_room_id, code = await rest.create_web_room("Meeting", MeetingPlan(PEOPLE).languages)
+                    doing.done = f"one for browsers, one in ACS for {' and '.join(one.name for one in PEOPLE)}"
+                _welcome(services, web_room_id, code, out, screen)
                 while True:
                     await asyncio.sleep(RENEW_S)
                     invitations = [await rest.renewed(room_id, one) for one in invitations]
@@ -93,7 +93,7 @@ def _welcome(services: Services, room_id: str, join_code: str, out: Path, screen
     for name, value in (
         ("listen", f"{bot}/listen/{join_code}"),
         ("console", f"{bot}/console  with the key {services.keys.admin}"),
-        ("ACS client", f"{services.acs_url}/  joins the same room as a calling client does"),
+        ("ACS client", f"{services.acs_url}/  for two tabs that join the other room as calling clients do"),
         ("transcript", f"curl -H 'X-API-Key: {services.keys.admin}' {bot}/api/rooms/{room_id}/transcript"),
         ("REST API", f"{bot}/docs"),
         ("logs", f"{out / 'logs'}/"),
