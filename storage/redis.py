@@ -86,7 +86,7 @@ class _Renewing:
 
     async def on_connect_check_health(self, check_health: bool = True) -> None:
         await super().on_connect_check_health(check_health)  # type: ignore[misc]  # of the library's connection
-        self._renew_at = self.credential_provider.renew_at  # type: ignore[attr-defined]
+        self._renew_at = self.credential_provider.renew_at  # type: ignore[attr-defined]  # of the library's connection
 
     async def check_health(self) -> None:
         """Run before each command."""
@@ -96,7 +96,7 @@ class _Renewing:
             self._renew_at = connection.credential_provider.renew_at
             await connection.send_command("AUTH", user, password, check_health=False)
             await connection.read_response()
-        await super().check_health()  # type: ignore[misc]
+        await super().check_health()  # type: ignore[misc]  # of the library's connection
 
 
 class Script:

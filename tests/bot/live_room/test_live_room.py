@@ -773,7 +773,7 @@ async def test_nobody_hears_themselves_on_the_channel_of_their_own_language() ->
 async def test_what_its_owner_hears_may_come_back_through_a_microphone_and_own_voices_never_count_as_that() -> None:
     async with Stage(FakeBooths(Answers(after=0.5, seconds=1.0)), BY_BROWSER) as stage:
         played: list[str] = []
-        stage.room.hearing.played = lambda stream, pcm: played.append(stream)  # type: ignore[method-assign]
+        stage.room.hearing.played = lambda stream, pcm: played.append(stream)  # type: ignore[method-assign]  # a spy
         ada = stage.room.microphones.open(ADA, lambda _: None)
         await speaks(ada, 1.0)
         await stage.until(5.0)
