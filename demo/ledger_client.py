@@ -8,6 +8,9 @@ from typing import Any
 
 from demo.report import LedgerEntry
 
+GOES_ON = "goes_on"
+"""Reason of an utterance whose end was taken back: the speaker's next one contains it."""
+
 
 @dataclass(frozen=True, slots=True)
 class CaptionLine:
@@ -49,16 +52,23 @@ def final_lines(document: Mapping[str, Any]) -> list[CaptionLine]:
 
 
 def entries(document: Mapping[str, Any]) -> list[UtteranceEntry]:
-    """Return the closed ledger entries with their captions, in order of closing, without passed-through audio."""
+    """Return the closed ledger entries with their captions, in order of closing, without passed-through audio.
+
+    An utterance whose end was taken back went on in the speaker's next one in that language.
+    """
     lines = final_lines(document)
     began = {line.utterance_id: line.timestamp_ms for line in lines}
     originals = {line.utterance_id: line.text for line in lines if line.is_original}
     translations = {(line.utterance_id, line.language): line.text for line in lines if not line.is_original}
     found: list[UtteranceEntry] = []
-    for row in document["passages"]:
+    next_ones: dict[tuple[str, str], str] = {}  # (speaker id, target) -> utterance id
+    for row in reversed(document["passages"]):
         if row["source"] == row["target"]:
             continue  # original audio passed through to listeners of its language
         utterance_id = str(row["utterance_id"])
+        lane = str(row["speaker_id"]), str(row["target"])
+        went_on_in = next_ones.get(lane) if row["reason"] == GOES_ON else None
+        next_ones[lane] = utterance_id
         ledger = LedgerEntry(
             utterance_id=utterance_id,
             state=str(row["state"]),
@@ -71,9 +81,10 @@ def entries(document: Mapping[str, Any]) -> list[UtteranceEntry]:
             model_ms=row["model_ms"],
             waited_ms=row["waited_ms"],
             own_share_ms=row["own_share_ms"],
+            went_on_in=went_on_in,
         )
         found.append(UtteranceEntry(str(row["speaker_id"]), began.get(utterance_id), ledger))
-    return found
+    return found[::-1]
 
 
 def by_turn(

@@ -62,15 +62,17 @@ class TranscriptFollower:
         self._shown: set[tuple[str, str]] = set()
         self._utterances: dict[str, str] = {}  # utterance id -> speaker id
         self._closed: dict[str, set[str]] = {}  # utterance id -> targets
+        self._went_on: set[str] = set()
         self.closed_ms: dict[str, float] = {}
         """Utterances with a closed ledger entry -> when it was first seen, in milliseconds since the Unix epoch."""
 
     def pending(self, speaker_id: str, before: frozenset[str], targets: int) -> bool:
         """Return whether an utterance of this speaker still lacks an interpretation into one of `targets` languages.
 
-        Utterances in `before` are ignored. Without any other utterance the answer is True.
+        Utterances in `before`, and those that went on in another, are ignored. Without any other utterance the answer
+        is True.
         """
-        new = {one for one, speaker in self._utterances.items() if speaker == speaker_id} - before
+        new = {one for one, speaker in self._utterances.items() if speaker == speaker_id} - before - self._went_on
         return not new or any(len(self._closed.get(one, ())) < targets for one in new)
 
     async def follow(self) -> None:
@@ -91,6 +93,8 @@ class TranscriptFollower:
             self._utterances[entry.ledger.utterance_id] = entry.speaker_id
             self.closed_ms.setdefault(entry.ledger.utterance_id, time.time() * 1000)
             self._closed.setdefault(entry.ledger.utterance_id, set()).add(entry.ledger.target)
+            if entry.ledger.reason == ledger_client.GOES_ON:
+                self._went_on.add(entry.ledger.utterance_id)
 
 
 async def hold(

@@ -45,6 +45,8 @@ class LedgerEntry:
     """Wait for the end of another interpretation."""
     own_share_ms: float | None = None
     """The rest of the span, without the pause that ends a turn, the model and the wait."""
+    went_on_in: str | None = None
+    """Id of the utterance that contains this one: its end was taken back because the speaker went on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,11 @@ class TurnResult:
             for one in self.originals
             if not one.wanted and one.level_db > LEAK_DB
         ]
-        found += [_unfinished(one) for one in self.ledger if one.state != SPOKEN]
+        # Whoever went on within the turn is judged by the utterance that has all the words.
+        there = {(one.utterance_id, one.target) for one in self.ledger}
+        found += [
+            _unfinished(one) for one in self.ledger if one.state != SPOKEN and (one.went_on_in, one.target) not in there
+        ]
         reached = {one.target for one in self.ledger}
         found += [f"nothing was interpreted into {tag}" for tag in self.targets if tag not in reached]
         if self.apology:

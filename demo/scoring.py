@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.interpreting.quality.number_reader import read_numbers
 from demo.recording_analysis import Span
 from emulator.engine.local import normalise
+from emulator.engine.local.bench import word_errors
 
 Recognise = Callable[[Span, str], Awaitable[str | None]]
 """Recognises a stretch of a recording in a language (ISO 639-1); None if nothing was recognised."""
@@ -35,7 +36,7 @@ def compare(wanted: str, heard: str | None, language: str) -> Words:
     `language` (ISO 639-1) is that of both. Numbers in words and in digits are the same.
     """
     reference, hypothesis = _words(wanted, language), _words(heard or "", language)
-    return Words(len(reference), max(0, len(reference) - _edits(reference, hypothesis)))
+    return Words(len(reference), max(0, len(reference) - word_errors(reference, hypothesis)))
 
 
 def enough(words: Words) -> bool:
@@ -110,15 +111,3 @@ def _words(text: str, language: str) -> list[str]:
     for number in reversed(read_numbers(text, language)):
         text = f"{text[: number.start]} {min(number.values):g} {text[number.end :]}"
     return normalise(text).split()
-
-
-def _edits(reference: Sequence[str], hypothesis: Sequence[str]) -> int:
-    """Return the Levenshtein distance in words."""
-    row = list(range(len(hypothesis) + 1))
-    for count, word in enumerate(reference, 1):
-        before, row[0] = row[0], count
-        for place, other in enumerate(hypothesis, 1):
-            change = before + (word != other)
-            before = row[place]
-            row[place] = min(change, row[place] + 1, row[place - 1] + 1)
-    return row[-1]

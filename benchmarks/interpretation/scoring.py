@@ -16,6 +16,7 @@ from bot.interpreting.quality import numbers
 from bot.interpreting.quality.assistant_phrases import lapses
 from bot.interpreting.quality.checks import Fault, examine
 from bot.interpreting.quality.language_id import IdentifyLanguage
+from emulator.engine.local import bench
 
 _UNSPACED = re.compile(r"([\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff])")
 """Characters of scripts without spaces; each counts as a word, so that their error rate is one of characters."""
@@ -53,14 +54,7 @@ def word_errors(wanted: str, said: str) -> Count:
     Their share is the word error rate; it exceeds 100 % where much was added.
     """
     reference, hypothesis = words(wanted), words(said)
-    row = list(range(len(hypothesis) + 1))
-    for place, word in enumerate(reference, 1):
-        diagonal, row[0] = row[0], place
-        for column, other in enumerate(hypothesis, 1):
-            substituted = diagonal + (word != other)
-            diagonal = row[column]
-            row[column] = min(substituted, row[column] + 1, row[column - 1] + 1)
-    return Count(row[-1], len(reference))
+    return Count(bench.word_errors(reference, hypothesis), len(reference))
 
 
 def chrf(renditions: Sequence[str], references: Sequence[Sequence[str]]) -> float | None:

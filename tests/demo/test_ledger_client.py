@@ -41,6 +41,22 @@ def test_lines_that_still_change_are_left_out() -> None:
     assert ledger_client.entries(document)[0].ledger.translated is None
 
 
+def test_an_utterance_whose_end_was_taken_back_went_on_in_the_speakers_next() -> None:
+    document = {
+        "items": [line("u-2", "en-US", "Good morning, everyone.", is_original=True)],
+        "passages": [
+            passage("u-1", state="not_needed", reason="goes_on"),
+            passage("u-1", state="not_needed", reason="goes_on", target="de-DE"),
+            passage("u-9", speaker_id="8:acs:luis"),
+            passage("u-2"),
+            passage("u-3"),
+            passage("u-4", state="not_needed", reason="goes_on"),
+        ],
+    }
+    found = [(one.ledger.utterance_id, one.ledger.went_on_in) for one in ledger_client.entries(document)]
+    assert found == [("u-1", "u-2"), ("u-1", None), ("u-9", None), ("u-2", None), ("u-3", None), ("u-4", None)]
+
+
 def entry(utterance: str, speaker: str, began_ms: int | None) -> ledger_client.UtteranceEntry:
     return ledger_client.UtteranceEntry(speaker, began_ms, LedgerEntry(utterance, "spoken"))
 

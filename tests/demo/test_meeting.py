@@ -69,6 +69,15 @@ def test_a_turn_is_pending_until_it_is_there_in_every_language() -> None:
     assert not follower.pending("8:acs:ana", frozenset(), 2)
 
 
+def test_a_turn_whose_speaker_went_on_is_pending_until_all_of_it_is_there() -> None:
+    follower, _ = follower_on_paper()
+    first = passage("u-1", state="not_needed", reason="goes_on")
+    follower.take(document(passages=(first,)))
+    assert follower.pending("8:acs:ana", frozenset(), 1)
+    follower.take(document(passages=(first, passage("u-2"))))
+    assert not follower.pending("8:acs:ana", frozenset(), 1)
+
+
 def test_what_was_closed_before_the_turn_does_not_count_for_it() -> None:
     follower, _ = follower_on_paper()
     follower.take(document(passages=(passage("u-1"),)))

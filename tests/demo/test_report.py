@@ -105,6 +105,24 @@ def test_a_turn_of_several_utterances_is_read_as_one() -> None:
     assert replace(GOOD, ledger=(replace(GOOD_ENTRY, translated=" "),)).translated == {}
 
 
+def test_who_went_on_is_judged_by_the_utterance_that_has_all_the_words() -> None:
+    begun = replace(
+        GOOD_ENTRY,
+        utterance_id="u-0",
+        state="not_needed",
+        reason="goes_on",
+        recognised=None,
+        translated=None,
+        went_on_in=GOOD_ENTRY.utterance_id,
+    )
+    assert replace(GOOD, ledger=(GOOD_ENTRY, begun)).problems == []
+    lost = replace(GOOD_ENTRY, state="abandoned", reason="model_timeout")
+    assert replace(GOOD, ledger=(begun, lost)).problems == ["the ledger closed it as abandoned (model timeout)"]
+    for elsewhere in (None, "u-7"):  # in none, or in another turn's
+        turn = replace(GOOD, ledger=(replace(begun, went_on_in=elsewhere), GOOD_ENTRY))
+        assert turn.problems == ["the ledger closed it as not needed (goes on)"]
+
+
 def test_what_is_said_once_and_interpreted_twice_was_recognised_once() -> None:
     both = replace(
         GOOD,
