@@ -85,7 +85,7 @@ async def test_a_meeting_is_read_and_followed_from_outside(english: bytes) -> No
                 await signals.until("interpreter", state="interpreting")
                 lowered = await signals.until("suppress_original", language="es-ES")
                 raised = await signals.until("restore_original", language="es-ES")
-                assert raised["at_us"] - lowered["at_us"] > 500_000
+                assert raised["at_us"] > lowered["at_us"]
                 await running.api("POST", f"/api/rooms/{room.room_id}/interpreter", {"action": "pause"})
                 await spanish.until("room", state="paused")
                 await signals.until("interpreter", state="paused")
