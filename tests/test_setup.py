@@ -68,6 +68,7 @@ def test_all_parts_are_installed(checkout: Path) -> None:
     assert installed(checkout) == {"always", "brain", "ears", "voice"}
 
 
+@pytest.mark.soak
 def test_a_withdrawn_part_is_named_and_the_others_are_installed(checkout: Path) -> None:
     (checkout / "wheels" / "voice-1.0-py3-none-any.whl").unlink()
     done = set_up(checkout)
@@ -79,6 +80,7 @@ def test_a_withdrawn_part_is_named_and_the_others_are_installed(checkout: Path) 
     assert installed(checkout) == {"always", "brain", "ears"}
 
 
+@pytest.mark.soak
 def test_a_part_with_another_hash_is_as_good_as_withdrawn(checkout: Path) -> None:
     wheel(checkout, "voice", needs="brain")
     assert "Not to be had: voice==1.0." in set_up(checkout).stderr

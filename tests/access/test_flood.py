@@ -106,6 +106,7 @@ async def converse(room: Room, ana: Participant, speech: bytes) -> None:
         await room.until_passages(number)
 
 
+@pytest.mark.soak
 async def test_a_flood_on_one_room_is_not_felt_in_another(english: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.rate_limits.CALLBACKS_PER_S", 5.0)  # fewer than come
     async with line() as whole:

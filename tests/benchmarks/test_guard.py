@@ -98,23 +98,27 @@ def test_wilson() -> None:
     assert Share(10, 10).interval[1] == pytest.approx(1.0)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("injected", FLOORS)
 def test_the_guard_finds_of_held_out_faults_what_it_is_said_to(injected: Injected) -> None:
     assert _held_out().recall[injected.value].value >= FLOORS[injected]
 
 
+@pytest.mark.soak
 def test_the_guard_is_quiet_where_nothing_is_wrong() -> None:
     assert _held_out().false_alarms["all"].value <= MOST_FALSE_ALARMS
     assert _held_out().false_alarms["original unknown"].value <= MOST_FALSE_ALARMS
     assert all(share.value >= 0.98 for share in _held_out().faulty.values())
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("stratum", ["messages", "numbers"])
 def test_it_does_as_well_on_what_others_wrote(stratum: str) -> None:
     assert _held_out().false_alarms[stratum].value <= MOST_FALSE_ALARMS
     assert _held_out().caught[stratum].value >= FEWEST_CAUGHT
 
 
+@pytest.mark.soak
 def test_figures_are_shown_and_written() -> None:
     screen = StringIO()
     table.show(Console(file=screen, width=160), [_held_out()])

@@ -67,6 +67,7 @@ ANYWHERE = Cores(None, None)
 
 @pytest.mark.engine
 @pytest.mark.timeout(180)
+@pytest.mark.soak
 async def test_both_programs_under_one_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One start of the bot serves every measurement of it: admin reads, joins, a call."""
     monkeypatch.setattr(admin_reads, "ROOMS", 2)

@@ -53,7 +53,12 @@ def states(passages: list[dict[str, Any]]) -> Counter[str]:
 
 @pytest.mark.parametrize(
     ("do", "reason"),
-    [("fail_response", "server_error"), ("mute", "silent"), ("hang_response", "no_answer"), ("omit_done", "no_answer")],
+    [
+        ("fail_response", "server_error"),
+        pytest.param("mute", "silent", marks=pytest.mark.soak),
+        ("hang_response", "no_answer"),
+        pytest.param("omit_done", "no_answer", marks=pytest.mark.soak),
+    ],
 )
 async def test_one_sick_session_costs_a_few_utterances_and_is_told(english: bytes, do: Any, reason: str) -> None:
     async with line(engine=engine()) as whole:

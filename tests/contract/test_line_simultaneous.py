@@ -77,7 +77,7 @@ async def test_a_deployment_that_is_refused_is_reported_and_done_without(english
 
 
 async def test_a_cap_in_money_holds_for_the_translation_deployment_whose_silence_is_paid_for(english: bytes) -> None:
-    prices = {"currency": "USD", "per_million_tokens": {}, "per_minute": {"translation": 0.6}}
+    prices = {"currency": "USD", "per_million_tokens": {}, "per_minute": {"translation": 6.0}}
     async with line(azure_ai_translate_deployment=DEPLOYMENT, model_prices=ModelPrices.model_validate(prices)) as whole:
         await known(whole)
         room = await whole.room(usage_cap={"money": 0.5})
@@ -86,7 +86,7 @@ async def test_a_cap_in_money_holds_for_the_translation_deployment_whose_silence
             await room.until_status("interpreting")
             await ana.speak(english)
             await room.until_passages(1)
-            await asyncio.sleep(60)  # nobody says a word
+            await asyncio.sleep(10)  # nobody says a word
             told = await room.status()
             assert told["reason"] == "usage_cap: money"
             streamed = len(whole.emulator.journal.entries("realtime.closed"))
@@ -97,7 +97,7 @@ async def test_a_cap_in_money_holds_for_the_translation_deployment_whose_silence
 
         used = await whole.until(usage, lambda found: found["cost"] >= 0.5)
         assert used["tokens"].get("input_audio", 0) == 0
-        assert used["model_minutes"]["translation"] == pytest.approx(used["cost"] / 0.6, abs=0.01)
+        assert used["model_minutes"]["translation"] == pytest.approx(used["cost"] / 6.0, abs=0.01)
 
 
 async def test_the_speakers_words_are_shown_as_the_model_hears_them(english: bytes) -> None:

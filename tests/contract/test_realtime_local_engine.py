@@ -46,6 +46,7 @@ async def interpreted(stream: Stream, speech: bytes) -> None:
         await stream.connection.session.close()
 
 
+@pytest.mark.soak
 async def test_the_first_sentence_is_interpreted_before_the_second_has_ended() -> None:
     config = RealtimeConfig(seed=1, translation=TranslationModel(lag_ms=(0, 0)))
     async with (

@@ -245,6 +245,7 @@ async def test_the_interpreter_a_killed_process_leaves_behind_is_taken_over(tmp_
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.soak
 async def test_a_call_whose_report_was_answered_and_not_acted_on_is_joined_after_the_restart(tmp_path: Path) -> None:
     async with killable(tmp_path) as (emulator, bot):
         room_id, acs_room_id, token = await room_with_token(bot)
@@ -259,6 +260,7 @@ async def test_a_call_whose_report_was_answered_and_not_acted_on_is_joined_after
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are set on Linux only")
 @pytest.mark.timeout(600)
+@pytest.mark.soak
 async def test_a_service_whose_disk_is_full_is_not_ready_until_there_is_space(tmp_path: Path) -> None:
     async with killable(tmp_path) as (_, bot):
         room_id, _, _ = await room_with_token(bot)
@@ -278,6 +280,7 @@ async def test_a_service_whose_disk_is_full_is_not_ready_until_there_is_space(tm
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.soak
 async def test_what_was_being_said_in_a_room_per_language_when_the_process_was_killed_gets_its_end(
     tmp_path: Path, english: bytes
 ) -> None:

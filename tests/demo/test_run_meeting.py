@@ -19,6 +19,7 @@ from emulator.engine.local import Synthesiser
 
 @pytest.mark.engine
 @pytest.mark.timeout(150)
+@pytest.mark.soak
 async def test_recognised_turns_pass_and_others_are_reported_and_fail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -140,6 +140,7 @@ def healthy(port: int) -> bool:
 
 
 @pytest.mark.line
+@pytest.mark.soak
 def test_it_starts_serves_and_stops_and_writes_nothing(image: Path, tmp_path: Path, acs: ThreadedEmulator) -> None:
     port = free_port()
     given = environment_of_the_image() | {

@@ -87,6 +87,7 @@ es-ES = "Expresión 1."
 @pytest.mark.line
 @pytest.mark.engine
 @pytest.mark.timeout(180)
+@pytest.mark.soak
 def test_a_set_is_interpreted_by_the_model_of_the_settings(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -47,7 +47,9 @@ def clips(recordings: Path) -> list[Clip]:
     ]
 
 
-@pytest.mark.parametrize("language", WORD_ERRORS)
+@pytest.mark.parametrize(
+    "language", ["en", *(pytest.param(other, marks=pytest.mark.soak) for other in WORD_ERRORS if other != "en")]
+)
 async def test_words_of_people(engine: LocalEngine, clips: list[Clip], language: str) -> None:
     own = [
         clip for clip in clips if clip.language == language and clip.file not in READ_OUT and len(clip.pcm) < 600_000
@@ -61,6 +63,7 @@ async def test_words_of_people(engine: LocalEngine, clips: list[Clip], language:
     assert errors / words <= WORD_ERRORS[language]
 
 
+@pytest.mark.soak
 async def test_the_beginning_of_a_slow_sentence_is_not_heard_again_and_again(
     engine: LocalEngine, clips: list[Clip]
 ) -> None:
@@ -70,6 +73,7 @@ async def test_the_beginning_of_a_slow_sentence_is_not_heard_again_and_again(
     assert normalise(heard.text or "").split().count("las") == 1
 
 
+@pytest.mark.soak
 async def test_speech_that_goes_on_is_overheard_but_not_while_whole_utterances_need_the_processes(
     engine: LocalEngine, clips: list[Clip]
 ) -> None:
@@ -84,6 +88,7 @@ async def test_speech_that_goes_on_is_overheard_but_not_while_whole_utterances_n
         assert not hearing.done()
 
 
+@pytest.mark.soak
 async def test_a_short_utterance_is_not_repeated(engine: LocalEngine, clips: list[Clip]) -> None:
     short = next(clip for clip in clips if clip.file == "en-cards-1.wav")
     heard = await engine.hear(short.pcm, ["en"])
@@ -91,6 +96,7 @@ async def test_a_short_utterance_is_not_repeated(engine: LocalEngine, clips: lis
     assert normalise(heard.text).split().count("clubs") == 1
 
 
+@pytest.mark.soak
 async def test_half_a_minute_without_a_pause_is_understood_to_its_end(engine: LocalEngine, clips: list[Clip]) -> None:
     long = next(clip for clip in clips if clip.file == "es-long-tool.wav")
     heard = await engine.hear(long.pcm, ["es"])
@@ -100,6 +106,7 @@ async def test_half_a_minute_without_a_pause_is_understood_to_its_end(engine: Lo
     )
 
 
+@pytest.mark.soak
 async def test_the_language_is_found(engine: LocalEngine, clips: list[Clip]) -> None:
     spoken = [clip for clip in clips if clip.language in {"fr", "de", "pt"} and len(clip.pcm) < 400_000]
     heard = {clip.file: (await engine.hear(clip.pcm, ["en", "fr", "pt", "de"])).language for clip in spoken}
@@ -119,6 +126,7 @@ async def test_a_language_without_a_path_is_interpreted_roughly(engine: LocalEng
     assert {"portal", "room"} <= set(normalise(spoken.text).split())
 
 
+@pytest.mark.soak
 async def test_clipping_and_two_voices_at_once_give_words_of_theirs_or_none(
     engine: LocalEngine, clips: list[Clip]
 ) -> None:
