@@ -1,7 +1,7 @@
-"""`python -m bot`: reads the settings and serves. SIGTERM and SIGINT drain first; SIGHUP reads the API key file.
+"""`python -m bot`: reads the settings and serves, or runs a command. SIGTERM and SIGINT drain; SIGHUP reads API keys.
 
-Exit codes: 0 after a signal, 1 if the service has failed or its port is taken, 2 if it cannot start with these
-arguments, settings or store, 3 if it cannot start for another reason.
+Exit codes of serving: 0 after a signal, 1 if the service has failed or its port is taken, 2 if it cannot start with
+these arguments, settings or store, 3 if it cannot start for another reason.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import uvloop
 
 from bot.app import Interpreter
+from bot.commands.doctor import command as doctor
 from bot.config import Settings, load_settings, settings_help
 from bot.errors import SettingsError
 from bot.log_format import configure_logging
@@ -73,14 +74,34 @@ async def serve(settings: Settings) -> None:
         raise interpreter.background.failure
 
 
+COMMANDS = {
+    "doctor": (doctor.add_options, doctor.run, "check everything a meeting needs, and say what is wrong"),
+}
+"""Commands by name: their options, what runs them, and what they do."""
+
+
 def main(arguments: Sequence[str] = ()) -> int:
+    options = _parser().parse_args(arguments)
+    if options.command is None:
+        return _serve()
+    _, run, _ = COMMANDS[options.command]
+    return run(options)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m bot",
-        description="Serves the interpreter until SIGTERM or SIGINT. It takes no arguments.",
+        description="Serves the interpreter until SIGTERM or SIGINT, unless there is a command.",
         epilog=f"Settings, as environment variables or in a file .env:\n\n{settings_help()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.parse_args(arguments)
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
+    for name, (add_options, _, does) in COMMANDS.items():
+        add_options(commands.add_parser(name, help=does, description=f"{does.capitalize()}."))
+    return parser
+
+
+def _serve() -> int:
     try:
         settings = load_settings()
     except SettingsError as error:

@@ -178,12 +178,12 @@ def build(settings: Settings, resources: Resources, connections: ConnectionLimit
     """Put the parts together. Opens and starts nothing; needs a running event loop for its clock."""
     storage, deliveries = resources.storage, resources.deliveries
     loop = asyncio.get_running_loop()
-    translation = _translation(settings, resources.model_sockets)
+    translation = _translation(settings, resources.clients.model_sockets)
     capabilities = None if translation is None else translation.capabilities
     prices = _prices(settings)
     tasks, frame_timer, replica = ServiceTasks(), FrameTimer(), secrets.token_hex(8)
     factory = RoomFactory(
-        booths=_booths(settings, resources.model_sockets, translation),
+        booths=_booths(settings, resources.clients.model_sockets, translation),
         detectors=resources.detectors,
         frame_timer=frame_timer,
         feed=resources.feed,
@@ -198,7 +198,7 @@ def build(settings: Settings, resources: Resources, connections: ConnectionLimit
     plans = StoredRoomPlans(storage.rooms, storage.transcripts)
     calls = CallService(
         rooms=plans,
-        acs=resources.acs_calls,
+        acs=resources.clients.acs_calls,
         registry=Registry(storage.key_value, replica, storage.health),
         tasks=tasks,
         open_room=factory.open_room,
@@ -214,7 +214,7 @@ def build(settings: Settings, resources: Resources, connections: ConnectionLimit
         storage.rooms.get, controller.state, lambda: calls.active_calls.all, resources.feed, loop.time
     )
     watcher = RoomChanges(calls.dispatcher, storage.transcripts, storage.subscriptions, resources.feed, listener_rooms)
-    rooms = RoomService(storage.rooms, resources.acs_rooms, watcher=watcher)
+    rooms = RoomService(storage.rooms, resources.clients.acs_rooms, watcher=watcher)
     retention = Retention(
         storage.rooms,
         rooms,

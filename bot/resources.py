@@ -38,12 +38,21 @@ REDIS_TOKEN_SCOPE = "https://redis.azure.com/.default"
 
 
 @dataclass(frozen=True, slots=True)
-class Resources:
-    """What has to be opened before the service is built, and closed after it."""
+class Clients:
+    """Clients of ACS and of the model."""
 
     acs_calls: AcsCalls
     acs_rooms: AcsRooms
     model_sockets: ModelSockets
+    identity: AsyncTokenCredential | None
+    """The managed identity; None where keys are used for both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What has to be opened before the service is built, and closed after it."""
+
+    clients: Clients
     detectors: DetectorPool
     identify_language: IdentifyLanguage
     storage: Stores
@@ -60,19 +69,7 @@ async def open_resources(settings: Settings, feed: Feed, stack: AsyncExitStack) 
     Raises:
         UnusableStore: the store cannot be opened.
     """
-    endpoint, acs_key = _acs_address(settings)
-    identity: AsyncTokenCredential | None = None
-    if acs_key is None or settings.azure_ai_key is None:
-        identity = await stack.enter_async_context(DefaultAzureCredential())
-    call_credential = AzureKeyCredential(acs_key) if acs_key is not None else required(identity)
-    acs_calls = AcsCalls(await asyncio.to_thread(call_automation.build_client, endpoint, call_credential))
-    stack.push_async_callback(acs_calls.close)
-    room_credential = acs_key if acs_key is not None else required(identity)
-    clients = await asyncio.to_thread(acs_client.build_clients, endpoint, room_credential)
-    acs_rooms = await stack.enter_async_context(AcsRooms(*clients))
-    model = await asyncio.to_thread(build_client, settings.azure_ai_endpoint, _model_credential(settings, identity))
-    stack.push_async_callback(model.close)
-    sockets = await asyncio.to_thread(ModelSockets, model, open_s=LIMITS.open_s, close_s=LIMITS.close_s)
+    clients = await open_clients(settings, stack)
     detectors = DetectorPool()
     await asyncio.to_thread(detectors.load)
     stack.callback(detectors.close)  # FastAPI keeps a reference to every route it has seen, and so to the detectors
@@ -81,7 +78,25 @@ async def open_resources(settings: Settings, feed: Feed, stack: AsyncExitStack) 
     targets = WebhookTargets(settings.webhook_networks)
     deliveries = await stack.enter_async_context(WebhookDeliveries(storage.subscriptions, targets))
     stack.callback(feed.close, "service_stopping")
-    return Resources(acs_calls, acs_rooms, sockets, detectors, identify_language, storage, deliveries, feed)
+    return Resources(clients, detectors, identify_language, storage, deliveries, feed)
+
+
+async def open_clients(settings: Settings, stack: AsyncExitStack) -> Clients:
+    """Build the clients of ACS and of the model; the stack closes them. Nothing is connected yet."""
+    endpoint, acs_key = acs_address(settings)
+    identity: AsyncTokenCredential | None = None
+    if acs_key is None or settings.azure_ai_key is None:
+        identity = await stack.enter_async_context(DefaultAzureCredential())
+    call_credential = AzureKeyCredential(acs_key) if acs_key is not None else required(identity)
+    acs_calls = AcsCalls(await asyncio.to_thread(call_automation.build_client, endpoint, call_credential))
+    stack.push_async_callback(acs_calls.close)
+    room_credential = acs_key if acs_key is not None else required(identity)
+    rooms_and_identity = await asyncio.to_thread(acs_client.build_clients, endpoint, room_credential)
+    acs_rooms = await stack.enter_async_context(AcsRooms(*rooms_and_identity))
+    model = await asyncio.to_thread(build_client, settings.azure_ai_endpoint, _model_credential(settings, identity))
+    stack.push_async_callback(model.close)
+    sockets = await asyncio.to_thread(ModelSockets, model, open_s=LIMITS.open_s, close_s=LIMITS.close_s)
+    return Clients(acs_calls, acs_rooms, sockets, identity)
 
 
 @asynccontextmanager
@@ -113,7 +128,7 @@ def _redis_password(credential: AsyncTokenCredential) -> GetPassword:
     return password
 
 
-def _acs_address(settings: Settings) -> tuple[str, str | None]:
+def acs_address(settings: Settings) -> tuple[str, str | None]:
     """Return the endpoint and the access key; without a key the managed identity is used."""
     if settings.azure_communication_connection_string is not None:
         address = parse_connection_string(settings.azure_communication_connection_string.get_secret_value())

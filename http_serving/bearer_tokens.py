@@ -251,7 +251,7 @@ class KeySet:
             self._failed = True
             try:
                 async with asyncio.timeout(FETCH_TIMEOUT_S):
-                    keys = _read_keys(await self._fetch())
+                    keys = read_keys(await self._fetch())
             except (OSError, ValueError, aiohttp.ClientError) as error:
                 logger.warning("key set fetch failed", extra={"reason": type(error).__name__})
                 return
@@ -262,7 +262,7 @@ class KeySet:
             logger.info("key set fetched", extra={"keys": len(keys)})
 
 
-def _read_keys(body: bytes) -> dict[str, jwt.PyJWK]:
+def read_keys(body: bytes) -> dict[str, jwt.PyJWK]:
     """Return the usable RSA signing keys by id; `ValueError` if there are none, so that the known ones are kept."""
     parsed = orjson.loads(body)
     listed = parsed.get("keys") if isinstance(parsed, dict) else None

@@ -146,6 +146,8 @@ class RedisClient:
                 pool.connection_class = type("RenewingConnection", (_Renewing, pool.connection_class), {})
         self._answer_s = answer_s
         self.health = StoreHealth(shared=True)
+        self.risks: tuple[str, ...] = ()
+        """What should be set in this Redis so that it loses nothing, such as `appendonly yes`; known once connected."""
 
     async def __aenter__(self) -> RedisClient:
         """Connect.
@@ -175,13 +177,13 @@ class RedisClient:
             info: dict[str, Any] = await _execute(self._commands, "INFO")
         except ResponseError:
             return
-        policy = str(info.get("maxmemory_policy", "noeviction"))
-        if policy != "noeviction":
-            logger.warning(
-                "redis configuration may lose data: set maxmemory-policy noeviction", extra={"reason": policy}
-            )
-        if not info.get("aof_enabled"):
-            logger.warning("redis configuration may lose data: set appendonly yes")
+        safe = {
+            "maxmemory-policy noeviction": str(info.get("maxmemory_policy", "noeviction")) == "noeviction",
+            "appendonly yes": bool(info.get("aof_enabled")),
+        }
+        self.risks = tuple(setting for setting, as_is in safe.items() if not as_is)
+        for setting in self.risks:
+            logger.warning("redis configuration may lose data: set %s", setting)
 
     @property
     def address(self) -> str:

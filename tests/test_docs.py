@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from bot import rate_limits
+from bot.__main__ import COMMANDS
 from bot.calls import dispatcher, media_recovery, periodic_checks, service
 from bot.calls.replicas import mailbox, registry
 from bot.config import Settings
@@ -152,6 +153,7 @@ def test_commands_exist(page: Path) -> None:
         assert runnable is not None, name
         if runnable.submodule_search_locations is not None:
             assert importlib.util.find_spec(f"{name}.__main__") is not None, name
+    assert set(re.findall(r"python -m bot ([a-z]+)", text)) <= set(COMMANDS)
 
 
 def test_options_on_command_lines_exist(capsys: pytest.CaptureFixture[str]) -> None:

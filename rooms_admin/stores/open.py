@@ -41,6 +41,8 @@ class Stores:
     key_value: KeyValueStore
     health: StoreHealth
     background_tasks: tuple[Callable[[], Coroutine[Any, Any, None]], ...]
+    risks: tuple[str, ...] = ()
+    """What should be set in Redis so that it loses nothing."""
 
     async def run(self) -> None:
         """Write down transcripts and renew signs of life, until cancelled."""
@@ -85,4 +87,4 @@ async def _redis(url: str, password: GetPassword | None) -> AsyncIterator[Stores
             idempotency, key_value = RedisIdempotency(client, keys), RedisKeyValue(client, keys.prefix)
             rooms, subscriptions = RedisRooms(client, keys), RedisSubscriptions(client, keys)
             tasks = (transcripts.run, idempotency.run)
-            yield Stores(rooms, transcripts, idempotency, subscriptions, key_value, client.health, tasks)
+            yield Stores(rooms, transcripts, idempotency, subscriptions, key_value, client.health, tasks, client.risks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -107,18 +108,28 @@ def test_help_names_every_setting_and_needs_none(capsys: pytest.CaptureFixture[s
     assert ended.value.code == 0
     said = capsys.readouterr().out
     assert said.startswith("usage: python -m bot")
+    for name, (_, _, does) in program.COMMANDS.items():
+        assert re.search(rf"^ +{name} +{does}$", said, re.MULTILINE)
     for name in Settings.model_fields:
         assert name.upper() in said
     assert "MAX_CALLS (100)\n    Calls at once in this process;" in said
     assert "PUBLIC_BASE_URL (required)\n    URL at which ACS and Event Grid reach this service." in said
 
 
-@pytest.mark.parametrize("argument", ["--port", "serve"])
-def test_an_argument_that_it_does_not_know(argument: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--port"], "unrecognized arguments: --port"),
+        (["serve"], "invalid choice: 'serve' (choose from "),
+        (["doctor", "--port"], "unrecognized arguments: --port"),
+        (["doctor", "now"], "unrecognized arguments: now"),
+    ],
+)
+def test_arguments_that_it_does_not_know(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        program.main([argument])
+        program.main(arguments)
     assert ended.value.code == 2
-    assert f"unrecognized arguments: {argument}" in capsys.readouterr().err
+    assert said in capsys.readouterr().err
 
 
 # --- a part of it fails --------------------------------------------------------------------------------

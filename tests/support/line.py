@@ -184,9 +184,17 @@ async def passages(room: Room, count: int, patience_s: float = 60.0) -> list[dic
 
 @asynccontextmanager
 async def line(
-    *, engine: Engine | None = None, switches: Switches | None = None, seed: int | None = None, **settings: Any
+    *,
+    engine: Engine | None = None,
+    switches: Switches | None = None,
+    seed: int | None = None,
+    deployments: tuple[str, ...] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Line]:
-    """Both, subscribed to each other; everything is gone afterwards. In virtual time, the date follows the loop."""
+    """Both, subscribed to each other; everything is gone afterwards. In virtual time, the date follows the loop.
+
+    `deployments`: those of the model, as on the emulator's command line; any by default.
+    """
     config = Config(
         acs_port=0,
         realtime_port=0,
@@ -194,6 +202,7 @@ async def line(
         realtime_key="realtime-key",
         switches=switches or Switches(),
         seed=seed,
+        deployments=deployments,
     )
     async with AsyncExitStack() as stack:
         loop = asyncio.get_running_loop()

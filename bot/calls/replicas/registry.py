@@ -7,6 +7,7 @@ for a replica that knows the record as it stands. An owner counts as alive while
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, get_args
 
@@ -27,6 +28,8 @@ OFF_BEAT_S = 0.013
 """Offset in seconds of recurring work from the 20 ms grid on which audio frames are sent."""
 REMEMBERED_S = 24 * 3600.0
 """How long secrets, ended calls and pending work are kept, in seconds: Event Grid repeats its events for a day."""
+LAST_EVENT = "last-event"
+"""Key of when Event Grid delivered an event last, in seconds of the wall clock."""
 OUTCOME_S = 30 * 24 * 3600.0
 """How long the outcome of a room's last call is kept, in seconds."""
 Stored = TypeVar("Stored")
@@ -293,8 +296,9 @@ class Registry:
     # --- events accepted and not handled yet ---------------------------------------------------------
 
     async def promise(self, event: CallReport) -> None:
-        """Keep an accepted event until `done`; a successor finds it."""
-        await self._state.put({f"event:{self.replica}:{event.event_id}": encode_event(event)}, REMEMBERED_S)
+        """Keep an accepted event until `done`; a successor finds it. The time of the last one is kept for a day."""
+        key = f"event:{self.replica}:{event.event_id}"
+        await self._state.put({key: encode_event(event), LAST_EVENT: str(time.time()).encode()}, REMEMBERED_S)
 
     async def done(self, event: CallReport) -> None:
         await self._state.remove(f"event:{self.replica}:{event.event_id}")
