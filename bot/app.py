@@ -14,7 +14,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from bot import health
+from bot import verifiers
 from bot.booth import BoothFactory
 from bot.calls.environment import CallAddresses
 from bot.calls.replicas.load import ReplicaLoad
@@ -40,8 +40,11 @@ from bot.resources import LIMITS, Resources, open_resources, required
 from bot.room_factory import RoomFactory
 from bot.room_plans import StoredRoomPlans
 from bot.tasks import Background, ServiceTasks
+from bot.telemetry import health
+from bot.telemetry import routes as metric_routes
+from bot.telemetry.telemetry import Telemetry
 from bot.ticket_agreement import TicketAgreement
-from http_serving.bearer_tokens import KeySet, TokenVerifier, event_grid_only, fetch_over_http
+from http_serving.bearer_tokens import TokenVerifier, event_grid_only
 from http_serving.callers import caller_network
 from http_serving.connection_limit import ConnectionLimit
 from http_serving.docs_page import add_docs
@@ -59,7 +62,7 @@ from media_streaming import routes as media_routes
 from rooms_admin import api as admin_routes
 from rooms_admin.api import RequestGuard, SpeakersAndAdmins
 from rooms_admin.auth.api_key_file import KeyFile
-from rooms_admin.auth.api_keys import Admins, ApiKeys, ClaimsOfToken, VerifyBearer
+from rooms_admin.auth.api_keys import Admins, ApiKeys
 from rooms_admin.auth.guest_keys import GuestKeys
 from rooms_admin.auth.join_attempts import JoinAttempts
 from rooms_admin.auth.refusal_log import RefusalLog
@@ -88,6 +91,7 @@ class Service:
     ticket_agreement: TicketAgreement | None
     """With replicas, which share a Redis."""
     load: ReplicaLoad
+    telemetry: Telemetry
     chores: Mapping[str, Callable[[], Coroutine[Any, Any, None]]]
     """What has to run while the service serves, by name."""
 
@@ -147,6 +151,7 @@ class Interpreter:
             resources = await open_resources(self._settings, self.feed, stack)
             service = build(self._settings, resources, self.connections)
             self.calls = service.calls
+            service.telemetry.watch_refusals(self.refusals)
             limits = RateLimits(self._settings, asyncio.get_running_loop().time)
             secret = ticket_secret(self._settings)
             self.door = Door(
@@ -181,16 +186,19 @@ def build(settings: Settings, resources: Resources, connections: ConnectionLimit
     translation = _translation(settings, resources.clients.model_sockets)
     capabilities = None if translation is None else translation.capabilities
     prices = _prices(settings)
+    telemetry = Telemetry() if prices is None else Telemetry(prices.cost, prices.currency)
     tasks, frame_timer, replica = ServiceTasks(), FrameTimer(), secrets.token_hex(8)
+    emit = telemetry.counting(deliveries.publish)
     factory = RoomFactory(
-        booths=_booths(settings, resources.clients.model_sockets, translation),
+        booths=_booths(settings, resources.clients.model_sockets, translation, telemetry),
         detectors=resources.detectors,
         frame_timer=frame_timer,
         feed=resources.feed,
-        keeper=WebhookEvents(storage.transcripts, deliveries.publish),
+        keeper=WebhookEvents(storage.transcripts, emit),
         archive=storage.transcripts,
         shared_rooms=SharedRooms(tasks.spawn),
-        emit=deliveries.publish,
+        emit=emit,
+        observe=telemetry.observed,
         identify=resources.identify_language,
         price=None if prices is None else prices.cost,
         clock=loop.time,
@@ -209,6 +217,7 @@ def build(settings: Settings, resources: Resources, connections: ConnectionLimit
         clock=loop.time,
         emit=factory.emit_call_event,
     )
+    telemetry.watch(resources, calls, frame_timer, connections)
     controller = InterpreterController(calls.commands, plans, capabilities)
     listener_rooms = ListenerRooms(
         storage.rooms.get, controller.state, lambda: calls.active_calls.all, resources.feed, loop.time
@@ -239,8 +248,18 @@ def build(settings: Settings, resources: Resources, connections: ConnectionLimit
         **({} if capabilities is None else {"capabilities": capabilities.run}),
         **({} if agreement is None else {"ticket agreement": agreement.run}),
     }
-    verifier = _acs_verifier(settings)
-    return Service(calls, controller, rooms, listener_rooms, verifier, capabilities, agreement, replica_load, chores)
+    return Service(
+        calls,
+        controller,
+        rooms,
+        listener_rooms,
+        verifiers.acs_verifier(settings),
+        capabilities,
+        agreement,
+        replica_load,
+        telemetry,
+        chores,
+    )
 
 
 def add_routes(
@@ -258,7 +277,8 @@ def add_routes(
     dispatcher, rooms, storage = service.calls.dispatcher, service.rooms, resources.storage
     office = TicketOffice(Tickets(secret_of_tickets))
     messages = TypedMessages(rooms.current, service.controller.message, resources.identify_language, limits.messages())
-    secret, event_grid = settings.event_grid_secret, _event_grid_verifier(settings)
+    secret, event_grid = settings.event_grid_secret, verifiers.event_grid_verifier(settings)
+    telemetry, token = service.telemetry, settings.metrics_token
     app.include_router(
         webhook_routes.router(
             dispatcher,
@@ -266,18 +286,19 @@ def add_routes(
             event_grid_secret=None if secret is None else secret.get_secret_value(),
             verify_event_grid=None if event_grid is None else event_grid_only(event_grid.verify),
             limits=limits.webhooks(),
+            counts=telemetry.webhook_counts,
         )
     )
     app.include_router(
         media_routes.router(
-            service.calls.media_sockets.serve,
+            telemetry.following(service.calls.media_sockets.serve),
             verify=service.verifier.verify,
             knows_secret=service.calls.media_sockets.knows,
             limits=limits.media(),
         )
     )
     app.include_router(listener_routes.router(door, resources.feed, messages.take, service.calls.open_microphone))
-    admins, admin_limits = Admins(keys, _entra(settings)), limits.admin()
+    admins, admin_limits = Admins(keys, verifiers.entra_verifier(settings)), limits.admin()
     guard = RequestGuard(admins, admin_limits, storage.idempotency)
     app.include_router(
         admin_routes.router(
@@ -312,6 +333,7 @@ def add_routes(
     app.state.not_found_page = pages.not_found
     active, agreement = service.calls.active_calls, service.ticket_agreement
     app.include_router(health.router(active, service.capabilities, storage.health, background, agreement, service.load))
+    app.include_router(metric_routes.router(telemetry.metrics, None if token is None else token.get_secret_value()))
     app.openapi_schema = complete_openapi(app.openapi())
 
 
@@ -330,44 +352,17 @@ def _code_lookup(rooms: RoomService, lookups: TokenBuckets, attempts: JoinAttemp
     return knows
 
 
-def _booths(settings: Settings, sockets: ModelSockets, translation: Translation | None) -> BoothFactory:
+def _booths(
+    settings: Settings, sockets: ModelSockets, translation: Translation | None, telemetry: Telemetry
+) -> BoothFactory:
     return booth_factory(
         sockets,
         settings.azure_ai_realtime_deployment,
         ConversationSettings(transcribe=settings.azure_ai_transcribe_deployment, voice=settings.azure_ai_voice),
         LIMITS,
         translation=translation,
+        follow=telemetry.follow,
     )
-
-
-def _acs_verifier(settings: Settings) -> TokenVerifier:
-    keys = KeySet(fetch_over_http(settings.acs_token_jwks_url), clock=asyncio.get_running_loop().time)
-    return TokenVerifier(settings.acs_token_issuer, settings.acs_token_audience, keys)
-
-
-def _entra(settings: Settings) -> VerifyBearer | None:
-    """Make the verifier of admins' Entra tokens; None unless the settings name their issuer."""
-    verifier = _verifier(settings.admin_token_issuer, settings.admin_token_audience, settings.admin_token_jwks_url)
-    if verifier is None:
-        return None
-
-    async def verify(authorization: str) -> ClaimsOfToken:
-        return (await verifier.verify(authorization)).all
-
-    return verify
-
-
-def _event_grid_verifier(settings: Settings) -> TokenVerifier | None:
-    return _verifier(
-        settings.event_grid_token_issuer, settings.event_grid_token_audience, settings.event_grid_token_jwks_url
-    )
-
-
-def _verifier(issuer: str | None, audience: str | None, keys: str | None) -> TokenVerifier | None:
-    """Make a verifier; None unless the settings give all three."""
-    if issuer is None or audience is None or keys is None:
-        return None
-    return TokenVerifier(issuer, audience, KeySet(fetch_over_http(keys)))
 
 
 def _prices(settings: Settings) -> Prices | None:

@@ -271,6 +271,8 @@ class Settings(BaseSettings):
     calls need 40 % of a core (benchmarks/README.md)."""
     drain_s: float = Field(default=20.0, ge=0)
     """Seconds that running utterances may take to finish when the service stops."""
+    metrics_token: Secret | None = None
+    """Token for `GET /metrics`, sent as `Authorization: Bearer …`; without it everybody is answered."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @property

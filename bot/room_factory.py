@@ -14,6 +14,7 @@ from bot.live_room.echo_detection import EchoDetector
 from bot.live_room.echo_meter import EchoMeter
 from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.live_room import LiveRoom
+from bot.live_room.ports import TranscriptSink
 from bot.live_room.shared_room import SharedRooms
 from bot.live_room.voice_activity import DetectorPool
 from bot.outputs.listener_publisher import ListenerPublisher
@@ -37,6 +38,8 @@ class RoomFactory:
     shared_rooms: SharedRooms
     emit: EmitEvent
     """Queues a webhook event."""
+    observe: Callable[[TranscriptSink], TranscriptSink]
+    """Wraps what records a room, so that it is counted."""
     identify: IdentifyLanguage
     """Names the language of a text."""
     price: Callable[[Mapping[str, int]], float] | None
@@ -64,7 +67,7 @@ class RoomFactory:
             booths=self.booths,
             detectors=self.detectors,
             frame_timer=self.frame_timer,
-            transcript=TranscriptWriter(self.keeper, room_id, began_at_ms),
+            transcript=self.observe(TranscriptWriter(self.keeper, room_id, began_at_ms)),
             audience=ListenerPublisher(self.feed, room_id, began_at_ms, self.emit),
             clock=self.clock,
             meter=UsageMeter(room.plan.usage_cap, self.price, room.used),

@@ -99,6 +99,8 @@ class Refusals:
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str, str]] = Counter()
         self._callers: set[str] = set()
+        self.totals: Counter[tuple[str, str]] = Counter()
+        """All refusals since the start, by endpoint and reason."""
 
     def begin(self, scope: Any) -> None:
         """Let `refused` work with the scope of a request."""
@@ -110,6 +112,7 @@ class Refusals:
         else:
             self._callers.add(caller)
         self._counts[caller, endpoint, reason] += 1
+        self.totals[endpoint, reason] += 1
 
     def report(self) -> list[Refusal]:
         """Log what was refused to each caller, and begin anew."""

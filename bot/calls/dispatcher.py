@@ -102,6 +102,11 @@ class Dispatcher:
         self._failed: list[_Queued] = []
         """Events to be handled again."""
 
+    @property
+    def waiting(self) -> int:
+        """Events that are to be handled."""
+        return self._inbox.qsize() + len(self._failed)
+
     async def run(self) -> None:
         """Handle queued events until cancelled."""
         while True:

@@ -13,6 +13,8 @@ import itertools
 import math
 from collections.abc import Callable
 
+from listeners.statistics import LatencyHistogram
+
 EARLY_S = 0.0005
 """How early a ring may be: timers of uvloop have whole milliseconds, and so fire up to half a millisecond early."""
 TICK_S = 0.005
@@ -27,6 +29,8 @@ class FrameTimer:
         self._order = itertools.count()
         self._wake = asyncio.Event()
         self._sleeping_until = 0.0
+        self.lateness = LatencyHistogram()
+        """How late it woke: the jitter of frames, and the lag of the event loop."""
 
     def alarm(self, ring: Callable[[float], None]) -> Alarm:
         """Return a new alarm. `ring(now)` is called in the event loop and must neither block nor raise."""
@@ -41,13 +45,16 @@ class FrameTimer:
                 alarm.ring(now)
             self._wake.clear()
             self._sleeping_until = self._next_tick(self._heap[0][0], now) if self._heap else float("inf")
-            timer = loop.call_at(self._sleeping_until, self._wake.set) if self._heap else None
+            due = self._sleeping_until
+            timer = loop.call_at(due, self._wake.set) if self._heap else None
             try:
                 await self._wake.wait()
             finally:
                 self._sleeping_until = 0.0
                 if timer is not None:
                     timer.cancel()
+            if (late := loop.time() - due) > -EARLY_S:  # otherwise an earlier alarm was set
+                self.lateness.observe(max(0.0, late))
 
     @staticmethod
     def _next_tick(deadline: float, now: float) -> float:

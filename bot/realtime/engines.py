@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.booth import BoothFactory, Deliver
@@ -14,13 +15,16 @@ from bot.realtime.conversation_messages import ConversationSettings
 from bot.realtime.conversation_session import CAPTIONS, CONVERSATION, ConversationSession
 from bot.realtime.engine_fallback import Engine, EngineFallback
 from bot.realtime.segmented_session import SegmentedSession
-from bot.realtime.session_base import RealtimeSession
+from bot.realtime.session_base import RealtimeSession, SessionCounters
 from bot.realtime.session_health import SessionHealth
+from bot.realtime.speech_backlog import BacklogCounters
 from bot.realtime.timeouts import BoothLimits
 from bot.realtime.translation_messages import TranslationSettings
 from bot.realtime.translation_session import TRANSLATION, TranslationSession
 
 SIMULTANEOUS = "simultaneous"
+
+FollowCounters = Callable[[object, BacklogCounters | SessionCounters], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ def booth_factory(
     rng: random.Random | None = None,
     *,
     translation: Translation | None = None,
+    follow: FollowCounters = lambda owner, counters: None,
 ) -> BoothFactory:
     """Return a factory that makes the booth of a lane.
 
@@ -48,6 +53,7 @@ def booth_factory(
         deployment: name of the Realtime model's deployment.
         rng: source of the jitter between attempts to reconnect.
         translation: for simultaneous lanes; without it they use conversations with short commits.
+        follow: called with each booth and each session that is made, and with its counters.
     """
     limits = limits or BoothLimits()
     spoken = settings or ConversationSettings()
@@ -56,6 +62,7 @@ def booth_factory(
     def conversation(lane: Lane, *, simultaneous: bool, text_only: bool) -> Engine:
         def session(instructions: str) -> RealtimeSession:
             whole = ConversationSession(lane, instructions, spoken, text_only=text_only)
+            follow(whole, whole.counters)
             return SegmentedSession(lane, whole) if simultaneous else whole
 
         def health() -> SessionHealth:
@@ -85,21 +92,29 @@ def booth_factory(
         if voice and simultaneous and translation is not None and (translation.despite_terms or not terms):
             refusal = translation.capabilities.refusal(lane.target)
             if refusal != NOT_LISTED:  # else the settings exclude it
-                engines.insert(0, _translating(sockets, lane, translation))
+                engines.insert(0, _translating(sockets, lane, translation, follow))
         fallback = EngineFallback(engines, limits)
         refused = None if refusal == NOT_LISTED else refusal
-        return RealtimeBooth(lane, instructions, deliver, fallback, limits, jitter, refused=refused)
+        made = RealtimeBooth(lane, instructions, deliver, fallback, limits, jitter, refused=refused)
+        follow(made, made.counters)
+        return made
 
     return booth
 
 
-def _translating(sockets: ModelSockets, lane: Lane, translation: Translation) -> Engine:
+def _translating(sockets: ModelSockets, lane: Lane, translation: Translation, follow: FollowCounters) -> Engine:
     deployment = translation.capabilities.deployment
+
+    def session(instructions: str) -> RealtimeSession:
+        made = TranslationSession(lane, translation.settings)
+        follow(made, made.counters)
+        return made
+
     return Engine(
         TRANSLATION,
         f"{TRANSLATION} {deployment}",
         lambda: sockets.translation(deployment),
-        lambda instructions: TranslationSession(lane, translation.settings),
+        session,
         lambda: SessionHealth(
             speaks=True,
             patience_s=None,

@@ -118,6 +118,11 @@ class WebhookDeliveries:
         self._waiting.append(OutgoingEvent(kind, room_id, milliseconds(self._now()), dict(data)))
         self._wake.set()
 
+    @property
+    def waiting(self) -> int:
+        """Events that are not stored yet."""
+        return len(self._waiting)
+
     async def flush(self) -> None:
         """Store the waiting events; on failure they are kept for the next time."""
         events = list(self._waiting)

@@ -149,6 +149,11 @@ class TranscriptRecorder:
             fields = {"items": len(self._buffer), "reason": type(error).__name__}
             logger.error("transcript items dropped at shutdown", extra=fields)
 
+    @property
+    def waiting(self) -> int:
+        """Items that are not stored yet."""
+        return len(self._buffer) + len(self._being_written)
+
     # --- recording: called in the loop, never blocks ----------------------------------------------
 
     def line(self, room_id: str, line: TranscriptLine) -> None:

@@ -48,6 +48,7 @@ def test_a_line_per_caller_however_many_refusals(caplog: pytest.LogCaptureFixtur
         ("INFO", "backend", {"/api rate_limited": 1}),
     ]
     assert refusals.report() == []
+    assert refusals.totals["/api", "unauthorized"] == 300, "for ever"
 
 
 def test_more_callers_than_anybody_reads_are_told_together() -> None:

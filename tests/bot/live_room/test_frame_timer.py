@@ -110,6 +110,18 @@ async def test_a_late_turn_serves_only_what_was_due_at_its_instant() -> None:
 
 
 @virtual_time
+async def test_how_late_it_woke_is_counted_unless_it_was_woken_early() -> None:
+    frame_timer = FrameTimer()
+    diary = Diary(frame_timer)
+    async with running(frame_timer):
+        diary.alarm("a", 3.0)
+        await asyncio.sleep(0.1)
+        diary.alarm("b", 0.5)
+        await asyncio.sleep(1)
+        assert frame_timer.lateness.read().counts[0] == frame_timer.lateness.read().count == 1
+
+
+@virtual_time
 async def test_one_that_always_asks_for_now_does_not_keep_the_others_from_their_turn() -> None:
     """The regression: a ring that asked for what was due already was served again in the same turn, for ever."""
     frame_timer = FrameTimer()

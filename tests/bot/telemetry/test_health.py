@@ -10,9 +10,9 @@ from fastapi import FastAPI
 
 from bot.calls.active_calls import ActiveCalls
 from bot.calls.replicas.load import ReplicaLoad
-from bot.health import router
 from bot.realtime.capabilities import Capabilities
 from bot.tasks import Background
+from bot.telemetry.health import router
 from storage.health import StoreHealth
 from tests.support.in_memory_stores import InMemoryKeyValue
 
