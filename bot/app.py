@@ -332,7 +332,11 @@ def add_routes(
     app.include_router(pages.routes())
     app.state.not_found_page = pages.not_found
     active, agreement = service.calls.active_calls, service.ticket_agreement
-    app.include_router(health.router(active, service.capabilities, storage.health, background, agreement, service.load))
+    clients = resources.clients
+    services = {"acs": clients.acs_calls.outcomes, "model": clients.model_sockets.outcomes}
+    app.include_router(
+        health.router(active, service.capabilities, storage.health, background, services, agreement, service.load)
+    )
     app.include_router(metric_routes.router(telemetry.metrics, None if token is None else token.get_secret_value()))
     app.openapi_schema = complete_openapi(app.openapi())
 

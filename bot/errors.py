@@ -1,4 +1,4 @@
-"""Errors of the bot that callers handle.
+"""Errors of the bot that callers handle, and a count of how requests to other services ended.
 
 InterpreterError
 ├── SettingsError       the service refuses to start
@@ -7,7 +7,10 @@ InterpreterError
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+
+UNKNOWN, OK = "unknown", "ok"
 
 
 class InterpreterError(Exception):
@@ -35,3 +38,17 @@ class CallError(InterpreterError):
         super().__init__(code, message)
         self.retryable = retryable
         self.retry_after_s = retry_after_s
+
+
+class RequestOutcomes:
+    """How requests to one service ended: all since the start, and the last."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        """By outcome: `OK`, or the code of what went wrong."""
+        self.last = UNKNOWN
+
+    def note(self, outcome: str = OK) -> None:
+        """Count a request."""
+        self.counts[outcome] += 1
+        self.last = outcome

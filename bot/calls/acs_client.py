@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from http import HTTPStatus
 
 from azure.communication.callautomation import (
     AudioFormat,
@@ -24,7 +25,7 @@ from azure.core.credentials import AzureKeyCredential
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError, ServiceRequestError, ServiceResponseError
 
-from bot.errors import CallError
+from bot.errors import OK, CallError, RequestOutcomes
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,8 @@ class AcsCalls:
     def __init__(self, client: CallAutomationClient, *, jitter: Callable[[], float] = random.random) -> None:
         self._client = client
         self._jitter = jitter
+        self.outcomes = RequestOutcomes()
+        """Of all requests; one about a call that is gone was answered all the same."""
 
     async def connect(
         self,
@@ -109,7 +112,7 @@ class AcsCalls:
         attempt = 0
         while True:
             try:
-                async with _asking(ATTEMPT_TIMEOUT_S):
+                async with self._asking(ATTEMPT_TIMEOUT_S):
                     properties = await self._client.connect_call(
                         callback_url,
                         room_id=acs_room_id,
@@ -135,7 +138,7 @@ class AcsCalls:
             CallError: ACS did not confirm it in time.
         """
         try:
-            async with _asking(HANG_UP_TIMEOUT_S):
+            async with self._asking(HANG_UP_TIMEOUT_S):
                 await self._client.get_call_connection(call_connection_id).hang_up(is_for_everyone=False)
         except CallError as error:
             if not _is_gone(error):
@@ -148,7 +151,7 @@ class AcsCalls:
             CallError: refused, or the connection is gone.
         """
         connection = self._client.get_call_connection(call_connection_id)
-        async with _asking(ASK_TIMEOUT_S):
+        async with self._asking(ASK_TIMEOUT_S):
             try:
                 await connection.stop_media_streaming(retry_total=0)
             except HttpResponseError as error:  # perhaps stopped already; then it can be started
@@ -163,7 +166,7 @@ class AcsCalls:
         """
         connection = self._client.get_call_connection(call_connection_id)
         try:
-            async with _asking(ASK_TIMEOUT_S):
+            async with self._asking(ASK_TIMEOUT_S):
                 properties = await connection.get_call_properties()
                 state = _text(getattr(properties.call_connection_state, "value", properties.call_connection_state))
                 if state not in STATES:
@@ -179,6 +182,28 @@ class AcsCalls:
 
     async def close(self) -> None:
         await self._client.close()
+
+    @asynccontextmanager
+    async def _asking(self, timeout_s: float) -> AsyncIterator[None]:
+        """Limit the time of a request, translate errors, and count the outcome.
+
+        Raises:
+            CallError: refused, unreachable, too slow, or an answer that makes no sense: on those the SDK, or what
+                reads its models, fails with whatever error.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                yield
+            self.outcomes.note()
+        except (HttpResponseError, ServiceRequestError, ServiceResponseError, TimeoutError) as error:
+            failure = _call_error(error)
+            refuses_all = getattr(error, "status_code", None) in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+            self.outcomes.note(failure.code if failure.retryable or refuses_all else OK)
+            raise failure from error
+        except Exception as error:  # what an answer that makes no sense leads to is not documented
+            logger.warning("answer of ACS not understood", extra={"reason": type(error).__name__})
+            self.outcomes.note("bad_answer")
+            raise CallError("bad_answer", "the answer of ACS makes no sense", retryable=True) from error
 
     def _pause(self, attempt: int, retry_after_s: float | None) -> float:
         """Return the pause in seconds: what ACS asks for, else full jitter, so that calls do not retry all at once."""
@@ -201,24 +226,6 @@ def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("not a text")
     return value
-
-
-@asynccontextmanager
-async def _asking(timeout_s: float) -> AsyncIterator[None]:
-    """Limit the time of a request, and translate errors.
-
-    Raises:
-        CallError: refused, unreachable, too slow, or an answer that makes no sense: on those the SDK, or what reads
-            its models, fails with whatever error.
-    """
-    try:
-        async with asyncio.timeout(timeout_s):
-            yield
-    except (HttpResponseError, ServiceRequestError, ServiceResponseError, TimeoutError) as error:
-        raise _call_error(error) from error
-    except Exception as error:  # what an answer that makes no sense leads to is not documented
-        logger.warning("answer of ACS not understood", extra={"reason": type(error).__name__})
-        raise CallError("bad_answer", "the answer of ACS makes no sense", retryable=True) from error
 
 
 def _call_error(error: HttpResponseError | ServiceRequestError | ServiceResponseError | TimeoutError) -> CallError:

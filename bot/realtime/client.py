@@ -12,7 +12,8 @@ import openai
 import websockets.asyncio.client  # noqa: F401  (what the SDK would import in the middle of the first call)
 from openai import AsyncOpenAI
 
-from bot.realtime.errors import SessionError
+from bot.errors import RequestOutcomes
+from bot.realtime.errors import SessionError, session_error
 
 if TYPE_CHECKING:
     from openai.types.websocket_connection_options import WebSocketConnectionOptions
@@ -108,6 +109,8 @@ class ModelSockets:
     def __init__(self, client: AsyncOpenAI, *, open_s: float, close_s: float) -> None:
         """`open_s`, `close_s`: seconds to wait for the handshakes."""
         self._client = client
+        self.outcomes = RequestOutcomes()
+        """Of all attempts to open a session."""
         options: dict[str, Any] = {
             "open_timeout": open_s,
             "close_timeout": close_s,
@@ -123,9 +126,18 @@ class ModelSockets:
 
     async def conversation(self, deployment: str) -> ModelSocket:
         manager = self._client.realtime.connect(model=deployment, websocket_connection_options=self.options)
-        return ModelSocket(await manager.enter())
+        return await self._open(manager.enter)
 
     async def translation(self, deployment: str) -> ModelSocket:
         translations = self._client.realtime.translations
         manager = translations.connect(model=deployment, websocket_connection_options=self.options)
-        return ModelSocket(await manager.enter())
+        return await self._open(manager.enter)
+
+    async def _open(self, enter: Callable[[], Awaitable[object]]) -> ModelSocket:
+        try:
+            connection = await enter()
+        except Exception as error:  # whatever the SDK and the socket raise; the caller handles it
+            self.outcomes.note(session_error(error).code)
+            raise
+        self.outcomes.note()
+        return ModelSocket(connection)

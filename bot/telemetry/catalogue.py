@@ -226,6 +226,14 @@ REFUSALS = Metric(
     "Requests and upgrades that were refused, by endpoint and error code.",
     ("endpoint", "reason"),
 )
+REQUESTS = Metric(
+    "interpreter_requests_total",
+    COUNTER,
+    "requests",
+    "Requests to ACS about calls (`acs`), and attempts to open a session of the model (`model`), by outcome: `ok`, or "
+    "what went wrong with the service. An answer about a call that is gone is `ok`.",
+    ("to", "outcome"),
+)
 WEBHOOK_EVENTS = Metric(
     "interpreter_webhook_events_total",
     COUNTER,
@@ -234,6 +242,7 @@ WEBHOOK_EVENTS = Metric(
     ("outcome",),
 )
 CONNECTIONS = Metric("interpreter_connections", GAUGE, "connections", "Connections open at the server.")
+STORE_WORKS = Metric("interpreter_store_works", GAUGE, "", "1 while the store works, 0 while it fails.")
 STORE_UNREADABLE = Metric(
     "interpreter_unreadable_records", GAUGE, "records", "Stored records that were found unreadable.", ("kind",)
 )

@@ -1,12 +1,19 @@
-"""Health checks: whether the process is alive, and whether it accepts new calls."""
+"""Health checks: whether the process is alive, and whether it accepts new calls.
+
+What all replicas depend on alike, ACS, the model and a shared store, is reported and makes none of them unready: with
+no replica ready, ACS could not dial again for the calls that go on.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from bot.calls.active_calls import ActiveCalls
 from bot.calls.replicas.load import ReplicaLoad
+from bot.errors import OK, RequestOutcomes
 from bot.realtime.capabilities import Capabilities
 from bot.tasks import Background
 from bot.ticket_agreement import TicketAgreement
@@ -18,10 +25,15 @@ def router(
     capabilities: Capabilities | None,
     store: StoreHealth,
     background: Background,
+    services: Mapping[str, RequestOutcomes],
     tickets: TicketAgreement | None = None,
     load: ReplicaLoad | None = None,
 ) -> APIRouter:
-    """Return the routes `/healthz`, `/readyz` and, given the load, `/load`."""
+    """Return the routes `/healthz`, `/readyz` and, given the load, `/load`.
+
+    Args:
+        services: what the service depends on, by name.
+    """
     routes = APIRouter(tags=["operations"])
 
     @routes.get("/healthz", summary="Whether the process is alive")
@@ -40,9 +52,8 @@ def router(
             # Without a ready replica ACS could not dial again for media, which needs no store.
             unusable = bool(store.problem) and not store.shared
             status = "draining" if not calls.accepting else "store_unavailable" if unusable else "ready"
-        body: dict[str, object] = {"status": status, "live_calls": len(calls)}
-        if store.problem:
-            body["store"] = store.problem
+        body: dict[str, object] = {"status": status, "live_calls": len(calls), "store": store.problem or OK}
+        body |= {name: outcomes.last for name, outcomes in services.items()}
         if store.unreadable:
             body["unreadable_records"] = store.unreadable
         if tickets is not None and tickets.differs:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Protocol
 
 from bot.calls.call import Call
+from bot.errors import RequestOutcomes
 from bot.live_room.voice_activity import DetectorPool
 from bot.realtime.booth import RealtimeBooth
 from bot.realtime.session_base import SessionRules
@@ -85,7 +86,13 @@ def stores(recorder: TranscriptRecorder, deliveries: WebhookDeliveries, health: 
     """Read what waits for the store, what was lost on the way, and what cannot be read in it."""
     yield from _by_label(catalogue.QUEUED_ITEMS, {"transcripts": recorder.waiting, "webhooks": deliveries.waiting})
     yield from _by_label(catalogue.LOST_ITEMS, {"transcripts": recorder.lost, "webhooks": deliveries.lost})
+    yield Reading(catalogue.STORE_WORKS, not health.problem)
     yield from _by_label(catalogue.STORE_UNREADABLE, health.unreadable)
+
+
+def requests(to: str, outcomes: RequestOutcomes) -> Iterator[Reading]:
+    """Read how requests to another service ended."""
+    return (Reading(catalogue.REQUESTS, number, (to, outcome)) for outcome, number in outcomes.counts.items())
 
 
 def connections(opened: Sized) -> Iterator[Reading]:

@@ -78,7 +78,7 @@ class Telemetry:
 
     def watch(self, resources: Resources, calls: CallService, timer: FrameTimer, connections: Sized) -> None:
         """Read these parts from now on."""
-        storage = resources.storage
+        storage, clients = resources.storage, resources.clients
         for read in (
             lambda: sources.calls(calls.active_calls, calls.dispatcher.waiting),
             lambda: sources.media_streams(self.streams),
@@ -88,6 +88,8 @@ class Telemetry:
             lambda: sources.stores(storage.transcripts, resources.deliveries, storage.health),
             lambda: sources.listeners(resources.feed),
             lambda: sources.connections(connections),
+            lambda: sources.requests("acs", clients.acs_calls.outcomes),
+            lambda: sources.requests("model", clients.model_sockets.outcomes),
         ):
             self.metrics.read(read)
 

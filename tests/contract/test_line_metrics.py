@@ -22,6 +22,9 @@ async def test_a_meeting_is_seen_through_its_metrics(english: bytes) -> None:
                 assert response.status == 401
             async with running.http.get(f"{running.base_url}/metrics") as response:
                 text = await response.text()
+            async with running.http.get(f"{running.base_url}/readyz") as response:
+                ready = await response.json()
+    assert (ready["status"], ready["store"], ready["acs"], ready["model"]) == ("ready", "ok", "ok", "ok")
     families = {family.name: family for family in text_string_to_metric_families(text)}
     assert families.keys() >= {metric.name.removesuffix("_total") for metric in METRICS}
 
@@ -39,6 +42,8 @@ async def test_a_meeting_is_seen_through_its_metrics(english: bytes) -> None:
     assert value("interpreter_media_audio_seconds_total", fate="sent") > 0.5
     assert value("interpreter_model_audio_seconds_total", fate="taken") > 0.5
     assert value("interpreter_model_messages_total", kind="garbage") == 0
+    assert value("interpreter_requests_total", to="acs", outcome="ok") > 0
+    assert value("interpreter_requests_total", to="model", outcome="ok") > 0
     assert value("interpreter_frame_lateness_seconds_count") > 10
     assert value("interpreter_webhook_events_total", outcome="delivered") > 0
     assert value("interpreter_refusals_total", endpoint="/api", reason="unauthorized") == 1

@@ -248,6 +248,25 @@ def test_what_is_refused_for_good_is_not_asked_again(status: int, code: str | No
 
 
 @virtual_time
+async def test_it_is_known_whether_acs_answers() -> None:
+    client = FakeClient(
+        refused(503), JOINED, refused(404, "8522"), refused(401, "7509"), ServiceRequestError("refused"), None, HANGS
+    )
+    acs = calls(client)
+    assert acs.outcomes.last == "unknown"
+    for expected in ("ok", "ok", "acs_7509", "unreachable", "ok", "timeout"):
+        try:
+            if client.asked:
+                await acs.hang_up("connection-1")
+            else:
+                await acs.connect("99", "https://bot/webhooks/calls/s", "wss://bot/media/s", "room-1", REQUEST)
+        except CallError:
+            pass
+        assert acs.outcomes.last == expected
+    assert acs.outcomes.counts == {"acs_503": 1, "ok": 3, "acs_7509": 1, "unreachable": 1, "timeout": 1}
+
+
+@virtual_time
 async def test_after_the_last_attempt_the_last_failure_is_told() -> None:
     client = FakeClient(refused(503), refused(503), refused(503), ServiceRequestError("refused"))
     with pytest.raises(CallError) as caught:

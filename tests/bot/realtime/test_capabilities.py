@@ -103,3 +103,12 @@ async def test_asking_can_be_cancelled() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert capabilities.report()["state"] == "not_asked"
+
+
+async def test_it_is_known_whether_the_model_can_be_reached() -> None:
+    async with build_client("http://127.0.0.1:1", KEY) as client:
+        sockets = ModelSockets(client, open_s=1.0, close_s=0.2)
+        assert sockets.outcomes.last == "unknown"
+        with pytest.raises(OSError):
+            await sockets.conversation("realtime")
+        assert sockets.outcomes.counts == {"unreachable": 1}

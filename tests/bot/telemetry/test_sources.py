@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from bot.calls.state_machine import CallState
+from bot.errors import RequestOutcomes
 from bot.live_room.frame_timer import FrameTimer
 from bot.live_room.voice_activity import DetectorPool
 from bot.realtime.speech_backlog import BacklogCounters
@@ -79,10 +80,21 @@ def test_stores_and_doors_are_read() -> None:
         ("lost_items_total", "transcripts"): 1,
         ("lost_items_total", "webhooks"): 2,
         ("unreadable_records", "room"): 1,
+        ("store_works",): 1,
     }
     assert values(sources.refusals(refusals)) == {("refusals_total", "/api", "unauthorized"): 1}
     assert values(sources.connections(range(7))) == {("connections",): 7}
     assert values(sources.webhook_events(WebhookCounts(stale=2)))["webhook_events_total", "stale"] == 2
+
+
+def test_requests_to_other_services_are_read_by_outcome() -> None:
+    outcomes = RequestOutcomes()
+    outcomes.note()
+    outcomes.note("timeout")
+    assert values(sources.requests("acs", outcomes)) == {
+        ("requests_total", "acs", "ok"): 1,
+        ("requests_total", "acs", "timeout"): 1,
+    }
 
 
 def test_listeners_and_detectors_are_read() -> None:
