@@ -56,6 +56,8 @@ from http_serving.security_headers import SecurityHeaders
 from listeners import routes as listener_routes
 from listeners.feed import Feed
 from listeners.page_routes import KnowsCode, Pages
+from listeners.relay.relay import Relay
+from listeners.rooms import FindRoom
 from listeners.sockets.door import Door
 from listeners.tickets import Tickets
 from media_streaming import routes as media_routes
@@ -84,7 +86,8 @@ class Service:
     calls: CallService
     controller: InterpreterController
     rooms: RoomService
-    listener_rooms: ListenerRooms
+    find_room: FindRoom
+    """For listeners."""
     verifier: TokenVerifier
     capabilities: Capabilities | None
     """Of the translation deployment, if the settings name one."""
@@ -154,9 +157,7 @@ class Interpreter:
             service.telemetry.watch_refusals(self.refusals)
             limits = RateLimits(self._settings, asyncio.get_running_loop().time)
             secret = ticket_secret(self._settings)
-            self.door = Door(
-                Tickets(secret), service.listener_rooms.find, closest, self.feed, count_refusal=limits.unproven
-            )
+            self.door = Door(Tickets(secret), service.find_room, closest, self.feed, count_refusal=limits.unproven)
             # In a thread: FastAPI and pydantic read source files to describe the routes.
             await asyncio.to_thread(
                 add_routes,
@@ -248,11 +249,15 @@ def build(settings: Settings, resources: Resources, connections: ConnectionLimit
         **({} if capabilities is None else {"capabilities": capabilities.run}),
         **({} if agreement is None else {"ticket agreement": agreement.run}),
     }
+    find_room: FindRoom = listener_rooms.find
+    if storage.channels is not None:
+        relay = Relay(storage.channels, replica, resources.feed, loop.time, time.time)
+        find_room, chores["relay"] = relay.finding(find_room), relay.run
     return Service(
         calls,
         controller,
         rooms,
-        listener_rooms,
+        find_room,
         verifiers.acs_verifier(settings),
         capabilities,
         agreement,

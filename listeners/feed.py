@@ -19,9 +19,8 @@ hour after everybody has gone.
 from __future__ import annotations
 
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -29,7 +28,7 @@ from listeners.audio_channels import FLOOR, AudioChannel, FanOut, Nobody
 from listeners.messages import CaptionMessage, InterpreterSignal, Line, Signal
 from listeners.readers import AudioEncoding, AudioReader, CaptionReader, Reader, SignalReader, Wakes
 from listeners.room_signals import RoomSignals
-from listeners.rooms import RoomState, UnusedRooms
+from listeners.rooms import CaptionLog, FollowedRoom, FollowedRooms, RoomState, StateChanged, WantedChanged
 from listeners.statistics import Statistics
 
 AUDIO_LIMIT_MS = 1_000
@@ -43,41 +42,7 @@ SIGNAL_LIMIT = 100
 REPLAYED_LINES = 200
 """Lines of a room that late joiners get: ten minutes with two languages and ten utterances a minute."""
 
-PINNED_LINES = 50
-"""Pinned lines of a room: the interpreter's announcements, one or two in each language."""
-
-
-_Kept = tuple[Line, tuple[str, ...]]
-"""A line, and the languages whose readers it is for."""
-StateChanged = Callable[[RoomState], None]
-"""Takes the new state of a room."""
-WantedChanged = Callable[[frozenset[str], frozenset[str]], None]
-"""Takes the languages of which somebody reads captions or hears audio, and those of which somebody hears audio."""
-
-
-@dataclass(slots=True, eq=False)
-class _Room:
-    calls: int
-    log: OrderedDict[tuple[str, str], _Kept]
-    captions: set[CaptionReader]
-    signals: set[SignalReader]
-    audio: dict[str, AudioChannel]
-    pinned: OrderedDict[tuple[str, str], _Kept]
-    """Lines replayed to everybody who joins during the call, however late."""
-    wanted: Counter[str]
-    """How many readers there are of the captions or the audio of each language."""
-    watchers: list[WantedChanged]
-    sockets: set[StateChanged]
-    known_from: int
-    """Position after which every line of the room is kept."""
-    state: RoomSignals = field(default_factory=RoomSignals)
-    told: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())  # what the watchers were told last
-
-    @property
-    def readers(self) -> list[Reader[Any]]:
-        channels = self.audio.values()
-        audio = [reader for channel in channels for readers in channel.readers.values() for reader in readers]
-        return [*self.captions, *self.signals, *audio]
+Published = Line | Signal | RoomState
 
 
 class Feed:
@@ -98,10 +63,11 @@ class Feed:
         self._captions_lost_limit = captions_lost_limit
         self._signal_limit = signal_limit
         self._replayed_lines = replayed_lines
-        self._rooms: dict[str, _Room] = {}
-        self._unused = UnusedRooms(wall_clock)
+        self._rooms = FollowedRooms(self._new_room, wall_clock)
         self.listeners_changed: Callable[[str], None] = lambda room_id: None
         """Called with the id of a room when a reader of captions or of audio has come or gone."""
+        self.tap: Callable[[str, Published], None] = lambda room_id, published: None
+        """Takes the id of a room and what this process publishes in it, but audio, for other processes."""
         self._wall_clock = wall_clock
         self._wakes = Wakes()
         self._position = 0
@@ -112,7 +78,7 @@ class Feed:
 
     def statistics(self) -> Statistics:
         rooms, lost, latencies = self._rooms, self._fan_out.dropped_frames, self._fan_out.latencies.read()
-        used, readers = len(rooms) - len(self._unused), sum(len(room.readers) for room in rooms.values())
+        used, readers = rooms.used, sum(len(room.readers) for room in rooms.values())
         return Statistics(used, readers, self._published, lost, self._dropped_lines, self._cut, latencies)
 
     # --- publishing ------------------------------------------------------------------------------------
@@ -124,7 +90,9 @@ class Feed:
             readers_changed: called whenever a language gets its first reader or loses its last; at once if there are
                 readers. A reader without a language reads what there is, and asks for none.
         """
-        room = self._room(room_id)
+        room = self._rooms.opened(room_id)
+        if not room.calls:  # another process may have signalled what nobody will end
+            self._publish(room_id, room.state.call_ended(self._now_us()))
         room.calls += 1
         room.watchers.append(readers_changed)
         if room.wanted:
@@ -137,37 +105,34 @@ class Feed:
             return
         if readers_changed in room.watchers:
             room.watchers.remove(readers_changed)
-        self._signal(room, room.state.call_ended(self._now_us()))
+        self._publish(room_id, room.state.call_ended(self._now_us()))
         room.calls = max(0, room.calls - 1)
         if not room.calls:
-            room.pinned.clear()
-        self._forget_if_unused(room_id)
+            room.log.unpin()
+        self._rooms.forget_if_unused(room_id)
 
-    def caption(
-        self, caption: CaptionMessage, languages: tuple[str, ...] = (), *, pinned: bool = False, position: int = 0
-    ) -> None:
+    def caption(self, caption: CaptionMessage, languages: tuple[str, ...] = (), *, pinned: bool = False) -> None:
         """Publish the latest revision of a line; a pinned line is replayed while the call lasts.
 
         Args:
             languages: whose readers it is for, if not only those of its own language.
-            position: that which another process has given it; 0 for a line of this process.
         """
         room = self._rooms.get(caption.room_id)
         if room is None:
             return
-        self._position = max(self._position, position) if position else self._next_position()
+        line = Line(self._next_position(), caption, languages, pinned=pinned)
+        room.log.keep(line)
+        self._put(room, line)
+        self.tap(caption.room_id, line)
+
+    def _put(self, room: FollowedRoom, line: Line) -> None:
         self._published += 1
-        line = Line(position or self._position, caption, pinned=pinned)
-        languages = languages or (caption.language,)
-        key = caption.utterance_id, caption.language
-        log, limit = (room.pinned, PINNED_LINES) if pinned else (room.log, self._replayed_lines)
-        log.pop(key, None)
-        log[key] = line, languages
-        if len(log) > limit:
-            forgotten, _ = log.popitem(last=False)[1]
-            room.known_from = max(room.known_from, forgotten.position)
         for reader in list(room.captions):
-            self._dropped_lines += reader.put(line, languages)
+            self._dropped_lines += reader.put(line)
+
+    def _new_room(self) -> FollowedRoom:
+        log = CaptionLog(self._replayed_lines, self._next_position())
+        return FollowedRoom(0, log, set(), set(), {}, Counter(), [], set())
 
     def _next_position(self) -> int:
         self._position = max(self._position + 1, self._now_us())
@@ -209,26 +174,28 @@ class Feed:
     def voice_begins(self, room_id: str, speaker_id: str, language: str) -> None:
         """Note that a speaker's interpretation is about to play on one more channel."""
         if (room := self._rooms.get(room_id)) is not None:
-            self._signal(room, room.state.voice_begins(speaker_id, language, self.due_us(room_id, language)))
+            at_us = self.due_us(room_id, language)
+            self._publish(room_id, room.state.voice_begins(speaker_id, language, at_us))
 
     def voice_ends(self, room_id: str, speaker_id: str, language: str) -> None:
         if (room := self._rooms.get(room_id)) is not None:
-            self._signal(room, room.state.voice_ends(speaker_id, language, self.due_us(room_id, language)))
+            at_us = self.due_us(room_id, language)
+            self._publish(room_id, room.state.voice_ends(speaker_id, language, at_us))
 
     def lane_served(self, room_id: str, speaker_id: str, language: str, engine: str, reason: str) -> None:
         """Signal that a lane is served by another engine (empty: by none), or, without a reason, as requested again."""
         if (room := self._rooms.get(room_id)) is not None:
-            self._signal(room, room.state.lane_served(speaker_id, language, engine, reason))
+            self._publish(room_id, room.state.lane_served(speaker_id, language, engine, reason))
 
     def interpreter(self, room_id: str, signal: InterpreterSignal) -> None:
         """Signal what the interpreter does, if that is news."""
         if (room := self._rooms.get(room_id)) is not None:
-            self._signal(room, room.state.interpreter_does(signal))
+            self._publish(room_id, room.state.interpreter_does(signal))
 
     def speaking(self, room_id: str, speakers: frozenset[str]) -> None:
         """Signal who has begun or ceased to speak."""
         if (room := self._rooms.get(room_id)) is not None:
-            self._signal(room, room.state.speak(speakers))
+            self._publish(room_id, room.state.speak(speakers))
 
     def present(self, room_id: str) -> tuple[InterpreterSignal, frozenset[str]]:
         """Return what the interpreter of a room does, and who speaks."""
@@ -241,6 +208,7 @@ class Feed:
         room = self._rooms.get(room_id)
         for changed in () if room is None else list(room.sockets):
             changed(state)
+        self.tap(room_id, state)
 
     def close_room(self, room_id: str, reason: str) -> None:
         """Close the readers of a room that has ended, and forget it."""
@@ -253,12 +221,16 @@ class Feed:
             self._close(room_id, reason)
 
     def _close(self, room_id: str, reason: str) -> None:
-        room = self._rooms.pop(room_id, None)
-        self._unused.discard(room_id)
+        room = self._rooms.closed(room_id)
         for reader in () if room is None else room.readers:
             reader.close(reason)
 
-    def _signal(self, room: _Room, signals: Sequence[Signal]) -> None:
+    def _publish(self, room_id: str, signals: Sequence[Signal]) -> None:
+        self._signal(self._rooms[room_id], signals)
+        for signal in signals:
+            self.tap(room_id, signal)
+
+    def _signal(self, room: FollowedRoom, signals: Sequence[Signal]) -> None:
         for signal in signals:
             self._published += 1
             for reader in list(room.signals):
@@ -266,6 +238,50 @@ class Feed:
 
     def _now_us(self) -> int:
         return round(self._wall_clock() * 1_000_000)
+
+    # --- other processes -------------------------------------------------------------------------------
+
+    def in_use(self) -> list[str]:
+        """Return the rooms that have a call or listeners here."""
+        return [room_id for room_id, room in self._rooms.items() if room.used]
+
+    def hold(self, room_id: str, held: bool) -> None:
+        """Keep a room, used or not, for what other processes publish in it; or no longer."""
+        self._rooms.opened(room_id).held = held
+        self._rooms.forget_if_unused(room_id)
+
+    def has_call(self, room_id: str) -> bool:
+        """Return whether a call publishes into a room here."""
+        return (room := self._rooms.get(room_id)) is not None and room.calls > 0
+
+    def kept(self, room_id: str) -> tuple[list[Line], int, list[Signal]]:
+        """Return what another process needs to go on from: lines, the position since which all are here, signals."""
+        room = self._rooms.get(room_id)
+        return ([], 0, []) if room is None else (room.log.since(0), room.log.known_from, room.state.everything())
+
+    def take(self, room_id: str, lines: Sequence[Line], known_from: int | None = None) -> None:
+        """Publish lines of another process. With `known_from` they are all it has kept, some of which may be known."""
+        room = self._rooms.get(room_id)
+        if room is None:
+            return
+        for line in room.log.take(lines, known_from):
+            self._position = max(self._position, line.position)
+            self._put(room, line)
+
+    def take_signals(self, room_id: str, signals: Sequence[Signal], *, complete: bool = False) -> None:
+        """Publish signals of another process; those that are complete say all that holds now."""
+        if (room := self._rooms.get(room_id)) is not None:
+            self._signal(room, room.state.take(signals, self._now_us() if complete else None))
+
+    def count_elsewhere(self, room_id: str, by_language: Mapping[str, int]) -> None:
+        """Note how many listen at other processes: they count, and want their languages, as those here do."""
+        room = self._rooms.get(room_id)
+        if room is None or room.elsewhere == by_language:
+            return
+        before, room.elsewhere = room.elsewhere, by_language
+        for language in before.keys() ^ by_language.keys():
+            room.count(language, 1 if language in by_language else -1)
+        self.listeners_changed(room_id)
 
     # --- reading ---------------------------------------------------------------------------------------
 
@@ -276,22 +292,22 @@ class Feed:
             language: only lines for its readers: in this language, else in another variety of it; None: all lines.
             since: position of the last line seen; 0 for none.
         """
-        room = self._room(room_id)
-        kept = sorted((*room.pinned.values(), *room.log.values()), key=lambda kept: kept[0].position)
-        missed = [(line.replayed, languages) for line, languages in kept if line.position > since]
+        room = self._rooms.opened(room_id)
+        missed = room.log.since(since)
         limit = max(self._caption_limit, len(missed))
-        reader = CaptionReader(partial(self._left, room_id), self._wakes, language, limit, self._captions_lost_limit)
-        for line, languages in missed:
-            reader.put(line, languages)
+        leave, lost_limit = partial(self._left, room_id), self._captions_lost_limit
+        reader = CaptionReader(leave, self._wakes, language, limit, lost_limit, since)
+        for line in missed:
+            reader.put(line.replayed)
         room.captions.add(reader)
         self.listeners_changed(room_id)
-        self._count(room, language, 1)
+        room.count(language, 1)
         return reader
 
     def keeps_all_since(self, room_id: str, position: int) -> bool:
         """Return whether all lines of a room after a position are still kept."""
         room = self._rooms.get(room_id)
-        return room is not None and room.known_from <= position
+        return room is not None and room.log.known_from <= position
 
     def read_audio(
         self,
@@ -301,26 +317,27 @@ class Feed:
         own_voice: str = "",
     ) -> AudioReader:
         """Read the audio of a channel from now on, a language's or `FLOOR`, without what `own_voice` says."""
-        room = self._room(room_id)
+        room = self._rooms.opened(room_id)
         leave, latencies = partial(self._left, room_id), self._fan_out.latencies
         reader = AudioReader(leave, channel, encoding, own_voice, self._audio_limit_ms, latencies)
         room.audio.setdefault(channel, AudioChannel()).readers.setdefault(encoding, {})[reader] = None
         self.listeners_changed(room_id)
-        self._count(room, None if channel == FLOOR else channel, 1)
+        room.count(None if channel == FLOOR else channel, 1)
         return reader
 
     def listeners(self, room_id: str) -> dict[str, int]:
         """Count who follows a room by language; somebody who hears and reads a language counts once."""
         room = self._rooms.get(room_id)
-        if room is None:
-            return {}
-        reading = Counter(reader.language for reader in room.captions if reader.language is not None)
-        hearing = Counter({name: channel.listeners for name, channel in room.audio.items() if name != FLOOR})
-        return dict(sorted((reading | hearing).items()))
+        return {} if room is None else dict(sorted((room.here() + Counter(room.elsewhere)).items()))
+
+    def listeners_here(self, room_id: str) -> dict[str, int]:
+        """Count those who are connected to this process."""
+        room = self._rooms.get(room_id)
+        return {} if room is None else dict(room.here())
 
     def read_signals(self, room_id: str) -> SignalReader:
         """Read signals, beginning with those that describe the current state."""
-        room = self._room(room_id)
+        room = self._rooms.opened(room_id)
         reader = SignalReader(partial(self._left, room_id), self._wakes, self._signal_limit)
         for signal in room.state.current():
             reader.put(signal)
@@ -334,38 +351,14 @@ class Feed:
 
     def watch_room(self, room_id: str, changed: StateChanged) -> Callable[[], None]:
         """Call `changed` with each new state of a room, until the function that is returned is called."""
-        self._room(room_id).sockets.add(changed)
+        self._rooms.opened(room_id).sockets.add(changed)
 
         def leave() -> None:
             if (room := self._rooms.get(room_id)) is not None:
                 room.sockets.discard(changed)
-                self._forget_if_unused(room_id)
+                self._rooms.forget_if_unused(room_id)
 
         return leave
-
-    # --- rooms -----------------------------------------------------------------------------------------
-
-    def _room(self, room_id: str) -> _Room:
-        self._forget(self._unused.too_old())
-        self._unused.discard(room_id)
-        room = self._rooms.get(room_id)
-        if room is None:
-            room = self._rooms[room_id] = _Room(
-                0, OrderedDict(), set(), set(), {}, OrderedDict(), Counter(), [], set(), self._next_position()
-            )
-        return room
-
-    @staticmethod
-    def _count(room: _Room, language: str | None, by: int) -> None:
-        """Count a reader of a language in or out, and tell the calls if it is the first or was the last of its kind."""
-        if language is None:
-            return
-        room.wanted[language] += by
-        if not room.wanted[language]:
-            del room.wanted[language]
-        before, room.told = room.told, (frozenset(room.wanted), frozenset(room.audio))
-        for changed in list(room.watchers) if room.told != before else ():
-            changed(*room.told)
 
     def _left(self, room_id: str, reader: Reader[Any]) -> None:
         if reader.reason == "too_slow":
@@ -376,7 +369,7 @@ class Feed:
         self.listeners_changed(room_id)
         if isinstance(reader, CaptionReader):
             room.captions.discard(reader)
-            self._count(room, reader.language, -1)
+            room.count(reader.language, -1)
         elif isinstance(reader, SignalReader):
             room.signals.discard(reader)
         elif isinstance(reader, AudioReader):
@@ -384,15 +377,5 @@ class Feed:
             channel.remove(reader)
             if not channel.readers:
                 del room.audio[reader.channel]
-            self._count(room, None if reader.channel == FLOOR else reader.channel, -1)
-        self._forget_if_unused(room_id)
-
-    def _forget_if_unused(self, room_id: str) -> None:
-        room = self._rooms[room_id]
-        if room.calls or room.readers or room.sockets:
-            return
-        self._forget(self._unused.add(room_id) if room.log else [room_id])
-
-    def _forget(self, room_ids: list[str]) -> None:
-        for room_id in room_ids:
-            del self._rooms[room_id]
+            room.count(None if reader.channel == FLOOR else reader.channel, -1)
+        self._rooms.forget_if_unused(room_id)

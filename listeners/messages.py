@@ -33,20 +33,36 @@ class CaptionMessage(msgspec.Struct, frozen=True, tag_field="event", tag="captio
 class Line:
     """A caption with its position, as it is sent. The JSON is made once for all readers."""
 
-    def __init__(self, position: int, caption: CaptionMessage, *, pinned: bool = False, history: bool = False) -> None:
+    def __init__(
+        self,
+        position: int,
+        caption: CaptionMessage,
+        languages: tuple[str, ...] = (),
+        *,
+        pinned: bool = False,
+        history: bool = False,
+    ) -> None:
+        """`languages`: whose readers it is for, if not only those of its own language."""
         self.position = position
         """Microseconds since the Unix epoch, about: later lines have higher ones, whichever process published them."""
         self.caption = caption
-        self._pinned = pinned
+        self.languages = languages or (caption.language,)
+        self.pinned = pinned
+        """Whether it is replayed while the call lasts, however late somebody comes."""
         self._history = history
         self._encoded = ""
         self._replayed: Line | None = None
 
     @property
+    def key(self) -> tuple[str, str]:
+        """Its utterance and its language, which all its revisions have in common."""
+        return self.caption.utterance_id, self.caption.language
+
+    @property
     def replayed(self) -> Line:
         """The same line for a reader who was not there when it was published."""
         if self._replayed is None:
-            self._replayed = Line(self.position, self.caption, pinned=self._pinned, history=True)
+            self._replayed = Line(self.position, self.caption, self.languages, pinned=self.pinned, history=True)
         return self._replayed
 
     @property
@@ -54,7 +70,7 @@ class Line:
         """The caption message in JSON."""
         if not self._encoded:
             fields = msgspec.structs.asdict(self.caption)
-            shown = {"typed": self.caption.typed, "history": self._history, "pinned": self._pinned}
+            shown = {"typed": self.caption.typed, "history": self._history, "pinned": self.pinned}
             del fields["typed"]
             fields |= {"position": str(self.position)} | {name: True for name, is_so in shown.items() if is_so}
             self._encoded = msgspec.json.encode({"event": "caption", **fields}).decode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
@@ -185,22 +185,24 @@ class AudioReader(Reader[SharedFrame]):
 class CaptionReader(Reader[Line]):
     """Lines of one language or of all. Their positions only increase."""
 
-    def __init__(self, leave: Leave, wakes: Wakes, language: str | None, limit: int, lost_limit: int) -> None:
+    def __init__(
+        self, leave: Leave, wakes: Wakes, language: str | None, limit: int, lost_limit: int, since: int
+    ) -> None:
+        """`since`: position of the last line that is known to the reader."""
         super().__init__(leave)
         self._wakes = wakes
         self.language = language
+        self._since = since
         self._lines: OrderedDict[tuple[str, str], Line] = OrderedDict()
         self._limit = limit
         self._lost_limit = lost_limit
 
-    def put(self, line: Line, languages: Sequence[str]) -> int:
-        """Add a line that is for the readers of these languages; return how many were dropped."""
-        caption = line.caption
-        if self.language is not None and self.language not in languages:
+    def put(self, line: Line) -> int:
+        """Add a line, if it is for this reader; return how many were dropped."""
+        if line.position <= self._since or (self.language is not None and self.language not in line.languages):
             return 0
-        key = caption.utterance_id, caption.language
-        self._lines.pop(key, None)  # an earlier revision that was not read is replaced, which loses nothing
-        self._lines[key] = line
+        self._lines.pop(line.key, None)  # an earlier revision that was not read is replaced, which loses nothing
+        self._lines[line.key] = line
         lost = 0
         if len(self._lines) > self._limit:
             self._lines.popitem(last=False)

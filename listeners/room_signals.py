@@ -60,6 +60,43 @@ class RoomSignals:
         changed, self.speaking = self.speaking ^ speakers, speakers
         return [SpeakingSignal(speaker, speaker in speakers) for speaker in sorted(changed)]
 
+    def everything(self) -> list[Signal]:
+        """Return all that holds, for another process."""
+        speaking = [SpeakingSignal(speaker, True) for speaker in sorted(self.speaking)]
+        return [*self.current(), *speaking, self.interpreter]
+
+    def take(self, signals: Sequence[Signal], complete_at_us: int | None = None) -> list[Signal]:
+        """Note what another process has signalled.
+
+        Args:
+            complete_at_us: the signals are all that holds now, at this time in µs; whatever is missing has ended.
+        """
+        news = [one for signal in signals for one in self._take(signal)]
+        if complete_at_us is None:
+            return news
+        held = {(one.speaker_id, one.language) for one in signals if isinstance(one, SignalMessage)}
+        for speaker, language in self._suppressed.keys() - held:
+            news += self.voice_ends(speaker, language, complete_at_us)
+        held = {(one.speaker_id, one.language) for one in signals if isinstance(one, LaneSignal)}
+        for speaker, language in self._degraded.keys() - held:
+            news += self.lane_served(speaker, language, "", "")
+        return [*news, *self.speak(frozenset(one.speaker_id for one in signals if isinstance(one, SpeakingSignal)))]
+
+    def _take(self, signal: Signal) -> Sequence[Signal]:
+        match signal:
+            case SignalMessage("suppress_original", speaker, language, at_us):
+                known = (speaker, language) in self._suppressed
+                return [] if known else self.voice_begins(speaker, language, at_us)
+            case SignalMessage(_, speaker, language, at_us):
+                return self.voice_ends(speaker, language, at_us)
+            case LaneSignal(_, speaker, language, engine, reason):
+                known = self._degraded.get((speaker, language)) == signal
+                return [] if known else self.lane_served(speaker, language, engine, reason)
+            case SpeakingSignal(speaker, speaking):
+                return self.speak(self.speaking | {speaker} if speaking else self.speaking - {speaker})
+            case InterpreterSignal():
+                return self.interpreter_does(signal)
+
     def call_ended(self, at_us: int) -> Sequence[Signal]:
         """Restore all voices and lanes; nobody speaks."""
         restored = [

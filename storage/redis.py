@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import redis.asyncio as redis
+from redis.asyncio.connection import AbstractConnection as Connection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.credentials import CredentialProvider
@@ -211,6 +213,33 @@ class RedisClient:
             for command in commands:
                 pipeline.execute_command(*command)
             return list(await pipeline.execute())
+
+    @asynccontextmanager
+    async def lent_connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection for what `say` and `hear` do with it; it is closed at the end.
+
+        Raises:
+            StoreUnavailable: Redis cannot be reached.
+        """
+        pool = self._waits.connection_pool
+        async with self._answering():
+            connection = await pool.get_connection()  # type: ignore[no-untyped-call]  # the library does not type it
+        try:
+            yield connection
+        finally:
+            await connection.disconnect(nowait=True)
+            await pool.release(connection)
+
+    async def say(self, connection: Connection, *command: Part) -> None:
+        """Send a command over a lent connection."""
+        async with self._answering():
+            # Nothing may be sent beside it: a connection that is subscribed to something takes few commands.
+            await connection.send_command(*command, check_health=False)
+
+    async def hear(self, connection: Connection, within_s: float) -> Any:
+        """Return what comes next over a lent connection. `StoreUnavailable` if nothing comes in time."""
+        async with self._answering(within_s - self._answer_s):
+            return await connection.read_response(timeout=math.inf)
 
     async def run(self, script: Script, function: str, keys: Sequence[str], *values: Part) -> Any:
         """Run a function of a script, atomically: nothing comes between."""

@@ -63,6 +63,7 @@ ON_THE_LINE = (
     "rooms_admin/stores/redis",
     "rooms_admin/stores/test_open.py",
     "storage/test_redis.py",
+    "storage/test_redis_channels.py",
     "storage/test_redis_key_value.py",
     "test_conftest.py",
     "virtual",

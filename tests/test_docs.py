@@ -35,6 +35,7 @@ from http_serving.request_body import BODY_TIMEOUT_S
 from http_serving.server import LARGEST_MESSAGE, PING_S
 from http_serving.websocket_protocol import SMALL, SMALL_PER_S
 from listeners import audio_channels, feed, rooms
+from listeners.relay import relay
 from listeners.sockets import connection, door, signaling
 from listeners.sockets.closing import STATUS, CloseCode
 from media_streaming import stream
@@ -47,7 +48,7 @@ from rooms_admin.integrations import webhook_delivery
 from rooms_admin.rooms.requests import NewRoom
 from rooms_admin.stores.redis import transcripts
 from rooms_admin.transcripts import recorder
-from storage import key_value, redis, sqlite
+from storage import key_value, redis, redis_channels, sqlite
 from tests.support.sources import ROOT, by_name, imported, module_name, sources
 from webhooks import routes as webhook_routes
 
@@ -277,7 +278,7 @@ def test_the_numbers_on_the_architecture_page_are_those_of_the_code() -> None:
         f"{lateness.LATE_S:g} s per channel ahead of the last that waits, {catch_up.VOICE_LIMIT_MS / 1000:g} s of one",
         f"(`bot/interpreting/playout/channels.py`) | {channels.FLOOR_HELD_MS} ms |",
         f"{6 * mixing.DUCKED_BITS} dB softer under an interpretation",
-        f"late readers (`listeners/feed.py`) | {feed.REPLAYED_LINES}, and {feed.PINNED_LINES} of",
+        f"late readers (`listeners/feed.py`) | {feed.REPLAYED_LINES}, and {rooms.PINNED_LINES} of",
         f"nobody uses them (`listeners/rooms.py`) | {rooms.KEPT_ROOMS}, for an hour",
         f"audio (`listeners/feed.py`) | {feed.AUDIO_LIMIT_MS / 1000:g} s |",
         f"to listeners (`listeners/audio_channels.py`) | {audio_channels.STALE_S:g} s old |",
@@ -291,6 +292,8 @@ def test_the_numbers_on_the_architecture_page_are_those_of_the_code() -> None:
         f"(`rooms_admin/integrations/webhook_delivery.py`) | {webhook_delivery.WAITING_LIMIT:,} |",
         f"(`storage/sqlite.py`) | {sqlite.MOST_WAITING:,} pieces",
         f"(`storage/redis.py`) | {redis.CONNECTIONS} connections, {redis.LONGEST_WAIT_S:g} s",
+        f"(`storage/redis_channels.py`) | {redis_channels.OUTBOX_LIMIT:,} messages, {redis_channels.STALE_S:g} s old",
+        f"again every {relay.HERE_EVERY_S:g} s, and after {relay.SILENT_S:g} s of silence it is gone",
         f"(`storage/key_value.py`) | {key_value.QUEUE_LIMIT:,} per queue",
     ):
         assert sentence in text, sentence

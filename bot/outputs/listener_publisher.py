@@ -9,8 +9,9 @@ from bot.interpreting.lane_status import RESTORED
 from bot.interpreting.plan import Lane
 from bot.outputs.webhook_events import EmitEvent
 from listeners.audio_channels import FLOOR
-from listeners.feed import Feed, WantedChanged
+from listeners.feed import Feed
 from listeners.messages import CaptionMessage
+from listeners.rooms import WantedChanged
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,9 @@ from rooms_admin.transcripts.recorder import TranscriptRecorder
 from storage.health import StoreHealth
 from storage.key_value import KeyValueStore
 from storage.redis import GetPassword, RedisClient
+from storage.redis_channels import RedisChannels
 from storage.redis_key_value import RedisKeyValue
+from storage.replica_channels import ReplicaChannels
 from storage.sqlite import SqliteDatabase
 from storage.sqlite_key_value import SqliteKeyValue
 
@@ -40,6 +42,8 @@ class Stores:
     subscriptions: SubscriptionStore
     key_value: KeyValueStore
     health: StoreHealth
+    channels: ReplicaChannels | None
+    """Of replicas; None with one process alone."""
     background_tasks: tuple[Callable[[], Coroutine[Any, Any, None]], ...]
     risks: tuple[str, ...] = ()
     """What should be set in Redis so that it loses nothing."""
@@ -75,7 +79,8 @@ async def _sqlite(path: str) -> AsyncIterator[Stores]:
         async with TranscriptRecorder(SqliteTranscripts(database)) as transcripts:
             idempotency, key_value = SqliteIdempotency(database), SqliteKeyValue(database)
             rooms = SqliteRooms(database)
-            yield Stores(rooms, transcripts, idempotency, subscriptions, key_value, database.health, (transcripts.run,))
+            tasks = (transcripts.run,)
+            yield Stores(rooms, transcripts, idempotency, subscriptions, key_value, database.health, None, tasks)
 
 
 @asynccontextmanager
@@ -86,5 +91,8 @@ async def _redis(url: str, password: GetPassword | None) -> AsyncIterator[Stores
         async with TranscriptRecorder(RedisTranscripts(client, keys), flush_s=FLUSH_S) as transcripts:
             idempotency, key_value = RedisIdempotency(client, keys), RedisKeyValue(client, keys.prefix)
             rooms, subscriptions = RedisRooms(client, keys), RedisSubscriptions(client, keys)
-            tasks = (transcripts.run, idempotency.run)
-            yield Stores(rooms, transcripts, idempotency, subscriptions, key_value, client.health, tasks, client.risks)
+            channels = RedisChannels(client, keys.prefix)
+            tasks, risks = (transcripts.run, idempotency.run, channels.run), client.risks
+            yield Stores(
+                rooms, transcripts, idempotency, subscriptions, key_value, client.health, channels, tasks, risks
+            )

@@ -49,3 +49,35 @@ def test_the_end_of_a_call_takes_everything_back() -> None:
         InterpreterSignal("off"),
     ]
     assert signals.current() == []
+
+
+def test_what_another_process_signals_is_news_once() -> None:
+    theirs, mine = RoomSignals(), RoomSignals()
+    told = [
+        *theirs.voice_begins("ada", "es-ES", 1),
+        *theirs.lane_served("ada", "fr-FR", "captions", "quota"),
+        *theirs.speak(frozenset({"ada"})),
+        *theirs.interpreter_does(InterpreterSignal("behind", 3_000)),
+    ]
+    assert mine.take(told) == told
+    assert mine.take(told) == []
+    assert mine.take(theirs.everything(), 5) == []
+    assert mine.everything() == theirs.everything()
+    theirs.voice_begins("ada", "es-ES", 2)
+    assert mine.take(theirs.voice_ends("ada", "es-ES", 3)) == []
+    ended = theirs.voice_ends("ada", "es-ES", 4)
+    assert mine.take(ended) == ended
+    assert mine.take(theirs.speak(frozenset())) == [SpeakingSignal("ada", False)]
+
+
+def test_what_another_process_does_not_signal_any_more_has_ended() -> None:
+    mine = RoomSignals()
+    mine.voice_begins("ada", "es-ES", 1)
+    mine.lane_served("ada", "fr-FR", "captions", "quota")
+    mine.speak(frozenset({"ada", "8:acs:luis"}))
+    assert mine.take([SpeakingSignal("ada", True), InterpreterSignal("paused")], 9) == [
+        InterpreterSignal("paused"),
+        SignalMessage("restore_original", "ada", "es-ES", 9),
+        LaneSignal("lane_restored", "ada", "fr-FR", "", ""),
+        SpeakingSignal("8:acs:luis", False),
+    ]
