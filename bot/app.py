@@ -330,9 +330,8 @@ def add_routes(
     )
     app.include_router(admin_routes.refusal_routes(RefusalLog(storage.key_value), guard))
     attempts = JoinAttempts(storage.key_value)
-    app.include_router(
-        admin_routes.joining_routes(rooms, office.issue, GuestKeys(secret_of_tickets), limits.join_codes(), attempts)
-    )
+    guests, acs = GuestKeys(secret_of_tickets), office.speaker if settings.acs_web_client else None
+    app.include_router(admin_routes.joining_routes(rooms, office.issue, guests, limits.join_codes(), attempts, acs))
     pages = Pages(_code_lookup(rooms, limits.join_codes(), attempts))
     app.include_router(pages.routes())
     app.state.not_found_page = pages.not_found

@@ -213,6 +213,10 @@ class Settings(BaseSettings):
 
     public_base_url: Url
     """URL at which ACS and Event Grid reach this service."""
+    acs_web_client: bool = False
+    """True: in an ACS room the page of the meeting joins the call with the ACS Calling SDK, if the bundle with it was
+    built (`npm run build` in `listeners/acs_client`); otherwise people who come by browser are heard through sockets
+    of this service."""
 
     acs_token_issuer: str = ACS_ISSUER
     acs_token_audience: str = Field(min_length=1)

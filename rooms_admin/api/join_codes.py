@@ -1,4 +1,4 @@
-"""The route that exchanges a join code for a ticket. It needs no authentication.
+"""The routes that exchange a join code for a ticket, without authentication, and a ticket for a token of ACS.
 
 A code of six digits is a lookup and no credential: until the room expires, it gives access to what everybody in the
 room may hear and read, and lets guests speak unless the room's setting `guests` forbids it. A guest who comes back
@@ -19,16 +19,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from http_serving.callers import caller_network
-from http_serving.errors import Forbidden, NotFound
+from http_serving.errors import Conflict, Forbidden, NotFound, Unauthorized
 from http_serving.rate_limiter import TokenBuckets
 from http_serving.request_body import BODY_TIMEOUT_S, read_body
-from rooms_admin.api.participants import IssueTicket
+from rooms_admin.api.participants import IssueTicket, token_response
 from rooms_admin.api.request_guard import RouteHandler, invalid, take, with_body
 from rooms_admin.api.responses import IdempotencyKey, errors, written
-from rooms_admin.api.schemas import JoinResponse
+from rooms_admin.api.schemas import JoinResponse, TokenResponse
+from rooms_admin.api.sessions import ReadTicket, ticket_of
 from rooms_admin.auth.guest_keys import GuestKeys
 from rooms_admin.auth.join_attempts import JoinAttempts
-from rooms_admin.rooms.requests import ChangedParticipant, JoinRequest, NewParticipant, TicketRequest
+from rooms_admin.rooms.requests import ChangedParticipant, JoinRequest, NewParticipant, TicketRequest, TokenRequest
 from rooms_admin.rooms.room import Participant, Room
 from rooms_admin.rooms.service import RoomService
 
@@ -44,9 +45,13 @@ def joining_routes(
     guest_keys: GuestKeys,
     lookups: TokenBuckets,
     attempts: JoinAttempts,
+    read_ticket: ReadTicket | None = None,
     body_timeout_s: float = BODY_TIMEOUT_S,
 ) -> APIRouter:
-    """Return the route `POST /api/join/{join_code}`. `lookups` limits the requests of each network."""
+    """Return the routes under `/api/join/{join_code}`. `lookups` limits the requests of each network.
+
+    `read_ticket`: of those who may join the call of an ACS room for it; None if people by browser may not.
+    """
 
     async def find(request: Request) -> Room | None:
         """Find the room before the body is awaited; None if the code cannot be one, which FastAPI reports."""
@@ -98,6 +103,30 @@ def joining_routes(
             guest_key=None if participant_id is None else guest_keys.key(room.room_id, participant_id),
         )
         return written(answer, Cache_Control="no-store")
+
+    @routes.post(
+        "/{join_code}/acs",
+        summary="Exchange a ticket to speak for a token to join the call of an ACS room with",
+        response_model=TokenResponse,
+        responses=errors(401, 403, 404, 409, 422, 502),
+    )
+    async def join_by_acs(join_code: JoinCode, request: Request) -> Response:
+        """For the page of the meeting: send the ticket as bearer token.
+
+        A guest without ACS identity gets one with the first token, and is the same participant with another raw id.
+        """
+        room: Room = request.state.room
+        if read_ticket is None:
+            raise Conflict("this service does not let pages join calls: see the setting ACS_WEB_CLIENT")
+        seat = read_ticket(ticket_of(request))
+        if seat is None:
+            raise Unauthorized("the ticket is not valid, has expired, or is not one to speak")
+        room_id, participant_id = seat
+        if room_id != room.room_id:
+            raise Forbidden("the ticket is for another room")
+        minutes = TokenRequest().expires_in_minutes
+        joined = await rooms.roster.join_by_acs(room_id, participant_id, minutes)
+        return written(token_response(*joined), Cache_Control="no-store")
 
     async def admit(room: Room, wanted: JoinRequest, request: Request, idempotency_key: str | None) -> Participant:
         """Put a guest on the roster, or let one come back."""

@@ -12,7 +12,9 @@ from rooms_admin.api.pagination import page_of, read_cursor
 from rooms_admin.api.responses import IdempotencyKey, IfMatch, errors, tagged, written
 from rooms_admin.api.rooms import Cursor, Limit, ParticipantId, RoomId
 from rooms_admin.api.schemas import Page, ParticipantResponse, TicketResponse, TokenResponse
+from rooms_admin.rooms.acs_client import AcsToken
 from rooms_admin.rooms.requests import ChangedParticipant, NewParticipant, TicketPurpose, TicketRequest, TokenRequest
+from rooms_admin.rooms.room import Participant, Room
 from rooms_admin.rooms.service import RoomService
 
 IssueTicket = Callable[[TicketPurpose, str, str | None, str | None], tuple[str, datetime]]
@@ -91,13 +93,7 @@ def add_roster_routes(routes: APIRouter, rooms: RoomService, issue_ticket: Issue
         """Each request issues a new token."""
         minutes = (wanted or TokenRequest()).expires_in_minutes
         room, participant, token = await rooms.roster.issue_token(room_id, participant_id, minutes)
-        answer = TokenResponse(
-            token=token.token,
-            expires_on=token.expires_on,
-            acs_user_id=participant.acs_user_id,
-            acs_room_id=room.acs_room_of(participant),
-        )
-        return written(answer, Cache_Control="no-store")
+        return written(token_response(room, participant, token), Cache_Control="no-store")
 
     @routes.post(
         "/{room_id}/tickets",
@@ -111,3 +107,13 @@ def add_roster_routes(routes: APIRouter, rooms: RoomService, issue_ticket: Issue
         await rooms.check_ticket(room_id, wanted)
         ticket, expires_on = issue_ticket(wanted.purpose, room_id, wanted.language, wanted.participant_id)
         return written(TicketResponse(ticket=ticket, expires_on=expires_on), Cache_Control="no-store")
+
+
+def token_response(room: Room, participant: Participant, token: AcsToken) -> TokenResponse:
+    """Return what a participant needs to join the call with an ACS client."""
+    return TokenResponse(
+        token=token.token,
+        expires_on=token.expires_on,
+        acs_user_id=participant.acs_user_id,
+        acs_room_id=room.acs_room_of(participant),
+    )

@@ -48,8 +48,7 @@ class SpeakersAndAdmins:
 
     async def __call__(self, request: Request) -> Caller:
         """Note in the state of the request which room and participant a speaker is; raises `Unauthorized`."""
-        given = request.headers.get("authorization") or ""
-        ticket = given[len(BEARER) :].strip() if given.lower().startswith(BEARER) else ""
+        ticket = ticket_of(request)
         if not ticket.startswith("v1.") or request.headers.get("x-api-key") is not None:
             return await self._admins(request)
         found = self._read(ticket)
@@ -57,6 +56,12 @@ class SpeakersAndAdmins:
             raise Unauthorized("the ticket is not valid, or has expired")
         request.state.speaker = found
         return Caller(f"speaker of {found[0]}", frozenset({"Interpreter.Control"}))
+
+
+def ticket_of(request: Request) -> str:
+    """Return the bearer token of a request; empty without one."""
+    given = request.headers.get("authorization") or ""
+    return given[len(BEARER) :].strip() if given.lower().startswith(BEARER) else ""
 
 
 def session_routes(

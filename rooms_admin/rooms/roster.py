@@ -144,12 +144,42 @@ class Roster:
             await self._acs.remove_participant(room.acs_room_of(participant), participant.acs_user_id)
             await self._rooms.update(room_id, without)
 
+    async def join_by_acs(self, room_id: str, participant_id: str, minutes: int) -> tuple[Room, Participant, AcsToken]:
+        """Issue a token to somebody who came by browser; a guest gets an ACS identity with the first one, for good.
+
+        The entry on the roster stays: its raw id alone changes, so the person keeps name, languages and `guest_key`.
+        """
+        room = await self._rooms.current(room_id)
+        if room.media == "acs" and _has_no_identity(_found(room, participant_id)):
+            async with self._rooms.store.changing(room_id):
+                await self._give_identity(room_id, participant_id)
+        return await self.issue_token(room_id, participant_id, minutes)
+
+    async def _give_identity(self, room_id: str, participant_id: str) -> None:
+        room = await self._rooms.expected(room_id, ANY)
+        guest = _found(room, participant_id)
+        if not _has_no_identity(guest):
+            return  # given by another request meanwhile
+        seat = room.acs_room_of(guest)
+        user = await self._acs.add_participant(seat, guest.role)
+
+        def identified(room: Room) -> Room:
+            now = _found(room, participant_id)
+            then = replace(now, acs_user_id=user)
+            return replace(room, participants=tuple(then if one is now else one for one in room.participants))
+
+        try:
+            await self._rooms.update(room_id, identified)
+        except BaseException:
+            await self._acs.remove_participant(seat, user)
+            raise
+
     async def issue_token(self, room_id: str, participant_id: str, minutes: int) -> tuple[Room, Participant, AcsToken]:
         room = await self._rooms.current(room_id)
         participant = _found(room, participant_id)
         if participant.phone_number is not None:
             raise Conflict("a phone joins when it is dialled from the call, not with a token")
-        if participant.acs_user_id.startswith(WEB_PREFIX):
+        if _has_no_identity(participant):
             raise Conflict("this participant joins by browser, with a ticket: there is no ACS identity")
         return room, participant, await self._acs.issue_token(participant.acs_user_id, minutes)
 
@@ -161,6 +191,10 @@ def check_open_to_guests(room: Room) -> None:
 
 def _of_request(room: Room, request_key: str) -> Participant | None:
     return next((one for one in room.participants if one.request_key == request_key), None)
+
+
+def _has_no_identity(participant: Participant) -> bool:
+    return participant.acs_user_id.startswith(WEB_PREFIX)
 
 
 def _found(room: Room, participant_id: str) -> Participant:

@@ -195,3 +195,30 @@ async def test_guests_leave_a_place_for_those_whom_an_admin_adds() -> None:
     with pytest.raises(Conflict, match="300 guests"):
         await service.rooms.roster.add_guest(room.room_id, CLEO)
     await service.rooms.roster.add(room.room_id, CLEO)
+
+
+async def test_a_guest_who_joins_twice_at_once_gets_one_acs_identity() -> None:
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
+    guest = await service.rooms.roster.add_guest(room.room_id, CLEO)
+    join = service.rooms.roster.join_by_acs
+    joined = await asyncio.gather(*(join(room.room_id, guest.participant_id, 60) for _ in range(5)))
+    assert len({participant.acs_user_id for _, participant, _ in joined}) == 1
+    assert len(service.fake.identity.users) == 2
+
+
+async def test_an_acs_identity_that_is_not_stored_does_not_stay_in_acs(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = ServiceUnderTest()
+    room = await service.rooms.create(NEW)
+    guest = await service.rooms.roster.add_guest(room.room_id, CLEO)
+    invite = service.fake.acs.add_participant
+
+    async def while_the_guest_leaves(*args: Any) -> str:
+        user = await invite(*args)
+        await service.store.update(room.room_id, lambda room: replace(room, participants=room.participants[:1]))
+        return user
+
+    monkeypatch.setattr(service.fake.acs, "add_participant", while_the_guest_leaves)
+    with pytest.raises(NotFound):
+        await service.rooms.roster.join_by_acs(room.room_id, guest.participant_id, 60)
+    assert set(service.fake.identity.users) == {room.participants[0].acs_user_id}
