@@ -14,8 +14,8 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from listeners.audio_frames import FRAME_US, ROOM_RATE, Flag, PayloadFormat, encode_frame
-from listeners.opus import OpusEncoder
+from listeners.audio_frames import FRAME_US, ROOM_RATE, AudioFrame, Flag, PayloadFormat, encode_frame
+from listeners.opus import OpusDecoder, OpusEncoder, OpusRefused
 from listeners.readers import AudioEncoding, AudioReader, SharedFrame
 from listeners.resampling import FrameResampler
 from listeners.statistics import LatencyHistogram
@@ -31,6 +31,9 @@ _GAP_US: Final = 60_000
 """A frame later than this after the one before has ended begins after a pause."""
 _AHEAD_US: Final = 200_000
 """Frames that come faster than they last are due one after the other, up to this much ahead."""
+
+_MOST_LOST: Final = 50
+"""Frames that may be lost on the way from another process without being taken for another numbering."""
 
 Nobody: Final[Mapping[str, bytes]] = {}
 
@@ -52,6 +55,32 @@ class _Voice:
         return PayloadFormat.PCM16, pcm
 
 
+class _RelayedVoice:
+    """A mix that another process has encoded: its packets as they are, and decoded for those who want PCM."""
+
+    def __init__(self, sequence: int) -> None:
+        self.sequence = sequence
+        """Of its last frame here."""
+        self._theirs = 0
+        """Of the same frame there."""
+        self._decoder: OpusDecoder | None = None
+        self._voice = _Voice()
+
+    def follows(self, theirs: int) -> bool:
+        """Number a frame, with the gaps that the other process has left; False if it has come before."""
+        lost, self._theirs = theirs - self._theirs, theirs
+        self.sequence += lost if 0 < lost <= _MOST_LOST else 1  # beyond that, it is numbered by another process
+        return lost != 0
+
+    def pcm(self, packet: bytes) -> bytes:
+        """Decode a packet. `OpusRefused` if it is none."""
+        self._decoder = self._decoder or OpusDecoder()
+        return self._decoder.decode(packet)
+
+    def encode(self, encoding: AudioEncoding, pcm: bytes) -> tuple[PayloadFormat, bytes]:
+        return self._voice.encode(encoding, pcm)
+
+
 class AudioChannel:
     """A channel with listeners: its sequence, its clock and its encoders."""
 
@@ -60,6 +89,8 @@ class AudioChannel:
         self._everybody = _Voice()
         self._without: dict[str, _Voice] = {}
         """By the speaker who is left out."""
+        self._relayed: dict[str, _RelayedVoice] = {}
+        """Of another process, by the speaker who is left out."""
         self._sequence = 0
         self._next_us = 0
         """When the next frame is due if there is no pause."""
@@ -67,7 +98,12 @@ class AudioChannel:
 
     @property
     def listeners(self) -> int:
-        return sum(map(len, self.readers.values()))
+        return sum(reader.relay is None for readers in self.readers.values() for reader in readers)
+
+    @property
+    def voices(self) -> set[str]:
+        """Whose own voices its listeners do not want to hear; empty for that of nobody."""
+        return {reader.own_voice for readers in self.readers.values() for reader in readers if reader.relay is None}
 
     def remove(self, reader: AudioReader) -> None:
         """Forget a reader, and the encoding if it was the last to want it."""
@@ -93,6 +129,33 @@ class AudioChannel:
     def pause(self) -> None:
         """Begin anew with the next frame."""
         self._paused, self._next_us = True, 0
+
+    def relayed(
+        self, frame: AudioFrame, own_voice: str, entered_at: float
+    ) -> Iterator[tuple[SharedFrame, list[AudioReader]]]:
+        """Hand on an Opus frame of another process to those who do not want `own_voice`, which is not in it.
+
+        Raises:
+            OpusRefused: it is no Opus packet, and somebody wanted it decoded.
+        """
+        for gone in self._relayed.keys() - self.voices:
+            del self._relayed[gone]
+        voice = self._relayed.setdefault(own_voice, _RelayedVoice(self._sequence))
+        if not voice.follows(frame.sequence):
+            return
+        self._sequence = max(self._sequence, voice.sequence)
+        self._paused = True  # whatever comes from this process next
+        pcm = b""
+        for encoding in list(self.readers):
+            readers = [reader for reader in self.readers.get(encoding, ()) if reader.own_voice == own_voice]
+            if not readers:
+                continue
+            format, payload = frame.format, frame.payload
+            if encoding is not AudioEncoding.OPUS:
+                pcm = pcm or voice.pcm(payload)
+                format, payload = voice.encode(encoding, pcm)
+            data = encode_frame(format, voice.sequence, frame.timestamp_us, payload, frame.flags)
+            yield SharedFrame(data, entered_at), readers
 
     def encoded(
         self, pcm: bytes, stamp: tuple[int, int, int], without: Mapping[str, bytes], entered_at: float
@@ -129,36 +192,41 @@ class FanOut:
         self, channel: AudioChannel, pcm: bytes, stamp: tuple[int, int, int], without: Mapping[str, bytes] = Nobody
     ) -> None:
         """Hand on a frame of 20 ms PCM16 mono at 24 kHz. Returns at once; frames keep their order."""
-        self._add(self._frame(channel, pcm, stamp, without, asyncio.get_running_loop().time()))
+        now = asyncio.get_running_loop().time()
+        self._add(self._frame(channel, channel.encoded(pcm, stamp, without, now), now))
 
-    def flush(self, channel: AudioChannel) -> None:
-        """Discard what waits for the readers of a channel, and tell them to do the same."""
+    def relay(self, channel: AudioChannel, frame: AudioFrame, own_voice: str) -> None:
+        """Hand on an Opus frame of another process to those who do not want `own_voice`."""
+        now = asyncio.get_running_loop().time()
+        self._add(self._frame(channel, channel.relayed(frame, own_voice, now), now))
+
+    def flush(self, channel: AudioChannel, own_voice: str | None = None) -> None:
+        """Discard what waits for the readers of a channel, or for those of one mix, and tell them to do the same."""
         channel.pause()
-        self._add(self._flush(channel))
+        self._add(self._flush(channel, own_voice))
 
     def _frame(
-        self,
-        channel: AudioChannel,
-        pcm: bytes,
-        stamp: tuple[int, int, int],
-        without: Mapping[str, bytes],
-        entered_at: float,
+        self, channel: AudioChannel, frames: Iterator[tuple[SharedFrame, list[AudioReader]]], entered_at: float
     ) -> Iterator[None]:
         if asyncio.get_running_loop().time() - entered_at > STALE_S:
             self.dropped_frames += channel.listeners
             return
-        for frame, readers in channel.encoded(pcm, stamp, without, entered_at):
-            yield
-            for number, reader in enumerate(readers, 1):
-                self.dropped_frames += reader.put(frame)
-                if number % WRITES == 0:
-                    yield
+        try:
+            for frame, readers in frames:
+                yield
+                for number, reader in enumerate(readers, 1):
+                    self.dropped_frames += reader.put(frame)
+                    if number % WRITES == 0:
+                        yield
+        except OpusRefused:
+            self.dropped_frames += channel.listeners
 
     @staticmethod
-    def _flush(channel: AudioChannel) -> Iterator[None]:
+    def _flush(channel: AudioChannel, own_voice: str | None) -> Iterator[None]:
         for readers in channel.readers.values():
             for reader in readers:
-                reader.flush()
+                if own_voice is None or reader.own_voice == own_voice:
+                    reader.flush()
         yield
 
     def _add(self, work: Iterator[None]) -> None:

@@ -26,7 +26,7 @@ from typing import Any
 
 from listeners.audio_channels import FLOOR, AudioChannel, FanOut, Nobody
 from listeners.messages import CaptionMessage, InterpreterSignal, Line, Signal
-from listeners.readers import AudioEncoding, AudioReader, CaptionReader, Reader, SignalReader, Wakes
+from listeners.readers import AudioEncoding, AudioReader, CaptionReader, Reader, SharedFrame, SignalReader, Wakes
 from listeners.room_signals import RoomSignals
 from listeners.rooms import CaptionLog, FollowedRoom, FollowedRooms, RoomState, StateChanged, WantedChanged
 from listeners.statistics import Statistics
@@ -74,10 +74,11 @@ class Feed:
         """Position of the last line of any room. It grows across calls and processes, since it follows the wall clock:
         returning readers get what they missed."""
         self._published = self._dropped_lines = self._cut = 0
-        self._fan_out = FanOut()
+        self.fan_out = FanOut()
+        """Hands audio to its listeners."""
 
     def statistics(self) -> Statistics:
-        rooms, lost, latencies = self._rooms, self._fan_out.dropped_frames, self._fan_out.latencies.read()
+        rooms, lost, latencies = self._rooms, self.fan_out.dropped_frames, self.fan_out.latencies.read()
         used, readers = rooms.used, sum(len(room.readers) for room in rooms.values())
         return Statistics(used, readers, self._published, lost, self._dropped_lines, self._cut, latencies)
 
@@ -92,7 +93,7 @@ class Feed:
         """
         room = self._rooms.opened(room_id)
         if not room.calls:  # another process may have signalled what nobody will end
-            self._publish(room_id, room.state.call_ended(self._now_us()))
+            self._publish(room_id, room.state.call_ended(self.now_us()))
         room.calls += 1
         room.watchers.append(readers_changed)
         if room.wanted:
@@ -105,7 +106,7 @@ class Feed:
             return
         if readers_changed in room.watchers:
             room.watchers.remove(readers_changed)
-        self._publish(room_id, room.state.call_ended(self._now_us()))
+        self._publish(room_id, room.state.call_ended(self.now_us()))
         room.calls = max(0, room.calls - 1)
         if not room.calls:
             room.log.unpin()
@@ -135,7 +136,7 @@ class Feed:
         return FollowedRoom(0, log, set(), set(), {}, Counter(), [], set())
 
     def _next_position(self) -> int:
-        self._position = max(self._position + 1, self._now_us())
+        self._position = max(self._position + 1, self.now_us())
         return self._position
 
     def audio(
@@ -152,13 +153,13 @@ class Feed:
         if found is None:
             return
         self._published += 1
-        self._fan_out.publish(found, pcm, found.stamp(self._now_us(), original=original), without)
+        self.fan_out.publish(found, pcm, found.stamp(self.now_us(), original=original), without)
 
     def flush(self, room_id: str, channel: str) -> None:
         """Discard the audio of a channel that readers have not read yet, and tell them."""
         room = self._rooms.get(room_id)
         if room is not None and channel in room.audio:
-            self._fan_out.flush(room.audio[channel])
+            self.fan_out.flush(room.audio[channel])
 
     def floor_heard(self, room_id: str) -> bool:
         """Return whether anybody listens to the floor of a room."""
@@ -169,7 +170,7 @@ class Feed:
         """Return the timestamp of a frame published on the channel now, in µs since the Unix epoch."""
         room = self._rooms.get(room_id)
         found = None if room is None else room.audio.get(channel)
-        return self._now_us() if found is None else found.next_due_us(self._now_us())
+        return self.now_us() if found is None else found.next_due_us(self.now_us())
 
     def voice_begins(self, room_id: str, speaker_id: str, language: str) -> None:
         """Note that a speaker's interpretation is about to play on one more channel."""
@@ -236,7 +237,7 @@ class Feed:
             for reader in list(room.signals):
                 reader.put(signal)
 
-    def _now_us(self) -> int:
+    def now_us(self) -> int:
         return round(self._wall_clock() * 1_000_000)
 
     # --- other processes -------------------------------------------------------------------------------
@@ -249,6 +250,10 @@ class Feed:
         """Keep a room, used or not, for what other processes publish in it; or no longer."""
         self._rooms.opened(room_id).held = held
         self._rooms.forget_if_unused(room_id)
+
+    def find(self, room_id: str) -> FollowedRoom | None:
+        """Return a room that is known here."""
+        return self._rooms.get(room_id)
 
     def has_call(self, room_id: str) -> bool:
         """Return whether a call publishes into a room here."""
@@ -271,7 +276,7 @@ class Feed:
     def take_signals(self, room_id: str, signals: Sequence[Signal], *, complete: bool = False) -> None:
         """Publish signals of another process; those that are complete say all that holds now."""
         if (room := self._rooms.get(room_id)) is not None:
-            self._signal(room, room.state.take(signals, self._now_us() if complete else None))
+            self._signal(room, room.state.take(signals, self.now_us() if complete else None))
 
     def count_elsewhere(self, room_id: str, by_language: Mapping[str, int]) -> None:
         """Note how many listen at other processes: they count, and want their languages, as those here do."""
@@ -315,11 +320,17 @@ class Feed:
         channel: str,
         encoding: AudioEncoding = AudioEncoding.PCM16_24K,
         own_voice: str = "",
+        relay: Callable[[SharedFrame], None] | None = None,
     ) -> AudioReader:
-        """Read the audio of a channel from now on, a language's or `FLOOR`, without what `own_voice` says."""
+        """Read the audio of a channel from now on, a language's or `FLOOR`, without what `own_voice` says.
+
+        Args:
+            relay: takes the frames for listeners of another process.
+        """
         room = self._rooms.opened(room_id)
-        leave, latencies = partial(self._left, room_id), self._fan_out.latencies
+        leave, latencies = partial(self._left, room_id), self.fan_out.latencies
         reader = AudioReader(leave, channel, encoding, own_voice, self._audio_limit_ms, latencies)
+        reader.relay = relay
         room.audio.setdefault(channel, AudioChannel()).readers.setdefault(encoding, {})[reader] = None
         self.listeners_changed(room_id)
         room.count(None if channel == FLOOR else channel, 1)
@@ -329,11 +340,6 @@ class Feed:
         """Count who follows a room by language; somebody who hears and reads a language counts once."""
         room = self._rooms.get(room_id)
         return {} if room is None else dict(sorted((room.here() + Counter(room.elsewhere)).items()))
-
-    def listeners_here(self, room_id: str) -> dict[str, int]:
-        """Count those who are connected to this process."""
-        room = self._rooms.get(room_id)
-        return {} if room is None else dict(room.here())
 
     def read_signals(self, room_id: str) -> SignalReader:
         """Read signals, beginning with those that describe the current state."""

@@ -142,6 +142,8 @@ class AudioReader(Reader[SharedFrame]):
         """Raw id of the speaker whose voice is left out; empty for none."""
         self.direct: Callable[[bytes], bool] | None = None
         """Writes a frame to the listener's connection at once, or returns False. Used only while the reader waits."""
+        self.relay: Callable[[SharedFrame], None] | None = None
+        """Takes every frame in place of the queue, for the listeners of another process, who are not counted here."""
         self._frames: deque[SharedFrame] = deque()
         self._limit = max(1, limit_ms // FRAME_MS)
         self._latencies = sent
@@ -152,6 +154,9 @@ class AudioReader(Reader[SharedFrame]):
 
     def put(self, frame: SharedFrame) -> int:
         """Write or queue a frame; return how many were dropped for it."""
+        if self.relay is not None:
+            self.relay(frame)
+            return 0
         frames, lost = self._frames, 0
         # While no task waits, a frame may be on its way that was taken before this.
         if not frames and self._ready is not None and self.direct is not None and self.direct(frame.wire):

@@ -145,6 +145,11 @@ class FollowedRoom:
         audio = [reader for channel in channels for readers in channel.readers.values() for reader in readers]
         return [*self.captions, *self.signals, *audio]
 
+    @property
+    def streams(self) -> set[tuple[str, str]]:
+        """Channels and mixes that listeners of this process hear: whose voice is left out, or nobody's."""
+        return {(name, voice) for name, channel in self.audio.items() for voice in channel.voices}
+
     def count(self, language: str | None, by: int) -> None:
         """Count a reader of a language in or out, and tell the calls if it is the first or was the last of its kind."""
         if language is None:

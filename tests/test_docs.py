@@ -35,7 +35,7 @@ from http_serving.request_body import BODY_TIMEOUT_S
 from http_serving.server import LARGEST_MESSAGE, PING_S
 from http_serving.websocket_protocol import SMALL, SMALL_PER_S
 from listeners import audio_channels, feed, rooms
-from listeners.relay import relay
+from listeners.relay import relay, streams
 from listeners.sockets import connection, door, signaling
 from listeners.sockets.closing import STATUS, CloseCode
 from media_streaming import stream
@@ -293,6 +293,7 @@ def test_the_numbers_on_the_architecture_page_are_those_of_the_code() -> None:
         f"(`storage/sqlite.py`) | {sqlite.MOST_WAITING:,} pieces",
         f"(`storage/redis.py`) | {redis.CONNECTIONS} connections, {redis.LONGEST_WAIT_S:g} s",
         f"(`storage/redis_channels.py`) | {redis_channels.OUTBOX_LIMIT:,} messages, {redis_channels.STALE_S:g} s old",
+        f"(`listeners/relay/streams.py`) | {streams.LATE_US / 1e6:g} s later than",
         f"again every {relay.HERE_EVERY_S:g} s, and after {relay.SILENT_S:g} s of silence it is gone",
         f"(`storage/key_value.py`) | {key_value.QUEUE_LIMIT:,} per queue",
     ):

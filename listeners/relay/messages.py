@@ -24,7 +24,12 @@ from listeners.rooms import RoomState
 LARGEST: Final = 1024 * 1024
 """Bytes of a message; 250 lines of 1 kB, or 2,000 members of 200 bytes, and signals."""
 
+MOST_STREAMS: Final = 1_000
+"""Streams of audio of one room between two replicas: one for each channel, and one for each speaker who listens."""
+
 ReplicaId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
+Stream = tuple[str, str]
+"""A channel of audio, and the speaker whose own voice is not in it; empty for everybody's."""
 Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
 
@@ -81,6 +86,8 @@ class Here(RelayMessage, frozen=True, kw_only=True, tag="here"):
     """when its call began, µs since the Unix epoch; 0 without a call"""
     listeners: dict[str, Count] = {}
     """connected to the sender, by language"""
+    streams: Annotated[tuple[Stream, ...], msgspec.Meta(max_length=MOST_STREAMS)] = ()
+    """what they hear: channel, and the raw id whose voice is left out, or nobody's"""
 
 
 class Gone(RelayMessage, frozen=True, kw_only=True, tag="gone"):

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +25,7 @@ from typing import Any, Final
 from listeners.feed import Feed, Published
 from listeners.messages import InterpreterSignal, Line
 from listeners.relay.messages import (
+    MOST_STREAMS,
     Ask,
     Everything,
     Gone,
@@ -38,6 +39,7 @@ from listeners.relay.messages import (
     decode,
     encode,
 )
+from listeners.relay.streams import Streams
 from listeners.rooms import FindRoom, ListenedRoom, RoomState
 from storage.replica_channels import ReplicaChannels
 
@@ -76,6 +78,7 @@ class _SharedRoom:
     """When somebody was last seen to use it, in loop time; so are all others."""
     told: RoomState
     """The state that listeners here were told last; of a room that is interpreted here, its state."""
+    streams: Streams
     owns_since_us: int = 0
     """When its call began here, µs since the Unix epoch; 0 without a call."""
     number: int = 0
@@ -87,7 +90,7 @@ class _SharedRoom:
     """Number of the last thing taken from it."""
     current: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while everything of the followed replica is known."""
-    said: tuple[object, ...] = ()
+    said: dict[str, Any] = field(default_factory=dict)
     """What `Here` said last."""
     said_at: float = float("-inf")
     asked_at: float = float("-inf")
@@ -170,11 +173,11 @@ class Relay:
                 del room.peers[sender]
                 logger.warning("replica silent", extra={"room_id": room.room_id, "replica": sender})
         self._settle(room, "replica_lost")
-        news = self._here(room) != room.said
-        if news or (now - room.said_at >= HERE_EVERY_S and (room.peers or not owns)):
+        if self._here(room) != room.said or (now - room.said_at >= HERE_EVERY_S and (room.peers or not owns)):
             self._say_here(room)
         if room.tell_all and room.peers:
             self._tell_everything(room)
+        room.streams.hear(room.said["streams"])
 
     def _settle(self, room: _SharedRoom, reason: str) -> None:
         """Follow whoever has the call, and count who listens elsewhere, after any change of peers.
@@ -186,11 +189,15 @@ class Relay:
         for peer in room.peers.values():
             listeners.update(peer.here.listeners)
         self._feed.count_elsewhere(room.room_id, dict(listeners))
+        room.streams.send(
+            {one for peer in room.peers.values() for one in peer.here.streams} if room.owns_since_us else ()
+        )
         owners = {sender: peer.here.owns_since_us for sender, peer in room.peers.items() if peer.here.owns_since_us}
         followed = "" if room.owns_since_us or not owners else max(owners, key=lambda sender: owners[sender])
         if followed == room.followed:
             return
         room.followed = followed
+        room.streams.followed = followed
         room.current.clear()
         if followed:
             self._ask(room)
@@ -201,7 +208,8 @@ class Relay:
     def _entered(self, room_id: str, state: RoomState = "created") -> _SharedRoom:
         room = self._rooms.get(room_id)
         if room is None:
-            room = self._rooms[room_id] = _SharedRoom(room_id, self._clock(), state)
+            streams = Streams(self._channels, self._replica, self._feed, room_id)
+            room = self._rooms[room_id] = _SharedRoom(room_id, self._clock(), state, streams)
             self._feed.hold(room_id, True)
             self._channels.subscribe(room_id, partial(self.take, room), partial(self._subscribed, room))
         return room
@@ -209,6 +217,8 @@ class Relay:
     def _leave(self, room: _SharedRoom) -> None:
         del self._rooms[room.room_id]
         self._send(room, Gone)
+        room.streams.send(())
+        room.streams.hear(())
         self._channels.unsubscribe(room.room_id)
         self._feed.take_signals(room.room_id, [InterpreterSignal("off")], complete=True)
         self._feed.hold(room.room_id, False)
@@ -235,13 +245,16 @@ class Relay:
         if room.peers or kind in (Here, Ask):
             self._channels.publish(room.room_id, encode(kind(sender=self._replica, number=room.number, **fields)))
 
-    def _here(self, room: _SharedRoom) -> tuple[object, ...]:
-        return room.owns_since_us, self._feed.listeners_here(room.room_id)
+    def _here(self, room: _SharedRoom) -> dict[str, Any]:
+        """Return what `Here` says now."""
+        followed = self._feed.find(room.room_id)
+        listeners = {} if followed is None else dict(followed.here())
+        streams = () if followed is None or room.owns_since_us else tuple(sorted(followed.streams)[:MOST_STREAMS])
+        return {"owns_since_us": room.owns_since_us, "listeners": listeners, "streams": streams}
 
     def _say_here(self, room: _SharedRoom) -> None:
         room.said, room.said_at = self._here(room), self._clock()
-        listeners: Mapping[str, int] = self._feed.listeners_here(room.room_id)
-        self._send(room, Here, owns_since_us=room.owns_since_us, listeners=listeners)
+        self._send(room, Here, **room.said)
 
     def _tell_everything(self, room: _SharedRoom) -> None:
         """Tell all that is kept of a room, now or with the next look."""

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 
-from listeners.feed import Feed
 from listeners.messages import CaptionMessage, InterpreterSignal, SignalMessage, SpeakingSignal
 from listeners.readers import Reader
 from listeners.relay.messages import LARGEST
-from listeners.relay.relay import KEPT_S, SILENT_S, Relay
-from listeners.rooms import ListenedRoom, RoomState
-from tests.support.replica_channels import Wire
+from listeners.relay.relay import KEPT_S, SILENT_S
+from listeners.rooms import ListenedRoom
+from tests.support.replicas import ROOM, Replica, Wire, passes, read, replicas
 from tests.support.virtual_time import in_virtual_time
 
 pytestmark = in_virtual_time
-ROOM = "room-1"
 
 
 def caption(utterance: int, revision: int = 1, *, room: str = ROOM, language: str = "es-ES") -> CaptionMessage:
@@ -28,47 +23,8 @@ def caption(utterance: int, revision: int = 1, *, room: str = ROOM, language: st
     )
 
 
-class Replica:
-    """A feed and its relay."""
-
-    def __init__(self, wire: Wire, number: int) -> None:
-        loop = asyncio.get_running_loop()
-        self.channels = wire.end()
-        self.feed = Feed(wall_clock=lambda: 1_800_000_000 + loop.time())
-        self.name = f"{number:016x}"
-        self.relay = Relay(self.channels, self.name, self.feed, loop.time, lambda: 1_800_000_000 + loop.time())
-        self.states: list[RoomState] = []
-
-    def listens(self) -> None:
-        self.feed.watch_room(ROOM, self.states.append)
-
-    def dies(self) -> None:
-        self.channels.cut()
-
-
-@asynccontextmanager
-async def replicas(number: int = 2, wire: Wire | None = None) -> AsyncIterator[list[Replica]]:
-    wire = wire or Wire()
-    made = [Replica(wire, place) for place in range(number)]
-    async with asyncio.TaskGroup() as group:
-        running = [group.create_task(one.relay.run()) for one in made]
-        yield made
-        for task in running:
-            task.cancel()
-
-
-async def read(reader: Reader[Any]) -> list[Any]:
-    """What has come to a reader, which reads no more."""
-    reader.close()
-    return [item async for item in reader]
-
-
 async def texts(reader: Reader[Any]) -> list[str]:
     return [line.caption.text for line in await read(reader)]
-
-
-async def passes(seconds: float = 0.3) -> None:
-    await asyncio.sleep(seconds)
 
 
 async def test_what_one_replica_publishes_is_read_at_the_other() -> None:

@@ -1,12 +1,20 @@
-"""Channels among replicas in memory: each replica has its own end, which can be cut off, and be slow."""
+"""Replicas that relay to one another, in virtual time: each has its end of channels in memory, which can be cut off."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
 
+from listeners.feed import Feed
+from listeners.readers import Reader
+from listeners.relay.relay import Relay
+from listeners.rooms import RoomState
 from storage.replica_channels import TakeBytes
+
+ROOM = "room-1"
 
 
 class Wire:
@@ -68,3 +76,42 @@ class ChannelsEnd:
         channel, message = self._arriving.popleft()
         if not self._cut and (taker := self._takers.get(channel)) is not None:
             taker[0](message)
+
+
+class Replica:
+    """A feed and its relay."""
+
+    def __init__(self, wire: Wire, number: int) -> None:
+        loop = asyncio.get_running_loop()
+        self.channels = wire.end()
+        self.feed = Feed(wall_clock=lambda: 1_800_000_000 + loop.time())
+        self.name = f"{number:016x}"
+        self.relay = Relay(self.channels, self.name, self.feed, loop.time, lambda: 1_800_000_000 + loop.time())
+        self.states: list[RoomState] = []
+
+    def listens(self) -> None:
+        self.feed.watch_room(ROOM, self.states.append)
+
+    def dies(self) -> None:
+        self.channels.cut()
+
+
+@asynccontextmanager
+async def replicas(number: int = 2, wire: Wire | None = None) -> AsyncIterator[list[Replica]]:
+    wire = wire or Wire()
+    made = [Replica(wire, place) for place in range(number)]
+    async with asyncio.TaskGroup() as group:
+        running = [group.create_task(one.relay.run()) for one in made]
+        yield made
+        for task in running:
+            task.cancel()
+
+
+async def read(reader: Reader[Any]) -> list[Any]:
+    """What has come to a reader, which reads no more."""
+    reader.close()
+    return [item async for item in reader]
+
+
+async def passes(seconds: float = 0.3) -> None:
+    await asyncio.sleep(seconds)
