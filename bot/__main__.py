@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import uvloop
 
 from bot.app import Interpreter
+from bot.commands import cost
 from bot.commands.doctor import command as doctor
 from bot.config import Settings, load_settings, settings_help
 from bot.errors import SettingsError
@@ -75,6 +76,7 @@ async def serve(settings: Settings) -> None:
 
 
 COMMANDS = {
+    "cost": (cost.add_options, cost.run, "forecast what a meeting costs"),
     "doctor": (doctor.add_options, doctor.run, "check everything a meeting needs, and say what is wrong"),
 }
 """Commands by name: their options, what runs them, and what they do."""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import SettingsError
@@ -19,28 +18,14 @@ from bot.realtime.translation_messages import TARGETS
 from rooms_admin.auth.api_key_file import KeyFileProblem, load
 from rooms_admin.auth.api_keys import SHORTEST_KEY, digest_of
 from rooms_admin.rooms.connection_string import acs_endpoint, parse_connection_string
+from rooms_admin.transcripts.model_prices import ModelPrices, parsed_prices
 
 ACS_ISSUER = "https://acscallautomation.communication.azure.com"
 """Issuer of the tokens on callbacks and media sockets (ACS protocol sheet, 3.5)."""
 ACS_KEY_SET = f"{ACS_ISSUER}/calling/keys"
 
-TokenKind = Literal[
-    "input_text",
-    "input_audio",
-    "input_cached",
-    "output_text",
-    "output_audio",
-    "transcription_input_text",
-    "transcription_input_audio",
-    "transcription_output_text",
-]
-
 SHORTEST_SECRET = 8
 """Shortest accepted secret, in characters; anything shorter is a mistake."""
-
-
-MOST_PRICE = 10**9
-"""Highest accepted price per million tokens; anything beyond is a mistake."""
 
 
 def _is_loopback(host: str | None) -> bool:
@@ -156,26 +141,6 @@ def _networks(text: str) -> str:
     return text
 
 
-def _json(text: object) -> object:
-    """Parse JSON here, so that an error joins the list of problems; the library would raise its own."""
-    if not isinstance(text, str):
-        return text
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise ValueError("is not JSON") from error
-
-
-class ModelPrices(BaseModel):
-    """Prices of the model's tokens, and of the minutes of what it bills by duration."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    currency: str = Field(pattern="^[A-Z]{3}$")
-    per_million_tokens: dict[TokenKind, Annotated[float, Field(ge=0, le=MOST_PRICE)]]
-    per_minute: dict[Literal["translation", "transcription"], Annotated[float, Field(ge=0, le=MOST_PRICE)]] = {}
-
-
 Url = Annotated[str, AfterValidator(_url)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
 
@@ -195,11 +160,13 @@ class Settings(BaseSettings):
     """Replaces the connection string; the managed identity is used."""
 
     azure_ai_endpoint: Url
+    """Address of the Azure AI resource, `https://name.openai.azure.com`."""
     azure_ai_key: SecretStr | None = None
     """API key; without it the managed identity is used."""
     azure_ai_token_scope: str = "https://ai.azure.com/.default"
     """Scope of the managed identity's tokens; some resources require https://cognitiveservices.azure.com/.default."""
     azure_ai_realtime_deployment: str = Field(min_length=1)
+    """Deployment that interprets consecutive rooms, and whatever the translate deployment does not."""
     azure_ai_translate_deployment: str | None = None
     """Deployment for simultaneous rooms; without it the realtime deployment interprets them in short segments."""
     azure_ai_translate_languages: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_languages)] = TARGETS
@@ -210,6 +177,7 @@ class Settings(BaseSettings):
     azure_ai_transcribe_deployment: str | None = None
     """Deployment that transcribes speakers; without it there are no captions of their own words."""
     azure_ai_voice: str = "marin"
+    """Voice of the realtime deployment."""
 
     public_base_url: Url
     """URL at which ACS and Event Grid reach this service."""
@@ -219,9 +187,11 @@ class Settings(BaseSettings):
     of this service."""
 
     acs_token_issuer: str = ACS_ISSUER
+    """Issuer of the tokens with which ACS proves itself on callbacks and media sockets."""
     acs_token_audience: str = Field(min_length=1)
     """Immutable id of the ACS resource."""
     acs_token_jwks_url: Url = ACS_KEY_SET
+    """Where the keys that sign these tokens are published."""
 
     event_grid_secret: Secret | None = None
     """Secret that Event Grid sends in `X-Webhook-Secret`."""
@@ -245,11 +215,12 @@ class Settings(BaseSettings):
     """Sustained read requests per second and caller; ten seconds' worth may come at once."""
     admin_changes_per_s: float = Field(default=50.0, gt=0)
     """The same for requests that change something."""
-    model_prices: Annotated[ModelPrices | None, NoDecode, BeforeValidator(_json)] = None
+    model_prices: Annotated[ModelPrices | None, NoDecode, BeforeValidator(parsed_prices)] = None
     """JSON: `{"currency": "USD", "per_million_tokens": {"input_audio": 32.0}, "per_minute": {"translation": 0.034}}`.
     Kinds of tokens: input_text, input_audio, input_cached, output_text, output_audio, transcription_input_text,
     transcription_input_audio, transcription_output_text. Billed by the minute: translation (silence included), and
-    transcription by some models. Without it usage has no costs."""
+    transcription by some models. Without it usage has no costs. For forecasts (`python -m bot cost`) also, per minute,
+    participant and media_stream of ACS, and `"per_gigabyte": {"egress": 0.087}`."""
 
     database_path: str = Field(default="data/interpreter.sqlite3", min_length=1)
     """SQLite file for rooms, transcripts and ledger, created with its folder; `:memory:` keeps nothing after a stop."""
@@ -264,6 +235,7 @@ class Settings(BaseSettings):
     """Days that transcript and ledger are kept, and a room after its end; a room may have its own value."""
 
     host: str = "127.0.0.1"
+    """Address to listen on; `0.0.0.0` in a container."""
     port: int = Field(default=8080, ge=1, le=65_535)
     trusted_proxies: Annotated[str, AfterValidator(_networks)] = "127.0.0.1"
     """Addresses or networks of the ingress, whose `X-Forwarded-For` is trusted to name the caller's address."""
@@ -278,6 +250,7 @@ class Settings(BaseSettings):
     metrics_token: Secret | None = None
     """Token for `GET /metrics`, sent as `Authorization: Bearer …`; without it everybody is answered."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    """DEBUG, INFO, WARNING or ERROR."""
 
     @property
     def media_base_url(self) -> str:
@@ -324,6 +297,27 @@ def load_settings(**overrides: Any) -> Settings:
     if problems or settings is None:
         raise SettingsError(problems)
     return settings
+
+
+class _GivenPrices(BaseSettings):
+    """`MODEL_PRICES` alone."""
+
+    model_config = SettingsConfigDict(**_SOURCES)
+
+    model_prices: Annotated[ModelPrices | None, NoDecode, BeforeValidator(parsed_prices)] = None
+
+
+def load_prices() -> ModelPrices | None:
+    """Read `MODEL_PRICES`, whatever the other settings are.
+
+    Raises:
+        SettingsError: it makes no sense.
+    """
+    try:
+        return _GivenPrices().model_prices
+    except ValidationError as error:
+        messages = (problem["msg"].removeprefix("Value error, ") for problem in error.errors())
+        raise SettingsError([f"MODEL_PRICES: {message}" for message in messages]) from error
 
 
 class _Given(BaseSettings):

@@ -29,6 +29,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "rooms_admin/api/schemas.py",
         "rooms_admin/rooms/requests.py",
         "rooms_admin/integrations/requests.py",
+        "rooms_admin/transcripts/model_prices.py",
     ),
     "pydantic_settings": ("bot/config.py",),
     "fastapi": (

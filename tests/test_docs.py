@@ -18,7 +18,8 @@ from bot import rate_limits
 from bot.__main__ import COMMANDS
 from bot.calls import dispatcher, media_recovery, periodic_checks, service
 from bot.calls.replicas import mailbox, registry
-from bot.config import Settings
+from bot.config import Settings, load_settings
+from bot.errors import SettingsError
 from bot.interpreting import booth_events, rendition
 from bot.interpreting.playout import catch_up, channels, lateness, pacer
 from bot.interpreting.quality import backchannels
@@ -105,6 +106,24 @@ def test_the_telemetry_page_is_up_to_date() -> None:
     text = telemetry.PAGE.read_text()
     assert text == telemetry.rendered(text)
     assert set(re.findall(r"<!-- generated: ([\w-]+) -->", text)) == set(telemetry.PARTS)
+
+
+def test_the_settings_page_and_the_example_are_up_to_date() -> None:
+    """If this fails, run `python scripts/settings_docs.py`."""
+    settings = script("settings_docs")
+    page = settings.PAGE.read_text()
+    assert page == settings.rendered(page)
+    assert settings.EXAMPLE.read_text() == settings.example()
+
+
+def test_the_example_of_settings_can_be_read() -> None:
+    """Its comments are the defaults, which are accepted; nothing is missing but what has to be filled in."""
+    example = re.sub(r"^# ([A-Z_]+=)", r"\1", (ROOT / ".env.example").read_text(), flags=re.MULTILINE)
+    given = dict(line.split("=", 1) for line in example.splitlines() if re.match(r"[A-Z_]+=", line))
+    assert list(given) == [name.upper() for name in Settings.model_fields]
+    with pytest.raises(SettingsError) as refused:
+        load_settings(_env_file=None, **{name.lower(): value for name, value in given.items() if value})
+    assert all("set" in problem for problem in refused.value.problems), refused.value.problems
 
 
 def test_generated_tables_are_up_to_date(generator: ModuleType) -> None:

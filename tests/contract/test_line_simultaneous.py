@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bot.config import ModelPrices
 from emulator.engine.scripted import read_markers
 from emulator.realtime.faults.rules import FaultRule, RealtimeFaults
+from rooms_admin.transcripts.model_prices import ModelPrices
 from tests.support.line import Line, Room, line
 from tests.support.virtual_time import in_virtual_time
 
