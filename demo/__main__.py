@@ -88,9 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--meeting",
-        choices=("phrasebook", "free"),
-        default="phrasebook",
-        help="sentences that the local engine knows by heart, or free speech (default: %(default)s)",
+        choices=("free", "phrasebook"),
+        default="free",
+        help="free speech, or sentences that the local engine knows by heart (default: %(default)s)",
     )
     parser.add_argument(
         "--layout",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.interpreting.quality.number_reader import read_numbers
@@ -39,9 +39,15 @@ def compare(wanted: str, heard: str | None, language: str) -> Words:
     return Words(len(reference), max(0, len(reference) - word_errors(reference, hypothesis)))
 
 
-def enough(words: Words) -> bool:
-    """Return whether a listener heard enough of the sentence."""
-    return words.wanted > 0 and words.share >= ENOUGH
+def enough(words: Words, least: float = ENOUGH) -> bool:
+    """Return whether this share of the sentence at least was heard."""
+    return words.wanted > 0 and words.share >= least
+
+
+def total(counts: Iterable[Words]) -> Words:
+    """Return the sums."""
+    every = list(counts)
+    return Words(sum(one.wanted for one in every), sum(one.right for one in every))
 
 
 @dataclass(frozen=True, slots=True)

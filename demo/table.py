@@ -87,8 +87,8 @@ def _said(turn: TurnResult) -> RenderableType:
 
 def _recognised(turn: TurnResult) -> RenderableType:
     text = Text(turn.recognised) if turn.recognised else _missing()
-    words = turn.as_transcribed
-    if words is None:
+    words = turn.understood
+    if words is None or (turn.said and words.right == words.wanted):
         return text
     wrong = f"{words.wanted - words.right} of {plural(words.wanted, 'word')} wrong"
     return Group(text, Text(wrong, "green" if words.right == words.wanted else "yellow"))

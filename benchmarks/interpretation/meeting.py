@@ -33,11 +33,13 @@ from demo.verdict import with_margin
 from emulator.client import JoinRefused, Participant
 from emulator.engine.base import EngineError
 from emulator.engine.local import LocalEngine, Synthesiser, Voice
+from emulator.engine.local.engine import CLEAR_RATE
+from emulator.engine.local.synthesis import PICO
 
 _log = logging.getLogger(__name__)
 
-VOICES = (Voice(variant="f2"), Voice(variant="m3"))
-"""Voices of the two speakers; the interpreter has another one."""
+VARIANTS, PITCHES = ("f2", "m3"), (57, 42)
+"""Of the two speakers' voices, of espeak-ng and of Pico; the interpreter has another one."""
 JOIN_S = 30.0
 SEPARATE = RATE * 3 // 20
 """Samples of silence (150 ms) between two stretches of an interpretation."""
@@ -100,9 +102,19 @@ async def _speech(voice: Synthesiser, golden: GoldenSet, utterance: Utterance) -
     if utterance.recording is not None:
         pcm = await asyncio.to_thread(read_recording, utterance.recording)
     else:
-        speaker = VOICES[golden.languages.index(utterance.source)]
-        pcm = await voice.say(utterance.transcript, primary(utterance.source), speaker)
+        language = primary(utterance.source)
+        pcm = await voice.say(
+            utterance.transcript, language, speaker_voice(language, golden.languages.index(utterance.source))
+        )
     return np.frombuffer(pcm, "<i2").astype(np.int16)
+
+
+def speaker_voice(language: str, number: int) -> Voice:
+    """Return the voice of the set's first (0) or second (1) speaker: Pico's, which is understood, where it can."""
+    clear = PICO.get(language)
+    if clear is None:
+        return Voice(variant=VARIANTS[number])
+    return Voice(name=clear, rate=CLEAR_RATE, pitch=PITCHES[number])
 
 
 class _Meeting:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from demo.recording_analysis import Span
-from demo.scoring import Expected, Words, attribute, compare, enough, splits
+from demo.scoring import Expected, Words, attribute, compare, enough, splits, total
 
 sentence = st.lists(st.sampled_from(["uno", "dos", "tres", "cuatro"]), max_size=6).map(" ".join)
 
@@ -52,6 +52,8 @@ def test_numbers_in_words_are_those_in_digits(wanted: str, heard: str, language:
 def test_nothing_wanted_is_nothing_heard_right() -> None:
     assert not enough(compare("", "", "en"))
     assert enough(Words(4, 3)) and not enough(Words(4, 2))
+    assert enough(Words(4, 2), 0.5) and not enough(total([Words(4, 2), Words(4, 1)]), 0.5)
+    assert total([]) == Words(0, 0)
 
 
 @given(st.integers(0, 6), st.integers(1, 3))

@@ -27,6 +27,12 @@ def test_a_row_has_what_was_said_recognised_interpreted_heard_and_how_late() -> 
     assert "✗" not in text
 
 
+def test_words_that_were_recognised_wrong_are_counted() -> None:
+    assert "wrong" not in printed(report(GOOD))
+    entry = replace(GOOD.ledger[0], recognised="good evening")
+    assert "1 of 2 words wrong" in printed(report(replace(GOOD, ledger=(entry,))))
+
+
 def test_each_turn_that_failed_has_a_line_of_its_own() -> None:
     unheard = replace(GOOD, number=2, heard=(replace(GOOD_HEARD, text=None, starts_s=None),))
     text = printed(report(GOOD, unheard, broken_off="the bot ended with status 1"))

@@ -14,6 +14,16 @@ RECOGNISER_RATE = 16_000
 HOP = RECOGNISER_RATE // 100
 """Samples from one spectrum to the next: 10 ms."""
 
+AUDIBLE = 50.0
+"""Loudness in 16-bit steps (-56 dB) that an utterance must reach, or it counts as silence."""
+
+SHORTEST = 5
+"""Frames (50 ms) of a sound that is no click."""
+
+_EDGE = 5
+"""Frames (50 ms) kept around speech, for soft beginnings and ends."""
+
+
 _WINDOW = RECOGNISER_RATE // 40
 _DYNAMIC = 8.0
 """Range of a spectrogram below its loudest point, in powers of ten; what is softer counts as silence."""
@@ -44,6 +54,15 @@ def loudness(samples: Samples) -> Samples:
     frames = samples[: len(samples) // HOP * HOP].reshape(-1, HOP)
     rms: Samples = np.sqrt(np.mean(np.square(frames), axis=1))
     return rms
+
+
+def without_edges(samples: Samples) -> Samples:
+    """Return speech at 16 kHz without silence and clicks before and after it; without speech, all of it."""
+    audible = np.pad(loudness(samples) >= AUDIBLE, (0, SHORTEST))
+    voiced = np.flatnonzero(np.convolve(audible, np.ones(SHORTEST), "valid") == SHORTEST)
+    if not len(voiced):
+        return samples
+    return samples[max(0, int(voiced[0]) - _EDGE) * HOP : (int(voiced[-1]) + SHORTEST + _EDGE) * HOP]
 
 
 def log_mel(samples: Samples, bands: int) -> Samples:

@@ -8,14 +8,11 @@ from pathlib import Path
 import msgspec
 
 from emulator.engine.base import SAMPLE_RATE
-from emulator.engine.local.audio import RECOGNISER_RATE, Samples, loudness, read_pcm, resample
+from emulator.engine.local.audio import AUDIBLE, RECOGNISER_RATE, Samples, loudness, read_pcm, resample
 from emulator.engine.local.messages import Learn, Recognition, ToEnglish, Utterance
 from emulator.engine.local.phrase_sounds import PhraseSounds
 from emulator.engine.local.process import serve
 from emulator.engine.local.whisper import Whisper
-
-AUDIBLE = 50.0
-"""Loudness in 16-bit steps (-56 dB) that an utterance must reach, or it counts as silence."""
 
 _whisper = functools.cache(Whisper)
 _phrases = functools.cache(PhraseSounds.load)

@@ -17,7 +17,7 @@ import espeakng_loader
 import msgspec
 
 from emulator.engine.base import SAMPLE_RATE
-from emulator.engine.local.audio import read_pcm, resample, write_pcm
+from emulator.engine.local.audio import read_pcm, resample, without_edges, write_pcm
 from emulator.engine.local.messages import Speak
 from emulator.engine.local.process import ALARM, serve
 
@@ -94,7 +94,8 @@ def _pico(request: Speak) -> list[bytes]:
     # It would take what stands in angle brackets for a command.
     texts = (text.translate({ord(sign): " " for sign in "<>"}) for text in request.texts)
     spoken = (read_pcm(pico.speak(text, voice=request.voice, **options)) for text in texts)
-    return [write_pcm(resample(one, PICO_RATE, SAMPLE_RATE)) for one in spoken]
+    # It ends with up to a second of silence, in which others would wait.
+    return [write_pcm(resample(without_edges(one), PICO_RATE, SAMPLE_RATE)) for one in spoken]
 
 
 def _in_fork(work: Callable[[], bytes]) -> bytes:

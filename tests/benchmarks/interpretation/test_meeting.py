@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from benchmarks.__main__ import main
+from benchmarks.interpretation import meeting
 from benchmarks.interpretation.golden_set import FILE
-from benchmarks.interpretation.meeting import locate
+from benchmarks.interpretation.meeting import locate, speaker_voice
 from demo.recording_analysis import RATE, Samples
 from emulator.config import Config
 from emulator.engine.local import Synthesiser
@@ -26,6 +27,15 @@ def noise(seconds: float, seed: int) -> Samples:
 
 def silence(seconds: float) -> Samples:
     return np.zeros(round(seconds * RATE), np.int16)
+
+
+def test_speakers_have_voices_of_their_own_and_those_that_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(meeting, "PICO", {"es": "es-ES"})
+    assert [speaker_voice(language, number).name for language in ("es", "pt") for number in (0, 1)] == [
+        *("es-ES", "es-ES"),
+        *(None, None),
+    ]
+    assert len({speaker_voice("es", 0), speaker_voice("es", 1), speaker_voice("pt", 0), speaker_voice("pt", 1)}) == 4
 
 
 def test_an_interpretation_is_found_behind_the_voice_of_the_speaker() -> None:

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.engine.local.audio import RECOGNISER_RATE, Samples, cepstra, log_mel, read_pcm, resample, write_pcm
+from emulator.engine.local.audio import (
+    RECOGNISER_RATE,
+    Samples,
+    cepstra,
+    log_mel,
+    read_pcm,
+    resample,
+    without_edges,
+    write_pcm,
+)
 
 BANDS = 80
 
@@ -17,6 +26,16 @@ def tone(hertz: float, seconds: float = 1.0) -> Samples:
 def test_a_spectrogram_has_a_column_every_ten_milliseconds() -> None:
     assert log_mel(tone(440, 1.5), BANDS).shape == (BANDS, 150)
     assert log_mel(np.zeros(10, np.float32), BANDS).shape == (BANDS, 1)
+
+
+def test_silence_and_clicks_around_speech_are_cut_off() -> None:
+    silence, click = np.zeros(RECOGNISER_RATE, np.float32), tone(440, 0.03)
+    speech = np.concatenate([tone(440), silence, tone(300)])
+    cut = without_edges(np.concatenate([click, silence, speech, silence, click]))
+    assert len(cut) == pytest.approx(len(speech) + RECOGNISER_RATE // 10, abs=RECOGNISER_RATE // 50)
+    assert without_edges(speech).tolist() == speech.tolist()
+    for nothing in (silence, click, silence[:0]):
+        assert without_edges(nothing) is nothing
 
 
 def test_a_higher_tone_is_in_a_higher_band() -> None:

@@ -48,6 +48,8 @@ async def test_pico_speaks_as_loud_as_people_and_no_louder(voice: Synthesiser, l
     samples = read_pcm(await voice.say("Madrid 3 <b>", language, Voice(name=PICO[language])))
     assert 5_000 < abs(samples).max() < 0.9 * 32768
     assert loudness(samples).max() > 1_000
+    ends = [loudness(part).max() for part in (samples[:3_000], samples[-3_000:])]  # 125 ms, of which 50 are kept
+    assert min(ends) > 50, "nobody waits for silence"
 
 
 async def test_texts_at_the_same_time_do_not_mix(voice: Synthesiser) -> None:
