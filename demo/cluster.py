@@ -6,10 +6,11 @@ import asyncio
 import json
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from demo.load_balancer import LoadBalancer
 from demo.processes import (
@@ -49,8 +50,15 @@ class Cluster:
 
 
 @asynccontextmanager
-async def running(logs: Path, count: int = REPLICAS) -> AsyncIterator[Cluster]:
+async def running(
+    logs: Path,
+    count: int = REPLICAS,
+    languages: Sequence[str] = ("en", "es"),
+    engine: Literal["local", "scripted"] = "scripted",
+) -> AsyncIterator[Cluster]:
     """Run a cluster on free ports until the context is left. The folder `logs` must exist.
+
+    `languages`, `engine`: see `processes.emulator_command`.
 
     Raises:
         ProcessFailed: a process did not start, or redis-server is not installed.
@@ -67,7 +75,7 @@ async def running(logs: Path, count: int = REPLICAS) -> AsyncIterator[Cluster]:
         shared = Ports(acs, realtime, balancer.port)
         redis = await stack.enter_async_context(started(SubprocessSpec("redis", redis_command, environment, logs)))
         await _until_listening(redis, redis_port)
-        command = [word if word != "local" else "scripted" for word in emulator_command(shared, keys, ["en", "es"])]
+        command = emulator_command(shared, keys, languages, engine)
         emulator = await stack.enter_async_context(started(SubprocessSpec("emulator", command, environment, logs)))
         replicas: dict[str, Subprocess] = {}
         for name, port in backends.items():
