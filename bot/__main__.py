@@ -16,6 +16,7 @@ import uvloop
 
 from bot.app import Interpreter
 from bot.commands import cost
+from bot.commands.canary import command as canary
 from bot.commands.doctor import command as doctor
 from bot.config import Settings, load_settings, settings_help
 from bot.errors import SettingsError
@@ -76,6 +77,7 @@ async def serve(settings: Settings) -> None:
 
 
 COMMANDS = {
+    "canary": (canary.add_options, canary.run, "say known sentences in a room, and judge their interpretation"),
     "cost": (cost.add_options, cost.run, "forecast what a meeting costs"),
     "doctor": (doctor.add_options, doctor.run, "check everything a meeting needs, and say what is wrong"),
 }
