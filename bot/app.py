@@ -55,6 +55,7 @@ from http_serving.refusals import Refusals
 from http_serving.security_headers import SecurityHeaders
 from listeners import routes as listener_routes
 from listeners.feed import Feed
+from listeners.microphones import OpenMicrophone
 from listeners.page_routes import KnowsCode, Pages
 from listeners.relay.relay import Relay
 from listeners.rooms import FindRoom
@@ -88,6 +89,7 @@ class Service:
     rooms: RoomService
     find_room: FindRoom
     """For listeners."""
+    open_microphone: OpenMicrophone
     verifier: TokenVerifier
     capabilities: Capabilities | None
     """Of the translation deployment, if the settings name one."""
@@ -250,14 +252,16 @@ def build(settings: Settings, resources: Resources, connections: ConnectionLimit
         **({} if agreement is None else {"ticket agreement": agreement.run}),
     }
     find_room: FindRoom = listener_rooms.find
+    open_microphone: OpenMicrophone = calls.open_microphone
     if storage.channels is not None:
-        relay = Relay(storage.channels, replica, resources.feed, loop.time, time.time)
-        find_room, chores["relay"] = relay.finding(find_room), relay.run
+        relay = Relay(storage.channels, replica, resources.feed, open_microphone, loop.time, time.time)
+        find_room, open_microphone, chores["relay"] = relay.finding(find_room), relay.open_microphone, relay.run
     return Service(
         calls,
         controller,
         rooms,
         find_room,
+        open_microphone,
         verifiers.acs_verifier(settings),
         capabilities,
         agreement,
@@ -302,7 +306,7 @@ def add_routes(
             limits=limits.media(),
         )
     )
-    app.include_router(listener_routes.router(door, resources.feed, messages.take, service.calls.open_microphone))
+    app.include_router(listener_routes.router(door, resources.feed, messages.take, service.open_microphone))
     admins, admin_limits = Admins(keys, verifiers.entra_verifier(settings)), limits.admin()
     guard = RequestGuard(admins, admin_limits, storage.idempotency)
     app.include_router(

@@ -88,6 +88,31 @@ class Here(RelayMessage, frozen=True, kw_only=True, tag="here"):
     """connected to the sender, by language"""
     streams: Annotated[tuple[Stream, ...], msgspec.Meta(max_length=MOST_STREAMS)] = ()
     """what they hear: channel, and the raw id whose voice is left out, or nobody's"""
+    microphones: Annotated[tuple[ReplicaId, ...], msgspec.Meta(max_length=MOST_STREAMS)] = ()
+    """open at the replica with the call"""
+
+
+class MicrophoneAsked(RelayMessage, frozen=True, kw_only=True, tag="microphone"):
+    """Asks the replica with the call to open a microphone (`microphones.py`)."""
+
+    microphone: ReplicaId
+    """its id, as long as one of a replica"""
+    participant_id: str
+
+
+class MicrophoneAnswered(RelayMessage, frozen=True, kw_only=True, tag="microphone_answered"):
+    """Says that a microphone is open, or, with a reason, why not."""
+
+    microphone: ReplicaId
+    reason: str = ""
+    message: str = ""
+
+
+class MicrophoneOver(RelayMessage, frozen=True, kw_only=True, tag="microphone_over"):
+    """Says that a microphone was ended, as `OpenMicrophone` does."""
+
+    microphone: ReplicaId
+    reason: str
 
 
 class Gone(RelayMessage, frozen=True, kw_only=True, tag="gone"):
@@ -120,7 +145,7 @@ class RoomOver(RelayMessage, frozen=True, kw_only=True, tag="over"):
     """Says that the room was deleted."""
 
 
-AnyMessage = Here | Gone | Ask | News | Everything | RoomOver
+AnyMessage = Here | Gone | Ask | News | Everything | RoomOver | MicrophoneAsked | MicrophoneAnswered | MicrophoneOver
 _decoder: Final[msgspec.json.Decoder[AnyMessage]] = msgspec.json.Decoder(AnyMessage)
 encode: Final = msgspec.json.Encoder().encode
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +24,7 @@ from typing import Any, Final
 
 from listeners.feed import Feed, Published
 from listeners.messages import InterpreterSignal, Line
+from listeners.microphones import Microphone, MicrophoneRefused, OpenMicrophone
 from listeners.relay.messages import (
     MOST_STREAMS,
     Ask,
@@ -31,6 +32,9 @@ from listeners.relay.messages import (
     Gone,
     Here,
     LineTold,
+    MicrophoneAnswered,
+    MicrophoneAsked,
+    MicrophoneOver,
     News,
     RelayMessage,
     RoomOver,
@@ -39,6 +43,7 @@ from listeners.relay.messages import (
     decode,
     encode,
 )
+from listeners.relay.microphones import RelayedMicrophones
 from listeners.relay.streams import Streams
 from listeners.rooms import FindRoom, ListenedRoom, RoomState
 from storage.replica_channels import ReplicaChannels
@@ -107,11 +112,13 @@ class Relay:
         channels: ReplicaChannels,
         replica: str,
         feed: Feed,
+        open_microphone: OpenMicrophone,
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
     ) -> None:
         """Args:
         replica: id of this replica, 16 hexadecimal digits.
+        open_microphone: opens one in a room that has its call here, or refuses with `other_replica`.
         clock: seconds of the event loop.
         """
         self.refused = 0
@@ -124,6 +131,9 @@ class Relay:
         self._rooms: dict[str, _SharedRoom] = {}
         self._ending = ""
         """The room that ends because another replica said so."""
+        self._open_here = open_microphone
+        self._group: asyncio.TaskGroup | None = None
+        self._microphones = RelayedMicrophones(channels, replica, open_microphone, self._send_in, self._spawn)
         feed.tap = self._published
 
     def finding(self, find: FindRoom) -> FindRoom:
@@ -148,9 +158,23 @@ class Relay:
 
     async def run(self) -> None:
         """Keep up with who follows which room, until cancelled."""
-        while True:
-            self.look()
-            await asyncio.sleep(LOOK_EVERY_S)
+        async with asyncio.TaskGroup() as self._group:
+            while True:
+                self.look()
+                await asyncio.sleep(LOOK_EVERY_S)
+
+    async def open_microphone(self, room_id: str, participant_id: str, ended: Callable[[str], None]) -> Microphone:
+        """Open a participant's microphone, at whichever replica has the room. Implements `OpenMicrophone`."""
+        try:
+            return await self._open_here(room_id, participant_id, ended)
+        except MicrophoneRefused as refusal:
+            if refusal.reason != "other_replica":
+                raise
+        await self.prepare(room_id, "active")
+        owner = self._entered(room_id).followed
+        if not owner:
+            raise MicrophoneRefused("replica_silent", "the replica that has the room is not heard; try again")
+        return await self._microphones.open(room_id, owner, participant_id, ended)
 
     def look(self) -> None:
         """Compare what is followed and interpreted here with what the others know of it."""
@@ -170,7 +194,7 @@ class Relay:
             room.tell_all = owns
         for sender, peer in list(room.peers.items()):
             if now - peer.heard_at > SILENT_S:
-                del room.peers[sender]
+                self._drop(room, sender)
                 logger.warning("replica silent", extra={"room_id": room.room_id, "replica": sender})
         self._settle(room, "replica_lost")
         if self._here(room) != room.said or (now - room.said_at >= HERE_EVERY_S and (room.peers or not owns)):
@@ -198,12 +222,17 @@ class Relay:
             return
         room.followed = followed
         room.streams.followed = followed
+        self._microphones.follow(room.room_id, followed)
         room.current.clear()
         if followed:
             self._ask(room)
         elif not room.owns_since_us:
             self._feed.take_signals(room.room_id, [InterpreterSignal("off", reason=reason)], complete=True)
             self._tell_state(room, "created")
+
+    def _drop(self, room: _SharedRoom, sender: str) -> None:
+        del room.peers[sender]
+        self._microphones.keep(room.room_id, sender, ())
 
     def _entered(self, room_id: str, state: RoomState = "created") -> _SharedRoom:
         room = self._rooms.get(room_id)
@@ -245,12 +274,28 @@ class Relay:
         if room.peers or kind in (Here, Ask):
             self._channels.publish(room.room_id, encode(kind(sender=self._replica, number=room.number, **fields)))
 
+    def _send_in(self, room_id: str, kind: type[RelayMessage], fields: dict[str, Any]) -> None:
+        if (room := self._rooms.get(room_id)) is not None:
+            self._send(room, kind, **fields)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._group is None:
+            work.close()
+        else:
+            self._group.create_task(work, name="microphone of another replica")
+
     def _here(self, room: _SharedRoom) -> dict[str, Any]:
         """Return what `Here` says now."""
         followed = self._feed.find(room.room_id)
         listeners = {} if followed is None else dict(followed.here())
         streams = () if followed is None or room.owns_since_us else tuple(sorted(followed.streams)[:MOST_STREAMS])
-        return {"owns_since_us": room.owns_since_us, "listeners": listeners, "streams": streams}
+        microphones = self._microphones.open_in(room.room_id)
+        return {
+            "owns_since_us": room.owns_since_us,
+            "listeners": listeners,
+            "streams": streams,
+            "microphones": microphones,
+        }
 
     def _say_here(self, room: _SharedRoom) -> None:
         room.said, room.said_at = self._here(room), self._clock()
@@ -299,7 +344,8 @@ class Relay:
             case Here():
                 self._take_here(room, message)
             case Gone():
-                if room.peers.pop(sender, None) is not None:
+                if sender in room.peers:
+                    self._drop(room, sender)
                     self._settle(room, "")
             case Ask():
                 self._say_here(room)
@@ -307,6 +353,10 @@ class Relay:
                     self._tell_everything(room)
             case News() | Everything() if sender == room.followed:
                 self._follow(room, message)
+            case MicrophoneAsked() if room.owns_since_us:
+                self._microphones.host(room.room_id, message)
+            case MicrophoneAnswered() | MicrophoneOver():
+                self._microphones.take(message)
             case RoomOver():
                 self._ending = room.room_id
                 self._feed.close_room(room.room_id, "room_deleted")
@@ -321,6 +371,7 @@ class Relay:
         room.peers[here.sender] = _Peer(self._clock(), here)
         if not known:
             self._say_here(room)
+        self._microphones.keep(room.room_id, here.sender, here.microphones)
         self._settle(room, "")
         if here.sender == room.followed and not (room.current.is_set() and here.number == room.seen):
             self._ask(room)

@@ -31,6 +31,9 @@ _CODES: Final = {
     "replaced": CloseCode.REPLACED,
     "room_ended": CloseCode.ROOM_ENDED,
     "service_stopping": CloseCode.DRAINING,
+    "replica_lost": CloseCode.DRAINING,
+    "replica_silent": CloseCode.DRAINING,
+    "other_replica": CloseCode.DRAINING,
 }
 """Close codes by the reason for which a microphone has ended; any other is `NOT_ALLOWED`."""
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from listeners.feed import Feed
+from listeners.microphones import MicrophoneRefused
 from listeners.readers import Reader
 from listeners.relay.relay import Relay
 from listeners.rooms import RoomState
@@ -78,16 +79,52 @@ class ChannelsEnd:
             taker[0](message)
 
 
+class FakeMicrophone:
+    """A microphone in a room that is interpreted here: keeps what it is given."""
+
+    def __init__(self, participant_id: str, ended: Callable[[str], None]) -> None:
+        self.participant_id = participant_id
+        self.ended = ended
+        self.frames: list[tuple[bytes, int]] = []
+        self.mutes: list[bool] = []
+        self.closed = False
+
+    def frame(self, pcm: bytes, captured_us: int) -> None:
+        self.frames.append((pcm, captured_us))
+
+    def muted(self, muted: bool) -> None:
+        self.mutes.append(muted)
+
+    def close(self) -> None:
+        self.closed = True
+
+
 class Replica:
-    """A feed and its relay."""
+    """A feed, its relay, and the microphones of rooms that have a call here."""
 
     def __init__(self, wire: Wire, number: int) -> None:
         loop = asyncio.get_running_loop()
         self.channels = wire.end()
         self.feed = Feed(wall_clock=lambda: 1_800_000_000 + loop.time())
         self.name = f"{number:016x}"
-        self.relay = Relay(self.channels, self.name, self.feed, loop.time, lambda: 1_800_000_000 + loop.time())
+        self.microphones: list[FakeMicrophone] = []
+        self.refuses = ""
+        self.opens_in_s = 0.0
+        self.relay = Relay(
+            self.channels, self.name, self.feed, self._open, loop.time, lambda: 1_800_000_000 + loop.time()
+        )
         self.states: list[RoomState] = []
+
+    async def _open(self, room_id: str, participant_id: str, ended: Callable[[str], None]) -> FakeMicrophone:
+        if not self.feed.has_call(room_id):
+            raise MicrophoneRefused("other_replica", "another replica has the room")
+        await asyncio.sleep(self.opens_in_s)
+        if self.refuses == "bug":
+            raise RuntimeError("a bug")
+        if self.refuses:
+            raise MicrophoneRefused(self.refuses, "refused")
+        self.microphones.append(FakeMicrophone(participant_id, ended))
+        return self.microphones[-1]
 
     def listens(self) -> None:
         self.feed.watch_room(ROOM, self.states.append)
