@@ -42,6 +42,7 @@ from bot.room_plans import StoredRoomPlans
 from bot.tasks import Background, ServiceTasks
 from bot.telemetry import health
 from bot.telemetry import routes as metric_routes
+from bot.telemetry.export import exporting
 from bot.telemetry.telemetry import Telemetry
 from bot.ticket_agreement import TicketAgreement
 from http_serving.bearer_tokens import TokenVerifier, event_grid_only
@@ -156,7 +157,9 @@ class Interpreter:
             resources = await open_resources(self._settings, self.feed, stack)
             service = build(self._settings, resources, self.connections)
             self.calls = service.calls
-            service.telemetry.watch_refusals(self.refusals)
+            telemetry = service.telemetry
+            telemetry.watch_refusals(self.refusals)
+            telemetry.send_span = await stack.enter_async_context(exporting(self._settings, telemetry.metrics))
             limits = RateLimits(self._settings, asyncio.get_running_loop().time)
             secret = ticket_secret(self._settings)
             self.door = Door(Tickets(secret), service.find_room, closest, self.feed, count_refusal=limits.unproven)

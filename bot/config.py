@@ -249,6 +249,15 @@ class Settings(BaseSettings):
     """Seconds that running utterances may take to finish when the service stops."""
     metrics_token: Secret | None = None
     """Token for `GET /metrics`, sent as `Authorization: Bearer …`; without it everybody is answered."""
+    otel_exporter_otlp_endpoint: Url | None = None
+    """Collector that traces, metrics and log lines are sent to by OTLP over HTTP, such as `http://localhost:4318`."""
+    otel_exporter_otlp_headers: SecretStr | None = None
+    """Headers for it, `name=value,name=value`."""
+    applicationinsights_connection_string: SecretStr | None = None
+    """Application Insights resource that the same is sent to; of log lines, warnings only. With the managed identity,
+    unless ACS is reached with a key."""
+    region: str = ""
+    """Region in which this replica runs, for traces and metrics that are sent."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     """DEBUG, INFO, WARNING or ERROR."""
 

@@ -34,17 +34,26 @@ class JsonFormatter(logging.Formatter):
     """Writes time, level, logger, message, context and extra fields as a JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-            **(_context.get() or {}),
-            **{name: value for name, value in vars(record).items() if name not in _STANDARD},
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return _PHONE_NUMBER.sub("4:+*", json.dumps(line, default=str))
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        return redacted(json.dumps({"time": time, "level": record.levelname.lower(), **fields(record)}, default=str))
+
+
+def fields(record: logging.LogRecord) -> dict[str, object]:
+    """Return what a record says besides its time and level: logger, message, context, extra fields, exception."""
+    said: dict[str, object] = {
+        "logger": record.name,
+        "message": record.getMessage(),
+        **(_context.get() or {}),
+        **{name: value for name, value in vars(record).items() if name not in _STANDARD},
+    }
+    if record.exc_info:
+        said["exception"] = logging.Formatter().formatException(record.exc_info)
+    return said
+
+
+def redacted(text: str) -> str:
+    """Return the text with all phone numbers shortened."""
+    return _PHONE_NUMBER.sub("4:+*", text)
 
 
 def configure_logging(level: str) -> None:

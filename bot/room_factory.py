@@ -38,8 +38,8 @@ class RoomFactory:
     shared_rooms: SharedRooms
     emit: EmitEvent
     """Queues a webhook event."""
-    observe: Callable[[TranscriptSink], TranscriptSink]
-    """Wraps what records a room, so that it is counted."""
+    observe: Callable[[TranscriptSink, str], TranscriptSink]
+    """Wraps what records a room, whose id it is given, so that it is counted."""
     identify: IdentifyLanguage
     """Names the language of a text."""
     price: Callable[[Mapping[str, int]], float] | None
@@ -67,7 +67,7 @@ class RoomFactory:
             booths=self.booths,
             detectors=self.detectors,
             frame_timer=self.frame_timer,
-            transcript=self.observe(TranscriptWriter(self.keeper, room_id, began_at_ms)),
+            transcript=self.observe(TranscriptWriter(self.keeper, room_id, began_at_ms), room_id),
             audience=ListenerPublisher(self.feed, room_id, began_at_ms, self.emit),
             clock=self.clock,
             meter=UsageMeter(room.plan.usage_cap, self.price, room.used),

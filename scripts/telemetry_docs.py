@@ -44,7 +44,23 @@ def metrics() -> str:
     return "\n".join(["| metric | kind | unit | labels | meaning |", "|---|---|---|---|---|", *rows])
 
 
-PARTS = {"metrics": metrics}
+def trace() -> str:
+    """Return the trace of an utterance of a scripted meeting, as the service's own code makes it."""
+    from bot.telemetry.spans import printed, spans
+    from tests.support.meeting import ADA, Answers, Meeting
+
+    meeting = Meeting(model=Answers(after=0.8, seconds=1.8))
+    meeting.says(ADA, 1.0, 2.4)
+    meeting.run()
+    room = {
+        "room.id": "room-7f3a",
+        "acs.call_connection_id": "401f3500-5e24-4a2f-8a3c-6c8a2f1d9b10",
+        "acs.correlation_id": "0f8d6a3e-9f0b-4a43-9c55-3d1f6d0c2b7e",
+    }
+    return f"```\n{printed(list(spans(meeting.settled()[0], room)))}\n```"
+
+
+PARTS = {"metrics": metrics, "trace": trace}
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))

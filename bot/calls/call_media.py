@@ -59,7 +59,11 @@ class CallMedia:
 
     async def serve(self, stream: MediaStream) -> None:
         """Connect a media socket to the room; returns when the room has closed it or it was lost."""
-        with log_context(room_id=self._room_id, call_connection_id=stream.call_connection_id or ""):
+        with log_context(
+            room_id=self._room_id,
+            call_connection_id=stream.call_connection_id or "",
+            correlation_id=stream.correlation_id or "",
+        ):
             self._connection.learn(stream.call_connection_id)
             self._streams.append(stream)
             self._recovery.opened(self._environment.clock())

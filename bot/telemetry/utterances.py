@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from bot.interpreting.caption_text import CaptionLine
 from bot.interpreting.ledger import BYTES_PER_MS, Entry, EntryKind, EntryState
@@ -12,6 +13,7 @@ from bot.live_room.ports import TranscriptSink
 from bot.outputs.transcript_writer import TYPED, ledger_record
 from bot.telemetry import catalogue
 from bot.telemetry.metrics import Metrics
+from bot.telemetry.spans import stages, trace_id
 
 RECORDED = (
     catalogue.UTTERANCES,
@@ -36,15 +38,6 @@ FRAME_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class UtteranceStage:
-    """One stage of an utterance's way, in seconds of the session's clock."""
-
-    name: str
-    began_at: float
-    ended_at: float
-
-
-@dataclass(frozen=True, slots=True)
 class UtteranceMetrics(TranscriptSink):
     """Counts what passes through it to another sink (implements `bot.live_room.ports.TranscriptSink`)."""
 
@@ -53,6 +46,8 @@ class UtteranceMetrics(TranscriptSink):
     price: Callable[[Mapping[str, int]], float] | None
     """Cost of tokens by kind; None without prices in the settings."""
     currency: str = ""
+    send: Callable[[Entry], None] = lambda entry: None
+    """Sends the trace of an entry."""
 
     def opened(self, lane: Lane, utterance: str) -> None:
         self.sink.opened(lane, utterance)
@@ -67,7 +62,9 @@ class UtteranceMetrics(TranscriptSink):
         self._count_use(entry)
         if entry.kind is EntryKind.USAGE:
             return  # nobody's words
-        add, observe = self.metrics.add, self.metrics.observe
+        self.send(entry)
+        add = self.metrics.add
+        observe = partial(self.metrics.observe, trace=trace_id(entry.utterance))
         add(catalogue.UTTERANCES, 1, TYPED if entry.lane.typed else entry.kind, entry.state, entry.reason)
         for playout in entry.playouts.values():
             for fate, size in ("played", playout.played), ("trimmed", playout.trimmed), ("dropped", playout.dropped):
@@ -98,27 +95,6 @@ class UtteranceMetrics(TranscriptSink):
                 self.metrics.add(catalogue.TOKENS, used, kind)
         if self.price is not None and entry.tokens:
             self.metrics.add(catalogue.COST, self.price(entry.tokens), self.currency)
-
-
-def stages(entry: Entry) -> Iterator[UtteranceStage]:
-    """Yield the stages of an utterance's way that it went, in order.
-
-    A simultaneous interpretation begins before the speaker ends, and then has no stage that ends with the request.
-    """
-    ended, committed, audio = entry.ended_at, entry.committed_at, entry.first_audio_at
-    if ended is not None and committed is not None:
-        paused = min(ended + entry.patience_ms / 1000, committed)
-        if paused >= ended:
-            yield UtteranceStage("endpointing", ended, paused)
-            yield UtteranceStage("commit", paused, committed)
-    if audio is None:
-        return
-    if committed is not None and audio >= committed:
-        yield UtteranceStage("first_delta", committed, audio)
-    if entry.first_played_at is not None:
-        yield UtteranceStage("first_frame", audio, entry.first_played_at)
-        if entry.last_played_at is not None:
-            yield UtteranceStage("last_frame", entry.first_played_at, entry.last_played_at)
 
 
 def underrun_s(entry: Entry) -> float:
