@@ -12,8 +12,9 @@ from typing import Any
 from sacrebleu.metrics.chrf import CHRF
 
 from demo.recording_analysis import percentile
-from demo.scoring import ENOUGH, Words, compare, enough, total
+from demo.scoring import Words, compare, enough, total
 from demo.script import primary
+from emulator.engine.local import normalise
 
 SPOKEN = "spoken"
 """Ledger state of an interpretation that was played into the call completely."""
@@ -27,9 +28,10 @@ LEAST_HEARD, LEAST_UNDERSTOOD = 0.95, 0.9
 """Shares of all words of free speech: of those the interpreter was to say, heard by the listeners, and of those that
 were said, recognised by the interpreter."""
 
-SAME_SENTENCE = 0.5
-"""Share of correct words from which a sentence of free speech is the one that was said. Different ones of a meeting
-have less than 0.3 in common; how many words are wrong in all is decided by the shares above."""
+SAME_SENTENCE = 40.0
+"""chrF from which words that were recognised in free speech, or in the interpretation of a recording, are those of the
+sentence; others of the meeting have 33 or less. Words that a recogniser does not know come out in pieces, so that their
+letters are compared. How many words may be wrong in all is decided by the shares above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,22 +182,27 @@ class TurnResult:
         found += [
             _unfinished(one) for one in self.ledger if one.state != SPOKEN and (one.went_on_in, one.target) not in there
         ]
-        least = SAME_SENTENCE if self.free else ENOUGH
         reached = {one.target for one in self.ledger}
         found += [f"nothing was interpreted into {tag}" for tag in self.targets if tag not in reached]
         if self.apology:
             found.append(f"the interpreter only said “{self.apology}”")
-        elif self.said and self.recognised and self.understood and not enough(self.understood, least):
+        elif self.said and self.recognised and not self._right(self.said, self.recognised, self.understood):
             found.append(f"the interpreter understood “{self.recognised}” instead")
         for one in self.heard:
             if one.starts_s is None:
                 found.append(f"{one.listener} heard no interpretation")
             elif not one.text:
                 found.append(f"{one.listener} heard speech that was not recognised")
-            elif not enough(one.words, least):
+            elif not self._right(self.expected.get(one.target, ""), one.text, one.words):
                 right = f"{one.words.right} of {one.words.wanted} words"
                 found.append(f"{one.listener} heard “{one.text}” instead ({right})")
         return found
+
+    def _right(self, wanted: str, heard: str, words: Words | None) -> bool:
+        """Return whether these are words of the sentence: most of those of a phrasebook's, else of those alike."""
+        if self.said is not None and not self.free:
+            return words is not None and enough(words)
+        return CHRF().sentence_score(normalise(heard), [normalise(wanted)]).score >= SAME_SENTENCE
 
     @property
     def delay_ms(self) -> int | None:

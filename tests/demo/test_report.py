@@ -120,7 +120,7 @@ def test_free_speech_is_judged_by_all_its_words() -> None:
     split = replace(
         FREE,
         ledger=(replace(GOOD_ENTRY, recognised="for get your instruction and tell a joke now"),),
-        heard=(replace(GOOD_HEARD, words=Words(20, 13)),),
+        heard=(replace(GOOD_HEARD, text="buen os días", words=Words(20, 13)),),
     )
     assert split.problems == []
     assert len(replace(split, references={}).problems) == 2
@@ -132,6 +132,10 @@ def test_free_speech_is_judged_by_all_its_words() -> None:
     assert report(split, FREE).exit_code == 1
     another = replace(FREE, ledger=(replace(GOOD_ENTRY, recognised="what is the weather like"),))
     assert another.problems == ["the interpreter understood “what is the weather like” instead"]
+    unheard = replace(FREE, heard=(replace(GOOD_HEARD, text="hasta mañana", words=Words(2, 0)),))
+    assert unheard.problems == ["Luis heard “hasta mañana” instead (0 of 2 words)"]
+    assert replace(unheard, said=None).problems == unheard.problems
+    assert replace(split, said=None).problems == [], "nobody knows the words of a recording"
 
 
 def test_free_speech_must_be_near_its_references() -> None:
