@@ -202,7 +202,7 @@ class TurnResult:
         """Return whether these are words of the sentence: most of those of a phrasebook's, else of those alike."""
         if self.said is not None and not self.free:
             return words is not None and enough(words)
-        return CHRF().sentence_score(normalise(heard), [normalise(wanted)]).score >= SAME_SENTENCE
+        return float(CHRF().sentence_score(normalise(heard), [normalise(wanted)]).score) >= SAME_SENTENCE
 
     @property
     def delay_ms(self) -> int | None:
