@@ -1,5 +1,6 @@
 # The service, and for compose.yaml the emulator. Pin the base by its digest: --build-arg BASE=python:3.11-slim-bookworm@sha256:…
 ARG BASE=python:3.11-slim-bookworm
+ARG NODE=node:22-bookworm-slim
 
 FROM ${BASE} AS build
 WORKDIR /build
@@ -24,12 +25,19 @@ RUN /opt/interpreter/bin/python -m pip install --no-cache-dir --disable-pip-vers
 USER 10001
 ENTRYPOINT ["/opt/interpreter/bin/python", "-m", "emulator"]
 
+# The ACS Calling SDK for the page of the meeting (ACS_WEB_CLIENT).
+FROM ${NODE} AS acs_client
+WORKDIR /build
+COPY listeners/acs_client .
+RUN npm ci --ignore-scripts --no-audit --no-fund && npm run build
+
 # Writes nothing but its database, and nothing at all with REDIS_URL: the root file system may be read-only.
 FROM ${BASE} AS interpreter
 RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent interpreter \
     && install -d -o 10001 -g 10001 -m 0700 /data
 COPY --from=build /opt/interpreter /opt/interpreter
 COPY --from=build /app /app
+COPY --from=acs_client /build/dist /app/listeners/acs_client/dist
 WORKDIR /app
 ENV PATH=/opt/interpreter/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -4,7 +4,7 @@
 #   make replicas  three replicas, one is killed in mid-sentence: what is lost, and how soon the call goes on
 #   make check     format, lint, types, import contracts, unit tests
 #   make test      make check, then every other test
-#   make contract  programs of others against the emulator: agent frameworks and npm packages, in an environment of their own
+#   make contract  programs of others against the emulator, and our ACS client against its SDK, in an environment of their own
 #   make soak      the long tests: hours of meeting, fuzzing, take-over; SHARD=2/21 runs the second of 21 parts
 #   make explore   property tests with new examples; what fails is printed with the seed
 #   make bench     the benchmarks, a table at the end
@@ -49,14 +49,16 @@ test: $(READY)
 # Their packages want other versions than ours, so they get another environment; see tests/contract/test_frameworks.py.
 CONTRACT := .venv-contract
 NPM      := tests/contract/frameworks/npm
-$(CONTRACT)/.ready: requirements/contract.lock $(NPM)/package-lock.json
+CLIENT   := listeners/acs_client
+$(CONTRACT)/.ready: requirements/contract.lock $(NPM)/package-lock.json $(CLIENT)/package-lock.json
 	@$(PYTHON) -m venv $(CONTRACT)
 	@$(CONTRACT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/contract.lock
 	@npm ci --prefix $(NPM) --ignore-scripts --no-audit --no-fund --silent
+	@npm ci --prefix $(CLIENT) --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 contract: $(READY) $(CONTRACT)/.ready
-	@$(BIN)/python -m pytest -q tests/contract/test_frameworks.py
+	@$(BIN)/python -m pytest -q tests/contract/test_frameworks.py tests/contract/test_acs_client.py
 
 soak: $(READY)
 	@sh scripts/system-packages.sh engine browser redis
@@ -77,4 +79,4 @@ lock:
 	$(LOCK) --group emulator/pyproject.toml:speech --constraints requirements/all.lock -o requirements/engine.lock
 
 clean:
-	rm -rf $(VENV) $(CONTRACT) $(NPM)/node_modules out
+	rm -rf $(VENV) $(CONTRACT) $(NPM)/node_modules $(CLIENT)/node_modules $(CLIENT)/dist out

@@ -339,7 +339,7 @@ def add_routes(
     attempts = JoinAttempts(storage.key_value)
     guests, acs = GuestKeys(secret_of_tickets), office.speaker if settings.acs_web_client else None
     app.include_router(admin_routes.joining_routes(rooms, office.issue, guests, limits.join_codes(), attempts, acs))
-    pages = Pages(_code_lookup(rooms, limits.join_codes(), attempts))
+    pages = Pages(_code_lookup(rooms, limits.join_codes(), attempts), with_acs_client=settings.acs_web_client)
     app.include_router(pages.routes())
     app.state.not_found_page = pages.not_found
     active, agreement = service.calls.active_calls, service.ticket_agreement

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from fastapi import APIRouter, Request, Response
 from starlette.routing import Route
 
 FOLDER = Path(__file__).parent / "pages"
+ACS_CLIENT = Path(__file__).parent / "acs_client" / "dist" / "acs_client.js"
+"""The ACS Calling SDK for the page of the meeting, where it was built."""
 FILES_PREFIX = "/pages"
 ANY_VERSION = f"{FILES_PREFIX}/~/"
 """Stands in the pages where the version belongs."""
@@ -28,6 +31,7 @@ MEDIA_TYPES = {
     ".json": "application/json",
     ".svg": "image/svg+xml",
 }
+MEETING = "join.html"
 NOT_SERVED = {"package.json"}
 """Files for Node alone."""
 YEAR_S = 365 * 24 * 3600
@@ -52,6 +56,16 @@ POLICY = {
 """Content policy of every page: nothing from other hosts, nothing inline, and no markup out of texts."""
 EMBEDDED_POLICY = {**POLICY, "frame-ancestors": "*"}
 """Of the captions without controls, which streaming software may show in a frame."""
+ACS_HOSTS = ("*.skype.com", "*.microsoft.com", "*.azure.net", "*.azure.com", "*.office.com")
+"""Whom the Calling SDK has to reach for signaling and telemetry, by Microsoft's firewall recommendations. What is heard
+is WebRTC, which no content policy governs."""
+ACS_CLIENT_POLICY = {what: whence for what, whence in POLICY.items() if "trusted-types" not in what} | {
+    "connect-src": " ".join(["'self'", *(f"{scheme}://{host}" for host in ACS_HOSTS for scheme in ("https", "wss"))]),
+    "worker-src": "'self' blob:",
+}
+"""Of the page of the meeting with the Calling SDK: it starts workers of its own text, and so knows no trusted types."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +78,20 @@ class PageFile:
     etag: str
 
 
-def read_files(folder: Path = FOLDER) -> tuple[dict[str, PageFile], str]:
-    """Read all files of the pages, by path below the folder, and a digest of them all. Blocks."""
+def read_files(folder: Path = FOLDER, acs_client: Path | None = None) -> tuple[dict[str, PageFile], str]:
+    """Read all files of the pages, by path below the folder, and a digest of them all. Blocks.
+
+    `acs_client`: a file beside them, to which the page of the meeting is told the way.
+    """
     found = {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
         if path.suffix in MEDIA_TYPES and path.name not in NOT_SERVED
     }
+    if acs_client is not None:
+        found[acs_client.name] = acs_client.read_bytes()
+        way = f'data-acs-client="{ANY_VERSION}{acs_client.name}"'
+        found[MEETING] = found[MEETING].replace(b'data-acs-client=""', way.encode())
     digest = hashlib.sha256()
     for name, content in found.items():
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
@@ -88,9 +109,22 @@ def read_files(folder: Path = FOLDER) -> tuple[dict[str, PageFile], str]:
 class Pages:
     """Answers with pages and their files."""
 
-    def __init__(self, knows_code: KnowsCode, folder: Path = FOLDER) -> None:
-        """Reads all files, so it blocks."""
-        self._files, self._version = read_files(folder)
+    def __init__(
+        self,
+        knows_code: KnowsCode,
+        folder: Path = FOLDER,
+        *,
+        with_acs_client: bool = False,
+        acs_client: Path = ACS_CLIENT,
+    ) -> None:
+        """Reads all files, so it blocks. `with_acs_client`: the meeting may use the ACS client, if it was built."""
+        if with_acs_client and not acs_client.exists():
+            logger.warning(
+                "acs client not served", extra={"reason": "not built: npm run build in listeners/acs_client"}
+            )
+            with_acs_client = False
+        self._files, self._version = read_files(folder, acs_client if with_acs_client else None)
+        self._meeting_policy = ACS_CLIENT_POLICY if with_acs_client else POLICY
         self._knows_code = knows_code
 
     def not_found(self, request: Request) -> Response:
@@ -133,8 +167,8 @@ class Pages:
 
     def _page(self, request: Request, name: str, status: int = 200) -> Response:
         embedded = name == "listen.html" and request.query_params.get("embed") == "1"
-        policy = EMBEDDED_POLICY if embedded else POLICY
-        microphone = "(self)" if name in ("join.html", "speaker.html") else "()"
+        policy = EMBEDDED_POLICY if embedded else self._meeting_policy if name == MEETING else POLICY
+        microphone = "(self)" if name in (MEETING, "speaker.html") else "()"
         headers = {
             "Cache-Control": "no-cache",
             "Content-Security-Policy": "; ".join(f"{what} {whence}" for what, whence in policy.items()),

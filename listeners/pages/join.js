@@ -1,6 +1,7 @@
 // Taking part: first who one is and what one hears, then the meeting.
 
 import { Access, Refused } from "./modules/access.js";
+import { AcsLine, acsClientFor } from "./modules/acs_line.js";
 import { Loudspeaker, bestFormat } from "./modules/audio_player.js";
 import { byId, clean, element, setText } from "./modules/dom.js";
 import { languageChoices, loadTexts, t } from "./modules/i18n.js";
@@ -101,7 +102,10 @@ async function enter(event) {
   try {
     const [opened] = await Promise.all([microphone ?? openMicrophone(), access.ticket("speak"), loudspeaker.start()]);
     keepGuest(access);
-    new Meeting({ access, room, hears, format, loudspeaker, microphone: opened, onLeave: left }).start();
+    const line = await lineOf(access, opened);
+    if (line) loudspeaker.close();
+    const heard = line ? null : loudspeaker;
+    new Meeting({ access, room, hears, format, loudspeaker: heard, microphone: opened, line, onLeave: left }).start();
     microphone = null;
     byId("lobby").hidden = true;
   } catch (error) {
@@ -111,6 +115,17 @@ async function enter(event) {
     button.disabled = false;
   }
   return undefined;
+}
+
+/** The call of an ACS room, if one joins it; else, and if that fails, null: then one speaks and hears through our sockets. */
+async function lineOf(access, opened) {
+  const client = acsClientFor(room, opened, document.body.dataset.acsClient);
+  if (!client) return null;
+  setText(byId("check-hint"), t("connection.connecting"));
+  return AcsLine.join({ client, access, microphone: opened }).catch((error) => {
+    console.warn("The call was not joined by the ACS client:", error);
+    return null;
+  });
 }
 
 function left(why) {

@@ -12,14 +12,15 @@ const TOLD_MS = 5000;
 const ACCEPTED_WITHIN_MS = 8000;
 
 export class Meeting {
-  constructor({ access, room, hears, format, loudspeaker, microphone, onLeave }) {
-    Object.assign(this, { access, room, hears, microphone, loudspeaker, onLeave });
+  constructor({ access, room, hears, format, loudspeaker, microphone, line, onLeave }) {
+    Object.assign(this, { access, room, hears, microphone, loudspeaker, line, onLeave });
     this._view = new CaptionView(byId("captions"), { language: hears, twoColumns: byId("columns").checked, empty: t("captions.waiting") });
     this._call = new Call({
       access,
       hears,
       microphone,
       loudspeaker,
+      line,
       format,
       balance: byId("balance").valueAsNumber,
       after: () => this._view.model.position,
@@ -50,13 +51,18 @@ export class Meeting {
     } else {
       this._noMicrophone();
     }
-    this.loudspeaker.showOnLockScreen({
+    byId("balance").parentElement.hidden = Boolean(this.line); // ACS mixes what is heard in a call
+    if (this.line) {
+      this.line.onMuted = (muted) => this._mutedIs(muted);
+      this.line.onEnded = () => this._leave(t("problem.call_ended"));
+    }
+    this.loudspeaker?.showOnLockScreen({
       title: clean(this.room.name, 120),
       artist: languageName(this.hears),
       onPlay: () => this.loudspeaker.start(),
       onPause: () => this.loudspeaker.pause(),
     });
-    this.loudspeaker.setPlaying(true);
+    this.loudspeaker?.setPlaying(true);
     byId("call-title").focus();
   }
 
@@ -75,7 +81,7 @@ export class Meeting {
       if (!target.closest("#side, #more")) this._openSide(false);
     });
     this._listenForTalk(on);
-    on(document, "visibilitychange", () => this.loudspeaker.context.resume());
+    on(document, "visibilitychange", () => this.loudspeaker?.context.resume());
   }
 
   /** Open microphone: a press toggles. Push-to-talk: heard as long as the button, or P, is held. */
@@ -115,6 +121,11 @@ export class Meeting {
 
   _setMuted(muted) {
     this._call.mute(muted);
+    this._mutedIs(muted);
+  }
+
+  _mutedIs(muted) {
+    this._call.muted = muted;
     const push = byId("push").checked;
     byId("mic").setAttribute("aria-pressed", String(!muted));
     setText(byId("mic-text"), t(push ? (muted ? "call.hold" : "call.on_air") : muted ? "call.unmute" : "call.mute"));
@@ -202,7 +213,7 @@ export class Meeting {
     this._gone.abort();
     clearTimeout(this._pending?.timer);
     clearTimeout(this._telling);
-    this.loudspeaker.setPlaying(false);
+    this.loudspeaker?.setPlaying(false);
     this._call.stop();
     byId("side").classList.remove("open");
     byId("call").hidden = true;

@@ -23,6 +23,7 @@ import yaml
 from bot.config import Settings
 from emulator.config import RESOURCE_ID, WELL_KNOWN_ACCESS_KEY, WELL_KNOWN_REALTIME_KEY, Config
 from emulator.threaded import ThreadedEmulator
+from listeners.page_routes import ACS_CLIENT
 from tests.support.dockerfile import problems, stages
 from tests.support.redis_server import free_port
 from tests.support.sources import ROOT
@@ -40,6 +41,8 @@ def test_the_file_keeps_the_rules() -> None:
     [
         ("ARG BASE=python:3.11-slim-bookworm", "ARG BASE=python", "DL3006"),
         ("ARG BASE=python:3.11-slim-bookworm", "ARG BASE=python:latest", "DL3007"),
+        ("ARG NODE=node:22-bookworm-slim", "ARG NODE=node", "DL3006"),
+        ("npm ci ", "npm install ", "DL3016"),
         ("FROM ${BASE} AS build", "FROM python:3.11 AS build", "own: python:3.11 cannot be pinned"),
         ("FROM ${BASE} AS build", "FROM ${BASE}", "own: a stage without"),
         ("USER 10001\nHEALTHCHECK", "USER root\nHEALTHCHECK", "DL3002"),
@@ -76,6 +79,15 @@ def test_the_image_holds_the_product_and_nothing_else() -> None:
     assert allowed == {*copied_folders(), "emulator", "requirements/bot.lock", "requirements/all.lock"}
     pinned = re.search(r"python:(\d\.\d+)", DOCKERFILE)
     assert pinned is not None and f'python_version = "{pinned[1]}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_the_client_of_the_page_is_built_where_the_service_looks_for_it() -> None:
+    (built,) = [one for one in stages(DOCKERFILE)[-1].all("COPY") if "acs_client" in one]
+    assert built == f"--from=acs_client /build/dist /app/{ACS_CLIENT.parent.relative_to(ROOT)}"
+    (stage,) = [one for one in stages(DOCKERFILE) if one.name == "acs_client"]
+    assert stage.all("COPY") == ["listeners/acs_client ."] and "npm run build" in stage.all("RUN")[0]
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert {"listeners/acs_client/node_modules", "listeners/acs_client/dist"} <= set(ignored), "of this machine"
 
 
 def environment_of_the_image() -> dict[str, str]:

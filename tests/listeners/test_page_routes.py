@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from bot.error_responses import install_error_handlers
 from http_serving.security_headers import SecurityHeaders
-from listeners.page_routes import FOLDER, Pages, read_files
+from listeners.page_routes import FOLDER, POLICY, Pages, read_files
 from tests.support.webhook_serving import client
 
 KNOWN = "042117"
@@ -58,6 +58,41 @@ async def test_a_page_has_a_strict_policy_and_is_asked_for_again(http: httpx2.As
     assert "microphone=()" in answer.headers["permissions-policy"]
     again = await http.get("/", headers={**BROWSER, "if-none-match": answer.headers["etag"]})
     assert again.status_code == 304 and not again.content
+
+
+@pytest.fixture
+def served_with_acs(tmp_path: Path) -> FastAPI:
+    bundle = tmp_path / "acs_client.js"
+    bundle.write_text("export const joinRoom = 1;")
+    app = FastAPI()
+    app.include_router(Pages(knows, with_acs_client=True, acs_client=bundle).routes())
+    return app
+
+
+async def test_the_meeting_has_the_acs_client_where_it_was_built_and_no_other_page_knows_of_it(
+    http: httpx2.AsyncClient, served_with_acs: FastAPI
+) -> None:
+    async with client(served_with_acs) as with_client:
+        meeting = await with_client.get("/join/042117", headers=BROWSER)
+        (address,) = re.findall(r'data-acs-client="(/pages/\w+/acs_client.js)"', meeting.text)
+        assert (await with_client.get(address)).text == "export const joinRoom = 1;"
+        policy = dict(one.split(" ", 1) for one in meeting.headers["content-security-policy"].split("; "))
+        assert set(policy) == set(POLICY) - {"require-trusted-types-for", "trusted-types"} | {"worker-src"}
+        assert {what for what in policy if policy[what] != POLICY.get(what)} == {"connect-src", "worker-src"}
+        assert "https://*.skype.com wss://*.skype.com" in policy["connect-src"] and "*" not in policy["script-src"]
+        assert "unsafe" not in str(policy)
+        for path in ("/", "/listen/042117", "/speaker", "/console"):
+            answers = [await one.get(path, headers=BROWSER) for one in (with_client, http)]
+            policies = [one.headers["content-security-policy"] for one in answers]
+            assert policies[0] == policies[1]
+    without = await http.get("/join/042117", headers=BROWSER)
+    assert 'data-acs-client=""' in without.text and "skype" not in str(without.headers)
+    assert (await http.get("/pages/~/acs_client.js", headers=BROWSER)).status_code == 404
+
+
+def test_an_acs_client_that_was_not_built_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    Pages(knows, with_acs_client=True, acs_client=tmp_path / "acs_client.js")
+    assert [record.message for record in caplog.records] == ["acs client not served"]
 
 
 async def test_head_answers_without_a_body(http: httpx2.AsyncClient) -> None:

@@ -35,14 +35,15 @@ def stages(text: str) -> list[Stage]:
 def problems(text: str) -> Iterator[str]:
     """Yield the rule that is broken, by hadolint's name where it has one."""
     known: set[str] = set()
-    base = re.search(r"^ARG BASE=(\S+)$", text, re.MULTILINE)
+    given = dict(re.findall(r"^ARG (\w+)=(\S+)$", text.partition("\nFROM")[0], re.MULTILINE))
     for stage in stages(text):
-        image = base[1] if stage.image == "${BASE}" and base else stage.image
+        argument = re.fullmatch(r"\$\{(\w+)\}", stage.image)
+        image = given.get(argument[1], stage.image) if argument else stage.image
         if stage.image not in known and not re.search(r"(:[\w.-]+|@sha256:[0-9a-f]{64})$", image):
             yield f"DL3006: {image} has no tag"
         if image.endswith(":latest"):
             yield f"DL3007: {image} is whatever is latest"
-        if stage.image not in known and stage.image != "${BASE}":
+        if stage.image not in known and argument is None:
             yield f"own: {image} cannot be pinned by a build argument"
         if not stage.name:
             yield "own: a stage without a name"
@@ -84,6 +85,8 @@ def _command(command: str) -> Iterator[str]:
             yield "DL3042: pip keeps its cache"
         if "--require-hashes" not in command:
             yield "DL3013: pip installs what is not pinned"
+    if re.search(r"\bnpm (install|i)\b", command):
+        yield "DL3016: npm installs what is not locked"
     if re.search(r"\bapt-get install\b", command) and not re.search(r"-y\b.*--no-install-recommends", command):
         yield "DL3015: apt installs what is recommended"
     if re.search(r"\bapt-get (upgrade|dist-upgrade)\b|\bsudo\b", command):

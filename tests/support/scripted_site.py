@@ -30,7 +30,7 @@ POLICY = (
     " trusted-types 'none'"
 )
 """As `listeners/page_routes.py` sends it; what it forbids is an error of the page."""
-PAGES = {"console": "console.html", "speaker": "speaker.html", "listen": "listen.html"}
+PAGES = {"console": "console.html", "speaker": "speaker.html", "listen": "listen.html", "join": "join.html"}
 
 expect.set_options(timeout=30_000)  # milliseconds: others may use the cores
 

@@ -10,14 +10,15 @@ const RAISE_MS = 500;
 const LATEST_MS = 2000; // a signal for later than that has a wrong clock
 
 /**
- * `access` gives tickets; `microphone` and `loudspeaker` may be null: then nothing is said, or heard.
+ * `access` gives tickets; `microphone` and `loudspeaker` may be null: then nothing is said, or heard. With a `line`
+ * (`AcsLine`), one speaks and hears in the call of the ACS room, and there is no audio socket.
  *
  * `on` is told: `presence()`, `caption(message)`, `state(state, detail)`, `accepted(clientId)`, `refused(error)`,
  * `replaced()`. The state is that of the connection that is worst off.
  */
 export class Call {
-  constructor({ access, hears, microphone, loudspeaker, format, balance, after, on }) {
-    Object.assign(this, { access, microphone, loudspeaker, on });
+  constructor({ access, hears, microphone, loudspeaker, line = null, format, balance, after, on }) {
+    Object.assign(this, { access, microphone, loudspeaker, line, on });
     this.presence = new Presence();
     this.hearing = new Hearing({ language: hears, balance, isMe: (speaker) => this.presence.isMe(speaker) });
     this.muted = true;
@@ -39,7 +40,7 @@ export class Call {
       (message, kind) => kind === "flush" && this._floor?.flush(),
       (buffer) => this._floor?.push(buffer),
     );
-    this._needed = [this.signaling, this.captions, ...(microphone || loudspeaker ? [this.audio] : [])];
+    this._needed = [this.signaling, this.captions, ...(!line && (microphone || loudspeaker) ? [this.audio] : [])];
   }
 
   start() {
@@ -55,7 +56,8 @@ export class Call {
 
   mute(muted) {
     this.muted = muted;
-    if (!this.microphone) return;
+    if (this.line) this.line.mute(muted);
+    if (this.line || !this.microphone) return;
     this.microphone.muted = muted;
     this.audio.send({ event: muted ? "mute" : "unmute" });
   }
@@ -83,6 +85,7 @@ export class Call {
     for (const connection of [this.signaling, this.captions, this.audio, this.floor]) connection.stop(reason);
     this._language?.close();
     this._floor?.close();
+    this.line?.close();
     this.microphone?.close();
     this.loudspeaker?.close();
   }

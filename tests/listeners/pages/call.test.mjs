@@ -6,7 +6,7 @@ import { FrameNumbers } from "../../../listeners/pages/modules/microphone.js";
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-async function joined({ microphone = true } = {}) {
+async function joined({ microphone = true, line = null } = {}) {
   const world = { sockets: {}, told: [], closed: 0 };
   globalThis.WebSocket = class {
     constructor(address) {
@@ -35,6 +35,7 @@ async function joined({ microphone = true } = {}) {
     hears: "en-US",
     microphone: world.microphone,
     loudspeaker: null,
+    line,
     format: "opus",
     balance: 0.5,
     after: () => "7",
@@ -123,4 +124,15 @@ test("without microphone and loudspeaker it is read only", async () => {
   const { sockets, call } = await joined({ microphone: false });
   assert.deepEqual(Object.keys(sockets).sort(), ["captions", "signaling"]);
   call.stop();
+});
+
+test("in the call of an ACS room there is no audio socket, and muting is told there", async () => {
+  const told = [];
+  const line = { mute: (muted) => told.push(muted), close: () => told.push("closed") };
+  const { sockets, call, microphone } = await joined({ line });
+  assert.deepEqual(Object.keys(sockets).sort(), ["captions", "signaling"]);
+  call.mute(false);
+  assert.deepEqual([told, microphone.muted, call.muted], [[false], true, false]);
+  call.stop();
+  assert.equal(told.at(-1), "closed");
 });
