@@ -21,6 +21,7 @@ _STATUS: dict[CallState, InterpreterStatus] = {
     CallState.CONNECTED: "connecting",  # in the call, but not hearing it yet
     CallState.STREAMING: "interpreting",
     CallState.INTERRUPTED: "interrupted",
+    CallState.BY_BROWSER: "interpreting",
     CallState.DRAINING: "stopping",
     CallState.ENDED: "stopped",
 }
@@ -30,6 +31,7 @@ _REPORT_ORDER = (
     CallState.CONNECTED,
     CallState.LIVE,
     CallState.STREAMING,
+    CallState.BY_BROWSER,
     CallState.DRAINING,
     CallState.ENDED,
     CallState.SCHEDULED,

@@ -57,7 +57,7 @@ def recovery() -> str:
 
 def times() -> str:
     """Return every other time."""
-    from bot.calls import call_record, media_recovery, periodic_checks
+    from bot.calls import call_media, call_record, media_recovery, periodic_checks
     from bot.calls.by_browser import attendance
     from bot.calls.replicas import reconciler, registry
 
@@ -73,6 +73,7 @@ def times() -> str:
         ("between two comparisons with ACS", f"{periodic_checks.ACS_CHECK_S:g} s"),
         ("alone in a call before leaving it", f"{reconciler.EMPTY_S:g} s"),
         ("the last who spoke by browser is gone, and nobody is in the call", f"{attendance.IDLE_S:g} s"),
+        ("between attempts to enter a call while people are there by browser", f"{call_media.ENTER_AGAIN_S:g} s"),
         ("pauses before joining again, the last repeated", f"{pauses} s"),
         ("attempts to join", f"{reconciler.ATTEMPTS}"),
         ("a replica's lease, and the interval of its renewal", f"{registry.LEASE_S:g} s, {registry.BEAT_S:g} s"),

@@ -72,10 +72,12 @@ class Call:
         self.left = asyncio.Event()
         """Set when the call has been left and its record is gone."""
         self._environment = environment
-        begin = CallState.SCHEDULED if adopted else CallState.CONNECTING
-        self._lifecycle = Lifecycle(room.room_id, begin, self._perform)
+        went_on = adopted and record.state is CallState.BY_BROWSER
+        begin = CallState.SCHEDULED if adopted and not went_on else CallState.CONNECTING
+        self._lifecycle = Lifecycle(room.room_id, begin, self._perform, lambda: self.attendance.waiting)
         self.happen = self._lifecycle.happen
         """Takes what happens to the call, and does what follows from it."""
+        self.lose_call = self._lifecycle.lose_call
         self._keeper = RecordKeeper(environment.registry, record, current=self._current, happen=self.happen)
         self.connection = CallConnection(room, record, live, self._lifecycle, self._keeper, environment)
         # ACS may have given up dialling after it was asked by the earlier owner.
@@ -92,6 +94,7 @@ class Call:
         self.attendance = Attendance(
             live.microphones,
             room.plan,
+            expected=room.plan.web or went_on,
             is_attended=lambda: bool(self.present),
             happen=self.happen,
             wall_clock=environment.wall_clock,
@@ -111,7 +114,10 @@ class Call:
         """People in the call who are not on the roster and therefore not interpreted."""
         self._starts_paused = record.paused and (adopted or not live.running)
         """A room that runs already, for another of its calls, is paused or not, whatever it was when this was lost."""
-        if adopted:
+        if went_on:
+            self.happen(CallTrigger.OUT_OF_CALL, "taken_over")
+            self.media.enter()
+        elif adopted:
             self.happen(CallTrigger.JOIN_TAKEN_OVER if record.connection_id is None else CallTrigger.TAKEN_OVER)
             if self.state is CallState.INTERRUPTED and not handed_over:
                 # It took longer to find out that the replica is gone than ACS needs to dial again.
@@ -195,6 +201,13 @@ class Call:
                 self.media.restart()
             case CallAction.CHECK_FRAMES:
                 self.media.stopped(failed=trigger is CallTrigger.MEDIA_REFUSED)
+            case CallAction.GO_ON:
+                self.server_call_id = None
+                self.media.call_lost(reason)
+                self.participants(frozenset(), unnamed=0)
+                self.live.deliver(PresenceChanged(frozenset(), no_call=True))
+            case CallAction.ENTER:
+                self.media.enter()
             case CallAction.NOTE_NEXT:
                 self.following = Rejoin(following)
             case CallAction.FORGET:
@@ -211,9 +224,9 @@ class Call:
         self._keeper.changed()
 
     def learn_call(self, server_call_id: str) -> None:
-        """Note which call this is: an admin had it joined before it was reported."""
+        """Note which call this is: an admin or a microphone had it joined before it was reported."""
         self.server_call_id = server_call_id
-        self.record_changed()
+        self.happen(CallTrigger.CALL_STARTED)
 
     def ledger_closed(self, names: tuple[str, ...]) -> None:
         """Note that the utterances which earlier owners left open under these names are closed."""
@@ -232,7 +245,7 @@ class Call:
                 self.connection.learn(event.call_connection_id)
                 self.happen(CallTrigger.CALL_CONNECTED)
             case ConnectFailed():
-                self.happen(CallTrigger.CONNECT_FAILED, f"connect_failed_{event.sub_code}")
+                self.lose_call(CallTrigger.CONNECT_FAILED, f"connect_failed_{event.sub_code}")
             case CallDisconnected():
                 self.disconnected(removed=event.sub_code == REMOVED_SUB_CODE)
             case MediaStreamingFailed():
@@ -253,8 +266,10 @@ class Call:
         if self.connection.request is ConnectRequest.LEAVING_TO_RETURN:
             return
         empty = self.server_call_id is None if self._present is None else not self._present
-        empty = empty and not self.attendance.waiting
-        self.happen(CallTrigger.DISCONNECTED, "removed" if removed else "call_ended" if empty else "disconnected")
+        if removed:
+            self.happen(CallTrigger.DISCONNECTED, "removed")
+        else:
+            self.lose_call(CallTrigger.DISCONNECTED, "call_ended" if empty else "disconnected")
 
     def participants(self, raw_ids: frozenset[str], *, unnamed: int | None = None) -> None:
         """Note who is in the call. Rooms are by invitation: an id that is not one of the plan's people is a bot.

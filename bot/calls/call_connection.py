@@ -10,7 +10,7 @@ from enum import Enum, auto
 from bot.calls.call_record import RecordKeeper
 from bot.calls.environment import CallEnvironment, Interpreted, PlannedRoom, leave_connection
 from bot.calls.replicas.registry import CallRecord
-from bot.calls.state_machine import CallTrigger, Lifecycle
+from bot.calls.state_machine import CallState, CallTrigger, Lifecycle
 from bot.errors import CallError
 from storage.errors import StoreUnavailable
 
@@ -72,11 +72,12 @@ class CallConnection:
                 mixed=self._room.plan.mixed,
             )
         except CallError as error:
-            logger.warning("call not joined", extra={"reason": error.code})
+            waiting = self._lifecycle.state is CallState.BY_BROWSER  # for the first person in the call, as a rule
+            logger.log(logging.INFO if waiting else logging.WARNING, "call not joined", extra={"reason": error.code})
             if self.id is not None:  # a callback or the media socket shows that only the answer was lost
                 return True
             if not again:
-                self._lifecycle.happen(CallTrigger.CONNECT_FAILED, f"connect_failed: {error.code}")
+                self._lifecycle.lose_call(CallTrigger.CONNECT_FAILED, f"connect_failed: {error.code}")
             return False
         finally:
             self.request = ConnectRequest.NONE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 
 from bot.calls.call_connection import CallConnection
 from bot.calls.call_record import RecordKeeper
@@ -15,6 +16,11 @@ from bot.log_format import log_context
 from media_streaming.stream import SERVICE_RESTART, MediaStream
 
 logger = logging.getLogger(__name__)
+
+ENTER_AGAIN_S = 20.0
+"""Seconds between attempts to enter the call of a room that goes on by browser: its start is reported, as a rule."""
+NO_CALL = "people are interpreted by browser alone, the call could not be joined"
+"""Begins the reason shown while a room goes on by browser. Usually nobody has joined the call."""
 
 
 class CallMedia:
@@ -46,6 +52,10 @@ class CallMedia:
         self._watch = FrameWatch()
         self._restart_due = False
         """Whether ACS has to be asked to stream anew through an open socket."""
+        self._enter_at = math.inf
+        """When to enter the call if the room goes on without it."""
+        self._let_in = False
+        """Whether ACS has let us in since."""
         self._streams: list[MediaStream] = []
         """Open sockets: during a re-dial there may be two."""
         self._woken = asyncio.Event()
@@ -95,6 +105,19 @@ class CallMedia:
         """Look soon whether frames still come: ACS reports to have stopped streaming, or to have `failed` to stream."""
         self._watch.reported(self._environment.clock(), self._frames_received(), failed=failed)
 
+    def call_lost(self, reason: str) -> None:
+        """Note that the room goes on without the call, which is to be entered again."""
+        self._recovery, self._restart_due = MediaRecovery(), False
+        self._recovery.problem = f"{NO_CALL}: {reason}"
+        self._let_in, self._enter_at = False, self._environment.clock() + ENTER_AGAIN_S
+        logger.info("room goes on without the call", extra={"reason": reason})
+
+    def enter(self) -> None:
+        """Have the call entered at once, unless it has just been and its media socket is about to come."""
+        now = self._environment.clock()
+        if not self._let_in or now >= self._enter_at:
+            self._enter_at = now
+
     def restart(self) -> None:
         """Have ACS stream anew through the open socket."""
         self._restart_due = True
@@ -114,7 +137,7 @@ class CallMedia:
 
     async def keep(self) -> None:
         """Join, then keep the media stream until the room ends."""
-        if self._connection.id is None:
+        if self._connection.id is None and not self._by_browser:
             await self._connection.join()
         if self._lifecycle.state is not CallState.STREAMING:
             self._recovery.wait(self._environment.clock())
@@ -124,14 +147,17 @@ class CallMedia:
                 await self._restart_silent_stream()
             elif self._recovery.due is not None:
                 await self._recover()
+            elif self._by_browser and self._environment.clock() >= self._enter_at:
+                await self._enter()
             else:
                 await self._wait()
 
     async def _wait(self) -> None:
         """Wait for something to happen, at most until the socket, or its next frame, is late."""
         streaming = self._lifecycle.state is CallState.STREAMING
+        late_at = self._enter_at if self._by_browser else self._recovery.deadline
         try:
-            async with asyncio.timeout_at(self._watch.deadline if streaming else self._recovery.deadline):
+            async with asyncio.timeout_at(self._watch.deadline if streaming else late_at):
                 await self._woken.wait()
         except TimeoutError:
             if streaming:
@@ -139,6 +165,16 @@ class CallMedia:
             else:
                 self._recovery.deadline = None
                 self._lifecycle.happen(CallTrigger.TIMED_OUT)
+
+    @property
+    def _by_browser(self) -> bool:
+        return self._lifecycle.state is CallState.BY_BROWSER
+
+    async def _enter(self) -> None:
+        """Join the call that the room goes on without, after leaving it if it was not known to be over."""
+        self._enter_at = self._environment.clock() + ENTER_AGAIN_S
+        if await self._keeper.is_own():
+            self._let_in = await self._connection.join_again()
 
     async def _look_for_frames(self) -> None:
         problem, people = self._watch.problem, self.attended
@@ -163,7 +199,7 @@ class CallMedia:
         recovery_step = self._recovery.begin_step(self._environment.clock())
         if recovery_step is None:
             reason = "media_lost" if self.was_heard else "no_media"
-            self._lifecycle.happen(CallTrigger.GIVEN_UP, self._recovery.because(reason))
+            self._lifecycle.lose_call(CallTrigger.GIVEN_UP, self._recovery.because(reason))
             return
         self._keeper.changed()
         logger.warning("media stream recovery started", extra={"reason": recovery_step.value})

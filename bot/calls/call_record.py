@@ -159,7 +159,9 @@ class RecordKeeper:
             StoreUnavailable: the call stays this replica's.
         """
         async with self._saving:
-            given = msgspec.structs.replace(self._current(self.record), owner="", state=CallState.INTERRUPTED)
+            now = self._current(self.record)
+            state = now.state if now.state is CallState.BY_BROWSER else CallState.INTERRUPTED
+            given = msgspec.structs.replace(now, owner="", state=state)
             if not self.owned or not await self._registry.change(self.record, given):
                 return False
             self.record = given

@@ -133,7 +133,7 @@ class Commands:
         if call is not None:
             if isinstance(call.following, Rejoin):
                 raise CommandRefused("already_live", "the interpreter is about to join the next call")
-            if call.happen(CallTrigger.START_REQUESTED) is not CallAction.NOTE_NEXT:
+            if call.happen(CallTrigger.START_REQUESTED) not in (CallAction.NOTE_NEXT, CallAction.ENTER):
                 raise CommandRefused("already_live", "the interpreter is in the call already")
             return
         wanted = await self._registry.wanted(room_id)

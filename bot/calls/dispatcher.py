@@ -265,7 +265,7 @@ class Dispatcher:
         call = await self._active_calls.find_or_adopt(room.room_id)
         if call is not None:
             if call.server_call_id in (None, event.server_call_id):
-                call.happen(CallTrigger.CALL_ENDED, "call_ended")
+                call.lose_call(CallTrigger.CALL_ENDED, "call_ended")
             return
         record = await self._registry.call(room.room_id)
         if record is None:

@@ -15,7 +15,7 @@ from bot.calls.media_sockets import MediaSockets
 from bot.calls.periodic_checks import PeriodicChecks
 from bot.calls.replicas.mailbox import ReplicaMailbox
 from bot.calls.replicas.registry import Registry
-from bot.calls.state_machine import CallTrigger
+from bot.calls.state_machine import CallState, CallTrigger
 from bot.listening.web_speakers import WebSpeakers
 from bot.outputs.webhook_events import EmitEvent
 from bot.tasks import ServiceTasks
@@ -114,7 +114,8 @@ class CallService:
             interrupted.append(call)
         try:
             async with asyncio.timeout(LEAVE_TIMEOUT_S):
-                if (call.connection.id is not None or call.room.plan.web) and await self._has_successor():
+                by_browser = call.room.plan.web or call.state is CallState.BY_BROWSER
+                if (call.connection.id is not None or by_browser) and await self._has_successor():
                     await call.hand_over()
                 call.happen(CallTrigger.SERVICE_STOPPING, "service_stopping")
                 await call.left.wait()

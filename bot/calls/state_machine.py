@@ -8,7 +8,9 @@ docs/lifecycle.md is generated from it.
                      └─────────────┴─────┬──────┴──────────────┘
                                       draining ─► ended, or live: people are there without us
 
-A room that is `live` is joined again by the reconciler, after growing pauses and a limited number of times.
+While somebody speaks by browser, the loss of the call leads from each of these to `by_browser`: people who are there in
+that way are interpreted, and the call is entered as soon as it lets us in. A room that is `live` is joined again by the
+reconciler, after growing pauses and a limited number of times.
 """
 
 from __future__ import annotations
@@ -36,6 +38,8 @@ class CallState(StrEnum):
     STREAMING = "streaming"
     INTERRUPTED = "interrupted"
     """The media socket is lost and being recovered step by step (`media_recovery.py`)."""
+    BY_BROWSER = "by_browser"
+    """People who are there by browser are interpreted; there is no call, or we are not let in, and will try again."""
     DRAINING = "draining"
     """Leaving: the ledger is closed, the connection hung up."""
     ENDED = "ended"
@@ -78,6 +82,8 @@ class CallTrigger(StrEnum):
     CALL_ENDED = "call ended"
     DISCONNECTED = "disconnected"
     """ACS has ended our connection."""
+    OUT_OF_CALL = "out of call"
+    """The call has ended, or we were not let in or put out, while somebody is there by browser."""
     ROOM_DELETED = "room deleted"
     SERVICE_STOPPING = "service stopping"
     FAILED = "failed"
@@ -100,6 +106,10 @@ class CallAction(StrEnum):
     RESTART_STREAMING = "restart streaming"
     CHECK_FRAMES = "check frames"
     """Look whether frames still come."""
+    GO_ON = "go on"
+    """Interpret people who are there by browser; nobody is in the call."""
+    ENTER = "enter"
+    """Ask ACS once more to be let in."""
     LEAVE = "leave"
     """Close the ledger and hang up."""
     QUIT = "quit"
@@ -135,6 +145,7 @@ _LEAVING: dict[CallTrigger, Transition] = {
     T.GIVEN_UP: Transition(S.DRAINING, A.LEAVE),
     T.DISCONNECTED: Transition(S.DRAINING, A.CLOSE),
     T.CONNECT_FAILED: Transition(S.DRAINING, A.CLOSE),
+    T.OUT_OF_CALL: Transition(S.BY_BROWSER, A.GO_ON),
     T.MOVED: Transition(S.ENDED, A.WITHDRAW),
 }
 """Triggers that end the call, from every state in it."""
@@ -192,6 +203,15 @@ _DECIDED: dict[CallState, dict[CallTrigger, Transition]] = {
         T.MEDIA_REFUSED: Transition(S.INTERRUPTED, A.RECOVER),
         T.TIMED_OUT: Transition(S.INTERRUPTED, A.RECOVER),
     },
+    S.BY_BROWSER: _LEAVING
+    | {
+        T.CALL_STARTED: Transition(S.BY_BROWSER, A.ENTER),
+        T.OTHER_CALL_STARTED: Transition(S.BY_BROWSER, A.ENTER),
+        T.PERSON_JOINED: Transition(S.BY_BROWSER, A.ENTER),
+        T.START_REQUESTED: Transition(S.BY_BROWSER, A.ENTER),
+        T.TIMED_OUT: Transition(S.BY_BROWSER, A.ENTER),
+        T.MEDIA_OPENED: Transition(S.STREAMING, A.NOTHING),
+    },
     S.DRAINING: {
         T.OTHER_CALL_STARTED: Transition(S.DRAINING, A.NOTE_NEXT),
         # Somebody joins while we leave an empty call: no call will be reported, as none has ended.
@@ -223,8 +243,8 @@ TABLE: dict[tuple[CallState, CallTrigger], Transition] = {
 }
 """All pairs. A pair that is not listed above changes nothing, on purpose; docs/lifecycle.md shows all of them."""
 
-IN_CALL = frozenset({S.CONNECTING, S.CONNECTED, S.STREAMING, S.INTERRUPTED})
-"""States in a call, or on the way into it."""
+IN_CALL = frozenset({S.CONNECTING, S.CONNECTED, S.STREAMING, S.INTERRUPTED, S.BY_BROWSER})
+"""States in which the room is interpreted: in a call, on the way into it, or without it."""
 _OUTSIDE = frozenset({S.SCHEDULED, S.LIVE, S.ENDED})
 
 
@@ -237,12 +257,20 @@ class Lifecycle:
     """Holds where one call stands, and has done what the table says."""
 
     def __init__(
-        self, room_id: str, state: CallState, perform: Callable[[CallAction, CallTrigger, str, str | None], None]
+        self,
+        room_id: str,
+        state: CallState,
+        perform: Callable[[CallAction, CallTrigger, str, str | None], None],
+        by_browser: Callable[[], bool],
     ) -> None:
-        """`perform` gets the action, the trigger, and what else `happen` was told."""
+        """Args:
+        perform: gets the action, the trigger, and what else `happen` was told.
+        by_browser: whether somebody is there by browser, with whom the room goes on without a call.
+        """
         self.state = state
         self._room_id = room_id
         self._perform = perform
+        self._by_browser = by_browser
 
     def happen(self, trigger: CallTrigger, reason: str = "", *, following: str | None = None) -> CallAction:
         """Go to the state that the table names, and perform its action.
@@ -258,6 +286,10 @@ class Lifecycle:
                 change = {"from": before.value, "to": self.state.value, "reason": trigger.value}
                 logger.info("call state changed", extra=change)
         return action
+
+    def lose_call(self, trigger: CallTrigger, reason: str) -> None:
+        """Have happen what ends the call, and the room as well unless somebody is there by browser."""
+        self.happen(CallTrigger.OUT_OF_CALL if self._by_browser() else trigger, reason)
 
 
 def diagram() -> str:

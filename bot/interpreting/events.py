@@ -54,6 +54,8 @@ class PresenceChanged:
     """All of them, by raw id."""
     stream: str = SHARED_CHANNEL
     """Name of the call's media stream in the plan; `WEB` if it was reported who is there by browser."""
+    no_call: bool = False
+    """Whether there is no call at all, so that nobody hears what would be played into it."""
 
 
 @dataclass(frozen=True, slots=True)

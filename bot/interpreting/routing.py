@@ -12,7 +12,7 @@ anyway, or nobody needs them), their own voice, or an interpretation; never two 
 
 Who is there by browser is in no call, and so heard nowhere by themselves. Their own voice is passed through to `room`,
 where they are heard like anybody in the room: what they say, and then its interpretation. Who is in a call as well is
-there and nowhere else. A room without a call has no `room`.
+there and nowhere else. A room without a call has no `room`, and while nobody has joined the call nothing is passed there.
 
 Varieties of a language share one voice, that of the first of them which is heard, unless the plan separates them. A
 variety in another script, such as zh-Hant beside zh-Hans, has a lane of its own that is only read. So has a language
@@ -79,6 +79,8 @@ class RoutingTable:
         """Who is in the call of each media stream. Until a call has reported, all who belong there count as present."""
         self._by_browser: frozenset[str] = frozenset()
         """Who is there by browser, and in no call."""
+        self._without_call: frozenset[str] = frozenset()
+        """Media streams whose call does not exist now."""
         self._readers: frozenset[str] = frozenset()
         self._listened: frozenset[str] = frozenset()
         self._heard: Counter[str] | None = None
@@ -98,12 +100,13 @@ class RoutingTable:
         self._plan = plan
         self._clear()
 
-    def seat(self, people: Iterable[str], carrier: str) -> frozenset[str]:
+    def seat(self, people: Iterable[str], carrier: str, *, no_call: bool = False) -> frozenset[str]:
         """Note who is in the call of a media stream, or (`WEB`) there by browser; returns who has left."""
         before, now = self._seats.get(carrier), frozenset(people)
-        if now == before:
+        if now == before and no_call == (carrier in self._without_call):
             return frozenset()
         self._seats[carrier] = now
+        self._without_call = self._without_call - {carrier} | ({carrier} if no_call else frozenset())
         self.present = now.union(*self._seats.values())
         called = (people for name, people in self._seats.items() if name != WEB)
         self._by_browser = self._seats.get(WEB, frozenset()).difference(*called)
@@ -183,7 +186,8 @@ class RoutingTable:
     def _routes(self, source: str, hears: str, seat: str | None, by_browser: bool) -> list[Route]:
         """Return the routes of one kind of speaker, who is nameless."""
         own = primary(source)
-        passed = [SHARED_CHANNEL] if by_browser and SHARED_CHANNEL in channels(self._plan) else []
+        has_room = SHARED_CHANNEL in channels(self._plan) and SHARED_CHANNEL not in self._without_call
+        passed = [SHARED_CHANNEL] if by_browser and has_room else []
         wanted: dict[str, list[str]] = {}
         heard = self._heard_by_others(hears)
         for tag in dict.fromkeys(self._plan.languages):

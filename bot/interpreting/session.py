@@ -183,8 +183,8 @@ class InterpreterSession:
                 booth_events.degraded(event)
             case OwnVoiceHeard():
                 self._own_voice(event, now)
-            case PresenceChanged(people, carrier):
-                for speaker in sorted(self._routing.seat(people, carrier)):
+            case PresenceChanged(people, carrier, no_call):
+                for speaker in sorted(self._routing.seat(people, carrier, no_call=no_call)):
                     self._take_turns(speaker, self._turns.stop(speaker), now)  # what was said is still interpreted
                 self._booths.people_changed(now)
             case SpeakerMuted(speaker):

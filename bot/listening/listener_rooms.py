@@ -30,6 +30,8 @@ BEHIND_EVERY_S = 1.0
 
 _STATES: dict[str, RoomState] = {"interpreting": "active", "interrupted": "active", "paused": "paused"}
 """State of a room by the status of its interpreter; any other is `created`."""
+_HEARD = (CallState.STREAMING, CallState.BY_BROWSER)
+"""States of a call in which somebody is heard by the interpreter."""
 
 
 class WatchedCall(Protocol):
@@ -111,7 +113,7 @@ class ListenerRooms:
             calls.setdefault(room_of(call.room.room_id), []).append(call)
         states: dict[str, RoomState] = {}
         for room_id, of_room in calls.items():
-            heard = next((call.live for call in of_room if call.state is CallState.STREAMING), None)
+            heard = next((call.live for call in of_room if call.state in _HEARD), None)
             if heard is None:
                 interrupted = any(call.state is CallState.INTERRUPTED for call in of_room)
                 states[room_id] = "active" if interrupted else "created"

@@ -33,10 +33,10 @@ def words(captions: BrowserSocket) -> list[tuple[str, str, bool]]:
     return [(one["speaker_name"], one["text"], one["original"]) for one in complete]
 
 
-def follows(signals: BrowserSocket, speaker: str, languages: tuple[str, ...]) -> bool:
-    """Whether a speaker was said to speak, and then to be lowered and raised in each of these languages, once."""
+def follows(signals: BrowserSocket, speaker: str, languages: tuple[str, ...], times: int = 1) -> bool:
+    """Whether a speaker was said to speak so often, and to be lowered and raised in each of these languages, once."""
     told = [one for one in signals.told if one.get("speaker_id") == speaker]
-    assert [one["speaking"] for one in told if one["type"] == "speaking"] == [True, False]
+    assert [one["speaking"] for one in told if one["type"] == "speaking"] == [True, False] * times
     for language in languages:
         voice = [one for one in told if one.get("language") == language]
         assert [one["type"] for one in voice] == ["suppress_original", "restore_original"]
@@ -123,27 +123,37 @@ async def test_a_guest_by_browser_beside_somebody_in_the_call(english: bytes, sp
         room = await running.room()
         code = (await running.api("GET", f"/api/rooms/{room.room_id}"))["join_code"]
         gil = await Guest.with_code(running, code, purpose="speak", display_name="Gil", speaks="es-ES", hears="es-ES")
+        reader = await Guest.with_code(running, code, purpose="captions")
         async with (
             gil.on("captions", language="es") as captions,
+            reader.on("captions", language="en") as english_captions,
             gil.on("signaling") as signals,
             gil.on("audio", language="es") as gils,
             gil.on("audio", language="floor", microphone="0") as floor,
         ):
+            await captions.until("room", state="active")  # though nobody is in the call
+            await gil.speak(gils, spanish)
+            await english_captions.until("caption", text="[en] utterance 0", is_final=True)
             async with room.joined("Ana") as ana:
-                await captions.until("room", state="active")
                 await ana.speak(english)
-                await captions.until("caption", text="[es] utterance 0", is_final=True)
-                await room.until_passages(1)
+                await captions.until("caption", text="[es] utterance 1", is_final=True)
+                await room.until_passages(3)
                 await gil.speak(gils, spanish)
-                passages = await ledger(room, 3)
+                passages = await ledger(room, 5)
             await signals.until("restore_original", language="en-US")
-        assert passages == [("en-US", "es-ES", "spoken"), ("es-ES", "en-US", "spoken"), ("es-ES", "es-ES", "spoken")]
+        assert passages == [
+            ("en-US", "es-ES", "spoken"),
+            ("es-ES", "en-US", "caption_only"),
+            ("es-ES", "en-US", "spoken"),
+            ("es-ES", "es-ES", "spoken"),
+            ("es-ES", "es-ES", "spoken"),
+        ]
         assert middle(english) in bytes(floor.heard), "the guest hears what Ana says herself"
         assert middle(spanish) in bytes(ana.heard), "and she what the guest says"
-        assert gils.utterances == [0]
-        assert read_markers(bytes(ana.heard)) == [1]
+        assert gils.utterances == [1]
+        assert read_markers(bytes(ana.heard)) == [2]
         assert floor.utterances == [], "no interpretation"
         assert middle(spanish) not in bytes(floor.heard + gils.heard), "and nobody themselves"
         assert follows(signals, ana.participant_id, ("es-ES",))
-        assert follows(signals, f"web:{gil.joined['participant_id']}", ("en-US",))
+        assert follows(signals, f"web:{gil.joined['participant_id']}", ("en-US",), times=2)
         await until_nobody_listens(running)

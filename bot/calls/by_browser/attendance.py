@@ -26,20 +26,30 @@ class Attendance:
         microphones: Microphones,
         plan: RoomPlan,
         *,
+        expected: bool,
         is_attended: Callable[[], bool],
         happen: Callable[[CallTrigger, str], object],
         wall_clock: Callable[[], float],
     ) -> None:
-        """`is_attended`: whether people are in the call."""
+        """Args:
+        expected: whether somebody may be about to come by browser: to a room without a call, or back to a room that
+            another replica had.
+        is_attended: whether people are in the call.
+        """
         self._microphones = microphones
         self._plan = plan
         self._is_attended = is_attended
         self._happen = happen
         self._wall_clock = wall_clock
         self._changed = asyncio.Event()
-        self.waiting = plan.web
-        """Whether somebody is there by browser, or has just left and may come back."""
+        self._expected = expected
+        """Whether somebody may come, or come back."""
         microphones.watch(self._changed.set)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether somebody is there by browser, or has just left and may come back."""
+        return self._expected or bool(self._microphones.speakers)
 
     def follow(self, plan: RoomPlan) -> None:
         """Apply a changed plan."""
@@ -51,17 +61,17 @@ class Attendance:
         while True:
             self._changed.clear()
             here = bool(self._microphones.speakers)
-            self.waiting = self.waiting or here
-            idle_s = IDLE_S if self.waiting and not here else math.inf
+            self._expected = self.waiting
+            idle_s = IDLE_S if self._expected and not here else math.inf
             open_s = self._plan.open_until - self._wall_clock()
             try:
                 async with asyncio.timeout(None if idle_s == open_s == math.inf else max(0.0, min(idle_s, open_s))):
                     await self._changed.wait()
             except TimeoutError:
                 if open_s <= idle_s:
-                    self._happen(CallTrigger.CALL_ENDED, "room_expired")
+                    self._happen(CallTrigger.ROOM_DELETED, "room_expired")
                     return
                 if not self._is_attended():
                     self._happen(CallTrigger.EVERYBODY_LEFT, "everybody_left")
                     return
-                self.waiting = False
+                self._expected = False

@@ -366,6 +366,14 @@ def test_who_comes_by_browser_is_brought_into_the_room_and_interpreted_there() -
     )
 
 
+def test_while_nobody_has_joined_the_call_nothing_is_brought_there() -> None:
+    table = met(MEETING, DIETER, calls=IN_CALL, listened={EN, ES})
+    table.seat((), SHARED_CHANNEL, no_call=True)
+    assert table.routes(DIETER) == (Route(into(EN, DIETER), (EN,)), Route(into(ES, DIETER), (ES,)))
+    table.seat((), SHARED_CHANNEL)
+    assert table.routes(DIETER)[0].channels == (SHARED_CHANNEL, EN), "somebody not on the roster may be there"
+
+
 def test_who_is_in_the_call_as_well_is_heard_there_and_nowhere_else() -> None:
     table = met(MEETING, DIETER, calls={SHARED_CHANNEL: {ADA, BENITO, DIETER}})
     assert not table.is_by_browser(DIETER)

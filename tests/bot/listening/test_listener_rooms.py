@@ -125,7 +125,7 @@ async def test_states_are_published_as_they_change() -> None:
         ({"room-1": CallState.CONNECTING}, False),
         ({"room-1": CallState.STREAMING}, False),
         ({"room-1": CallState.STREAMING}, False),
-        ({"room-1": CallState.STREAMING}, True),
+        ({"room-1": CallState.BY_BROWSER}, True),
         ({"room-1": CallState.INTERRUPTED}, True),
         ({"room-1/en-US": CallState.CONNECTING, "room-1/es-ES": CallState.STREAMING}, False),
         ({}, False),

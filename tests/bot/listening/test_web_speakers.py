@@ -10,6 +10,7 @@ import pytest
 from bot.calls.acs_client import CallLook
 from bot.calls.by_browser.attendance import IDLE_S
 from bot.calls.state_machine import CallState
+from bot.errors import CallError
 from bot.interpreting.events import Order
 from bot.interpreting.plan import primary
 from bot.listening.web_speakers import ATTEMPT_S, ATTEMPTS
@@ -42,11 +43,13 @@ class Door:
         return refusal.value.reason
 
 
-async def says(microphone: RoomMicrophone, seconds: float, pause: float = 0.6) -> None:
+async def says(microphone: RoomMicrophone, seconds: float, pause: float = 0.6, captured_s: float = 0.0) -> None:
+    """Speak; by the browser's clock the first frame is captured after this time."""
     speech, silence = round(seconds / 0.02), round(pause / 0.02)
+    captured_us = round(1_800_000_000_000_000 + captured_s * 1e6)
     for number in range(speech + silence):
         await asyncio.sleep(0.02)
-        microphone.frame(numbered(1 if number < speech else 0), 1_800_000_000_000_000 + number * 20_000)
+        microphone.frame(numbered(1 if number < speech else 0), captured_us + number * 20_000)
 
 
 async def state(harness: ServiceHarness, room: str = WEB) -> tuple[CallState, str | None]:
@@ -294,3 +297,34 @@ async def test_a_room_that_waits_for_its_start_begins_by_a_command_alone() -> No
         await asyncio.sleep(0.1)
         await door.open()
         assert await state(harness) == (CallState.STREAMING, None)
+
+
+@virtual_time
+async def test_in_an_acs_room_that_nobody_has_joined_people_by_browser_understand_each_other() -> None:
+    async with ServiceHarness() as harness:
+        harness.calls.refuses = CallError("acs_8522", "Call not found.", retryable=False)
+        door = Door(harness)
+        ada, benito = await door.open(ADA, "room-1"), await door.open(BENITO, "room-1")
+        spanish = harness.feed.read_audio("room-1", "es-ES")
+        await asyncio.sleep(1)
+        assert (await state(harness, "room-1"))[0] is CallState.BY_BROWSER
+        await says(ada, 1.0)
+        await asyncio.sleep(5.0)
+        await says(benito, 1.0)
+        await asyncio.sleep(8.0)
+        spanish.close()
+        assert [pcm async for pcm in spanish]
+        entries = [(one.source, one.target, one.state) for one in harness.records.passages["room-1"]]
+        assert entries == [("en-US", "es-ES", "spoken"), ("es-ES", "es-ES", "spoken")], "and nothing for an empty call"
+        harness.calls.refuses = None
+        await harness.commands.start("room-1")
+        await asyncio.sleep(0.5)
+        acs = await harness.dial(2)
+        assert (await state(harness, "room-1"))[0] is CallState.STREAMING
+        call = harness.active_calls.by_room("room-1")
+        assert call is not None
+        call.participants(frozenset({BENITO}))
+        await says(ada, 1.0, captured_s=30.0)
+        await asyncio.sleep(1.0)
+        assert len(acs.played) >= 40, "from now on she is brought into the call"
+        assert door.ended == []

@@ -16,11 +16,11 @@ from tests.support.media_streams import NumberedSpeech
 from tests.support.meeting import ADA, TWO_LANGUAGES
 from tests.support.virtual_time import virtual_time
 
-LEFT, EXPIRED = (CallTrigger.EVERYBODY_LEFT, "everybody_left"), (CallTrigger.CALL_ENDED, "room_expired")
+LEFT, EXPIRED = (CallTrigger.EVERYBODY_LEFT, "everybody_left"), (CallTrigger.ROOM_DELETED, "room_expired")
 
 
 @pytest.mark.parametrize(
-    ("web", "opened", "closed", "in_call", "open_s", "expected"),
+    ("expected_first", "opened", "closed", "in_call", "open_s", "expected"),
     [
         (True, None, None, False, math.inf, [(IDLE_S, LEFT)]),
         (True, 10.0, 20.0, False, math.inf, [(20.0 + IDLE_S, LEFT)]),
@@ -34,7 +34,12 @@ LEFT, EXPIRED = (CallTrigger.EVERYBODY_LEFT, "everybody_left"), (CallTrigger.CAL
     ],
 )
 def test_who_is_waited_for_and_how_long(
-    web: bool, opened: float | None, closed: float | None, in_call: bool, open_s: float, expected: list[object]
+    expected_first: bool,
+    opened: float | None,
+    closed: float | None,
+    in_call: bool,
+    open_s: float,
+    expected: list[object],
 ) -> None:
     @virtual_time
     async def script() -> None:
@@ -44,7 +49,8 @@ def test_who_is_waited_for_and_how_long(
         microphones = Microphones(hearing, lambda _: None, lambda _: True, loop.time)
         attendance = Attendance(
             microphones,
-            replace(TWO_LANGUAGES, web=web, open_until=open_s),
+            replace(TWO_LANGUAGES, open_until=open_s),
+            expected=expected_first,
             is_attended=lambda: in_call,
             happen=lambda trigger, reason: found.append((round(loop.time() - began, 3), (trigger, reason))),
             wall_clock=lambda: loop.time() - began,
