@@ -21,6 +21,15 @@ ADMIN_KEY = "an-admin-key-of-tests"
 
 @asynccontextmanager
 async def service(acs: Acs, database: Path, **changes: Any) -> AsyncIterator[httpx2.AsyncClient]:
+    """The service from start to stop: an admin's client of it."""
+    async with interpreter(acs, database, **changes) as (_, http):
+        yield http
+
+
+@asynccontextmanager
+async def interpreter(
+    acs: Acs, database: Path, **changes: Any
+) -> AsyncIterator[tuple[Interpreter, httpx2.AsyncClient]]:
     """The service from start to stop, and an admin's client."""
     values: dict[str, Any] = {
         "azure_communication_connection_string": SecretStr(f"endpoint={acs.url};accesskey={ACCESS_KEY}"),
@@ -41,7 +50,7 @@ async def service(acs: Acs, database: Path, **changes: Any) -> AsyncIterator[htt
             transport = httpx2.ASGITransport(running.app)
             headers = {"X-API-Key": ADMIN_KEY}
             async with httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers) as http:
-                yield http
+                yield running, http
 
 
 NEW_ROOM = {
