@@ -85,24 +85,25 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] = ()) -> int:
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     if options.command is None:
         return _serve()
     _, run, _ = COMMANDS[options.command]
     return run(options)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    whole = argparse.ArgumentParser(
         prog="python -m bot",
         description="Serves the interpreter until SIGTERM or SIGINT, unless there is a command.",
         epilog=f"Settings, as environment variables or in a file .env:\n\n{settings_help()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
+    commands = whole.add_subparsers(title="commands", dest="command", metavar="COMMAND")
     for name, (add_options, _, does) in COMMANDS.items():
         add_options(commands.add_parser(name, help=does, description=f"{does.capitalize()}."))
-    return parser
+    return whole
 
 
 def _serve() -> int:

@@ -1,6 +1,6 @@
-"""Writes the table of docs/settings.md, and .env.example, from the settings; `--check` reports outdated files.
+"""Writes the tables of settings and prices, and .env.example, from the code; `--check` reports outdated files.
 
-The table stands between `<!-- generated: settings -->` and `<!-- end -->`; the rest of the page is written by hand.
+A table stands between `<!-- generated: name -->` and `<!-- end -->`; the rest of the pages is written by hand.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "settings.md"
+PAGES = (ROOT / "docs" / "settings.md", ROOT / "docs" / "operations.md")
 EXAMPLE = ROOT / ".env.example"
-_TABLE = re.compile(r"(<!-- generated: settings -->\n).*?(<!-- end -->)", re.DOTALL)
+_TABLE = re.compile(r"(<!-- generated: (settings|prices) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main() -> int:
@@ -27,7 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file is outdated")
     options = parser.parse_args()
-    wanted = {PAGE: rendered(PAGE.read_text()), EXAMPLE: example()}
+    wanted = {page: rendered(page.read_text()) for page in PAGES} | {EXAMPLE: example()}
     old = {file: text for file, text in wanted.items() if not file.exists() or file.read_text() != text}
     for file, text in old.items():
         print(f"{'outdated' if options.check else 'written'}: {file.relative_to(ROOT)}")
@@ -37,14 +37,30 @@ def main() -> int:
 
 
 def rendered(page: str) -> str:
-    """Return the page with its table renewed."""
+    """Return a page with its tables renewed."""
+    tables = {"settings": settings, "prices": prices}
+    return _TABLE.sub(lambda found: f"{found[1]}\n{tables[found[2]]()}\n\n{found[3]}", page)
+
+
+def settings() -> str:
+    """All settings, with default and meaning."""
     rows = ["| setting | default | meaning |", "|---|---|---|"]
     for name, field in _settings():
         default = "required" if field.is_required() else f"`{_shown(field.default)}`" if _shown(field.default) else ""
         meaning = " ".join((field.description or "").split()).replace("|", "\\|")
         rows.append(f"| `{name}` | {default} | {meaning} |")
-    table = "\n".join(rows)
-    return _TABLE.sub(lambda found: f"{found[1]}\n{table}\n\n{found[2]}", page)
+    return "\n".join(rows)
+
+
+def prices() -> str:
+    """List prices, with their names in `MODEL_PRICES`."""
+    from bot.commands.prices import LIST_PRICES
+
+    rows = ["| in `MODEL_PRICES` | dollars | per | source | of |", "|---|---|---|---|---|"]
+    for name, price in LIST_PRICES.items():
+        amount = "" if price.amount is None else f"{price.amount:g}"
+        rows.append(f"| {name} | {amount} | {price.unit} | {price.source} | {price.date} |")
+    return "\n".join(rows)
 
 
 def example() -> str:

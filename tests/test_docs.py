@@ -15,7 +15,8 @@ import msgspec
 import pytest
 
 from bot import rate_limits
-from bot.__main__ import COMMANDS
+from bot.__main__ import main as service_command
+from bot.__main__ import parser as service_parser
 from bot.calls import dispatcher, media_recovery, periodic_checks, service
 from bot.calls.replicas import mailbox, registry
 from bot.config import Settings, load_settings
@@ -108,12 +109,27 @@ def test_the_telemetry_page_is_up_to_date() -> None:
     assert set(re.findall(r"<!-- generated: ([\w-]+) -->", text)) == set(telemetry.PARTS)
 
 
-def test_the_settings_page_and_the_example_are_up_to_date() -> None:
+def test_settings_prices_and_the_example_are_up_to_date() -> None:
     """If this fails, run `python scripts/settings_docs.py`."""
     settings = script("settings_docs")
-    page = settings.PAGE.read_text()
-    assert page == settings.rendered(page)
+    for page in settings.PAGES:
+        assert page.read_text() == settings.rendered(page.read_text()), page.name
     assert settings.EXAMPLE.read_text() == settings.example()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_name)
+def test_commands_of_the_service_are_accepted(
+    page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where a page shows what `cost` writes, it writes just that. The others have tests of their own."""
+    text = page.read_text()
+    for line in re.findall(r"python -m bot ((?:[a-z]+)(?: [\w.-]+)*)", text):
+        service_parser().parse_args(line.split())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MODEL_PRICES", raising=False)
+    for line, shown in re.findall(r"^\$ python -m bot (cost [^\n]*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        assert service_command(line.split()) == 0
+        assert capsys.readouterr().out == shown
 
 
 def test_the_example_of_settings_can_be_read() -> None:
@@ -181,7 +197,6 @@ def test_commands_exist(page: Path) -> None:
         assert runnable is not None, name
         if runnable.submodule_search_locations is not None:
             assert importlib.util.find_spec(f"{name}.__main__") is not None, name
-    assert set(re.findall(r"python -m bot ([a-z]+)", text)) <= set(COMMANDS)
 
 
 def test_options_on_command_lines_exist(capsys: pytest.CaptureFixture[str]) -> None:
