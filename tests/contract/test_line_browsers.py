@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from emulator.client import Participant
 from emulator.engine.scripted import read_markers
 from tests.support.browser_guests import BrowserSocket, Guest
 from tests.support.line import Line, Room, line
@@ -157,3 +158,26 @@ async def test_a_guest_by_browser_beside_somebody_in_the_call(english: bytes, sp
         assert follows(signals, ana.participant_id, ("es-ES",))
         assert follows(signals, f"web:{gil.joined['participant_id']}", ("en-US",), times=2)
         await until_nobody_listens(running)
+
+
+async def test_a_guest_who_joins_the_call_is_interpreted_there_as_who_they_are(english: bytes) -> None:
+    async with line(acs_web_client=True) as running:
+        room = await running.room()
+        code = (await running.api("GET", f"/api/rooms/{room.room_id}"))["join_code"]
+        guest = await Guest.with_code(
+            running, code, purpose="speak", display_name="Chen", speaks="en-US", hears="en-US"
+        )
+        headers = {"Authorization": f"Bearer {guest.joined['ticket']}"}
+        async with running.http.post(f"{running.base_url}/api/join/{code}/acs", headers=headers) as answer:
+            assert answer.status == 200, await answer.text()
+            seat = await answer.json()
+        joined = Participant.join(running.emulator.acs_url, seat["acs_room_id"], seat["token"], "Chen")
+        async with room.joined("Luis") as luis, joined as chen, guest.on("signaling") as signals:
+            (member,) = (await signals.until("hello"))["members"]
+            assert (member["name"], member["speaker_id"]) == ("Chen", seat["acs_user_id"])
+            await room.until_status("interpreting")
+            await chen.speak(english)
+            (passage,) = await room.until_passages(1)
+        assert (passage["speaker_id"], passage["target"], passage["state"]) == (seat["acs_user_id"], "es-ES", "spoken")
+        assert read_markers(bytes(luis.heard)) == [0]
+        assert {one["speaker_name"] for one in (await room.transcript())["items"]} == {"Chen"}
