@@ -17,9 +17,9 @@ from pathlib import Path
 
 from sacrebleu.metrics.chrf import CHRF
 
-from emulator.engine.local.engine import LocalEngine
+from emulator.engine.local.engine import CLEAR_RATE, LocalEngine
 from emulator.engine.local.phrasebook import BUILT_IN, Phrasebook, in_words
-from emulator.engine.local.synthesis import Synthesiser, Voice
+from emulator.engine.local.synthesis import PICO, Synthesiser, Voice
 from emulator.engine.local.translating.routes import LONGEST, MEASURED, Pair, name, paths
 from emulator.engine.local.translating.translator import Translator
 from emulator.wav import read_wav
@@ -128,13 +128,15 @@ async def _people(engine: LocalEngine) -> list[Row]:
 
 
 async def _phrases(engine: LocalEngine, voice: Synthesiser, phrasebook: Phrasebook) -> list[Row]:
+    known = {(language, "another synthetic voice"): LIKE for language in phrasebook.languages}
+    by_whisper = {(language, "Pico, for Whisper"): Voice(name=PICO[language], rate=CLEAR_RATE) for language in PICO}
     rows = []
-    for language in phrasebook.languages:
+    for (language, what), like in {**known, **by_whisper}.items():
         words = _Words()
         for sentence in phrasebook.sentences(language)[::PHRASES_EVERY]:
-            found = await engine.hear(await voice.say(sentence, language, LIKE), [language])
+            found = await engine.hear(await voice.say(sentence, language, like), [language])
             words.add(sentence, found.text, language)
-        rows.append((f"phrasebook, {language}", "another synthetic voice", str(words)))
+        rows.append((f"phrasebook, {language}", what, str(words)))
     return rows
 
 
