@@ -22,7 +22,9 @@ ANA = Person("Ana", "en-US", Voice(name="en-GB", rate=128))
 LUIS = Person("Luis", "es-ES", Voice(name="es-ES", rate=128, pitch=42))
 # Portuguese has no voice that the recogniser understands: Bruno says what it knows by its sound, in espeak-ng's voice.
 BRUNO = Person("Bruno", "pt-BR", Voice(name="pt-br", variant="m3"))
-PEOPLE = (ANA, LUIS, BRUNO)
+KATE = Person("Kate", "en-US", Voice(name="en-US", rate=128, pitch=57), by_browser=True)
+PABLO = Person("Pablo", "es-ES", Voice(name="es-ES", rate=128, pitch=57), by_browser=True)
+PEOPLE = (ANA, LUIS, BRUNO, KATE, PABLO)
 """Other languages: of Pico's French and Italian the recogniser gets one word in eight wrong, and nothing translates
 free sentences into German."""
 
@@ -39,13 +41,13 @@ MEETING: tuple[Turn, ...] = (
         why="a name and a number",
     ),
     Turn(
-        LUIS,
+        PABLO,
         "Todavía no hemos recibido la factura de noviembre.",
         references={
             "en": "We have not received the November invoice yet.",
             "pt": "Ainda não recebemos a fatura de novembro.",
         },
-        why="a negation",
+        why="by browser; a negation",
     ),
     Turn(
         BRUNO,
@@ -54,13 +56,13 @@ MEETING: tuple[Turn, ...] = (
         why="a sentence of the phrasebook",
     ),
     Turn(
-        ANA,
+        KATE,
         "What is the highest mountain in Europe?",
         references={
             "es": "¿Cuál es la montaña más alta de Europa?",
             "pt": "Qual é a montanha mais alta da Europa?",
         },
-        why="a question, not answered",
+        why="by browser; a question, not answered",
     ),
     Turn(
         LUIS,

@@ -44,12 +44,18 @@ class MeetingPlan:
 
     def interpretations(self, listener: Person, speaker: Person) -> tuple[str, ...]:
         """Return the languages of all interpretations of this speaker that the listener hears, in speaking order."""
-        return tuple(tag for tag in self.targets(speaker) if self.layout == "shared" or tag == listener.listens_to)
+        heard = {listener.listens_to}
+        if self.layout == "shared" and not listener.by_browser:  # what anybody in the call needs, all of them hear
+            heard |= {one.listens_to for one in self.people if not one.by_browser and one is not speaker}
+        return tuple(tag for tag in self.targets(speaker) if tag in heard)
 
     def original_is_heard(self, listener: Person, speaker: Person) -> bool:
-        """Return whether the listener hears the speaker's own voice: in the same room, or in their language."""
+        """Return whether the listener hears the speaker's own voice: in the same room, in their language, or by the
+        floor, which people have who come by browser.
+        """
         return (
             self.layout == "shared"
+            or listener.by_browser
             or listener.listens_to == speaker.listens_to
             or primary(listener.listens_to) == primary(speaker.language)
         )

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from demo import ledger_client, recording_analysis
+from demo.browser_guest import BrowserGuest
 from demo.layouts import MeetingPlan
 from demo.progress import Progress
 from demo.recording_analysis import RATE, Samples
@@ -27,6 +28,9 @@ SETTLED_AFTER_PAUSES = RATE * 4
 STALLED_S = 5.0
 """Seconds without a frame after which the room counts as stopped; it sends a frame every 20 ms, silence included."""
 POLL_S = 0.2
+
+Attendee = Participant | BrowserGuest
+"""Somebody in the meeting, by a calling client or by browser."""
 
 
 class LostParticipant(Exception):
@@ -100,7 +104,7 @@ class TranscriptFollower:
 async def hold(
     turns: Sequence[Turn],
     speeches: Sequence[Samples],
-    present: Mapping[str, Participant],
+    present: Mapping[str, Attendee],
     follower: TranscriptFollower,
     progress: Progress,
     plan: MeetingPlan,
@@ -151,7 +155,7 @@ def groups(turns: Sequence[Turn]) -> list[list[int]]:
 
 async def _until_interpreted(
     just_said: Sequence[SpokenTurn],
-    present: Mapping[str, Participant],
+    present: Mapping[str, Attendee],
     follower: TranscriptFollower,
     closed: frozenset[str],
     plan: MeetingPlan,
@@ -175,7 +179,7 @@ async def _until_interpreted(
             return
 
 
-def check_connected(present: Mapping[str, Participant]) -> None:
+def check_connected(present: Mapping[str, Attendee]) -> None:
     """Raise LostParticipant if somebody's connection has closed or stalled."""
     for name, one in present.items():
         if one.closed:
@@ -186,13 +190,13 @@ def check_connected(present: Mapping[str, Participant]) -> None:
             )
 
 
-def _is_over(participant: Participant, since: int, quiet: int, waits: bool) -> bool:
+def _is_over(participant: Attendee, since: int, quiet: int, waits: bool) -> bool:
     """Return whether `quiet` samples of silence followed the last sound after `since`, or any audio if not `waits`."""
     samples = np.frombuffer(bytes(participant.heard[since * 2 :]), "<i2")
     sounds = recording_analysis.spans(samples)
     return len(samples) - sounds[-1].end >= quiet if sounds else not waits and len(samples) >= quiet
 
 
-def recordings(present: Mapping[str, Participant]) -> dict[str, Samples]:
+def recordings(present: Mapping[str, Attendee]) -> dict[str, Samples]:
     """Return what each person has heard since joining."""
     return {name: np.frombuffer(bytes(one.heard), "<i2").astype(np.int16) for name, one in present.items()}

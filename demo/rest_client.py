@@ -52,8 +52,8 @@ class Rest:
         await self._emulator("PUT", f"/emulator/eventgrid/subscriptions/{SUBSCRIPTION}", document)
 
     async def create_room(self, name: str, plan: MeetingPlan, mode: Mode) -> tuple[str, list[Invitation]]:
-        """Create a room with these people and a token for each; return the room id and the invitations."""
-        people = plan.people
+        """Create a room for these people; return its id and an invitation for each who comes by a calling client."""
+        people = [one for one in plan.people if not one.by_browser]
         document = {
             "name": name,
             "languages": plan.languages,
@@ -78,6 +78,10 @@ class Rest:
         """Create a room for people who come by browser; return the room id and the join code."""
         room = await self._bot("POST", "/api/rooms", {"name": name, "media": "web", "languages": list(languages)})
         return str(room["room_id"]), str(room["join_code"])
+
+    async def join_code(self, room_id: str) -> str:
+        """Return the code with which people come by browser."""
+        return str((await self._bot("GET", f"/api/rooms/{room_id}"))["join_code"])
 
     async def renewed(self, room_id: str, invitation: Invitation) -> Invitation:
         """Return the invitation with a new token."""

@@ -19,8 +19,9 @@ import numpy as np
 from rich.console import Console
 
 from demo import free_speech, ledger_client, meeting, table, verdict
+from demo.browser_guest import BrowserGuest
 from demo.layouts import MeetingPlan, Mode
-from demo.meeting import LostParticipant, SpokenTurn, TranscriptFollower
+from demo.meeting import Attendee, LostParticipant, SpokenTurn, TranscriptFollower
 from demo.processes import Ports, Services, running
 from demo.progress import Progress, StepHung, plural
 from demo.recording_analysis import RATE, Samples
@@ -122,7 +123,8 @@ class Demo:
                 rooms = plural(len({one.acs_room_id for one in invitations}), "ACS room")
                 doing.done = f"room created for {names} ({rooms}), bot subscribed to call events"
             follower = TranscriptFollower(rest, room_id, self.progress)
-            async with self._joined(services, invitations) as present:
+            join_code = await rest.join_code(room_id)
+            async with self._joined(services, invitations, join_code) as present:
                 async with step("waiting for the interpreter", JOIN_S) as doing:
                     await self._until_interpreting(rest, room_id)
                     doing.done = "the interpreter has joined"
@@ -166,16 +168,21 @@ class Demo:
 
     @asynccontextmanager
     async def _joined(
-        self, services: Services, invitations: Sequence[Invitation]
-    ) -> AsyncIterator[dict[str, Participant]]:
+        self, services: Services, invitations: Sequence[Invitation], join_code: str
+    ) -> AsyncIterator[dict[str, Attendee]]:
         """Join everybody and yield them by name; their recordings are written in any case."""
-        present: dict[str, Participant] = {}
+        present: dict[str, Attendee] = {}
         async with AsyncExitStack() as stack:
             async with self.progress.step("joining", ROOM_S) as doing:
                 for one in invitations:
                     present[one.person.name] = await stack.enter_async_context(
                         Participant.join(services.acs_url, one.acs_room_id, one.token, one.person.name)
                     )
+                for person in self.plan.people:
+                    if person.by_browser:
+                        present[person.name] = await stack.enter_async_context(
+                            BrowserGuest.join(services.bot_url, join_code, person)
+                        )
                 doing.done = f"{', '.join(present)} joined"
             try:
                 yield present
@@ -184,7 +191,7 @@ class Demo:
                     write_wav(self.out / wav_name(name), samples.tobytes())
 
     async def _hold(
-        self, speeches: Sequence[Samples], present: Mapping[str, Participant], follower: TranscriptFollower
+        self, speeches: Sequence[Samples], present: Mapping[str, Attendee], follower: TranscriptFollower
     ) -> list[SpokenTurn]:
         began = time.monotonic()
         limit = sum(map(len, speeches)) / RATE + TURN_S * len(self.turns)

@@ -19,6 +19,8 @@ class Person:
     voice: Voice = Voice()
     hears: str = ""
     """BCP 47 tag of the language they hear; if empty, the language they speak."""
+    by_browser: bool = False
+    """Whether they come by browser, over the service's own sockets, instead of a calling client."""
 
     @property
     def primary(self) -> str:
@@ -63,7 +65,9 @@ LUIS = Person("Luis", "es-ES", Voice(name="es", variant="m3", rate=150))
 # All 54 German sentences are recognised in this voice (f2 52, m3 54, f3 38); the best Italian voice has 51.
 JONAS = Person("Jonas", "de-DE", Voice(name="de", variant="m1", rate=150))
 EVA = Person("Eva", "en-US", Voice(name="en-us", variant="f2", rate=165, pitch=70), hears="es-ES")
-PEOPLE = (ANA, LUIS, JONAS, EVA)
+KATE = Person("Kate", "en-US", Voice(name="en-us", variant="f2", rate=140), by_browser=True)
+KARL = Person("Karl", "de-DE", Voice(name="de", variant="m1", rate=140), by_browser=True)
+PEOPLE = (ANA, LUIS, JONAS, EVA, KATE, KARL)
 
 MEETING: tuple[Turn, ...] = (
     Turn(ANA, "Good morning, everyone.", {"es": "Buenos días a todos.", "de": "Guten Morgen zusammen."}),
@@ -78,10 +82,10 @@ MEETING: tuple[Turn, ...] = (
         {"en": "When will the order be delivered?", "es": "¿Cuándo se entregará el pedido?"},
     ),
     Turn(
-        ANA,
+        KATE,
         "What is the capital of France?",
         {"es": "¿Cuál es la capital de Francia?", "de": "Was ist die Hauptstadt von Frankreich?"},
-        why="a question, not answered",
+        why="by browser; a question, not answered",
     ),
     Turn(
         LUIS,
@@ -113,9 +117,10 @@ MEETING: tuple[Turn, ...] = (
         why="speaks at the same time",
     ),
     Turn(
-        JONAS,
+        KARL,
         "Wir haben eine Einigung erzielt.",
         {"en": "We have reached an agreement.", "es": "Hemos llegado a un acuerdo."},
+        why="by browser",
     ),
 )
 """A meeting with all six language directions, an overlap, and attempts to misuse the interpreter."""

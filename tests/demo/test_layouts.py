@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from demo.layouts import Layout, MeetingPlan
-from demo.script import ANA, EVA, JONAS, LUIS, PEOPLE
+from demo.script import ANA, EVA, JONAS, KARL, KATE, LUIS
 
+PEOPLE = (ANA, LUIS, JONAS, EVA)
 EN, ES, DE = "en-US", "es-ES", "de-DE"
 
 
@@ -42,3 +43,20 @@ def test_in_a_room_per_language_only_that_language_and_those_who_sit_there_are_h
         "Jonas": [],
         "Eva": ["Ana", "Luis"],  # her language; in one room
     }
+
+
+def test_by_browser_one_hears_everybody_and_the_interpretations_into_one_language() -> None:
+    plan = MeetingPlan((*PEOPLE, KATE, KARL))
+    assert plan.targets(KATE) == (ES, DE)
+    assert plan.audience(KARL) == [ANA, LUIS, EVA, KATE]
+    assert [plan.interpretations(one, LUIS) for one in (ANA, KATE, KARL)] == [(EN, DE), (EN,), (DE,)]
+    assert plan.original_is_heard(KATE, LUIS) and plan.original_is_heard(LUIS, KATE)
+    assert MeetingPlan((*PEOPLE, KATE), "sister").original_is_heard(KATE, LUIS)
+
+
+def test_what_is_needed_by_browser_alone_is_not_heard_in_the_call() -> None:
+    plan = MeetingPlan((ANA, LUIS, KARL))
+    assert plan.targets(ANA) == (ES, DE)
+    assert plan.interpretations(LUIS, ANA) == (ES,)
+    assert plan.interpretations(KARL, ANA) == (DE,)
+    assert plan.interpretations(ANA, KARL) == (EN, ES)

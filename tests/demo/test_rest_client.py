@@ -42,15 +42,19 @@ async def test_a_room_is_created_with_its_roster_and_a_token_for_each() -> None:
 
     async def handler(request: web.Request) -> web.Response:
         assert request.headers["X-API-Key"] == KEYS.admin
+        if request.method == "GET":
+            return web.json_response({"join_code": "123456"})
         asked.append((request.method, request.path, await request.json()))
         if request.path.endswith("/token"):
             return web.json_response({"token": f"t{len(asked)}", "acs_room_id": "99"})
         return web.json_response({"room_id": "r", "participants": [{"participant_id": "p1"}, {"participant_id": "p2"}]})
 
     people = [Person("Ana", "en-US"), Person("Luis", "es-ES", hears="en-US")]
+    people.append(Person("Kate", "en-US", by_browser=True))
     async with answering(handler) as surface:
         room_id, (ana, luis) = await surface.create_room("Demo", MeetingPlan(people, "sister"), "simultaneous")
         renewed = await surface.renewed(room_id, luis)
+        assert await surface.join_code(room_id) == "123456"
     method, path, document = asked[0]
     assert (method, path) == ("POST", "/api/rooms")
     assert isinstance(document, dict)
