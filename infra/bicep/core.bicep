@@ -182,6 +182,8 @@ module monitoring 'modules/monitoring.bicep' = {
   name: 'monitoring'
   params: {
     name: 'log-${token}'
+    insightsName: 'appi-${token}'
+    appPrincipalId: identity.outputs.principalId
     location: location
     tags: tags
     retentionInDays: logRetentionDays
@@ -417,6 +419,8 @@ module app 'modules/app.bicep' = {
       TRUSTED_PROXIES: privateNetworking ? '${trustedProxies},${addressPrefix}' : trustedProxies
       MAX_CALLS: string(callsPerReplica * 2)
       DRAIN_S: string(drainSeconds)
+      APPLICATIONINSIGHTS_CONNECTION_STRING: monitoring.outputs.insightsAddress
+      REGION: location
       HOST: '0.0.0.0'
       PORT: string(port)
     }, settings)

@@ -16,10 +16,11 @@ import yaml
 
 from http_serving.bearer_tokens import EVENT_GRID_APP, EVENT_GRID_ROLE
 from rooms_admin.auth.api_keys import EVERY_ROLE
+from scripts import dashboards
 from tests.support.bicep_source import read
 from tests.support.infra import BICEP, kept
 from tests.support.infra_rules import NOT_A_REGION, PINNED, at, of_type
-from tests.support.sources import ROOT
+from tests.support.sources import ROOT, by_name
 
 AZD = {
     "AZURE_ENV_NAME", "AZURE_LOCATION", "AZURE_PRINCIPAL_ID", "AZURE_PRINCIPAL_TYPE",
@@ -254,3 +255,8 @@ def test_older_revisions_go_on_while_the_newest_is_not_ready(
     assert script["main"](0.02, 0.005) == 1
     assert set(asked) == {("show",)}
     assert "go on serving" in capsys.readouterr().err
+
+
+def test_dashboards_and_alerts_are_up_to_date() -> None:
+    """If this fails, run `python scripts/dashboards.py`."""
+    assert [by_name(path) for path, made in dashboards.FILES.items() if path.read_text() != made()] == []

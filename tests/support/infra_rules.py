@@ -33,6 +33,7 @@ PINNED = {
     "Microsoft.EventGrid/systemTopics": "2025-02-15",
     "Microsoft.EventGrid/systemTopics/eventSubscriptions": "2025-02-15",
     "Microsoft.Insights/actionGroups": "2023-01-01",
+    "Microsoft.Insights/components": "2020-02-02",
     "Microsoft.Insights/diagnosticSettings": "2021-05-01-preview",
     "Microsoft.Insights/metricAlerts": "2018-03-01",
     "Microsoft.Insights/scheduledQueryRules": "2023-12-01",
@@ -113,6 +114,7 @@ REQUIRED: Mapping[str, Mapping[str, object]] = {
         "properties.deadLetterWithResourceIdentity.identity.type": "SystemAssigned",
     },
     "Microsoft.Insights/actionGroups": {"location": "global", "properties.groupShortName": r".{1,12}"},
+    "Microsoft.Insights/components": {"properties.IngestionMode": "LogAnalytics", "properties.DisableLocalAuth": True},
     "Microsoft.Insights/metricAlerts": {"location": "global"},
     "Microsoft.KeyVault/vaults": {
         "properties.enableRbacAuthorization": True,
@@ -134,6 +136,7 @@ REQUIRED: Mapping[str, Mapping[str, object]] = {
 """Per type: property and its value; a text is a pattern. No keys, encrypted lines, nothing public that need not be."""
 
 ROLES = {
+    ("Microsoft.Insights/components", "3913510d-42f4-4e42-8a64-420c390055eb"),  # Monitoring Metrics Publisher: service
     ("Microsoft.ContainerRegistry/registries", "7f951dda-4ed3-4680-a7ca-43fe172d538d"),  # AcrPull: service
     ("Microsoft.ContainerRegistry/registries", "8311e382-0749-4cb8-b61a-304f252e45ec"),  # AcrPush: who deploys
     ("Microsoft.CognitiveServices/accounts", "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd"),  # OpenAI User: service
@@ -222,7 +225,7 @@ def roles(resources: Sequence[Resource]) -> Iterator[str]:
 
 def scope_type(resource: Resource) -> str:
     """Return the type of the resource that an extension such as a role assignment is on."""
-    text = re.split(r"/providers/Microsoft\.(?:Authorization|Insights)/", resource["id"])[0]
+    text = re.split(r"/providers/Microsoft\.(?:Authorization/|Insights/diagnosticSettings)", resource["id"])[0]
     if resource["id"].startswith("[extensionResourceId('"):
         text = resource["id"].removeprefix("[extensionResourceId('").partition("'")[0]
     kind = text.rpartition("/providers/")[2].split("/")
@@ -294,7 +297,8 @@ def settings_of_the_service(resources: Sequence[Resource]) -> Iterator[str]:
         )
         for one in container(app).get("env", []):
             value = one.get("value", "")
-            if re.search("SECRET|PASSWORD|API_KEY|CONNECTION_STRING", one["name"]) and value:
+            address = one["name"] == "APPLICATIONINSIGHTS_CONNECTION_STRING"  # where local access is disabled
+            if re.search("SECRET|PASSWORD|API_KEY|CONNECTION_STRING", one["name"]) and value and not address:
                 yield f"{one['name']} is given as plain text"
         yield from (f"the service refuses: {problem}" for problem in start_problems(given))
         grace = at(app, "properties.template.terminationGracePeriodSeconds")

@@ -119,6 +119,36 @@ resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for ru
   }
 }]
 
+// Rules on what the service measures: `python scripts/dashboards.py` writes them from the table of metrics.
+var measuredRules = loadJsonContent('metric-alerts.json')
+
+resource measuredAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for rule in measuredRules: {
+  name: rule.name
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    displayName: rule.name
+    enabled: true
+    severity: rule.severity
+    scopes: [workspaceId]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT15M'
+    skipQueryValidation: true
+    criteria: {
+      allOf: [
+        {
+          query: rule.query
+          timeAggregation: 'Count'
+          operator: 'GreaterThan'
+          threshold: 0
+        }
+      ]
+    }
+    actions: { actionGroups: [group.id] }
+  }
+}]
+
 resource budget 'Microsoft.Consumption/budgets@2024-08-01' = if (monthlyBudget > 0) {
   name: 'interpreter'
   properties: {

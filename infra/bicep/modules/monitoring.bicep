@@ -1,4 +1,4 @@
-// Log Analytics: all logs and metrics of all resources, without a shared key.
+// Log Analytics: all logs and metrics of all resources, and what the service measures itself, without a shared key.
 
 @description('Name of the workspace.')
 param name string
@@ -17,6 +17,14 @@ param retentionInDays int
 @description('Most GB of logs a day; -1 for no limit.')
 param dailyQuotaGb int
 
+@description('Name of the Application Insights resource.')
+param insightsName string
+
+@description('Object id of the service\'s identity.')
+param appPrincipalId string
+
+var roles = loadJsonContent('../roles.json')
+
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
   name: name
   location: location
@@ -32,5 +40,32 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
   }
 }
 
+// Traces, metrics and warnings of the service. It signs in: the connection string is an address, and no credential.
+resource insights 'Microsoft.Insights/components@2020-02-02' = {
+  name: insightsName
+  location: location
+  tags: tags
+  kind: 'web'
+  properties: {
+    Application_Type: 'web'
+    WorkspaceResourceId: workspace.id
+    IngestionMode: 'LogAnalytics'
+    DisableLocalAuth: true
+  }
+}
+
+resource publish 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: insights
+  name: guid(insights.id, appPrincipalId, roles['Monitoring Metrics Publisher'])
+  properties: {
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles['Monitoring Metrics Publisher'])
+  }
+}
+
 @description('Resource id of the workspace.')
 output id string = workspace.id
+
+@description('Where the service sends what it measures.')
+output insightsAddress string = insights.properties.ConnectionString
