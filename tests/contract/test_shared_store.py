@@ -21,7 +21,7 @@ from tests.support.restarts import NEW_ROOM, interpreter, service
 
 __all__ = ["empty_redis", "shared_redis"]
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(240)
 
 
 WEB_ROOM = {
