@@ -288,7 +288,7 @@ async def test_the_console_is_used_by_keyboard_alone(browser: Browser) -> None:
         assert site.bodies("POST", f"{PATH}/interpreter") == [{"action": "stop"}]
 
 
-async def test_axe_finds_nothing(browser: Browser) -> None:
+async def test_axe_finds_nothing_and_a_phone_shows_all_of_it(browser: Browser) -> None:
     site = scripted()
     async with visit(browser, site, "/console", bypass_csp=True, **PHONE) as page:
         assert await violations_in_any_light(page) == []
@@ -301,6 +301,7 @@ async def test_axe_finds_nothing(browser: Browser) -> None:
             await open_room(page, tab)
             await expect(page.locator(".panel")).not_to_contain_text("Loading…")
             assert await violations_in_any_light(page) == [], tab
+            assert await page.evaluate("document.documentElement.scrollWidth") == 390, tab
         await page.evaluate("location.hash = '#/refusals'")
         await expect(page.get_by_text("203.0.113.7")).to_be_visible()
         assert await violations_in_any_light(page) == []
