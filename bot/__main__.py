@@ -23,7 +23,7 @@ from bot.errors import SettingsError
 from bot.log_format import configure_logging
 from bot.resources import opened_storage
 from bot.tasks import BackgroundFailed
-from http_serving.server import Server, server_config
+from http_serving.server import Server, allow_open_files, server_config
 from storage.errors import UnusableStore
 
 
@@ -34,6 +34,7 @@ async def serve(settings: Settings) -> None:
         UnusableStore: the store cannot be opened; nothing has been started.
         BackgroundFailed: a part that the service needs has failed; the calls have been left or handed over.
     """
+    allow_open_files(settings.max_connections)
     async with opened_storage(settings):
         pass  # a failure is reported as a message here; inside the application it would be a traceback
     interpreter = Interpreter(settings)

@@ -23,10 +23,11 @@ DELIVERIES_PER_S = 100.0
 """Requests of Event Grid in total. Each may hold 5,000 events, and each call has some 10 events per second."""
 CALLBACKS_PER_S = 50.0
 """Callbacks per call. All 350 people a room takes may join within seconds, and each causes a callback."""
-JOIN_CODES_PER_S = 0.5
-"""Look-ups per network, of right codes and wrong ones; wrong ones are limited further (`JoinAttempts`)."""
-JOIN_CODES_AT_ONCE = 60.0
-"""Look-ups at once per network: a whole office may join through one address."""
+JOIN_CODES_PER_S = 20.0
+"""Look-ups per network, of right codes and wrong ones; this protects the service. Guessing is limited apart, by wrong
+codes alone (`JoinAttempts`)."""
+JOIN_CODES_AT_ONCE = 2_000.0
+"""Look-ups at once per network: 500 phones behind one address open a page and ask for three tickets each."""
 MESSAGES_PER_S = 0.5
 """Typed messages of each participant, and of the organiser of each room: nobody types faster than they are read."""
 DIALS_PER_S = 1.0

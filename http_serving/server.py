@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import logging
+import resource
 import socket
 from collections.abc import Iterator
 from functools import partial
@@ -17,11 +19,15 @@ from http_serving.http_protocol import BoundedHttpProtocol
 from http_serving.refusals import Refusals
 from http_serving.websocket_protocol import QuickWebSocketProtocol
 
+logger = logging.getLogger(__name__)
+
 LARGEST_MESSAGE = 256 * 1024
 """Bytes of a WebSocket message; an audio frame of ACS has 1.4 kB."""
 PING_S = 3.0
 """Seconds between pings, and to answer them. A second media socket of a call is refused while the first seems alive, so
 a dead one must be noticed before ACS dials again (`bot/calls/media_recovery.py`)."""
+OTHER_FILES = 500
+"""Open files beside the connections of callers: to the model, ACS and the store, databases and logs."""
 
 
 def server_config(
@@ -69,3 +75,19 @@ class Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def allow_open_files(connections: int) -> None:
+    """Raise the limit of open files, of which each connection is one, as far as the system allows.
+
+    Many systems begin with 1,024. A limit that stays too low is logged.
+    """
+    wanted = connections + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        fields = {"reason": "MAX_CONNECTIONS is higher than the system's limit", "allowed": allowed, "wanted": wanted}
+        logger.warning("open files limited", extra=fields)

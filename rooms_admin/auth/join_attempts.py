@@ -28,8 +28,8 @@ from storage.key_value import KeyValueStore
 
 audit = logging.getLogger("rooms_admin.audit")
 
-FREE = 20
-"""Wrong codes of a network at once: a whole office joins from one address, and mistypes now and then."""
+FREE = 60
+"""Wrong codes of a network at once: a hall of 500 phones joins from one address, and one in ten mistypes."""
 LEAK_S = 180.0
 """Seconds in which one wrong code of a network is forgotten."""
 LOCKED_S = 60.0
