@@ -125,7 +125,9 @@ def test_what_is_composed_fits_together() -> None:
 def image(tmp_path: Path) -> Path:
     """The folder /app of the image."""
     for folder in copied_folders():
-        shutil.copytree(ROOT / folder, tmp_path / "app" / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / folder, tmp_path / "app" / folder, ignore=shutil.ignore_patterns("__pycache__", "node_modules")
+        )
     return tmp_path / "app"
 
 
