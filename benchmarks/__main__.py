@@ -18,9 +18,10 @@ invalid (2). Nothing leaves this machine, but for `--engine azure`, and all proc
 
 `--only`: `line` (the runs under calls), `stall`, `flood`, `joins`, `emulator` (alone), `hot-paths`, `admin-reads`,
 `guard` (what the integrity guard finds and what it costs), `lag` (what is heard where more is said than a channel can
-carry), or one hot path by its file's name. `interpretation` runs only where it is named: golden sets are interpreted
-by the model behind the service, the emulator's or, with `--engine azure`, the one that the service's own settings name;
-a set takes some eight minutes, `--quick` one or two. The status is 1 if a figure is beyond the bounds of `--require`.
+carry), `listeners` (captions and Opus to an audience), or one hot path by its file's name. `interpretation` runs only
+where it is named: golden sets are interpreted by the model behind the service, the emulator's or, with `--engine
+azure`, the one that the service's own settings name; a set takes some eight minutes, `--quick` one or two. The status
+is 1 if a figure is beyond the bounds of `--require`.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
-from benchmarks import admin_reads, capacity, emulator_load, flood, joins, lag, line, stall, table
+from benchmarks import admin_reads, capacity, emulator_load, flood, joins, lag, line, listeners, stall, table
 from benchmarks.guard import scores as guard
 from benchmarks.guard import table as guard_table
 from benchmarks.hot_paths import timing
@@ -65,7 +66,19 @@ HOT_PATHS = (
     "pacer",
     "feed",
 )
-PARTS = ("line", "stall", "flood", "joins", "emulator", "hot-paths", "admin-reads", "guard", "turns", "lag")
+PARTS = (
+    "line",
+    "stall",
+    "flood",
+    "joins",
+    "emulator",
+    "hot-paths",
+    "admin-reads",
+    "guard",
+    "turns",
+    "lag",
+    "listeners",
+)
 INTERPRETATION = "interpretation"
 """A part that runs only where it is named: it takes minutes, and may cost money."""
 CALLS = (1, 10, 50)
@@ -129,7 +142,7 @@ async def measure(wanted: Wanted, results: Results, progress: ProgressDisplay) -
     Raises:
         SubjectFailed, EngineError: a measurement is impossible on this machine.
     """
-    if wanted.parts & {"line", "stall", "flood", "joins", "capacity", "admin-reads", "emulator"}:
+    if wanted.parts & {"line", "stall", "flood", "joins", "capacity", "admin-reads", "emulator", "listeners"}:
         wanted.output.mkdir(parents=True, exist_ok=True)
         cores = line.Cores.of_this_machine()
         allowed = os.sched_getaffinity(0)
@@ -199,6 +212,11 @@ async def _measure_programs(
     if "flood" in wanted.parts:
         report = progress.about("flood, bot")
         results.flood = await flood.measure(wanted.seconds, speech=speech, cores=cores, folder=folder, report=report)
+    if "listeners" in wanted.parts:
+        report = progress.about("listeners")
+        results.listeners = await listeners.measure(
+            wanted.seconds, speech=speech, cores=cores, folder=folder, report=report
+        )
     if "joins" in wanted.parts:
         report = progress.about("joins, bot")
         beside = (0, joins.BUSY_CALLS)
@@ -271,6 +289,8 @@ def show(screen: Console, results: Results) -> None:
         table.show_stall(screen, results.stall)
     if results.flood is not None:
         table.show_flood(screen, results.flood)
+    if results.listeners:
+        listeners.show(screen, results.listeners)
     if results.joins:
         table.show_joins(screen, results.joins)
     if results.capacity:

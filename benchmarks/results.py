@@ -22,6 +22,7 @@ from benchmarks.interpretation.scores import Direction
 from benchmarks.joins import Joins
 from benchmarks.lag import Outcome
 from benchmarks.line import Run
+from benchmarks.listeners import Listeners
 from benchmarks.stall import Stall
 from benchmarks.turns.scores import Score
 
@@ -39,6 +40,7 @@ class Results:
     guard: Sequence[Scores] = ()
     flood: Flood | None = None
     joins: Sequence[Joins] = ()
+    listeners: Sequence[Listeners] = ()
     turns: Sequence[Score] = ()
     turns_source: str = ""
     """Whether the sentences were recorded or synthesised."""
@@ -71,6 +73,8 @@ class Results:
             document["guard"] = [scores.document() for scores in self.guard]
         if self.joins:
             document["joins"] = [asdict(joins) for joins in self.joins]
+        if self.listeners:
+            document["listeners"] = [{**asdict(one), "jitter_ratio": one.jitter_ratio} for one in self.listeners]
         if self.turns:
             document["turns"] = {"speech": self.turns_source, "scores": [score.document() for score in self.turns]}
         if self.interpretation:

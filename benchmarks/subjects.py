@@ -225,6 +225,7 @@ class Bot(_Program):
             "ADMIN_READS_PER_S": "1000000",
             "ADMIN_CHANGES_PER_S": "1000000",
             "MAX_CALLS": "5000",
+            "MAX_CONNECTIONS": "20000",
             "DRAIN_S": "1",
             "LOG_LEVEL": "WARNING",
         }
@@ -244,6 +245,24 @@ class Bot(_Program):
         """Create an empty room; return its ACS room id."""
         acs_room_id: str = (await self._create_room(name))["acs_room_id"]
         return acs_room_id
+
+    async def create_web_room(self, name: str) -> tuple[str, str]:
+        """Create a room without a call; return its id, and a ticket of the one who speaks."""
+        body = {
+            "name": name,
+            "media": "web",
+            "languages": LANGUAGES,
+            "participants": [{"display_name": "Ana", "role": "Presenter", "speaks": LANGUAGES[0]}],
+        }
+        room = await self._post("/api/rooms", body, {"X-API-Key": self._key})
+        room_id: str = room["room_id"]
+        return room_id, await self.ticket(room_id, "speak", room["participants"][0]["participant_id"])
+
+    async def ticket(self, room_id: str, purpose: str, participant_id: str | None = None) -> str:
+        body = {"purpose": purpose} | ({} if participant_id is None else {"participant_id": participant_id})
+        answer = await self._post(f"/api/rooms/{room_id}/tickets", body, {"X-API-Key": self._key})
+        ticket: str = answer["ticket"]
+        return ticket
 
     async def _create_room(self, name: str) -> dict[str, Any]:
         request = {
