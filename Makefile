@@ -4,8 +4,8 @@
 #   make replicas  three replicas, one is killed in mid-sentence: what is lost, and how soon the call goes on
 #   make check     format, lint, types, import contracts, unit tests
 #   make test      make check, then every other test
-#   make contract  programs of others against the emulator, and our ACS client against its SDK, in an environment of their own
-#   make soak      the long tests: hours of meeting, fuzzing, take-over; SHARD=2/21 runs the second of 21 parts
+#   make contract  programs of others against the emulator: agent frameworks and npm packages, in an environment of their own
+#   make soak      the long tests: hours of meeting, fuzzing, take-over; SHARD=2/23 runs the second of 23 parts
 #   make explore   property tests with new examples; what fails is printed with the seed
 #   make bench     the benchmarks, a table at the end
 

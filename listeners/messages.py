@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from http_serving.websocket_protocol import TEXT, whole_frame
+
 
 class CaptionMessage(msgspec.Struct, frozen=True, tag_field="event", tag="caption"):
     """A caption line.
@@ -51,6 +53,7 @@ class Line:
         """Whether it is replayed while the call lasts, however late somebody comes."""
         self._history = history
         self._encoded = ""
+        self._wire = b""
         self._replayed: Line | None = None
 
     @property
@@ -75,6 +78,12 @@ class Line:
             fields |= {"position": str(self.position)} | {name: True for name, is_so in shown.items() if is_so}
             self._encoded = msgspec.json.encode({"event": "caption", **fields}).decode()
         return self._encoded
+
+    @property
+    def wire(self) -> bytes:
+        """The same as a frame of WebSocket."""
+        self._wire = self._wire or whole_frame(TEXT, self.encoded.encode())
+        return self._wire
 
 
 class LaneSignal(msgspec.Struct, frozen=True):

@@ -18,7 +18,7 @@ Leave = Callable[["Reader[Any]"], None]
 
 
 AT_ONCE = 25
-"""Readers woken in one turn of the event loop, each of which then sends: about a millisecond. What a room plays is due
+"""Readers whose messages are sent in one turn of the event loop: about a millisecond. What a room plays is due
 every 20 ms, and 2,000 readers that all send in the same turn would hold it up."""
 
 
@@ -41,7 +41,7 @@ class Wakes:
         for _ in range(min(AT_ONCE, len(self._due))):
             reader = self._due.popleft()
             reader.due = False
-            reader._wake()
+            reader._hand_on()
         if self._due:
             asyncio.get_running_loop().call_soon(self._some)
 
@@ -93,6 +93,10 @@ class Reader(Generic[Item]):
     def _wake(self) -> None:
         if self._ready is not None and not self._ready.done():
             self._ready.set_result(None)
+
+    def _hand_on(self) -> None:
+        """Have what waits sent, for it is this reader's turn."""
+        self._wake()
 
     def _waiting(self) -> int:
         raise NotImplementedError
@@ -188,7 +192,7 @@ class AudioReader(Reader[SharedFrame]):
 
 
 class CaptionReader(Reader[Line]):
-    """Lines of one language or of all. Their positions only increase."""
+    """Lines of one language or of all. Their positions only increase. They go to `direct` as long as it takes them."""
 
     def __init__(
         self, leave: Leave, wakes: Wakes, language: str | None, limit: int, lost_limit: int, since: int
@@ -197,6 +201,8 @@ class CaptionReader(Reader[Line]):
         super().__init__(leave)
         self._wakes = wakes
         self.language = language
+        self.direct: Callable[[bytes], bool] | None = None
+        """Writes a line to the listener's connection at once, or returns False. Used only while the reader waits."""
         self._since = since
         self._lines: OrderedDict[tuple[str, str], Line] = OrderedDict()
         self._limit = limit
@@ -219,6 +225,13 @@ class CaptionReader(Reader[Line]):
         else:
             self._wakes.wake(self)
         return lost
+
+    def _hand_on(self) -> None:
+        if self._ready is not None and self.direct is not None:
+            while self._lines and self.direct(next(iter(self._lines.values())).wire):
+                self._take()
+        if self._lines:
+            self._wake()
 
     def _waiting(self) -> int:
         return len(self._lines)

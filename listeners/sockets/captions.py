@@ -65,6 +65,7 @@ class CaptionSockets:
             resumed = self._feed.keeps_all_since(asked.room.room_id, after) if after else None
             with closing(self._feed.read_captions(asked.room.room_id, language, after)) as reader:
                 await socket.hello(language=language, resumed=resumed)
+                reader.direct = socket.write_directly()
                 socket.follow(reader, _encoded)
                 async for message in socket:
                     await self._take(socket, message)

@@ -23,6 +23,7 @@ def test_by_default_everything_but_the_capacity() -> None:
         "guard",
         "turns",
         "lag",
+        "listeners",
     }
     assert (wanted.calls, wanted.seconds, wanted.stall_s) == ((1, 10, 50), 12.0, 10.0)
     assert wanted.hot_paths == HOT_PATHS
