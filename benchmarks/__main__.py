@@ -65,6 +65,7 @@ HOT_PATHS = (
     "speech_detector",
     "pacer",
     "feed",
+    "telemetry",
 )
 PARTS = (
     "line",

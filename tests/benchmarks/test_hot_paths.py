@@ -16,7 +16,13 @@ def test_every_file_is_measured() -> None:
     assert set(HOT_PATHS) == FILES
 
 
-@pytest.mark.parametrize("name", HOT_PATHS)
+ASKS_UNAME = {"telemetry"}
+"""What they import starts a process."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(one, marks=pytest.mark.line if one in ASKS_UNAME else ()) for one in HOT_PATHS]
+)
 def test_every_path_works_and_says_why_it_is_hot(name: str) -> None:
     module = importlib.import_module(f"benchmarks.hot_paths.{name}")
     assert "Hot:" in (module.__doc__ or "")
