@@ -6,6 +6,7 @@ program prints what it heard as JSON.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
@@ -18,6 +19,7 @@ import numpy as np
 import pytest
 
 from emulator.config import Config
+from emulator.engine.local import Synthesiser
 from emulator.engine.scripted import marker_tone, read_markers
 from emulator.threaded import ThreadedEmulator
 from tests.support.sources import ROOT
@@ -72,6 +74,20 @@ def test_an_agent_framework_speaks_and_calls_its_tool(
     result = run(PYTHON, FOLDER / f"{program}.py", emulator.realtime_url, emulator.realtime_key, speech)
     assert (result["said"], result["called"], result["errors"]) == (said, [17], [])
     assert len(read_markers(base64.b64decode(result["audio"]))) == len(said), "one tone at the start of each answer"
+
+
+@pytest.mark.engine
+def test_an_agent_framework_is_understood_by_the_local_engine(tmp_path: Path) -> None:
+    sentence, file = "We have to make a decision today.", tmp_path / "speech.pcm"
+
+    async def speech() -> bytes:
+        async with Synthesiser() as voice:
+            return await voice.say(sentence, "en")
+
+    file.write_bytes(bytes(200 * 48) + asyncio.run(speech()) + bytes(5_000 * 48))
+    with ThreadedEmulator(Config(acs_port=0, realtime_port=0)) as emulator:
+        result = run(PYTHON, FOLDER / "livekit_talk.py", emulator.realtime_url, emulator.realtime_key, file)
+    assert (result["said"][1], result["called"], result["errors"]) == (f"You said: {sentence}", [17], [])
 
 
 def test_openai_for_node_speaks_over_tls_and_as_a_browser(
