@@ -74,13 +74,17 @@ class Feed:
         """Position of the last line of any room. It grows across calls and processes, since it follows the wall clock:
         returning readers get what they missed."""
         self._published = self._dropped_lines = self._cut = 0
+        self.dropped_uplink = 0
+        """Frames of microphones that came faster than real time."""
         self.fan_out = FanOut()
         """Hands audio to its listeners."""
 
     def statistics(self) -> Statistics:
         rooms, lost, latencies = self._rooms, self.fan_out.dropped_frames, self.fan_out.latencies.read()
         used, readers = rooms.used, sum(len(room.readers) for room in rooms.values())
-        return Statistics(used, readers, self._published, lost, self._dropped_lines, self._cut, latencies)
+        return Statistics(
+            used, readers, self._published, lost, self._dropped_lines, self._cut, self.dropped_uplink, latencies
+        )
 
     # --- publishing ------------------------------------------------------------------------------------
 

@@ -51,5 +51,6 @@ class Statistics:
     dropped_frames: int
     dropped_lines: int
     cut_readers: int
+    dropped_uplink: int
     audio: Latencies
     """Of each frame to each listener, from when it was due to when its connection had it."""

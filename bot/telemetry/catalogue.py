@@ -261,6 +261,12 @@ LISTENER_DROPS = Metric(
     "What slow listeners missed: `frames`, `lines`, and `readers` that were disconnected.",
     ("kind",),
 )
+UPLINK_DROPS = Metric(
+    "interpreter_microphone_frames_dropped_total",
+    COUNTER,
+    "frames",
+    "Frames of microphones by browser that came faster than real time.",
+)
 LISTENER_DELAY = Metric(
     "interpreter_listener_audio_seconds",
     HISTOGRAM,

@@ -120,6 +120,7 @@ def listeners(feed: Feed) -> Iterator[Reading]:
         catalogue.LISTENER_DROPS,
         {"frames": now.dropped_frames, "lines": now.dropped_lines, "readers": now.cut_readers},
     )
+    yield Reading(catalogue.UPLINK_DROPS, now.dropped_uplink)
     yield Reading(catalogue.LISTENER_DELAY, now.audio.sum_s, counts=now.audio.counts)
 
 

@@ -126,7 +126,9 @@ class AudioSockets:
                     refused(socket.scope, "too_fast")
                     socket.close(CloseCode.NOT_ALLOWED, "too_fast")
                 else:
-                    if taken is not None:
+                    if taken is None:
+                        self._feed.dropped_uplink += 1
+                    else:
                         microphone.frame(*taken)
             elif microphone is not None and wishes.participant_id and message[socket.tag] in ("mute", "unmute"):
                 muted = message[socket.tag] == "mute"

@@ -28,8 +28,6 @@ class Uplink:
 
     def __init__(self, rate: SampleRate) -> None:
         """`rate`: Hz of PCM16, as agreed when the socket was opened."""
-        self.dropped = 0
-        """Frames that came faster than real time."""
         self._rate = rate
         self._sequence = -1
         self._captured_us = 0
@@ -57,7 +55,6 @@ class Uplink:
         self._sequence = frame.sequence
         self._captured_us = max(self._captured_us, frame.timestamp_us)
         if not self._in_time(now):
-            self.dropped += 1
             return None
         if packet is not None:
             self._opus = self._opus or OpusDecoder()

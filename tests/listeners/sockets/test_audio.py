@@ -228,13 +228,14 @@ async def test_bad_frames_are_told_and_dropped_and_ten_in_a_minute_close() -> No
 
 
 async def test_a_microphone_far_too_fast_is_closed_and_one_a_little_too_fast_loses_frames() -> None:
-    microphones = Microphones()
-    async with dialled(application(Feed(), microphones), peer("speak")) as one:
+    microphones, feed = Microphones(), Feed()
+    async with dialled(application(feed, microphones), peer("speak")) as one:
         await hello(one)
         for number in range(100):
             one.says(encode_frame(PayloadFormat.PCM16, number, 0, SILENCE))
         await asyncio.sleep(0.1)
         assert len(microphones.heard) == 25
+        assert feed.statistics().dropped_uplink == 75
         for number in range(100, 300):
             one.says(encode_frame(PayloadFormat.PCM16, number, 0, SILENCE))
         assert await one.closed() == (CloseCode.NOT_ALLOWED, "too_fast")
