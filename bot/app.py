@@ -56,11 +56,11 @@ from http_serving.refusals import Refusals
 from http_serving.security_headers import SecurityHeaders
 from listeners import routes as listener_routes
 from listeners.feed import Feed
-from listeners.microphones import OpenMicrophone
 from listeners.page_routes import KnowsCode, Pages
+from listeners.relay.listening import Listening
 from listeners.relay.relay import Relay
-from listeners.rooms import FindRoom
 from listeners.sockets.door import Door
+from listeners.sockets.members import Members
 from listeners.tickets import Tickets
 from media_streaming import routes as media_routes
 from rooms_admin import api as admin_routes
@@ -88,9 +88,7 @@ class Service:
     calls: CallService
     controller: InterpreterController
     rooms: RoomService
-    find_room: FindRoom
-    """For listeners."""
-    open_microphone: OpenMicrophone
+    listening: Listening
     verifier: TokenVerifier
     capabilities: Capabilities | None
     """Of the translation deployment, if the settings name one."""
@@ -162,7 +160,9 @@ class Interpreter:
             telemetry.send_span = await stack.enter_async_context(exporting(self._settings, telemetry.metrics))
             limits = RateLimits(self._settings, asyncio.get_running_loop().time)
             secret = ticket_secret(self._settings)
-            self.door = Door(Tickets(secret), service.find_room, closest, self.feed, count_refusal=limits.unproven)
+            self.door = Door(
+                Tickets(secret), service.listening.find_room, closest, self.feed, count_refusal=limits.unproven
+            )
             # In a thread: FastAPI and pydantic read source files to describe the routes.
             await asyncio.to_thread(
                 add_routes,
@@ -254,17 +254,16 @@ def build(settings: Settings, resources: Resources, connections: ConnectionLimit
         **({} if capabilities is None else {"capabilities": capabilities.run}),
         **({} if agreement is None else {"ticket agreement": agreement.run}),
     }
-    find_room: FindRoom = listener_rooms.find
-    open_microphone: OpenMicrophone = calls.open_microphone
+    listening = Listening(listener_rooms.find, calls.open_microphone, Members(resources.feed.listeners))
     if storage.channels is not None:
-        relay = Relay(storage.channels, replica, resources.feed, open_microphone, loop.time, time.time)
-        find_room, open_microphone, chores["relay"] = relay.finding(find_room), relay.open_microphone, relay.run
+        clocks = loop.time, time.time
+        relay = Relay(storage.channels, replica, resources.feed, listening.open_microphone, listening.members, *clocks)
+        listening, chores["relay"] = listening.with_others(relay), relay.run
     return Service(
         calls,
         controller,
         rooms,
-        find_room,
-        open_microphone,
+        listening,
         verifiers.acs_verifier(settings),
         capabilities,
         agreement,
@@ -309,7 +308,8 @@ def add_routes(
             limits=limits.media(),
         )
     )
-    app.include_router(listener_routes.router(door, resources.feed, messages.take, service.open_microphone))
+    microphone, members = service.listening.open_microphone, service.listening.members
+    app.include_router(listener_routes.router(door, resources.feed, messages.take, microphone, members))
     admins, admin_limits = Admins(keys, verifiers.entra_verifier(settings)), limits.admin()
     guard = RequestGuard(admins, admin_limits, storage.idempotency)
     app.include_router(

@@ -30,7 +30,11 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
 
 
 def router(
-    door: Door, feed: Feed, take_message: TakeMessage | None = None, open_microphone: OpenMicrophone | None = None
+    door: Door,
+    feed: Feed,
+    take_message: TakeMessage | None = None,
+    open_microphone: OpenMicrophone | None = None,
+    members: Members | None = None,
 ) -> APIRouter:
     """Build the routes. Needs a running event loop when it serves, not before.
 
@@ -38,9 +42,10 @@ def router(
         door: admits listeners, and lets them drain.
         take_message: takes what participants type; None if they cannot.
         open_microphone: opens the microphones of participants; None if they cannot speak over a socket.
+        members: of signaling, if they are not those of these routes alone.
     """
     caption_sockets = CaptionSockets(feed, take_message)
-    members = Members(feed.listeners)
+    members = members or Members(feed.listeners)
     feed.listeners_changed = members.listeners_changed
     signaling_sockets = SignalingSockets(feed, members)
     routes = APIRouter(tags=["listeners"])

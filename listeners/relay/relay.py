@@ -25,6 +25,7 @@ from typing import Any, Final
 from listeners.feed import Feed, Published
 from listeners.messages import InterpreterSignal, Line
 from listeners.microphones import Microphone, MicrophoneRefused, OpenMicrophone
+from listeners.relay.members import RelayedMembers
 from listeners.relay.messages import (
     MOST_STREAMS,
     Ask,
@@ -45,7 +46,8 @@ from listeners.relay.messages import (
 )
 from listeners.relay.microphones import RelayedMicrophones
 from listeners.relay.streams import Streams
-from listeners.rooms import FindRoom, ListenedRoom, RoomState
+from listeners.rooms import RoomState
+from listeners.sockets.members import Members
 from storage.replica_channels import ReplicaChannels
 
 logger = logging.getLogger(__name__)
@@ -113,6 +115,7 @@ class Relay:
         replica: str,
         feed: Feed,
         open_microphone: OpenMicrophone,
+        members: Members,
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
     ) -> None:
@@ -134,18 +137,8 @@ class Relay:
         self._open_here = open_microphone
         self._group: asyncio.TaskGroup | None = None
         self._microphones = RelayedMicrophones(channels, replica, open_microphone, self._send_in, self._spawn)
+        self._members = RelayedMembers(channels, replica, members, clock)
         feed.tap = self._published
-
-    def finding(self, find: FindRoom) -> FindRoom:
-        """Return a function that finds rooms as `find` does, and has what is kept of them elsewhere ready here."""
-
-        async def found(room_id: str) -> ListenedRoom | None:
-            room = await find(room_id)
-            if room is not None and room.state != "ended":
-                await self.prepare(room_id, room.state)
-            return room
-
-        return found
 
     async def prepare(self, room_id: str, state: RoomState) -> None:
         """Follow a room, and wait a moment for what another replica has kept of it. Safe to cancel."""
@@ -186,6 +179,7 @@ class Relay:
                 self._leave(room)
             else:
                 self._look_at(room, now)
+        self._members.look(self._rooms)
 
     def _look_at(self, room: _SharedRoom, now: float) -> None:
         owns = self._feed.has_call(room.room_id)

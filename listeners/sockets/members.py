@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -48,6 +48,16 @@ class Member:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class MembersElsewhere:
+    """Who is in a room at another process."""
+
+    shown: Mapping[str, dict[str, Any]]
+    """By member id."""
+    muted: frozenset[str]
+    """Participants whose microphone was muted there."""
+
+
 class Members:
     """The members of all rooms' signaling."""
 
@@ -57,12 +67,19 @@ class Members:
         self._rooms: dict[str, dict[str, Member]] = {}
         self._muted: dict[str, set[str]] = {}
         """Participants whose microphone is muted, by room."""
+        self._elsewhere: dict[str, dict[str, MembersElsewhere]] = {}
+        """Of other processes, by room and process."""
+        self.changes = 0
+        """Grows with every change of members or muted participants here."""
+        self.send_elsewhere: Callable[[str, str, str], None] = lambda room_id, member_id, text: None
+        """Sends a text to a member (id) of a room (id) who is connected to another process."""
         self._counting: set[str] = set()
         """Rooms whose members are about to be told how many listen."""
 
     def join(self, room_id: str, socket: Told, person: Person | None) -> Member:
         """Add a member, and tell the others."""
-        muted = person is not None and person.participant_id in self._muted.get(room_id, ())
+        self.changes += 1
+        muted = person is not None and person.participant_id in self._all_muted(room_id)
         member = Member(secrets.token_hex(6), socket, person, muted)
         self._tell(room_id, "joined", member=member.shown())
         self._rooms.setdefault(room_id, {})[member.member_id] = member
@@ -70,6 +87,7 @@ class Members:
 
     def leave(self, room_id: str, member: Member) -> None:
         """Remove a member, and tell the others."""
+        self.changes += 1
         members = self._rooms[room_id]
         del members[member.member_id]
         self._tell(room_id, "left", member=member.shown())
@@ -87,17 +105,72 @@ class Members:
     def rename(self, room_id: str, member: Member, name: str) -> None:
         """Change a member's name, for everybody."""
         if (person := member.person) is not None:
+            self.changes += 1
             member.person = replace(person, name=name)
             self._tell(room_id, "renamed", member=member.shown())
 
     def mute(self, room_id: str, participant_id: str, muted: bool) -> None:
         """Note that a participant's microphone was muted or unmuted, and tell everybody."""
+        self.changes += 1
         silent = self._muted.setdefault(room_id, set())
         (silent.add if muted else silent.discard)(participant_id)
         if not silent:
             del self._muted[room_id]
+        self._apply_muted(room_id)
+
+    def shown(self, room_id: str) -> list[dict[str, Any]]:
+        """Return the members of a room as others see them, those of other processes last."""
+        elsewhere = self._elsewhere.get(room_id, {}).values()
+        return [*self.shown_here(room_id), *(one for there in elsewhere for one in there.shown.values())]
+
+    def shown_here(self, room_id: str) -> list[dict[str, Any]]:
+        """Return those that are connected to this process."""
+        return [one.shown() for one in self.of(room_id)]
+
+    def muted_here(self, room_id: str) -> list[str]:
+        """Return the participants that were muted at this process."""
+        return sorted(self._muted.get(room_id, ()))
+
+    def send(self, room_id: str, member_id: object, text: str) -> bool:
+        """Send a text to a member of this room, wherever they are connected; False if there is none of that id."""
+        if (member := self.find(room_id, member_id)) is not None:
+            member.socket.post(text)
+            return True
+        known = any(member_id in there.shown for there in self._elsewhere.get(room_id, {}).values())
+        if known and isinstance(member_id, str):
+            self.send_elsewhere(room_id, member_id, text)
+        return known
+
+    def follow(self, room_id: str, process: str, shown: Mapping[str, dict[str, Any]], muted: Collection[str]) -> None:
+        """Note who is in a room at another process, by member id, and who was muted there; tell what has changed."""
+        there = self._elsewhere.setdefault(room_id, {})
+        before = there.get(process, MembersElsewhere({}, frozenset())).shown
+        there[process] = MembersElsewhere(shown, frozenset(muted))
+        if not shown and not muted:
+            del there[process]
+            if not there:
+                del self._elsewhere[room_id]
+        for member_id in before.keys() | shown.keys():
+            old, new = before.get(member_id), shown.get(member_id)
+            if old is None or new is None:
+                self._tell(room_id, "left" if new is None else "joined", member=old if new is None else new)
+                continue
+            if old.get("name") != new.get("name"):
+                self._tell(room_id, "renamed", member=new)
+            if old.get("muted") != new.get("muted"):
+                self._tell(room_id, "muted" if new.get("muted") else "unmuted", member=new)
+        self._apply_muted(room_id)
+
+    def _all_muted(self, room_id: str) -> set[str]:
+        elsewhere = self._elsewhere.get(room_id, {}).values()
+        return self._muted.get(room_id, set()).union(*(there.muted for there in elsewhere))
+
+    def _apply_muted(self, room_id: str) -> None:
+        silent = self._all_muted(room_id)
         for member in self.of(room_id):
-            if member.person is not None and member.person.participant_id == participant_id and member.muted != muted:
+            muted = member.person is not None and member.person.participant_id in silent
+            if member.muted != muted:
+                self.changes += 1
                 member.muted = muted
                 self._tell(room_id, "muted" if muted else "unmuted", member=member.shown())
 

@@ -59,7 +59,7 @@ class SignalingSockets:
                     count = self._members.count(room_id)
                     await socket.hello(
                         member_id=member.member_id,
-                        members=[one.shown() for one in self._members.of(room_id)],
+                        members=self._members.shown(room_id),
                         listener_count=count["count"],
                         listeners=count["by_language"],
                         interpreter=_state_of(interpreter),
@@ -79,11 +79,9 @@ class SignalingSockets:
         elif isinstance(message, bytes):
             socket.unknown(message)
         elif message["type"] in RELAYED:
-            to = self._members.find(room_id, message.get("to"))
-            if to is None or to is member:
+            to, text = message.get("to"), msgspec.json.encode({**message, "from": member.member_id}).decode()
+            if to == member.member_id or not self._members.send(room_id, to, text):
                 socket.error("no_such_member", "nobody else in this room has this id")
-            else:
-                to.socket.post(msgspec.json.encode({**message, "from": member.member_id}).decode())
         elif message["type"] == "username":
             name = shown_name(message.get("name"))
             if socket.ticket.purpose != "speak" or member.person is None:

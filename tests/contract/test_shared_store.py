@@ -130,6 +130,11 @@ async def people_at_both_hear_each_other(one: Interpreter, two: Interpreter, adm
         ):
             assert (await luis.hears_kind("hello"))["microphone"] is True, "its room is at the other replica"
             assert (await signals.hears_kind("hello"))["room_state"] in ("active", "created")
+            async with socket(one, f"/ws/signaling/{room['room_id']}", ticket=ada_ticket) as hers:
+                joined = await signals.hears_kind("joined")
+                assert joined["member"]["name"] == "Ada", "she is at the other replica"
+                signals.says({"type": "offer", "to": joined["member"]["member_id"], "sdp": "v=0"})
+                assert (await hers.hears_kind("offer"))["sdp"] == "v=0"
 
             async def speaks(peer: SocketPeer) -> None:
                 number = 0

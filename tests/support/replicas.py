@@ -13,6 +13,7 @@ from listeners.microphones import MicrophoneRefused
 from listeners.readers import Reader
 from listeners.relay.relay import Relay
 from listeners.rooms import RoomState
+from listeners.sockets.members import Members
 from storage.replica_channels import TakeBytes
 
 ROOM = "room-1"
@@ -110,8 +111,16 @@ class Replica:
         self.microphones: list[FakeMicrophone] = []
         self.refuses = ""
         self.opens_in_s = 0.0
+        self.members = Members(self.feed.listeners)
+        self.feed.listeners_changed = self.members.listeners_changed
         self.relay = Relay(
-            self.channels, self.name, self.feed, self._open, loop.time, lambda: 1_800_000_000 + loop.time()
+            self.channels,
+            self.name,
+            self.feed,
+            self._open,
+            self.members,
+            loop.time,
+            lambda: 1_800_000_000 + loop.time(),
         )
         self.states: list[RoomState] = []
 

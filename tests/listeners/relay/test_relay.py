@@ -8,6 +8,7 @@ import msgspec
 
 from listeners.messages import CaptionMessage, InterpreterSignal, SignalMessage, SpeakingSignal
 from listeners.readers import Reader
+from listeners.relay.listening import Listening
 from listeners.relay.messages import LARGEST
 from listeners.relay.relay import KEPT_S, SILENT_S
 from listeners.rooms import ListenedRoom
@@ -121,7 +122,7 @@ async def test_who_comes_late_is_given_what_was_said_before_the_socket_opens() -
         async def find(room_id: str) -> ListenedRoom | None:
             return ListenedRoom(room_id, "Weekly", ("es-ES",), "active") if room_id == ROOM else None
 
-        find_here = other.relay.finding(find)
+        find_here = Listening(find, other.relay.open_microphone, other.members).with_others(other.relay).find_room
         assert await find_here(ROOM) == await find(ROOM)
         assert await find_here("none") is None
         assert other.feed.keeps_all_since(ROOM, middle)

@@ -16,6 +16,7 @@ from listeners.messages import CaptionMessage, InterpreterSignal
 from listeners.readers import AudioEncoding, AudioReader, Reader
 from listeners.relay import relay
 from listeners.relay.relay import Relay
+from listeners.sockets.members import Members
 from storage.redis import PREFIX, RedisClient
 from storage.redis_channels import RedisChannels
 from tests.support.redis_server import RedisServer, empty_redis, shared_redis
@@ -33,7 +34,8 @@ class Process:
         loop = asyncio.get_running_loop()
         self.feed = Feed()
         self.channels = RedisChannels(client)
-        self.relay = Relay(self.channels, f"{number:016x}", self.feed, self._refuse, loop.time, time.time)
+        members = Members(self.feed.listeners)
+        self.relay = Relay(self.channels, f"{number:016x}", self.feed, self._refuse, members, loop.time, time.time)
         self._client = client
         self._tasks = [group.create_task(self.channels.run()), group.create_task(self.relay.run())]
 
