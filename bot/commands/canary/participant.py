@@ -134,14 +134,15 @@ async def in_room(url: str, key: str, room_id: str, speaks: str, hears: str | No
         CanaryRefused: the service or the room cannot be used.
     """
     timeout = aiohttp.ClientTimeout(total=REQUEST_S)
-    async with aiohttp.ClientSession(url, headers={"X-API-Key": key}, timeout=timeout) as http:
-        room = await _asked(http, "GET", f"/api/rooms/{room_id}")
+    api, sockets = f"{url.rstrip('/')}/api/rooms/{room_id}", f"{url.rstrip('/')}/ws"
+    async with aiohttp.ClientSession(headers={"X-API-Key": key}, timeout=timeout) as http:
+        room = await _asked(http, "GET", api)
         others = [tag for tag in room["languages"] if tag != speaks]
         target = hears or next(iter(others), "")
         if target not in others:
             raise CanaryRefused(f"the room has {', '.join(room['languages'])}: name another language with --hears")
         person = {"display_name": NAME, "role": "Attendee", "speaks": speaks, "hears": target}
-        added = await _asked(http, "POST", f"/api/rooms/{room_id}/participants", person)
+        added = await _asked(http, "POST", f"{api}/participants", person)
         person_id = added["participant_id"]
         try:
             asked = {
@@ -150,14 +151,13 @@ async def in_room(url: str, key: str, room_id: str, speaks: str, hears: str | No
                 "captions": {"purpose": "captions"},
             }
             tickets = {
-                what: (await _asked(http, "POST", f"/api/rooms/{room_id}/tickets", body))["ticket"]
-                for what, body in asked.items()
+                what: (await _asked(http, "POST", f"{api}/tickets", body))["ticket"] for what, body in asked.items()
             }
             async with (
-                http.ws_connect(f"/ws/captions/{room_id}?ticket={tickets['captions']}") as captions,
-                http.ws_connect(f"/ws/audio/{room_id}?ticket={tickets['audio']}&language={target}") as audio,
+                http.ws_connect(f"{sockets}/captions/{room_id}?ticket={tickets['captions']}") as captions,
+                http.ws_connect(f"{sockets}/audio/{room_id}?ticket={tickets['audio']}&language={target}") as audio,
                 http.ws_connect(
-                    f"/ws/audio/{room_id}?ticket={tickets['audio?microphone=1']}&rate={rate}"
+                    f"{sockets}/audio/{room_id}?ticket={tickets['audio?microphone=1']}&rate={rate}"
                 ) as microphone,
                 asyncio.TaskGroup() as group,
             ):
@@ -172,24 +172,30 @@ async def in_room(url: str, key: str, room_id: str, speaks: str, hears: str | No
                 finally:
                     for task in beside:
                         task.cancel()
-        except* CanaryRefused as refused:
-            raise refused.exceptions[0] from None
+        except ExceptionGroup as errors:
+            first = errors.exceptions[0]
+            if isinstance(first, CanaryRefused):
+                raise first from errors
+            raise
+        except (aiohttp.ClientError, OSError) as error:  # without its text, which has the ticket
+            status = getattr(error, "status", type(error).__name__)
+            raise CanaryRefused(f"a socket of the room was not opened: {status}") from error
         finally:
-            await _asked(http, "DELETE", f"/api/rooms/{room_id}/participants/{person_id}")
+            await _asked(http, "DELETE", f"{api}/participants/{person_id}")
 
 
-async def _asked(http: aiohttp.ClientSession, method: str, path: str, body: object = None) -> dict[str, Any]:
+async def _asked(http: aiohttp.ClientSession, method: str, url: str, body: object = None) -> dict[str, Any]:
     """Send a request of an admin, and return its answer.
 
     Raises:
         CanaryRefused: it was refused, or nobody answered.
     """
     try:
-        async with http.request(method, path, json=body, allow_redirects=False) as response:
+        async with http.request(method, url, json=body, allow_redirects=False) as response:
             text = await response.text()
             if response.status >= 300:
-                raise CanaryRefused(f"{method} {path} was answered with {response.status}: {text[:300]}")
+                raise CanaryRefused(f"{method} {url} was answered with {response.status}: {text[:300]}")
             answer: dict[str, Any] = await response.json() if text else {}
             return answer
     except (aiohttp.ClientError, OSError) as error:
-        raise CanaryRefused(f"{method} {path} has got no answer: {type(error).__name__}") from error
+        raise CanaryRefused(f"{method} {url} has got no answer: {type(error).__name__}") from error

@@ -7,6 +7,7 @@ import base64
 import json
 import secrets
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,9 +29,10 @@ async def check_public(settings: Settings) -> AsyncIterator[Finding]:
         remedy = "Set PUBLIC_BASE_URL to the https address of the ingress. For trying things out here it is right."
         yield warning("public address", "loopback", f"{url} is reached from this machine alone", remedy)
     timeout = aiohttp.ClientTimeout(total=REQUEST_S)
-    async with aiohttp.ClientSession(url, timeout=timeout) as session:
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        site = _Site(session, url)
         try:
-            alive = await _ask(session, "GET", "/healthz")
+            alive = await site.ask("GET", "/healthz")
         except (aiohttp.ClientError, OSError) as error:
             code, words = network_fault(error)
             remedy = "Start the service, or correct PUBLIC_BASE_URL, its DNS entry, its certificate and the ingress."
@@ -43,13 +45,13 @@ async def check_public(settings: Settings) -> AsyncIterator[Finding]:
         yield fine("public address", f"{url} is this service, seen from here")
         for check in (_ready, _callbacks, _media, _sockets):
             try:
-                yield await check(session)
+                yield await check(site)
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 _, words = network_fault(error)
                 remedy = ROUTE_REMEDY.format(what="everything")
                 yield failed("public address", "unsteady", f"{url} {words}, after it did answer", remedy)
         if settings.event_grid_secret is not None:
-            yield await _event_grid(session, settings.event_grid_secret.get_secret_value())
+            yield await _event_grid(site, settings.event_grid_secret.get_secret_value())
 
 
 def _loopback(url: str) -> bool:
@@ -77,14 +79,21 @@ class _Answer:
         return str(error.get("code", "")) if isinstance(error, dict) else ""
 
 
-async def _ask(session: aiohttp.ClientSession, method: str, path: str, **headers: str) -> _Answer:
-    sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    async with session.request(method, path, headers=sent, allow_redirects=False) as response:
-        return _Answer(response.status, await response.content.read(65_536))
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """The address that is checked; it may have a path."""
+
+    session: aiohttp.ClientSession
+    url: str
+
+    async def ask(self, method: str, path: str, **headers: str) -> _Answer:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        async with self.session.request(method, self.url + path, headers=sent, allow_redirects=False) as response:
+            return _Answer(response.status, await response.content.read(65_536))
 
 
-async def _ready(session: aiohttp.ClientSession) -> Finding:
-    answer = await _ask(session, "GET", "/readyz")
+async def _ready(site: _Site) -> Finding:
+    answer = await site.ask("GET", "/readyz")
     document = answer.document if isinstance(answer.document, dict) else {}
     state = str(document.get("status", answer.status))
     if answer.status != 200:
@@ -96,15 +105,15 @@ async def _ready(session: aiohttp.ClientSession) -> Finding:
     return fine("service", f"{state}, {document.get('live_calls', 0)} calls")
 
 
-async def _callbacks(session: aiohttp.ClientSession) -> Finding:
-    answer = await _ask(session, "POST", "/webhooks/calls/doctor")
+async def _callbacks(site: _Site) -> Finding:
+    answer = await site.ask("POST", "/webhooks/calls/doctor")
     if answer.code == "unauthorized":
         return fine("callbacks", "reach the service, which asks for ACS's token")
     said = f"POST /webhooks/calls/… is answered with {answer.status}, not by this service"
     return failed("callbacks", "callbacks_blocked", said, ROUTE_REMEDY.format(what="/webhooks/"))
 
 
-async def _media(session: aiohttp.ClientSession) -> Finding:
+async def _media(site: _Site) -> Finding:
     """Ask for an upgrade with the secret of no call: the refusal shows that the request arrived as an upgrade."""
     upgrade = {
         "Connection": "Upgrade",
@@ -112,19 +121,19 @@ async def _media(session: aiohttp.ClientSession) -> Finding:
         "Sec_WebSocket_Version": "13",
         "Sec_WebSocket_Key": base64.b64encode(secrets.token_bytes(16)).decode(),
     }
-    answer = await _ask(session, "GET", "/media/doctor", **upgrade)
+    answer = await site.ask("GET", "/media/doctor", **upgrade)
     if answer.code == "unknown_call":
         return fine("media socket", "an upgrade reaches the service, which asks for the secret of a call")
     said = f"an upgrade of /media/… is answered with {answer.status}, not by this service"
     return failed("media socket", "media_blocked", said, ROUTE_REMEDY.format(what="/media/"))
 
 
-async def _sockets(session: aiohttp.ClientSession) -> Finding:
+async def _sockets(site: _Site) -> Finding:
     """Open a listener's socket without a ticket, which the service accepts and closes at once when asked to."""
     refused = int(CloseCode.REFUSED)
     try:
         async with asyncio.timeout(REQUEST_S):
-            async with session.ws_connect(f"/ws/captions/doctor?close={refused}") as socket:
+            async with site.session.ws_connect(f"{site.url}/ws/captions/doctor?close={refused}") as socket:
                 await socket.receive()
                 if socket.close_code == refused:
                     return fine("sockets", "open and close through the ingress")
@@ -134,10 +143,9 @@ async def _sockets(session: aiohttp.ClientSession) -> Finding:
     return failed("sockets", "sockets_blocked", said, ROUTE_REMEDY.format(what="WebSockets"))
 
 
-async def _event_grid(session: aiohttp.ClientSession, secret: str) -> Finding:
+async def _event_grid(site: _Site, secret: str) -> Finding:
     """Make the handshake of CloudEvents, which changes nothing, with the secret of these settings."""
-    answer = await _ask(
-        session,
+    answer = await site.ask(
         "OPTIONS",
         "/webhooks/eventgrid",
         WebHook_Request_Origin="eventgrid.azure.net",

@@ -81,6 +81,11 @@ async def test_a_room_in_which_one_of_two_sentences_comes_out_wrong(folder: Path
         with pytest.raises(CanaryRefused, match="was answered with 404"):
             await sing(settings, ADMIN_KEY, options("nowhere", whole.base_url, folder))
 
+        lecture = {"name": "lecture", "source_language": "en-US", "target_languages": ["es-ES"]}
+        await whole.api("POST", "/api/createSession", lecture)
+        waiting = next(one for one in (await whole.api("GET", "/api/rooms"))["items"] if one["room_id"] != room_id)
+        with pytest.raises(CanaryRefused, match="the microphone was not opened"):
+            await sing(settings, ADMIN_KEY, options(waiting["room_id"], whole.base_url, folder))
         await model_reads_aloud(whole)
 
 

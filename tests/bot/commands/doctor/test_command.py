@@ -22,7 +22,7 @@ from bot.commands.doctor.findings import Finding
 from bot.config import Settings
 from bot.errors import SettingsError
 from tests.support.line import ACCESS_KEY, Line, line, service_settings
-from tests.support.redis_server import RedisServer, free_port, own_redis
+from tests.support.redis_server import RedisServer, own_redis
 
 __all__ = ["own_redis"]
 pytestmark = pytest.mark.line
@@ -76,7 +76,8 @@ def failing(**rule: Any) -> dict[str, Any]:
     return {"realtime": {"rules": [rule]}}
 
 
-NOWHERE = f"http://127.0.0.1:{free_port()}"
+NOWHERE = "http://127.0.0.1:9"
+"""The port of a service that no machine offers any more."""
 SEEDS = {
     "acs: wrong address": Seed(
         {("acs", "acs_not_reachable")},
