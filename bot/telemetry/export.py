@@ -50,6 +50,9 @@ async def exporting(settings: Settings, metrics: Metrics) -> AsyncIterator[SendS
 def _open(settings: Settings) -> OpenTelemetryExport:
     from bot.telemetry import otel  # it takes a second, which only those pay who export
 
+    attributes = {"service.name": "interpreter", "service.instance.id": socket.gethostname()}
+    if settings.region:
+        attributes["cloud.region"] = settings.region
     destinations = []
     if settings.otel_exporter_otlp_endpoint is not None:
         headers = settings.otel_exporter_otlp_headers
@@ -60,10 +63,7 @@ def _open(settings: Settings) -> OpenTelemetryExport:
         # Where ACS is reached with the managed identity there is one.
         identity = settings.azure_communication_connection_string is None
         connection_string = settings.applicationinsights_connection_string.get_secret_value()
-        destinations.append(otel.azure_monitor(connection_string, identity=identity))
-    attributes = {"service.name": "interpreter", "service.instance.id": socket.gethostname()}
-    if settings.region:
-        attributes["cloud.region"] = settings.region
+        destinations.append(otel.azure_monitor(connection_string, attributes, identity=identity))
     return otel.OpenTelemetryExport(destinations, attributes)
 
 

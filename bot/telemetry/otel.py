@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -38,7 +39,7 @@ from opentelemetry.sdk.metrics.export import (
     Sum,
 )
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
@@ -50,8 +51,8 @@ from bot.telemetry.spans import UtteranceSpan
 SCOPE = InstrumentationScope("interpreter")
 NOT_EXPORTED = ("opentelemetry", "azure", "urllib3", "requests")
 """Loggers of the exporters themselves: what they say of a failed export would be exported."""
-FLUSH_MS = 5_000
-"""For what is left when the service stops."""
+TIMEOUT_S = 4.0
+"""For an export, repeated attempts included. A service that stops waits no longer for a collector that is away."""
 _SEVERITY = {
     logging.DEBUG: SeverityNumber.DEBUG,
     logging.INFO: SeverityNumber.INFO,
@@ -78,29 +79,31 @@ class Destination:
 def otlp(endpoint: str, headers: Mapping[str, str]) -> Destination:
     """Send to a collector, by OTLP over HTTP: all signals, all log lines."""
     return Destination(
-        OTLPSpanExporter(f"{endpoint}/v1/traces", headers=dict(headers)),
-        OTLPMetricExporter(f"{endpoint}/v1/metrics", headers=dict(headers)),
-        OTLPLogExporter(f"{endpoint}/v1/logs", headers=dict(headers)),
+        OTLPSpanExporter(f"{endpoint}/v1/traces", headers=dict(headers), timeout=TIMEOUT_S),
+        OTLPMetricExporter(f"{endpoint}/v1/metrics", headers=dict(headers), timeout=TIMEOUT_S),
+        OTLPLogExporter(f"{endpoint}/v1/logs", headers=dict(headers), timeout=TIMEOUT_S),
         logging.DEBUG,
         deltas=False,
     )
 
 
-def azure_monitor(connection_string: str, *, identity: bool) -> Destination:
+def azure_monitor(connection_string: str, attributes: Mapping[str, str], *, identity: bool) -> Destination:
     """Send to Application Insights. Of log lines only warnings: the platform's console log has all of them.
 
     Args:
+        attributes: as of `OpenTelemetryExport`.
         identity: sign in with the managed identity.
     """
     make: dict[str, Any] = {
         "connection_string": connection_string,
         "disable_offline_storage": True,
+        "timeout": TIMEOUT_S,
         "instrumentation_collection": True,  # so that the exporters report nothing of themselves, to nobody
     }
     if identity:
         make["credential"] = DefaultAzureCredential()
     return Destination(
-        AzureMonitorTraceExporter(**make),
+        AzureMonitorTraceExporter(**make, tracer_provider=TracerProvider(resource=Resource.create(attributes))),
         AzureMonitorMetricExporter(**make),
         AzureMonitorLogExporter(**make),
         logging.WARNING,
@@ -150,14 +153,14 @@ class OpenTelemetryExport:
             one.metrics.export(MetricsData([ResourceMetrics(self._resource, [scope], "")]))
 
     def close(self) -> None:
-        """Send what is left. Blocks, for some seconds at most where nobody takes it."""
+        """Send what is left, all at once. Blocks for `TIMEOUT_S` where nobody takes it."""
+        closing: list[Callable[[], None]] = [processor.shutdown for processor in self._processors]
         for handler in self._handlers:
             logging.getLogger().removeHandler(handler)
-            handler.provider.force_flush(FLUSH_MS)
-            handler.provider.shutdown()
-        for processor in self._processors:
-            processor.force_flush(FLUSH_MS)
-            processor.shutdown()  # type: ignore[no-untyped-call]  # not annotated in the SDK
+            closing.append(handler.provider.shutdown)
+        with ThreadPoolExecutor() as pool:
+            for done in [pool.submit(close) for close in closing]:
+                done.result()
         for one in self._destinations:
             one.metrics.shutdown()
 

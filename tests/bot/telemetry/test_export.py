@@ -80,7 +80,7 @@ def destinations(monkeypatch: pytest.MonkeyPatch, told: Settings) -> tuple[list[
     """What `told` opens, without opening it."""
     otel, made = pytest.importorskip("bot.telemetry.otel"), list[Any]()
     monkeypatch.setattr(otel, "otlp", lambda endpoint, headers: ("otlp", endpoint, headers))
-    monkeypatch.setattr(otel, "azure_monitor", lambda name, identity: ("azure", name, identity))
+    monkeypatch.setattr(otel, "azure_monitor", lambda name, attributes, identity: ("azure", name, identity))
     monkeypatch.setattr(otel, "OpenTelemetryExport", lambda *given: made.append(given))
     export._open(told)
     opened, attributes = made[0]

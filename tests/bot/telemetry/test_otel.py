@@ -118,7 +118,11 @@ def test_a_collector_gets_traces_metrics_and_log_lines(taker: Taker) -> None:
 def test_azure_monitor_gets_requests_what_was_added_and_warnings(taker: Taker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED", "true")  # as in the image
     key = "00000000-0000-0000-0000-000000000001"
-    export_everything(azure_monitor(f"InstrumentationKey={key};IngestionEndpoint={taker.url}/", identity=False))
+    export_everything(
+        azure_monitor(
+            f"InstrumentationKey={key};IngestionEndpoint={taker.url}/", {"service.name": "interpreter"}, identity=False
+        )
+    )
     bodies = [body for posted in taker.taken.values() for body in posted]
     items: list[dict[str, Any]] = [item for body in bodies for item in json.loads(body)]
     by_kind = defaultdict(list)
