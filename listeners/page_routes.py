@@ -133,8 +133,9 @@ class Pages:
 
     def routes(self) -> APIRouter:
         router = APIRouter()
-        for path, name in (("/", "index"), ("/console", "console"), ("/speaker", "speaker")):
+        for path, name in (("/", "index"), ("/console", "console")):
             router.routes.append(Route(path, self._plain(f"{name}.html")))
+        router.routes.append(Route("/speaker", self._speaker))
         for path, name in (("/join", "join"), ("/listen", "listen"), ("/listener", "listen")):
             router.routes.append(Route(f"{path}/{{code}}", self._of_room(f"{name}.html")))
         router.routes.append(Route(f"{FILES_PREFIX}/{{version}}/{{name:path}}", self._file))
@@ -148,12 +149,21 @@ class Pages:
 
     def _of_room(self, name: str) -> Callable[[Request], Awaitable[Response]]:
         async def page(request: Request) -> Response:
-            code = request.path_params["code"]
-            if not CODE.fullmatch(code) or not await self._knows_code(request.scope, code):
+            if not await self._is_known(request, request.path_params["code"]):
                 return self.not_found(request)
             return self._page(request, name)
 
         return page
+
+    async def _speaker(self, request: Request) -> Response:
+        """Answer a speaker, whose link names a session by its code, or no session but a ticket alone."""
+        session = request.query_params.get("session")
+        if session is not None and not await self._is_known(request, session):
+            return self.not_found(request)
+        return self._page(request, "speaker.html")
+
+    async def _is_known(self, request: Request, code: str) -> bool:
+        return CODE.fullmatch(code) is not None and await self._knows_code(request.scope, code)
 
     async def _file(self, request: Request) -> Response:
         name, version = request.path_params["name"], request.path_params["version"]

@@ -38,7 +38,12 @@ show();
 
 function refuse(key) {
   problem = t(key);
-  talk.disabled = true;
+  press(talk, false);
+}
+
+/** Says whether a button does anything. It keeps the focus: a button that is disabled would lose it. */
+function press(button, works) {
+  button.setAttribute("aria-disabled", String(!works));
 }
 
 /** The address of a socket. Nobody here can renew the ticket. */
@@ -203,9 +208,9 @@ function show() {
   setText(talk, t(`speaker.${desk.action ?? (room === "ended" ? "over" : "start")}`));
   talk.dataset.on = String(microphone === "on");
   const valid = claims && claims.expiresMs > Date.now();
-  talk.disabled = desk.action === null || !valid;
-  talk.dataset.action = desk.action ?? "";
-  stop.disabled = !desk.canStop || !valid;
+  press(talk, desk.action !== null && valid);
+  talk.dataset.action = (valid && desk.action) || "";
+  press(stop, desk.canStop && valid);
   setText(stop, t(`speaker.${sure ? "end_really" : session ? "end" : "stop"}`));
   const hint = byId("hint");
   hint.classList.toggle("error", problem !== "");
@@ -220,7 +225,7 @@ talk.addEventListener("click", () => {
   else if (action) (device ? resume : start)();
 });
 stop.addEventListener("click", () => {
-  if (busy) return;
+  if (busy || stop.getAttribute("aria-disabled") === "true") return;
   problem = "";
   if (session && sure) end();
   else if (!session) close();

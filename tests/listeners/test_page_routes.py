@@ -141,6 +141,8 @@ async def test_files_are_compressed_for_who_can_read_it(http: httpx2.AsyncClient
         "/join/٠٤٢١١٧",
         "/listen/abcdef",
         "/listener/000000",
+        "/speaker?session=000000",
+        "/speaker?session=none",
         "/nothing",
     ],
 )

@@ -58,7 +58,9 @@ for (const [status, error, expected] of [
   [429, { code: "rate_limited", message: "no", retry_after_ms: 1500 }, 'problem.rate_limited {"seconds":2}'],
   [409, { code: "conflict", message: "the room has ended" }, "the room has ended"],
   [400, { code: "invalid_request", message: "fields are not valid", details: [{ field: "name", reason: "is empty" }, { reason: "two" }] },
-    "fields are not valid (name: is empty; two)"],
+    'problem.invalid {"details":"name: is empty; two"}'],
+  [409, { code: "not_running", message: "no" }, 'problem.not_live {"details":"no"}'],
+  [502, { code: "acs_refused", message: "no such user" }, 'problem.acs_refused {"details":"no such user"}'],
 ]) {
   test(`an error response ${status} is told in words`, async () => {
     const { api } = scripted({ status, body: { error } });
@@ -69,7 +71,7 @@ for (const [status, error, expected] of [
 test("nobody answers, or something that is no answer of the service", async () => {
   const { api } = scripted({ status: 0 }, { status: 502, body: "<html>", headers: { "content-type": "text/html" } });
   await assert.rejects(api.get("/api/rooms"), (caught) => explain(caught, t) === "problem.unreachable");
-  await assert.rejects(api.get("/api/rooms"), (caught) => caught instanceof Refused && explain(caught, t) === "http_502");
+  await assert.rejects(api.get("/api/rooms"), (caught) => caught instanceof Refused && explain(caught, t).startsWith("problem.unavailable"));
 });
 
 test("a fault of the page itself is not told as one of the service", () => {

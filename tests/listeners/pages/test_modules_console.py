@@ -95,7 +95,7 @@ async def test_what_goes_wrong_and_what_is_missing_is_told(browser: Browser) -> 
         await expect(page.get_by_text("There is no room yet.")).to_be_visible()
         site.answers[f"GET {PATH}"] = refusal(404, "not_found", "no such room")
         await page.evaluate(f"location.hash = '#/rooms/{ROOM}'")
-        await expect(page.get_by_role("alert")).to_have_text("no such room")
+        await expect(page.get_by_role("alert")).to_have_text("This is not there any more. Load the list again.")
 
 
 async def test_a_room_is_created_as_the_form_says_and_has_links(browser: Browser) -> None:
@@ -119,7 +119,7 @@ async def test_a_room_is_created_as_the_form_says_and_has_links(browser: Browser
             400, "invalid_request", "fields are not valid", details=[{"field": "name", "reason": "is taken"}]
         )
         await page.get_by_role("button", name="Create the room").click()
-        await expect(page.get_by_text("fields are not valid (name: is taken)")).to_be_visible()
+        await expect(page.get_by_text("The service does not accept this: name: is taken")).to_be_visible()
         site.answers["POST /api/rooms"] = answer(room(), 201)
         await page.get_by_role("button", name="Create the room").click()
         await expect(page.get_by_text("042 117")).to_be_visible()
@@ -158,11 +158,11 @@ async def test_the_live_view_follows_the_room_without_jumping_and_commands_it(br
         await expect(page.locator(".captions .original")).to_have_text("Buenos días.")
         site.answers[f"GET {PATH}/interpreter"] = refusal(503, "unavailable", "the store is away")
         await page.clock.fast_forward(2_500)
-        await expect(page.get_by_text("the store is away")).to_be_visible()
+        await expect(page.get_by_text("not available for a moment")).to_be_visible()
         await expect(german).to_contain_text("7.4 s")  # what was known stays
         site.answers[f"GET {PATH}/interpreter"] = answer(interpreter())
         await page.clock.fast_forward(2_500)
-        await expect(page.get_by_text("the store is away")).to_have_count(0)
+        await expect(page.get_by_text("not available for a moment")).to_have_count(0)
 
         places = """() => ["#tab-live", ".live h2", ".live-captions", ".listeners"].map((one) =>
             Math.round(document.querySelector(one).getBoundingClientRect().top))"""

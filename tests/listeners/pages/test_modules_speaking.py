@@ -149,5 +149,10 @@ async def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(browser: Brow
         await page.keyboard.press("Tab")
         await page.keyboard.press("Enter")  # the large button, by keyboard
         await expect(page.locator("#hint")).to_have_text("You are heard.")
+        talk = page.locator("#talk")
+        await expect(talk).to_be_focused()  # though it did nothing while the microphone was opened
+        await expect(talk).to_have_css("outline-style", "solid")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#hint")).to_have_text("Nobody hears you until you go on.")
         assert await violations_in_any_light(page) == []
         assert await page.evaluate("document.documentElement.scrollWidth") == 390

@@ -61,7 +61,23 @@ export async function allItems(api, path, most = 1000) {
   return items;
 }
 
-/** What an error response says, for people: its message and what is wrong with each field. */
+const TEXTS = {
+  not_found: "problem.gone",
+  invalid_request: "problem.invalid",
+  already_live: "problem.already_live",
+  not_live: "problem.not_live",
+  not_running: "problem.not_live",
+  no_capacity: "problem.no_capacity",
+  acs_refused: "problem.acs_refused",
+  overloaded: "problem.overloaded",
+  unavailable: "problem.unavailable",
+  acs_unavailable: "problem.unavailable",
+  replica_silent: "problem.unavailable",
+  http_502: "problem.unavailable",
+  http_503: "problem.unavailable",
+};
+
+/** What an error response says, for people: in their language where they can do something, else as the service says it. */
 export function explain(error, t) {
   if (!(error instanceof Refused)) throw error;
   if (error.code === "unreachable") return t("problem.unreachable");
@@ -73,5 +89,7 @@ export function explain(error, t) {
     .map(({ field, reason }) => (field ? `${field}: ${reason}` : reason))
     .filter(Boolean)
     .join("; ");
+  const said = { details: details || error.message };
+  if (Object.hasOwn(TEXTS, error.code)) return t(TEXTS[error.code], said);
   return details ? `${error.message} (${details})` : error.message;
 }
