@@ -89,8 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--meeting",
         choices=("free", "phrasebook"),
-        default="free",
-        help="free speech, or sentences that the local engine knows by heart (default: %(default)s)",
+        default="phrasebook",
+        help="sentences that the local engine knows by heart, or free speech (default: %(default)s)",
     )
     parser.add_argument(
         "--layout",
