@@ -355,9 +355,9 @@ class Feed:
         return reader
 
     def is_followed(self, room_id: str) -> bool:
-        """Return whether anybody reads or watches a room."""
+        """Return whether anybody reads or watches a room, or is about to."""
         room = self._rooms.get(room_id)
-        return room is not None and bool(room.sockets or room.readers)
+        return room is not None and bool(room.sockets or room.readers or room.held)
 
     def watch_room(self, room_id: str, changed: StateChanged) -> Callable[[], None]:
         """Call `changed` with each new state of a room, until the function that is returned is called."""

@@ -20,6 +20,7 @@ from listeners.messages import InterpreterSignal
 from listeners.rooms import ListenedRoom, Person, RoomState
 from rooms_admin.api import InterpreterState
 from rooms_admin.rooms.room import Room, validity
+from storage.errors import StoreUnavailable
 
 LOOK_EVERY_S = 0.2
 """Seconds between two looks at the calls: a person notices later that somebody speaks."""
@@ -101,10 +102,12 @@ class ListenerRooms:
             self._until[room.room_id] = room.valid_until
 
     async def run(self) -> None:
-        """Look at the calls until cancelled."""
-        while True:
-            self.look()
-            await asyncio.sleep(LOOK_EVERY_S)
+        """Look at the calls, and end rooms that expire, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._end_on_time(), name="rooms that expire")
+            while True:
+                self.look()
+                await asyncio.sleep(LOOK_EVERY_S)
 
     def look(self) -> None:
         """Publish what has changed since the last look."""
@@ -130,7 +133,6 @@ class ListenerRooms:
         for room_id in self._behind.keys() - states.keys():
             del self._behind[room_id]
         self._states = states
-        self._end_expired()
 
     def _publish(self, room_id: str, signal: InterpreterSignal) -> None:
         now = self._clock()
@@ -142,13 +144,29 @@ class ListenerRooms:
             self._behind.pop(room_id, None)
         self._feed.interpreter(room_id, signal)
 
-    def _end_expired(self) -> None:
-        now = datetime.now(UTC)
+    async def _end_on_time(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            try:
+                await self.end_expired()
+            except StoreUnavailable:
+                pass  # logged by the store; they end once it answers
+
+    async def end_expired(self) -> None:
+        """End the rooms that have expired, for everybody at every replica. One that was prolonged at another goes on.
+
+        `StoreUnavailable` if that cannot be known.
+        """
         for room_id, until in list(self._until.items()):
-            if now >= until:
+            if datetime.now(UTC) >= until:
+                room = await self._find_stored(room_id)
+                if room is not None and datetime.now(UTC) < room.valid_until:
+                    self._until[room_id] = room.valid_until
+                    continue
                 self._feed.close_room(room_id, "room_expired")
-            if now >= until or not self._feed.is_followed(room_id):
-                del self._until[room_id]
+            elif self._feed.is_followed(room_id):
+                continue
+            self._until.pop(room_id, None)
 
 
 def condition(live: Interpreted) -> InterpreterSignal:

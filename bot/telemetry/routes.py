@@ -12,6 +12,7 @@ from prometheus_client.exposition import choose_encoder
 from bot.telemetry.metrics import Metrics
 from http_serving.errors import Unauthorized
 
+OPEN_METRICS = "application/openmetrics-text"
 FRESH_S = 1.0
 """Seconds for which an answer is given again: reading takes milliseconds of the event loop, whoever asks."""
 
@@ -20,7 +21,7 @@ def router(metrics: Metrics, token: str | None, clock: Callable[[], float] = tim
     """Return the route `/metrics`; with a token it has to be given as a bearer token."""
     routes = APIRouter(tags=["operations"])
     fresh: dict[str, tuple[float, bytes]] = {}
-    """The latest answer of each format, and when it was made."""
+    """The latest answer of both formats, and when it was made."""
 
     @routes.get(
         "/metrics",
@@ -33,7 +34,9 @@ def router(metrics: Metrics, token: str | None, clock: Callable[[], float] = tim
             given = request.headers.get("authorization", "")
             if not hmac.compare_digest(given.encode("latin-1"), f"Bearer {token}".encode()):
                 raise Unauthorized("the token of /metrics is missing or wrong")
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        # Of what is accepted only this counts: versions are free text, and each would be an answer of its own.
+        wanted = OPEN_METRICS if OPEN_METRICS in request.headers.get("accept", "") else ""
+        encode, content_type = choose_encoder(wanted)
         made_at, body = fresh.get(content_type, (float("-inf"), b""))
         if (now := clock()) - made_at >= FRESH_S:
             body = encode(metrics.registry)

@@ -78,7 +78,7 @@ class RelayedMembers:
         self._heard_at: dict[str, dict[str, float]] = {}
         """By room and replica, in loop time."""
         self._said: dict[str, tuple[int, float]] = {}
-        """By room: the number of changes that were said, and when."""
+        """By room: the last change that was said, and when."""
         members.send_elsewhere = self._send_to
 
     def look(self, rooms: Iterable[str]) -> None:
@@ -99,7 +99,7 @@ class RelayedMembers:
                 del heard_at[sender]
                 self._members.follow(room_id, sender, {}, ())
             changes, at = self._said[room_id]
-            if changes != self._members.changes or now - at >= HERE_EVERY_S:
+            if changes != self._members.changes(room_id) or now - at >= HERE_EVERY_S:
                 self._say(room_id)
 
     def take(self, room_id: str, data: bytes) -> None:
@@ -136,8 +136,8 @@ class RelayedMembers:
         """Say who is here; of nobody only once."""
         shown, muted = self._members.shown_here(room_id), self._members.muted_here(room_id)
         before = self._said.get(room_id, (-1, 0.0))[0]
-        self._said[room_id] = self._members.changes, self._clock()
-        if shown or muted or before != self._members.changes:
+        self._said[room_id] = self._members.changes(room_id), self._clock()
+        if shown or muted or before != self._members.changes(room_id):
             members = tuple(MemberShown(**one) for one in shown)
             self._channels.publish(
                 _channel(room_id), _encode(MembersHere(sender=self._replica, members=members, muted=tuple(muted)))

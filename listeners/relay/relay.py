@@ -380,6 +380,7 @@ class Relay:
             room.current.set()
         else:
             if message.number != room.seen + 1:
+                room.current.clear()  # so that it is asked again, if it was asked a moment ago
                 self._ask(room)
             if message.line is not None:
                 self._feed.take(room.room_id, [message.line.line()])

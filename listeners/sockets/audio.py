@@ -7,11 +7,13 @@ peer ─► Uplink: checked, in real time, 24 kHz ─► Microphone
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from http_serving.rate_limiter import TokenBuckets
 from http_serving.refusals import refused
 from listeners.audio_channels import FLOOR
 from listeners.audio_frames import FRAME_MS, FrameRefused, SampleRate
@@ -26,6 +28,8 @@ from listeners.tickets import TicketUse
 
 PURPOSES: Final[tuple[TicketUse, ...]] = ("audio", "speak")
 
+MUTES_PER_S = 5.0
+"""Times a second that a microphone may be muted or unmuted; everybody in the room is told of each."""
 _RATES: Final[dict[str, SampleRate]] = {"16000": 16_000, "24000": 24_000}
 _CODES: Final = {
     "replaced": CloseCode.REPLACED,
@@ -61,6 +65,7 @@ class AudioSockets:
         self._feed = feed
         self._show_muted = show_muted
         self._open_microphone = open_microphone
+        self._mutes = TokenBuckets(MUTES_PER_S, 4 * MUTES_PER_S, time.monotonic)
 
     def open(self, asked: Asked) -> ServeSocket:
         """Read what is asked for. `SocketRefused` if it is not to be had."""
@@ -131,6 +136,10 @@ class AudioSockets:
                     else:
                         microphone.frame(*taken)
             elif microphone is not None and wishes.participant_id and message[socket.tag] in ("mute", "unmute"):
+                if self._mutes.take(f"{socket.room.room_id}/{wishes.participant_id}"):
+                    refused(socket.scope, "too_fast")
+                    socket.close(CloseCode.NOT_ALLOWED, "too_fast")
+                    return
                 muted = message[socket.tag] == "mute"
                 microphone.muted(muted)
                 self._show_muted(socket.room.room_id, wishes.participant_id, muted)

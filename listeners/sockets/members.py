@@ -69,8 +69,9 @@ class Members:
         """Participants whose microphone is muted, by room."""
         self._elsewhere: dict[str, dict[str, MembersElsewhere]] = {}
         """Of other processes, by room and process."""
-        self.changes = 0
-        """Grows with every change of members or muted participants here."""
+        self._changes = 0
+        self._changed: dict[str, int] = {}
+        """By room with members or muted participants here, the number of the last change of these."""
         self.send_elsewhere: Callable[[str, str, str], None] = lambda room_id, member_id, text: None
         """Sends a text to a member (id) of a room (id) who is connected to another process."""
         self._counting: set[str] = set()
@@ -78,21 +79,31 @@ class Members:
 
     def join(self, room_id: str, socket: Told, person: Person | None) -> Member:
         """Add a member, and tell the others."""
-        self.changes += 1
         muted = person is not None and person.participant_id in self._all_muted(room_id)
         member = Member(secrets.token_hex(6), socket, person, muted)
         self._tell(room_id, "joined", member=member.shown())
         self._rooms.setdefault(room_id, {})[member.member_id] = member
+        self._note_change(room_id)
         return member
 
     def leave(self, room_id: str, member: Member) -> None:
         """Remove a member, and tell the others."""
-        self.changes += 1
         members = self._rooms[room_id]
         del members[member.member_id]
         self._tell(room_id, "left", member=member.shown())
         if not members:
             del self._rooms[room_id]
+        self._note_change(room_id)
+
+    def changes(self, room_id: str) -> int:
+        """Return a number that is another after every change of members or muted participants here; 0 of nobody."""
+        return self._changed.get(room_id, 0)
+
+    def _note_change(self, room_id: str) -> None:
+        self._changes += 1
+        self._changed.pop(room_id, None)
+        if room_id in self._rooms or room_id in self._muted:
+            self._changed[room_id] = self._changes
 
     def of(self, room_id: str) -> list[Member]:
         """Return the members of a room, in the order in which they joined."""
@@ -105,17 +116,17 @@ class Members:
     def rename(self, room_id: str, member: Member, name: str) -> None:
         """Change a member's name, for everybody."""
         if (person := member.person) is not None:
-            self.changes += 1
             member.person = replace(person, name=name)
+            self._note_change(room_id)
             self._tell(room_id, "renamed", member=member.shown())
 
     def mute(self, room_id: str, participant_id: str, muted: bool) -> None:
         """Note that a participant's microphone was muted or unmuted, and tell everybody."""
-        self.changes += 1
         silent = self._muted.setdefault(room_id, set())
         (silent.add if muted else silent.discard)(participant_id)
         if not silent:
             del self._muted[room_id]
+        self._note_change(room_id)
         self._apply_muted(room_id)
 
     def shown(self, room_id: str) -> list[dict[str, Any]]:
@@ -170,8 +181,8 @@ class Members:
         for member in self.of(room_id):
             muted = member.person is not None and member.person.participant_id in silent
             if member.muted != muted:
-                self.changes += 1
                 member.muted = muted
+                self._note_change(room_id)
                 self._tell(room_id, "muted" if muted else "unmuted", member=member.shown())
 
     def listeners_changed(self, room_id: str) -> None:

@@ -21,6 +21,7 @@ from listeners.feed import Feed
 from listeners.rooms import Person
 from rooms_admin.api import InterpreterState
 from rooms_admin.rooms.room import Room
+from storage.errors import StoreUnavailable
 from tests.support.in_memory_stores import InMemoryRooms
 from tests.support.rooms import room as stored
 
@@ -101,11 +102,47 @@ async def test_a_room_that_expires_ends_for_its_listeners_unless_it_was_prolonge
     await stage.rooms.find("room-1")
     stage.rooms.changed(replace(stage.room, valid_until=datetime.now(UTC) + timedelta(days=1)))
     await asyncio.sleep(0.05)
-    stage.rooms.look()
+    await stage.rooms.end_expired()
     assert stage.told == []
     await stage.rooms.find("room-1")
     stage.rooms.changed(stored(2))
-    stage.rooms.look()
+    await stage.rooms.end_expired()
+    assert stage.told == ["ended"]
+
+
+async def test_a_room_that_was_prolonged_at_another_replica_goes_on() -> None:
+    stage = Stage(until=timedelta(milliseconds=30))
+    await stage.open()
+    await stage.rooms.find("room-1")
+    later = datetime.now(UTC) + timedelta(days=1)
+    await stage.store.update("room-1", lambda room: replace(room, valid_until=later))
+    await asyncio.sleep(0.05)
+    await stage.rooms.end_expired()
+    assert stage.told == []
+    await stage.store.update("room-1", lambda room: replace(room, valid_until=datetime.now(UTC)))
+    stage.rooms.changed(replace(stage.room, valid_until=datetime.now(UTC)))
+    await stage.rooms.end_expired()
+    assert stage.told == ["ended"]
+
+
+async def test_a_room_ends_later_if_its_store_is_away_when_it_expires() -> None:
+    stage = Stage(until=timedelta(milliseconds=30))
+    await stage.open()
+    await stage.rooms.find("room-1")
+    find, answers, ended = stage.rooms._find_stored, asyncio.Event(), asyncio.Event()
+    stage.feed.watch_room("room-1", lambda state: ended.set())
+
+    async def away(room_id: str) -> Room | None:
+        stage.rooms._find_stored = find
+        answers.set()
+        raise StoreUnavailable("Redis does not answer")
+
+    stage.rooms._find_stored = away
+    running = asyncio.create_task(stage.rooms.run())
+    await answers.wait()
+    assert stage.told == []
+    await ended.wait()
+    running.cancel()
     assert stage.told == ["ended"]
 
 
@@ -113,7 +150,7 @@ async def test_a_room_nobody_follows_is_not_kept_in_mind() -> None:
     stage = Stage()
     await stage.store.add(stage.room)
     await stage.rooms.find("room-1")
-    stage.rooms.look()
+    await stage.rooms.end_expired()
     assert not stage.rooms._until
 
 

@@ -56,6 +56,15 @@ async def test_with_a_token_strangers_are_refused(given: dict[str, str]) -> None
     assert (await site.get(authorization="Bearer right")).status_code == 200
 
 
+async def test_no_header_makes_an_answer_of_its_own() -> None:
+    site = Site()
+    asked = [f"application/openmetrics-text; version=1.0.{number}" for number in range(20)]
+    answers = [await site.get(accept=one) for one in (*asked, "application/openmetrics-text; version=\x00", ";;=,")]
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.headers["content-type"] for answer in answers}) == 2
+    assert site.reads == 2
+
+
 async def test_an_answer_is_given_again_within_a_second() -> None:
     site = Site()
     first, again = await site.get(), await site.get()

@@ -7,7 +7,7 @@ import msgspec
 from listeners.relay.members import SILENT_S
 from listeners.rooms import Person
 from listeners.sockets.members import Member
-from tests.support.replicas import ROOM, Replica, passes, replicas
+from tests.support.replicas import ROOM, Replica, Wire, passes, replicas
 from tests.support.virtual_time import in_virtual_time
 
 pytestmark = in_virtual_time
@@ -60,6 +60,24 @@ async def test_members_of_two_replicas_see_one_another() -> None:
             "unmuted Ada Lovelace",
             "left Ada Lovelace",
         ]
+
+
+async def test_what_changes_in_a_room_is_said_in_that_room_alone() -> None:
+    wire = Wire()
+    async with replicas(2, wire) as (one, two):
+        ada, _ = joins(one, ADA)
+        for replica in (one, two):
+            replica.listens()
+            replica.feed.watch_room("room-2", lambda state: None)
+        one.members.join("room-2", Peer(), None)
+        await passes(3)
+        wire.messages.clear()
+        for number in range(10):
+            one.members.rename(ROOM, ada, f"Ada {number}")
+            await passes(0.1)
+        said = [channel for channel, message in wire.messages if b'"members"' in message]
+        assert said.count(f"{ROOM}/members") >= 10
+        assert said.count("room-2/members") <= 2, "only that they are still there"
 
 
 async def test_a_message_reaches_a_member_at_the_other_replica_alone() -> None:

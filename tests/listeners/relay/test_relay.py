@@ -169,6 +169,21 @@ async def test_a_message_that_was_lost_on_the_way_is_noticed_with_the_next() -> 
         assert await texts(reader) == ["1.1", "2.1", "3.1"]
 
 
+async def test_a_message_that_is_lost_just_after_another_was_is_asked_for_too() -> None:
+    async with replicas() as (owner, other):
+        owner.feed.call_began(ROOM)
+        reader = other.feed.read_captions(ROOM)
+        await passes(3)
+        for lost in (1, 3):
+            owner.channels.cut()
+            owner.feed.caption(caption(lost))
+            owner.channels._cut = False
+            owner.feed.caption(caption(lost + 1))
+            await passes(0.2)
+        await passes(3)
+        assert sorted(await texts(reader)) == ["1.1", "2.1", "3.1", "4.1"]
+
+
 async def test_listeners_are_told_that_the_owner_is_silent_and_are_fed_by_the_next() -> None:
     async with replicas(3) as (owner, other, heir):
         owner.feed.call_began(ROOM)

@@ -199,6 +199,18 @@ async def test_a_microphone_is_heard_muted_and_closed() -> None:
     assert feed.statistics().readers == 0, "it does not listen"
 
 
+async def test_who_mutes_and_unmutes_without_end_does_not_flood_the_room() -> None:
+    microphones, shown = Microphones(), list[tuple[str, str, bool]]()
+    async with dialled(application(Feed(), microphones, shown), peer("speak")) as one:
+        await hello(one)
+        for _ in range(500):
+            one.says({"event": "mute"})
+            one.says({"event": "unmute"})
+        assert await one.closed() == (1008, "too_fast")
+    assert len(shown) < 100
+    assert shown[-1] == ("room-1", "p-1", False)
+
+
 async def test_bad_frames_are_told_and_dropped_and_ten_in_a_minute_close() -> None:
     microphones = Microphones()
     async with dialled(application(Feed(), microphones), peer("speak")) as one:
