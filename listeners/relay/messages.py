@@ -21,8 +21,8 @@ from listeners.messages import (
 )
 from listeners.rooms import RoomState
 
-LARGEST: Final = 1024 * 1024
-"""Bytes of a message; 250 lines of 1 kB, or 2,000 members of 200 bytes, and signals."""
+LARGEST: Final = 4 * 1024 * 1024
+"""Bytes of a message. 250 lines of 2,000 typed characters have 2 MB, as emoji; usually they have 0.1 MB."""
 
 MOST_STREAMS: Final = 1_000
 """Streams of audio of one room between two replicas: one for each channel, and one for each speaker who listens."""

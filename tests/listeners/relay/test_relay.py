@@ -6,12 +6,14 @@ from typing import Any
 
 import msgspec
 
+from listeners.feed import REPLAYED_LINES
 from listeners.messages import CaptionMessage, InterpreterSignal, SignalMessage, SpeakingSignal
 from listeners.readers import Reader
 from listeners.relay.listening import Listening
 from listeners.relay.messages import LARGEST
 from listeners.relay.relay import KEPT_S, SILENT_S
-from listeners.rooms import ListenedRoom
+from listeners.rooms import PINNED_LINES, ListenedRoom
+from rooms_admin.rooms.requests import MOST_CHARACTERS
 from tests.support.replicas import ROOM, Replica, Wire, passes, read, replicas
 from tests.support.virtual_time import in_virtual_time
 
@@ -182,6 +184,19 @@ async def test_a_message_that_is_lost_just_after_another_was_is_asked_for_too() 
             await passes(0.2)
         await passes(3)
         assert sorted(await texts(reader)) == ["1.1", "2.1", "3.1", "4.1"]
+
+
+async def test_a_room_full_of_the_longest_texts_is_known_at_the_other_replica() -> None:
+    async with replicas() as (owner, other):
+        owner.feed.call_began(ROOM)
+        longest = "\N{GRINNING FACE}" * MOST_CHARACTERS
+        for number in range(REPLAYED_LINES + PINNED_LINES):
+            line = msgspec.structs.replace(caption(number), text=longest)
+            owner.feed.caption(line, pinned=number < PINNED_LINES)
+        reader = other.feed.read_captions(ROOM)
+        await passes()
+        assert len(await read(reader)) == REPLAYED_LINES + PINNED_LINES
+        assert other.relay.refused == 0
 
 
 async def test_listeners_are_told_that_the_owner_is_silent_and_are_fed_by_the_next() -> None:
