@@ -74,6 +74,7 @@ export class Meeting {
     on(byId("larger"), "change", () => byId("call").classList.toggle("larger", byId("larger").checked));
     on(byId("push"), "change", () => this.microphone && this._setMuted(byId("push").checked));
     on(byId("message"), "submit", (event) => this._entered(event));
+    byId("save").hidden = this.room.save_transcript === false;
     on(byId("save"), "click", () => this._save());
     on(byId("leave"), "click", () => this._leave(t("call.left")));
     on(byId("more"), "click", () => this._openSide(!byId("side").classList.contains("open")));

@@ -97,6 +97,7 @@ def joining_routes(
             name=room.name,
             languages=room.languages,
             media=room.media,
+            save_transcript=room.settings.save_transcript,
             ticket=ticket,
             expires_on=expires_on,
             participant_id=participant_id,

@@ -65,6 +65,7 @@ class SettingsResponse(_ResponseModel):
     guests: bool
     waits_for_start: bool
     speak_messages: bool
+    save_transcript: bool
 
 
 class RoomResponse(_ResponseModel):
@@ -107,15 +108,14 @@ class TicketResponse(_ResponseModel):
     expires_on: datetime
 
 
-class JoinResponse(_ResponseModel):
+class JoinResponse(TicketResponse):
     """The room a join code belongs to, and a ticket for it."""
 
     room_id: str
     name: str
     languages: tuple[str, ...]
-    ticket: str
-    expires_on: datetime
     media: RoomMedia
+    save_transcript: bool
     participant_id: str | None
     """With `speak`: the guest on the roster; null otherwise."""
     guest_key: str | None

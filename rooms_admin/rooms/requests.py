@@ -159,6 +159,8 @@ class ChangedSettings(_Request):
     """With media `web`: nothing is interpreted before an admin starts the interpreter; false in a new room."""
     speak_messages: bool | None = None
     """Whether translations of typed messages are also spoken; false in a new room."""
+    save_transcript: bool | None = None
+    """Whether the page of the meeting offers the captions it has shown as a file; true in a new room."""
 
 
 class NewRoom(_Request):

@@ -68,6 +68,8 @@ class RoomSettings:
     """Without ACS: nothing is interpreted before an admin starts the interpreter, though people speak."""
     speak_messages: bool = False
     """Whether translations of typed messages are also spoken."""
+    save_transcript: bool = True
+    """Whether the page of the meeting offers the captions it has shown as a file."""
 
 
 PHONE_PREFIX = "4:"

@@ -64,7 +64,8 @@ async def test_what_a_code_gives_is_a_ticket_for_this_room_and_nothing_else() ->
             assert response.headers["Cache-Control"] == "no-store"
             answer = await response.json()
         assert set(answer) == {
-            "room_id", "name", "languages", "ticket", "expires_on", "media", "participant_id", "guest_key"
+            "room_id", "name", "languages", "ticket", "expires_on", "media", "save_transcript", "participant_id",
+            "guest_key",
         }  # fmt: skip
         assert (answer["participant_id"], answer["guest_key"]) == (None, None)
         assert (answer["room_id"], answer["languages"]) == (room.room_id, ["en-US", "es-ES"])
@@ -136,8 +137,10 @@ async def test_a_guest_stays_the_same_person_and_a_request_that_is_repeated_adds
 
 async def test_a_room_without_guests_says_so() -> None:
     async with line() as whole:
-        room = await whole.room(guests=False)
+        room = await whole.room(guests=False, save_transcript=False)
         code = await _code(whole, room.room_id)
+        async with whole.http.post(f"{whole.base_url}/api/join/{code}", json=CAPTIONS) as answer:
+            assert (await answer.json())["save_transcript"] is False
         assert await ask(whole, "POST", f"/api/join/{code}", {}, GUEST) == (403, "forbidden")
         assert await ask(whole, "POST", f"/api/join/{code}", {}, CAPTIONS) == (200, "-")
 

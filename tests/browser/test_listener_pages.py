@@ -297,6 +297,16 @@ async def test_messages_and_commands(peer: PagePeer, browser: Browser) -> None:
         await expect(page.get_by_label("Your name")).to_be_visible()
 
 
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_the_transcript_is_saved_where_the_room_allows_it(
+    peer: PagePeer, browser: Browser, allowed: bool
+) -> None:
+    peer.save_transcript = allowed
+    async with opened(browser, f"{peer.url}/join/{CODE}", viewport={"width": 1280, "height": 800}) as page:
+        await join(page, peer)
+        await expect(page.get_by_role("button", name="Save the transcript")).to_be_visible(visible=allowed)
+
+
 async def test_it_shows_who_speaks_and_how_the_interpreter_does(peer: PagePeer, browser: Browser) -> None:
     peer.members = [LUIS | {"name": HOSTILE}]
     async with opened(browser, f"{peer.url}/join/{CODE}", viewport={"width": 1280, "height": 800}) as page:

@@ -61,6 +61,7 @@ class PagePeer:
         """Forget what happened so far."""
         self.name = "Harbour meeting"
         self.languages = ["en-US", "es-ES", "ar-EG"]
+        self.save_transcript = True
         self.room_state = "active"
         self.members: list[dict[str, Any]] = []
         self.interpreter: dict[str, Any] = {"state": "listening"}
@@ -136,6 +137,7 @@ class PagePeer:
             "room_id": ROOM,
             "name": self.name,
             "languages": self.languages,
+            "save_transcript": self.save_transcript,
             "ticket": f"{body['purpose']}-{len(self.asked)}",
             "expires_on": (datetime.now(UTC) + timedelta(minutes=15)).isoformat(),
             "participant_id": ME if speaks else None,

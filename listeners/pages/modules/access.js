@@ -61,7 +61,8 @@ export class Access {
     const body = { purpose: wanted, ...(language && !this.person ? { language } : {}) };
     if (this.person) Object.assign(body, this.person, this.guest ? { guest: this.guest } : {});
     const answer = await this._send(`/api/join/${encodeURIComponent(this.joinCode)}`, body);
-    this.room = { room_id: answer.room_id, name: answer.name, languages: answer.languages, media: answer.media };
+    const { room_id, name, languages, media, save_transcript } = answer;
+    this.room = { room_id, name, languages, media, save_transcript };
     if (answer.guest_key) this.guest = { participant_id: answer.participant_id, guest_key: answer.guest_key };
     this._kept.set(key, { ticket: answer.ticket, expiresMs: Date.parse(answer.expires_on) || this._now() + 60_000 });
     return answer.ticket;

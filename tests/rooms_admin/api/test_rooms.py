@@ -55,6 +55,7 @@ async def test_a_room_is_created_in_acs_with_its_roster(service: Service, http: 
         "guests": True,
         "waits_for_start": False,
         "speak_messages": False,
+        "save_transcript": True,
     }
     ada, benito = room["participants"]
     assert (benito["role"], benito["speaks"], benito["hears"]) == ("Attendee", "es-ES", "es-ES")
