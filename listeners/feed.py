@@ -33,8 +33,9 @@ from listeners.statistics import Statistics
 
 AUDIO_LIMIT_MS = 1_000
 """Later audio is useless: the listener would hear it while something else is being said."""
-CAPTION_LIMIT = 200
-"""Lines that may wait for a reader: as many as are replayed to a late joiner."""
+CAPTION_LIMIT = 250
+"""Lines that may wait for a reader: as many as are kept of a room, pinned ones too, for another process tells all at
+once."""
 CAPTIONS_LOST_LIMIT = 50
 """Dropped lines after which a reader is closed: it has not read for minutes."""
 SIGNAL_LIMIT = 100
