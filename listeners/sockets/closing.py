@@ -38,6 +38,7 @@ STATUS = {
     "purpose": 403,
     "room": 403,
     "language": 403,
+    "participant": 403,
     "room_unknown": 404,
     "language_unknown": 400,
     "after": 400,

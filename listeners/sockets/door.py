@@ -166,10 +166,12 @@ class Door:
             raise SocketRefused(error.reason, str(error)) from error
 
     async def asked(self, ticket: Ticket, query: Mapping[str, str]) -> Asked:
-        """Return what is asked for of a room. `SocketRefused` if there is no such room, or it has ended."""
+        """Return what is asked for. `SocketRefused` if the room is unknown or over, or the person not in it."""
         room = await self._find_room(ticket.room_id)
         if room is None or room.state == "ended":
             raise SocketRefused("room_unknown", "there is no such room, or it has ended")
+        if ticket.participant_id is not None and ticket.participant_id not in room.people:
+            raise SocketRefused("participant", "the ticket is for somebody who is not on the roster any more")
         return Asked(ticket, room, query, self._match)
 
     async def admit(

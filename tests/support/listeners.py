@@ -12,13 +12,14 @@ from urllib.parse import urlencode
 from starlette.types import Message, Receive, Scope, Send
 
 from listeners.feed import Feed
-from listeners.rooms import ListenedRoom
+from listeners.rooms import ListenedRoom, Person
 from listeners.sockets.door import Door
 from listeners.tickets import Tickets
 
 Application = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
 
-ROOM = ListenedRoom("room-1", "Weekly", ("en-US", "es-ES"), "active")
+PEOPLE = {one: Person(one, one, "en-US", "es-ES", f"8:acs:{one}") for one in ("p-1", "p-2")}
+ROOM = ListenedRoom("room-1", "Weekly", ("en-US", "es-ES"), "active", PEOPLE)
 TICKETS = Tickets("a-secret-of-tests")
 
 

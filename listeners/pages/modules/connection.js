@@ -11,7 +11,7 @@ const SILENT_HEARTBEATS = 2.5; // so many without a message, and the peer is tak
 const OPENING_MS = 10_000;
 
 // Refusals that another attempt with the same code cannot mend.
-const FINAL = new Set(["purpose", "room", "room_unknown", "language", "not_found", "forbidden", "conflict", "invalid_request"]);
+const FINAL = new Set(["purpose", "room", "room_unknown", "language", "participant", "not_found", "forbidden", "conflict", "invalid_request"]);
 
 /** How long to wait before attempt `attempt` (from 0): doubles, with half of it by chance, so that not all come at once. */
 export function delayBefore(attempt, random = Math.random) {

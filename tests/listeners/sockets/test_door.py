@@ -113,6 +113,18 @@ async def test_a_room_that_is_gone_or_over_is_unknown() -> None:
             assert await peer.refusal() == (404, "room_unknown")
 
 
+async def test_who_was_removed_from_the_roster_is_let_in_no_more() -> None:
+    for participant_id, answer in (("p-1", None), ("p-gone", (403, "participant"))):
+        peer = SocketPeer(
+            "/ws/captions/room-1", ticket=TICKETS.issue("speak", "room-1", participant_id=participant_id)[0]
+        )
+        async with dialled(application(purposes={"speak"}), peer):
+            if answer is None:
+                await peer.hears_kind("hello")
+            else:
+                assert await peer.refusal() == answer
+
+
 async def test_places_are_limited_by_ticket_and_by_network_and_are_free_again() -> None:
     app = application(door(per_ticket=2, per_network=3))
     shared = ticket()
