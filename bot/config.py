@@ -237,6 +237,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     """Address to listen on; `0.0.0.0` in a container."""
     port: int = Field(default=8080, ge=1, le=65_535)
+    """Port to listen on."""
     trusted_proxies: Annotated[str, AfterValidator(_networks)] = "127.0.0.1"
     """Addresses or networks of the ingress, whose `X-Forwarded-For` is trusted to name the caller's address."""
     max_connections: int = Field(default=5000, ge=10)

@@ -19,7 +19,7 @@ MOST = 10_000
 
 
 def _whole(text: str, least: int = 1) -> int:
-    number = int(text)
+    number = int(text) if text.isdecimal() else -1
     if not least <= number <= MOST:
         raise argparse.ArgumentTypeError(f"must be {least} to {MOST}")
     return number
@@ -36,15 +36,22 @@ def _listeners(text: str) -> int:
     return _whole(text, 0)
 
 
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("must be a number") from None
+
+
 def _hours(text: str) -> float:
-    hours = float(text)
+    hours = _number(text)
     if not (math.isfinite(hours) and 0 < hours <= MOST):
         raise argparse.ArgumentTypeError(f"must be above 0 and at most {MOST}")
     return hours
 
 
 def _percent(text: str) -> float:
-    number = float(text)
+    number = _number(text)
     if not 1 <= number <= 100:
         raise argparse.ArgumentTypeError("must be 1 to 100")
     return number / 100

@@ -19,6 +19,7 @@ from bot.errors import SettingsError
 from bot.interpreting.glossary import GlossaryEntries
 from bot.interpreting.plan import Lane
 from bot.interpreting.quality.checks import examine
+from bot.interpreting.quality.number_words import fold
 from bot.live_room import language_detection
 from bot.resources import open_clients
 
@@ -54,7 +55,10 @@ def run(options: argparse.Namespace) -> int:
         settings = load_settings()
         key = admin_key(settings, options.key_name)
         results = asyncio.run(sing(settings, key, options))
-    except (SettingsError, UnusableSentences, CanaryRefused) as error:
+    except SettingsError as error:
+        sys.stderr.write(f"The canary cannot speak: {error.message}\npython -m bot --help explains all settings.\n")
+        return 2
+    except (UnusableSentences, CanaryRefused) as error:
         sys.stderr.write(f"The canary cannot speak: {error}\n")
         return 2
     write = as_json if options.json else as_text
@@ -106,7 +110,7 @@ def judged(sentence: Sentence, observed: CanaryObservation, faults: Sequence[str
         problems.append("not interpreted")
     else:
         problems += [f"fault: {fault}" for fault in faults]
-        missing = [word for word in sentence.expected if word.casefold() not in text.casefold()]
+        missing = [word for word in sentence.expected if fold(word) not in fold(text)]
         problems += [f"missing: {word}" for word in missing]
     if observed.heard_s is None:
         problems.append("not heard")

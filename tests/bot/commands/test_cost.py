@@ -62,6 +62,8 @@ def test_prices_that_make_no_sense(monkeypatch: pytest.MonkeyPatch, capsys: pyte
         ["--people", "0"],
         ["--hours", "0"],
         ["--hours", "nan"],
+        ["--hours", "x"],
+        ["--people", "2.5"],
         ["--talk", "0"],
         ["--listeners", "-1"],
         ["--engine", "human"],
@@ -73,4 +75,5 @@ def test_arguments_that_make_no_sense(arguments: list[str], capsys: pytest.Captu
     with pytest.raises(SystemExit) as ended:
         main(["cost", *arguments])
     assert ended.value.code == 2
-    assert "usage: python -m bot" in capsys.readouterr().err
+    refusal = capsys.readouterr().err
+    assert "usage: python -m bot" in refusal and "invalid _" not in refusal

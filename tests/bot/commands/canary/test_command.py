@@ -115,6 +115,7 @@ SENTENCE = Sentence(ENGLISH, ("Madrid",), b"", 24_000)
         (SPANISH, 2.0, (), ()),
         (SPANISH, -1.0, (), ()),
         (SPANISH.upper(), 2.0, (), ()),
+        ("El tren a Mádrid sale.", 2.0, (), ()),
         (SPANISH, 12.0, (), ("late",)),
         (SPANISH, None, (), ("not heard",)),
         ("El tren sale.", 2.0, ("length",), ("fault: length", "missing: Madrid")),
@@ -170,6 +171,7 @@ def test_exit_codes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
     assert json.loads(capsys.readouterr().out.split("well\n", 1)[1])["ok"] is False
     monkeypatch.setenv("PORT", "no")
     assert main(["canary", "room"]) == 2
-    assert "PORT" in capsys.readouterr().err
+    refusal = capsys.readouterr().err
+    assert "PORT" in refusal and "--help" in refusal
     with pytest.raises(SystemExit):
         main(["canary"])
