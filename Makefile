@@ -5,7 +5,7 @@
 #   make check     format, lint, types, import contracts, unit tests
 #   make test      make check, then every other test
 #   make contract  programs of others against the emulator: agent frameworks and npm packages, in an environment of their own
-#   make soak      the long tests: hours of meeting, fuzzing, take-over; SHARD=2/23 runs the second of 23 parts
+#   make soak      the long tests: hours of meeting, fuzzing, take-over; SHARD=2/24 runs the second of 24 parts
 #   make explore   property tests with new examples; what fails is printed with the seed
 #   make bench     the benchmarks, a table at the end
 

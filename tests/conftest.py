@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ pytest_plugins = ["tests.support.module_coverage"]
 # How long an example takes says how busy the machine is; speed is shown in benchmarks, never in a timed test.
 # The default run tries the same examples every time, few of them; `make explore` looks for new ones.
 UNTIMED: Any = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("reproducible", **UNTIMED, derandomize=True, max_examples=60)
+settings.register_profile("reproducible", **UNTIMED, derandomize=True, max_examples=40)
 settings.register_profile("explore", **UNTIMED, derandomize=False, max_examples=1_000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "reproducible"))
 
@@ -106,7 +107,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return None
     if config.getoption("--soak") is not None:
         return None if "mark.soak" in collection_path.read_text() else True
-    on_the_line = any(collection_path.is_relative_to(ROOT / name) for name in ON_THE_LINE)
+    on_the_line = _is_in_a_folder_on_the_line(collection_path)
     if config.getoption("--unit"):
         return True if on_the_line else None
     if config.getoption("--line") and not on_the_line:
@@ -142,10 +143,15 @@ def _is_wanted(config: pytest.Config, item: pytest.Item) -> bool:
     return not long and (line or not config.getoption("--line"))
 
 
+@cache
+def _is_in_a_folder_on_the_line(path: Path) -> bool:
+    return any(path.is_relative_to(ROOT / name) for name in ON_THE_LINE)
+
+
 def _is_on_the_line(item: pytest.Item) -> bool:
     if any("redis" in name for name in getattr(item, "fixturenames", ())) or "[redis" in item.name:
         return True
-    return any(item.path.is_relative_to(ROOT / name) for name in ON_THE_LINE)
+    return _is_in_a_folder_on_the_line(item.path)
 
 
 class NotAUnitTest(Exception):

@@ -411,7 +411,7 @@ async def test_nothing_sticks_out_sideways(peer: PagePeer, browser: Browser, loc
         await fits()
 
 
-@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800)])
+@pytest.mark.parametrize(("width", "height"), [(390, 844), pytest.param(1280, 800, marks=pytest.mark.soak)])
 async def test_axe_finds_nothing_in_any_state(peer: PagePeer, browser: Browser, width: int, height: int) -> None:
     peer.members = [LUIS]
     size = {"width": width, "height": height}

@@ -52,6 +52,7 @@ def test_a_meeting_passes_in_seconds_and_the_same_way_twice(seconds: int) -> Non
     assert len(first) > seconds / 4
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(90)
 def test_another_seed_gives_another_hour() -> None:
     assert comparable(hold(1, seconds=10).journal)[:12] != comparable(hold(2, seconds=10).journal)[:12]
