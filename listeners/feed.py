@@ -74,7 +74,7 @@ class Feed:
         self._position = 0
         """Position of the last line of any room. It grows across calls and processes, since it follows the wall clock:
         returning readers get what they missed."""
-        self._published = self._dropped_lines = self._cut = 0
+        self._published = self._cut = 0
         self.dropped_uplink = 0
         """Frames of microphones that came faster than real time."""
         self.fan_out = FanOut()
@@ -84,7 +84,7 @@ class Feed:
         rooms, lost, latencies = self._rooms, self.fan_out.dropped_frames, self.fan_out.latencies.read()
         used, readers = rooms.used, sum(len(room.readers) for room in rooms.values())
         return Statistics(
-            used, readers, self._published, lost, self._dropped_lines, self._cut, self.dropped_uplink, latencies
+            used, readers, self._published, lost, self._wakes.dropped_lines, self._cut, self.dropped_uplink, latencies
         )
 
     # --- publishing ------------------------------------------------------------------------------------
@@ -133,8 +133,7 @@ class Feed:
 
     def _put(self, room: FollowedRoom, line: Line) -> None:
         self._published += 1
-        for reader in list(room.captions):
-            self._dropped_lines += reader.put(line)
+        self._wakes.put(line, room.captions)
 
     def _new_room(self) -> FollowedRoom:
         log = CaptionLog(self._replayed_lines, self._next_position())
@@ -227,6 +226,7 @@ class Feed:
             self._close(room_id, reason)
 
     def _close(self, room_id: str, reason: str) -> None:
+        self._wakes.finish()
         room = self._rooms.closed(room_id)
         for reader in () if room is None else room.readers:
             reader.close(reason)

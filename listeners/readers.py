@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from enum import Enum
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from http_serving.websocket_protocol import BINARY, TEXT, whole_frame
@@ -22,11 +23,56 @@ AT_ONCE = 25
 every 20 ms, and 2,000 readers that all send in the same turn would hold it up."""
 
 
+PUTS = 100
+"""Readers whose queues a line is put into in one turn: half a millisecond."""
+LINES_LIMIT = 50
+"""Lines that wait to be put. The oldest is put at once if there are more: nothing is lost, but everybody is delayed."""
+
+
 class Wakes:
-    """Wakes the readers of all rooms, some in each turn of the event loop."""
+    """Hands lines to the readers of all rooms, and wakes them, some in each turn of the event loop."""
 
     def __init__(self) -> None:
+        self.dropped_lines = 0
+        """Lines that readers did not get because they were too slow."""
         self._due: deque[Reader[Any]] = deque()
+        self._lines: deque[tuple[Line, Iterator[CaptionReader]]] = deque()
+        self._scheduled = False
+
+    def put(self, line: Line, readers: Collection[CaptionReader]) -> None:
+        """Put a line into the queues of these readers, after the lines before it; of a few at once."""
+        self._lines.append((line, iter(tuple(readers))))
+        if len(self._lines) > LINES_LIMIT:
+            self._put_some(None)
+        elif not self._scheduled:
+            self._put_some(PUTS)
+        self._schedule()
+
+    def finish(self) -> None:
+        """Put all lines that wait."""
+        while self._lines:
+            self._put_some(None)
+
+    def _put_some(self, most: int | None) -> None:
+        line, readers = self._lines[0]
+        for reader in islice(readers, most):
+            if not reader.reason:
+                self.dropped_lines += reader.put(line)
+            if most is not None:
+                most -= 1
+        if most != 0:
+            self._lines.popleft()
+
+    def _go_on(self) -> None:
+        self._scheduled = False
+        if self._lines:
+            self._put_some(PUTS)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if self._lines and not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._go_on)
 
     def wake(self, reader: Reader[Any]) -> None:
         """Wake a reader that waits, after those that are due already."""

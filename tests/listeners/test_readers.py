@@ -7,7 +7,7 @@ import asyncio
 from http_serving.websocket_protocol import TEXT, whole_frame
 from listeners.feed import Feed
 from listeners.messages import CaptionMessage, Line
-from listeners.readers import AT_ONCE
+from listeners.readers import AT_ONCE, LINES_LIMIT, PUTS
 from tests.support.virtual_time import virtual_time
 
 READERS = 10 * AT_ONCE
@@ -93,3 +93,37 @@ def _encoded(feed: Feed) -> list[str]:
     reader = feed.read_captions("room-1", since=1)
     reader.close()
     return [line.encoded.replace(',"history":true', "") for line in reader._lines.values()]
+
+
+@virtual_time
+async def test_of_a_large_audience_everybody_gets_every_line_once_and_in_order() -> None:
+    feed = Feed()
+    feed.call_began("room-1")
+    readers = [feed.read_captions("room-1") for _ in range(PUTS * 2 + 1)]
+    for number in range(3):
+        feed.caption(caption(number))
+    assert sorted(reader._waiting() for reader in readers) == [0] * (PUTS + 1) + [1] * PUTS, "the others come later"
+    late = feed.read_captions("room-1", since=1)
+    gone = next(reader for reader in readers if not reader._waiting())
+    gone.close()
+    readers.remove(gone)
+    await asyncio.sleep(0.1)
+    feed.caption(caption(3))
+    feed.close_room("room-1", "room_ended")
+    for reader in (*readers, late):
+        assert [line.caption.text for line in [line async for line in reader]] == ["0.0", "1.0", "2.0", "3.0"]
+        assert reader.reason == "room_ended"
+    assert not gone._waiting()
+
+
+@virtual_time
+async def test_lines_that_come_faster_than_they_are_handed_out_are_bounded_and_none_is_lost() -> None:
+    feed = Feed(caption_limit=1_000)
+    feed.call_began("room-1")
+    readers = [feed.read_captions("room-1") for _ in range(PUTS * 2)]
+    for number in range(LINES_LIMIT * 3):
+        feed.caption(caption(number))
+        assert len(feed._wakes._lines) <= LINES_LIMIT
+    await asyncio.sleep(0.1)
+    assert {reader._waiting() for reader in readers} == {LINES_LIMIT * 3}
+    assert feed.statistics().dropped_lines == 0
