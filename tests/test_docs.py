@@ -36,7 +36,7 @@ from http_serving.bearer_tokens import EVENT_GRID_APP, EVENT_GRID_ROLE
 from http_serving.request_body import BODY_TIMEOUT_S
 from http_serving.server import LARGEST_MESSAGE, PING_S
 from http_serving.websocket_protocol import SMALL, SMALL_PER_S
-from listeners import audio_channels, feed, rooms
+from listeners import audio_channels, feed, readers, rooms
 from listeners.relay import relay, streams
 from listeners.sockets import connection, door, signaling
 from listeners.sockets.closing import STATUS, CloseCode
@@ -319,6 +319,7 @@ def test_the_numbers_on_the_architecture_page_are_those_of_the_code() -> None:
         f"(`bot/live_room/floor_mixing.py`) | {floor_mixing.QUEUED * 20} ms |",
         f"captions | {feed.CAPTION_LIMIT} lines,",
         f"has missed {feed.CAPTIONS_LOST_LIMIT} is closed",
+        f"(`listeners/readers.py`) | {readers.LINES_LIMIT} |",
         f"signals | {feed.SIGNAL_LIMIT} |",
         f"(`listeners/sockets/connection.py`) | {connection.OUTBOX_LIMIT} |",
         f"media socket (`media_streaming/stream.py`) | {stream.OUTBOUND_MS} ms |",
