@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT))  # before the imports of the project, hence E402 below
 
 from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect  # noqa: E402
 

@@ -76,7 +76,9 @@ def admin_key(settings: Settings, name: str | None) -> str:
         key = secret.get_secret_value()
         if name in (None, known) and not key.startswith("sha256$"):
             return key
-    raise CanaryRefused("ADMIN_API_KEYS has no such key that is no digest")
+    raise CanaryRefused(
+        "ADMIN_API_KEYS has no key in the clear of that name: of a digest (sha256$...) the key itself is not known here"
+    )
 
 
 async def sing(settings: Settings, key: str, options: argparse.Namespace) -> list[CanaryResult]:

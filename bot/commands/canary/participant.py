@@ -172,7 +172,7 @@ async def in_room(url: str, key: str, room_id: str, speaks: str, hears: str | No
                 finally:
                     for task in beside:
                         task.cancel()
-        except ExceptionGroup as errors:
+        except ExceptionGroup as errors:  # the caller knows what a canary is refused for, and no groups
             first = errors.exceptions[0]
             if isinstance(first, CanaryRefused):
                 raise first from errors
